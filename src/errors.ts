@@ -1,0 +1,65 @@
+import { isSystemError } from './kernel/system-error.ts'
+import { errnoMeaning } from './uapi/errno.ts'
+
+/** Stable names for what went wrong. The command line's exit codes are made from them (`cli/exit-codes.ts`). */
+export type ErrorCode =
+  | 'INVALID_ARGUMENT'
+  | 'AMBIGUOUS'
+  | 'NOT_FOUND'
+  | 'ALREADY_EXISTS'
+  | 'PERMISSION_DENIED'
+  | 'DEVICE_BUSY'
+  | 'GROUP_NOT_VIABLE'
+  | 'NO_INSTANCE_LEFT'
+  | 'NOT_SUPPORTED'
+  | 'OUT_OF_RANGE'
+  | 'CLOSED'
+  | 'ADDON_MISSING'
+  | 'INVALID_DEFINITION'
+  | 'STORE_LOCKED'
+  | 'ATTRIBUTE_FAILED'
+  | 'KERNEL_ANSWER'
+  | 'SYSTEM_CALL_FAILED'
+
+export type Fact = string | number | boolean | null | readonly Fact[] | { readonly [name: string]: Fact }
+
+export interface ErrorDetails {
+  /** A command that helps, or what to look at. */
+  readonly hint?: string
+  /** What the decision was made from (`type`, `siblings`, `users`, `needed`, `limit`…). */
+  readonly facts?: Readonly<Record<string, Fact>>
+  /** The error behind it. Its errno, syscall and path are taken over where it is a failed system call. */
+  readonly cause?: unknown
+  readonly path?: string
+}
+
+/** The one error class of this package: what was tried on what, what the kernel answered, and what helps. */
+export class VfioError extends Error {
+  override readonly name = 'VfioError'
+  readonly code: ErrorCode
+  readonly hint: string | null
+  readonly facts: Readonly<Record<string, Fact>>
+  /** The kernel's own answer: 'EBUSY' and 16, from which call, on which path; null where no call failed. */
+  readonly errno: string | null
+  readonly errnoNumber: number | null
+  readonly syscall: string | null
+  readonly path: string | null
+
+  constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause })
+    this.code = code
+    this.hint = details.hint ?? null
+    this.facts = details.facts ?? {}
+    const system = isSystemError(details.cause) ? details.cause : null
+    this.errno = system?.code ?? null
+    this.errnoNumber = system === null ? null : Math.abs(system.errno)
+    this.syscall = system?.syscall ?? null
+    this.path = details.path ?? system?.path ?? null
+  }
+}
+
+/** What a failed call answered, for the end of a sentence: 'permission denied (EACCES)'. */
+export function kernelAnswer(error: unknown): string {
+  if (isSystemError(error)) return `${errnoMeaning(error.code)} (${error.code})`
+  return error instanceof Error ? error.message : String(error)
+}

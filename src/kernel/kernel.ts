@@ -1,0 +1,127 @@
+/**
+ * The seam: everything this package asks of an operating system, at the level of system calls.
+ *
+ * Two kernels stand behind it: `linux.ts` (the real one, through the addon and node:fs) and `mock/` (a simulated one).
+ * Both take and give the same bytes and fail with the same `SystemError`, so that struct codecs, ordering, capability
+ * chains and errno handling run alike on both. Nothing above this folder knows which kernel it talks to.
+ */
+export interface Kernel {
+  readonly name: 'linux' | 'mock'
+  /** Host files: /sys, /proc, /dev, /etc. Paths are absolute, as on the host; a moved root is the kernel's affair. */
+  readonly files: HostFiles
+  /** This process's number, as /proc on this kernel shows it. */
+  readonly pid: number
+
+  /** open(2) with O_CLOEXEC. Returns a descriptor of this kernel. */
+  open(path: string, access: 'r' | 'w' | 'rw'): number
+  close(fd: number): void
+
+  /**
+   * ioctl(2). `argument` is a struct (read and overwritten in place), an integer passed by value, or nothing.
+   * `pointers` names fields of the struct that hold an address: the kernel side fills each with the address of its
+   * buffer for the length of the call. Requests that are not listed, and structs shorter than the request's own size
+   * or their `argsz`, are refused before the call.
+   */
+  ioctl(fd: number, request: number, argument?: Uint8Array | number, pointers?: readonly IoctlPointer[]): number
+
+  read(fd: number, into: Uint8Array): number
+  write(fd: number, from: Uint8Array): number
+  /** pread(2)/pwrite(2) in one call; `offset` is at most 2^53-1. Returns the bytes moved, which may be fewer. */
+  pread(fd: number, into: Uint8Array, offset: number): number
+  pwrite(fd: number, from: Uint8Array, offset: number): number
+
+  /** mmap(2) MAP_SHARED of an opened device or memory file. */
+  mmap(fd: number, options: MmapOptions): Mapping
+  /** Page-aligned memory that a device may be given: MAP_SHARED, never V8 heap. */
+  allocateMemory(options: MemoryOptions): Mapping
+
+  /** eventfd(2), non-blocking, close-on-exec. */
+  eventfd(initial?: number): number
+  /** Calls back on the event loop whenever `fd` is readable, until closed. Keeps the process alive unless `unref`. */
+  watch(fd: number, onReadable: () => void): Watch
+
+  /** flock(2) with LOCK_EX|LOCK_NB on an opened file or directory: false where another holder has it. */
+  tryLock(fd: number): boolean
+
+  /** Releases what the kernel object itself holds (the mock's files; nothing on Linux). */
+  dispose(): void
+}
+
+/** A pointer field inside an ioctl's struct: the address of `target` is put at byte `offset` for the call. */
+export interface IoctlPointer {
+  readonly offset: number
+  readonly target: Uint8Array | Mapping
+}
+
+export interface MmapOptions {
+  /** File offset and length in bytes, multiples of the page size. */
+  readonly offset: number
+  readonly length: number
+  readonly access: 'r' | 'w' | 'rw'
+}
+
+export interface MemoryOptions {
+  /** Bytes, a multiple of the page size. */
+  readonly size: number
+  /** 'anonymous' pages, 'hugepages' of 2 MiB, or a 'memfd' that can be handed to another process. */
+  readonly kind: 'anonymous' | 'hugepages' | 'memfd'
+}
+
+/**
+ * Mapped memory. Each accessor is one load or store of exactly that width; `offset` must be a multiple of it and inside
+ * the mapping (RangeError). Device memory that is gone (memory decode off, reset) is a `SystemError` EFAULT, and the
+ * mapping works again once the device does.
+ */
+export interface Mapping {
+  readonly length: number
+  read8(offset: number): number
+  read16(offset: number): number
+  read32(offset: number): number
+  read64(offset: number): bigint
+  write8(offset: number, value: number): void
+  write16(offset: number, value: number): void
+  write32(offset: number, value: number): void
+  write64(offset: number, value: bigint): void
+  /** The memory as bytes, for RAM-like memory only: JavaScript's own accesses promise no width. Empty after close. */
+  view(): Uint8Array
+  /** The descriptor behind 'memfd' memory, else null. Owned by the mapping. */
+  readonly fd: number | null
+  /** Detaches every view, then munmap(2). Closing twice is allowed. */
+  close(): void
+}
+
+export interface Watch {
+  ref(): void
+  unref(): void
+  /** Idempotent. The descriptor itself stays open: its owner closes it after this returns. */
+  close(): void
+}
+
+export type FileKind = 'file' | 'directory' | 'symlink' | 'device' | 'other'
+
+/** Host files. Every failure is a `SystemError` with the path as the caller gave it. */
+export interface HostFiles {
+  /** Names in a directory, in no order. */
+  list(path: string): string[]
+  /** A whole text file, at most 1 MiB (EFBIG beyond). */
+  read(path: string): string
+  readlink(path: string): string
+  /** What stands at a path, not following a symlink; null where nothing does. */
+  kind(path: string): FileKind | null
+  /**
+   * One write(2) to an existing file such as a sysfs attribute, off the event loop: the kernel may block in it
+   * for long. Never creates or truncates.
+   */
+  write(path: string, text: string): Promise<void>
+
+  /** A new file with this content, synced to the disk: EEXIST where one is there. */
+  create(path: string, text: string): void
+  /** rename(2): replaces what is at `to` in one step. */
+  rename(from: string, to: string): void
+  unlink(path: string): void
+  /** mkdir(2); EEXIST where it is there. */
+  makeDirectory(path: string): void
+  removeDirectory(path: string): void
+  /** fsync(2) of a directory, so that a rename in it survives a power cut. */
+  syncDirectory(path: string): void
+}

@@ -1,0 +1,37 @@
+import { errnoNumber } from '../uapi/errno.ts'
+
+/** A failed system call, in the shape of Node's own: `code` 'EBUSY', `errno` -16, `syscall` 'ioctl', `path` if it had one. */
+export interface SystemError extends Error {
+  readonly code: string
+  readonly errno: number
+  readonly syscall: string
+  readonly path?: string
+}
+
+export function isSystemError(error: unknown): error is SystemError {
+  return (
+    error instanceof Error &&
+    'code' in error &&
+    typeof error.code === 'string' &&
+    'errno' in error &&
+    typeof error.errno === 'number' &&
+    'syscall' in error &&
+    typeof error.syscall === 'string'
+  )
+}
+
+/** True for a failed system call with one of these codes. */
+export function failedWith(error: unknown, ...codes: readonly string[]): error is SystemError {
+  return isSystemError(error) && codes.includes(error.code)
+}
+
+/** The error that a kernel which is not Linux throws in Linux's name. */
+export function systemError(code: string, syscall: string, path?: string): SystemError {
+  const where = path === undefined ? '' : ` '${path}'`
+  return Object.assign(new Error(`${code}: ${syscall}${where}`), {
+    code,
+    errno: -errnoNumber(code),
+    syscall,
+    ...(path === undefined ? {} : { path }),
+  })
+}

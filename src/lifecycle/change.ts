@@ -1,0 +1,24 @@
+import type { Uuid } from '../units.ts'
+
+/** One change to the host, exactly as it is or would be made. */
+export type Step =
+  /** A write to an existing sysfs attribute. */
+  | { readonly action: 'write'; readonly path: string; readonly value: string }
+  /** A file of the definition store, replaced or made as a whole. */
+  | { readonly action: 'save'; readonly path: string; readonly content: string }
+  | { readonly action: 'delete'; readonly path: string }
+
+/** What a changing verb did, or with `dryRun` would do. No steps: it was already so. */
+export interface Change {
+  readonly uuid: Uuid
+  readonly parent: string
+  readonly type: string
+  readonly changed: boolean
+  readonly dryRun: boolean
+  readonly steps: readonly Step[]
+}
+
+export interface ChangeOptions {
+  /** Say the exact writes, make none. */
+  readonly dryRun?: boolean
+}

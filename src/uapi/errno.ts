@@ -1,0 +1,77 @@
+/** Linux's error numbers (asm-generic/errno-base.h, errno.h): those that VFIO, sysfs and the file calls answer. */
+const numbers = {
+  EPERM: 1,
+  ENOENT: 2,
+  EINTR: 4,
+  EIO: 5,
+  ENXIO: 6,
+  E2BIG: 7,
+  EBADF: 9,
+  EAGAIN: 11,
+  ENOMEM: 12,
+  EACCES: 13,
+  EFAULT: 14,
+  EBUSY: 16,
+  EEXIST: 17,
+  ENODEV: 19,
+  ENOTDIR: 20,
+  EISDIR: 21,
+  EINVAL: 22,
+  EMFILE: 24,
+  ENOTTY: 25,
+  EFBIG: 27,
+  ENOSPC: 28,
+  ESPIPE: 29,
+  EROFS: 30,
+  ERANGE: 34,
+  ENAMETOOLONG: 36,
+  ENOSYS: 38,
+  ENOTEMPTY: 39,
+  ELOOP: 40,
+  EOVERFLOW: 75,
+  EBADFD: 77,
+  EUSERS: 87,
+  EMSGSIZE: 90,
+  EOPNOTSUPP: 95,
+  EADDRINUSE: 98,
+  EADDRNOTAVAIL: 99,
+} as const
+
+/** The positive number of an error code such as 'EBUSY'. Throws on a name that is not in the table. */
+export function errnoNumber(code: string): number {
+  for (const [name, number] of Object.entries(numbers)) if (name === code) return number
+  throw new TypeError(`unknown error code ${code}`)
+}
+
+/** What the kernel means by it, in words, as strerror(3) says it; the code itself where we have none. */
+export function errnoMeaning(code: string): string {
+  return meanings[code] ?? code
+}
+
+const meanings: Readonly<Record<string, string>> = {
+  EPERM: 'operation not permitted',
+  ENOENT: 'no such file or directory',
+  EIO: 'input/output error',
+  ENXIO: 'no such device or address',
+  E2BIG: 'argument list too long',
+  EBADF: 'bad file descriptor',
+  EAGAIN: 'resource temporarily unavailable',
+  ENOMEM: 'cannot allocate memory',
+  EACCES: 'permission denied',
+  EFAULT: 'bad address',
+  EBUSY: 'device or resource busy',
+  EEXIST: 'file exists',
+  ENODEV: 'no such device',
+  ENOTDIR: 'not a directory',
+  EISDIR: 'is a directory',
+  EINVAL: 'invalid argument',
+  EMFILE: 'too many open files',
+  ENOTTY: 'inappropriate ioctl for device',
+  EFBIG: 'file too large',
+  ENOSPC: 'no space left on device',
+  EROFS: 'read-only file system',
+  EUSERS: 'too many users',
+  ENAMETOOLONG: 'file name too long',
+  ENOSYS: 'function not implemented',
+  ELOOP: 'too many levels of symbolic links',
+}

@@ -1,0 +1,97 @@
+import { VfioError } from './errors.ts'
+
+declare const brand: unique symbol
+
+/** A UUID in its one written form: lower case, hyphens. */
+export type Uuid = string & { readonly [brand]: 'Uuid' }
+/** A PCI address in its long form, lower case: '0000:3b:00.0'. */
+export type PciAddress = string & { readonly [brand]: 'PciAddress' }
+
+const uuidForm = /^(?:urn:uuid:)?\{?([0-9a-f]{8})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{12})\}?$/
+
+function isUuid(text: string): text is Uuid {
+  return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(text)
+}
+
+/** Any case, without hyphens, in braces or as `urn:uuid:` (mdevctl's forms); null where it is no UUID. */
+export function uuidOrNull(text: string): Uuid | null {
+  const parts = uuidForm.exec(text.toLowerCase())
+  if (parts === null) return null
+  const uuid = parts.slice(1).join('-')
+  return isUuid(uuid) ? uuid : null
+}
+
+/** Throws INVALID_ARGUMENT where the text is no UUID. */
+export function parseUuid(text: string): Uuid {
+  const uuid = uuidOrNull(text)
+  if (uuid !== null) return uuid
+  throw new VfioError('INVALID_ARGUMENT', `'${printable(text)}' is not a UUID`, {
+    hint: 'a UUID looks like 83b8f4f2-509f-382f-3c1e-e6bfe0fa1001; `uuidgen` makes one',
+  })
+}
+
+function isPciAddress(text: string): text is PciAddress {
+  return /^[0-9a-f]{4,}:[0-9a-f]{2}:[01][0-9a-f]\.[0-7]$/.test(text)
+}
+
+/** '3b:00.0' and '0000:3B:00.0' alike; null where it is no PCI address. */
+export function pciAddressOrNull(text: string): PciAddress | null {
+  const long = /^[0-9a-f]{2}:/i.test(text) ? `0000:${text}` : text
+  const lower = long.toLowerCase()
+  return isPciAddress(lower) ? lower : null
+}
+
+/**
+ * A whole number as people write it: decimal, or hexadecimal with 0x; null for anything else, for a negative, and above
+ * 2^64-1.
+ */
+export function unsignedOrNull(text: string): bigint | null {
+  if (!/^(0x[0-9a-f]{1,16}|[0-9]{1,20})$/i.test(text)) return null
+  const value = BigInt(text)
+  return value <= 0xffff_ffff_ffff_ffffn ? value : null
+}
+
+/** '0x1f' with at least `digits` digits. */
+export function hex(value: number | bigint, digits = 1): string {
+  return `0x${value.toString(16).padStart(digits, '0')}`
+}
+
+/** '16 MiB', '4 KiB', '255 B': the largest unit that divides it. */
+export function formatSize(bytes: number): string {
+  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB']
+  let unit = 0
+  let value = bytes
+  while (value >= 1024 && value % 1024 === 0 && unit < units.length - 1) {
+    value /= 1024
+    unit++
+  }
+  return `${value} ${units[unit] ?? 'B'}`
+}
+
+/** Text from outside, safe to show on one line: control characters as escapes, at most 100 characters. */
+export function printable(text: string): string {
+  const cut = text.length > 100 ? `${text.slice(0, 100)}…` : text
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
+  return cut.replace(/[\u0000-\u001f\u007f-\u009f]/g, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`)
+}
+
+/**
+ * A name from outside that will become one component of a path (a parent, a type): INVALID_ARGUMENT where it is empty,
+ * longer than 255 bytes, `.` or `..`, or holds `/` or a control character.
+ */
+export function checkedName(what: string, name: string): string {
+  const bad =
+    name === ''
+      ? 'is empty'
+      : name === '.' || name === '..'
+        ? `is '${name}', which would leave its folder`
+        : name.includes('/')
+          ? `holds '/'`
+          : printable(name) !== name
+            ? 'holds a control character or is too long'
+            : null
+  if (bad === null) return name
+  throw new VfioError('INVALID_ARGUMENT', `${what} name '${printable(name)}' ${bad}`, {
+    hint: 'names are single path components, as `vfioctl types` shows them',
+  })
+}
