@@ -1,0 +1,101 @@
+import { VfioError } from '../errors.ts'
+import { decode, encodeInto } from './struct.ts'
+
+/** struct vfio_irq_set, of VFIO_DEVICE_SET_IRQS, before its data. */
+export const vfioIrqSet = {
+  name: 'vfio_irq_set',
+  size: 20,
+  fields: { argsz: [0, 'u32'], flags: [4, 'u32'], index: [8, 'u32'], start: [12, 'u32'], count: [16, 'u32'] },
+} as const
+
+export const irqSetFlag = {
+  VFIO_IRQ_SET_DATA_NONE: 1 << 0,
+  VFIO_IRQ_SET_DATA_BOOL: 1 << 1,
+  VFIO_IRQ_SET_DATA_EVENTFD: 1 << 2,
+  VFIO_IRQ_SET_ACTION_MASK: 1 << 3,
+  VFIO_IRQ_SET_ACTION_UNMASK: 1 << 4,
+  VFIO_IRQ_SET_ACTION_TRIGGER: 1 << 5,
+} as const
+
+export interface IrqSet {
+  readonly index: number
+  /** The first vector it is about. */
+  readonly start: number
+  /** How many vectors; 0 with no data disables the index. */
+  readonly count: number
+  readonly action: 'mask' | 'unmask' | 'trigger'
+  /** One entry per vector: whether to act on it, or the eventfd it is tied to (-1 unties it); null to act on all. */
+  readonly data: { readonly bools: readonly boolean[] } | { readonly eventfds: readonly number[] } | null
+}
+
+const actionFlag = {
+  mask: irqSetFlag.VFIO_IRQ_SET_ACTION_MASK,
+  unmask: irqSetFlag.VFIO_IRQ_SET_ACTION_UNMASK,
+  trigger: irqSetFlag.VFIO_IRQ_SET_ACTION_TRIGGER,
+} as const
+
+/** Throws RangeError where the data is not one entry per vector, or a number does not fit. */
+export function encodeIrqSet({ index, start, count, action, data }: IrqSet): Uint8Array {
+  const entries = data === null ? count : 'bools' in data ? data.bools.length : data.eventfds.length
+  if (entries !== count) throw new RangeError(`${entries} entries for ${count} vectors`)
+  const dataSize = data === null ? 0 : 'bools' in data ? count : 4 * count
+  const bytes = new Uint8Array(vfioIrqSet.size + dataSize)
+  const flags =
+    actionFlag[action] |
+    (data === null
+      ? irqSetFlag.VFIO_IRQ_SET_DATA_NONE
+      : 'bools' in data
+        ? irqSetFlag.VFIO_IRQ_SET_DATA_BOOL
+        : irqSetFlag.VFIO_IRQ_SET_DATA_EVENTFD)
+  encodeInto(vfioIrqSet, bytes, { argsz: bytes.length, flags, index, start, count })
+  if (data !== null) {
+    if ('bools' in data) bytes.set(data.bools.map(Number), vfioIrqSet.size)
+    else {
+      const view = new DataView(bytes.buffer)
+      for (const [vector, fd] of data.eventfds.entries()) view.setInt32(vfioIrqSet.size + 4 * vector, fd, true)
+    }
+  }
+  return bytes
+}
+
+/** The other way round. Throws INVALID_ARGUMENT where flags, argsz, count and data do not agree. */
+export function decodeIrqSet(bytes: Uint8Array): IrqSet {
+  const { argsz, flags, index, start, count } = decode(vfioIrqSet, bytes)
+  const action = actionOf(flags)
+  const type = flags & dataTypes
+  const dataSize = {
+    [irqSetFlag.VFIO_IRQ_SET_DATA_NONE]: 0,
+    [irqSetFlag.VFIO_IRQ_SET_DATA_BOOL]: count,
+    [irqSetFlag.VFIO_IRQ_SET_DATA_EVENTFD]: 4 * count,
+  }[type]
+  if (action === null || dataSize === undefined || vfioIrqSet.size + dataSize > Math.min(argsz, bytes.length)) {
+    throw new VfioError('INVALID_ARGUMENT', 'struct vfio_irq_set contradicts itself', {
+      facts: { argsz, flags, count, bytes: bytes.length },
+    })
+  }
+  const data = bytes.subarray(vfioIrqSet.size, vfioIrqSet.size + dataSize)
+  const view = new DataView(data.buffer, data.byteOffset, data.byteLength)
+  const payload =
+    type === irqSetFlag.VFIO_IRQ_SET_DATA_NONE
+      ? null
+      : type === irqSetFlag.VFIO_IRQ_SET_DATA_BOOL
+        ? { bools: Array.from(data, (byte) => byte !== 0) }
+        : { eventfds: Array.from({ length: count }, (_, vector) => view.getInt32(4 * vector, true)) }
+  return { index, start, count, action, data: payload }
+}
+
+const dataTypes =
+  irqSetFlag.VFIO_IRQ_SET_DATA_NONE | irqSetFlag.VFIO_IRQ_SET_DATA_BOOL | irqSetFlag.VFIO_IRQ_SET_DATA_EVENTFD
+
+function actionOf(flags: number): IrqSet['action'] | null {
+  switch (flags & ~dataTypes) {
+    case actionFlag.mask:
+      return 'mask'
+    case actionFlag.unmask:
+      return 'unmask'
+    case actionFlag.trigger:
+      return 'trigger'
+    default:
+      return null
+  }
+}
