@@ -1,59 +1,97 @@
-// types first: the implementation is being written
-import type { MdevType } from './host/mdev-type.ts'
+import { VfioError } from './errors.ts'
+import { findMdevDevice } from './host/mdev-devices.ts'
+import { type MdevType, readMdevTypes, type TypeFilter } from './host/mdev-types.ts'
 import type { Warning } from './host/warning.ts'
 import type { Kernel } from './kernel/kernel.ts'
+import { openLinux } from './kernel/linux.ts'
 import type { Change, ChangeOptions } from './lifecycle/change.ts'
-import type { Attribute, StartMode } from './lifecycle/definition.ts'
+import { type DefineRequest, define } from './lifecycle/define.ts'
+import type { DeviceChoice } from './lifecycle/device-choice.ts'
+import { type DeviceFilter, list } from './lifecycle/list.ts'
+import { type ModifyRequest, modify } from './lifecycle/modify.ts'
+import { type StartRequest, start } from './lifecycle/start.ts'
+import { stop } from './lifecycle/stop.ts'
+import { undefine } from './lifecycle/undefine.ts'
 import type { VirtualDevice } from './lifecycle/virtual-device.ts'
+import { createMockKernel } from './mock/mock-kernel.ts'
+import { parseUuid } from './units.ts'
+import { type Device, openDevice } from './vfio/device.ts'
 
-export interface TypeFilter {
-  readonly parent?: string
-  readonly type?: string
-}
-export interface DeviceFilter {
-  readonly uuid?: string
-  readonly parent?: string
-  readonly type?: string
-  readonly active?: boolean
-  readonly defined?: boolean
-}
-/** Which device: a UUID, and its parent where the UUID is defined under several. */
-export interface DeviceChoice {
-  readonly uuid: string
-  readonly parent?: string
-}
-export interface DefineRequest {
-  /** Made up where absent. Of a running device alone: its type and parent are taken from it. */
-  readonly uuid?: string
-  readonly parent?: string
-  /** By id ('nvidia-222') or by name ('GRID T4-1B'). */
-  readonly type?: string
-  readonly start?: StartMode
-  readonly attributes?: readonly Attribute[]
-}
-export interface StartRequest {
-  readonly uuid?: string
-  readonly parent?: string
-  readonly type?: string
-  readonly attributes?: readonly Attribute[]
-}
-/** What to change in a definition. Attribute edits name a position; without one, the end of the list. */
-export interface ModifyRequest extends DeviceChoice {
-  readonly type?: string
-  readonly start?: StartMode
-  readonly addAttribute?: Attribute & { readonly index?: number }
-  readonly removeAttribute?: { readonly index?: number }
-  /** Replaces the whole list. */
-  readonly attributes?: readonly Attribute[]
+export interface HostOptions {
+  /** Where the host's files stand, instead of `/`. */
+  readonly root?: string
+  /** A simulated host instead of this one: 'demo', in memory, gone with the process. */
+  readonly mock?: 'demo'
 }
 
-export interface Host extends AsyncDisposable {
+/** This machine, or with `mock` a simulated one. */
+export function openHost(options: HostOptions = {}): Host {
+  if (options.mock !== undefined) return new Host(createMockKernel(options.mock))
+  return new Host(openLinux(options.root === undefined ? {} : { root: options.root }))
+}
+
+/**
+ * A machine with VFIO: what its cards offer, its virtual devices, and the devices that are opened on it. Disposing it
+ * closes what was opened and forgotten.
+ */
+export class Host implements AsyncDisposable {
   readonly kernel: Kernel
-  types(filter?: TypeFilter): { readonly types: readonly MdevType[]; readonly warnings: readonly Warning[] }
-  list(filter?: DeviceFilter): { readonly devices: readonly VirtualDevice[]; readonly warnings: readonly Warning[] }
-  define(request: DefineRequest, options?: ChangeOptions): Promise<Change>
-  undefine(choice: DeviceChoice, options?: ChangeOptions): Promise<readonly Change[]>
-  modify(request: ModifyRequest, options?: ChangeOptions): Promise<Change>
-  start(request: StartRequest, options?: ChangeOptions): Promise<Change>
-  stop(choice: DeviceChoice, options?: ChangeOptions): Promise<Change>
+  readonly #opened = new Set<Device>()
+
+  constructor(kernel: Kernel) {
+    this.kernel = kernel
+  }
+
+  /** The types that parents offer. What cannot be read is a warning, and the rest goes on. */
+  types(filter?: TypeFilter): { types: MdevType[]; warnings: Warning[] } {
+    return readMdevTypes(this.kernel.files, filter)
+  }
+
+  /** What runs and what is defined, told together. */
+  list(filter?: DeviceFilter): { devices: VirtualDevice[]; warnings: Warning[] } {
+    return list(this.kernel.files, filter)
+  }
+
+  define(request: DefineRequest, options?: ChangeOptions): Promise<Change> {
+    return define(this.kernel, request, options)
+  }
+
+  undefine(choice: DeviceChoice, options?: ChangeOptions): Promise<readonly Change[]> {
+    return undefine(this.kernel, choice, options)
+  }
+
+  modify(request: ModifyRequest, options?: ChangeOptions): Promise<Change> {
+    return modify(this.kernel, request, options)
+  }
+
+  start(request: StartRequest, options?: ChangeOptions): Promise<Change> {
+    return start(this.kernel, request, options)
+  }
+
+  stop(choice: DeviceChoice, options?: ChangeOptions): Promise<Change> {
+    return stop(this.kernel, choice, options)
+  }
+
+  /** Opens a running device through its IOMMU group and a type1 container. The caller closes it, or the host does. */
+  async openDevice(uuid: string): Promise<Device> {
+    const name = parseUuid(uuid)
+    const running = findMdevDevice(this.kernel.files, name)
+    if (running === null) {
+      throw new VfioError('NOT_FOUND', `cannot open ${name}: it does not run`, { hint: `vfioctl start ${name}` })
+    }
+    if (running.group === null) {
+      throw new VfioError('NOT_SUPPORTED', `cannot open ${name}: no VFIO driver has it, so it is in no IOMMU group`, {
+        hint: 'modprobe vfio_mdev (kernels before 5.16), and dmesg | tail',
+      })
+    }
+    const device = await openDevice(this.kernel, { group: running.group, name })
+    this.#opened.add(device)
+    return device
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const device of this.#opened) await device.close()
+    this.#opened.clear()
+    this.kernel.dispose()
+  }
 }

@@ -12,7 +12,8 @@ export type Step =
 export interface Change {
   readonly uuid: Uuid
   readonly parent: string
-  readonly type: string
+  /** Null where nothing says it: a definition that nobody can read, a device that was not running anyway. */
+  readonly type: string | null
   readonly changed: boolean
   readonly dryRun: boolean
   readonly steps: readonly Step[]

@@ -1,0 +1,81 @@
+import type { HostFiles } from '../kernel/kernel.ts'
+import { failedWith } from '../kernel/system-error.ts'
+import { type Uuid, uuidOrNull } from '../units.ts'
+import { unreadable, type Warning } from './warning.ts'
+
+/** A mediated device that exists: /sys/bus/mdev/devices/UUID, a symlink into its parent's folder. */
+export interface MdevDevice {
+  readonly uuid: Uuid
+  readonly parent: string
+  readonly type: string
+  /** IOMMU group, and the node that opens it; null until a driver has the device. */
+  readonly group: number | null
+  readonly node: string | null
+}
+
+const devicesPath = '/sys/bus/mdev/devices'
+
+export function mdevPath(uuid: Uuid): string {
+  return `${devicesPath}/${uuid}`
+}
+
+/** Every device there is, or only `uuid`. A node that cannot be read is a warning; one that just went is nothing. */
+export function readMdevDevices(files: HostFiles, only?: Uuid): { devices: MdevDevice[]; warnings: Warning[] } {
+  const warnings: Warning[] = []
+  const devices: MdevDevice[] = []
+  for (const name of only === undefined ? listDevices(files) : [only]) {
+    const uuid = uuidOrNull(name)
+    const path = `${devicesPath}/${name}`
+    if (uuid === null) {
+      warnings.push({ path, message: 'is no mediated device: its name is no UUID' })
+      continue
+    }
+    try {
+      devices.push(readMdevDevice(files, uuid))
+    } catch (error) {
+      if (!failedWith(error, 'ENOENT')) warnings.push(unreadable(path, error))
+    }
+  }
+  return { devices, warnings }
+}
+
+/** One device, or null where there is none. */
+export function findMdevDevice(files: HostFiles, uuid: Uuid): MdevDevice | null {
+  try {
+    return readMdevDevice(files, uuid)
+  } catch (error) {
+    if (failedWith(error, 'ENOENT')) return null
+    throw error
+  }
+}
+
+function listDevices(files: HostFiles): string[] {
+  try {
+    return files.list(devicesPath)
+  } catch (error) {
+    if (failedWith(error, 'ENOENT')) return []
+    throw error
+  }
+}
+
+function readMdevDevice(files: HostFiles, uuid: Uuid): MdevDevice {
+  const path = mdevPath(uuid)
+  const [parent = ''] = files.readlink(path).split('/').slice(-2)
+  const type = lastName(files.readlink(`${path}/mdev_type`))
+  const group = readGroup(files, path)
+  return { uuid, parent, type, group, node: group === null ? null : `/dev/vfio/${group}` }
+}
+
+function readGroup(files: HostFiles, path: string): number | null {
+  try {
+    const name = lastName(files.readlink(`${path}/iommu_group`))
+    return /^\d{1,9}$/.test(name) ? Number(name) : null
+  } catch (error) {
+    if (failedWith(error, 'ENOENT')) return null
+    throw error
+  }
+}
+
+function lastName(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1)
+}

@@ -1,0 +1,100 @@
+import { randomUUID } from 'node:crypto'
+import { VfioError } from '../errors.ts'
+import { findMdevDevice } from '../host/mdev-devices.ts'
+import { type MdevType, typesPath } from '../host/mdev-types.ts'
+import type { HostFiles, Kernel } from '../kernel/kernel.ts'
+import { parseUuid, type Uuid } from '../units.ts'
+import type { Change, ChangeOptions } from './change.ts'
+import { checkRoom, creationSteps, createDevice } from './create-device.ts'
+import type { Attribute } from './definition.ts'
+import { type ChosenDevice, lookUp, onlyDefinition } from './device-choice.ts'
+import { withLock } from './lock.ts'
+import { findParent, findType } from './type-choice.ts'
+
+export interface StartRequest {
+  /** Made up where absent. A defined device needs nothing else. */
+  readonly uuid?: string
+  readonly parent?: string
+  /** By id ('nvidia-222') or by name ('GRID T4-1B'). */
+  readonly type?: string
+  /** Written in this order; those of the definition where absent. */
+  readonly attributes?: readonly Attribute[]
+}
+
+/** A request, with what its definition adds. */
+interface Wanted {
+  readonly uuid: Uuid
+  readonly parent: string
+  readonly type: string
+  readonly attributes: readonly Attribute[]
+}
+
+/**
+ * Creates a device and writes its attributes in order; takes it away again where one fails. One that runs already on
+ * that parent with that type is no change.
+ */
+export async function start(kernel: Kernel, request: StartRequest, options: ChangeOptions = {}): Promise<Change> {
+  const { files } = kernel
+  const wanted = resolve(files, request)
+  const { uuid } = wanted
+  const dryRun = options.dryRun === true
+  const parent = findParent(files, wanted.parent)
+  const { type } = findType(files, parent, wanted.type)
+  const steps = creationSteps({ uuid, parent, type, attributes: wanted.attributes })
+  const unchanged: Change = { uuid, parent, type, changed: false, dryRun, steps: [] }
+  const run = async (): Promise<Change> => {
+    const current = findType(files, parent, type)
+    if (runsAlready(files, uuid, current)) return unchanged
+    checkRoom(files, current)
+    if (!dryRun) await createDevice(files, uuid, current, steps)
+    return { ...unchanged, changed: true, steps }
+  }
+  return dryRun ? run() : withLock(kernel, typesPath(parent), run)
+}
+
+function resolve(files: HostFiles, request: StartRequest): Wanted {
+  const { parent, type, attributes } = request
+  if (request.uuid === undefined) {
+    if (parent !== undefined && type !== undefined) {
+      return { uuid: parseUuid(randomUUID()), parent, type, attributes: attributes ?? [] }
+    }
+    throw new VfioError('INVALID_ARGUMENT', 'a new device needs a parent and a type; a defined one, its UUID', {
+      hint: 'vfioctl start -u UUID, or vfioctl start -p PARENT -t TYPE',
+    })
+  }
+  const device = lookUp(files, { uuid: request.uuid, ...(parent === undefined ? {} : { parent }) })
+  const stored = onlyDefinition(files, device)
+  if (stored === null) return resolveTransient(device, request)
+  const { uuid, definition } = stored
+  if (type !== undefined && type !== definition.type) checkDefinedType(files, stored.parent, definition.type, type)
+  return { uuid, parent: stored.parent, type: definition.type, attributes: attributes ?? definition.attributes }
+}
+
+function resolveTransient({ uuid, active }: ChosenDevice, request: StartRequest): Wanted {
+  const parent = request.parent ?? active?.parent
+  const type = request.type ?? active?.type
+  if (parent !== undefined && type !== undefined) return { uuid, parent, type, attributes: request.attributes ?? [] }
+  const where = request.parent === undefined ? '' : ` on ${request.parent}`
+  throw new VfioError('NOT_FOUND', `${uuid} is not defined${where}, so its parent and type are not known`, {
+    hint: `vfioctl start -u ${uuid} -p PARENT -t TYPE, or vfioctl define it first`,
+    facts: { uuid },
+  })
+}
+
+function checkDefinedType(files: HostFiles, parent: string, defined: string, asked: string): void {
+  if (findType(files, findParent(files, parent), asked).type === defined) return
+  throw new VfioError('ALREADY_EXISTS', `it is defined on ${parent} with type ${defined}, not ${asked}`, {
+    hint: `leave -t out, or change the definition: vfioctl modify -t ${asked}`,
+    facts: { parent, defined, asked },
+  })
+}
+
+function runsAlready(files: HostFiles, uuid: Uuid, { parent, type }: MdevType): boolean {
+  const active = findMdevDevice(files, uuid)
+  if (active === null) return false
+  if (active.parent === parent && active.type === type) return true
+  throw new VfioError('ALREADY_EXISTS', `${uuid} runs already, on ${active.parent} with type ${active.type}`, {
+    hint: `vfioctl stop ${uuid} first, or take another UUID`,
+    facts: { uuid, parent: active.parent, type: active.type },
+  })
+}

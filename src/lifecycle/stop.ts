@@ -1,0 +1,88 @@
+import { kernelAnswer, VfioError } from '../errors.ts'
+import { type DeviceUser, findDeviceUsers } from '../host/device-users.ts'
+import { findMdevDevice, type MdevDevice, mdevPath } from '../host/mdev-devices.ts'
+import { typesPath } from '../host/mdev-types.ts'
+import type { Kernel } from '../kernel/kernel.ts'
+import { failedWith } from '../kernel/system-error.ts'
+import type { Change, ChangeOptions } from './change.ts'
+import { type ChosenDevice, type DeviceChoice, lookUpKnown } from './device-choice.ts'
+import { withLock } from './lock.ts'
+
+/**
+ * Removes a running device; its definition stays. One that is defined and does not run is no change. DEVICE_BUSY, with
+ * who holds it, where a process has it open: the kernel would wait for that process without end.
+ */
+export async function stop(kernel: Kernel, choice: DeviceChoice, options: ChangeOptions = {}): Promise<Change> {
+  const chosen = lookUpKnown(kernel.files, choice)
+  const dryRun = options.dryRun === true
+  if (chosen.active === null) return notRunning(chosen, dryRun)
+  const { uuid, parent, type } = chosen.active
+  const step = { action: 'write' as const, path: `${mdevPath(uuid)}/remove`, value: '1' }
+  const change: Change = { uuid, parent, type, changed: true, dryRun, steps: [step] }
+  if (dryRun) {
+    releaseGroup(kernel, holdGroup(kernel, chosen.active))
+    return change
+  }
+  return withLock(kernel, typesPath(parent), async () => {
+    const active = findMdevDevice(kernel.files, uuid)
+    if (active === null) return { ...change, changed: false, steps: [] }
+    const group = holdGroup(kernel, active)
+    try {
+      await kernel.files.write(step.path, step.value)
+    } catch (error) {
+      throw removalFailed(active, error)
+    } finally {
+      releaseGroup(kernel, group)
+    }
+    return change
+  })
+}
+
+function notRunning({ uuid, definedOn }: ChosenDevice, dryRun: boolean): Change {
+  const [parent = ''] = definedOn
+  return { uuid, parent, type: null, changed: false, dryRun, steps: [] }
+}
+
+/**
+ * Opens the device's group, which one process at a time can: whoever has the device open, or a mapping of it, has the
+ * group, and while we have it nobody else can come in. A check of /proc alone would leave a moment for that. Returns the
+ * descriptor, or null for a device without a group node.
+ */
+function holdGroup(kernel: Kernel, device: MdevDevice): number | null {
+  if (device.node === null) return null
+  try {
+    return kernel.open(device.node, 'rw')
+  } catch (error) {
+    if (failedWith(error, 'ENOENT', 'ENXIO', 'ENODEV')) return null
+    if (failedWith(error, 'EBUSY')) throw deviceBusy(kernel, device, device.node, error)
+    throw removalFailed(device, error)
+  }
+}
+
+function releaseGroup(kernel: Kernel, group: number | null): void {
+  if (group !== null) kernel.close(group)
+}
+
+function deviceBusy(kernel: Kernel, { uuid, node }: MdevDevice, path: string, cause: unknown): VfioError {
+  const users = findDeviceUsers(kernel.files, new Set([path])).get(path) ?? []
+  return new VfioError('DEVICE_BUSY', `cannot stop ${uuid}: ${holders(users, kernel.pid)} holds ${node} open`, {
+    cause,
+    path,
+    hint: 'shut down the virtual machine or end the process that uses it, then stop again',
+    facts: { uuid, users: users.map(({ pid, command }) => ({ pid, command })) },
+  })
+}
+
+function holders(users: readonly DeviceUser[], self: number): string {
+  if (users.length === 0) return 'a process that we may not look into'
+  return users.map(({ pid, command }) => `${pid === self ? 'this process' : command} (pid ${pid})`).join(', ')
+}
+
+function removalFailed({ uuid }: MdevDevice, cause: unknown): VfioError {
+  const denied = failedWith(cause, 'EACCES', 'EPERM')
+  return new VfioError(denied ? 'PERMISSION_DENIED' : 'SYSTEM_CALL_FAILED', `cannot stop ${uuid}: ${kernelAnswer(cause)}`, {
+    cause,
+    hint: denied ? 'only root may: sudo vfioctl stop …' : 'dmesg | tail, for what the driver says',
+    facts: { uuid },
+  })
+}

@@ -1,0 +1,51 @@
+import { VfioError } from '../errors.ts'
+import { type MdevType, mdevBus, mdevParents, noMdevSupport, readMdevTypes } from '../host/mdev-types.ts'
+import { nearestNames } from '../host/nearest-name.ts'
+import type { HostFiles } from '../kernel/kernel.ts'
+import { checkedName, pciAddressOrNull, printable } from '../units.ts'
+
+/** The parent by the name the kernel gives it; a PCI address may be short or in capitals. NOT_FOUND names the nearest. */
+export function findParent(files: HostFiles, name: string): string {
+  checkedName('parent', name)
+  const parents = mdevParents(files)
+  if (parents === null) {
+    throw new VfioError('NOT_SUPPORTED', `cannot use parent ${name}: ${noMdevSupport}`, {
+      path: mdevBus,
+      hint: 'modprobe mdev, then the card’s own module; `vfioctl types` shows what it brings',
+    })
+  }
+  const address = pciAddressOrNull(name)
+  const found = parents.find((parent) => parent === name) ?? parents.find((parent) => parent === address)
+  if (found !== undefined) return found
+  const nearest = nearestNames(name, parents)
+  throw new VfioError('NOT_FOUND', `no parent '${printable(name)}' offers mediated devices${didYouMean(nearest)}`, {
+    hint: parents.length === 0 ? 'no card offers any: is its driver loaded?' : 'vfioctl types',
+    facts: { parent: name, nearest },
+  })
+}
+
+/** A type of that parent by its id ('nvidia-222') or its name ('GRID T4-1B', also with `_` for spaces). */
+export function findType(files: HostFiles, parent: string, name: string): MdevType {
+  const { types } = readMdevTypes(files, { parent })
+  const wanted = name.replaceAll('_', ' ')
+  const found = types.find(({ type }) => type === name)
+  if (found !== undefined) return found
+  const named = types.filter((type) => type.name?.replaceAll('_', ' ') === wanted)
+  const [only] = named
+  if (only !== undefined && named.length === 1) return only
+  if (only !== undefined) {
+    throw new VfioError('AMBIGUOUS', `${parent} has several types named '${printable(name)}'`, {
+      hint: `name one by its id: ${named.map(({ type }) => type).join(', ')}`,
+      facts: { parent, types: named.map(({ type }) => type) },
+    })
+  }
+  const nearest = nearestNames(name, types.flatMap((type) => [type.type, ...(type.name === null ? [] : [type.name])]))
+  throw new VfioError('NOT_FOUND', `${parent} has no type '${printable(name)}'${didYouMean(nearest)}`, {
+    hint: `vfioctl types -p ${parent}`,
+    facts: { parent, type: name, nearest },
+  })
+}
+
+function didYouMean(nearest: readonly string[]): string {
+  return nearest.length === 0 ? '' : `; did you mean ${nearest.map((name) => `'${name}'`).join(' or ')}?`
+}
