@@ -1,0 +1,89 @@
+import type { DeviceCapability } from '../uapi/device-capabilities.ts'
+import type { DeviceFlags } from '../uapi/device-info.ts'
+import type { IrqFlags } from '../uapi/irq-info.ts'
+import type { RegionCapability } from '../uapi/region-capabilities.ts'
+import type { RegionFlags } from '../uapi/region-info.ts'
+import { hex } from '../units.ts'
+import type { IommuType } from './container.ts'
+import type { Device } from './device.ts'
+
+/** A device as plain data, for JSON: 64-bit values are hex strings, bytes are runs of hex digits. */
+export interface DeviceDescription {
+  readonly name: string
+  readonly group: number
+  readonly iommuType: IommuType | null
+  readonly flags: DeviceFlags
+  readonly numRegions: number
+  readonly numIrqs: number
+  readonly capabilities: readonly CapabilityDescription<DeviceCapability>[]
+  readonly regions: readonly RegionDescription[]
+  readonly irqs: readonly IrqDescription[]
+}
+
+export interface RegionDescription {
+  readonly index: number
+  readonly name: string
+  /** '0xff'; '0x0' for a region that is not there. */
+  readonly size: string
+  readonly offset: string
+  readonly flags: RegionFlags
+  readonly capabilities: readonly CapabilityDescription<RegionCapability>[]
+}
+
+export interface IrqDescription {
+  readonly index: number
+  readonly name: string
+  readonly count: number
+  readonly flags: IrqFlags
+}
+
+/** A capability with its 64-bit values and bytes as hex. */
+export type CapabilityDescription<Capability> = { readonly [Field in keyof Capability]: AsText<Capability[Field]> }
+
+type AsText<Value> = Value extends bigint | Uint8Array
+  ? string
+  : Value extends readonly (infer Item)[]
+    ? readonly AsText<Item>[]
+    : Value extends object
+      ? { readonly [Field in keyof Value]: AsText<Value[Field]> }
+      : Value
+
+/** Asks the device for every region and irq below its counts. */
+export function describeDevice(device: Device): DeviceDescription {
+  const { flags, numRegions, numIrqs, capabilities } = device.info
+  return {
+    name: device.name,
+    group: device.group.number,
+    iommuType: device.group.container?.iommuType ?? null,
+    flags,
+    numRegions,
+    numIrqs,
+    capabilities: capabilities.map(describeDeviceCapability),
+    regions: Array.from(device.regions, ({ index, name, size, offset, flags, capabilities }) => ({
+      index,
+      name,
+      size: hex(size),
+      offset: hex(offset),
+      flags,
+      capabilities: capabilities.map(describeRegionCapability),
+    })),
+    irqs: Array.from(device.irqs, ({ index, name, count, flags }) => ({ index, name, count, flags })),
+  }
+}
+
+function describeDeviceCapability(capability: DeviceCapability): CapabilityDescription<DeviceCapability> {
+  return 'data' in capability ? { ...capability, data: hexDigits(capability.data) } : capability
+}
+
+function describeRegionCapability(capability: RegionCapability): CapabilityDescription<RegionCapability> {
+  if (capability.name === 'unknown') return { ...capability, data: hexDigits(capability.data) }
+  if (capability.name !== 'sparse-mmap') return capability
+  return {
+    ...capability,
+    areas: capability.areas.map(({ offset, size }) => ({ offset: hex(offset), size: hex(size) })),
+  }
+}
+
+function hexDigits(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('hex')
+}

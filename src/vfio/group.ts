@@ -1,0 +1,148 @@
+import { type Fact, VfioError } from '../errors.ts'
+import type { Kernel } from '../kernel/kernel.ts'
+import { decodeGroupStatus, type GroupStatus, vfioGroupStatus } from '../uapi/group-status.ts'
+import { request } from '../uapi/requests.ts'
+import { encode } from '../uapi/struct.ts'
+import { printable } from '../units.ts'
+import type { Container } from './container.ts'
+import { Descriptor } from './descriptor.ts'
+import { foreignMembers, groupMembers } from './group-members.ts'
+import { nodePermission } from './node-permission.ts'
+import { attempt, type Reason } from './system-call.ts'
+
+/** /dev/vfio/N: an IOMMU group, the unit of isolation. One process at a time has it. */
+export class Group implements Disposable {
+  readonly number: number
+  readonly descriptor: Descriptor
+  #container: Container | null = null
+
+  constructor(number: number, descriptor: Descriptor) {
+    this.number = number
+    this.descriptor = descriptor
+  }
+
+  get kernel(): Kernel {
+    return this.descriptor.kernel
+  }
+
+  /** The container it was put into; kept while the group is open, as its devices live there. */
+  get container(): Container | null {
+    return this.#container
+  }
+
+  /** VFIO_GROUP_GET_STATUS. */
+  status(): GroupStatus {
+    const bytes = encode(vfioGroupStatus, { argsz: vfioGroupStatus.size })
+    attempt(`ask group ${this.number} for its status`, () =>
+      this.descriptor.ioctl(request.VFIO_GROUP_GET_STATUS, bytes),
+    )
+    return decodeGroupStatus(bytes)
+  }
+
+  /** VFIO_GROUP_SET_CONTAINER. Throws GROUP_NOT_VIABLE, with the devices in the way, and DEVICE_BUSY. */
+  setContainer(container: Container): void {
+    const { viable, containerSet } = this.status()
+    if (!viable) throw this.#notViable()
+    if (containerSet) throw new VfioError('DEVICE_BUSY', `group ${this.number} is in a container already`)
+    const bytes = new Uint8Array(4)
+    new DataView(bytes.buffer).setInt32(0, container.descriptor.fd, true)
+    attempt(
+      `put group ${this.number} into the container`,
+      () => this.descriptor.ioctl(request.VFIO_GROUP_SET_CONTAINER, bytes),
+      {
+        EPERM: () => notViableReason(this.kernel, this.number),
+      },
+    )
+    this.#container = container
+  }
+
+  /**
+   * VFIO_GROUP_GET_DEVICE_FD: a device of the group by its name, a PCI address or an mdev's UUID. Needs a container
+   * with its IOMMU set. The caller closes what it gets.
+   */
+  openDevice(name: string): Descriptor {
+    if (name === '' || printable(name) !== name) {
+      throw new VfioError('INVALID_ARGUMENT', `'${printable(name)}' cannot be the name of a device`, {
+        hint: `ls ${groupDevices(this.number)}`,
+      })
+    }
+    const fd = attempt(
+      `open device ${name} of group ${this.number}`,
+      () => this.descriptor.ioctl(request.VFIO_GROUP_GET_DEVICE_FD, Buffer.from(`${name}\0`)),
+      {
+        ENODEV: () => ({
+          code: 'NOT_FOUND',
+          because: 'the group has no such device, or VFIO is not its driver',
+          hint: `ls ${groupDevices(this.number)}`,
+          facts: { devices: groupMembers(this.kernel.files, this.number).map((member) => member.name) },
+        }),
+        EBUSY: () => ({ code: 'DEVICE_BUSY', because: 'it is in use', hint: `fuser -v ${groupPath(this.number)}` }),
+        EACCES: () => ({
+          code: 'PERMISSION_DENIED',
+          because: 'it is a virtual function whose physical function asks for a VF token',
+        }),
+      },
+    )
+    return new Descriptor(this.kernel, fd, `device ${name}`)
+  }
+
+  /** Idempotent. The kernel takes the group out of its container once no device of it is open either. */
+  close(): void {
+    this.descriptor.close()
+  }
+
+  [Symbol.dispose](): void {
+    this.close()
+  }
+
+  #notViable(): VfioError {
+    const { code, because, ...details } = notViableReason(this.kernel, this.number)
+    return new VfioError(code, `cannot use group ${this.number}: ${because}`, details)
+  }
+}
+
+/** Opens /dev/vfio/N. Throws NOT_FOUND, DEVICE_BUSY where anyone has it open, PERMISSION_DENIED. */
+export function openGroup(kernel: Kernel, number: number): Group {
+  if (!Number.isSafeInteger(number) || number < 0) {
+    throw new VfioError('INVALID_ARGUMENT', `${number} is not the number of an IOMMU group`)
+  }
+  const path = groupPath(number)
+  const gone = (): Reason => ({
+    code: 'NOT_FOUND',
+    because: 'there is no such group, or no device of it is bound to a VFIO driver',
+    hint: `ls -l ${groupDevices(number)}/*/driver`,
+  })
+  const fd = attempt(`open group ${number}`, () => kernel.open(path, 'rw'), {
+    ENOENT: gone,
+    ENODEV: gone,
+    ENXIO: gone,
+    EBUSY: () => ({ code: 'DEVICE_BUSY', because: 'someone has it open', hint: `fuser -v ${path}` }),
+    ...nodePermission(path),
+  })
+  return new Group(number, new Descriptor(kernel, fd, `group ${number}`))
+}
+
+function groupPath(number: number): string {
+  return `/dev/vfio/${number}`
+}
+
+function groupDevices(number: number): string {
+  return `/sys/kernel/iommu_groups/${number}/devices`
+}
+
+function notViableReason(kernel: Kernel, group: number): Reason & { facts: Readonly<Record<string, Fact>> } {
+  const members = groupMembers(kernel.files, group)
+  const foreign = foreignMembers(members)
+  const facts = { group, siblings: members.map(({ name, driver }) => ({ name, driver })) }
+  const list = foreign.map(({ name, driver }) => `${name} is still bound to ${driver}`).join(', ')
+  const [first] = foreign
+  return {
+    code: 'GROUP_NOT_VIABLE',
+    because: list === '' ? 'a device of it is bound to a driver that is not VFIO' : list,
+    hint:
+      first === undefined
+        ? `ls -l ${groupDevices(group)}/*/driver`
+        : `echo ${first.name} > ${groupDevices(group)}/${first.name}/driver/unbind`,
+    facts,
+  }
+}

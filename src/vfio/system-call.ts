@@ -1,0 +1,37 @@
+import { type ErrorCode, type Fact, kernelAnswer, VfioError } from '../errors.ts'
+import { isSystemError } from '../kernel/system-error.ts'
+
+/** What an errno means for one particular call, in the user's terms. */
+export interface Reason {
+  readonly code: ErrorCode
+  readonly because: string
+  readonly hint?: string
+  readonly facts?: Readonly<Record<string, Fact>>
+}
+
+/** Reasons by errno name; made only when needed, as some look around for the culprit. */
+export type Reasons = Readonly<Record<string, () => Reason>>
+
+/**
+ * Runs one system call; `goal` says what it is for ('open group 5'). A failed call becomes a VfioError with the reason
+ * listed for its errno, SYSTEM_CALL_FAILED without one.
+ */
+export function attempt<T>(goal: string, call: () => T, reasons: Reasons = {}): T {
+  try {
+    return call()
+  } catch (error) {
+    throw callFailed(goal, error, reasons)
+  }
+}
+
+/** The error for a call that failed; what was no failed system call is handed back as it is. */
+export function callFailed(goal: string, error: unknown, reasons: Reasons = {}): unknown {
+  if (!isSystemError(error)) return error
+  const reason = reasons[error.code]?.()
+  const because = reason === undefined ? '' : `${reason.because}: `
+  return new VfioError(reason?.code ?? 'SYSTEM_CALL_FAILED', `cannot ${goal}: ${because}${kernelAnswer(error)}`, {
+    ...(reason?.hint === undefined ? {} : { hint: reason.hint }),
+    ...(reason?.facts === undefined ? {} : { facts: reason.facts }),
+    cause: error,
+  })
+}
