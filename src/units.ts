@@ -77,21 +77,20 @@ export function printable(text: string): string {
 
 /**
  * A name from outside that will become one component of a path (a parent, a type): INVALID_ARGUMENT where it is empty,
- * longer than 255 bytes, `.` or `..`, or holds `/` or a control character.
+ * longer than 100 characters, `.` or `..`, or holds `/` or a control character.
  */
 export function checkedName(what: string, name: string): string {
-  const bad =
-    name === ''
-      ? 'is empty'
-      : name === '.' || name === '..'
-        ? `is '${name}', which would leave its folder`
-        : name.includes('/')
-          ? `holds '/'`
-          : printable(name) !== name
-            ? 'holds a control character or is too long'
-            : null
-  if (bad === null) return name
-  throw new VfioError('INVALID_ARGUMENT', `${what} name '${printable(name)}' ${bad}`, {
+  const fault = nameFault(name)
+  if (fault === null) return name
+  throw new VfioError('INVALID_ARGUMENT', `${what} name '${printable(name)}' ${fault}`, {
     hint: 'names are single path components, as `vfioctl types` shows them',
   })
+}
+
+/** Why a name cannot be one component of a path, as the end of a sentence; null where it can. */
+export function nameFault(name: string): string | null {
+  if (name === '') return 'is empty'
+  if (name === '.' || name === '..') return 'would leave its folder'
+  if (name.includes('/')) return "holds '/'"
+  return printable(name) === name ? null : 'holds a control character or is too long'
 }

@@ -44,10 +44,7 @@ export function mdevParents(files: HostFiles): string[] | null {
 }
 
 /** Every type of every parent, sorted by both. What cannot be read is a warning, and the rest goes on. */
-export function readMdevTypes(
-  files: HostFiles,
-  filter: TypeFilter = {},
-): { types: MdevType[]; warnings: Warning[] } {
+export function readMdevTypes(files: HostFiles, filter: TypeFilter = {}): { types: MdevType[]; warnings: Warning[] } {
   const warnings: Warning[] = []
   const types: MdevType[] = []
   const parents = mdevParents(files)
@@ -117,7 +114,10 @@ function readAvailable(files: HostFiles, path: string, warnings: Warning[]): num
 
 function readDevices(files: HostFiles, path: string, warnings: Warning[]): Uuid[] {
   try {
-    return files.list(path).flatMap((name) => uuidOrNull(name) ?? []).sort()
+    return files
+      .list(path)
+      .flatMap((name) => uuidOrNull(name) ?? [])
+      .sort()
   } catch (error) {
     if (!failedWith(error, 'ENOENT')) warnings.push(unreadable(path, error))
     return []

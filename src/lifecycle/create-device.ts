@@ -33,7 +33,12 @@ export function checkRoom(files: HostFiles, type: MdevType): void {
 }
 
 /** Makes the writes. Where an attribute fails, the device is removed again and the first error kept. */
-export async function createDevice(files: HostFiles, uuid: Uuid, type: MdevType, steps: readonly Write[]): Promise<void> {
+export async function createDevice(
+  files: HostFiles,
+  uuid: Uuid,
+  type: MdevType,
+  steps: readonly Write[],
+): Promise<void> {
   const [create, ...attributes] = steps
   if (create === undefined) return
   try {
@@ -73,12 +78,16 @@ function attributeFailed(uuid: Uuid, { path, value }: Write, cause: unknown, rol
       facts: { uuid, attribute: name, value: value.trim(), remains: false },
     })
   }
-  return new VfioError('ATTRIBUTE_FAILED', `${what}; and it could not be removed again: ${kernelAnswer(rollBackError)}`, {
-    cause,
-    path,
-    hint: `the device remains, half set up: vfioctl stop ${uuid}`,
-    facts: { uuid, attribute: name, value: value.trim(), remains: true },
-  })
+  return new VfioError(
+    'ATTRIBUTE_FAILED',
+    `${what}; and it could not be removed again: ${kernelAnswer(rollBackError)}`,
+    {
+      cause,
+      path,
+      hint: `the device remains, half set up: vfioctl stop ${uuid}`,
+      facts: { uuid, attribute: name, value: value.trim(), remains: true },
+    },
+  )
 }
 
 function creationFailed(files: HostFiles, uuid: Uuid, type: MdevType, { path }: Write, cause: unknown): VfioError {

@@ -1,6 +1,6 @@
 import * as v from 'valibot'
 import { VfioError } from '../errors.ts'
-import { printable } from '../units.ts'
+import { nameFault, printable } from '../units.ts'
 
 /** When a defined device comes up: by itself once its parent is there, or only on demand. */
 export type StartMode = 'auto' | 'manual'
@@ -20,7 +20,10 @@ export interface Definition {
 
 /** mdevctl's file. It passes over unknown keys and lets `attrs` be absent; so do we. */
 const definitionFile = v.object({
-  mdev_type: v.pipe(v.string(), v.nonEmpty('must not be empty')),
+  mdev_type: v.pipe(
+    v.string(),
+    v.check((type) => nameFault(type) === null, 'must be the name of a type'),
+  ),
   start: v.picklist(['auto', 'manual']),
   attrs: v.optional(
     v.array(

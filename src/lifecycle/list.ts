@@ -18,10 +18,7 @@ export interface DeviceFilter {
 }
 
 /** What runs and what is defined, told together: one entry for each UUID and parent, sorted by parent, then UUID. */
-export function list(
-  files: HostFiles,
-  filter: DeviceFilter = {},
-): { devices: VirtualDevice[]; warnings: Warning[] } {
+export function list(files: HostFiles, filter: DeviceFilter = {}): { devices: VirtualDevice[]; warnings: Warning[] } {
   const uuid = filter.uuid === undefined ? undefined : parseUuid(filter.uuid)
   const running = readMdevDevices(files, uuid)
   const stored = readDefinitions(files)

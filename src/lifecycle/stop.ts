@@ -80,9 +80,13 @@ function holders(users: readonly DeviceUser[], self: number): string {
 
 function removalFailed({ uuid }: MdevDevice, cause: unknown): VfioError {
   const denied = failedWith(cause, 'EACCES', 'EPERM')
-  return new VfioError(denied ? 'PERMISSION_DENIED' : 'SYSTEM_CALL_FAILED', `cannot stop ${uuid}: ${kernelAnswer(cause)}`, {
-    cause,
-    hint: denied ? 'only root may: sudo vfioctl stop …' : 'dmesg | tail, for what the driver says',
-    facts: { uuid },
-  })
+  return new VfioError(
+    denied ? 'PERMISSION_DENIED' : 'SYSTEM_CALL_FAILED',
+    `cannot stop ${uuid}: ${kernelAnswer(cause)}`,
+    {
+      cause,
+      hint: denied ? 'only root may: sudo vfioctl stop …' : 'dmesg | tail, for what the driver says',
+      facts: { uuid },
+    },
+  )
 }

@@ -39,7 +39,10 @@ export function findType(files: HostFiles, parent: string, name: string): MdevTy
       facts: { parent, types: named.map(({ type }) => type) },
     })
   }
-  const nearest = nearestNames(name, types.flatMap((type) => [type.type, ...(type.name === null ? [] : [type.name])]))
+  const nearest = nearestNames(
+    name,
+    types.flatMap((type) => [type.type, ...(type.name === null ? [] : [type.name])]),
+  )
   throw new VfioError('NOT_FOUND', `${parent} has no type '${printable(name)}'${didYouMean(nearest)}`, {
     hint: `vfioctl types -p ${parent}`,
     facts: { parent, type: name, nearest },

@@ -1,0 +1,22 @@
+/**
+ * vfioctl: virtual devices and VFIO on a Linux host.
+ *
+ * `openHost()` is where everything starts: what a machine's cards offer, its mediated devices, and opened devices with
+ * their regions and interrupts. `vfioctl/mock` has the simulated kernel that takes the machine's place in tests.
+ */
+export { type ErrorCode, type Fact, VfioError } from './errors.ts'
+export type { DeviceUser } from './host/device-users.ts'
+export type { MdevType, TypeFilter } from './host/mdev-types.ts'
+export type { TypeDetails } from './host/type-details.ts'
+export type { Warning } from './host/warning.ts'
+export type { Kernel } from './kernel/kernel.ts'
+export type { Change, ChangeOptions, Step } from './lifecycle/change.ts'
+export type { DefineRequest } from './lifecycle/define.ts'
+export type { Attribute, Definition, StartMode } from './lifecycle/definition.ts'
+export type { DeviceChoice } from './lifecycle/device-choice.ts'
+export type { DeviceFilter } from './lifecycle/list.ts'
+export type { ModifyRequest } from './lifecycle/modify.ts'
+export type { StartRequest } from './lifecycle/start.ts'
+export type { VirtualDevice } from './lifecycle/virtual-device.ts'
+export { Host, type HostOptions, openHost } from './open-host.ts'
+export { parseUuid, type Uuid } from './units.ts'
