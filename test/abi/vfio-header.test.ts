@@ -1,0 +1,138 @@
+import { existsSync, readdirSync } from 'node:fs'
+import { describe, expect, test } from 'vitest'
+import * as container from '../../src/uapi/container.ts'
+import * as deviceCapabilities from '../../src/uapi/device-capabilities.ts'
+import * as deviceInfo from '../../src/uapi/device-info.ts'
+import * as groupStatus from '../../src/uapi/group-status.ts'
+import * as indexes from '../../src/uapi/indexes.ts'
+import * as infoCapabilities from '../../src/uapi/info-capabilities.ts'
+import * as irqInfo from '../../src/uapi/irq-info.ts'
+import * as irqSet from '../../src/uapi/irq-set.ts'
+import { configHeader } from '../../src/uapi/pci-regs.ts'
+import * as regionCapabilities from '../../src/uapi/region-capabilities.ts'
+import * as regionInfo from '../../src/uapi/region-info.ts'
+import { request } from '../../src/uapi/requests.ts'
+import type { Layout } from '../../src/uapi/struct.ts'
+import * as type1 from '../../src/uapi/type1.ts'
+import { findCompiler, preprocess, runC } from './c-program.ts'
+
+const numbers: Readonly<Record<string, number>> = {
+  ...request,
+  VFIO_API_VERSION: container.VFIO_API_VERSION,
+  ...container.extension,
+  ...groupStatus.groupFlag,
+  ...deviceInfo.deviceFlag,
+  ...deviceCapabilities.deviceCapability,
+  ...deviceCapabilities.atomicCompleterFlag,
+  ...regionInfo.regionFlag,
+  ...regionCapabilities.regionCapability,
+  ...irqInfo.irqInfoFlag,
+  ...irqSet.irqSetFlag,
+  ...type1.iommuInfoFlag,
+  ...type1.dmaMapFlag,
+  ...type1.dmaUnmapFlag,
+  ...indexes.pciRegionIndex,
+  ...indexes.pciIrqIndex,
+  ...indexes.ccwRegionIndex,
+  ...indexes.ccwIrqIndex,
+  ...indexes.apIrqIndex,
+  ...Object.fromEntries(Object.values(configHeader).map(({ macro, offset }) => [macro, offset])),
+}
+
+const layouts: readonly Layout[] = [
+  groupStatus.vfioGroupStatus,
+  infoCapabilities.vfioInfoCapHeader,
+  deviceInfo.vfioDeviceInfo,
+  deviceCapabilities.vfioDeviceInfoCapPciAtomicComp,
+  regionInfo.vfioRegionInfo,
+  regionCapabilities.vfioRegionInfoCapSparseMmap,
+  regionCapabilities.vfioRegionSparseMmapArea,
+  regionCapabilities.vfioRegionInfoCapType,
+  irqInfo.vfioIrqInfo,
+  irqSet.vfioIrqSet,
+  type1.vfioIommuType1Info,
+  type1.vfioIommuType1DmaMap,
+  type1.vfioIommuType1DmaUnmap,
+]
+
+/** Newer than Linux 6.1, or gone again: what a header need not have. Everything else must be there. */
+const optional = new Set([
+  'VFIO_DEVICE_FLAGS_CDX',
+  'VFIO_DEVICE_INFO_CAP_PCI_ATOMIC_COMP',
+  'VFIO_PCI_ATOMIC_COMP32',
+  'VFIO_PCI_ATOMIC_COMP64',
+  'VFIO_PCI_ATOMIC_COMP128',
+  'VFIO_DEVICE_BIND_IOMMUFD',
+  'VFIO_DEVICE_ATTACH_IOMMUFD_PT',
+  'VFIO_DEVICE_DETACH_IOMMUFD_PT',
+  'VFIO_MIG_GET_PRECOPY_INFO',
+  'VFIO_AP_REQ_IRQ_INDEX',
+  'VFIO_AP_CFG_CHG_IRQ_INDEX',
+  'VFIO_TYPE1_NESTING_IOMMU',
+  'vfio_device_info_cap_pci_atomic_comp',
+])
+
+/** Structs that newer headers pad at the end; the fields before stay where they are. */
+const paddedTo: Readonly<Record<string, number>> = { vfio_device_info: 24 }
+
+const compiler = findCompiler()
+/** The system's own, and those of kernel sources installed. */
+const headers = [
+  '/usr/include/linux/vfio.h',
+  ...(existsSync('/usr/src') ? readdirSync('/usr/src') : []).map(
+    (tree) => `/usr/src/${tree}/include/uapi/linux/vfio.h`,
+  ),
+].filter((path) => existsSync(path))
+
+describe.skipIf(compiler === null)(`against C headers${compiler === null ? ' (no C compiler here)' : ''}`, () => {
+  describe.skipIf(headers.length === 0)(headers.length === 0 ? 'no <linux/vfio.h> here' : 'linux/vfio.h', () => {
+    describe.each(headers)('%s', (header) => {
+      if (compiler === null) return
+      const includes = [
+        '#include <stddef.h>',
+        '#include <stdio.h>',
+        `#include "${header}"`,
+        `#include "${header.replace('vfio.h', 'pci_regs.h')}"`,
+      ].join('\n')
+      const known = new Set(preprocess(compiler, includes).match(/\w+/g))
+      const present = (name: string) => known.has(name)
+      const statements = [
+        ...Object.keys(numbers)
+          .filter(present)
+          .map((name) => `printf("${name} %u\\n", (unsigned int)(${name}));`),
+        ...layouts
+          .filter(({ name }) => present(name))
+          .flatMap(({ name, fields }) => [
+            `printf("${name} %zu\\n", sizeof(struct ${name}));`,
+            ...Object.keys(fields).flatMap((field) => [
+              `printf("${name}.${field} %zu\\n", offsetof(struct ${name}, ${field}));`,
+              `printf("${name}.${field}:width %zu\\n", sizeof(((struct ${name} *)0)->${field}));`,
+            ]),
+          ]),
+      ]
+      const printed = new Map(
+        runC(compiler, `${includes}\nint main(void) {\n${statements.join('\n')}\nreturn 0; }\n`)
+          .trim()
+          .split('\n')
+          .map((line) => line.split(' '))
+          .map(([name, value]) => [name, Number(value)]),
+      )
+
+      test.for(Object.entries(numbers))('%s is %d', ([name, value], { skip }) => {
+        if (!present(name) && optional.has(name)) return skip('not in this header')
+        expect(printed.get(name)).toBe(value)
+      })
+
+      const widths = { u8: 1, u16: 2, u32: 4, s32: 4, u64: 8 }
+      test.for(layouts)('struct $name', ({ name, size, fields }, { skip }) => {
+        if (!present(name) && optional.has(name)) return skip('not in this header')
+        expect([size, paddedTo[name]]).toContain(printed.get(name))
+        const expected = Object.entries(fields).flatMap(([field, [offset, type]]) => [
+          [`${name}.${field}`, offset],
+          [`${name}.${field}:width`, widths[type]],
+        ])
+        expect(expected.map(([field]) => [field, printed.get(String(field))])).toEqual(expected)
+      })
+    })
+  })
+})
