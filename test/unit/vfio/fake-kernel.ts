@@ -1,0 +1,154 @@
+import type { HostFiles, Kernel, Mapping, Watch } from '../../../src/kernel/kernel.ts'
+import { systemError } from '../../../src/kernel/system-error.ts'
+import { vfioDeviceInfo } from '../../../src/uapi/device-info.ts'
+import { vfioGroupStatus } from '../../../src/uapi/group-status.ts'
+import { vfioIrqInfo } from '../../../src/uapi/irq-info.ts'
+import { vfioRegionInfo } from '../../../src/uapi/region-info.ts'
+import { request } from '../../../src/uapi/requests.ts'
+import { decode, encodeInto, type Values } from '../../../src/uapi/struct.ts'
+
+type Answer = (bytes: Uint8Array) => void
+
+/** The numbers mean one thing on each kind of descriptor; those used here are not shared. */
+const names = new Map<number, string>(Object.entries(request).map(([name, number]) => [number, name]))
+
+/**
+ * Answers the calls of opening and asking one device as a test says, writes them down in order, and fails those it is
+ * told to fail. For what the mock, which behaves, cannot show.
+ */
+export class FakeKernel implements Kernel {
+  readonly name = 'mock'
+  readonly pid = 1
+  readonly calls: string[] = []
+  readonly descriptors = new Map<number, string>()
+  /** Errno by call, as written in `calls`. */
+  readonly failing = new Map<string, string>()
+  readonly links = new Map<string, string>()
+  readonly directories = new Map<string, string[]>()
+  readonly regions = new Map<number, Answer>()
+  readonly irqs = new Map<number, Answer>()
+  apiVersion = 0
+  extensions = [1, 3]
+  groupFlags = 1
+  deviceInfo: Answer = answerDevice({ flags: 2, num_regions: 9, num_irqs: 5 })
+  transfer: (bytes: Uint8Array, offset: number) => number = (bytes) => bytes.fill(0x5a).length
+  #next = 10
+
+  readonly files: HostFiles = {
+    list: (path) => this.directories.get(path) ?? this.#noFile('scandir', path),
+    readlink: (path) => this.links.get(path) ?? this.#noFile('readlink', path),
+    read: (path) => this.#noFile('open', path),
+    kind: () => null,
+    write: async (path) => this.#noFile('open', path),
+    create: (path) => this.#noFile('open', path),
+    rename: (path) => this.#noFile('rename', path),
+    unlink: (path) => this.#noFile('unlink', path),
+    makeDirectory: (path) => this.#noFile('mkdir', path),
+    removeDirectory: (path) => this.#noFile('rmdir', path),
+    syncDirectory: (path) => this.#noFile('open', path),
+  }
+
+  open(path: string): number {
+    this.#call(`open ${path}`, 'open', path)
+    return this.#opened(path)
+  }
+
+  close(fd: number): void {
+    const path = this.descriptors.get(fd)
+    if (path === undefined) throw systemError('EBADF', 'close')
+    this.descriptors.delete(fd)
+    this.#call(`close ${path}`, 'close')
+  }
+
+  ioctl(fd: number, number: number, argument?: Uint8Array | number): number {
+    if (!this.descriptors.has(fd)) throw systemError('EBADF', 'ioctl')
+    const name = names.get(number) ?? String(number)
+    this.#call(typeof argument === 'number' ? `${name} ${argument}` : name, 'ioctl')
+    if (typeof argument === 'number') return Number(name === 'VFIO_SET_IOMMU' || this.extensions.includes(argument))
+    if (name === 'VFIO_GET_API_VERSION') return this.apiVersion
+    const bytes = argument ?? new Uint8Array()
+    switch (name) {
+      case 'VFIO_GROUP_GET_STATUS':
+        encodeInto(vfioGroupStatus, bytes, { flags: this.groupFlags })
+        return 0
+      case 'VFIO_GROUP_GET_DEVICE_FD':
+        return this.#opened(`device ${Buffer.from(bytes).toString()}`)
+      case 'VFIO_DEVICE_GET_INFO':
+        this.deviceInfo(bytes)
+        return 0
+      case 'VFIO_DEVICE_GET_REGION_INFO':
+        this.#answer(this.regions.get(decode(vfioRegionInfo, bytes).index), bytes)
+        return 0
+      case 'VFIO_DEVICE_GET_IRQ_INFO':
+        this.#answer(this.irqs.get(decode(vfioIrqInfo, bytes).index), bytes)
+        return 0
+      default:
+        return 0
+    }
+  }
+
+  pread(_fd: number, into: Uint8Array, offset: number): number {
+    this.#call(`pread ${into.length}@0x${offset.toString(16)}`, 'pread')
+    return this.transfer(into, offset)
+  }
+
+  pwrite(_fd: number, from: Uint8Array, offset: number): number {
+    this.#call(`pwrite ${Buffer.from(from).toString('hex')}@0x${offset.toString(16)}`, 'pwrite')
+    return this.transfer(from, offset)
+  }
+
+  read(): number {
+    throw systemError('ENOSYS', 'read')
+  }
+  write(): number {
+    throw systemError('ENOSYS', 'write')
+  }
+  mmap(): Mapping {
+    throw systemError('ENOSYS', 'mmap')
+  }
+  allocateMemory(): Mapping {
+    throw systemError('ENOSYS', 'mmap')
+  }
+  eventfd(): number {
+    throw systemError('ENOSYS', 'eventfd')
+  }
+  watch(): Watch {
+    throw systemError('ENOSYS', 'epoll_ctl')
+  }
+  tryLock(): boolean {
+    throw systemError('ENOSYS', 'flock')
+  }
+  dispose(): void {}
+
+  #answer(answer: Answer | undefined, bytes: Uint8Array): void {
+    if (answer === undefined) throw systemError('EINVAL', 'ioctl')
+    answer(bytes)
+  }
+
+  #opened(what: string): number {
+    this.descriptors.set(this.#next, what.replace('\0', ''))
+    return this.#next++
+  }
+
+  #call(call: string, syscall: string, path?: string): void {
+    this.calls.push(call)
+    const code = this.failing.get(call)
+    if (code !== undefined) throw systemError(code, syscall, path)
+  }
+
+  #noFile(syscall: string, path: string): never {
+    throw systemError('ENOENT', syscall, path)
+  }
+}
+
+export function answerDevice(values: Partial<Values<typeof vfioDeviceInfo>>): Answer {
+  return (bytes) => encodeInto(vfioDeviceInfo, bytes, values)
+}
+
+export function answerRegion(values: Partial<Values<typeof vfioRegionInfo>>): Answer {
+  return (bytes) => encodeInto(vfioRegionInfo, bytes, values)
+}
+
+export function answerIrq(values: Partial<Values<typeof vfioIrqInfo>>): Answer {
+  return (bytes) => encodeInto(vfioIrqInfo, bytes, values)
+}
