@@ -1,0 +1,36 @@
+// The addon's table of exports. Its surface, typed and described: src/kernel/addon.ts.
+#include <napi.h>
+
+#include "environment.h"
+#include "events.h"
+#include "memory.h"
+#include "syscalls.h"
+
+namespace vfioctl {
+namespace {
+
+Napi::Object Init(Napi::Env env, Napi::Object exports) {
+  auto* environment = new Environment();
+  environment->mapping = Napi::Persistent(Mapping::DefineIn(env));
+  environment->watch = Napi::Persistent(Watch::DefineIn(env));
+  env.SetInstanceData(environment);
+
+  exports["close"] = Napi::Function::New<Close>(env, "close");
+  exports["ioctl"] = Napi::Function::New<Ioctl>(env, "ioctl");
+  exports["read"] = Napi::Function::New<Read>(env, "read");
+  exports["write"] = Napi::Function::New<Write>(env, "write");
+  exports["pread"] = Napi::Function::New<Pread>(env, "pread");
+  exports["pwrite"] = Napi::Function::New<Pwrite>(env, "pwrite");
+  exports["tryLock"] = Napi::Function::New<TryLock>(env, "tryLock");
+  exports["mmap"] = Napi::Function::New<Mmap>(env, "mmap");
+  exports["allocateMemory"] = Napi::Function::New<AllocateMemory>(env, "allocateMemory");
+  exports["eventfd"] = Napi::Function::New<Eventfd>(env, "eventfd");
+  exports["watch"] = Napi::Function::New<WatchDescriptor>(env, "watch");
+  return exports;
+}
+
+}  // namespace
+}  // namespace vfioctl
+
+static Napi::Object InitAddon(Napi::Env env, Napi::Object exports) { return vfioctl::Init(env, exports); }
+NODE_API_MODULE(vfioctl, InitAddon)

@@ -1,0 +1,65 @@
+// Argument readers. Each returns false after throwing a TypeError or RangeError that names the argument.
+#pragma once
+
+#include <napi.h>
+
+#include <climits>
+#include <cmath>
+#include <cstdint>
+#include <string>
+
+#include "errno.h"
+
+namespace vfioctl {
+
+inline constexpr uint64_t kMaxSafeInteger = (uint64_t{1} << 53) - 1;
+
+inline bool ReadInteger(const Napi::Value& value, const char* name, uint64_t max, uint64_t* out) {
+  if (!value.IsNumber()) {
+    ThrowType(value.Env(), std::string(name) + " must be a number");
+    return false;
+  }
+  const double number = value.As<Napi::Number>().DoubleValue();
+  // Written so that NaN fails it.
+  const bool whole = number >= 0 && number <= static_cast<double>(max) && std::floor(number) == number;
+  if (!whole) {
+    ThrowRange(value.Env(), std::string(name) + " must be an integer from 0 to " + std::to_string(max) + ", not " +
+                                value.ToString().Utf8Value());
+    return false;
+  }
+  *out = static_cast<uint64_t>(number);
+  return true;
+}
+
+inline bool ReadDescriptor(const Napi::Value& value, int* out) {
+  uint64_t number = 0;
+  if (!ReadInteger(value, "fd", INT_MAX, &number)) return false;
+  *out = static_cast<int>(number);
+  return true;
+}
+
+struct Bytes {
+  uint8_t* data;
+  size_t length;
+};
+
+inline bool IsUint8Array(const Napi::Value& value) {
+  return value.IsTypedArray() && value.As<Napi::TypedArray>().TypedArrayType() == napi_uint8_array;
+}
+
+// The bytes are valid until JavaScript runs again: a getter may detach or resize them. Read them last.
+inline Bytes BytesOf(const Napi::Value& value) {
+  Napi::Uint8Array array = value.As<Napi::Uint8Array>();
+  return {array.Data(), array.ByteLength()};
+}
+
+inline bool ReadBytes(const Napi::Value& value, const char* name, Bytes* out) {
+  if (!IsUint8Array(value)) {
+    ThrowType(value.Env(), std::string(name) + " must be a Uint8Array");
+    return false;
+  }
+  *out = BytesOf(value);
+  return true;
+}
+
+}  // namespace vfioctl

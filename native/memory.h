@@ -1,0 +1,65 @@
+#pragma once
+
+#include <napi.h>
+
+#include <cstddef>
+#include <memory>
+
+namespace vfioctl {
+
+// One mmap, unmapped once: by close(), or when the Mapping and every view of it are garbage.
+class Memory {
+ public:
+  Memory(void* base, size_t length, int fd) : base_(base), length_(length), fd_(fd) {}
+  ~Memory() { Release(); }
+  Memory(const Memory&) = delete;
+  Memory& operator=(const Memory&) = delete;
+
+  void Release();
+  // Null once released.
+  uint8_t* base() const { return static_cast<uint8_t*>(base_); }
+  size_t length() const { return length_; }
+  int fd() const { return fd_; }
+
+ private:
+  void* base_;
+  size_t length_;
+  int fd_;
+};
+
+// The `Mapping` of kernel.ts.
+class Mapping : public Napi::ObjectWrap<Mapping> {
+ public:
+  static Napi::Function DefineIn(Napi::Env env);
+  // Null where the value is anything else, whatever it pretends to be.
+  static const Mapping* From(const Napi::Value& value);
+
+  explicit Mapping(const Napi::CallbackInfo& info);
+  const void* base() const { return memory_ ? memory_->base() : nullptr; }
+
+ private:
+  template <typename T>
+  volatile T* At(const Napi::CallbackInfo& info, bool allowed);
+  template <typename T>
+  Napi::Value ReadAt(const Napi::CallbackInfo& info);
+  template <typename T>
+  void WriteAt(const Napi::CallbackInfo& info);
+  void ForgetTakenBuffer();
+  Napi::Value View(const Napi::CallbackInfo& info);
+  Napi::Value Fd(const Napi::CallbackInfo& info);
+  void Close(const Napi::CallbackInfo& info);
+
+  std::shared_ptr<Memory> memory_;
+  bool readable_ = false;
+  bool writable_ = false;
+  Napi::Reference<Napi::ArrayBuffer> buffer_;
+  bool taken_ = false;
+};
+
+// True for a Uint8Array over the buffer that some Mapping's view() made.
+bool IsViewOfMapping(const Napi::Value& array);
+
+Napi::Value Mmap(const Napi::CallbackInfo& info);
+Napi::Value AllocateMemory(const Napi::CallbackInfo& info);
+
+}  // namespace vfioctl

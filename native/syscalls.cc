@@ -1,0 +1,93 @@
+// One function per system call. No call is retried but where a signal came before anything was done.
+#include "syscalls.h"
+
+#include <sys/eventfd.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "args.h"
+
+namespace vfioctl {
+namespace {
+
+template <typename Call>
+ssize_t Uninterrupted(Call call) {
+  ssize_t result;
+  do {
+    result = call();
+  } while (result < 0 && errno == EINTR);
+  return result;
+}
+
+Napi::Value Moved(Napi::Env env, ssize_t result, const char* syscall) {
+  if (result >= 0) return Napi::Number::New(env, static_cast<double>(result));
+  ThrowSystemError(env, errno, syscall);
+  return {};
+}
+
+bool ReadTransfer(const Napi::CallbackInfo& info, int* fd, Bytes* bytes) {
+  return ReadDescriptor(info[0], fd) && ReadBytes(info[1], "bytes", bytes);
+}
+
+bool ReadOffset(const Napi::CallbackInfo& info, off_t* offset) {
+  uint64_t number = 0;
+  if (!ReadInteger(info[2], "offset", kMaxSafeInteger, &number)) return false;
+  *offset = static_cast<off_t>(number);
+  return true;
+}
+
+}  // namespace
+
+void Close(const Napi::CallbackInfo& info) {
+  int fd;
+  if (!ReadDescriptor(info[0], &fd)) return;
+  // Linux has released the descriptor even where it answers EINTR: closing again could hit another's.
+  if (close(fd) < 0 && errno != EINTR) ThrowSystemError(info.Env(), errno, "close");
+}
+
+Napi::Value Read(const Napi::CallbackInfo& info) {
+  int fd;
+  Bytes into;
+  if (!ReadTransfer(info, &fd, &into)) return {};
+  return Moved(info.Env(), Uninterrupted([&] { return read(fd, into.data, into.length); }), "read");
+}
+
+Napi::Value Write(const Napi::CallbackInfo& info) {
+  int fd;
+  Bytes from;
+  if (!ReadTransfer(info, &fd, &from)) return {};
+  return Moved(info.Env(), Uninterrupted([&] { return write(fd, from.data, from.length); }), "write");
+}
+
+Napi::Value Pread(const Napi::CallbackInfo& info) {
+  int fd;
+  Bytes into;
+  off_t offset;
+  if (!ReadOffset(info, &offset) || !ReadTransfer(info, &fd, &into)) return {};
+  return Moved(info.Env(), Uninterrupted([&] { return pread(fd, into.data, into.length, offset); }), "pread");
+}
+
+Napi::Value Pwrite(const Napi::CallbackInfo& info) {
+  int fd;
+  Bytes from;
+  off_t offset;
+  if (!ReadOffset(info, &offset) || !ReadTransfer(info, &fd, &from)) return {};
+  return Moved(info.Env(), Uninterrupted([&] { return pwrite(fd, from.data, from.length, offset); }), "pwrite");
+}
+
+Napi::Value TryLock(const Napi::CallbackInfo& info) {
+  int fd;
+  if (!ReadDescriptor(info[0], &fd)) return {};
+  const bool locked = flock(fd, LOCK_EX | LOCK_NB) == 0;
+  if (locked || errno == EWOULDBLOCK) return Napi::Boolean::New(info.Env(), locked);
+  ThrowSystemError(info.Env(), errno, "flock");
+  return {};
+}
+
+Napi::Value Eventfd(const Napi::CallbackInfo& info) {
+  uint64_t initial;
+  if (!ReadInteger(info[0], "initial", UINT32_MAX, &initial)) return {};
+  return Moved(info.Env(), eventfd(static_cast<unsigned>(initial), EFD_NONBLOCK | EFD_CLOEXEC), "eventfd");
+}
+
+}  // namespace vfioctl

@@ -1,0 +1,16 @@
+#pragma once
+
+#include <napi.h>
+
+namespace vfioctl {
+
+void Close(const Napi::CallbackInfo& info);
+Napi::Value Read(const Napi::CallbackInfo& info);
+Napi::Value Write(const Napi::CallbackInfo& info);
+Napi::Value Pread(const Napi::CallbackInfo& info);
+Napi::Value Pwrite(const Napi::CallbackInfo& info);
+Napi::Value TryLock(const Napi::CallbackInfo& info);
+Napi::Value Eventfd(const Napi::CallbackInfo& info);
+Napi::Value Ioctl(const Napi::CallbackInfo& info);
+
+}  // namespace vfioctl

@@ -1,0 +1,120 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { VfioError } from '../errors.ts'
+import type { IoctlPointer, Mapping, MemoryOptions, MmapOptions, Watch } from './kernel.ts'
+
+/**
+ * The native addon's whole surface (native/addon.cc). A failed system call is a `SystemError` (code, negative errno,
+ * syscall); a wrong argument is a TypeError or RangeError with Node's ERR_ code, thrown before any call. Descriptors
+ * are integers from 0 to 2^31-1, sizes and offsets integers from 0 to 2^53-1.
+ */
+export interface Addon {
+  /** close(2). */
+  close(fd: number): void
+  /**
+   * ioctl(2), for the requests of linux/vfio.h and linux/iommufd.h alone. The struct is copied in and out around the
+   * call. A `Mapping`, or a view of one, is lent to the kernel as it is and may be pinned; any other `Uint8Array` is
+   * lent as a copy for the length of the call, with nothing mapped behind it.
+   */
+  ioctl(fd: number, request: number, argument?: Uint8Array | number, pointers?: readonly IoctlPointer[]): number
+  read(fd: number, into: Uint8Array): number
+  write(fd: number, from: Uint8Array): number
+  pread(fd: number, into: Uint8Array, offset: number): number
+  pwrite(fd: number, from: Uint8Array, offset: number): number
+  /** flock(2) with LOCK_EX|LOCK_NB: false where it would block. */
+  tryLock(fd: number): boolean
+  /** mmap(2) MAP_SHARED; offset and length are multiples of the page size. */
+  mmap(fd: number, offset: number, length: number, access: MmapOptions['access']): Mapping
+  allocateMemory(size: number, kind: MemoryOptions['kind']): Mapping
+  /** eventfd(2) with EFD_NONBLOCK|EFD_CLOEXEC. */
+  eventfd(initial: number): number
+  /** uv_poll on this thread's event loop. Makes the descriptor non-blocking; one watch per descriptor (EEXIST). */
+  watch(fd: number, onReadable: () => void): Watch
+}
+
+const surface: readonly (keyof Addon)[] = [
+  'close',
+  'ioctl',
+  'read',
+  'write',
+  'pread',
+  'pwrite',
+  'tryLock',
+  'mmap',
+  'allocateMemory',
+  'eventfd',
+  'watch',
+]
+
+let loaded: Addon | null = null
+
+/**
+ * The addon, loaded at its first use: commands that only read host files run without it. Looked for in
+ * `prebuilds/<platform>-<arch>.node`, then `build/Release/vfioctl.node` of this package; the environment variable
+ * VFIOCTL_ADDON names another file instead of both. Throws ADDON_MISSING with what was tried.
+ */
+export function loadAddon(): Addon {
+  loaded ??= loadFirst(candidates())
+  return loaded
+}
+
+function candidates(): readonly string[] {
+  const named = process.env['VFIOCTL_ADDON']
+  if (named !== undefined && named !== '') return [named]
+  const root = packageRoot(dirname(fileURLToPath(import.meta.url)))
+  if (root === null) return []
+  return [join(root, 'prebuilds', `${process.platform}-${process.arch}.node`), join(root, 'build/Release/vfioctl.node')]
+}
+
+/** This module runs from src/kernel, dist/kernel or a bundle in dist/bin: the package is the folder that says so. */
+function packageRoot(from: string): string | null {
+  const manifest = join(from, 'package.json')
+  if (existsSync(manifest) && packageName(manifest) === 'vfioctl') return from
+  const parent = dirname(from)
+  return parent === from ? null : packageRoot(parent)
+}
+
+function packageName(manifest: string): unknown {
+  try {
+    const content: unknown = JSON.parse(readFileSync(manifest, 'utf8'))
+    return typeof content === 'object' && content !== null && 'name' in content ? content.name : null
+  } catch {
+    return null
+  }
+}
+
+function loadFirst(paths: readonly string[]): Addon {
+  const failures: string[] = []
+  let cause: unknown
+  for (const path of paths) {
+    if (!existsSync(path)) {
+      failures.push(`${path}: not there`)
+      continue
+    }
+    try {
+      const module: { exports: unknown } = { exports: {} }
+      process.dlopen(module, path)
+      if (isAddon(module.exports)) return module.exports
+      failures.push(`${path}: made for another version of vfioctl`)
+    } catch (error) {
+      cause = error
+      failures.push(`${path}: ${error instanceof Error ? error.message : String(error)}`)
+    }
+  }
+  const here = `${process.platform}-${process.arch}`
+  throw new VfioError('ADDON_MISSING', `the native addon for ${here} cannot be loaded`, {
+    hint:
+      process.platform === 'linux'
+        ? 'in a checkout, `npm run build` makes it; without it, the mock works: `--mock demo`'
+        : 'VFIO is a part of Linux; here, the mock works: `--mock demo`',
+    facts: { platform: process.platform, arch: process.arch, node: process.version, tried: failures },
+    ...(cause === undefined ? {} : { cause }),
+  })
+}
+
+function isAddon(value: unknown): value is Addon {
+  if (typeof value !== 'object' || value === null) return false
+  const members = new Map<string, unknown>(Object.entries(value))
+  return surface.every((name) => typeof members.get(name) === 'function')
+}

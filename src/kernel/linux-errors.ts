@@ -1,0 +1,19 @@
+import { errnoMeaning, errnoNumber } from '../uapi/errno.ts'
+import { isSystemError } from './system-error.ts'
+
+/** What libuv has no name for, or another name than Linux's headers. */
+const linuxNames = ['EOPNOTSUPP', 'EUSERS', 'EBADFD']
+
+/**
+ * A failure of node:fs as the caller shall see it: the path as the caller gave it, without the moved root, and Linux's
+ * own name of the error. Anything else is given back as it is.
+ */
+export function asCallers(error: unknown, path: string): unknown {
+  if (!isSystemError(error)) return error
+  const code = linuxNames.find((name) => errnoNumber(name) === -error.errno) ?? error.code
+  if (code === error.code && error.path === path) return error
+  const said = /^[^:]*: ([^,]*)/.exec(error.message)?.[1] ?? error.message
+  const meaning = code === error.code ? said : errnoMeaning(code)
+  const told = new Error(`${code}: ${meaning}, ${error.syscall} '${path}'`, { cause: error })
+  return Object.assign(told, { errno: error.errno, code, syscall: error.syscall, path })
+}

@@ -1,0 +1,14 @@
+// Says what a watch on an eventfd that nobody signals does to the process's life.
+import { load } from './load.mjs'
+
+const addon = load(process.argv[2])
+const watch = addon.watch(addon.eventfd(0), () => {})
+const mode = process.argv[3]
+if (mode === 'unref') watch.unref()
+if (mode === 'close') watch.close()
+if (mode === 'ref') {
+  watch.unref()
+  watch.ref()
+  setTimeout(() => process.exit(7), 300).unref()
+}
+if (mode === 'active') setTimeout(() => process.exit(7), 300).unref()

@@ -1,0 +1,6 @@
+// The addon named by the first argument, as these programs and their Workers load it.
+export function load(path) {
+  const module = { exports: {} }
+  process.dlopen(module, path)
+  return module.exports
+}

@@ -1,0 +1,12 @@
+// Ends itself with SIGBUS in the way the second argument names, after the addon has set its handler.
+import { ftruncateSync } from 'node:fs'
+import { load } from './load.mjs'
+
+const addon = load(process.argv[2])
+const memory = addon.allocateMemory(4096, 'memfd')
+const view = memory.view()
+ftruncateSync(memory.fd, 0)
+
+if (process.argv[3] === 'view') view[0]
+if (process.argv[3] === 'kill') process.kill(process.pid, 'SIGBUS')
+setTimeout(() => console.log('still here'), 1000)
