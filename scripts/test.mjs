@@ -1,0 +1,123 @@
+// npm test [-- PHASE…]: sets up, runs every phase or those named, and ends with one line of counts.
+import { spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { check } from './check.mjs'
+import { setup } from './setup.mjs'
+import { countVitest } from './test-counts.mjs'
+import { Unavailable } from './vm/debian.mjs'
+import { prepare } from './vm/prepare.mjs'
+import { testInGuest } from './vm/test.mjs'
+
+/** @typedef {import('./test-counts.mjs').Counts} Counts */
+
+const root = dirname(import.meta.dirname)
+const inCI = !['', 'false', '0'].includes(process.env.CI ?? '')
+
+/** @type {Record<string, () => Counts | Promise<Counts>>} */
+const phases = {
+  check: checkSource,
+  unit: () => vitest('unit'),
+  contract: () => vitest('contract'),
+  cli: () => vitest('cli'),
+  abi: () => vitest('abi'),
+  native: () => vitest('native'),
+  sanitize,
+  vm: virtualMachine,
+}
+
+async function checkSource() {
+  const results = await check()
+  const failed = results.filter((it) => !it.passed).map((it) => it.name)
+  return { passed: results.length - failed.length, failed, skipped: [] }
+}
+
+/** @param {string} project */
+function vitest(project) {
+  const report = join(root, 'build', `test-${project}.json`)
+  mkdirSync(dirname(report), { recursive: true })
+  rmSync(report, { force: true })
+  const { status, signal, error } = node(
+    ...['node_modules/vitest/vitest.mjs', 'run', '--config', 'test/vitest.config.ts', '--project', project],
+    ...['--reporter=default', '--reporter=json', `--outputFile.json=${report}`],
+  )
+  if (!existsSync(report)) throw error ?? new Error(`vitest ended with ${status ?? signal} and left no report`)
+  return countVitest(readFileSync(report, 'utf8'))
+}
+
+/** The sanitized addon passes the native tests without a report: one fact, so one test. */
+function sanitize() {
+  const name = 'native tests under AddressSanitizer, UBSan and LeakSanitizer'
+  return node('scripts/sanitize.mjs').status === 0
+    ? { passed: 1, failed: [], skipped: [] }
+    : { passed: 0, failed: [name], skipped: [] }
+}
+
+async function virtualMachine() {
+  try {
+    await prepare()
+  } catch (error) {
+    if (!(error instanceof Unavailable) || inCI) throw error
+    return { passed: 0, failed: [], skipped: [`tests on a real kernel: ${error.message}`] }
+  }
+  return testInGuest()
+}
+
+/** @param {string[]} args */
+function node(...args) {
+  return spawnSync(process.execPath, args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] })
+}
+
+/**
+ * A phase that breaks is one failure under the phase's name; the others still run.
+ * @param {string} name
+ * @param {() => void | Counts | Promise<void | Counts>} phase
+ * @returns {Promise<Counts>}
+ */
+async function runPhase(name, phase) {
+  console.log(`\n=== ${name}`)
+  const start = performance.now()
+  let counts = { passed: 0, failed: [], skipped: [] }
+  try {
+    counts = (await phase()) ?? counts
+  } catch (error) {
+    console.log(`${name} broke: ${error.message}`)
+    counts.failed.push(`${name} broke: ${error.message.split('\n')[0]}`)
+  }
+  console.log(`=== ${name}: ${summary(counts)} in ${((performance.now() - start) / 1000).toFixed(1)} s`)
+  return counts
+}
+
+/** @param {Counts} counts */
+function summary({ passed, failed, skipped }) {
+  return `${passed} passed, ${failed.length} failed, ${skipped.length} skipped`
+}
+
+async function main() {
+  const named = process.argv.slice(2)
+  const unknown = named.filter((it) => !Object.hasOwn(phases, it))
+  if (unknown.length > 0) {
+    console.error(`test: no phase ${unknown.join(', ')}; there are ${Object.keys(phases).join(', ')}`)
+    return 2
+  }
+  /** @type {Counts} */
+  const total = { passed: 0, failed: [], skipped: [] }
+  /** @param {Counts} counts */
+  const add = ({ passed, failed, skipped }) => {
+    total.passed += passed
+    total.failed.push(...failed)
+    total.skipped.push(...skipped)
+  }
+  add(await runPhase('setup', () => setup({ vm: false })))
+  if (total.failed.length === 0) {
+    const chosen = named.length > 0 ? named : Object.keys(phases)
+    for (const name of chosen) add(await runPhase(name, phases[name]))
+  }
+  console.log()
+  for (const name of total.skipped) console.log(`skipped: ${name}`)
+  for (const name of total.failed) console.log(`failed: ${name}`)
+  console.log(summary(total))
+  return total.failed.length > 0 ? 1 : 0
+}
+
+process.exitCode = await main()

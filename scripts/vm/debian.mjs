@@ -1,0 +1,108 @@
+// Debian's packages: which are missing, installing them, and fetching one without installing it.
+import { execFile } from 'node:child_process'
+import { mkdir, readdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+
+/** The machine lacks something this needs (root, apt, a network): a reason to skip, not a fault of the project. */
+export class Unavailable extends Error {}
+
+const execute = promisify(execFile)
+// An ordinary user's PATH often lacks the folders that hold modprobe, depmod and mkfs.
+const PATH = [process.env.PATH, '/usr/local/sbin', '/usr/sbin', '/sbin'].join(':')
+
+/**
+ * Runs a program to its end and returns its stdout; a failure's message ends with what the program said.
+ * @param {string} file
+ * @param {string[]} args
+ * @param {{ cwd?: string, env?: Record<string, string> }} [options]
+ */
+export async function run(file, args, { cwd, env } = {}) {
+  try {
+    const options = { cwd, env: { ...process.env, PATH, LC_ALL: 'C', ...env }, maxBuffer: 64 * 1024 * 1024 }
+    const { stdout } = await execute(file, args, options)
+    return stdout
+  } catch (error) {
+    const said = String(error.stderr || error.stdout || error.message).trim()
+    const lastLines = said.split('\n').slice(-15).join('\n')
+    throw new Error(`${file} ${args.join(' ')} failed (${error.code ?? error.signal}):\n${lastLines}`, { cause: error })
+  }
+}
+
+/** @param {string} file @param {string[]} args */
+async function succeeds(file, args) {
+  return run(file, args).then(
+    () => true,
+    () => false,
+  )
+}
+
+/** @param {string} name */
+async function isInstalled(name) {
+  const status = await run('dpkg', ['-s', name]).catch(() => '')
+  return /^Status: .* installed$/m.test(status)
+}
+
+/**
+ * Installs those of the packages that the machine lacks.
+ * @param {string[]} packages
+ */
+export async function ensureInstalled(packages) {
+  if (!(await succeeds('dpkg-query', ['--version']))) throw new Unavailable('this is not a Debian system (no dpkg)')
+  const missing = []
+  for (const name of packages) if (!(await isInstalled(name))) missing.push(name)
+  if (missing.length === 0) return
+  const wanted = `apt-get install ${missing.join(' ')}`
+  if (process.getuid?.() !== 0) throw new Unavailable(`not root and packages are missing: ${wanted}`)
+  await ensureLists(missing[0])
+  console.error(`installing ${missing.join(' ')}`)
+  const install = ['-o', 'DPkg::Lock::Timeout=300', 'install', '-y', '--no-install-recommends', ...missing]
+  await run('apt-get', install, { env: { DEBIAN_FRONTEND: 'noninteractive' } }).catch((error) => {
+    throw new Unavailable(`${wanted} did not work: ${error.message}`)
+  })
+}
+
+/**
+ * A fresh container has no package lists: fetches them when `name` is unknown.
+ * @param {string} name
+ */
+async function ensureLists(name) {
+  if (await succeeds('apt-cache', ['show', name])) return
+  if (process.getuid?.() !== 0) throw new Unavailable(`apt knows no package ${name}: run apt-get update`)
+  await run('apt-get', ['-o', 'DPkg::Lock::Timeout=300', 'update']).catch((error) => {
+    throw new Unavailable(`apt-get update did not work: ${error.message}`)
+  })
+}
+
+/**
+ * The newest package whose name matches, by the numbers in the name, and its version.
+ * @param {string} pattern a regular expression of apt's
+ * @param {string} known a package that any complete list has
+ */
+export async function newestPackage(pattern, known) {
+  await ensureLists(known)
+  const found = await run('apt-cache', ['search', '--names-only', pattern])
+  const names = found.split('\n').map((line) => line.split(' ')[0])
+  const name = names.sort((a, b) => a.localeCompare(b, 'en', { numeric: true })).at(-1)
+  if (!name) throw new Unavailable(`apt offers no package ${pattern}`)
+  const version = (await run('apt-cache', ['show', '--no-all-versions', name])).match(/^Version: (.+)$/m)?.[1]
+  if (!version) throw new Unavailable(`apt names no version of ${name}`)
+  return { name, version }
+}
+
+/**
+ * Fetches packages (`name` or `name=version`) and unpacks them under `into`; nothing is installed.
+ * @param {string[]} packages
+ * @param {string} into
+ */
+export async function unpack(packages, into) {
+  await ensureLists(packages[0].split('=')[0])
+  const archives = join(into, '.archives')
+  await mkdir(archives, { recursive: true })
+  const download = ['-o', 'APT::Sandbox::User=root', 'download', ...packages]
+  await run('apt-get', download, { cwd: archives }).catch((error) => {
+    throw new Unavailable(error.message)
+  })
+  for (const archive of await readdir(archives)) await run('dpkg', ['-x', join(archives, archive), into])
+  await rm(archives, { recursive: true })
+}

@@ -1,0 +1,26 @@
+// The PCI devices the guest has unless told otherwise, at fixed addresses so that groups are predictable.
+// Bus numbers follow from the order of the bridges: 04.0 leads to bus 1, 05.0 to 2, 06.0 to 3, 07.0 to 4.
+
+export const defaultDevices = [
+  // 00:03.0: alone in its group, cannot be reset.
+  'edu,addr=0x3',
+  // 01:00.0: the same device behind a root port, so resettable.
+  'pcie-root-port,id=port1,chassis=1,addr=0x4',
+  'edu,bus=port1',
+  // 02:01.0 and 02:02.0: behind a conventional bridge, so in one group.
+  'pcie-pci-bridge,id=bridge,addr=0x5',
+  'edu,bus=bridge,addr=0x1',
+  'edu,bus=bridge,addr=0x2',
+  // 03:00.0: INTx, MSI, MSI-X and a ROM.
+  'pcie-root-port,id=port2,chassis=2,addr=0x6',
+  'e1000e,bus=port2,netdev=hub',
+  // 04:00.0: function level reset, SR-IOV.
+  'pcie-root-port,id=port3,chassis=3,addr=0x7',
+  'nvme-subsys,id=subsystem',
+  'nvme,bus=port3,serial=vfioctl,subsys=subsystem,sriov_max_vfs=4,sriov_vq_flexible=8,sriov_vi_flexible=4,max_ioqpairs=10,msix_qsize=8',
+  // 00:08.0 to 00:0b.0: ioeventfd counters, a BAR smaller than a page, a framebuffer, changeable MSI-X.
+  'pci-testdev,addr=0x8',
+  'ivshmem-plain,memdev=shared,addr=0x9',
+  'bochs-display,addr=0xa',
+  'qemu-xhci,addr=0xb',
+]

@@ -1,0 +1,158 @@
+// Boots the virtual machine, runs one command in it, and ends it.
+import { spawn } from 'node:child_process'
+import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { defaultDevices } from './devices.mjs'
+import { cacheFolder, prepare } from './prepare.mjs'
+
+/** Where the command leaves files for its caller. */
+export const outputsFolder = '/run/vm/out'
+
+/**
+ * @typedef {object} Result
+ * @property {number | undefined} status the command's exit status; undefined when it did not finish
+ * @property {boolean} timedOut
+ * @property {string} console what the kernel and its first process said
+ * @property {Map<string, string>} outputs the files asked for that the command left in `outputsFolder`
+ */
+
+/**
+ * Nothing of the guest outlives the call, and a guest that hangs is ended at the deadline.
+ * @param {object} options
+ * @param {string[]} options.command
+ * @param {string} [options.cwd] the current folder unless given
+ * @param {string} [options.kernel]
+ * @param {string[]} [options.devices] more devices, in QEMU's words
+ * @param {number} options.timeout seconds from power-on
+ * @param {Record<string, string>} [options.env]
+ * @param {string[]} [options.outputs] names of files to bring back
+ * @param {boolean} [options.showConsole] as it comes, on stderr
+ * @returns {Promise<Result>}
+ */
+export async function runInGuest(options) {
+  const { command, cwd = process.cwd(), kernel, devices = [], timeout, env = {}, outputs = [] } = options
+  const prepared = await prepare(kernel)
+  const runFolder = await mkdtemp(join(cacheFolder, 'run-'))
+  try {
+    await mkdir(join(runFolder, 'out'))
+    await copyFile(join(import.meta.dirname, 'guest.sh'), join(runFolder, 'guest.sh'))
+    await writeFile(join(runFolder, 'command.sh'), commandScript(command, cwd, env))
+    const result = await boot(machine(prepared, runFolder, devices), timeout, options.showConsole ?? false)
+    return { ...result, outputs: await collect(join(runFolder, 'out'), outputs) }
+  } finally {
+    await rm(runFolder, { recursive: true, force: true })
+  }
+}
+
+/** @param {string[]} command @param {string} cwd @param {Record<string, string>} env */
+function commandScript(command, cwd, env) {
+  const variables = {
+    PATH: process.env.PATH ?? '/usr/bin:/bin',
+    HOME: '/root',
+    VFIOCTL_VM: '1',
+    VFIOCTL_TEST_KERNEL: 'linux',
+    ...env,
+  }
+  const exports = Object.entries(variables).map(([name, value]) => `export ${name}=${quote(value)}`)
+  return [...exports, `cd ${quote(cwd)} || exit 125`, `exec ${command.map(quote).join(' ')}`, ''].join('\n')
+}
+
+/** @param {string} word */
+function quote(word) {
+  return `'${word.replaceAll("'", "'\\''")}'`
+}
+
+/**
+ * @param {import('./prepare.mjs').Prepared} prepared
+ * @param {string} runFolder
+ * @param {string[]} devices
+ */
+function machine({ image, initrd, overlay }, runFolder, devices) {
+  // oops and panic end the machine at once: what a broken kernel says later is worth nothing.
+  const append =
+    'console=ttyS0 quiet loglevel=3 intel_iommu=on mitigations=off tsc=reliable clocksource=tsc oops=panic panic=-1'
+  return [
+    ...['-M', 'q35,kernel-irqchip=split', '-accel', 'tcg,thread=multi', '-cpu', 'max', '-smp', '2', '-m', '2G'],
+    ...['-nodefaults', '-display', 'none', '-serial', 'stdio', '-no-reboot', '-netdev', 'hubport,id=hub,hubid=0'],
+    ...['-kernel', image, '-initrd', initrd, '-append', append],
+    ...['-device', 'intel-iommu,intremap=on,caching-mode=on'],
+    ...['-object', 'memory-backend-ram,id=shared,size=1M,share=on'],
+    ...[...defaultDevices, ...devices].flatMap((it) => ['-device', it]),
+    ...share('host', '/', true),
+    ...share('overlay', overlay, true),
+    ...share('run', runFolder, false),
+    ...['-device', 'virtio-serial-pci'],
+    ...port('stdout', 3),
+    ...port('stderr', 4),
+    ...port('status', 5),
+  ]
+}
+
+/** @param {string} tag @param {string} path @param {boolean} readOnly */
+function share(tag, path, readOnly) {
+  const mode = readOnly ? ',readonly=on' : ''
+  const folder = path.replaceAll(',', ',,')
+  return ['-virtfs', `local,path=${folder},mount_tag=${tag},security_model=none,multidevs=remap${mode}`]
+}
+
+/** A serial port of the guest that is one of our descriptors. @param {string} name @param {number} fd */
+function port(name, fd) {
+  return [
+    '-chardev',
+    `socket,id=${name},fd=${fd}`,
+    '-device',
+    `virtserialport,chardev=${name},name=${name},nr=${fd - 2}`,
+  ]
+}
+
+/**
+ * @param {string[]} args
+ * @param {number} timeout
+ * @param {boolean} showConsole
+ * @returns {Promise<Omit<Result, 'outputs'>>}
+ */
+async function boot(args, timeout, showConsole) {
+  // setpriv: the machine ends with this process, however this process ends.
+  const qemu = spawn('setpriv', ['--pdeathsig', 'KILL', 'qemu-system-x86_64', ...args], {
+    stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'pipe', 'pipe'],
+  })
+  const [, consoleOut, qemuErrors, stdout, stderr, statusPort] = qemu.stdio
+  stdout.pipe(process.stdout, { end: false })
+  stderr.pipe(process.stderr, { end: false })
+  let consoleText = ''
+  for (const stream of [consoleOut, qemuErrors]) {
+    stream.setEncoding('utf8').on('data', (text) => {
+      consoleText += text
+      if (showConsole) process.stderr.write(text)
+    })
+  }
+  let statusText = ''
+  statusPort.setEncoding('utf8').on('data', (text) => {
+    statusText += text
+    if (statusText.endsWith('\n')) qemu.kill('SIGKILL')
+  })
+  let timedOut = false
+  const deadline = setTimeout(() => {
+    timedOut = true
+    qemu.kill('SIGKILL')
+  }, timeout * 1000)
+  try {
+    await new Promise((resolve, reject) => qemu.on('error', reject).on('close', resolve))
+  } finally {
+    clearTimeout(deadline)
+  }
+  const status = statusText.endsWith('\n') ? Number(statusText) : undefined
+  return { status, timedOut: timedOut && status === undefined, console: consoleText }
+}
+
+/** @param {string} folder @param {string[]} names */
+async function collect(folder, names) {
+  const found = new Map()
+  for (const name of names) {
+    const text = await readFile(join(folder, name), 'utf8').catch((error) => {
+      if (error.code !== 'ENOENT') throw error
+    })
+    if (text !== undefined) found.set(name, text)
+  }
+  return found
+}

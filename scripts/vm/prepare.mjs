@@ -1,0 +1,194 @@
+// Brings a kernel, its first file system and the guest's extra tools into the cache, once.
+import { createHash } from 'node:crypto'
+import { existsSync, readFileSync } from 'node:fs'
+import { chmod, copyFile, cp, mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises'
+import { homedir } from 'node:os'
+import { basename, dirname, join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { ensureInstalled, run, Unavailable, unpack } from './debian.mjs'
+import { defaultKernel, kernels } from './kernels.mjs'
+
+const tools = ['qemu-system-x86', 'busybox-static', 'cpio', 'kmod', 'pciutils']
+
+// What /init loads, in this order: first its own file systems and console ports, then VFIO.
+const bootModules = ['9p', '9pnet_virtio', 'virtio_pci', 'virtio_console', 'overlay']
+const vfioModules = ['vfio', 'vfio_iommu_type1', 'vfio-pci', 'mdev']
+// Ordinary drivers of the emulated devices: not loaded, there for modprobe.
+const hostDrivers = ['nvme', 'e1000e', 'ahci', 'i2c-i801', 'xhci-pci', 'pci-stub', 'uio_pci_generic']
+
+export const cacheFolder = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'vfioctl', 'vm')
+
+/**
+ * @typedef {object} Prepared
+ * @property {string} image
+ * @property {string} initrd
+ * @property {string} overlay files laid over the host's in the guest: mdevctl, kernel modules
+ */
+
+/**
+ * @param {string} name
+ * @returns {Promise<Prepared>}
+ */
+export async function prepare(name = defaultKernel) {
+  const recipe = kernels[name]
+  if (!recipe) throw new Error(`no kernel ${name}; there are ${Object.keys(kernels).join(', ')}`)
+  if (process.platform !== 'linux' || process.arch !== 'x64') {
+    throw new Unavailable(`the virtual machine runs on Linux x64, not ${process.platform} ${process.arch}`)
+  }
+  const home = join(cacheFolder, name)
+  const folder = join(home, recipeHash())
+  await ensureTools(existsSync(folder) ? [] : recipe.tools)
+  if (!existsSync(folder)) {
+    console.error(`preparing kernel ${name} in ${folder}`)
+    await mkdir(home, { recursive: true })
+    await removeAbandoned(home)
+    const work = await mkdtemp(join(home, `.preparing-${process.pid}-`))
+    try {
+      await publish(await assemble(recipe, work), folder)
+    } finally {
+      await rm(work, { recursive: true, force: true })
+    }
+  }
+  return { image: join(folder, 'kernel'), initrd: join(folder, 'initrd'), overlay: join(folder, 'overlay') }
+}
+
+/** Changes when anything that decides the content of the cache changes. */
+function recipeHash() {
+  const hash = createHash('sha256')
+  for (const file of ['prepare.mjs', 'kernels.mjs', 'init.sh']) {
+    hash.update(readFileSync(join(import.meta.dirname, file)))
+  }
+  return hash.digest('hex').slice(0, 12)
+}
+
+/** @param {string[]} more */
+async function ensureTools(more) {
+  const needed = [...tools, ...more]
+  const commands = ['qemu-system-x86_64', 'busybox', 'modprobe', 'lspci'].map((it) =>
+    ['/usr/bin', '/bin', '/sbin'].map((at) => join(at, it)),
+  )
+  if (more.length === 0 && commands.every((places) => places.some((it) => existsSync(it)))) return
+  await ensureInstalled(needed)
+}
+
+/**
+ * What an interrupted run left behind: folders of processes that are gone.
+ * @param {string} home
+ */
+async function removeAbandoned(home) {
+  for (const entry of await readdir(home)) {
+    const pid = entry.match(/^\.preparing-(\d+)-/)?.[1]
+    if (pid && !existsSync(`/proc/${pid}`)) await rm(join(home, entry), { recursive: true })
+  }
+}
+
+/**
+ * Another run may have finished the same work in the meantime; its result serves as well.
+ * @param {string} done
+ * @param {string} folder
+ */
+async function publish(done, folder) {
+  await rename(done, folder).catch((error) => {
+    if (!existsSync(folder)) throw error
+  })
+}
+
+/**
+ * @param {import('./kernels.mjs').Recipe} recipe
+ * @param {string} work
+ */
+async function assemble(recipe, work) {
+  const done = join(work, 'done')
+  const overlay = join(done, 'overlay')
+  const kernel = await recipe.fetch(join(work, 'kernel'))
+  await unpackMdevctl(join(work, 'mdevctl'), overlay)
+  await copyModules(kernel, join(overlay, 'usr'))
+  await copyFile(kernel.image, join(done, 'kernel'))
+  await buildInitrd(kernel, join(work, 'initrd'), join(done, 'initrd'))
+  return done
+}
+
+/**
+ * Debian's own mdevctl, for the guest alone.
+ * @param {string} work
+ * @param {string} overlay
+ */
+async function unpackMdevctl(work, overlay) {
+  await unpack(['mdevctl'], work)
+  await cp(join(work, 'usr/bin'), join(overlay, 'usr/bin'), { recursive: true })
+  await cp(join(work, 'etc'), join(overlay, 'etc'), { recursive: true })
+  // /lib is a link on Debian: a folder of that name in the overlay would hide it.
+  await cp(join(work, 'lib'), join(overlay, 'usr/lib'), { recursive: true })
+}
+
+/**
+ * The files to load for these modules, what each depends on first.
+ * @param {import('./kernels.mjs').Kernel} kernel
+ * @param {string[]} names
+ */
+async function moduleFiles({ root, release }, names) {
+  const files = new Set()
+  for (const name of names) {
+    const lines = await run('modprobe', ['-d', root, '-S', release, '--show-depends', name])
+    for (const [, file] of lines.matchAll(/^insmod (\S+)/gm)) files.add(file)
+  }
+  return [...files]
+}
+
+/**
+ * @param {import('./kernels.mjs').Kernel} kernel
+ * @param {string} usr
+ */
+async function copyModules(kernel, usr) {
+  const from = join(kernel.root, 'lib/modules', kernel.release)
+  const to = join(usr, 'lib/modules', kernel.release)
+  const files = await moduleFiles(kernel, [...bootModules, ...vfioModules, ...hostDrivers])
+  for (const file of files) await copyInto(file, file.replace(from, to))
+  for (const file of kernel.samples) await copyInto(file, join(to, 'extra', basename(file)))
+  for (const list of ['modules.order', 'modules.builtin', 'modules.builtin.modinfo']) {
+    await copyInto(join(from, list), join(to, list))
+  }
+  await run('depmod', ['-b', usr, kernel.release])
+}
+
+/**
+ * Not compressed: the emulated processor would take longer to unpack it than QEMU takes to load it.
+ * @param {import('./kernels.mjs').Kernel} kernel
+ * @param {string} work
+ * @param {string} initrd
+ */
+async function buildInitrd(kernel, work, initrd) {
+  for (const folder of ['bin', 'modules', 'dev', 'proc', 'sys', 'host', 'overlay', 'scratch', 'root']) {
+    await mkdir(join(work, folder), { recursive: true })
+  }
+  const files = [...(await moduleFiles(kernel, [...bootModules, ...vfioModules])), ...kernel.samples]
+  const names = []
+  for (const file of files) {
+    const name = basename(file).replace(/\.xz$/, '')
+    if (file.endsWith('.xz')) await run('sh', ['-c', 'xz -dc "$0" >"$1"', file, join(work, 'modules', name)])
+    else await copyFile(file, join(work, 'modules', name))
+    names.push(name)
+  }
+  await writeFile(join(work, 'modules/order'), `${names.join('\n')}\n`)
+  await copyFile('/bin/busybox', join(work, 'bin/busybox'))
+  await copyFile(join(import.meta.dirname, 'init.sh'), join(work, 'init'))
+  await chmod(join(work, 'init'), 0o755)
+  await run('sh', ['-c', 'find . | cpio --quiet -o -H newc -R 0:0 >"$0"', initrd], { cwd: work })
+}
+
+/** @param {string} from @param {string} to */
+async function copyInto(from, to) {
+  await mkdir(dirname(to), { recursive: true })
+  await copyFile(from, to)
+}
+
+if (process.argv[1] === import.meta.filename) {
+  const { values } = parseArgs({ options: { kernel: { type: 'string', default: defaultKernel } } })
+  try {
+    const { image } = await prepare(values.kernel)
+    console.log(`kernel ${values.kernel} is ready in ${dirname(image)}`)
+  } catch (error) {
+    console.error(`vm: ${error.message}`)
+    process.exitCode = 1
+  }
+}

@@ -1,0 +1,47 @@
+// npm run test:vm -- [--kernel NAME] [VITEST ARGS…]: the contract and vm tests on a real kernel.
+import { dirname } from 'node:path'
+import { setup } from '../setup.mjs'
+import { countVitest } from '../test-counts.mjs'
+import { outputsFolder, runInGuest } from './guest.mjs'
+import { defaultKernel } from './kernels.mjs'
+
+const root = dirname(dirname(import.meta.dirname))
+const report = 'vitest.json'
+const timeout = 900
+
+/**
+ * One worker for all files, one after the other: they share one kernel's devices, and a worker takes the emulated
+ * processor 1 to 2 s to start.
+ * @param {string} [kernel]
+ * @param {string[]} [vitestArgs]
+ * @returns {Promise<import('../test-counts.mjs').Counts>}
+ */
+export async function testInGuest(kernel = defaultKernel, vitestArgs = []) {
+  const result = await runInGuest({
+    command: [
+      ...[process.execPath, 'node_modules/vitest/vitest.mjs', 'run', '--config', 'test/vitest.config.ts'],
+      ...['--project', 'contract', '--project', 'vm', '--no-isolate', '--no-file-parallelism'],
+      ...['--reporter=default', '--reporter=json', `--outputFile.json=${outputsFolder}/${report}`],
+      ...vitestArgs,
+    ],
+    cwd: root,
+    kernel,
+    timeout,
+    env: process.stdout.isTTY ? { FORCE_COLOR: '1' } : { NO_COLOR: '1' },
+    outputs: [report],
+  })
+  const json = result.outputs.get(report)
+  if (json !== undefined) return countVitest(json)
+  const end = result.timedOut ? `not done after ${timeout} s` : `ended with ${result.status ?? 'the machine'}`
+  console.error(`vitest in the virtual machine: ${end}; the console said:\n${result.console}`)
+  return { passed: 0, failed: [`tests on kernel ${kernel}: ${end}`], skipped: [] }
+}
+
+if (process.argv[1] === import.meta.filename) {
+  const words = process.argv.slice(2)
+  const kernel = words[0] === '--kernel' ? words[1] : defaultKernel
+  await setup({ vm: true })
+  const { passed, failed, skipped } = await testInGuest(kernel, words[0] === '--kernel' ? words.slice(2) : words)
+  console.log(`${passed} passed, ${failed.length} failed, ${skipped.length} skipped`)
+  if (failed.length > 0) process.exitCode = 1
+}

@@ -1,0 +1,58 @@
+// What the virtual machine must offer before any test in it means something.
+import { closeSync, existsSync, openSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { basename } from 'node:path'
+import { describe, expect, it } from 'vitest'
+
+function groupOf(address: string): string {
+  return basename(readlinkSync(`/sys/bus/pci/devices/${address}/iommu_group`))
+}
+
+function membersOf(group: string): string[] {
+  return readdirSync(`/sys/kernel/iommu_groups/${group}/devices`).sort()
+}
+
+describe('IOMMU groups', () => {
+  it('a device on the root bus has a group of its own', () => {
+    expect(membersOf(groupOf('0000:00:03.0'))).toEqual(['0000:00:03.0'])
+  })
+
+  it('devices behind a conventional bridge share its group', () => {
+    expect(membersOf(groupOf('0000:02:01.0'))).toEqual(['0000:00:05.0', '0000:02:01.0', '0000:02:02.0'])
+  })
+
+  it('the SATA controller shares a group with the LPC bridge and the SMBus', () => {
+    expect(membersOf(groupOf('0000:00:1f.2'))).toEqual(['0000:00:1f.0', '0000:00:1f.2', '0000:00:1f.3'])
+  })
+})
+
+describe('PCI devices', () => {
+  it.each([
+    ['0000:00:03.0', '0x1234', '0x11e8'],
+    ['0000:01:00.0', '0x1234', '0x11e8'],
+    ['0000:02:01.0', '0x1234', '0x11e8'],
+    ['0000:02:02.0', '0x1234', '0x11e8'],
+    ['0000:03:00.0', '0x8086', '0x10d3'],
+    ['0000:04:00.0', '0x1b36', '0x0010'],
+    ['0000:00:08.0', '0x1b36', '0x0005'],
+    ['0000:00:09.0', '0x1af4', '0x1110'],
+    ['0000:00:0a.0', '0x1234', '0x1111'],
+    ['0000:00:0b.0', '0x1b36', '0x000d'],
+  ])('%s is %s:%s', (address, vendor, device) => {
+    const read = (name: string) => readFileSync(`/sys/bus/pci/devices/${address}/${name}`, 'utf8').trim()
+    expect([read('vendor'), read('device')]).toEqual([vendor, device])
+  })
+})
+
+describe('VFIO', () => {
+  it('the container can be opened', () => {
+    closeSync(openSync('/dev/vfio/vfio', 'r+'))
+  })
+
+  it.each(['mtty', 'mdpy', 'mbochs'])('%s offers mediated device types', (parent) => {
+    expect(readdirSync(`/sys/class/mdev_bus/${parent}/mdev_supported_types`)).not.toEqual([])
+  })
+
+  it('vfio-pci waits for devices', () => {
+    expect(existsSync('/sys/bus/pci/drivers/vfio-pci/new_id')).toBe(true)
+  })
+})
