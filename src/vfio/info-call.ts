@@ -29,7 +29,7 @@ export function callForInfo<L extends InfoLayout>(
     call(bytes)
     const { argsz, flags } = decode(header, bytes)
     if ((flags & capsFlag) === 0) return bytes.subarray(0, layout.size)
-    if (argsz < layout.size || argsz > mostBytes) throw unbelievable(layout.name, argsz)
+    if (argsz > mostBytes) throw unbelievable(layout.name, argsz)
     if (argsz <= length) return bytes.subarray(0, argsz)
     length = argsz
   }

@@ -49,8 +49,8 @@ describe('an irq set', () => {
     ['data past its argsz', { argsz: 20, flags: 0b100_010, count: 1 }],
     ['data past the bytes there are', { argsz: 0xffff_ffff, flags: 0b100_100, count: 0xffff_ffff }],
   ])('with %s is refused', (_, fields) => {
-    expect(() => decodeIrqSet(encode(vfioIrqSet, fields))).toThrow(
-      expect.objectContaining({ code: 'INVALID_ARGUMENT' }),
-    )
+    const bytes = new Uint8Array(24)
+    bytes.set(encode(vfioIrqSet, fields))
+    expect(() => decodeIrqSet(bytes)).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }))
   })
 })

@@ -131,6 +131,16 @@ describe('a region with capabilities', () => {
     expect(() => edidRegion([], stuck)).toThrow(expect.objectContaining({ code: 'KERNEL_ANSWER' }))
   })
 
+  test('whose second answer ends before its capability is KERNEL_ANSWER', () => {
+    const kernel = new FakeKernel()
+    kernel.regions.set(9, (bytes) => {
+      bytes.set(whole.subarray(0, bytes.length))
+      if (bytes.length > 32) encodeInto(vfioRegionInfo, bytes, { argsz: 39 })
+    })
+    const { regions } = open(kernel)
+    expect(() => regions.get(9)).toThrow(expect.objectContaining({ code: 'KERNEL_ANSWER' }))
+  })
+
   test.each([0, 31, 0xffff_ffff])('that asks for %d bytes is KERNEL_ANSWER', (argsz) => {
     const argszs: number[] = []
     const odd = whole.slice()
