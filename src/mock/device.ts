@@ -1,0 +1,119 @@
+import { irqSetFlag } from '../uapi/irq-set.ts'
+import { Errno } from './errno.ts'
+
+/**
+ * A device model: what a driver is on a real kernel. It answers what VFIO asks of an opened device and keeps its state
+ * between openings, and between commands, through `save`.
+ *
+ * A model throws `Errno` with what the kernel would answer.
+ */
+export interface DeviceModel {
+  /** VFIO_DEVICE_GET_INFO. */
+  info(): DeviceDescription
+  /** VFIO_DEVICE_GET_REGION_INFO; EINVAL for an index that the device does not know. */
+  region(index: number): RegionDescription
+  /** VFIO_DEVICE_GET_IRQ_INFO; EINVAL likewise. */
+  irq(index: number): IrqDescription
+  /** VFIO_DEVICE_SET_IRQS, whose flags, start and count `checkIrqSet` looks at. */
+  setIrqs(set: IrqSetRequest): void
+  /** VFIO_DEVICE_RESET; EINVAL or ENOTTY where the device has none. */
+  reset(): void
+  /** pread(2) and pwrite(2) of the device's file: bytes moved. Bytes that the device leaves undefined are zero. */
+  read(into: Uint8Array, offset: number): number
+  write(from: Uint8Array, offset: number): number
+  /** The state as JSON can hold it; given back to the model's maker when the device is opened again. */
+  save(): unknown
+}
+
+export interface DeviceDescription {
+  /** VFIO_DEVICE_FLAGS_*. */
+  readonly flags: number
+  readonly regions: number
+  readonly irqs: number
+}
+
+export interface RegionDescription {
+  /** VFIO_REGION_INFO_FLAG_*. */
+  readonly flags: number
+  /** Bytes. */
+  readonly size: number
+  readonly offset: number
+}
+
+export interface IrqDescription {
+  /** VFIO_IRQ_INFO_*. */
+  readonly flags: number
+  readonly count: number
+}
+
+/** struct vfio_irq_set as it came, not yet checked. */
+export interface IrqSetRequest {
+  readonly argsz: number
+  readonly flags: number
+  readonly index: number
+  readonly start: number
+  readonly count: number
+  /** What follows the struct. */
+  readonly data: Uint8Array
+  /** The eventfd behind a descriptor: EBADF where none is open there, EINVAL where it is something else. */
+  eventfd(fd: number): EventSink
+}
+
+/** Where an interrupt goes. It stays usable after its descriptor was closed, as in the kernel. */
+export interface EventSink {
+  signal(): void
+}
+
+/** Region INDEX begins at INDEX << 40 of the device's file, in every driver modelled here. */
+const regionStride = 2 ** 40
+
+export function regionOffset(index: number): number {
+  return index * regionStride
+}
+
+export function splitOffset(offset: number): { index: number; within: number } {
+  const index = Math.floor(offset / regionStride)
+  return { index, within: offset - index * regionStride }
+}
+
+/** The single accesses that a pread or pwrite becomes: 4 bytes where aligned and enough are left, else 2, else 1. */
+export function* singleAccesses(offset: number, length: number): Generator<{ at: number; width: number }> {
+  let done = 0
+  while (done < length) {
+    const left = length - done
+    const width = left >= 4 && (offset + done) % 4 === 0 ? 4 : left >= 2 && (offset + done) % 2 === 0 ? 2 : 1
+    yield { at: done, width }
+    done += width
+  }
+}
+
+const dataTypes =
+  irqSetFlag.VFIO_IRQ_SET_DATA_NONE | irqSetFlag.VFIO_IRQ_SET_DATA_BOOL | irqSetFlag.VFIO_IRQ_SET_DATA_EVENTFD
+const actions =
+  irqSetFlag.VFIO_IRQ_SET_ACTION_MASK | irqSetFlag.VFIO_IRQ_SET_ACTION_UNMASK | irqSetFlag.VFIO_IRQ_SET_ACTION_TRIGGER
+const headerSize = 20
+
+/**
+ * What the kernel checks of struct vfio_irq_set before the driver sees it (vfio_set_irqs_validate_and_prepare): EINVAL
+ * for an index from `indexes` on, a range beyond `vectors`, no or several kinds of data, or too little of it.
+ */
+export function checkIrqSet(set: IrqSetRequest, limits: { indexes: number; vectors: number }): void {
+  const { argsz, flags, index, start, count } = set
+  const type = flags & dataTypes
+  const width =
+    type === irqSetFlag.VFIO_IRQ_SET_DATA_NONE
+      ? 0
+      : type === irqSetFlag.VFIO_IRQ_SET_DATA_BOOL
+        ? 1
+        : type === irqSetFlag.VFIO_IRQ_SET_DATA_EVENTFD
+          ? 4
+          : null
+  const isValid =
+    index < limits.indexes &&
+    (flags & ~(dataTypes | actions)) === 0 &&
+    start < limits.vectors &&
+    start + count <= limits.vectors &&
+    width !== null &&
+    argsz - headerSize >= count * width
+  if (!isValid) throw new Errno('EINVAL')
+}

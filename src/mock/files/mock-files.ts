@@ -1,0 +1,146 @@
+import type { FileKind, HostFiles } from '../../kernel/kernel.ts'
+import { systemError } from '../../kernel/system-error.ts'
+import { asSystemError, Errno, systemCall } from '../errno.ts'
+import type { Machine } from '../machine.ts'
+import type { Snapshot } from '../state/state.ts'
+import * as disk from './disk.ts'
+import { buildRoot } from './root.ts'
+import type { Folder, Node, TextFile } from './tree.ts'
+import { type Found, walk } from './walk.ts'
+
+const largestFile = 2 ** 20
+/** One write(2) to sysfs hands the driver at most a page. */
+const pageSize = 4096
+
+/** The machine's files behind the seam's interface. */
+export class MockFiles implements HostFiles {
+  readonly #machine: Machine
+  #root: { readonly of: Snapshot; readonly folder: Folder } | null = null
+
+  constructor(machine: Machine) {
+    this.#machine = machine
+  }
+
+  find(path: string, follow = true): Found {
+    const state = this.#machine.store.read()
+    if (this.#root?.of !== state) this.#root = { of: state, folder: buildRoot(this.#machine, state) }
+    return walk(this.#root.folder, path, follow)
+  }
+
+  list(path: string): string[] {
+    return systemCall('scandir', path, () => {
+      const { node } = this.find(path)
+      if (node.kind !== 'directory') throw new Errno('ENOTDIR')
+      return [...node.entries.keys()]
+    })
+  }
+
+  read(path: string): string {
+    const node = systemCall('open', path, () => this.find(path).node)
+    if (node.kind !== 'file') throw systemError(node.kind === 'directory' ? 'EISDIR' : 'EINVAL', 'read', path)
+    const { read } = node
+    if (read === undefined) throw systemError('EACCES', 'open', path)
+    const text = systemCall('read', path, read)
+    if (Buffer.byteLength(text) > largestFile) throw systemError('EFBIG', 'read', path)
+    return text
+  }
+
+  readlink(path: string): string {
+    return systemCall('readlink', path, () => {
+      const { node } = this.find(path, false)
+      if (node.kind !== 'symlink') throw new Errno('EINVAL')
+      return node.target
+    })
+  }
+
+  kind(path: string): FileKind | null {
+    try {
+      return this.find(path, false).node.kind
+    } catch (error) {
+      if (error instanceof Errno && (error.code === 'ENOENT' || error.code === 'ENOTDIR')) return null
+      throw asSystemError(error, 'lstat', path)
+    }
+  }
+
+  async write(path: string, text: string): Promise<void> {
+    const node = systemCall('open', path, () => this.find(path).node)
+    const write = systemCall('open', path, () => writeOf(node))
+    const bytes = Buffer.from(text)
+    if (bytes.length === 0) return
+    try {
+      await write(path.startsWith('/sys/') ? bytes.subarray(0, pageSize) : bytes)
+    } catch (error) {
+      throw asSystemError(error, 'write', path)
+    }
+  }
+
+  create(path: string, text: string): void {
+    this.#change('open', path, 'EACCES', (draft, at) => disk.createFile(draft, at, text))
+  }
+
+  rename(from: string, to: string): void {
+    systemCall('rename', from, () => {
+      const [source, target] = [this.#place(from, 'EPERM'), this.#place(to, 'EPERM')]
+      this.#machine.store.update((draft) => disk.rename(draft.disk, source, target))
+    })
+  }
+
+  unlink(path: string): void {
+    this.#change('unlink', path, 'EPERM', disk.unlink)
+  }
+
+  makeDirectory(path: string): void {
+    this.#change('mkdir', path, 'EPERM', disk.makeDirectory)
+  }
+
+  removeDirectory(path: string): void {
+    this.#change('rmdir', path, 'EPERM', disk.removeDirectory)
+  }
+
+  /** Nothing to do: a transaction is on the disk, or the state has none. */
+  syncDirectory(path: string): void {
+    systemCall('open', path, () => {
+      if (this.find(path).node.kind !== 'directory') throw new Errno('ENOTDIR')
+    })
+  }
+
+  #change(
+    call: string,
+    path: string,
+    elsewhere: 'EPERM' | 'EACCES',
+    work: (draft: disk.Disk, at: string) => void,
+  ): void {
+    systemCall(call, path, () => {
+      const at = this.#place(path, elsewhere)
+      this.#machine.store.update((draft) => work(draft.disk, at))
+    })
+  }
+
+  /** The canonical path of a directory entry that is to change. /sys, /proc and /dev take no files: `elsewhere`. */
+  #place(path: string, elsewhere: 'EPERM' | 'EACCES'): string {
+    const [, parent = '', name = ''] = /^(.*\/)([^/]+)\/*$/.exec(path) ?? []
+    if (name === '' || name === '.' || name === '..') {
+      this.find(path)
+      throw new Errno('EEXIST')
+    }
+    const folder = this.find(parent)
+    if (folder.node.kind !== 'directory') throw new Errno('ENOTDIR')
+    if (Buffer.byteLength(name) > 255) throw new Errno('ENAMETOOLONG')
+    if (name.includes('\0')) throw new Errno('ENOENT')
+    const isMountPoint = folder.path === '/' && ['sys', 'proc', 'dev'].includes(name)
+    if (elsewhere === 'EACCES' && folder.node.entries.has(name)) throw new Errno('EEXIST')
+    if (!folder.node.onDisk || isMountPoint) {
+      if (elsewhere === 'EPERM' && isMountPoint) throw new Errno('EBUSY')
+      throw new Errno(elsewhere)
+    }
+    return folder.path === '/' ? `/${name}` : `${folder.path}/${name}`
+  }
+}
+
+function writeOf(node: Node): NonNullable<TextFile['write']> {
+  if (node.kind === 'directory') throw new Errno('EISDIR')
+  // devices and, as every walk follows them, symlinks do not come here in earnest
+  if (node.kind !== 'file') throw new Errno('EINVAL')
+  if (node.write === undefined) throw new Errno('EACCES')
+  return node.write
+}

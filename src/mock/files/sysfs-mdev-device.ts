@@ -1,0 +1,82 @@
+import { Errno } from '../errno.ts'
+import type { Machine } from '../machine.ts'
+import { storeAttribute } from '../mdev/attributes.ts'
+import { beginRemoval, parseRemove } from '../mdev/remove.ts'
+import type { Scenario, ScenarioAttribute, ScenarioParent } from '../scenario.ts'
+import type { Frozen, MdevRecord } from '../state/state.ts'
+import { below, parentPath } from './sysfs-paths.ts'
+import { addIommuGroup } from './sysfs-pci.ts'
+import { type Directory, link, readOnly, type TextFile, writeOnly } from './tree.ts'
+
+type Mdev = Frozen<MdevRecord>
+
+export function mdevPath(scenario: Scenario, { parent, uuid }: Mdev): string {
+  const found = scenario.parents.find(({ name }) => name === parent)
+  return found === undefined ? `/sys/devices/${uuid}` : `${parentPath(scenario, found)}/${uuid}`
+}
+
+/**
+ * A device's folder, its links, its group and its vfio-dev folder. While a removal waits for the last user only the
+ * folder, the group and vfio-dev are left of it: the kernel takes the rest away first.
+ */
+export function addMdevDevice(sys: Directory, machine: Machine, mdev: Mdev): void {
+  const { scenario } = machine
+  const parent = scenario.parents.find(({ name }) => name === mdev.parent)
+  if (parent === undefined) return
+  const path = mdevPath(scenario, mdev)
+  const directory = sys.at(below(path)).set('iommu_group', link(path, `/sys/kernel/iommu_groups/${mdev.group}`))
+  addIommuGroup(sys, { number: mdev.group, type: 'unknown', name: 'vfio-noiommu' }, mdev.uuid, path)
+  addVfioClasses(sys, mdev, path)
+  if (mdev.removing) return
+  const driver = `/sys/bus/mdev/drivers/${parent.driver}`
+  directory
+    .set('mdev_type', link(path, `${parentPath(scenario, parent)}/mdev_supported_types/${mdev.type}`))
+    .set('driver', link(path, driver))
+    .set('subsystem', link(path, '/sys/bus/mdev'))
+    .set('uevent', readOnly(`DRIVER=${parent.driver}\n`))
+    .set(
+      'remove',
+      writeOnly((bytes) => remove(machine, mdev, bytes)),
+    )
+  addAttributes(directory, machine, parent, mdev)
+  sys.at('bus/mdev/devices').set(mdev.uuid, link('/sys/bus/mdev/devices', path))
+  sys.at(below(driver)).set(mdev.uuid, link(driver, path))
+}
+
+/** Resolves once the device is gone: while anyone has it open, that takes until they close it. */
+async function remove({ store, waitUntil }: Machine, { birth }: Mdev, bytes: Buffer): Promise<void> {
+  if (!parseRemove(bytes)) return
+  store.update((draft) => beginRemoval(draft, birth))
+  await waitUntil(() => store.read().mdevs.every((mdev) => mdev.birth !== birth))
+}
+
+function addAttributes(directory: Directory, machine: Machine, parent: ScenarioParent, mdev: Mdev): void {
+  for (const attribute of parent.attributes) {
+    const slash = attribute.path.lastIndexOf('/')
+    const folder = directory.at(attribute.path.slice(0, Math.max(0, slash)))
+    folder.set(attribute.path.slice(slash + 1), attributeFile(machine, mdev, attribute))
+  }
+}
+
+function attributeFile({ store }: Machine, { birth, attributes }: Mdev, attribute: ScenarioAttribute): TextFile {
+  const shown = readOnly(() => {
+    const value = attributes[attribute.path]
+    if (value === undefined) throw new Errno('EIO')
+    return `${value}\n`
+  })
+  if (attribute.access === 'r') return shown
+  return { ...shown, write: (bytes) => store.update((draft) => storeAttribute(draft, birth, attribute, bytes)) }
+}
+
+/** The classes vfio (one node for each group) and vfio-dev. The latter has no character device before Linux 6.6. */
+function addVfioClasses(sys: Directory, { group, vfioIndex }: Mdev, path: string): void {
+  const groupPath = `/sys/devices/virtual/vfio/${group}`
+  sys.at(below(groupPath)).set('subsystem', link(groupPath, '/sys/class/vfio'))
+  sys.at('class/vfio').set(String(group), link('/sys/class/vfio', groupPath))
+  const devicePath = `${path}/vfio-dev/vfio${vfioIndex}`
+  sys
+    .at(below(devicePath))
+    .set('device', link(devicePath, path))
+    .set('subsystem', link(devicePath, '/sys/class/vfio-dev'))
+  sys.at('class/vfio-dev').set(`vfio${vfioIndex}`, link('/sys/class/vfio-dev', devicePath))
+}

@@ -1,0 +1,14 @@
+import type { FdTable } from './fd-table.ts'
+import type { ProcessHoldings } from './process-holdings.ts'
+import type { Scenario } from './scenario.ts'
+import type { StateStore } from './state/state-store.ts'
+
+/** What the parts of one kernel object share. */
+export interface Machine {
+  readonly scenario: Scenario
+  readonly store: StateStore
+  readonly fds: FdTable
+  readonly holdings: ProcessHoldings
+  /** Resolves once `condition` holds: looked at after each change here, and from time to time for other processes'. */
+  readonly waitUntil: (condition: () => boolean) => Promise<void>
+}

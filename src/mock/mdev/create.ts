@@ -1,0 +1,48 @@
+import { randomBytes } from 'node:crypto'
+import { Errno } from '../errno.ts'
+import type { Scenario, ScenarioMdevType, ScenarioParent } from '../scenario.ts'
+import { lowestFree, type MdevRecord, type MockState } from '../state/state.ts'
+import { availableInstances } from './capacity.ts'
+
+/**
+ * The UUID in a write to `create`, lower case: 36 bytes, or 37, of which the kernel does not look at the last. EINVAL
+ * for anything else.
+ */
+export function parseCreate(bytes: Buffer): string {
+  if (bytes.length !== 36 && bytes.length !== 37) throw new Errno('EINVAL')
+  const uuid = bytes.toString('latin1', 0, 36).toLowerCase()
+  if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(uuid)) throw new Errno('EINVAL')
+  return uuid
+}
+
+/** EEXIST where any parent has a device of that UUID; the driver's own answer where it has no room. */
+export function createMdev(
+  draft: MockState,
+  scenario: Scenario,
+  { parent, type, uuid }: { parent: ScenarioParent; type: ScenarioMdevType; uuid: string },
+): void {
+  if (draft.mdevs.some((mdev) => mdev.uuid === uuid)) throw new Errno('EEXIST')
+  if (availableInstances(parent, type, draft) === 0) throw new Errno(parent.whenFull)
+  const hostGroups = scenario.pci.flatMap(({ iommuGroup }) => (iommuGroup === null ? [] : [iommuGroup]))
+  const siblings = draft.mdevs.filter((mdev) => mdev.parent === parent.name)
+  const numbers = {
+    group: lowestFree([...hostGroups, ...draft.mdevs.map(({ group }) => group)]),
+    vfioIndex: lowestFree(draft.mdevs.map(({ vfioIndex }) => vfioIndex)),
+    ordinal: lowestFree(
+      siblings.map(({ ordinal }) => ordinal),
+      1,
+    ),
+  }
+  const fill = (value: string) => value.replaceAll('{uuid}', uuid).replaceAll('{ordinal}', String(numbers.ordinal))
+  const mdev: MdevRecord = {
+    birth: randomBytes(6).toString('hex'),
+    uuid,
+    parent: parent.name,
+    type: type.id,
+    ...numbers,
+    removing: false,
+    attributes: Object.fromEntries(parent.attributes.map(({ path, value }) => [path, fill(value)])),
+    model: null,
+  }
+  draft.mdevs.push(mdev)
+}

@@ -1,0 +1,75 @@
+import type { Mapping, MemoryOptions } from '../kernel/kernel.ts'
+import { Errno } from './errno.ts'
+import type { FdTable } from './fd-table.ts'
+
+/** Ordinary memory behind the `Mapping` interface. */
+export class Memory implements Mapping {
+  readonly fd: number | null
+  readonly #closeFd: () => void
+  #bytes: ArrayBuffer
+
+  constructor(size: number, fd: number | null = null, closeFd: () => void = () => {}) {
+    this.#bytes = new ArrayBuffer(size)
+    this.fd = fd
+    this.#closeFd = closeFd
+  }
+
+  get length(): number {
+    return this.#bytes.byteLength
+  }
+
+  read8(offset: number): number {
+    return this.#at(offset, 1).getUint8(offset)
+  }
+  read16(offset: number): number {
+    return this.#at(offset, 2).getUint16(offset, true)
+  }
+  read32(offset: number): number {
+    return this.#at(offset, 4).getUint32(offset, true)
+  }
+  read64(offset: number): bigint {
+    return this.#at(offset, 8).getBigUint64(offset, true)
+  }
+  write8(offset: number, value: number): void {
+    this.#at(offset, 1).setUint8(offset, value)
+  }
+  write16(offset: number, value: number): void {
+    this.#at(offset, 2).setUint16(offset, value, true)
+  }
+  write32(offset: number, value: number): void {
+    this.#at(offset, 4).setUint32(offset, value, true)
+  }
+  write64(offset: number, value: bigint): void {
+    this.#at(offset, 8).setBigUint64(offset, value, true)
+  }
+
+  view(): Uint8Array {
+    return new Uint8Array(this.#bytes)
+  }
+
+  close(): void {
+    if (this.#bytes.byteLength === 0) return
+    // moving the buffer away is what detaches every view of it
+    structuredClone(this.#bytes, { transfer: [this.#bytes] })
+    this.#bytes = new ArrayBuffer(0)
+    this.#closeFd()
+  }
+
+  #at(offset: number, width: number): DataView {
+    if (!Number.isSafeInteger(offset) || offset < 0 || offset % width !== 0 || offset + width > this.length) {
+      throw new RangeError(`${width}-byte access at ${offset} of a mapping of ${this.length} bytes`)
+    }
+    return new DataView(this.#bytes)
+  }
+}
+
+const pageSize = 4096
+const hugePageSize = 2 ** 21
+
+/** Memory of the three kinds. EINVAL for a size that is no multiple of the page size. */
+export function allocateMemory(fds: FdTable, { size, kind }: MemoryOptions): Memory {
+  if (size <= 0 || size % (kind === 'hugepages' ? hugePageSize : pageSize) !== 0) throw new Errno('EINVAL')
+  if (kind !== 'memfd') return new Memory(size)
+  const fd = fds.add({ link: '/memfd:vfioctl (deleted)', close() {} })
+  return new Memory(size, fd, () => fds.take(fd))
+}

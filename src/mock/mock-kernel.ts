@@ -1,0 +1,167 @@
+import type { HostFiles, IoctlPointer, Kernel, Mapping, MemoryOptions, MmapOptions, Watch } from '../kernel/kernel.ts'
+import { Errno, systemCall } from './errno.ts'
+import { Eventfd } from './eventfd.ts'
+import { FdTable } from './fd-table.ts'
+import { MockFiles } from './files/mock-files.ts'
+import { openNode } from './files/tree.ts'
+import { tryLock } from './lock.ts'
+import type { Machine } from './machine.ts'
+import { allocateMemory } from './memory.ts'
+import type { OpenFile } from './open-file.ts'
+import { ProcessHoldings } from './process-holdings.ts'
+import type { Scenario } from './scenario.ts'
+import { demo } from './scenarios/demo.ts'
+import { initialState } from './state/state.ts'
+import { StateDirectory } from './state/state-directory.ts'
+import { MemoryStore, type StateStore } from './state/state-store.ts'
+import { Waiting } from './waiting.ts'
+import { watchReadiness } from './watch.ts'
+
+export interface MockKernelOptions {
+  /** Where the machine's state is kept, for all processes that name the same directory. In memory where absent. */
+  readonly stateDirectory?: string
+}
+
+/**
+ * A simulated Linux 6.1 with VFIO, for tests and for trying things out: no hardware, no root, no addon, any platform.
+ * Each is a machine of its own, unless they share a state directory. `dispose` closes what is open on it.
+ *
+ * It tests the code that runs on it, not hardware: what a device does here says nothing of the real one.
+ */
+export function createMockKernel(scenario: 'demo' | Scenario, options: MockKernelOptions = {}): Kernel {
+  const machine = scenario === 'demo' ? demo : scenario
+  const { stateDirectory } = options
+  return new MockKernel(
+    machine,
+    stateDirectory === undefined ? new MemoryStore(initialState(machine)) : new StateDirectory(stateDirectory, machine),
+  )
+}
+
+class MockKernel implements Kernel {
+  readonly name = 'mock'
+  readonly pid: number = process.pid
+  readonly files: HostFiles
+  readonly #files: MockFiles
+  readonly #machine: Machine
+  readonly #waiting = new Waiting()
+  readonly #watches = new Set<Watch>()
+  readonly #onExit = () => this.dispose()
+
+  constructor(scenario: Scenario, store: StateStore) {
+    const fds = new FdTable()
+    const holdings = new ProcessHoldings(store, fds)
+    const waitUntil = (condition: () => boolean) => this.#waiting.until(condition)
+    this.#machine = { scenario, store, fds, holdings, waitUntil }
+    this.#files = new MockFiles(this.#machine)
+    this.files = this.#files
+  }
+
+  open(path: string, access: 'r' | 'w' | 'rw'): number {
+    return systemCall('open', path, () => {
+      const { node, path: canonical } = this.#files.find(path)
+      if (node.kind === 'device') {
+        // a device's state is saved when it is closed, which a process that ends should not skip
+        if (!process.listeners('exit').includes(this.#onExit)) process.on('exit', this.#onExit)
+        return node.open()
+      }
+      if (node.kind === 'symlink') throw new Errno('ELOOP')
+      if (node.kind === 'directory' && access !== 'r') throw new Errno('EISDIR')
+      if (node.kind === 'file' && access !== 'r' && node.write === undefined) throw new Errno('EACCES')
+      if (node.kind === 'file' && access !== 'w' && node.read === undefined) throw new Errno('EACCES')
+      return this.#machine.fds.add(openNode(node, canonical))
+    })
+  }
+
+  close(fd: number): void {
+    const { fds, holdings } = this.#machine
+    const file = this.#file(fd, 'close')
+    fds.take(fd)
+    const wasLocked = holdings.locks.delete(fd)
+    file.close()
+    if (wasLocked) holdings.publish()
+    this.#waiting.look()
+  }
+
+  ioctl(fd: number, request: number, argument?: Uint8Array | number, pointers: readonly IoctlPointer[] = []): number {
+    const file = this.#file(fd, 'ioctl')
+    return systemCall('ioctl', undefined, () =>
+      (file.ioctl ?? refuse('ENOTTY')).call(file, request, argument, pointers),
+    )
+  }
+
+  read(fd: number, into: Uint8Array): number {
+    const file = this.#file(fd, 'read')
+    return systemCall('read', undefined, () => (file.read ?? refuse('EINVAL')).call(file, into))
+  }
+
+  write(fd: number, from: Uint8Array): number {
+    const file = this.#file(fd, 'write')
+    return systemCall('write', undefined, () => (file.write ?? refuse('EINVAL')).call(file, from))
+  }
+
+  pread(fd: number, into: Uint8Array, offset: number): number {
+    const file = this.#file(fd, 'pread')
+    return systemCall('pread', undefined, () => (file.pread ?? refuse('ESPIPE')).call(file, into, checked(offset)))
+  }
+
+  pwrite(fd: number, from: Uint8Array, offset: number): number {
+    const file = this.#file(fd, 'pwrite')
+    return systemCall('pwrite', undefined, () => (file.pwrite ?? refuse('ESPIPE')).call(file, from, checked(offset)))
+  }
+
+  mmap(fd: number, options: MmapOptions): Mapping {
+    const file = this.#file(fd, 'mmap')
+    return systemCall('mmap', undefined, () => (file.mmap ?? refuse('ENODEV')).call(file, options))
+  }
+
+  allocateMemory(options: MemoryOptions): Mapping {
+    return systemCall('mmap', undefined, () => allocateMemory(this.#machine.fds, options))
+  }
+
+  eventfd(initial = 0): number {
+    if (!Number.isInteger(initial) || initial < 0 || initial > 0xffff_ffff) {
+      throw new RangeError(`an eventfd cannot start at ${initial}`)
+    }
+    return this.#machine.fds.add(new Eventfd(initial))
+  }
+
+  watch(fd: number, onReadable: () => void): Watch {
+    const { readiness } = this.#file(fd, 'epoll_ctl')
+    if (readiness === undefined) return systemCall('epoll_ctl', undefined, refuse('EPERM'))
+    const watch = watchReadiness(readiness, onReadable)
+    this.#watches.add(watch)
+    const close = () => {
+      watch.close()
+      this.#watches.delete(watch)
+    }
+    return { ref: watch.ref, unref: watch.unref, close }
+  }
+
+  tryLock(fd: number): boolean {
+    return systemCall('flock', undefined, () => tryLock(this.#machine, fd))
+  }
+
+  dispose(): void {
+    process.off('exit', this.#onExit)
+    for (const watch of this.#watches) watch.close()
+    this.#watches.clear()
+    for (const [fd] of this.#machine.fds.entries()) this.close(fd)
+    this.#waiting.dispose()
+  }
+
+  #file(fd: number, call: string): OpenFile {
+    return systemCall(call, undefined, () => this.#machine.fds.get(fd))
+  }
+}
+
+function refuse(code: string): () => never {
+  return () => {
+    throw new Errno(code)
+  }
+}
+
+function checked(offset: number): number {
+  if (!Number.isSafeInteger(offset)) throw new RangeError(`${offset} is no file offset`)
+  if (offset < 0) throw new Errno('EINVAL')
+  return offset
+}

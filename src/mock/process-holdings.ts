@@ -1,0 +1,54 @@
+import { randomBytes } from 'node:crypto'
+import { basename } from 'node:path'
+import type { FdTable } from './fd-table.ts'
+import { processStart } from './state/live-process.ts'
+import type { MockState, ProcessRecord } from './state/state.ts'
+import type { StateStore } from './state/state-store.ts'
+
+/** What this kernel object holds, and the record of it that other processes see. */
+export class ProcessHoldings {
+  /** Births of the devices whose group, and which themselves, are open. */
+  readonly groups: Set<string> = new Set()
+  readonly devices: Set<string> = new Set()
+  readonly locks: Map<number, string> = new Map()
+  readonly #kernel: string = randomBytes(6).toString('hex')
+  readonly #store: StateStore
+  readonly #fds: FdTable
+  #started: string | null | undefined
+
+  constructor(store: StateStore, fds: FdTable) {
+    this.#store = store
+    this.#fds = fds
+  }
+
+  isOwn(record: Pick<ProcessRecord, 'kernel'>): boolean {
+    return record.kernel === this.#kernel
+  }
+
+  record(): ProcessRecord {
+    this.#started ??= processStart(process.pid)
+    return {
+      kernel: this.#kernel,
+      pid: process.pid,
+      started: this.#started,
+      comm: basename(process.argv0).slice(0, 15),
+      cmdline: process.argv.map((argument) => `${argument}\0`).join(''),
+      fds: this.#fds.entries().map(([fd, { link }]) => [fd, link]),
+      groups: [...this.groups],
+      devices: [...this.devices],
+      locks: [...this.locks],
+    }
+  }
+
+  /** Puts the record into the state, in one transaction with `change`. Where that throws, nothing happened. */
+  publish(change: (draft: MockState) => void = () => {}): void {
+    this.#store.update((draft) => {
+      change(draft)
+      const others = draft.processes.filter((process) => !this.isOwn(process))
+      const holdsNothing = this.groups.size + this.devices.size + this.locks.size === 0
+      const record = this.record()
+      const isOpen = record.fds.some(([, link]) => link.startsWith('/dev/'))
+      draft.processes = holdsNothing && !isOpen ? others : [...others, record]
+    })
+  }
+}

@@ -1,0 +1,126 @@
+import * as v from 'valibot'
+import { VfioError } from '../errors.ts'
+import { pciAddressOrNull, printable } from '../units.ts'
+import type { Scenario } from './scenario.ts'
+
+const name = v.pipe(v.string(), v.regex(/^[\w][\w.:+ -]{0,99}$/, 'a name of letters, digits and . : + - _'))
+const id = (digits: number) =>
+  v.pipe(v.string(), v.regex(new RegExp(`^0x[0-9a-f]{${digits}}$`), `0x and ${digits} digits`))
+const address = v.pipe(
+  v.string(),
+  v.check((text) => pciAddressOrNull(text) === text, 'a PCI address in its long form'),
+)
+const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0))
+const positive = v.pipe(v.number(), v.safeInteger(), v.minValue(1))
+const word = v.pipe(count, v.maxValue(0xffff))
+
+const model = v.variant('kind', [
+  v.strictObject({ kind: v.literal('mtty'), ports: v.picklist([1, 2]) }),
+  v.strictObject({
+    kind: v.literal('plain'),
+    vendor: word,
+    device: word,
+    subsystemVendor: word,
+    subsystemDevice: word,
+    class: v.pipe(count, v.maxValue(0xff_ffff)),
+    revision: v.pipe(count, v.maxValue(0xff)),
+    barSize: v.pipe(
+      positive,
+      v.minValue(4096),
+      v.maxValue(2 ** 30),
+      v.check((size) => Number.isInteger(Math.log2(size)), 'a power of two'),
+    ),
+  }),
+])
+
+const pciDevice = v.strictObject({
+  address,
+  behind: v.exactOptional(v.array(address)),
+  vendor: id(4),
+  device: id(4),
+  subsystemVendor: id(4),
+  subsystemDevice: id(4),
+  class: id(6),
+  revision: id(2),
+  driver: v.nullable(name),
+  iommuGroup: v.nullable(count),
+  numaNode: v.pipe(v.number(), v.safeInteger(), v.minValue(-1)),
+})
+
+const attribute = v.strictObject({
+  path: v.pipe(v.string(), v.regex(/^[\w][\w.-]*(\/[\w][\w.-]*)?$/, 'one name, or two with / between')),
+  value: v.string(),
+  access: v.picklist(['r', 'rw']),
+  dropsLastByte: v.exactOptional(v.boolean()),
+})
+
+const mdevType = v.strictObject({
+  id: name,
+  name: v.string(),
+  description: v.nullable(v.string()),
+  uses: v.pipe(
+    v.record(name, positive),
+    v.check((uses) => Object.keys(uses).length > 0, 'at least one resource'),
+  ),
+  model,
+})
+
+const parent = v.strictObject({
+  name,
+  virtualClass: v.exactOptional(name),
+  driver: name,
+  module: name,
+  deviceApi: name,
+  capacity: v.record(name, count),
+  oneTypeAtATime: v.boolean(),
+  whenFull: v.picklist(['ENOSPC', 'EUSERS', 'EINVAL']),
+  attributes: v.array(attribute),
+  types: v.pipe(
+    v.array(mdevType),
+    v.check((types) => new Set(types.map((type) => type.id)).size === types.length, 'types with different ids'),
+  ),
+})
+
+const diskPath = v.pipe(
+  v.string(),
+  v.regex(/^(\/[^/\0]+)+$/, 'an absolute path'),
+  v.check((path) => !/\/\.\.?(\/|$)/.test(path), 'a path without . and ..'),
+)
+
+const scenario = v.pipe(
+  v.strictObject({
+    name,
+    modules: v.record(name, v.record(name, v.string())),
+    pci: v.array(pciDevice),
+    parents: v.array(parent),
+    disk: v.record(diskPath, v.nullable(v.string())),
+  }),
+  v.forward(
+    v.check(
+      ({ pci, parents }) =>
+        parents.every(({ name, virtualClass }) => virtualClass !== undefined || pci.some((d) => d.address === name)),
+      'parents that are in `pci`, or have a `virtualClass`',
+    ),
+    ['parents'],
+  ),
+)
+
+/** A scenario from a file's text. INVALID_DEFINITION names the file, the field, and what belongs there. */
+export function readScenario(text: string, path: string): Scenario {
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch (cause) {
+    const reason = cause instanceof Error ? `: ${printable(cause.message)}` : ''
+    throw new VfioError('INVALID_DEFINITION', `${path} is not JSON${reason}`, { path, cause })
+  }
+  const result = v.safeParse(scenario, value, { abortEarly: true })
+  if (result.success) return result.output
+  const [issue] = result.issues
+  const field = v.getDotPath(issue) ?? ''
+  throw new VfioError('INVALID_DEFINITION', `${path}: ${field === '' ? '' : `${field}: `}${printable(issue.message)}`, {
+    path,
+    facts: { field },
+    hint: 'a scenario is what `Scenario` of vfioctl/mock describes',
+  })
+}

@@ -1,0 +1,84 @@
+/** What a mock machine consists of: plain data, so that a scenario can be a JSON file (`read-scenario.ts`). */
+export interface Scenario {
+  readonly name: string
+  /** Loaded modules and their parameters, as /sys/module shows them. */
+  readonly modules: Readonly<Record<string, Readonly<Record<string, string>>>>
+  readonly pci: readonly ScenarioPciDevice[]
+  readonly parents: readonly ScenarioParent[]
+  /** The writable disk at first: text files, and null for a directory. */
+  readonly disk: Readonly<Record<string, string | null>>
+}
+
+export interface ScenarioPciDevice {
+  /** Long form: '0000:3b:00.0'. */
+  readonly address: string
+  /** Addresses of the bridges above it, from the root down. */
+  readonly behind?: readonly string[]
+  /** As sysfs writes them: '0x10de', class '0x030200', revision '0xa1'. */
+  readonly vendor: string
+  readonly device: string
+  readonly subsystemVendor: string
+  readonly subsystemDevice: string
+  readonly class: string
+  readonly revision: string
+  readonly driver: string | null
+  readonly iommuGroup: number | null
+  readonly numaNode: number
+}
+
+/** A device whose driver offers mediated devices. */
+export interface ScenarioParent {
+  /** A PCI address of the list above, or the name of a virtual device. */
+  readonly name: string
+  /** The class of a virtual device: it stands at /sys/devices/virtual/CLASS/NAME. */
+  readonly virtualClass?: string
+  /** The driver on the mdev bus, and its module. */
+  readonly driver: string
+  readonly module: string
+  readonly deviceApi: string
+  /** What all types share, such as 24 ports or 16384 MiB of framebuffer. */
+  readonly capacity: Readonly<Record<string, number>>
+  /** While a type is in use, the others offer nothing (NVIDIA's time-sliced vGPUs). */
+  readonly oneTypeAtATime: boolean
+  /** What the driver answers to one device too many. */
+  readonly whenFull: 'ENOSPC' | 'EUSERS' | 'EINVAL'
+  readonly attributes: readonly ScenarioAttribute[]
+  readonly types: readonly ScenarioMdevType[]
+}
+
+export interface ScenarioMdevType {
+  /** 'mtty-2'. */
+  readonly id: string
+  readonly name: string
+  /** May be of several lines; null where the driver has no description file. */
+  readonly description: string | null
+  /** What one device takes of the parent's capacity. */
+  readonly uses: Readonly<Record<string, number>>
+  readonly model: ScenarioModel
+}
+
+/** An attribute of each mediated device: '{uuid}' and '{ordinal}' (from 1, the lowest free) in its value are filled in. */
+export interface ScenarioAttribute {
+  /** One name, or two: 'nvidia/vgpu_params'. */
+  readonly path: string
+  readonly value: string
+  readonly access: 'r' | 'rw'
+  /** The driver takes the last byte of every write for a newline and drops it. */
+  readonly dropsLastByte?: boolean
+}
+
+/** What a device does once it is opened (`devices/`). */
+export type ScenarioModel =
+  | { readonly kind: 'mtty'; readonly ports: 1 | 2 }
+  | {
+      readonly kind: 'plain'
+      readonly vendor: number
+      readonly device: number
+      readonly subsystemVendor: number
+      readonly subsystemDevice: number
+      /** 24 bits: base class, subclass, programming interface. */
+      readonly class: number
+      readonly revision: number
+      /** Bytes of BAR0, a power of two, at least 4096. */
+      readonly barSize: number
+    }

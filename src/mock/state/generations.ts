@@ -1,0 +1,98 @@
+import { randomBytes } from 'node:crypto'
+import { linkSync, mkdirSync, readdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { failedWith } from '../../kernel/system-error.ts'
+
+/** Generations left for readers that are slow to open what they listed. */
+const kept = 16
+
+export interface Generation {
+  /** 0 where there is none yet. */
+  readonly number: number
+  readonly text: string
+}
+
+/**
+ * A text that many processes replace without a lock: `state-N.json`, of which the highest N counts. The next one is
+ * written aside and linked to its name, which only one process can do; the others see EEXIST, read again and retry. A
+ * process that dies at whatever moment leaves the old text or the new one.
+ */
+export class Generations {
+  readonly directory: string
+
+  constructor(directory: string) {
+    this.directory = directory
+  }
+
+  path(number: number): string {
+    return join(this.directory, `state-${number}.json`)
+  }
+
+  newest(): number {
+    return this.#list().at(-1) ?? 0
+  }
+
+  read(): Generation {
+    for (;;) {
+      const number = this.newest()
+      if (number === 0) return { number, text: '' }
+      try {
+        return { number, text: readFileSync(this.path(number), 'utf8') }
+      } catch (error) {
+        // pruned since it was listed: there are newer ones
+        if (!failedWith(error, 'ENOENT')) throw error
+      }
+    }
+  }
+
+  /**
+   * Makes `text` the generation after `base`. 'taken': another process has been faster. 'overtaken': the name was free,
+   * but newer generations are there and `base` is not. Either others went on from ours in no time, or we slept so long
+   * that the name had been pruned; only what the newest one says of its history can tell.
+   */
+  commit(base: number, text: string): 'committed' | 'taken' | 'overtaken' {
+    mkdirSync(this.directory, { recursive: true, mode: 0o700 })
+    const temporary = join(this.directory, `.new-${process.pid}-${randomBytes(6).toString('hex')}`)
+    try {
+      writeFileSync(temporary, text, { flag: 'wx', mode: 0o600 })
+      linkSync(temporary, this.path(base + 1))
+    } catch (error) {
+      if (failedWith(error, 'EEXIST')) return 'taken'
+      throw error
+    } finally {
+      unlinkIfThere(temporary)
+    }
+    const generations = this.#list()
+    if (generations.at(-1) !== base + 1 && !generations.includes(base)) return 'overtaken'
+    this.#prune(generations)
+    return 'committed'
+  }
+
+  /** Oldest first: so whoever still sees a generation knows that no newer one has been pruned. */
+  #prune(generations: readonly number[]): void {
+    const newest = generations.at(-1) ?? 0
+    for (const number of generations) if (number <= newest - kept) unlinkIfThere(this.path(number))
+  }
+
+  #list(): number[] {
+    let names: string[]
+    try {
+      names = readdirSync(this.directory)
+    } catch (error) {
+      if (failedWith(error, 'ENOENT')) return []
+      throw error
+    }
+    return names
+      .flatMap((name) => /^state-([1-9]\d{0,14})\.json$/.exec(name)?.[1] ?? [])
+      .map(Number)
+      .sort((a, b) => a - b)
+  }
+}
+
+function unlinkIfThere(path: string): void {
+  try {
+    unlinkSync(path)
+  } catch (error) {
+    if (!failedWith(error, 'ENOENT')) throw error
+  }
+}

@@ -1,0 +1,38 @@
+import { readFileSync } from 'node:fs'
+import { finishRemovals, type MockState, type ProcessRecord, type Snapshot } from './state.ts'
+
+/** When a process started, in the machine's own ticks (/proc/PID/stat, field 22); null where the machine has no /proc. */
+export function processStart(pid: number): string | null {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
+    // the second field is the command's name in parentheses and may itself hold spaces and parentheses
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? null
+  } catch {
+    return null
+  }
+}
+
+/** What processes that died held is let go, as the kernel closes the files of the dead. */
+export function dropDeadProcesses(state: MockState): void {
+  state.processes = state.processes.filter(isAlive)
+  finishRemovals(state)
+}
+
+export function hasDeadProcess(state: Snapshot): boolean {
+  return state.processes.some((process) => !isAlive(process))
+}
+
+function isAlive({ pid, started }: Pick<ProcessRecord, 'pid' | 'started'>): boolean {
+  if (pid !== process.pid && !answersSignals(pid)) return false
+  const now = started === null ? null : processStart(pid)
+  return now === null || now === started
+}
+
+function answersSignals(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return error instanceof Error && 'code' in error && error.code === 'EPERM'
+  }
+}

@@ -1,0 +1,71 @@
+import { type MdevRecord, type MockState, type ProcessRecord, stateFormat } from './state.ts'
+
+/** The state that a file's text holds, or null where it is something else or broken. */
+export function parseState(text: string): MockState | null {
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch {
+    return null
+  }
+  return isState(value) ? value : null
+}
+
+function isState(value: unknown): value is MockState {
+  return (
+    isObject(value) &&
+    value['format'] === stateFormat &&
+    isString(value['scenario']) &&
+    isListOf(value['commits'], isString) &&
+    isObject(value['disk']) &&
+    Object.entries(value['disk']).every(([path, text]) => path.startsWith('/') && (text === null || isString(text))) &&
+    isListOf(value['mdevs'], isMdev) &&
+    isListOf(value['processes'], isProcess)
+  )
+}
+
+function isMdev(value: unknown): value is MdevRecord {
+  return (
+    isObject(value) &&
+    ['birth', 'uuid', 'parent', 'type'].every((key) => isString(value[key])) &&
+    ['group', 'vfioIndex', 'ordinal'].every((key) => isCount(value[key])) &&
+    typeof value['removing'] === 'boolean' &&
+    isObject(value['attributes']) &&
+    Object.values(value['attributes']).every(isString) &&
+    'model' in value
+  )
+}
+
+function isProcess(value: unknown): value is ProcessRecord {
+  return (
+    isObject(value) &&
+    ['kernel', 'comm', 'cmdline'].every((key) => isString(value[key])) &&
+    isCount(value['pid']) &&
+    value['pid'] > 0 &&
+    (value['started'] === null || isString(value['started'])) &&
+    isListOf(value['fds'], isNumbered) &&
+    isListOf(value['groups'], isString) &&
+    isListOf(value['devices'], isString) &&
+    isListOf(value['locks'], isNumbered)
+  )
+}
+
+function isNumbered(value: unknown): value is readonly [number, string] {
+  return Array.isArray(value) && value.length === 2 && isCount(value[0]) && isString(value[1])
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function isListOf<T>(value: unknown, isItem: (item: unknown) => item is T): value is T[] {
+  return Array.isArray(value) && value.every(isItem)
+}
+
+function isString(value: unknown): value is string {
+  return typeof value === 'string'
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && Number(value) >= 0
+}

@@ -1,0 +1,113 @@
+import type { IoctlPointer } from '../../kernel/kernel.ts'
+import { vfioDeviceInfo } from '../../uapi/device-info.ts'
+import { vfioIrqInfo } from '../../uapi/irq-info.ts'
+import { vfioIrqSet } from '../../uapi/irq-set.ts'
+import { vfioRegionInfo } from '../../uapi/region-info.ts'
+import { request as requests } from '../../uapi/requests.ts'
+import { encodeInto } from '../../uapi/struct.ts'
+import type { DeviceModel, EventSink } from '../device.ts'
+import { Errno } from '../errno.ts'
+import { Eventfd } from '../eventfd.ts'
+import type { IoctlArgument, OpenFile } from '../open-file.ts'
+import { checkFeature } from './feature.ts'
+import { structArgument } from './ioctl-argument.ts'
+
+/** Before cap_offset was appended (5.10). */
+const oldDeviceInfoSize = 16
+
+/** One descriptor of an opened device: reads and writes structs, and asks the model. */
+export class DeviceFile implements OpenFile {
+  readonly link = 'anon_inode:[vfio-device]'
+  readonly #model: DeviceModel
+  readonly #fileOf: (fd: number) => OpenFile
+  readonly #onClose: () => void
+  #position = 0
+
+  constructor(model: DeviceModel, fileOf: (fd: number) => OpenFile, onClose: () => void) {
+    this.#model = model
+    this.#fileOf = fileOf
+    this.#onClose = onClose
+  }
+
+  ioctl(request: number, argument: IoctlArgument, _pointers: readonly IoctlPointer[]): number {
+    switch (request) {
+      case requests.VFIO_DEVICE_GET_INFO:
+        return this.#getInfo(argument)
+      case requests.VFIO_DEVICE_GET_REGION_INFO:
+        return this.#getRegionInfo(argument)
+      case requests.VFIO_DEVICE_GET_IRQ_INFO:
+        return this.#getIrqInfo(argument)
+      case requests.VFIO_DEVICE_SET_IRQS:
+        return this.#setIrqs(argument)
+      case requests.VFIO_DEVICE_RESET:
+        this.#model.reset()
+        return 0
+      case requests.VFIO_DEVICE_FEATURE:
+        return checkFeature(argument)
+      default:
+        throw new Errno('ENOTTY')
+    }
+  }
+
+  pread(into: Uint8Array, offset: number): number {
+    return into.length === 0 ? 0 : this.#model.read(into, offset)
+  }
+
+  pwrite(from: Uint8Array, offset: number): number {
+    return from.length === 0 ? 0 : this.#model.write(from, offset)
+  }
+
+  read(into: Uint8Array): number {
+    const count = this.pread(into, this.#position)
+    this.#position += count
+    return count
+  }
+
+  write(from: Uint8Array): number {
+    const count = this.pwrite(from, this.#position)
+    this.#position += count
+    return count
+  }
+
+  /** None of the models so far has anything to map. */
+  mmap(): never {
+    throw new Errno('EINVAL')
+  }
+
+  close(): void {
+    this.#onClose()
+  }
+
+  #getInfo(argument: IoctlArgument): number {
+    const { bytes } = structArgument(vfioDeviceInfo, argument, oldDeviceInfoSize)
+    const { flags, regions, irqs } = this.#model.info()
+    encodeInto(vfioDeviceInfo, bytes, { flags, num_regions: regions, num_irqs: irqs })
+    return 0
+  }
+
+  #getRegionInfo(argument: IoctlArgument): number {
+    const { bytes, values } = structArgument(vfioRegionInfo, argument, vfioRegionInfo.size)
+    const { flags, size, offset } = this.#model.region(values.index)
+    encodeInto(vfioRegionInfo, bytes, { flags, size: BigInt(size), offset: BigInt(offset) })
+    return 0
+  }
+
+  #getIrqInfo(argument: IoctlArgument): number {
+    const { bytes, values } = structArgument(vfioIrqInfo, argument, vfioIrqInfo.size)
+    encodeInto(vfioIrqInfo, bytes, this.#model.irq(values.index))
+    return 0
+  }
+
+  #setIrqs(argument: IoctlArgument): number {
+    const { bytes, values } = structArgument(vfioIrqSet, argument, vfioIrqSet.size)
+    const data = bytes.subarray(vfioIrqSet.size, values.argsz)
+    this.#model.setIrqs({ ...values, data, eventfd: (fd) => this.#eventfd(fd) })
+    return 0
+  }
+
+  #eventfd(fd: number): EventSink {
+    const file = this.#fileOf(fd)
+    if (!(file instanceof Eventfd)) throw new Errno('EINVAL')
+    return file
+  }
+}
