@@ -1,0 +1,101 @@
+import { VfioError } from '../errors.ts'
+import type { Context } from './context.ts'
+import type { Io } from './io.ts'
+
+/** What an argument's value names, so that the shell can complete it. */
+export type Completes =
+  | 'device'
+  | 'active device'
+  | 'inactive device'
+  | 'defined device'
+  | 'parent'
+  | 'type'
+  | 'file'
+  | 'nothing'
+  /** One of these words. */
+  | readonly string[]
+
+interface Described {
+  readonly describe: string
+}
+
+/** `--name`, true where it is given. */
+export interface Flag extends Described {
+  readonly kind: 'flag'
+  readonly alias?: string
+}
+
+/** `--name TEXT`, at most once. `parse` throws INVALID_ARGUMENT for what it cannot take. */
+export interface Option<T> extends Described {
+  readonly kind: 'option'
+  readonly alias?: string
+  /** What stands for the value in the help: 'UUID'. */
+  readonly value: string
+  readonly completes: Completes
+  readonly parse: (text: string) => T
+}
+
+/** An argument by position. */
+export interface RequiredPositional<T> extends Described {
+  readonly kind: 'required'
+  readonly completes: Completes
+  readonly parse: (text: string) => T
+}
+
+export interface OptionalPositional<T> extends Described {
+  readonly kind: 'optional'
+  readonly completes: Completes
+  readonly parse: (text: string) => T
+}
+
+/** The last positional, any number of times. */
+export interface Rest<T> extends Described {
+  readonly kind: 'rest'
+  readonly completes: Completes
+  readonly parse: (text: string) => T
+}
+
+export type Argument =
+  | Flag
+  | Option<unknown>
+  | RequiredPositional<unknown>
+  | OptionalPositional<unknown>
+  | Rest<unknown>
+export type ArgumentTable = Readonly<Record<string, Argument>>
+
+/** The values that a table's arguments come out as. */
+export type Values<T extends ArgumentTable> = {
+  readonly [K in keyof T]: T[K] extends { readonly kind: 'flag' }
+    ? boolean
+    : T[K] extends { readonly kind: 'rest'; readonly parse: (text: string) => infer V }
+      ? readonly V[]
+      : T[K] extends { readonly kind: 'required'; readonly parse: (text: string) => infer V }
+        ? V
+        : T[K] extends { readonly parse: (text: string) => infer V }
+          ? V | undefined
+          : never
+}
+
+export type Example = readonly [commandLine: string, what: string]
+
+/** One command: its arguments as a table, and what it does with them. Positionals stand in the table's order. */
+export interface Command<T extends ArgumentTable = ArgumentTable> {
+  readonly arguments: T
+  readonly examples: readonly Example[]
+  run(values: Values<T>, context: Context, io: Io): Promise<void> | void
+}
+
+/** A command with its values' types found from its table, and then forgotten: the parser checks every value itself. */
+export function command<const T extends ArgumentTable>(definition: Command<T>): Command {
+  return {
+    arguments: definition.arguments,
+    examples: definition.examples,
+    run: (values, context, io) => definition.run(values as Values<T>, context, io),
+  }
+}
+
+export const text = (value: string): string => value
+
+export function usageError(message: string, hint?: string): VfioError {
+  return new VfioError('INVALID_ARGUMENT', message, hint === undefined ? {} : { hint })
+}

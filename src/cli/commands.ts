@@ -1,0 +1,26 @@
+import type { Command } from './command.ts'
+
+interface Entry {
+  readonly summary: string
+  /** Loaded only where the command is the one that was named. */
+  readonly load: () => Promise<{ readonly default: Command }>
+}
+
+/** Every command, in the order of the help. */
+export const commands: Readonly<Record<string, Entry>> = {
+  types: { summary: 'Show what the cards of this host offer', load: () => import('./commands/types.ts') },
+  list: { summary: 'Show virtual devices, running and defined', load: () => import('./commands/list.ts') },
+  define: { summary: 'Keep a definition of a virtual device', load: () => import('./commands/define.ts') },
+  undefine: { summary: 'Forget a definition', load: () => import('./commands/undefine.ts') },
+  modify: { summary: 'Change a definition', load: () => import('./commands/modify.ts') },
+  start: { summary: 'Start a defined virtual device, or make one', load: () => import('./commands/start.ts') },
+  stop: { summary: 'Stop a running virtual device', load: () => import('./commands/stop.ts') },
+  inspect: {
+    summary: 'Open a device and show its regions and interrupts',
+    load: () => import('./commands/inspect.ts'),
+  },
+  read: { summary: 'Read from a region of a device', load: () => import('./commands/read.ts') },
+  write: { summary: 'Write to a region of a device', load: () => import('./commands/write.ts') },
+  mock: { summary: 'Look after the simulated host of --mock', load: () => import('./commands/mock.ts') },
+  completion: { summary: 'Print a completion script for bash or zsh', load: () => import('./commands/completion.ts') },
+}

@@ -1,0 +1,29 @@
+import { type Command, command, usageError } from '../command.ts'
+import { completionScript } from '../parser.ts'
+
+type Shell = 'bash' | 'zsh'
+
+const completion: Command = command({
+  arguments: {
+    shell: {
+      kind: 'optional',
+      completes: ['bash', 'zsh'],
+      parse: parseShell,
+      describe: 'bash or zsh; what $SHELL says where left out',
+    },
+  },
+  examples: [
+    ['source <(vfioctl completion bash)', 'in ~/.bashrc'],
+    ['vfioctl completion zsh > ~/.zfunc/_vfioctl', 'once'],
+  ],
+  run(values, _context, io) {
+    const shell = values.shell ?? (io.env['SHELL']?.endsWith('zsh') ? 'zsh' : 'bash')
+    io.out(completionScript(shell))
+  },
+})
+export default completion
+
+function parseShell(given: string): Shell {
+  if (given === 'bash' || given === 'zsh') return given
+  throw usageError(`no completion for '${given}': bash or zsh`)
+}

@@ -1,0 +1,45 @@
+import { define as defineDevice } from '../../lifecycle/define.ts'
+import { auto, device, given, jsonFile, manual, parent, type, uuid } from '../arguments.ts'
+import { type Command, command } from '../command.ts'
+import { readDefinitionFile, refuseBeside } from '../definition-file.ts'
+import { namedDevice } from '../device-argument.ts'
+import { dryRun } from '../options.ts'
+import { reportChange } from '../report-change.ts'
+import { startMode } from '../start-mode.ts'
+
+const define: Command = command({
+  arguments: {
+    device,
+    uuid: { ...uuid, describe: 'the device; made up, and printed, where left out' },
+    parent,
+    type,
+    auto,
+    manual,
+    jsonfile: jsonFile,
+    'dry-run': dryRun,
+  },
+  examples: [
+    ['vfioctl define -p mtty -t mtty-2', 'a new definition, started on demand'],
+    ['vfioctl define -p 0000:3b:00.0 -t "GRID T4-1B" --auto', 'one that comes up with its card'],
+    ['vfioctl define -u UUID', 'keep a running device, as it is'],
+  ],
+  async run(values, context, io) {
+    refuseBeside(values.jsonfile, { type: values.type, auto: values.auto, manual: values.manual })
+    const fromFile = readDefinitionFile(values.jsonfile, io)
+    const named = await namedDevice(values, context)
+    const request = given({
+      uuid: named,
+      parent: values.parent,
+      type: fromFile?.type ?? values.type,
+      start: fromFile?.start ?? startMode(values),
+      attributes: fromFile?.attributes,
+    })
+    const change = await defineDevice(await context.kernel(), request, { dryRun: values['dry-run'] })
+    reportChange(change, context, io, {
+      printUuid: named === undefined,
+      done: (done) => `defined ${done.uuid} on ${done.parent} (${done.type})`,
+      already: (same) => `already defined: ${same.uuid} on ${same.parent} (${same.type})`,
+    })
+  },
+})
+export default define

@@ -1,0 +1,65 @@
+import { list as listDevices } from '../../lifecycle/list.ts'
+import type { VirtualDevice } from '../../lifecycle/virtual-device.ts'
+import { printable } from '../../units.ts'
+import { device, given, parent, type, uuid } from '../arguments.ts'
+import { type Command, command } from '../command.ts'
+import { namedDevice } from '../device-argument.ts'
+import { type Column, json, table } from '../output.ts'
+import { reportWarnings } from '../report-warnings.ts'
+
+const columns: readonly Column<VirtualDevice>[] = [
+  { heading: 'UUID', cell: (row) => row.uuid },
+  { heading: 'PARENT', cell: (row) => row.parent },
+  { heading: 'TYPE', cell: (row) => row.type },
+  { heading: 'NAME', cell: (row) => row.typeName },
+  { heading: 'STATE', cell: (row) => (row.active ? 'active' : 'inactive') },
+  { heading: 'START', cell: (row) => row.definition?.start ?? null },
+  { heading: 'GROUP', cell: (row) => row.group },
+  { heading: 'NODE', cell: (row) => row.node },
+  {
+    heading: 'USED BY',
+    cell: ({ users }) => users.map(({ pid, command }) => `${printable(command)} (${pid})`).join(', '),
+  },
+]
+
+const list: Command = command({
+  arguments: {
+    device: { ...device, describe: 'only this device' },
+    uuid: { ...uuid, describe: 'only this device' },
+    parent: { ...parent, describe: 'only devices of this card' },
+    type: { ...type, describe: 'only devices of this type' },
+    active: { kind: 'flag', describe: 'Only what runs' },
+    defined: { kind: 'flag', alias: 'd', describe: 'Only what is defined' },
+  },
+  examples: [
+    ['vfioctl list', 'all devices: START is when it comes up, - for one that is not defined'],
+    ['vfioctl list -d -v', 'what is defined, with its attributes'],
+    ['vfioctl list --json', 'the same for programs'],
+  ],
+  async run(values, context, io) {
+    const named = await namedDevice(values, context)
+    const filter = {
+      ...given({ uuid: named, parent: values.parent, type: values.type }),
+      ...(values.active ? { active: true } : {}),
+      ...(values.defined ? { defined: true } : {}),
+    }
+    const { files } = await context.kernel()
+    const found = listDevices(files, filter)
+    if (context.options.json) {
+      io.out(json(found))
+      return
+    }
+    reportWarnings(found.warnings, io)
+    if (found.devices.length === 0) {
+      const all = Object.keys(filter).length === 0
+      io.err(all ? 'no virtual devices; `vfioctl types` shows what can be made\n' : 'no virtual device is like that\n')
+      return
+    }
+    io.out(table(found.devices, columns, io, context.options.verbose > 0 ? attributes : undefined))
+  },
+})
+export default list
+
+function attributes({ definition }: VirtualDevice): string[] {
+  return (definition?.attributes ?? []).map(({ name, value }, index) => `    @${index} ${name}=${printable(value)}`)
+}

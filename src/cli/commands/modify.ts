@@ -1,0 +1,72 @@
+import { modify as modifyDevice } from '../../lifecycle/modify.ts'
+import { auto, device, given, jsonFile, manual, parent, type, uuid, wholeNumber } from '../arguments.ts'
+import { type Command, command, text, usageError } from '../command.ts'
+import { readDefinitionFile, refuseBeside } from '../definition-file.ts'
+import { requiredDevice } from '../device-argument.ts'
+import { dryRun } from '../options.ts'
+import { reportChange } from '../report-change.ts'
+import { startMode } from '../start-mode.ts'
+
+const modify: Command = command({
+  arguments: {
+    device: { ...device, completes: 'defined device' },
+    uuid: { ...uuid, completes: 'defined device' },
+    parent: { ...parent, describe: 'which of its definitions, where there are several' },
+    type: { ...type, describe: 'another type, by its id or its name' },
+    auto,
+    manual,
+    addattr: {
+      kind: 'option',
+      value: 'NAME',
+      completes: 'nothing',
+      parse: text,
+      describe: 'add an attribute, with --value; at --index, or as the last',
+    },
+    value: { kind: 'option', value: 'TEXT', completes: 'nothing', parse: text, describe: 'what --addattr writes' },
+    delattr: { kind: 'flag', describe: 'Take an attribute away: the one at --index, or the last' },
+    index: {
+      kind: 'option',
+      alias: 'i',
+      value: 'N',
+      completes: 'nothing',
+      parse: wholeNumber('--index', 0xffff),
+      describe: 'a position in the list of attributes, from 0',
+    },
+    jsonfile: jsonFile,
+    'dry-run': dryRun,
+  },
+  examples: [
+    ['vfioctl modify UUID --auto', 'start it whenever its parent appears'],
+    ['vfioctl modify UUID --addattr nvidia/vgpu_params --value frame_rate_limiter=0', 'add an attribute'],
+    ['vfioctl modify UUID --delattr -i 0', 'take the first attribute away'],
+  ],
+  async run(values, context, io) {
+    const { jsonfile, addattr, value, delattr, index } = values
+    refuseBeside(jsonfile, { type: values.type, auto: values.auto, manual: values.manual, addattr, delattr, index })
+    if (addattr !== undefined && delattr) throw usageError('--addattr and --delattr exclude each other')
+    if ((addattr === undefined) !== (value === undefined)) throw usageError('--addattr and --value go together')
+    if (index !== undefined && addattr === undefined && !delattr) {
+      throw usageError('--index goes with --addattr or --delattr')
+    }
+    const uuid = await requiredDevice(values, context, 'vfioctl modify UUID …; `vfioctl list -d` shows them')
+    const fromFile = readDefinitionFile(jsonfile, io)
+    const at = given({ index })
+    const changes = given({
+      type: fromFile?.type ?? values.type,
+      start: fromFile?.start ?? startMode(values),
+      attributes: fromFile?.attributes,
+      addAttribute: addattr === undefined || value === undefined ? undefined : { name: addattr, value, ...at },
+      removeAttribute: delattr ? at : undefined,
+    })
+    if (Object.keys(changes).length === 0) {
+      throw usageError('nothing to change is named', 'one of -t, --auto, --manual, --addattr, --delattr, --jsonfile')
+    }
+    const request = { uuid, ...given({ parent: values.parent }), ...changes }
+    const change = await modifyDevice(await context.kernel(), request, { dryRun: values['dry-run'] })
+    reportChange(change, context, io, {
+      done: (done) => `modified ${done.uuid} on ${done.parent} (${done.type}); a running device stays as it is`,
+      already: (same) => `already so: ${same.uuid} on ${same.parent} (${same.type})`,
+    })
+  },
+})
+export default modify

@@ -1,0 +1,80 @@
+import { hex } from '../../units.ts'
+import { wholeNumber } from '../arguments.ts'
+import { type Command, command, usageError } from '../command.ts'
+import { hexDump } from '../hex-dump.ts'
+import type { Io } from '../io.ts'
+import { regionNamed, withDevice } from '../opened-device.ts'
+import { json } from '../output.ts'
+import { device, jsonValue, offset, parsePlace, readValue, region, type Width, width } from '../region-access.ts'
+
+/** More than any register file, and little enough to hold. */
+const mostAccesses = 1 << 20
+
+const read: Command = command({
+  arguments: {
+    device,
+    region,
+    offset,
+    width,
+    count: {
+      kind: 'option',
+      alias: 'n',
+      value: 'N',
+      completes: 'nothing',
+      parse: wholeNumber('--count', mostAccesses),
+      describe: 'how many accesses; 1 where left out',
+    },
+    fifo: { kind: 'flag', describe: 'Read the same offset each time, as for a data port' },
+    text: { kind: 'flag', describe: 'Print the bytes as text' },
+    raw: { kind: 'flag', describe: 'Print the bytes as they come' },
+  },
+  examples: [
+    ['vfioctl read UUID config vendor_id', 'a register by its name'],
+    ['vfioctl read UUID config 0 --width 32', 'one access of 32 bits'],
+    ['vfioctl read UUID config 0 -n 64', '64 bytes, one by one, as a dump'],
+    ['vfioctl read UUID bar0 0 -n 15 --fifo --text', '15 bytes out of a data port'],
+  ],
+  async run(values, context, io) {
+    const { fifo } = values
+    if (values.text && values.raw) throw usageError('--text and --raw exclude each other')
+    const place = parsePlace(values.offset, values.region)
+    const bits = values.width ?? place.width ?? 8
+    const step = fifo ? 0 : bits / 8
+    const count = values.count ?? 1
+    const read = await withDevice(values.device, context, ({ device }) => {
+      const from = regionNamed(device, values.region)
+      const found = Array.from({ length: count }, (_, i) => readValue(from, place.offset + i * step, bits))
+      return { name: device.name, region: from.name, found }
+    })
+    const { found } = read
+    const bytes = toBytes(found, bits)
+    if (context.options.json) {
+      const shown = { device: read.name, region: read.region, offset: place.offset, width: bits, fifo }
+      io.out(json({ ...shown, values: found.map((value) => jsonValue(value, bits)) }))
+    } else if (values.raw) io.out(bytes)
+    else if (values.text) printText(bytes, io)
+    else if (bits === 8 && count > 1) io.out(hexDump(bytes, fifo ? 0 : place.offset))
+    else io.out(found.map((value, i) => `${hex(place.offset + i * step, 8)}: ${hex(value, bits / 4)}\n`).join(''))
+  },
+})
+export default read
+
+/** Little-endian, as the device's registers are. */
+function toBytes(found: readonly bigint[], bits: Width): Uint8Array {
+  const bytes = new Uint8Array((found.length * bits) / 8)
+  const view = new DataView(bytes.buffer)
+  found.forEach((value, i) => {
+    for (let byte = 0; byte < bits / 8; byte++) {
+      view.setUint8((i * bits) / 8 + byte, Number((value >> BigInt(8 * byte)) & 0xffn))
+    }
+  })
+  return bytes
+}
+
+/** One line; what would move a terminal's cursor is escaped. */
+function printText(bytes: Uint8Array, io: Io): void {
+  const shown = new TextDecoder()
+    .decode(bytes)
+    .replace(/[^\P{Cc}\n\t]/gu, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`)
+  io.out(shown.endsWith('\n') ? shown : `${shown}\n`)
+}

@@ -1,0 +1,29 @@
+import { stop as stopDevice } from '../../lifecycle/stop.ts'
+import { device, given, parent, uuid } from '../arguments.ts'
+import { type Command, command } from '../command.ts'
+import { requiredDevice } from '../device-argument.ts'
+import { dryRun } from '../options.ts'
+import { reportChange } from '../report-change.ts'
+
+const stop: Command = command({
+  arguments: {
+    device: { ...device, completes: 'active device' },
+    uuid: { ...uuid, completes: 'active device' },
+    parent: { ...parent, describe: 'its parent, where its UUID is defined under several' },
+    'dry-run': dryRun,
+  },
+  examples: [
+    ['vfioctl stop UUID', 'its definition stays'],
+    ['vfioctl stop /dev/vfio/7', 'the device behind a node'],
+  ],
+  async run(values, context, io) {
+    const uuid = await requiredDevice(values, context, 'vfioctl stop UUID; `vfioctl list --active` shows them')
+    const choice = { uuid, ...given({ parent: values.parent }) }
+    const change = await stopDevice(await context.kernel(), choice, { dryRun: values['dry-run'] })
+    reportChange(change, context, io, {
+      done: (done) => `stopped ${done.uuid} on ${done.parent} (${done.type})`,
+      already: (same) => `already stopped: ${same.uuid}; nothing to do`,
+    })
+  },
+})
+export default stop

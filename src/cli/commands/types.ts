@@ -1,0 +1,55 @@
+import { type MdevType, readMdevTypes } from '../../host/mdev-types.ts'
+import { given, parent, type } from '../arguments.ts'
+import { type Command, command } from '../command.ts'
+import { type Column, json, table } from '../output.ts'
+import { reportWarnings } from '../report-warnings.ts'
+
+const columns: readonly Column<MdevType>[] = [
+  { heading: 'PARENT', cell: (row) => row.parent },
+  { heading: 'TYPE', cell: (row) => row.type },
+  { heading: 'NAME', cell: (row) => row.name },
+  { heading: 'FREE', cell: (row) => row.available },
+  {
+    heading: 'FRAMEBUFFER',
+    cell: ({ details }) => (details.framebufferMiB === null ? null : `${details.framebufferMiB} MiB`),
+  },
+  { heading: 'RESOLUTION', cell: ({ details }) => details.maxResolution },
+  { heading: 'HEADS', cell: ({ details }) => details.heads },
+  { heading: 'API', cell: (row) => row.deviceApi },
+]
+
+const types: Command = command({
+  arguments: {
+    parent: { ...parent, describe: 'only what this card offers' },
+    type: { ...type, describe: 'only this type' },
+  },
+  examples: [
+    ['vfioctl types', 'what every card offers, and how many more of it'],
+    ['vfioctl types -p 0000:3b:00.0 -v', 'one card, with the driver’s own descriptions'],
+  ],
+  async run(values, context, io) {
+    const { files } = await context.kernel()
+    const found = readMdevTypes(files, given({ parent: values.parent, type: values.type }))
+    if (context.options.json) {
+      io.out(json(found))
+      return
+    }
+    reportWarnings(found.warnings, io)
+    if (found.types.length === 0) {
+      io.err('no card offers mediated devices; is its driver loaded?\n')
+      return
+    }
+    const below = context.options.verbose > 0 ? describe : undefined
+    io.out(table(found.types, columns, io, below))
+  },
+})
+export default types
+
+function describe({ description }: MdevType): string[] {
+  return description === null
+    ? []
+    : description
+        .trim()
+        .split('\n')
+        .map((line) => `    ${line}`)
+}

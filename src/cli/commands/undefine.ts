@@ -1,0 +1,32 @@
+import { undefine as undefineDevice } from '../../lifecycle/undefine.ts'
+import { device, given, parent, uuid } from '../arguments.ts'
+import { type Command, command } from '../command.ts'
+import { requiredDevice } from '../device-argument.ts'
+import { dryRun } from '../options.ts'
+import { json } from '../output.ts'
+import { reportDryRun } from '../report-change.ts'
+
+const undefine: Command = command({
+  arguments: {
+    device: { ...device, completes: 'defined device' },
+    uuid: { ...uuid, completes: 'defined device' },
+    parent: { ...parent, describe: 'only its definition under this parent; without, all of them' },
+    'dry-run': dryRun,
+  },
+  examples: [['vfioctl undefine UUID', 'forget it; a running device goes on running']],
+  async run(values, context, io) {
+    const uuid = await requiredDevice(values, context, 'vfioctl undefine UUID; `vfioctl list -d` shows them')
+    const choice = { uuid, ...given({ parent: values.parent }) }
+    const changes = await undefineDevice(await context.kernel(), choice, { dryRun: values['dry-run'] })
+    const already = `not defined: ${uuid}; nothing to do`
+    if (context.options.json) io.out(json(changes))
+    else if (changes.length === 0) io.err(`${already}\n`)
+    else if (values['dry-run']) reportDryRun(changes, io, () => already)
+    else {
+      for (const change of changes) {
+        io.err(change.changed ? `undefined ${uuid} on ${change.parent} (${change.type})\n` : `${already}\n`)
+      }
+    }
+  },
+})
+export default undefine

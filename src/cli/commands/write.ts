@@ -1,0 +1,108 @@
+import { VfioError } from '../../errors.ts'
+import { hex } from '../../units.ts'
+import type { Region } from '../../vfio/region.ts'
+import { type Command, command, text, usageError } from '../command.ts'
+import { regionNamed, withDevice } from '../opened-device.ts'
+import { dryRun } from '../options.ts'
+import { json } from '../output.ts'
+import {
+  device,
+  jsonValue,
+  offset,
+  parsePlace,
+  parseValue,
+  region,
+  type Width,
+  width,
+  writeValue,
+} from '../region-access.ts'
+
+interface Access {
+  readonly offset: number
+  readonly value: bigint
+}
+
+const write: Command = command({
+  arguments: {
+    device,
+    region,
+    offset,
+    values: { kind: 'rest', completes: 'nothing', parse: text, describe: 'unsigned numbers, decimal or 0x…' },
+    width,
+    text: {
+      kind: 'option',
+      value: 'STRING',
+      completes: 'nothing',
+      parse: text,
+      describe: 'write the bytes of this text instead of values',
+    },
+    fifo: { kind: 'flag', describe: 'Write to the same offset each time, as for a data port' },
+    'dry-run': dryRun,
+  },
+  examples: [
+    ['vfioctl write UUID config command 0x7', 'a register by its name'],
+    ['vfioctl write UUID bar0 3 0x80', 'one byte'],
+    ['vfioctl write UUID bar0 0 --fifo --text "hello, mtty"', 'text into a data port'],
+  ],
+  async run(values, context, io) {
+    const place = parsePlace(values.offset, values.region)
+    const bits = values.width ?? place.width ?? 8
+    const step = values.fifo ? 0 : bits / 8
+    const accesses = valuesToWrite(values.values, values.text, bits).map((value, i) => ({
+      offset: place.offset + i * step,
+      value,
+    }))
+    const dry = values['dry-run']
+    const written = await withDevice(values.device, context, ({ device }) => {
+      const to = regionNamed(device, values.region)
+      for (const access of accesses) checkAccess(to, access, bits)
+      if (!dry) for (const access of accesses) writeValue(to, access.offset, bits, access.value)
+      return { name: device.name, region: to.name }
+    })
+    if (context.options.json) {
+      const shown = {
+        device: written.name,
+        region: written.region,
+        offset: place.offset,
+        width: bits,
+        fifo: values.fifo,
+      }
+      io.out(json({ ...shown, values: accesses.map(({ value }) => jsonValue(value, bits)), dryRun: dry }))
+    } else if (dry) {
+      io.out(
+        accesses
+          .map(({ offset, value }) => `write${bits} ${hex(value, bits / 4)} > ${written.region} ${hex(offset)}\n`)
+          .join(''),
+      )
+    } else {
+      const bytes = (accesses.length * bits) / 8
+      io.err(
+        `wrote ${bytes} ${bytes === 1 ? 'byte' : 'bytes'} to ${written.region} at ${hex(place.offset)} of ${written.name}\n`,
+      )
+    }
+  },
+})
+export default write
+
+function valuesToWrite(given: readonly string[], asText: string | undefined, bits: Width): bigint[] {
+  if (asText === undefined) {
+    if (given.length === 0) throw usageError('what shall be written?', 'values, or --text STRING')
+    return given.map((value) => parseValue(value, bits))
+  }
+  if (given.length > 0) throw usageError('values and --text exclude each other')
+  if (bits !== 8) throw usageError('--text is written byte by byte: leave --width out')
+  return Array.from(new TextEncoder().encode(asText), BigInt)
+}
+
+/** All of them before the first write, so that a command line that cannot be done does nothing. */
+function checkAccess(to: Region, { offset }: Access, bits: Width): void {
+  const bytes = bits / 8
+  const where = `${bits}-bit write at ${hex(offset)} of region ${to.name}`
+  if (!to.flags.write) throw new VfioError('NOT_SUPPORTED', `region ${to.name} cannot be written`)
+  if (offset % bytes !== 0) throw usageError(`${where}: the offset is no multiple of ${bytes}`)
+  if (offset + bytes > to.size) {
+    throw new VfioError('OUT_OF_RANGE', `${where}: the region is ${hex(to.size)} bytes long`, {
+      facts: { region: to.name, offset, size: to.size },
+    })
+  }
+}

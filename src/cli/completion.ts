@@ -1,0 +1,162 @@
+import { readMdevTypes } from '../host/mdev-types.ts'
+import { list } from '../lifecycle/list.ts'
+import type { Argument, ArgumentTable, Completes } from './command.ts'
+import { commands } from './commands.ts'
+import { Context } from './context.ts'
+import type { Io } from './io.ts'
+import { type GlobalOptions, globalArguments, splitCommandLine, verbose } from './options.ts'
+
+interface Candidate {
+  readonly value: string
+  readonly describe: string
+}
+
+interface Line {
+  /** The words before the one that is being completed. */
+  readonly before: readonly string[]
+  readonly current: string
+  readonly table: ArgumentTable
+  readonly options: GlobalOptions
+}
+
+/** Answers the shell's question what could stand for the last of `words`: one candidate a line, as yargs' script asks. */
+export async function complete(words: readonly string[], io: Io): Promise<string> {
+  const before = words.slice(1, -1)
+  const current = words.at(-1) ?? ''
+  const { word, rest } = splitCommandLine(before)
+  const options = seenOptions(rest)
+  try {
+    const entry = word !== null && Object.hasOwn(commands, word) ? commands[word] : undefined
+    if (word !== null && entry === undefined) return ''
+    const table = entry === undefined ? {} : (await entry.load()).default.arguments
+    const line = { before: rest, current, table: { ...table, ...globalArguments, verbose }, options }
+    const commandNames = entry === undefined && !isOption(current) && valueOption(line) === undefined
+    const found = commandNames ? commandCandidates() : await candidates(line, io)
+    return shown(found, current, io)
+  } catch {
+    // A question about a host that cannot be read has no answer; an error would land in the user's command line.
+    return ''
+  }
+}
+
+function commandCandidates(): Candidate[] {
+  return Object.entries(commands).map(([value, { summary }]) => ({ value, describe: summary }))
+}
+
+async function candidates(line: Line, io: Io): Promise<Candidate[]> {
+  const { current, table } = line
+  const joined = /^--([^=]+)=/.exec(current)
+  if (joined !== null) {
+    const argument = table[joined[1] ?? '']
+    const values = argument === undefined ? [] : await valuesFor(argument, line, io)
+    return values.map(({ value, describe }) => ({ value: `${joined[0]}${value}`, describe }))
+  }
+  const option = valueOption(line)
+  if (option !== undefined) return valuesFor(option, line, io)
+  if (isOption(current)) return optionNames(line)
+  const positional = nextPositional(line)
+  return positional === undefined ? [] : valuesFor(positional, line, io)
+}
+
+function isOption(word: string): boolean {
+  return word.startsWith('-')
+}
+
+/** The option that the word before waits for a value of. */
+function valueOption({ before, table }: Pick<Line, 'before' | 'table'>): Argument | undefined {
+  const last = before.at(-1) ?? ''
+  return Object.entries(table).find(([name, argument]) => isValueOption(argument) && isNamed(last, name, argument))?.[1]
+}
+
+function isValueOption({ kind }: Argument): boolean {
+  return kind === 'option'
+}
+
+function isNamed(word: string, name: string, argument: Argument): boolean {
+  return word === `--${name}` || ('alias' in argument && argument.alias !== undefined && word === `-${argument.alias}`)
+}
+
+function optionNames({ before, table }: Line): Candidate[] {
+  return Object.entries(table)
+    .filter(([, { kind }]) => kind === 'option' || kind === 'flag')
+    .filter(([name, argument]) => !before.some((word) => isNamed(word.replace(/=.*/, ''), name, argument)))
+    .map(([name, { describe }]) => ({ value: `--${name}`, describe }))
+}
+
+function nextPositional(line: Line): Argument | undefined {
+  const { before, table } = line
+  const filled = before.filter((word, index) => {
+    return !isOption(word) && valueOption({ before: before.slice(0, index), table }) === undefined
+  }).length
+  const positionals = Object.values(table).filter(({ kind }) => kind === 'required' || kind === 'optional')
+  return positionals[filled]
+}
+
+async function valuesFor(argument: Argument, line: Line, io: Io): Promise<Candidate[]> {
+  if (!('completes' in argument)) return []
+  return hostValues(argument.completes, line, io)
+}
+
+async function hostValues(completes: Completes, line: Line, io: Io): Promise<Candidate[]> {
+  if (typeof completes === 'object') return completes.map((value) => ({ value, describe: '' }))
+  if (completes === 'nothing' || completes === 'file') return []
+  const context = new Context(line.options, io)
+  try {
+    const { files } = await context.kernel()
+    if (completes === 'parent') return parents(readMdevTypes(files).types)
+    if (completes === 'type') {
+      const parent = optionValue(line, 'parent')
+      const { types } = readMdevTypes(files, parent === undefined ? {} : { parent })
+      return types.map(({ type, name, available }) => ({
+        value: type,
+        describe: `${name ?? ''} ${available} free`.trim(),
+      }))
+    }
+    const { devices } = list(files, deviceFilters[completes])
+    return devices.map(({ uuid, parent, type }) => ({ value: uuid, describe: `${type} on ${parent}` }))
+  } finally {
+    context.dispose()
+  }
+}
+
+const deviceFilters = {
+  device: {},
+  'active device': { active: true },
+  'inactive device': { active: false },
+  'defined device': { defined: true },
+} as const
+
+function parents(types: readonly { readonly parent: string; readonly type: string }[]): Candidate[] {
+  const offered = new Map<string, string[]>()
+  for (const { parent, type } of types) offered.set(parent, [...(offered.get(parent) ?? []), type])
+  return [...offered].map(([value, of]) => ({ value, describe: of.join(' ') }))
+}
+
+function optionValue({ before, table }: Line, name: string): string | undefined {
+  const argument = table[name]
+  if (argument === undefined) return undefined
+  const joined = before.find((word) => word.startsWith(`--${name}=`))
+  if (joined !== undefined) return joined.slice(name.length + 3)
+  const at = before.findIndex((word) => isNamed(word, name, argument))
+  return at < 0 ? undefined : before[at + 1]
+}
+
+/** The global options as far as they are typed. */
+function seenOptions(before: readonly string[]): GlobalOptions {
+  const line = {
+    before,
+    current: '',
+    table: globalArguments,
+    options: { mock: null, root: null, json: false, verbose: 0 },
+  }
+  return { ...line.options, mock: optionValue(line, 'mock') ?? null, root: optionValue(line, 'root') ?? null }
+}
+
+/** bash takes bare values; zsh takes 'value:description', with the value's own colons escaped. */
+function shown(found: readonly Candidate[], current: string, io: Io): string {
+  const zsh = io.env['SHELL']?.includes('zsh') === true
+  return found
+    .filter(({ value }) => value.startsWith(current))
+    .map(({ value, describe }) => (zsh ? `${value.replaceAll(':', '\\:')}:${describe}\n` : `${value}\n`))
+    .join('')
+}

@@ -1,0 +1,34 @@
+import type { Kernel } from '../kernel/kernel.ts'
+import type { Io } from './io.ts'
+import type { GlobalOptions } from './options.ts'
+
+/** What a command works with. The kernel is opened where it is first asked for, and only the one that was chosen. */
+export class Context {
+  readonly options: GlobalOptions
+  readonly #io: Io
+  #kernel: Kernel | null = null
+
+  constructor(options: GlobalOptions, io: Io) {
+    this.options = options
+    this.#io = io
+  }
+
+  async kernel(): Promise<Kernel> {
+    this.#kernel ??= await this.#open()
+    return this.#kernel
+  }
+
+  dispose(): void {
+    this.#kernel?.dispose()
+  }
+
+  async #open(): Promise<Kernel> {
+    const { mock, root } = this.options
+    if (mock === null) {
+      const { openLinux } = await import('../kernel/linux.ts')
+      return openLinux(root === null ? {} : { root })
+    }
+    const { openMock } = await import('./mock-host.ts')
+    return openMock(mock, this.#io)
+  }
+}

@@ -1,0 +1,38 @@
+import type { ErrorCode } from '../errors.ts'
+
+/** What the exit status says. The manual and the README show this table. */
+export const exitMeanings: Readonly<Record<number, string>> = {
+  0: 'done, or already so',
+  1: 'failed',
+  2: 'the command line is wrong or ambiguous',
+  3: 'what was named is not there',
+  4: 'not permitted, or a limit of this user',
+  5: 'in use, or the IOMMU group is not viable, or another command is at work',
+  6: 'no room left, or not supported by this kernel or device',
+  10: 'something would change (--check)',
+  130: 'interrupted',
+}
+
+const byCode: Readonly<Record<ErrorCode, number>> = {
+  INVALID_ARGUMENT: 2,
+  AMBIGUOUS: 2,
+  OUT_OF_RANGE: 2,
+  NOT_FOUND: 3,
+  PERMISSION_DENIED: 4,
+  DEVICE_BUSY: 5,
+  GROUP_NOT_VIABLE: 5,
+  STORE_LOCKED: 5,
+  NO_INSTANCE_LEFT: 6,
+  NOT_SUPPORTED: 6,
+  ALREADY_EXISTS: 1,
+  CLOSED: 1,
+  ADDON_MISSING: 1,
+  INVALID_DEFINITION: 1,
+  ATTRIBUTE_FAILED: 1,
+  KERNEL_ANSWER: 1,
+  SYSTEM_CALL_FAILED: 1,
+}
+
+export function exitCode(code: ErrorCode): number {
+  return byCode[code]
+}

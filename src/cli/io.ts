@@ -1,0 +1,14 @@
+/** What a command is given of its process: where data and messages go. Tests give their own. */
+export interface Io {
+  /** Data, to stdout. */
+  out(text: string | Uint8Array): void
+  /** Messages for people, to stderr. */
+  err(text: string): void
+  /** Text in a colour or weight, plain where the stream is no terminal or NO_COLOR is set. */
+  paint(stream: 'out' | 'err', style: Style, text: string): string
+  /** A file of the caller's (not of the host under `--root` or `--mock`): '-' is stdin. */
+  readFile(path: string): string
+  readonly env: Readonly<Record<string, string | undefined>>
+}
+
+export type Style = 'bold' | 'dim' | 'red' | 'green' | 'yellow'
