@@ -1,0 +1,30 @@
+import { randomUUID } from 'node:crypto'
+import type { Kernel } from '../../src/kernel/kernel.ts'
+import { openLinux } from '../../src/kernel/linux.ts'
+import { createMockKernel } from '../../src/mock/mock-kernel.ts'
+
+/** A kernel that the contract suite runs on, and what a test needs to have a device there. */
+export interface ContractKernel {
+  readonly name: 'mock' | 'linux'
+  readonly kernel: Kernel
+  /** Makes a mediated device by its parent's `create` attribute; `group` is its IOMMU group. */
+  createMdev(parent: string, type: string): Promise<{ readonly uuid: string; readonly group: number }>
+  /** Blocks on Linux while the device is open. */
+  remove(uuid: string): Promise<void>
+}
+
+/** The mock, new and alone, unless VFIOCTL_TEST_KERNEL=linux asks for the machine's own kernel. */
+export function contractKernel(): ContractKernel {
+  const kernel = process.env['VFIOCTL_TEST_KERNEL'] === 'linux' ? openLinux() : createMockKernel('demo')
+  return {
+    name: kernel.name,
+    kernel,
+    async createMdev(parent, type) {
+      const uuid = randomUUID()
+      await kernel.files.write(`/sys/class/mdev_bus/${parent}/mdev_supported_types/${type}/create`, uuid)
+      const group = Number(kernel.files.readlink(`/sys/bus/mdev/devices/${uuid}/iommu_group`).split('/').at(-1))
+      return { uuid, group }
+    },
+    remove: (uuid) => kernel.files.write(`/sys/bus/mdev/devices/${uuid}/remove`, '1'),
+  }
+}
