@@ -1,10 +1,11 @@
 import { expect, test } from 'vitest'
+import { vfioDeviceInfo } from '../../../src/uapi/device-info.ts'
 import { vfioRegionInfo } from '../../../src/uapi/region-info.ts'
 import { encode } from '../../../src/uapi/struct.ts'
 import { describeDevice } from '../../../src/vfio/describe-device.ts'
 import { openDevice } from '../../../src/vfio/device.ts'
 import { concat, u32s, u64s, withCapabilities } from '../uapi/bytes.ts'
-import { answerDevice, answerIrq, FakeKernel } from './fake-kernel.ts'
+import { answerIrq, FakeKernel } from './fake-kernel.ts'
 
 test('a device described survives JSON: 64-bit values and bytes are hex', () => {
   const kernel = new FakeKernel()
@@ -16,7 +17,12 @@ test('a device described survives JSON: 64-bit values and bytes are hex', () => 
   })
   kernel.regions.set(0, (bytes) => bytes.set(whole.subarray(0, bytes.length)))
   kernel.irqs.set(1, answerIrq({ flags: 9, count: 4 }))
-  kernel.deviceInfo = answerDevice({ flags: 3, num_regions: 1, num_irqs: 2 })
+  const info = encode(vfioDeviceInfo, { argsz: 52, flags: 0x83, num_regions: 1, num_irqs: 2, cap_offset: 20 })
+  const infoWhole = withCapabilities(info, 52, {
+    20: { id: 5, next: 36, body: u32s(3, 0) },
+    36: { id: 1, next: 0, body: u32s(0x0403_0201, 5) },
+  })
+  kernel.deviceInfo = (bytes) => bytes.set(infoWhole.subarray(0, bytes.length))
 
   const description = describeDevice(openDevice(kernel, { group: 5, name: '0000:00:05.0' }))
   expect(JSON.parse(JSON.stringify(description))).toEqual(description)
@@ -24,10 +30,13 @@ test('a device described survives JSON: 64-bit values and bytes are hex', () => 
     name: '0000:00:05.0',
     group: 5,
     iommuType: 'type1v2',
-    flags: expect.objectContaining({ reset: true, pci: true, caps: false }),
+    flags: expect.objectContaining({ reset: true, pci: true, caps: true }),
     numRegions: 1,
     numIrqs: 2,
-    capabilities: [],
+    capabilities: [
+      { name: 'pci-atomic-comp', widths: [32, 64] },
+      { name: 'zpci-base', version: 1, data: '0102030405000000' },
+    ],
     regions: [
       {
         index: 0,
