@@ -31,10 +31,9 @@ export interface MockKernelOptions {
 export function createMockKernel(scenario: 'demo' | Scenario, options: MockKernelOptions = {}): Kernel {
   const machine = scenario === 'demo' ? demo : scenario
   const { stateDirectory } = options
-  return new MockKernel(
-    machine,
-    stateDirectory === undefined ? new MemoryStore(initialState(machine)) : new StateDirectory(stateDirectory, machine),
-  )
+  return stateDirectory === undefined
+    ? new MockKernel(machine, new MemoryStore(initialState(machine)), { outlivesProcess: false })
+    : new MockKernel(machine, new StateDirectory(stateDirectory, machine), { outlivesProcess: true })
 }
 
 class MockKernel implements Kernel {
@@ -45,9 +44,11 @@ class MockKernel implements Kernel {
   readonly #machine: Machine
   readonly #waiting = new Waiting()
   readonly #watches = new Set<Watch>()
+  readonly #outlivesProcess: boolean
   readonly #onExit = () => this.dispose()
 
-  constructor(scenario: Scenario, store: StateStore) {
+  constructor(scenario: Scenario, store: StateStore, { outlivesProcess }: { outlivesProcess: boolean }) {
+    this.#outlivesProcess = outlivesProcess
     const fds = new FdTable()
     const holdings = new ProcessHoldings(store, fds)
     const waitUntil = (condition: () => boolean) => this.#waiting.until(condition)
@@ -60,8 +61,7 @@ class MockKernel implements Kernel {
     return systemCall('open', path, () => {
       const { node, path: canonical } = this.#files.find(path)
       if (node.kind === 'device') {
-        // a device's state is saved when it is closed, which a process that ends should not skip
-        if (!process.listeners('exit').includes(this.#onExit)) process.on('exit', this.#onExit)
+        this.#closeAtExit()
         return node.open()
       }
       if (node.kind === 'symlink') throw new Errno('ELOOP')
@@ -147,6 +147,12 @@ class MockKernel implements Kernel {
     this.#watches.clear()
     for (const [fd] of this.#machine.fds.entries()) this.close(fd)
     this.#waiting.dispose()
+  }
+
+  /** A device's state is saved when it is closed, as the kernel does for a process that just ends. */
+  #closeAtExit(): void {
+    if (!this.#outlivesProcess || process.listeners('exit').includes(this.#onExit)) return
+    process.on('exit', this.#onExit)
   }
 
   #file(fd: number, call: string): OpenFile {

@@ -90,9 +90,13 @@ export function writeOnly(write: (bytes: Buffer) => void | Promise<void>): TextF
   return { kind: 'file', write }
 }
 
-/** A symlink as the kernel makes them in sysfs: relative to the directory it stands in. */
+/**
+ * A symlink as the kernel makes them in sysfs: relative to the directory it stands in, and by way of the folder that
+ * holds its target even where that folder is further up.
+ */
 export function link(from: string, to: string): Link {
-  return { kind: 'symlink', target: posix.relative(from, to) }
+  const folder = posix.relative(from, posix.dirname(to))
+  return { kind: 'symlink', target: posix.join(folder, posix.basename(to)) }
 }
 
 /** A directory or file that has been opened: enough to be locked with flock(2), and read. */
