@@ -165,12 +165,18 @@ Napi::Value Mapping::View(const Napi::CallbackInfo& info) {
   }
   ForgetTakenBuffer();
   if (buffer_.IsEmpty()) {
+    // In C: where Node refuses (a length above its limit) it has run the finalizer, and node-addon-api frees again.
     auto* hold = new std::shared_ptr<Memory>(memory_);
-    const Napi::ArrayBuffer buffer = Napi::ArrayBuffer::New(
-        env, memory_->base(), memory_->length(),
-        [](Napi::BasicEnv, void*, std::shared_ptr<Memory>* memory) { delete memory; }, hold);
-    // Too long for this Node is an exception; its finalizer still runs, and frees `hold`.
-    if (env.IsExceptionPending()) return {};
+    const napi_finalize release = [](napi_env, void*, void* held) { delete static_cast<std::shared_ptr<Memory>*>(held); };
+    napi_value made = nullptr;
+    const napi_status status =
+        napi_create_external_arraybuffer(env, memory_->base(), memory_->length(), release, hold, &made);
+    if (status == napi_no_external_buffers_allowed) delete hold;
+    if (status != napi_ok) {
+      if (!env.IsExceptionPending()) ThrowSystemError(env, ENOMEM, "view");
+      return {};
+    }
+    const Napi::ArrayBuffer buffer(env, made);
     napi_type_tag_object(env, buffer, &kViewTag);
     buffer_ = Napi::Reference<Napi::ArrayBuffer>::New(buffer, 1);
   }

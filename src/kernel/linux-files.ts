@@ -3,7 +3,7 @@ import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { FileKind, HostFiles } from './kernel.ts'
 import { asCallers } from './linux-errors.ts'
-import { systemError } from './system-error.ts'
+import { failedWith, systemError } from './system-error.ts'
 
 const maxFile = 1024 * 1024
 
@@ -66,12 +66,21 @@ function readBounded(full: string, path: string): string {
 }
 
 function kindOf(full: string): FileKind | null {
-  const stats = fs.lstatSync(full, { throwIfNoEntry: false })
-  if (stats === undefined) return null
+  const stats = statsOf(full)
+  if (stats === null) return null
   if (stats.isSymbolicLink()) return 'symlink'
   if (stats.isDirectory()) return 'directory'
   if (stats.isFile()) return 'file'
   return stats.isCharacterDevice() || stats.isBlockDevice() ? 'device' : 'other'
+}
+
+function statsOf(full: string): fs.Stats | null {
+  try {
+    return fs.lstatSync(full)
+  } catch (error) {
+    if (failedWith(error, 'ENOENT', 'ENOTDIR')) return null
+    throw error
+  }
 }
 
 async function writeOnce(full: string, path: string, text: string): Promise<void> {

@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -6,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { loadAddon } from '../../src/kernel/addon.ts'
 import { openLinux } from '../../src/kernel/linux.ts'
 import { request } from '../../src/uapi/requests.ts'
-import { runProgram } from './addon-path.ts'
+import { compileLibrary, runProgram } from './programs.ts'
 
 const kernel = openLinux()
 const addon = loadAddon()
@@ -126,7 +125,7 @@ describe('arguments that are refused before the call', () => {
 
   it('a struct whose buffer was detached', () => {
     const bytes = sized(64)
-    structuredClone(bytes, { transfer: [bytes.buffer] })
+    Reflect.apply(structuredClone, undefined, [bytes, { transfer: [bytes.buffer] }])
     expect(() => ioctl(fd, 0x3b6b, bytes)).toThrow(/not 0/)
   })
 })
@@ -189,8 +188,7 @@ describe('what the kernel is given and what comes back', () => {
 
   beforeAll(() => {
     const library = join(folder, 'fake-kernel.so')
-    const source = join(import.meta.dirname, 'programs/fake-kernel.c')
-    execFileSync('gcc', ['-shared', '-fPIC', '-O1', '-Wall', '-Wextra', '-Werror', '-o', library, source])
+    compileLibrary('fake-kernel.c', library)
     const preload = [process.env['LD_PRELOAD'], library].filter(Boolean).join(' ')
     const { status, stdout, stderr } = runProgram('fake-kernel.mjs', [], { LD_PRELOAD: preload })
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' })

@@ -79,4 +79,4 @@ shared[0] = 24
 shared[4] = 4
 answers.shared = attempt(() => addon.ioctl(fd, 0x3b75, shared, [{ offset: 8, target: new Uint8Array(8) }]) >= 0)
 
-console.log(JSON.stringify(answers))
+process.stdout.write(JSON.stringify(answers))

@@ -9,6 +9,8 @@ if (mode === 'close') watch.close()
 if (mode === 'ref') {
   watch.unref()
   watch.ref()
-  setTimeout(() => process.exit(7), 300).unref()
 }
-if (mode === 'active') setTimeout(() => process.exit(7), 300).unref()
+setTimeout(() => {
+  process.exitCode = 7
+  watch.close()
+}, 300).unref()

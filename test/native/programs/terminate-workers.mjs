@@ -32,7 +32,7 @@ if (isMainThread) {
   for (let i = 0; i < rounds; i += 2) {
     await Promise.all([terminateOne(process.argv[2]), terminateOne(process.argv[2])])
   }
-  console.log(`${rounds} ended`)
+  process.stdout.write(`${rounds} ended`)
 } else {
   work(load(workerData))
 }

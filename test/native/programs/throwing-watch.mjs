@@ -10,4 +10,4 @@ const watch = addon.watch(fd, () => {
   watch.close()
 })
 process.on('uncaughtException', (error) => caught.push(error instanceof Error ? error.message : String(error)))
-process.on('exit', () => console.log(JSON.stringify(caught)))
+process.on('exit', () => process.stdout.write(JSON.stringify(caught)))

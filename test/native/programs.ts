@@ -1,4 +1,4 @@
-import { spawnSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 
 /** The addon under test, for child processes and Workers that load it by themselves. */
@@ -21,4 +21,12 @@ export function runProgram(name: string, args: readonly string[] = [], env: Reco
     timeout: 120_000,
   })
   return { status, signal, stdout, stderr }
+}
+
+/** Compiles a C file of `programs/` to a shared library. */
+export function compileLibrary(source: string, library: string): void {
+  const flags = ['-shared', '-fPIC', '-O1', '-Wall', '-Wextra', '-Werror']
+  // Without the sanitizer that may be preloaded into this process.
+  const env = { ...process.env, LD_PRELOAD: '' }
+  execFileSync('gcc', [...flags, '-o', library, join(import.meta.dirname, 'programs', source)], { env })
 }

@@ -1,0 +1,22 @@
+// A Worker that loses its memory and gets it back, over and over, and tells how often both were seen as they should.
+import { ftruncateSync } from 'node:fs'
+import { parentPort, workerData } from 'node:worker_threads'
+import { load } from './load.mjs'
+
+const addon = load(workerData.addon)
+const memory = addon.allocateMemory(4096, 'memfd')
+let lost = 0
+let back = 0
+for (let round = 0; round < workerData.rounds; round++) {
+  ftruncateSync(memory.fd, 0)
+  try {
+    memory.read32(0)
+  } catch (error) {
+    if (error.code === 'EFAULT') lost++
+  }
+  ftruncateSync(memory.fd, 4096)
+  memory.write32(0, round)
+  if (memory.read32(0) === round) back++
+}
+memory.close()
+parentPort.postMessage({ lost, back })
