@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { linkSync, mkdirSync, readdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { failedWith } from '../../kernel/system-error.ts'
+import { isRunning } from './live-process.ts'
 
 /** Generations left for readers that are slow to open what they listed. */
 const kept = 16
@@ -68,21 +69,30 @@ export class Generations {
     return 'committed'
   }
 
-  /** Oldest first: so whoever still sees a generation knows that no newer one has been pruned. */
+  /**
+   * Oldest first: so whoever still sees a generation knows that no newer one has been pruned. What writers that died
+   * left half-written goes too.
+   */
   #prune(generations: readonly number[]): void {
     const newest = generations.at(-1) ?? 0
     for (const number of generations) if (number <= newest - kept) unlinkIfThere(this.path(number))
+    for (const name of this.#names()) {
+      const writer = /^\.new-(\d{1,9})-/.exec(name)?.[1]
+      if (writer !== undefined && !isRunning(Number(writer))) unlinkIfThere(join(this.directory, name))
+    }
   }
 
-  #list(): number[] {
-    let names: string[]
+  #names(): string[] {
     try {
-      names = readdirSync(this.directory)
+      return readdirSync(this.directory)
     } catch (error) {
       if (failedWith(error, 'ENOENT')) return []
       throw error
     }
-    return names
+  }
+
+  #list(): number[] {
+    return this.#names()
       .flatMap((name) => /^state-([1-9]\d{0,14})\.json$/.exec(name)?.[1] ?? [])
       .map(Number)
       .sort((a, b) => a - b)

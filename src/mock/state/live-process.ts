@@ -23,12 +23,13 @@ export function hasDeadProcess(state: Snapshot): boolean {
 }
 
 function isAlive({ pid, started }: Pick<ProcessRecord, 'pid' | 'started'>): boolean {
-  if (pid !== process.pid && !answersSignals(pid)) return false
+  if (!isRunning(pid)) return false
   const now = started === null ? null : processStart(pid)
   return now === null || now === started
 }
 
-function answersSignals(pid: number): boolean {
+export function isRunning(pid: number): boolean {
+  if (pid === process.pid) return true
   try {
     process.kill(pid, 0)
     return true
