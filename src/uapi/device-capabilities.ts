@@ -18,9 +18,9 @@ export const vfioDeviceInfoCapPciAtomicComp = {
 } as const
 
 export const atomicCompleterFlag = {
-  VFIO_PCI_ATOMIC_COMP32: 1 << 0,
-  VFIO_PCI_ATOMIC_COMP64: 1 << 1,
-  VFIO_PCI_ATOMIC_COMP128: 1 << 2,
+  VFIO_PCI_ATOMIC_COMP32: 0x1,
+  VFIO_PCI_ATOMIC_COMP64: 0x2,
+  VFIO_PCI_ATOMIC_COMP128: 0x4,
 } as const
 
 export type DeviceCapability =

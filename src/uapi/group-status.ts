@@ -8,8 +8,8 @@ export const vfioGroupStatus = {
 } as const
 
 export const groupFlag = {
-  VFIO_GROUP_FLAGS_VIABLE: 1 << 0,
-  VFIO_GROUP_FLAGS_CONTAINER_SET: 1 << 1,
+  VFIO_GROUP_FLAGS_VIABLE: 0x1,
+  VFIO_GROUP_FLAGS_CONTAINER_SET: 0x2,
 } as const
 
 export interface GroupStatus {

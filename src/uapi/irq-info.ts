@@ -8,10 +8,10 @@ export const vfioIrqInfo = {
 } as const
 
 export const irqInfoFlag = {
-  VFIO_IRQ_INFO_EVENTFD: 1 << 0,
-  VFIO_IRQ_INFO_MASKABLE: 1 << 1,
-  VFIO_IRQ_INFO_AUTOMASKED: 1 << 2,
-  VFIO_IRQ_INFO_NORESIZE: 1 << 3,
+  VFIO_IRQ_INFO_EVENTFD: 0x1,
+  VFIO_IRQ_INFO_MASKABLE: 0x2,
+  VFIO_IRQ_INFO_AUTOMASKED: 0x4,
+  VFIO_IRQ_INFO_NORESIZE: 0x8,
 } as const
 
 export interface IrqFlags {

@@ -1,11 +1,7 @@
-/** A field of PCI configuration space: its macro in linux/pci_regs.h, its byte offset, and its width in bits. */
-export interface ConfigField {
-  readonly macro: string
-  readonly offset: number
-  readonly width: 8 | 16 | 32
-}
-
-/** The standard header of an ordinary (type 0) PCI function. */
+/**
+ * The standard header of an ordinary (type 0) PCI function, by field: its macro in linux/pci_regs.h, its byte offset in
+ * configuration space, and its width in bits.
+ */
 export const configHeader = {
   vendorId: { macro: 'PCI_VENDOR_ID', offset: 0x00, width: 16 },
   deviceId: { macro: 'PCI_DEVICE_ID', offset: 0x02, width: 16 },

@@ -17,10 +17,10 @@ export const vfioRegionInfo = {
 } as const
 
 export const regionFlag = {
-  VFIO_REGION_INFO_FLAG_READ: 1 << 0,
-  VFIO_REGION_INFO_FLAG_WRITE: 1 << 1,
-  VFIO_REGION_INFO_FLAG_MMAP: 1 << 2,
-  VFIO_REGION_INFO_FLAG_CAPS: 1 << 3,
+  VFIO_REGION_INFO_FLAG_READ: 0x1,
+  VFIO_REGION_INFO_FLAG_WRITE: 0x2,
+  VFIO_REGION_INFO_FLAG_MMAP: 0x4,
+  VFIO_REGION_INFO_FLAG_CAPS: 0x8,
 } as const
 
 export interface RegionFlags {

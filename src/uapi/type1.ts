@@ -9,8 +9,8 @@ export const vfioIommuType1Info = {
 } as const
 
 export const iommuInfoFlag = {
-  VFIO_IOMMU_INFO_PGSIZES: 1 << 0,
-  VFIO_IOMMU_INFO_CAPS: 1 << 1,
+  VFIO_IOMMU_INFO_PGSIZES: 0x1,
+  VFIO_IOMMU_INFO_CAPS: 0x2,
 } as const
 
 /** struct vfio_iommu_type1_dma_map, of VFIO_IOMMU_MAP_DMA. */
@@ -22,9 +22,9 @@ export const vfioIommuType1DmaMap = {
 
 /** READ and WRITE are what the device may do. */
 export const dmaMapFlag = {
-  VFIO_DMA_MAP_FLAG_READ: 1 << 0,
-  VFIO_DMA_MAP_FLAG_WRITE: 1 << 1,
-  VFIO_DMA_MAP_FLAG_VADDR: 1 << 2,
+  VFIO_DMA_MAP_FLAG_READ: 0x1,
+  VFIO_DMA_MAP_FLAG_WRITE: 0x2,
+  VFIO_DMA_MAP_FLAG_VADDR: 0x4,
 } as const
 
 /** struct vfio_iommu_type1_dma_unmap, of VFIO_IOMMU_UNMAP_DMA; the kernel writes the bytes unmapped into `size`. */
@@ -35,9 +35,9 @@ export const vfioIommuType1DmaUnmap = {
 } as const
 
 export const dmaUnmapFlag = {
-  VFIO_DMA_UNMAP_FLAG_GET_DIRTY_BITMAP: 1 << 0,
-  VFIO_DMA_UNMAP_FLAG_ALL: 1 << 1,
-  VFIO_DMA_UNMAP_FLAG_VADDR: 1 << 2,
+  VFIO_DMA_UNMAP_FLAG_GET_DIRTY_BITMAP: 0x1,
+  VFIO_DMA_UNMAP_FLAG_ALL: 0x2,
+  VFIO_DMA_UNMAP_FLAG_VADDR: 0x4,
 } as const
 
 export interface Type1Info {
