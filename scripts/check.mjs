@@ -6,7 +6,7 @@ const root = dirname(import.meta.dirname)
 
 /** @type {Record<string, string[]>} */
 const tools = {
-  biome: ['biome', 'ci', '--config-path', 'scripts', '--error-on-warnings'],
+  biome: ['biome', 'ci', '--config-path', 'scripts', process.stdout.isTTY ? '--colors=force' : '--colors=off'],
   'types of src': ['tsc', '-p', 'src', '--noEmit'],
   'types of test': ['tsc', '-p', 'test', '--noEmit'],
   knip: ['knip', '--config', 'scripts/knip.json', '--no-progress'],

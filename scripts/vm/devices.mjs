@@ -13,7 +13,7 @@ export const defaultDevices = [
   'edu,bus=bridge,addr=0x2',
   // 03:00.0: INTx, MSI, MSI-X and a ROM.
   'pcie-root-port,id=port2,chassis=2,addr=0x6',
-  'e1000e,bus=port2,netdev=hub',
+  'e1000e,bus=port2',
   // 04:00.0: function level reset, SR-IOV.
   'pcie-root-port,id=port3,chassis=3,addr=0x7',
   'nvme-subsys,id=subsystem',

@@ -2,7 +2,7 @@
 # The host ends the machine as soon as it has the status: no time lost on shutting down, nothing to hang in.
 set -e
 fifos=/run/fifos
-mkdir $fifos
+mkdir $fifos /run/home
 mkfifo $fifos/stdout $fifos/stderr
 # The middle number is the serial device's place among the virtio devices.
 until status_port=$(ls /dev/vport*p3 2>/dev/null); do sleep 0.05; done

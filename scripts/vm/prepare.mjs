@@ -1,7 +1,7 @@
 // Brings a kernel, its first file system and the guest's extra tools into the cache, once.
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
-import { chmod, copyFile, cp, mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises'
+import { chmod, copyFile, cp, mkdir, mkdtemp, readdir, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -40,15 +40,16 @@ export async function prepare(name = defaultKernel) {
   await ensureTools(existsSync(folder) ? [] : recipe.tools)
   if (!existsSync(folder)) {
     console.error(`preparing kernel ${name} in ${folder}`)
-    await mkdir(home, { recursive: true })
-    await removeAbandoned(home)
-    const work = await mkdtemp(join(home, `.preparing-${process.pid}-`))
+    const work = await privateFolder(home)
     try {
       await publish(await assemble(recipe, work), folder)
     } finally {
       await rm(work, { recursive: true, force: true })
     }
+    await removeStale(home)
   }
+  const now = new Date()
+  await utimes(folder, now, now)
   return { image: join(folder, 'kernel'), initrd: join(folder, 'initrd'), overlay: join(folder, 'overlay') }
 }
 
@@ -72,13 +73,27 @@ async function ensureTools(more) {
 }
 
 /**
- * What an interrupted run left behind: folders of processes that are gone.
+ * A folder for this process alone; the next process to come by removes it if this one could not.
+ * @param {string} parent
+ */
+export async function privateFolder(parent) {
+  await mkdir(parent, { recursive: true })
+  for (const entry of await readdir(parent)) {
+    const pid = entry.match(/^\.(\d+)-/)?.[1]
+    if (pid && !existsSync(`/proc/${pid}`)) await rm(join(parent, entry), { recursive: true, force: true })
+  }
+  return mkdtemp(join(parent, `.${process.pid}-`))
+}
+
+/**
+ * What recipes of the past left: nobody used it for a week.
  * @param {string} home
  */
-async function removeAbandoned(home) {
+async function removeStale(home) {
   for (const entry of await readdir(home)) {
-    const pid = entry.match(/^\.preparing-(\d+)-/)?.[1]
-    if (pid && !existsSync(`/proc/${pid}`)) await rm(join(home, entry), { recursive: true })
+    const folder = join(home, entry)
+    const { mtimeMs } = await stat(folder)
+    if (Date.now() - mtimeMs > 7 * 24 * 3600 * 1000) await rm(folder, { recursive: true, force: true })
   }
 }
 

@@ -10,6 +10,7 @@ const report = 'vitest.json'
 const timeout = 900
 
 /**
+ * A test can take the whole machine with it: the verbose reporter has then named every test that ended before.
  * One worker for all files, one after the other: they share one kernel's devices, and a worker takes the emulated
  * processor 1 to 2 s to start.
  * @param {string} [kernel]
@@ -21,7 +22,7 @@ export async function testInGuest(kernel = defaultKernel, vitestArgs = []) {
     command: [
       ...[process.execPath, 'node_modules/vitest/vitest.mjs', 'run', '--config', 'test/vitest.config.ts'],
       ...['--project', 'contract', '--project', 'vm', '--no-isolate', '--no-file-parallelism'],
-      ...['--reporter=default', '--reporter=json', `--outputFile.json=${outputsFolder}/${report}`],
+      ...['--reporter=verbose', '--reporter=json', `--outputFile.json=${outputsFolder}/${report}`],
       ...vitestArgs,
     ],
     cwd: root,
@@ -32,9 +33,16 @@ export async function testInGuest(kernel = defaultKernel, vitestArgs = []) {
   })
   const json = result.outputs.get(report)
   if (json !== undefined) return countVitest(json)
-  const end = result.timedOut ? `not done after ${timeout} s` : `ended with ${result.status ?? 'the machine'}`
+  const end = endOf(result)
   console.error(`vitest in the virtual machine: ${end}; the console said:\n${result.console}`)
   return { passed: 0, failed: [`tests on kernel ${kernel}: ${end}`], skipped: [] }
+}
+
+/** @param {import('./guest.mjs').Result} result */
+function endOf({ status, timedOut, console }) {
+  if (timedOut) return `not done after ${timeout} s`
+  if (status !== undefined) return `ended with ${status} and left no report`
+  return console.match(/BUG: .*|Kernel panic.*/)?.[0] ?? 'the machine ended before they did'
 }
 
 if (process.argv[1] === import.meta.filename) {
