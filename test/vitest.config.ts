@@ -10,7 +10,7 @@ export default defineConfig({
     projects: [
       { extends: true, test: { name: 'unit', include: ['unit/**/*.test.ts'] } },
       { extends: true, test: { name: 'contract', include: ['contract/**/*.test.ts'] } },
-      { extends: true, test: { name: 'cli', include: ['cli/**/*.test.ts'] } },
+      { extends: true, test: { name: 'cli', include: ['cli/**/*.test.ts'], globalSetup: './cli/build.ts' } },
       { extends: true, test: { name: 'abi', include: ['abi/**/*.test.ts'] } },
       {
         extends: true,

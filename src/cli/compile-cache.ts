@@ -11,7 +11,7 @@ export function enableCompileCache(env: Readonly<Record<string, string | undefin
   if (typeof enable !== 'function') return
   const base = env['XDG_CACHE_HOME'] ?? (env['HOME'] === undefined ? '' : join(env['HOME'], '.cache'))
   if (!base.startsWith('/')) return
-  const folder = join(base, 'vfioctl')
+  const folder = join(base, 'vfioctl/compiled')
   try {
     if (!isOurs(folder)) {
       mkdirSync(folder, { recursive: true, mode: 0o700 })

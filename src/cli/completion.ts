@@ -23,9 +23,9 @@ interface Line {
 export async function complete(words: readonly string[], io: Io): Promise<string> {
   const before = words.slice(1, -1)
   const current = words.at(-1) ?? ''
-  const { word, rest } = splitCommandLine(before)
-  const options = seenOptions(rest)
   try {
+    const { word, rest } = splitCommandLine(before)
+    const options = seenOptions(rest)
     const entry = word !== null && Object.hasOwn(commands, word) ? commands[word] : undefined
     if (word !== null && entry === undefined) return ''
     const table = entry === undefined ? {} : (await entry.load()).default.arguments

@@ -1,3 +1,4 @@
+import { printable } from '../units.ts'
 import type { Flag, Option } from './command.ts'
 import { text, usageError } from './command.ts'
 
@@ -56,10 +57,7 @@ export function splitCommandLine(argv: readonly string[]): SplitCommandLine {
   for (let i = 0; i < argv.length; i++) {
     const token = argv[i] ?? ''
     const next = argv[i + 1]
-    if (token === '--') {
-      rest.push(...argv.slice(i))
-      break
-    }
+    if (token === '--') return { word, rest: [...rest, ...argv.slice(i + 1).map(plainArgument)] }
     if (token === '--mock') {
       const named = next !== undefined && namesScenario(next)
       rest.push(`--mock=${named ? next : defaultMock}`)
@@ -75,6 +73,12 @@ export function splitCommandLine(argv: readonly string[]): SplitCommandLine {
     }
   }
   return { word, rest }
+}
+
+/** After `--`. No command has an argument that begins with '-', and yargs passes over what stands there. */
+function plainArgument(token: string): string {
+  if (!/^-(?!\d)/.test(token)) return token
+  throw usageError(`unexpected argument '${printable(token)}'`)
 }
 
 function namesScenario(next: string): boolean {

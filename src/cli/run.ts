@@ -10,7 +10,6 @@ import { readVersion } from './version.ts'
 
 /** Runs one command line (without node and script) and gives its exit status. Never ends the process. */
 export async function run(argv: readonly string[], io: Io): Promise<number> {
-  const { word, rest } = splitCommandLine(argv)
   // Until the options are parsed, what can be seen of them.
   let shown = { json: argv.includes('--json'), verbose: 0 }
   try {
@@ -19,6 +18,7 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
       io.out(await complete(argv.slice(1), io))
       return 0
     }
+    const { word, rest } = splitCommandLine(argv)
     const entry = word !== null && Object.hasOwn(commands, word) ? commands[word] : undefined
     if (word === null || entry === undefined) return showProgram(word, rest, io)
     const { default: command } = await entry.load()

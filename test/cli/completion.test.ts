@@ -1,0 +1,81 @@
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, symlinkSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { mockHost, program, vfioctl } from './vfioctl.ts'
+
+const active = '83b8f4f2-509f-382f-3c1e-e6bfe0fa1001'
+const defined = '83b8f4f2-509f-382f-3c1e-e6bfe0fa1002'
+
+function hostWithDevices(): ReturnType<typeof mockHost> {
+  const run = mockHost()
+  run('start', '-u', active, '-p', 'mtty', '-t', 'mtty-1')
+  run('define', '-u', defined, '-p', 'mtty', '-t', 'mtty-2')
+  return run
+}
+
+/** What the shell would offer for the last word. */
+function offered(words: string, env: Readonly<Record<string, string>> = {}): string[] {
+  const { stdout } = vfioctl(['--get-yargs-completions', 'vfioctl', ...words.split(' ')], { env })
+  return stdout.split('\n').slice(0, -1)
+}
+
+describe('completion offers', () => {
+  const { env } = hostWithDevices()
+
+  it.each([
+    ['commands', 'st', ['start', 'stop']],
+    ['commands after a global option', '--mock st', ['start', 'stop']],
+    ['parents', 'define --mock -p mt', ['mtty']],
+    ['parents with colons in their name', 'define --mock -p 0000:3', ['0000:3b:00.0']],
+    ['parents after =', 'define --mock --parent=mt', ['--parent=mtty']],
+    ['types of the parent that is named', 'define --mock -p mtty -t ', ['mtty-1', 'mtty-2']],
+    ['what runs, to stop', 'stop --mock ', [active]],
+    ['what does not run, to start', 'start --mock -u ', [defined]],
+    ['what is defined, to undefine', 'undefine --mock ', [defined]],
+    ['all devices, to list', 'list --mock ', [active, defined]],
+    ['regions', `read --mock ${active} bar`, ['bar0', 'bar1', 'bar2', 'bar3', 'bar4', 'bar5']],
+    ['widths', 'read -w ', ['8', '16', '32', '64']],
+    [
+      'options that are not given yet',
+      'undefine --parent mtty --',
+      ['--uuid', '--dry-run', '--mock', '--root', '--json', '--verbose'],
+    ],
+    ['nothing for a word of an unknown command', 'frob ', []],
+    ['nothing where the host cannot be read', 'stop --mock=/nowhere ', []],
+  ])('%s', (_what, words, expected) => {
+    expect(offered(words, env)).toEqual(expected)
+  })
+
+  it('for zsh, values with their descriptions and their colons escaped', () => {
+    expect(offered('define --mock -p 0000:3', { ...env, SHELL: 'zsh' })).toEqual([
+      expect.stringMatching(/^0000\\:3b\\:00\.0:nvidia-222 /),
+    ])
+  })
+})
+
+describe('the script, in bash', () => {
+  const { env } = hostWithDevices()
+  const folder = mkdtempSync(join(tmpdir(), 'vfioctl-bin-'))
+  symlinkSync(program, join(folder, 'vfioctl'))
+
+  it.each([
+    ['completes commands', 'vfioctl undef', 'undefine'],
+    ['completes UUIDs', 'vfioctl --mock stop ', active],
+    ['keeps a PCI address whole', 'vfioctl --mock types -p 0000:3b', '0000:3b:00.0'],
+  ])('%s', (_what, line, expected) => {
+    const script = `
+      source <(vfioctl completion bash)
+      read -ra COMP_WORDS <<< "$1"; [[ $1 == *' ' ]] && COMP_WORDS+=('')
+      COMP_CWORD=$((\${#COMP_WORDS[@]} - 1))
+      _vfioctl_yargs_completions
+      [[ $COMP_WORDBREAKS == *[:=]* ]] && echo 'words break at : or ='
+      printf '%s\\n' "\${COMPREPLY[@]}"`
+    const { stdout, stderr } = spawnSync('bash', ['-c', script, 'bash', line], {
+      encoding: 'utf8',
+      env: { ...process.env, ...env, PATH: `${folder}:${process.env['PATH']}` },
+    })
+    expect({ stdout, stderr }).toEqual({ stdout: `${expected}\n`, stderr: '' })
+  })
+})

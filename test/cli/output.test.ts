@@ -1,0 +1,93 @@
+import { execFileSync, spawnSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { mockHost, program, vfioctl } from './vfioctl.ts'
+
+const uuid = '83b8f4f2-509f-382f-3c1e-e6bfe0fa1001'
+
+/** A host's file tree with nothing but a store of definitions. */
+function rootWithDefinitions(definitions: Readonly<Record<string, string>>): string {
+  const root = mkdtempSync(join(tmpdir(), 'vfioctl-root-'))
+  for (const folder of ['etc/mdevctl.d/0000:3b:00.0', 'sys/bus/mdev/devices', 'sys/class/mdev_bus', 'proc']) {
+    mkdirSync(join(root, folder), { recursive: true })
+  }
+  for (const [name, text] of Object.entries(definitions)) {
+    writeFileSync(join(root, 'etc/mdevctl.d/0000:3b:00.0', name), text)
+  }
+  return root
+}
+
+const definition = JSON.stringify({ mdev_type: 'nvidia-222', start: 'auto', attrs: [] })
+
+describe('list', () => {
+  it('pads its columns, leaves out empty ones, and says - for a single empty cell', () => {
+    const run = mockHost()
+    run('start', '-u', uuid, '-p', 'mtty', '-t', 'mtty-1')
+    expect(run('list').stdout).toBe(`\
+UUID                                  PARENT  TYPE    NAME                STATE   GROUP  NODE
+${uuid}  mtty    mtty-1  Single port serial  active  7      /dev/vfio/7
+`)
+  })
+
+  it('an empty list says so on stderr, and is an empty array in JSON', () => {
+    const run = mockHost()
+    expect(run('list')).toEqual({
+      status: 0,
+      stdout: '',
+      stderr: 'no virtual devices; `vfioctl types` shows what can be made\n',
+    })
+    expect(run('list', '--json')).toEqual({
+      status: 0,
+      stdout: '{\n  "devices": [],\n  "warnings": []\n}\n',
+      stderr: '',
+    })
+  })
+
+  it('--root lists another tree; what cannot be read there is a warning and the rest is shown', () => {
+    const root = rootWithDefinitions({ [uuid]: definition, 'not-a-uuid': definition })
+    const { status, stdout, stderr } = vfioctl(['list', '--root', root])
+    expect(status).toBe(0)
+    expect(stdout).toContain(uuid)
+    expect(stderr).toMatch(/^warning: \/etc\/mdevctl\.d\/0000:3b:00\.0\/not-a-uuid .*\n$/)
+    const json: unknown = JSON.parse(vfioctl(['list', '--root', root, '--json']).stdout)
+    expect(json).toMatchObject({ devices: [{ uuid }], warnings: [{ path: expect.stringContaining('not-a-uuid') }] })
+  })
+})
+
+describe('types', () => {
+  it('shows what vendors hide in their descriptions as columns', () => {
+    const { stdout } = mockHost()('types', '-p', '0000:3b:00.0')
+    expect(stdout).toContain('nvidia-222  GRID T4-1B   16    1024 MiB     5120x2880   4      vfio-pci\n')
+  })
+
+  it('-v adds the descriptions', () => {
+    expect(mockHost()('types', '-t', 'nvidia-222', '-v').stdout).toContain('\n    num_heads=4, ')
+  })
+})
+
+describe('streams', () => {
+  it('a reader that goes away is no failure', () => {
+    const definitions = Object.fromEntries(
+      Array.from({ length: 2000 }, (_, i) => [`83b8f4f2-509f-382f-3c1e-${String(i).padStart(12, '0')}`, definition]),
+    )
+    const root = rootWithDefinitions(definitions)
+    const script = 'set -o pipefail; "$0" "$1" list --root "$2" 2>&1 | head -n 1'
+    const { status, stdout, stderr } = spawnSync('bash', ['-c', script, process.execPath, program, root], {
+      encoding: 'utf8',
+    })
+    expect({ status, stderr, lines: stdout.split('\n').length }).toEqual({ status: 0, stderr: '', lines: 2 })
+  })
+
+  it('a terminal gets bold headings, unless NO_COLOR is set', () => {
+    const { env } = mockHost()
+    const onTerminal = (more: Readonly<Record<string, string>>) =>
+      execFileSync('script', ['-qec', `'${process.execPath}' '${program}' types --mock -p mtty`, '/dev/null'], {
+        encoding: 'utf8',
+        env: { PATH: process.env['PATH'] ?? '', TERM: 'xterm', ...env, ...more },
+      })
+    expect(onTerminal({})).toContain('\u001b[1mPARENT')
+    expect(onTerminal({ NO_COLOR: '1' })).not.toContain('\u001b')
+  })
+})
