@@ -12,7 +12,8 @@ const root = dirname(import.meta.dirname)
  * @param {{ vm: boolean }} options
  */
 export async function setup({ vm }) {
-  if (!packagesMatchLock()) runOrThrow('npm', ['ci', '--no-audit', '--no-fund'])
+  // Not `npm ci`: it refuses a lock file written where other platforms' optional packages could not be seen.
+  if (!packagesMatchLock()) runOrThrow('npm', ['install', '--no-save', '--no-audit', '--no-fund'])
   await ensureCompiler()
   runOrThrow(process.execPath, ['scripts/build.mjs'])
   if (vm) await prepare()
