@@ -15,6 +15,7 @@ import { undefine } from './lifecycle/undefine.ts'
 import type { VirtualDevice } from './lifecycle/virtual-device.ts'
 import { createMockKernel } from './mock/mock-kernel.ts'
 import { parseUuid } from './units.ts'
+import { closeInOrder } from './vfio/close-in-order.ts'
 import { type Device, openDevice } from './vfio/device.ts'
 
 export interface HostOptions {
@@ -84,14 +85,15 @@ export class Host implements AsyncDisposable {
         hint: 'modprobe vfio_mdev (kernels before 5.16), and dmesg | tail',
       })
     }
-    const device = await openDevice(this.kernel, { group: running.group, name })
+    for (const device of this.#opened) if (device.closed) this.#opened.delete(device)
+    const device = openDevice(this.kernel, { group: running.group, name })
     this.#opened.add(device)
     return device
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const device of this.#opened) await device.close()
+    const opened = [...this.#opened]
     this.#opened.clear()
-    this.kernel.dispose()
+    closeInOrder([...opened, { close: () => this.kernel.dispose() }])
   }
 }

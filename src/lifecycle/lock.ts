@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { VfioError } from '../errors.ts'
+import { kernelAnswer, VfioError } from '../errors.ts'
 import type { Kernel } from '../kernel/kernel.ts'
+import { failedWith } from '../kernel/system-error.ts'
 
 const patience = 10_000
 const pause = 20
@@ -10,7 +11,7 @@ const pause = 20
  * dies. Waits at most ten seconds for another holder, then STORE_LOCKED.
  */
 export async function withLock<T>(kernel: Kernel, directory: string, work: () => Promise<T> | T): Promise<T> {
-  const fd = kernel.open(directory, 'r')
+  const fd = openDirectory(kernel, directory)
   try {
     const until = Date.now() + patience
     while (!kernel.tryLock(fd)) {
@@ -25,5 +26,19 @@ export async function withLock<T>(kernel: Kernel, directory: string, work: () =>
     return await work()
   } finally {
     kernel.close(fd)
+  }
+}
+
+function openDirectory(kernel: Kernel, directory: string): number {
+  try {
+    return kernel.open(directory, 'r')
+  } catch (cause) {
+    const denied = failedWith(cause, 'EACCES', 'EPERM')
+    const message = `cannot lock ${directory}: ${kernelAnswer(cause)}`
+    throw new VfioError(denied ? 'PERMISSION_DENIED' : 'SYSTEM_CALL_FAILED', message, {
+      path: directory,
+      cause,
+      hint: denied ? 'only root may change devices: sudo vfioctl …' : `ls -ld ${directory}`,
+    })
   }
 }

@@ -14,6 +14,10 @@ export class Descriptor {
     this.#fd = fd
   }
 
+  get closed(): boolean {
+    return this.#fd === null
+  }
+
   /** Throws CLOSED after close. */
   get fd(): number {
     if (this.#fd === null) throw this.#closed()

@@ -42,6 +42,10 @@ export class Device implements Disposable, AsyncDisposable {
     this.#after = after
   }
 
+  get closed(): boolean {
+    return this.#descriptor.closed
+  }
+
   /** The device, then its group, then the container. Idempotent; everything is closed even where a step fails. */
   close(): void {
     closeInOrder([this.#descriptor, ...this.#after])

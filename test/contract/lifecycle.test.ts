@@ -205,6 +205,16 @@ describe('a device that a process has open', () => {
   })
 })
 
+test('a host that goes closes what was opened on it and forgotten', async () => {
+  const { kernel } = host
+  const { uuid } = await host.start(mtty)
+  const going = new Host(kernel)
+  const forgotten = await going.openDevice(uuid)
+  await going[Symbol.asyncDispose]()
+  expect(forgotten.closed).toBe(true)
+  await host.stop({ uuid })
+})
+
 test('two starts of one UUID at once: one makes it, the other finds it made', async () => {
   const uuid = randomUUID()
   const changes = await Promise.all([host.start({ uuid, ...mtty }), host.start({ uuid, ...mtty })])
