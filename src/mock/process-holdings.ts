@@ -1,6 +1,6 @@
-import { randomBytes } from 'node:crypto'
 import { basename } from 'node:path'
 import type { FdTable } from './fd-table.ts'
+import { newIdentity } from './state/identity.ts'
 import { processStart } from './state/live-process.ts'
 import type { MockState, ProcessRecord } from './state/state.ts'
 import type { StateStore } from './state/state-store.ts'
@@ -11,7 +11,7 @@ export class ProcessHoldings {
   readonly groups: Set<string> = new Set()
   readonly devices: Set<string> = new Set()
   readonly locks: Map<number, string> = new Map()
-  readonly #kernel: string = randomBytes(6).toString('hex')
+  readonly #kernel: string = newIdentity()
   readonly #store: StateStore
   readonly #fds: FdTable
   #started: string | null | undefined

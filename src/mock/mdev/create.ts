@@ -1,6 +1,6 @@
-import { randomBytes } from 'node:crypto'
 import { Errno } from '../errno.ts'
 import type { Scenario, ScenarioMdevType, ScenarioParent } from '../scenario.ts'
+import { newIdentity } from '../state/identity.ts'
 import { lowestFree, type MdevRecord, type MockState } from '../state/state.ts'
 import { availableInstances } from './capacity.ts'
 
@@ -35,7 +35,7 @@ export function createMdev(
   }
   const fill = (value: string) => value.replaceAll('{uuid}', uuid).replaceAll('{ordinal}', String(numbers.ordinal))
   const mdev: MdevRecord = {
-    birth: randomBytes(6).toString('hex'),
+    birth: newIdentity(),
     uuid,
     parent: parent.name,
     type: type.id,

@@ -1,7 +1,7 @@
-import { randomBytes } from 'node:crypto'
 import { linkSync, mkdirSync, readdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { failedWith } from '../../kernel/system-error.ts'
+import { newIdentity } from './identity.ts'
 import { isRunning } from './live-process.ts'
 
 /** Generations left for readers that are slow to open what they listed. */
@@ -53,7 +53,7 @@ export class Generations {
    */
   commit(base: number, text: string): 'committed' | 'taken' | 'overtaken' {
     mkdirSync(this.directory, { recursive: true, mode: 0o700 })
-    const temporary = join(this.directory, `.new-${process.pid}-${randomBytes(6).toString('hex')}`)
+    const temporary = join(this.directory, `.new-${process.pid}-${newIdentity()}`)
     try {
       writeFileSync(temporary, text, { flag: 'wx', mode: 0o600 })
       linkSync(temporary, this.path(base + 1))

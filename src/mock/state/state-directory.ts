@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import { homedir } from 'node:os'
 import { isAbsolute, join } from 'node:path'
 import { kernelAnswer, VfioError } from '../../errors.ts'
@@ -6,6 +5,7 @@ import { failedWith, isSystemError } from '../../kernel/system-error.ts'
 import { checkedName } from '../../units.ts'
 import type { Scenario } from '../scenario.ts'
 import { Generations } from './generations.ts'
+import { newIdentity } from './identity.ts'
 import { dropDeadProcesses, hasDeadProcess } from './live-process.ts'
 import { parseState } from './parse-state.ts'
 import { finishRemovals, initialState, type MockState, type Snapshot } from './state.ts'
@@ -49,7 +49,7 @@ export class StateDirectory implements StateStore {
       dropDeadProcesses(draft)
       const result = change(draft)
       finishRemovals(draft)
-      const commit = randomBytes(6).toString('hex')
+      const commit = newIdentity()
       draft.commits = [...draft.commits.slice(1 - remembered), commit]
       if (this.#commit(number, draft, commit)) return result
     }
