@@ -135,8 +135,8 @@ export class Region {
     if (length > this.size - offset) {
       throw new VfioError(
         'OUT_OF_RANGE',
-        `${bytesAt(length, offset)} of region ${this.name} of ${this.#device.what}: the region is ${hex(this.size)} bytes long`,
-        { facts: { region: this.name, offset, length, size: this.size } },
+        `cannot ${way} ${bytesAt(length, offset)} of region ${this.name} of ${this.#device.what}: it is ${hex(this.size)} bytes long`,
+        { hint: 'vfioctl inspect DEVICE', facts: { region: this.name, offset, length, size: this.size } },
       )
     }
     const at = this.#base + offset
@@ -199,7 +199,7 @@ export class Region {
 }
 
 function bytesAt(length: number, offset: number): string {
-  return `${length} bytes at ${hex(offset)}`
+  return `${length} ${length === 1 ? 'byte' : 'bytes'} at ${hex(offset)}`
 }
 
 function noAnswer(because: string): Reason {

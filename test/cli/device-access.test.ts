@@ -49,7 +49,7 @@ describe('read', () => {
 
   it.each([
     ['a region that is not there', 'bar9', '0', 3, 'has no region bar9'],
-    ['an offset beyond the region', 'config', '0xff', 2, 'the region is 0xff bytes long'],
+    ['an offset beyond the region', 'config', '0xff', 2, 'it is 0xff bytes long'],
     ['an offset that yargs would take for 12000', 'config', '12e3', 2, "offset '12e3' is not a whole number"],
     ['a name that is no register', 'config', 'vendro', 2, 'registers are vendor_id'],
     ['a width that is none', 'config', '0 -w 12', 2, "--width is 8, 16, 32 or 64, not '12'"],

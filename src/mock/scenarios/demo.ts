@@ -66,7 +66,6 @@ export const demo: Scenario = {
       types: [
         nvidiaType('nvidia-222', 'GRID T4-1B', { frameRate: 45, framebuffer: 1024, resolution: '5120x2880' }),
         nvidiaType('nvidia-230', 'GRID T4-1Q', { frameRate: 60, framebuffer: 1024, resolution: '5120x2880' }),
-        nvidiaType('nvidia-231', 'GRID T4-2Q', { frameRate: 60, framebuffer: 2048, resolution: '7680x4320' }),
         nvidiaType('nvidia-232', 'GRID T4-4Q', { frameRate: 60, framebuffer: 4096, resolution: '7680x4320' }),
         nvidiaType('nvidia-233', 'GRID T4-8Q', { frameRate: 60, framebuffer: 8192, resolution: '7680x4320' }),
         nvidiaType('nvidia-234', 'GRID T4-16Q', { frameRate: 60, framebuffer: 16384, resolution: '7680x4320' }),

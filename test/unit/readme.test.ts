@@ -1,0 +1,50 @@
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import { exitMeanings } from '../../src/cli/exit-codes.ts'
+
+const root = join(import.meta.dirname, '../..')
+const readme = readFileSync(join(root, 'README.md'), 'utf8')
+
+/** The code blocks of one language. */
+function blocks(language: string): string[] {
+  return [...readme.matchAll(/^```(\w*)\n(.*?)^```$/gms)].flatMap(([, name, text]) =>
+    name === language ? [text ?? ''] : [],
+  )
+}
+
+/** Runs an example as a module, with the package's doors taken from src/. What it logs comes back. */
+async function runExample(code: string, name: string): Promise<string[]> {
+  const folder = join(import.meta.dirname, '.readme')
+  mkdirSync(folder, { recursive: true })
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  const file = join(folder, `${name}.ts`)
+  const doors = code
+    .replaceAll("'vfioctl/mock'", "'../../../src/mock.ts'")
+    .replaceAll("'vfioctl'", "'../../../src/index.ts'")
+  writeFileSync(file, doors)
+  const log = vi.spyOn(console, 'log').mockImplementation(() => {})
+  onTestFinished(() => log.mockRestore())
+  await import(file)
+  return log.mock.calls.map((line) => line.map(String).join(' '))
+}
+
+describe('what the README shows', () => {
+  const [library = '', mock = ''] = blocks('ts')
+
+  test('the library example opens the device, reads its id and gets its bytes back', async () => {
+    const said = await runExample(library, 'library')
+    expect(said.slice(0, 2)).toEqual(['32534348', 'hello'])
+    expect(said[2]).toMatch(/^intx 1 /)
+  })
+
+  test('the mock example runs through', async () => {
+    expect(mock).toContain('createMockKernel')
+    await runExample(mock, 'mock')
+  })
+
+  test('the table of exit statuses is the one in the code', () => {
+    const rows = [...readme.matchAll(/^\| (\d+) \| (.+) \|$/gm)].map(([, status, meaning]) => [status, meaning])
+    expect(Object.fromEntries(rows)).toEqual(exitMeanings)
+  })
+})
