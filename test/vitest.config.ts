@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { defineConfig } from 'vitest/config'
 
 // Set in the virtual machine, whose processor is emulated; its own tests change the host they run on.
@@ -10,7 +11,10 @@ export default defineConfig({
     projects: [
       { extends: true, test: { name: 'unit', include: ['unit/**/*.test.ts'] } },
       { extends: true, test: { name: 'contract', include: ['contract/**/*.test.ts'] } },
-      { extends: true, test: { name: 'cli', include: ['cli/**/*.test.ts'], globalSetup: './cli/build.ts' } },
+      {
+        extends: true,
+        test: { name: 'cli', include: ['cli/**/*.test.ts'], globalSetup: join(import.meta.dirname, 'cli/build.ts') },
+      },
       { extends: true, test: { name: 'abi', include: ['abi/**/*.test.ts'] } },
       {
         extends: true,

@@ -45,11 +45,20 @@ function endOf({ status, timedOut, console }) {
   return console.match(/BUG: .*|Kernel panic.*/)?.[0] ?? 'the machine ended before they did'
 }
 
-if (process.argv[1] === import.meta.filename) {
+async function main() {
   const words = process.argv.slice(2)
-  const kernel = words[0] === '--kernel' ? words[1] : defaultKernel
+  const [kernel, vitestArgs] = words[0] === '--kernel' ? [words[1], words.slice(2)] : [defaultKernel, words]
   await setup({ vm: true })
-  const { passed, failed, skipped } = await testInGuest(kernel, words[0] === '--kernel' ? words.slice(2) : words)
+  const { passed, failed, skipped } = await testInGuest(kernel, vitestArgs)
   console.log(`${passed} passed, ${failed.length} failed, ${skipped.length} skipped`)
-  if (failed.length > 0) process.exitCode = 1
+  return failed.length > 0 ? 1 : 0
+}
+
+if (process.argv[1] === import.meta.filename) {
+  try {
+    process.exitCode = await main()
+  } catch (error) {
+    console.error(`test:vm: ${error.message}`)
+    process.exitCode = 1
+  }
 }
