@@ -15,11 +15,11 @@ namespace vfioctl {
 inline constexpr uint64_t kMaxSafeInteger = (uint64_t{1} << 53) - 1;
 
 inline bool ReadInteger(const Napi::Value& value, const char* name, uint64_t max, uint64_t* out) {
-  if (!value.IsNumber()) {
+  double number;
+  if (napi_get_value_double(value.Env(), value, &number) != napi_ok) {
     ThrowType(value.Env(), std::string(name) + " must be a number");
     return false;
   }
-  const double number = value.As<Napi::Number>().DoubleValue();
   // Written so that NaN fails it.
   const bool whole = number >= 0 && number <= static_cast<double>(max) && std::floor(number) == number;
   if (!whole) {
