@@ -70,7 +70,7 @@ export function readMdevTypes(files: HostFiles, filter: TypeFilter = {}): { type
 export const noMdevSupport: string =
   'no mediated device support is loaded (module mdev, and the card’s own: kvmgt, nvidia-vgpu-vfio, vfio_ap, vfio_ccw)'
 
-export function readMdevType(files: HostFiles, parent: string, type: string, warnings: Warning[]): MdevType {
+function readMdevType(files: HostFiles, parent: string, type: string, warnings: Warning[]): MdevType {
   const base = `${typesPath(parent)}/${type}`
   const description = readOptional(files, `${base}/description`, warnings)
   return {

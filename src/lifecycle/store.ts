@@ -7,7 +7,7 @@ import { type Definition, formatDefinition, parseDefinition } from './definition
 import { withLock } from './lock.ts'
 
 /** mdevctl's own store: /etc/mdevctl.d/PARENT/UUID. Its tools, libvirt and udev rules go on working on the same files. */
-export const storePath = '/etc/mdevctl.d'
+const storePath = '/etc/mdevctl.d'
 
 export interface StoredDefinition {
   readonly uuid: Uuid
