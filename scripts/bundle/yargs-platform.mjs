@@ -1,7 +1,7 @@
 // What yargs asks of its platform, for the bundle. Its own module for Node reads a locale file and looks for a
 // package.json at each start, and loads Node modules and terminal layout that only help needs.
 import { basename, dirname, extname, join, relative, resolve } from 'node:path'
-import Parser from 'yargs-parser/browser'
+import Parser from 'yargs-parser'
 
 function equal(actual, expected) {
   if (actual !== expected) throw new Error(`yargs: ${String(actual)} is not ${String(expected)}`)

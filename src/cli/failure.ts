@@ -2,7 +2,6 @@ import { VfioError } from '../errors.ts'
 import { isSystemError } from '../kernel/system-error.ts'
 import { exitCode } from './exit-codes.ts'
 import type { Io } from './io.ts'
-import { jsonLine } from './output.ts'
 
 export interface Shown {
   readonly json: boolean
@@ -15,7 +14,8 @@ export function reportFailure(error: unknown, { json, verbose }: Shown, io: Io):
   const status = exitCode(failure.code)
   if (json) {
     const { code, message, hint, errno, errnoNumber, syscall, path, facts } = failure
-    io.err(jsonLine({ error: { code, message, hint, errno, errnoNumber, syscall, path, facts, exitCode: status } }))
+    const said = { code, message, hint, errno, errnoNumber, syscall, path, facts, exitCode: status }
+    io.err(`${JSON.stringify({ error: said })}\n`)
     return status
   }
   io.err(`${io.paint('err', 'red', 'vfioctl:')} ${failure.message}\n`)

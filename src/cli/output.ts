@@ -1,17 +1,8 @@
 import type { Io } from './io.ts'
 
-/** JSON for machines: two spaces, 64-bit values as hex strings. */
+/** JSON for machines, indented. 64-bit values come as hex strings: JSON's numbers would round them. */
 export function json(value: unknown): string {
-  return `${JSON.stringify(value, hexBigints, 2)}\n`
-}
-
-/** One line of JSON. */
-export function jsonLine(value: unknown): string {
-  return `${JSON.stringify(value, hexBigints)}\n`
-}
-
-function hexBigints(_key: string, value: unknown): unknown {
-  return typeof value === 'bigint' ? `0x${value.toString(16)}` : value
+  return `${JSON.stringify(value, null, 2)}\n`
 }
 
 export interface Column<T> {

@@ -1,5 +1,5 @@
 import { configHeader } from '../uapi/pci-regs.ts'
-import { printable, unsignedOrNull } from '../units.ts'
+import { hex, printable, unsignedOrNull } from '../units.ts'
 import type { Region } from '../vfio/region.ts'
 import { type Option, type RequiredPositional, text, usageError } from './command.ts'
 
@@ -99,6 +99,6 @@ export function writeValue(to: Region, at: number, bits: Width, value: bigint): 
 }
 
 /** In JSON: a number, and a hex string where it has 64 bits. */
-export function jsonValue(value: bigint, bits: Width): number | bigint {
-  return bits === 64 ? value : Number(value)
+export function jsonValue(value: bigint, bits: Width): number | string {
+  return bits === 64 ? hex(value) : Number(value)
 }

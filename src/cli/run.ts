@@ -1,12 +1,10 @@
 import type { ArgumentTable, Values } from './command.ts'
 import { commands } from './commands.ts'
 import { Context } from './context.ts'
-import { exitMeanings } from './exit-codes.ts'
 import { reportFailure } from './failure.ts'
 import type { Io } from './io.ts'
 import { type GlobalOptions, globalOptions, splitCommandLine } from './options.ts'
-import { parseCommand, parseProgram } from './parser.ts'
-import { readVersion } from './version.ts'
+import { parseArguments } from './parser.ts'
 
 /** Runs one command line (without node and script) and gives its exit status. Never ends the process. */
 export async function run(argv: readonly string[], io: Io): Promise<number> {
@@ -20,12 +18,12 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
     }
     const { word, rest } = splitCommandLine(argv)
     const entry = word !== null && Object.hasOwn(commands, word) ? commands[word] : undefined
-    if (word === null || entry === undefined) return showProgram(word, rest, io)
+    if (word === null || entry === undefined) return await explain(word, rest, io)
     const { default: command } = await entry.load()
-    const version = rest.includes('--version') ? readVersion() : ''
-    const parsed = parseCommand(word, entry.summary, command, rest, { version })
-    if (parsed.kind === 'text') {
-      io.out(`${parsed.text}\n`)
+    const parsed = parseArguments(command.arguments, rest)
+    if (parsed === null) {
+      const { explainCommand } = await import('./yargs-program.ts')
+      io.out(`${explainCommand(word, command, rest)}\n`)
       return 0
     }
     const options = readGlobals(parsed.values, parsed.verbose)
@@ -42,26 +40,15 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
   }
 }
 
-function showProgram(word: string | null, rest: readonly string[], io: Io): number {
-  const summaries = Object.fromEntries(Object.entries(commands).map(([name, { summary }]) => [name, summary]))
-  const texts = {
-    version: readVersion(),
-    usage:
-      'vfioctl COMMAND [ARGUMENT…]\n\nVFIO devices on this host: what there is, from start to stop, and what is inside',
-    epilogue,
+/** A line without a known command. One that asks for nothing gets the help as a message, and is not right. */
+async function explain(word: string | null, rest: readonly string[], io: Io): Promise<number> {
+  const { explainProgram } = await import('./yargs-program.ts')
+  if (word === null && rest.every((token) => token.startsWith('--mock') || token === '--json')) {
+    io.err(`${explainProgram(null, ['--help'])}\n`)
+    return 2
   }
-  const bare = word === null && rest.every((token) => token.startsWith('--mock') || token === '--json')
-  const { text } = withText(parseProgram(summaries, word, bare ? ['--help'] : rest, texts))
-  if (!bare) {
-    io.out(`${text}\n`)
-    return 0
-  }
-  io.err(`${text}\n`)
-  return 2
-}
-
-function withText(parsed: ReturnType<typeof parseProgram>): { readonly text: string } {
-  return parsed.kind === 'text' ? parsed : { text: '' }
+  io.out(`${explainProgram(word, rest)}\n`)
+  return 0
 }
 
 function readGlobals(values: Values<ArgumentTable>, verbose: number): GlobalOptions {
@@ -75,12 +62,3 @@ function readGlobals(values: Values<ArgumentTable>, verbose: number): GlobalOpti
     verbose,
   )
 }
-
-const epilogue = [
-  'Exit status:',
-  ...Object.entries(exitMeanings).map(([status, meaning]) => `  ${status.padStart(3)}  ${meaning}`),
-  '',
-  'Try it on a simulated host:',
-  '  vfioctl types --mock',
-  '  vfioctl start --mock -p mtty -t mtty-2',
-].join('\n')

@@ -1,18 +1,23 @@
 import fs, { constants } from 'node:fs'
-import { open } from 'node:fs/promises'
-import { join } from 'node:path'
+import { resolve } from 'node:path'
 import type { FileKind, HostFiles } from './kernel.ts'
 import { asCallers } from './linux-errors.ts'
 import { failedWith, systemError } from './system-error.ts'
 
 const maxFile = 1024 * 1024
 
+/** Where most files fit, over and over: a fresh buffer for each would take most of the time of a long listing. */
+const smallFile = Buffer.allocUnsafeSlow(16 * 1024)
+
 /** The host's files through node:fs, below `root`. */
 export function hostFiles(root: string): HostFiles {
+  /** What stands before every path, which is absolute: to join them anew for each of thousands would take long. */
+  const above = root === '/' ? '' : resolve(root)
+
   /** Runs a call on the path below the root; its failure is told of the path that the caller knows. */
   function at<T>(path: string, call: (full: string) => T): T {
     try {
-      return call(join(root, path))
+      return call(above + path)
     } catch (error) {
       throw asCallers(error, path)
     }
@@ -24,14 +29,14 @@ export function hostFiles(root: string): HostFiles {
     readlink: (path) => at(path, (full) => fs.readlinkSync(full)),
     kind: (path) => at(path, kindOf),
     create: (path, text) => at(path, (full) => createSynced(full, text)),
-    rename: (from, to) => at(from, (full) => fs.renameSync(full, join(root, to))),
+    rename: (from, to) => at(from, (full) => fs.renameSync(full, above + to)),
     unlink: (path) => at(path, (full) => fs.unlinkSync(full)),
     makeDirectory: (path) => at(path, (full) => fs.mkdirSync(full)),
     removeDirectory: (path) => at(path, (full) => fs.rmdirSync(full)),
     syncDirectory: (path) => at(path, syncDirectory),
     async write(path, text) {
       try {
-        await writeOnce(join(root, path), path, text)
+        await writeOnce(above + path, path, text)
       } catch (error) {
         throw asCallers(error, path)
       }
@@ -52,15 +57,14 @@ function withDescriptor<T>(path: string, flags: number, use: (fd: number) => T):
 function readBounded(full: string, path: string): string {
   // Non-blocking: a FIFO that nobody writes to is empty, not a hang.
   return withDescriptor(full, constants.O_RDONLY | constants.O_NONBLOCK, (fd) => {
-    const chunks: Buffer[] = []
-    let total = 0
+    let buffer = smallFile
+    let used = 0
     for (;;) {
-      const chunk = Buffer.allocUnsafe(16 * 1024)
-      const count = fs.readSync(fd, chunk)
-      if (count === 0) return Buffer.concat(chunks, total).toString('utf8')
-      total += count
-      if (total > maxFile) throw systemError('EFBIG', 'read', path)
-      chunks.push(chunk.subarray(0, count))
+      const count = fs.readSync(fd, buffer, used, buffer.length - used, null)
+      if (count === 0) return buffer.toString('utf8', 0, used)
+      used += count
+      if (used > maxFile) throw systemError('EFBIG', 'read', path)
+      if (used === buffer.length) buffer = Buffer.concat([buffer], 4 * buffer.length)
     }
   })
 }
@@ -84,7 +88,7 @@ function statsOf(full: string): fs.Stats | null {
 }
 
 async function writeOnce(full: string, path: string, text: string): Promise<void> {
-  const handle = await open(full, constants.O_WRONLY)
+  const handle = await fs.promises.open(full, constants.O_WRONLY)
   try {
     const bytes = Buffer.from(text)
     const { bytesWritten } = await handle.write(bytes)

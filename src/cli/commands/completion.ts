@@ -1,5 +1,5 @@
 import { type Command, command, usageError } from '../command.ts'
-import { completionScript } from '../parser.ts'
+import { completionScript } from '../yargs-program.ts'
 
 type Shell = 'bash' | 'zsh'
 
