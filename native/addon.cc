@@ -22,6 +22,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports["pread"] = Napi::Function::New<Pread>(env, "pread");
   exports["pwrite"] = Napi::Function::New<Pwrite>(env, "pwrite");
   exports["tryLock"] = Napi::Function::New<TryLock>(env, "tryLock");
+  exports["pageSize"] = Napi::Function::New<PageSize>(env, "pageSize");
   exports["mmap"] = Napi::Function::New<Mmap>(env, "mmap");
   exports["allocateMemory"] = Napi::Function::New<AllocateMemory>(env, "allocateMemory");
   exports["eventfd"] = Napi::Function::New<Eventfd>(env, "eventfd");

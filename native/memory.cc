@@ -204,6 +204,10 @@ bool IsViewOfMapping(const Napi::Value& array) {
   return array.As<Napi::TypedArray>().ArrayBuffer().CheckTypeTag(&kViewTag);
 }
 
+Napi::Value PageSize(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), static_cast<double>(sysconf(_SC_PAGESIZE)));
+}
+
 Napi::Value Mmap(const Napi::CallbackInfo& info) {
   const uint64_t page = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
   int fd;

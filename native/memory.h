@@ -59,6 +59,8 @@ class Mapping : public Napi::ObjectWrap<Mapping> {
 // True for a Uint8Array over the buffer that some Mapping's view() made.
 bool IsViewOfMapping(const Napi::Value& array);
 
+// sysconf(_SC_PAGESIZE).
+Napi::Value PageSize(const Napi::CallbackInfo& info);
 Napi::Value Mmap(const Napi::CallbackInfo& info);
 Napi::Value AllocateMemory(const Napi::CallbackInfo& info);
 

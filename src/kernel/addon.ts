@@ -24,6 +24,8 @@ export interface Addon {
   pwrite(fd: number, from: Uint8Array, offset: number): number
   /** flock(2) with LOCK_EX|LOCK_NB: false where it would block. */
   tryLock(fd: number): boolean
+  /** sysconf(_SC_PAGESIZE), in bytes. */
+  pageSize(): number
   /** mmap(2) MAP_SHARED; offset and length are multiples of the page size. */
   mmap(fd: number, offset: number, length: number, access: MmapOptions['access']): Mapping
   allocateMemory(size: number, kind: MemoryOptions['kind']): Mapping
@@ -41,6 +43,7 @@ const surface: readonly (keyof Addon)[] = [
   'pread',
   'pwrite',
   'tryLock',
+  'pageSize',
   'mmap',
   'allocateMemory',
   'eventfd',

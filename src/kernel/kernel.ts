@@ -30,6 +30,8 @@ export interface Kernel {
   pread(fd: number, into: Uint8Array, offset: number): number
   pwrite(fd: number, from: Uint8Array, offset: number): number
 
+  /** Bytes of a page: what mappings are made of. A power of two. */
+  readonly pageSize: number
   /** mmap(2) MAP_SHARED of an opened device or memory file. */
   mmap(fd: number, options: MmapOptions): Mapping
   /** Page-aligned memory that a device may be given: MAP_SHARED, never V8 heap. */

@@ -45,6 +45,9 @@ export function openLinux({ root = '/' }: LinuxOptions = {}): Kernel {
     write: (fd, from) => loadAddon().write(fd, from),
     pread: (fd, into, offset) => loadAddon().pread(fd, into, offset),
     pwrite: (fd, from, offset) => loadAddon().pwrite(fd, from, offset),
+    get pageSize() {
+      return loadAddon().pageSize()
+    },
     mmap: (fd, { offset, length, access }) => loadAddon().mmap(fd, offset, length, access),
     allocateMemory: ({ size, kind }) => loadAddon().allocateMemory(size, kind),
     eventfd: (initial = 0) => loadAddon().eventfd(initial),

@@ -63,7 +63,7 @@ export class Memory implements Mapping {
   }
 }
 
-const pageSize = 4096
+export const pageSize = 4096
 const hugePageSize = 2 ** 21
 
 /** Memory of the three kinds. EINVAL for a size that is no multiple of the page size. */

@@ -6,7 +6,7 @@ import { MockFiles } from './files/mock-files.ts'
 import { openNode } from './files/tree.ts'
 import { tryLock } from './lock.ts'
 import type { Machine } from './machine.ts'
-import { allocateMemory } from './memory.ts'
+import { allocateMemory, pageSize } from './memory.ts'
 import type { OpenFile } from './open-file.ts'
 import { ProcessHoldings } from './process-holdings.ts'
 import type { Scenario } from './scenario.ts'
@@ -39,6 +39,7 @@ export function createMockKernel(scenario: 'demo' | Scenario, options: MockKerne
 class MockKernel implements Kernel {
   readonly name = 'mock'
   readonly pid: number = process.pid
+  readonly pageSize = pageSize
   readonly files: HostFiles
   readonly #files: MockFiles
   readonly #machine: Machine

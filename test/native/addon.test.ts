@@ -76,6 +76,7 @@ describe('the addon', () => {
       'eventfd',
       'ioctl',
       'mmap',
+      'pageSize',
       'pread',
       'pwrite',
       'read',
@@ -83,6 +84,11 @@ describe('the addon', () => {
       'watch',
       'write',
     ])
+  })
+
+  it('knows the page size as getconf does', async () => {
+    const { loadAddon } = await import('../../src/kernel/addon.ts')
+    expect(loadAddon().pageSize()).toBe(Number(spawnSync('getconf', ['PAGESIZE'], { encoding: 'utf8' }).stdout))
   })
 
   it('is never unmapped, and has no symbols for other libraries to meet', () => {

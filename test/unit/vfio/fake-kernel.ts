@@ -19,6 +19,7 @@ const names = new Map<number, string>(Object.entries(request).map(([name, number
 export class FakeKernel implements Kernel {
   readonly name = 'mock'
   readonly pid = 1
+  readonly pageSize = 4096
   readonly calls: string[] = []
   readonly descriptors = new Map<number, string>()
   /** Errno by call, as written in `calls`. */
