@@ -1,14 +1,9 @@
-/** Bits of the command register: PCI_COMMAND_… of linux/pci_regs.h. */
+/** Bits of the command register (linux/pci_regs.h, PCI_COMMAND). */
 export const commandBit = {
-  io: 0x001,
-  memory: 0x002,
-  busMaster: 0x004,
-  parityErrorResponse: 0x040,
-  serrEnable: 0x100,
-  interruptDisable: 0x400,
+  PCI_COMMAND_IO: 0x001,
+  PCI_COMMAND_MEMORY: 0x002,
+  PCI_COMMAND_MASTER: 0x004,
 } as const
 
-export type CommandBit = keyof typeof commandBit
-
-/** PCI_STATUS_CAP_LIST: the capability pointer points at something. */
-export const statusCapabilityList = 0x10
+/** Bits of the status register (PCI_STATUS): the capability pointer points at something. */
+export const statusBit = { PCI_STATUS_CAP_LIST: 0x10 } as const

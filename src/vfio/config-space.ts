@@ -1,19 +1,18 @@
 import { VfioError } from '../errors.ts'
-import { capabilityIds, extendedCapabilityIds } from '../uapi/pci-capability-ids.ts'
-import { statusCapabilityList } from '../uapi/pci-command.ts'
+import { capabilityName, extendedCapabilityName } from '../uapi/pci-capability-ids.ts'
+import { statusBit } from '../uapi/pci-command.ts'
 import { configHeader } from '../uapi/pci-regs.ts'
 import { hex } from '../units.ts'
-import { decodeCapability, type PciCapabilityFields } from './pci-capability.ts'
+import { type DecodedCapability, decodeCapability } from './pci-capability.ts'
 
-/** A capability of a PCI function: its name, its place in configuration space, and what it says. */
-export interface PciCapability {
+/**
+ * A capability of a PCI function: its name ('msi-x', 'pci-express', …; 'unknown' for an id that has none here), what it
+ * says, and where it stands. Extended capabilities stand from 0x100 on and have a version; it is null for the others.
+ */
+export type PciCapability = DecodedCapability & {
   readonly id: number
-  /** 'msi-x', 'pci-express', …; 'unknown' for an id that we have no name for. */
-  readonly name: string
   readonly offset: number
-  /** Extended capabilities stand above 0x100 and have a version; null for the others. */
   readonly version: number | null
-  readonly fields: PciCapabilityFields
 }
 
 /** A PCI function's configuration space, decoded: the header's registers by name, and the capabilities in their order. */
@@ -25,19 +24,27 @@ export interface ConfigSpace {
 
 const firstCapability = 0x40
 const extendedStart = 0x100
-/** A capability is at least four bytes, so a list cannot be longer. */
-const mostCapabilities = 1024
+/** What reading an absent function gives. */
+const noVendor = 0xffff
+/** 'Null capabilities' say nothing. vfio-pci makes one of a hidden extended capability that others come after. */
+const nullCapability = 0
 
 /**
- * Decodes the bytes of a configuration space: 256, 4096, or the fewer that some mediated devices give (0xff). A list of
- * capabilities that leaves the space, or comes back to itself, is KERNEL_ANSWER.
+ * Decodes the bytes of a configuration space: 256, 4096, or the fewer that some mediated devices give (0xff). Throws
+ * KERNEL_ANSWER for a list of capabilities that leaves the space or comes back to itself, and where nothing answers.
  */
 export function decodeConfigSpace(bytes: Uint8Array): ConfigSpace {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const header = decodeHeader(view)
+  if (header.vendorId === noVendor) {
+    throw new VfioError('KERNEL_ANSWER', 'the device does not answer: its configuration space reads as all ones', {
+      hint: 'it may be unplugged, or hang: vfioctl reset DEVICE',
+    })
+  }
   return {
     header,
-    capabilities: (header.status & statusCapabilityList) === 0 ? [] : walkStandard(view, header.capabilityPointer),
+    capabilities:
+      (header.status & statusBit.PCI_STATUS_CAP_LIST) === 0 ? [] : walkStandard(view, header.capabilityPointer),
     extendedCapabilities: bytes.length > extendedStart ? walkExtended(view) : [],
   }
 }
@@ -62,47 +69,40 @@ function read(view: DataView, offset: number, width: 8 | 16 | 32): number {
 }
 
 function walkStandard(view: DataView, pointer: number): PciCapability[] {
-  const found = new Map<number, PciCapability>()
-  for (let at = pointer & 0xfc; at !== 0; ) {
-    checkPlace(view, found, at, firstCapability, 2)
+  const places = new Set<number>()
+  const found: PciCapability[] = []
+  for (let at = pointer & 0xfc; at !== 0; at = view.getUint8(at + 1) & 0xfc) {
+    checkPlace(view, places, at, firstCapability, 2)
     const id = view.getUint8(at)
-    const name = capabilityIds[id] ?? 'unknown'
-    found.set(at, { id, name, offset: at, version: null, fields: decodeCapability(name, view, at) })
-    at = view.getUint8(at + 1) & 0xfc
+    if (id === nullCapability) continue
+    found.push({ ...decodeCapability(capabilityName(id) ?? 'unknown', view, at), id, offset: at, version: null })
   }
-  return [...found.values()]
+  return found
 }
 
 /** Each begins with a u32: id, version (4 bits), next (12 bits). All zeros, or all ones, at 0x100 is none. */
 function walkExtended(view: DataView): PciCapability[] {
-  const found = new Map<number, PciCapability>()
-  for (let at = extendedStart; at !== 0; ) {
-    checkPlace(view, found, at, extendedStart, 4)
+  const places = new Set<number>()
+  const found: PciCapability[] = []
+  for (let at = extendedStart; at !== 0; at = (view.getUint32(at, true) >>> 20) & 0xffc) {
+    checkPlace(view, places, at, extendedStart, 4)
     const word = view.getUint32(at, true)
-    if (at === extendedStart && (word === 0 || word === 0xffff_ffff)) return []
-    const id = word & 0xffff
-    const name = extendedCapabilityIds[id] ?? 'unknown'
-    found.set(at, { id, name, offset: at, version: (word >>> 16) & 0xf, fields: decodeCapability(name, view, at) })
-    at = (word >>> 20) & 0xffc
+    if (at === extendedStart && word === 0xffff_ffff) return []
+    const [id, version] = [word & 0xffff, (word >>> 16) & 0xf]
+    if (id === nullCapability) continue
+    found.push({ ...decodeCapability(extendedCapabilityName(id) ?? 'unknown', view, at), id, offset: at, version })
   }
-  return [...found.values()]
+  return found
 }
 
-function checkPlace(
-  view: DataView,
-  found: ReadonlyMap<number, PciCapability>,
-  at: number,
-  lowest: number,
-  size: number,
-): void {
-  const wrong =
-    at < lowest || at + size > view.byteLength
-      ? 'outside the space'
-      : found.has(at) || found.size >= mostCapabilities
-        ? 'back to one before it'
-        : null
-  if (wrong === null) return
-  throw new VfioError('KERNEL_ANSWER', `the list of PCI capabilities leads to ${hex(at)}, ${wrong}`, {
-    facts: { offset: at, size: view.byteLength, before: [...found.keys()] },
-  })
+/** Adds the place to those that were seen. */
+function checkPlace(view: DataView, seen: Set<number>, at: number, lowest: number, size: number): void {
+  const outside = at < lowest || at + size > view.byteLength
+  if (outside || seen.has(at)) {
+    const where = outside ? 'outside the space' : 'back to one before it'
+    throw new VfioError('KERNEL_ANSWER', `the list of PCI capabilities leads to ${hex(at)}, ${where}`, {
+      facts: { offset: at, size: view.byteLength, before: [...seen] },
+    })
+  }
+  seen.add(at)
 }

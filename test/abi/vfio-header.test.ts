@@ -8,6 +8,9 @@ import * as indexes from '../../src/uapi/indexes.ts'
 import * as infoCapabilities from '../../src/uapi/info-capabilities.ts'
 import * as irqInfo from '../../src/uapi/irq-info.ts'
 import * as irqSet from '../../src/uapi/irq-set.ts'
+import { capabilityIds, extendedCapabilityIds } from '../../src/uapi/pci-capability-ids.ts'
+import { capabilityBit, capabilityRegister } from '../../src/uapi/pci-capability-regs.ts'
+import { commandBit, statusBit } from '../../src/uapi/pci-command.ts'
 import { configHeader } from '../../src/uapi/pci-regs.ts'
 import * as regionCapabilities from '../../src/uapi/region-capabilities.ts'
 import * as regionInfo from '../../src/uapi/region-info.ts'
@@ -36,6 +39,13 @@ const numbers: Readonly<Record<string, number>> = {
   ...indexes.ccwRegionIndex,
   ...indexes.ccwIrqIndex,
   ...indexes.apIrqIndex,
+  ...commandBit,
+  ...statusBit,
+  ...capabilityRegister,
+  ...capabilityBit,
+  ...Object.fromEntries(
+    [...Object.values(capabilityIds), ...Object.values(extendedCapabilityIds)].map(({ macro, id }) => [macro, id]),
+  ),
   ...Object.fromEntries(Object.values(configHeader).map(({ macro, offset }) => [macro, offset])),
 }
 
@@ -69,6 +79,8 @@ const optional = new Set([
   'VFIO_AP_REQ_IRQ_INDEX',
   'VFIO_AP_CFG_CHG_IRQ_INDEX',
   'VFIO_TYPE1_NESTING_IOMMU',
+  'PCI_EXT_CAP_ID_VF_REBAR',
+  'PCI_EXT_CAP_ID_PL_32GT',
   'vfio_device_info_cap_pci_atomic_comp',
 ])
 
