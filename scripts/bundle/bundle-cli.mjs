@@ -1,20 +1,22 @@
 // The command line as CommonJS chunks in dist/bin: ES modules alone would cost an eighth of a bare Node start.
 import { chmodSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { rolldown } from 'rolldown'
+
+const ofYargs = createRequire(import.meta.resolve('yargs'))
 
 /** Parts of yargs that the bundle has otherwise: for Node they load much that only help needs. */
 const replacements = {
   '/platform-shims/esm.mjs': join(import.meta.dirname, 'yargs-platform.mjs'),
-  'yargs-parser': fileURLToPath(import.meta.resolve('yargs-parser/browser')),
+  'yargs-parser': ofYargs.resolve('yargs-parser/browser'),
 }
 
 /** Bundles `entry` to vfioctl.cjs in `folder`. Each command, each kernel and the layout of help is a file of its own. */
 export async function bundleCli(entry, folder) {
   const program = {
     input: { vfioctl: entry },
-    external: ['./help-layout.cjs'],
+    external: ['./help-layout.cjs', 'ffi-rs'],
     makeAbsoluteExternalsRelative: false,
     plugins: [
       { name: 'lean-yargs', resolveId: replacement },
@@ -64,7 +66,7 @@ const groups = [
     priority: 2,
     test: /src\/(kernel|cli\/(?!main|yargs-program|usage-message|completion|version|compile-cache|commands\/(?!list)|opened-device|region-access|mock-host)|host|lifecycle\/(list|store|definition)|errors|units|uapi\/errno)|yargs-parser|yargs-platform|rolldown.runtime/,
   },
-  { name: 'yargs', test: /node_modules\/(?!valibot)|cli\/(yargs-program|usage-message|version)/ },
+  { name: 'yargs', test: /node_modules\/yargs\/|cli\/(yargs-program|usage-message|version)/ },
   { name: 'lifecycle', test: /src\/lifecycle\// },
   { name: 'device', test: /src\/(vfio|uapi|cli\/(opened-device|region-access))/ },
   { name: 'read-scenario', priority: 1, test: /read-scenario|node_modules\/valibot/ },

@@ -87,6 +87,7 @@ describe('write', () => {
     const { status, stderr } = run('write', uuid, ...args)
     expect(stderr).toContain(message)
     expect(status).toBe(2)
+    expect(run('read', uuid, 'bar0', '7').stdout).toBe('0x00000007: 0x00\n')
   })
 })
 
