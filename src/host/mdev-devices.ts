@@ -60,7 +60,8 @@ function listDevices(files: HostFiles): string[] {
 
 function readMdevDevice(files: HostFiles, uuid: Uuid): MdevDevice {
   const path = mdevPath(uuid)
-  const [parent = ''] = files.readlink(path).split('/').slice(-2)
+  const target = files.readlink(path)
+  const parent = lastName(target.slice(0, target.lastIndexOf('/')))
   const type = lastName(files.readlink(`${path}/mdev_type`))
   const group = readGroup(files, path)
   return { uuid, parent, type, group, node: group === null ? null : `/dev/vfio/${group}` }

@@ -21,7 +21,7 @@ export interface DeviceFilter {
 export function list(files: HostFiles, filter: DeviceFilter = {}): { devices: VirtualDevice[]; warnings: Warning[] } {
   const uuid = filter.uuid === undefined ? undefined : parseUuid(filter.uuid)
   const running = readMdevDevices(files, uuid)
-  const stored = readDefinitions(files)
+  const stored = readDefinitions(files, uuid)
   const found = merge(running.devices, stored.definitions)
     .filter((entry) => matches(entry, filter, uuid))
     .sort(byParentThenUuid)
@@ -31,14 +31,13 @@ export function list(files: HostFiles, filter: DeviceFilter = {}): { devices: Vi
   const devices = found.map(({ uuid, parent, running, stored }): VirtualDevice => {
     const type = running?.type ?? stored?.definition.type ?? ''
     const key = `${parent}/${type}`
-    const typeName = names.get(key) ?? readTypeName(files, parent, type)
-    names.set(key, typeName)
+    if (!names.has(key)) names.set(key, readTypeName(files, parent, type))
     return {
       kind: 'mdev',
       uuid,
       parent,
       type,
-      typeName,
+      typeName: names.get(key) ?? null,
       active: running !== null,
       definition: stored?.definition ?? null,
       group: running?.group ?? null,

@@ -19,8 +19,11 @@ export function definitionPath(parent: string, uuid: Uuid): string {
   return `${storePath}/${checkedName('parent', parent)}/${uuid}`
 }
 
-/** Every definition there is. A file that is foreign or cannot be read is a warning with its path. */
-export function readDefinitions(files: HostFiles): { definitions: StoredDefinition[]; warnings: Warning[] } {
+/** Every definition there is, or those of one UUID. A file that is foreign or cannot be read is a warning with its path. */
+export function readDefinitions(
+  files: HostFiles,
+  only?: Uuid,
+): { definitions: StoredDefinition[]; warnings: Warning[] } {
   const warnings: Warning[] = []
   const definitions: StoredDefinition[] = []
   for (const parent of listStore(files, warnings)) {
@@ -32,7 +35,7 @@ export function readDefinitions(files: HostFiles): { definitions: StoredDefiniti
       if (!failedWith(error, 'ENOENT')) warnings.push(unreadable(folder, error))
       continue
     }
-    for (const name of names) {
+    for (const name of only === undefined ? names : names.filter((name) => name === only)) {
       const path = `${folder}/${name}`
       const uuid = uuidOrNull(name)
       if (uuid === name) addDefinition(files, { uuid, parent, path }, definitions, warnings)
