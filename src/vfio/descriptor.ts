@@ -1,11 +1,18 @@
 import { VfioError } from '../errors.ts'
 import type { Kernel } from '../kernel/kernel.ts'
+import { closeInOrder } from './close-in-order.ts'
 import { attempt } from './system-call.ts'
+
+/** What must be closed before the descriptor it came from: mappings of a device, its interrupts. */
+export interface Dependent {
+  close(): void
+}
 
 /** An open descriptor with a name for people ('group 5'), which knows when it is closed. */
 export class Descriptor {
   readonly kernel: Kernel
   readonly what: string
+  readonly #dependents = new Set<Dependent>()
   #fd: number | null
 
   constructor(kernel: Kernel, fd: number, what: string) {
@@ -34,8 +41,26 @@ export class Descriptor {
     return this.kernel.ioctl(this.fd, request, argument)
   }
 
+  /** `dependent` is closed before the descriptor is, the latest first. */
+  hold(dependent: Dependent): void {
+    this.checkOpen()
+    this.#dependents.add(dependent)
+  }
+
+  /** For a dependent that closes by itself. */
+  release(dependent: Dependent): void {
+    this.#dependents.delete(dependent)
+  }
+
   /** Idempotent: a descriptor is given back once, whether or not close(2) complains. */
   close(): void {
+    if (this.#fd === null) return
+    const dependents = [...this.#dependents].reverse()
+    this.#dependents.clear()
+    closeInOrder([...dependents, { close: () => this.#giveBack() }])
+  }
+
+  #giveBack(): void {
     const fd = this.#fd
     if (fd === null) return
     this.#fd = null
