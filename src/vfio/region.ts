@@ -3,24 +3,44 @@ import type { RegionCapability } from '../uapi/region-capabilities.ts'
 import type { RegionFlags, RegionInfo } from '../uapi/region-info.ts'
 import { hex } from '../units.ts'
 import type { Descriptor } from './descriptor.ts'
-import { callFailed, type Reason } from './system-call.ts'
+import { MappedRegion } from './mapped-region.ts'
+import {
+  checkAccess,
+  checkAlignment,
+  checkBigint,
+  checkNumber,
+  goalOf,
+  memoryGone,
+  type RegionAccess,
+  type Way,
+} from './region-access.ts'
+import type { Area } from './region-areas.ts'
+import type { RegisterBlock, RegisterSpecs } from './register-block.ts'
+import { type Registers, registersOf } from './registers.ts'
+import { callFailed } from './system-call.ts'
+
+/** What a region asks of the device it belongs to. */
+export interface RegionHost {
+  readonly descriptor: Descriptor
+  /** Where in this region the MSI-X table lies; null where it lies elsewhere or the device has none. */
+  msixTable(): Area | null
+}
 
 /**
- * A region of an open device, accessed through its file: each access is one pread(2) or pwrite(2) of exactly that
- * width, which the device's driver sees as such. Offsets and sizes are bytes from the region's start.
- *
- * Every access is checked against the region first, as some drivers check nothing: OUT_OF_RANGE, INVALID_ARGUMENT where
- * the offset is no multiple of the width, NOT_SUPPORTED where the region cannot be read or written.
+ * A region of an open device, trapped: each access is one pread(2) or pwrite(2) of exactly that width on the device's
+ * file, which the device's driver sees as such. `map()` gives the same region mapped.
  */
-export class Region {
+export class Region implements RegionAccess {
   readonly index: number
-  /** 'bar0', 'config', … or 'region9'. */
   readonly name: string
   readonly size: number
   readonly flags: RegionFlags
   /** Where the region begins in the device's file. */
   readonly offset: bigint
   readonly capabilities: readonly RegionCapability[]
+  /** Whose region it is, for people. */
+  readonly owner: string
+  readonly #host: RegionHost
   readonly #device: Descriptor
   /** `offset` as a file offset; past 2^53 it is not exact, and every access is refused. */
   readonly #base: number
@@ -34,13 +54,18 @@ export class Region {
     8: this.#word,
   }
 
-  constructor(device: Descriptor, name: string, info: RegionInfo) {
+  constructor(host: RegionHost, name: string, info: RegionInfo) {
+    const { descriptor } = host
     if (info.size > BigInt(Number.MAX_SAFE_INTEGER)) {
-      throw new VfioError('KERNEL_ANSWER', `region ${name} of ${device.what} cannot be ${hex(info.size)} bytes long`, {
-        facts: { region: name, size: hex(info.size) },
-      })
+      throw new VfioError(
+        'KERNEL_ANSWER',
+        `region ${name} of ${descriptor.what} cannot be ${hex(info.size)} bytes long`,
+        { facts: { region: name, size: hex(info.size) } },
+      )
     }
-    this.#device = device
+    this.#host = host
+    this.#device = descriptor
+    this.owner = descriptor.what
     this.index = info.index
     this.name = name
     this.size = Number(info.size)
@@ -71,141 +96,94 @@ export class Region {
   }
 
   write8(offset: number, value: number): void {
-    this.#checkNumber(value, 1)
+    checkNumber(this, value, 1)
     this.#view.setUint8(0, value)
     this.#writeWord(offset, 1)
   }
 
   write16(offset: number, value: number): void {
-    this.#checkNumber(value, 2)
+    checkNumber(this, value, 2)
     this.#view.setUint16(0, value, true)
     this.#writeWord(offset, 2)
   }
 
   write32(offset: number, value: number): void {
-    this.#checkNumber(value, 4)
+    checkNumber(this, value, 4)
     this.#view.setUint32(0, value, true)
     this.#writeWord(offset, 4)
   }
 
   write64(offset: number, value: bigint): void {
-    if (typeof value !== 'bigint' || BigInt.asUintN(64, value) !== value) throw this.#unfit(value, 8)
+    checkBigint(this, value)
     this.#view.setBigUint64(0, value, true)
     this.#writeWord(offset, 8)
   }
 
-  /** Fills `bytes` from the region, in one call; the driver chooses the width of the accesses. */
   readInto(offset: number, bytes: Uint8Array): void {
-    const at = this.#checkAccess('read', offset, bytes.length)
-    if (bytes.length > 0) this.#transfer('read', at, bytes)
+    checkAccess(this, 'read', offset, bytes.length)
+    if (bytes.length > 0) this.#transfer('read', offset, bytes)
   }
 
-  /** Writes `bytes` to the region, in one call; the driver chooses the width of the accesses. */
   writeFrom(offset: number, bytes: Uint8Array): void {
-    const at = this.#checkAccess('write', offset, bytes.length)
-    if (bytes.length > 0) this.#transfer('write', at, bytes)
+    checkAccess(this, 'write', offset, bytes.length)
+    if (bytes.length > 0) this.#transfer('write', offset, bytes)
+  }
+
+  as<const Specs extends RegisterSpecs>(block: RegisterBlock<Specs>): Registers<Specs> {
+    return registersOf(block, this)
+  }
+
+  /**
+   * Maps what the kernel lets be mapped of the region, with mmap(2). Throws NOT_SUPPORTED where that is nothing. Whoever
+   * maps it closes it; closing the device closes it too.
+   */
+  map(): MappedRegion {
+    const { descriptor } = this.#host
+    descriptor.checkOpen()
+    const mapped = new MappedRegion(this, descriptor, this.#host.msixTable())
+    descriptor.hold(mapped)
+    return mapped
   }
 
   #readWord(offset: number, width: 1 | 2 | 4 | 8): void {
-    const at = this.#checkAccess('read', offset, width)
-    this.#checkAlignment(offset, width)
-    this.#transfer('read', at, this.#slices[width])
+    checkAccess(this, 'read', offset, width)
+    checkAlignment(this, offset, width)
+    this.#transfer('read', offset, this.#slices[width])
   }
 
   #writeWord(offset: number, width: 1 | 2 | 4 | 8): void {
-    const at = this.#checkAccess('write', offset, width)
-    this.#checkAlignment(offset, width)
-    this.#transfer('write', at, this.#slices[width])
+    checkAccess(this, 'write', offset, width)
+    checkAlignment(this, offset, width)
+    this.#transfer('write', offset, this.#slices[width])
   }
 
-  /** The file offset of an allowed access. */
-  #checkAccess(way: 'read' | 'write', offset: number, length: number): number {
-    if (!Number.isSafeInteger(offset) || offset < 0) {
-      throw new VfioError('INVALID_ARGUMENT', `${offset} is not an offset in region ${this.name}`)
-    }
-    if (!this.flags[way]) {
-      throw new VfioError(
-        'NOT_SUPPORTED',
-        `region ${this.name} of ${this.#device.what} cannot be ${way === 'read' ? 'read' : 'written'}`,
-        {
-          facts: { region: this.name, flags: { ...this.flags } },
-        },
-      )
-    }
-    if (length > this.size - offset) {
-      throw new VfioError(
-        'OUT_OF_RANGE',
-        `cannot ${way} ${bytesAt(length, offset)} of region ${this.name} of ${this.#device.what}: it is ${hex(this.size)} bytes long`,
-        { hint: 'vfioctl inspect DEVICE', facts: { region: this.name, offset, length, size: this.size } },
-      )
-    }
+  #transfer(way: Way, offset: number, bytes: Uint8Array): void {
     const at = this.#base + offset
-    if (!Number.isSafeInteger(at + length)) {
-      throw new VfioError(
-        'NOT_SUPPORTED',
-        `region ${this.name} begins at ${hex(this.offset)} of the device's file, too far for a file offset`,
-        {
-          facts: { region: this.name, offset: hex(this.offset) },
-        },
-      )
-    }
-    return at
-  }
-
-  #checkAlignment(offset: number, width: number): void {
-    if (offset % width === 0) return
-    throw new VfioError('INVALID_ARGUMENT', `offset ${hex(offset)} is no multiple of the access's ${width} bytes`, {
-      facts: { region: this.name, offset, width },
-    })
-  }
-
-  #checkNumber(value: number, width: 1 | 2 | 4): void {
-    if (!Number.isInteger(value) || value < 0 || value >= 2 ** (8 * width)) throw this.#unfit(value, width)
-  }
-
-  #unfit(value: number | bigint, width: number): VfioError {
-    return new VfioError('INVALID_ARGUMENT', `${value} is not an unsigned number of ${8 * width} bits`, {
-      facts: { region: this.name, width },
-    })
-  }
-
-  #transfer(way: 'read' | 'write', at: number, bytes: Uint8Array): void {
+    if (!Number.isSafeInteger(at + bytes.length)) throw tooFar(this)
     const { kernel, fd } = this.#device
     let moved: number
     try {
       moved = way === 'read' ? kernel.pread(fd, bytes, at) : kernel.pwrite(fd, bytes, at)
     } catch (error) {
-      throw this.#failed(way, at, bytes.length, error)
+      throw callFailed(goalOf(this, way, offset, bytes.length), error, {
+        EIO: memoryGone,
+        EFAULT: () => ({ code: 'SYSTEM_CALL_FAILED', because: "the device's driver has nothing there" }),
+      })
     }
     if (moved !== bytes.length) {
       throw new VfioError(
         'KERNEL_ANSWER',
-        `cannot ${this.#goal(way, at, bytes.length)}: the kernel moved ${moved} bytes`,
-        { facts: { region: this.name, offset: at - this.#base, requested: bytes.length, moved } },
+        `cannot ${goalOf(this, way, offset, bytes.length)}: the kernel moved ${moved} bytes`,
+        { facts: { region: this.name, offset, requested: bytes.length, moved } },
       )
     }
   }
-
-  #failed(way: 'read' | 'write', at: number, length: number, error: unknown): unknown {
-    return callFailed(this.#goal(way, at, length), error, {
-      EIO: () => noAnswer('the device does not answer; its memory decoding may be off, or it is in low power'),
-      EFAULT: () => noAnswer("the device's driver has nothing there, or its memory decoding is off"),
-    })
-  }
-
-  #goal(way: 'read' | 'write', at: number, length: number): string {
-    return `${way} ${bytesAt(length, at - this.#base)} of region ${this.name} of ${this.#device.what}`
-  }
 }
 
-function bytesAt(length: number, offset: number): string {
-  return `${length} ${length === 1 ? 'byte' : 'bytes'} at ${hex(offset)}`
-}
-
-function noAnswer(because: string): Reason {
-  return {
-    code: 'SYSTEM_CALL_FAILED',
-    because,
-    hint: 'look at the command register (region config, offset 0x4): bit 1 turns memory decoding on, bit 0 I/O',
-  }
+function tooFar({ name, offset }: Region): VfioError {
+  return new VfioError(
+    'NOT_SUPPORTED',
+    `region ${name} begins at ${hex(offset)} of the device's file, too far for a file offset`,
+    { facts: { region: name, offset: hex(offset) } },
+  )
 }

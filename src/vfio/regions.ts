@@ -1,14 +1,21 @@
 import { VfioError } from '../errors.ts'
 import { failedWith } from '../kernel/system-error.ts'
 import type { DeviceInfo } from '../uapi/device-info.ts'
-import { regionName } from '../uapi/indexes.ts'
+import { pciRegionIndex, regionName } from '../uapi/indexes.ts'
 import { decodeRegionInfo, regionFlag, vfioRegionInfo } from '../uapi/region-info.ts'
 import { request } from '../uapi/requests.ts'
-import { printable } from '../units.ts'
+import { hex, printable } from '../units.ts'
+import { decodeConfigSpace } from './config-space.ts'
 import type { Descriptor } from './descriptor.ts'
 import { callForInfo } from './info-call.ts'
 import { Region } from './region.ts'
+import type { Area } from './region-areas.ts'
 import { callFailed } from './system-call.ts'
+
+/** Bytes of a standard PCI header, of the part of configuration space that has the list MSI-X is in, and of a vector. */
+const configHeaderSize = 0x40
+const conventionalConfigSize = 0x100
+const msixEntrySize = 16
 
 /**
  * The regions of an open device, by index or by name. An index may be missing (VGA), and a device may answer for
@@ -69,6 +76,21 @@ export class Regions implements Iterable<Region> {
     )
   }
 
+  /** The device-specific region of this type and subtype (VFIO_REGION_TYPE_*, …_SUBTYPE_*). Throws NOT_FOUND. */
+  ofType(type: number, subtype: number): Region {
+    const found = [...this].find(({ capabilities }) =>
+      capabilities.some((one) => one.name === 'type' && one.type === type && one.subtype === subtype),
+    )
+    if (found !== undefined) return found
+    throw new VfioError(
+      'NOT_FOUND',
+      `${this.#device.what} has no region of type ${hex(type)}, subtype ${hex(subtype)}`,
+      {
+        facts: { type, subtype },
+      },
+    )
+  }
+
   *[Symbol.iterator](): Iterator<Region> {
     for (let index = 0; index < this.#info.numRegions; index++) {
       const region = this.#find(index)
@@ -100,8 +122,22 @@ export class Regions implements Iterable<Region> {
       if (failedWith(error, 'EINVAL')) return null
       throw callFailed(`ask ${this.#device.what} for region ${name}`, error)
     }
-    const region = new Region(this.#device, name, { ...decodeRegionInfo(answer), index })
+    const host = { descriptor: this.#device, msixTable: () => this.#msixTable(index) }
+    const region = new Region(host, name, { ...decodeRegionInfo(answer), index })
     this.#known.set(index, region)
     return region
+  }
+
+  /** Where in this region the MSI-X table lies, as the configuration space says. */
+  #msixTable(index: number): Area | null {
+    if (!this.#info.flags.pci) return null
+    const config = this.#find(pciRegionIndex.VFIO_PCI_CONFIG_REGION_INDEX)
+    if (config === null || config.size < configHeaderSize) return null
+    const bytes = new Uint8Array(Math.min(config.size, conventionalConfigSize))
+    config.readInto(0, bytes)
+    const msix = decodeConfigSpace(bytes).capabilities.find((capability) => capability.name === 'msi-x')
+    if (msix === undefined || msix.fields.tableBar !== index) return null
+    const { tableOffset, vectors } = msix.fields
+    return { start: tableOffset, end: tableOffset + vectors * msixEntrySize }
   }
 }

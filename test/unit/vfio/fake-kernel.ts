@@ -1,4 +1,4 @@
-import type { HostFiles, Kernel, Mapping, Watch } from '../../../src/kernel/kernel.ts'
+import type { HostFiles, Kernel, Mapping, MmapOptions, Watch } from '../../../src/kernel/kernel.ts'
 import { systemError } from '../../../src/kernel/system-error.ts'
 import { vfioDeviceInfo } from '../../../src/uapi/device-info.ts'
 import { vfioGroupStatus } from '../../../src/uapi/group-status.ts'
@@ -33,6 +33,9 @@ export class FakeKernel implements Kernel {
   groupFlags = 1
   deviceInfo: Answer = answerDevice({ flags: 2, num_regions: 9, num_irqs: 5 })
   transfer: (bytes: Uint8Array, offset: number) => number = (bytes) => bytes.fill(0x5a).length
+  map: (offset: number, length: number) => Mapping = () => {
+    throw systemError('ENOSYS', 'mmap')
+  }
   #next = 10
 
   readonly files: HostFiles = {
@@ -88,6 +91,10 @@ export class FakeKernel implements Kernel {
     }
   }
 
+  async ioctlAsync(fd: number, number: number): Promise<number> {
+    return this.ioctl(fd, number)
+  }
+
   pread(_fd: number, into: Uint8Array, offset: number): number {
     this.#call(`pread ${into.length}@0x${offset.toString(16)}`, 'pread')
     return this.transfer(into, offset)
@@ -104,14 +111,21 @@ export class FakeKernel implements Kernel {
   write(): number {
     throw systemError('ENOSYS', 'write')
   }
-  mmap(): Mapping {
-    throw systemError('ENOSYS', 'mmap')
+  mmap(_fd: number, { offset, length, access }: MmapOptions): Mapping {
+    this.#call(`mmap ${access} 0x${length.toString(16)}@0x${offset.toString(16)}`, 'mmap')
+    return this.map(offset, length)
   }
   allocateMemory(): Mapping {
     throw systemError('ENOSYS', 'mmap')
   }
+  pageFrames(): BigUint64Array {
+    throw systemError('ENOSYS', 'mlock')
+  }
   eventfd(): number {
     throw systemError('ENOSYS', 'eventfd')
+  }
+  poll(): number {
+    throw systemError('ENOSYS', 'poll')
   }
   watch(): Watch {
     throw systemError('ENOSYS', 'epoll_ctl')
