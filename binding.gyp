@@ -5,6 +5,7 @@
       'target_name': 'vfioctl',
       'sources': [
         'native/addon.cc',
+        'native/async_ioctl.cc',
         'native/bus_error.cc',
         'native/events.cc',
         'native/guarded_copy.cc',

@@ -17,6 +17,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
 
   exports["close"] = Napi::Function::New<Close>(env, "close");
   exports["ioctl"] = Napi::Function::New<Ioctl>(env, "ioctl");
+  exports["ioctlAsync"] = Napi::Function::New<IoctlAsync>(env, "ioctlAsync");
   exports["read"] = Napi::Function::New<Read>(env, "read");
   exports["write"] = Napi::Function::New<Write>(env, "write");
   exports["pread"] = Napi::Function::New<Pread>(env, "pread");

@@ -1,5 +1,5 @@
 // Errors in Node's own shape: a failed call has `code` 'EBUSY', `errno` -16 and `syscall`; a wrong argument has
-// Node's ERR_ code. All throw into JavaScript and return; the caller returns at once.
+// Node's ERR_ code. What throws into JavaScript returns, and its caller returns at once.
 #pragma once
 
 #include <napi.h>
@@ -26,7 +26,7 @@ inline constexpr ErrorText kNotInLibuv[] = {
     {EHWPOISON, "EHWPOISON", "memory page has hardware error"},
 };
 
-inline void ThrowSystemError(Napi::Env env, int number, const char* syscall) {
+inline Napi::Error SystemError(Napi::Env env, int number, const char* syscall) {
   char code[64];
   char meaning[128];
   uv_err_name_r(-number, code, sizeof code);
@@ -43,7 +43,11 @@ inline void ThrowSystemError(Napi::Env env, int number, const char* syscall) {
   error.Set("errno", Napi::Number::New(env, -number));
   error.Set("code", Napi::String::New(env, code_text));
   error.Set("syscall", Napi::String::New(env, syscall));
-  error.ThrowAsJavaScriptException();
+  return error;
+}
+
+inline void ThrowSystemError(Napi::Env env, int number, const char* syscall) {
+  SystemError(env, number, syscall).ThrowAsJavaScriptException();
 }
 
 inline void ThrowType(Napi::Env env, const std::string& message, const char* code = "ERR_INVALID_ARG_TYPE") {

@@ -12,5 +12,6 @@ Napi::Value Pwrite(const Napi::CallbackInfo& info);
 Napi::Value TryLock(const Napi::CallbackInfo& info);
 Napi::Value Eventfd(const Napi::CallbackInfo& info);
 Napi::Value Ioctl(const Napi::CallbackInfo& info);
+Napi::Value IoctlAsync(const Napi::CallbackInfo& info);
 
 }  // namespace vfioctl

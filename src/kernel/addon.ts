@@ -18,6 +18,8 @@ export interface Addon {
    * lent as a copy for the length of the call, with nothing mapped behind it.
    */
   ioctl(fd: number, request: number, argument?: Uint8Array | number, pointers?: readonly IoctlPointer[]): number
+  /** ioctl(2) without an argument in another thread, on a descriptor of its own. Wrong arguments are thrown at once. */
+  ioctlAsync(fd: number, request: number): Promise<number>
   read(fd: number, into: Uint8Array): number
   write(fd: number, from: Uint8Array): number
   pread(fd: number, into: Uint8Array, offset: number): number
@@ -38,6 +40,7 @@ export interface Addon {
 const surface: readonly (keyof Addon)[] = [
   'close',
   'ioctl',
+  'ioctlAsync',
   'read',
   'write',
   'pread',

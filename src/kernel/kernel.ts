@@ -23,6 +23,11 @@ export interface Kernel {
    * or their `argsz`, are refused before the call.
    */
   ioctl(fd: number, request: number, argument?: Uint8Array | number, pointers?: readonly IoctlPointer[]): number
+  /**
+   * ioctl(2) without an argument, off the event loop: for what may take seconds, such as a device's reset. The
+   * descriptor may be closed meanwhile; the file behind it stays open until the answer is there.
+   */
+  ioctlAsync(fd: number, request: number): Promise<number>
 
   read(fd: number, into: Uint8Array): number
   write(fd: number, from: Uint8Array): number

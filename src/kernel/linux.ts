@@ -41,6 +41,7 @@ export function openLinux({ root = '/' }: LinuxOptions = {}): Kernel {
     },
 
     ioctl: (fd, request, argument, pointers) => loadAddon().ioctl(fd, request, argument, pointers),
+    ioctlAsync: async (fd, request) => loadAddon().ioctlAsync(fd, request),
     read: (fd, into) => loadAddon().read(fd, into),
     write: (fd, from) => loadAddon().write(fd, from),
     pread: (fd, into, offset) => loadAddon().pread(fd, into, offset),

@@ -90,6 +90,10 @@ class MockKernel implements Kernel {
     )
   }
 
+  async ioctlAsync(fd: number, request: number): Promise<number> {
+    return this.ioctl(fd, request)
+  }
+
   read(fd: number, into: Uint8Array): number {
     const file = this.#file(fd, 'read')
     return systemCall('read', undefined, () => (file.read ?? refuse('EINVAL')).call(file, into))

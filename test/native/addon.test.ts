@@ -75,6 +75,7 @@ describe('the addon', () => {
       'close',
       'eventfd',
       'ioctl',
+      'ioctlAsync',
       'mmap',
       'pageSize',
       'pread',
