@@ -1,3 +1,4 @@
+import { VfioError } from '../errors.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { type DeviceInfo, decodeDeviceInfo, deviceFlag, vfioDeviceInfo } from '../uapi/device-info.ts'
 import { request } from '../uapi/requests.ts'
@@ -7,7 +8,9 @@ import type { Descriptor } from './descriptor.ts'
 import { type Group, openGroup } from './group.ts'
 import { callForInfo } from './info-call.ts'
 import { Irqs } from './irqs.ts'
+import { PciFunction } from './pci-function.ts'
 import { Regions } from './regions.ts'
+import { resetDevice } from './reset.ts'
 import { attempt } from './system-call.ts'
 
 export interface DeviceAddress {
@@ -44,6 +47,22 @@ export class Device implements Disposable, AsyncDisposable {
 
   get closed(): boolean {
     return this.#descriptor.closed
+  }
+
+  /** What a PCI device has: its configuration space, bus master, memory decode. NOT_SUPPORTED for any other device. */
+  get pci(): PciFunction {
+    if (this.info.flags.pci) return new PciFunction(this.regions.config)
+    throw new VfioError('NOT_SUPPORTED', `device ${this.name} is no PCI device`, {
+      facts: { flags: { ...this.info.flags } },
+    })
+  }
+
+  /**
+   * VFIO_DEVICE_RESET, off the event loop, as it may take seconds. What was set up in the device is gone then; its
+   * mapped memory does not answer meanwhile. Throws NOT_SUPPORTED where the device has no reset, DEVICE_BUSY.
+   */
+  async reset(): Promise<void> {
+    await resetDevice(this.#descriptor, this.info)
   }
 
   /** The device, then its group, then the container. Idempotent; everything is closed even where a step fails. */
