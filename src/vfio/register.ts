@@ -53,6 +53,7 @@ export class Register {
   }
 
   #with(value: Whole, changes: Readonly<Record<string, unknown>>): Whole {
+    if (typeof changes !== 'object' || changes === null) throw this.#unfit(changes)
     const changed = encodeFields(this.name, this.#form.fields, value, changes)
     return this.width === 64 ? changed : Number(changed)
   }
