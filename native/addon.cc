@@ -27,6 +27,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports["mmap"] = Napi::Function::New<Mmap>(env, "mmap");
   exports["allocateMemory"] = Napi::Function::New<AllocateMemory>(env, "allocateMemory");
   exports["eventfd"] = Napi::Function::New<Eventfd>(env, "eventfd");
+  exports["poll"] = Napi::Function::New<Poll>(env, "poll");
   exports["watch"] = Napi::Function::New<WatchDescriptor>(env, "watch");
   return exports;
 }

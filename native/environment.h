@@ -3,7 +3,10 @@
 
 #include <napi.h>
 
+#include <unistd.h>
+
 #include <memory>
+#include <set>
 
 namespace vfioctl {
 
@@ -18,6 +21,12 @@ struct Environment {
     bool readable = false;
     bool writable = false;
   } next_mapping;
+  // Made by the addon, so unknown to Node: closed with the environment, where a Worker ends before its JavaScript did.
+  std::set<int> descriptors;
+
+  ~Environment() {
+    for (const int fd : descriptors) close(fd);
+  }
 };
 
 }  // namespace vfioctl

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "args.h"
+#include "environment.h"
 #include "guarded_copy.h"
 #include "memory.h"
 #include "requests.h"
@@ -159,8 +160,11 @@ Napi::Value WithBytes(Napi::Env env, int fd, const Request& request, const Napi:
   }
   // Answers may come with a failure too: the size or the count that would have been enough.
   memcpy(bytes.data, copy.data(), bytes.length);
-  // The one descriptor that VFIO makes without it.
-  if (result >= 0 && request.number == kDeviceGetGfxDmabuf) fcntl(result, F_SETFD, FD_CLOEXEC);
+  if (result >= 0 && (request.number == kGroupGetDeviceFd || request.number == kDeviceGetGfxDmabuf)) {
+    env.GetInstanceData<Environment>()->descriptors.insert(result);
+    // The one descriptor that VFIO makes without it.
+    if (request.number == kDeviceGetGfxDmabuf) fcntl(result, F_SETFD, FD_CLOEXEC);
+  }
   return Answer(env, result, error);
 }
 

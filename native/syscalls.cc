@@ -1,11 +1,17 @@
 // One function per system call. No call is retried but where a signal came before anything was done.
 #include "syscalls.h"
 
+#include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <chrono>
+#include <vector>
+
 #include "args.h"
+#include "environment.h"
 
 namespace vfioctl {
 namespace {
@@ -41,6 +47,7 @@ bool ReadOffset(const Napi::CallbackInfo& info, off_t* offset) {
 void Close(const Napi::CallbackInfo& info) {
   int fd;
   if (!ReadDescriptor(info[0], &fd)) return;
+  info.Env().GetInstanceData<Environment>()->descriptors.erase(fd);
   // Linux has released the descriptor even where it answers EINTR: closing again could hit another's.
   if (close(fd) < 0 && errno != EINTR) ThrowSystemError(info.Env(), errno, "close");
 }
@@ -87,7 +94,41 @@ Napi::Value TryLock(const Napi::CallbackInfo& info) {
 Napi::Value Eventfd(const Napi::CallbackInfo& info) {
   uint64_t initial;
   if (!ReadInteger(info[0], "initial", UINT32_MAX, &initial)) return {};
-  return Moved(info.Env(), eventfd(static_cast<unsigned>(initial), EFD_NONBLOCK | EFD_CLOEXEC), "eventfd");
+  const int fd = eventfd(static_cast<unsigned>(initial), EFD_NONBLOCK | EFD_CLOEXEC);
+  if (fd >= 0) info.Env().GetInstanceData<Environment>()->descriptors.insert(fd);
+  return Moved(info.Env(), fd, "eventfd");
+}
+
+// Signals do not end the wait early: what is left of the time is waited for.
+Napi::Value Poll(const Napi::CallbackInfo& info) {
+  using Clock = std::chrono::steady_clock;
+  const Napi::Env env = info.Env();
+  uint64_t timeout;
+  if (!ReadInteger(info[2], "timeoutMs", INT_MAX, &timeout)) return {};
+  if (!info[0].IsTypedArray() || info[0].As<Napi::TypedArray>().TypedArrayType() != napi_int32_array) {
+    ThrowType(env, "fds must be an Int32Array");
+    return {};
+  }
+  Bytes ready;
+  if (!ReadBytes(info[1], "ready", &ready)) return {};
+  const Napi::Int32Array fds = info[0].As<Napi::Int32Array>();
+  const size_t count = fds.ElementLength();
+  if (ready.length != count) {
+    ThrowRange(env, "ready must have one byte for each of " + std::to_string(count) + " fds");
+    return {};
+  }
+  std::vector<pollfd> polled(count);
+  for (size_t i = 0; i < count; i++) polled[i] = {fds.Data()[i], POLLIN, 0};
+
+  const Clock::time_point end = Clock::now() + std::chrono::milliseconds(timeout);
+  int left = static_cast<int>(timeout);
+  int result;
+  while ((result = poll(polled.data(), count, left)) < 0 && errno == EINTR) {
+    const auto rest = std::chrono::ceil<std::chrono::milliseconds>(end - Clock::now()).count();
+    left = static_cast<int>(std::max<decltype(rest)>(rest, 0));
+  }
+  for (size_t i = 0; result >= 0 && i < count; i++) ready.data[i] = polled[i].revents != 0;
+  return Moved(env, result, "poll");
 }
 
 }  // namespace vfioctl

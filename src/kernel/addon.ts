@@ -33,6 +33,8 @@ export interface Addon {
   allocateMemory(size: number, kind: MemoryOptions['kind']): Mapping
   /** eventfd(2) with EFD_NONBLOCK|EFD_CLOEXEC. */
   eventfd(initial: number): number
+  /** poll(2) for POLLIN, of as many descriptors as `ready` has bytes; anything else they report makes them ready too. */
+  poll(fds: Int32Array, ready: Uint8Array, timeoutMs: number): number
   /** uv_poll on this thread's event loop. Makes the descriptor non-blocking; one watch per descriptor (EEXIST). */
   watch(fd: number, onReadable: () => void): Watch
 }
@@ -50,6 +52,7 @@ const surface: readonly (keyof Addon)[] = [
   'mmap',
   'allocateMemory',
   'eventfd',
+  'poll',
   'watch',
 ]
 

@@ -44,6 +44,12 @@ export interface Kernel {
 
   /** eventfd(2), non-blocking, close-on-exec. */
   eventfd(initial?: number): number
+  /**
+   * poll(2), which blocks this thread: until one of `fds` is readable (or reports an error, or is not open), or for
+   * `timeoutMs`, 0 to 2^31-1. `ready` gets a 1 for each of those and a 0 for the rest. Returns how many.
+   * On the mock nothing can happen while this thread waits: time is up at once.
+   */
+  poll(fds: Int32Array, ready: Uint8Array, timeoutMs: number): number
   /** Calls back on the event loop whenever `fd` is readable, until closed. Keeps the process alive unless `unref`. */
   watch(fd: number, onReadable: () => void): Watch
 

@@ -52,6 +52,7 @@ export function openLinux({ root = '/' }: LinuxOptions = {}): Kernel {
     mmap: (fd, { offset, length, access }) => loadAddon().mmap(fd, offset, length, access),
     allocateMemory: ({ size, kind }) => loadAddon().allocateMemory(size, kind),
     eventfd: (initial = 0) => loadAddon().eventfd(initial),
+    poll: (fds, ready, timeoutMs) => loadAddon().poll(fds, ready, timeoutMs),
     watch: (fd, onReadable) => loadAddon().watch(fd, onReadable),
     tryLock: (fd) => loadAddon().tryLock(fd),
     dispose() {},

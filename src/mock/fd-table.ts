@@ -12,8 +12,12 @@ export class FdTable {
     return fd
   }
 
+  find(fd: number): OpenFile | undefined {
+    return this.#files.get(fd)
+  }
+
   get(fd: number): OpenFile {
-    const file = this.#files.get(fd)
+    const file = this.find(fd)
     if (file === undefined) throw new Errno('EBADF')
     return file
   }

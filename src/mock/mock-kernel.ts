@@ -130,6 +130,17 @@ class MockKernel implements Kernel {
     return this.#machine.fds.add(new Eventfd(initial))
   }
 
+  /** What can be read by now: no time passes on this machine while its one thread waits. */
+  poll(fds: Int32Array, ready: Uint8Array, timeoutMs: number): number {
+    if (ready.length !== fds.length) throw new RangeError(`${ready.length} answers for ${fds.length} descriptors`)
+    if (!Number.isInteger(timeoutMs) || timeoutMs < 0) throw new RangeError(`${timeoutMs} is no time to wait`)
+    for (const [i, fd] of fds.entries()) {
+      const file = this.#machine.fds.find(fd)
+      ready[i] = Number(file?.readiness?.isReadable() ?? true)
+    }
+    return ready.reduce((count, one) => count + one, 0)
+  }
+
   watch(fd: number, onReadable: () => void): Watch {
     const { readiness } = this.#file(fd, 'epoll_ctl')
     if (readiness === undefined) return systemCall('epoll_ctl', undefined, refuse('EPERM'))

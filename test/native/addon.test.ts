@@ -78,6 +78,7 @@ describe('the addon', () => {
       'ioctlAsync',
       'mmap',
       'pageSize',
+      'poll',
       'pread',
       'pwrite',
       'read',

@@ -196,7 +196,7 @@ describe('what the kernel is given and what comes back', () => {
   })
 
   it('an integer goes by value, an int* and a string by address, nothing as null', () => {
-    expect(answers).toMatchObject({ nothing: 0, value: 41, intPointer: 1234, text: 12 })
+    expect(answers).toMatchObject({ nothing: 0, value: 41, intPointer: 1234, text: 1012 })
   })
 
   it('the dma-buf of a display is made close-on-exec, which VFIO does not', () => {

@@ -36,8 +36,8 @@ int ioctl(int fd, unsigned long request, ...) {
       return (int)(intptr_t)argument;
     case 0x3b68:  // GROUP_SET_CONTAINER: the int behind the pointer
       return *(int *)argument;
-    case 0x3b6a:  // GROUP_GET_DEVICE_FD: the length of the name
-      return (int)strlen(argument);
+    case 0x3b6a:  // GROUP_GET_DEVICE_FD: a descriptor, which the addon will close; 1000 and the length of the name
+      return dup2(fd, 1000 + (int)strlen(argument));
     case 0x3b73:  // DEVICE_GET_GFX_DMABUF: a descriptor without FD_CLOEXEC
       return open("/dev/null", O_RDONLY);
     case 0x3b70:  // HOT_RESET_INFO: the count that would do, and ENOSPC
