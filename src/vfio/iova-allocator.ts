@@ -1,7 +1,7 @@
 import { VfioError } from '../errors.ts'
 import { formatSize, hex } from '../units.ts'
 import type { IovaRange } from './address-space.ts'
-import { IovaHoles } from './iova-holes.ts'
+import { IovaHoles, type Pages } from './iova-holes.ts'
 
 export interface IovaRequest {
   /** Bytes, a multiple of the page size. */
@@ -23,12 +23,6 @@ const hugePageSize = 2 ** 21
  */
 const preferredEnd = 0xfee0_0000
 
-/** From `first` to `last`, both inclusive. */
-interface Pages {
-  readonly first: number
-  readonly last: number
-}
-
 /**
  * Gives out the I/O virtual addresses of one address space. It takes the highest place that suits, first below 4 GiB and
  * then anywhere (as Linux does for its own drivers), which leaves the low addresses to devices that reach no others.
@@ -37,11 +31,10 @@ interface Pages {
 export class IovaAllocator {
   readonly #pageSize: number
   readonly #readRanges: () => readonly IovaRange[]
-  /** How many pages are taken, by the first of them. */
-  readonly #taken = new Map<number, number>()
-  #holes: IovaHoles
+  /** Of all addresses, those that the IOMMU reserves too. */
+  readonly #holes: IovaHoles
   #ranges: readonly IovaRange[] = []
-  /** `#ranges` in whole pages, by address, none touching another. */
+  /** `#ranges` in whole pages, the highest first, none touching another. */
   #allowed: readonly Pages[] = []
 
   /** `ranges` are what may be given out, read now and at each `refresh`. */
@@ -49,6 +42,7 @@ export class IovaAllocator {
     this.#pageSize = Math.max(pageSize, smallestPage)
     this.#readRanges = ranges
     this.#holes = new IovaHoles(Math.max(1, hugePageSize / this.#pageSize))
+    this.#holes.add(0, this.#lastPage(64))
     this.refresh()
   }
 
@@ -63,9 +57,6 @@ export class IovaAllocator {
     if (sameRanges(ranges, this.#ranges)) return false
     this.#ranges = ranges
     this.#allowed = wholePages(ranges, this.#pageSize)
-    this.#holes = new IovaHoles(Math.max(1, hugePageSize / this.#pageSize))
-    const taken = Array.from(this.#taken, ([first, pages]) => ({ first, last: first + pages - 1 }))
-    for (const { first, last } of without(this.#allowed, taken)) this.#holes.add(first, last)
     return true
   }
 
@@ -78,31 +69,42 @@ export class IovaAllocator {
     const pages = request.size / this.#pageSize
     const first = this.#take(request, pages) ?? (this.refresh() ? this.#take(request, pages) : null)
     if (first === null) throw this.#noPlace(request)
-    this.#taken.set(first, pages)
     return BigInt(first) * BigInt(this.#pageSize)
   }
 
-  /** Gives back what begins at this address; nothing happens where nothing does. */
-  free(iova: bigint): void {
+  /** Gives back `size` bytes that were taken; changes nothing where they are not. */
+  free(iova: bigint, size: number): void {
     const first = Number(iova / BigInt(this.#pageSize))
-    const pages = this.#taken.get(first)
-    if (pages === undefined) return
-    this.#taken.delete(first)
-    for (const free of common({ first, last: first + pages - 1 }, this.#allowed)) this.#holes.add(free.first, free.last)
+    this.#holes.add(first, first + size / this.#pageSize - 1)
   }
 
   #take({ iova, addressBits = 64, alignment = 'page' }: IovaRequest, pages: number): number | null {
     const limit = this.#lastPage(addressBits)
     if (iova !== undefined) {
-      const first = Number(iova / BigInt(this.#pageSize))
-      const last = first + pages - 1
-      return last <= limit && this.#holes.take(first, last) ? first : null
+      const place = this.#place(iova, pages)
+      return place.last <= limit && this.#isAllowed(place) && this.#holes.take(place.first, place.last)
+        ? place.first
+        : null
     }
-    const preferred = Math.min(limit, Math.floor(preferredEnd / this.#pageSize) - 1)
-    return (
-      this.#holes.takeHighest(pages, preferred, alignment) ??
-      (limit > preferred ? this.#holes.takeHighest(pages, limit, alignment) : null)
-    )
+    const preferred = Math.floor(preferredEnd / this.#pageSize) - 1
+    return this.#takeUpTo(Math.min(limit, preferred), pages, alignment) ?? this.#takeUpTo(limit, pages, alignment)
+  }
+
+  #takeUpTo(limit: number, pages: number, alignment: 'page' | 'huge'): number | null {
+    for (const { first, last } of this.#allowed) {
+      const found = this.#holes.takeHighest(pages, { first, last: Math.min(last, limit) }, alignment)
+      if (found !== null) return found
+    }
+    return null
+  }
+
+  #place(iova: bigint, pages: number): Pages {
+    const first = Number(iova / BigInt(this.#pageSize))
+    return { first, last: first + pages - 1 }
+  }
+
+  #isAllowed({ first, last }: Pages): boolean {
+    return this.#allowed.some((range) => first >= range.first && last <= range.last)
   }
 
   #lastPage(addressBits: number): number {
@@ -134,10 +136,9 @@ export class IovaAllocator {
       })
     }
     const what = `addresses ${hex(iova)}-${hex(iova + BigInt(size) - 1n)}`
-    const first = Number(iova / BigInt(this.#pageSize))
-    const last = first + size / this.#pageSize - 1
-    const inRange = this.#allowed.some((range) => first >= range.first && last <= range.last)
-    if (!inRange || last > this.#lastPage(addressBits)) {
+    const place = this.#place(iova, size / this.#pageSize)
+    const inRange = this.#isAllowed(place)
+    if (!inRange || place.last > this.#lastPage(addressBits)) {
       const where = inRange
         ? `beyond the device's ${addressBits} address bits`
         : `outside ${ranges.join(', ') || 'all'}`
@@ -154,7 +155,7 @@ function sameRanges(some: readonly IovaRange[], others: readonly IovaRange[]): b
   )
 }
 
-/** By address, overlapping and touching ones as one; what does not fill a page is left out. */
+/** The highest first, overlapping and touching ones as one; what does not fill a page is left out. */
 function wholePages(ranges: readonly IovaRange[], pageSize: number): Pages[] {
   const size = BigInt(pageSize)
   const merged: { first: number; last: number }[] = []
@@ -167,32 +168,5 @@ function wholePages(ranges: readonly IovaRange[], pageSize: number): Pages[] {
     if (before === undefined || first > before.last + 1) merged.push({ first, last })
     else before.last = Math.max(before.last, last)
   }
-  return merged
-}
-
-function common({ first, last }: Pages, allowed: readonly Pages[]): Pages[] {
-  return allowed
-    .map((range) => ({ first: Math.max(first, range.first), last: Math.min(last, range.last) }))
-    .filter((range) => range.first <= range.last)
-}
-
-/** What is left of `allowed`. Neither overlaps itself. */
-function without(allowed: readonly Pages[], taken: readonly Pages[]): Pages[] {
-  const sorted = taken.toSorted((a, b) => a.first - b.first)
-  const left: Pages[] = []
-  let next = 0
-  for (const { first, last } of allowed) {
-    let from = first
-    while (next < sorted.length) {
-      const used = sorted[next]
-      if (used === undefined || used.first > last) break
-      if (used.first > from) left.push({ first: from, last: used.first - 1 })
-      from = Math.max(from, used.last + 1)
-      // what reaches beyond this range may reach into the next
-      if (used.last > last) break
-      next++
-    }
-    if (from <= last) left.push({ first: from, last })
-  }
-  return left
+  return merged.reverse()
 }

@@ -1,3 +1,9 @@
+/** From `first` to `last`, both inclusive. */
+export interface Pages {
+  readonly first: number
+  readonly last: number
+}
+
 /** Free pages from `first` to `last`, both inclusive: a node of a treap ordered by address. */
 interface Hole {
   first: number
@@ -9,6 +15,11 @@ interface Hole {
   /** Of this hole and those below it: the most pages that one holds, in all and from its first huge page boundary on. */
   widest: number
   widestHuge: number
+}
+
+interface Place {
+  readonly hole: Hole
+  readonly first: number
 }
 
 /**
@@ -24,13 +35,18 @@ export class IovaHoles {
     this.#hugePage = hugePage
   }
 
-  /** Pages that are in no hole yet. */
-  add(first: number, last: number): void {
-    const below = first === 0 ? null : this.#holeAt(first - 1)
-    const above = this.#holeAt(last + 1)
-    if (below !== null) this.#remove(below)
-    if (above !== null) this.#remove(above)
-    this.#insert(below?.first ?? first, above?.last ?? last)
+  /** False, changing nothing, where one of these pages is free already. */
+  add(first: number, last: number): boolean {
+    const above = this.#firstFrom(first)
+    if (above !== null && above.first <= last) return false
+    const below = this.#holeAt(first - 1)
+    if (below !== null && below.last >= first) return false
+    const touches = above !== null && above.first === last + 1
+    if (below !== null && touches) this.#remove(above)
+    if (below !== null) this.#resize(below, below.first, touches ? above.last : last)
+    else if (touches) this.#resize(above, first, above.last)
+    else this.#insert(first, last)
+    return true
   }
 
   /** Takes these very pages; false, changing nothing, where they are not all free. */
@@ -41,28 +57,24 @@ export class IovaHoles {
     return true
   }
 
-  /** Takes the highest place for `pages` up to the page `limit`: its first page; null where there is none. */
-  takeHighest(pages: number, limit: number, alignment: 'page' | 'huge'): number | null {
-    const place = this.#highest(this.#root, pages, limit, alignment)
+  /** Takes the highest place for `pages` within `window`: its first page; null where there is none. */
+  takeHighest(pages: number, window: Pages, alignment: 'page' | 'huge'): number | null {
+    const place = this.#highest(this.#root, pages, window, alignment)
     if (place === null) return null
     this.#cut(place.hole, place.first, place.first + pages - 1)
     return place.first
   }
 
-  #highest(
-    node: Hole | null,
-    pages: number,
-    limit: number,
-    alignment: 'page' | 'huge',
-  ): { hole: Hole; first: number } | null {
+  #highest(node: Hole | null, pages: number, window: Pages, alignment: 'page' | 'huge'): Place | null {
     if (node === null || (alignment === 'huge' ? node.widestHuge : node.widest) < pages) return null
-    if (node.first > limit) return this.#highest(node.left, pages, limit, alignment)
-    const right = this.#highest(node.right, pages, limit, alignment)
+    if (node.last < window.first) return this.#highest(node.right, pages, window, alignment)
+    if (node.first > window.last) return this.#highest(node.left, pages, window, alignment)
+    const right = this.#highest(node.right, pages, window, alignment)
     if (right !== null) return right
     const unit = alignment === 'huge' ? this.#hugePage : 1
-    const first = Math.floor((Math.min(node.last, limit) + 1 - pages) / unit) * unit
-    if (first >= node.first) return { hole: node, first }
-    return this.#highest(node.left, pages, limit, alignment)
+    const first = Math.floor((Math.min(node.last, window.last) + 1 - pages) / unit) * unit
+    if (first >= Math.max(node.first, window.first)) return { hole: node, first }
+    return this.#highest(node.left, pages, window, alignment)
   }
 
   #holeAt(page: number): Hole | null {
@@ -71,10 +83,36 @@ export class IovaHoles {
     return node
   }
 
+  /** The lowest hole that begins at this page or above it. */
+  #firstFrom(page: number): Hole | null {
+    let [node, found]: [Hole | null, Hole | null] = [this.#root, null]
+    while (node !== null) {
+      if (node.first < page) node = node.right
+      else [node, found] = [node.left, node]
+    }
+    return found
+  }
+
   #cut(hole: Hole, first: number, last: number): void {
-    this.#remove(hole)
-    if (hole.first < first) this.#insert(hole.first, first - 1)
-    if (hole.last > last) this.#insert(last + 1, hole.last)
+    const end = hole.last
+    if (hole.first < first) {
+      this.#resize(hole, hole.first, first - 1)
+      if (last < end) this.#insert(last + 1, end)
+    } else if (last < end) this.#resize(hole, last + 1, end)
+    else this.#remove(hole)
+  }
+
+  /** It must stay between the same neighbours. */
+  #resize(hole: Hole, first: number, last: number): void {
+    hole.first = first
+    hole.last = last
+    this.#measureDownTo(hole, this.#root)
+  }
+
+  #measureDownTo(hole: Hole, node: Hole | null): void {
+    if (node === null) return
+    if (node !== hole) this.#measureDownTo(hole, hole.first < node.first ? node.left : node.right)
+    this.#measure(node)
   }
 
   #insert(first: number, last: number): void {

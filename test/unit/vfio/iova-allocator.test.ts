@@ -69,7 +69,7 @@ describe('I/O addresses', () => {
     const top = allocator([{ first: last, last: 0xffff_ffff_ffff_ffffn }])
     expect(top.allocate({ size: page })).toBe(last)
     expect(() => top.allocate({ size: page })).toThrow(code('NO_IOVA_LEFT'))
-    top.free(last)
+    top.free(last, page)
     expect(top.allocate({ size: page, iova: last })).toBe(last)
   })
 
@@ -88,7 +88,7 @@ describe('a given address', () => {
     for (const iova of [0x10_0000n, 0x10_3000n, 0xf_d000n]) {
       expect(() => iovas.allocate({ size: 4 * page, iova })).toThrow(code('IOVA_IN_USE'))
     }
-    iovas.free(0x10_0000n)
+    iovas.free(0x10_0000n, 4 * page)
     expect(iovas.allocate({ size: page, iova: 0x10_3000n })).toBe(0x10_3000n)
   })
 
@@ -138,7 +138,7 @@ describe('the ranges', () => {
     expect(iovas.refresh()).toBe(true)
     expect(iovas.refresh()).toBe(false)
     expect(iovas.allocate({ size: 12 * page })).toBe(0n)
-    iovas.free(0xc000n)
+    iovas.free(0xc000n, 4 * page)
     expect(iovas.allocate({ size: 2 * page })).toBe(0xc000n)
     expect(() => iovas.allocate({ size: page })).toThrow(code('NO_IOVA_LEFT'))
   })
@@ -231,9 +231,10 @@ test('addresses never overlap, lie in the ranges, and run out only when nothing 
           model = new Model(modelPages, ranges)
           for (const [iova, size] of live) model.live.set(iova, size)
         } else if ('free' in each) {
-          const iova = [...model.live.keys()][each.free % Math.max(1, model.live.size)]
-          if (iova === undefined) continue
-          iovas.free(iova)
+          const [iova, size] = [...model.live][each.free % Math.max(1, model.live.size)] ?? []
+          if (iova === undefined || size === undefined) continue
+          iovas.free(iova, size)
+          iovas.free(iova, size)
           model.live.delete(iova)
         } else if ('iova' in each && each.iova !== undefined) {
           const at = Number(each.iova) / page
@@ -250,7 +251,7 @@ test('addresses never overlap, lie in the ranges, and run out only when nothing 
         }
       }
       // all of it can be had again
-      for (const iova of model.live.keys()) iovas.free(iova)
+      for (const [iova, size] of model.live) iovas.free(iova, size)
       model.live.clear()
       for (const places = model.places({ size: page }); places.length > 0; places.pop()) {
         expect(iovas.allocate({ size: page })).toBe(BigInt((places.at(-1) ?? 0) * page))

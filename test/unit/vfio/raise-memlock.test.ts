@@ -12,7 +12,7 @@ const kernel = openLinux()
 /** Lowers the soft limit of this process, which it may raise again. Skips where there is nothing to lower. */
 function lowered({ skip }: TestContext): { readonly hardLimit: number | null } {
   const before = memlockLimit(kernel)
-  if (before === null) skip('not on Linux')
+  if (before === null) return skip('not on Linux')
   if (before.hardLimit === 0) skip('the hard limit is 0')
   if (!existsSync('/usr/bin/prlimit')) skip('no prlimit(1) to lower the limit with')
   execFileSync('prlimit', [`--pid=${process.pid}`, '--memlock=0:'])
@@ -61,7 +61,7 @@ describe('the limit on locked memory is raised to the hard limit', () => {
 
   test('without a look at ffi-rs where there is nothing to raise', async (context) => {
     const before = memlockLimit(kernel)
-    if (before === null) context.skip('not on Linux')
+    if (before === null) return context.skip('not on Linux')
     if (before.limit !== before.hardLimit) context.skip('there is something to raise')
     const loaded = vi.fn(() => ({}))
     vi.doMock('ffi-rs', loaded)
