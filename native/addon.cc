@@ -26,6 +26,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports["pageSize"] = Napi::Function::New<PageSize>(env, "pageSize");
   exports["mmap"] = Napi::Function::New<Mmap>(env, "mmap");
   exports["allocateMemory"] = Napi::Function::New<AllocateMemory>(env, "allocateMemory");
+  exports["pageFrames"] = Napi::Function::New<PageFrames>(env, "pageFrames");
   exports["eventfd"] = Napi::Function::New<Eventfd>(env, "eventfd");
   exports["poll"] = Napi::Function::New<Poll>(env, "poll");
   exports["watch"] = Napi::Function::New<WatchDescriptor>(env, "watch");

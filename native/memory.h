@@ -36,6 +36,7 @@ class Mapping : public Napi::ObjectWrap<Mapping> {
 
   explicit Mapping(const Napi::CallbackInfo& info);
   const void* base() const { return memory_ ? memory_->base() : nullptr; }
+  size_t length() const { return memory_ ? memory_->length() : 0; }
 
  private:
   template <typename T>
@@ -63,5 +64,6 @@ bool IsViewOfMapping(const Napi::Value& array);
 Napi::Value PageSize(const Napi::CallbackInfo& info);
 Napi::Value Mmap(const Napi::CallbackInfo& info);
 Napi::Value AllocateMemory(const Napi::CallbackInfo& info);
+Napi::Value PageFrames(const Napi::CallbackInfo& info);
 
 }  // namespace vfioctl

@@ -31,6 +31,8 @@ export interface Addon {
   /** mmap(2) MAP_SHARED; offset and length are multiples of the page size. */
   mmap(fd: number, offset: number, length: number, access: MmapOptions['access']): Mapping
   allocateMemory(size: number, kind: MemoryOptions['kind']): Mapping
+  /** mlock(2), then pread(2) of /proc/self/pagemap. */
+  pageFrames(memory: Mapping, offset: number, count: number): BigUint64Array
   /** eventfd(2) with EFD_NONBLOCK|EFD_CLOEXEC. */
   eventfd(initial: number): number
   /** poll(2) for POLLIN, of as many descriptors as `ready` has bytes; anything else they report makes them ready too. */
@@ -51,6 +53,7 @@ const surface: readonly (keyof Addon)[] = [
   'pageSize',
   'mmap',
   'allocateMemory',
+  'pageFrames',
   'eventfd',
   'poll',
   'watch',

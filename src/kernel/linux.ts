@@ -51,6 +51,7 @@ export function openLinux({ root = '/' }: LinuxOptions = {}): Kernel {
     },
     mmap: (fd, { offset, length, access }) => loadAddon().mmap(fd, offset, length, access),
     allocateMemory: ({ size, kind }) => loadAddon().allocateMemory(size, kind),
+    pageFrames: (memory, offset, count) => loadAddon().pageFrames(memory, offset, count),
     eventfd: (initial = 0) => loadAddon().eventfd(initial),
     poll: (fds, ready, timeoutMs) => loadAddon().poll(fds, ready, timeoutMs),
     watch: (fd, onReadable) => loadAddon().watch(fd, onReadable),

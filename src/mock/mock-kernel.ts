@@ -123,6 +123,14 @@ class MockKernel implements Kernel {
     return systemCall('mmap', undefined, () => allocateMemory(this.#machine.fds, options))
   }
 
+  /** As for a process that may not know physical addresses: no device of the mock uses them. */
+  pageFrames(memory: Mapping, offset: number, count: number): BigUint64Array {
+    if (offset % pageSize !== 0 || count < 1 || offset + count * pageSize > memory.length) {
+      throw new RangeError(`${count} pages at ${offset} are not in the mapping`)
+    }
+    return new BigUint64Array(count).fill(1n << 63n)
+  }
+
   eventfd(initial = 0): number {
     if (!Number.isInteger(initial) || initial < 0 || initial > 0xffff_ffff) {
       throw new RangeError(`an eventfd cannot start at ${initial}`)

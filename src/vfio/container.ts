@@ -7,28 +7,24 @@ import { Descriptor } from './descriptor.ts'
 import { nodePermission } from './node-permission.ts'
 import { attempt, type Reason } from './system-call.ts'
 
-const containerPath = '/dev/vfio/vfio'
+/** VFIO's own, or iommufd's, which speaks the same calls where it knows them. */
+export type ContainerPath = '/dev/vfio/vfio' | '/dev/iommu'
 
 /** How a container translates a device's addresses. Containers of mediated devices alone take type1 as well. */
-export type IommuType = 'type1v2' | 'type1'
+export type IommuType = 'type1v2' | 'type1' | 'noiommu'
 
 const iommuExtension: Readonly<Record<IommuType, number>> = {
   type1v2: extension.VFIO_TYPE1v2_IOMMU,
   type1: extension.VFIO_TYPE1_IOMMU,
+  noiommu: extension.VFIO_NOIOMMU_IOMMU,
 }
 
-/** /dev/vfio/vfio: one address space, shared by the groups put into it. */
+/** A container: one address space, shared by the groups put into it. */
 export class Container implements Disposable {
   readonly descriptor: Descriptor
-  #iommuType: IommuType | null = null
 
   constructor(descriptor: Descriptor) {
     this.descriptor = descriptor
-  }
-
-  /** Null before `setIommu`. */
-  get iommuType(): IommuType | null {
-    return this.#iommuType
   }
 
   /** VFIO_CHECK_EXTENSION with a number of `extension` (uapi/container.ts). */
@@ -40,10 +36,17 @@ export class Container implements Disposable {
     )
   }
 
-  /** VFIO_SET_IOMMU: the newest type1 there is. Needs a group in the container, and works once. */
-  setIommu(): IommuType {
-    const type = (['type1v2', 'type1'] as const).find((candidate) => this.hasExtension(iommuExtension[candidate]))
-    if (type === undefined) throw new VfioError('NOT_SUPPORTED', 'this kernel offers no type1 IOMMU', noType1)
+  /** The first of these that the kernel has. Throws NOT_SUPPORTED where it has none. */
+  offered<T extends IommuType>(types: readonly T[]): T {
+    const type = types.find((candidate) => this.hasExtension(iommuExtension[candidate]))
+    if (type !== undefined) return type
+    throw new VfioError('NOT_SUPPORTED', `this kernel offers no ${types.at(-1)} IOMMU`, {
+      hint: types.some((asked) => asked === 'noiommu') ? noNoiommu : noType1,
+    })
+  }
+
+  /** VFIO_SET_IOMMU. Needs a group in the container, and works once until the last group leaves. */
+  setIommu(type: IommuType): void {
     attempt(
       `set the container's IOMMU to ${type}`,
       () => this.descriptor.ioctl(request.VFIO_SET_IOMMU, iommuExtension[type]),
@@ -53,11 +56,13 @@ export class Container implements Disposable {
           because: 'the IOMMU does not isolate interrupts, and the kernel does not allow that',
           hint: 'echo 1 > /sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts, if every guest is trusted',
         }),
-        ENODEV: () => ({ code: 'NOT_SUPPORTED', because: 'no IOMMU driver takes this group', ...noType1 }),
+        ENODEV: () => ({
+          code: 'NOT_SUPPORTED',
+          because: 'no IOMMU driver takes this group',
+          hint: type === 'noiommu' ? noNoiommu : noType1,
+        }),
       },
     )
-    this.#iommuType = type
-    return type
   }
 
   /** Idempotent. Groups still in it keep it alive in the kernel. */
@@ -70,11 +75,19 @@ export class Container implements Disposable {
   }
 }
 
-const noType1 = { hint: 'modprobe vfio_iommu_type1' } as const
+const noType1 = 'modprobe vfio_iommu_type1'
+const noNoiommu =
+  'echo Y > /sys/module/vfio/parameters/enable_unsafe_noiommu_mode, before binding, if nothing is trusted to it'
 
-/** Opens /dev/vfio/vfio. Throws NOT_FOUND where VFIO is not loaded, PERMISSION_DENIED, NOT_SUPPORTED. */
-export function openContainer(kernel: Kernel): Container {
-  const notLoaded = (): Reason => ({ code: 'NOT_FOUND', because: 'VFIO is not loaded', hint: 'modprobe vfio' })
+/**
+ * Opens a container. Throws NOT_FOUND where VFIO is not loaded, PERMISSION_DENIED; NOT_SUPPORTED where it is iommufd that
+ * is not there.
+ */
+export function openContainer(kernel: Kernel, containerPath: ContainerPath = '/dev/vfio/vfio'): Container {
+  const notLoaded = (): Reason =>
+    containerPath === '/dev/iommu'
+      ? { code: 'NOT_SUPPORTED', because: 'this kernel has no iommufd, or it is not loaded', hint: 'modprobe iommufd' }
+      : { code: 'NOT_FOUND', because: 'VFIO is not loaded', hint: 'modprobe vfio' }
   const fd = attempt('open a VFIO container', () => kernel.open(containerPath, 'rw'), {
     ENOENT: notLoaded,
     ENODEV: notLoaded,

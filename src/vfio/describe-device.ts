@@ -4,14 +4,14 @@ import type { IrqFlags } from '../uapi/irq-info.ts'
 import type { RegionCapability } from '../uapi/region-capabilities.ts'
 import type { RegionFlags } from '../uapi/region-info.ts'
 import { hex } from '../units.ts'
-import type { IommuType } from './container.ts'
+import type { IommuMode } from './address-space.ts'
 import type { Device } from './device.ts'
 
 /** A device as plain data, for JSON: 64-bit values are hex strings, bytes are runs of hex digits. */
 export interface DeviceDescription {
   readonly name: string
-  readonly group: number
-  readonly iommuType: IommuType | null
+  readonly group: number | null
+  readonly iommuMode: IommuMode
   readonly flags: DeviceFlags
   readonly numRegions: number
   readonly numIrqs: number
@@ -53,8 +53,8 @@ export function describeDevice(device: Device): DeviceDescription {
   const { flags, numRegions, numIrqs, capabilities } = device.info
   return {
     name: device.name,
-    group: device.group.number,
-    iommuType: device.group.container?.iommuType ?? null,
+    group: device.group,
+    iommuMode: device.iommuMode,
     flags,
     numRegions,
     numIrqs,

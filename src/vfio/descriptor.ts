@@ -1,5 +1,5 @@
 import { VfioError } from '../errors.ts'
-import type { Kernel } from '../kernel/kernel.ts'
+import type { IoctlPointer, Kernel } from '../kernel/kernel.ts'
 import { closeInOrder } from './close-in-order.ts'
 import { attempt } from './system-call.ts'
 
@@ -37,8 +37,8 @@ export class Descriptor {
   }
 
   /** ioctl(2), with the raw system error where it fails. */
-  ioctl(request: number, argument?: Uint8Array | number): number {
-    return this.kernel.ioctl(this.fd, request, argument)
+  ioctl(request: number, argument?: Uint8Array | number, pointers?: readonly IoctlPointer[]): number {
+    return this.kernel.ioctl(this.fd, request, argument, pointers)
   }
 
   /** `dependent` is closed before the descriptor is, the latest first. */

@@ -2,47 +2,56 @@ import { VfioError } from '../errors.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { type DeviceInfo, decodeDeviceInfo, deviceFlag, vfioDeviceInfo } from '../uapi/device-info.ts'
 import { request } from '../uapi/requests.ts'
-import { closeInOrder, orClose } from './close-in-order.ts'
-import { openContainer } from './container.ts'
+import { nameFault, printable } from '../units.ts'
+import type { AddressSpace, IommuMode } from './address-space.ts'
+import type { Attachment, DeviceAddress, DeviceAddressSpace } from './attachment.ts'
+import { orClose } from './close-in-order.ts'
 import type { Descriptor } from './descriptor.ts'
-import { type Group, openGroup } from './group.ts'
 import { callForInfo } from './info-call.ts'
 import { Irqs } from './irqs.ts'
+import { type AddressSpaceOptions, openAddressSpaceFor } from './open-address-space.ts'
+import { spaceOfGroup } from './open-groups.ts'
 import { PciFunction } from './pci-function.ts'
 import { Regions } from './regions.ts'
 import { resetDevice } from './reset.ts'
 import { attempt } from './system-call.ts'
 
-export interface DeviceAddress {
-  /** The number of the device's IOMMU group. */
-  readonly group: number
-  /** Its name there: a PCI address in its long form, or an mdev's UUID. */
-  readonly name: string
+export type { DeviceAddress, DeviceAddressSpace } from './attachment.ts'
+
+export interface OpenDeviceOptions extends AddressSpaceOptions {
+  /** To share with other devices. Without it, the device gets one of its own, closed with it. */
+  readonly addressSpace?: DeviceAddressSpace
 }
 
-/** An open VFIO device. It keeps its group and container, and closes what it was given to close after itself. */
+/** An open VFIO device. */
 export class Device implements Disposable, AsyncDisposable {
   /** What the group knows it by: a PCI address, an mdev's UUID. */
   readonly name: string
-  readonly group: Group
+  /** The number of its IOMMU group, or null. */
+  readonly group: number | null
+  readonly addressSpace: AddressSpace
   readonly info: DeviceInfo
   readonly regions: Regions
   readonly irqs: Irqs
   readonly #descriptor: Descriptor
-  readonly #after: readonly { close(): void }[]
+  readonly #attachment: Attachment
 
-  /**
-   * Asks for VFIO_DEVICE_GET_INFO first of all: some drivers (mtty, mdpy) answer nothing else before.
-   * `after` is closed after the device, in order.
-   */
-  constructor(name: string, group: Group, descriptor: Descriptor, after: readonly { close(): void }[]) {
-    this.name = name
-    this.group = group
+  /** Asks for VFIO_DEVICE_GET_INFO first of all: some drivers (mtty, mdpy) answer nothing else before. */
+  constructor(attachment: Attachment) {
+    const { address, addressSpace, descriptor } = attachment
+    this.name = address.name
+    this.group = address.group
+    this.addressSpace = addressSpace
     this.info = askForInfo(descriptor)
     this.regions = new Regions(descriptor, this.info)
     this.irqs = new Irqs(descriptor, this.info)
     this.#descriptor = descriptor
-    this.#after = after
+    this.#attachment = attachment
+  }
+
+  /** How the device's addresses are translated. */
+  get iommuMode(): IommuMode {
+    return this.addressSpace.mode
   }
 
   get closed(): boolean {
@@ -65,9 +74,12 @@ export class Device implements Disposable, AsyncDisposable {
     await resetDevice(this.#descriptor, this.info)
   }
 
-  /** The device, then its group, then the container. Idempotent; everything is closed even where a step fails. */
+  /**
+   * What was taken from the device (interrupts, mappings), the device, and then its group and its address space where
+   * nothing else needs them. Idempotent; everything is closed even where a step fails.
+   */
   close(): void {
-    closeInOrder([this.#descriptor, ...this.#after])
+    this.#attachment.close()
   }
 
   [Symbol.dispose](): void {
@@ -80,17 +92,43 @@ export class Device implements Disposable, AsyncDisposable {
 }
 
 /**
- * Opens a device through its group, in a container of its own with a type1 IOMMU. Where a step fails, what was open is
- * closed again. Throws NOT_FOUND, DEVICE_BUSY, PERMISSION_DENIED, GROUP_NOT_VIABLE, NOT_SUPPORTED.
+ * Opens a device in the address space given, or in one of its own: iommufd where the host has it and the device has a
+ * node, else a type1v2 container, else type1; noiommu for a device without an IOMMU. A device whose group this process
+ * has open already shares its address space: the kernel allows no other. Where a step fails, what was open is closed
+ * again. Throws NOT_FOUND, DEVICE_BUSY, PERMISSION_DENIED, GROUP_NOT_VIABLE, NOT_SUPPORTED.
  */
-export function openDevice(kernel: Kernel, { group: number, name }: DeviceAddress): Device {
-  const container = openContainer(kernel)
-  const group = orClose([container], () => openGroup(kernel, number))
-  return orClose([group, container], () => {
-    group.setContainer(container)
-    container.setIommu()
-    const descriptor = group.openDevice(name)
-    return orClose([descriptor], () => new Device(name, group, descriptor, [group, container]))
+export function openDevice(kernel: Kernel, address: DeviceAddress, options: OpenDeviceOptions = {}): Device {
+  checkAddress(address)
+  const { iommu, addressSpace } = options
+  const shared = addressSpace ?? (address.group === null ? null : spaceOfGroup(kernel, address.group))
+  if (shared !== null) {
+    if (iommu !== undefined && iommu !== shared.mode) throw otherMode(address, iommu, shared.mode)
+    const attachment = shared.attach(address)
+    return orClose([attachment], () => new Device(attachment))
+  }
+  const own = openAddressSpaceFor(kernel, address, options)
+  return orClose([own], () => {
+    const device = new Device(own.attach(address))
+    own.closeWithLast()
+    return device
+  })
+}
+
+function checkAddress({ group, name }: DeviceAddress): void {
+  if (nameFault(name) !== null) {
+    throw new VfioError('INVALID_ARGUMENT', `'${printable(name)}' cannot be the name of a device`, {
+      hint: 'ls /sys/kernel/iommu_groups/*/devices',
+    })
+  }
+  if (group !== null && (!Number.isSafeInteger(group) || group < 0)) {
+    throw new VfioError('INVALID_ARGUMENT', `${group} is not the number of an IOMMU group`)
+  }
+}
+
+function otherMode({ group, name }: DeviceAddress, asked: IommuMode, mode: IommuMode): VfioError {
+  return new VfioError('DEVICE_BUSY', `cannot open ${name} with IOMMU mode ${asked}: its address space has ${mode}`, {
+    hint: 'devices of one group share an address space: close the others first, or leave out iommu',
+    facts: { device: name, group, mode },
   })
 }
 

@@ -14,7 +14,6 @@ import { attempt, type Reason } from './system-call.ts'
 export class Group implements Disposable {
   readonly number: number
   readonly descriptor: Descriptor
-  #container: Container | null = null
 
   constructor(number: number, descriptor: Descriptor) {
     this.number = number
@@ -23,11 +22,6 @@ export class Group implements Disposable {
 
   get kernel(): Kernel {
     return this.descriptor.kernel
-  }
-
-  /** The container it was put into; kept while the group is open, as its devices live there. */
-  get container(): Container | null {
-    return this.#container
   }
 
   /** VFIO_GROUP_GET_STATUS. */
@@ -53,7 +47,6 @@ export class Group implements Disposable {
         EPERM: () => notViableReason(this.kernel, this.number),
       },
     )
-    this.#container = container
   }
 
   /**
@@ -101,12 +94,15 @@ export class Group implements Disposable {
   }
 }
 
-/** Opens /dev/vfio/N. Throws NOT_FOUND, DEVICE_BUSY where anyone has it open, PERMISSION_DENIED. */
-export function openGroup(kernel: Kernel, number: number): Group {
+/**
+ * Opens /dev/vfio/N, or /dev/vfio/noiommu-N for devices without an IOMMU. Throws NOT_FOUND, DEVICE_BUSY where anyone has
+ * it open, PERMISSION_DENIED.
+ */
+export function openGroup(kernel: Kernel, number: number, { noiommu = false }: { noiommu?: boolean } = {}): Group {
   if (!Number.isSafeInteger(number) || number < 0) {
     throw new VfioError('INVALID_ARGUMENT', `${number} is not the number of an IOMMU group`)
   }
-  const path = groupPath(number)
+  const path = noiommu ? `/dev/vfio/noiommu-${number}` : groupPath(number)
   const gone = (): Reason => ({
     code: 'NOT_FOUND',
     because: 'there is no such group, or no device of it is bound to a VFIO driver',

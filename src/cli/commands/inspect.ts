@@ -63,7 +63,7 @@ function deviceFacts(virtualDevice: VirtualDevice, opened: DeviceDescription): [
     ]),
     ['group', `${group}, ${node}`],
     ['flags', flagNames(opened.flags)],
-    ...(opened.iommuType === null ? [] : [['IOMMU', opened.iommuType] satisfies [string, string]]),
+    ['IOMMU', opened.iommuMode],
     ...(users.length === 0
       ? []
       : [

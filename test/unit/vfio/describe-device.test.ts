@@ -29,7 +29,7 @@ test('a device described survives JSON: 64-bit values and bytes are hex', () => 
   expect(description).toEqual({
     name: '0000:00:05.0',
     group: 5,
-    iommuType: 'type1v2',
+    iommuMode: 'type1v2',
     flags: expect.objectContaining({ reset: true, pci: true, caps: true }),
     numRegions: 1,
     numIrqs: 2,

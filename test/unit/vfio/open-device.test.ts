@@ -7,10 +7,10 @@ const address = { group: 5, name: '0000:00:05.0' }
 const steps = [
   'open /dev/vfio/vfio',
   'VFIO_GET_API_VERSION',
+  'VFIO_CHECK_EXTENSION 3',
   'open /dev/vfio/5',
   'VFIO_GROUP_GET_STATUS',
   'VFIO_GROUP_SET_CONTAINER',
-  'VFIO_CHECK_EXTENSION 3',
   'VFIO_SET_IOMMU 3',
   'VFIO_GROUP_GET_DEVICE_FD',
   'VFIO_DEVICE_GET_INFO',
@@ -68,7 +68,7 @@ describe('opening a device', () => {
   test('falls back to type1 where there is no type1v2', () => {
     const kernel = new FakeKernel()
     kernel.extensions = [1]
-    expect(openDevice(kernel, address).group.container?.iommuType).toBe('type1')
+    expect(openDevice(kernel, address).iommuMode).toBe('type1')
     expect(kernel.calls).toContain('VFIO_SET_IOMMU 1')
   })
 

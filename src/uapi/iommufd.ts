@@ -1,0 +1,112 @@
+/**
+ * linux/iommufd.h, as far as address spaces go. Each struct begins with its own size; what the kernel does not know of a
+ * longer one must be zero (E2BIG).
+ */
+export const iommufdRequest = {
+  IOMMU_DESTROY: 0x3b80,
+  IOMMU_IOAS_ALLOC: 0x3b81,
+  IOMMU_IOAS_ALLOW_IOVAS: 0x3b82,
+  IOMMU_IOAS_COPY: 0x3b83,
+  IOMMU_IOAS_IOVA_RANGES: 0x3b84,
+  IOMMU_IOAS_MAP: 0x3b85,
+  IOMMU_IOAS_UNMAP: 0x3b86,
+  IOMMU_IOAS_NOIOMMU_GET_PA: 0x3b95,
+} as const
+
+/** struct iommu_destroy, of IOMMU_DESTROY. */
+export const iommuDestroy = {
+  name: 'iommu_destroy',
+  size: 8,
+  fields: { size: [0, 'u32'], id: [4, 'u32'] },
+} as const
+
+/** struct iommu_ioas_alloc, of IOMMU_IOAS_ALLOC. */
+export const iommuIoasAlloc = {
+  name: 'iommu_ioas_alloc',
+  size: 12,
+  fields: { size: [0, 'u32'], flags: [4, 'u32'], out_ioas_id: [8, 'u32'] },
+} as const
+
+/** struct iommu_iova_range; both ends inclusive. */
+export const iommuIovaRange = {
+  name: 'iommu_iova_range',
+  size: 16,
+  fields: { start: [0, 'u64'], last: [8, 'u64'] },
+} as const
+
+/** struct iommu_ioas_iova_ranges, of IOMMU_IOAS_IOVA_RANGES; EMSGSIZE with the true num_iovas where the array is short. */
+export const iommuIoasIovaRanges = {
+  name: 'iommu_ioas_iova_ranges',
+  size: 32,
+  fields: {
+    size: [0, 'u32'],
+    ioas_id: [4, 'u32'],
+    num_iovas: [8, 'u32'],
+    allowed_iovas: [16, 'u64'],
+    out_iova_alignment: [24, 'u64'],
+  },
+} as const
+
+/** struct iommu_ioas_allow_iovas, of IOMMU_IOAS_ALLOW_IOVAS. */
+export const iommuIoasAllowIovas = {
+  name: 'iommu_ioas_allow_iovas',
+  size: 24,
+  fields: { size: [0, 'u32'], ioas_id: [4, 'u32'], num_iovas: [8, 'u32'], allowed_iovas: [16, 'u64'] },
+} as const
+
+/** struct iommu_ioas_map, of IOMMU_IOAS_MAP. */
+export const iommuIoasMap = {
+  name: 'iommu_ioas_map',
+  size: 40,
+  fields: {
+    size: [0, 'u32'],
+    flags: [4, 'u32'],
+    ioas_id: [8, 'u32'],
+    user_va: [16, 'u64'],
+    length: [24, 'u64'],
+    iova: [32, 'u64'],
+  },
+} as const
+
+/** READABLE and WRITEABLE are what the device may do; without FIXED_IOVA the kernel chooses. */
+export const ioasMapFlag = {
+  IOMMU_IOAS_MAP_FIXED_IOVA: 0x1,
+  IOMMU_IOAS_MAP_WRITEABLE: 0x2,
+  IOMMU_IOAS_MAP_READABLE: 0x4,
+} as const
+
+/** struct iommu_ioas_copy, of IOMMU_IOAS_COPY: flags are those of IOMMU_IOAS_MAP. */
+export const iommuIoasCopy = {
+  name: 'iommu_ioas_copy',
+  size: 40,
+  fields: {
+    size: [0, 'u32'],
+    flags: [4, 'u32'],
+    dst_ioas_id: [8, 'u32'],
+    src_ioas_id: [12, 'u32'],
+    length: [16, 'u64'],
+    dst_iova: [24, 'u64'],
+    src_iova: [32, 'u64'],
+  },
+} as const
+
+/** struct iommu_ioas_unmap, of IOMMU_IOAS_UNMAP; the kernel writes the bytes unmapped into `length`. */
+export const iommuIoasUnmap = {
+  name: 'iommu_ioas_unmap',
+  size: 24,
+  fields: { size: [0, 'u32'], ioas_id: [4, 'u32'], iova: [8, 'u64'], length: [16, 'u64'] },
+} as const
+
+/** struct iommu_ioas_noiommu_get_pa, of IOMMU_IOAS_NOIOMMU_GET_PA; `length` in: at most, out: contiguous bytes. */
+export const iommuIoasNoiommuGetPa = {
+  name: 'iommu_ioas_noiommu_get_pa',
+  size: 40,
+  fields: {
+    size: [0, 'u32'],
+    flags: [4, 'u32'],
+    ioas_id: [8, 'u32'],
+    iova: [16, 'u64'],
+    length: [24, 'u64'],
+    out_phys: [32, 'u64'],
+  },
+} as const

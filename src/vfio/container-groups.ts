@@ -1,0 +1,97 @@
+import { VfioError } from '../errors.ts'
+import type { Entered } from './attachable-space.ts'
+import type { DeviceAddress, DeviceAddressSpace } from './attachment.ts'
+import { closeInOrder, orClose } from './close-in-order.ts'
+import type { Container, IommuType } from './container.ts'
+import { type Group, openGroup } from './group.ts'
+import { claimGroup, releaseGroup, spaceOfGroup } from './open-groups.ts'
+
+interface Member {
+  readonly group: Group
+  devices: number
+}
+
+/**
+ * The groups in a container, each open once and shared by its devices. A group leaves with its last device; but the last
+ * group of all stays while anything is mapped, as the kernel would take the mappings away with it.
+ */
+export class ContainerGroups {
+  readonly #space: DeviceAddressSpace
+  readonly #container: Container
+  readonly #iommu: IommuType
+  readonly #hasMappings: () => boolean
+  readonly #members = new Map<number, Member>()
+
+  constructor(space: DeviceAddressSpace, container: Container, iommu: IommuType, hasMappings: () => boolean) {
+    this.#space = space
+    this.#container = container
+    this.#iommu = iommu
+    this.#hasMappings = hasMappings
+  }
+
+  /** The kernel translates, or holds what was mapped. */
+  get translates(): boolean {
+    return this.#members.size > 0
+  }
+
+  openDevice({ group: number, name }: DeviceAddress): Entered {
+    if (number === null) {
+      throw new VfioError('NOT_SUPPORTED', `device ${name} is in no IOMMU group, so no container can have it`, {
+        hint: "{ iommu: 'iommufd' }, or 'noiommu', where the device has a node of its own in /dev/vfio/devices",
+      })
+    }
+    const member = this.#members.get(number) ?? this.#join(number)
+    return orClose([{ close: () => this.leaveUnused() }], () => {
+      const descriptor = member.group.openDevice(name)
+      member.devices++
+      // another group may have stayed only for what is mapped
+      this.leaveUnused()
+      return {
+        descriptor,
+        leave: () => {
+          member.devices--
+          this.leaveUnused()
+        },
+      }
+    })
+  }
+
+  /** Closes the groups without devices that nothing needs. */
+  leaveUnused(): void {
+    const unused = [...this.#members.values()].filter(({ devices }) => devices === 0)
+    const keepsOne = this.#hasMappings() && unused.length === this.#members.size
+    this.#leave(unused.slice(keepsOne ? 1 : 0))
+  }
+
+  /** All of them, after their devices. */
+  close(): void {
+    this.#leave([...this.#members.values()].reverse())
+  }
+
+  #join(number: number): Member {
+    const { kernel } = this.#space
+    if (spaceOfGroup(kernel, number) !== null) {
+      throw new VfioError('DEVICE_BUSY', `group ${number} is in another address space of this process`, {
+        hint: 'devices of one group share an address space: open this one in it, with { addressSpace }',
+        facts: { group: number },
+      })
+    }
+    const group = openGroup(kernel, number, { noiommu: this.#iommu === 'noiommu' })
+    return orClose([group], () => {
+      group.setContainer(this.#container)
+      if (this.#members.size === 0) this.#container.setIommu(this.#iommu)
+      const member = { group, devices: 0 }
+      this.#members.set(number, member)
+      claimGroup(kernel, number, this.#space)
+      return member
+    })
+  }
+
+  #leave(members: readonly Member[]): void {
+    for (const { group } of members) {
+      this.#members.delete(group.number)
+      releaseGroup(this.#space.kernel, group.number)
+    }
+    closeInOrder(members.map(({ group }) => group))
+  }
+}

@@ -1,0 +1,97 @@
+import type { Mapping } from '../kernel/kernel.ts'
+import { failedWith } from '../kernel/system-error.ts'
+import type { IovaRange, MapRequest } from './address-space.ts'
+import { AttachableSpace, type Entered, notAttached } from './attachable-space.ts'
+import type { DeviceAddress } from './attachment.ts'
+import type { Ioas } from './iommufd.ts'
+import { openIommufdDevice } from './iommufd-device.ts'
+import { mapFailed, notPhysical, unmapFailed } from './map-failure.ts'
+import { checkMapRequest, checkPages, memoryFrom } from './map-request.ts'
+import { MappedRanges } from './mapped-ranges.ts'
+import { attempt } from './system-call.ts'
+
+/**
+ * An IOAS of iommufd, with devices opened by their own nodes. iommufd would map before any device is there; here it is
+ * NOT_ATTACHED as in a container, and no device comes upon mappings in its reserved ranges unawares.
+ */
+export class IommufdAddressSpace extends AttachableSpace {
+  readonly #ioas: Ioas
+  readonly #mapped = new MappedRanges()
+
+  constructor(ioas: Ioas) {
+    super(ioas.iommufd.kernel, 'iommufd')
+    this.#ioas = ioas
+  }
+
+  get pageSize(): number {
+    this.#checkTranslates('tell the page size')
+    const { alignment } = this.#ioas.ranges()
+    return Math.max(this.kernel.pageSize, alignment > 0x8000_0000n ? 0 : Number(alignment))
+  }
+
+  /** IOMMU_IOAS_IOVA_RANGES. */
+  ranges(): readonly IovaRange[] {
+    this.#checkTranslates('tell the IOVA ranges')
+    return this.#ioas.ranges().ranges
+  }
+
+  /** iommufd does not count them: memory is the limit. */
+  availableMappings(): null {
+    this.#checkTranslates('count the mappings')
+    return null
+  }
+
+  map(request: MapRequest): void {
+    this.#checkTranslates('map memory')
+    checkMapRequest(request, this.kernel.pageSize)
+    const { iova, memory, offset, size, access } = request
+    try {
+      this.#ioas.map(memoryFrom(memory, offset), BigInt(size), access, iova)
+    } catch (error) {
+      throw mapFailed(this, this.#mapped, request, error)
+    }
+    this.#mapped.add(iova, BigInt(size))
+  }
+
+  unmap(iova: bigint, size: bigint): bigint {
+    this.checkOpen()
+    checkPages('unmap', iova, size, this.kernel.pageSize)
+    const starts = this.#mapped.within(iova, size)
+    try {
+      const unmapped = this.#ioas.unmap(iova, size)
+      this.#mapped.forget(starts)
+      return unmapped
+    } catch (error) {
+      // how kernels before 6.18 or so say that nothing is there
+      if (starts.length === 0 && failedWith(error, 'ENOENT')) return 0n
+      throw unmapFailed(this, iova, size, error)
+    }
+  }
+
+  unmapAll(): bigint {
+    this.checkOpen()
+    if (this.#mapped.count === 0) return 0n
+    const unmapped = attempt('unmap everything', () => this.#ioas.unmap(0n, 0xffff_ffff_ffff_ffffn))
+    this.#mapped.forgetAll()
+    return unmapped
+  }
+
+  physicalPages(_memory: Mapping, _offset: number, _size: number): readonly bigint[] {
+    this.checkOpen()
+    throw notPhysical(this.mode)
+  }
+
+  protected enter(address: DeviceAddress): Entered {
+    return openIommufdDevice(this.kernel, this.#ioas, address, false)
+  }
+
+  /** Destroying an IOAS unmaps what is in it. */
+  protected tearDown(): void {
+    this.#ioas.close()
+  }
+
+  #checkTranslates(goal: string): void {
+    this.checkOpen()
+    if (this.attached === 0 && this.#mapped.count === 0) throw notAttached(goal)
+  }
+}

@@ -1,0 +1,113 @@
+import { VfioError } from '../errors.ts'
+import type { Kernel } from '../kernel/kernel.ts'
+import { vfioDeviceAttachIommufdPt, vfioDeviceBindIommufd, vfioDeviceDetachIommufdPt } from '../uapi/device-iommufd.ts'
+import { request as requests } from '../uapi/requests.ts'
+import { encode } from '../uapi/struct.ts'
+import type { Entered } from './attachable-space.ts'
+import type { DeviceAddress } from './attachment.ts'
+import { orClose } from './close-in-order.ts'
+import { Descriptor } from './descriptor.ts'
+import { findDeviceNode } from './device-node.ts'
+import { foreignMembers, groupMembers } from './group-members.ts'
+import type { Ioas } from './iommufd.ts'
+import { nodePermission } from './node-permission.ts'
+import { attempt, type Reason } from './system-call.ts'
+
+/** Opens a device by its own node, binds it to iommufd, and attaches it to the address space. */
+export function openIommufdDevice(kernel: Kernel, ioas: Ioas, address: DeviceAddress, noiommu: boolean): Entered {
+  const { name } = address
+  const node = findDeviceNode(kernel.files, address)
+  if (node === null || node.noiommu !== noiommu) throw noNode(address, node !== null)
+  const gone = (): Reason => ({ code: 'NOT_FOUND', because: 'the device is gone', hint: 'vfioctl list' })
+  const fd = attempt(`open device ${name}`, () => kernel.open(node.path, 'rw'), {
+    ENOENT: gone,
+    ENODEV: gone,
+    ENXIO: gone,
+    ...(noiommu ? rawAccess() : nodePermission(node.path)),
+  })
+  const descriptor = new Descriptor(kernel, fd, `device ${name}`)
+  return orClose([descriptor], () => {
+    bind(kernel, descriptor, ioas, address)
+    attach(descriptor, ioas)
+    // held first, so it is done last of all before the device is closed
+    descriptor.hold({ close: () => detach(descriptor) })
+    return { descriptor, leave: () => {} }
+  })
+}
+
+/** VFIO_DEVICE_BIND_IOMMUFD: before it, the descriptor answers nothing else. */
+function bind(kernel: Kernel, device: Descriptor, ioas: Ioas, address: DeviceAddress): void {
+  const bytes = encode(vfioDeviceBindIommufd, { argsz: vfioDeviceBindIommufd.size, iommufd: ioas.iommufd.fd })
+  const inUse = (): Reason => busyReason(kernel, address)
+  attempt(`bind ${device.what} to iommufd`, () => device.ioctl(requests.VFIO_DEVICE_BIND_IOMMUFD, bytes), {
+    EBUSY: inUse,
+    // what was passed is right: another descriptor of the device is bound
+    EINVAL: inUse,
+    EPERM: () => ({
+      code: 'PERMISSION_DENIED',
+      because: 'the IOMMU does not isolate interrupts, and the kernel does not allow that',
+      hint: 'echo 1 > /sys/module/iommufd/parameters/allow_unsafe_interrupts, if every guest is trusted',
+    }),
+    EACCES: () => ({
+      code: 'PERMISSION_DENIED',
+      because: 'it is a virtual function whose physical function asks for a VF token',
+    }),
+    ENODEV: () => ({ code: 'NOT_FOUND', because: 'the device is gone', hint: 'vfioctl list' }),
+  })
+}
+
+/** VFIO_DEVICE_ATTACH_IOMMUFD_PT: a device that is attached already is moved, in one step. */
+function attach(device: Descriptor, ioas: Ioas): void {
+  const bytes = encode(vfioDeviceAttachIommufdPt, { argsz: vfioDeviceAttachIommufdPt.size, pt_id: ioas.id })
+  attempt(
+    `attach ${device.what} to the address space`,
+    () => device.ioctl(requests.VFIO_DEVICE_ATTACH_IOMMUFD_PT, bytes),
+    {
+      EADDRINUSE: () => ({
+        code: 'IOVA_RESERVED',
+        because: 'something is mapped where this device has reserved addresses',
+        hint: 'open every device before mapping',
+      }),
+    },
+  )
+}
+
+/** VFIO_DEVICE_DETACH_IOMMUFD_PT. */
+function detach(device: Descriptor): void {
+  const bytes = encode(vfioDeviceDetachIommufdPt, { argsz: vfioDeviceDetachIommufdPt.size })
+  attempt(`detach ${device.what}`, () => device.ioctl(requests.VFIO_DEVICE_DETACH_IOMMUFD_PT, bytes))
+}
+
+function busyReason({ files }: Kernel, { group, name }: DeviceAddress): Reason {
+  const members = group === null ? [] : groupMembers(files, group)
+  const foreign = foreignMembers(members)
+  if (foreign.length === 0) {
+    return {
+      code: 'DEVICE_BUSY',
+      because: 'someone has it open, or its group',
+      hint: 'fuser -v /dev/vfio/* /dev/vfio/devices/*',
+    }
+  }
+  return {
+    code: 'GROUP_NOT_VIABLE',
+    because: foreign.map((it) => `${it.name} is still bound to ${it.driver}`).join(', '),
+    facts: { group, device: name, siblings: members.map((it) => ({ name: it.name, driver: it.driver })) },
+  }
+}
+
+function noNode({ name }: DeviceAddress, hasOther: boolean): VfioError {
+  const why = hasOther ? 'its node in /dev/vfio/devices is of the other kind' : 'it has no node in /dev/vfio/devices'
+  return new VfioError('NOT_SUPPORTED', `cannot open device ${name} through iommufd: ${why}`, {
+    hint: 'a kernel from 6.6 on with CONFIG_VFIO_DEVICE_CDEV has one for each device on a VFIO driver',
+    facts: { device: name },
+  })
+}
+
+function rawAccess(): Readonly<Record<string, () => Reason>> {
+  const denied = (): Reason => ({
+    code: 'PERMISSION_DENIED',
+    because: 'a device without an IOMMU can reach all memory, so it takes CAP_SYS_RAWIO',
+    hint: 'run as root',
+  })
+  return { EACCES: denied, EPERM: denied }
+}

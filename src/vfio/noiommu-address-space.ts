@@ -1,0 +1,109 @@
+import type { Kernel, Mapping } from '../kernel/kernel.ts'
+import type { IovaRange, MapRequest } from './address-space.ts'
+import { AttachableSpace, type Entered, notAttached } from './attachable-space.ts'
+import type { DeviceAddress } from './attachment.ts'
+import { closeInOrder } from './close-in-order.ts'
+import type { Container } from './container.ts'
+import { ContainerGroups } from './container-groups.ts'
+import type { Ioas } from './iommufd.ts'
+import { openIommufdDevice } from './iommufd-device.ts'
+import { nothingTranslates } from './map-failure.ts'
+import { checkPart } from './map-request.ts'
+import { noiommuPages, pagemapPages } from './physical-pages.ts'
+
+/**
+ * No IOMMU: a device's addresses are physical ones, and it can reach all memory. Nothing is mapped, so `map` is
+ * NOT_SUPPORTED, and there is no range to map in; `physicalPages` says which addresses to give the device.
+ */
+abstract class NoiommuAddressSpace extends AttachableSpace {
+  constructor(kernel: Kernel) {
+    super(kernel, 'noiommu')
+  }
+
+  get pageSize(): number {
+    return this.kernel.pageSize
+  }
+
+  ranges(): readonly IovaRange[] {
+    this.checkOpen()
+    return []
+  }
+
+  availableMappings(): null {
+    this.checkOpen()
+    return null
+  }
+
+  map(_request: MapRequest): void {
+    this.checkOpen()
+    throw nothingTranslates('map memory')
+  }
+
+  unmap(_iova: bigint, _size: bigint): bigint {
+    this.checkOpen()
+    return 0n
+  }
+
+  unmapAll(): bigint {
+    this.checkOpen()
+    return 0n
+  }
+
+  physicalPages(memory: Mapping, offset: number, size: number): readonly bigint[] {
+    this.checkOpen()
+    if (this.attached === 0) throw notAttached('tell physical addresses')
+    checkPart(memory, offset, size, this.pageSize)
+    return this.findPages(memory, offset, size)
+  }
+
+  protected abstract findPages(memory: Mapping, offset: number, size: number): readonly bigint[]
+}
+
+/** By the group's node, /dev/vfio/noiommu-N. Pages are locked, but the kernel may still move those that are not huge. */
+export class NoiommuGroups extends NoiommuAddressSpace {
+  readonly #container: Container
+  readonly #groups: ContainerGroups
+
+  constructor(container: Container) {
+    super(container.descriptor.kernel)
+    this.#container = container
+    this.#groups = new ContainerGroups(this, container, 'noiommu', () => false)
+  }
+
+  protected enter(address: DeviceAddress): Entered {
+    return this.#groups.openDevice(address)
+  }
+
+  protected findPages(memory: Mapping, offset: number, size: number): readonly bigint[] {
+    return pagemapPages(this.kernel, memory, offset, size)
+  }
+
+  protected tearDown(): void {
+    closeInOrder([this.#groups, this.#container])
+  }
+}
+
+/** By the device's own node, /dev/vfio/devices/noiommu-vfioN. Pages are pinned until the address space is closed. */
+export class NoiommuDevices extends NoiommuAddressSpace {
+  readonly #ioas: Ioas
+  /** Where each memory is in the IOAS, which pins it. */
+  readonly #pinned = new Map<Mapping, bigint>()
+
+  constructor(ioas: Ioas) {
+    super(ioas.iommufd.kernel)
+    this.#ioas = ioas
+  }
+
+  protected enter(address: DeviceAddress): Entered {
+    return openIommufdDevice(this.kernel, this.#ioas, address, true)
+  }
+
+  protected findPages(memory: Mapping, offset: number, size: number): readonly bigint[] {
+    return noiommuPages(this.#ioas, this.#pinned, memory, offset, size)
+  }
+
+  protected tearDown(): void {
+    this.#pinned.clear()
+    this.#ioas.close()
+  }
+}
