@@ -18,6 +18,7 @@ export type ErrorCode =
   | 'INVALID_DEFINITION'
   | 'STORE_LOCKED'
   | 'ATTRIBUTE_FAILED'
+  | 'INTERRUPTED'
   | 'IOVA_IN_USE'
   | 'IOVA_RESERVED'
   | 'PARTIAL_UNMAP'

@@ -52,6 +52,8 @@ export const device: OptionalPositional<string> = {
   describe: deviceForms,
 }
 
+export const force: Flag = { kind: 'flag', alias: 'f', describe: 'Although this host has no such parent or type now' }
+
 /** Parses a whole number from 0, decimal or 0x; `what` begins the message. */
 export function wholeNumber(what: string, highest: number): (given: string) => number {
   return (given) => {

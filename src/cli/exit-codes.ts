@@ -28,6 +28,7 @@ const byCode: Readonly<Record<ErrorCode, number>> = {
   IOVA_IN_USE: 5,
   NO_IOVA_LEFT: 6,
   NO_MAPPING_LEFT: 6,
+  INTERRUPTED: 130,
   ALREADY_EXISTS: 1,
   CLOSED: 1,
   ADDON_MISSING: 1,

@@ -6,20 +6,23 @@ import type { Io } from './io.ts'
 export interface Shown {
   readonly json: boolean
   readonly verbose: number
+  /** The command that was named, or null. */
+  readonly command: string | null
 }
 
 /** Says what went wrong on stderr, in one line and a hint or as one JSON object, and gives the exit status. */
-export function reportFailure(error: unknown, { json, verbose }: Shown, io: Io): number {
+export function reportFailure(error: unknown, { json, verbose, command }: Shown, io: Io): number {
   const failure = error instanceof VfioError ? error : unexpected(error)
   const status = exitCode(failure.code)
+  const hint = failure.hint ?? (status === 2 && command !== null ? `vfioctl ${command} --help` : null)
   if (json) {
-    const { code, message, hint, errno, errnoNumber, syscall, path, facts } = failure
+    const { code, message, errno, errnoNumber, syscall, path, facts } = failure
     const said = { code, message, hint, errno, errnoNumber, syscall, path, facts, exitCode: status }
     io.err(`${JSON.stringify({ error: said })}\n`)
     return status
   }
   io.err(`${io.paint('err', 'red', 'vfioctl:')} ${failure.message}\n`)
-  if (failure.hint !== null) io.err(`${io.paint('err', 'dim', 'hint:')} ${failure.hint}\n`)
+  if (hint !== null) io.err(`${io.paint('err', 'dim', 'hint:')} ${hint}\n`)
   if (verbose > 1) io.err(`${stackOf(error)}\n`)
   return status
 }

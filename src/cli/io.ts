@@ -8,6 +8,11 @@ export interface Io {
   paint(stream: 'out' | 'err', style: Style, text: string): string
   /** A file of the caller's (not of the host under `--root` or `--mock`): '-' is stdin. */
   readFile(path: string): string
+  /**
+   * Aborted at the first SIGINT or SIGTERM from now on, which then no longer ends the process: for what must be taken back
+   * or told first. The second one ends it.
+   */
+  interruption(): AbortSignal
   readonly env: Readonly<Record<string, string | undefined>>
 }
 

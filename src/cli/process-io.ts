@@ -16,8 +16,15 @@ export function processIo(): Io {
         ? styleText(style, text, { stream: stream === 'out' ? process.stdout : process.stderr })
         : text,
     readFile: (path) => readFileSync(path === '-' ? 0 : path, 'utf8'),
+    interruption,
     env: process.env,
   }
+}
+
+function interruption(): AbortSignal {
+  const interrupted = new AbortController()
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupted.abort())
+  return interrupted.signal
 }
 
 /** A reader that is gone (`vfioctl list | head`) is no failure: what is left is dropped. */

@@ -1,7 +1,7 @@
 import type { ArgumentTable, Values } from './command.ts'
 import { commands } from './commands.ts'
 import { Context } from './context.ts'
-import { reportFailure } from './failure.ts'
+import { reportFailure, type Shown } from './failure.ts'
 import type { Io } from './io.ts'
 import { type GlobalOptions, globalOptions, splitCommandLine } from './options.ts'
 import { parseArguments } from './parser.ts'
@@ -9,7 +9,7 @@ import { parseArguments } from './parser.ts'
 /** Runs one command line (without node and script) and gives its exit status. Never ends the process. */
 export async function run(argv: readonly string[], io: Io): Promise<number> {
   // Until the options are parsed, what can be seen of them.
-  let shown = { json: argv.includes('--json'), verbose: 0 }
+  let shown: Shown = { json: argv.includes('--json'), verbose: 0, command: null }
   try {
     if (argv[0] === '--get-yargs-completions') {
       const { complete } = await import('./completion.ts')
@@ -19,6 +19,7 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
     const { word, rest } = splitCommandLine(argv)
     const entry = word !== null && Object.hasOwn(commands, word) ? commands[word] : undefined
     if (word === null || entry === undefined) return await explain(word, rest, io)
+    shown = { ...shown, command: word }
     const { default: command } = await entry.load()
     const parsed = parseArguments(command.arguments, rest)
     if (parsed === null) {
@@ -27,7 +28,7 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
       return 0
     }
     const options = readGlobals(parsed.values, parsed.verbose)
-    shown = options
+    shown = { ...options, command: word }
     const context = new Context(options, io)
     try {
       await command.run(parsed.values, context, io)

@@ -22,4 +22,6 @@ export interface Change {
 export interface ChangeOptions {
   /** Say the exact writes, make none. */
   readonly dryRun?: boolean
+  /** Stops between two writes and takes back what was made: INTERRUPTED. */
+  readonly signal?: AbortSignal
 }

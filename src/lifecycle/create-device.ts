@@ -32,12 +32,16 @@ export function checkRoom(files: HostFiles, type: MdevType): void {
   if (type.available === 0) throw noInstanceLeft(files, type)
 }
 
-/** Makes the writes. Where an attribute fails, the device is removed again and the first error kept. */
+/**
+ * Makes the writes. Where an attribute fails, or `signal` says to stop, the device is removed again and the first error
+ * kept.
+ */
 export async function createDevice(
   files: HostFiles,
   uuid: Uuid,
   type: MdevType,
   steps: readonly Write[],
+  signal?: AbortSignal,
 ): Promise<void> {
   const [create, ...attributes] = steps
   if (create === undefined) return
@@ -47,6 +51,7 @@ export async function createDevice(
     throw creationFailed(files, uuid, type, create, error)
   }
   for (const step of attributes) {
+    if (signal?.aborted === true) throw interrupted(uuid, await rollBack(files, uuid))
     try {
       await files.write(step.path, step.value)
     } catch (error) {
@@ -63,6 +68,18 @@ async function rollBack(files: HostFiles, uuid: Uuid): Promise<unknown> {
   } catch (error) {
     return error
   }
+}
+
+function interrupted(uuid: Uuid, rollBackError: unknown): VfioError {
+  const what = `interrupted while ${uuid} was set up`
+  if (rollBackError === null) {
+    return new VfioError('INTERRUPTED', `${what}; it was removed again`, { facts: { uuid, remains: false } })
+  }
+  return new VfioError('INTERRUPTED', `${what}; and it could not be removed again: ${kernelAnswer(rollBackError)}`, {
+    cause: rollBackError,
+    hint: `the device remains, half set up: vfioctl stop ${uuid}`,
+    facts: { uuid, remains: true },
+  })
 }
 
 function attributeFailed(uuid: Uuid, { path, value }: Write, cause: unknown, rollBackError: unknown): VfioError {

@@ -46,7 +46,7 @@ export async function start(kernel: Kernel, request: StartRequest, options: Chan
     const current = findType(files, parent, type)
     if (runsAlready(files, uuid, current)) return unchanged
     checkRoom(files, current)
-    if (!dryRun) await createDevice(files, uuid, current, steps)
+    if (!dryRun) await createDevice(files, uuid, current, steps, options.signal)
     return { ...unchanged, changed: true, steps }
   }
   return dryRun ? run() : withLock(kernel, typesPath(parent), run)

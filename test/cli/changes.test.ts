@@ -165,3 +165,20 @@ describe('JSON of a change', () => {
     })
   })
 })
+
+describe('a definition for a card that is not here', () => {
+  const args = ['define', '-u', uuid, '-p', '0000:99:00.0', '-t', 'nvidia-1']
+  it('is refused, and taken with --force', () => {
+    const run = mockHost()
+    expect(run(...args)).toMatchObject({ status: 3, stdout: '' })
+    expect(run(...args, '--force').status).toBe(0)
+    expect(list(run).devices).toMatchObject([{ uuid, parent: '0000:99:00.0', type: 'nvidia-1', active: false }])
+  })
+  it('another type for it likewise', () => {
+    const run = mockHost()
+    run(...args, '-f')
+    expect(run('modify', uuid, '-t', 'nvidia-2').status).toBe(3)
+    expect(run('modify', uuid, '-t', 'nvidia-2', '-f').status).toBe(0)
+    expect(list(run).devices).toMatchObject([{ type: 'nvidia-2' }])
+  })
+})

@@ -1,5 +1,5 @@
 import { define as defineDevice } from '../../lifecycle/define.ts'
-import { auto, device, given, jsonFile, manual, parent, type, uuid } from '../arguments.ts'
+import { auto, device, force, given, jsonFile, manual, parent, type, uuid } from '../arguments.ts'
 import { type Command, command } from '../command.ts'
 import { readDefinitionFile, refuseBeside } from '../definition-file.ts'
 import { namedDevice } from '../device-argument.ts'
@@ -16,6 +16,7 @@ const define: Command = command({
     auto,
     manual,
     jsonfile: jsonFile,
+    force,
     'dry-run': dryRun,
   },
   examples: [
@@ -33,6 +34,7 @@ const define: Command = command({
       type: fromFile?.type ?? values.type,
       start: fromFile?.start ?? startMode(values),
       attributes: fromFile?.attributes,
+      force: values.force ? true : undefined,
     })
     const change = await defineDevice(await context.kernel(), request, { dryRun: values['dry-run'] })
     reportChange(change, context, io, {

@@ -1,5 +1,5 @@
 import { modify as modifyDevice } from '../../lifecycle/modify.ts'
-import { auto, device, given, jsonFile, manual, parent, type, uuid, wholeNumber } from '../arguments.ts'
+import { auto, device, force, given, jsonFile, manual, parent, type, uuid, wholeNumber } from '../arguments.ts'
 import { type Command, command, text, usageError } from '../command.ts'
 import { readDefinitionFile, refuseBeside } from '../definition-file.ts'
 import { requiredDevice } from '../device-argument.ts'
@@ -33,6 +33,7 @@ const modify: Command = command({
       describe: 'a position in the list of attributes, from 0',
     },
     jsonfile: jsonFile,
+    force,
     'dry-run': dryRun,
   },
   examples: [
@@ -61,7 +62,7 @@ const modify: Command = command({
     if (Object.keys(changes).length === 0) {
       throw usageError('nothing to change is named', 'one of -t, --auto, --manual, --addattr, --delattr, --jsonfile')
     }
-    const request = { uuid, ...given({ parent: values.parent }), ...changes }
+    const request = { uuid, ...given({ parent: values.parent }), ...changes, force: values.force }
     const change = await modifyDevice(await context.kernel(), request, { dryRun: values['dry-run'] })
     reportChange(change, context, io, {
       done: (done) => `modified ${done.uuid} on ${done.parent} (${done.type}); a running device stays as it is`,

@@ -34,7 +34,7 @@ const start: Command = command({
       attributes: fromFile?.attributes,
     })
     const kernel = await context.kernel()
-    const change = await startDevice(kernel, request, { dryRun: values['dry-run'] })
+    const change = await startDevice(kernel, request, { dryRun: values['dry-run'], signal: io.interruption() })
     reportChange(change, context, io, {
       printUuid: named === undefined,
       done: (done) => `started ${done.uuid} on ${done.parent} (${done.type})${place(kernel, done)}`,

@@ -70,6 +70,17 @@ test('where the removal fails too, the first error is kept and what remains is s
   expect(error).toMatchObject({ hint: expect.stringContaining(`vfioctl stop ${uuid}`) })
 })
 
+test('told to stop between two attributes, it removes the device', async () => {
+  const stop = new AbortController()
+  const { files, writes } = recording((path) => {
+    if (path.endsWith('/first')) stop.abort()
+    return undefined
+  })
+  const created = createDevice(files, uuid, type, steps, stop.signal)
+  await expect(created).rejects.toMatchObject({ code: 'INTERRUPTED', facts: { remains: false } })
+  expect(writes.map(([name]) => name)).toEqual(['create', 'first', 'remove'])
+})
+
 test.each([
   ['ENOSPC', 'NO_INSTANCE_LEFT'],
   ['EUSERS', 'NO_INSTANCE_LEFT'],
