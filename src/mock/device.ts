@@ -1,3 +1,4 @@
+import type { Mapping, MmapOptions } from '../kernel/kernel.ts'
 import { irqSetFlag } from '../uapi/irq-set.ts'
 import { Errno } from './errno.ts'
 
@@ -21,6 +22,10 @@ export interface DeviceModel {
   /** pread(2) and pwrite(2) of the device's file: bytes moved. Bytes that the device leaves undefined are zero. */
   read(into: Uint8Array, offset: number): number
   write(from: Uint8Array, offset: number): number
+  /** mmap(2) of the device's file, in whole pages; EINVAL where the driver maps nothing. Absent where it never does. */
+  mmap?(options: MmapOptions): Mapping
+  /** The last user is gone: interrupts end, timers too. */
+  close?(): void
   /** The state as JSON can hold it; given back to the model's maker when the device is opened again. */
   save(): unknown
 }
@@ -38,6 +43,8 @@ export interface RegionDescription {
   /** Bytes. */
   readonly size: number
   readonly offset: number
+  /** The chain behind the struct, whose links count from the end of the struct; none where absent. */
+  readonly capabilities?: Uint8Array
 }
 
 export interface IrqDescription {

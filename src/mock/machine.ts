@@ -1,4 +1,5 @@
 import type { FdTable } from './fd-table.ts'
+import type { LockedMemory } from './locked-memory.ts'
 import type { ProcessHoldings } from './process-holdings.ts'
 import type { Scenario } from './scenario.ts'
 import type { StateStore } from './state/state-store.ts'
@@ -9,6 +10,7 @@ export interface Machine {
   readonly store: StateStore
   readonly fds: FdTable
   readonly holdings: ProcessHoldings
+  readonly locked: LockedMemory
   /** Resolves once `condition` holds: looked at after each change here, and from time to time for other processes'. */
   readonly waitUntil: (condition: () => boolean) => Promise<void>
 }

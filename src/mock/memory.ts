@@ -2,6 +2,13 @@ import type { Mapping, MemoryOptions } from '../kernel/kernel.ts'
 import { Errno } from './errno.ts'
 import type { FdTable } from './fd-table.ts'
 
+/** The buffers that stand for pages, as mmap(2) gives them: whatever else there is lies on the heap. */
+const pages = new WeakSet<ArrayBufferLike>()
+
+export function isPageMemory(buffer: ArrayBufferLike): boolean {
+  return pages.has(buffer)
+}
+
 /** Ordinary memory behind the `Mapping` interface. */
 export class Memory implements Mapping {
   readonly fd: number | null
@@ -10,6 +17,7 @@ export class Memory implements Mapping {
 
   constructor(size: number, fd: number | null = null, closeFd: () => void = () => {}) {
     this.#bytes = new ArrayBuffer(size)
+    pages.add(this.#bytes)
     this.fd = fd
     this.#closeFd = closeFd
   }

@@ -5,6 +5,7 @@ import { FdTable } from './fd-table.ts'
 import { MockFiles } from './files/mock-files.ts'
 import { openNode } from './files/tree.ts'
 import { tryLock } from './lock.ts'
+import { LockedMemory } from './locked-memory.ts'
 import type { Machine } from './machine.ts'
 import { allocateMemory, pageSize } from './memory.ts'
 import type { OpenFile } from './open-file.ts'
@@ -53,7 +54,14 @@ class MockKernel implements Kernel {
     const fds = new FdTable()
     const holdings = new ProcessHoldings(store, fds)
     const waitUntil = (condition: () => boolean) => this.#waiting.until(condition)
-    this.#machine = { scenario, store, fds, holdings, waitUntil }
+    this.#machine = {
+      scenario,
+      store,
+      fds,
+      holdings,
+      locked: new LockedMemory(scenario.lockedMemory ?? null),
+      waitUntil,
+    }
     this.#files = new MockFiles(this.#machine)
     this.files = this.#files
   }

@@ -33,6 +33,25 @@ const model = v.variant('kind', [
   }),
 ])
 
+const powerOfTwo = v.pipe(
+  positive,
+  v.minValue(16),
+  v.maxValue(2 ** 30),
+  v.check((size) => Number.isInteger(Math.log2(size)), 'a power of two'),
+)
+
+const pciFunction = v.strictObject({
+  kind: v.picklist(['edu', 'memory']),
+  configSize: v.picklist([256, 4096]),
+  config: v.record(
+    v.pipe(v.string(), v.regex(/^0x[0-9a-f]{1,3}$/, 'an offset such as 0x40')),
+    v.pipe(v.string(), v.regex(/^([0-9a-f]{2})+$/, 'bytes in hex')),
+  ),
+  bars: v.record(v.pipe(v.string(), v.regex(/^[0-5]$/, 'the index of a BAR')), powerOfTwo),
+  rom: v.union([v.literal(0), powerOfTwo]),
+  reset: v.boolean(),
+})
+
 const pciDevice = v.strictObject({
   address,
   behind: v.exactOptional(v.array(address)),
@@ -45,6 +64,7 @@ const pciDevice = v.strictObject({
   driver: v.nullable(name),
   iommuGroup: v.nullable(count),
   numaNode: v.pipe(v.number(), v.safeInteger(), v.minValue(-1)),
+  function: v.exactOptional(pciFunction),
 })
 
 const attribute = v.strictObject({
@@ -93,6 +113,7 @@ const scenario = v.pipe(
     modules: v.record(name, v.record(name, v.string())),
     pci: v.array(pciDevice),
     parents: v.array(parent),
+    lockedMemory: v.exactOptional(count),
     disk: v.record(diskPath, v.nullable(v.string())),
   }),
   v.forward(

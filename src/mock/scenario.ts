@@ -5,6 +5,8 @@ export interface Scenario {
   readonly modules: Readonly<Record<string, Readonly<Record<string, string>>>>
   readonly pci: readonly ScenarioPciDevice[]
   readonly parents: readonly ScenarioParent[]
+  /** Bytes of memory that a process may lock, as of one without CAP_IPC_LOCK; no limit where absent. */
+  readonly lockedMemory?: number
   /** The writable disk at first: text files, and null for a directory. */
   readonly disk: Readonly<Record<string, string | null>>
 }
@@ -21,9 +23,28 @@ export interface ScenarioPciDevice {
   readonly subsystemDevice: string
   readonly class: string
   readonly revision: string
+  /** The driver that has it at first, and takes it again when it is free. */
   readonly driver: string | null
   readonly iommuGroup: number | null
   readonly numaNode: number
+  /** What it is to vfio-pci; where absent, an endpoint that has nothing but its ids. */
+  readonly function?: ScenarioPciFunction
+}
+
+/** An endpoint as vfio-pci finds it. */
+export interface ScenarioPciFunction {
+  /** What is behind its BARs: QEMU's teaching device, or memory that keeps what is written to it. */
+  readonly kind: 'edu' | 'memory'
+  /** Bytes of its configuration space: 256, or 4096 of PCI Express. */
+  readonly configSize: 256 | 4096
+  /** The configuration space's bytes at power-on, where they are not zero, in hex by their offset in hex ('0x40'). */
+  readonly config: Readonly<Record<string, string>>
+  /** Bytes of each BAR, a power of two, by its index '0' to '5'; its kind and address stand in `config`. */
+  readonly bars: Readonly<Record<string, number>>
+  /** Bytes of the expansion ROM, or 0. */
+  readonly rom: number
+  /** Whether it can be reset. */
+  readonly reset: boolean
 }
 
 /** A device whose driver offers mediated devices. */

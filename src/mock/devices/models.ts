@@ -4,6 +4,6 @@ import { Mtty } from './mtty.ts'
 import { PlainDevice } from './plain.ts'
 
 /** The model of a device, as `saved` left it; null for a device that was never opened. */
-export function makeModel(model: ScenarioModel, saved: unknown): DeviceModel {
+export function makeMdevModel(model: ScenarioModel, saved: unknown): DeviceModel {
   return model.kind === 'mtty' ? new Mtty(model.ports, saved) : new PlainDevice(model, saved)
 }

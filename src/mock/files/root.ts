@@ -2,6 +2,7 @@ import type { Machine } from '../machine.ts'
 import type { Snapshot } from '../state/state.ts'
 import { Container } from '../vfio/container.ts'
 import { Group } from '../vfio/group.ts'
+import { vfioGroups } from '../vfio/vfio-groups.ts'
 import { overwrite } from './disk.ts'
 import { procFolder } from './proc.ts'
 import { addMdevs } from './sysfs-mdev.ts'
@@ -15,7 +16,7 @@ export function buildRoot(machine: Machine, state: Snapshot): Folder {
   addDisk(root, machine, state)
   const sys = new Directory()
   addModules(sys, machine.scenario)
-  addPci(sys, machine.scenario)
+  addPci(sys, machine, state)
   addMdevs(sys, machine, state)
   return root.set('sys', sys).set('proc', procFolder(machine)).set('dev', deviceNodes(machine, state))
 }
@@ -39,8 +40,8 @@ function deviceNodes(machine: Machine, state: Snapshot): Directory {
   const dev = new Directory()
   const vfio = dev.at('vfio')
   vfio.set('vfio', { kind: 'device', open: () => Container.open(machine) })
-  for (const { group, birth } of state.mdevs) {
-    vfio.set(String(group), { kind: 'device', open: () => Group.open(machine, { group, birth }) })
+  for (const group of vfioGroups(machine.scenario, state)) {
+    vfio.set(String(group.number), { kind: 'device', open: () => Group.open(machine, group) })
   }
   return dev
 }

@@ -4,8 +4,9 @@ import { storeAttribute } from '../mdev/attributes.ts'
 import { beginRemoval, parseRemove } from '../mdev/remove.ts'
 import type { Scenario, ScenarioAttribute, ScenarioParent } from '../scenario.ts'
 import type { Frozen, MdevRecord } from '../state/state.ts'
+import { addIommuGroup } from './sysfs-iommu-group.ts'
 import { below, parentPath } from './sysfs-paths.ts'
-import { addIommuGroup } from './sysfs-pci.ts'
+import { addVfioDevice, addVfioGroup } from './sysfs-vfio.ts'
 import { type Directory, link, readOnly, type TextFile, writeOnly } from './tree.ts'
 
 type Mdev = Frozen<MdevRecord>
@@ -26,7 +27,8 @@ export function addMdevDevice(sys: Directory, machine: Machine, mdev: Mdev): voi
   const path = mdevPath(scenario, mdev)
   const directory = sys.at(below(path)).set('iommu_group', link(path, `/sys/kernel/iommu_groups/${mdev.group}`))
   addIommuGroup(sys, { number: mdev.group, type: 'unknown', name: 'vfio-noiommu' }, mdev.uuid, path)
-  addVfioClasses(sys, mdev, path)
+  addVfioGroup(sys, mdev.group)
+  addVfioDevice(sys, mdev.vfioIndex, path)
   if (mdev.removing) return
   const driver = `/sys/bus/mdev/drivers/${parent.driver}`
   directory
@@ -66,17 +68,4 @@ function attributeFile({ store }: Machine, { birth, attributes }: Mdev, attribut
   })
   if (attribute.access === 'r') return shown
   return { ...shown, write: (bytes) => store.update((draft) => storeAttribute(draft, birth, attribute, bytes)) }
-}
-
-/** The classes vfio (one node for each group) and vfio-dev. The latter has no character device before Linux 6.6. */
-function addVfioClasses(sys: Directory, { group, vfioIndex }: Mdev, path: string): void {
-  const groupPath = `/sys/devices/virtual/vfio/${group}`
-  sys.at(below(groupPath)).set('subsystem', link(groupPath, '/sys/class/vfio'))
-  sys.at('class/vfio').set(String(group), link('/sys/class/vfio', groupPath))
-  const devicePath = `${path}/vfio-dev/vfio${vfioIndex}`
-  sys
-    .at(below(devicePath))
-    .set('device', link(devicePath, path))
-    .set('subsystem', link(devicePath, '/sys/class/vfio-dev'))
-  sys.at('class/vfio-dev').set(`vfio${vfioIndex}`, link('/sys/class/vfio-dev', devicePath))
 }

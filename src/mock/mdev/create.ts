@@ -1,7 +1,7 @@
 import { Errno } from '../errno.ts'
 import type { Scenario, ScenarioMdevType, ScenarioParent } from '../scenario.ts'
 import { newIdentity } from '../state/identity.ts'
-import { lowestFree, type MdevRecord, type MockState } from '../state/state.ts'
+import { freeVfioIndex, lowestFree, type MdevRecord, type MockState } from '../state/state.ts'
 import { availableInstances } from './capacity.ts'
 
 /**
@@ -27,7 +27,7 @@ export function createMdev(
   const siblings = draft.mdevs.filter((mdev) => mdev.parent === parent.name)
   const numbers = {
     group: lowestFree([...hostGroups, ...draft.mdevs.map(({ group }) => group)]),
-    vfioIndex: lowestFree(draft.mdevs.map(({ vfioIndex }) => vfioIndex)),
+    vfioIndex: freeVfioIndex(draft),
     ordinal: lowestFree(
       siblings.map(({ ordinal }) => ordinal),
       1,

@@ -1,4 +1,4 @@
-import { type MdevRecord, type MockState, type ProcessRecord, stateFormat } from './state.ts'
+import { type MdevRecord, type MockState, type PciRecord, type ProcessRecord, stateFormat } from './state.ts'
 
 /** The state that a file's text holds, or null where it is something else or broken. */
 export function parseState(text: string): MockState | null {
@@ -20,6 +20,8 @@ function isState(value: unknown): value is MockState {
     isObject(value['disk']) &&
     Object.entries(value['disk']).every(([path, text]) => path.startsWith('/') && (text === null || isString(text))) &&
     isListOf(value['mdevs'], isMdev) &&
+    isObject(value['pci']) &&
+    Object.values(value['pci']).every(isPci) &&
     isListOf(value['processes'], isProcess)
   )
 }
@@ -32,6 +34,16 @@ function isMdev(value: unknown): value is MdevRecord {
     typeof value['removing'] === 'boolean' &&
     isObject(value['attributes']) &&
     Object.values(value['attributes']).every(isString) &&
+    'model' in value
+  )
+}
+
+function isPci(value: unknown): value is PciRecord {
+  return (
+    isObject(value) &&
+    ['driver', 'driverOverride'].every((key) => value[key] === null || isString(value[key])) &&
+    typeof value['unbinding'] === 'boolean' &&
+    (value['vfioIndex'] === null || isCount(value['vfioIndex'])) &&
     'model' in value
   )
 }

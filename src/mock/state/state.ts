@@ -1,7 +1,7 @@
 import type { Scenario } from '../scenario.ts'
 
 /** Written into every state file, so that a foreign file is told from ours. */
-export const stateFormat = 'vfioctl mock state 1'
+export const stateFormat = 'vfioctl mock state 2'
 
 /** All that changes on a mock machine, as plain data: what a scenario says at first, and every call since. */
 export interface MockState {
@@ -13,7 +13,20 @@ export interface MockState {
   /** Text files by absolute path; null for a directory. */
   disk: Record<string, string | null>
   mdevs: MdevRecord[]
+  /** PCI devices by address, as far as they are not as the scenario says. */
+  pci: Record<string, PciRecord>
   processes: ProcessRecord[]
+}
+
+export interface PciRecord {
+  driver: string | null
+  driverOverride: string | null
+  /** `unbind` has been written to vfio-pci and waits for the last user. */
+  unbinding: boolean
+  /** Number of its vfio-dev folder; null while vfio-pci does not have it. */
+  vfioIndex: number | null
+  /** What its model saved when it was closed last; null for a device that was never opened. */
+  model: unknown
 }
 
 export interface MdevRecord {
@@ -66,14 +79,26 @@ export function initialState(scenario: Scenario): MockState {
     commits: [],
     disk: { ...scenario.disk },
     mdevs: [],
+    pci: {},
     processes: [],
   }
 }
 
-/** Every transaction ends with it: a device whose removal waits goes once nothing holds it. */
+/** Every transaction ends with it: a device whose removal or unbinding waits goes once nothing holds it. */
 export function finishRemovals(state: MockState): void {
   const held = new Set(state.processes.flatMap((process) => process.devices))
   state.mdevs = state.mdevs.filter((mdev) => !mdev.removing || held.has(mdev.birth))
+  for (const [address, record] of Object.entries(state.pci)) {
+    if (!record.unbinding || held.has(pciKey(address))) continue
+    record.unbinding = false
+    record.driver = null
+    record.vfioIndex = null
+  }
+}
+
+/** What stands for a PCI device among the births of mediated devices. */
+export function pciKey(address: string): string {
+  return `pci ${address}`
 }
 
 /** The lowest number from `first` on that is not taken. */
@@ -82,4 +107,9 @@ export function lowestFree(taken: Iterable<number>, first = 0): number {
   let number = first
   while (numbers.has(number)) number++
   return number
+}
+
+/** The number that the next device of VFIO gets. */
+export function freeVfioIndex({ mdevs, pci }: MockState): number {
+  return lowestFree([...mdevs, ...Object.values(pci)].flatMap(({ vfioIndex }) => vfioIndex ?? []))
 }

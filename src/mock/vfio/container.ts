@@ -1,8 +1,10 @@
+import type { IoctlPointer } from '../../kernel/kernel.ts'
 import { extension, VFIO_API_VERSION } from '../../uapi/container.ts'
 import { request as requests } from '../../uapi/requests.ts'
 import { Errno } from '../errno.ts'
 import type { Machine } from '../machine.ts'
 import type { IoctlArgument, OpenFile } from '../open-file.ts'
+import type { DmaAccess } from './dma-mappings.ts'
 import { integerArgument } from './ioctl-argument.ts'
 import { Type1Iommu } from './type1-iommu.ts'
 
@@ -11,7 +13,8 @@ export class Container implements OpenFile {
   readonly link = '/dev/vfio/vfio'
   readonly lockPath: string = this.link
   readonly #machine: Machine
-  readonly #groups = new Set<object>()
+  /** Each with whether an IOMMU stands behind it. */
+  readonly #groups = new Map<object, boolean>()
   #iommu: Type1Iommu | null = null
 
   constructor(machine: Machine) {
@@ -33,17 +36,24 @@ export class Container implements OpenFile {
     return this.#iommu !== null
   }
 
-  attach(group: object): void {
-    this.#groups.add(group)
+  /** What the devices in it can reach of memory. */
+  get dma(): DmaAccess | null {
+    return this.#iommu?.mappings ?? null
+  }
+
+  attach(group: object, isBehindIommu: boolean): void {
+    this.#groups.set(group, isBehindIommu)
   }
 
   /** The last group takes the IOMMU with it: the container is as it was when opened. */
   detach(group: object): void {
     this.#groups.delete(group)
-    if (this.#groups.size === 0) this.#iommu = null
+    if (this.#groups.size > 0) return
+    this.#iommu?.close()
+    this.#iommu = null
   }
 
-  ioctl(request: number, argument: IoctlArgument): number {
+  ioctl(request: number, argument: IoctlArgument, pointers: readonly IoctlPointer[]): number {
     switch (request) {
       case requests.VFIO_GET_API_VERSION:
         return VFIO_API_VERSION
@@ -53,7 +63,7 @@ export class Container implements OpenFile {
         return this.#setIommu(integerArgument(argument))
       default:
         if (this.#iommu === null) throw new Errno('EINVAL')
-        return this.#iommu.ioctl(request, argument)
+        return this.#iommu.ioctl(request, argument, pointers)
     }
   }
 
@@ -70,7 +80,7 @@ export class Container implements OpenFile {
         return 1
       case extension.VFIO_DMA_CC_IOMMU:
         // of no domain at all, which is what mediated devices have, every domain is coherent
-        return this.#iommu === null ? 0 : 1
+        return this.#iommu === null || this.#hasIommu() ? 0 : 1
       default:
         return 0
     }
@@ -82,10 +92,23 @@ export class Container implements OpenFile {
       // known as an extension, but no IOMMU
       throw new Errno(type === extension.VFIO_UNMAP_ALL ? 'EINVAL' : 'ENODEV')
     }
-    this.#iommu = new Type1Iommu()
+    const limit = this.#machine.scenario.modules['vfio_iommu_type1']?.['dma_entry_limit']
+    this.#iommu = new Type1Iommu({
+      isVersion2: type !== extension.VFIO_TYPE1_IOMMU,
+      mostMappings: limit === undefined ? usualLimit : Number(limit),
+      locked: this.#machine.locked,
+      hasIommu: () => this.#hasIommu(),
+    })
     return 0
   }
+
+  #hasIommu(): boolean {
+    return [...this.#groups.values()].includes(true)
+  }
 }
+
+/** dma_entry_limit where nobody set it. */
+const usualLimit = 65535
 
 const iommuTypes: readonly number[] = [
   extension.VFIO_TYPE1_IOMMU,

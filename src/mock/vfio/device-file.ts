@@ -1,8 +1,8 @@
-import type { IoctlPointer } from '../../kernel/kernel.ts'
+import type { IoctlPointer, Mapping, MmapOptions } from '../../kernel/kernel.ts'
 import { vfioDeviceInfo } from '../../uapi/device-info.ts'
 import { vfioIrqInfo } from '../../uapi/irq-info.ts'
 import { vfioIrqSet } from '../../uapi/irq-set.ts'
-import { vfioRegionInfo } from '../../uapi/region-info.ts'
+import { regionFlag, vfioRegionInfo } from '../../uapi/region-info.ts'
 import { request as requests } from '../../uapi/requests.ts'
 import { encodeInto } from '../../uapi/struct.ts'
 import type { DeviceModel, EventSink } from '../device.ts'
@@ -15,18 +15,24 @@ import { structArgument } from './ioctl-argument.ts'
 /** Before cap_offset was appended (5.10). */
 const oldDeviceInfoSize = 16
 
+/** How a descriptor or a mapping keeps the device open. */
+export interface Use {
+  begin(): void
+  end(): void
+}
+
 /** One descriptor of an opened device: reads and writes structs, and asks the model. */
 export class DeviceFile implements OpenFile {
   readonly link = 'anon_inode:[vfio-device]'
   readonly #model: DeviceModel
   readonly #fileOf: (fd: number) => OpenFile
-  readonly #onClose: () => void
+  readonly #use: Use
   #position = 0
 
-  constructor(model: DeviceModel, fileOf: (fd: number) => OpenFile, onClose: () => void) {
+  constructor(model: DeviceModel, fileOf: (fd: number) => OpenFile, use: Use) {
     this.#model = model
     this.#fileOf = fileOf
-    this.#onClose = onClose
+    this.#use = use
   }
 
   ioctl(request: number, argument: IoctlArgument, _pointers: readonly IoctlPointer[]): number {
@@ -69,13 +75,16 @@ export class DeviceFile implements OpenFile {
     return count
   }
 
-  /** None of the models so far has anything to map. */
-  mmap(): never {
-    throw new Errno('EINVAL')
+  /** A mapping is a user of the device as the descriptor is: the device stays open until both are gone. */
+  mmap(options: MmapOptions): Mapping {
+    if (this.#model.mmap === undefined) throw new Errno('EINVAL')
+    const mapping = this.#model.mmap(options)
+    this.#use.begin()
+    return endingWith(mapping, () => this.#use.end())
   }
 
   close(): void {
-    this.#onClose()
+    this.#use.end()
   }
 
   #getInfo(argument: IoctlArgument): number {
@@ -87,8 +96,16 @@ export class DeviceFile implements OpenFile {
 
   #getRegionInfo(argument: IoctlArgument): number {
     const { bytes, values } = structArgument(vfioRegionInfo, argument, vfioRegionInfo.size)
-    const { flags, size, offset } = this.#model.region(values.index)
+    const { flags, size, offset, capabilities } = this.#model.region(values.index)
     encodeInto(vfioRegionInfo, bytes, { flags, size: BigInt(size), offset: BigInt(offset) })
+    if (capabilities === undefined) return 0
+    const argsz = vfioRegionInfo.size + capabilities.length
+    const hasRoom = values.argsz >= argsz
+    if (hasRoom) bytes.set(capabilities, vfioRegionInfo.size)
+    encodeInto(vfioRegionInfo, bytes, {
+      flags: flags | regionFlag.VFIO_REGION_INFO_FLAG_CAPS,
+      ...(hasRoom ? { cap_offset: vfioRegionInfo.size } : { argsz, cap_offset: 0 }),
+    })
     return 0
   }
 
@@ -110,4 +127,15 @@ export class DeviceFile implements OpenFile {
     if (!(file instanceof Eventfd)) throw new Errno('EINVAL')
     return file
   }
+}
+
+function endingWith(mapping: Mapping, end: () => void): Mapping {
+  let isOpen = true
+  const close = mapping.close.bind(mapping)
+  mapping.close = () => {
+    close()
+    if (isOpen) end()
+    isOpen = false
+  }
+  return mapping
 }

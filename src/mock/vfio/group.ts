@@ -2,61 +2,63 @@ import { groupFlag, vfioGroupStatus } from '../../uapi/group-status.ts'
 import { request as requests } from '../../uapi/requests.ts'
 import { encodeInto } from '../../uapi/struct.ts'
 import type { DeviceModel } from '../device.ts'
-import { makeModel } from '../devices/models.ts'
 import { Errno } from '../errno.ts'
 import type { Machine } from '../machine.ts'
-import { typeOf } from '../mdev/capacity.ts'
 import type { IoctlArgument, OpenFile } from '../open-file.ts'
-import type { Frozen, MdevRecord, MockState } from '../state/state.ts'
 import { Container } from './container.ts'
 import { DeviceFile } from './device-file.ts'
+import type { DmaAccess } from './dma-mappings.ts'
 import { bufferArgument, structArgument } from './ioctl-argument.ts'
+import { type VfioDevice, type VfioGroup, vfioGroups } from './vfio-groups.ts'
 
-/** A device that has been opened, through however many descriptors. */
+/** A device that has been opened, through however many descriptors and mappings. */
 interface OpenDevice {
-  readonly uuid: string
+  readonly device: VfioDevice
   readonly model: DeviceModel
-  files: number
+  users: number
 }
 
 /** A name is read up to a page. */
 const longestName = 4096
 
 /**
- * /dev/vfio/N of a mediated device, which is alone in its group. It can be opened once; a device that was opened through
- * it keeps it, and with it the container, until it is closed itself.
+ * /dev/vfio/N. It can be opened once; devices that were opened through it keep it, and with it the container, until they
+ * are closed themselves.
  */
 export class Group implements OpenFile {
   readonly link: string
   readonly lockPath: string
   readonly #machine: Machine
-  readonly #birth: string
+  readonly #key: string
+  readonly #hasIommu: boolean
+  readonly #devices = new Map<string, OpenDevice>()
   #container: Container | null = null
-  #device: OpenDevice | null = null
   #isOpen = true
 
-  constructor(machine: Machine, { group, birth }: { group: number; birth: string }) {
+  constructor(machine: Machine, { number, key, hasIommu }: VfioGroup) {
     this.#machine = machine
-    this.#birth = birth
-    this.link = `/dev/vfio/${group}`
+    this.#key = key
+    this.#hasIommu = hasIommu
+    this.link = `/dev/vfio/${number}`
     this.lockPath = this.link
   }
 
-  /** EBUSY where anyone has it open, ENODEV where its device went meanwhile. */
-  static open(machine: Machine, of: { group: number; birth: string }): number {
-    const { fds, holdings } = machine
-    const fd = fds.add(new Group(machine, of))
-    const wasHeld = holdings.groups.has(of.birth)
-    holdings.groups.add(of.birth)
+  /** EBUSY where anyone has it open, ENODEV where its last device went meanwhile. */
+  static open(machine: Machine, group: VfioGroup): number {
+    const { fds, holdings, scenario } = machine
+    const { key } = group
+    const fd = fds.add(new Group(machine, group))
+    const wasHeld = holdings.groups.has(key)
+    holdings.groups.add(key)
     try {
       holdings.publish((draft) => {
-        if (!draft.mdevs.some(({ birth }) => birth === of.birth)) throw new Errno('ENODEV')
-        if (draft.processes.some(({ groups }) => groups.includes(of.birth))) throw new Errno('EBUSY')
+        if (!vfioGroups(scenario, draft).some((candidate) => candidate.key === key)) throw new Errno('ENODEV')
+        if (draft.processes.some(({ groups }) => groups.includes(key))) throw new Errno('EBUSY')
       })
       return fd
     } catch (error) {
       fds.take(fd)
-      if (!wasHeld) holdings.groups.delete(of.birth)
+      if (!wasHeld) holdings.groups.delete(key)
       throw error
     }
   }
@@ -83,11 +85,10 @@ export class Group implements OpenFile {
 
   #getStatus(argument: IoctlArgument): number {
     const { bytes } = structArgument(vfioGroupStatus, argument, vfioGroupStatus.size)
-    this.#record()
+    const { isViable } = this.#now()
     const { VFIO_GROUP_FLAGS_VIABLE, VFIO_GROUP_FLAGS_CONTAINER_SET } = groupFlag
-    // a mediated device has no neighbour that could make its group unviable
-    const flags = VFIO_GROUP_FLAGS_VIABLE | (this.#container === null ? 0 : VFIO_GROUP_FLAGS_CONTAINER_SET)
-    encodeInto(vfioGroupStatus, bytes, { flags })
+    const set = this.#container === null ? 0 : VFIO_GROUP_FLAGS_CONTAINER_SET
+    encodeInto(vfioGroupStatus, bytes, { flags: set | (isViable ? VFIO_GROUP_FLAGS_VIABLE : 0) })
     return 0
   }
 
@@ -95,16 +96,17 @@ export class Group implements OpenFile {
     const bytes = bufferArgument(argument, 4)
     const file = this.#machine.fds.get(new DataView(bytes.buffer, bytes.byteOffset).getInt32(0, true))
     if (this.#container !== null) throw new Errno('EINVAL')
-    this.#record()
+    const { isViable } = this.#now()
     if (!(file instanceof Container)) throw new Errno('EINVAL')
-    file.attach(this)
+    if (!isViable) throw new Errno('EPERM')
+    file.attach(this, this.#hasIommu)
     this.#container = file
     return 0
   }
 
   #unsetContainer(): number {
     if (this.#container === null) throw new Errno('EINVAL')
-    if (this.#device !== null) throw new Errno('EBUSY')
+    if (this.#devices.size > 0) throw new Errno('EBUSY')
     this.#leaveContainer()
     return 0
   }
@@ -114,49 +116,66 @@ export class Group implements OpenFile {
     const end = bytes.subarray(0, longestName).indexOf(0)
     if (end < 0 && bytes.length < longestName) throw new RangeError('the device name does not end with a NUL')
     if (end < 0) throw new Errno('EINVAL')
-    const record = this.#record()
-    if (Buffer.from(bytes.subarray(0, end)).toString('latin1') !== record.uuid) throw new Errno('ENODEV')
+    const device = this.#named(Buffer.from(bytes.subarray(0, end)).toString('latin1'))
     if (this.#container?.hasIommu !== true) throw new Errno('EINVAL')
-    const device = this.#device ?? { uuid: record.uuid, model: this.#makeModel(record), files: 0 }
-    const file = new DeviceFile(
-      device.model,
-      (fd) => this.#machine.fds.get(fd),
-      () => this.#closeDevice(device),
-    )
-    const fd = this.#machine.fds.add(file)
-    const { holdings } = this.#machine
-    holdings.devices.add(this.#birth)
+    const open = this.#devices.get(device.key) ?? { device, model: device.makeModel(this.#dma), users: 0 }
+    const use = { begin: () => this.#use(open), end: () => this.#letGoOf(open) }
+    const fd = this.#machine.fds.add(new DeviceFile(open.model, (of) => this.#machine.fds.get(of), use))
     try {
-      holdings.publish()
+      use.begin()
     } catch (error) {
       this.#machine.fds.take(fd)
-      if (this.#device === null) holdings.devices.delete(this.#birth)
       throw error
     }
-    this.#device = device
-    device.files++
     return fd
   }
 
-  #closeDevice(device: OpenDevice): void {
-    device.files--
-    if (device.files > 0) {
+  #named(name: string): VfioDevice {
+    const device = this.#now().devices.find((candidate) => candidate.name === name && !candidate.isLeaving)
+    if (device !== undefined) return device
+    // what follows a PCI address is taken for a VF token, of which such a device knows nothing
+    const takesToken = this.#now().devices.some((candidate) => this.#hasIommu && name.startsWith(`${candidate.name} `))
+    throw new Errno(takesToken ? 'EINVAL' : 'ENODEV')
+  }
+
+  /** What the devices of the group can reach of memory: through the container they are in at that moment. */
+  readonly #dma: DmaAccess = {
+    read: (iova, into) => this.#container?.dma?.read(iova, into) ?? false,
+    write: (iova, from) => this.#container?.dma?.write(iova, from) ?? false,
+  }
+
+  #use(open: OpenDevice): void {
+    const { holdings } = this.#machine
+    const { key } = open.device
+    holdings.devices.add(key)
+    try {
+      holdings.publish()
+    } catch (error) {
+      if (open.users === 0) holdings.devices.delete(key)
+      throw error
+    }
+    this.#devices.set(key, open)
+    open.users++
+  }
+
+  #letGoOf(open: OpenDevice): void {
+    const { device, model } = open
+    open.users--
+    if (open.users > 0) {
       this.#machine.holdings.publish()
       return
     }
-    this.#device = null
-    this.#machine.holdings.devices.delete(this.#birth)
-    this.#letGo((draft) => {
-      const record = draft.mdevs.find(({ birth }) => birth === this.#birth)
-      if (record !== undefined) record.model = device.model.save()
-    })
+    model.close?.()
+    this.#devices.delete(device.key)
+    this.#machine.holdings.devices.delete(device.key)
+    this.#letGo((draft) => device.keep(draft, model.save()))
   }
 
-  /** The group's file ends with the last of its own descriptor and its device's. */
-  #letGo(change?: (draft: MockState) => void): void {
-    if (!this.#isOpen && this.#device === null) {
+  /** The group's file ends with the last of its own descriptor and its devices'. */
+  #letGo(change?: Parameters<Machine['holdings']['publish']>[0]): void {
+    if (!this.#isOpen && this.#devices.size === 0) {
       this.#leaveContainer()
-      this.#machine.holdings.groups.delete(this.#birth)
+      this.#machine.holdings.groups.delete(this.#key)
     }
     this.#machine.holdings.publish(change)
   }
@@ -166,18 +185,12 @@ export class Group implements OpenFile {
     this.#container = null
   }
 
-  /** ENODEV once the device of the group is gone. */
-  #record(): Frozen<MdevRecord> {
-    const record = this.#machine.store.read().mdevs.find(({ birth }) => birth === this.#birth)
-    if (record !== undefined) return record
+  /** ENODEV once the last device of the group is gone. */
+  #now(): VfioGroup {
+    const { scenario, store } = this.#machine
+    const group = vfioGroups(scenario, store.read()).find(({ key }) => key === this.#key)
+    if (group !== undefined) return group
     this.#leaveContainer()
     throw new Errno('ENODEV')
-  }
-
-  #makeModel(record: Frozen<MdevRecord>): DeviceModel {
-    const parent = this.#machine.scenario.parents.find(({ name }) => name === record.parent)
-    const type = parent === undefined ? undefined : typeOf(parent, record.type)
-    if (type === undefined) throw new Errno('ENODEV')
-    return makeModel(type.model, record.model)
   }
 }

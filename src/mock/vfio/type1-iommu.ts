@@ -1,66 +1,126 @@
-import { vfioInfoCapHeader } from '../../uapi/info-capabilities.ts'
+import type { IoctlPointer } from '../../kernel/kernel.ts'
 import { request as requests } from '../../uapi/requests.ts'
-import { encode, encodeInto } from '../../uapi/struct.ts'
-import { iommuInfoFlag, vfioIommuType1Info } from '../../uapi/type1.ts'
+import { encodeInto } from '../../uapi/struct.ts'
+import { dmaMapFlag, dmaUnmapFlag, vfioIommuType1DmaMap, vfioIommuType1DmaUnmap } from '../../uapi/type1.ts'
 import { Errno } from '../errno.ts'
+import type { LockedMemory } from '../locked-memory.ts'
+import { pageSize } from '../memory.ts'
 import type { IoctlArgument } from '../open-file.ts'
+import { DmaMappings } from './dma-mappings.ts'
 import { structArgument } from './ioctl-argument.ts'
+import { getType1Info, iovaRanges } from './type1-info.ts'
+import { addressOf, memoryAt } from './user-memory.ts'
 
-/** Before cap_offset was appended (5.4). */
-const oldInfoSize = 16
+const { VFIO_DMA_MAP_FLAG_READ, VFIO_DMA_MAP_FLAG_WRITE, VFIO_DMA_MAP_FLAG_VADDR } = dmaMapFlag
+const { VFIO_DMA_UNMAP_FLAG_GET_DIRTY_BITMAP, VFIO_DMA_UNMAP_FLAG_ALL, VFIO_DMA_UNMAP_FLAG_VADDR } = dmaUnmapFlag
+const mapFlags = VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE | VFIO_DMA_MAP_FLAG_VADDR
+const unmapFlags = VFIO_DMA_UNMAP_FLAG_GET_DIRTY_BITMAP | VFIO_DMA_UNMAP_FLAG_ALL | VFIO_DMA_UNMAP_FLAG_VADDR
+const mask = BigInt(pageSize - 1)
+const top = 0xffff_ffff_ffff_ffffn
 
-/** Every multiple of 4 KiB: no IOMMU stands behind a mediated device to say otherwise. */
-const pageSizes = 0xffff_ffff_ffff_f000n
-const mostMappings = 65535
-/** The bitmap of 2^31 pages. */
-const mostDirtyBytes = 2n ** 28n
-
-/** vfio_iommu_type1 with only mediated devices in the container. */
+/**
+ * vfio_iommu_type1 of Linux 6.1. With only mediated devices in the container it keeps translations without looking at
+ * the memory; with a device behind the IOMMU it pins the memory, and takes addresses that the IOMMU can translate alone.
+ */
 export class Type1Iommu {
-  ioctl(request: number, argument: IoctlArgument): number {
-    if (request === requests.VFIO_IOMMU_GET_INFO) return this.#getInfo(argument)
-    throw new Errno('ENOTTY')
+  readonly mappings: DmaMappings = new DmaMappings()
+  readonly #isVersion2: boolean
+  readonly #mostMappings: number
+  readonly #locked: LockedMemory
+  readonly #hasIommu: () => boolean
+
+  constructor(options: {
+    /** VFIO_TYPE1v2_IOMMU: mappings are taken away whole. */
+    isVersion2: boolean
+    mostMappings: number
+    locked: LockedMemory
+    /** Whether any device of the container is behind an IOMMU. */
+    hasIommu: () => boolean
+  }) {
+    this.#isVersion2 = options.isVersion2
+    this.#mostMappings = options.mostMappings
+    this.#locked = options.locked
+    this.#hasIommu = options.hasIommu
   }
 
-  #getInfo(argument: IoctlArgument): number {
-    const { bytes, values } = structArgument(vfioIommuType1Info, argument, oldInfoSize)
-    const { size } = vfioIommuType1Info
-    const chain = capabilityChain(size)
-    const needed = size + chain.length
-    const hasRoom = values.argsz >= needed
-    if (hasRoom) bytes.set(chain, size)
-    const header = encode(vfioIommuType1Info, {
-      argsz: hasRoom ? values.argsz : needed,
-      flags: iommuInfoFlag.VFIO_IOMMU_INFO_PGSIZES | iommuInfoFlag.VFIO_IOMMU_INFO_CAPS,
-      iova_pgsizes: pageSizes,
-      cap_offset: hasRoom ? size : 0,
-    })
-    // cap_offset is the last field the kernel copies out, and only to callers that have it
-    bytes.set(header.subarray(0, values.argsz >= 20 ? 20 : oldInfoSize))
+  ioctl(request: number, argument: IoctlArgument, pointers: readonly IoctlPointer[]): number {
+    switch (request) {
+      case requests.VFIO_IOMMU_GET_INFO: {
+        const available = this.#mostMappings - this.mappings.count
+        return getType1Info(argument, { hasIommu: this.#hasIommu(), available })
+      }
+      case requests.VFIO_IOMMU_MAP_DMA:
+        return this.#map(argument, pointers)
+      case requests.VFIO_IOMMU_UNMAP_DMA:
+        return this.#unmap(argument)
+      default:
+        throw new Errno('ENOTTY')
+    }
+  }
+
+  /** Everything goes with the container. */
+  close(): void {
+    for (const mapping of this.mappings.overlapping(0n, top)) this.mappings.delete(mapping)
+    this.#locked.release(this)
+  }
+
+  #map(argument: IoctlArgument, pointers: readonly IoctlPointer[]): number {
+    const { values } = structArgument(vfioIommuType1DmaMap, argument, vfioIommuType1DmaMap.size)
+    const { flags, iova, size } = values
+    const target = pointers.find(({ offset }) => offset === vfioIommuType1DmaMap.fields.vaddr[0])?.target
+    const address = target === undefined ? values.vaddr : addressOf(target)
+    if ((flags & ~mapFlags) !== 0) throw new Errno('EINVAL')
+    const access = {
+      read: (flags & VFIO_DMA_MAP_FLAG_READ) !== 0,
+      write: (flags & VFIO_DMA_MAP_FLAG_WRITE) !== 0,
+    }
+    const isNewAddress = (flags & VFIO_DMA_MAP_FLAG_VADDR) !== 0
+    if ((access.read || access.write) === isNewAddress) throw new Errno('EINVAL')
+    if (size === 0n || ((size | iova | address) & mask) !== 0n) throw new Errno('EINVAL')
+    const last = iova + size - 1n
+    if (last > top || address + size - 1n > top) throw new Errno('EINVAL')
+    const there = this.mappings.lowest(iova, last)
+    // no address was invalidated that a new one could replace
+    if (isNewAddress) throw new Errno(there === null ? 'ENOENT' : 'EINVAL')
+    if (there !== null) throw new Errno('EEXIST')
+    if (this.mappings.count >= this.#mostMappings) throw new Errno('ENOSPC')
+    if (this.#hasIommu() && !iovaRanges.some((range) => iova >= range.first && last <= range.last)) {
+      throw new Errno('EINVAL')
+    }
+    const memory = memoryAt(target, size)
+    if (this.#hasIommu()) {
+      if (memory === null) throw new Errno('EFAULT')
+      this.#locked.add(this, size)
+    }
+    this.mappings.add({ iova, size, access, memory })
     return 0
   }
-}
 
-const migrationCapability = {
-  name: 'vfio_iommu_type1_info_cap_migration',
-  size: 32,
-  fields: { flags: [8, 'u32'], pgsize_bitmap: [16, 'u64'], max_dirty_bitmap_size: [24, 'u64'] },
-} as const
-
-const dmaAvailCapability = {
-  name: 'vfio_iommu_type1_info_dma_avail',
-  size: 12,
-  fields: { avail: [8, 'u32'] },
-} as const
-
-function capabilityChain(at: number): Uint8Array {
-  const migration = encode(migrationCapability, {
-    flags: 0,
-    pgsize_bitmap: 4096n,
-    max_dirty_bitmap_size: mostDirtyBytes,
-  })
-  encodeInto(vfioInfoCapHeader, migration, { id: 2, version: 1, next: at + migration.length })
-  const dmaAvail = encode(dmaAvailCapability, { avail: mostMappings })
-  encodeInto(vfioInfoCapHeader, dmaAvail, { id: 3, version: 1, next: 0 })
-  return Buffer.concat([migration, dmaAvail])
+  #unmap(argument: IoctlArgument): number {
+    const { bytes, values } = structArgument(vfioIommuType1DmaUnmap, argument, vfioIommuType1DmaUnmap.size)
+    const { flags, iova, size } = values
+    if ((flags & ~unmapFlags) !== 0) throw new Errno('EINVAL')
+    const isAll = (flags & VFIO_DMA_UNMAP_FLAG_ALL) !== 0
+    // nobody logs dirty pages, nor changes addresses, here
+    if ((flags & ~VFIO_DMA_UNMAP_FLAG_ALL) !== 0) throw new Errno('EINVAL')
+    if ((iova & mask) !== 0n) throw new Errno('EINVAL')
+    if (isAll ? iova !== 0n || size !== 0n : size === 0n || (size & mask) !== 0n) throw new Errno('EINVAL')
+    const last = isAll ? top : iova + size - 1n
+    if (last > top) throw new Errno('EINVAL')
+    const found = this.mappings.overlapping(iova, last)
+    const isCut = ({ iova: start, size: length }: { iova: bigint; size: bigint }) =>
+      start < iova || start + length - 1n > last
+    if (this.#isVersion2 && found.some(isCut)) throw new Errno('EINVAL')
+    // the first version stops at a mapping that begins before the range, and takes one whole that reaches beyond it
+    const [first] = found
+    const taken = first !== undefined && first.iova < iova ? [] : found
+    let unmapped = 0n
+    for (const mapping of taken) {
+      this.mappings.delete(mapping)
+      if (this.#hasIommu()) this.#locked.take(this, mapping.size)
+      unmapped += mapping.size
+    }
+    encodeInto(vfioIommuType1DmaUnmap, bytes, { size: BigInt.asUintN(64, unmapped) })
+    return 0
+  }
 }

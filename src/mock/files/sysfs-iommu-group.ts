@@ -1,0 +1,18 @@
+import { type Directory, link, readOnly } from './tree.ts'
+
+/** /sys/kernel/iommu_groups/N: named where VFIO made it for a device without an IOMMU. */
+export function addIommuGroup(
+  sys: Directory,
+  group: { readonly number: number; readonly type: string; readonly name?: string },
+  device: string,
+  path: string,
+): void {
+  const directory = sys.at(`kernel/iommu_groups/${group.number}`)
+  directory.set('type', readOnly(`${group.type}\n`)).set('reserved_regions', readOnly(reservedRegions(group.type)))
+  if (group.name !== undefined) directory.set('name', readOnly(`${group.name}\n`))
+  directory.at('devices').set(device, link(`/sys/kernel/iommu_groups/${group.number}/devices`, path))
+}
+
+function reservedRegions(type: string): string {
+  return type === 'DMA' ? '0x00000000fee00000 0x00000000feefffff msi\n' : ''
+}

@@ -1,0 +1,74 @@
+import { vfioInfoCapHeader } from '../../uapi/info-capabilities.ts'
+import { encode, encodeInto } from '../../uapi/struct.ts'
+import { iommuInfoFlag, vfioIommuType1Info } from '../../uapi/type1.ts'
+import {
+  type1Capability,
+  vfioIommuType1InfoCapIovaRange,
+  vfioIommuType1InfoDmaAvail,
+  vfioIovaRange,
+} from '../../uapi/type1-capabilities.ts'
+import type { IoctlArgument } from '../open-file.ts'
+import { structArgument } from './ioctl-argument.ts'
+
+/** Before cap_offset was appended (5.4). */
+const oldInfoSize = 16
+/** Every multiple of 4 KiB: no IOMMU stands behind a mediated device to say otherwise. */
+const anyPages = 0xffff_ffff_ffff_f000n
+/** 4 KiB, 2 MiB and 1 GiB. */
+const iommuPages = 0x4020_1000n
+/** The bitmap of 2^31 pages. */
+const mostDirtyBytes = 2n ** 28n
+
+/** What an Intel IOMMU of 39 bits translates: all but the window of the interrupts. */
+export const iovaRanges: readonly { readonly first: bigint; readonly last: bigint }[] = [
+  { first: 0n, last: 0xfedf_ffffn },
+  { first: 0xfef0_0000n, last: 0x7f_ffff_ffffn },
+]
+
+/** VFIO_IOMMU_GET_INFO; `available` is the number of mappings that are left. */
+export function getType1Info(argument: IoctlArgument, of: { hasIommu: boolean; available: number }): number {
+  const { bytes, values } = structArgument(vfioIommuType1Info, argument, oldInfoSize)
+  const { size } = vfioIommuType1Info
+  const chain = capabilityChain(size, of)
+  const needed = size + chain.length
+  const hasRoom = values.argsz >= needed
+  if (hasRoom) bytes.set(chain, size)
+  const header = encode(vfioIommuType1Info, {
+    argsz: hasRoom ? values.argsz : needed,
+    flags: iommuInfoFlag.VFIO_IOMMU_INFO_PGSIZES | iommuInfoFlag.VFIO_IOMMU_INFO_CAPS,
+    iova_pgsizes: of.hasIommu ? iommuPages : anyPages,
+    cap_offset: hasRoom ? size : 0,
+  })
+  // cap_offset is the last field the kernel copies out, and only to callers that have it
+  bytes.set(header.subarray(0, values.argsz >= 20 ? 20 : oldInfoSize))
+  return 0
+}
+
+const migrationCapability = {
+  name: 'vfio_iommu_type1_info_cap_migration',
+  size: 32,
+  fields: { flags: [8, 'u32'], pgsize_bitmap: [16, 'u64'], max_dirty_bitmap_size: [24, 'u64'] },
+} as const
+
+function capabilityChain(start: number, of: { hasIommu: boolean; available: number }): Uint8Array {
+  const { VFIO_IOMMU_TYPE1_INFO_CAP_MIGRATION, VFIO_IOMMU_TYPE1_INFO_DMA_AVAIL, VFIO_IOMMU_TYPE1_INFO_CAP_IOVA_RANGE } =
+    type1Capability
+  const dirty = { flags: 0, pgsize_bitmap: 4096n, max_dirty_bitmap_size: mostDirtyBytes }
+  const links = [
+    { id: VFIO_IOMMU_TYPE1_INFO_CAP_MIGRATION, bytes: encode(migrationCapability, dirty) },
+    { id: VFIO_IOMMU_TYPE1_INFO_DMA_AVAIL, bytes: encode(vfioIommuType1InfoDmaAvail, { avail: of.available }) },
+    ...(of.hasIommu ? [{ id: VFIO_IOMMU_TYPE1_INFO_CAP_IOVA_RANGE, bytes: iovaRangeBody() }] : []),
+  ]
+  let at = start
+  for (const [index, { id, bytes }] of links.entries()) {
+    at += bytes.length
+    encodeInto(vfioInfoCapHeader, bytes, { id, version: 1, next: index + 1 < links.length ? at : 0 })
+  }
+  return Buffer.concat(links.map(({ bytes }) => bytes))
+}
+
+function iovaRangeBody(): Uint8Array {
+  const ranges = iovaRanges.map(({ first, last }) => encode(vfioIovaRange, { start: first, end: last }))
+  const header = encode(vfioIommuType1InfoCapIovaRange, { nr_iovas: iovaRanges.length })
+  return new Uint8Array(Buffer.concat([header, ...ranges]))
+}

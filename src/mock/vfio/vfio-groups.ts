@@ -1,0 +1,85 @@
+import type { DeviceModel } from '../device.ts'
+import { makeMdevModel } from '../devices/models.ts'
+import { Errno } from '../errno.ts'
+import { typeOf } from '../mdev/capacity.ts'
+import { isViable, pciDraft, pciRecord, vfioMembers } from '../pci/binding.ts'
+import type { Scenario, ScenarioPciDevice } from '../scenario.ts'
+import { type Frozen, type MdevRecord, type MockState, pciKey, type Snapshot } from '../state/state.ts'
+import { makePciModel } from '../vfio-pci/make-pci-model.ts'
+import type { DmaAccess } from './dma-mappings.ts'
+
+/** A group as VFIO has it at one moment. */
+export interface VfioGroup {
+  readonly number: number
+  /** Tells it from an earlier group of the same number. */
+  readonly key: string
+  /** No device of it is with a driver that uses DMA. */
+  readonly isViable: boolean
+  /** An IOMMU translates for its devices; else translations are only kept. */
+  readonly hasIommu: boolean
+  readonly devices: readonly VfioDevice[]
+}
+
+/** A device that VFIO has. */
+export interface VfioDevice {
+  readonly name: string
+  /** Tells it from an earlier device of the same name. */
+  readonly key: string
+  /** It is being taken away, and cannot be opened any more. */
+  readonly isLeaving: boolean
+  makeModel(dma: DmaAccess): DeviceModel
+  /** Keeps what the model saved. */
+  keep(draft: MockState, saved: unknown): void
+}
+
+export function vfioGroups(scenario: Scenario, state: Snapshot): VfioGroup[] {
+  const numbers = new Set(scenario.pci.flatMap(({ iommuGroup }) => iommuGroup ?? []))
+  const ofPci = [...numbers].flatMap((number) => pciGroup(scenario, state, number) ?? [])
+  return [...ofPci, ...state.mdevs.map((mdev) => mdevGroup(scenario, mdev))]
+}
+
+/** A group that has any device with vfio-pci. */
+function pciGroup(scenario: Scenario, state: Snapshot, number: number): VfioGroup | null {
+  const members = vfioMembers(scenario, state, number)
+  if (members.length === 0) return null
+  return {
+    number,
+    key: `group ${number}`,
+    isViable: isViable(scenario, state, number),
+    hasIommu: true,
+    devices: members.map((device) => pciDevice(device, state)),
+  }
+}
+
+function pciDevice(device: ScenarioPciDevice, state: Snapshot): VfioDevice {
+  const { unbinding, model } = pciRecord(state, device)
+  return {
+    name: device.address,
+    key: pciKey(device.address),
+    isLeaving: unbinding,
+    makeModel: (dma) => makePciModel(device, dma, model),
+    keep(draft, saved) {
+      pciDraft(draft, device).model = saved
+    },
+  }
+}
+
+/** A mediated device is alone in its group, and no IOMMU stands behind it. */
+function mdevGroup(scenario: Scenario, { group, birth, uuid, ...mdev }: Frozen<MdevRecord>): VfioGroup {
+  const device: VfioDevice = {
+    name: uuid,
+    key: birth,
+    isLeaving: false,
+    makeModel() {
+      const parent = scenario.parents.find(({ name }) => name === mdev.parent)
+      const type = parent === undefined ? undefined : typeOf(parent, mdev.type)
+      if (type === undefined) throw new Errno('ENODEV')
+      return makeMdevModel(type.model, mdev.model)
+    },
+    keep(draft, saved) {
+      const record = draft.mdevs.find((candidate) => candidate.birth === birth)
+      if (record !== undefined) record.model = saved
+    },
+  }
+  return { number: group, key: birth, isViable: true, hasIommu: false, devices: [device] }
+}
