@@ -279,7 +279,7 @@ Napi::Value PageFrames(const Napi::CallbackInfo& info) {
     return {};
   }
   const uint8_t* start = static_cast<const uint8_t*>(mapping->base()) + offset;
-  const Napi::BigUint64Array entries = Napi::BigUint64Array::New(env, count);
+  Napi::BigUint64Array entries = Napi::BigUint64Array::New(env, count);
   if (mlock(start, count * page) < 0) {
     ThrowSystemError(env, errno, "mlock");
     return {};
