@@ -8,6 +8,10 @@ export type Completes =
   | 'active device'
   | 'inactive device'
   | 'defined device'
+  /** What can be opened: running mediated devices, and PCI devices that a VFIO driver has. */
+  | 'vfio device'
+  /** Whatever is in an IOMMU group. */
+  | 'host device'
   | 'parent'
   | 'type'
   | 'file'

@@ -15,6 +15,10 @@ export const commands: Readonly<Record<string, Entry>> = {
   modify: { summary: 'Change a definition', load: () => import('./commands/modify.ts') },
   start: { summary: 'Start a defined virtual device, or make one', load: () => import('./commands/start.ts') },
   stop: { summary: 'Stop a running virtual device', load: () => import('./commands/stop.ts') },
+  groups: {
+    summary: 'Show the IOMMU groups, and which of them VFIO can have',
+    load: () => import('./commands/groups.ts'),
+  },
   inspect: {
     summary: 'Open a device and show its regions and interrupts',
     load: () => import('./commands/inspect.ts'),

@@ -1,5 +1,8 @@
+import { readIommuGroups } from '../host/iommu-groups.ts'
 import { readMdevTypes } from '../host/mdev-types.ts'
+import type { HostFiles } from '../kernel/kernel.ts'
 import { list } from '../lifecycle/list.ts'
+import { isVfioMember } from '../vfio/group-members.ts'
 import type { Argument, ArgumentTable, Completes } from './command.ts'
 import { commands } from './commands.ts'
 import { Context } from './context.ts'
@@ -112,11 +115,19 @@ async function hostValues(completes: Completes, line: Line, io: Io): Promise<Can
         describe: `${name ?? ''} ${available} free`.trim(),
       }))
     }
+    if (completes === 'vfio device' || completes === 'host device') return groupMembers(files, completes)
     const { devices } = list(files, deviceFilters[completes])
     return devices.map(({ uuid, parent, type }) => ({ value: uuid, describe: `${type} on ${parent}` }))
   } finally {
     context.dispose()
   }
+}
+
+function groupMembers(files: HostFiles, which: 'vfio device' | 'host device'): Candidate[] {
+  const devices = readIommuGroups(files).groups.flatMap((group) => group.devices)
+  return devices
+    .filter((device) => which === 'host device' || isVfioMember(device))
+    .map(({ name, driver }) => ({ value: name, describe: driver ?? '' }))
 }
 
 const deviceFilters = {

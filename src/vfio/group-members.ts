@@ -1,4 +1,5 @@
 import type { HostFiles } from '../kernel/kernel.ts'
+import { uuidOrNull } from '../units.ts'
 
 /** A device of an IOMMU group, by its name on its bus. */
 export interface GroupMember {
@@ -32,7 +33,14 @@ function boundDriver(files: HostFiles, link: string): string | null {
 /** Drivers beside which VFIO may use the other devices of a group: they leave DMA alone. */
 const harmlessDrivers = new Set(['pci-stub', 'pcieport'])
 
+/** VFIO's own drivers say so in their names; a mediated device's driver is VFIO's whatever its name (mtty, kvmgt). */
+export function isVfioMember({ name, driver }: GroupMember): boolean {
+  return driver !== null && (driver.includes('vfio') || uuidOrNull(name) === name)
+}
+
 /** The members whose drivers keep the group from being viable. */
 export function foreignMembers(members: readonly GroupMember[]): GroupMember[] {
-  return members.filter(({ driver }) => driver !== null && !harmlessDrivers.has(driver) && !driver.includes('vfio'))
+  return members.filter(
+    (member) => member.driver !== null && !harmlessDrivers.has(member.driver) && !isVfioMember(member),
+  )
 }

@@ -34,6 +34,7 @@ describe('completion offers', () => {
     ['what runs, to stop', 'stop --mock ', [active]],
     ['what does not run, to start', 'start --mock -u ', [defined]],
     ['what is defined, to undefine', 'undefine --mock ', [defined]],
+    ['whatever is in a group, for groups', 'groups --mock 0000:3', ['0000:3a:00.0', '0000:3b:00.0']],
     ['all devices, to list', 'list --mock ', [active, defined]],
     ['regions', `read --mock ${active} bar`, ['bar0', 'bar1', 'bar2', 'bar3', 'bar4', 'bar5']],
     ['widths', 'read -w ', ['8', '16', '32', '64']],

@@ -1,0 +1,83 @@
+import { type IommuGroup, readIommuGroups } from '../../host/iommu-groups.ts'
+import { deviceName, deviceNameForms } from '../../host/vfio-device.ts'
+import type { HostFiles } from '../../kernel/kernel.ts'
+import { printable } from '../../units.ts'
+import { given, wholeNumber } from '../arguments.ts'
+import { type Command, command, text } from '../command.ts'
+import { type Column, json, table } from '../output.ts'
+import { reportWarnings } from '../report-warnings.ts'
+
+interface Row {
+  readonly group: IommuGroup
+  readonly device: IommuGroup['devices'][number]
+}
+
+const columns: readonly Column<Row>[] = [
+  { heading: 'GROUP', cell: ({ group }) => group.number },
+  { heading: 'DEVICE', cell: ({ device }) => device.name },
+  { heading: 'CLASS', cell: ({ device }) => device.class },
+  { heading: 'ID', cell: ({ device }) => shownIds(device) },
+  { heading: 'DRIVER', cell: ({ device }) => device.driver },
+  { heading: 'VIABLE', cell: ({ group }) => viability(group) },
+  { heading: 'NODE', cell: ({ group, device }) => [group.node, device.node].filter((node) => node !== null).join(' ') },
+  {
+    heading: 'USED BY',
+    cell: ({ group }) => group.users.map(({ pid, command }) => `${printable(command)} (${pid})`).join(', '),
+  },
+]
+
+const groups: Command = command({
+  arguments: {
+    device: {
+      kind: 'optional',
+      completes: 'host device',
+      parse: text,
+      describe: `only the group of this device: ${deviceNameForms}`,
+    },
+    group: {
+      kind: 'option',
+      alias: 'g',
+      value: 'N',
+      completes: 'nothing',
+      parse: wholeNumber('--group', 0xffff_ffff),
+      describe: 'only the group of this number',
+    },
+  },
+  examples: [
+    ['vfioctl groups', 'every IOMMU group: VFIO takes those that are viable, as a whole'],
+    ['vfioctl groups 3b:00.0', 'what a device has to be given away with, and which driver is in the way'],
+    ['vfioctl groups --group 5 --json', 'one group, for programs'],
+  ],
+  async run(values, context, io) {
+    const { files } = await context.kernel()
+    const filter = {
+      ...given({ number: values.group }),
+      ...(values.device === undefined ? {} : deviceFilter(files, values.device)),
+    }
+    const found = readIommuGroups(files, filter)
+    if (context.options.json) {
+      io.out(json(found))
+      return
+    }
+    reportWarnings(found.warnings, io)
+    const rows = found.groups.flatMap((group) => group.devices.map((device) => ({ group, device })))
+    if (rows.length > 0) io.out(table(rows, columns, io))
+    else if (found.warnings.length === 0) io.err('no IOMMU group is like that\n')
+  },
+})
+export default groups
+
+/** A group's node names the group, however many devices it has. */
+function deviceFilter(files: HostFiles, given: string): { number: number } | { device: string } {
+  const number = /^\/dev\/vfio\/(?:noiommu-)?(\d{1,9})$/.exec(given)?.[1]
+  return number === undefined ? { device: deviceName(files, given) } : { number: Number(number) }
+}
+
+/** As lspci -n shows them: '8086:10d3'. */
+function shownIds({ vendor, device }: Row['device']): string {
+  return vendor === null || device === null ? '' : `${vendor.slice(2)}:${device.slice(2)}`
+}
+
+function viability({ viable, spoiledBy }: IommuGroup): string {
+  return viable ? 'yes' : `no: ${spoiledBy.map(({ name, driver }) => `${name} is with ${driver}`).join(', ')}`
+}

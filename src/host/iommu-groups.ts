@@ -1,0 +1,133 @@
+import type { HostFiles } from '../kernel/kernel.ts'
+import { failedWith } from '../kernel/system-error.ts'
+import { pciAddressOrNull, uuidOrNull } from '../units.ts'
+import { foreignMembers, type GroupMember, groupMembers, isVfioMember } from '../vfio/group-members.ts'
+import { type DeviceUser, findDeviceUsers } from './device-users.ts'
+import { readPciIds } from './pci-ids.ts'
+import { unreadable, type Warning } from './warning.ts'
+
+/** What cannot be told apart by the IOMMU, and is given away as a whole: /sys/kernel/iommu_groups/N. */
+export interface IommuGroup {
+  readonly number: number
+  /** 'DMA', 'DMA-FQ', 'identity'…: how the host's own drivers use it; null where sysfs does not say. */
+  readonly type: string | null
+  readonly devices: readonly GroupDevice[]
+  /** VFIO may have it: its drivers are VFIO's, or leave DMA alone. */
+  readonly viable: boolean
+  /** The devices whose drivers keep it from being viable. */
+  readonly spoiledBy: readonly GroupMember[]
+  /** '/dev/vfio/5' or '/dev/vfio/noiommu-5'; null while VFIO has no device of it. */
+  readonly node: string | null
+  /** Who holds the group's node, or that of one of its devices. */
+  readonly users: readonly DeviceUser[]
+}
+
+export interface GroupDevice extends GroupMember {
+  /** Null for what is neither: a platform device. */
+  readonly bus: 'pci' | 'mdev' | null
+  /** As sysfs shows them: '0x020000', '0x8086', '0x10d3'; null for what is no PCI device. */
+  readonly class: string | null
+  readonly vendor: string | null
+  readonly device: string | null
+  /** The device's own node ('/dev/vfio/devices/vfio0', Linux 6.6 and later), or null. */
+  readonly node: string | null
+}
+
+export interface GroupFilter {
+  readonly number?: number
+  /** Only the group of this device: its PCI address in the long form, or its UUID. */
+  readonly device?: string
+}
+
+const groupsPath = '/sys/kernel/iommu_groups'
+
+/** Every IOMMU group by its number, or those of the filter. What cannot be read is a warning, and the rest goes on. */
+export function readIommuGroups(
+  files: HostFiles,
+  filter: GroupFilter = {},
+): { groups: IommuGroup[]; warnings: Warning[] } {
+  const warnings: Warning[] = []
+  const found = numbers(files, warnings)
+    .filter((number) => filter.number === undefined || number === filter.number)
+    .map((number) => ({ number, members: groupMembers(files, number) }))
+    .filter(({ members }) => filter.device === undefined || members.some(({ name }) => name === filter.device))
+    .map(({ number, members }) => readGroup(files, number, members, warnings))
+  const nodes = new Set(found.flatMap((group) => nodesOf(group)))
+  const users = findDeviceUsers(files, nodes)
+  const groups = found.map((group) => ({
+    ...group,
+    users: merged(nodesOf(group).map((node) => users.get(node) ?? [])),
+  }))
+  return { groups, warnings }
+}
+
+function numbers(files: HostFiles, warnings: Warning[]): number[] {
+  let names: string[] = []
+  try {
+    names = files.list(groupsPath)
+  } catch (error) {
+    if (!failedWith(error, 'ENOENT')) throw error
+  }
+  if (names.length === 0) warnings.push({ path: groupsPath, message: noGroups })
+  return names
+    .filter((name) => /^\d{1,9}$/.test(name))
+    .map(Number)
+    .sort((a, b) => a - b)
+}
+
+const noGroups =
+  'has no group: this machine has no IOMMU, or it is off (in the firmware, or intel_iommu=on on the kernel command line)'
+
+function readGroup(
+  files: HostFiles,
+  number: number,
+  members: readonly GroupMember[],
+  warnings: Warning[],
+): Omit<IommuGroup, 'users'> {
+  const spoiledBy = foreignMembers(members)
+  return {
+    number,
+    type: readType(files, `${groupsPath}/${number}/type`, warnings),
+    devices: members.map((member) => readDevice(files, number, member, warnings)),
+    viable: spoiledBy.length === 0,
+    spoiledBy,
+    node: [`/dev/vfio/${number}`, `/dev/vfio/noiommu-${number}`].find((node) => files.kind(node) !== null) ?? null,
+  }
+}
+
+function readType(files: HostFiles, path: string, warnings: Warning[]): string | null {
+  try {
+    return files.read(path).trim() || null
+  } catch (error) {
+    if (!failedWith(error, 'ENOENT')) warnings.push(unreadable(path, error))
+    return null
+  }
+}
+
+function readDevice(files: HostFiles, group: number, member: GroupMember, warnings: Warning[]): GroupDevice {
+  const { name } = member
+  const bus = pciAddressOrNull(name) === name ? 'pci' : uuidOrNull(name) === name ? 'mdev' : null
+  const ids = bus === 'pci' ? readPciIds(files, name, warnings) : { class: null, vendor: null, device: null }
+  const node = isVfioMember(member) ? ownNode(files, `${groupsPath}/${group}/devices/${name}`) : null
+  return { ...member, bus, ...ids, node }
+}
+
+/** The kernel names it in vfio-dev/ even where it has no node. */
+function ownNode(files: HostFiles, device: string): string | null {
+  try {
+    const [name] = files.list(`${device}/vfio-dev`).filter((entry) => /^vfio\d{1,9}$/.test(entry))
+    const nodes = [`/dev/vfio/devices/${name}`, `/dev/vfio/devices/noiommu-${name}`]
+    return name === undefined ? null : (nodes.find((node) => files.kind(node) !== null) ?? null)
+  } catch {
+    return null
+  }
+}
+
+function nodesOf({ node, devices }: Pick<IommuGroup, 'node' | 'devices'>): string[] {
+  return [node, ...devices.map((device) => device.node)].filter((path) => path !== null)
+}
+
+/** One process may hold several nodes. */
+function merged(users: readonly (readonly DeviceUser[])[]): DeviceUser[] {
+  return [...new Map(users.flat().map((user) => [user.pid, user])).values()]
+}

@@ -1,0 +1,111 @@
+import { VfioError } from '../errors.ts'
+import type { HostFiles } from '../kernel/kernel.ts'
+import { failedWith } from '../kernel/system-error.ts'
+import { type PciAddress, pciAddressOrNull, printable, type Uuid, uuidOrNull } from '../units.ts'
+import { foreignMembers, groupMembers, isVfioMember } from '../vfio/group-members.ts'
+
+/** A device that VFIO may open: what its group knows it by. */
+export interface VfioDevice {
+  readonly bus: 'pci' | 'mdev'
+  /** A PCI address in its long form, or an mdev's UUID. */
+  readonly name: string
+  /** Its IOMMU group; null where the device has none. */
+  readonly group: number | null
+}
+
+/** How people name a device. */
+export const deviceNameForms =
+  'a UUID, a PCI address (3b:00.0, 0000:3b:00.0), a /dev/vfio/N or /dev/vfio/devices/vfioN node, or a path in /sys'
+
+/**
+ * The address or UUID behind any form of a device's name; only nodes are looked up. Throws INVALID_ARGUMENT for what is
+ * none, NOT_FOUND for a node or path that leads to no device, AMBIGUOUS for a group's node with several devices.
+ */
+export function deviceName(files: HostFiles, text: string): PciAddress | Uuid {
+  const name = nameOrNull(text)
+  if (name !== null) return name
+  const group = /^\/dev\/vfio\/(?:noiommu-)?(\d{1,9})$/.exec(text)?.[1]
+  if (group !== undefined) return onlyDeviceOf(files, Number(group), text)
+  const node = /^\/dev\/vfio\/devices\/(?:noiommu-)?(vfio\d{1,9})$/.exec(text)?.[1]
+  const path = node === undefined ? text : linkOrNull(files, `/sys/class/vfio-dev/${node}/device`)
+  if (path !== null && (node !== undefined || text.startsWith('/sys/'))) {
+    const found = path
+      .split('/')
+      .map(nameOrNull)
+      .findLast((part) => part !== null)
+    if (found !== undefined && found !== null) return found
+  }
+  if (text.startsWith('/dev/') || text.startsWith('/sys/')) throw nothingBehind(text)
+  throw new VfioError('INVALID_ARGUMENT', `'${printable(text)}' is not a device: ${deviceNameForms}`, {
+    hint: 'vfioctl list, vfioctl groups',
+  })
+}
+
+/**
+ * A device that is there and with a VFIO driver, by any form of its name. Throws as `deviceName` does, NOT_FOUND where
+ * the device is not there, and NOT_SUPPORTED where another driver has it, or none.
+ */
+export function findVfioDevice(files: HostFiles, text: string): VfioDevice {
+  const name = deviceName(files, text)
+  const bus = uuidOrNull(name) === null ? 'pci' : 'mdev'
+  const path = `/sys/bus/${bus}/devices/${name}`
+  if (files.kind(path) === null) {
+    throw new VfioError('NOT_FOUND', `there is no ${bus === 'pci' ? 'PCI device' : 'mediated device'} ${name}`, {
+      hint: bus === 'pci' ? 'vfioctl groups' : `vfioctl list; vfioctl start ${name} where it is defined`,
+      facts: { device: name },
+    })
+  }
+  const driver = lastOf(linkOrNull(files, `${path}/driver`))
+  if (!isVfioMember({ name, driver })) throw notWithVfio(name, bus, driver)
+  const group = lastOf(linkOrNull(files, `${path}/iommu_group`))
+  return { bus, name, group: group !== null && /^\d{1,9}$/.test(group) ? Number(group) : null }
+}
+
+function nameOrNull(text: string): PciAddress | Uuid | null {
+  return uuidOrNull(text) ?? pciAddressOrNull(text)
+}
+
+function onlyDeviceOf(files: HostFiles, group: number, node: string): PciAddress | Uuid {
+  const members = groupMembers(files, group)
+  const names = members.filter(isVfioMember).map(({ name }) => name)
+  const [first, ...others] = names.map(nameOrNull).filter((name) => name !== null)
+  if (first === undefined) throw nothingBehind(node)
+  if (others.length === 0) return first
+  throw new VfioError('AMBIGUOUS', `${node} has several devices: ${names.join(', ')}`, {
+    hint: `name one of them, such as ${first}`,
+    facts: { group, devices: names, spoiledBy: foreignMembers(members).map(({ name }) => name) },
+  })
+}
+
+function nothingBehind(text: string): VfioError {
+  return new VfioError('NOT_FOUND', `no VFIO device is behind ${printable(text)}`, {
+    hint: 'vfioctl list, vfioctl groups',
+    facts: { path: printable(text) },
+  })
+}
+
+function notWithVfio(name: string, bus: 'pci' | 'mdev', driver: string | null): VfioError {
+  const has = driver === null ? 'no driver has it' : `the driver ${driver} has it`
+  return new VfioError('NOT_SUPPORTED', `cannot open ${name}: ${has}, not VFIO's`, {
+    hint:
+      bus === 'pci'
+        ? `echo vfio-pci > /sys/bus/pci/devices/${name}/driver_override; ` +
+          (driver === null ? '' : `echo ${name} > /sys/bus/pci/devices/${name}/driver/unbind; `) +
+          `echo ${name} > /sys/bus/pci/drivers_probe`
+        : 'modprobe vfio_mdev (kernels before 5.16), and dmesg | tail',
+    facts: { device: name, driver },
+  })
+}
+
+function linkOrNull(files: HostFiles, path: string): string | null {
+  try {
+    return files.readlink(path)
+  } catch (error) {
+    if (failedWith(error, 'ENOENT', 'ENOTDIR', 'EINVAL')) return null
+    throw error
+  }
+}
+
+function lastOf(path: string | null): string | null {
+  return path?.split('/').at(-1) ?? null
+}

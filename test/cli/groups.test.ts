@@ -1,0 +1,62 @@
+import { describe, expect, it } from 'vitest'
+import { mockHost } from './vfioctl.ts'
+
+const uuid = '83b8f4f2-509f-382f-3c1e-e6bfe0fa1001'
+
+describe('groups', () => {
+  it('shows each device with its group, and which sibling with which driver spoils it', () => {
+    const { status, stdout } = mockHost()('groups', '00:1f.0')
+    expect(status).toBe(0)
+    const [heading, ...rows] = stdout.trimEnd().split('\n')
+    expect(heading).toMatch(/^GROUP +DEVICE +CLASS +ID +DRIVER +VIABLE$/)
+    const why = 'no: 0000:00:1f.3 is with snd_hda_intel, 0000:00:1f.4 is with i801_smbus'
+    expect(rows.map((row) => row.split(/ {2,}/))).toEqual([
+      ['3', '0000:00:1f.0', '0x060100', '8086:a305', '-', why],
+      ['3', '0000:00:1f.3', '0x040300', '8086:a348', 'snd_hda_intel', why],
+      ['3', '0000:00:1f.4', '0x0c0500', '8086:a323', 'i801_smbus', why],
+    ])
+  })
+
+  it('JSON has the same as data', () => {
+    const { groups, warnings } = JSON.parse(mockHost()('groups', '-g', '3', '--json').stdout)
+    expect(warnings).toEqual([])
+    expect(groups).toMatchObject([
+      {
+        number: 3,
+        viable: false,
+        spoiledBy: [
+          { name: '0000:00:1f.3', driver: 'snd_hda_intel' },
+          { name: '0000:00:1f.4', driver: 'i801_smbus' },
+        ],
+        node: null,
+      },
+    ])
+  })
+
+  it('a running mediated device has a viable group of its own, with a node', () => {
+    const run = mockHost()
+    run('start', '-u', uuid, '-p', 'mtty', '-t', 'mtty-2')
+    const { groups } = JSON.parse(run('groups', uuid, '--json').stdout)
+    expect(groups).toMatchObject([
+      { number: 7, viable: true, node: '/dev/vfio/7', devices: [{ name: uuid, bus: 'mdev' }] },
+    ])
+    expect(run('groups', '/dev/vfio/7', '--json').stdout).toBe(run('groups', uuid, '--json').stdout)
+  })
+
+  it('a filter that nothing is like is no error', () => {
+    expect(mockHost()('groups', '-g', '99')).toEqual({
+      status: 0,
+      stdout: '',
+      stderr: 'no IOMMU group is like that\n',
+    })
+  })
+
+  it.each([
+    ['a name that is no device', ['eth0'], "'eth0' is not a device"],
+    ['a number that is none', ['-g', '1e3'], "--group '1e3' is not a whole number"],
+  ])('%s: exit 2', (_what, args, message) => {
+    const { status, stderr } = mockHost()('groups', ...args)
+    expect(status).toBe(2)
+    expect(stderr).toContain(message)
+  })
+})
