@@ -78,7 +78,7 @@ export function splitCommandLine(argv: readonly string[]): SplitCommandLine {
 /** After `--`. No command has an argument that begins with '-', and yargs passes over what stands there. */
 function plainArgument(token: string): string {
   if (!/^-(?!\d)/.test(token)) return token
-  throw usageError(`unexpected argument '${printable(token)}'`)
+  throw usageError(`unexpected argument '${printable(token)}'`, 'vfioctl --help')
 }
 
 function namesScenario(next: string): boolean {
