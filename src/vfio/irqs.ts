@@ -2,27 +2,55 @@ import { VfioError } from '../errors.ts'
 import { failedWith } from '../kernel/system-error.ts'
 import type { DeviceInfo } from '../uapi/device-info.ts'
 import { irqName } from '../uapi/indexes.ts'
-import { decodeIrqInfo, type IrqInfo, vfioIrqInfo } from '../uapi/irq-info.ts'
+import { decodeIrqInfo, vfioIrqInfo } from '../uapi/irq-info.ts'
 import { request } from '../uapi/requests.ts'
 import { encode } from '../uapi/struct.ts'
 import { printable } from '../units.ts'
 import type { Descriptor } from './descriptor.ts'
+import { Irq } from './irq.ts'
+import { ActiveIrqs } from './irq-active.ts'
 import { callFailed } from './system-call.ts'
 
-/** An interrupt index of a device: one kind of interrupt ('intx', 'msi', …) and how many vectors it has. */
-export interface Irq extends IrqInfo {
-  readonly name: string
-}
-
-/** The interrupt indexes of an open device that the kernel answers for, by index or by name; asked for once. */
+/**
+ * The interrupt indexes of an open device that the kernel answers for, by index or by name; asked for once. By name: of
+ * PCI devices `intx`, `msi`, `msix`, `err` and `req`; of channel I/O (ccw) `io`, `crw` and `req`; of crypto adapters (ap)
+ * `req` and `cfgChg`. One that is not there is NOT_FOUND.
+ */
 export class Irqs implements Iterable<Irq> {
   readonly #device: Descriptor
   readonly #info: DeviceInfo
+  readonly #active: ActiveIrqs
   #known: readonly Irq[] | null = null
 
   constructor(device: Descriptor, info: DeviceInfo) {
     this.#device = device
     this.#info = info
+    this.#active = new ActiveIrqs(device.what, info.flags)
+  }
+
+  get intx(): Irq {
+    return this.get('intx')
+  }
+  get msi(): Irq {
+    return this.get('msi')
+  }
+  get msix(): Irq {
+    return this.get('msix')
+  }
+  get err(): Irq {
+    return this.get('err')
+  }
+  get req(): Irq {
+    return this.get('req')
+  }
+  get io(): Irq {
+    return this.get('io')
+  }
+  get crw(): Irq {
+    return this.get('crw')
+  }
+  get cfgChg(): Irq {
+    return this.get('cfg-chg')
   }
 
   /** Throws NOT_FOUND, with the indexes there are. */
@@ -62,6 +90,6 @@ export class Irqs implements Iterable<Irq> {
       throw callFailed(`ask ${this.#device.what} for irq ${name}`, error)
     }
     const { flags, count } = decodeIrqInfo(bytes)
-    return { index, name, flags, count }
+    return new Irq(this.#device, this.#active, { index, name, flags, count })
   }
 }

@@ -105,7 +105,7 @@ export class FakeKernel implements Kernel {
     return this.transfer(from, offset)
   }
 
-  read(): number {
+  read(_fd: number, _into: Uint8Array): number {
     throw systemError('ENOSYS', 'read')
   }
   write(): number {
@@ -124,10 +124,10 @@ export class FakeKernel implements Kernel {
   eventfd(): number {
     throw systemError('ENOSYS', 'eventfd')
   }
-  poll(): number {
+  poll(_fds: Int32Array, _ready: Uint8Array, _timeoutMs: number): number {
     throw systemError('ENOSYS', 'poll')
   }
-  watch(): Watch {
+  watch(_fd: number, _onReadable: () => void): Watch {
     throw systemError('ENOSYS', 'epoll_ctl')
   }
   tryLock(): boolean {

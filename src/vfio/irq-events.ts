@@ -1,0 +1,80 @@
+import type { IrqEvent, IrqWaiter } from './irq-waiters.ts'
+
+/** Where an iteration gets its events from. */
+export interface EventSource {
+  /** Begins to wait for one event; throws where that cannot be. */
+  wait(waiter: IrqWaiter): void
+  /** Stops waiting: false where it was told already. */
+  cancel(waiter: IrqWaiter): boolean
+}
+
+/**
+ * Events one after the other, each waited for when it is asked for. Ends when its irq is closed; an abort rejects with
+ * the signal's reason.
+ */
+export class IrqEvents implements AsyncIterableIterator<IrqEvent, undefined> {
+  readonly #source: EventSource
+  readonly #vector: number | null
+  readonly #signal: AbortSignal | null
+  readonly #waiting = new Set<IrqWaiter>()
+  readonly #onAbort = () => this.#stop((waiter) => waiter.onError(this.#signal?.reason))
+  #ended = false
+
+  constructor(source: EventSource, vector: number | null, signal: AbortSignal | null) {
+    this.#source = source
+    this.#vector = vector
+    this.#signal = signal
+    signal?.addEventListener('abort', this.#onAbort)
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this
+  }
+
+  next(): Promise<IteratorResult<IrqEvent, undefined>> {
+    return new Promise((resolve, reject) => {
+      if (!this.#ended && this.#signal?.aborted === true) {
+        this.#end()
+        throw this.#signal.reason
+      }
+      if (this.#ended) {
+        resolve({ done: true, value: undefined })
+        return
+      }
+      const waiter: IrqWaiter = {
+        vector: this.#vector,
+        onEvent: (value) => {
+          this.#waiting.delete(waiter)
+          resolve({ done: false, value })
+        },
+        onError: (error) => {
+          this.#end()
+          reject(error)
+        },
+        onEnd: () => {
+          this.#end()
+          resolve({ done: true, value: undefined })
+        },
+      }
+      this.#source.wait(waiter)
+      this.#waiting.add(waiter)
+    })
+  }
+
+  /** Ends what still waits. */
+  async return(): Promise<IteratorResult<IrqEvent, undefined>> {
+    this.#stop((waiter) => waiter.onEnd())
+    return { done: true, value: undefined }
+  }
+
+  #stop(tell: (waiter: IrqWaiter) => void): void {
+    this.#end()
+    for (const waiter of this.#waiting) if (this.#source.cancel(waiter)) tell(waiter)
+    this.#waiting.clear()
+  }
+
+  #end(): void {
+    this.#ended = true
+    this.#signal?.removeEventListener('abort', this.#onAbort)
+  }
+}
