@@ -21,10 +21,12 @@ export interface RegionAccess {
   read8(offset: number): number
   read16(offset: number): number
   read32(offset: number): number
+  /** Trapped, it is two accesses of 32 bits, the low one first, to Linux before 6.15 on x86. */
   read64(offset: number): bigint
   write8(offset: number, value: number): void
   write16(offset: number, value: number): void
   write32(offset: number, value: number): void
+  /** As `read64`. */
   write64(offset: number, value: bigint): void
   /**
    * Fills `bytes` from the region, upwards. Where it is mapped, in 32-bit accesses, and narrower ones only where `offset`
