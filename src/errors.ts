@@ -23,6 +23,7 @@ export type ErrorCode =
   | 'IOVA_RESERVED'
   | 'PARTIAL_UNMAP'
   | 'MEMLOCK_EXCEEDED'
+  | 'NO_HUGE_PAGES'
   | 'NO_IOVA_LEFT'
   | 'NO_MAPPING_LEFT'
   | 'NOT_ATTACHED'

@@ -26,6 +26,7 @@ const byCode: Readonly<Record<ErrorCode, number>> = {
   NOT_SUPPORTED: 6,
   MEMLOCK_EXCEEDED: 4,
   IOVA_IN_USE: 5,
+  NO_HUGE_PAGES: 6,
   NO_IOVA_LEFT: 6,
   NO_MAPPING_LEFT: 6,
   INTERRUPTED: 130,

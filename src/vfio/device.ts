@@ -5,8 +5,9 @@ import { request } from '../uapi/requests.ts'
 import { nameFault, printable } from '../units.ts'
 import type { AddressSpace, IommuMode } from './address-space.ts'
 import type { Attachment, DeviceAddress, DeviceAddressSpace } from './attachment.ts'
-import { orClose } from './close-in-order.ts'
+import { closeInOrder, orClose } from './close-in-order.ts'
 import type { Descriptor } from './descriptor.ts'
+import { Dma, type DmaOptions } from './dma.ts'
 import { callForInfo } from './info-call.ts'
 import { Irqs } from './irqs.ts'
 import { type AddressSpaceOptions, openAddressSpaceFor } from './open-address-space.ts'
@@ -18,7 +19,7 @@ import { attempt } from './system-call.ts'
 
 export type { DeviceAddress, DeviceAddressSpace } from './attachment.ts'
 
-export interface OpenDeviceOptions extends AddressSpaceOptions {
+export interface OpenDeviceOptions extends AddressSpaceOptions, DmaOptions {
   /** To share with other devices. Without it, the device gets one of its own, closed with it. */
   readonly addressSpace?: DeviceAddressSpace
 }
@@ -33,11 +34,12 @@ export class Device implements Disposable, AsyncDisposable {
   readonly info: DeviceInfo
   readonly regions: Regions
   readonly irqs: Irqs
+  readonly dma: Dma
   readonly #descriptor: Descriptor
   readonly #attachment: Attachment
 
   /** Asks for VFIO_DEVICE_GET_INFO first of all: some drivers (mtty, mdpy) answer nothing else before. */
-  constructor(attachment: Attachment) {
+  constructor(attachment: Attachment, options: DmaOptions = {}) {
     const { address, addressSpace, descriptor } = attachment
     this.name = address.name
     this.group = address.group
@@ -45,6 +47,7 @@ export class Device implements Disposable, AsyncDisposable {
     this.info = askForInfo(descriptor)
     this.regions = new Regions(descriptor, this.info)
     this.irqs = new Irqs(descriptor, this.info)
+    this.dma = new Dma(addressSpace, options)
     this.#descriptor = descriptor
     this.#attachment = attachment
   }
@@ -76,10 +79,10 @@ export class Device implements Disposable, AsyncDisposable {
 
   /**
    * What was taken from the device (interrupts, mappings), the device, and then its group and its address space where
-   * nothing else needs them. Idempotent; everything is closed even where a step fails.
+   * nothing else needs them, with the DMA buffers there. Idempotent; everything is closed even where a step fails.
    */
   close(): void {
-    this.#attachment.close()
+    closeInOrder([this.#attachment, { close: () => this.#closeBuffers() }])
   }
 
   [Symbol.dispose](): void {
@@ -88,6 +91,10 @@ export class Device implements Disposable, AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.close()
+  }
+
+  #closeBuffers(): void {
+    if (this.addressSpace.closed) this.dma.unmapAll()
   }
 }
 
@@ -104,11 +111,11 @@ export function openDevice(kernel: Kernel, address: DeviceAddress, options: Open
   if (shared !== null) {
     if (iommu !== undefined && iommu !== shared.mode) throw otherMode(address, iommu, shared.mode)
     const attachment = shared.attach(address)
-    return orClose([attachment], () => new Device(attachment))
+    return orClose([attachment], () => new Device(attachment, options))
   }
   const own = openAddressSpaceFor(kernel, address, options)
   return orClose([own], () => {
-    const device = new Device(own.attach(address))
+    const device = new Device(own.attach(address), options)
     own.closeWithLast()
     return device
   })

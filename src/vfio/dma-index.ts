@@ -1,0 +1,44 @@
+import type { DmaBuffer } from './dma-buffer.ts'
+
+/** 2 MiB, as in a page directory: a buffer is entered once for each that it touches. */
+const directoryShift = 21n
+
+/** Open buffers, found by the address that a device uses. What an operation costs does not grow with their number. */
+export class DmaIndex {
+  readonly #buffers = new Set<DmaBuffer>()
+  readonly #directory = new Map<bigint, Set<DmaBuffer>>()
+
+  add(buffer: DmaBuffer): void {
+    this.#buffers.add(buffer)
+    for (const entry of entriesOf(buffer)) {
+      const there = this.#directory.get(entry)
+      if (there === undefined) this.#directory.set(entry, new Set([buffer]))
+      else there.add(buffer)
+    }
+  }
+
+  delete(buffer: DmaBuffer): void {
+    this.#buffers.delete(buffer)
+    for (const entry of entriesOf(buffer)) {
+      const there = this.#directory.get(entry)
+      there?.delete(buffer)
+      if (there?.size === 0) this.#directory.delete(entry)
+    }
+  }
+
+  at(iova: bigint): DmaBuffer | null {
+    for (const buffer of this.#directory.get(iova >> directoryShift) ?? []) {
+      if (iova >= buffer.iova && iova < buffer.iova + BigInt(buffer.size)) return buffer
+    }
+    return null
+  }
+
+  byAddress(): DmaBuffer[] {
+    return [...this.#buffers].sort((a, b) => (a.iova < b.iova ? -1 : 1))
+  }
+}
+
+function* entriesOf({ iova, size }: DmaBuffer): Generator<bigint> {
+  const last = (iova + BigInt(size) - 1n) >> directoryShift
+  for (let entry = iova >> directoryShift; entry <= last; entry++) yield entry
+}

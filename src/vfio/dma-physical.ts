@@ -1,0 +1,45 @@
+import { VfioError } from '../errors.ts'
+import { formatSize, hex } from '../units.ts'
+import type { AddressSpace, MapRequest } from './address-space.ts'
+import type { DmaIndex } from './dma-index.ts'
+import type { IovaRequest } from './iova-allocator.ts'
+
+/**
+ * Where a device without an IOMMU finds this memory, which must lie in one piece. Throws NOT_SUPPORTED where it does not,
+ * where the device does not reach it and for a wished address; IOVA_IN_USE where it is a buffer already.
+ */
+export function physicalAddress(
+  space: AddressSpace,
+  buffers: DmaIndex,
+  { memory, offset, size }: Omit<MapRequest, 'iova'>,
+  { iova: wished, addressBits = 64 }: Pick<IovaRequest, 'iova' | 'addressBits'>,
+): bigint {
+  if (wished !== undefined) {
+    throw new VfioError('NOT_SUPPORTED', `memory cannot be had at ${hex(wished)}: without an IOMMU, it is where it is`)
+  }
+  const pages = space.physicalPages(memory, offset, size)
+  const [first] = pages
+  const page = BigInt(space.pageSize)
+  if (first === undefined || pages.some((address, index) => address !== first + BigInt(index) * page)) {
+    const pieces = pages.filter((address, index) => index === 0 || address !== (pages[index - 1] ?? 0n) + page).length
+    throw new VfioError(
+      'NOT_SUPPORTED',
+      `${formatSize(size)} of memory lie in ${pieces} pieces, and there is no IOMMU`,
+      {
+        hint: 'allocate huge pages, 2 MiB at a time: dma.allocate(size, { hugePages: true })',
+        facts: { size, pieces },
+      },
+    )
+  }
+  const last = first + BigInt(size) - 1n
+  if (last >> BigInt(addressBits) !== 0n) {
+    throw new VfioError('NOT_SUPPORTED', `memory at ${hex(first)} is beyond the device's ${addressBits} address bits`, {
+      facts: { address: hex(first), size, addressBits },
+    })
+  }
+  const there = buffers.at(first) ?? buffers.at(last)
+  if (there === null) return first
+  throw new VfioError('IOVA_IN_USE', `the memory at ${hex(first)} is a DMA buffer already`, {
+    facts: { address: hex(first), buffer: { iova: hex(there.iova), size: there.size } },
+  })
+}

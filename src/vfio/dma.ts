@@ -1,0 +1,114 @@
+import type { Mapping } from '../kernel/kernel.ts'
+import type { AddressSpace, DmaAccess } from './address-space.ts'
+import type { DmaBuffer } from './dma-buffer.ts'
+import { DmaMappings } from './dma-mappings.ts'
+import { allocateMemory } from './dma-memory.ts'
+import { type MemlockLimit, memlockLimit } from './memlock-limit.ts'
+import { raiseMemlockLimit } from './raise-memlock.ts'
+
+export interface DmaOptions {
+  /** How many address bits the device has, where it does not reach all 64. */
+  readonly addressBits?: number
+}
+
+interface BufferOptions extends DmaOptions {
+  /** What devices may do with it; 'rw' unless told. */
+  readonly access?: DmaAccess
+  /** Where devices find it, a multiple of the page size; chosen unless told. */
+  readonly iova?: bigint
+}
+
+export interface AllocateOptions extends BufferOptions {
+  /** Huge pages of 2 MiB, which the host must have set aside; without an IOMMU, what is larger than a page needs them. */
+  readonly hugePages?: boolean
+}
+
+export interface MapOptions extends BufferOptions {
+  /** The part of the memory, in bytes and whole pages; all of it unless told. */
+  readonly offset?: number
+  readonly size?: number
+}
+
+/** The buffers of each address space: all the devices in it reach the same. */
+const mappingsOf = new WeakMap<AddressSpace, DmaMappings>()
+
+/**
+ * Memory for a device: buffers in its address space, with an address for the device and a view for us. The devices of
+ * one address space reach the same buffers, whichever of them a buffer was made for.
+ */
+export class Dma {
+  readonly #space: AddressSpace
+  readonly #mappings: DmaMappings
+  readonly #addressBits: number | null
+
+  constructor(addressSpace: AddressSpace, { addressBits }: DmaOptions = {}) {
+    this.#space = addressSpace
+    this.#addressBits = addressBits ?? null
+    this.#mappings = mappingsOf.get(addressSpace) ?? new DmaMappings(addressSpace)
+    mappingsOf.set(addressSpace, this.#mappings)
+    // this may be for a device that was attached just now
+    this.#mappings.rangesMayDiffer()
+  }
+
+  /**
+   * New memory, zeroed and mapped for the device; `size` is rounded up to whole pages. Large memory is pinned in pieces,
+   * between which the event loop runs. Throws MEMLOCK_EXCEEDED, NO_HUGE_PAGES, NO_IOVA_LEFT, NO_MAPPING_LEFT; for a given
+   * `iova` IOVA_IN_USE and IOVA_RESERVED; INVALID_ARGUMENT, CLOSED.
+   */
+  async allocate(size: number, { hugePages = false, ...options }: AllocateOptions = {}): Promise<DmaBuffer> {
+    const memory = allocateMemory(this.#space, size, hugePages)
+    try {
+      return await this.#map(memory, { offset: 0, size: memory.length, ...options }, memory)
+    } catch (error) {
+      memory.close()
+      throw error
+    }
+  }
+
+  /** Maps memory that is there already, which stays its owner's to close. Throws what `allocate` does, OUT_OF_RANGE. */
+  async map(memory: Mapping, { offset = 0, ...options }: MapOptions = {}): Promise<DmaBuffer> {
+    return this.#map(memory, { offset, size: memory.length - offset, ...options }, null)
+  }
+
+  /** The open buffers of the address space, by address. */
+  get buffers(): readonly DmaBuffer[] {
+    return this.#mappings.buffers()
+  }
+
+  /** The buffer that a device reaches at this address, and which of its bytes; null where there is none. */
+  find(iova: bigint): { readonly buffer: DmaBuffer; readonly offset: number } | null {
+    const buffer = this.#mappings.at(iova)
+    return buffer === null ? null : { buffer, offset: Number(iova - buffer.iova) }
+  }
+
+  /** Unmaps all that is mapped in the address space, and closes its buffers. Returns the bytes unmapped. */
+  unmapAll(): bigint {
+    return this.#mappings.clear()
+  }
+
+  /** How many more mappings the kernel takes; null where it does not say. */
+  get availableMappings(): number | null {
+    return this.#space.availableMappings()
+  }
+
+  /** How much memory this process may lock, which mapping it does; null where the kernel does not say. */
+  memlock(): MemlockLimit | null {
+    return memlockLimit(this.#space.kernel)
+  }
+
+  /** Raises the soft limit on locked memory to the hard one, for this process. Throws NOT_SUPPORTED where it cannot. */
+  raiseMemlock(): Promise<MemlockLimit> {
+    return raiseMemlockLimit(this.#space.kernel)
+  }
+
+  #map(
+    memory: Mapping,
+    options: Required<Pick<MapOptions, 'offset' | 'size'>> & BufferOptions,
+    owned: Mapping | null,
+  ): Promise<DmaBuffer> {
+    const { offset, size, access = 'rw', iova } = options
+    const addressBits = options.addressBits ?? this.#addressBits
+    const where = { ...(addressBits === null ? {} : { addressBits }), ...(iova === undefined ? {} : { iova }) }
+    return this.#mappings.map({ memory, offset, size, access, owned }, where)
+  }
+}
