@@ -69,6 +69,8 @@ export interface IrqSetRequest {
 /** Where an interrupt goes. It stays usable after its descriptor was closed, as in the kernel. */
 export interface EventSink {
   signal(): void
+  /** Takes each event away and calls back instead; returns how to stop. */
+  consume(listener: () => void): () => void
 }
 
 /** Region INDEX begins at INDEX << 40 of the device's file, in every driver modelled here. */

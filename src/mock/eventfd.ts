@@ -42,6 +42,17 @@ export class Eventfd implements OpenFile {
     if (this.#count < most) this.#add(1n)
   }
 
+  /** What the kernel does with an eventfd it waits for. */
+  consume(listener: () => void): () => void {
+    const take = () => {
+      if (this.#count === 0n) return
+      this.#count = 0n
+      listener()
+    }
+    take()
+    return this.readiness.subscribe(take)
+  }
+
   close(): void {
     this.#listeners.clear()
   }

@@ -1,9 +1,17 @@
 import type { DeviceModel } from '../device.ts'
-import type { ScenarioModel } from '../scenario.ts'
+import type { PciBus, PciFunction } from '../pci-function.ts'
+import type { ScenarioModel, ScenarioPciFunction } from '../scenario.ts'
+import { Edu } from './edu.ts'
+import { MemoryBars } from './memory-bars.ts'
 import { Mtty } from './mtty.ts'
 import { PlainDevice } from './plain.ts'
 
-/** The model of a device, as `saved` left it; null for a device that was never opened. */
+/** The model of a mediated device, as `saved` left it; null for a device that was never opened. */
 export function makeMdevModel(model: ScenarioModel, saved: unknown): DeviceModel {
   return model.kind === 'mtty' ? new Mtty(model.ports, saved) : new PlainDevice(model, saved)
+}
+
+/** What is behind a PCI function's BARs, likewise. */
+export function makePciFunction(what: ScenarioPciFunction, bus: PciBus, saved: unknown): PciFunction {
+  return what.kind === 'edu' ? new Edu(bus, saved) : new MemoryBars(what.bars, saved)
 }

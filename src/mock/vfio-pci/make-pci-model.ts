@@ -1,8 +1,14 @@
 import type { DeviceModel } from '../device.ts'
-import { Errno } from '../errno.ts'
-import type { ScenarioPciDevice } from '../scenario.ts'
+import { makePciFunction } from '../devices/models.ts'
+import type { ScenarioPciDevice, ScenarioPciFunction } from '../scenario.ts'
 import type { DmaAccess } from '../vfio/dma-mappings.ts'
+import { VfioPciDevice } from './vfio-pci-device.ts'
 
-export function makePciModel(_device: ScenarioPciDevice, _dma: DmaAccess, _saved: unknown): DeviceModel {
-  throw new Errno('ENODEV')
+/** Of a device that the scenario says nothing more of. */
+const bare: ScenarioPciFunction = { kind: 'memory', configSize: 256, config: {}, bars: {}, rom: 0, reset: false }
+
+/** A PCI device as vfio-pci opens it; `saved` is what it kept when it was closed last. */
+export function makePciModel(device: ScenarioPciDevice, dma: DmaAccess, saved: unknown): DeviceModel {
+  const what = device.function ?? bare
+  return new VfioPciDevice(device, what, dma, (bus) => makePciFunction(what, bus, saved))
 }

@@ -1,0 +1,51 @@
+import type { EventSink, IrqSetRequest } from '../device.ts'
+import { Errno } from '../errno.ts'
+import { eachEventfd, isTriggered } from './irq-data.ts'
+
+/** MSI or MSI-X, whichever is on: as many vectors as were enabled at first, each with an eventfd or none. */
+export class MessageVectors {
+  #index: number | null = null
+  #sinks: (EventSink | null)[] = []
+
+  /** The irq index that is on, or null. */
+  get index(): number | null {
+    return this.#index
+  }
+
+  /** One message of the function. */
+  signal(vector: number): void {
+    this.#sinks[vector]?.signal()
+  }
+
+  /** Ties vectors to eventfds, and turns the index on where it is off. A bad descriptor unties those before it. */
+  tie(set: IrqSetRequest): void {
+    const { index, start, count } = set
+    const wasOff = this.#index === null
+    if (wasOff) {
+      if (start + count === 0) throw new Errno('ERANGE')
+      this.#index = index
+      this.#sinks = new Array<null>(start + count).fill(null)
+    }
+    if (start + count > this.#sinks.length) throw new Errno('EINVAL')
+    let vector = start
+    try {
+      for (const eventfd of eachEventfd(set)) this.#sinks[vector++] = eventfd
+    } catch (error) {
+      this.#sinks.fill(null, start, vector + 1)
+      if (wasOff) this.disable()
+      throw error
+    }
+  }
+
+  /** A test shot at each vector that the request names; one without an eventfd is passed over. */
+  loopBack(set: IrqSetRequest): void {
+    const { start, count } = set
+    if (this.#index === null || start + count > this.#sinks.length) throw new Errno('EINVAL')
+    for (let nth = 0; nth < count; nth++) if (isTriggered(set, nth)) this.signal(start + nth)
+  }
+
+  disable(): void {
+    this.#index = null
+    this.#sinks = []
+  }
+}

@@ -1,0 +1,229 @@
+import type { Mapping, MmapOptions } from '../../kernel/kernel.ts'
+import { deviceFlag } from '../../uapi/device-info.ts'
+import { pciRegionIndex } from '../../uapi/indexes.ts'
+import { vfioInfoCapHeader } from '../../uapi/info-capabilities.ts'
+import { capabilityBit, capabilityRegister } from '../../uapi/pci-capability-regs.ts'
+import { regionCapability } from '../../uapi/region-capabilities.ts'
+import { regionFlag } from '../../uapi/region-info.ts'
+import { encode } from '../../uapi/struct.ts'
+import {
+  type DeviceDescription,
+  type DeviceModel,
+  type IrqDescription,
+  type IrqSetRequest,
+  type RegionDescription,
+  regionOffset,
+  singleAccesses,
+  splitOffset,
+} from '../device.ts'
+import { Errno } from '../errno.ts'
+import { pageSize } from '../memory.ts'
+import type { PciBus, PciFunction } from '../pci-function.ts'
+import type { ScenarioPciDevice, ScenarioPciFunction } from '../scenario.ts'
+import type { DmaAccess } from '../vfio/dma-mappings.ts'
+import { BarMapping } from './bar-mapping.ts'
+import { ConfigSpace } from './config-space.ts'
+import { IrqLines } from './irq-lines.ts'
+
+const { VFIO_PCI_ROM_REGION_INDEX, VFIO_PCI_CONFIG_REGION_INDEX, VFIO_PCI_VGA_REGION_INDEX, VFIO_PCI_NUM_REGIONS } =
+  pciRegionIndex
+const { VFIO_REGION_INFO_FLAG_READ, VFIO_REGION_INFO_FLAG_WRITE, VFIO_REGION_INFO_FLAG_MMAP } = regionFlag
+const irqIndexes = 5
+/** Bytes of one entry of the MSI-X table. */
+const msixEntry = 16
+
+/** Part of a BAR: where the MSI-X table lies, which is the kernel's. */
+interface Table {
+  readonly bar: number
+  readonly start: number
+  readonly end: number
+}
+
+/** The driver vfio-pci of Linux 6.1 on one function, open. */
+export class VfioPciDevice implements DeviceModel {
+  readonly #what: ScenarioPciFunction
+  readonly #config: ConfigSpace
+  readonly #irqs: IrqLines
+  readonly #function: PciFunction
+  readonly #msixTable: Table | null
+
+  constructor(
+    device: ScenarioPciDevice,
+    what: ScenarioPciFunction,
+    dma: DmaAccess,
+    make: (bus: PciBus) => PciFunction,
+  ) {
+    this.#what = what
+    this.#config = new ConfigSpace(device, what)
+    this.#irqs = new IrqLines(this.#config)
+    this.#msixTable = msixTable(this.#config)
+    this.#function = make(this.#bus(dma))
+  }
+
+  info(): DeviceDescription {
+    const reset = this.#what.reset ? deviceFlag.VFIO_DEVICE_FLAGS_RESET : 0
+    return { flags: deviceFlag.VFIO_DEVICE_FLAGS_PCI | reset, regions: VFIO_PCI_NUM_REGIONS, irqs: irqIndexes }
+  }
+
+  region(index: number): RegionDescription {
+    const offset = regionOffset(index)
+    const size = this.#sizeOf(index)
+    if (size === null) throw new Errno('EINVAL')
+    if (size === 0) return { flags: 0, size, offset }
+    if (index === VFIO_PCI_ROM_REGION_INDEX) return { flags: VFIO_REGION_INFO_FLAG_READ, size, offset }
+    const flags = VFIO_REGION_INFO_FLAG_READ | VFIO_REGION_INFO_FLAG_WRITE
+    if (!this.#isMappable(index)) return { flags, size, offset }
+    const mappable = { flags: flags | VFIO_REGION_INFO_FLAG_MMAP, size, offset }
+    if (this.#msixTable?.bar !== index) return mappable
+    const id = regionCapability.VFIO_REGION_INFO_CAP_MSIX_MAPPABLE
+    return { ...mappable, capabilities: encode(vfioInfoCapHeader, { id, version: 1, next: 0 }) }
+  }
+
+  irq(index: number): IrqDescription {
+    return this.#irqs.describe(index)
+  }
+
+  setIrqs(set: IrqSetRequest): void {
+    this.#irqs.set(set)
+  }
+
+  /** The configuration space is kept: the kernel puts it back afterwards. */
+  reset(): void {
+    if (!this.#what.reset) throw new Errno('EINVAL')
+    this.#function.reset()
+  }
+
+  read(into: Uint8Array, offset: number): number {
+    const { index, within } = splitOffset(offset)
+    if (index === VFIO_PCI_CONFIG_REGION_INDEX) return this.#config.read(into, within)
+    const length = this.#clamp(index, within, into.length)
+    for (const { at, width, isTable } of this.#accesses(index, within, length)) {
+      const piece = into.subarray(at, at + width)
+      if (isTable) piece.fill(0xff)
+      else this.#load(index, within + at, piece)
+    }
+    return length
+  }
+
+  write(from: Uint8Array, offset: number): number {
+    const { index, within } = splitOffset(offset)
+    if (index === VFIO_PCI_CONFIG_REGION_INDEX) return this.#writeConfig(from, within)
+    if (index === VFIO_PCI_ROM_REGION_INDEX) throw new Errno('EINVAL')
+    const length = this.#clamp(index, within, from.length)
+    for (const { at, width, isTable } of this.#accesses(index, within, length)) {
+      if (!isTable) this.#function.store(index, within + at, from.subarray(at, at + width))
+    }
+    return length
+  }
+
+  mmap({ offset, length, access }: MmapOptions): Mapping {
+    const { index, within } = splitOffset(offset)
+    const size = this.#sizeOf(index) ?? 0
+    const room = Math.ceil(size / pageSize) * pageSize
+    const whole = Math.ceil(length / pageSize) * pageSize
+    const isPage = offset % pageSize === 0 && length > 0
+    if (!isPage || !this.#isMappable(index) || within + whole > room) throw new Errno('EINVAL')
+    const isBeyond = (at: number) => within + at >= size
+    return new BarMapping(
+      {
+        load: (at, into) => {
+          if (isBeyond(at)) into.fill(0)
+          else if (this.#config.isMemoryOn) this.#function.load(index, within + at, into)
+          return this.#config.isMemoryOn
+        },
+        store: (at, from) => {
+          if (this.#config.isMemoryOn && !isBeyond(at)) this.#function.store(index, within + at, from)
+          return this.#config.isMemoryOn
+        },
+      },
+      whole,
+      access,
+    )
+  }
+
+  /** A driver that is asked to let go asks whoever has the device. */
+  requestRelease(): void {
+    this.#irqs.request()
+  }
+
+  close(): void {
+    this.#irqs.close()
+    this.#function.close()
+  }
+
+  save(): unknown {
+    return this.#function.save()
+  }
+
+  #bus(dma: DmaAccess): PciBus {
+    const config = this.#config
+    const { intx, messages } = this.#irqs
+    return {
+      get hasMessages() {
+        return messages.index !== null
+      },
+      sendMessage: (vector) => {
+        if (config.isBusMaster) messages.signal(vector)
+      },
+      setIntx: (isAsserted) => {
+        intx.level = isAsserted
+      },
+      readMemory: (address, into) => config.isBusMaster && dma.read(address, into),
+      writeMemory: (address, from) => config.isBusMaster && dma.write(address, from),
+    }
+  }
+
+  /** Null for an index that the device does not know. */
+  #sizeOf(index: number): number | null {
+    if (index === VFIO_PCI_CONFIG_REGION_INDEX) return this.#config.size
+    if (index === VFIO_PCI_ROM_REGION_INDEX) return this.#what.rom
+    return index >= VFIO_PCI_VGA_REGION_INDEX ? null : (this.#what.bars[String(index)] ?? 0)
+  }
+
+  #isMappable(index: number): boolean {
+    const isBar = index < VFIO_PCI_ROM_REGION_INDEX && this.#what.bars[String(index)] !== undefined
+    return isBar && !this.#config.isIo(index)
+  }
+
+  /** EINVAL past the end; what reaches over it is cut short. EIO where memory decoding is off. */
+  #clamp(index: number, within: number, wanted: number): number {
+    const size = this.#sizeOf(index)
+    if (size === null || within >= size) throw new Errno('EINVAL')
+    const isIo = index < VFIO_PCI_ROM_REGION_INDEX && this.#config.isIo(index)
+    if (!isIo && !this.#config.isMemoryOn) throw new Errno('EIO')
+    return Math.min(wanted, size - within)
+  }
+
+  /** The kernel does not let the MSI-X table be read or written. */
+  *#accesses(
+    index: number,
+    within: number,
+    length: number,
+  ): Generator<{ at: number; width: number; isTable: boolean }> {
+    const table = this.#msixTable?.bar === index ? this.#msixTable : null
+    const isTable = (at: number) => table !== null && within + at >= table.start && within + at < table.end
+    for (const { at, width } of singleAccesses(within, length)) yield { at, width, isTable: isTable(at) }
+  }
+
+  /** The ROM begins with its signature; what follows is not modelled. */
+  #load(index: number, offset: number, into: Uint8Array): void {
+    if (index !== VFIO_PCI_ROM_REGION_INDEX) this.#function.load(index, offset, into)
+    else for (const at of into.keys()) into[at] = [0x55, 0xaa][offset + at] ?? 0
+  }
+
+  #writeConfig(from: Uint8Array, within: number): number {
+    const written = this.#config.write(from, within)
+    this.#irqs.intx.look()
+    return written
+  }
+}
+
+function msixTable(config: ConfigSpace): Table | null {
+  const capability = config.find('msi-x')
+  if (capability === null) return null
+  const table = config.read32(capability + capabilityRegister.PCI_MSIX_TABLE)
+  const flags = config.read16(capability + capabilityRegister.PCI_MSIX_FLAGS)
+  const entries = (flags & capabilityBit.PCI_MSIX_FLAGS_QSIZE) + 1
+  const start = (table & ~capabilityBit.PCI_MSIX_TABLE_BIR) >>> 0
+  return { bar: table & capabilityBit.PCI_MSIX_TABLE_BIR, start, end: start + entries * msixEntry }
+}
