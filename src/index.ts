@@ -20,3 +20,17 @@ export type { StartRequest } from './lifecycle/start.ts'
 export type { VirtualDevice } from './lifecycle/virtual-device.ts'
 export { Host, type HostOptions, openHost } from './open-host.ts'
 export { parseUuid, type Uuid } from './units.ts'
+export type { AddressSpace, DmaAccess, IommuMode, IovaRange, MapRequest } from './vfio/address-space.ts'
+export type { Device, DeviceAddressSpace, OpenDeviceOptions } from './vfio/device.ts'
+export type { MappedRegion } from './vfio/mapped-region.ts'
+export type { AddressSpaceOptions } from './vfio/open-address-space.ts'
+export type { Region } from './vfio/region.ts'
+export type { RegionAccess } from './vfio/region-access.ts'
+export { type RegisterBlock, type RegisterSpec, registerBlock } from './vfio/register-block.ts'
+export type {
+  ReadableRegister,
+  ReadWriteRegister,
+  RegisterArray,
+  Registers,
+  WritableRegister,
+} from './vfio/registers.ts'

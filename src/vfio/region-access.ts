@@ -21,7 +21,7 @@ export interface RegionAccess {
   read8(offset: number): number
   read16(offset: number): number
   read32(offset: number): number
-  /** Trapped, it is two accesses of 32 bits, the low one first, to Linux before 6.15 on x86. */
+  /** Trapped by Linux before 6.12, it reaches the device as two accesses of 32 bits, the low half first. */
   read64(offset: number): bigint
   write8(offset: number, value: number): void
   write16(offset: number, value: number): void
