@@ -29,7 +29,7 @@ export async function requiredDevice(
 }
 
 /** The UUID behind any form of DEVICE. */
-export function findDevice(kernel: Kernel, name: string): Uuid {
+function findDevice(kernel: Kernel, name: string): Uuid {
   const uuid = uuidOrNull(name)
   if (uuid !== null) return uuid
   if (name.startsWith('/dev/vfio/')) return deviceAtNode(kernel, name)

@@ -1,41 +1,43 @@
 import { VfioError } from '../errors.ts'
-import type { Kernel } from '../kernel/kernel.ts'
+import { findVfioDevice } from '../host/vfio-device.ts'
+import type { HostFiles, Kernel } from '../kernel/kernel.ts'
 import { list } from '../lifecycle/list.ts'
 import type { VirtualDevice } from '../lifecycle/virtual-device.ts'
+import { uuidOrNull } from '../units.ts'
 import { type Device, openDevice } from '../vfio/device.ts'
 import type { Region } from '../vfio/region.ts'
 import type { Context } from './context.ts'
-import { findDevice } from './device-argument.ts'
 
 export interface Opened {
+  readonly kernel: Kernel
   readonly device: Device
-  readonly virtualDevice: VirtualDevice
+  /** Null for a device that is none, a PCI device with a VFIO driver. */
+  readonly virtualDevice: VirtualDevice | null
 }
 
-/** Opens the device that an argument names for as long as `use` takes. NOT_FOUND where it does not run. */
-export async function withDevice<T>(name: string, context: Context, use: (opened: Opened) => T): Promise<T> {
+/** Opens the device that an argument names, in any form, for as long as `use` takes. */
+export async function withDevice<T>(
+  given: string,
+  context: Context,
+  use: (opened: Opened) => T | Promise<T>,
+): Promise<T> {
   const kernel = await context.kernel()
-  const virtualDevice = runningDevice(kernel, name)
-  const { uuid, group } = virtualDevice
-  if (group === null) {
-    throw new VfioError('NOT_SUPPORTED', `cannot open ${uuid}: no VFIO driver has it, so it is in no IOMMU group`, {
-      hint: 'modprobe vfio_mdev (kernels before 5.16), and dmesg | tail',
-      facts: { uuid },
-    })
-  }
-  const device = openDevice(kernel, { group, name: uuid })
+  const uuid = uuidOrNull(given)
+  if (uuid !== null) checkRuns(kernel.files, uuid)
+  const { bus, name, group } = findVfioDevice(kernel.files, given)
+  const virtualDevice = bus === 'mdev' ? (list(kernel.files, { uuid: name, active: true }).devices[0] ?? null) : null
+  const device = openDevice(kernel, { group, name })
   try {
-    return use({ device, virtualDevice })
+    return await use({ kernel, device, virtualDevice })
   } finally {
     device.close()
   }
 }
 
-function runningDevice(kernel: Kernel, name: string): VirtualDevice {
-  const uuid = findDevice(kernel, name)
-  const { devices } = list(kernel.files, { uuid })
-  const running = devices.find(({ active }) => active)
-  if (running !== undefined) return running
+/** Where it does not run, its definition says what to do. */
+function checkRuns(files: HostFiles, uuid: string): void {
+  const { devices } = list(files, { uuid })
+  if (devices.some(({ active }) => active)) return
   const defined = devices.length > 0
   throw new VfioError('NOT_FOUND', `${uuid} is not ${defined ? 'active' : 'there'}: nothing to open`, {
     hint: defined ? `vfioctl start ${uuid}` : 'vfioctl list',

@@ -1,3 +1,4 @@
+import { deviceNameForms } from '../host/vfio-device.ts'
 import { configHeader } from '../uapi/pci-regs.ts'
 import { hex, printable, unsignedOrNull } from '../units.ts'
 import type { Region } from '../vfio/region.ts'
@@ -15,9 +16,9 @@ const widths: readonly Width[] = [8, 16, 32, 64]
 
 export const device: RequiredPositional<string> = {
   kind: 'required',
-  completes: 'active device',
+  completes: 'vfio device',
   parse: text,
-  describe: 'a UUID, a /dev/vfio/N node or a path in /sys',
+  describe: deviceNameForms,
 }
 
 export const region: RequiredPositional<string> = {

@@ -100,9 +100,28 @@ describe('inspect', () => {
     }
   })
 
-  it('JSON has the virtual device and the opened one', () => {
+  it('shows the addresses that the device may use, and not itself among the users', () => {
+    const { stdout } = serialCard()('inspect', uuid)
+    expect(stdout).toMatch(
+      /^IOMMU {7}type1v2, pages from 4 KiB, 65535 mappings left\nIOVA {8}0x0-0xffffffffffffffff\n\n/m,
+    )
+    expect(stdout).not.toContain('used by')
+  })
+
+  it('of a PCI device that its own driver has is exit 6, with the writes that give it to VFIO', () => {
+    const { status, stdout, stderr } = mockHost()('inspect', '3b:00.0')
+    expect({ status, stdout }).toEqual({ status: 6, stdout: '' })
+    expect(stderr).toContain('cannot open 0000:3b:00.0: the driver nvidia has it')
+    expect(stderr).toContain('hint: echo vfio-pci > /sys/bus/pci/devices/0000:3b:00.0/driver_override')
+  })
+
+  it('JSON has the virtual device, its group, the opened device and its configuration space', () => {
     const { stdout } = serialCard()('inspect', uuid, '--json')
     expect(JSON.parse(stdout)).toMatchObject({
+      group: { number: 7, viable: true, users: [] },
+      addressSpace: { mode: 'type1v2', pageSize: 4096, ranges: [{ first: '0x0', last: '0xffffffffffffffff' }] },
+      config: { header: { vendorId: 0x4348, classCode: 0x700 }, capabilities: [], extendedCapabilities: [] },
+      warnings: [],
       virtualDevice: { kind: 'mdev', uuid, active: true },
       device: {
         name: uuid,

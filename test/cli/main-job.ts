@@ -78,7 +78,7 @@ type        mtty-2 (Dual port serial)
 definition  start manual
 group       {group}, /dev/vfio/{group}
 flags       pci
-IOMMU       type1v2
+{iommu}
 
 INDEX  REGION  SIZE  FLAGS
 0      bar0    0x8   read write
@@ -95,6 +95,22 @@ INDEX  INTERRUPT  COUNT  FLAGS
 0      intx       1      eventfd maskable automasked
 1      msi        1      eventfd noresize
 4      req        1      eventfd noresize
+
+OFFSET  REGISTER               VALUE
+0x00    vendor_id              0x4348
+0x02    device_id              0x3253
+0x04    command                0x0001
+0x06    status                 0x0200
+0x08    revision_id            0x10
+0x09    programming_interface  0x02
+0x0a    class_code             0x0700
+0x10    bar0                   0x00000001
+0x14    bar1                   0x00000001
+0x2c    subsystem_vendor_id    0x4348
+0x2e    subsystem_id           0x3253
+0x3d    interrupt_pin          0x01
+
+no PCI capabilities
 `,
     stderr: '',
   },
@@ -151,5 +167,7 @@ INDEX  INTERRUPT  COUNT  FLAGS
 export function expectStep(step: Step, output: Output, seen: { group?: string | undefined }): void {
   seen.group ??= /group (\d+)/.exec(output.stderr)?.[1]
   const filled = (text: string) => text.replaceAll('{group}', seen.group ?? '{group}')
-  expect(output).toEqual({ status: 0, stdout: filled(step.stdout), stderr: filled(step.stderr) })
+  // Kernels differ in what they offer: which of it, the contract suite says.
+  const stdout = output.stdout.replace(/^IOMMU {7}\S+, pages from .*(\n(IOVA| {4}) .*)*$/m, '{iommu}')
+  expect({ ...output, stdout }).toEqual({ status: 0, stdout: filled(step.stdout), stderr: filled(step.stderr) })
 }
