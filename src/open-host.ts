@@ -1,6 +1,5 @@
-import { VfioError } from './errors.ts'
-import { findMdevDevice } from './host/mdev-devices.ts'
 import { type MdevType, readMdevTypes, type TypeFilter } from './host/mdev-types.ts'
+import { findVfioDevice } from './host/vfio-device.ts'
 import type { Warning } from './host/warning.ts'
 import type { Kernel } from './kernel/kernel.ts'
 import { openLinux } from './kernel/linux.ts'
@@ -14,15 +13,22 @@ import { stop } from './lifecycle/stop.ts'
 import { undefine } from './lifecycle/undefine.ts'
 import type { VirtualDevice } from './lifecycle/virtual-device.ts'
 import { createMockKernel } from './mock/mock-kernel.ts'
-import { parseUuid } from './units.ts'
+import type { DeviceAddressSpace } from './vfio/attachment.ts'
 import { closeInOrder } from './vfio/close-in-order.ts'
-import { type Device, openDevice } from './vfio/device.ts'
+import { type Device, type OpenDeviceOptions, openDevice } from './vfio/device.ts'
+import { type AddressSpaceOptions, openAddressSpace } from './vfio/open-address-space.ts'
 
 export interface HostOptions {
   /** Where the host's files stand, instead of `/`. */
   readonly root?: string
   /** A simulated host instead of this one: 'demo', in memory, gone with the process. */
   readonly mock?: 'demo'
+}
+
+/** What is closed with the host. */
+interface Opened {
+  readonly closed: boolean
+  close(): void
 }
 
 /** This machine, or with `mock` a simulated one. */
@@ -37,7 +43,7 @@ export function openHost(options: HostOptions = {}): Host {
  */
 export class Host implements AsyncDisposable {
   readonly kernel: Kernel
-  readonly #opened = new Set<Device>()
+  readonly #opened = new Set<Opened>()
 
   constructor(kernel: Kernel) {
     this.kernel = kernel
@@ -73,27 +79,29 @@ export class Host implements AsyncDisposable {
     return stop(this.kernel, choice, options)
   }
 
-  /** Opens a running device through its IOMMU group and a type1 container. The caller closes it, or the host does. */
-  async openDevice(uuid: string): Promise<Device> {
-    const name = parseUuid(uuid)
-    const running = findMdevDevice(this.kernel.files, name)
-    if (running === null) {
-      throw new VfioError('NOT_FOUND', `cannot open ${name}: it does not run`, { hint: `vfioctl start ${name}` })
-    }
-    if (running.group === null) {
-      throw new VfioError('NOT_SUPPORTED', `cannot open ${name}: no VFIO driver has it, so it is in no IOMMU group`, {
-        hint: 'modprobe vfio_mdev (kernels before 5.16), and dmesg | tail',
-      })
-    }
-    for (const device of this.#opened) if (device.closed) this.#opened.delete(device)
-    const device = openDevice(this.kernel, { group: running.group, name })
-    this.#opened.add(device)
-    return device
+  /**
+   * Opens a device by any form of its name: an mdev's UUID, a PCI address, a node in /dev/vfio, a path in /sys. The
+   * options say how its addresses are translated, and with which devices it shares them; `device.iommuMode` is what was
+   * chosen. The caller closes it, or the host does.
+   */
+  async openDevice(device: string, options?: OpenDeviceOptions): Promise<Device> {
+    return this.#keep(openDevice(this.kernel, findVfioDevice(this.kernel.files, device), options))
+  }
+
+  /** An address space for several devices to share. The caller closes it, or the host does, with the devices in it. */
+  openAddressSpace(options?: AddressSpaceOptions): DeviceAddressSpace {
+    return this.#keep(openAddressSpace(this.kernel, options))
+  }
+
+  #keep<T extends Opened>(opened: T): T {
+    for (const earlier of this.#opened) if (earlier.closed) this.#opened.delete(earlier)
+    this.#opened.add(opened)
+    return opened
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     const opened = [...this.#opened]
     this.#opened.clear()
-    closeInOrder([...opened, { close: () => this.kernel.dispose() }])
+    closeInOrder([...opened.reverse(), { close: () => this.kernel.dispose() }])
   }
 }

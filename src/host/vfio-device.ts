@@ -26,7 +26,7 @@ export function deviceName(files: HostFiles, text: string): PciAddress | Uuid {
   if (name !== null) return name
   const group = /^\/dev\/vfio\/(?:noiommu-)?(\d{1,9})$/.exec(text)?.[1]
   if (group !== undefined) return onlyDeviceOf(files, Number(group), text)
-  const node = /^\/dev\/vfio\/devices\/(?:noiommu-)?(vfio\d{1,9})$/.exec(text)?.[1]
+  const node = /^\/dev\/vfio\/devices\/((?:noiommu-)?vfio\d{1,9})$/.exec(text)?.[1]
   const path = node === undefined ? text : linkOrNull(files, `/sys/class/vfio-dev/${node}/device`)
   if (path !== null && (node !== undefined || text.startsWith('/sys/'))) {
     const found = path

@@ -238,21 +238,20 @@ describe.each(translatingModes)('an address space of mode %s', (mode) => {
   })
 })
 
-describe.each(['type1', 'type1v2'] as const)('a container of mode %s', (mode) => {
-  test('C3 takes 65535 mappings, counts them, and says that none is left', { timeout: 300_000 }, async (context) => {
-    const { space, memory } = await openSpace(context, mode)
-    const count = space.availableMappings()
-    expect(count).toBe(65_535)
-    for (let index = 0; index < 65_535; index++) mapAt(space, memory, iova + BigInt(index * page))
-    expect(space.availableMappings()).toBe(0)
-    expect(() => mapAt(space, memory, iova + BigInt(65_535 * page))).toThrow(
-      expect.objectContaining({ code: 'NO_MAPPING_LEFT', errno: 'ENOSPC', facts: { mappings: 65_535, limit: 65_535 } }),
-    )
-    expect(space.unmap(iova, BigInt(page))).toBe(BigInt(page))
-    expect(space.availableMappings()).toBe(1)
-    expect(space.unmapAll()).toBe(BigInt(65_534 * page))
-    expect(space.availableMappings()).toBe(65_535)
-  })
+test('C3 a container takes 65535 mappings, counts them, and says that none is left', {
+  timeout: 300_000,
+}, async (context) => {
+  const { space, memory } = await openSpace(context, 'type1v2')
+  expect(space.availableMappings()).toBe(65_535)
+  for (let index = 0; index < 65_535; index++) mapAt(space, memory, iova + BigInt(index * page))
+  expect(space.availableMappings()).toBe(0)
+  expect(() => mapAt(space, memory, iova + BigInt(65_535 * page))).toThrow(
+    expect.objectContaining({ code: 'NO_MAPPING_LEFT', errno: 'ENOSPC', facts: { mappings: 65_535, limit: 65_535 } }),
+  )
+  expect(space.unmap(iova, BigInt(page))).toBe(BigInt(page))
+  expect(space.availableMappings()).toBe(1)
+  expect(space.unmapAll()).toBe(BigInt(65_534 * page))
+  expect(space.availableMappings()).toBe(65_535)
 })
 
 test('two devices of one group share an address space without being told', async (context) => {
