@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { Kernel } from '../../src/kernel/kernel.ts'
 import { openLinux } from '../../src/kernel/linux.ts'
 import { createMockKernel } from '../../src/mock/mock-kernel.ts'
+import { lab } from './lab.ts'
 
 /** A kernel that the contract suite runs on, and what a test needs to have a device there. */
 export interface ContractKernel {
@@ -13,9 +14,9 @@ export interface ContractKernel {
   remove(uuid: string): Promise<void>
 }
 
-/** The mock, new and alone, unless VFIOCTL_TEST_KERNEL=linux asks for the machine's own kernel. */
+/** The mock, new and alone, with what the virtual machine has, unless VFIOCTL_TEST_KERNEL=linux asks for the machine's own kernel. */
 export function contractKernel(): ContractKernel {
-  const kernel = process.env['VFIOCTL_TEST_KERNEL'] === 'linux' ? openLinux() : createMockKernel('demo')
+  const kernel = process.env['VFIOCTL_TEST_KERNEL'] === 'linux' ? openLinux() : createMockKernel(lab)
   return {
     name: kernel.name,
     kernel,

@@ -81,6 +81,8 @@ export class Container implements OpenFile {
       case extension.VFIO_DMA_CC_IOMMU:
         // of no domain at all, which is what mediated devices have, every domain is coherent
         return this.#iommu === null || this.#hasIommu() ? 0 : 1
+      case extension.VFIO_UPDATE_VADDR:
+        return this.#iommu !== null && [...this.#groups.values()].every((isBehindIommu) => isBehindIommu) ? 1 : 0
       default:
         return 0
     }

@@ -101,8 +101,8 @@ export class Type1Iommu {
     const { flags, iova, size } = values
     if ((flags & ~unmapFlags) !== 0) throw new Errno('EINVAL')
     const isAll = (flags & VFIO_DMA_UNMAP_FLAG_ALL) !== 0
-    // nobody logs dirty pages, nor changes addresses, here
-    if ((flags & ~VFIO_DMA_UNMAP_FLAG_ALL) !== 0) throw new Errno('EINVAL')
+    // nobody logs dirty pages here
+    if ((flags & VFIO_DMA_UNMAP_FLAG_GET_DIRTY_BITMAP) !== 0) throw new Errno('EINVAL')
     if ((iova & mask) !== 0n) throw new Errno('EINVAL')
     if (isAll ? iova !== 0n || size !== 0n : size === 0n || (size & mask) !== 0n) throw new Errno('EINVAL')
     const last = isAll ? top : iova + size - 1n
@@ -111,6 +111,8 @@ export class Type1Iommu {
     const isCut = ({ iova: start, size: length }: { iova: bigint; size: bigint }) =>
       start < iova || start + length - 1n > last
     if (this.#isVersion2 && found.some(isCut)) throw new Errno('EINVAL')
+    // an address that is to be replaced is no affair of this kernel's
+    if ((flags & VFIO_DMA_UNMAP_FLAG_VADDR) !== 0 && found.length > 0) throw new Errno('EINVAL')
     // the first version stops at a mapping that begins before the range, and takes one whole that reaches beyond it
     const [first] = found
     const taken = first !== undefined && first.iova < iova ? [] : found
