@@ -1,7 +1,5 @@
-// Debian's packages: which are missing, installing them, and fetching one without installing it.
+// Running Debian's programs, and installing the packages that a machine lacks.
 import { execFile } from 'node:child_process'
-import { mkdir, readdir, rm } from 'node:fs/promises'
-import { join } from 'node:path'
 import { promisify } from 'node:util'
 
 /** The machine lacks something this needs (root, apt, a network): a reason to skip, not a fault of the project. */
@@ -54,7 +52,8 @@ export async function ensureInstalled(packages) {
   if (missing.length === 0) return
   const wanted = `apt-get install ${missing.join(' ')}`
   if (process.getuid?.() !== 0) throw new Unavailable(`not root and packages are missing: ${wanted}`)
-  await ensureLists(missing[0])
+  // A fresh container has no package lists.
+  if (!(await succeeds('apt-cache', ['show', missing[0]]))) await updateLists()
   console.error(`installing ${missing.join(' ')}`)
   const install = ['-o', 'DPkg::Lock::Timeout=300', 'install', '-y', '--no-install-recommends', ...missing]
   await run('apt-get', install, { env: { DEBIAN_FRONTEND: 'noninteractive' } }).catch((error) => {
@@ -62,47 +61,10 @@ export async function ensureInstalled(packages) {
   })
 }
 
-/**
- * A fresh container has no package lists: fetches them when `name` is unknown.
- * @param {string} name
- */
-async function ensureLists(name) {
-  if (await succeeds('apt-cache', ['show', name])) return
-  if (process.getuid?.() !== 0) throw new Unavailable(`apt knows no package ${name}: run apt-get update`)
+/** The machine's own package lists. */
+export async function updateLists() {
+  if (process.getuid?.() !== 0) throw new Unavailable('not root and package lists are missing: run apt-get update')
   await run('apt-get', ['-o', 'DPkg::Lock::Timeout=300', 'update']).catch((error) => {
     throw new Unavailable(`apt-get update did not work: ${error.message}`)
   })
-}
-
-/**
- * The newest package whose name matches, by the numbers in the name, and its version.
- * @param {string} pattern a regular expression of apt's
- * @param {string} known a package that any complete list has
- */
-export async function newestPackage(pattern, known) {
-  await ensureLists(known)
-  const found = await run('apt-cache', ['search', '--names-only', pattern])
-  const names = found.split('\n').map((line) => line.split(' ')[0])
-  const name = names.sort((a, b) => a.localeCompare(b, 'en', { numeric: true })).at(-1)
-  if (!name) throw new Unavailable(`apt offers no package ${pattern}`)
-  const version = (await run('apt-cache', ['show', '--no-all-versions', name])).match(/^Version: (.+)$/m)?.[1]
-  if (!version) throw new Unavailable(`apt names no version of ${name}`)
-  return { name, version }
-}
-
-/**
- * Fetches packages (`name` or `name=version`) and unpacks them under `into`; nothing is installed.
- * @param {string[]} packages
- * @param {string} into
- */
-export async function unpack(packages, into) {
-  await ensureLists(packages[0].split('=')[0])
-  const archives = join(into, '.archives')
-  await mkdir(archives, { recursive: true })
-  const download = ['-o', 'APT::Sandbox::User=root', 'download', ...packages]
-  await run('apt-get', download, { cwd: archives }).catch((error) => {
-    throw new Unavailable(error.message)
-  })
-  for (const archive of await readdir(archives)) await run('dpkg', ['-x', join(archives, archive), into])
-  await rm(archives, { recursive: true })
 }

@@ -2,8 +2,9 @@
 import { spawn } from 'node:child_process'
 import { copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { cacheFolder, privateFolder } from './cache.mjs'
 import { defaultDevices } from './devices.mjs'
-import { cacheFolder, prepare, privateFolder } from './prepare.mjs'
+import { prepare } from './prepare.mjs'
 
 /** Where the command leaves files for its caller. */
 export const outputsFolder = '/run/vm/out'
@@ -23,6 +24,7 @@ export const outputsFolder = '/run/vm/out'
  * @param {string} [options.cwd] the current folder unless given
  * @param {string} [options.kernel]
  * @param {string[]} [options.devices] more devices, in QEMU's words
+ * @param {boolean} [options.iommu] true unless told; without one, VFIO's noiommu mode is allowed
  * @param {number} options.timeout seconds from power-on
  * @param {Record<string, string>} [options.env]
  * @param {string[]} [options.outputs] names of files to bring back
@@ -30,14 +32,14 @@ export const outputsFolder = '/run/vm/out'
  * @returns {Promise<Result>}
  */
 export async function runInGuest(options) {
-  const { command, cwd = process.cwd(), kernel, devices = [], timeout, env = {}, outputs = [] } = options
+  const { command, cwd = process.cwd(), kernel, devices = [], iommu = true, timeout, env = {}, outputs = [] } = options
   const prepared = await prepare(kernel)
   const runFolder = await privateFolder(cacheFolder)
   try {
     await mkdir(join(runFolder, 'out'))
     await copyFile(join(import.meta.dirname, 'guest.sh'), join(runFolder, 'guest.sh'))
     await writeFile(join(runFolder, 'command.sh'), commandScript(command, cwd, env))
-    const result = await boot(machine(prepared, runFolder, devices), timeout, options.showConsole ?? false)
+    const result = await boot(machine(prepared, runFolder, devices, iommu), timeout, options.showConsole ?? false)
     return { ...result, outputs: await collect(join(runFolder, 'out'), outputs) }
   } finally {
     await rm(runFolder, { recursive: true, force: true })
@@ -66,10 +68,12 @@ function quote(word) {
  * @param {import('./prepare.mjs').Prepared} prepared
  * @param {string} runFolder
  * @param {string[]} devices
+ * @param {boolean} iommu
  */
-function machine({ image, initrd, overlay }, runFolder, devices) {
+function machine({ image, initrd, overlay }, runFolder, devices, iommu) {
   const append = [
-    ...['console=ttyS0', 'quiet', 'loglevel=3', 'intel_iommu=on', 'mitigations=off'],
+    ...['console=ttyS0', 'quiet', 'loglevel=3', 'mitigations=off'],
+    iommu ? 'intel_iommu=on' : 'vfio.enable_unsafe_noiommu_mode=1',
     // A busy host gives the guest too little time for these checks of its clocks.
     ...['no_timer_check', 'nowatchdog', 'rcupdate.rcu_cpu_stall_suppress=1', 'tsc=reliable', 'clocksource=tsc'],
     // What a broken kernel says later is worth nothing: end the machine at once.
@@ -79,7 +83,7 @@ function machine({ image, initrd, overlay }, runFolder, devices) {
     ...['-M', 'q35,kernel-irqchip=split', '-accel', 'tcg,thread=multi', '-cpu', 'max', '-smp', '2', '-m', '2G'],
     ...['-nodefaults', '-display', 'none', '-serial', 'stdio', '-no-reboot'],
     ...['-kernel', image, '-initrd', initrd, '-append', append],
-    ...['-device', 'intel-iommu,intremap=on,caching-mode=on'],
+    ...(iommu ? ['-device', 'intel-iommu,intremap=on,caching-mode=on'] : []),
     ...['-object', 'memory-backend-ram,id=shared,size=1M,share=on'],
     ...[...defaultDevices, ...devices].flatMap((it) => ['-device', it]),
     ...share('host', '/', true),

@@ -1,11 +1,11 @@
 // Brings a kernel, its first file system and the guest's extra tools into the cache, once.
-import { createHash } from 'node:crypto'
-import { existsSync, readFileSync } from 'node:fs'
-import { chmod, copyFile, cp, mkdir, mkdtemp, readdir, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
-import { homedir } from 'node:os'
+import { existsSync } from 'node:fs'
+import { chmod, copyFile, cp, mkdir, writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { ensureInstalled, run, Unavailable, unpack } from './debian.mjs'
+import { machineArchive, unpack } from './archive.mjs'
+import { cached, cacheFolder, hashedName } from './cache.mjs'
+import { ensureInstalled, run, Unavailable } from './debian.mjs'
 import { defaultKernel, kernels } from './kernels.mjs'
 
 const tools = ['qemu-system-x86', 'busybox-static', 'cpio', 'kmod', 'pciutils']
@@ -13,16 +13,13 @@ const tools = ['qemu-system-x86', 'busybox-static', 'cpio', 'kmod', 'pciutils']
 // What /init loads, in this order: first its own file systems and console ports, then VFIO.
 const bootModules = ['9p', '9pnet_virtio', 'virtio_pci', 'virtio_console', 'overlay']
 const vfioModules = ['vfio', 'vfio_iommu_type1', 'vfio-pci', 'mdev']
-// Ordinary drivers of the emulated devices: not loaded, there for modprobe.
-const hostDrivers = ['nvme', 'e1000e', 'ahci', 'i2c-i801', 'xhci-pci', 'pci-stub', 'uio_pci_generic']
-
-export const cacheFolder = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'vfioctl', 'vm')
 
 /**
  * @typedef {object} Prepared
  * @property {string} image
  * @property {string} initrd
  * @property {string} overlay files laid over the host's in the guest: mdevctl, kernel modules
+ * @property {string} headers the kernel's headers for user programs; empty for a stock kernel
  */
 
 /**
@@ -36,30 +33,18 @@ export async function prepare(name = defaultKernel) {
     throw new Unavailable(`the virtual machine runs on Linux x64, not ${process.platform} ${process.arch}`)
   }
   const home = join(cacheFolder, name)
-  const folder = join(home, recipeHash())
-  await ensureTools(existsSync(folder) ? [] : recipe.tools)
-  if (!existsSync(folder)) {
-    console.error(`preparing kernel ${name} in ${folder}`)
-    const work = await privateFolder(home)
-    try {
-      await publish(await assemble(recipe, work), folder)
-    } finally {
-      await rm(work, { recursive: true, force: true })
-    }
-    await removeStale(home)
+  const made = hashedName('', ['prepare.mjs', 'init.sh', ...recipe.files])
+  await ensureTools(existsSync(join(home, made)) ? [] : recipe.tools)
+  const folder = await cached(home, made, (work) => {
+    console.error(`preparing kernel ${name} in ${join(home, made)}`)
+    return assemble(recipe, work, home)
+  })
+  return {
+    image: join(folder, 'kernel'),
+    initrd: join(folder, 'initrd'),
+    overlay: join(folder, 'overlay'),
+    headers: join(folder, 'include'),
   }
-  const now = new Date()
-  await utimes(folder, now, now)
-  return { image: join(folder, 'kernel'), initrd: join(folder, 'initrd'), overlay: join(folder, 'overlay') }
-}
-
-/** Changes when anything that decides the content of the cache changes. */
-function recipeHash() {
-  const hash = createHash('sha256')
-  for (const file of ['prepare.mjs', 'kernels.mjs', 'init.sh']) {
-    hash.update(readFileSync(join(import.meta.dirname, file)))
-  }
-  return hash.digest('hex').slice(0, 12)
 }
 
 /** @param {string[]} more */
@@ -73,52 +58,18 @@ async function ensureTools(more) {
 }
 
 /**
- * A folder for this process alone; the next process to come by removes it if this one could not.
- * @param {string} parent
- */
-export async function privateFolder(parent) {
-  await mkdir(parent, { recursive: true })
-  for (const entry of await readdir(parent)) {
-    const pid = entry.match(/^\.(\d+)-/)?.[1]
-    if (pid && !existsSync(`/proc/${pid}`)) await rm(join(parent, entry), { recursive: true, force: true })
-  }
-  return mkdtemp(join(parent, `.${process.pid}-`))
-}
-
-/**
- * What recipes of the past left: nobody used it for a week.
- * @param {string} home
- */
-async function removeStale(home) {
-  for (const entry of await readdir(home)) {
-    const folder = join(home, entry)
-    const { mtimeMs } = await stat(folder)
-    if (Date.now() - mtimeMs > 7 * 24 * 3600 * 1000) await rm(folder, { recursive: true, force: true })
-  }
-}
-
-/**
- * Another run may have finished the same work in the meantime; its result serves as well.
- * @param {string} done
- * @param {string} folder
- */
-async function publish(done, folder) {
-  await rename(done, folder).catch((error) => {
-    if (!existsSync(folder)) throw error
-  })
-}
-
-/**
  * @param {import('./kernels.mjs').Recipe} recipe
  * @param {string} work
+ * @param {string} home
  */
-async function assemble(recipe, work) {
+async function assemble(recipe, work, home) {
   const done = join(work, 'done')
   const overlay = join(done, 'overlay')
-  const kernel = await recipe.fetch(join(work, 'kernel'))
+  const kernel = await recipe.fetch(join(work, 'kernel'), home)
   await unpackMdevctl(join(work, 'mdevctl'), overlay)
-  await copyModules(kernel, join(overlay, 'usr'))
+  await copyModules(kernel, recipe.drivers, join(overlay, 'usr'))
   await copyFile(kernel.image, join(done, 'kernel'))
+  if (kernel.headers) await cp(kernel.headers, join(done, 'include'), { recursive: true })
   await buildInitrd(kernel, join(work, 'initrd'), join(done, 'initrd'))
   return done
 }
@@ -129,7 +80,7 @@ async function assemble(recipe, work) {
  * @param {string} overlay
  */
 async function unpackMdevctl(work, overlay) {
-  await unpack(['mdevctl'], work)
+  await unpack(machineArchive, ['mdevctl'], work)
   await cp(join(work, 'usr/bin'), join(overlay, 'usr/bin'), { recursive: true })
   await cp(join(work, 'etc'), join(overlay, 'etc'), { recursive: true })
   // /lib is a link on Debian: a folder of that name in the overlay would hide it.
@@ -152,12 +103,13 @@ async function moduleFiles({ root, release }, names) {
 
 /**
  * @param {import('./kernels.mjs').Kernel} kernel
+ * @param {string[]} drivers not loaded, there for modprobe
  * @param {string} usr
  */
-async function copyModules(kernel, usr) {
+async function copyModules(kernel, drivers, usr) {
   const from = join(kernel.root, 'lib/modules', kernel.release)
   const to = join(usr, 'lib/modules', kernel.release)
-  const files = await moduleFiles(kernel, [...bootModules, ...vfioModules, ...hostDrivers])
+  const files = await moduleFiles(kernel, [...bootModules, ...vfioModules, ...drivers])
   for (const file of files) await copyInto(file, file.replace(from, to))
   for (const file of kernel.samples) await copyInto(file, join(to, 'extra', basename(file)))
   for (const list of ['modules.order', 'modules.builtin', 'modules.builtin.modinfo']) {

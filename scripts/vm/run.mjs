@@ -6,6 +6,7 @@ import { defaultKernel, kernels } from './kernels.mjs'
 const usage = `usage: npm run vm -- [OPTIONS] COMMAND [ARGS...]
   --kernel NAME      ${Object.keys(kernels).join(', ')} (default ${defaultKernel})
   --device DEVICE    one more device, in QEMU's words; can be repeated
+  --no-iommu         a machine without an IOMMU, and VFIO's noiommu mode allowed
   --timeout SECONDS  end the machine after this long, with exit status 124 (default 300)
   --console          show the kernel's console on stderr`
 
@@ -23,17 +24,18 @@ function parseCommandLine() {
 const options = /** @type {const} */ ({
   kernel: { type: 'string', default: defaultKernel },
   device: { type: 'string', multiple: true, default: [] },
+  'no-iommu': { type: 'boolean', default: false },
   timeout: { type: 'string', default: '300' },
   console: { type: 'boolean', default: false },
 })
 
 async function main() {
-  const { kernel, device, timeout, console: showConsole, command } = parseCommandLine()
+  const { kernel, device, 'no-iommu': noIommu, timeout, console: showConsole, command } = parseCommandLine()
   if (command.length === 0 || !(timeout > 0)) {
     console.error(usage)
     return 2
   }
-  const result = await runInGuest({ command, kernel, devices: device, timeout, showConsole })
+  const result = await runInGuest({ command, kernel, devices: device, iommu: !noIommu, timeout, showConsole })
   if (result.status !== undefined) return result.status
   const what = result.timedOut ? `ended after ${timeout} s (--timeout)` : 'ended before the command did'
   console.error(`vm: the machine was ${what}`)

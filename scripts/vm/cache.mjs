@@ -1,0 +1,78 @@
+// What takes long to make is made once, in the user's cache.
+import { createHash } from 'node:crypto'
+import { existsSync, readFileSync } from 'node:fs'
+import { mkdir, mkdtemp, readdir, rename, rm, stat, utimes } from 'node:fs/promises'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+
+export const cacheFolder = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'vfioctl', 'vm')
+
+/**
+ * A folder's name that changes when anything that decides the folder's content changes.
+ * @param {string} prefix
+ * @param {string[]} files of this folder
+ */
+export function hashedName(prefix, files) {
+  const hash = createHash('sha256')
+  for (const file of files) hash.update(readFileSync(join(import.meta.dirname, file)))
+  return `${prefix}${hash.digest('hex').slice(0, 12)}`
+}
+
+/**
+ * The folder `home`/`name`; made first if it is not there, by moving into place what `make` leaves in a folder inside
+ * the one it is given.
+ * @param {string} home
+ * @param {string} name
+ * @param {(work: string) => Promise<string>} make
+ */
+export async function cached(home, name, make) {
+  const folder = join(home, name)
+  if (!existsSync(folder)) {
+    const work = await privateFolder(home)
+    try {
+      await publish(await make(work), folder)
+    } finally {
+      await rm(work, { recursive: true, force: true })
+    }
+    await removeStale(home)
+  }
+  const now = new Date()
+  await utimes(folder, now, now)
+  return folder
+}
+
+/**
+ * A folder for this process alone; the next process to come by removes it if this one could not.
+ * @param {string} parent
+ */
+export async function privateFolder(parent) {
+  await mkdir(parent, { recursive: true })
+  for (const entry of await readdir(parent)) {
+    const pid = entry.match(/^\.(\d+)-/)?.[1]
+    if (pid && !existsSync(`/proc/${pid}`)) await rm(join(parent, entry), { recursive: true, force: true })
+  }
+  return mkdtemp(join(parent, `.${process.pid}-`))
+}
+
+/**
+ * What recipes of the past left: nobody used it for a week.
+ * @param {string} home
+ */
+async function removeStale(home) {
+  for (const entry of await readdir(home)) {
+    const folder = join(home, entry)
+    const { mtimeMs } = await stat(folder)
+    if (Date.now() - mtimeMs > 7 * 24 * 3600 * 1000) await rm(folder, { recursive: true, force: true })
+  }
+}
+
+/**
+ * Another run may have finished the same work in the meantime; its result serves as well.
+ * @param {string} done
+ * @param {string} folder
+ */
+async function publish(done, folder) {
+  await rename(done, folder).catch((error) => {
+    if (!existsSync(folder)) throw error
+  })
+}
