@@ -1,22 +1,17 @@
-// What a fresh checkout lacks: npm packages, a compiler, the build, and on request the virtual machine.
+// What a fresh checkout lacks: npm packages, a compiler, the build.
 import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { delimiter, dirname, join } from 'node:path'
 import { ensureInstalled } from './vm/debian.mjs'
-import { prepare } from './vm/prepare.mjs'
 
 const root = dirname(import.meta.dirname)
 
-/**
- * Does what is missing; quick when nothing is.
- * @param {{ vm: boolean }} options
- */
-export async function setup({ vm }) {
+/** Does what is missing; quick when nothing is. */
+export async function setup() {
   // Not `npm ci`: it refuses a lock file written where other platforms' optional packages could not be seen.
   if (!packagesMatchLock()) runOrThrow('npm', ['install', '--no-save', '--no-audit', '--no-fund'])
   await ensureCompiler()
   runOrThrow(process.execPath, ['scripts/build.mjs'])
-  if (vm) await prepare()
 }
 
 /** npm keeps what it installed in a lock file of its own; times say little, as npm writes the two in any order. */

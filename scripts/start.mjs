@@ -21,7 +21,7 @@ const commandLines = [
   ['undefine', uuid],
 ]
 
-await setup({ vm: false })
+await setup()
 
 const state = mkdtempSync(join(tmpdir(), 'vfioctl-start-'))
 try {

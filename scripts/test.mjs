@@ -5,9 +5,8 @@ import { dirname, join } from 'node:path'
 import { check } from './check.mjs'
 import { setup } from './setup.mjs'
 import { countVitest } from './test-counts.mjs'
-import { Unavailable } from './vm/debian.mjs'
-import { prepare } from './vm/prepare.mjs'
-import { testInGuest } from './vm/test.mjs'
+import { newestHeaders } from './vm/prepare.mjs'
+import { testOnKernels } from './vm/test.mjs'
 
 /** @typedef {import('./test-counts.mjs').Counts} Counts */
 
@@ -20,10 +19,10 @@ const phases = {
   unit: () => vitest('unit'),
   contract: () => vitest('contract'),
   cli: () => vitest('cli'),
-  abi: () => vitest('abi'),
   native: () => vitest('native'),
   sanitize,
-  vm: virtualMachine,
+  vm: () => testOnKernels({ mayLack: !inCI }),
+  abi,
 }
 
 async function checkSource() {
@@ -32,14 +31,23 @@ async function checkSource() {
   return { passed: results.length - failed.length, failed, skipped: [] }
 }
 
-/** @param {string} project */
-function vitest(project) {
+/** After the virtual machine's tests: those leave newer headers than the system's at hand. */
+function abi() {
+  const headers = newestHeaders()
+  return vitest('abi', headers ? { C_INCLUDE_PATH: headers } : {})
+}
+
+/** @param {string} project @param {Record<string, string>} [env] */
+function vitest(project, env) {
   const report = join(root, 'build', `test-${project}.json`)
   mkdirSync(dirname(report), { recursive: true })
   rmSync(report, { force: true })
   const { status, signal, error } = node(
-    ...['node_modules/vitest/vitest.mjs', 'run', '--config', 'test/vitest.config.ts', '--project', project],
-    ...['--reporter=default', '--reporter=json', `--outputFile.json=${report}`],
+    [
+      ...['node_modules/vitest/vitest.mjs', 'run', '--config', 'test/vitest.config.ts', '--project', project],
+      ...['--reporter=default', '--reporter=json', `--outputFile.json=${report}`],
+    ],
+    env,
   )
   if (!existsSync(report)) throw error ?? new Error(`vitest ended with ${status ?? signal} and left no report`)
   return countVitest(readFileSync(report, 'utf8'))
@@ -48,24 +56,15 @@ function vitest(project) {
 /** The sanitized addon passes the native tests without a report: one fact, so one test. */
 function sanitize() {
   const name = 'native tests under AddressSanitizer, UBSan and LeakSanitizer'
-  return node('scripts/sanitize.mjs').status === 0
+  return node(['scripts/sanitize.mjs']).status === 0
     ? { passed: 1, failed: [], skipped: [] }
     : { passed: 0, failed: [name], skipped: [] }
 }
 
-async function virtualMachine() {
-  try {
-    await prepare()
-  } catch (error) {
-    if (!(error instanceof Unavailable) || inCI) throw error
-    return { passed: 0, failed: [], skipped: [`tests on a real kernel: ${error.message}`] }
-  }
-  return testInGuest()
-}
-
-/** @param {string[]} args */
-function node(...args) {
-  return spawnSync(process.execPath, args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] })
+/** @param {string[]} args @param {Record<string, string>} [env] */
+function node(args, env) {
+  const options = { cwd: root, env: { ...process.env, ...env }, stdio: ['ignore', 'inherit', 'inherit'] }
+  return spawnSync(process.execPath, args, /** @type {const} */ (options))
 }
 
 /**
@@ -108,7 +107,7 @@ async function main() {
     total.failed.push(...failed)
     total.skipped.push(...skipped)
   }
-  add(await runPhase('setup', () => setup({ vm: false })))
+  add(await runPhase('setup', () => setup()))
   if (total.failed.length === 0) {
     const chosen = named.length > 0 ? named : Object.keys(phases)
     for (const name of chosen) add(await runPhase(name, phases[name]))

@@ -3,30 +3,27 @@ import { createHash } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { mkdir, mkdtemp, readdir, rename, rm, stat, utimes } from 'node:fs/promises'
 import { homedir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 
 export const cacheFolder = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'vfioctl', 'vm')
 
 /**
  * A folder's name that changes when anything that decides the folder's content changes.
- * @param {string} prefix
  * @param {string[]} files of this folder
  */
-export function hashedName(prefix, files) {
+export function hashedName(files) {
   const hash = createHash('sha256')
   for (const file of files) hash.update(readFileSync(join(import.meta.dirname, file)))
-  return `${prefix}${hash.digest('hex').slice(0, 12)}`
+  return hash.digest('hex').slice(0, 12)
 }
 
 /**
- * The folder `home`/`name`; made first if it is not there, by moving into place what `make` leaves in a folder inside
- * the one it is given.
- * @param {string} home
- * @param {string} name
+ * Makes the folder if it is not there, by moving into place what `make` leaves in a folder inside the one it is given.
+ * @param {string} folder
  * @param {(work: string) => Promise<string>} make
  */
-export async function cached(home, name, make) {
-  const folder = join(home, name)
+export async function cached(folder, make) {
+  const home = dirname(folder)
   if (!existsSync(folder)) {
     const work = await privateFolder(home)
     try {
@@ -38,7 +35,6 @@ export async function cached(home, name, make) {
   }
   const now = new Date()
   await utimes(folder, now, now)
-  return folder
 }
 
 /**

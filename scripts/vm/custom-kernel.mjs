@@ -2,7 +2,7 @@
 import { cp, mkdir, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { newestPackage, suiteArchive, unpack } from './archive.mjs'
-import { cached, hashedName } from './cache.mjs'
+import { cached, cacheFolder, hashedName } from './cache.mjs'
 import { run } from './debian.mjs'
 
 /**
@@ -16,8 +16,9 @@ export function custom({ suite, sourcePattern, fragment }) {
     files: [...files, 'kernels.mjs'],
     drivers: ['nvme', 'e1000e', 'i2c-i801', 'pci-stub', 'uio_pci_generic'],
     tools: ['gcc', 'make', 'flex', 'bison', 'bc', 'libelf-dev', 'libssl-dev', 'xz-utils', 'kmod'],
-    async fetch(_work, home) {
-      const root = await cached(home, hashedName('build-', files), async (work) => {
+    async fetch() {
+      const root = join(cacheFolder, 'built', hashedName(files))
+      await cached(root, async (work) => {
         const archive = await suiteArchive(suite, join(work, 'apt'))
         const { name, version } = await newestPackage(archive, sourcePattern, 'linux-source')
         await unpack(archive, [`${name}=${version}`], work)

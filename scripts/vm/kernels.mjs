@@ -16,7 +16,7 @@ import { stock } from './stock-kernel.mjs'
  * @property {string[]} tools Debian packages the recipe needs on this machine
  * @property {string[]} drivers of the emulated devices that this kernel has, besides VFIO's
  * @property {string[]} files what decides the recipe's result, in this folder
- * @property {(work: string, home: string) => Promise<Kernel>} fetch what takes minutes it keeps in `home`
+ * @property {(work: string) => Promise<Kernel>} fetch into `work`; what takes minutes to make stays in the cache
  */
 
 /** @type {Record<string, Recipe>} */

@@ -19,8 +19,21 @@ const vfioModules = ['vfio', 'vfio_iommu_type1', 'vfio-pci', 'mdev']
  * @property {string} image
  * @property {string} initrd
  * @property {string} overlay files laid over the host's in the guest: mdevctl, kernel modules
- * @property {string} headers the kernel's headers for user programs; empty for a stock kernel
  */
+
+/** @param {string} name @param {import('./kernels.mjs').Recipe} recipe */
+function preparedFolder(name, recipe) {
+  return join(cacheFolder, name, hashedName(['prepare.mjs', 'init.sh', ...recipe.files]))
+}
+
+/**
+ * The C headers of the newest kernel that is prepared here and has them.
+ * @returns {string | undefined}
+ */
+export function newestHeaders() {
+  const folders = Object.entries(kernels).map(([name, recipe]) => join(preparedFolder(name, recipe), 'include'))
+  return folders.find((folder) => existsSync(folder))
+}
 
 /**
  * @param {string} name
@@ -32,19 +45,13 @@ export async function prepare(name = defaultKernel) {
   if (process.platform !== 'linux' || process.arch !== 'x64') {
     throw new Unavailable(`the virtual machine runs on Linux x64, not ${process.platform} ${process.arch}`)
   }
-  const home = join(cacheFolder, name)
-  const made = hashedName('', ['prepare.mjs', 'init.sh', ...recipe.files])
-  await ensureTools(existsSync(join(home, made)) ? [] : recipe.tools)
-  const folder = await cached(home, made, (work) => {
-    console.error(`preparing kernel ${name} in ${join(home, made)}`)
-    return assemble(recipe, work, home)
+  const folder = preparedFolder(name, recipe)
+  await ensureTools(existsSync(folder) ? [] : recipe.tools)
+  await cached(folder, (work) => {
+    console.error(`preparing kernel ${name} in ${folder}`)
+    return assemble(recipe, work)
   })
-  return {
-    image: join(folder, 'kernel'),
-    initrd: join(folder, 'initrd'),
-    overlay: join(folder, 'overlay'),
-    headers: join(folder, 'include'),
-  }
+  return { image: join(folder, 'kernel'), initrd: join(folder, 'initrd'), overlay: join(folder, 'overlay') }
 }
 
 /** @param {string[]} more */
@@ -60,12 +67,11 @@ async function ensureTools(more) {
 /**
  * @param {import('./kernels.mjs').Recipe} recipe
  * @param {string} work
- * @param {string} home
  */
-async function assemble(recipe, work, home) {
+async function assemble(recipe, work) {
   const done = join(work, 'done')
   const overlay = join(done, 'overlay')
-  const kernel = await recipe.fetch(join(work, 'kernel'), home)
+  const kernel = await recipe.fetch(join(work, 'kernel'))
   await unpackMdevctl(join(work, 'mdevctl'), overlay)
   await copyModules(kernel, recipe.drivers, join(overlay, 'usr'))
   await copyFile(kernel.image, join(done, 'kernel'))

@@ -1,7 +1,7 @@
 // npm run vm -- [OPTIONS] COMMAND [ARGS…]: runs a command in the virtual machine, in this folder, as root.
-import { parseArgs } from 'node:util'
 import { runInGuest } from './guest.mjs'
 import { defaultKernel, kernels } from './kernels.mjs'
+import { leadingOptions } from './leading-options.mjs'
 
 const usage = `usage: npm run vm -- [OPTIONS] COMMAND [ARGS...]
   --kernel NAME      ${Object.keys(kernels).join(', ')} (default ${defaultKernel})
@@ -9,17 +9,6 @@ const usage = `usage: npm run vm -- [OPTIONS] COMMAND [ARGS...]
   --no-iommu         a machine without an IOMMU, and VFIO's noiommu mode allowed
   --timeout SECONDS  end the machine after this long, with exit status 124 (default 300)
   --console          show the kernel's console on stderr`
-
-/** Options end at the first word that is none: the rest is the command's. */
-function parseCommandLine() {
-  const words = process.argv.slice(2)
-  const { tokens } = parseArgs({ args: words, options, allowPositionals: true, strict: false, tokens: true })
-  const first = tokens.find((it) => it.kind !== 'option')
-  const end = first?.index ?? words.length
-  const { values } = parseArgs({ args: words.slice(0, end), options })
-  const command = words.slice(first?.kind === 'option-terminator' ? end + 1 : end)
-  return { ...values, timeout: Number(values.timeout), command }
-}
 
 const options = /** @type {const} */ ({
   kernel: { type: 'string', default: defaultKernel },
@@ -30,7 +19,9 @@ const options = /** @type {const} */ ({
 })
 
 async function main() {
-  const { kernel, device, 'no-iommu': noIommu, timeout, console: showConsole, command } = parseCommandLine()
+  const { values, rest: command } = leadingOptions(process.argv.slice(2), options)
+  const { kernel, device, 'no-iommu': noIommu, console: showConsole } = values
+  const timeout = Number(values.timeout)
   if (command.length === 0 || !(timeout > 0)) {
     console.error(usage)
     return 2

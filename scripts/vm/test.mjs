@@ -1,32 +1,88 @@
-// npm run test:vm -- [--kernel NAME] [VITEST ARGS…]: the contract and vm tests on a real kernel.
+// npm run test:vm [-- --kernel NAME… [--] VITEST ARGS…]: the contract and vm tests on real kernels.
 import { dirname } from 'node:path'
 import { setup } from '../setup.mjs'
 import { countVitest } from '../test-counts.mjs'
+import { Unavailable } from './debian.mjs'
 import { outputsFolder, runInGuest } from './guest.mjs'
-import { defaultKernel } from './kernels.mjs'
+import { leadingOptions } from './leading-options.mjs'
+import { prepare } from './prepare.mjs'
+
+/** @typedef {import('../test-counts.mjs').Counts} Counts */
+
+/**
+ * @typedef {object} Boot
+ * @property {string} kernel
+ * @property {boolean} [iommu] true unless told
+ * @property {string[]} [files] parts of the test files' paths; all unless told
+ */
 
 const root = dirname(dirname(import.meta.dirname))
 const report = 'vitest.json'
 const timeout = 900
 
 /**
+ * Every kernel runs what the library promises; the tests that start many processes, slow in an emulated machine, run
+ * whole on one kernel.
+ * @type {Boot[]}
+ */
+const boots = [
+  { kernel: '6.1' },
+  { kernel: '6.12', files: ['test/contract/', 'test/vm/machine'] },
+  { kernel: '7', files: ['test/contract/', 'test/vm/machine', 'test/vm/main-job', 'test/vm/samples'] },
+  { kernel: '7', iommu: false, files: ['noiommu'] },
+]
+
+/**
+ * All of `npm test`'s boots, or all tests on some kernels.
+ * @param {object} [options]
+ * @param {string[]} [options.kernels]
+ * @param {string[]} [options.vitestArgs] in place of each boot's own choice of files
+ * @param {boolean} [options.mayLack] a kernel that this machine cannot be given is a skip, not a failure
+ * @returns {Promise<Counts>}
+ */
+export async function testOnKernels({ kernels = [], vitestArgs = [], mayLack = false } = {}) {
+  const chosen = kernels.length > 0 ? kernels.map((kernel) => ({ kernel })) : boots
+  /** @type {Counts} */
+  const total = { passed: 0, failed: [], skipped: [] }
+  for (const boot of chosen) {
+    const counts = await testInGuest(boot, vitestArgs).catch((error) => {
+      if (error instanceof Unavailable && mayLack) return { passed: 0, failed: [], skipped: [error.message] }
+      return { passed: 0, failed: [error.message], skipped: [] }
+    })
+    total.passed += counts.passed
+    total.failed.push(...counts.failed.map((it) => `${nameOf(boot)}: ${it}`))
+    total.skipped.push(...counts.skipped.map((it) => `${nameOf(boot)}: ${it}`))
+  }
+  return total
+}
+
+/** @param {Boot} boot */
+function nameOf({ kernel, iommu = true }) {
+  return `kernel ${kernel}${iommu ? '' : ' without IOMMU'}`
+}
+
+/**
  * A test can take the whole machine with it: the verbose reporter has then named every test that ended before.
  * One worker for all files, one after the other: they share one kernel's devices, and a worker takes the emulated
  * processor 1 to 2 s to start.
- * @param {string} [kernel]
- * @param {string[]} [vitestArgs]
- * @returns {Promise<import('../test-counts.mjs').Counts>}
+ * @param {Boot} boot
+ * @param {string[]} vitestArgs
+ * @returns {Promise<Counts>}
  */
-export async function testInGuest(kernel = defaultKernel, vitestArgs = []) {
+async function testInGuest(boot, vitestArgs) {
+  const { kernel, iommu, files = [] } = boot
+  await prepare(kernel)
+  console.log(`\n--- ${nameOf(boot)}`)
   const result = await runInGuest({
     command: [
       ...[process.execPath, 'node_modules/vitest/vitest.mjs', 'run', '--config', 'test/vitest.config.ts'],
       ...['--project', 'contract', '--project', 'vm', '--no-isolate', '--no-file-parallelism'],
       ...['--reporter=verbose', '--reporter=json', `--outputFile.json=${outputsFolder}/${report}`],
-      ...vitestArgs,
+      ...(vitestArgs.length > 0 ? vitestArgs : files),
     ],
     cwd: root,
     kernel,
+    iommu,
     timeout,
     env: process.stdout.isTTY ? { FORCE_COLOR: '1' } : { NO_COLOR: '1' },
     outputs: [report],
@@ -35,7 +91,7 @@ export async function testInGuest(kernel = defaultKernel, vitestArgs = []) {
   if (json !== undefined) return countVitest(json)
   const end = endOf(result)
   console.error(`vitest in the virtual machine: ${end}; the console said:\n${result.console}`)
-  return { passed: 0, failed: [`tests on kernel ${kernel}: ${end}`], skipped: [] }
+  return { passed: 0, failed: [`the tests: ${end}`], skipped: [] }
 }
 
 /** @param {import('./guest.mjs').Result} result */
@@ -45,11 +101,13 @@ function endOf({ status, timedOut, console }) {
   return console.match(/BUG: .*|Kernel panic.*/)?.[0] ?? 'the machine ended before they did'
 }
 
+const options = /** @type {const} */ ({ kernel: { type: 'string', multiple: true, default: [] } })
+
 async function main() {
-  const words = process.argv.slice(2)
-  const [kernel, vitestArgs] = words[0] === '--kernel' ? [words[1], words.slice(2)] : [defaultKernel, words]
-  await setup({ vm: true })
-  const { passed, failed, skipped } = await testInGuest(kernel, vitestArgs)
+  const { values, rest } = leadingOptions(process.argv.slice(2), options)
+  await setup()
+  const { passed, failed, skipped } = await testOnKernels({ kernels: values.kernel, vitestArgs: rest })
+  for (const name of failed) console.log(`failed: ${name}`)
   console.log(`${passed} passed, ${failed.length} failed, ${skipped.length} skipped`)
   return failed.length > 0 ? 1 : 0
 }
