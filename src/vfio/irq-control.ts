@@ -47,6 +47,7 @@ export class IrqControl {
   }
 
   unassign(vector: number): void {
+    this.#quieten()
     this.#set(`take vector ${vector} from`, {
       start: vector,
       count: 1,
@@ -57,6 +58,7 @@ export class IrqControl {
 
   /** The whole irq. What is not enabled any more is disabled. */
   disable(): void {
+    this.#quieten()
     try {
       this.#set('disable', { start: 0, count: 0, action: 'trigger', data: null })
     } catch (error) {
@@ -97,6 +99,19 @@ export class IrqControl {
       ENOTTY: () => ({ code: 'NOT_SUPPORTED', because: "the device's driver does not do that" }),
       ...reasons,
     })
+  }
+
+  /**
+   * A level that a device holds while nobody handles it floods the host, and costs whoever shares the line theirs: the
+   * device is told to let go first. Enabling unmasks it again.
+   */
+  #quieten(): void {
+    if (!this.#irq.flags.automasked || !this.#irq.flags.maskable) return
+    try {
+      this.mask()
+    } catch {
+      // what cannot be masked is disabled all the same
+    }
   }
 
   #checkMaskable(verb: string): void {

@@ -96,6 +96,8 @@ export class EnabledIrq implements Disposable, AsyncDisposable {
       requests,
       requests.map(({ vector }) => ({ start: vector, count: 1 })),
     )
+    // it was masked when its only vector was removed
+    if (this.irq.flags.automasked) this.unmask()
   }
 
   /** These vectors signal nothing more, and their eventfds are closed; the rest goes on. */

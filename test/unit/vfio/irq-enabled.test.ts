@@ -241,6 +241,22 @@ describe('closing', () => {
     }
   })
 
+  test('masks a level first, which would flood the host if the device held it still', () => {
+    const enabled = device.irqs.intx.enable([0])
+    enabled.remove([0])
+    enabled.add([0])
+    enabled.close()
+    expect(kernel.sets.map(({ action, count }) => [action, count])).toEqual([
+      ['trigger', 1],
+      ['mask', 1],
+      ['trigger', 1],
+      ['trigger', 1],
+      ['unmask', 1],
+      ['mask', 1],
+      ['trigger', 0],
+    ])
+  })
+
   test('of the device closes it first: disabled, then the eventfd, then the device', () => {
     const enabled = device.irqs.msi.enable([0])
     const eventfd = enabled.eventfd(0)

@@ -11,6 +11,8 @@ import { answerIrq, FakeKernel } from './fake-kernel.ts'
 export class IrqKernel extends FakeKernel {
   readonly eventfds = new Map<number, Eventfd>()
   readonly watched = new Set<number>()
+  /** Watches that keep the process alive. */
+  readonly referenced = new Set<number>()
   /** Every SET_IRQS, as it came. */
   readonly sets: IrqSet[] = []
   /** By index and vector. */
@@ -67,13 +69,21 @@ export class IrqKernel extends FakeKernel {
     if (file === undefined) throw systemError('EBADF', 'epoll_ctl')
     if (this.watched.has(fd)) throw systemError('EEXIST', 'epoll_ctl')
     this.watched.add(fd)
+    this.referenced.add(fd)
     const watch = watchReadiness(file.readiness, onReadable)
     return {
-      ref: watch.ref,
-      unref: watch.unref,
+      ref: () => {
+        watch.ref()
+        this.referenced.add(fd)
+      },
+      unref: () => {
+        watch.unref()
+        this.referenced.delete(fd)
+      },
       close: () => {
         watch.close()
         this.watched.delete(fd)
+        this.referenced.delete(fd)
       },
     }
   }

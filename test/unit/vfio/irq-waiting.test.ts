@@ -186,6 +186,24 @@ describe('the next event', () => {
 })
 
 describe('when nobody waits', () => {
+  test('the process is not kept alive, and is while someone does', async () => {
+    expect(kernel.referenced.size).toBe(0)
+    const controller = new AbortController()
+    const waiting = [irq.next(), irq.next({ vector: 2, signal: controller.signal }), irq.next({ timeoutMs: 5 })]
+    expect(kernel.referenced.size).toBe(3)
+    signal(0)
+    await waiting[0]
+    controller.abort()
+    await Promise.allSettled(waiting)
+    expect(kernel.referenced.size).toBe(0)
+    const events = irq.events()
+    const next = events.next()
+    expect(kernel.referenced.size).toBeGreaterThan(0)
+    signal(1)
+    await next
+    expect(kernel.referenced.size).toBe(0)
+  })
+
   test('nothing is watched until someone has, and a signal ends that', async () => {
     expect(kernel.watched.size).toBe(0)
     const waiting = irq.next()
