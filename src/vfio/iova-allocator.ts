@@ -46,11 +46,6 @@ export class IovaAllocator {
     this.refresh()
   }
 
-  /** As they were last read. */
-  get ranges(): readonly IovaRange[] {
-    return this.#ranges
-  }
-
   /** Reads the ranges anew, as each device that is attached may narrow them; false where they are the same. */
   refresh(): boolean {
     const ranges = this.#readRanges()
