@@ -28,6 +28,12 @@ export function findDeviceUsers(files: HostFiles, nodes: ReadonlySet<string>): M
   return users
 }
 
+/** Those of several nodes, each once. */
+export function usersOfAny(users: ReadonlyMap<string, readonly DeviceUser[]>, nodes: readonly string[]): DeviceUser[] {
+  const byPid = new Map(nodes.flatMap((node) => users.get(node) ?? []).map((user) => [user.pid, user]))
+  return [...byPid.values()]
+}
+
 /** Processes end, and others are not ours to look into: what cannot be read is passed over. */
 function orElse<T>(read: () => T, otherwise: T): T {
   try {

@@ -1,6 +1,7 @@
 import type { HostFiles } from '../kernel/kernel.ts'
 import { failedWith } from '../kernel/system-error.ts'
 import { type Uuid, uuidOrNull } from '../units.ts'
+import { findDeviceNode } from '../vfio/device-node.ts'
 import { unreadable, type Warning } from './warning.ts'
 
 /** A mediated device that exists: /sys/bus/mdev/devices/UUID, a symlink into its parent's folder. */
@@ -11,6 +12,8 @@ export interface MdevDevice {
   /** IOMMU group, and the node that opens it; null until a driver has the device. */
   readonly group: number | null
   readonly node: string | null
+  /** Its own node, which opens it without its group; null where the kernel has no such nodes. */
+  readonly deviceNode: string | null
 }
 
 const devicesPath = '/sys/bus/mdev/devices'
@@ -64,7 +67,14 @@ function readMdevDevice(files: HostFiles, uuid: Uuid): MdevDevice {
   const parent = lastName(target.slice(0, target.lastIndexOf('/')))
   const type = lastName(files.readlink(`${path}/mdev_type`))
   const group = readGroup(files, path)
-  return { uuid, parent, type, group, node: group === null ? null : `/dev/vfio/${group}` }
+  const node = group === null ? null : `/dev/vfio/${group}`
+  const deviceNode = findDeviceNode(files, { group, name: uuid })?.path ?? null
+  return { uuid, parent, type, group, node, deviceNode }
+}
+
+/** Whoever has one of these open has the device. */
+export function nodesOf({ node, deviceNode }: MdevDevice): string[] {
+  return [node, deviceNode].filter((it) => it !== null)
 }
 
 function readGroup(files: HostFiles, path: string): number | null {

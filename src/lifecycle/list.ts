@@ -1,5 +1,5 @@
-import { findDeviceUsers } from '../host/device-users.ts'
-import { type MdevDevice, readMdevDevices } from '../host/mdev-devices.ts'
+import { findDeviceUsers, usersOfAny } from '../host/device-users.ts'
+import { type MdevDevice, nodesOf, readMdevDevices } from '../host/mdev-devices.ts'
 import { readTypeName } from '../host/mdev-types.ts'
 import type { Warning } from '../host/warning.ts'
 import type { HostFiles } from '../kernel/kernel.ts'
@@ -25,7 +25,7 @@ export function list(files: HostFiles, filter: DeviceFilter = {}): { devices: Vi
   const found = merge(running.devices, stored.definitions)
     .filter((entry) => matches(entry, filter, uuid))
     .sort(byParentThenUuid)
-  const nodes = new Set(found.flatMap(({ running }) => running?.node ?? []))
+  const nodes = new Set(found.flatMap(({ running }) => (running === null ? [] : nodesOf(running))))
   const users = findDeviceUsers(files, nodes)
   const names = new Map<string, string | null>()
   const devices = found.map(({ uuid, parent, running, stored }): VirtualDevice => {
@@ -42,7 +42,7 @@ export function list(files: HostFiles, filter: DeviceFilter = {}): { devices: Vi
       definition: stored?.definition ?? null,
       group: running?.group ?? null,
       node: running?.node ?? null,
-      users: users.get(running?.node ?? '') ?? [],
+      users: running === null ? [] : usersOfAny(users, nodesOf(running)),
     }
   })
   return { devices, warnings: [...running.warnings, ...stored.warnings] }

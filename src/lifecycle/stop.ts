@@ -1,6 +1,6 @@
 import { kernelAnswer, VfioError } from '../errors.ts'
-import { type DeviceUser, findDeviceUsers } from '../host/device-users.ts'
-import { findMdevDevice, type MdevDevice, mdevPath } from '../host/mdev-devices.ts'
+import { type DeviceUser, findDeviceUsers, usersOfAny } from '../host/device-users.ts'
+import { findMdevDevice, type MdevDevice, mdevPath, nodesOf } from '../host/mdev-devices.ts'
 import { typesPath } from '../host/mdev-types.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { failedWith } from '../kernel/system-error.ts'
@@ -49,23 +49,33 @@ function notRunning({ uuid, definedOn }: ChosenDevice, dryRun: boolean): Change 
  * descriptor, or null for a device without a group node.
  */
 function holdGroup(kernel: Kernel, device: MdevDevice): number | null {
-  if (device.node === null) return null
+  const { node, deviceNode } = device
+  if (node === null) return null
+  let group: number
   try {
-    return kernel.open(device.node, 'rw')
+    group = kernel.open(node, 'rw')
   } catch (error) {
     if (failedWith(error, 'ENOENT', 'ENXIO', 'ENODEV')) return null
-    if (failedWith(error, 'EBUSY')) throw deviceBusy(kernel, device, device.node, error)
+    if (failedWith(error, 'EBUSY')) throw deviceBusy(kernel, device, node, error)
     throw removalFailed(device, error)
   }
+  // Until it is bound to an iommufd, an open node of the device leaves the group free; the removal waits for it too.
+  if (deviceNode !== null && findDeviceUsers(kernel.files, new Set([deviceNode])).size > 0) {
+    kernel.close(group)
+    throw deviceBusy(kernel, device, deviceNode)
+  }
+  return group
 }
 
 function releaseGroup(kernel: Kernel, group: number | null): void {
   if (group !== null) kernel.close(group)
 }
 
-function deviceBusy(kernel: Kernel, { uuid, node }: MdevDevice, path: string, cause: unknown): VfioError {
-  const users = findDeviceUsers(kernel.files, new Set([path])).get(path) ?? []
-  return new VfioError('DEVICE_BUSY', `cannot stop ${uuid}: ${holders(users, kernel.pid)} holds ${node} open`, {
+function deviceBusy(kernel: Kernel, device: MdevDevice, path: string, cause?: unknown): VfioError {
+  const { uuid } = device
+  const nodes = nodesOf(device)
+  const users = usersOfAny(findDeviceUsers(kernel.files, new Set(nodes)), nodes)
+  return new VfioError('DEVICE_BUSY', `cannot stop ${uuid}: ${holders(users, kernel.pid)} holds it open`, {
     cause,
     path,
     hint: 'shut down the virtual machine or end the process that uses it, then stop again',

@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import { findMdevDevice } from '../../src/host/mdev-devices.ts'
 import { Host } from '../../src/open-host.ts'
+import { parseUuid } from '../../src/units.ts'
 import { contractKernel } from './kernel.ts'
 
 /** A host whose devices and definitions, as far as a test makes them, go away after it. */
@@ -202,6 +204,21 @@ describe('a device that a process has open', () => {
     expect(host.list({ uuid }).devices[0]?.users).toEqual([])
     await host.stop({ uuid })
     expect(isActive(uuid)).toBe(false)
+  })
+
+  test('and has not bound to an iommufd yet is not stopped either', async ({ skip }) => {
+    const { kernel } = host
+    const { uuid } = await host.start(mtty)
+    const node = findMdevDevice(kernel.files, parseUuid(uuid))?.deviceNode ?? null
+    if (node === null) return skip('no /dev/vfio/devices before Linux 6.6, nor on Debian’s kernels')
+    const fd = kernel.open(node, 'rw')
+    const busy = { code: 'DEVICE_BUSY', path: node, facts: { uuid, users: [{ pid: kernel.pid }] } }
+    try {
+      await expect(host.stop({ uuid })).rejects.toMatchObject(busy)
+    } finally {
+      kernel.close(fd)
+    }
+    await host.stop({ uuid })
   })
 })
 
