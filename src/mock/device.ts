@@ -24,6 +24,8 @@ export interface DeviceModel {
   write(from: Uint8Array, offset: number): number
   /** mmap(2) of the device's file, in whole pages; EINVAL where the driver maps nothing. Absent where it never does. */
   mmap?(options: MmapOptions): Mapping
+  /** The driver is to let go of the device: it may ask its users to do so. */
+  requestRelease?(): void
   /** The last user is gone: interrupts end, timers too. */
   close?(): void
   /** The state as JSON can hold it; given back to the model's maker when the device is opened again. */

@@ -1,3 +1,4 @@
+import type { DeviceModel } from './device.ts'
 import type { FdTable } from './fd-table.ts'
 import type { LockedMemory } from './locked-memory.ts'
 import type { ProcessHoldings } from './process-holdings.ts'
@@ -11,6 +12,8 @@ export interface Machine {
   readonly fds: FdTable
   readonly holdings: ProcessHoldings
   readonly locked: LockedMemory
+  /** Models of the devices that are open here, by the key that the state knows them by. */
+  readonly openDevices: Map<string, DeviceModel>
   /** Resolves once `condition` holds: looked at after each change here, and from time to time for other processes'. */
   readonly waitUntil: (condition: () => boolean) => Promise<void>
 }

@@ -60,6 +60,7 @@ class MockKernel implements Kernel {
       fds,
       holdings,
       locked: new LockedMemory(scenario.lockedMemory ?? null),
+      openDevices: new Map(),
       waitUntil,
     }
     this.#files = new MockFiles(this.#machine)

@@ -1,3 +1,4 @@
+import type { LockedMemory } from '../locked-memory.ts'
 import type { Machine } from '../machine.ts'
 import type { Frozen, ProcessRecord } from '../state/state.ts'
 import { Directory, type Folder, readOnly } from './tree.ts'
@@ -6,7 +7,7 @@ import { Directory, type Folder, readOnly } from './tree.ts'
  * /proc of this process, and of every live one that holds something of the same machine. Made anew at each look: an
  * eventfd of this process is open without being part of the machine's state.
  */
-export function procFolder({ holdings, store }: Machine): Folder {
+export function procFolder({ holdings, locked, store }: Machine): Folder {
   return {
     kind: 'directory',
     onDisk: false,
@@ -14,9 +15,27 @@ export function procFolder({ holdings, store }: Machine): Folder {
       const proc = new Directory()
       const others = store.read().processes.filter((record) => !holdings.isOwn(record))
       for (const record of [holdings.record(), ...others]) addProcess(proc.at(String(record.pid)), record)
+      addLockedMemory(proc.at(String(process.pid)), locked)
       return proc.set('self', { kind: 'symlink', target: String(process.pid) }).entries
     },
   }
+}
+
+/** CAP_IPC_LOCK (linux/capability.h), with which no limit holds. */
+const ipcLock = 1n << 14n
+
+/** What this process may lock, and has locked: of `limits` and `status`, the lines that say so. */
+function addLockedMemory(directory: Directory, locked: LockedMemory): void {
+  const { limit } = locked
+  const shown = limit === null ? 'unlimited' : String(limit)
+  const limits = [
+    `${'Limit'.padEnd(26)}${'Soft Limit'.padEnd(21)}${'Hard Limit'.padEnd(21)}Units     `,
+    `${'Max locked memory'.padEnd(26)}${shown.padEnd(21)}${shown.padEnd(21)}bytes     `,
+  ]
+  const capabilities = (limit === null ? ipcLock : 0n).toString(16).padStart(16, '0')
+  const kibibytes = String(locked.bytes / 1024n).padStart(8)
+  const status = [`VmLck:\t${kibibytes} kB`, `VmPin:\t${'0'.padStart(8)} kB`, `CapEff:\t${capabilities}`]
+  directory.set('limits', readOnly(`${limits.join('\n')}\n`)).set('status', readOnly(`${status.join('\n')}\n`))
 }
 
 function addProcess(directory: Directory, record: Frozen<ProcessRecord>): void {

@@ -2,7 +2,7 @@ import { Errno } from '../errno.ts'
 import type { Machine } from '../machine.ts'
 import { bind, isUnbound, override, pciDrivers, pciRecord, probe, unbind } from '../pci/binding.ts'
 import type { Scenario, ScenarioPciDevice } from '../scenario.ts'
-import type { PciRecord, Snapshot } from '../state/state.ts'
+import { type PciRecord, pciKey, type Snapshot } from '../state/state.ts'
 import { addIommuGroup } from './sysfs-iommu-group.ts'
 import { below, pciPath } from './sysfs-paths.ts'
 import { addVfioDevice, addVfioGroup } from './sysfs-vfio.ts'
@@ -46,7 +46,7 @@ function named({ pci }: Scenario, bytes: Buffer): ScenarioPciDevice {
   return device
 }
 
-function addDriver(sys: Directory, { scenario, store, waitUntil }: Machine, driver: string): void {
+function addDriver(sys: Directory, { scenario, store, openDevices, waitUntil }: Machine, driver: string): void {
   const here = `/sys/bus/pci/drivers/${driver}`
   const module = driver.replaceAll('-', '_')
   const directory = sys.at(below(here))
@@ -63,6 +63,7 @@ function addDriver(sys: Directory, { scenario, store, waitUntil }: Machine, driv
     writeOnly(async (bytes) => {
       const device = named(scenario, bytes)
       store.update((draft) => unbind(draft, device, driver))
+      openDevices.get(pciKey(device.address))?.requestRelease?.()
       await waitUntil(() => isUnbound(store.read(), device))
     }),
   )

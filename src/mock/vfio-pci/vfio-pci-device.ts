@@ -141,7 +141,6 @@ export class VfioPciDevice implements DeviceModel {
     )
   }
 
-  /** A driver that is asked to let go asks whoever has the device. */
   requestRelease(): void {
     this.#irqs.request()
   }

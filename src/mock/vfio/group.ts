@@ -155,6 +155,7 @@ export class Group implements OpenFile {
       throw error
     }
     this.#devices.set(key, open)
+    this.#machine.openDevices.set(key, open.model)
     open.users++
   }
 
@@ -167,6 +168,7 @@ export class Group implements OpenFile {
     }
     model.close?.()
     this.#devices.delete(device.key)
+    this.#machine.openDevices.delete(device.key)
     this.#machine.holdings.devices.delete(device.key)
     this.#letGo((draft) => device.keep(draft, model.save()))
   }
