@@ -9,10 +9,10 @@ function code(expected: string, errno: string | null = null) {
 }
 
 describe('an opened mediated device', () => {
-  test('sits in its own group, in a container with a type1v2 IOMMU', async (context) => {
-    const { device, uuid, group } = await openMdev(context, 'mtty', 'mtty-1')
+  test('sits in its own group, and in iommufd where that is, else a container with a type1v2 IOMMU', async (context) => {
+    const { device, kernel, uuid, group } = await openMdev(context, 'mtty', 'mtty-1')
     expect([device.name, device.group]).toEqual([uuid, group])
-    expect(device.iommuMode).toBe('type1v2')
+    expect(device.iommuMode).toBe(kernel.files.kind('/dev/vfio/devices') === null ? 'type1v2' : 'iommufd')
   })
 
   test('is a PCI device without reset, of 9 regions and 5 irqs (mtty)', async (context) => {
@@ -28,7 +28,7 @@ describe('an opened mediated device', () => {
     const { device, uuid, group } = await openMdev(context, 'mtty', 'mtty-1')
     const description = describeDevice(device)
     expect(JSON.parse(JSON.stringify(description))).toEqual(description)
-    expect(description).toMatchObject({ name: uuid, group, iommuMode: 'type1v2', numRegions: 9, numIrqs: 5 })
+    expect(description).toMatchObject({ name: uuid, group, iommuMode: device.iommuMode, numRegions: 9, numIrqs: 5 })
     expect(description.regions[7]).toEqual({
       index: 7,
       name: 'config',
