@@ -150,13 +150,12 @@ describe.each(translatingModes)('DMA in mode %s', (mode) => {
     await expect(dma.allocate(page)).rejects.toThrow(code('CLOSED'))
   })
 
-  test('96 MiB are mapped without stopping the event loop for all of that time', async (context) => {
+  test('96 MiB are mapped in two pieces, between which the event loop runs', async (context) => {
     const device = await openEdu(context, mode)
     let turns = 0
-    const ticking = setInterval(() => turns++, 0)
+    setImmediate(() => turns++)
     await using buffer = await device.dma.allocate(96 * MiB, { addressBits: 64 })
-    clearInterval(ticking)
-    expect(turns).toBeGreaterThan(0)
+    expect(turns).toBe(1)
     buffer.view()[96 * MiB - 1] = 1
     expect(device.dma.find(buffer.iova + BigInt(70 * MiB))).toEqual({ buffer, offset: 70 * MiB })
   })
