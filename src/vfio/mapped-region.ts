@@ -182,7 +182,6 @@ export class MappedRegion implements RegionAccess, Disposable {
 
   #openWindows(): readonly Window[] {
     if (this.#windows !== null) return this.#windows
-    this.#device.checkOpen()
     throw new VfioError('CLOSED', `the mapping of region ${this.name} of ${this.owner} is closed`, {
       facts: { closed: `region ${this.name}` },
     })

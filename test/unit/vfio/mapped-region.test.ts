@@ -1,6 +1,7 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { vfioRegionInfo } from '../../../src/uapi/region-info.ts'
 import { encodeInto } from '../../../src/uapi/struct.ts'
+import { Descriptor } from '../../../src/vfio/descriptor.ts'
 import { openDevice } from '../../../src/vfio/device.ts'
 import type { RegionAccess } from '../../../src/vfio/region-access.ts'
 import { u32s, withCapabilities } from '../uapi/bytes.ts'
@@ -359,6 +360,16 @@ describe('closing', () => {
     device.close()
     expect(kernel.calls.filter((call) => call.startsWith('munmap'))).toEqual(['munmap 0x4000@0x10000'])
   })
+})
+
+test('a device lets go of a mapping that is closed', () => {
+  const release = vi.spyOn(Descriptor.prototype, 'release')
+  onTestFinished(() => release.mockRestore())
+  const { bar0 } = open()
+  const mapped = bar0.map()
+  mapped.close()
+  mapped.close()
+  expect(release.mock.calls).toEqual([[mapped]])
 })
 
 test('a region is found by its type and subtype', () => {
