@@ -1,10 +1,15 @@
-import { registerBlock } from '../../src/vfio/register-block.ts'
 import type { Device } from '../../src/vfio/device.ts'
 import type { DmaBuffer } from '../../src/vfio/dma-buffer.ts'
+import { registerBlock } from '../../src/vfio/register-block.ts'
 
 /** The controller's registers (NVM Express base specification, 3.1), as far as an admin queue needs them. */
 const Controller = registerBlock({
-  capabilities: { offset: 0x00, width: 64, access: 'r', fields: { maxQueueEntries: [15, 0], doorbellStride: [35, 32] } },
+  capabilities: {
+    offset: 0x00,
+    width: 64,
+    access: 'r',
+    fields: { maxQueueEntries: [15, 0], doorbellStride: [35, 32] },
+  },
   configuration: {
     offset: 0x14,
     width: 32,
