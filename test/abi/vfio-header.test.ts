@@ -3,9 +3,11 @@ import { describe, expect, test } from 'vitest'
 import * as container from '../../src/uapi/container.ts'
 import * as deviceCapabilities from '../../src/uapi/device-capabilities.ts'
 import * as deviceInfo from '../../src/uapi/device-info.ts'
+import * as deviceIommufd from '../../src/uapi/device-iommufd.ts'
 import * as groupStatus from '../../src/uapi/group-status.ts'
 import * as indexes from '../../src/uapi/indexes.ts'
 import * as infoCapabilities from '../../src/uapi/info-capabilities.ts'
+import * as iommufd from '../../src/uapi/iommufd.ts'
 import * as irqInfo from '../../src/uapi/irq-info.ts'
 import * as irqSet from '../../src/uapi/irq-set.ts'
 import { capabilityIds, extendedCapabilityIds } from '../../src/uapi/pci-capability-ids.ts'
@@ -17,6 +19,7 @@ import * as regionInfo from '../../src/uapi/region-info.ts'
 import { request } from '../../src/uapi/requests.ts'
 import type { Layout } from '../../src/uapi/struct.ts'
 import * as type1 from '../../src/uapi/type1.ts'
+import * as type1Capabilities from '../../src/uapi/type1-capabilities.ts'
 import { findCompiler, preprocess, runC } from './c-program.ts'
 
 const numbers: Readonly<Record<string, number>> = {
@@ -34,6 +37,9 @@ const numbers: Readonly<Record<string, number>> = {
   ...type1.iommuInfoFlag,
   ...type1.dmaMapFlag,
   ...type1.dmaUnmapFlag,
+  ...type1Capabilities.type1Capability,
+  ...iommufd.iommufdRequest,
+  ...iommufd.ioasMapFlag,
   ...indexes.pciRegionIndex,
   ...indexes.pciIrqIndex,
   ...indexes.ccwRegionIndex,
@@ -63,6 +69,21 @@ const layouts: readonly Layout[] = [
   type1.vfioIommuType1Info,
   type1.vfioIommuType1DmaMap,
   type1.vfioIommuType1DmaUnmap,
+  type1Capabilities.vfioIommuType1InfoCapIovaRange,
+  type1Capabilities.vfioIovaRange,
+  type1Capabilities.vfioIommuType1InfoDmaAvail,
+  deviceIommufd.vfioDeviceBindIommufd,
+  deviceIommufd.vfioDeviceAttachIommufdPt,
+  deviceIommufd.vfioDeviceDetachIommufdPt,
+  iommufd.iommuDestroy,
+  iommufd.iommuIoasAlloc,
+  iommufd.iommuIovaRange,
+  iommufd.iommuIoasIovaRanges,
+  iommufd.iommuIoasAllowIovas,
+  iommufd.iommuIoasMap,
+  iommufd.iommuIoasCopy,
+  iommufd.iommuIoasUnmap,
+  iommufd.iommuIoasNoiommuGetPa,
 ]
 
 /** Newer than Linux 6.1, or gone again: what a header need not have. Everything else must be there. */
@@ -82,14 +103,26 @@ const optional = new Set([
   'PCI_EXT_CAP_ID_VF_REBAR',
   'PCI_EXT_CAP_ID_PL_32GT',
   'vfio_device_info_cap_pci_atomic_comp',
+  'vfio_device_bind_iommufd',
+  'vfio_device_attach_iommufd_pt',
+  'vfio_device_detach_iommufd_pt',
+  // linux/iommufd.h is of Linux 6.2
+  ...Object.keys({ ...iommufd.iommufdRequest, ...iommufd.ioasMapFlag }),
+  ...Object.values(iommufd).flatMap((it) => ('fields' in it ? [it.name] : [])),
 ])
 
-/** Structs that newer headers pad at the end; the fields before stay where they are. */
-const paddedTo: Readonly<Record<string, number>> = { vfio_device_info: 24 }
+/** Structs that newer headers pad or extend at the end; the fields before stay where they are. */
+const paddedTo: Readonly<Record<string, number>> = {
+  vfio_device_info: 24,
+  vfio_device_bind_iommufd: 24,
+  vfio_device_attach_iommufd_pt: 16,
+  vfio_device_detach_iommufd_pt: 12,
+}
 
 const compiler = findCompiler()
-/** The system's own, and those of kernel sources installed. */
+/** The system's own, those of kernel sources installed, and any that VFIOCTL_KERNEL_HEADERS names (include/uapi). */
 const headers = [
+  ...(process.env['VFIOCTL_KERNEL_HEADERS'] ?? '').split(':').map((folder) => `${folder}/linux/vfio.h`),
   '/usr/include/linux/vfio.h',
   ...(existsSync('/usr/src') ? readdirSync('/usr/src') : []).map(
     (tree) => `/usr/src/${tree}/include/uapi/linux/vfio.h`,
@@ -103,8 +136,15 @@ describe.skipIf(compiler === null)(`against C headers${compiler === null ? ' (no
       const includes = [
         '#include <stddef.h>',
         '#include <stdio.h>',
+        // what a kernel's own sources still hold, and installed headers do not
+        '#define __user',
+        '#undef __counted_by',
+        '#define __counted_by(member)',
         `#include "${header}"`,
         `#include "${header.replace('vfio.h', 'pci_regs.h')}"`,
+        ...(existsSync(header.replace('vfio.h', 'iommufd.h'))
+          ? [`#include "${header.replace('vfio.h', 'iommufd.h')}"`]
+          : []),
       ].join('\n')
       const known = new Set(preprocess(compiler, includes).match(/\w+/g))
       const present = (name: string) => known.has(name)
