@@ -110,11 +110,13 @@ function shownFields({ name, ...fields }: CapabilityDescription<{ readonly name:
 /** 'vectors 5, masked no' */
 function shownValues(fields: object): string {
   return Object.entries(fields)
-    .map(([field, value]) => `${field} ${shownValue(value)}`)
+    .map(([field, value]) => `${field} ${shownValue(field, value)}`)
     .join(', ')
 }
 
-function shownValue(value: unknown): string {
+/** Offsets and ids are what people know in hex. */
+function shownValue(field: string, value: unknown): string {
+  if (typeof value === 'number' && /(Offset|Id)$/.test(field)) return hex(value)
   if (typeof value === 'boolean') return value ? 'yes' : 'no'
   return typeof value === 'object' ? JSON.stringify(value) : String(value)
 }

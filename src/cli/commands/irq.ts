@@ -1,0 +1,139 @@
+import { VfioError } from '../../errors.ts'
+import { printable } from '../../units.ts'
+import type { Device } from '../../vfio/device.ts'
+import type { Irq } from '../../vfio/irq.ts'
+import { given, wholeNumber } from '../arguments.ts'
+import { type Command, command, text, usageError } from '../command.ts'
+import type { Io } from '../io.ts'
+import { parseVectors } from '../irq-vectors.ts'
+import { type WatchLimits, watchIrq } from '../irq-watch.ts'
+import { withDevice } from '../opened-device.ts'
+import { json } from '../output.ts'
+import { device } from '../region-access.ts'
+import { parseSeconds } from '../seconds.ts'
+
+type Action = 'watch' | 'trigger'
+
+/** An eventfd is signalled within the call; this is for a kernel that is very busy. */
+const triggerTimeoutMs = 5000
+
+const irq: Command = command({
+  arguments: {
+    device,
+    action: {
+      kind: 'required',
+      completes: ['watch', 'trigger'],
+      parse: parseAction,
+      describe: 'watch: print each interrupt; trigger: raise one by software, and see that it comes',
+    },
+    index: {
+      kind: 'optional',
+      completes: ['intx', 'msi', 'msix', 'err', 'req'],
+      parse: text,
+      describe: 'intx, msi, msix, err, req, or its number; to watch, the best there is where left out',
+    },
+    vector: {
+      kind: 'optional',
+      completes: 'nothing',
+      parse: wholeNumber('vector', 0xffff),
+      describe: 'to trigger; 0 where left out',
+    },
+    vectors: {
+      kind: 'option',
+      value: 'LIST',
+      completes: 'nothing',
+      parse: parseVectors,
+      describe: 'to watch, such as 0-3,8; all where left out',
+    },
+    count: {
+      kind: 'option',
+      alias: 'n',
+      value: 'N',
+      completes: 'nothing',
+      parse: wholeNumber('--count', Number.MAX_SAFE_INTEGER),
+      describe: 'end after so many lines',
+    },
+    timeout: {
+      kind: 'option',
+      value: 'SECONDS',
+      completes: 'nothing',
+      parse: parseSeconds,
+      describe: 'watch so long; with --count, fail where they did not come by then',
+    },
+    'bus-master': { kind: 'flag', describe: 'Let the device master the bus, without which it sends no msi and msix' },
+  },
+  examples: [
+    ['vfioctl irq 3b:00.0 watch', 'one line for each interrupt, until Ctrl-C'],
+    ['vfioctl irq 3b:00.0 watch msix --vectors 0-3 --bus-master --count 1 --timeout 10', 'wait for one'],
+    ['vfioctl irq 3b:00.0 trigger msix 2', 'whether a vector reaches this process'],
+  ],
+  async run(values, context, io) {
+    const { action, index, vector, vectors, count, timeout } = values
+    const asJson = context.options.json
+    if (action === 'trigger') {
+      if (index === undefined)
+        throw usageError('which interrupt shall be triggered?', 'vfioctl irq DEVICE trigger intx')
+      refuse({ '--vectors': vectors, '--count': count, '--timeout': timeout }, 'trigger')
+      await withDevice(values.device, context, ({ device }) =>
+        trigger(device, irqNamed(device, index), vector ?? 0, asJson, io),
+      )
+      return
+    }
+    refuse({ vector }, 'watch')
+    if (count === 0) throw usageError('--count 0 would watch nothing')
+    const limits: WatchLimits = { interruption: io.interruption(), ...given({ count, timeoutMs: timeout }) }
+    await withDevice(values.device, context, async ({ device }) => {
+      const watched = index === undefined ? bestIrq(device) : irqNamed(device, index)
+      prepareBus(device, watched, values['bus-master'], io)
+      await watchIrq(device, watched, vectors ?? null, limits, (event) => {
+        const { irq, vector, count } = event
+        io.out(
+          asJson ? `${JSON.stringify(event)}\n` : `${irq} ${vector}: ${count} ${count === 1 ? 'event' : 'events'}\n`,
+        )
+      })
+    })
+  },
+})
+export default irq
+
+function parseAction(given: string): Action {
+  if (given === 'watch' || given === 'trigger') return given
+  throw usageError(`'${printable(given)}' is neither watch nor trigger`)
+}
+
+function refuse(options: Readonly<Record<string, unknown>>, action: Action): void {
+  const [given] = Object.entries(options).find(([, value]) => value !== undefined) ?? []
+  if (given !== undefined) throw usageError(`${given} does not go with ${action}`)
+}
+
+function irqNamed(device: Device, name: string): Irq {
+  return device.irqs.get(/^\d{1,10}$/.test(name) ? Number(name) : name)
+}
+
+/** The one that a driver would take. */
+function bestIrq(device: Device): Irq {
+  const there = [...device.irqs].filter(({ count }) => count > 0)
+  const best = ['msix', 'msi', 'intx']
+    .map((name) => there.find((irq) => irq.name === name))
+    .find((irq) => irq !== undefined)
+  const found = best ?? there[0]
+  if (found !== undefined) return found
+  throw new VfioError('NOT_SUPPORTED', `${device.name} has no interrupts`, { hint: 'vfioctl inspect DEVICE' })
+}
+
+function prepareBus(device: Device, { name }: Irq, master: boolean, io: Io): void {
+  if (!device.info.flags.pci) return
+  if (master) device.pci.busMaster = true
+  else if (name.startsWith('msi') && !device.pci.busMaster) {
+    io.err(`${name} needs a device that masters the bus, and this one does not: --bus-master lets it\n`)
+  }
+}
+
+/** Within one process: the interrupts of a device belong to whoever has it open. Closing the device disables it. */
+async function trigger(device: Device, irq: Irq, vector: number, asJson: boolean, io: Io): Promise<void> {
+  const enabled = irq.enable([vector])
+  enabled.trigger(vector)
+  const { count } = await enabled.next({ vector, timeoutMs: triggerTimeoutMs })
+  if (asJson) io.out(json({ device: device.name, irq: irq.name, vector, count }))
+  else io.err(`triggered ${irq.name} ${vector} of ${device.name}, and it came\n`)
+}

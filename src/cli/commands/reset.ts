@@ -1,0 +1,25 @@
+import { type Command, command } from '../command.ts'
+import { withDevice } from '../opened-device.ts'
+import { dryRun } from '../options.ts'
+import { json } from '../output.ts'
+import { device } from '../region-access.ts'
+
+const reset: Command = command({
+  arguments: { device, 'dry-run': dryRun },
+  examples: [
+    ['vfioctl reset 3b:00.0', 'what was set up in the device is gone afterwards'],
+    ['vfioctl reset 3b:00.0 --dry-run', 'open it only, and say what would be done'],
+  ],
+  async run(values, context, io) {
+    const dry = values['dry-run']
+    const name = await withDevice(values.device, context, async ({ device }) => {
+      // where there is no reset, the attempt says so without making one
+      if (!dry || !device.info.flags.reset) await device.reset()
+      return device.name
+    })
+    if (context.options.json) io.out(json({ device: name, changed: true, dryRun: dry }))
+    else if (dry) io.out(`ioctl VFIO_DEVICE_RESET > ${name}\n`)
+    else io.err(`reset ${name}\n`)
+  },
+})
+export default reset

@@ -1,0 +1,144 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { labHost } from './lab-host.ts'
+import { program } from './vfioctl.ts'
+
+const edu = '0000:00:03.0'
+const eduThatResets = '0000:01:00.0'
+const e1000e = '0000:03:00.0'
+const shared = ['0000:02:01.0', '0000:02:02.0'] as const
+
+describe('a PCI device that vfio-pci has', () => {
+  it.each(['00:03.0', edu, '/dev/vfio/3', `/sys/bus/pci/devices/${edu}`])('is read by the name %s', (name) => {
+    expect(labHost(edu)('read', name, 'config', 'device_id')).toMatchObject({ stdout: '0x00000002: 0x11e8\n' })
+  })
+
+  it('of several behind one node is asked for: exit 2, and their addresses', () => {
+    const { status, stderr } = labHost(...shared)('inspect', '/dev/vfio/5')
+    expect(status).toBe(2)
+    expect(stderr).toContain(`/dev/vfio/5 has several devices: ${shared.join(', ')}`)
+  })
+
+  it('is inspected with its group, its address ranges and its capabilities', () => {
+    const { stdout } = labHost(e1000e)('inspect', e1000e)
+    expect(stdout).toMatch(/^id +8086:10d3, class 0x020000$/m)
+    expect(stdout).toMatch(/^group +16, \/dev\/vfio\/16$/m)
+    expect(stdout).toMatch(/^IOVA +0x0-0xfedfffff\n +0xfef00000-0x7fffffffff$/m)
+    expect(stdout).toMatch(/^0xa0 +msi-x +- +.*vectors 5, tableBar 3, .*pendingOffset 0x2000$/m)
+    expect(stdout).toMatch(/^0x140 +device-serial-number +1 +serialNumber 52-54-00-ff-ff-12-34-56$/m)
+  })
+
+  it('is completed, and one that is not with VFIO is not', () => {
+    const run = labHost(edu)
+    const words = ['--get-yargs-completions', 'vfioctl', 'reset', ...run.args, '']
+    expect(run.plain(...words).stdout).toBe(`${edu}\n`)
+  })
+})
+
+describe('dump', () => {
+  it('is hex of the region, of a part of it with an offset and a length', () => {
+    const { stdout } = labHost(edu)('dump', edu, 'config', '0x2c', '--length', '20')
+    expect(stdout).toBe(
+      '0000002c  f4 1a 00 11 00 00 00 00  40 00 00 00 00 00 00 00  |........@.......|\n' +
+        '0000003c  0b 01 00 00                                       |....|\n',
+    )
+    expect(labHost(edu)('dump', edu, 'config').stdout.split('\n')).toHaveLength(16 + 1)
+  })
+
+  it('--output has the bytes, over what was there, and JSON says where', () => {
+    const file = join(mkdtempSync(join(tmpdir(), 'vfioctl-dump-')), 'config.bin')
+    writeFileSync(file, 'before')
+    const { stdout } = labHost(edu)('dump', edu, 'config', '--length', '4', '-o', file, '--json')
+    expect(readFileSync(file).toString('hex')).toBe('3412e811')
+    expect(JSON.parse(stdout)).toEqual({ device: edu, region: 'config', offset: 0, length: 4, output: file })
+    expect(JSON.parse(labHost(edu)('dump', edu, 'config', '-l', '4', '--json').stdout)).toEqual({
+      device: edu,
+      region: 'config',
+      offset: 0,
+      length: 4,
+      bytes: '3412e811',
+    })
+  })
+
+  it('that fails on its way leaves the file as it was, and nothing beside it', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'vfioctl-dump-'))
+    const file = join(folder, 'bar.bin')
+    writeFileSync(file, 'before')
+    const run = labHost(edu)
+    // BAR 0 is 1 MiB: pieces are read before it is asked for more than there is
+    expect(run('dump', edu, 'bar0', '0', '-l', '0x100001', '-o', file).status).toBe(2)
+    expect(run('dump', edu, 'bar0', '-o', join(folder, 'no', 'such', 'folder')).status).toBe(3)
+    expect(run('dump', edu, 'bar2', '-o', file).status).toBe(6)
+    expect(readdirSync(folder)).toEqual(['bar.bin'])
+    expect(readFileSync(file, 'utf8')).toBe('before')
+  })
+})
+
+describe('reset', () => {
+  it('resets a device that can be reset; --dry-run only says so', () => {
+    const run = labHost(eduThatResets)
+    expect(run('reset', eduThatResets)).toEqual({ status: 0, stdout: '', stderr: `reset ${eduThatResets}\n` })
+    expect(run('reset', eduThatResets, '--dry-run').stdout).toBe(`ioctl VFIO_DEVICE_RESET > ${eduThatResets}\n`)
+    expect(JSON.parse(run('reset', eduThatResets, '--json').stdout)).toEqual({
+      device: eduThatResets,
+      changed: true,
+      dryRun: false,
+    })
+  })
+
+  it.each([[[]], [['--dry-run']]])('of one that cannot is exit 6 and a hint %j', (options) => {
+    const { status, stderr } = labHost(edu)('reset', edu, ...options)
+    expect(status).toBe(6)
+    expect(stderr).toMatch(/^vfioctl: cannot reset device 0000:00:03\.0: it has no reset of its own\nhint: .*\n$/)
+  })
+})
+
+describe('irq', () => {
+  it.each(['intx', 'msi', '1'])('trigger %s raises one, and sees it come', (index) => {
+    const { status, stdout } = labHost(edu)('irq', edu, 'trigger', index, '--json')
+    expect(status).toBe(0)
+    expect(JSON.parse(stdout)).toMatchObject({ device: edu, vector: 0, count: 1 })
+  })
+
+  it('watch ends with its time, and fails where what it counts did not come by then', () => {
+    const run = labHost(edu)
+    expect(run('irq', edu, 'watch', 'intx', '--timeout', '0.05')).toEqual({ status: 0, stdout: '', stderr: '' })
+    const late = run('irq', edu, 'watch', '--count', '1', '--timeout', '0.05', '--bus-master')
+    expect(late.status).toBe(1)
+    expect(late.stderr).toMatch(/^vfioctl: msi of 0000:00:03\.0 had 0 of 1 events in time\nhint: .*\n$/)
+  })
+
+  it('watch ends cleanly with SIGINT: 130, and the device is free again', async () => {
+    const run = labHost(edu)
+    const child = spawn(process.execPath, [program, ...run.args, 'irq', edu, 'watch', 'msi'], {
+      env: { ...process.env, ...run.env },
+      stdio: ['ignore', 'inherit', 'pipe'],
+    })
+    const ended = once(child, 'exit')
+    // it says that the bus is not mastered, and goes on
+    await once(child.stderr, 'data')
+    child.kill('SIGINT')
+    expect(await ended).toEqual([130, null])
+    expect(run('read', edu, 'config', 'vendor_id').status).toBe(0)
+  })
+
+  it.each([
+    [2, ['poke'], "'poke' is neither watch nor trigger"],
+    [2, ['trigger'], 'which interrupt shall be triggered?'],
+    [2, ['trigger', 'msi', '7'], 'msi has no vector 7'],
+    [2, ['trigger', 'msi', '--count', '1'], '--count does not go with trigger'],
+    [2, ['watch', 'msi', '--vectors', '3-1'], "'3-1' is not a list of vectors"],
+    [2, ['watch', 'msi', '--timeout', '1e3'], "'1e3' is not a number of seconds"],
+    [2, ['watch', 'msi', '--count', '0'], '--count 0 would watch nothing'],
+    [3, ['watch', 'msi-y'], 'has no irq msi-y'],
+    [6, ['watch', 'msix'], 'has no msix to enable'],
+  ])('exit %i: %j', (status, args, message) => {
+    const output = labHost(edu)('irq', edu, ...args)
+    expect(output.status).toBe(status)
+    expect(output.stderr).toContain(message)
+  })
+})
