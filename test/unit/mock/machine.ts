@@ -1,12 +1,8 @@
 import type { Kernel } from '../../../src/kernel/kernel.ts'
 import { request } from '../../../src/uapi/requests.ts'
 
-const uuids = [
-  '83b8f4f2-509f-382f-3c1e-e6bfe0fa1001',
-  '83b8f4f2-509f-382f-3c1e-e6bfe0fa1002',
-  '83b8f4f2-509f-382f-3c1e-e6bfe0fa1003',
-] as const
-const [uuid, otherUuid, thirdUuid] = uuids
+export const uuid = '83b8f4f2-509f-382f-3c1e-e6bfe0fa1001'
+export const otherUuid = '83b8f4f2-509f-382f-3c1e-e6bfe0fa1002'
 
 export function typePath(parent: string, type: string): string {
   return `/sys/class/mdev_bus/${parent}/mdev_supported_types/${type}`
