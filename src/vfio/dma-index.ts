@@ -5,11 +5,9 @@ const directoryShift = 21n
 
 /** Open buffers, found by the address that a device uses. What an operation costs does not grow with their number. */
 export class DmaIndex {
-  readonly #buffers = new Set<DmaBuffer>()
   readonly #directory = new Map<bigint, Set<DmaBuffer>>()
 
   add(buffer: DmaBuffer): void {
-    this.#buffers.add(buffer)
     for (const entry of entriesOf(buffer)) {
       const there = this.#directory.get(entry)
       if (there === undefined) this.#directory.set(entry, new Set([buffer]))
@@ -18,7 +16,6 @@ export class DmaIndex {
   }
 
   delete(buffer: DmaBuffer): void {
-    this.#buffers.delete(buffer)
     for (const entry of entriesOf(buffer)) {
       const there = this.#directory.get(entry)
       there?.delete(buffer)
@@ -34,7 +31,8 @@ export class DmaIndex {
   }
 
   byAddress(): DmaBuffer[] {
-    return [...this.#buffers].sort((a, b) => (a.iova < b.iova ? -1 : 1))
+    const buffers = new Set([...this.#directory.values()].flatMap((there) => [...there]))
+    return [...buffers].sort((a, b) => (a.iova < b.iova ? -1 : 1))
   }
 }
 
