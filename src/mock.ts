@@ -9,5 +9,6 @@ export type {
   ScenarioModel,
   ScenarioParent,
   ScenarioPciDevice,
+  ScenarioPciFunction,
 } from './mock/scenario.ts'
 export { mockStateDirectory, resetMock } from './mock/state/state-directory.ts'

@@ -50,6 +50,7 @@ function endpoint(address: string, iommuGroup: number, more: Partial<ScenarioPci
 export const pciScenario: Scenario = {
   ...demo,
   name: 'pci',
+  parents: demo.parents.filter(({ name }) => name === 'mtty'),
   pci: [
     endpoint(edu, 3, { function: eduFunction }),
     endpoint(bridge, 5, { class: '0x060400' }),
