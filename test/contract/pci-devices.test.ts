@@ -83,7 +83,8 @@ test('the drivers of the bus answer to bind, unbind and drivers_probe', async (c
   expect(await answer(`${drivers}/vfio-pci/bind`, 'nobody')).toBe('ENODEV')
   expect(await answer(`${drivers}/vfio-pci/bind`, free)).toBe('ENODEV')
   expect(await answer(`${drivers}/vfio-pci/unbind`, free)).toBe('ENODEV')
-  expect(await answer(`${drivers}/pcieport/unbind`, address)).toBe('ENODEV')
+  const ports = `${drivers}/pcieport`
+  if (files.kind(ports) !== null) expect(await answer(`${ports}/unbind`, address)).toBe('ENODEV')
   expect(await answer('/sys/bus/pci/drivers_probe', address)).toBe('done')
   expect(await answer('/sys/bus/pci/drivers_probe', 'nobody')).toBe('ENODEV')
   expect(await answer(`/sys/bus/pci/devices/${bridge}/driver_override`, 'vfio-pci')).toBe('done')
