@@ -29,3 +29,10 @@ export function contractKernel(): ContractKernel {
     remove: (uuid) => kernel.files.write(`/sys/bus/mdev/devices/${uuid}/remove`, '1'),
   }
 }
+
+/** The machine's kernel is older than Linux `major`.`minor`. The mock answers as Linux 6.1 does. */
+export function isLinuxBefore({ name, kernel }: ContractKernel, major: number, minor: number): boolean {
+  if (name === 'mock') return true
+  const [, itsMajor, itsMinor] = /^(\d+)\.(\d+)/.exec(kernel.files.read('/proc/sys/kernel/osrelease')) ?? []
+  return Number(itsMajor) < major || (Number(itsMajor) === major && Number(itsMinor) < minor)
+}
