@@ -1,3 +1,4 @@
+import { type GroupFilter, type IommuGroup, readIommuGroups } from './host/iommu-groups.ts'
 import { type MdevType, readMdevTypes, type TypeFilter } from './host/mdev-types.ts'
 import { findVfioDevice } from './host/vfio-device.ts'
 import type { Warning } from './host/warning.ts'
@@ -52,6 +53,11 @@ export class Host implements AsyncDisposable {
   /** The types that parents offer. What cannot be read is a warning, and the rest goes on. */
   types(filter?: TypeFilter): { types: MdevType[]; warnings: Warning[] } {
     return readMdevTypes(this.kernel.files, filter)
+  }
+
+  /** The IOMMU groups, by their numbers: VFIO takes those that are viable, as a whole. */
+  groups(filter?: GroupFilter): { groups: IommuGroup[]; warnings: Warning[] } {
+    return readIommuGroups(this.kernel.files, filter)
   }
 
   /** What runs and what is defined, told together. */
