@@ -18,7 +18,8 @@ export interface EnableOptions {
  * An interrupt index of an open device: one kind of interrupt ('intx', 'msi', …) and how many vectors it has.
  *
  * - intx is a level: the device holds it until its driver has removed the cause. VFIO masks it at each event
- *   (`flags.automasked`), or the host would be flooded; unmasked while it is still held, it fires again at once.
+ *   (`flags.automasked`), or the host would be flooded; unmasked while it is still held, it fires again at once. One
+ *   that the device holds already when it is enabled may never come: quieten the device first.
  * - msi and msix are writes to memory, one for each event: none comes before the device may master the bus.
  * - err tells of an error on the bus, req that the kernel wants the device back (its driver is being unbound).
  */

@@ -19,6 +19,8 @@ export class IrqKernel extends FakeKernel {
   readonly signals = new Map<string, Eventfd>()
   /** Asked before each SET_IRQS: an errno to fail with, a number to answer. */
   answer: (set: IrqSet) => string | number | null = () => null
+  /** Someone else reads the eventfds just before us. */
+  readsAreLate = false
   eventfdsLeft = Number.POSITIVE_INFINITY
 
   constructor() {
@@ -51,6 +53,10 @@ export class IrqKernel extends FakeKernel {
   override read(fd: number, into: Uint8Array): number {
     const file = this.descriptors.has(fd) ? this.eventfds.get(fd) : undefined
     if (file === undefined) throw systemError('EBADF', 'read')
+    if (this.readsAreLate) {
+      file.read(into)
+      throw systemError('EAGAIN', 'read')
+    }
     try {
       return file.read(into)
     } catch (error) {
