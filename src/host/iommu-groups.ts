@@ -1,6 +1,7 @@
 import type { HostFiles } from '../kernel/kernel.ts'
 import { failedWith } from '../kernel/system-error.ts'
 import { pciAddressOrNull, uuidOrNull } from '../units.ts'
+import { findDeviceNode } from '../vfio/device-node.ts'
 import { foreignMembers, type GroupMember, groupMembers, isVfioMember } from '../vfio/group-members.ts'
 import { type DeviceUser, findDeviceUsers } from './device-users.ts'
 import { readPciIds } from './pci-ids.ts'
@@ -108,19 +109,8 @@ function readDevice(files: HostFiles, group: number, member: GroupMember, warnin
   const { name } = member
   const bus = pciAddressOrNull(name) === name ? 'pci' : uuidOrNull(name) === name ? 'mdev' : null
   const ids = bus === 'pci' ? readPciIds(files, name, warnings) : { class: null, vendor: null, device: null }
-  const node = isVfioMember(member) ? ownNode(files, `${groupsPath}/${group}/devices/${name}`) : null
+  const node = isVfioMember(member) ? (findDeviceNode(files, { group, name })?.path ?? null) : null
   return { ...member, bus, ...ids, node }
-}
-
-/** The kernel names it in vfio-dev/ even where it has no node. */
-function ownNode(files: HostFiles, device: string): string | null {
-  try {
-    const [name] = files.list(`${device}/vfio-dev`).filter((entry) => /^vfio\d{1,9}$/.test(entry))
-    const nodes = [`/dev/vfio/devices/${name}`, `/dev/vfio/devices/noiommu-${name}`]
-    return name === undefined ? null : (nodes.find((node) => files.kind(node) !== null) ?? null)
-  } catch {
-    return null
-  }
 }
 
 function nodesOf({ node, devices }: Pick<IommuGroup, 'node' | 'devices'>): string[] {
