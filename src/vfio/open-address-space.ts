@@ -1,3 +1,4 @@
+import { VfioError } from '../errors.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import type { IommuMode } from './address-space.ts'
 import type { DeviceAddress, DeviceAddressSpace } from './attachment.ts'
@@ -45,10 +46,14 @@ export function openAddressSpaceFor(
   const node = findDeviceNode(kernel.files, address)
   const withIommufd = node !== null && hasIommufd(kernel.files)
   if (iommu === 'noiommu') return openNoiommu(kernel, withIommufd && node.noiommu)
-  if (iommu !== undefined) return openAddressSpace(kernel, { iommu })
   if (node?.noiommu === true || (address.group !== null && isNoiommuGroup(kernel.files, address.group))) {
-    return openNoiommu(kernel, withIommufd)
+    if (iommu === undefined) return openNoiommu(kernel, withIommufd)
+    throw new VfioError('NOT_SUPPORTED', `cannot open ${address.name} with IOMMU mode ${iommu}: it has no IOMMU`, {
+      hint: 'leave out iommu, or turn the IOMMU on in the firmware and by intel_iommu=on or amd_iommu=on',
+      facts: { device: address.name },
+    })
   }
+  if (iommu !== undefined) return openAddressSpace(kernel, { iommu })
   if (withIommufd) return openAddressSpace(kernel, { iommu: 'iommufd' })
   return openType1(kernel, '/dev/vfio/vfio', ['type1v2', 'type1'])
 }

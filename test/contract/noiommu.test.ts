@@ -48,7 +48,10 @@ describe('C5 without an IOMMU', () => {
     using device = openDevice(kernel, address)
     expect(device.iommuMode).toBe('noiommu')
     expect(device.regions.config.read32(0)).toBe(0x11e81234)
-    expect(() => openDevice(kernel, address, { iommu: 'type1v2' })).toThrow(code('DEVICE_BUSY'))
+    device.close()
+    for (const iommu of ['type1v2', 'iommufd'] as const) {
+      expect(() => openDevice(kernel, address, { iommu })).toThrow(code('NOT_SUPPORTED'))
+    }
   })
 
   test('nothing is mapped', async (context) => {
