@@ -21,7 +21,8 @@ extern __thread BusErrorGuard* armed_guard __attribute__((tls_model("initial-exe
 // Once per process, before the first mapping is touched. A SIGBUS that is not ours goes to whoever had it before.
 void InstallBusErrorHandler();
 
-// `access` touches `width` bytes at `address` in one instruction and holds nothing that needs a destructor.
+// `access` touches `width` bytes at `address`, in as many instructions as it likes, and holds nothing that needs a
+// destructor.
 template <typename Access>
 bool SurvivesBusError(const volatile void* address, size_t width, Access access) {
   BusErrorGuard guard;

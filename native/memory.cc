@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <cstring>
 #include <type_traits>
 #include <utility>
 
@@ -46,6 +47,46 @@ Napi::Value NewMapping(Napi::Env env, void* base, size_t length, int fd, bool re
   return mapping;
 }
 
+template <typename T>
+size_t Load(const volatile uint8_t* from, uint8_t* to) {
+  const T value = *reinterpret_cast<const volatile T*>(from);
+  std::memcpy(to, &value, sizeof(T));
+  return sizeof(T);
+}
+
+template <typename T>
+size_t Store(const uint8_t* from, volatile uint8_t* to) {
+  T value;
+  std::memcpy(&value, from, sizeof(T));
+  *reinterpret_cast<volatile T*>(to) = value;
+  return sizeof(T);
+}
+
+// As the kernel splits a trapped access: 4 bytes where aligned and enough are left, else 2, else 1.
+size_t WidthAt(const volatile uint8_t* address, size_t left) {
+  const auto at = reinterpret_cast<uintptr_t>(address);
+  if (at % 4 == 0 && left >= 4) return 4;
+  return at % 2 == 0 && left >= 2 ? 2 : 1;
+}
+
+void LoadAll(const volatile uint8_t* from, uint8_t* to, size_t length) {
+  for (size_t done = 0; done < length;) {
+    const size_t width = WidthAt(from + done, length - done);
+    if (width == 4) done += Load<uint32_t>(from + done, to + done);
+    else if (width == 2) done += Load<uint16_t>(from + done, to + done);
+    else done += Load<uint8_t>(from + done, to + done);
+  }
+}
+
+void StoreAll(const uint8_t* from, volatile uint8_t* to, size_t length) {
+  for (size_t done = 0; done < length;) {
+    const size_t width = WidthAt(to + done, length - done);
+    if (width == 4) done += Store<uint32_t>(from + done, to + done);
+    else if (width == 2) done += Store<uint16_t>(from + done, to + done);
+    else done += Store<uint8_t>(from + done, to + done);
+  }
+}
+
 }  // namespace
 
 void Memory::Release() {
@@ -64,6 +105,8 @@ Napi::Function Mapping::DefineIn(Napi::Env env) {
                          InstanceMethod<&Mapping::WriteAt<uint16_t>>("write16"),
                          InstanceMethod<&Mapping::WriteAt<uint32_t>>("write32"),
                          InstanceMethod<&Mapping::WriteAt<uint64_t>>("write64"),
+                         InstanceMethod<&Mapping::ReadInto>("readInto"),
+                         InstanceMethod<&Mapping::WriteFrom>("writeFrom"),
                          InstanceMethod<&Mapping::View>("view"),
                          InstanceMethod<&Mapping::Close>("close"),
                          InstanceAccessor<&Mapping::Fd>("fd"),
@@ -144,6 +187,40 @@ void Mapping::WriteAt(const Napi::CallbackInfo& info) {
   volatile T* address = At<T>(info, writable_);
   if (address == nullptr) return;
   if (!SurvivesBusError(address, sizeof(T), [value, address] { *address = value; })) {
+    ThrowSystemError(info.Env(), EFAULT, "store");
+  }
+}
+
+bool Mapping::Range(const Napi::CallbackInfo& info, bool allowed, uint8_t** mapped, Bytes* bytes) {
+  if (base() == nullptr || !allowed) {
+    const char* refused = readable_ ? "the mapping is read-only" : "the mapping is write-only";
+    ThrowType(info.Env(), base() == nullptr ? "the mapping is closed" : refused, "ERR_INVALID_STATE");
+    return false;
+  }
+  uint64_t offset;
+  if (!ReadInteger(info[0], "offset", memory_->length(), &offset) || !ReadBytes(info[1], "bytes", bytes)) return false;
+  if (bytes->length > memory_->length() - offset) {
+    ThrowRange(info.Env(), "bytes must end inside the mapping, which has " + std::to_string(memory_->length()));
+    return false;
+  }
+  *mapped = memory_->base() + offset;
+  return true;
+}
+
+void Mapping::ReadInto(const Napi::CallbackInfo& info) {
+  uint8_t* from;
+  Bytes into;
+  if (!Range(info, readable_, &from, &into)) return;
+  if (!SurvivesBusError(from, into.length, [from, into] { LoadAll(from, into.data, into.length); })) {
+    ThrowSystemError(info.Env(), EFAULT, "load");
+  }
+}
+
+void Mapping::WriteFrom(const Napi::CallbackInfo& info) {
+  uint8_t* to;
+  Bytes from;
+  if (!Range(info, writable_, &to, &from)) return;
+  if (!SurvivesBusError(to, from.length, [to, from] { StoreAll(from.data, to, from.length); })) {
     ThrowSystemError(info.Env(), EFAULT, "store");
   }
 }

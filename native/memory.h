@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <memory>
 
+#include "args.h"
+
 namespace vfioctl {
 
 // One mmap, unmapped once: by close(), or when the Mapping and every view of it are garbage.
@@ -45,6 +47,10 @@ class Mapping : public Napi::ObjectWrap<Mapping> {
   Napi::Value ReadAt(const Napi::CallbackInfo& info);
   template <typename T>
   void WriteAt(const Napi::CallbackInfo& info);
+  // False after throwing; the bytes in JavaScript's hands and as many in the mapping.
+  bool Range(const Napi::CallbackInfo& info, bool allowed, uint8_t** mapped, Bytes* bytes);
+  void ReadInto(const Napi::CallbackInfo& info);
+  void WriteFrom(const Napi::CallbackInfo& info);
   void ForgetTakenBuffer();
   Napi::Value View(const Napi::CallbackInfo& info);
   Napi::Value Fd(const Napi::CallbackInfo& info);

@@ -100,6 +100,13 @@ export interface Mapping {
   write16(offset: number, value: number): void
   write32(offset: number, value: number): void
   write64(offset: number, value: bigint): void
+  /**
+   * Fills `bytes` from the memory, upwards, in 32-bit loads, and narrower ones only where `offset` or the length is no
+   * multiple of 4. RangeError where they end outside the mapping.
+   */
+  readInto(offset: number, bytes: Uint8Array): void
+  /** The same with stores. */
+  writeFrom(offset: number, bytes: Uint8Array): void
   /** The memory as bytes, for RAM-like memory only: JavaScript's own accesses promise no width. Empty after close. */
   view(): Uint8Array
   /** The descriptor behind 'memfd' memory, else null. Owned by the mapping. */

@@ -88,7 +88,7 @@ export function splitOffset(offset: number): { index: number; within: number } {
 }
 
 /** The single accesses that a pread or pwrite becomes: 4 bytes where aligned and enough are left, else 2, else 1. */
-export function* singleAccesses(offset: number, length: number): Generator<{ at: number; width: number }> {
+export function* singleAccesses(offset: number, length: number): Generator<{ at: number; width: 1 | 2 | 4 }> {
   let done = 0
   while (done < length) {
     const left = length - done

@@ -51,6 +51,13 @@ export class Memory implements Mapping {
     this.#at(offset, 8).setBigUint64(offset, value, true)
   }
 
+  readInto(offset: number, bytes: Uint8Array): void {
+    bytes.set(this.#part(offset, bytes.length))
+  }
+  writeFrom(offset: number, bytes: Uint8Array): void {
+    this.#part(offset, bytes.length).set(bytes)
+  }
+
   view(): Uint8Array {
     return new Uint8Array(this.#bytes)
   }
@@ -61,6 +68,13 @@ export class Memory implements Mapping {
     structuredClone(this.#bytes, { transfer: [this.#bytes] })
     this.#bytes = new ArrayBuffer(0)
     this.#closeFd()
+  }
+
+  #part(offset: number, length: number): Uint8Array {
+    if (!Number.isSafeInteger(offset) || offset < 0 || offset + length > this.length) {
+      throw new RangeError(`${length} bytes at ${offset} of a mapping of ${this.length} bytes`)
+    }
+    return new Uint8Array(this.#bytes, offset, length)
   }
 
   #at(offset: number, width: number): DataView {

@@ -205,15 +205,9 @@ export class MappedRegion implements RegionAccess, Disposable {
   }
 
   #copyMapped(way: Way, { mapping, origin }: Window, offset: number, bytes: Uint8Array): void {
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     try {
-      for (let done = 0; done < bytes.length; ) {
-        const from = offset - origin + done
-        const width = accessWidth(from, bytes.length - done)
-        if (way === 'read') load(mapping, from, view, done, width)
-        else store(mapping, from, view, done, width)
-        done += width
-      }
+      if (way === 'read') mapping.readInto(offset - origin, bytes)
+      else mapping.writeFrom(offset - origin, bytes)
     } catch (error) {
       throw this.#failed(way, offset, bytes.length, error)
     }
@@ -254,22 +248,4 @@ function notMappable({ name, owner, flags, size, capabilities }: Region): VfioEr
     hint: 'its accessors reach it without a mapping',
     facts: { region: name, size, flags: { ...flags }, capabilities: capabilities.map((capability) => capability.name) },
   })
-}
-
-/** As the kernel splits a trapped access: 4 bytes where aligned and enough are left, else 2, else 1. */
-function accessWidth(offset: number, left: number): 1 | 2 | 4 {
-  if (offset % 4 === 0 && left >= 4) return 4
-  return offset % 2 === 0 && left >= 2 ? 2 : 1
-}
-
-function load(mapping: Mapping, from: number, to: DataView, at: number, width: 1 | 2 | 4): void {
-  if (width === 4) to.setUint32(at, mapping.read32(from), true)
-  else if (width === 2) to.setUint16(at, mapping.read16(from), true)
-  else to.setUint8(at, mapping.read8(from))
-}
-
-function store(mapping: Mapping, to: number, from: DataView, at: number, width: 1 | 2 | 4): void {
-  if (width === 4) mapping.write32(to, from.getUint32(at, true))
-  else if (width === 2) mapping.write16(to, from.getUint16(at, true))
-  else mapping.write8(to, from.getUint8(at))
 }

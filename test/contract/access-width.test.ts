@@ -55,6 +55,16 @@ describe.each(ways)('F7 a %s access', (_way, access) => {
   })
 })
 
+test('F7 bytes of a mapping are accesses of 4: edu takes no other', async (context) => {
+  const { bar0 } = (await openPci(context, 'edu')).device.regions
+  bar0.write32(0x04, 0x0000_ffff)
+  const bytes = new Uint8Array(8)
+  bar0.map().readInto(0x00, bytes)
+  expect([...bytes]).toEqual([0xed, 0x00, 0x00, 0x01, 0x00, 0x00, 0xff, 0xff])
+  bar0.map().writeFrom(0x04, Uint8Array.of(0xff, 0xff, 0xff, 0xff))
+  expect(bar0.read32(0x04)).toBe(0)
+})
+
 test('F7 8 bytes are one access to a mapping; trapped, they are two of 4 before Linux 6.12', async (context) => {
   const { device, kernel, name } = await openPci(context, 'edu')
   const { bar0 } = device.regions

@@ -30,6 +30,12 @@ describe('memory that is gone', () => {
         expect(() => mapping[write](8, 1)).toThrow(expect.objectContaining({ code: 'EFAULT', syscall: 'store' }))
       }
       expect(() => mapping.write64(8, 1n)).toThrow(lost)
+      expect(() => mapping.readInto(8, new Uint8Array(8184))).toThrow(
+        expect.objectContaining({ code: 'EFAULT', syscall: 'load' }),
+      )
+      expect(() => mapping.writeFrom(0, new Uint8Array(5))).toThrow(
+        expect.objectContaining({ code: 'EFAULT', syscall: 'store' }),
+      )
     })
   })
 

@@ -108,6 +108,45 @@ describe('accessors', () => {
   })
 })
 
+describe('bytes', () => {
+  it('move from and to any place, and nothing beside them', () => {
+    const mapping = kernel.allocateMemory({ size: 4096, kind: 'anonymous' })
+    const bytes = Uint8Array.from({ length: 37 }, (_, at) => at + 1)
+    for (const offset of [0, 1, 2, 3, 5, 4096 - 37]) {
+      mapping.view().fill(0xee)
+      mapping.writeFrom(offset, bytes)
+      const expected = new Uint8Array(4096).fill(0xee)
+      expected.set(bytes, offset)
+      expect(mapping.view()).toEqual(expected)
+      const back = new Uint8Array(41).fill(0xdd)
+      mapping.readInto(offset, back.subarray(3, 40))
+      expect([...back]).toEqual([0xdd, 0xdd, 0xdd, ...bytes, 0xdd])
+    }
+    mapping.readInto(4096, new Uint8Array())
+    mapping.close()
+  })
+
+  it('end inside the mapping, and are bytes', () => {
+    const mapping = kernel.allocateMemory({ size: 4096, kind: 'anonymous' })
+    for (const call of ['readInto', 'writeFrom'] as const) {
+      for (const [offset, length] of [
+        [4096, 1],
+        [4090, 7],
+        [0, 4097],
+        [-1, 1],
+        [Number.MAX_SAFE_INTEGER, 1],
+      ] as const) {
+        expect(() => mapping[call](offset, new Uint8Array(length))).toThrow(RangeError)
+      }
+      for (const wrong of [undefined, [1], new Uint16Array(1), 'a']) {
+        expect(() => Reflect.apply(mapping[call], mapping, [0, wrong])).toThrow(TypeError)
+      }
+    }
+    mapping.close()
+    expect(() => mapping.readInto(0, new Uint8Array(1))).toThrow(/closed/)
+  })
+})
+
 describe('a foreign `this`', () => {
   it('is a TypeError in every method', () => {
     const mapping = memory()

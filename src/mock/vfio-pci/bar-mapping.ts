@@ -1,5 +1,6 @@
 import type { Mapping } from '../../kernel/kernel.ts'
 import { systemError } from '../../kernel/system-error.ts'
+import { singleAccesses } from '../device.ts'
 
 /** How a mapping reaches what is behind it; false where nothing answers at the moment. */
 export interface MappedDevice {
@@ -48,6 +49,19 @@ export class BarMapping implements Mapping {
   }
   write64(offset: number, value: bigint): void {
     this.#store(offset, 8, (word) => word.setBigUint64(0, value, true))
+  }
+
+  readInto(offset: number, bytes: Uint8Array): void {
+    for (const { at, width } of singleAccesses(offset, bytes.length)) {
+      const word = this.#load(offset + at, width)
+      bytes.set(new Uint8Array(word.buffer), at)
+    }
+  }
+  writeFrom(offset: number, bytes: Uint8Array): void {
+    for (const { at, width } of singleAccesses(offset, bytes.length)) {
+      const part = bytes.subarray(at, at + width)
+      this.#store(offset + at, width, (word) => new Uint8Array(word.buffer).set(part))
+    }
   }
 
   /** Device memory of the mock is no bytes of JavaScript's: its accessors alone reach it. */

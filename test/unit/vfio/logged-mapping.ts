@@ -42,6 +42,12 @@ export class LoggedMapping implements Mapping {
   write64(offset: number, value: bigint): void {
     this.#store(offset, 8).setBigUint64(offset, value, true)
   }
+  readInto(offset: number, bytes: Uint8Array): void {
+    bytes.set(new Uint8Array(this.#load(offset, bytes.length).buffer, offset, bytes.length))
+  }
+  writeFrom(offset: number, bytes: Uint8Array): void {
+    new Uint8Array(this.#store(offset, bytes.length).buffer, offset, bytes.length).set(bytes)
+  }
   view(): Uint8Array {
     return new Uint8Array(this.bytes.buffer)
   }
