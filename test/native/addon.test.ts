@@ -77,6 +77,7 @@ describe('the addon', () => {
       'ioctl',
       'ioctlAsync',
       'mmap',
+      'pageFrames',
       'pageSize',
       'poll',
       'pread',
