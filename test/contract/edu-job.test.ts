@@ -53,7 +53,12 @@ test('F2 edu copies memory in and out by DMA, each time with an interrupt', asyn
     edu.interruptAcknowledge.write(0x100)
   }
   await copy(from.iova, onboard, false)
-  expect(to.view().subarray(0, bytes.length).some((byte) => byte !== 0)).toBe(false)
+  expect(
+    to
+      .view()
+      .subarray(0, bytes.length)
+      .some((byte) => byte !== 0),
+  ).toBe(false)
   await copy(onboard, to.iova, true)
   expect(Buffer.compare(to.view().subarray(0, bytes.length), bytes)).toBe(0)
 })
