@@ -34,7 +34,7 @@ async function checkSource() {
 /** After the virtual machine's tests: those leave newer headers than the system's at hand. */
 function abi() {
   const headers = newestHeaders()
-  return vitest('abi', headers ? { C_INCLUDE_PATH: headers } : {})
+  return vitest('abi', headers ? { VFIOCTL_KERNEL_HEADERS: headers } : {})
 }
 
 /** @param {string} project @param {Record<string, string>} [env] */
