@@ -4,7 +4,7 @@ import type { DeviceAddress, DeviceAddressSpace } from './attachment.ts'
 import { closeInOrder, orClose } from './close-in-order.ts'
 import type { Container, IommuType } from './container.ts'
 import { type Group, openGroup } from './group.ts'
-import { claimGroup, releaseGroup, spaceOfGroup } from './open-groups.ts'
+import { checkGroupIsFree, claimGroup, releaseGroup } from './open-groups.ts'
 
 interface Member {
   readonly group: Group
@@ -70,12 +70,7 @@ export class ContainerGroups {
 
   #join(number: number): Member {
     const { kernel } = this.#space
-    if (spaceOfGroup(kernel, number) !== null) {
-      throw new VfioError('DEVICE_BUSY', `group ${number} is in another address space of this process`, {
-        hint: 'devices of one group share an address space: open this one in it, with { addressSpace }',
-        facts: { group: number },
-      })
-    }
+    checkGroupIsFree(this.#space, number)
     const group = openGroup(kernel, number, { noiommu: this.#iommu === 'noiommu' })
     return orClose([group], () => {
       group.setContainer(this.#container)

@@ -8,6 +8,7 @@ import { openIommufdDevice } from './iommufd-device.ts'
 import { mapFailed, notPhysical, unmapFailed } from './map-failure.ts'
 import { checkMapRequest, checkPages, memoryFrom } from './map-request.ts'
 import { MappedRanges } from './mapped-ranges.ts'
+import { checkGroupIsFree, claimGroup, releaseGroup } from './open-groups.ts'
 import { attempt } from './system-call.ts'
 
 /**
@@ -17,6 +18,8 @@ import { attempt } from './system-call.ts'
 export class IommufdAddressSpace extends AttachableSpace {
   readonly #ioas: Ioas
   readonly #mapped = new MappedRanges()
+  /** How many devices of each group are here: the kernel translates for a group as a whole. */
+  readonly #devices = new Map<number, number>()
 
   constructor(ioas: Ioas) {
     super(ioas.iommufd.kernel, 'iommufd')
@@ -82,12 +85,28 @@ export class IommufdAddressSpace extends AttachableSpace {
   }
 
   protected enter(address: DeviceAddress): Entered {
-    return openIommufdDevice(this.kernel, this.#ioas, address, false)
+    const { group } = address
+    if (group === null) return openIommufdDevice(this.kernel, this.#ioas, address, false)
+    checkGroupIsFree(this, group)
+    const { descriptor } = openIommufdDevice(this.kernel, this.#ioas, address, false)
+    this.#devices.set(group, (this.#devices.get(group) ?? 0) + 1)
+    claimGroup(this.kernel, group, this)
+    return { descriptor, leave: () => this.#leave(group) }
   }
 
   /** Destroying an IOAS unmaps what is in it. */
   protected tearDown(): void {
     this.#ioas.close()
+  }
+
+  #leave(group: number): void {
+    const left = (this.#devices.get(group) ?? 0) - 1
+    if (left > 0) {
+      this.#devices.set(group, left)
+      return
+    }
+    this.#devices.delete(group)
+    releaseGroup(this.kernel, group)
   }
 
   #checkTranslates(goal: string): void {

@@ -1,12 +1,23 @@
+import { VfioError } from '../errors.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import type { DeviceAddressSpace } from './attachment.ts'
 
-/** A group can be open once in a process, and its devices are all in one address space: which has it. */
+/** A group's devices are all in one address space, and its node can be open once: which has it, in this process. */
 const owners = new WeakMap<Kernel, Map<number, DeviceAddressSpace>>()
 
 /** The address space that has this group open, or null. */
 export function spaceOfGroup(kernel: Kernel, group: number): DeviceAddressSpace | null {
   return owners.get(kernel)?.get(group) ?? null
+}
+
+/** Throws DEVICE_BUSY where another address space of this process has the group. */
+export function checkGroupIsFree(space: DeviceAddressSpace, group: number): void {
+  const owner = spaceOfGroup(space.kernel, group)
+  if (owner === null || owner === space) return
+  throw new VfioError('DEVICE_BUSY', `group ${group} is in another address space of this process`, {
+    hint: 'devices of one group share an address space: open this one in it, with { addressSpace }',
+    facts: { group },
+  })
 }
 
 export function claimGroup(kernel: Kernel, group: number, space: DeviceAddressSpace): void {

@@ -258,8 +258,8 @@ test('two devices of one group share an address space without being told', async
   const first = await bindPci(context, 'edu-shared-1')
   const second = await bindPci(context, 'edu-shared-2', first)
   const { kernel } = first
-  const one = openDevice(kernel, { group: first.group, name: first.address })
-  const two = openDevice(kernel, { group: second.group, name: second.address })
+  using one = openDevice(kernel, { group: first.group, name: first.address })
+  using two = openDevice(kernel, { group: second.group, name: second.address })
   expect(two.iommuMode).toBe(one.iommuMode)
   one.close()
   expect(two.regions.config.read32(0)).toBe(0x11e81234)
