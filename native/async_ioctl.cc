@@ -11,16 +11,15 @@ namespace vfioctl {
 namespace {
 
 // Works on a descriptor of its own: the caller's may be closed, and its number taken by another file, before a thread
-// has come to the call.
+// has come to the call. Answers a callback, not a promise: Node-API keeps a promise for ever that no one settles, as
+// where a Worker ends first.
 class AsyncCall : public Napi::AsyncWorker {
  public:
-  AsyncCall(Napi::Env env, int fd, uint32_t request)
-      : AsyncWorker(env, "vfioctl:ioctl"), promise_(env), fd_(fd), request_(request) {}
+  AsyncCall(const Napi::Function& answer, int fd, uint32_t request)
+      : AsyncWorker(answer, "vfioctl:ioctl"), fd_(fd), request_(request) {}
   ~AsyncCall() override { CloseOwn(); }
   AsyncCall(const AsyncCall&) = delete;
   AsyncCall& operator=(const AsyncCall&) = delete;
-
-  Napi::Promise Promise() const { return promise_.Promise(); }
 
  protected:
   void Execute() override {
@@ -31,8 +30,8 @@ class AsyncCall : public Napi::AsyncWorker {
   }
 
   void OnOK() override {
-    if (result_ >= 0) promise_.Resolve(Napi::Number::New(Env(), result_));
-    else promise_.Reject(SystemError(Env(), error_, "ioctl").Value());
+    if (result_ >= 0) Callback().Call({Env().Null(), Napi::Number::New(Env(), result_)});
+    else Callback().Call({SystemError(Env(), error_, "ioctl").Value()});
   }
 
  private:
@@ -41,7 +40,6 @@ class AsyncCall : public Napi::AsyncWorker {
     fd_ = -1;
   }
 
-  Napi::Promise::Deferred promise_;
   int fd_;
   uint32_t request_;
   int result_ = -1;
@@ -60,16 +58,18 @@ Napi::Value IoctlAsync(const Napi::CallbackInfo& info) {
     ThrowRange(env, "ioctl request " + std::to_string(number) + " is none of VFIO's that take no argument");
     return {};
   }
+  if (!info[2].IsFunction()) {
+    ThrowType(env, "answer must be a function");
+    return {};
+  }
   const int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
   if (own < 0) {
     ThrowSystemError(env, errno, "ioctl");
     return {};
   }
   // Deletes itself once it has answered.
-  auto* call = new AsyncCall(env, own, request->number);
-  const Napi::Promise promise = call->Promise();
-  call->Queue();
-  return promise;
+  (new AsyncCall(info[2].As<Napi::Function>(), own, request->number))->Queue();
+  return env.Undefined();
 }
 
 }  // namespace vfioctl

@@ -19,7 +19,7 @@ export interface Addon {
    */
   ioctl(fd: number, request: number, argument?: Uint8Array | number, pointers?: readonly IoctlPointer[]): number
   /** ioctl(2) without an argument in another thread, on a descriptor of its own. Wrong arguments are thrown at once. */
-  ioctlAsync(fd: number, request: number): Promise<number>
+  ioctlAsync(fd: number, request: number, answer: (error: Error | null, result?: number) => void): void
   read(fd: number, into: Uint8Array): number
   write(fd: number, from: Uint8Array): number
   pread(fd: number, into: Uint8Array, offset: number): number

@@ -41,7 +41,10 @@ export function openLinux({ root = '/' }: LinuxOptions = {}): Kernel {
     },
 
     ioctl: (fd, request, argument, pointers) => loadAddon().ioctl(fd, request, argument, pointers),
-    ioctlAsync: async (fd, request) => loadAddon().ioctlAsync(fd, request),
+    ioctlAsync: (fd, request) =>
+      new Promise((resolve, reject) => {
+        loadAddon().ioctlAsync(fd, request, (error, result) => (result === undefined ? reject(error) : resolve(result)))
+      }),
     read: (fd, into) => loadAddon().read(fd, into),
     write: (fd, from) => loadAddon().write(fd, from),
     pread: (fd, into, offset) => loadAddon().pread(fd, into, offset),

@@ -3,6 +3,7 @@
 import { once } from 'node:events'
 import { closeSync, openSync, readdirSync, readlinkSync, writeSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
 import { load } from './load.mjs'
 
@@ -20,13 +21,13 @@ function openCount(path) {
 }
 
 async function main(path, fifo) {
-  const addon = load(path)
+  const ioctlAsync = promisify(load(path).ioctlAsync)
   const answers = {}
   const writer = openSync(fifo, 'r+')
 
   // Would never end if the event loop waited for it.
   const device = openSync(fifo, 'r+')
-  const done = addon.ioctlAsync(device, reset)
+  const done = ioctlAsync(device, reset)
   closeSync(device)
   const taken = openSync('/dev/null', 'r')
   answers.sameNumber = taken === device
@@ -35,7 +36,7 @@ async function main(path, fifo) {
   answers.result = await done
   answers.stillOpen = openCount(fifo) - 1
 
-  const refused = addon.ioctlAsync(writer, reset)
+  const refused = ioctlAsync(writer, reset)
   writeSync(writer, Uint8Array.of(0xff))
   answers.refused = await refused.catch(({ code, errno, syscall }) => ({ code, errno, syscall }))
 
@@ -51,7 +52,7 @@ async function main(path, fifo) {
 if (isMainThread) {
   await main(process.argv[2], process.argv[3])
 } else {
-  load(workerData.path).ioctlAsync(openSync(workerData.fifo, 'r+'), reset)
+  load(workerData.path).ioctlAsync(openSync(workerData.fifo, 'r+'), reset, () => {})
   parentPort.postMessage('under way')
   setInterval(() => {}, 1000)
 }
