@@ -19,6 +19,7 @@ const phases = {
   unit: () => vitest('unit'),
   contract: () => vitest('contract'),
   cli: () => vitest('cli'),
+  package: () => vitest('package'),
   native: () => vitest('native'),
   sanitize,
   vm: () => testOnKernels({ mayLack: !inCI }),

@@ -31,16 +31,11 @@ async function runExample(code: string, name: string): Promise<string[]> {
 }
 
 describe('what the README shows', () => {
-  const [library = '', mock = ''] = blocks('ts')
+  const [library = ''] = blocks('ts')
 
   test('the library example reads the device’s id, gets its bytes back and its interrupt', async () => {
     const said = await runExample(library, 'library')
     expect(said).toEqual(['32534348', 'hello', '{ vector: 0, count: 1 }'])
-  })
-
-  test('the mock example runs through', async () => {
-    expect(mock).toContain('createMockKernel')
-    await runExample(mock, 'mock')
   })
 
   test('the table of exit statuses is the one in the code', () => {

@@ -1,0 +1,24 @@
+// npm run pack [-- DIRECTORY]: the package as npm takes it, with this platform's addon in it; prints the tarball's path.
+import { execFileSync } from 'node:child_process'
+import { copyFileSync, mkdirSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
+import { build } from './build.mjs'
+import { buildAddon } from './build-addon.mjs'
+
+const root = dirname(import.meta.dirname)
+
+/** @param {string} directory where the tarball goes */
+export async function pack(directory) {
+  await build()
+  const prebuilt = join(root, 'prebuilds', `${process.platform}-${process.arch}.node`)
+  mkdirSync(dirname(prebuilt), { recursive: true })
+  copyFileSync(buildAddon(), prebuilt)
+  execFileSync('strip', ['--strip-unneeded', prebuilt])
+  const answer = execFileSync('npm', ['pack', '--json', '--pack-destination', directory], {
+    cwd: root,
+    encoding: 'utf8',
+  })
+  return join(directory, JSON.parse(answer)[0].filename)
+}
+
+if (process.argv[1] === import.meta.filename) console.log(await pack(resolve(process.argv[2] ?? root)))
