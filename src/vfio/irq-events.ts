@@ -2,22 +2,24 @@ import type { IrqEvent, IrqWaiter } from './irq-waiters.ts'
 
 /** Where an iteration gets its events from. */
 export interface EventSource {
-  /** Begins to wait for one event; throws where that cannot be. */
+  /** Begins to wait for one event, or ends at once where what it waits for is closed; throws where that cannot be. */
   wait(waiter: IrqWaiter): void
   /** Stops waiting: false where it was told already. */
   cancel(waiter: IrqWaiter): boolean
 }
 
 /**
- * Events one after the other, each waited for when it is asked for. Ends when its irq is closed; an abort rejects with
- * the signal's reason.
+ * Events one after the other, each waited for when it is asked for. Ends when its irq is closed. An abort rejects with
+ * the signal's reason: who waits then, or else who asks next, so that no loop ends as if all had come.
  */
 export class IrqEvents implements AsyncIterableIterator<IrqEvent, undefined> {
   readonly #source: EventSource
   readonly #vector: number | null
   readonly #signal: AbortSignal | null
   readonly #waiting = new Set<IrqWaiter>()
-  readonly #onAbort = () => this.#stop((waiter) => waiter.onError(this.#signal?.reason))
+  readonly #onAbort = () => {
+    if (this.#waiting.size > 0) this.#stop((waiter) => waiter.onError(this.#signal?.reason))
+  }
   #ended = false
 
   constructor(source: EventSource, vector: number | null, signal: AbortSignal | null) {

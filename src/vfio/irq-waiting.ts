@@ -88,7 +88,7 @@ export class IrqWaiting {
   events({ vector, signal }: EventsOptions): IrqEvents {
     this.#readable(vector ?? null)
     const source = {
-      wait: (waiter: IrqWaiter) => this.#wait(waiter),
+      wait: (waiter: IrqWaiter) => (this.#isGone(waiter) ? waiter.onEnd() : this.#wait(waiter)),
       cancel: (waiter: IrqWaiter) => this.#waiters.remove(waiter),
     }
     return new IrqEvents(source, vector ?? null, signal ?? null)
@@ -157,6 +157,10 @@ export class IrqWaiting {
     const vectors = this.#readable(waiter.vector)
     this.#beforeWait()
     this.#waiters.add(waiter, vectors)
+  }
+
+  #isGone({ vector }: IrqWaiter): boolean {
+    return this.#closed || (vector !== null && !this.has(vector))
   }
 
   #toPoll(vector: number | null): Polled {

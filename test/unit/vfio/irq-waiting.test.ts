@@ -81,6 +81,20 @@ describe('iterating', () => {
     expect(kernel.watched.size).toBe(0)
   })
 
+  test('ends when the irq is closed between two waits', async () => {
+    const all = irq.events()
+    const one = irq.events({ vector: 2 })
+    irq.close()
+    expect(await all.next()).toEqual({ done: true, value: undefined })
+    expect(await one.next()).toEqual({ done: true, value: undefined })
+  })
+
+  test('ends when its vector is removed between two waits', async () => {
+    const events = irq.events({ vector: 2 })
+    irq.remove([2])
+    expect(await events.next()).toEqual({ done: true, value: undefined })
+  })
+
   test('rejects with the reason of its signal, and is over then', async () => {
     const controller = new AbortController()
     const events = irq.events({ signal: controller.signal })
@@ -91,6 +105,16 @@ describe('iterating', () => {
     expect(await events.next()).toEqual({ done: true, value: undefined })
     const late = irq.events({ signal: controller.signal })
     await expect(late.next()).rejects.toThrow('enough')
+  })
+
+  test('is aborted between two waits: the next one rejects, and none comes after it', async () => {
+    const controller = new AbortController()
+    const events = irq.events({ signal: controller.signal })
+    signal(0)
+    await events.next()
+    controller.abort(new Error('enough'))
+    await expect(events.next()).rejects.toThrow('enough')
+    expect(await events.next()).toEqual({ done: true, value: undefined })
   })
 
   test('is given up by return, while it waits too', async () => {
