@@ -1,6 +1,6 @@
 import type { HostFiles } from '../kernel/kernel.ts'
 import { failedWith } from '../kernel/system-error.ts'
-import { printable, type Uuid, uuidOrNull } from '../units.ts'
+import { pciAddressOrNull, printable, type Uuid, uuidOrNull } from '../units.ts'
 import { parseTypeDetails, type TypeDetails } from './type-details.ts'
 import { unreadable, type Warning } from './warning.ts'
 
@@ -33,6 +33,11 @@ export function typesPath(parent: string): string {
   return `${mdevBus}/${parent}/mdev_supported_types`
 }
 
+/** A parent's name as the kernel has it: a PCI address in its long form, whichever was given. */
+export function parentName(given: string): string {
+  return pciAddressOrNull(given) ?? given
+}
+
 /** Names of the parents, sorted; null where the kernel has no mediated device support loaded. */
 export function mdevParents(files: HostFiles): string[] | null {
   try {
@@ -48,9 +53,10 @@ export function readMdevTypes(files: HostFiles, filter: TypeFilter = {}): { type
   const warnings: Warning[] = []
   const types: MdevType[] = []
   const parents = mdevParents(files)
+  const only = filter.parent === undefined ? undefined : parentName(filter.parent)
   if (parents === null) warnings.push({ path: mdevBus, message: noMdevSupport })
   for (const parent of parents ?? []) {
-    if (filter.parent !== undefined && filter.parent !== parent) continue
+    if (only !== undefined && only !== parent) continue
     let names: string[]
     try {
       names = files.list(typesPath(parent)).sort()

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { VfioError } from '../errors.ts'
+import { parentName } from '../host/mdev-types.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { checkedName, parseUuid } from '../units.ts'
 import { checkAttributes } from './attribute-path.ts'
@@ -36,7 +37,7 @@ export async function define(kernel: Kernel, request: DefineRequest, options: Ch
 function resolve(kernel: Kernel, request: DefineRequest): StoredDefinition {
   const uuid = parseUuid(request.uuid ?? randomUUID())
   const active = request.uuid === undefined ? null : lookUp(kernel.files, { uuid }).active
-  const parent = request.parent ?? active?.parent
+  const parent = request.parent === undefined ? active?.parent : parentName(request.parent)
   const type = request.type ?? (active !== null && active.parent === parent ? active.type : undefined)
   if (parent === undefined || type === undefined) {
     throw new VfioError('INVALID_ARGUMENT', `no ${parent === undefined ? 'parent' : 'type'} given for ${uuid}`, {

@@ -1,5 +1,6 @@
 import { VfioError } from '../errors.ts'
 import { findMdevDevice, type MdevDevice } from '../host/mdev-devices.ts'
+import { parentName } from '../host/mdev-types.ts'
 import type { HostFiles } from '../kernel/kernel.ts'
 import { parseUuid, type Uuid } from '../units.ts'
 import { definedParents, readDefinition, type StoredDefinition } from './store.ts'
@@ -19,9 +20,10 @@ export interface ChosenDevice {
 
 export function lookUp(files: HostFiles, choice: DeviceChoice): ChosenDevice {
   const uuid = parseUuid(choice.uuid)
+  const parent = choice.parent === undefined ? undefined : parentName(choice.parent)
   const running = findMdevDevice(files, uuid)
-  const active = choice.parent === undefined || running?.parent === choice.parent ? running : null
-  return { uuid, active, definedOn: definedParents(files, uuid, choice.parent) }
+  const active = parent === undefined || running?.parent === parent ? running : null
+  return { uuid, active, definedOn: definedParents(files, uuid, parent) }
 }
 
 /** As `lookUp`; NOT_FOUND where the host knows no such device at all. */

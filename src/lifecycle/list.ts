@@ -1,6 +1,6 @@
 import { findDeviceUsers, usersOfAny } from '../host/device-users.ts'
 import { type MdevDevice, nodesOf, readMdevDevices } from '../host/mdev-devices.ts'
-import { readTypeName } from '../host/mdev-types.ts'
+import { parentName, readTypeName } from '../host/mdev-types.ts'
 import type { Warning } from '../host/warning.ts'
 import type { HostFiles } from '../kernel/kernel.ts'
 import { parseUuid } from '../units.ts'
@@ -72,7 +72,7 @@ function merge(running: readonly MdevDevice[], stored: readonly StoredDefinition
 function matches({ uuid, parent, running, stored }: Entry, filter: DeviceFilter, only: string | undefined): boolean {
   return (
     (only === undefined || uuid === only) &&
-    (filter.parent === undefined || parent === filter.parent) &&
+    (filter.parent === undefined || parent === parentName(filter.parent)) &&
     (filter.type === undefined || (running?.type ?? stored?.definition.type) === filter.type) &&
     (filter.active === undefined || (running !== null) === filter.active) &&
     (filter.defined === undefined || (stored !== null) === filter.defined)

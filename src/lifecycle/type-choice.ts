@@ -1,8 +1,8 @@
 import { VfioError } from '../errors.ts'
-import { type MdevType, mdevBus, mdevParents, noMdevSupport, readMdevTypes } from '../host/mdev-types.ts'
+import { type MdevType, mdevBus, mdevParents, noMdevSupport, parentName, readMdevTypes } from '../host/mdev-types.ts'
 import { nearestNames } from '../host/nearest-name.ts'
 import type { HostFiles } from '../kernel/kernel.ts'
-import { checkedName, pciAddressOrNull, printable } from '../units.ts'
+import { checkedName, printable } from '../units.ts'
 
 /** The parent by the name the kernel gives it; a PCI address may be short or in capitals. NOT_FOUND names the nearest. */
 export function findParent(files: HostFiles, name: string): string {
@@ -14,8 +14,7 @@ export function findParent(files: HostFiles, name: string): string {
       hint: 'modprobe mdev, then the card’s own module; `vfioctl types` shows what it brings',
     })
   }
-  const address = pciAddressOrNull(name)
-  const found = parents.find((parent) => parent === name) ?? parents.find((parent) => parent === address)
+  const found = parents.find((parent) => parent === parentName(name))
   if (found !== undefined) return found
   const nearest = nearestNames(name, parents)
   throw new VfioError('NOT_FOUND', `no parent '${printable(name)}' offers mediated devices${didYouMean(nearest)}`, {

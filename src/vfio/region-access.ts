@@ -106,6 +106,6 @@ export function memoryGone(): Reason {
   return {
     code: 'DEVICE_MEMORY_GONE',
     because: 'the device does not answer; its memory decoding is off, or it is being reset or in low power',
-    hint: 'vfioctl read DEVICE config command: its bit 1 turns memory decoding on',
+    hint: 'device.pci.memoryDecode = true, where that is off; opening the device anew turns it on too',
   }
 }

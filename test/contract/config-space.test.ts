@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { openDevice } from '../../src/vfio/device.ts'
 import { openMdev } from './open-mdev.ts'
 import { openPci, type PciName } from './pci.ts'
 
@@ -35,6 +36,14 @@ describe.each(pciDevices)('A1 the configuration space of %s', (name) => {
     pci.memoryDecode = true
     expect(pci.configSpace().header.command).toBe(command)
   })
+})
+
+test('opening edu anew turns memory decoding on that was left off', async (context) => {
+  const { device, kernel, group, address } = await openPci(context, 'edu')
+  device.pci.memoryDecode = false
+  device.close()
+  using again = openDevice(kernel, { group, name: address })
+  expect([again.pci.memoryDecode, again.regions.bar0.read32(0)]).toEqual([true, 0x0100_00ed])
 })
 
 describe('the capabilities of', () => {

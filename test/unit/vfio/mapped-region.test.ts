@@ -192,7 +192,7 @@ describe.each(byName)('$name of a mapped region', ({ width, call, access }) => {
         code: 'DEVICE_MEMORY_GONE',
         errno: 'EFAULT',
         message: expect.stringContaining('at 0x8 of region bar0 of device dev: the device does not answer'),
-        hint: expect.stringContaining('vfioctl read DEVICE config command'),
+        hint: expect.stringContaining('device.pci.memoryDecode = true'),
       }),
     )
     for (const mapping of mappings) mapping.isGone = false
