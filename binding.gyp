@@ -11,6 +11,7 @@
         'native/guarded_copy.cc',
         'native/ioctl.cc',
         'native/memory.cc',
+        'native/page_frames.cc',
         'native/syscalls.cc',
       ],
       'dependencies': ["<!(node -p \"require('node-addon-api').targets\"):node_addon_api"],

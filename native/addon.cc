@@ -4,6 +4,7 @@
 #include "environment.h"
 #include "events.h"
 #include "memory.h"
+#include "page_frames.h"
 #include "syscalls.h"
 
 namespace vfioctl {

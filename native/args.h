@@ -38,6 +38,15 @@ inline bool ReadDescriptor(const Napi::Value& value, int* out) {
   return true;
 }
 
+// A multiple of `unit`, from `least` on.
+inline bool ReadAligned(const Napi::Value& value, const char* name, uint64_t least, uint64_t unit, uint64_t* out) {
+  if (!ReadInteger(value, name, kMaxSafeInteger, out)) return false;
+  if (*out >= least && *out % unit == 0) return true;
+  ThrowRange(value.Env(), std::string(name) + " must be a multiple of " + std::to_string(unit) +
+                              (least > 0 ? " above 0, not " : ", not ") + std::to_string(*out));
+  return false;
+}
+
 struct Bytes {
   uint8_t* data;
   size_t length;

@@ -70,6 +70,5 @@ bool IsViewOfMapping(const Napi::Value& array);
 Napi::Value PageSize(const Napi::CallbackInfo& info);
 Napi::Value Mmap(const Napi::CallbackInfo& info);
 Napi::Value AllocateMemory(const Napi::CallbackInfo& info);
-Napi::Value PageFrames(const Napi::CallbackInfo& info);
 
 }  // namespace vfioctl

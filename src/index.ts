@@ -10,7 +10,7 @@ export type { GroupDevice, GroupFilter, IommuGroup } from './host/iommu-groups.t
 export type { MdevType, TypeFilter } from './host/mdev-types.ts'
 export type { TypeDetails } from './host/type-details.ts'
 export type { Warning } from './host/warning.ts'
-export type { Kernel } from './kernel/kernel.ts'
+export type { Accessors, Kernel } from './kernel/kernel.ts'
 export type { Change, ChangeOptions, Step } from './lifecycle/change.ts'
 export type { DefineRequest } from './lifecycle/define.ts'
 export type { Attribute, Definition, StartMode } from './lifecycle/definition.ts'

@@ -85,13 +85,8 @@ export interface MemoryOptions {
   readonly kind: 'anonymous' | 'hugepages' | 'memfd'
 }
 
-/**
- * Mapped memory. Each accessor is one load or store of exactly that width; `offset` must be a multiple of it and inside
- * the mapping (RangeError). Device memory that is gone (memory decode off, reset) is a `SystemError` EFAULT, and the
- * mapping works again once the device does.
- */
-export interface Mapping {
-  readonly length: number
+/** Accesses of exactly that width, little-endian; `offset` is in bytes, a multiple of the width. */
+export interface Accessors {
   read8(offset: number): number
   read16(offset: number): number
   read32(offset: number): number
@@ -101,12 +96,20 @@ export interface Mapping {
   write32(offset: number, value: number): void
   write64(offset: number, value: bigint): void
   /**
-   * Fills `bytes` from the memory, upwards, in 32-bit loads, and narrower ones only where `offset` or the length is no
-   * multiple of 4. RangeError where they end outside the mapping.
+   * Fills `bytes` from `offset` on, upwards, in 32-bit accesses, and narrower ones only where `offset` or the length is
+   * no multiple of 4.
    */
   readInto(offset: number, bytes: Uint8Array): void
-  /** The same with stores. */
+  /** The same with writes. */
   writeFrom(offset: number, bytes: Uint8Array): void
+}
+
+/**
+ * Mapped memory. Each accessor is one load or store; what is not inside the mapping is RangeError. Device memory that is
+ * gone (memory decode off, reset) is a `SystemError` EFAULT, and the mapping works again once the device does.
+ */
+export interface Mapping extends Accessors {
+  readonly length: number
   /** The memory as bytes, for RAM-like memory only: JavaScript's own accesses promise no width. Empty after close. */
   view(): Uint8Array
   /** The descriptor behind 'memfd' memory, else null. Owned by the mapping. */

@@ -1,4 +1,5 @@
 import { VfioError } from '../errors.ts'
+import type { Accessors } from '../kernel/kernel.ts'
 import type { RegionFlags } from '../uapi/region-info.ts'
 import { hex } from '../units.ts'
 import type { RegisterBlock, RegisterSpecs } from './register-block.ts'
@@ -7,35 +8,19 @@ import type { Reason } from './system-call.ts'
 
 /**
  * Reading and writing a region, the same for one that is trapped (`Region`) and one that is mapped (`MappedRegion`):
- * each access reaches the device as one of exactly that width, little-endian. Offsets are bytes from the region's start.
+ * each access reaches the device as one of that width. But trapped by Linux before 6.12, one of 64 bits reaches it as two
+ * of 32, the low half first; and `readInto` and `writeFrom` are one call there, which the device's driver splits, on
+ * later kernels with 64-bit accesses in it. Registers that care about the width are read one by one.
  *
  * Every access is checked first, as some drivers check nothing: OUT_OF_RANGE, INVALID_ARGUMENT where the offset is no
  * multiple of the width or the value does not fit it, NOT_SUPPORTED where the region cannot be read or written. A device
  * that does not answer in its memory is DEVICE_MEMORY_GONE, until it does again.
  */
-export interface RegionAccess {
+export interface RegionAccess extends Accessors {
   /** 'bar0', 'config', … or 'region9'. */
   readonly name: string
   readonly size: number
   readonly flags: RegionFlags
-  read8(offset: number): number
-  read16(offset: number): number
-  read32(offset: number): number
-  /** Trapped by Linux before 6.12, it reaches the device as two accesses of 32 bits, the low half first. */
-  read64(offset: number): bigint
-  write8(offset: number, value: number): void
-  write16(offset: number, value: number): void
-  write32(offset: number, value: number): void
-  /** As `read64`. */
-  write64(offset: number, value: bigint): void
-  /**
-   * Fills `bytes` from the region, upwards. Where it is mapped, in 32-bit accesses, and narrower ones only where `offset`
-   * or the length is no multiple of 4; where it is trapped, in one call that the device's driver splits likewise, on
-   * later kernels with 64-bit accesses in it. Registers that care about the width are read one by one.
-   */
-  readInto(offset: number, bytes: Uint8Array): void
-  /** Writes `bytes` to the region, in accesses as `readInto` makes them. */
-  writeFrom(offset: number, bytes: Uint8Array): void
   /** The registers that a block declares. Throws OUT_OF_RANGE where one of them lies outside the region. */
   as<const Specs extends RegisterSpecs>(block: RegisterBlock<Specs>): Registers<Specs>
 }
