@@ -1,5 +1,6 @@
 import type { DeviceModel } from './device.ts'
 import type { FdTable } from './fd-table.ts'
+import type { KernelTraits } from './kernel-traits.ts'
 import type { LockedMemory } from './locked-memory.ts'
 import type { ProcessHoldings } from './process-holdings.ts'
 import type { Scenario } from './scenario.ts'
@@ -8,6 +9,8 @@ import type { StateStore } from './state/state-store.ts'
 /** What the parts of one kernel object share. */
 export interface Machine {
   readonly scenario: Scenario
+  /** Of the kernel that the scenario names. */
+  readonly traits: KernelTraits
   readonly store: StateStore
   readonly fds: FdTable
   readonly holdings: ProcessHoldings

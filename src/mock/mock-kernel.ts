@@ -4,6 +4,7 @@ import { Eventfd } from './eventfd.ts'
 import { FdTable } from './fd-table.ts'
 import { MockFiles } from './files/mock-files.ts'
 import { openNode } from './files/tree.ts'
+import { kernelTraits } from './kernel-traits.ts'
 import { tryLock } from './lock.ts'
 import { LockedMemory } from './locked-memory.ts'
 import type { Machine } from './machine.ts'
@@ -24,7 +25,7 @@ export interface MockKernelOptions {
 }
 
 /**
- * A simulated Linux 6.1 with VFIO, for tests and for trying things out: no hardware, no root, no addon, any platform.
+ * A simulated Linux with VFIO, of the version that the scenario names, for tests and for trying things out: no hardware, no root, no addon, any platform.
  * Each is a machine of its own, unless they share a state directory. `dispose` closes what is open on it.
  *
  * It tests the code that runs on it, not hardware: what a device does here says nothing of the real one.
@@ -56,6 +57,7 @@ class MockKernel implements Kernel {
     const waitUntil = (condition: () => boolean) => this.#waiting.until(condition)
     this.#machine = {
       scenario,
+      traits: kernelTraits(scenario),
       store,
       fds,
       holdings,

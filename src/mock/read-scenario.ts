@@ -110,6 +110,7 @@ const diskPath = v.pipe(
 const scenario = v.pipe(
   v.strictObject({
     name,
+    kernel: v.exactOptional(v.picklist(['6.1', '6.12', '7'])),
     modules: v.record(name, v.record(name, v.string())),
     pci: v.array(pciDevice),
     parents: v.array(parent),

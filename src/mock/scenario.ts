@@ -1,6 +1,10 @@
+import type { KernelVersion } from './kernel-traits.ts'
+
 /** What a mock machine consists of: plain data, so that a scenario can be a JSON file (`read-scenario.ts`). */
 export interface Scenario {
   readonly name: string
+  /** Which Linux it answers as: '6.1' where absent. */
+  readonly kernel?: KernelVersion
   /** Loaded modules and their parameters, as /sys/module shows them. */
   readonly modules: Readonly<Record<string, Readonly<Record<string, string>>>>
   readonly pci: readonly ScenarioPciDevice[]

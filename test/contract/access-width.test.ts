@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Region } from '../../src/vfio/region.ts'
 import type { RegionAccess } from '../../src/vfio/region-access.ts'
+import { isLinuxBefore } from './kernel.ts'
 import { openPci, skipWithoutRegisters } from './pci.ts'
 
 const ways: readonly (readonly [string, (region: Region) => RegionAccess])[] = [
@@ -66,22 +67,17 @@ test('F7 bytes of a mapping are accesses of 4: edu takes no other', async (conte
 })
 
 test('F7 8 bytes are one access to a mapping; trapped, they are two of 4 before Linux 6.12', async (context) => {
-  const { device, kernel, name } = await openPci(context, 'edu')
-  const { bar0 } = device.regions
+  const opened = await openPci(context, 'edu')
+  const { bar0 } = opened.device.regions
   const mapped = bar0.map()
   // from 0x80 on, edu takes 4 and 8 bytes as the whole of a register, and has nothing at 0x84
   mapped.write64(0x80, 0x0123_4567_89ab_cdefn)
   expect(mapped.read64(0x80)).toBe(0x0123_4567_89ab_cdefn)
-  const splits = name === 'mock' || isBefore(kernel.files.read('/proc/sys/kernel/osrelease'), 6, 12)
+  const splits = isLinuxBefore(opened, 6, 12)
   expect(bar0.read64(0x80)).toBe(splits ? 0xffff_ffff_89ab_cdefn : 0x0123_4567_89ab_cdefn)
   bar0.write64(0x80, 0x1111_1111_2222_2222n)
   expect(mapped.read64(0x80)).toBe(splits ? 0x2222_2222n : 0x1111_1111_2222_2222n)
 })
-
-function isBefore(release: string, major: number, minor: number): boolean {
-  const [, itsMajor, itsMinor] = /^(\d+)\.(\d+)/.exec(release) ?? []
-  return Number(itsMajor) < major || (Number(itsMajor) === major && Number(itsMinor) < minor)
-}
 
 function* littleEndian(bytes: Uint8Array, at: number): Generator<number | bigint> {
   const view = new DataView(bytes.buffer)

@@ -2,7 +2,7 @@ import { describe, expect, onTestFinished, type TestContext, test } from 'vitest
 import { irqSetFlag } from '../../src/uapi/irq-set.ts'
 import { signals } from './irq-eventfds.ts'
 import { err, intx, msi, msix, openRawMtty, openRawPci, type RawDevice, req, setBadIrqs, setIrqs } from './irq-raw.ts'
-import { isOlderThan } from './kernel-version.ts'
+import { isLinuxBefore } from './kernel.ts'
 
 // What VFIO_DEVICE_SET_IRQS itself answers, without the library's own checks before it.
 const { VFIO_IRQ_SET_DATA_NONE, VFIO_IRQ_SET_DATA_EVENTFD, VFIO_IRQ_SET_ACTION_TRIGGER } = irqSetFlag
@@ -124,8 +124,8 @@ describe('SET_IRQS of vfio-pci', () => {
     const { irqs, first, device } = raw
     const hasErr = [...device.irqs].some(({ index }) => index === err)
     expect(irqs.tie(err, [first])).toBe(hasErr ? 0 : 'EINVAL')
-    if (isOlderThan(raw, 6, 13)) expect(hasErr).toBe(false)
-    if (!isOlderThan(raw, 7, 0)) expect(hasErr).toBe(true)
+    if (isLinuxBefore(raw, 6, 13)) expect(hasErr).toBe(false)
+    if (!isLinuxBefore(raw, 7, 0)) expect(hasErr).toBe(true)
   })
 
   test('req is tied, triggered and untied by itself; untied again it is EINVAL', async (context) => {
@@ -140,7 +140,7 @@ describe('D4 SET_IRQS of mtty', () => {
   async function open(context: TestContext) {
     const raw = await openRawMtty(context)
     const [first = -1] = eventfds(raw, 1)
-    return { ...raw, irqs: irqsOf(raw), first, old: isOlderThan(raw, 6, 7) }
+    return { ...raw, irqs: irqsOf(raw), first, old: isLinuxBefore(raw, 6, 7) }
   }
 
   test('indexes 2 to 4 are taken and ignored up to Linux 6.6, and ENOTTY since', async (context) => {

@@ -5,7 +5,7 @@ import type { EnabledIrq } from '../../src/vfio/irq-enabled.ts'
 import { Irqs } from '../../src/vfio/irqs.ts'
 import { signal, signals } from './irq-eventfds.ts'
 import { openRawPci } from './irq-raw.ts'
-import { isOlderThan } from './kernel-version.ts'
+import { isLinuxBefore } from './kernel.ts'
 import { openMdev } from './open-mdev.ts'
 import { openPci, type PciName } from './pci.ts'
 
@@ -64,7 +64,7 @@ describe('vectors', () => {
   test('of MSI-X can be added from Linux 6.5 on; before, those set up at first are all there are', async (context) => {
     const opened = await openPci(context, 'nvme')
     const { msix } = opened.device.irqs
-    expect(msix.flags.noresize).toBe(isOlderThan(opened, 6, 5))
+    expect(msix.flags.noresize).toBe(isLinuxBefore(opened, 6, 5))
     const enabled = msix.enable([0, 1])
     if (msix.flags.noresize) {
       expect(() => enabled.add([3])).toThrow(code('NOT_SUPPORTED', { vector: 3, enabled: [0, 1] }))
@@ -353,7 +353,7 @@ describe('D3 the interrupts of mtty', () => {
     const opened = await openMtty(context, 'intx')
     const { irq, uart } = opened
     for (let i = 0; i < 3; i++) uart.write8(ier, 0x02)
-    const old = isOlderThan(opened, 6, 7)
+    const old = isLinuxBefore(opened, 6, 7)
     expect(irq.waitSync({ timeoutMs: 1000 })).toEqual({ vector: 0, count: old ? 3 : 1 })
     irq.unmask()
     await nothingComes(irq)

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { Kernel } from '../../src/kernel/kernel.ts'
 import { openLinux } from '../../src/kernel/linux.ts'
 import { createMockKernel } from '../../src/mock/mock-kernel.ts'
-import { lab } from './lab.ts'
+import { labUnderTest } from './lab.ts'
 
 /** A kernel that the contract suite runs on, and what a test needs to have a device there. */
 export interface ContractKernel {
@@ -14,9 +14,12 @@ export interface ContractKernel {
   remove(uuid: string): Promise<void>
 }
 
-/** The mock, new and alone, with what the virtual machine has, unless VFIOCTL_TEST_KERNEL=linux asks for the machine's own kernel. */
+/**
+ * The machine's own kernel where VFIOCTL_TEST_KERNEL is `linux`; else the mock, new and alone, with what the virtual
+ * machine has: as the kernel that VFIOCTL_TEST_KERNEL names (`mock-6.12`), or as Linux 6.1.
+ */
 export function contractKernel(): ContractKernel {
-  const kernel = process.env['VFIOCTL_TEST_KERNEL'] === 'linux' ? openLinux() : createMockKernel(lab)
+  const kernel = process.env['VFIOCTL_TEST_KERNEL'] === 'linux' ? openLinux() : createMockKernel(labUnderTest())
   return {
     name: kernel.name,
     kernel,
@@ -30,9 +33,8 @@ export function contractKernel(): ContractKernel {
   }
 }
 
-/** The machine's kernel is older than Linux `major`.`minor`. The mock answers as Linux 6.1 does. */
-export function isLinuxBefore({ name, kernel }: ContractKernel, major: number, minor: number): boolean {
-  if (name === 'mock') return true
+/** The kernel under test is older than Linux `major`.`minor`. */
+export function isLinuxBefore({ kernel }: { readonly kernel: Kernel }, major: number, minor: number): boolean {
   const [, itsMajor, itsMinor] = /^(\d+)\.(\d+)/.exec(kernel.files.read('/proc/sys/kernel/osrelease')) ?? []
   return Number(itsMajor) < major || (Number(itsMajor) === major && Number(itsMinor) < minor)
 }

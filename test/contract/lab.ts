@@ -127,6 +127,21 @@ export const lab: Scenario = {
   disk: demo.disk,
 }
 
+/** By the name that VFIOCTL_TEST_KERNEL has for it: the lab with another kernel. */
+const labs: Readonly<Record<string, Scenario>> = {
+  'mock-6.1': lab,
+  'mock-6.12': { ...lab, kernel: '6.12' },
+  'mock-7': { ...lab, kernel: '7' },
+}
+
+/** The lab that VFIOCTL_TEST_KERNEL names. */
+export function labUnderTest(): Scenario {
+  const asked = process.env['VFIOCTL_TEST_KERNEL'] ?? 'mock-6.1'
+  const found = new Map(Object.entries(labs)).get(asked)
+  if (found !== undefined) return found
+  throw new Error(`VFIOCTL_TEST_KERNEL is linux or ${Object.keys(labs).join(', ')}, not ${asked}`)
+}
+
 function pci(
   address: string,
   id: string,

@@ -7,7 +7,7 @@ import { request } from '../../src/uapi/requests.ts'
 import { encode } from '../../src/uapi/struct.ts'
 import { openDevice } from '../../src/vfio/device.ts'
 import { type ContractKernel, contractKernel } from './kernel.ts'
-import { lab } from './lab.ts'
+import { labUnderTest } from './lab.ts'
 import { type BoundPci, bindPci, driverOf } from './pci.ts'
 
 /** Takes the second device of the shared group away from vfio-pci and gives it to another driver, for one test. */
@@ -47,6 +47,7 @@ function withForeignDriver(): ContractKernel {
       execFileSync('modprobe', [foreignDriver])
     return contract
   }
+  const lab = labUnderTest()
   const pci = lab.pci.map((device) => (device.address === sibling ? { ...device, driver: foreignDriver } : device))
   return { ...contract, kernel: createMockKernel({ ...lab, pci }) }
 }

@@ -1,4 +1,5 @@
 import type { DeviceModel } from '../device.ts'
+import type { KernelTraits } from '../kernel-traits.ts'
 import type { PciBus, PciFunction } from '../pci-function.ts'
 import type { ScenarioModel, ScenarioPciFunction } from '../scenario.ts'
 import { Edu } from './edu.ts'
@@ -7,8 +8,11 @@ import { Mtty } from './mtty.ts'
 import { PlainDevice } from './plain.ts'
 
 /** The model of a mediated device, as `saved` left it; null for a device that was never opened. */
-export function makeMdevModel(model: ScenarioModel, saved: unknown): DeviceModel {
-  return model.kind === 'mtty' ? new Mtty(model.ports, saved) : new PlainDevice(model, saved)
+export function makeMdevModel(
+  model: ScenarioModel,
+  { traits, saved }: { traits: KernelTraits; saved: unknown },
+): DeviceModel {
+  return model.kind === 'mtty' ? new Mtty(model.ports, { traits, saved }) : new PlainDevice(model, saved)
 }
 
 /** What is behind a PCI function's BARs, likewise. */

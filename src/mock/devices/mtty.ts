@@ -1,13 +1,10 @@
 import { deviceFlag } from '../../uapi/device-info.ts'
-import { pciIrqIndex, pciRegionIndex } from '../../uapi/indexes.ts'
-import { irqInfoFlag } from '../../uapi/irq-info.ts'
-import { irqSetFlag } from '../../uapi/irq-set.ts'
+import { pciRegionIndex } from '../../uapi/indexes.ts'
 import { regionFlag } from '../../uapi/region-info.ts'
 import {
   checkIrqSet,
   type DeviceDescription,
   type DeviceModel,
-  type EventSink,
   type IrqDescription,
   type IrqSetRequest,
   type RegionDescription,
@@ -16,38 +13,33 @@ import {
   splitOffset,
 } from '../device.ts'
 import { Errno } from '../errno.ts'
+import type { KernelTraits } from '../kernel-traits.ts'
 import { MttyConfig } from './mtty-config.ts'
+import { EarlyMttyIrqs, LateMttyIrqs, type MttyIrqs } from './mtty-irqs.ts'
 import { savedField, savedFlag } from './saved.ts'
 import { Uart } from './uart.ts'
 
 const { VFIO_PCI_BAR0_REGION_INDEX, VFIO_PCI_BAR1_REGION_INDEX, VFIO_PCI_BAR5_REGION_INDEX } = pciRegionIndex
 const { VFIO_PCI_CONFIG_REGION_INDEX, VFIO_PCI_NUM_REGIONS } = pciRegionIndex
-const { VFIO_PCI_INTX_IRQ_INDEX, VFIO_PCI_MSI_IRQ_INDEX, VFIO_PCI_REQ_IRQ_INDEX } = pciIrqIndex
 const irqIndexes = 5
 const portBytes = 8
-const actions =
-  irqSetFlag.VFIO_IRQ_SET_ACTION_MASK | irqSetFlag.VFIO_IRQ_SET_ACTION_UNMASK | irqSetFlag.VFIO_IRQ_SET_ACTION_TRIGGER
 
 /**
- * The sample serial card of the kernel (samples/vfio-mdev/mtty.c), as in Linux 6.1: one or two UARTs behind I/O BARs.
- *
- * In 6.1 it takes any eventfd for INTx and MSI, masks nothing, and signals each event. Where that driver would go on
- * with freed memory (an interrupt disabled and enabled again, accesses out of bounds) the model does what was meant, or
- * reads zeros.
+ * The sample serial card of the kernel (samples/vfio-mdev/mtty.c): one or two UARTs behind I/O BARs. Where the
+ * driver would reach out of bounds, the model reads zeros.
  */
 export class Mtty implements DeviceModel {
   readonly #ports: 1 | 2
   readonly #config: MttyConfig
   readonly #uarts: readonly [Uart, Uart]
   #infoAsked: boolean
-  #delivery: 'none' | 'intx' | 'msi' = 'none'
-  #intx: EventSink | null = null
-  #msi: EventSink | null = null
+  readonly #irqs: MttyIrqs
 
-  constructor(ports: 1 | 2, saved: unknown) {
+  constructor(ports: 1 | 2, { traits, saved }: { traits: KernelTraits; saved: unknown }) {
     this.#ports = ports
+    this.#irqs = traits.mttyMasks ? new LateMttyIrqs() : new EarlyMttyIrqs()
     this.#config = new MttyConfig(ports, savedField(saved, 'config'))
-    const uart = (name: string) => new Uart(savedField(saved, name), () => this.#interrupt())
+    const uart = (name: string) => new Uart(savedField(saved, name), () => this.#irqs.signal())
     this.#uarts = [uart('port0'), uart('port1')]
     this.#infoAsked = savedFlag(saved, 'infoAsked')
   }
@@ -75,26 +67,13 @@ export class Mtty implements DeviceModel {
 
   irq(index: number): IrqDescription {
     if (index >= this.#knownIrqs) throw new Errno('EINVAL')
-    const { VFIO_IRQ_INFO_EVENTFD, VFIO_IRQ_INFO_NORESIZE } = irqInfoFlag
-    switch (index) {
-      case VFIO_PCI_INTX_IRQ_INDEX: {
-        const masks = irqInfoFlag.VFIO_IRQ_INFO_MASKABLE | irqInfoFlag.VFIO_IRQ_INFO_AUTOMASKED
-        return { flags: VFIO_IRQ_INFO_EVENTFD | masks, count: 1 }
-      }
-      case VFIO_PCI_MSI_IRQ_INDEX:
-      case VFIO_PCI_REQ_IRQ_INDEX:
-        return { flags: VFIO_IRQ_INFO_EVENTFD | VFIO_IRQ_INFO_NORESIZE, count: 1 }
-      default:
-        throw new Errno('EINVAL')
-    }
+    return this.#irqs.describe(index)
   }
 
   setIrqs(set: IrqSetRequest): void {
     // the driver hands over its number of indexes where the number of vectors belongs
     checkIrqSet(set, { indexes: irqIndexes, vectors: this.#knownIrqs })
-    if ((set.flags & actions) !== irqSetFlag.VFIO_IRQ_SET_ACTION_TRIGGER) return
-    if (set.index === VFIO_PCI_INTX_IRQ_INDEX) this.#setIntx(set)
-    else if (set.index === VFIO_PCI_MSI_IRQ_INDEX) this.#setMsi(set)
+    this.#irqs.set(set)
   }
 
   /** Does nothing, and succeeds although the device does not say that it can be reset. */
@@ -129,39 +108,4 @@ export class Mtty implements DeviceModel {
     if (index > VFIO_PCI_BAR5_REGION_INDEX) throw new Errno('EFAULT')
     return this.#uarts[index]
   }
-
-  #setIntx(set: IrqSetRequest): void {
-    if ((set.flags & irqSetFlag.VFIO_IRQ_SET_DATA_NONE) !== 0) {
-      this.#intx = null
-      return
-    }
-    const fd = firstEventfd(set)
-    if (fd === null) return
-    this.#intx = set.eventfd(fd)
-    this.#delivery = 'intx'
-  }
-
-  #setMsi(set: IrqSetRequest): void {
-    if ((set.flags & irqSetFlag.VFIO_IRQ_SET_DATA_NONE) !== 0) {
-      this.#msi = null
-      this.#delivery = 'intx'
-      return
-    }
-    const fd = firstEventfd(set)
-    if (fd === null || this.#msi !== null) return
-    this.#msi = set.eventfd(fd)
-    this.#delivery = 'msi'
-  }
-
-  #interrupt(): void {
-    if (this.#delivery === 'msi') this.#msi?.signal()
-    else if (this.#delivery === 'intx') this.#intx?.signal()
-  }
-}
-
-/** The driver looks at one descriptor, and takes 0 and below for none. */
-function firstEventfd({ flags, count, data }: IrqSetRequest): number | null {
-  if ((flags & irqSetFlag.VFIO_IRQ_SET_DATA_EVENTFD) === 0 || count === 0) return null
-  const fd = new DataView(data.buffer, data.byteOffset, data.byteLength).getInt32(0, true)
-  return fd > 0 ? fd : null
 }

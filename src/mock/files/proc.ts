@@ -7,12 +7,13 @@ import { Directory, type Folder, readOnly } from './tree.ts'
  * /proc of this process, and of every live one that holds something of the same machine. Made anew at each look: an
  * eventfd of this process is open without being part of the machine's state.
  */
-export function procFolder({ holdings, locked, store }: Machine): Folder {
+export function procFolder({ holdings, locked, store, traits }: Machine): Folder {
   return {
     kind: 'directory',
     onDisk: false,
     get entries() {
       const proc = new Directory()
+      proc.at('sys/kernel').set('osrelease', readOnly(`${traits.release}\n`))
       const others = store.read().processes.filter((record) => !holdings.isOwn(record))
       for (const record of [holdings.record(), ...others]) addProcess(proc.at(String(record.pid)), record)
       addLockedMemory(proc.at(String(process.pid)), locked)

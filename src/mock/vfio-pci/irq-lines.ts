@@ -4,6 +4,7 @@ import { irqSetFlag } from '../../uapi/irq-set.ts'
 import { capabilityBit, capabilityRegister } from '../../uapi/pci-capability-regs.ts'
 import { checkIrqSet, type EventSink, type IrqDescription, type IrqSetRequest } from '../device.ts'
 import { Errno } from '../errno.ts'
+import type { KernelTraits } from '../kernel-traits.ts'
 import type { ConfigSpace } from './config-space.ts'
 import { IntxLine } from './intx-line.ts'
 import { eventfdsOf, isTriggered } from './irq-data.ts'
@@ -16,26 +17,33 @@ const { VFIO_IRQ_SET_DATA_NONE, VFIO_IRQ_SET_DATA_BOOL, VFIO_IRQ_SET_DATA_EVENTF
 const { VFIO_IRQ_SET_ACTION_MASK, VFIO_IRQ_SET_ACTION_UNMASK, VFIO_IRQ_SET_ACTION_TRIGGER } = irqSetFlag
 const actions = VFIO_IRQ_SET_ACTION_MASK | VFIO_IRQ_SET_ACTION_UNMASK | VFIO_IRQ_SET_ACTION_TRIGGER
 
-/** A function's interrupts as vfio-pci of Linux 6.1 handles them: INTx, MSI and MSI-X, one of them at a time. */
+/** A function's interrupts as vfio-pci handles them: INTx, MSI and MSI-X, one of them at a time. */
 export class IrqLines {
   readonly intx: IntxLine
-  readonly messages: MessageVectors = new MessageVectors()
+  readonly messages: MessageVectors
   readonly #config: ConfigSpace
+  readonly #traits: KernelTraits
   /** Of the err and req indexes. */
   readonly #single = new Map<number, EventSink>()
 
-  constructor(config: ConfigSpace) {
+  constructor(config: ConfigSpace, traits: KernelTraits) {
     this.#config = config
+    this.#traits = traits
+    this.messages = new MessageVectors(traits)
     this.intx = new IntxLine(() => config.isIntxOff)
   }
 
-  /** EINVAL for an index that it does not know, which err is of a device without PCI Express. */
+  /** EINVAL for an index that it does not know, which err may be of a device without PCI Express. */
   describe(index: number): IrqDescription {
-    if (index >= indexes || (index === VFIO_PCI_ERR_IRQ_INDEX && !this.#isExpress)) throw new Errno('EINVAL')
+    if (index >= indexes || (index === VFIO_PCI_ERR_IRQ_INDEX && !this.#hasErr)) throw new Errno('EINVAL')
     const { VFIO_IRQ_INFO_EVENTFD, VFIO_IRQ_INFO_MASKABLE, VFIO_IRQ_INFO_AUTOMASKED, VFIO_IRQ_INFO_NORESIZE } =
       irqInfoFlag
     const kind =
-      index === VFIO_PCI_INTX_IRQ_INDEX ? VFIO_IRQ_INFO_MASKABLE | VFIO_IRQ_INFO_AUTOMASKED : VFIO_IRQ_INFO_NORESIZE
+      index === VFIO_PCI_INTX_IRQ_INDEX
+        ? VFIO_IRQ_INFO_MASKABLE | VFIO_IRQ_INFO_AUTOMASKED
+        : index === VFIO_PCI_MSIX_IRQ_INDEX && this.#traits.msixGrows
+          ? 0
+          : VFIO_IRQ_INFO_NORESIZE
     return { flags: VFIO_IRQ_INFO_EVENTFD | kind, count: this.#count(index) }
   }
 
@@ -59,8 +67,8 @@ export class IrqLines {
     this.#single.clear()
   }
 
-  get #isExpress(): boolean {
-    return this.#config.find('pci-express') !== null
+  get #hasErr(): boolean {
+    return this.#traits.hasErrOfAll || this.#config.find('pci-express') !== null
   }
 
   #count(index: number): number {
@@ -78,7 +86,7 @@ export class IrqLines {
         return flags === null ? 0 : (flags & capabilityBit.PCI_MSIX_FLAGS_QSIZE) + 1
       }
       case VFIO_PCI_ERR_IRQ_INDEX:
-        return this.#isExpress ? 1 : 0
+        return this.#hasErr ? 1 : 0
       default:
         return 1
     }

@@ -1,5 +1,6 @@
 import type { DeviceModel } from '../device.ts'
 import { makePciFunction } from '../devices/models.ts'
+import type { KernelTraits } from '../kernel-traits.ts'
 import type { ScenarioPciDevice, ScenarioPciFunction } from '../scenario.ts'
 import type { DmaAccess } from '../vfio/dma-mappings.ts'
 import { VfioPciDevice } from './vfio-pci-device.ts'
@@ -8,7 +9,10 @@ import { VfioPciDevice } from './vfio-pci-device.ts'
 const bare: ScenarioPciFunction = { kind: 'memory', configSize: 256, config: {}, bars: {}, rom: 0, reset: false }
 
 /** A PCI device as vfio-pci opens it; `saved` is what it kept when it was closed last. */
-export function makePciModel(device: ScenarioPciDevice, dma: DmaAccess, saved: unknown): DeviceModel {
+export function makePciModel(
+  device: ScenarioPciDevice,
+  { dma, traits, saved }: { dma: DmaAccess; traits: KernelTraits; saved: unknown },
+): DeviceModel {
   const what = device.function ?? bare
-  return new VfioPciDevice(device, what, dma, (bus) => makePciFunction(what, bus, saved))
+  return new VfioPciDevice(device, what, { dma, traits }, (bus) => makePciFunction(what, bus, saved))
 }

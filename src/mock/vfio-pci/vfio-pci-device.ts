@@ -17,6 +17,7 @@ import {
   splitOffset,
 } from '../device.ts'
 import { Errno } from '../errno.ts'
+import type { KernelTraits } from '../kernel-traits.ts'
 import { pageSize } from '../memory.ts'
 import type { PciBus, PciFunction } from '../pci-function.ts'
 import type { ScenarioPciDevice, ScenarioPciFunction } from '../scenario.ts'
@@ -39,8 +40,9 @@ interface Table {
   readonly end: number
 }
 
-/** The driver vfio-pci of Linux 6.1 on one function, open. */
+/** The driver vfio-pci on one function, open. */
 export class VfioPciDevice implements DeviceModel {
+  readonly #widest: 4 | 8
   readonly #what: ScenarioPciFunction
   readonly #config: ConfigSpace
   readonly #irqs: IrqLines
@@ -50,12 +52,13 @@ export class VfioPciDevice implements DeviceModel {
   constructor(
     device: ScenarioPciDevice,
     what: ScenarioPciFunction,
-    dma: DmaAccess,
+    { dma, traits }: { dma: DmaAccess; traits: KernelTraits },
     make: (bus: PciBus) => PciFunction,
   ) {
+    this.#widest = traits.trapsQuadwords ? 8 : 4
     this.#what = what
     this.#config = new ConfigSpace(device, what)
-    this.#irqs = new IrqLines(this.#config)
+    this.#irqs = new IrqLines(this.#config, traits)
     this.#msixTable = msixTable(this.#config)
     this.#function = make(this.#bus(dma))
   }
@@ -201,7 +204,7 @@ export class VfioPciDevice implements DeviceModel {
   ): Generator<{ at: number; width: number; isTable: boolean }> {
     const table = this.#msixTable?.bar === index ? this.#msixTable : null
     const isTable = (at: number) => table !== null && within + at >= table.start && within + at < table.end
-    for (const { at, width } of singleAccesses(within, length)) yield { at, width, isTable: isTable(at) }
+    for (const { at, width } of singleAccesses(within, length, this.#widest)) yield { at, width, isTable: isTable(at) }
   }
 
   /** The ROM begins with its signature; what follows is not modelled. */

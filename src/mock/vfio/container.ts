@@ -75,9 +75,10 @@ export class Container implements OpenFile {
     switch (number) {
       case extension.VFIO_TYPE1_IOMMU:
       case extension.VFIO_TYPE1v2_IOMMU:
-      case extension.VFIO_TYPE1_NESTING_IOMMU:
       case extension.VFIO_UNMAP_ALL:
         return 1
+      case extension.VFIO_TYPE1_NESTING_IOMMU:
+        return this.#machine.traits.type1Nests ? 1 : 0
       case extension.VFIO_DMA_CC_IOMMU:
         // of no domain at all, which is what mediated devices have, every domain is coherent
         return this.#iommu === null || this.#hasIommu() ? 0 : 1
@@ -90,15 +91,17 @@ export class Container implements OpenFile {
 
   #setIommu(type: number): number {
     if (this.#groups.size === 0 || this.#iommu !== null) throw new Errno('EINVAL')
+    if (this.#checkExtension(type) <= 0) throw new Errno('ENODEV')
     if (!iommuTypes.includes(type)) {
       // known as an extension, but no IOMMU
-      throw new Errno(type === extension.VFIO_UNMAP_ALL ? 'EINVAL' : 'ENODEV')
+      throw new Errno('EINVAL')
     }
     const limit = this.#machine.scenario.modules['vfio_iommu_type1']?.['dma_entry_limit']
     this.#iommu = new Type1Iommu({
       isVersion2: type !== extension.VFIO_TYPE1_IOMMU,
       mostMappings: limit === undefined ? usualLimit : Number(limit),
       locked: this.#machine.locked,
+      wrap: this.#machine.traits.type1Wrap,
       hasIommu: () => this.#hasIommu(),
     })
     return 0

@@ -19,7 +19,7 @@ const mask = BigInt(pageSize - 1)
 const top = 0xffff_ffff_ffff_ffffn
 
 /**
- * vfio_iommu_type1 of Linux 6.1. With only mediated devices in the container it keeps translations without looking at
+ * vfio_iommu_type1. With only mediated devices in the container it keeps translations without looking at
  * the memory; with a device behind the IOMMU it pins the memory, and takes addresses that the IOMMU can translate alone.
  */
 export class Type1Iommu {
@@ -27,6 +27,7 @@ export class Type1Iommu {
   readonly #isVersion2: boolean
   readonly #mostMappings: number
   readonly #locked: LockedMemory
+  readonly #wrap: 'EINVAL' | 'EOVERFLOW'
   readonly #hasIommu: () => boolean
 
   constructor(options: {
@@ -34,12 +35,15 @@ export class Type1Iommu {
     isVersion2: boolean
     mostMappings: number
     locked: LockedMemory
+    /** What a range past the end of 64 bits is. */
+    wrap: 'EINVAL' | 'EOVERFLOW'
     /** Whether any device of the container is behind an IOMMU. */
     hasIommu: () => boolean
   }) {
     this.#isVersion2 = options.isVersion2
     this.#mostMappings = options.mostMappings
     this.#locked = options.locked
+    this.#wrap = options.wrap
     this.#hasIommu = options.hasIommu
   }
 
@@ -78,7 +82,7 @@ export class Type1Iommu {
     if ((access.read || access.write) === isNewAddress) throw new Errno('EINVAL')
     if (size === 0n || ((size | iova | address) & mask) !== 0n) throw new Errno('EINVAL')
     const last = iova + size - 1n
-    if (last > top || address + size - 1n > top) throw new Errno('EINVAL')
+    if (last > top || address + size - 1n > top) throw new Errno(this.#wrap)
     const there = this.mappings.lowest(iova, last)
     // no address was invalidated that a new one could replace
     if (isNewAddress) throw new Errno(there === null ? 'ENOENT' : 'EINVAL')
@@ -106,7 +110,7 @@ export class Type1Iommu {
     if ((iova & mask) !== 0n) throw new Errno('EINVAL')
     if (isAll ? iova !== 0n || size !== 0n : size === 0n || (size & mask) !== 0n) throw new Errno('EINVAL')
     const last = isAll ? top : iova + size - 1n
-    if (last > top) throw new Errno('EINVAL')
+    if (last > top) throw new Errno(this.#wrap)
     const found = this.mappings.overlapping(iova, last)
     const isCut = ({ iova: start, size: length }: { iova: bigint; size: bigint }) =>
       start < iova || start + length - 1n > last

@@ -1,6 +1,7 @@
 import type { DeviceModel } from '../device.ts'
 import { makeMdevModel } from '../devices/models.ts'
 import { Errno } from '../errno.ts'
+import { kernelTraits } from '../kernel-traits.ts'
 import { typeOf } from '../mdev/capacity.ts'
 import { isViable, pciDraft, pciRecord, vfioMembers } from '../pci/binding.ts'
 import type { Scenario, ScenarioPciDevice } from '../scenario.ts'
@@ -47,17 +48,17 @@ function pciGroup(scenario: Scenario, state: Snapshot, number: number): VfioGrou
     key: `group ${number}`,
     isViable: isViable(scenario, state, number),
     hasIommu: true,
-    devices: members.map((device) => pciDevice(device, state)),
+    devices: members.map((device) => pciDevice(scenario, device, state)),
   }
 }
 
-function pciDevice(device: ScenarioPciDevice, state: Snapshot): VfioDevice {
+function pciDevice(scenario: Scenario, device: ScenarioPciDevice, state: Snapshot): VfioDevice {
   const { unbinding, model } = pciRecord(state, device)
   return {
     name: device.address,
     key: pciKey(device.address),
     isLeaving: unbinding,
-    makeModel: (dma) => makePciModel(device, dma, model),
+    makeModel: (dma) => makePciModel(device, { dma, traits: kernelTraits(scenario), saved: model }),
     keep(draft, saved) {
       pciDraft(draft, device).model = saved
     },
@@ -74,7 +75,7 @@ function mdevGroup(scenario: Scenario, { group, birth, uuid, ...mdev }: Frozen<M
       const parent = scenario.parents.find(({ name }) => name === mdev.parent)
       const type = parent === undefined ? undefined : typeOf(parent, mdev.type)
       if (type === undefined) throw new Errno('ENODEV')
-      return makeMdevModel(type.model, mdev.model)
+      return makeMdevModel(type.model, { traits: kernelTraits(scenario), saved: mdev.model })
     },
     keep(draft, saved) {
       const record = draft.mdevs.find((candidate) => candidate.birth === birth)

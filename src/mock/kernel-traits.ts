@@ -1,0 +1,58 @@
+/** The kernels that the mock can be, by the name a scenario gives. */
+export type KernelVersion = '6.1' | '6.12' | '7'
+
+/**
+ * What these kernels answer differently, each as the kernel of that name does which the test suite boots. The Linux that
+ * brought a trait stands with it.
+ */
+export interface KernelTraits {
+  /** What `uname -r` says. */
+  readonly release: string
+  /** VFIO_TYPE1_NESTING_IOMMU is a type that a container takes; up to 6.12. */
+  readonly type1Nests: boolean
+  /** What a range past the end of 64 bits is to type1; EOVERFLOW since 6.19. */
+  readonly type1Wrap: 'EINVAL' | 'EOVERFLOW'
+  /** vfio-pci reads and writes 8 bytes in one access; 6.10. */
+  readonly trapsQuadwords: boolean
+  /** vfio-pci adds vectors to an MSI-X that is enabled, which is not NORESIZE then; 6.5. */
+  readonly msixGrows: boolean
+  /** vfio-pci has the irq index err of conventional devices too; after 6.12. */
+  readonly hasErrOfAll: boolean
+  /** mtty masks INTx, and refuses what it does not do with an interrupt; 6.7. */
+  readonly mttyMasks: boolean
+}
+
+const traits: Readonly<Record<KernelVersion, KernelTraits>> = {
+  '6.1': {
+    release: '6.1.0',
+    type1Nests: true,
+    type1Wrap: 'EINVAL',
+    trapsQuadwords: false,
+    msixGrows: false,
+    hasErrOfAll: false,
+    mttyMasks: false,
+  },
+  '6.12': {
+    release: '6.12.0',
+    type1Nests: true,
+    type1Wrap: 'EINVAL',
+    trapsQuadwords: true,
+    msixGrows: true,
+    hasErrOfAll: false,
+    mttyMasks: true,
+  },
+  '7': {
+    release: '7.3.0',
+    type1Nests: false,
+    type1Wrap: 'EOVERFLOW',
+    trapsQuadwords: true,
+    msixGrows: true,
+    hasErrOfAll: true,
+    mttyMasks: true,
+  },
+}
+
+/** Of the kernel that a scenario names; 6.1 where it names none. */
+export function kernelTraits({ kernel = '6.1' }: { readonly kernel?: KernelVersion }): KernelTraits {
+  return traits[kernel]
+}
