@@ -1,14 +1,36 @@
-/** `vfioctl/mock`: a simulated kernel, for tests without hardware or root. */
+/**
+ * `vfioctl/mock`: a simulated host, for tests without hardware or root, and the parts to make device models of.
+ *
+ * `createMockHost()` is where a test starts. A model is a class that extends `MdevModel`, has regions and interrupts, and
+ * does what its device does.
+ */
 export type { Kernel } from './kernel/kernel.ts'
+export type { DeviceModel } from './mock/device.ts'
+export { Errno } from './mock/errno.ts'
 export { createMockKernel, type MockKernelOptions } from './mock/mock-kernel.ts'
 export { readScenario } from './mock/read-scenario.ts'
 export type {
   Scenario,
   ScenarioAttribute,
   ScenarioMdevType,
-  ScenarioModel,
   ScenarioParent,
   ScenarioPciDevice,
   ScenarioPciFunction,
 } from './mock/scenario.ts'
+export type { Clock } from './mock/sdk/clock.ts'
+export type { DeviceContext, MakeModel } from './mock/sdk/device-context.ts'
+export type { CallingProcess, Feature } from './mock/sdk/feature.ts'
+export type { GuestMemory } from './mock/sdk/guest-memory.ts'
+export { LineIrq, MessageIrq, type ModelIrq } from './mock/sdk/irq.ts'
+export { MdevModel } from './mock/sdk/mdev-model.ts'
+export { type Fault, MemoryRegion, type MemoryRegionOptions } from './mock/sdk/memory-region.ts'
+export { createMockHost, type MockHost, type MockHostOptions } from './mock/sdk/mock-host.ts'
+export { PciConfig, type PciConfigOptions } from './mock/sdk/pci-config.ts'
+export {
+  type AccessWidth,
+  type ModelRegion,
+  TrappedRegion,
+  type TrappedRegionOptions,
+} from './mock/sdk/region.ts'
+export type { RegisteredModel } from './mock/sdk/registered-model.ts'
 export { mockStateDirectory, resetMock } from './mock/state/state-directory.ts'

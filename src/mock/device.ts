@@ -1,6 +1,8 @@
 import type { Mapping, MmapOptions } from '../kernel/kernel.ts'
 import { irqSetFlag } from '../uapi/irq-set.ts'
 import { Errno } from './errno.ts'
+import type { IoctlArgument } from './open-file.ts'
+import type { CallingProcess, Feature } from './sdk/feature.ts'
 
 /**
  * A device model: what a driver is on a real kernel. It answers what VFIO asks of an opened device and keeps its state
@@ -24,6 +26,10 @@ export interface DeviceModel {
   write(from: Uint8Array, offset: number): number
   /** mmap(2) of the device's file, in whole pages; EINVAL where the driver maps nothing. Absent where it never does. */
   mmap?(options: MmapOptions): Mapping
+  /** VFIO_DEVICE_FEATURE, by number. */
+  readonly features?: ReadonlyMap<number, Feature>
+  /** What else ioctl(2) does on the device's file, such as VFIO_DEVICE_QUERY_GFX_PLANE. ENOTTY where absent. */
+  ioctl?(request: number, argument: IoctlArgument, process: CallingProcess): number
   /** The driver is to let go of the device: it may ask its users to do so. */
   requestRelease?(): void
   /** The last user is gone: interrupts end, timers too. */

@@ -4,6 +4,8 @@ import type { KernelTraits } from './kernel-traits.ts'
 import type { LockedMemory } from './locked-memory.ts'
 import type { ProcessHoldings } from './process-holdings.ts'
 import type { Scenario } from './scenario.ts'
+import type { Clock } from './sdk/clock.ts'
+import type { MakeModel } from './sdk/device-context.ts'
 import type { StateStore } from './state/state-store.ts'
 
 /** What the parts of one kernel object share. */
@@ -17,6 +19,9 @@ export interface Machine {
   readonly locked: LockedMemory
   /** Models of the devices that are open here, by the key that the state knows them by. */
   readonly openDevices: Map<string, DeviceModel>
+  readonly clock: Clock
+  /** Device models beside those that ship, by the names that the scenario's types have for them. */
+  readonly models: ReadonlyMap<string, MakeModel>
   /** Resolves once `condition` holds: looked at after each change here, and from time to time for other processes'. */
   readonly waitUntil: (condition: () => boolean) => Promise<void>
 }

@@ -13,6 +13,8 @@ import type { OpenFile } from './open-file.ts'
 import { ProcessHoldings } from './process-holdings.ts'
 import type { Scenario } from './scenario.ts'
 import { demo } from './scenarios/demo.ts'
+import { Clock } from './sdk/clock.ts'
+import type { MakeModel } from './sdk/device-context.ts'
 import { initialState } from './state/state.ts'
 import { StateDirectory } from './state/state-directory.ts'
 import { MemoryStore, type StateStore } from './state/state-store.ts'
@@ -22,6 +24,10 @@ import { watchReadiness } from './watch.ts'
 export interface MockKernelOptions {
   /** Where the machine's state is kept, for all processes that name the same directory. In memory where absent. */
   readonly stateDirectory?: string
+  /** The machine's time; one of its own where absent. */
+  readonly clock?: Clock
+  /** Device models beside those that ship, by the names that the scenario's types have for them. */
+  readonly models?: ReadonlyMap<string, MakeModel>
 }
 
 /**
@@ -34,8 +40,8 @@ export function createMockKernel(scenario: 'demo' | Scenario, options: MockKerne
   const machine = scenario === 'demo' ? demo : scenario
   const { stateDirectory } = options
   return stateDirectory === undefined
-    ? new MockKernel(machine, new MemoryStore(initialState(machine)), { outlivesProcess: false })
-    : new MockKernel(machine, new StateDirectory(stateDirectory, machine), { outlivesProcess: true })
+    ? new MockKernel(machine, new MemoryStore(initialState(machine)), options)
+    : new MockKernel(machine, new StateDirectory(stateDirectory, machine), options)
 }
 
 class MockKernel implements Kernel {
@@ -50,8 +56,8 @@ class MockKernel implements Kernel {
   readonly #outlivesProcess: boolean
   readonly #onExit = () => this.dispose()
 
-  constructor(scenario: Scenario, store: StateStore, { outlivesProcess }: { outlivesProcess: boolean }) {
-    this.#outlivesProcess = outlivesProcess
+  constructor(scenario: Scenario, store: StateStore, { stateDirectory, clock, models }: MockKernelOptions) {
+    this.#outlivesProcess = stateDirectory !== undefined
     const fds = new FdTable()
     const holdings = new ProcessHoldings(store, fds)
     const waitUntil = (condition: () => boolean) => this.#waiting.until(condition)
@@ -63,6 +69,8 @@ class MockKernel implements Kernel {
       holdings,
       locked: new LockedMemory(scenario.lockedMemory ?? null),
       openDevices: new Map(),
+      clock: clock ?? new Clock(),
+      models: models ?? new Map(),
       waitUntil,
     }
     this.#files = new MockFiles(this.#machine)
@@ -182,6 +190,7 @@ class MockKernel implements Kernel {
     this.#watches.clear()
     for (const [fd] of this.#machine.fds.entries()) this.close(fd)
     this.#waiting.dispose()
+    this.#machine.clock.dispose()
   }
 
   /** A device's state is saved when it is closed, as the kernel does for a process that just ends. */

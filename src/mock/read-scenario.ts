@@ -83,6 +83,7 @@ const mdevType = v.strictObject({
     v.check((uses) => Object.keys(uses).length > 0, 'at least one resource'),
   ),
   model,
+  attributes: v.exactOptional(v.array(attribute)),
 })
 
 const parent = v.strictObject({

@@ -80,6 +80,8 @@ export interface ScenarioMdevType {
   /** What one device takes of the parent's capacity. */
   readonly uses: Readonly<Record<string, number>>
   readonly model: ScenarioModel
+  /** Of its devices, beside those of all devices of the parent. */
+  readonly attributes?: readonly ScenarioAttribute[]
 }
 
 /** An attribute of each mediated device: '{uuid}' and '{ordinal}' (from 1, the lowest free) in its value are filled in. */
@@ -95,6 +97,8 @@ export interface ScenarioAttribute {
 /** What a device does once it is opened (`devices/`). */
 export type ScenarioModel =
   | { readonly kind: 'mtty'; readonly ports: 1 | 2 }
+  /** One that a test registered with its host, by the name it has there. */
+  | { readonly kind: 'registered'; readonly name: string }
   | {
       readonly kind: 'plain'
       readonly vendor: number

@@ -1,21 +1,33 @@
 import type { DeviceModel } from '../device.ts'
-import type { KernelTraits } from '../kernel-traits.ts'
+import { Errno } from '../errno.ts'
 import type { PciBus, PciFunction } from '../pci-function.ts'
 import type { ScenarioModel, ScenarioPciFunction } from '../scenario.ts'
+import type { DeviceContext, MakeModel } from '../sdk/device-context.ts'
 import { Edu } from './edu.ts'
 import { MemoryBars } from './memory-bars.ts'
 import { Mtty } from './mtty.ts'
 import { PlainDevice } from './plain.ts'
 
-/** The model of a mediated device, as `saved` left it; null for a device that was never opened. */
+/** The model of a mediated device: one that ships, or of those that were registered the one the scenario names. */
 export function makeMdevModel(
   model: ScenarioModel,
-  { traits, saved }: { traits: KernelTraits; saved: unknown },
+  context: DeviceContext,
+  registered: ReadonlyMap<string, MakeModel>,
 ): DeviceModel {
-  return model.kind === 'mtty' ? new Mtty(model.ports, { traits, saved }) : new PlainDevice(model, saved)
+  switch (model.kind) {
+    case 'mtty':
+      return new Mtty(model.ports, context)
+    case 'plain':
+      return new PlainDevice(model, context)
+    case 'registered': {
+      const make = registered.get(model.name)
+      if (make === undefined) throw new Errno('ENODEV')
+      return make(context)
+    }
+  }
 }
 
-/** What is behind a PCI function's BARs, likewise. */
+/** What is behind a PCI function's BARs, as `saved` left it; null for a device that was never opened. */
 export function makePciFunction(what: ScenarioPciFunction, bus: PciBus, saved: unknown): PciFunction {
   return what.kind === 'edu' ? new Edu(bus, saved) : new MemoryBars(what.bars, saved)
 }

@@ -11,7 +11,7 @@ export class SparseMemory {
     this.size = size
     if (typeof saved !== 'object' || saved === null) return
     for (const [number, base64] of Object.entries(saved)) {
-      if (/^\d{1,9}$/.test(number)) restoreBytes(this.#page(Number(number)), base64)
+      if (/^\d{1,9}$/.test(number)) restoreBytes(this.page(Number(number)), base64)
     }
   }
 
@@ -33,11 +33,12 @@ export class SparseMemory {
 
   write(from: Uint8Array, offset: number): void {
     for (const { page, within, at, length } of pieces(offset, from.length)) {
-      this.#page(page).set(from.subarray(at, at + length), within)
+      this.page(page).set(from.subarray(at, at + length), within)
     }
   }
 
-  #page(number: number): Uint8Array {
+  /** The bytes of one page, by its number, for as long as the memory is not cleared. */
+  page(number: number): Uint8Array {
     let bytes = this.#pages.get(number)
     if (bytes === undefined) {
       bytes = new Uint8Array(pageSize)

@@ -1,6 +1,7 @@
 import { Errno } from '../errno.ts'
 import type { Machine } from '../machine.ts'
-import { storeAttribute } from '../mdev/attributes.ts'
+import { attributesOf, storeAttribute } from '../mdev/attributes.ts'
+import { typeOf } from '../mdev/capacity.ts'
 import { beginRemoval, parseRemove } from '../mdev/remove.ts'
 import type { Scenario, ScenarioAttribute, ScenarioParent } from '../scenario.ts'
 import type { Frozen, MdevRecord } from '../state/state.ts'
@@ -53,7 +54,7 @@ async function remove({ store, waitUntil }: Machine, { birth }: Mdev, bytes: Buf
 }
 
 function addAttributes(directory: Directory, machine: Machine, parent: ScenarioParent, mdev: Mdev): void {
-  for (const attribute of parent.attributes) {
+  for (const attribute of attributesOf(parent, typeOf(parent, mdev.type))) {
     const slash = attribute.path.lastIndexOf('/')
     const folder = directory.at(attribute.path.slice(0, Math.max(0, slash)))
     folder.set(attribute.path.slice(slash + 1), attributeFile(machine, mdev, attribute))

@@ -1,6 +1,11 @@
 import { Errno } from '../errno.ts'
-import type { ScenarioAttribute } from '../scenario.ts'
+import type { ScenarioAttribute, ScenarioMdevType, ScenarioParent } from '../scenario.ts'
 import type { MockState } from '../state/state.ts'
+
+/** The attributes of a device of this type. */
+export function attributesOf(parent: ScenarioParent, type: ScenarioMdevType | undefined): readonly ScenarioAttribute[] {
+  return [...parent.attributes, ...(type?.attributes ?? [])]
+}
 
 /** What the driver keeps of a write to one of its device's attributes. */
 export function storeAttribute(draft: MockState, birth: string, attribute: ScenarioAttribute, bytes: Buffer): void {

@@ -2,6 +2,7 @@ import { Errno } from '../errno.ts'
 import type { Scenario, ScenarioMdevType, ScenarioParent } from '../scenario.ts'
 import { newIdentity } from '../state/identity.ts'
 import { freeVfioIndex, lowestFree, type MdevRecord, type MockState } from '../state/state.ts'
+import { attributesOf } from './attributes.ts'
 import { availableInstances } from './capacity.ts'
 
 /**
@@ -41,7 +42,7 @@ export function createMdev(
     type: type.id,
     ...numbers,
     removing: false,
-    attributes: Object.fromEntries(parent.attributes.map(({ path, value }) => [path, fill(value)])),
+    attributes: Object.fromEntries(attributesOf(parent, type).map(({ path, value }) => [path, fill(value)])),
     model: null,
   }
   draft.mdevs.push(mdev)

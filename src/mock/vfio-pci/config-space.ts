@@ -3,6 +3,7 @@ import { capabilityBit, capabilityRegister } from '../../uapi/pci-capability-reg
 import { commandBit } from '../../uapi/pci-command.ts'
 import { configHeader } from '../../uapi/pci-regs.ts'
 import { singleAccesses } from '../device.ts'
+import { restoreBytes, saveBytes } from '../devices/saved.ts'
 import { Errno } from '../errno.ts'
 import type { ScenarioPciDevice, ScenarioPciFunction } from '../scenario.ts'
 
@@ -12,6 +13,9 @@ const commandMask = 0x507
 const firstBar = configHeader.bar0.offset
 const afterBars = configHeader.bar5.offset + 4
 const io = 0x1
+
+type Ids = Pick<ScenarioPciDevice, 'vendor' | 'device' | 'subsystemVendor' | 'subsystemDevice' | 'class' | 'revision'>
+type Contents = Pick<ScenarioPciFunction, 'configSize' | 'config' | 'bars' | 'rom'>
 
 /**
  * Configuration space as vfio-pci shows it: the device's own at power-on with bus mastering off, of which the command,
@@ -24,7 +28,7 @@ export class ConfigSpace {
   /** Of each BAR and the ROM, by its register: the address bits that stay as they are written. */
   readonly #barMasks = new Map<number, number>()
 
-  constructor(device: ScenarioPciDevice, what: ScenarioPciFunction) {
+  constructor(device: Ids, what: Contents) {
     this.size = what.configSize
     this.#bytes = new Uint8Array(what.configSize)
     this.#view = new DataView(this.#bytes.buffer)
@@ -100,6 +104,15 @@ export class ConfigSpace {
     return from.length
   }
 
+  save(): string {
+    return saveBytes(this.#bytes)
+  }
+
+  /** What `save` returned; anything else changes nothing. */
+  restore(saved: unknown): void {
+    restoreBytes(this.#bytes, saved)
+  }
+
   #check(offset: number, length: number): void {
     if (offset + length > this.size) throw new Errno('EFAULT')
   }
@@ -122,7 +135,7 @@ export class ConfigSpace {
     return power !== null && at === power + capabilityRegister.PCI_PM_CTRL ? capabilityBit.PCI_PM_CTRL_STATE_MASK : 0
   }
 
-  #setBarMasks({ bars, rom }: ScenarioPciFunction): void {
+  #setBarMasks({ bars, rom }: Contents): void {
     for (let register = firstBar; register < afterBars; register += 4) {
       const size = bars[String((register - firstBar) / 4)]
       if (size === undefined) continue

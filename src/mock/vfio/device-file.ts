@@ -8,12 +8,15 @@ import { encodeInto } from '../../uapi/struct.ts'
 import type { DeviceModel, EventSink } from '../device.ts'
 import { Errno } from '../errno.ts'
 import { Eventfd } from '../eventfd.ts'
+import type { FdTable } from '../fd-table.ts'
 import type { IoctlArgument, OpenFile } from '../open-file.ts'
-import { checkFeature } from './feature.ts'
+import { callFeature, callingProcess, type Feature } from '../sdk/feature.ts'
 import { structArgument } from './ioctl-argument.ts'
 
 /** Before cap_offset was appended (5.10). */
 const oldDeviceInfoSize = 16
+
+const noFeatures: ReadonlyMap<number, Feature> = new Map()
 
 /** How a descriptor or a mapping keeps the device open. */
 export interface Use {
@@ -25,17 +28,17 @@ export interface Use {
 export class DeviceFile implements OpenFile {
   readonly link = 'anon_inode:[vfio-device]'
   readonly #model: DeviceModel
-  readonly #fileOf: (fd: number) => OpenFile
+  readonly #fds: FdTable
   readonly #use: Use
   #position = 0
 
-  constructor(model: DeviceModel, fileOf: (fd: number) => OpenFile, use: Use) {
+  constructor(model: DeviceModel, fds: FdTable, use: Use) {
     this.#model = model
-    this.#fileOf = fileOf
+    this.#fds = fds
     this.#use = use
   }
 
-  ioctl(request: number, argument: IoctlArgument, _pointers: readonly IoctlPointer[]): number {
+  ioctl(request: number, argument: IoctlArgument, pointers: readonly IoctlPointer[]): number {
     switch (request) {
       case requests.VFIO_DEVICE_GET_INFO:
         return this.#getInfo(argument)
@@ -49,9 +52,10 @@ export class DeviceFile implements OpenFile {
         this.#model.reset()
         return 0
       case requests.VFIO_DEVICE_FEATURE:
-        return checkFeature(argument)
+        return callFeature(this.#model.features ?? noFeatures, argument, callingProcess(this.#fds, pointers))
       default:
-        throw new Errno('ENOTTY')
+        if (this.#model.ioctl === undefined) throw new Errno('ENOTTY')
+        return this.#model.ioctl(request, argument, callingProcess(this.#fds, pointers))
     }
   }
 
@@ -123,7 +127,7 @@ export class DeviceFile implements OpenFile {
   }
 
   #eventfd(fd: number): EventSink {
-    const file = this.#fileOf(fd)
+    const file = this.#fds.get(fd)
     if (!(file instanceof Eventfd)) throw new Errno('EINVAL')
     return file
   }

@@ -9,7 +9,7 @@ import { Container } from './container.ts'
 import { DeviceFile } from './device-file.ts'
 import type { DmaAccess } from './dma-mappings.ts'
 import { bufferArgument, structArgument } from './ioctl-argument.ts'
-import { type VfioDevice, type VfioGroup, vfioGroups } from './vfio-groups.ts'
+import { type DriverServices, type VfioDevice, type VfioGroup, vfioGroups } from './vfio-groups.ts'
 
 /** A device that has been opened, through however many descriptors and mappings. */
 interface OpenDevice {
@@ -118,9 +118,9 @@ export class Group implements OpenFile {
     if (end < 0) throw new Errno('EINVAL')
     const device = this.#named(Buffer.from(bytes.subarray(0, end)).toString('latin1'))
     if (this.#container?.hasIommu !== true) throw new Errno('EINVAL')
-    const open = this.#devices.get(device.key) ?? { device, model: device.makeModel(this.#dma), users: 0 }
+    const open = this.#devices.get(device.key) ?? { device, model: device.makeModel(this.#services), users: 0 }
     const use = { begin: () => this.#use(open), end: () => this.#letGoOf(open) }
-    const fd = this.#machine.fds.add(new DeviceFile(open.model, (of) => this.#machine.fds.get(of), use))
+    const fd = this.#machine.fds.add(new DeviceFile(open.model, this.#machine.fds, use))
     try {
       use.begin()
     } catch (error) {
@@ -142,6 +142,11 @@ export class Group implements OpenFile {
   readonly #dma: DmaAccess = {
     read: (iova, into) => this.#container?.dma?.read(iova, into) ?? false,
     write: (iova, from) => this.#container?.dma?.write(iova, from) ?? false,
+  }
+
+  get #services(): DriverServices {
+    const { clock, models } = this.#machine
+    return { dma: this.#dma, clock, models }
   }
 
   #use(open: OpenDevice): void {

@@ -5,6 +5,9 @@ import { kernelTraits } from '../kernel-traits.ts'
 import { typeOf } from '../mdev/capacity.ts'
 import { isViable, pciDraft, pciRecord, vfioMembers } from '../pci/binding.ts'
 import type { Scenario, ScenarioPciDevice } from '../scenario.ts'
+import type { Clock } from '../sdk/clock.ts'
+import type { MakeModel } from '../sdk/device-context.ts'
+import { guestMemory } from '../sdk/guest-memory.ts'
 import { type Frozen, type MdevRecord, type MockState, pciKey, type Snapshot } from '../state/state.ts'
 import { makePciModel } from '../vfio-pci/make-pci-model.ts'
 import type { DmaAccess } from './dma-mappings.ts'
@@ -21,6 +24,13 @@ export interface VfioGroup {
   readonly devices: readonly VfioDevice[]
 }
 
+/** What a driver gets from the machine for one device. */
+export interface DriverServices {
+  readonly dma: DmaAccess
+  readonly clock: Clock
+  readonly models: ReadonlyMap<string, MakeModel>
+}
+
 /** A device that VFIO has. */
 export interface VfioDevice {
   readonly name: string
@@ -28,7 +38,7 @@ export interface VfioDevice {
   readonly key: string
   /** It is being taken away, and cannot be opened any more. */
   readonly isLeaving: boolean
-  makeModel(dma: DmaAccess): DeviceModel
+  makeModel(services: DriverServices): DeviceModel
   /** Keeps what the model saved. */
   keep(draft: MockState, saved: unknown): void
 }
@@ -58,7 +68,7 @@ function pciDevice(scenario: Scenario, device: ScenarioPciDevice, state: Snapsho
     name: device.address,
     key: pciKey(device.address),
     isLeaving: unbinding,
-    makeModel: (dma) => makePciModel(device, { dma, traits: kernelTraits(scenario), saved: model }),
+    makeModel: ({ dma }) => makePciModel(device, { dma, traits: kernelTraits(scenario), saved: model }),
     keep(draft, saved) {
       pciDraft(draft, device).model = saved
     },
@@ -71,11 +81,15 @@ function mdevGroup(scenario: Scenario, { group, birth, uuid, ...mdev }: Frozen<M
     name: uuid,
     key: birth,
     isLeaving: false,
-    makeModel() {
+    makeModel({ dma, clock, models }) {
       const parent = scenario.parents.find(({ name }) => name === mdev.parent)
       const type = parent === undefined ? undefined : typeOf(parent, mdev.type)
       if (type === undefined) throw new Errno('ENODEV')
-      return makeMdevModel(type.model, { traits: kernelTraits(scenario), saved: mdev.model })
+      const memory = guestMemory(dma)
+      const { parent: parentName, type: typeId, model: saved } = mdev
+      const traits = kernelTraits(scenario)
+      const context = { name: uuid, parent: parentName, type: typeId, traits, memory, clock, saved }
+      return makeMdevModel(type.model, context, models)
     },
     keep(draft, saved) {
       const record = draft.mdevs.find((candidate) => candidate.birth === birth)

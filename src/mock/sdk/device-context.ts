@@ -1,0 +1,23 @@
+import type { DeviceModel } from '../device.ts'
+import type { KernelTraits } from '../kernel-traits.ts'
+import type { Clock } from './clock.ts'
+import type { GuestMemory } from './guest-memory.ts'
+
+/** What the kernel gives a mediated driver for one device that is opened. */
+export interface DeviceContext {
+  /** The device's UUID. */
+  readonly name: string
+  /** Its parent's name and its type's id. */
+  readonly parent: string
+  readonly type: string
+  /** Memory of the process that has it, by the addresses that the process gave the device. */
+  /** What its kernel answers as. */
+  readonly traits: KernelTraits
+  readonly memory: GuestMemory
+  readonly clock: Clock
+  /** What the model saved when it was closed last, and null at first. From a file, perhaps: not to be trusted. */
+  readonly saved: unknown
+}
+
+/** Makes the model of a device whenever it is opened for the first time, or again after it was closed. */
+export type MakeModel = (context: DeviceContext) => DeviceModel

@@ -1,0 +1,70 @@
+import type { IoctlPointer } from '../../kernel/kernel.ts'
+import { Errno } from '../errno.ts'
+import type { FdTable } from '../fd-table.ts'
+import type { IoctlArgument } from '../open-file.ts'
+import { structArgument } from '../vfio/ioctl-argument.ts'
+import { memoryAt } from '../vfio/user-memory.ts'
+
+/** One feature of VFIO_DEVICE_FEATURE. What it lacks of `get` and `set` is answered with EINVAL. */
+export interface Feature {
+  /** Bytes of its data, behind struct vfio_device_feature; EINVAL for a call with fewer. */
+  readonly size: number
+  /** Fills in the data. Returns what the ioctl does, where that is not 0. */
+  get?(data: Uint8Array, process: CallingProcess): number | undefined
+  /** Takes the data, and may write an answer into it. */
+  set?(data: Uint8Array, process: CallingProcess): number | undefined
+}
+
+/** What a call says of its process, besides its argument. */
+export interface CallingProcess {
+  readonly fds: FdTable
+  /** The memory that a pointer field of the struct points to, by the field's offset; EFAULT where none is there. */
+  memory(field: number, size: number): Uint8Array
+}
+
+export function callingProcess(fds: FdTable, pointers: readonly IoctlPointer[]): CallingProcess {
+  return {
+    fds,
+    memory(field, size) {
+      const target = pointers.find(({ offset }) => offset === field)?.target
+      if (target === undefined || size > target.length) throw new Errno('EFAULT')
+      if (target instanceof Uint8Array) return target.subarray(0, size)
+      const bytes = memoryAt(target, BigInt(size))
+      if (bytes === null) throw new Errno('EFAULT')
+      return bytes
+    },
+  }
+}
+
+/** struct vfio_device_feature, before its data. */
+const vfioDeviceFeature = {
+  name: 'vfio_device_feature',
+  size: 8,
+  fields: { argsz: [0, 'u32'], flags: [4, 'u32'] },
+} as const
+
+const numberMask = 0xffff
+const isGet = 1 << 16
+const isSet = 1 << 17
+const isProbe = 1 << 18
+
+/** VFIO_DEVICE_FEATURE: ENOTTY for a feature that the device does not have. */
+export function callFeature(
+  features: ReadonlyMap<number, Feature>,
+  argument: IoctlArgument,
+  process: CallingProcess,
+): number {
+  const { bytes, values } = structArgument(vfioDeviceFeature, argument, vfioDeviceFeature.size)
+  const { argsz, flags } = values
+  const asked = flags & (isGet | isSet)
+  if ((flags & ~(numberMask | isGet | isSet | isProbe)) !== 0) throw new Errno('EINVAL')
+  if ((flags & isProbe) === 0 && asked === (isGet | isSet)) throw new Errno('EINVAL')
+  const feature = features.get(flags & numberMask)
+  if (feature === undefined) throw new Errno('ENOTTY')
+  if ((asked & isGet) !== 0 && feature.get === undefined) throw new Errno('EINVAL')
+  if ((asked & isSet) !== 0 && feature.set === undefined) throw new Errno('EINVAL')
+  if ((flags & isProbe) !== 0) return 0
+  if (asked === 0 || argsz < vfioDeviceFeature.size + feature.size) throw new Errno('EINVAL')
+  const data = bytes.subarray(vfioDeviceFeature.size, argsz)
+  return (asked === isGet ? feature.get?.(data, process) : feature.set?.(data, process)) ?? 0
+}

@@ -1,0 +1,143 @@
+import type { Mapping, MmapOptions } from '../../kernel/kernel.ts'
+import { deviceFlag } from '../../uapi/device-info.ts'
+import { pciIrqIndex, pciRegionIndex } from '../../uapi/indexes.ts'
+import {
+  checkIrqSet,
+  type DeviceDescription,
+  type DeviceModel,
+  type IrqDescription,
+  type IrqSetRequest,
+  type RegionDescription,
+  regionOffset,
+} from '../device.ts'
+import { Errno } from '../errno.ts'
+import { pageSize } from '../memory.ts'
+import { BarMapping } from '../vfio-pci/bar-mapping.ts'
+import type { DeviceContext } from './device-context.ts'
+import type { Feature } from './feature.ts'
+import type { ModelIrq } from './irq.ts'
+import type { ModelRegion } from './region.ts'
+
+const { VFIO_PCI_NUM_REGIONS } = pciRegionIndex
+const pciIrqs = 5
+
+interface PlacedRegion {
+  readonly region: ModelRegion
+  /** Where it begins in the device's file. */
+  readonly offset: number
+}
+
+/**
+ * A mediated device as a class of its own describes it: its regions, interrupts and features, and what it does. Whatever
+ * a driver does differently, the class overrides: what is here answers as vfio-pci does.
+ */
+export class MdevModel implements DeviceModel {
+  readonly context: DeviceContext
+  readonly features: Map<number, Feature> = new Map()
+  readonly #regions = new Map<number, PlacedRegion>()
+  readonly #irqs = new Map<number, ModelIrq>()
+
+  constructor(context: DeviceContext) {
+    this.context = context
+  }
+
+  /** A PCI device, which can be reset if the class says how. */
+  info(): DeviceDescription {
+    const { VFIO_DEVICE_FLAGS_PCI, VFIO_DEVICE_FLAGS_RESET } = deviceFlag
+    const canReset = this.reset !== MdevModel.prototype.reset
+    return {
+      flags: VFIO_DEVICE_FLAGS_PCI | (canReset ? VFIO_DEVICE_FLAGS_RESET : 0),
+      regions: Math.max(VFIO_PCI_NUM_REGIONS, ...[...this.#regions.keys()].map((index) => index + 1)),
+      irqs: pciIrqs,
+    }
+  }
+
+  region(index: number): RegionDescription {
+    const placed = this.#regions.get(index)
+    if (placed === undefined) {
+      if (index >= this.info().regions) throw new Errno('EINVAL')
+      return { flags: 0, size: 0, offset: regionOffset(index) }
+    }
+    const { flags, size, capabilities } = placed.region
+    return { flags, size, offset: placed.offset, ...(capabilities === undefined ? {} : { capabilities }) }
+  }
+
+  irq(index: number): IrqDescription {
+    if (index >= this.info().irqs) throw new Errno('EINVAL')
+    return this.#irqs.get(index)?.info ?? { flags: 0, count: 0 }
+  }
+
+  setIrqs(set: IrqSetRequest): void {
+    const irq = this.#irqs.get(set.index)
+    checkIrqSet(set, { indexes: this.info().irqs, vectors: irq?.info.count ?? 0 })
+    irq?.set(set)
+  }
+
+  reset(): void {
+    throw new Errno('EINVAL')
+  }
+
+  /** EINVAL past the end of a region, where none is too; what reaches over the end is cut short. */
+  read(into: Uint8Array, offset: number): number {
+    const { region, within } = this.#at(offset)
+    const length = Math.min(into.length, region.size - within)
+    region.read(into.subarray(0, length), within)
+    return length
+  }
+
+  write(from: Uint8Array, offset: number): number {
+    const { region, within } = this.#at(offset)
+    const length = Math.min(from.length, region.size - within)
+    region.write(from.subarray(0, length), within)
+    return length
+  }
+
+  mmap({ offset, length, access }: MmapOptions): Mapping {
+    const { region, within } = this.#at(offset)
+    const whole = Math.ceil(length / pageSize) * pageSize
+    const room = Math.ceil(region.size / pageSize) * pageSize
+    if (region.map === undefined || within % pageSize !== 0 || length <= 0 || within + whole > room) {
+      throw new Errno('EINVAL')
+    }
+    const { load, store } = region.map()
+    const reaches = {
+      load: (at: number, into: Uint8Array) => load(within + at, into),
+      store: (at: number, from: Uint8Array) => store(within + at, from),
+    }
+    return new BarMapping(reaches, whole, access)
+  }
+
+  /** Tells who has it by the req interrupt, where it has one. */
+  requestRelease(): void {
+    this.#irqs.get(pciIrqIndex.VFIO_PCI_REQ_IRQ_INDEX)?.raise(0)
+  }
+
+  /** Interrupts end with the last user. */
+  close(): void {
+    for (const irq of this.#irqs.values()) irq.disable()
+  }
+
+  /** Nothing is kept, unless the class says what. */
+  save(): unknown {
+    return null
+  }
+
+  /** Puts a region at an index, and at an offset of the device's file: INDEX << 40 unless another is given. */
+  protected addRegion<R extends ModelRegion>(index: number, region: R, offset: number = regionOffset(index)): R {
+    this.#regions.set(index, { region, offset })
+    return region
+  }
+
+  protected addIrq<I extends ModelIrq>(index: number, irq: I): I {
+    this.#irqs.set(index, irq)
+    return irq
+  }
+
+  /** The region that an offset of the device's file is in. */
+  #at(offset: number): { region: ModelRegion; within: number } {
+    for (const { region, offset: start } of this.#regions.values()) {
+      if (offset >= start && offset < start + region.size) return { region, within: offset - start }
+    }
+    throw new Errno('EINVAL')
+  }
+}

@@ -1,0 +1,57 @@
+import { regionFlag } from '../../uapi/region-info.ts'
+import { singleAccesses } from '../device.ts'
+import type { MappedDevice } from '../vfio-pci/bar-mapping.ts'
+
+/** A region of a device model. Whoever calls has checked that an access lies inside. */
+export interface ModelRegion {
+  /** Bytes. */
+  readonly size: number
+  /** VFIO_REGION_INFO_FLAG_*. */
+  readonly flags: number
+  /** The chain behind struct vfio_region_info, whose links count from the end of the struct. */
+  readonly capabilities?: Uint8Array
+  /** A trapped access: what a pread(2) or pwrite(2) in this region is. */
+  read(into: Uint8Array, offset: number): void
+  write(from: Uint8Array, offset: number): void
+  /** mmap(2): what its accesses reach, by the offset in the region. Absent of a region that cannot be mapped. */
+  map?(): MappedDevice
+}
+
+export type AccessWidth = 1 | 2 | 4
+
+export interface TrappedRegionOptions {
+  /** Bytes. */
+  readonly size: number
+  /** One read of 1, 2 or 4 bytes at an offset that is a multiple of the width. Zeros where absent. */
+  readonly read?: (offset: number, width: AccessWidth) => number
+  /** One write likewise; `value` is not negative. Nothing happens where absent. */
+  readonly write?: (offset: number, value: number, width: AccessWidth) => void
+}
+
+/** Registers: the model sees each access. A longer one is several, as drivers cut it: 4 bytes, else 2, else 1. */
+export class TrappedRegion implements ModelRegion {
+  readonly size: number
+  readonly flags: number = regionFlag.VFIO_REGION_INFO_FLAG_READ | regionFlag.VFIO_REGION_INFO_FLAG_WRITE
+  readonly #options: TrappedRegionOptions
+
+  constructor(options: TrappedRegionOptions) {
+    this.size = options.size
+    this.#options = options
+  }
+
+  read(into: Uint8Array, offset: number): void {
+    const word = new DataView(new ArrayBuffer(4))
+    for (const { at, width } of singleAccesses(offset, into.length)) {
+      word.setUint32(0, this.#options.read?.(offset + at, width) ?? 0, true)
+      into.set(new Uint8Array(word.buffer, 0, width), at)
+    }
+  }
+
+  write(from: Uint8Array, offset: number): void {
+    for (const { at, width } of singleAccesses(offset, from.length)) {
+      const word = new Uint8Array(4)
+      word.set(from.subarray(at, at + width))
+      this.#options.write?.(offset + at, new DataView(word.buffer).getUint32(0, true), width)
+    }
+  }
+}
