@@ -97,6 +97,12 @@ export function splitOffset(offset: number): { index: number; within: number } {
  * The single accesses that a pread or pwrite becomes: `widest` bytes where aligned and enough are left, else half of
  * them, and so on.
  */
+export function singleAccesses(offset: number, length: number): Generator<{ at: number; width: 1 | 2 | 4 }>
+export function singleAccesses(
+  offset: number,
+  length: number,
+  widest: 4 | 8,
+): Generator<{ at: number; width: 1 | 2 | 4 | 8 }>
 export function* singleAccesses(
   offset: number,
   length: number,
