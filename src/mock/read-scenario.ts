@@ -41,7 +41,8 @@ const powerOfTwo = v.pipe(
 )
 
 const pciFunction = v.strictObject({
-  kind: v.picklist(['edu', 'memory']),
+  kind: v.picklist(['edu', 'nvme', 'pci-testdev', 'memory']),
+  serial: v.exactOptional(v.pipe(v.string(), v.regex(/^[ -~]{1,20}$/, 'up to 20 characters of ASCII'))),
   configSize: v.picklist([256, 4096]),
   config: v.record(
     v.pipe(v.string(), v.regex(/^0x[0-9a-f]{1,3}$/, 'an offset such as 0x40')),

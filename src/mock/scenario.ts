@@ -37,8 +37,10 @@ export interface ScenarioPciDevice {
 
 /** An endpoint as vfio-pci finds it. */
 export interface ScenarioPciFunction {
-  /** What is behind its BARs: QEMU's teaching device, or memory that keeps what is written to it. */
-  readonly kind: 'edu' | 'memory'
+  /** What is behind its BARs: a device of QEMU's, or memory that keeps what is written to it. */
+  readonly kind: 'edu' | 'nvme' | 'pci-testdev' | 'memory'
+  /** Of an NVMe controller, up to 20 characters. */
+  readonly serial?: string
   /** Bytes of its configuration space: 256, or 4096 of PCI Express. */
   readonly configSize: 256 | 4096
   /** The configuration space's bytes at power-on, where they are not zero, in hex by their offset in hex ('0x40'). */

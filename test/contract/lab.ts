@@ -3,8 +3,8 @@ import { demo } from '../../src/mock/scenarios/demo.ts'
 
 /**
  * The virtual machine of scripts/vm on the mock: the same devices at the same addresses, in the same groups, with the
- * configuration spaces that vfio-pci of Linux 6.1 showed there, and mtty. What is behind the BARs is modelled for edu
- * alone; those of the others are memory.
+ * configuration spaces that vfio-pci of Linux 6.1 showed there, and mtty. What is behind the BARs is modelled for edu,
+ * nvme and pci-testdev; those of the others are memory.
  */
 export const lab: Scenario = {
   name: 'lab',
@@ -33,7 +33,7 @@ export const lab: Scenario = {
       function: memory(
         { '0x04': '03010000', '0x10': '0020b1fe01e0' },
         { '0': 0x1000, '1': 0x100 },
-        { configSize: 256 },
+        { kind: 'pci-testdev', configSize: 256 },
       ),
     }),
     pci('0000:00:09.0', '1af4:1110', '0x050000', 9, {
@@ -119,7 +119,7 @@ export const lab: Scenario = {
           '0x120': '100001000000000010000000040004000000000001000100000010005305000001000000044020fe',
         },
         { '0': 0x4000 },
-        { reset: true },
+        { kind: 'nvme', serial: 'vfioctl', reset: true },
       ),
     }),
   ],

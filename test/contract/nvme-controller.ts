@@ -1,8 +1,8 @@
 import type { Device } from '../../src/vfio/device.ts'
-import type { DmaBuffer } from '../../src/vfio/dma-buffer.ts'
 import { registerBlock } from '../../src/vfio/register-block.ts'
+import { entries, NvmeQueue } from './nvme-queue.ts'
 
-/** The controller's registers (NVM Express base specification, 3.1), as far as an admin queue needs them. */
+/** The controller's registers (NVM Express base specification, 3.1), as far as queues need them. */
 const Controller = registerBlock({
   capabilities: {
     offset: 0x00,
@@ -19,84 +19,61 @@ const Controller = registerBlock({
   adminQueueSizes: { offset: 0x24, width: 32, fields: { submission: [11, 0], completion: [27, 16] } },
   adminSubmissionQueue: { offset: 0x28, width: 64, order: 'low-high' },
   adminCompletionQueue: { offset: 0x30, width: 64, order: 'low-high' },
-  submissionDoorbell: { offset: 0x1000, width: 32, access: 'w' },
 })
 
-const entries = 16
 const page = 4096
+type Queues = Pick<NvmeQueue, 'submissions' | 'completions'>
 
-export interface Completion {
-  readonly commandId: number
-  readonly status: number
-}
-
-/** An NVMe controller with its admin queue in DMA memory: brought up, and able to take one command at a time. */
+/** An NVMe controller with its admin queue in DMA memory. */
 export class NvmeController {
+  readonly admin: NvmeQueue
+  readonly registers: ReturnType<typeof registersOf>
   readonly #device: Device
-  readonly #registers: ReturnType<typeof registersOf>
-  readonly #submissions: DmaBuffer
-  readonly #completions: DmaBuffer
-  #tail = 0
-  #head = 0
-  #phase = 1
 
-  private constructor(device: Device, submissions: DmaBuffer, completions: DmaBuffer) {
+  private constructor(device: Device, admin: Queues) {
     this.#device = device
-    this.#registers = registersOf(device)
-    this.#submissions = submissions
-    this.#completions = completions
+    this.registers = registersOf(device)
+    this.admin = this.queue(0, admin)
   }
 
-  static async start(device: Device): Promise<NvmeController> {
+  /** Brings it up; after `prepare`, which may spoil what it needs, with whatever status comes of that. */
+  static async start(device: Device, prepare?: (registers: NvmeController['registers']) => void) {
     device.pci.memoryDecode = true
     device.pci.busMaster = true
-    const controller = new NvmeController(device, await device.dma.allocate(page), await device.dma.allocate(page))
-    await controller.#enable()
+    const controller = new NvmeController(device, await queuesOf(device))
+    await controller.#enable(prepare)
     return controller
   }
 
-  /** Puts an Identify command of the controller itself into the queue and rings the doorbell. */
-  identify(into: DmaBuffer): void {
-    const entry = new DataView(this.#submissions.memory.view().buffer, this.#submissions.offset + this.#tail * 64, 64)
-    for (let offset = 0; offset < 64; offset += 4) entry.setUint32(offset, 0)
-    entry.setUint32(0, 0x06 | (this.#tail << 16), true)
-    entry.setBigUint64(24, into.iova, true)
-    entry.setUint32(40, 1, true)
-    this.#tail = (this.#tail + 1) % entries
-    this.#registers.submissionDoorbell.write(this.#tail)
+  /** Memory for another pair of queues; the controller learns of them by commands. */
+  async newQueue(id: number): Promise<NvmeQueue> {
+    return this.queue(id, await queuesOf(this.#device))
   }
 
-  /** The next completion that the controller has written, or null. */
-  takeCompletion(): Completion | null {
-    const entry = new DataView(this.#completions.memory.view().buffer, this.#completions.offset + this.#head * 16, 16)
-    const word = entry.getUint32(12, true)
-    if (((word >>> 16) & 1) !== this.#phase) return null
-    this.#head = (this.#head + 1) % entries
-    if (this.#head === 0) this.#phase ^= 1
-    const stride = 4 << Number(this.#registers.capabilities.fields().doorbellStride)
-    this.#device.regions.bar0.write32(0x1000 + stride, this.#head)
-    return { commandId: word & 0xffff, status: word >>> 17 }
+  queue(id: number, memory: Queues): NvmeQueue {
+    const stride = 4 << Number(this.registers.capabilities.fields().doorbellStride)
+    return new NvmeQueue(id, memory, this.#device.regions.bar0, stride)
   }
 
-  async #enable(): Promise<void> {
-    const { configuration, adminQueueSizes, adminSubmissionQueue, adminCompletionQueue } = this.#registers
+  async #enable(prepare?: (registers: NvmeController['registers']) => void): Promise<void> {
+    const { configuration, adminQueueSizes, adminSubmissionQueue, adminCompletionQueue } = this.registers
     configuration.write({ enable: false })
-    await this.#untilReady(false)
+    await this.#until(({ ready }) => !ready)
     adminQueueSizes.write({ submission: entries - 1, completion: entries - 1 })
-    adminSubmissionQueue.write(this.#submissions.iova)
-    adminCompletionQueue.write(this.#completions.iova)
+    adminSubmissionQueue.write(this.admin.submissions.iova)
+    adminCompletionQueue.write(this.admin.completions.iova)
+    prepare?.(this.registers)
     configuration.write({ enable: true, submissionEntrySize: 6, completionEntrySize: 4 })
-    await this.#untilReady(true)
+    await this.#until(({ ready, fatal }) => ready || fatal)
   }
 
-  async #untilReady(ready: boolean): Promise<void> {
-    for (;;) {
-      const status = this.#registers.status.fields()
-      if (status.fatal) throw new Error('the NVMe controller says that it failed')
-      if (status.ready === ready) return
-      await new Promise((resolve) => setTimeout(resolve, 1))
-    }
+  async #until(isSo: (status: { ready: boolean; fatal: boolean }) => boolean): Promise<void> {
+    while (!isSo(this.registers.status.fields())) await new Promise((resolve) => setTimeout(resolve, 1))
   }
+}
+
+async function queuesOf(device: Device): Promise<Queues> {
+  return { submissions: await device.dma.allocate(page), completions: await device.dma.allocate(page) }
 }
 
 function registersOf(device: Device) {

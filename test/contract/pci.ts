@@ -96,11 +96,6 @@ async function bindUntilTested(files: HostFiles, address: string): Promise<void>
   if (driverOf(files, address) !== 'vfio-pci') throw new Error(`vfio-pci did not take ${address}`)
 }
 
-/** For tests of a device's own registers: on the mock, edu alone has any, and the others have memory in their place. */
-export function skipWithoutRegisters({ skip }: TestContext, name: Exclude<PciName, `edu${string}`>): void {
-  if (process.env['VFIOCTL_TEST_KERNEL'] !== 'linux') skip(`the mock's ${name} has memory and no registers`)
-}
-
 /** Null where no driver has the device. */
 export function driverOf(files: HostFiles, address: string): string | null {
   const link = `/sys/bus/pci/devices/${address}/driver`

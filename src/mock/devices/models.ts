@@ -1,11 +1,13 @@
 import type { DeviceModel } from '../device.ts'
 import { Errno } from '../errno.ts'
 import type { PciBus, PciFunction } from '../pci-function.ts'
-import type { ScenarioModel, ScenarioPciFunction } from '../scenario.ts'
+import type { ScenarioModel, ScenarioPciDevice, ScenarioPciFunction } from '../scenario.ts'
 import type { DeviceContext, MakeModel } from '../sdk/device-context.ts'
 import { Edu } from './edu.ts'
 import { MemoryBars } from './memory-bars.ts'
 import { Mtty } from './mtty.ts'
+import { Nvme } from './nvme.ts'
+import { PciTestdev } from './pci-testdev.ts'
 import { PlainDevice } from './plain.ts'
 
 /** The model of a mediated device: one that ships, or of those that were registered the one the scenario names. */
@@ -28,6 +30,20 @@ export function makeMdevModel(
 }
 
 /** What is behind a PCI function's BARs, as `saved` left it; null for a device that was never opened. */
-export function makePciFunction(what: ScenarioPciFunction, bus: PciBus, saved: unknown): PciFunction {
-  return what.kind === 'edu' ? new Edu(bus, saved) : new MemoryBars(what.bars, saved)
+export function makePciFunction(
+  device: ScenarioPciDevice,
+  what: ScenarioPciFunction,
+  bus: PciBus,
+  saved: unknown,
+): PciFunction {
+  switch (what.kind) {
+    case 'edu':
+      return new Edu(bus, saved)
+    case 'nvme':
+      return new Nvme(device, bus)
+    case 'pci-testdev':
+      return new PciTestdev()
+    case 'memory':
+      return new MemoryBars(what.bars, saved)
+  }
 }

@@ -14,5 +14,5 @@ export function makePciModel(
   { dma, traits, saved }: { dma: DmaAccess; traits: KernelTraits; saved: unknown },
 ): DeviceModel {
   const what = device.function ?? bare
-  return new VfioPciDevice(device, what, { dma, traits }, (bus) => makePciFunction(what, bus, saved))
+  return new VfioPciDevice(device, what, { dma, traits }, (bus) => makePciFunction(device, what, bus, saved))
 }
