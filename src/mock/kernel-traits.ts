@@ -12,6 +12,8 @@ export interface KernelTraits {
   readonly type1Nests: boolean
   /** What a range past the end of 64 bits is to type1; EOVERFLOW since 6.19. */
   readonly type1Wrap: 'EINVAL' | 'EOVERFLOW'
+  /** VFIO_IOMMU_GET_INFO and VFIO_DEVICE_GET_INFO fill in as much of their struct as the caller has; 6.6. */
+  readonly copiesInfoWhole: boolean
   /** vfio-pci reads and writes 8 bytes in one access; 6.10. */
   readonly trapsQuadwords: boolean
   /** vfio-pci adds vectors to an MSI-X that is enabled, which is not NORESIZE then; 6.5. */
@@ -27,6 +29,7 @@ const traits: Readonly<Record<KernelVersion, KernelTraits>> = {
     release: '6.1.0',
     type1Nests: true,
     type1Wrap: 'EINVAL',
+    copiesInfoWhole: false,
     trapsQuadwords: false,
     msixGrows: false,
     hasErrOfAll: false,
@@ -36,6 +39,7 @@ const traits: Readonly<Record<KernelVersion, KernelTraits>> = {
     release: '6.12.0',
     type1Nests: true,
     type1Wrap: 'EINVAL',
+    copiesInfoWhole: true,
     trapsQuadwords: true,
     msixGrows: true,
     hasErrOfAll: false,
@@ -45,6 +49,7 @@ const traits: Readonly<Record<KernelVersion, KernelTraits>> = {
     release: '7.3.0',
     type1Nests: false,
     type1Wrap: 'EOVERFLOW',
+    copiesInfoWhole: true,
     trapsQuadwords: true,
     msixGrows: true,
     hasErrOfAll: true,

@@ -4,29 +4,23 @@ import { Errno } from './errno.ts'
 export class LockedMemory {
   /** Bytes; null without a limit, as with CAP_IPC_LOCK. */
   readonly limit: number | null
-  readonly #byOwner = new Map<object, bigint>()
+  #bytes = 0n
 
   constructor(limit: number | null) {
     this.limit = limit
   }
 
   get bytes(): bigint {
-    return [...this.#byOwner.values()].reduce((sum, bytes) => sum + bytes, 0n)
+    return this.#bytes
   }
 
   /** ENOMEM, and nothing changed, where it would pass the limit. */
-  add(owner: object, bytes: bigint): void {
-    if (this.limit !== null && this.bytes + bytes > BigInt(this.limit)) throw new Errno('ENOMEM')
-    this.#byOwner.set(owner, (this.#byOwner.get(owner) ?? 0n) + bytes)
+  add(bytes: bigint): void {
+    if (this.limit !== null && this.#bytes + bytes > BigInt(this.limit)) throw new Errno('ENOMEM')
+    this.#bytes += bytes
   }
 
-  take(owner: object, bytes: bigint): void {
-    const left = (this.#byOwner.get(owner) ?? 0n) - bytes
-    if (left > 0n) this.#byOwner.set(owner, left)
-    else this.#byOwner.delete(owner)
-  }
-
-  release(owner: object): void {
-    this.#byOwner.delete(owner)
+  take(bytes: bigint): void {
+    this.#bytes -= bytes
   }
 }

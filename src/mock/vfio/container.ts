@@ -1,12 +1,15 @@
 import type { IoctlPointer } from '../../kernel/kernel.ts'
 import { extension, VFIO_API_VERSION } from '../../uapi/container.ts'
 import { request as requests } from '../../uapi/requests.ts'
+import { addPublished } from '../add-published.ts'
 import { Errno } from '../errno.ts'
 import type { Machine } from '../machine.ts'
 import type { IoctlArgument, OpenFile } from '../open-file.ts'
+import type { ContainerIommu } from './container-iommu.ts'
 import type { DmaAccess } from './dma-mappings.ts'
 import { integerArgument } from './ioctl-argument.ts'
 import { Type1Iommu } from './type1-iommu.ts'
+import { type1Extension } from './type1-types.ts'
 
 /** /dev/vfio/vfio: an IOMMU context that groups are put into. It lives on while a group is in it. */
 export class Container implements OpenFile {
@@ -15,21 +18,14 @@ export class Container implements OpenFile {
   readonly #machine: Machine
   /** Each with whether an IOMMU stands behind it. */
   readonly #groups = new Map<object, boolean>()
-  #iommu: Type1Iommu | null = null
+  #iommu: ContainerIommu | null = null
 
   constructor(machine: Machine) {
     this.#machine = machine
   }
 
   static open(machine: Machine): number {
-    const fd = machine.fds.add(new Container(machine))
-    try {
-      machine.holdings.publish()
-      return fd
-    } catch (error) {
-      machine.fds.take(fd)
-      throw error
-    }
+    return addPublished(machine, new Container(machine))
   }
 
   get hasIommu(): boolean {
@@ -42,12 +38,14 @@ export class Container implements OpenFile {
   }
 
   attach(group: object, isBehindIommu: boolean): void {
+    this.#iommu?.attach(group, isBehindIommu)
     this.#groups.set(group, isBehindIommu)
   }
 
   /** The last group takes the IOMMU with it: the container is as it was when opened. */
   detach(group: object): void {
     this.#groups.delete(group)
+    this.#iommu?.detach(group)
     if (this.#groups.size > 0) return
     this.#iommu?.close()
     this.#iommu = null
@@ -57,8 +55,10 @@ export class Container implements OpenFile {
     switch (request) {
       case requests.VFIO_GET_API_VERSION:
         return VFIO_API_VERSION
-      case requests.VFIO_CHECK_EXTENSION:
-        return this.#checkExtension(integerArgument(argument))
+      case requests.VFIO_CHECK_EXTENSION: {
+        const number = integerArgument(argument)
+        return this.#iommu?.checkExtension(number) ?? this.#offers(number)
+      }
       case requests.VFIO_SET_IOMMU:
         return this.#setIommu(integerArgument(argument))
       default:
@@ -71,52 +71,37 @@ export class Container implements OpenFile {
     this.#machine.holdings.publish()
   }
 
-  #checkExtension(number: number): number {
-    switch (number) {
-      case extension.VFIO_TYPE1_IOMMU:
-      case extension.VFIO_TYPE1v2_IOMMU:
-      case extension.VFIO_UNMAP_ALL:
-        return 1
-      case extension.VFIO_TYPE1_NESTING_IOMMU:
-        return this.#machine.traits.type1Nests ? 1 : 0
-      case extension.VFIO_DMA_CC_IOMMU:
-        // of no domain at all, which is what mediated devices have, every domain is coherent
-        return this.#iommu === null || this.#hasIommu() ? 0 : 1
-      case extension.VFIO_UPDATE_VADDR:
-        return this.#iommu !== null && [...this.#groups.values()].every((isBehindIommu) => isBehindIommu) ? 1 : 0
-      default:
-        return 0
-    }
+  #offers(number: number): number {
+    return type1Extension(number, this.#machine.traits)
   }
 
   #setIommu(type: number): number {
     if (this.#groups.size === 0 || this.#iommu !== null) throw new Errno('EINVAL')
-    if (this.#checkExtension(type) <= 0) throw new Errno('ENODEV')
-    if (!iommuTypes.includes(type)) {
-      // known as an extension, but no IOMMU
-      throw new Errno('EINVAL')
+    if (this.#offers(type) <= 0) throw new Errno('ENODEV')
+    const iommu = this.#makeType1(type)
+    try {
+      for (const [group, isBehindIommu] of this.#groups) iommu.attach(group, isBehindIommu)
+    } catch (error) {
+      iommu.close()
+      throw error
     }
-    const limit = this.#machine.scenario.modules['vfio_iommu_type1']?.['dma_entry_limit']
-    this.#iommu = new Type1Iommu({
-      isVersion2: type !== extension.VFIO_TYPE1_IOMMU,
-      mostMappings: limit === undefined ? usualLimit : Number(limit),
-      locked: this.#machine.locked,
-      wrap: this.#machine.traits.type1Wrap,
-      hasIommu: () => this.#hasIommu(),
-    })
+    this.#iommu = iommu
     return 0
   }
 
-  #hasIommu(): boolean {
-    return [...this.#groups.values()].includes(true)
+  #makeType1(type: number): Type1Iommu {
+    // known as an extension, but no IOMMU
+    if (type === extension.VFIO_UNMAP_ALL) throw new Errno('EINVAL')
+    const { scenario, locked, traits } = this.#machine
+    const limit = scenario.modules['vfio_iommu_type1']?.['dma_entry_limit']
+    return new Type1Iommu({
+      isVersion2: type !== extension.VFIO_TYPE1_IOMMU,
+      mostMappings: limit === undefined ? usualLimit : Number(limit),
+      locked,
+      traits,
+    })
   }
 }
 
 /** dma_entry_limit where nobody set it. */
 const usualLimit = 65535
-
-const iommuTypes: readonly number[] = [
-  extension.VFIO_TYPE1_IOMMU,
-  extension.VFIO_TYPE1v2_IOMMU,
-  extension.VFIO_TYPE1_NESTING_IOMMU,
-]

@@ -1,3 +1,7 @@
+import { Errno } from '../errno.ts'
+import type { LockedMemory } from '../locked-memory.ts'
+import type { UserMemory } from './user-memory.ts'
+
 /** What a device does with memory: false where a translation is missing or forbids it, and nothing more is moved. */
 export interface DmaAccess {
   read(iova: bigint, into: Uint8Array): boolean
@@ -9,24 +13,82 @@ export interface DmaMapping {
   readonly size: bigint
   /** What the device may do. */
   readonly access: { readonly read: boolean; readonly write: boolean }
-  /** The memory behind it; null where it was never looked at, or is a device's. */
-  readonly memory: Uint8Array | null
+  readonly memory: UserMemory
+  /** Where in the memory it begins. */
+  readonly offset: bigint
 }
 
-/** The translations of one container, by IOVA; none overlaps another. */
+/**
+ * The translations of one address space, by IOVA; none overlaps another. While an IOMMU stands behind it, their memory is
+ * pinned, and charged against what the process may lock; else it is not looked at.
+ */
 export class DmaMappings implements DmaAccess {
   readonly #sorted: DmaMapping[] = []
+  readonly #locked: LockedMemory
+  readonly #takesDeviceMemory: boolean
+  #isPinned = false
+
+  /** `takesDeviceMemory`: a device's memory can be mapped for another. */
+  constructor(locked: LockedMemory, { takesDeviceMemory }: { takesDeviceMemory: boolean }) {
+    this.#locked = locked
+    this.#takesDeviceMemory = takesDeviceMemory
+  }
 
   get count(): number {
     return this.#sorted.length
   }
 
+  [Symbol.iterator](): IterableIterator<DmaMapping> {
+    return this.#sorted.values()
+  }
+
+  /** Where pinned: EFAULT, ENOMEM, and nothing changed. */
   add(mapping: DmaMapping): void {
+    if (this.#isPinned) this.#pin(mapping)
     this.#sorted.splice(this.#firstEndingAfter(mapping.iova), 0, mapping)
   }
 
-  delete({ iova }: DmaMapping): void {
-    this.#sorted.splice(this.#firstEndingAfter(iova), 1)
+  delete(mapping: DmaMapping): void {
+    this.#sorted.splice(this.#firstEndingAfter(mapping.iova), 1)
+    if (this.#isPinned) this.#unpin(mapping)
+  }
+
+  clear(): void {
+    if (this.#isPinned) for (const mapping of this.#sorted) this.#unpin(mapping)
+    this.#sorted.length = 0
+  }
+
+  /** Makes two of a mapping: the second begins at `iova`, inside it. */
+  split(mapping: DmaMapping, iova: bigint): void {
+    const size = iova - mapping.iova
+    const first = { ...mapping, size }
+    const second = { ...mapping, iova, size: mapping.size - size, offset: mapping.offset + size }
+    this.#sorted.splice(this.#firstEndingAfter(mapping.iova), 1, first, second)
+    if (!this.#isPinned) return
+    for (const half of [first, second]) half.memory.pin(half.offset, half.size)
+    mapping.memory.unpin(mapping.offset, mapping.size)
+  }
+
+  /** From now on all memory is pinned. EFAULT, ENOMEM where that of one mapping cannot be, and nothing changed. */
+  pin(): void {
+    if (this.#isPinned) return
+    let done = 0
+    try {
+      for (const mapping of this.#sorted) {
+        this.#pin(mapping)
+        done++
+      }
+    } catch (error) {
+      for (const mapping of this.#sorted.slice(0, done)) this.#unpin(mapping)
+      throw error
+    }
+    this.#isPinned = true
+  }
+
+  unpin(): void {
+    if (!this.#isPinned) return
+    for (const mapping of this.#sorted) this.#unpin(mapping)
+    this.#isPinned = false
   }
 
   /** The lowest mapping that has a byte from `first` to `last`, both inclusive. */
@@ -54,6 +116,22 @@ export class DmaMappings implements DmaAccess {
     return this.#pieces(iova, from.length, 'write', (memory, at) => memory.set(from.subarray(at, at + memory.length)))
   }
 
+  #pin({ memory, offset, size }: DmaMapping): void {
+    if (memory.bytes === null || (memory.isDevice && !this.#takesDeviceMemory)) throw new Errno('EFAULT')
+    if (memory.isDevice) return
+    const bytes = memory.pin(offset, size)
+    try {
+      this.#locked.add(bytes)
+    } catch (error) {
+      memory.unpin(offset, size)
+      throw error
+    }
+  }
+
+  #unpin({ memory, offset, size }: DmaMapping): void {
+    if (!memory.isDevice) this.#locked.take(memory.unpin(offset, size))
+  }
+
   /** Where the first mapping stands that reaches beyond an address. */
   #firstEndingAfter(address: bigint): number {
     let [from, to] = [0, this.#sorted.length]
@@ -75,11 +153,13 @@ export class DmaMappings implements DmaAccess {
     for (let at = 0; at < length; ) {
       const mapping = this.lowest(iova + BigInt(at), iova + BigInt(at))
       if (mapping === null || !mapping.access[way]) return false
+      const { memory, offset, size } = mapping
+      if (memory.bytes === null) return false
       const within = iova + BigInt(at) - mapping.iova
-      const end = Number(mapping.size - within)
-      const memory = mapping.memory?.subarray(Number(within), Number(within) + Math.min(end, length - at))
-      if (memory !== undefined) move(memory, at)
-      at += Math.min(end, length - at)
+      const count = Math.min(Number(size - within), length - at)
+      const start = Number(offset + within)
+      if (!memory.isDevice) move(memory.bytes.subarray(start, start + count), at)
+      at += count
     }
     return true
   }

@@ -7,6 +7,7 @@ import {
   vfioIommuType1InfoDmaAvail,
   vfioIovaRange,
 } from '../../uapi/type1-capabilities.ts'
+import type { KernelTraits } from '../kernel-traits.ts'
 import type { IoctlArgument } from '../open-file.ts'
 import { structArgument } from './ioctl-argument.ts'
 
@@ -25,8 +26,15 @@ export const iovaRanges: readonly { readonly first: bigint; readonly last: bigin
   { first: 0xfef0_0000n, last: 0x7f_ffff_ffffn },
 ]
 
+export function isTranslated(first: bigint, last: bigint): boolean {
+  return iovaRanges.some((range) => first >= range.first && last <= range.last)
+}
+
 /** VFIO_IOMMU_GET_INFO; `available` is the number of mappings that are left. */
-export function getType1Info(argument: IoctlArgument, of: { hasIommu: boolean; available: number }): number {
+export function getType1Info(
+  argument: IoctlArgument,
+  of: { hasIommu: boolean; available: number; traits: KernelTraits },
+): number {
   const { bytes, values } = structArgument(vfioIommuType1Info, argument, oldInfoSize)
   const { size } = vfioIommuType1Info
   const chain = capabilityChain(size, of)
@@ -39,8 +47,9 @@ export function getType1Info(argument: IoctlArgument, of: { hasIommu: boolean; a
     iova_pgsizes: of.hasIommu ? iommuPages : anyPages,
     cap_offset: hasRoom ? size : 0,
   })
-  // cap_offset is the last field the kernel copies out, and only to callers that have it
-  bytes.set(header.subarray(0, values.argsz >= 20 ? 20 : oldInfoSize))
+  // up to 6.2 or so, cap_offset is the last field that is copied out, and only to callers that have it
+  const early = values.argsz >= 20 ? 20 : oldInfoSize
+  bytes.set(header.subarray(0, of.traits.copiesInfoWhole ? Math.min(values.argsz, size) : early))
   return 0
 }
 

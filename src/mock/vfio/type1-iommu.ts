@@ -1,15 +1,19 @@
 import type { IoctlPointer } from '../../kernel/kernel.ts'
+import { extension } from '../../uapi/container.ts'
 import { request as requests } from '../../uapi/requests.ts'
 import { encodeInto } from '../../uapi/struct.ts'
 import { dmaMapFlag, dmaUnmapFlag, vfioIommuType1DmaMap, vfioIommuType1DmaUnmap } from '../../uapi/type1.ts'
 import { Errno } from '../errno.ts'
+import type { KernelTraits } from '../kernel-traits.ts'
 import type { LockedMemory } from '../locked-memory.ts'
 import { pageSize } from '../memory.ts'
 import type { IoctlArgument } from '../open-file.ts'
-import { DmaMappings } from './dma-mappings.ts'
+import type { ContainerIommu } from './container-iommu.ts'
+import { type DmaMapping, DmaMappings } from './dma-mappings.ts'
 import { structArgument } from './ioctl-argument.ts'
-import { getType1Info, iovaRanges } from './type1-info.ts'
-import { addressOf, memoryAt } from './user-memory.ts'
+import { getType1Info, isTranslated } from './type1-info.ts'
+import { type1Extension } from './type1-types.ts'
+import { addressOf, UserMemory } from './user-memory.ts'
 
 const { VFIO_DMA_MAP_FLAG_READ, VFIO_DMA_MAP_FLAG_WRITE, VFIO_DMA_MAP_FLAG_VADDR } = dmaMapFlag
 const { VFIO_DMA_UNMAP_FLAG_GET_DIRTY_BITMAP, VFIO_DMA_UNMAP_FLAG_ALL, VFIO_DMA_UNMAP_FLAG_VADDR } = dmaUnmapFlag
@@ -18,40 +22,64 @@ const unmapFlags = VFIO_DMA_UNMAP_FLAG_GET_DIRTY_BITMAP | VFIO_DMA_UNMAP_FLAG_AL
 const mask = BigInt(pageSize - 1)
 const top = 0xffff_ffff_ffff_ffffn
 
-/**
- * vfio_iommu_type1. With only mediated devices in the container it keeps translations without looking at
- * the memory; with a device behind the IOMMU it pins the memory, and takes addresses that the IOMMU can translate alone.
- */
-export class Type1Iommu {
-  readonly mappings: DmaMappings = new DmaMappings()
+/** vfio_iommu_type1: translations for the groups of a container. */
+export class Type1Iommu implements ContainerIommu {
+  readonly mappings: DmaMappings
   readonly #isVersion2: boolean
   readonly #mostMappings: number
-  readonly #locked: LockedMemory
-  readonly #wrap: 'EINVAL' | 'EOVERFLOW'
-  readonly #hasIommu: () => boolean
+  readonly #traits: KernelTraits
+  /** Each with whether an IOMMU stands behind it. */
+  readonly #groups = new Map<object, boolean>()
+  /** Those whose addresses are to be replaced (VFIO_DMA_UNMAP_FLAG_VADDR). */
+  readonly #withoutAddress = new Set<DmaMapping>()
 
   constructor(options: {
     /** VFIO_TYPE1v2_IOMMU: mappings are taken away whole. */
     isVersion2: boolean
     mostMappings: number
     locked: LockedMemory
-    /** What a range past the end of 64 bits is. */
-    wrap: 'EINVAL' | 'EOVERFLOW'
-    /** Whether any device of the container is behind an IOMMU. */
-    hasIommu: () => boolean
+    traits: KernelTraits
   }) {
+    this.mappings = new DmaMappings(options.locked, { takesDeviceMemory: true })
     this.#isVersion2 = options.isVersion2
     this.#mostMappings = options.mostMappings
-    this.#locked = options.locked
-    this.#wrap = options.wrap
-    this.#hasIommu = options.hasIommu
+    this.#traits = options.traits
+  }
+
+  /**
+   * The first group with an IOMMU has everything pinned that is mapped. EINVAL where something is mapped at addresses
+   * that its IOMMU does not translate.
+   */
+  attach(group: object, isBehindIommu: boolean): void {
+    if (isBehindIommu) {
+      if ([...this.mappings].some(({ iova, size }) => !isTranslated(iova, iova + size - 1n))) throw new Errno('EINVAL')
+      this.mappings.pin()
+    }
+    this.#groups.set(group, isBehindIommu)
+  }
+
+  detach(group: object): void {
+    this.#groups.delete(group)
+    if (!this.#hasIommu) this.mappings.unpin()
+  }
+
+  checkExtension(number: number): number {
+    switch (number) {
+      case extension.VFIO_DMA_CC_IOMMU:
+        // of no domain at all, which is what mediated devices have, every domain is coherent
+        return this.#hasIommu ? 0 : 1
+      case extension.VFIO_UPDATE_VADDR:
+        return this.#hasMediated ? 0 : 1
+      default:
+        return type1Extension(number, this.#traits)
+    }
   }
 
   ioctl(request: number, argument: IoctlArgument, pointers: readonly IoctlPointer[]): number {
     switch (request) {
       case requests.VFIO_IOMMU_GET_INFO: {
         const available = this.#mostMappings - this.mappings.count
-        return getType1Info(argument, { hasIommu: this.#hasIommu(), available })
+        return getType1Info(argument, { hasIommu: this.#hasIommu, available, traits: this.#traits })
       }
       case requests.VFIO_IOMMU_MAP_DMA:
         return this.#map(argument, pointers)
@@ -64,8 +92,15 @@ export class Type1Iommu {
 
   /** Everything goes with the container. */
   close(): void {
-    for (const mapping of this.mappings.overlapping(0n, top)) this.mappings.delete(mapping)
-    this.#locked.release(this)
+    this.mappings.clear()
+  }
+
+  get #hasIommu(): boolean {
+    return [...this.#groups.values()].includes(true)
+  }
+
+  get #hasMediated(): boolean {
+    return [...this.#groups.values()].includes(false)
   }
 
   #map(argument: IoctlArgument, pointers: readonly IoctlPointer[]): number {
@@ -73,30 +108,30 @@ export class Type1Iommu {
     const { flags, iova, size } = values
     const target = pointers.find(({ offset }) => offset === vfioIommuType1DmaMap.fields.vaddr[0])?.target
     const address = target === undefined ? values.vaddr : addressOf(target)
-    if ((flags & ~mapFlags) !== 0) throw new Errno('EINVAL')
+    if ((flags & ~mapFlags) !== 0 || size === 0n) throw new Errno('EINVAL')
+    const last = iova + size - 1n
+    if (last > top || address + size - 1n > top) throw new Errno(this.#traits.type1Wrap)
     const access = {
       read: (flags & VFIO_DMA_MAP_FLAG_READ) !== 0,
       write: (flags & VFIO_DMA_MAP_FLAG_WRITE) !== 0,
     }
     const isNewAddress = (flags & VFIO_DMA_MAP_FLAG_VADDR) !== 0
     if ((access.read || access.write) === isNewAddress) throw new Errno('EINVAL')
-    if (size === 0n || ((size | iova | address) & mask) !== 0n) throw new Errno('EINVAL')
-    const last = iova + size - 1n
-    if (last > top || address + size - 1n > top) throw new Errno(this.#wrap)
+    if (((size | iova | address) & mask) !== 0n) throw new Errno('EINVAL')
     const there = this.mappings.lowest(iova, last)
-    // no address was invalidated that a new one could replace
-    if (isNewAddress) throw new Errno(there === null ? 'ENOENT' : 'EINVAL')
+    if (isNewAddress) return this.#replaceAddress(there, iova, size)
     if (there !== null) throw new Errno('EEXIST')
     if (this.mappings.count >= this.#mostMappings) throw new Errno('ENOSPC')
-    if (this.#hasIommu() && !iovaRanges.some((range) => iova >= range.first && last <= range.last)) {
-      throw new Errno('EINVAL')
-    }
-    const memory = memoryAt(target, size)
-    if (this.#hasIommu()) {
-      if (memory === null) throw new Errno('EFAULT')
-      this.#locked.add(this, size)
-    }
-    this.mappings.add({ iova, size, access, memory })
+    if (this.#hasIommu && !isTranslated(iova, last)) throw new Errno('EINVAL')
+    this.mappings.add({ iova, size, access, memory: new UserMemory(target, size), offset: 0n })
+    return 0
+  }
+
+  /** The memory stays the one that it was: a process gives it another address when it goes on as another. */
+  #replaceAddress(there: DmaMapping | null, iova: bigint, size: bigint): number {
+    if (there === null) throw new Errno('ENOENT')
+    const isSame = there.iova === iova && there.size === size
+    if (!isSame || !this.#withoutAddress.delete(there)) throw new Errno('EINVAL')
     return 0
   }
 
@@ -105,28 +140,40 @@ export class Type1Iommu {
     const { flags, iova, size } = values
     if ((flags & ~unmapFlags) !== 0) throw new Errno('EINVAL')
     const isAll = (flags & VFIO_DMA_UNMAP_FLAG_ALL) !== 0
+    const isForAddress = (flags & VFIO_DMA_UNMAP_FLAG_VADDR) !== 0
     // nobody logs dirty pages here
     if ((flags & VFIO_DMA_UNMAP_FLAG_GET_DIRTY_BITMAP) !== 0) throw new Errno('EINVAL')
+    if (isForAddress && this.#hasMediated) throw new Errno('EBUSY')
     if ((iova & mask) !== 0n) throw new Errno('EINVAL')
     if (isAll ? iova !== 0n || size !== 0n : size === 0n || (size & mask) !== 0n) throw new Errno('EINVAL')
     const last = isAll ? top : iova + size - 1n
-    if (last > top) throw new Errno(this.#wrap)
+    if (last > top) throw new Errno(this.#traits.type1Wrap)
     const found = this.mappings.overlapping(iova, last)
     const isCut = ({ iova: start, size: length }: { iova: bigint; size: bigint }) =>
       start < iova || start + length - 1n > last
     if (this.#isVersion2 && found.some(isCut)) throw new Errno('EINVAL')
-    // an address that is to be replaced is no affair of this kernel's
-    if ((flags & VFIO_DMA_UNMAP_FLAG_VADDR) !== 0 && found.length > 0) throw new Errno('EINVAL')
     // the first version stops at a mapping that begins before the range, and takes one whole that reaches beyond it
     const [first] = found
     const taken = first !== undefined && first.iova < iova ? [] : found
-    let unmapped = 0n
-    for (const mapping of taken) {
-      this.mappings.delete(mapping)
-      if (this.#hasIommu()) this.#locked.take(this, mapping.size)
-      unmapped += mapping.size
+    if (isForAddress) this.#forgetAddresses(taken)
+    else {
+      for (const mapping of taken) {
+        this.mappings.delete(mapping)
+        this.#withoutAddress.delete(mapping)
+      }
     }
+    const unmapped = taken.reduce((sum, mapping) => sum + mapping.size, 0n)
     encodeInto(vfioIommuType1DmaUnmap, bytes, { size: BigInt.asUintN(64, unmapped) })
     return 0
+  }
+
+  /** EINVAL, and all of them have theirs again, where one has none already. */
+  #forgetAddresses(mappings: readonly DmaMapping[]): void {
+    const before = mappings.findIndex((mapping) => this.#withoutAddress.has(mapping))
+    if (before >= 0) {
+      for (const mapping of mappings.slice(0, before)) this.#withoutAddress.delete(mapping)
+      throw new Errno('EINVAL')
+    }
+    for (const mapping of mappings) this.#withoutAddress.add(mapping)
   }
 }

@@ -1,0 +1,15 @@
+import type { IoctlPointer } from '../../kernel/kernel.ts'
+import type { IoctlArgument } from '../open-file.ts'
+import type { DmaMappings } from './dma-mappings.ts'
+
+/** What stands behind a container once VFIO_SET_IOMMU has chosen it: type1, or nothing (noiommu). */
+export interface ContainerIommu {
+  /** Null where nothing is translated. */
+  readonly mappings: DmaMappings | null
+  /** A group that joins the container; throws, and nothing changed, where it cannot. */
+  attach(group: object, isBehindIommu: boolean): void
+  detach(group: object): void
+  checkExtension(number: number): number
+  ioctl(request: number, argument: IoctlArgument, pointers: readonly IoctlPointer[]): number
+  close(): void
+}
