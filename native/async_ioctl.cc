@@ -5,6 +5,7 @@
 
 #include "args.h"
 #include "requests.h"
+#include "struct_argument.h"
 #include "syscalls.h"
 
 namespace vfioctl {
@@ -15,15 +16,16 @@ namespace {
 // where a Worker ends first.
 class AsyncCall : public Napi::AsyncWorker {
  public:
-  AsyncCall(const Napi::Function& answer, int fd, uint32_t request)
-      : AsyncWorker(answer, "vfioctl:ioctl"), fd_(fd), request_(request) {}
+  // What the kernel writes into `bytes` is lost; there are none for a call without an argument.
+  AsyncCall(const Napi::Function& answer, int fd, uint32_t request, std::vector<uint8_t> bytes)
+      : AsyncWorker(answer, "vfioctl:ioctl"), fd_(fd), request_(request), bytes_(std::move(bytes)) {}
   ~AsyncCall() override { CloseOwn(); }
   AsyncCall(const AsyncCall&) = delete;
   AsyncCall& operator=(const AsyncCall&) = delete;
 
  protected:
   void Execute() override {
-    result_ = ioctl(fd_, request_, 0UL);
+    result_ = ioctl(fd_, request_, bytes_.empty() ? nullptr : bytes_.data());
     error_ = errno;
     // Not later, as the device stays open with it.
     CloseOwn();
@@ -42,6 +44,7 @@ class AsyncCall : public Napi::AsyncWorker {
 
   int fd_;
   uint32_t request_;
+  std::vector<uint8_t> bytes_;
   int result_ = -1;
   int error_ = 0;
 };
@@ -54,21 +57,29 @@ Napi::Value IoctlAsync(const Napi::CallbackInfo& info) {
   uint64_t number;
   if (!ReadDescriptor(info[0], &fd) || !ReadInteger(info[1], "request", UINT32_MAX, &number)) return {};
   const Request* request = FindRequest(number);
-  if (request == nullptr || !(request->takes & kNothing)) {
-    ThrowRange(env, "ioctl request " + std::to_string(number) + " is none of VFIO's that take no argument");
+  const bool has_bytes = IsUint8Array(info[2]);
+  if (request == nullptr || !(request->takes & (has_bytes ? kSized : kNothing))) {
+    ThrowRange(env, "ioctl request " + std::to_string(number) + " is none of VFIO's that take " +
+                        (has_bytes ? "a struct" : "no argument"));
     return {};
   }
-  if (!info[2].IsFunction()) {
+  if (!has_bytes && !info[2].IsUndefined()) {
+    ThrowType(env, "argument must be a Uint8Array or undefined");
+    return {};
+  }
+  if (!info[3].IsFunction()) {
     ThrowType(env, "answer must be a function");
     return {};
   }
+  std::vector<uint8_t> copy;
+  if (has_bytes && !CopyStruct(env, *request, BytesOf(info[2]), &copy)) return {};
   const int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
   if (own < 0) {
     ThrowSystemError(env, errno, "ioctl");
     return {};
   }
   // Deletes itself once it has answered.
-  (new AsyncCall(info[2].As<Napi::Function>(), own, request->number))->Queue();
+  (new AsyncCall(info[3].As<Napi::Function>(), own, request->number, std::move(copy)))->Queue();
   return env.Undefined();
 }
 

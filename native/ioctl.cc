@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <sys/ioctl.h>
 
-#include <cstdio>
 #include <cstring>
 #include <vector>
 
@@ -12,15 +11,13 @@
 #include "guarded_copy.h"
 #include "memory.h"
 #include "requests.h"
+#include "struct_argument.h"
 #include "syscalls.h"
 
 namespace vfioctl {
 namespace {
 
-constexpr size_t kMaxStruct = size_t{1} << 20;
 constexpr uint32_t kMaxPointers = 8;
-// Some drivers copy their whole struct in before they look at argsz: they read zeros, not our heap.
-constexpr size_t kSlack = 256;
 
 struct Pointer {
   size_t offset;
@@ -91,37 +88,8 @@ bool Resolve(Napi::Env env, Pointer* pointer) {
   return true;
 }
 
-std::string NameOf(const Request& request) {
-  char name[32];
-  snprintf(name, sizeof name, "ioctl 0x%x", request.number);
-  return name;
-}
-
-bool CheckBytes(Napi::Env env, const Request& request, Bytes bytes) {
-  if (bytes.length < request.minimum || bytes.length > kMaxStruct) {
-    ThrowRange(env, NameOf(request) + " takes " + std::to_string(request.minimum) + " bytes to 1 MiB, not " +
-                        std::to_string(bytes.length));
-    return false;
-  }
-  if ((request.takes & kText) && memchr(bytes.data, 0, bytes.length) == nullptr) {
-    ThrowRange(env, NameOf(request) + " takes a string that ends in a NUL byte");
-    return false;
-  }
-  return true;
-}
-
-// On the copy, so that the size which was checked is the size the kernel reads.
-bool CheckStruct(Napi::Env env, const Request& request, const std::vector<uint8_t>& copy, size_t length,
-                 const std::vector<Pointer>& pointers) {
-  if (request.takes & kSized) {
-    uint32_t argsz;
-    memcpy(&argsz, copy.data(), sizeof argsz);
-    if (argsz > length) {
-      ThrowRange(env, NameOf(request) + " has argsz " + std::to_string(argsz) + " in a buffer of " +
-                          std::to_string(length) + " bytes");
-      return false;
-    }
-  } else if (!pointers.empty()) {
+bool CheckPointers(Napi::Env env, const Request& request, size_t length, const std::vector<Pointer>& pointers) {
+  if (!pointers.empty() && !(request.takes & kSized)) {
     ThrowType(env, NameOf(request) + " has no pointer fields");
     return false;
   }
@@ -144,10 +112,8 @@ Napi::Value Answer(Napi::Env env, int result, int error) {
 Napi::Value WithBytes(Napi::Env env, int fd, const Request& request, const Napi::Value& argument,
                       std::vector<Pointer>* pointers) {
   const Bytes bytes = BytesOf(argument);
-  if (!CheckBytes(env, request, bytes)) return {};
-  std::vector<uint8_t> copy(bytes.data, bytes.data + bytes.length);
-  copy.resize(bytes.length + kSlack);
-  if (!CheckStruct(env, request, copy, bytes.length, *pointers)) return {};
+  std::vector<uint8_t> copy;
+  if (!CopyStruct(env, request, bytes, &copy) || !CheckPointers(env, request, bytes.length, *pointers)) return {};
   for (Pointer& pointer : *pointers) {
     if (!Resolve(env, &pointer)) return {};
     memcpy(copy.data() + pointer.offset, &pointer.address, sizeof pointer.address);

@@ -18,8 +18,16 @@ export interface Addon {
    * lent as a copy for the length of the call, with nothing mapped behind it.
    */
   ioctl(fd: number, request: number, argument?: Uint8Array | number, pointers?: readonly IoctlPointer[]): number
-  /** ioctl(2) without an argument in another thread, on a descriptor of its own. Wrong arguments are thrown at once. */
-  ioctlAsync(fd: number, request: number, answer: (error: Error | null, result?: number) => void): void
+  /**
+   * ioctl(2) in another thread, on a descriptor of its own and with a copy of the struct. Wrong arguments are thrown at
+   * once.
+   */
+  ioctlAsync(
+    fd: number,
+    request: number,
+    argument: Uint8Array | undefined,
+    answer: (error: Error | null, result?: number) => void,
+  ): void
   read(fd: number, into: Uint8Array): number
   write(fd: number, from: Uint8Array): number
   pread(fd: number, into: Uint8Array, offset: number): number

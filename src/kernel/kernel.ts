@@ -24,10 +24,10 @@ export interface Kernel {
    */
   ioctl(fd: number, request: number, argument?: Uint8Array | number, pointers?: readonly IoctlPointer[]): number
   /**
-   * ioctl(2) without an argument, off the event loop: for what may take seconds, such as a device's reset. The
-   * descriptor may be closed meanwhile; the file behind it stays open until the answer is there.
+   * ioctl(2) off the event loop: for what may take seconds, such as a device's reset. The descriptor may be closed
+   * meanwhile; the file behind it stays open until the answer is there. What the kernel writes into the struct is lost.
    */
-  ioctlAsync(fd: number, request: number): Promise<number>
+  ioctlAsync(fd: number, request: number, argument?: Uint8Array): Promise<number>
 
   read(fd: number, into: Uint8Array): number
   write(fd: number, from: Uint8Array): number

@@ -41,9 +41,11 @@ export function openLinux({ root = '/' }: LinuxOptions = {}): Kernel {
     },
 
     ioctl: (fd, request, argument, pointers) => loadAddon().ioctl(fd, request, argument, pointers),
-    ioctlAsync: (fd, request) =>
+    ioctlAsync: (fd, request, argument) =>
       new Promise((resolve, reject) => {
-        loadAddon().ioctlAsync(fd, request, (error, result) => (result === undefined ? reject(error) : resolve(result)))
+        loadAddon().ioctlAsync(fd, request, argument, (error, result) =>
+          result === undefined ? reject(error) : resolve(result),
+        )
       }),
     read: (fd, into) => loadAddon().read(fd, into),
     write: (fd, from) => loadAddon().write(fd, from),

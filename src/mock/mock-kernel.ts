@@ -109,8 +109,8 @@ class MockKernel implements Kernel {
     )
   }
 
-  async ioctlAsync(fd: number, request: number): Promise<number> {
-    return this.ioctl(fd, request)
+  async ioctlAsync(fd: number, request: number, argument?: Uint8Array): Promise<number> {
+    return this.ioctl(fd, request, argument?.slice())
   }
 
   read(fd: number, into: Uint8Array): number {

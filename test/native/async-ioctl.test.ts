@@ -8,7 +8,7 @@ import { openLinux } from '../../src/kernel/linux.ts'
 import { request } from '../../src/uapi/requests.ts'
 import { compileLibrary, runProgram } from './programs.ts'
 
-const { VFIO_DEVICE_RESET } = request
+const { VFIO_DEVICE_RESET, VFIO_DEVICE_PCI_HOT_RESET } = request
 
 describe('an ioctl off the event loop', () => {
   const folder = mkdtempSync(join(tmpdir(), 'vfioctl-slow-reset-'))
@@ -29,6 +29,10 @@ describe('an ioctl off the event loop', () => {
     expect(answers).toMatchObject({ sameNumber: true, result: 7 })
   })
 
+  it('gives the kernel the struct as it was when the call was made, and leaves the caller’s as it is', () => {
+    expect(answers).toMatchObject({ hotReset: 3, bytesAfter: [12, 0, 9] })
+  })
+
   it('keeps nothing open once it has answered', () => {
     expect(answers['stillOpen']).toBe(0)
   })
@@ -46,9 +50,16 @@ describe('what is refused before the call', () => {
   it.each([0, 0x5401, 0x3b6b, 0x3b65, 0x3b96])(
     'request 0x%s, which takes an argument or is no VFIO request',
     (number) => {
-      expect(() => loadAddon().ioctlAsync(0, number, () => {})).toThrow(RangeError)
+      expect(() => loadAddon().ioctlAsync(0, number, undefined, () => {})).toThrow(RangeError)
     },
   )
+
+  it('a struct for a request that takes none, one that is too short, and one whose argsz is beyond its end', () => {
+    const call = (number: number, bytes: Uint8Array) => () => loadAddon().ioctlAsync(0, number, bytes, () => {})
+    expect(call(VFIO_DEVICE_RESET, new Uint8Array(12))).toThrow(RangeError)
+    expect(call(VFIO_DEVICE_PCI_HOT_RESET, new Uint8Array(11))).toThrow(RangeError)
+    expect(call(VFIO_DEVICE_PCI_HOT_RESET, Uint8Array.of(13, ...new Uint8Array(11)))).toThrow(RangeError)
+  })
 
   it('a closed descriptor, by the kernel: a rejection', async () => {
     const kernel = openLinux()

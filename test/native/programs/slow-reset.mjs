@@ -8,6 +8,7 @@ import { isMainThread, parentPort, Worker, workerData } from 'node:worker_thread
 import { load } from './load.mjs'
 
 const reset = 0x3b6f
+const hotReset = 0x3b71
 
 function openCount(path) {
   const fds = readdirSync('/proc/self/fd').map((fd) => {
@@ -27,7 +28,7 @@ async function main(path, fifo) {
 
   // Would never end if the event loop waited for it.
   const device = openSync(fifo, 'r+')
-  const done = ioctlAsync(device, reset)
+  const done = ioctlAsync(device, reset, undefined)
   closeSync(device)
   const taken = openSync('/dev/null', 'r')
   answers.sameNumber = taken === device
@@ -36,9 +37,15 @@ async function main(path, fifo) {
   answers.result = await done
   answers.stillOpen = openCount(fifo) - 1
 
-  const refused = ioctlAsync(writer, reset)
+  const refused = ioctlAsync(writer, reset, undefined)
   writeSync(writer, Uint8Array.of(0xff))
   answers.refused = await refused.catch(({ code, errno, syscall }) => ({ code, errno, syscall }))
+
+  const struct = Uint32Array.of(12, 0, 3)
+  const hot = ioctlAsync(writer, hotReset, new Uint8Array(struct.buffer))
+  struct[2] = 9
+  answers.hotReset = await hot
+  answers.bytesAfter = [...struct]
 
   const worker = new Worker(fileURLToPath(import.meta.url), { workerData: { path, fifo } })
   await once(worker, 'message')
@@ -52,7 +59,7 @@ async function main(path, fifo) {
 if (isMainThread) {
   await main(process.argv[2], process.argv[3])
 } else {
-  load(workerData.path).ioctlAsync(openSync(workerData.fifo, 'r+'), reset, () => {})
+  load(workerData.path).ioctlAsync(openSync(workerData.fifo, 'r+'), reset, undefined, () => {})
   parentPort.postMessage('under way')
   setInterval(() => {}, 1000)
 }

@@ -91,8 +91,8 @@ export class FakeKernel implements Kernel {
     }
   }
 
-  async ioctlAsync(fd: number, number: number): Promise<number> {
-    return this.ioctl(fd, number)
+  async ioctlAsync(fd: number, number: number, argument?: Uint8Array): Promise<number> {
+    return this.ioctl(fd, number, argument)
   }
 
   pread(_fd: number, into: Uint8Array, offset: number): number {
