@@ -86,7 +86,7 @@ async function bindUntilTested(files: HostFiles, address: string): Promise<void>
   if (before === 'vfio-pci') return
   onTestFinished(async () => {
     await files.write(`${path}/driver_override`, '\n')
-    checkLetGo(files, groupOf(files, address))
+    checkLetGo(files, address)
     if (driverOf(files, address) === 'vfio-pci') await files.write(`${path}/driver/unbind`, address)
     if (before !== null) await files.write('/sys/bus/pci/drivers_probe', address)
   })
@@ -102,10 +102,18 @@ export function driverOf(files: HostFiles, address: string): string | null {
   return files.kind(link) === null ? null : (files.readlink(link).split('/').at(-1) ?? null)
 }
 
-/** Unbinding a device that this process still has open would never return. */
-function checkLetGo(files: HostFiles, group: number): void {
-  const open = files.list('/proc/self/fd').filter((fd) => linkOf(files, fd) === `/dev/vfio/${group}`)
-  if (open.length > 0) throw new Error(`the test left group ${group} open`)
+/** Unbinding a device that this process still has open, by its group's node or its own, would never return. */
+function checkLetGo(files: HostFiles, address: string): void {
+  const path = `/sys/bus/pci/devices/${address}`
+  const nodes = [
+    ...(files.kind(`${path}/iommu_group`) === null ? [] : [`/dev/vfio/${groupOf(files, address)}`]),
+    ...(files.kind(`${path}/vfio-dev`) === null ? [] : files.list(`${path}/vfio-dev`)).map(
+      (name) => `/dev/vfio/devices/${name}`,
+    ),
+  ]
+  const left = files.list('/proc/self/fd').flatMap((fd) => linkOf(files, fd) ?? [])
+  const open = nodes.filter((node) => left.includes(node))
+  if (open.length > 0) throw new Error(`the test left ${open.join(' and ')} open`)
 }
 
 /** The descriptor that lists the folder is in the list and gone afterwards. */
