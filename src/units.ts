@@ -32,6 +32,11 @@ export function parseUuid(text: string): Uuid {
   })
 }
 
+/** Its 16 bytes, in the order in which it is written: the kernel's uuid_t. */
+export function uuidBytes(uuid: Uuid): Uint8Array {
+  return Uint8Array.from(uuid.replaceAll('-', '').match(/../g) ?? [], (digits) => Number.parseInt(digits, 16))
+}
+
 function isPciAddress(text: string): text is PciAddress {
   return /^[0-9a-f]{4,}:[0-9a-f]{2}:[01][0-9a-f]\.[0-7]$/.test(text)
 }

@@ -1,7 +1,7 @@
 import { VfioError } from '../errors.ts'
 import type { Kernel, Mapping } from '../kernel/kernel.ts'
 import type { IommuMode, IovaRange, MapRequest } from './address-space.ts'
-import { Attachment, type DeviceAddress, type DeviceAddressSpace } from './attachment.ts'
+import { Attachment, type AttachOptions, type DeviceAddress, type DeviceAddressSpace } from './attachment.ts'
 import { closeInOrder } from './close-in-order.ts'
 import type { Descriptor } from './descriptor.ts'
 
@@ -32,7 +32,7 @@ export abstract class AttachableSpace implements DeviceAddressSpace {
   abstract unmapAll(): bigint
   abstract physicalPages(memory: Mapping, offset: number, size: number): readonly bigint[]
   /** Opens the device; where that fails, nothing of it is left. */
-  protected abstract enter(address: DeviceAddress): Entered
+  protected abstract enter(address: DeviceAddress, options: AttachOptions): Entered
   /** What is left once no device is open: mappings, groups, the container. */
   protected abstract tearDown(): void
 
@@ -44,7 +44,7 @@ export abstract class AttachableSpace implements DeviceAddressSpace {
     return this.#closed
   }
 
-  attach(address: DeviceAddress): Attachment {
+  attach(address: DeviceAddress, options: AttachOptions = { vfToken: null }): Attachment {
     this.checkOpen()
     if (this.#attachments.has(address.name)) {
       throw new VfioError('DEVICE_BUSY', `device ${address.name} is open in this process already`, {
@@ -52,7 +52,7 @@ export abstract class AttachableSpace implements DeviceAddressSpace {
         facts: { device: address.name },
       })
     }
-    const { descriptor, leave } = this.enter(address)
+    const { descriptor, leave } = this.enter(address, options)
     const attachment = new Attachment(address, this, descriptor, () => {
       this.#attachments.delete(address.name)
       closeInOrder([{ close: leave }, { close: () => this.#closeIfDone() }])

@@ -1,3 +1,4 @@
+import type { Uuid } from '../units.ts'
 import type { AddressSpace } from './address-space.ts'
 import { closeInOrder } from './close-in-order.ts'
 import type { Descriptor } from './descriptor.ts'
@@ -10,6 +11,12 @@ export interface DeviceAddress {
   readonly name: string
 }
 
+/** What opening a device takes beside its address. */
+export interface AttachOptions {
+  /** Of an SR-IOV function; null for none. */
+  readonly vfToken: Uuid | null
+}
+
 /** An address space that devices are opened in. */
 export interface DeviceAddressSpace extends AddressSpace {
   /** How many devices are in it. */
@@ -18,7 +25,7 @@ export interface DeviceAddressSpace extends AddressSpace {
    * Opens the device in this address space. Throws NOT_FOUND, DEVICE_BUSY, PERMISSION_DENIED, GROUP_NOT_VIABLE,
    * NOT_SUPPORTED.
    */
-  attach(address: DeviceAddress): Attachment
+  attach(address: DeviceAddress, options?: AttachOptions): Attachment
   /** Close it when the last device leaves. */
   closeWithLast(): void
 }

@@ -1,6 +1,6 @@
 import { VfioError } from '../errors.ts'
 import type { Entered } from './attachable-space.ts'
-import type { DeviceAddress, DeviceAddressSpace } from './attachment.ts'
+import type { AttachOptions, DeviceAddress, DeviceAddressSpace } from './attachment.ts'
 import { closeInOrder, orClose } from './close-in-order.ts'
 import type { Container, IommuType } from './container.ts'
 import { type Group, openGroup } from './group.ts'
@@ -34,7 +34,7 @@ export class ContainerGroups {
     return this.#members.size > 0
   }
 
-  openDevice({ group: number, name }: DeviceAddress): Entered {
+  openDevice({ group: number, name }: DeviceAddress, { vfToken }: AttachOptions): Entered {
     if (number === null) {
       throw new VfioError('NOT_SUPPORTED', `device ${name} is in no IOMMU group, so no container can have it`, {
         hint: "{ iommu: 'iommufd' }, or 'noiommu', where the device has a node of its own in /dev/vfio/devices",
@@ -42,7 +42,7 @@ export class ContainerGroups {
     }
     const member = this.#members.get(number) ?? this.#join(number)
     return orClose([{ close: () => this.leaveUnused() }], () => {
-      const descriptor = member.group.openDevice(name)
+      const descriptor = member.group.openDevice(name, vfToken)
       member.devices++
       // another group may have stayed only for what is mapped
       this.leaveUnused()

@@ -2,26 +2,34 @@ import { VfioError } from '../errors.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { type DeviceInfo, decodeDeviceInfo, deviceFlag, vfioDeviceInfo } from '../uapi/device-info.ts'
 import { request } from '../uapi/requests.ts'
-import { nameFault, printable } from '../units.ts'
+import { nameFault, parseUuid, printable } from '../units.ts'
 import type { AddressSpace, IommuMode } from './address-space.ts'
 import type { Attachment, DeviceAddress, DeviceAddressSpace } from './attachment.ts'
 import { closeInOrder, orClose } from './close-in-order.ts'
 import type { Descriptor } from './descriptor.ts'
 import { Dma, type DmaOptions } from './dma.ts'
+import { DeviceFeatures } from './features.ts'
 import { callForInfo } from './info-call.ts'
 import { Irqs } from './irqs.ts'
+import { LowPower, type LowPowerOptions } from './low-power.ts'
 import { type AddressSpaceOptions, openAddressSpaceFor } from './open-address-space.ts'
 import { spaceOfGroup } from './open-groups.ts'
 import { PciFunction } from './pci-function.ts'
 import { Regions } from './regions.ts'
 import { resetDevice } from './reset.ts'
 import { attempt } from './system-call.ts'
+import { setVfToken } from './vf-token.ts'
 
 export type { DeviceAddress, DeviceAddressSpace } from './attachment.ts'
 
 export interface OpenDeviceOptions extends AddressSpaceOptions, DmaOptions {
   /** To share with other devices. Without it, the device gets one of its own, closed with it. */
   readonly addressSpace?: DeviceAddressSpace
+  /**
+   * Of an SR-IOV device, a UUID. Opened with a physical function, it is what whoever opens its virtual functions must give
+   * from then on, to show that the two trust each other.
+   */
+  readonly vfToken?: string
 }
 
 /** An open VFIO device. */
@@ -35,6 +43,7 @@ export class Device implements Disposable, AsyncDisposable {
   readonly regions: Regions
   readonly irqs: Irqs
   readonly dma: Dma
+  readonly features: DeviceFeatures
   readonly #descriptor: Descriptor
   readonly #attachment: Attachment
 
@@ -48,6 +57,7 @@ export class Device implements Disposable, AsyncDisposable {
     this.regions = new Regions(descriptor, this.info)
     this.irqs = new Irqs(descriptor, this.info)
     this.dma = new Dma(addressSpace, options)
+    this.features = new DeviceFeatures(descriptor)
     this.#descriptor = descriptor
     this.#attachment = attachment
   }
@@ -78,6 +88,22 @@ export class Device implements Disposable, AsyncDisposable {
   }
 
   /**
+   * Gives the virtual functions of this physical one another token (VFIO_DEVICE_FEATURE_PCI_VF_TOKEN): those that are
+   * opened from now on must give it as `vfToken`. A UUID. Throws NOT_SUPPORTED where the device can have none.
+   */
+  setVfToken(token: string): void {
+    setVfToken(this.#descriptor, this.features, parseUuid(token))
+  }
+
+  /**
+   * Lets the device go into a low power state until what is returned is closed (VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY,
+   * since Linux 6.1). Throws NOT_SUPPORTED where its driver has no such thing, DEVICE_BUSY where it may already.
+   */
+  enterLowPower(options: LowPowerOptions = {}): LowPower {
+    return new LowPower(this.#descriptor, this.features, options)
+  }
+
+  /**
    * What was taken from the device (interrupts, mappings), the device, and then its group and its address space where
    * nothing else needs them, with the DMA buffers there. Idempotent; everything is closed even where a step fails.
    */
@@ -102,20 +128,21 @@ export class Device implements Disposable, AsyncDisposable {
  * Opens a device in the address space given, or in one of its own: iommufd where the host has it and the device has a
  * node, else a type1v2 container, else type1; noiommu for a device without an IOMMU. A device whose group this process
  * has open already shares its address space: the kernel allows no other. Where a step fails, what was open is closed
- * again. Throws NOT_FOUND, DEVICE_BUSY, PERMISSION_DENIED, GROUP_NOT_VIABLE, NOT_SUPPORTED.
+ * again. Throws NOT_FOUND, DEVICE_BUSY, PERMISSION_DENIED, GROUP_NOT_VIABLE, NOT_SUPPORTED, INVALID_ARGUMENT.
  */
 export function openDevice(kernel: Kernel, address: DeviceAddress, options: OpenDeviceOptions = {}): Device {
   checkAddress(address)
   const { iommu, addressSpace } = options
+  const attach = { vfToken: options.vfToken === undefined ? null : parseUuid(options.vfToken) }
   const shared = addressSpace ?? (address.group === null ? null : spaceOfGroup(kernel, address.group))
   if (shared !== null) {
     if (iommu !== undefined && iommu !== shared.mode) throw otherMode(address, iommu, shared.mode)
-    const attachment = shared.attach(address)
+    const attachment = shared.attach(address, attach)
     return orClose([attachment], () => new Device(attachment, options))
   }
   const own = openAddressSpaceFor(kernel, address, options)
   return orClose([own], () => {
-    const device = new Device(own.attach(address), options)
+    const device = new Device(own.attach(address, attach), options)
     own.closeWithLast()
     return device
   })

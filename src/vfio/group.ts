@@ -3,12 +3,13 @@ import type { Kernel } from '../kernel/kernel.ts'
 import { decodeGroupStatus, type GroupStatus, vfioGroupStatus } from '../uapi/group-status.ts'
 import { request } from '../uapi/requests.ts'
 import { encode } from '../uapi/struct.ts'
-import { printable } from '../units.ts'
+import { printable, type Uuid } from '../units.ts'
 import type { Container } from './container.ts'
 import { Descriptor } from './descriptor.ts'
 import { foreignMembers, groupMembers } from './group-members.ts'
 import { nodePermission } from './node-permission.ts'
 import { attempt, type Reason } from './system-call.ts'
+import { vfTokenReasons } from './vf-token.ts'
 
 /** /dev/vfio/N: an IOMMU group, the unit of isolation. One process at a time has it. */
 export class Group implements Disposable {
@@ -51,17 +52,18 @@ export class Group implements Disposable {
 
   /**
    * VFIO_GROUP_GET_DEVICE_FD: a device of the group by its name, a PCI address or an mdev's UUID. Needs a container
-   * with its IOMMU set. The caller closes what it gets.
+   * with its IOMMU set; `vfToken` for a function of an SR-IOV device that asks for one. The caller closes what it gets.
    */
-  openDevice(name: string): Descriptor {
+  openDevice(name: string, vfToken: Uuid | null = null): Descriptor {
     if (name === '' || printable(name) !== name) {
       throw new VfioError('INVALID_ARGUMENT', `'${printable(name)}' cannot be the name of a device`, {
         hint: `ls ${groupDevices(this.number)}`,
       })
     }
+    const text = vfToken === null ? name : `${name} vf_token=${vfToken}`
     const fd = attempt(
       `open device ${name} of group ${this.number}`,
-      () => this.descriptor.ioctl(request.VFIO_GROUP_GET_DEVICE_FD, Buffer.from(`${name}\0`)),
+      () => this.descriptor.ioctl(request.VFIO_GROUP_GET_DEVICE_FD, Buffer.from(`${text}\0`)),
       {
         ENODEV: () => ({
           code: 'NOT_FOUND',
@@ -70,10 +72,7 @@ export class Group implements Disposable {
           facts: { devices: groupMembers(this.kernel.files, this.number).map((member) => member.name) },
         }),
         EBUSY: () => ({ code: 'DEVICE_BUSY', because: 'it is in use', hint: `fuser -v ${groupPath(this.number)}` }),
-        EACCES: () => ({
-          code: 'PERMISSION_DENIED',
-          because: 'it is a virtual function whose physical function asks for a VF token',
-        }),
+        ...vfTokenReasons(this.kernel.files, name, vfToken),
       },
     )
     return new Descriptor(this.kernel, fd, `device ${name}`)

@@ -2,7 +2,7 @@ import type { Mapping } from '../kernel/kernel.ts'
 import { failedWith } from '../kernel/system-error.ts'
 import type { IovaRange, MapRequest } from './address-space.ts'
 import { AttachableSpace, type Entered, notAttached } from './attachable-space.ts'
-import type { DeviceAddress } from './attachment.ts'
+import type { AttachOptions, DeviceAddress } from './attachment.ts'
 import type { Ioas } from './iommufd.ts'
 import { openIommufdDevice } from './iommufd-device.ts'
 import { mapFailed, notPhysical, unmapFailed } from './map-failure.ts'
@@ -84,11 +84,12 @@ export class IommufdAddressSpace extends AttachableSpace {
     throw notPhysical(this.mode)
   }
 
-  protected enter(address: DeviceAddress): Entered {
+  protected enter(address: DeviceAddress, { vfToken }: AttachOptions): Entered {
     const { group } = address
-    if (group === null) return openIommufdDevice(this.kernel, this.#ioas, address, false)
+    const options = { noiommu: false, vfToken }
+    if (group === null) return openIommufdDevice(this.kernel, this.#ioas, address, options)
     checkGroupIsFree(this, group)
-    const { descriptor } = openIommufdDevice(this.kernel, this.#ioas, address, false)
+    const { descriptor } = openIommufdDevice(this.kernel, this.#ioas, address, options)
     this.#devices.set(group, (this.#devices.get(group) ?? 0) + 1)
     claimGroup(this.kernel, group, this)
     return { descriptor, leave: () => this.#leave(group) }

@@ -1,10 +1,16 @@
 import { VfioError } from '../errors.ts'
 import type { Kernel } from '../kernel/kernel.ts'
-import { vfioDeviceAttachIommufdPt, vfioDeviceBindIommufd, vfioDeviceDetachIommufdPt } from '../uapi/device-iommufd.ts'
+import {
+  bindIommufdFlag,
+  vfioDeviceAttachIommufdPt,
+  vfioDeviceBindIommufd,
+  vfioDeviceDetachIommufdPt,
+} from '../uapi/device-iommufd.ts'
 import { request as requests } from '../uapi/requests.ts'
 import { encode } from '../uapi/struct.ts'
+import { type Uuid, uuidBytes } from '../units.ts'
 import type { Entered } from './attachable-space.ts'
-import type { DeviceAddress } from './attachment.ts'
+import type { AttachOptions, DeviceAddress } from './attachment.ts'
 import { orClose } from './close-in-order.ts'
 import { Descriptor } from './descriptor.ts'
 import { findDeviceNode } from './device-node.ts'
@@ -12,9 +18,21 @@ import { foreignMembers, groupMembers } from './group-members.ts'
 import type { Ioas } from './iommufd.ts'
 import { nodePermission } from './node-permission.ts'
 import { attempt, type Reason } from './system-call.ts'
+import { vfTokenReasons } from './vf-token.ts'
+
+/** How a device is opened by its own node. */
+interface NodeOptions extends AttachOptions {
+  /** There is no IOMMU behind the device. */
+  readonly noiommu: boolean
+}
 
 /** Opens a device by its own node, binds it to iommufd, and attaches it to the address space. */
-export function openIommufdDevice(kernel: Kernel, ioas: Ioas, address: DeviceAddress, noiommu: boolean): Entered {
+export function openIommufdDevice(
+  kernel: Kernel,
+  ioas: Ioas,
+  address: DeviceAddress,
+  { noiommu, vfToken }: NodeOptions,
+): Entered {
   const { name } = address
   const node = findDeviceNode(kernel.files, address)
   if (node === null || node.noiommu !== noiommu) throw noNode(address, node !== null)
@@ -27,7 +45,7 @@ export function openIommufdDevice(kernel: Kernel, ioas: Ioas, address: DeviceAdd
   })
   const descriptor = new Descriptor(kernel, fd, `device ${name}`)
   return orClose([descriptor], () => {
-    bind(kernel, descriptor, ioas, address)
+    bind(kernel, descriptor, ioas, address, vfToken)
     attach(descriptor, ioas)
     // held first, so it is done last of all before the device is closed
     descriptor.hold({ close: () => detach(descriptor) })
@@ -36,10 +54,16 @@ export function openIommufdDevice(kernel: Kernel, ioas: Ioas, address: DeviceAdd
 }
 
 /** VFIO_DEVICE_BIND_IOMMUFD: before it, the descriptor answers nothing else. */
-function bind(kernel: Kernel, device: Descriptor, ioas: Ioas, address: DeviceAddress): void {
-  const bytes = encode(vfioDeviceBindIommufd, { argsz: vfioDeviceBindIommufd.size, iommufd: ioas.iommufd.fd })
+function bind(kernel: Kernel, device: Descriptor, ioas: Ioas, address: DeviceAddress, vfToken: Uuid | null): void {
+  const bytes = encode(vfioDeviceBindIommufd, {
+    argsz: vfioDeviceBindIommufd.size,
+    flags: vfToken === null ? 0 : bindIommufdFlag.VFIO_DEVICE_BIND_FLAG_TOKEN,
+    iommufd: ioas.iommufd.fd,
+  })
+  const token =
+    vfToken === null ? [] : [{ offset: vfioDeviceBindIommufd.fields.token_uuid_ptr[0], target: uuidBytes(vfToken) }]
   const inUse = (): Reason => busyReason(kernel, address)
-  attempt(`bind ${device.what} to iommufd`, () => device.ioctl(requests.VFIO_DEVICE_BIND_IOMMUFD, bytes), {
+  attempt(`bind ${device.what} to iommufd`, () => device.ioctl(requests.VFIO_DEVICE_BIND_IOMMUFD, bytes, token), {
     EBUSY: inUse,
     // what was passed is right: another descriptor of the device is bound
     EINVAL: inUse,
@@ -48,11 +72,8 @@ function bind(kernel: Kernel, device: Descriptor, ioas: Ioas, address: DeviceAdd
       because: 'the IOMMU does not isolate interrupts, and the kernel does not allow that',
       hint: 'echo 1 > /sys/module/iommufd/parameters/allow_unsafe_interrupts, if every guest is trusted',
     }),
-    EACCES: () => ({
-      code: 'PERMISSION_DENIED',
-      because: 'it is a virtual function whose physical function asks for a VF token',
-    }),
     ENODEV: () => ({ code: 'NOT_FOUND', because: 'the device is gone', hint: 'vfioctl list' }),
+    ...vfTokenReasons(kernel.files, address.name, vfToken),
   })
 }
 

@@ -1,7 +1,7 @@
 import type { Kernel, Mapping } from '../kernel/kernel.ts'
 import type { IovaRange, MapRequest } from './address-space.ts'
 import { AttachableSpace, type Entered, notAttached } from './attachable-space.ts'
-import type { DeviceAddress } from './attachment.ts'
+import type { AttachOptions, DeviceAddress } from './attachment.ts'
 import { closeInOrder } from './close-in-order.ts'
 import type { Container } from './container.ts'
 import { ContainerGroups } from './container-groups.ts'
@@ -70,8 +70,8 @@ export class NoiommuGroups extends NoiommuAddressSpace {
     this.#groups = new ContainerGroups(this, container, 'noiommu', () => false)
   }
 
-  protected enter(address: DeviceAddress): Entered {
-    return this.#groups.openDevice(address)
+  protected enter(address: DeviceAddress, options: AttachOptions): Entered {
+    return this.#groups.openDevice(address, options)
   }
 
   protected findPages(memory: Mapping, offset: number, size: number): readonly bigint[] {
@@ -94,8 +94,8 @@ export class NoiommuDevices extends NoiommuAddressSpace {
     this.#ioas = ioas
   }
 
-  protected enter(address: DeviceAddress): Entered {
-    return openIommufdDevice(this.kernel, this.#ioas, address, true)
+  protected enter(address: DeviceAddress, { vfToken }: AttachOptions): Entered {
+    return openIommufdDevice(this.kernel, this.#ioas, address, { noiommu: true, vfToken })
   }
 
   protected findPages(memory: Mapping, offset: number, size: number): readonly bigint[] {

@@ -14,7 +14,7 @@ import {
 import { dmaAvail, iovaRanges } from '../uapi/type1-capabilities.ts'
 import type { IovaRange, MapRequest } from './address-space.ts'
 import { AttachableSpace, type Entered, notAttached } from './attachable-space.ts'
-import type { DeviceAddress } from './attachment.ts'
+import type { AttachOptions, DeviceAddress } from './attachment.ts'
 import { closeInOrder } from './close-in-order.ts'
 import type { Container } from './container.ts'
 import { ContainerGroups } from './container-groups.ts'
@@ -109,8 +109,8 @@ export class Type1AddressSpace extends AttachableSpace {
     throw notPhysical(this.mode)
   }
 
-  protected enter(address: DeviceAddress): Entered {
-    return this.#groups.openDevice(address)
+  protected enter(address: DeviceAddress, options: AttachOptions): Entered {
+    return this.#groups.openDevice(address, options)
   }
 
   protected tearDown(): void {

@@ -2,6 +2,7 @@ import { existsSync, readdirSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import * as container from '../../src/uapi/container.ts'
 import * as deviceCapabilities from '../../src/uapi/device-capabilities.ts'
+import * as deviceFeature from '../../src/uapi/device-feature.ts'
 import * as deviceInfo from '../../src/uapi/device-info.ts'
 import * as deviceIommufd from '../../src/uapi/device-iommufd.ts'
 import * as groupStatus from '../../src/uapi/group-status.ts'
@@ -30,6 +31,9 @@ const numbers: Readonly<Record<string, number>> = {
   ...deviceInfo.deviceFlag,
   ...deviceCapabilities.deviceCapability,
   ...deviceCapabilities.atomicCompleterFlag,
+  ...deviceFeature.deviceFeatureFlag,
+  ...deviceIommufd.bindIommufdFlag,
+  ...Object.fromEntries(Object.values(deviceFeature.deviceFeatures).map(({ macro, id }) => [macro, id])),
   ...regionInfo.regionFlag,
   ...regionCapabilities.regionCapability,
   ...irqInfo.irqInfoFlag,
@@ -60,6 +64,8 @@ const layouts: readonly Layout[] = [
   infoCapabilities.vfioInfoCapHeader,
   deviceInfo.vfioDeviceInfo,
   deviceCapabilities.vfioDeviceInfoCapPciAtomicComp,
+  deviceFeature.vfioDeviceFeature,
+  deviceFeature.vfioDeviceLowPowerEntryWithWakeup,
   regionInfo.vfioRegionInfo,
   regionCapabilities.vfioRegionInfoCapSparseMmap,
   regionCapabilities.vfioRegionSparseMmapArea,
@@ -93,7 +99,11 @@ const optional = new Set([
   'VFIO_PCI_ATOMIC_COMP32',
   'VFIO_PCI_ATOMIC_COMP64',
   'VFIO_PCI_ATOMIC_COMP128',
+  ...Object.values(deviceFeature.deviceFeatures)
+    .filter(({ id }) => id > deviceFeature.deviceFeatures['dma-logging-report'].id)
+    .map(({ macro }) => macro),
   'VFIO_DEVICE_BIND_IOMMUFD',
+  ...Object.keys(deviceIommufd.bindIommufdFlag),
   'VFIO_DEVICE_ATTACH_IOMMUFD_PT',
   'VFIO_DEVICE_DETACH_IOMMUFD_PT',
   'VFIO_MIG_GET_PRECOPY_INFO',
@@ -111,10 +121,12 @@ const optional = new Set([
   ...Object.values(iommufd).flatMap((it) => ('fields' in it ? [it.name] : [])),
 ])
 
+/** What a struct was before a newer header gave it more fields. */
+const grownFrom: Readonly<Record<string, number>> = { vfio_device_bind_iommufd: 16 }
+
 /** Structs that newer headers pad or extend at the end; the fields before stay where they are. */
 const paddedTo: Readonly<Record<string, number>> = {
   vfio_device_info: 24,
-  vfio_device_bind_iommufd: 24,
   vfio_device_attach_iommufd_pt: 16,
   vfio_device_detach_iommufd_pt: 12,
 }
@@ -156,10 +168,12 @@ describe.skipIf(compiler === null)(`against C headers${compiler === null ? ' (no
           .filter(({ name }) => present(name))
           .flatMap(({ name, fields }) => [
             `printf("${name} %zu\\n", sizeof(struct ${name}));`,
-            ...Object.keys(fields).flatMap((field) => [
-              `printf("${name}.${field} %zu\\n", offsetof(struct ${name}, ${field}));`,
-              `printf("${name}.${field}:width %zu\\n", sizeof(((struct ${name} *)0)->${field}));`,
-            ]),
+            ...Object.keys(fields)
+              .filter(present)
+              .flatMap((field) => [
+                `printf("${name}.${field} %zu\\n", offsetof(struct ${name}, ${field}));`,
+                `printf("${name}.${field}:width %zu\\n", sizeof(((struct ${name} *)0)->${field}));`,
+              ]),
           ]),
       ]
       const printed = new Map(
@@ -178,8 +192,10 @@ describe.skipIf(compiler === null)(`against C headers${compiler === null ? ' (no
       const widths = { u8: 1, u16: 2, u32: 4, s32: 4, u64: 8 }
       test.for(layouts)('struct $name', ({ name, size, fields }, { skip }) => {
         if (!present(name) && optional.has(name)) return skip('not in this header')
-        expect([size, paddedTo[name]]).toContain(printed.get(name))
-        const expected = Object.entries(fields).flatMap(([field, [offset, type]]) => [
+        const bytes = printed.get(name) ?? 0
+        expect([size, paddedTo[name], grownFrom[name]]).toContain(bytes)
+        const there = Object.entries(fields).filter(([, [offset]]) => bytes !== grownFrom[name] || offset < bytes)
+        const expected = there.flatMap(([field, [offset, type]]) => [
           [`${name}.${field}`, offset],
           [`${name}.${field}:width`, widths[type]],
         ])

@@ -1,0 +1,132 @@
+import { describe, expect, type TestContext, test } from 'vitest'
+import { isLinuxBefore } from './kernel.ts'
+import { openMdev } from './open-mdev.ts'
+import { type OpenPci, openPci, type PciName } from './pci.ts'
+
+function code(expected: string) {
+  return expect.objectContaining({ name: 'VfioError', code: expected })
+}
+
+const every: readonly PciName[] = ['edu', 'edu-root-port', 'e1000e', 'nvme']
+
+/** A device that may sleep; skips the test where the kernel under test cannot let it. */
+async function openSleeper(context: TestContext, name: PciName): Promise<OpenPci> {
+  const opened = await openPci(context, name)
+  if (!opened.device.features.has('low-power-entry', 'set')) context.skip('the mock has no low power yet')
+  return opened
+}
+
+/** Devices sleep only where the kernel has power management (CONFIG_PM): the newest kernel of the virtual machine has not. */
+function skipWithoutPowerManagement({ skip }: TestContext, { kernel, address }: OpenPci): void {
+  if (kernel.files.kind(`/sys/bus/pci/devices/${address}/power/runtime_status`) === null)
+    skip('this kernel has no power management')
+}
+
+describe('low power', () => {
+  test.for(every)('takes the mapped memory of %s away, and gives it back', async (name, context) => {
+    const { device } = await openSleeper(context, name)
+    const mapped = device.regions.bar0.map()
+    const before = mapped.read32(8)
+    for (let time = 0; time < 2; time++) {
+      const asleep = device.enterLowPower()
+      expect(() => mapped.read32(8)).toThrow(code('DEVICE_MEMORY_GONE'))
+      expect(() => mapped.readInto(8, new Uint8Array(4))).toThrow(code('DEVICE_MEMORY_GONE'))
+      asleep.close()
+      expect(mapped.read32(8)).toBe(before)
+    }
+  })
+
+  test('lets a trapped access through, for which the device wakes up, and goes on', async (context) => {
+    const { device } = await openSleeper(context, 'nvme')
+    const { bar0, config } = device.regions
+    const mapped = bar0.map()
+    const version = bar0.read32(8)
+    using _asleep = device.enterLowPower()
+    expect(config.read16(0)).toBe(0x1b36)
+    expect(bar0.read32(8)).toBe(version)
+    expect(() => mapped.read32(8)).toThrow(code('DEVICE_MEMORY_GONE'))
+  })
+
+  test('is entered once at a time', async (context) => {
+    const { device } = await openSleeper(context, 'nvme')
+    const asleep = device.enterLowPower()
+    expect(() => device.enterLowPower()).toThrow(code('DEVICE_BUSY'))
+    expect(() => device.enterLowPower({ wakeup: true })).toThrow(code('DEVICE_BUSY'))
+    await expect(asleep.woken()).rejects.toEqual(code('INVALID_ARGUMENT'))
+    asleep.close()
+    asleep.close()
+    using again = device.enterLowPower({ wakeup: true })
+    expect(again.closed).toBe(false)
+  })
+
+  test('with wake-up ends when an access wakes the device, and says so', async (context) => {
+    const opened = await openSleeper(context, 'nvme')
+    skipWithoutPowerManagement(context, opened)
+    const { device, kernel, address } = opened
+    const mapped = device.regions.bar0.map()
+    const version = mapped.read32(8)
+    using asleep = device.enterLowPower({ wakeup: true })
+    const status = `/sys/bus/pci/devices/${address}/power/runtime_status`
+    await expect.poll(() => kernel.files.read(status)).toBe('suspended\n')
+    expect(() => mapped.read32(8)).toThrow(code('DEVICE_MEMORY_GONE'))
+    const both = Promise.all([asleep.woken(), asleep.woken()])
+    expect(device.regions.config.read16(0)).toBe(0x1b36)
+    await both
+    await asleep.woken()
+    expect(mapped.read32(8)).toBe(version)
+    expect(kernel.files.read(status)).toBe('active\n')
+  })
+
+  test('is left where the device is closed, and whoever waits is told', async (context) => {
+    const { device } = await openSleeper(context, 'nvme')
+    const asleep = device.enterLowPower({ wakeup: true })
+    const waiting = expect(asleep.woken()).rejects.toEqual(code('CLOSED'))
+    device.close()
+    expect(asleep.closed).toBe(true)
+    await waiting
+  })
+
+  test('is NOT_SUPPORTED of mtty, which has no features before Linux 6.7 and this one never', async (context) => {
+    const { device } = await openMdev(context, 'mtty', 'mtty-2')
+    expect(() => device.enterLowPower()).toThrow(code('NOT_SUPPORTED'))
+    expect(() => device.enterLowPower({ wakeup: true })).toThrow(code('NOT_SUPPORTED'))
+  })
+})
+
+describe('the features', () => {
+  test('of a PCI device are low power alone, and the VF token of a physical function', async (context) => {
+    const { device } = await openSleeper(context, 'nvme')
+    expect([...device.features.list()]).toEqual([
+      ['pci-vf-token', ['set']],
+      ['low-power-entry', ['set']],
+      ['low-power-entry-with-wakeup', ['set']],
+      ['low-power-exit', ['set']],
+    ])
+  })
+
+  test('that a device lacks are NOT_SUPPORTED, as is what a feature does not allow', async (context) => {
+    const { device } = await openSleeper(context, 'edu')
+    expect(device.features.has('pci-vf-token', 'set')).toBe(false)
+    expect(() => device.features.get('migration', new Uint8Array(8))).toThrow(code('NOT_SUPPORTED'))
+    expect(() => device.features.get('low-power-exit', new Uint8Array())).toThrow(
+      expect.objectContaining({ code: 'NOT_SUPPORTED', errno: 'EINVAL' }),
+    )
+  })
+
+  test('of mtty are migration and the logging of its DMA from Linux 6.7 on', async (context) => {
+    const opened = await openMdev(context, 'mtty', 'mtty-2')
+    const { features } = opened.device
+    if (isLinuxBefore(opened, 6, 7)) {
+      expect([...features.list()]).toEqual([])
+      return
+    }
+    expect(Object.fromEntries(features.list())).toMatchObject({
+      migration: ['get'],
+      'mig-device-state': ['get', 'set'],
+      'dma-logging-start': ['set'],
+      'dma-logging-stop': ['set'],
+      'dma-logging-report': ['get'],
+      'mig-data-size': ['get'],
+    })
+  })
+})
