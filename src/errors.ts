@@ -26,6 +26,7 @@ export type ErrorCode =
   | 'NO_HUGE_PAGES'
   | 'NO_IOVA_LEFT'
   | 'NO_MAPPING_LEFT'
+  | 'NO_IOEVENTFD_LEFT'
   | 'NOT_ATTACHED'
   | 'DEVICE_MEMORY_GONE'
   | 'INTERRUPT_TIMEOUT'

@@ -27,6 +27,7 @@ export type { Device, DeviceAddressSpace, OpenDeviceOptions } from './vfio/devic
 export type { AllocateOptions, Dma, DmaOptions, MapOptions } from './vfio/dma.ts'
 export type { DmaBuffer } from './vfio/dma-buffer.ts'
 export type { DeviceFeatures, FeatureCall, FeatureOperation } from './vfio/features.ts'
+export type { Ioeventfd, IoeventfdRequest, IoeventfdWrite } from './vfio/ioeventfd.ts'
 export type { Irq } from './vfio/irq.ts'
 export type { EnabledIrq } from './vfio/irq-enabled.ts'
 export type { IrqEvent } from './vfio/irq-waiters.ts'

@@ -29,6 +29,7 @@ const byCode: Readonly<Record<ErrorCode, number>> = {
   NO_HUGE_PAGES: 6,
   NO_IOVA_LEFT: 6,
   NO_MAPPING_LEFT: 6,
+  NO_IOEVENTFD_LEFT: 6,
   INTERRUPTED: 130,
   ALREADY_EXISTS: 1,
   CLOSED: 1,

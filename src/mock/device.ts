@@ -30,6 +30,8 @@ export interface DeviceModel {
   readonly features?: ReadonlyMap<number, Feature>
   /** What else ioctl(2) does on the device's file, such as VFIO_DEVICE_QUERY_GFX_PLANE. ENOTTY where absent. */
   ioctl?(request: number, argument: IoctlArgument, process: CallingProcess): number
+  /** VFIO_DEVICE_IOEVENTFD. Absent where the driver has none: ENOTTY. */
+  ioeventfd?(request: IoeventfdRequest): void
   /** The driver is to let go of the device: it may ask its users to do so. */
   requestRelease?(): void
   /** The last user is gone: interrupts end, timers too. */
@@ -74,10 +76,21 @@ export interface IrqSetRequest {
   eventfd(fd: number): EventSink
 }
 
+/** struct vfio_device_ioeventfd, its width and descriptor checked: a write to be done whenever an eventfd is signalled. */
+export interface IoeventfdRequest {
+  /** In the device's file. */
+  readonly offset: number
+  /** Bytes. */
+  readonly width: 1 | 2 | 4 | 8
+  readonly data: bigint
+  /** Looks the eventfd up: EBADF, EINVAL; null where the write is to be removed. */
+  readonly eventfd: (() => EventSink) | null
+}
+
 /** Where an interrupt goes. It stays usable after its descriptor was closed, as in the kernel. */
 export interface EventSink {
   signal(): void
-  /** Takes each event away and calls back instead; returns how to stop. */
+  /** Takes each event away and calls back instead, at once where one is there already; returns how to stop. */
   consume(listener: () => void): () => void
 }
 

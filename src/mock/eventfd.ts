@@ -42,15 +42,16 @@ export class Eventfd implements OpenFile {
     if (this.#count < most) this.#add(1n)
   }
 
-  /** What the kernel does with an eventfd it waits for. */
+  /**
+   * What the kernel does with an eventfd it waits for (virqfd): a signal calls back each time, for all who wait, and is
+   * gone. One that was there before calls back too, and stays.
+   */
   consume(listener: () => void): () => void {
-    const take = () => {
-      if (this.#count === 0n) return
+    if (this.#count > 0n) listener()
+    return this.readiness.subscribe(() => {
       this.#count = 0n
       listener()
-    }
-    take()
-    return this.readiness.subscribe(take)
+    })
   }
 
   close(): void {

@@ -4,7 +4,8 @@ import type { IrqInfo } from '../uapi/irq-info.ts'
 import { encodeIrqSet, type IrqSet } from '../uapi/irq-set.ts'
 import { request } from '../uapi/requests.ts'
 import type { Descriptor } from './descriptor.ts'
-import { attempt, type Reason, type Reasons } from './system-call.ts'
+import { notAnEventfd, otherThanEventfd } from './given-eventfd.ts'
+import { attempt, type Reasons } from './system-call.ts'
 
 /** What is done to one irq of a device: VFIO_DEVICE_SET_IRQS, with what its refusals mean. */
 export class IrqControl {
@@ -120,35 +121,17 @@ export class IrqControl {
   }
 
   #eventfdReasons(given: readonly number[]): Reasons {
-    const notAnEventfd = (fd: number | null): Reason => ({
-      code: 'INVALID_ARGUMENT',
-      because: `${fd ?? given.join(', ')} is no open eventfd`,
-      facts: { eventfds: given },
-    })
+    const other = () => otherThanEventfd(this.device, given)
     return {
-      ...(given.length > 0 ? { EBADF: () => notAnEventfd(this.#otherThanEventfd(given)) } : {}),
+      ...(given.length > 0 ? { EBADF: () => notAnEventfd(other(), given) } : {}),
       EINVAL: () => {
-        const other = this.#otherThanEventfd(given)
-        if (other !== null) return notAnEventfd(other)
+        const fd = other()
+        if (fd !== null) return notAnEventfd(fd, given)
         const [code, because] = this.#exclusive
           ? (['DEVICE_BUSY', 'whoever else has the device open may have another kind of interrupt enabled'] as const)
           : (['SYSTEM_CALL_FAILED', 'its driver refuses that'] as const)
         return { code, because }
       },
     }
-  }
-
-  /** The first of these descriptors that is no eventfd as far as /proc knows. */
-  #otherThanEventfd(fds: readonly number[]): number | null {
-    const { files, pid } = this.device.kernel
-    return (
-      fds.find((fd) => {
-        try {
-          return files.readlink(`/proc/${pid}/fd/${fd}`) !== 'anon_inode:[eventfd]'
-        } catch (error) {
-          return failedWith(error, 'ENOENT')
-        }
-      }) ?? null
-    )
   }
 }

@@ -3,6 +3,7 @@ import type { RegionCapability } from '../uapi/region-capabilities.ts'
 import type { RegionFlags, RegionInfo } from '../uapi/region-info.ts'
 import { hex } from '../units.ts'
 import type { Descriptor } from './descriptor.ts'
+import { Ioeventfd, type IoeventfdRequest } from './ioeventfd.ts'
 import { MappedRegion } from './mapped-region.ts'
 import {
   checkAccess,
@@ -143,6 +144,17 @@ export class Region implements RegionAccess {
     const mapped = new MappedRegion(this, descriptor, this.#host.msixTable())
     descriptor.hold(mapped)
     return mapped
+  }
+
+  /**
+   * Has the kernel write a value whenever an eventfd is signalled (VFIO_DEVICE_IOEVENTFD): of a PCI device, into a BAR but
+   * not its MSI-X table. Throws OUT_OF_RANGE and INVALID_ARGUMENT as a write does, ALREADY_EXISTS where the same write has
+   * an eventfd, NO_IOEVENTFD_LEFT beyond 1000 of one device, NOT_SUPPORTED elsewhere.
+   */
+  ioeventfd(request: IoeventfdRequest): Ioeventfd {
+    const { descriptor } = this.#host
+    descriptor.checkOpen()
+    return new Ioeventfd(this, descriptor, request)
   }
 
   #readWord(offset: number, width: 1 | 2 | 4 | 8): void {

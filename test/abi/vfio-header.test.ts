@@ -8,6 +8,7 @@ import * as deviceIommufd from '../../src/uapi/device-iommufd.ts'
 import * as groupStatus from '../../src/uapi/group-status.ts'
 import * as indexes from '../../src/uapi/indexes.ts'
 import * as infoCapabilities from '../../src/uapi/info-capabilities.ts'
+import * as ioeventfd from '../../src/uapi/ioeventfd.ts'
 import * as iommufd from '../../src/uapi/iommufd.ts'
 import * as irqInfo from '../../src/uapi/irq-info.ts'
 import * as irqSet from '../../src/uapi/irq-set.ts'
@@ -38,6 +39,7 @@ const numbers: Readonly<Record<string, number>> = {
   ...regionCapabilities.regionCapability,
   ...irqInfo.irqInfoFlag,
   ...irqSet.irqSetFlag,
+  ...ioeventfd.ioeventfdFlag,
   ...type1.iommuInfoFlag,
   ...type1.dmaMapFlag,
   ...type1.dmaUnmapFlag,
@@ -72,6 +74,7 @@ const layouts: readonly Layout[] = [
   regionCapabilities.vfioRegionInfoCapType,
   irqInfo.vfioIrqInfo,
   irqSet.vfioIrqSet,
+  ioeventfd.vfioDeviceIoeventfd,
   type1.vfioIommuType1Info,
   type1.vfioIommuType1DmaMap,
   type1.vfioIommuType1DmaUnmap,

@@ -9,6 +9,7 @@ import { encode } from '../../uapi/struct.ts'
 import {
   type DeviceDescription,
   type DeviceModel,
+  type IoeventfdRequest,
   type IrqDescription,
   type IrqSetRequest,
   type RegionDescription,
@@ -24,6 +25,7 @@ import type { ScenarioPciDevice, ScenarioPciFunction } from '../scenario.ts'
 import type { DmaAccess } from '../vfio/dma-mappings.ts'
 import { BarMapping } from './bar-mapping.ts'
 import { ConfigSpace } from './config-space.ts'
+import { Ioeventfds } from './ioeventfds.ts'
 import { IrqLines } from './irq-lines.ts'
 
 const { VFIO_PCI_ROM_REGION_INDEX, VFIO_PCI_CONFIG_REGION_INDEX, VFIO_PCI_VGA_REGION_INDEX, VFIO_PCI_NUM_REGIONS } =
@@ -46,6 +48,7 @@ export class VfioPciDevice implements DeviceModel {
   readonly #what: ScenarioPciFunction
   readonly #config: ConfigSpace
   readonly #irqs: IrqLines
+  readonly #ioeventfds = new Ioeventfds()
   readonly #function: PciFunction
   readonly #msixTable: Table | null
 
@@ -144,11 +147,24 @@ export class VfioPciDevice implements DeviceModel {
     )
   }
 
+  ioeventfd(request: IoeventfdRequest): void {
+    const { index, within } = splitOffset(request.offset)
+    const end = within + request.width
+    const table = this.#msixTable?.bar === index ? this.#msixTable : null
+    const isInTable = table !== null && end > table.start && within < table.end
+    if (index >= VFIO_PCI_ROM_REGION_INDEX || end > (this.#sizeOf(index) ?? 0) || isInTable) throw new Errno('EINVAL')
+    const bytes = new Uint8Array(BigUint64Array.of(request.data).buffer).subarray(0, request.width)
+    this.#ioeventfds.set(request, () => {
+      if (this.#config.isIo(index) || this.#config.isMemoryOn) this.#function.store(index, within, bytes)
+    })
+  }
+
   requestRelease(): void {
     this.#irqs.request()
   }
 
   close(): void {
+    this.#ioeventfds.close()
     this.#irqs.close()
     this.#function.close()
   }

@@ -1,5 +1,6 @@
 import type { IoctlPointer, Mapping, MmapOptions } from '../../kernel/kernel.ts'
 import { vfioDeviceInfo } from '../../uapi/device-info.ts'
+import { ioeventfdFlag, vfioDeviceIoeventfd } from '../../uapi/ioeventfd.ts'
 import { vfioIrqInfo } from '../../uapi/irq-info.ts'
 import { vfioIrqSet } from '../../uapi/irq-set.ts'
 import { regionFlag, vfioRegionInfo } from '../../uapi/region-info.ts'
@@ -17,6 +18,8 @@ import { structArgument } from './ioctl-argument.ts'
 const oldDeviceInfoSize = 16
 
 const noFeatures: ReadonlyMap<number, Feature> = new Map()
+/** Up to its descriptor. */
+const leastIoeventfdSize = 28
 
 /** How a descriptor or a mapping keeps the device open. */
 export interface Use {
@@ -51,6 +54,8 @@ export class DeviceFile implements OpenFile {
       case requests.VFIO_DEVICE_RESET:
         this.#model.reset()
         return 0
+      case requests.VFIO_DEVICE_IOEVENTFD:
+        return this.#setIoeventfd(argument)
       case requests.VFIO_DEVICE_FEATURE:
         return callFeature(this.#model.features ?? noFeatures, argument, callingProcess(this.#fds, pointers))
       default:
@@ -126,12 +131,27 @@ export class DeviceFile implements OpenFile {
     return 0
   }
 
+  #setIoeventfd(argument: IoctlArgument): number {
+    const { ioeventfd } = this.#model
+    if (ioeventfd === undefined) throw new Errno('ENOTTY')
+    const { values } = structArgument(vfioDeviceIoeventfd, argument, leastIoeventfdSize)
+    const { flags, offset, data, fd } = values
+    const width = widths.find((bytes) => bytes === (flags & ioeventfdFlag.VFIO_DEVICE_IOEVENTFD_SIZE_MASK))
+    if (width !== flags || width === undefined || fd < -1) throw new Errno('EINVAL')
+    const eventfd = fd < 0 ? null : () => this.#eventfd(fd)
+    ioeventfd.call(this.#model, { offset: Number(offset), width, data, eventfd })
+    return 0
+  }
+
   #eventfd(fd: number): EventSink {
     const file = this.#fds.get(fd)
     if (!(file instanceof Eventfd)) throw new Errno('EINVAL')
     return file
   }
 }
+
+/** In bytes, as are the flags. */
+const widths = [1, 2, 4, 8] as const
 
 function endingWith(mapping: Mapping, end: () => void): Mapping {
   let isOpen = true
