@@ -52,7 +52,17 @@ export const device: OptionalPositional<string> = {
   describe: deviceForms,
 }
 
-export const force: Flag = { kind: 'flag', alias: 'f', describe: 'Although this host has no such parent or type now' }
+export const force: Flag = {
+  kind: 'flag',
+  alias: 'f',
+  describe: 'Although this host has no such parent or type now, or a callout script forbids it',
+}
+
+export const overrule: Flag = {
+  kind: 'flag',
+  alias: 'f',
+  describe: 'Although a callout script of the vendor forbids it',
+}
 
 /** Parses a whole number from 0, decimal or 0x; `what` begins the message. */
 export function wholeNumber(what: string, highest: number): (given: string) => number {

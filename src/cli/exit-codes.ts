@@ -36,6 +36,8 @@ const byCode: Readonly<Record<ErrorCode, number>> = {
   ADDON_MISSING: 1,
   INVALID_DEFINITION: 1,
   ATTRIBUTE_FAILED: 1,
+  CALLOUT_REFUSED: 1,
+  CALLOUT_FAILED: 1,
   IOVA_RESERVED: 1,
   PARTIAL_UNMAP: 1,
   NOT_ATTACHED: 1,

@@ -15,7 +15,8 @@ export function processIo(): Io {
       isTerminal(stream === 'out' ? 1 : 2)
         ? styleText(style, text, { stream: stream === 'out' ? process.stdout : process.stderr })
         : text,
-    readFile: (path) => readFileSync(path === '-' ? 0 : path, 'utf8'),
+    // By its descriptor: what stdin is may be a socket, which cannot be opened by name.
+    readFile: (path) => readFileSync(path === '-' || path === '/dev/stdin' ? 0 : path, 'utf8'),
     interruption,
     env: process.env,
   }

@@ -1,7 +1,15 @@
+import { basename } from 'node:path'
 import { processIo } from './process-io.ts'
 import { run } from './run.ts'
 
-/** This process's own command line. */
+/** This process's own command line; by another name, it is that other tool. */
 export async function runProcess(): Promise<void> {
-  process.exitCode = await run(process.argv.slice(2), processIo())
+  const [, script = '', ...argv] = process.argv
+  const program = basename(script)
+  if (program === 'mdevctl' || program === 'lsmdev') {
+    const { runMdevctl } = await import('./mdevctl/run-mdevctl.ts')
+    process.exitCode = await runMdevctl(program, argv, processIo())
+  } else {
+    process.exitCode = await run(argv, processIo())
+  }
 }

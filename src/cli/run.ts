@@ -16,6 +16,10 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
       io.out(await complete(argv.slice(1), io))
       return 0
     }
+    if (argv[0] === 'mdevctl') {
+      const { runMdevctl } = await import('./mdevctl/run-mdevctl.ts')
+      return await runMdevctl('mdevctl', argv.slice(1), io)
+    }
     const { word, rest } = splitCommandLine(argv)
     const entry = word !== null && Object.hasOwn(commands, word) ? commands[word] : undefined
     if (word === null || entry === undefined) return await explain(word, rest, io)

@@ -22,7 +22,9 @@ ${Object.entries(exitMeanings)
 
 Try it on a simulated host:
   vfioctl types --mock
-  vfioctl start --mock -p mtty -t mtty-2`
+  vfioctl start --mock -p mtty -t mtty-2
+
+mdevctl’s own command line, for scripts and libvirt: vfioctl mdevctl …, or a link named mdevctl or lsmdev`
 
 /** The text that a command's line asks for (help, version); throws INVALID_ARGUMENT that says what is wrong with it. */
 export function explainCommand(name: string, command: Command, argv: readonly string[]): string {

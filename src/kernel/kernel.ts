@@ -61,8 +61,30 @@ export interface Kernel {
   /** flock(2) with LOCK_EX|LOCK_NB on an opened file or directory: false where another holder has it. */
   tryLock(fd: number): boolean
 
+  /**
+   * Runs a program of the host (a callout script, sriov-manage) to its end, by its absolute path and without a shell.
+   * SystemError where it cannot be run: ENOENT, EACCES, ENOEXEC. After `timeoutMs` it is killed with all it started.
+   */
+  runProgram(path: string, run: ProgramRun): Promise<ProgramEnd>
+
   /** Releases what the kernel object itself holds (the mock's files; nothing on Linux). */
   dispose(): void
+}
+
+export interface ProgramRun {
+  readonly arguments: readonly string[]
+  /** Its stdin; empty where absent. */
+  readonly input?: string
+  readonly timeoutMs: number
+}
+
+export interface ProgramEnd {
+  /** Null where a signal ended it. */
+  readonly status: number | null
+  readonly timedOut: boolean
+  /** At most 1 MiB each; what is more is dropped. */
+  readonly stdout: string
+  readonly stderr: string
 }
 
 /** A pointer field inside an ioctl's struct: the address of `target` is put at byte `offset` for the call. */

@@ -4,6 +4,7 @@ import { loadAddon } from './addon.ts'
 import type { Kernel } from './kernel.ts'
 import { asCallers } from './linux-errors.ts'
 import { hostFiles } from './linux-files.ts'
+import { runProgram } from './linux-program.ts'
 
 export interface LinuxOptions {
   /** Where the host's file tree begins, for files and for devices: '/' unless told. */
@@ -61,6 +62,7 @@ export function openLinux({ root = '/' }: LinuxOptions = {}): Kernel {
     poll: (fds, ready, timeoutMs) => loadAddon().poll(fds, ready, timeoutMs),
     watch: (fd, onReadable) => loadAddon().watch(fd, onReadable),
     tryLock: (fd) => loadAddon().tryLock(fd),
+    runProgram: (path, run) => runProgram(join(root, path), path, run),
     dispose() {},
   }
 }

@@ -24,4 +24,8 @@ export interface ChangeOptions {
   readonly dryRun?: boolean
   /** Stops between two writes and takes back what was made: INTERRUPTED. */
   readonly signal?: AbortSignal
+  /** Go on although a callout script of the vendor refuses. */
+  readonly overrule?: boolean
+  /** Takes, line by line, what callout scripts say on their stderr. */
+  readonly said?: (line: string) => void
 }

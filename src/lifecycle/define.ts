@@ -4,6 +4,7 @@ import { parentName } from '../host/mdev-types.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { checkedName, parseUuid } from '../units.ts'
 import { checkAttributes } from './attribute-path.ts'
+import { Callouts } from './callouts/callouts.ts'
 import type { Change, ChangeOptions } from './change.ts'
 import { type Attribute, type Definition, formatDefinition, type StartMode, sameDefinition } from './definition.ts'
 import { lookUp } from './device-choice.ts'
@@ -27,14 +28,26 @@ export interface DefineRequest {
 export async function define(kernel: Kernel, request: DefineRequest, options: ChangeOptions = {}): Promise<Change> {
   const wanted = resolve(kernel, request)
   if (options.dryRun === true) return toChange(wanted, isNew(kernel, wanted), true)
-  return withStoreLock(kernel, () => {
-    const changed = isNew(kernel, wanted)
-    if (changed) saveDefinition(kernel.files, wanted)
-    return toChange(wanted, changed, false)
+  return withStoreLock(kernel, async () => {
+    if (!isNew(kernel, wanted)) return toChange(wanted, false, false)
+    const { uuid, parent, definition, asksScript } = wanted
+    const callouts = new Callouts(kernel, { uuid, parent, type: definition.type }, options)
+    return callouts.around('define', definition, async () => {
+      const attributes = asksScript ? await callouts.attributes() : null
+      const complete = attributes === null ? wanted : { ...wanted, definition: { ...definition, attributes } }
+      checkAttributes(complete.definition.attributes)
+      saveDefinition(kernel.files, complete)
+      return toChange(complete, true, false)
+    })
   })
 }
 
-function resolve(kernel: Kernel, request: DefineRequest): StoredDefinition {
+interface Wanted extends StoredDefinition {
+  /** It runs, and nobody said which attributes it has: the vendor's script may know. */
+  readonly asksScript: boolean
+}
+
+function resolve(kernel: Kernel, request: DefineRequest): Wanted {
   const uuid = parseUuid(request.uuid ?? randomUUID())
   const active = request.uuid === undefined ? null : lookUp(kernel.files, { uuid }).active
   const parent = request.parent === undefined ? active?.parent : parentName(request.parent)
@@ -51,6 +64,7 @@ function resolve(kernel: Kernel, request: DefineRequest): StoredDefinition {
     uuid,
     parent: place.parent,
     definition: { type: place.type, start: request.start ?? 'manual', attributes },
+    asksScript: request.attributes === undefined && active?.parent === place.parent && active.type === place.type,
   }
 }
 
@@ -63,10 +77,11 @@ function unchecked(parent: string, type: string): { parent: string; type: string
   return { parent: checkedName('parent', parent), type: checkedName('type', type) }
 }
 
-function isNew(kernel: Kernel, { uuid, parent, definition }: StoredDefinition): boolean {
+function isNew(kernel: Kernel, { uuid, parent, definition, asksScript }: Wanted): boolean {
   const stored = readDefinition(kernel.files, parent, uuid)
   if (stored === null) return true
-  if (sameDefinition(stored, definition)) return false
+  const wanted = asksScript ? { ...definition, attributes: stored.attributes } : definition
+  if (sameDefinition(stored, wanted)) return false
   throw new VfioError('ALREADY_EXISTS', `${uuid} is already defined on ${parent}, differently`, {
     path: definitionPath(parent, uuid),
     hint: `vfioctl modify -u ${uuid} -p ${parent} …, or vfioctl undefine -u ${uuid} -p ${parent} first`,

@@ -19,7 +19,7 @@ export interface Definition {
 }
 
 /** mdevctl's file. It passes over unknown keys and lets `attrs` be absent; so do we. */
-const definitionFile = v.object({
+const fileSchema = v.object({
   mdev_type: v.pipe(
     v.string(),
     v.check((type) => nameFault(type) === null, 'must be the name of a type'),
@@ -37,19 +37,30 @@ const definitionFile = v.object({
   ),
 })
 
+interface DefinitionFile {
+  readonly mdev_type: string
+  readonly start: StartMode
+  readonly attrs: readonly Readonly<Record<string, string>>[]
+}
+
 /** As mdevctl writes it, byte for byte: `mdev_type`, `start`, `attrs`, two spaces, no final newline. */
 export function formatDefinition(definition: Definition): string {
-  const file = {
-    mdev_type: definition.type,
-    start: definition.start,
-    attrs: definition.attributes.map(({ name, value }) => ({ [name]: value })),
-  }
-  return JSON.stringify(file, null, 2)
+  return JSON.stringify(definitionFile(definition), null, 2)
+}
+
+/** The same on one line without spaces: what callout scripts are given. */
+export function compactDefinition(definition: Definition): string {
+  return JSON.stringify(definitionFile(definition))
+}
+
+/** The file's JSON. */
+export function definitionFile({ type, start, attributes }: Definition): DefinitionFile {
+  return { mdev_type: type, start, attrs: attributes.map(({ name, value }) => ({ [name]: value })) }
 }
 
 /** Reads mdevctl's JSON; anything that is off is INVALID_DEFINITION with the path and the place, never a guess. */
 export function parseDefinition(text: string, path: string): Definition {
-  const result = v.safeParse(definitionFile, parseJson(text, path))
+  const result = v.safeParse(fileSchema, parseJson(text, path))
   if (!result.success) {
     const [issue] = result.issues
     const place = v.getDotPath(issue)

@@ -2,6 +2,7 @@ import { VfioError } from '../errors.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { checkedName } from '../units.ts'
 import { checkAttributes } from './attribute-path.ts'
+import { Callouts } from './callouts/callouts.ts'
 import type { Change, ChangeOptions } from './change.ts'
 import { type Attribute, type Definition, formatDefinition, type StartMode, sameDefinition } from './definition.ts'
 import { type DeviceChoice, lookUpKnown, onlyDefinition } from './device-choice.ts'
@@ -24,12 +25,15 @@ export interface ModifyRequest extends DeviceChoice {
 
 export async function modify(kernel: Kernel, request: ModifyRequest, options: ChangeOptions = {}): Promise<Change> {
   const dryRun = options.dryRun === true
-  const run = (): Change => {
+  const run = async (): Promise<Change> => {
     const stored = storedDefinition(kernel, request)
     const wanted = { ...stored, definition: edit(kernel, stored, request) }
     const changed = !sameDefinition(stored.definition, wanted.definition)
-    if (changed && !dryRun) saveDefinition(kernel.files, wanted)
     const { uuid, parent, definition } = wanted
+    if (changed && !dryRun) {
+      const callouts = new Callouts(kernel, { uuid, parent, type: definition.type }, options)
+      await callouts.around('modify', definition, () => saveDefinition(kernel.files, wanted))
+    }
     const save = { action: 'save' as const, path: definitionPath(parent, uuid), content: formatDefinition(definition) }
     return { uuid, parent, type: definition.type, changed, dryRun, steps: changed ? [save] : [] }
   }

@@ -4,9 +4,10 @@ import { findMdevDevice } from '../host/mdev-devices.ts'
 import { type MdevType, typesPath } from '../host/mdev-types.ts'
 import type { HostFiles, Kernel } from '../kernel/kernel.ts'
 import { parseUuid, type Uuid } from '../units.ts'
+import { Callouts } from './callouts/callouts.ts'
 import type { Change, ChangeOptions } from './change.ts'
 import { checkRoom, createDevice, creationSteps } from './create-device.ts'
-import type { Attribute } from './definition.ts'
+import type { Attribute, StartMode } from './definition.ts'
 import { type ChosenDevice, lookUp, onlyDefinition } from './device-choice.ts'
 import { withLock } from './lock.ts'
 import { findParent, findType } from './type-choice.ts'
@@ -19,6 +20,8 @@ export interface StartRequest {
   readonly type?: string
   /** Written in this order; those of the definition where absent. */
   readonly attributes?: readonly Attribute[]
+  /** What callout scripts are told of a device without a definition; 'manual' where absent. */
+  readonly start?: StartMode
 }
 
 /** A request, with what its definition adds. */
@@ -26,6 +29,8 @@ interface Wanted {
   readonly uuid: Uuid
   readonly parent: string
   readonly type: string
+  /** For callout scripts, which are told the whole definition. */
+  readonly start: StartMode
   readonly attributes: readonly Attribute[]
 }
 
@@ -46,7 +51,11 @@ export async function start(kernel: Kernel, request: StartRequest, options: Chan
     const current = findType(files, parent, type)
     if (runsAlready(files, uuid, current)) return unchanged
     checkRoom(files, current)
-    if (!dryRun) await createDevice(files, uuid, current, steps, options.signal)
+    if (!dryRun) {
+      const definition = { type, start: wanted.start, attributes: wanted.attributes }
+      const create = () => createDevice(files, uuid, current, steps, options.signal)
+      await new Callouts(kernel, { uuid, parent, type }, options).around('start', definition, create)
+    }
     return { ...unchanged, changed: true, steps }
   }
   return dryRun ? run() : withLock(kernel, typesPath(parent), run)
@@ -56,7 +65,13 @@ function resolve(files: HostFiles, request: StartRequest): Wanted {
   const { parent, type, attributes } = request
   if (request.uuid === undefined) {
     if (parent !== undefined && type !== undefined) {
-      return { uuid: parseUuid(randomUUID()), parent, type, attributes: attributes ?? [] }
+      return {
+        uuid: parseUuid(randomUUID()),
+        parent,
+        type,
+        start: request.start ?? 'manual',
+        attributes: attributes ?? [],
+      }
     }
     throw new VfioError('INVALID_ARGUMENT', 'a new device needs a parent and a type; a defined one, its UUID', {
       hint: 'vfioctl start -u UUID, or vfioctl start -p PARENT -t TYPE',
@@ -67,13 +82,14 @@ function resolve(files: HostFiles, request: StartRequest): Wanted {
   if (stored === null) return resolveTransient(device, request)
   const { uuid, definition } = stored
   if (type !== undefined && type !== definition.type) checkDefinedType(files, stored.parent, definition.type, type)
-  return { uuid, parent: stored.parent, type: definition.type, attributes: attributes ?? definition.attributes }
+  return { uuid, parent: stored.parent, ...definition, attributes: attributes ?? definition.attributes }
 }
 
 function resolveTransient({ uuid, active }: ChosenDevice, request: StartRequest): Wanted {
   const parent = request.parent ?? active?.parent
   const type = request.type ?? active?.type
-  if (parent !== undefined && type !== undefined) return { uuid, parent, type, attributes: request.attributes ?? [] }
+  const { start = 'manual', attributes = [] } = request
+  if (parent !== undefined && type !== undefined) return { uuid, parent, type, start, attributes }
   const where = request.parent === undefined ? '' : ` on ${request.parent}`
   throw new VfioError('NOT_FOUND', `${uuid} is not defined${where}, so its parent and type are not known`, {
     hint: `vfioctl start -u ${uuid} -p PARENT -t TYPE, or vfioctl define it first`,

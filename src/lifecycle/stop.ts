@@ -4,6 +4,7 @@ import { findMdevDevice, type MdevDevice, mdevPath, nodesOf } from '../host/mdev
 import { typesPath } from '../host/mdev-types.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { failedWith } from '../kernel/system-error.ts'
+import { Callouts } from './callouts/callouts.ts'
 import type { Change, ChangeOptions } from './change.ts'
 import { type ChosenDevice, type DeviceChoice, lookUpKnown } from './device-choice.ts'
 import { withLock } from './lock.ts'
@@ -26,16 +27,21 @@ export async function stop(kernel: Kernel, choice: DeviceChoice, options: Change
   return withLock(kernel, typesPath(parent), async () => {
     const active = findMdevDevice(kernel.files, uuid)
     if (active === null) return { ...change, changed: false, steps: [] }
-    const group = holdGroup(kernel, active)
-    try {
-      await kernel.files.write(step.path, step.value)
-    } catch (error) {
-      throw removalFailed(active, error)
-    } finally {
-      releaseGroup(kernel, group)
-    }
+    const definition = { type, start: 'manual' as const, attributes: [] }
+    await new Callouts(kernel, { uuid, parent, type }, options).around('stop', definition, () => remove(kernel, active))
     return change
   })
+}
+
+async function remove(kernel: Kernel, active: MdevDevice): Promise<void> {
+  const group = holdGroup(kernel, active)
+  try {
+    await kernel.files.write(`${mdevPath(active.uuid)}/remove`, '1')
+  } catch (error) {
+    throw removalFailed(active, error)
+  } finally {
+    releaseGroup(kernel, group)
+  }
 }
 
 function notRunning({ uuid, definedOn }: ChosenDevice, dryRun: boolean): Change {

@@ -1,7 +1,9 @@
 import { VfioError } from '../errors.ts'
 import type { HostFiles, Kernel } from '../kernel/kernel.ts'
 import type { Uuid } from '../units.ts'
+import { Callouts } from './callouts/callouts.ts'
 import type { Change, ChangeOptions } from './change.ts'
+import type { Definition } from './definition.ts'
 import { type DeviceChoice, lookUpKnown } from './device-choice.ts'
 import { definitionPath, deleteDefinition, readDefinition, withStoreLock } from './store.ts'
 
@@ -16,13 +18,23 @@ export async function undefine(
 ): Promise<readonly Change[]> {
   const { files } = kernel
   const dryRun = options.dryRun === true
-  const run = (): Change[] => {
+  const run = async (): Promise<Change[]> => {
     const { uuid, active, definedOn } = lookUpKnown(files, choice)
-    const changes = definedOn.map((parent): Change => {
+    const changes: Change[] = []
+    for (const parent of definedOn) {
+      const definition = readableDefinition(files, parent, uuid)
       const steps = [{ action: 'delete' as const, path: definitionPath(parent, uuid) }]
-      return { uuid, parent, type: typeOrNull(files, parent, uuid), changed: true, dryRun, steps }
-    })
-    if (!dryRun) for (const parent of definedOn) deleteDefinition(files, parent, uuid)
+      changes.push({ uuid, parent, type: definition?.type ?? null, changed: true, dryRun, steps })
+      const remove = () => deleteDefinition(files, parent, uuid)
+      if (dryRun) continue
+      if (definition === null) remove()
+      else
+        await new Callouts(kernel, { uuid, parent, type: definition.type }, options).around(
+          'undefine',
+          definition,
+          remove,
+        )
+    }
     if (active === null || changes.length > 0) return changes
     return [{ uuid, parent: active.parent, type: active.type, changed: false, dryRun, steps: [] }]
   }
@@ -30,9 +42,9 @@ export async function undefine(
 }
 
 /** A definition that nobody can read can still be deleted. */
-function typeOrNull(files: HostFiles, parent: string, uuid: Uuid): string | null {
+function readableDefinition(files: HostFiles, parent: string, uuid: Uuid): Definition | null {
   try {
-    return readDefinition(files, parent, uuid)?.type ?? null
+    return readDefinition(files, parent, uuid)
   } catch (error) {
     if (error instanceof VfioError && error.code === 'INVALID_DEFINITION') return null
     throw error

@@ -1,4 +1,13 @@
-import type { HostFiles, IoctlPointer, Kernel, Mapping, MemoryOptions, MmapOptions, Watch } from '../kernel/kernel.ts'
+import type {
+  HostFiles,
+  IoctlPointer,
+  Kernel,
+  Mapping,
+  MemoryOptions,
+  MmapOptions,
+  ProgramEnd,
+  Watch,
+} from '../kernel/kernel.ts'
 import { Errno, systemCall } from './errno.ts'
 import { Eventfd } from './eventfd.ts'
 import { FdTable } from './fd-table.ts'
@@ -182,6 +191,14 @@ class MockKernel implements Kernel {
 
   tryLock(fd: number): boolean {
     return systemCall('flock', undefined, () => tryLock(this.#machine, fd))
+  }
+
+  /** No program of a real host runs here. */
+  async runProgram(path: string): Promise<ProgramEnd> {
+    return systemCall('execve', path, () => {
+      const { node } = this.#files.find(path)
+      throw new Errno(node.kind === 'file' ? 'ENOEXEC' : 'EACCES')
+    })
   }
 
   dispose(): void {

@@ -41,7 +41,7 @@ describe('completion offers', () => {
     [
       'options that are not given yet',
       'undefine --parent mtty --',
-      ['--uuid', '--dry-run', '--mock', '--root', '--json', '--verbose'],
+      ['--uuid', '--force', '--dry-run', '--mock', '--root', '--json', '--verbose'],
     ],
     ['nothing for a word of an unknown command', 'frob ', []],
     ['nothing where the host cannot be read', 'stop --mock=/nowhere ', []],

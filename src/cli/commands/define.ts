@@ -1,5 +1,6 @@
 import { define as defineDevice } from '../../lifecycle/define.ts'
 import { auto, device, force, given, jsonFile, manual, parent, type, uuid } from '../arguments.ts'
+import { changeOptions } from '../change-options.ts'
 import { type Command, command } from '../command.ts'
 import { readDefinitionFile, refuseBeside } from '../definition-file.ts'
 import { namedDevice } from '../device-argument.ts'
@@ -36,7 +37,7 @@ const define: Command = command({
       attributes: fromFile?.attributes,
       force: values.force ? true : undefined,
     })
-    const change = await defineDevice(await context.kernel(), request, { dryRun: values['dry-run'] })
+    const change = await defineDevice(await context.kernel(), request, changeOptions(values, io))
     reportChange(change, context, io, {
       printUuid: named === undefined,
       done: (done) => `defined ${done.uuid} on ${done.parent} (${done.type})`,

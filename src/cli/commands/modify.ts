@@ -1,5 +1,6 @@
 import { modify as modifyDevice } from '../../lifecycle/modify.ts'
 import { auto, device, force, given, jsonFile, manual, parent, type, uuid, wholeNumber } from '../arguments.ts'
+import { changeOptions } from '../change-options.ts'
 import { type Command, command, text, usageError } from '../command.ts'
 import { readDefinitionFile, refuseBeside } from '../definition-file.ts'
 import { requiredDevice } from '../device-argument.ts'
@@ -63,7 +64,7 @@ const modify: Command = command({
       throw usageError('nothing to change is named', 'one of -t, --auto, --manual, --addattr, --delattr, --jsonfile')
     }
     const request = { uuid, ...given({ parent: values.parent }), ...changes, force: values.force }
-    const change = await modifyDevice(await context.kernel(), request, { dryRun: values['dry-run'] })
+    const change = await modifyDevice(await context.kernel(), request, changeOptions(values, io))
     reportChange(change, context, io, {
       done: (done) => `modified ${done.uuid} on ${done.parent} (${done.type}); a running device stays as it is`,
       already: (same) => `already so: ${same.uuid} on ${same.parent} (${same.type})`,

@@ -2,7 +2,8 @@ import { findMdevDevice } from '../../host/mdev-devices.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import type { Change } from '../../lifecycle/change.ts'
 import { start as startDevice } from '../../lifecycle/start.ts'
-import { device, given, jsonFile, parent, type, uuid } from '../arguments.ts'
+import { device, given, jsonFile, overrule, parent, type, uuid } from '../arguments.ts'
+import { changeOptions } from '../change-options.ts'
 import { type Command, command } from '../command.ts'
 import { readDefinitionFile, refuseBeside } from '../definition-file.ts'
 import { namedDevice } from '../device-argument.ts'
@@ -16,6 +17,7 @@ const start: Command = command({
     parent,
     type,
     jsonfile: jsonFile,
+    force: overrule,
     'dry-run': dryRun,
   },
   examples: [
@@ -34,7 +36,7 @@ const start: Command = command({
       attributes: fromFile?.attributes,
     })
     const kernel = await context.kernel()
-    const change = await startDevice(kernel, request, { dryRun: values['dry-run'], signal: io.interruption() })
+    const change = await startDevice(kernel, request, { ...changeOptions(values, io), signal: io.interruption() })
     reportChange(change, context, io, {
       printUuid: named === undefined,
       done: (done) => `started ${done.uuid} on ${done.parent} (${done.type})${place(kernel, done)}`,

@@ -1,5 +1,6 @@
 import { stop as stopDevice } from '../../lifecycle/stop.ts'
-import { device, given, parent, uuid } from '../arguments.ts'
+import { device, given, overrule, parent, uuid } from '../arguments.ts'
+import { changeOptions } from '../change-options.ts'
 import { type Command, command } from '../command.ts'
 import { requiredDevice } from '../device-argument.ts'
 import { dryRun } from '../options.ts'
@@ -10,6 +11,7 @@ const stop: Command = command({
     device: { ...device, completes: 'active device' },
     uuid: { ...uuid, completes: 'active device' },
     parent: { ...parent, describe: 'its parent, where its UUID is defined under several' },
+    force: overrule,
     'dry-run': dryRun,
   },
   examples: [
@@ -19,7 +21,7 @@ const stop: Command = command({
   async run(values, context, io) {
     const uuid = await requiredDevice(values, context, 'vfioctl stop UUID; `vfioctl list --active` shows them')
     const choice = { uuid, ...given({ parent: values.parent }) }
-    const change = await stopDevice(await context.kernel(), choice, { dryRun: values['dry-run'] })
+    const change = await stopDevice(await context.kernel(), choice, changeOptions(values, io))
     reportChange(change, context, io, {
       done: (done) => `stopped ${done.uuid} on ${done.parent} (${done.type})`,
       already: (same) => `already stopped: ${same.uuid}; nothing to do`,

@@ -1,5 +1,6 @@
 import { undefine as undefineDevice } from '../../lifecycle/undefine.ts'
-import { device, given, parent, uuid } from '../arguments.ts'
+import { device, given, overrule, parent, uuid } from '../arguments.ts'
+import { changeOptions } from '../change-options.ts'
 import { type Command, command } from '../command.ts'
 import { requiredDevice } from '../device-argument.ts'
 import { dryRun } from '../options.ts'
@@ -11,13 +12,14 @@ const undefine: Command = command({
     device: { ...device, completes: 'defined device' },
     uuid: { ...uuid, completes: 'defined device' },
     parent: { ...parent, describe: 'only its definition under this parent; without, all of them' },
+    force: overrule,
     'dry-run': dryRun,
   },
   examples: [['vfioctl undefine UUID', 'forget it; a running device goes on running']],
   async run(values, context, io) {
     const uuid = await requiredDevice(values, context, 'vfioctl undefine UUID; `vfioctl list -d` shows them')
     const choice = { uuid, ...given({ parent: values.parent }) }
-    const changes = await undefineDevice(await context.kernel(), choice, { dryRun: values['dry-run'] })
+    const changes = await undefineDevice(await context.kernel(), choice, changeOptions(values, io))
     const already = `not defined: ${uuid}; nothing to do`
     if (context.options.json) io.out(json(changes))
     else if (changes.length === 0) io.err(`${already}\n`)

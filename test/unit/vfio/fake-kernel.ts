@@ -124,6 +124,9 @@ export class FakeKernel implements Kernel {
   eventfd(): number {
     throw systemError('ENOSYS', 'eventfd')
   }
+  runProgram(): Promise<never> {
+    throw systemError('ENOSYS', 'execve')
+  }
   poll(_fds: Int32Array, _ready: Uint8Array, _timeoutMs: number): number {
     throw systemError('ENOSYS', 'poll')
   }

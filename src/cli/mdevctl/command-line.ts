@@ -1,0 +1,190 @@
+import yargs, { type Argv } from 'yargs'
+import { printable, unsignedOrNull, uuidOrNull } from '../../units.ts'
+import { usageError } from '../command.ts'
+import { parserConfiguration } from '../parser.ts'
+import { readVersion } from '../version.ts'
+
+/** mdevctl 1.4.0's flags, each with what follows from it. A flag without `value` is a switch. */
+interface Flag {
+  readonly short?: string
+  readonly value?: string
+  readonly describe: string
+  readonly conflicts?: readonly string[]
+  /** What must stand beside it. */
+  readonly implies?: string
+}
+
+interface Subcommand {
+  readonly summary: string
+  readonly flags: Readonly<Record<string, Flag>>
+  /** Of each of these lists, at least one flag must be there. */
+  readonly oneOf?: readonly (readonly string[])[]
+  readonly hidden?: true
+}
+
+const force: Flag = { short: 'f', describe: 'Go on although a callout script of the device’s type refuses' }
+const uuid: Flag = { short: 'u', value: 'UUID', describe: 'The device' }
+const parent: Flag = { short: 'p', value: 'PARENT', describe: 'The parent device' }
+const type: Flag = { short: 't', value: 'TYPE', describe: 'The mdev type' }
+const jsonfile: Flag = { value: 'FILE', describe: 'Take the device’s details from a JSON file' }
+const dumpjson: Flag = { describe: 'Print JSON' }
+
+const listFlags = {
+  defined: { short: 'd', describe: 'Show defined devices, not running ones' },
+  dumpjson,
+  verbose: { short: 'v', describe: 'Show attributes too' },
+  uuid,
+  parent,
+} as const
+
+const subcommands: Readonly<Record<string, Subcommand>> = {
+  define: {
+    summary: 'Define a persistent mediated device',
+    flags: {
+      uuid,
+      auto: { short: 'a', describe: 'Start it when its parent appears' },
+      parent,
+      type,
+      jsonfile: { ...jsonfile, conflicts: ['type', 'auto'] },
+      force,
+    },
+    oneOf: [['uuid', 'parent']],
+  },
+  undefine: { summary: 'Remove a definition', flags: { uuid, parent, force }, oneOf: [['uuid']] },
+  modify: {
+    summary: 'Modify the definition of a mediated device',
+    flags: {
+      uuid,
+      parent,
+      type,
+      addattr: { value: 'NAME', implies: 'value', describe: 'Add an attribute' },
+      delattr: { describe: 'Remove an attribute' },
+      index: { short: 'i', value: 'INDEX', describe: 'The attribute’s place in the list; the last where not given' },
+      value: { value: 'VALUE', conflicts: ['delattr'], implies: 'addattr', describe: 'What --addattr writes' },
+      auto: { short: 'a', conflicts: ['index', 'value'], describe: 'Start it when its parent appears' },
+      manual: { short: 'm', conflicts: ['index', 'value'], describe: 'Start it on demand' },
+      live: {
+        short: 'l',
+        conflicts: ['type', 'index', 'value'],
+        implies: 'jsonfile',
+        describe: 'Modify the running device, by its callout script',
+      },
+      defined: { short: 'd', describe: 'Modify the stored definition' },
+      jsonfile: { ...jsonfile, conflicts: ['type', 'index', 'value', 'addattr'] },
+      force,
+    },
+    oneOf: [['uuid'], ['auto', 'manual', 'addattr', 'delattr', 'jsonfile']],
+  },
+  start: {
+    summary: 'Start a mediated device',
+    flags: { uuid, parent, type, jsonfile: { ...jsonfile, conflicts: ['type'] }, force },
+    oneOf: [['uuid', 'parent']],
+  },
+  stop: { summary: 'Stop a mediated device', flags: { uuid, force }, oneOf: [['uuid']] },
+  list: { summary: 'List mediated devices', flags: listFlags },
+  types: { summary: 'List the mdev types that there are', flags: { parent, dumpjson } },
+  'start-parent-mdevs': { summary: 'Start what is defined to start with its parent', flags: {}, hidden: true },
+}
+
+/** A line that is right: its subcommand and flags. */
+export interface MdevctlLine {
+  readonly command: string
+  /** Switches that were given, and values by their flags. */
+  readonly has: (name: string) => boolean
+  readonly value: (name: string) => string | undefined
+  /** The word behind `start-parent-mdevs`. */
+  readonly operand: string
+}
+
+/**
+ * Reads what `mdevctl` or `lsmdev` was given. Text instead of a line where help or the version was asked for: that wins over
+ * whatever is wrong beside it, as libvirt relies on. INVALID_ARGUMENT for the rest.
+ */
+export function parseMdevctl(program: 'mdevctl' | 'lsmdev', argv: readonly string[]): MdevctlLine | { text: string } {
+  const name =
+    program === 'lsmdev' ? 'list' : argv[0] !== undefined && Object.hasOwn(subcommands, argv[0]) ? argv[0] : null
+  const subcommand = name === null ? undefined : subcommands[name]
+  if (name === null || subcommand === undefined) return explainAll(argv)
+  const shown = program === 'lsmdev' ? 'lsmdev' : `mdevctl ${name}`
+  const operands = name === 'start-parent-mdevs' ? '$0 <parent-device>' : '$0'
+  const parser = flagsOn(base(shown), subcommand.flags).command(operands, subcommand.summary)
+  const words = program === 'lsmdev' ? argv : argv.slice(1)
+  const { values, text } = read(parser, words)
+  if (text !== '') return { text }
+  checkValues(subcommand, values)
+  return {
+    command: name,
+    has: (flag) => values[flag] !== undefined,
+    value: (flag) => textOrUndefined(values[flag]),
+    operand: textOrUndefined(values['parent-device']) ?? '',
+  }
+}
+
+function explainAll(argv: readonly string[]): { text: string } {
+  const parser = base('mdevctl').usage(
+    'mdevctl COMMAND [FLAG…]\n\nMediated devices, with the command line of mdevctl 1.4.0',
+  )
+  for (const [name, { summary, hidden }] of Object.entries(subcommands)) {
+    if (hidden !== true) parser.command(name, summary)
+  }
+  const { text } = read(parser.demandCommand(1, 'which command?'), argv)
+  return { text }
+}
+
+function base(name: string): Argv {
+  return yargs([])
+    .scriptName(name)
+    .locale('en')
+    .exitProcess(false)
+    .strict()
+    .parserConfiguration(parserConfiguration)
+    .wrap(null)
+    .alias({ help: 'h', version: 'V' })
+    .version(`mdevctl 1.4.0 (vfioctl ${readVersion()})`)
+    .fail((message, error) => {
+      throw usageError(message ?? error.message, `${name} --help`)
+    })
+}
+
+function flagsOn(parser: Argv, flags: Readonly<Record<string, Flag>>): Argv {
+  for (const [name, { short, value, describe, conflicts, implies }] of Object.entries(flags)) {
+    parser.option(name, {
+      ...(value === undefined
+        ? { type: 'boolean' as const }
+        : { type: 'string' as const, requiresArg: true, nargs: 1 }),
+      ...(short === undefined ? {} : { alias: short }),
+      ...(implies === undefined ? {} : { implies }),
+      ...(conflicts === undefined ? {} : { conflicts }),
+      describe,
+    })
+  }
+  return parser
+}
+
+/** The values by name, or the text that yargs prints in their place. */
+function read(parser: Argv, argv: readonly string[]): { values: Readonly<Record<string, unknown>>; text: string } {
+  let text = ''
+  const values: unknown = parser.parse([...argv], {}, (_error: unknown, _values: unknown, output: string) => {
+    text = output === '' ? '' : `${output}\n`
+  })
+  return { values: typeof values === 'object' && values !== null ? { ...values } : {}, text }
+}
+
+function checkValues({ oneOf = [], flags }: Subcommand, values: Readonly<Record<string, unknown>>): void {
+  for (const name of Object.keys(flags)) {
+    if (Array.isArray(values[name])) throw usageError(`--${name} is given more than once`)
+  }
+  for (const names of oneOf) {
+    if (names.some((name) => values[name] !== undefined)) continue
+    throw usageError(`${names.map((name) => `--${name}`).join(' or ')} is needed`)
+  }
+  const [uuid, index] = [textOrUndefined(values['uuid']), textOrUndefined(values['index'])]
+  if (uuid !== undefined && uuidOrNull(uuid) === null) throw usageError(`--uuid '${printable(uuid)}' is no UUID`)
+  if (index !== undefined && (unsignedOrNull(index) ?? 1n << 32n) >= 1n << 32n) {
+    throw usageError(`--index '${printable(index)}' is no number`)
+  }
+}
+
+function textOrUndefined(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined
+}

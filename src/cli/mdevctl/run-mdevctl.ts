@@ -1,0 +1,86 @@
+import { VfioError } from '../../errors.ts'
+import { readMdevTypes } from '../../host/mdev-types.ts'
+import type { Warning } from '../../host/warning.ts'
+import type { Kernel } from '../../kernel/kernel.ts'
+import { parseUuid } from '../../units.ts'
+import { given } from '../arguments.ts'
+import type { Io } from '../io.ts'
+import { define, modify, start, startParentMdevs, stop, undefine } from './changes.ts'
+import { type MdevctlLine, parseMdevctl } from './command-line.ts'
+import { isShown, listJson, listText, typesJson, typesText } from './output.ts'
+import { definedDevices, runningDevices } from './shown-devices.ts'
+
+/** What a subcommand works with: the kernel, its flags, and where its words go. */
+export interface MdevctlCall {
+  readonly kernel: Kernel
+  readonly line: MdevctlLine
+  readonly io: Io
+  readonly said: (text: string) => void
+}
+
+const subcommands: Readonly<Record<string, (call: MdevctlCall) => Promise<void> | void>> = {
+  define,
+  undefine,
+  modify,
+  start,
+  stop,
+  'start-parent-mdevs': startParentMdevs,
+  list,
+  types,
+}
+
+/**
+ * `mdevctl` or `lsmdev` as scripts, udev rules and libvirt know them: its flags, output, files and exit statuses (0, 1 for
+ * a failure, 2 for a wrong command line). MDEVCTL_ENV_ROOT moves the host's files.
+ */
+export async function runMdevctl(program: 'mdevctl' | 'lsmdev', argv: readonly string[], io: Io): Promise<number> {
+  let line: MdevctlLine | { text: string }
+  try {
+    line = parseMdevctl(program, argv)
+  } catch (error) {
+    tell(error, io)
+    return 2
+  }
+  if ('text' in line) {
+    io.out(line.text)
+    return 0
+  }
+  const { openLinux } = await import('../../kernel/linux.ts')
+  const root = io.env['MDEVCTL_ENV_ROOT']
+  const kernel = openLinux(given({ root }))
+  try {
+    await subcommands[line.command]?.({ kernel, line, io, said: (text) => io.err(`${text}\n`) })
+    return 0
+  } catch (error) {
+    tell(error, io)
+    return 1
+  } finally {
+    kernel.dispose()
+  }
+}
+
+async function list({ kernel, line, io, said }: MdevctlCall): Promise<void> {
+  const uuid = line.value('uuid')
+  const filter = { uuid: uuid === undefined ? undefined : parseUuid(uuid), parent: line.value('parent') }
+  const isDefined = line.has('defined')
+  const { devices, warnings } = isDefined ? definedDevices(kernel, filter) : await runningDevices(kernel, filter, said)
+  warn(warnings, io)
+  if (line.has('dumpjson')) io.out(listJson(devices, uuid !== undefined))
+  else io.out(listText(devices, isDefined ? 'active' : 'defined', line.has('verbose')))
+}
+
+function types({ kernel, line, io }: MdevctlCall): void {
+  const found = readMdevTypes(kernel.files, given({ parent: line.value('parent') }))
+  warn(found.warnings, io)
+  const types = found.types.filter(isShown)
+  io.out(line.has('dumpjson') ? typesJson(types) : typesText(types))
+}
+
+function warn(warnings: readonly Warning[], io: Io): void {
+  for (const { path, message } of warnings) io.err(`Warning: ${path} ${message}\n`)
+}
+
+function tell(error: unknown, io: Io): void {
+  io.err(`Error: ${error instanceof Error ? error.message : String(error)}\n`)
+  if (error instanceof VfioError && error.hint !== null) io.err(`hint: ${error.hint}\n`)
+}

@@ -1,0 +1,79 @@
+import * as v from 'valibot'
+import type { Attribute } from '../definition.ts'
+
+/** mdevctl's callout protocol, version 2: what is said to scripts in their arguments, and what they answer. */
+export type Action = 'define' | 'undefine' | 'modify' | 'start' | 'stop'
+export type Event = 'pre' | 'post' | 'notify' | 'get' | 'live'
+/** How the action itself went, as far as it is known when the script is run. */
+export type State = 'none' | 'success' | 'failure'
+/** What else than an action a script is asked for. */
+export type Question = 'attributes' | 'capabilities'
+
+/** The device that a script is asked about. */
+export interface Subject {
+  readonly uuid: string
+  readonly parent: string
+  readonly type: string
+}
+
+/** A script's own say of what it takes part in. Names that are not known here are left in: newer scripts have more. */
+export interface Supports {
+  readonly actions: readonly string[]
+  readonly events: readonly string[]
+}
+
+/** What a script is told of us, on stdin of `get capabilities`. */
+export const provides: string = JSON.stringify({
+  provides: {
+    version: 2,
+    actions: ['start', 'stop', 'define', 'undefine', 'modify', 'attributes', 'capabilities'],
+    events: ['pre', 'post', 'notify', 'get', 'live'],
+  },
+})
+
+/** Of a script that answers `get capabilities` with nothing to read: version 1. */
+export const firstVersion: Supports = {
+  actions: ['start', 'stop', 'define', 'undefine', 'modify', 'attributes'],
+  events: ['pre', 'post', 'notify', 'get'],
+}
+
+export function scriptArguments(subject: Subject, event: Event, action: Action | Question, state: State): string[] {
+  const { type, uuid, parent } = subject
+  return ['-t', type, '-e', event, '-a', action, '-s', state, '-u', uuid, '-p', parent]
+}
+
+const supportsAnswer = v.object({
+  supports: v.object({ version: v.number(), actions: v.array(v.string()), events: v.array(v.string()) }),
+})
+
+/** Null where the script says nothing of the kind: it knows version 1. */
+export function parseSupports(stdout: string): Supports | null {
+  const result = v.safeParse(supportsAnswer, jsonOrUndefined(stdout))
+  return result.success ? result.output.supports : null
+}
+
+const attributesAnswer = v.nullable(
+  v.array(
+    v.pipe(
+      v.record(v.string(), v.string()),
+      v.transform((attribute) => Object.entries(attribute)),
+      v.check((pairs) => pairs.length === 1),
+    ),
+  ),
+)
+
+/** `[{"NAME":"VALUE"},…]`, in order; scripts say "none" as nothing at all or as `[{}]`. Undefined for anything else. */
+export function parseAttributes(stdout: string): Attribute[] | undefined {
+  if (stdout === '' || stdout === '[{}]') return []
+  const result = v.safeParse(attributesAnswer, jsonOrUndefined(stdout))
+  return result.success ? (result.output ?? []).flat().map(([name, value]) => ({ name, value })) : undefined
+}
+
+/** Scripts written in C end their answer with a NUL. */
+function jsonOrUndefined(text: string): unknown {
+  try {
+    return JSON.parse(text.replace(/\0+$/, ''))
+  } catch {
+    return undefined
+  }
+}
