@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { contractReport } from './agreement.mjs'
 import { check } from './check.mjs'
 import { setup } from './setup.mjs'
 import { countVitest } from './test-counts.mjs'
@@ -39,7 +40,11 @@ function contractOnMocks() {
   const total = { passed: 0, failed: [], skipped: [] }
   for (const kernel of kernels) {
     console.log(`\n--- ${kernel}`)
-    const { passed, failed, skipped } = vitest('contract', { VFIOCTL_TEST_KERNEL: kernel }, ['--no-isolate'])
+    const { passed, failed, skipped } = vitest('contract', {
+      env: { VFIOCTL_TEST_KERNEL: kernel },
+      args: ['--no-isolate'],
+      report: contractReport(kernel),
+    })
     total.passed += passed
     total.failed.push(...failed.map((it) => `${kernel}: ${it}`))
     total.skipped.push(...skipped.map((it) => `${kernel}: ${it}`))
@@ -50,12 +55,14 @@ function contractOnMocks() {
 /** After the virtual machine's tests: those leave newer headers than the system's at hand. */
 function abi() {
   const headers = newestHeaders()
-  return vitest('abi', headers ? { VFIOCTL_KERNEL_HEADERS: headers } : {})
+  return vitest('abi', { env: headers ? { VFIOCTL_KERNEL_HEADERS: headers } : {} })
 }
 
-/** @param {string} project @param {Record<string, string>} [env] @param {string[]} [args] */
-function vitest(project, env, args = []) {
-  const report = join(root, 'build', `test-${project}.json`)
+/**
+ * @param {string} project
+ * @param {{ env?: Record<string, string>, args?: string[], report?: string }} [options] where the report is left
+ */
+function vitest(project, { env = {}, args = [], report = join(root, 'build', `test-${project}.json`) } = {}) {
   mkdirSync(dirname(report), { recursive: true })
   rmSync(report, { force: true })
   const { status, signal, error } = node(

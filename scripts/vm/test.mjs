@@ -1,5 +1,7 @@
 // npm run test:vm [-- --kernel NAME… [--] VITEST ARGS…]: the contract and vm tests on real kernels.
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { contractReport } from '../agreement.mjs'
 import { setup } from '../setup.mjs'
 import { countVitest } from '../test-counts.mjs'
 import { Unavailable } from './debian.mjs'
@@ -88,10 +90,19 @@ async function testInGuest(boot, vitestArgs) {
     outputs: [report],
   })
   const json = result.outputs.get(report)
-  if (json !== undefined) return countVitest(json)
+  if (json !== undefined) {
+    if (vitestArgs.length === 0) keepReport(contractReport(`linux-${kernel}${iommu === false ? '-noiommu' : ''}`), json)
+    return countVitest(json)
+  }
   const end = endOf(result)
   console.error(`vitest in the virtual machine: ${end}; the console said:\n${result.console}`)
   return { passed: 0, failed: [`the tests: ${end}`], skipped: [] }
+}
+
+/** For the table of scripts/agreement.mjs. @param {string} file @param {string} json */
+function keepReport(file, json) {
+  mkdirSync(dirname(file), { recursive: true })
+  writeFileSync(file, json)
 }
 
 /** @param {import('./guest.mjs').Result} result */
