@@ -1,9 +1,10 @@
 import { join } from 'node:path'
 import { defineConfig } from 'vitest/config'
+import { long } from './long.ts'
 
 // Set in the virtual machine, whose processor is emulated; its own tests change the host they run on.
 const inGuest = process.env['VFIOCTL_VM'] !== undefined
-const timeout = inGuest ? 120_000 : 30_000
+const timeout = long ? 3_600_000 : inGuest ? 120_000 : 30_000
 
 export default defineConfig({
   test: {

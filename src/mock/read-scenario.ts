@@ -1,6 +1,7 @@
 import * as v from 'valibot'
 import { VfioError } from '../errors.ts'
 import { pciAddressOrNull, printable } from '../units.ts'
+import { isTree } from './files/disk.ts'
 import type { Scenario } from './scenario.ts'
 
 const name = v.pipe(v.string(), v.regex(/^[\w][\w.:+ -]{0,99}$/, 'a name of letters, digits and . : + - _'))
@@ -117,7 +118,7 @@ const scenario = v.pipe(
     pci: v.array(pciDevice),
     parents: v.array(parent),
     lockedMemory: v.exactOptional(count),
-    disk: v.record(diskPath, v.nullable(v.string())),
+    disk: v.pipe(v.record(diskPath, v.nullable(v.string())), v.check(isTree, 'paths that go through no text file')),
   }),
   v.forward(
     v.check(

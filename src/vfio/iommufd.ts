@@ -22,6 +22,8 @@ const path = '/dev/iommu'
 /** As many as IOMMUs have; one with more is asked again. */
 const usualRanges = 16
 const mostRanges = 65_536
+/** Ranges that grow between two calls are asked for again this often. */
+const mostCalls = 4
 
 /** An IOAS of iommufd: one translation of addresses. Calls throw the raw system error unless said otherwise. */
 export class Ioas {
@@ -37,7 +39,7 @@ export class Ioas {
   /** IOMMU_IOAS_IOVA_RANGES. Throws a VfioError. */
   ranges(): { readonly ranges: readonly IovaRange[]; readonly alignment: bigint } {
     let room = usualRanges
-    for (;;) {
+    for (let calls = 1; ; calls++) {
       const array = new Uint8Array(room * iommuIovaRange.size)
       const bytes = encode(iommuIoasIovaRanges, {
         size: iommuIoasIovaRanges.size,
@@ -50,7 +52,7 @@ export class Ioas {
       } catch (error) {
         const { num_iovas } = decode(iommuIoasIovaRanges, bytes)
         const more = failedWith(error, 'EMSGSIZE') && num_iovas > room && num_iovas <= mostRanges
-        if (!more) throw callFailed('tell the IOVA ranges', error)
+        if (!more || calls === mostCalls) throw callFailed('tell the IOVA ranges', error)
         room = num_iovas
         continue
       }

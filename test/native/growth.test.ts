@@ -2,10 +2,10 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { setImmediate } from 'node:timers/promises'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { openLinux } from '../../src/kernel/linux.ts'
+import { long, tell } from '../long.ts'
 
 const kernel = openLinux()
-const long = process.env['VFIOCTL_LONG'] === '1'
-/** A leak of a mapping, a descriptor or a view per round shows at any count; VFIOCTL_LONG=1 shows bytes. */
+/** A leak of a mapping, a descriptor or a view per round shows at any count; the long run shows bytes. */
 const rounds = long ? 1_000_000 : 20_000
 const batch = 1000
 const allowedBytes = 32 * 1024 * 1024
@@ -64,13 +64,13 @@ const acts: Readonly<Record<string, () => void>> = {
 describe(`nothing is left behind by ${rounds} times`, () => {
   beforeAll(async () => {
     for (const act of Object.values(acts)) await repeat(2 * batch, act)
-  }, 600_000)
+  })
 
-  it.each(Object.entries(acts))('%s', { timeout: 600_000 }, async (name, act) => {
+  it.each(Object.entries(acts))('%s', async (name, act) => {
     const before = await held()
     await repeat(rounds, act)
     const after = await held()
-    if (long) process.stderr.write(`${name}: ${JSON.stringify({ before, after })}\n`)
+    tell(`${name}: ${JSON.stringify({ before, after })}`)
     expect({ fds: after.fds, maps: after.maps }).toEqual({ fds: before.fds, maps: before.maps })
     expect(after.rss - before.rss).toBeLessThan(allowedBytes)
   })

@@ -3,6 +3,17 @@ import { Errno } from '../errno.ts'
 /** The writable disk as data: text files by canonical path, null for a directory. Its root is always there. */
 export type Disk = Record<string, string | null>
 
+/** Whether everything lies in folders: no path goes through a text file. */
+export function isTree(disk: Readonly<Disk>): boolean {
+  return Object.keys(disk).every((path) => {
+    for (let at = path.lastIndexOf('/'); at > 0; at = path.lastIndexOf('/', at - 1)) {
+      const above = path.slice(0, at)
+      if (Object.hasOwn(disk, above) && disk[above] !== null) return false
+    }
+    return true
+  })
+}
+
 export function createFile(disk: Disk, path: string, text: string): void {
   if (isThere(disk, path)) throw new Errno('EEXIST')
   disk[path] = text

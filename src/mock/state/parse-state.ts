@@ -1,3 +1,4 @@
+import { type Disk, isTree } from '../files/disk.ts'
 import { type MdevRecord, type MockState, type PciRecord, type ProcessRecord, stateFormat } from './state.ts'
 
 /** The state that a file's text holds, or null where it is something else or broken. */
@@ -17,13 +18,22 @@ function isState(value: unknown): value is MockState {
     value['format'] === stateFormat &&
     isString(value['scenario']) &&
     isListOf(value['commits'], isString) &&
-    isObject(value['disk']) &&
-    Object.entries(value['disk']).every(([path, text]) => path.startsWith('/') && (text === null || isString(text))) &&
+    isDisk(value['disk']) &&
     isListOf(value['mdevs'], isMdev) &&
     isObject(value['pci']) &&
     Object.values(value['pci']).every(isPci) &&
     isListOf(value['processes'], isProcess)
   )
+}
+
+function isDisk(value: unknown): boolean {
+  if (!isObject(value)) return false
+  const disk: Disk = {}
+  for (const [path, text] of Object.entries(value)) {
+    if (!path.startsWith('/') || !(text === null || isString(text))) return false
+    disk[path] = text
+  }
+  return isTree(disk)
 }
 
 function isMdev(value: unknown): value is MdevRecord {

@@ -1,6 +1,6 @@
-import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { parseTypeDetails } from '../../../src/host/type-details.ts'
+import { expectAnswers, textOf } from '../hostile.ts'
 
 const nothing = { framebufferMiB: null, maxResolution: null, heads: null, maxInstances: null }
 
@@ -34,5 +34,20 @@ test.each(['', 'framebuffer=lots', 'num_heads=-1', 'max_resolution=wide', 'frame
 )
 
 test('no text makes it fail', () => {
-  fc.assert(fc.property(fc.string(), (text) => void parseTypeDetails(text)))
+  const pieces = [
+    'num_heads',
+    'framebuffer',
+    'max_resolution',
+    '=',
+    ':',
+    ',',
+    '\n',
+    '4',
+    '99999999999',
+    'x',
+    'M',
+    ' MB video memory',
+  ]
+  const { errors } = expectAnswers(textOf(...pieces), parseTypeDetails)
+  expect(errors).toBe(0)
 })

@@ -55,6 +55,7 @@ describe('what is wrong is named by file and field', () => {
     ['a type that uses a fraction', withType({ uses: { ports: 0.5 } }), 'parents.0.types.0.uses.ports'],
     ['an unknown model', withType({ model: { kind: 'gpu' } }), 'parents.0.types.0.model.kind'],
     ['two types of one id', withParent({ types: [mtty?.types[0], mtty?.types[0]] }), 'parents.0.types'],
+    ['a disk path through a file', { ...demo, disk: { '/etc/x': '', '/etc/x/y/z': '' } }, 'disk'],
     ['a disk path with ..', { ...demo, disk: { '/etc/../x': '' } }, 'disk./etc/../x'],
   ])('%s', (_, value, field) => {
     const error = failureOf(value)

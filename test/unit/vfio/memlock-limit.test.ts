@@ -4,6 +4,7 @@ import { openLinux } from '../../../src/kernel/linux.ts'
 import { systemError } from '../../../src/kernel/system-error.ts'
 import { memlockLimit, outOfMemory } from '../../../src/vfio/memlock-limit.ts'
 import { HostTree } from '../host-tree.ts'
+import { expectAnswers, spoilt } from '../hostile.ts'
 
 const KiB = 1024
 const MiB = 1024 * KiB
@@ -69,15 +70,17 @@ describe('the limit on locked memory', () => {
   })
 
   test('is a limit or null, whatever /proc holds', () => {
-    const line = fc.constantFrom('Max locked memory', 'VmLck:', 'CapEff:', 'unlimited', ' ', '\t', '\n', 'kB', 'bytes')
-    const text = fc.array(fc.oneof(line, fc.string()), { maxLength: 30 }).map((parts) => parts.join(' '))
-    fc.assert(
-      fc.property(text, text, (limits, status) => {
-        const files = { ...openLinux().files, read: (path: string) => (path.endsWith('limits') ? limits : status) }
-        const limit = memlockLimit({ files })
-        if (limit !== null) expect(Number.isNaN(limit.locked)).toBe(false)
-      }),
-    )
+    const limits = spoilt('Max locked memory         8388608              unlimited            bytes     \n')
+    const status = spoilt('VmLck:\t       0 kB\nVmPin:\t     128 kB\nCapEff:\t0000000000000000\n')
+    const { errors } = expectAnswers(fc.tuple(limits, status), ([limits, status]) => {
+      const kernel = {
+        files: { ...openLinux().files, read: (path: string) => (path.endsWith('limits') ? limits : status) },
+      }
+      const limit = memlockLimit(kernel)
+      if (Number.isNaN(limit?.locked)) throw new Error(`${limit?.locked} bytes are locked`)
+      return outOfMemory(kernel, 0x1000n)
+    })
+    expect(errors).toBe(0)
   })
 
   test('that cannot be read for another reason is that error', () => {

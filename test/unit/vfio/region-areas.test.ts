@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { RegionCapability, SparseArea } from '../../../src/uapi/region-capabilities.ts'
 import { type Area, type MappableRegion, mappableAreas, outside } from '../../../src/vfio/region-areas.ts'
+import { hostileInputs } from '../hostile.ts'
 
 const page = 4096
 
@@ -124,7 +125,7 @@ test.each([4096, 65536])(
           }
         },
       ),
-      { numRuns: 2000 },
+      { numRuns: hostileInputs },
     )
   },
 )

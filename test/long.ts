@@ -1,0 +1,10 @@
+/**
+ * The long run, `VFIOCTL_LONG=1 npm test -- unit native contract` (or `vm`): 100,000 hostile inputs for each parser, and
+ * enough rounds of everything that is opened and closed to see a leak in bytes. It takes minutes, and says its figures.
+ */
+export const long: boolean = process.env['VFIOCTL_LONG'] === '1'
+
+/** A figure of the long run, for whoever reads along. */
+export function tell(figure: string): void {
+  if (long) process.stderr.write(`${figure}\n`)
+}
