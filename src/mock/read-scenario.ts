@@ -2,6 +2,7 @@ import * as v from 'valibot'
 import { VfioError } from '../errors.ts'
 import { pciAddressOrNull, printable } from '../units.ts'
 import { isTree } from './files/disk.ts'
+import { vfAddresses } from './pci/devices.ts'
 import type { Scenario } from './scenario.ts'
 
 const name = v.pipe(v.string(), v.regex(/^[\w][\w.:+ -]{0,99}$/, 'a name of letters, digits and . : + - _'))
@@ -54,6 +55,16 @@ const pciFunction = v.strictObject({
   reset: v.boolean(),
 })
 
+const sriov = v.strictObject({
+  totalVfs: v.pipe(positive, v.maxValue(256)),
+  offset: v.pipe(positive, v.maxValue(256)),
+  stride: v.pipe(positive, v.maxValue(256)),
+  vfDevice: id(4),
+  vfDriver: v.nullable(name),
+  vfFunction: v.exactOptional(pciFunction),
+  driverConfigures: v.boolean(),
+})
+
 const pciDevice = v.strictObject({
   address,
   behind: v.exactOptional(v.array(address)),
@@ -67,6 +78,7 @@ const pciDevice = v.strictObject({
   iommuGroup: v.nullable(count),
   numaNode: v.pipe(v.number(), v.safeInteger(), v.minValue(-1)),
   function: v.exactOptional(pciFunction),
+  sriov: v.exactOptional(sriov),
 })
 
 const attribute = v.strictObject({
@@ -121,11 +133,11 @@ const scenario = v.pipe(
     disk: v.pipe(v.record(diskPath, v.nullable(v.string())), v.check(isTree, 'paths that go through no text file')),
   }),
   v.forward(
-    v.check(
-      ({ pci, parents }) =>
-        parents.every(({ name, virtualClass }) => virtualClass !== undefined || pci.some((d) => d.address === name)),
-      'parents that are in `pci`, or have a `virtualClass`',
-    ),
+    v.check(({ pci, parents }) => {
+      const vfs = pci.flatMap(({ address, sriov }) => (sriov === undefined ? [] : vfAddresses(address, sriov)))
+      const addresses = new Set([...pci.map((device) => device.address), ...vfs])
+      return parents.every(({ name, virtualClass }) => virtualClass !== undefined || addresses.has(name))
+    }, 'parents that are in `pci`, as functions or virtual functions, or have a `virtualClass`'),
     ['parents'],
   ),
 )

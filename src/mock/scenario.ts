@@ -33,6 +33,23 @@ export interface ScenarioPciDevice {
   readonly numaNode: number
   /** What it is to vfio-pci; where absent, an endpoint that has nothing but its ids. */
   readonly function?: ScenarioPciFunction
+  /** A physical function that can be split into virtual ones. */
+  readonly sriov?: ScenarioSriov
+}
+
+/** Single root I/O virtualization: a physical function's virtual functions, as its capability describes them. */
+export interface ScenarioSriov {
+  readonly totalVfs: number
+  /** The first one's routing id after the physical function's (bus << 8 | device << 3 | function), and from one to the next. */
+  readonly offset: number
+  readonly stride: number
+  /** Their device id: '0x0010'. */
+  readonly vfDevice: string
+  /** The driver that takes them; null where none does. */
+  readonly vfDriver: string | null
+  readonly vfFunction?: ScenarioPciFunction
+  /** The physical function's own driver makes them when `sriov_numvfs` is written; else it refuses (ENOENT). */
+  readonly driverConfigures: boolean
 }
 
 /** An endpoint as vfio-pci finds it. */

@@ -15,7 +15,7 @@ export function buildRoot(machine: Machine, state: Snapshot): Folder {
   const root = new Directory(true)
   addDisk(root, machine, state)
   const sys = new Directory()
-  addModules(sys, machine.scenario)
+  addModules(sys, machine, state)
   addPci(sys, machine, state)
   addMdevs(sys, machine, state)
   return root.set('sys', sys).set('proc', procFolder(machine)).set('dev', deviceNodes(machine, state))

@@ -1,6 +1,7 @@
 import type { Machine } from '../machine.ts'
 import { availableInstances } from '../mdev/capacity.ts'
 import { createMdev, parseCreate } from '../mdev/create.ts'
+import { isRegistered } from '../mdev/parents.ts'
 import type { ScenarioMdevType, ScenarioParent } from '../scenario.ts'
 import type { Snapshot } from '../state/state.ts'
 import { addMdevDevice, mdevPath } from './sysfs-mdev-device.ts'
@@ -14,11 +15,12 @@ export function addMdevs(sys: Directory, machine: Machine, state: Snapshot): voi
   const parents = sys.at('class/mdev_bus')
   sys.at('bus/mdev/devices')
   for (const parent of scenario.parents) {
+    const driver = `/sys/bus/mdev/drivers/${parent.driver}`
+    sys.at(below(driver)).set('module', link(driver, `/sys/module/${parent.module}`))
+    if (!isRegistered(scenario, state, parent)) continue
     const path = parentPath(scenario, parent)
     parents.set(parent.name, link('/sys/class/mdev_bus', path))
     addParent(sys, machine, parent, path, state)
-    const driver = `/sys/bus/mdev/drivers/${parent.driver}`
-    sys.at(below(driver)).set('module', link(driver, `/sys/module/${parent.module}`))
   }
   for (const mdev of state.mdevs) addMdevDevice(sys, machine, mdev)
 }

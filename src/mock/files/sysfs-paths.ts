@@ -1,7 +1,8 @@
+import { vfAddresses } from '../pci/devices.ts'
 import type { Scenario, ScenarioParent, ScenarioPciDevice } from '../scenario.ts'
 
 /** Where a PCI device stands: below its bridges, below the root of its bus. */
-export function pciPath({ address, behind = [] }: ScenarioPciDevice): string {
+export function pciPath({ address, behind = [] }: Pick<ScenarioPciDevice, 'address' | 'behind'>): string {
   const chain = [...behind, address]
   const root = (chain[0] ?? address).slice(0, -'00.0'.length - 1)
   return ['/sys/devices', `pci${root}`, ...chain].join('/')
@@ -9,9 +10,12 @@ export function pciPath({ address, behind = [] }: ScenarioPciDevice): string {
 
 /** Where a parent of mediated devices stands. */
 export function parentPath(scenario: Scenario, parent: ScenarioParent): string {
-  const pci = scenario.pci.find(({ address }) => address === parent.name)
-  if (pci !== undefined) return pciPath(pci)
-  return ['/sys/devices/virtual', parent.virtualClass ?? parent.name, parent.name].join('/')
+  const { name, virtualClass } = parent
+  if (virtualClass !== undefined) return ['/sys/devices/virtual', virtualClass, name].join('/')
+  const pci = scenario.pci.find(
+    ({ address, sriov }) => address === name || (sriov !== undefined && vfAddresses(address, sriov).includes(name)),
+  )
+  return pciPath({ ...pci, address: name })
 }
 
 /** The path below /sys. */

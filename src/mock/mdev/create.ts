@@ -1,9 +1,11 @@
 import { Errno } from '../errno.ts'
+import { freeIommuGroup } from '../pci/devices.ts'
 import type { Scenario, ScenarioMdevType, ScenarioParent } from '../scenario.ts'
 import { newIdentity } from '../state/identity.ts'
 import { freeVfioIndex, lowestFree, type MdevRecord, type MockState } from '../state/state.ts'
 import { attributesOf } from './attributes.ts'
 import { availableInstances } from './capacity.ts'
+import { isRegistered } from './parents.ts'
 
 /**
  * The UUID in a write to `create`, lower case: 36 bytes, or 37, of which the kernel does not look at the last. EINVAL
@@ -16,18 +18,21 @@ export function parseCreate(bytes: Buffer): string {
   return uuid
 }
 
-/** EEXIST where any parent has a device of that UUID; the driver's own answer where it has no room. */
+/**
+ * ENODEV where the parent is going; EEXIST where any parent has a device of that UUID; the driver's own answer where it
+ * has no room.
+ */
 export function createMdev(
   draft: MockState,
   scenario: Scenario,
   { parent, type, uuid }: { parent: ScenarioParent; type: ScenarioMdevType; uuid: string },
 ): void {
+  if (!isRegistered(scenario, draft, parent)) throw new Errno('ENODEV')
   if (draft.mdevs.some((mdev) => mdev.uuid === uuid)) throw new Errno('EEXIST')
   if (availableInstances(parent, type, draft) === 0) throw new Errno(parent.whenFull)
-  const hostGroups = scenario.pci.flatMap(({ iommuGroup }) => (iommuGroup === null ? [] : [iommuGroup]))
   const siblings = draft.mdevs.filter((mdev) => mdev.parent === parent.name)
   const numbers = {
-    group: lowestFree([...hostGroups, ...draft.mdevs.map(({ group }) => group)]),
+    group: freeIommuGroup(scenario, draft),
     vfioIndex: freeVfioIndex(draft),
     ordinal: lowestFree(
       siblings.map(({ ordinal }) => ordinal),

@@ -1,105 +1,74 @@
 import { Errno } from '../errno.ts'
-import type { Scenario, ScenarioPciDevice } from '../scenario.ts'
-import { freeVfioIndex, type MockState, type PciRecord, type Snapshot } from '../state/state.ts'
-
-/** What is known of a PCI device at the moment. */
-export function pciRecord(state: Snapshot, device: ScenarioPciDevice): Readonly<PciRecord> {
-  return state.pci[device.address] ?? { ...asScenarioSays, driver: device.driver }
-}
-
-const asScenarioSays: PciRecord = {
-  driver: null,
-  driverOverride: null,
-  unbinding: false,
-  vfioIndex: null,
-  model: null,
-}
-
-/** Its record to change: made when first asked for. */
-export function pciDraft(draft: MockState, device: ScenarioPciDevice): PciRecord {
-  draft.pci[device.address] ??= { ...asScenarioSays, driver: device.driver }
-  return draft.pci[device.address] ?? asScenarioSays
-}
-
-/** The drivers of the PCI bus: those that the scenario's devices name, and vfio-pci where it is loaded. */
-export function pciDrivers({ pci, modules }: Scenario): Set<string> {
-  const drivers = new Set(pci.flatMap(({ driver }) => (driver === null ? [] : [driver])))
-  if ('vfio_pci' in modules) drivers.add('vfio-pci')
-  return drivers
-}
+import type { Scenario } from '../scenario.ts'
+import { freeVfioIndex, type MockState, type Snapshot } from '../state/state.ts'
+import { type PciDevice, pciDraft, pciRecord } from './devices.ts'
+import { addId, matches, pciDrivers, refusal } from './drivers.ts'
 
 /** A write to `driver_override`: one line. An empty one ends the override. */
-export function override(draft: MockState, device: ScenarioPciDevice, bytes: Buffer): void {
+export function override(draft: MockState, device: PciDevice, bytes: Buffer): void {
   const text = bytes.toString()
   if (text.length >= 4095) throw new Errno('EINVAL')
   const [name = ''] = text.split('\n', 1)
   pciDraft(draft, device).driverOverride = name === '' ? null : name
 }
 
-/** A write to `drivers_probe`: the driver that fits takes the device, if it is free. */
-export function probe(draft: MockState, scenario: Scenario, device: ScenarioPciDevice): void {
-  const { driver, driverOverride } = pciDraft(draft, device)
-  if (driver !== null) return
-  const fitting = driverOverride ?? device.driver
-  if (fitting === null || !pciDrivers(scenario).has(fitting)) return
-  // that the driver refuses the device goes to the kernel's log alone
-  if (refusal(device, fitting) === null) attach(draft, device, fitting)
+/** A write to `drivers_probe`, and what happens to a new device: the driver that fits takes it, if it is free. */
+export function probe(draft: MockState, scenario: Scenario, device: PciDevice): void {
+  if (pciRecord(draft, device).driver !== null) return
+  for (const driver of pciDrivers(scenario)) {
+    // that a driver refuses the device goes to the kernel's log alone
+    if (!matches(draft, device, driver) || refusal(scenario, draft, device, driver) !== null) continue
+    attach(draft, device, driver)
+    return
+  }
 }
 
 /** A write to a driver's `bind`: ENODEV where the driver is not for this device, EBUSY where another has it. */
-export function bind(draft: MockState, device: ScenarioPciDevice, driver: string): void {
-  const { driver: bound, driverOverride } = pciDraft(draft, device)
-  if ((driverOverride ?? device.driver) !== driver) throw new Errno('ENODEV')
-  if (bound !== null) throw new Errno('EBUSY')
-  const refused = refusal(device, driver)
+export function bind(draft: MockState, scenario: Scenario, device: PciDevice, driver: string): void {
+  if (!matches(draft, device, driver)) throw new Errno('ENODEV')
+  if (pciRecord(draft, device).driver !== null) throw new Errno('EBUSY')
+  const refused = refusal(scenario, draft, device, driver)
   if (refused !== null) throw new Errno(refused)
   attach(draft, device, driver)
 }
 
-/** A write to a driver's `unbind`. What vfio-pci has, it gives back once nobody has it open any more. */
-export function unbind(draft: MockState, device: ScenarioPciDevice, driver: string): void {
-  const record = pciDraft(draft, device)
+/** A write to a driver's `new_id`. */
+export function newId(draft: MockState, scenario: Scenario, driver: string, bytes: Buffer): void {
+  for (const device of addId(draft, scenario, driver, bytes)) {
+    if (pciRecord(draft, device).driver !== null || refusal(scenario, draft, device, driver) !== null) continue
+    attach(draft, device, driver)
+  }
+}
+
+/** A write to a driver's `unbind`: it ends once nobody has the device open any more. */
+export function unbind(draft: MockState, device: PciDevice, driver: string): void {
+  const record = pciRecord(draft, device)
   if (record.driver !== driver || record.unbinding) throw new Errno('ENODEV')
-  if (driver === 'vfio-pci') record.unbinding = true
-  else record.driver = null
+  letGo(draft, device)
+}
+
+/** The driver gives the device back, with what it made of it: mediated devices, and with vfio-pci the virtual functions. */
+export function letGo(draft: MockState, device: PciDevice): void {
+  const record = pciDraft(draft, device)
+  record.unbinding = true
+  for (const mdev of draft.mdevs) if (mdev.parent === device.address) mdev.removing = true
+  if (record.driver === 'vfio-pci') removeVfs(draft, device)
+}
+
+export function removeVfs(draft: MockState, physfn: PciDevice): void {
+  for (const address of pciRecord(draft, physfn).vfs) {
+    const vf = draft.pci[address]
+    if (vf !== undefined) Object.assign(vf, { unbinding: true, leaving: true })
+  }
 }
 
 /** Whether an unbinding has come to its end. */
-export function isUnbound(state: Snapshot, { address }: ScenarioPciDevice): boolean {
+export function isUnbound(state: Snapshot, { address }: PciDevice): boolean {
   return state.pci[address]?.unbinding !== true
 }
 
-function refusal(device: ScenarioPciDevice, driver: string): string | null {
-  if (driver !== 'vfio-pci') return driver === device.driver ? null : 'ENODEV'
-  // bridges, and devices that no IOMMU isolates
-  return isBridge(device) || device.iommuGroup === null ? 'EINVAL' : null
-}
-
-function isBridge(device: ScenarioPciDevice): boolean {
-  return device.class.startsWith('0x0604')
-}
-
-function attach(draft: MockState, device: ScenarioPciDevice, driver: string): void {
+function attach(draft: MockState, device: PciDevice, driver: string): void {
   const record = pciDraft(draft, device)
   record.driver = driver
-  if (driver !== 'vfio-pci') return
-  record.vfioIndex = freeVfioIndex(draft)
-}
-
-/** Drivers beside which VFIO may use the rest of a group: they leave DMA alone. */
-const harmlessDrivers: ReadonlySet<string> = new Set(['vfio-pci', 'pci-stub', 'pcieport'])
-
-/** Whether VFIO may have the group: no driver uses DMA in it. */
-export function isViable(scenario: Scenario, state: Snapshot, group: number): boolean {
-  return scenario.pci
-    .filter(({ iommuGroup }) => iommuGroup === group)
-    .every((device) => {
-      const { driver } = pciRecord(state, device)
-      return driver === null || harmlessDrivers.has(driver)
-    })
-}
-
-/** The devices of a group that vfio-pci has. */
-export function vfioMembers(scenario: Scenario, state: Snapshot, group: number): readonly ScenarioPciDevice[] {
-  return scenario.pci.filter((device) => device.iommuGroup === group && pciRecord(state, device).driver === 'vfio-pci')
+  if (driver === 'vfio-pci') record.vfioIndex = freeVfioIndex(draft)
 }

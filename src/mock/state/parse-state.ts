@@ -1,5 +1,12 @@
 import { type Disk, isTree } from '../files/disk.ts'
-import { type MdevRecord, type MockState, type PciRecord, type ProcessRecord, stateFormat } from './state.ts'
+import {
+  type MdevRecord,
+  type MockState,
+  type PciBusRecord,
+  type PciRecord,
+  type ProcessRecord,
+  stateFormat,
+} from './state.ts'
 
 /** The state that a file's text holds, or null where it is something else or broken. */
 export function parseState(text: string): MockState | null {
@@ -22,6 +29,9 @@ function isState(value: unknown): value is MockState {
     isListOf(value['mdevs'], isMdev) &&
     isObject(value['pci']) &&
     Object.values(value['pci']).every(isPci) &&
+    isPciBus(value['pciBus']) &&
+    isObject(value['parameters']) &&
+    Object.values(value['parameters']).every(isString) &&
     isListOf(value['processes'], isProcess)
   )
 }
@@ -51,10 +61,21 @@ function isMdev(value: unknown): value is MdevRecord {
 function isPci(value: unknown): value is PciRecord {
   return (
     isObject(value) &&
-    ['driver', 'driverOverride'].every((key) => value[key] === null || isString(value[key])) &&
-    typeof value['unbinding'] === 'boolean' &&
-    (value['vfioIndex'] === null || isCount(value['vfioIndex'])) &&
+    ['driver', 'driverOverride', 'physfn'].every((key) => value[key] === null || isString(value[key])) &&
+    ['unbinding', 'leaving', 'removed', 'vfsAutoprobe'].every((key) => typeof value[key] === 'boolean') &&
+    ['vfioIndex', 'group'].every((key) => value[key] === null || isCount(value[key])) &&
+    isListOf(value['vfs'], isString) &&
+    (value['resetMethods'] === null || isListOf(value['resetMethods'], isString)) &&
     'model' in value
+  )
+}
+
+function isPciBus(value: unknown): value is PciBusRecord {
+  return (
+    isObject(value) &&
+    typeof value['autoprobe'] === 'boolean' &&
+    isObject(value['ids']) &&
+    Object.values(value['ids']).every((ids) => isListOf(ids, (id) => isListOf(id, isString)))
   )
 }
 

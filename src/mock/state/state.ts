@@ -1,7 +1,7 @@
 import type { Scenario } from '../scenario.ts'
 
 /** Written into every state file, so that a foreign file is told from ours. */
-export const stateFormat = 'vfioctl mock state 2'
+export const stateFormat = 'vfioctl mock state 3'
 
 /** All that changes on a mock machine, as plain data: what a scenario says at first, and every call since. */
 export interface MockState {
@@ -13,16 +13,39 @@ export interface MockState {
   /** Text files by absolute path; null for a directory. */
   disk: Record<string, string | null>
   mdevs: MdevRecord[]
-  /** PCI devices by address, as far as they are not as the scenario says. */
+  /** PCI devices by address, as far as they are not as the scenario says; virtual functions are not in it at all. */
   pci: Record<string, PciRecord>
+  pciBus: PciBusRecord
+  /** Parameters of modules that were written since: 'vfio_pci/enable_sriov'. */
+  parameters: Record<string, string>
   processes: ProcessRecord[]
+}
+
+export interface PciBusRecord {
+  /** A device that appears is offered to the drivers. */
+  autoprobe: boolean
+  /** Ids that were added to drivers by `new_id`, four to eight hex digits each: vendor, device, and theirs of the subsystem. */
+  ids: Record<string, string[][]>
 }
 
 export interface PciRecord {
   driver: string | null
   driverOverride: string | null
-  /** `unbind` has been written to vfio-pci and waits for the last user. */
+  /** The driver has been told to let go, and waits for the last user. */
   unbinding: boolean
+  /** ... and then the device itself goes: `remove` was written, or its physical function gives it up. */
+  leaving: boolean
+  /** Taken off the bus until it is looked for again. */
+  removed: boolean
+  group: number | null
+  /** Addresses of its virtual functions, in their order. */
+  vfs: string[]
+  /** They are offered to drivers when they appear: `sriov_drivers_autoprobe`. */
+  vfsAutoprobe: boolean
+  /** The physical function of a virtual one. */
+  readonly physfn: string | null
+  /** What was written to `reset_method`; null for the kernel's own choice. */
+  resetMethods: string[] | null
   /** Number of its vfio-dev folder; null while vfio-pci does not have it. */
   vfioIndex: number | null
   /** What its model saved when it was closed last; null for a device that was never opened. */
@@ -80,6 +103,8 @@ export function initialState(scenario: Scenario): MockState {
     disk: { ...scenario.disk },
     mdevs: [],
     pci: {},
+    pciBus: { autoprobe: true, ids: {} },
+    parameters: {},
     processes: [],
   }
 }
@@ -88,13 +113,27 @@ export function initialState(scenario: Scenario): MockState {
 export function finishRemovals(state: MockState): void {
   const held = new Set(state.processes.flatMap((process) => process.devices))
   state.mdevs = state.mdevs.filter((mdev) => !mdev.removing || held.has(mdev.birth))
+  const parents = new Set(state.mdevs.map(({ parent }) => parent))
   for (const [address, record] of Object.entries(state.pci)) {
-    if (!record.unbinding || held.has(pciKey(address))) continue
-    record.unbinding = false
-    record.driver = null
-    record.vfioIndex = null
+    if (!record.unbinding || held.has(pciKey(address)) || parents.has(address)) continue
+    if (record.leaving && record.physfn !== null) delete state.pci[address]
+    else Object.assign(record, released, record.leaving ? gone : {})
+  }
+  for (const record of Object.values(state.pci)) {
+    if (record.vfs.every((address) => state.pci[address] === undefined)) record.vfs = []
   }
 }
+
+const released = { unbinding: false, driver: null, vfioIndex: null } satisfies Partial<PciRecord>
+const gone = {
+  leaving: false,
+  removed: true,
+  driverOverride: null,
+  group: null,
+  vfsAutoprobe: true,
+  resetMethods: null,
+  model: null,
+} satisfies Partial<PciRecord>
 
 /** What stands for a PCI device among the births of mediated devices. */
 export function pciKey(address: string): string {

@@ -3,8 +3,9 @@ import { makeMdevModel } from '../devices/models.ts'
 import { Errno } from '../errno.ts'
 import { kernelTraits } from '../kernel-traits.ts'
 import { typeOf } from '../mdev/capacity.ts'
-import { isViable, pciDraft, pciRecord, vfioMembers } from '../pci/binding.ts'
-import type { Scenario, ScenarioPciDevice } from '../scenario.ts'
+import { type PciDevice, pciDraft, pciRecord } from '../pci/devices.ts'
+import { isViable, pciGroups, vfioMembers } from '../pci/groups.ts'
+import type { Scenario } from '../scenario.ts'
 import type { Clock } from '../sdk/clock.ts'
 import type { MakeModel } from '../sdk/device-context.ts'
 import { guestMemory } from '../sdk/guest-memory.ts'
@@ -44,25 +45,28 @@ export interface VfioDevice {
 }
 
 export function vfioGroups(scenario: Scenario, state: Snapshot): VfioGroup[] {
-  const numbers = new Set(scenario.pci.flatMap(({ iommuGroup }) => iommuGroup ?? []))
-  const ofPci = [...numbers].flatMap((number) => pciGroup(scenario, state, number) ?? [])
+  const ofPci = [...pciGroups(scenario, state)].flatMap(([number, members]) => pciGroup(scenario, state, { number, members }) ?? [])
   return [...ofPci, ...state.mdevs.map((mdev) => mdevGroup(scenario, mdev))]
 }
 
 /** A group that has any device with vfio-pci. */
-function pciGroup(scenario: Scenario, state: Snapshot, number: number): VfioGroup | null {
-  const members = vfioMembers(scenario, state, number)
-  if (members.length === 0) return null
+function pciGroup(
+  scenario: Scenario,
+  state: Snapshot,
+  { number, members }: { readonly number: number; readonly members: readonly PciDevice[] },
+): VfioGroup | null {
+  const ofVfio = vfioMembers(state, members)
+  if (ofVfio.length === 0) return null
   return {
     number,
     key: `group ${number}`,
-    isViable: isViable(scenario, state, number),
+    isViable: isViable(state, members),
     hasIommu: true,
-    devices: members.map((device) => pciDevice(scenario, device, state)),
+    devices: ofVfio.map((device) => pciDevice(scenario, device, state)),
   }
 }
 
-function pciDevice(scenario: Scenario, device: ScenarioPciDevice, state: Snapshot): VfioDevice {
+function pciDevice(scenario: Scenario, device: PciDevice, state: Snapshot): VfioDevice {
   const { unbinding, model } = pciRecord(state, device)
   return {
     name: device.address,

@@ -1,0 +1,101 @@
+import { Errno } from '../errno.ts'
+import { kstrtoull } from '../kstrto.ts'
+import type { Machine } from '../machine.ts'
+import { override } from '../pci/binding.ts'
+import { type PciDevice, pciRecord } from '../pci/devices.ts'
+import { isRemoved, removeDevice, rescan } from '../pci/hotplug.ts'
+import { resetDevice, resetMethods, setResetMethods } from '../pci/reset.ts'
+import { type MockState, pciKey, type Snapshot } from '../state/state.ts'
+import { pciPath } from './sysfs-paths.ts'
+import { sriovEntries } from './sysfs-sriov.ts'
+import { link, type Node, readOnly, writeOnly } from './tree.ts'
+
+/** What stands in a PCI device's folder. */
+export function* pciDeviceEntries(
+  machine: Machine,
+  device: PciDevice,
+  state: Snapshot,
+): Generator<readonly [string, Node]> {
+  const { store } = machine
+  const path = pciPath(device)
+  const { driver, driverOverride, unbinding } = pciRecord(state, device)
+  const attributes = {
+    vendor: device.vendor,
+    device: device.device,
+    subsystem_vendor: device.subsystemVendor,
+    subsystem_device: device.subsystemDevice,
+    class: device.class,
+    revision: device.revision,
+    numa_node: String(device.numaNode),
+    modalias: modalias(device),
+    uevent: uevent(device, driver),
+  }
+  for (const [name, value] of Object.entries(attributes)) yield [name, readOnly(`${value}\n`)]
+  yield ['enable', { ...readOnly(isEnabled(state, device) ? '1\n' : '0\n'), write: (bytes) => enable(driver, bytes) }]
+  const write = (bytes: Buffer) => store.update((draft: MockState) => override(draft, device, bytes))
+  yield ['driver_override', { ...readOnly(`${driverOverride ?? '(null)'}\n`), write }]
+  yield ['subsystem', link(path, '/sys/bus/pci')]
+  if (driver !== null && !unbinding) yield ['driver', link(path, `/sys/bus/pci/drivers/${driver}`)]
+  if (device.iommuGroup !== null) yield ['iommu_group', link(path, `/sys/kernel/iommu_groups/${device.iommuGroup}`)]
+  if (device.physfn === undefined) yield* hotplugEntries(machine, device)
+  yield* resetEntries(machine, device, state)
+  yield* sriovEntries(machine, device, state)
+}
+
+/** vfio-pci enables a device while it is open, and the stubs never do. */
+function isEnabled(state: Snapshot, device: PciDevice): boolean {
+  const { driver } = pciRecord(state, device)
+  if (driver === 'vfio-pci') return state.processes.some(({ devices }) => devices.includes(pciKey(device.address)))
+  return driver !== null && driver !== 'pci-stub' && driver !== 'pci-pf-stub'
+}
+
+/** A write to `enable`: refused while a driver has the device. Without one there is nothing here that it would change. */
+function enable(driver: string | null, bytes: Buffer): void {
+  kstrtoull(bytes, { base: 0, bits: 64 })
+  if (driver !== null) throw new Errno('EBUSY')
+}
+
+function* hotplugEntries(machine: Machine, device: PciDevice): Generator<readonly [string, Node]> {
+  const { store, scenario, openDevices, waitUntil } = machine
+  const isWanted = (bytes: Buffer) => kstrtoull(bytes, { base: 0, bits: 64, tooLarge: 'EINVAL' }) !== 0n
+  const remove = async (bytes: Buffer) => {
+    if (!isWanted(bytes)) return
+    store.update((draft) => removeDevice(draft, scenario, device))
+    openDevices.get(pciKey(device.address))?.requestRelease?.()
+    await waitUntil(() => isRemoved(store.read(), device))
+  }
+  yield ['remove', writeOnly(remove)]
+  yield [
+    'rescan',
+    writeOnly((bytes) => {
+      if (isWanted(bytes)) store.update((draft) => rescan(draft, scenario))
+    }),
+  ]
+}
+
+function* resetEntries(machine: Machine, device: PciDevice, state: Snapshot): Generator<readonly [string, Node]> {
+  const { scenario, store } = machine
+  const methods = resetMethods(scenario, state, device)
+  if (methods.length === 0) return
+  yield ['reset', writeOnly((bytes) => resetDevice(machine, device, bytes))]
+  const write = (bytes: Buffer) => store.update((draft) => setResetMethods(draft, scenario, device, bytes))
+  yield ['reset_method', { ...readOnly(`${methods.join(' ')}\n`), write }]
+}
+
+function modalias({ vendor, device, subsystemVendor, subsystemDevice, ...pci }: PciDevice): string {
+  const long = (id: string) => id.slice(2).toUpperCase().padStart(8, '0')
+  const [base, sub, programming] = pci.class.slice(2).toUpperCase().match(/../g) ?? []
+  return `pci:v${long(vendor)}d${long(device)}sv${long(subsystemVendor)}sd${long(subsystemDevice)}bc${base}sc${sub}i${programming}`
+}
+
+function uevent(device: PciDevice, driver: string | null): string {
+  const ids = (vendor: string, id: string) => `${vendor.slice(2)}:${id.slice(2)}`.toUpperCase()
+  const lines = [
+    `PCI_CLASS=${device.class.slice(2).replace(/^0+/, '').toUpperCase()}`,
+    `PCI_ID=${ids(device.vendor, device.device)}`,
+    `PCI_SUBSYS_ID=${ids(device.subsystemVendor, device.subsystemDevice)}`,
+    `PCI_SLOT_NAME=${device.address}`,
+    `MODALIAS=${modalias(device)}`,
+  ]
+  return (driver === null ? lines : [`DRIVER=${driver}`, ...lines]).join('\n')
+}

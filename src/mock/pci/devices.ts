@@ -1,0 +1,80 @@
+import type { Scenario, ScenarioPciDevice, ScenarioSriov } from '../scenario.ts'
+import { lowestFree, type MockState, type PciRecord, type Snapshot } from '../state/state.ts'
+
+/** A device that is on the bus now, in the group it has now. */
+export interface PciDevice extends ScenarioPciDevice {
+  /** The physical function of a virtual one. */
+  readonly physfn?: string
+}
+
+/** Everything on the bus: the scenario's devices that were not removed, and the virtual functions there are. */
+export function pciDevices({ pci }: Scenario, state: Snapshot): PciDevice[] {
+  return pci
+    .flatMap((device): PciDevice[] => {
+      const { removed, group, vfs } = pciRecord(state, device)
+      return removed
+        ? []
+        : [{ ...device, iommuGroup: group }, ...vfs.flatMap((vf) => virtualFunction(device, vf, state))]
+    })
+    .sort((a, b) => (a.address < b.address ? -1 : 1))
+}
+
+export function findPciDevice(scenario: Scenario, state: Snapshot, address: string): PciDevice | undefined {
+  return pciDevices(scenario, state).find((device) => device.address === address)
+}
+
+function virtualFunction(physfn: ScenarioPciDevice, address: string, { pci }: Snapshot): PciDevice[] {
+  const { function: _, sriov, ...shared } = physfn
+  const record = pci[address]
+  if (sriov === undefined || record === undefined) return []
+  const { vfDevice, vfDriver, vfFunction } = sriov
+  const own = { address, device: vfDevice, driver: vfDriver, iommuGroup: record.group, physfn: physfn.address }
+  return [{ ...shared, ...own, ...(vfFunction === undefined ? {} : { function: vfFunction }) }]
+}
+
+/** What is known of a PCI device at the moment. */
+export function pciRecord(state: Snapshot, device: ScenarioPciDevice): Snapshot['pci'][string] {
+  return state.pci[device.address] ?? newRecord(device)
+}
+
+/** Its record to change: made when first asked for. */
+export function pciDraft(draft: MockState, device: ScenarioPciDevice): PciRecord {
+  const record = draft.pci[device.address] ?? newRecord(device)
+  draft.pci[device.address] = record
+  return record
+}
+
+/** As the scenario says. */
+export function newRecord(device: Pick<PciDevice, 'driver' | 'iommuGroup' | 'physfn'>): PciRecord {
+  return {
+    driver: device.driver,
+    driverOverride: null,
+    unbinding: false,
+    leaving: false,
+    removed: false,
+    group: device.iommuGroup,
+    vfs: [],
+    vfsAutoprobe: true,
+    physfn: device.physfn ?? null,
+    resetMethods: null,
+    vfioIndex: null,
+    model: null,
+  }
+}
+
+/** The number that the next IOMMU group gets. */
+export function freeIommuGroup(scenario: Scenario, state: Snapshot): number {
+  const ofPci = pciDevices(scenario, state).flatMap(({ iommuGroup }) => iommuGroup ?? [])
+  return lowestFree([...ofPci, ...state.mdevs.map(({ group }) => group)])
+}
+
+/** Where its virtual functions appear: routing ids are counted through functions, devices, buses. */
+export function vfAddresses(physfn: string, { totalVfs, offset, stride }: ScenarioSriov): string[] {
+  const [domain = '', bus = '', device = '', fn = ''] = physfn.split(/[:.]/)
+  const first = Number.parseInt(bus, 16) * 256 + Number.parseInt(device, 16) * 8 + Number(fn) + offset
+  const hex = (value: number) => value.toString(16).padStart(2, '0')
+  return Array.from({ length: totalVfs }, (_, index) => {
+    const id = first + index * stride
+    return `${domain}:${hex(id >>> 8)}:${hex((id >>> 3) & 0x1f)}.${id & 7}`
+  })
+}

@@ -1,0 +1,31 @@
+import type { Scenario } from '../scenario.ts'
+import type { Snapshot } from '../state/state.ts'
+import { type PciDevice, pciDevices, pciRecord } from './devices.ts'
+
+/** Drivers beside which VFIO may use the rest of a group: they leave DMA alone. */
+const harmlessDrivers: ReadonlySet<string> = new Set(['vfio-pci', 'pci-stub', 'pcieport'])
+
+/** The devices of each IOMMU group. */
+export function pciGroups(scenario: Scenario, state: Snapshot): Map<number, PciDevice[]> {
+  const groups = new Map<number, PciDevice[]>()
+  for (const device of pciDevices(scenario, state)) {
+    if (device.iommuGroup === null) continue
+    const members = groups.get(device.iommuGroup)
+    if (members === undefined) groups.set(device.iommuGroup, [device])
+    else members.push(device)
+  }
+  return groups
+}
+
+/** Whether VFIO may have a group of these: no driver uses DMA in it. */
+export function isViable(state: Snapshot, members: readonly PciDevice[]): boolean {
+  return members.every((device) => {
+    const { driver } = pciRecord(state, device)
+    return driver === null || harmlessDrivers.has(driver)
+  })
+}
+
+/** Those of them that vfio-pci has. */
+export function vfioMembers(state: Snapshot, members: readonly PciDevice[]): PciDevice[] {
+  return members.filter((device) => pciRecord(state, device).driver === 'vfio-pci')
+}

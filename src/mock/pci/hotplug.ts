@@ -1,0 +1,45 @@
+import type { Scenario } from '../scenario.ts'
+import type { MockState, Snapshot } from '../state/state.ts'
+import { letGo, probe, removeVfs } from './binding.ts'
+import { freeIommuGroup, type PciDevice, pciDevices, pciDraft, pciRecord } from './devices.ts'
+
+/** A write to a device's `remove`: it leaves the bus, with what is behind it, once nobody has it open any more. */
+export function removeDevice(draft: MockState, scenario: Scenario, device: PciDevice): void {
+  for (const leaving of withThoseBehind(scenario, draft, device)) {
+    letGo(draft, leaving)
+    removeVfs(draft, leaving)
+    pciDraft(draft, leaving).leaving = true
+  }
+}
+
+export function isRemoved(state: Snapshot, device: PciDevice): boolean {
+  return pciRecord(state, device).removed
+}
+
+/** A write to `rescan`: what was removed is found again, and offered to the drivers. */
+export function rescan(draft: MockState, scenario: Scenario): void {
+  for (const device of scenario.pci) {
+    if (!pciRecord(draft, device).removed || isBehindRemoved(draft, scenario, device)) continue
+    const { iommuGroup } = device
+    const isTaken = draft.mdevs.some(({ group }) => group === iommuGroup) || isGroupOfVf(draft, iommuGroup)
+    const record = pciDraft(draft, device)
+    record.removed = false
+    record.group = isTaken ? freeIommuGroup(scenario, draft) : iommuGroup
+    if (draft.pciBus.autoprobe) probe(draft, scenario, { ...device, iommuGroup: record.group })
+  }
+}
+
+function withThoseBehind(scenario: Scenario, state: Snapshot, device: PciDevice): PciDevice[] {
+  const isVf = (other: PciDevice) => other.physfn !== undefined
+  return pciDevices(scenario, state).filter(
+    (other) => other.address === device.address || (!isVf(other) && other.behind?.includes(device.address) === true),
+  )
+}
+
+function isBehindRemoved(state: Snapshot, { pci }: Scenario, { behind = [] }: PciDevice): boolean {
+  return pci.some((bridge) => behind.includes(bridge.address) && pciRecord(state, bridge).removed)
+}
+
+function isGroupOfVf(state: Snapshot, group: number | null): boolean {
+  return Object.values(state.pci).some((record) => record.physfn !== null && record.group === group)
+}
