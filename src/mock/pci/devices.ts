@@ -55,6 +55,7 @@ export function newRecord(device: Pick<PciDevice, 'driver' | 'iommuGroup' | 'phy
     group: device.iommuGroup,
     vfs: [],
     vfsAutoprobe: true,
+    vfToken: null,
     physfn: device.physfn ?? null,
     resetMethods: null,
     vfioIndex: null,

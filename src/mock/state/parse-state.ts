@@ -61,7 +61,7 @@ function isMdev(value: unknown): value is MdevRecord {
 function isPci(value: unknown): value is PciRecord {
   return (
     isObject(value) &&
-    ['driver', 'driverOverride', 'physfn'].every((key) => value[key] === null || isString(value[key])) &&
+    ['driver', 'driverOverride', 'physfn', 'vfToken'].every((key) => value[key] === null || isString(value[key])) &&
     ['unbinding', 'leaving', 'removed', 'vfsAutoprobe'].every((key) => typeof value[key] === 'boolean') &&
     ['vfioIndex', 'group'].every((key) => value[key] === null || isCount(value[key])) &&
     isListOf(value['vfs'], isString) &&

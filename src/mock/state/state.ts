@@ -42,6 +42,8 @@ export interface PciRecord {
   vfs: string[]
   /** They are offered to drivers when they appear: `sriov_drivers_autoprobe`. */
   vfsAutoprobe: boolean
+  /** What who opens its virtual functions must show, 32 hex digits; null for one that nobody knows. */
+  vfToken: string | null
   /** The physical function of a virtual one. */
   readonly physfn: string | null
   /** What was written to `reset_method`; null for the kernel's own choice. */
@@ -124,7 +126,7 @@ export function finishRemovals(state: MockState): void {
   }
 }
 
-const released = { unbinding: false, driver: null, vfioIndex: null } satisfies Partial<PciRecord>
+const released = { unbinding: false, driver: null, vfioIndex: null, vfToken: null } satisfies Partial<PciRecord>
 const gone = {
   leaving: false,
   removed: true,

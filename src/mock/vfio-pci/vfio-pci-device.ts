@@ -22,6 +22,7 @@ import type { KernelTraits } from '../kernel-traits.ts'
 import { pageSize } from '../memory.ts'
 import type { PciBus, PciFunction } from '../pci-function.ts'
 import type { ScenarioPciDevice, ScenarioPciFunction } from '../scenario.ts'
+import type { Feature } from '../sdk/feature.ts'
 import type { DmaAccess } from '../vfio/dma-mappings.ts'
 import { BarMapping } from './bar-mapping.ts'
 import { ConfigSpace } from './config-space.ts'
@@ -45,6 +46,7 @@ interface Table {
 /** The driver vfio-pci on one function, open. */
 export class VfioPciDevice implements DeviceModel {
   readonly #widest: 4 | 8
+  readonly features: ReadonlyMap<number, Feature>
   readonly #what: ScenarioPciFunction
   readonly #config: ConfigSpace
   readonly #irqs: IrqLines
@@ -55,10 +57,11 @@ export class VfioPciDevice implements DeviceModel {
   constructor(
     device: ScenarioPciDevice,
     what: ScenarioPciFunction,
-    { dma, traits }: { dma: DmaAccess; traits: KernelTraits },
+    { dma, traits, features }: { dma: DmaAccess; traits: KernelTraits; features: ReadonlyMap<number, Feature> },
     make: (bus: PciBus) => PciFunction,
   ) {
     this.#widest = traits.trapsQuadwords ? 8 : 4
+    this.features = features
     this.#what = what
     this.#config = new ConfigSpace(device, what)
     this.#irqs = new IrqLines(this.#config, traits)

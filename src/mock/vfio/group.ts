@@ -5,6 +5,7 @@ import type { DeviceModel } from '../device.ts'
 import { Errno } from '../errno.ts'
 import type { Machine } from '../machine.ts'
 import type { IoctlArgument, OpenFile } from '../open-file.ts'
+import { splitVfToken } from '../pci/vf-token.ts'
 import { Container } from './container.ts'
 import { DeviceFile } from './device-file.ts'
 import type { DmaAccess } from './dma-mappings.ts'
@@ -130,12 +131,16 @@ export class Group implements OpenFile {
     return fd
   }
 
-  #named(name: string): VfioDevice {
-    const device = this.#now().devices.find((candidate) => candidate.name === name && !candidate.isLeaving)
-    if (device !== undefined) return device
-    // what follows a PCI address is taken for a VF token, of which such a device knows nothing
-    const takesToken = this.#now().devices.some((candidate) => this.#hasIommu && name.startsWith(`${candidate.name} `))
-    throw new Errno(takesToken ? 'EINVAL' : 'ENODEV')
+  /** By its name, behind which a PCI device takes a VF token. */
+  #named(text: string): VfioDevice {
+    const { devices } = this.#now()
+    const device = devices.find(({ name, isLeaving }) => {
+      return !isLeaving && (name === text || (this.#hasIommu && text.startsWith(`${name} `)))
+    })
+    if (device === undefined) throw new Errno('ENODEV')
+    const { token } = splitVfToken(text)
+    this.#machine.store.update((draft) => device.admit(draft, token))
+    return device
   }
 
   /** What the devices of the group can reach of memory: through the container they are in at that moment. */
@@ -145,8 +150,8 @@ export class Group implements OpenFile {
   }
 
   get #services(): DriverServices {
-    const { clock, models } = this.#machine
-    return { dma: this.#dma, clock, models }
+    const { clock, models, store } = this.#machine
+    return { dma: this.#dma, clock, models, store }
   }
 
   #use(open: OpenDevice): void {

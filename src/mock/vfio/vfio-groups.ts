@@ -5,11 +5,13 @@ import { kernelTraits } from '../kernel-traits.ts'
 import { typeOf } from '../mdev/capacity.ts'
 import { type PciDevice, pciDraft, pciRecord } from '../pci/devices.ts'
 import { isViable, pciGroups, vfioMembers } from '../pci/groups.ts'
+import { checkVfToken, vfTokenFeature } from '../pci/vf-token.ts'
 import type { Scenario } from '../scenario.ts'
 import type { Clock } from '../sdk/clock.ts'
 import type { MakeModel } from '../sdk/device-context.ts'
 import { guestMemory } from '../sdk/guest-memory.ts'
 import { type Frozen, type MdevRecord, type MockState, pciKey, type Snapshot } from '../state/state.ts'
+import type { StateStore } from '../state/state-store.ts'
 import { makePciModel } from '../vfio-pci/make-pci-model.ts'
 import type { DmaAccess } from './dma-mappings.ts'
 
@@ -30,6 +32,7 @@ export interface DriverServices {
   readonly dma: DmaAccess
   readonly clock: Clock
   readonly models: ReadonlyMap<string, MakeModel>
+  readonly store: StateStore
 }
 
 /** A device that VFIO has. */
@@ -39,13 +42,17 @@ export interface VfioDevice {
   readonly key: string
   /** It is being taken away, and cannot be opened any more. */
   readonly isLeaving: boolean
+  /** Throws where the device does not open for who brings this token, or none. */
+  admit(draft: MockState, token: string | null): void
   makeModel(services: DriverServices): DeviceModel
   /** Keeps what the model saved. */
   keep(draft: MockState, saved: unknown): void
 }
 
 export function vfioGroups(scenario: Scenario, state: Snapshot): VfioGroup[] {
-  const ofPci = [...pciGroups(scenario, state)].flatMap(([number, members]) => pciGroup(scenario, state, { number, members }) ?? [])
+  const ofPci = [...pciGroups(scenario, state)].flatMap(
+    ([number, members]) => pciGroup(scenario, state, { number, members }) ?? [],
+  )
   return [...ofPci, ...state.mdevs.map((mdev) => mdevGroup(scenario, mdev))]
 }
 
@@ -72,7 +79,11 @@ function pciDevice(scenario: Scenario, device: PciDevice, state: Snapshot): Vfio
     name: device.address,
     key: pciKey(device.address),
     isLeaving: unbinding,
-    makeModel: ({ dma }) => makePciModel(device, { dma, traits: kernelTraits(scenario), saved: model }),
+    admit: (draft, token) => checkVfToken(draft, device, token),
+    makeModel({ dma, store }) {
+      const features = vfTokenFeature(store, device)
+      return makePciModel(device, { dma, traits: kernelTraits(scenario), features, saved: model })
+    },
     keep(draft, saved) {
       pciDraft(draft, device).model = saved
     },
@@ -85,6 +96,7 @@ function mdevGroup(scenario: Scenario, { group, birth, uuid, ...mdev }: Frozen<M
     name: uuid,
     key: birth,
     isLeaving: false,
+    admit() {},
     makeModel({ dma, clock, models }) {
       const parent = scenario.parents.find(({ name }) => name === mdev.parent)
       const type = parent === undefined ? undefined : typeOf(parent, mdev.type)
