@@ -24,8 +24,18 @@ export { parseUuid, type Uuid } from './units.ts'
 export type { AddressSpace, DmaAccess, IommuMode, IovaRange, MapRequest } from './vfio/address-space.ts'
 export type { ConfigSpace, PciCapability } from './vfio/config-space.ts'
 export type { Device, DeviceAddressSpace, OpenDeviceOptions } from './vfio/device.ts'
+export type {
+  Display,
+  Dmabuf,
+  DmabufPlane,
+  Plane,
+  PlaneKind,
+  PlaneType,
+  RegionPlane,
+} from './vfio/display.ts'
 export type { AllocateOptions, Dma, DmaOptions, MapOptions } from './vfio/dma.ts'
 export type { DmaBuffer } from './vfio/dma-buffer.ts'
+export type { Edid } from './vfio/edid.ts'
 export type { DeviceFeatures, FeatureCall, FeatureOperation } from './vfio/features.ts'
 export type { Ioeventfd, IoeventfdRequest, IoeventfdWrite } from './vfio/ioeventfd.ts'
 export type { Irq } from './vfio/irq.ts'
@@ -34,6 +44,8 @@ export type { IrqEvent } from './vfio/irq-waiters.ts'
 export type { LowPower, LowPowerOptions } from './vfio/low-power.ts'
 export type { MappedRegion } from './vfio/mapped-region.ts'
 export type { MemlockLimit } from './vfio/memlock-limit.ts'
+export type { Migration, MigrationState, RestoreOptions, SaveOptions } from './vfio/migration.ts'
+export type { MigrationData, PreCopyInfo } from './vfio/migration-data.ts'
 export type { AddressSpaceOptions } from './vfio/open-address-space.ts'
 export type { PciFunction } from './vfio/pci-function.ts'
 export type { Region } from './vfio/region.ts'

@@ -22,6 +22,12 @@ export interface KernelTraits {
   readonly hasErrOfAll: boolean
   /** mtty masks INTx, and refuses what it does not do with an interrupt; 6.7. */
   readonly mttyMasks: boolean
+  /** mtty migrates, and takes what logs DMA; 6.7. */
+  readonly mttyMigrates: boolean
+  /** A driver that pre-copies takes VFIO_DEVICE_FEATURE_MIG_PRECOPY_INFOv2; 7.1. */
+  readonly hasPrecopyInfoV2: boolean
+  /** mbochs answers a question for a region by itself: it takes no more than the struct and its capability; until 7. */
+  readonly mbochsBoundsArgsz: boolean
 }
 
 const traits: Readonly<Record<KernelVersion, KernelTraits>> = {
@@ -34,6 +40,9 @@ const traits: Readonly<Record<KernelVersion, KernelTraits>> = {
     msixGrows: false,
     hasErrOfAll: false,
     mttyMasks: false,
+    mttyMigrates: false,
+    hasPrecopyInfoV2: false,
+    mbochsBoundsArgsz: true,
   },
   '6.12': {
     release: '6.12.0',
@@ -44,6 +53,9 @@ const traits: Readonly<Record<KernelVersion, KernelTraits>> = {
     msixGrows: true,
     hasErrOfAll: false,
     mttyMasks: true,
+    mttyMigrates: true,
+    hasPrecopyInfoV2: false,
+    mbochsBoundsArgsz: true,
   },
   '7': {
     release: '7.3.0',
@@ -54,6 +66,9 @@ const traits: Readonly<Record<KernelVersion, KernelTraits>> = {
     msixGrows: true,
     hasErrOfAll: true,
     mttyMasks: true,
+    mttyMigrates: true,
+    hasPrecopyInfoV2: true,
+    mbochsBoundsArgsz: false,
   },
 }
 

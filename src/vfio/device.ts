@@ -7,11 +7,13 @@ import type { AddressSpace, IommuMode } from './address-space.ts'
 import type { Attachment, DeviceAddress, DeviceAddressSpace } from './attachment.ts'
 import { closeInOrder, orClose } from './close-in-order.ts'
 import type { Descriptor } from './descriptor.ts'
+import { Display } from './display.ts'
 import { Dma, type DmaOptions } from './dma.ts'
 import { DeviceFeatures } from './features.ts'
 import { callForInfo } from './info-call.ts'
 import { Irqs } from './irqs.ts'
 import { LowPower, type LowPowerOptions } from './low-power.ts'
+import { Migration } from './migration.ts'
 import { type AddressSpaceOptions, openAddressSpaceFor } from './open-address-space.ts'
 import { spaceOfGroup } from './open-groups.ts'
 import { PciFunction } from './pci-function.ts'
@@ -44,8 +46,10 @@ export class Device implements Disposable, AsyncDisposable {
   readonly irqs: Irqs
   readonly dma: Dma
   readonly features: DeviceFeatures
+  readonly display: Display
   readonly #descriptor: Descriptor
   readonly #attachment: Attachment
+  #migration: Migration | null = null
 
   /** Asks for VFIO_DEVICE_GET_INFO first of all: some drivers (mtty, mdpy) answer nothing else before. */
   constructor(attachment: Attachment, options: DmaOptions = {}) {
@@ -58,6 +62,7 @@ export class Device implements Disposable, AsyncDisposable {
     this.irqs = new Irqs(descriptor, this.info)
     this.dma = new Dma(addressSpace, options)
     this.features = new DeviceFeatures(descriptor)
+    this.display = new Display(descriptor, this.regions)
     this.#descriptor = descriptor
     this.#attachment = attachment
   }
@@ -77,6 +82,12 @@ export class Device implements Disposable, AsyncDisposable {
     throw new VfioError('NOT_SUPPORTED', `device ${this.name} is no PCI device`, {
       facts: { flags: { ...this.info.flags } },
     })
+  }
+
+  /** Its state as a stream, out of it and into another. NOT_SUPPORTED where its driver does not migrate. */
+  get migration(): Migration {
+    this.#migration ??= new Migration(this.#descriptor, this.features)
+    return this.#migration
   }
 
   /**

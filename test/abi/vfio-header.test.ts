@@ -5,6 +5,8 @@ import * as deviceCapabilities from '../../src/uapi/device-capabilities.ts'
 import * as deviceFeature from '../../src/uapi/device-feature.ts'
 import * as deviceInfo from '../../src/uapi/device-info.ts'
 import * as deviceIommufd from '../../src/uapi/device-iommufd.ts'
+import * as dmaLogging from '../../src/uapi/dma-logging.ts'
+import * as graphics from '../../src/uapi/graphics.ts'
 import * as groupStatus from '../../src/uapi/group-status.ts'
 import * as indexes from '../../src/uapi/indexes.ts'
 import * as infoCapabilities from '../../src/uapi/info-capabilities.ts'
@@ -12,6 +14,7 @@ import * as ioeventfd from '../../src/uapi/ioeventfd.ts'
 import * as iommufd from '../../src/uapi/iommufd.ts'
 import * as irqInfo from '../../src/uapi/irq-info.ts'
 import * as irqSet from '../../src/uapi/irq-set.ts'
+import * as migration from '../../src/uapi/migration.ts'
 import { capabilityIds, extendedCapabilityIds } from '../../src/uapi/pci-capability-ids.ts'
 import { capabilityBit, capabilityRegister } from '../../src/uapi/pci-capability-regs.ts'
 import { commandBit, statusBit } from '../../src/uapi/pci-command.ts'
@@ -39,6 +42,11 @@ const numbers: Readonly<Record<string, number>> = {
   ...regionCapabilities.regionCapability,
   ...irqInfo.irqInfoFlag,
   ...irqSet.irqSetFlag,
+  ...migration.deviceState,
+  ...migration.migrationFlag,
+  ...graphics.gfxPlaneFlag,
+  ...graphics.gfxRegion,
+  ...graphics.gfxLinkState,
   ...ioeventfd.ioeventfdFlag,
   ...type1.iommuInfoFlag,
   ...type1.dmaMapFlag,
@@ -74,6 +82,15 @@ const layouts: readonly Layout[] = [
   regionCapabilities.vfioRegionInfoCapType,
   irqInfo.vfioIrqInfo,
   irqSet.vfioIrqSet,
+  dmaLogging.vfioDeviceFeatureDmaLoggingControl,
+  dmaLogging.vfioDeviceFeatureDmaLoggingRange,
+  dmaLogging.vfioDeviceFeatureDmaLoggingReport,
+  migration.vfioDeviceFeatureMigration,
+  migration.vfioDeviceFeatureMigState,
+  migration.vfioDeviceFeatureMigDataSize,
+  migration.vfioPrecopyInfo,
+  graphics.vfioDeviceGfxPlaneInfo,
+  graphics.vfioRegionGfxEdid,
   ioeventfd.vfioDeviceIoeventfd,
   type1.vfioIommuType1Info,
   type1.vfioIommuType1DmaMap,
@@ -110,6 +127,11 @@ const optional = new Set([
   'VFIO_DEVICE_ATTACH_IOMMUFD_PT',
   'VFIO_DEVICE_DETACH_IOMMUFD_PT',
   'VFIO_MIG_GET_PRECOPY_INFO',
+  'VFIO_DEVICE_STATE_PRE_COPY',
+  'VFIO_DEVICE_STATE_PRE_COPY_P2P',
+  'VFIO_MIGRATION_PRE_COPY',
+  'vfio_device_feature_mig_data_size',
+  'vfio_precopy_info',
   'VFIO_AP_REQ_IRQ_INDEX',
   'VFIO_AP_CFG_CHG_IRQ_INDEX',
   'VFIO_TYPE1_NESTING_IOMMU',

@@ -1,5 +1,6 @@
 import { deviceFlag } from '../../uapi/device-info.ts'
 import { pciRegionIndex } from '../../uapi/indexes.ts'
+import { deviceState } from '../../uapi/migration.ts'
 import { regionFlag } from '../../uapi/region-info.ts'
 import {
   checkIrqSet,
@@ -14,9 +15,12 @@ import {
 } from '../device.ts'
 import { Errno } from '../errno.ts'
 import type { KernelTraits } from '../kernel-traits.ts'
+import type { Feature } from '../sdk/feature.ts'
 import { MttyConfig } from './mtty-config.ts'
+import { mttyFeatures } from './mtty-features.ts'
 import { EarlyMttyIrqs, LateMttyIrqs, type MttyIrqs } from './mtty-irqs.ts'
-import { savedField, savedFlag } from './saved.ts'
+import { MttyMigration } from './mtty-migration.ts'
+import { savedField, savedFlag, savedNumber } from './saved.ts'
 import { Uart } from './uart.ts'
 
 const { VFIO_PCI_BAR0_REGION_INDEX, VFIO_PCI_BAR1_REGION_INDEX, VFIO_PCI_BAR5_REGION_INDEX } = pciRegionIndex
@@ -34,6 +38,8 @@ export class Mtty implements DeviceModel {
   readonly #uarts: readonly [Uart, Uart]
   #infoAsked: boolean
   readonly #irqs: MttyIrqs
+  readonly #migration: MttyMigration
+  readonly features: ReadonlyMap<number, Feature>
 
   constructor(ports: 1 | 2, { traits, saved }: { traits: KernelTraits; saved: unknown }) {
     this.#ports = ports
@@ -42,11 +48,21 @@ export class Mtty implements DeviceModel {
     const uart = (name: string) => new Uart(savedField(saved, name), () => this.#irqs.signal())
     this.#uarts = [uart('port0'), uart('port1')]
     this.#infoAsked = savedFlag(saved, 'infoAsked')
+    const { VFIO_DEVICE_STATE_RUNNING, VFIO_DEVICE_STATE_PRE_COPY_P2P } = deviceState
+    const state = savedNumber(saved, 'state', VFIO_DEVICE_STATE_RUNNING, VFIO_DEVICE_STATE_PRE_COPY_P2P)
+    this.#migration = new MttyMigration(this.#uarts.slice(0, ports), state)
+    this.features = mttyFeatures(this.#migration, traits)
   }
 
   save(): unknown {
     const [port0, port1] = this.#uarts
-    return { config: this.#config.save(), port0: port0.save(), port1: port1.save(), infoAsked: this.#infoAsked }
+    return {
+      config: this.#config.save(),
+      port0: port0.save(),
+      port1: port1.save(),
+      infoAsked: this.#infoAsked,
+      state: this.#migration.state,
+    }
   }
 
   info(): DeviceDescription {
@@ -76,8 +92,14 @@ export class Mtty implements DeviceModel {
     this.#irqs.set(set)
   }
 
-  /** Does nothing, and succeeds although the device does not say that it can be reset. */
-  reset(): void {}
+  /** Ends a migration, leaves the ports alone, and succeeds although the device does not say that it can be reset. */
+  reset(): void {
+    this.#migration.reset()
+  }
+
+  close(): void {
+    this.#migration.endSession()
+  }
 
   read(into: Uint8Array, offset: number): number {
     into.fill(0)

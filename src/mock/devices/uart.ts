@@ -12,6 +12,10 @@ const mcr = { dtr: 0x01, rts: 0x02, out2: 0x08, afe: 0x20 } as const
 const lsr = { dataReady: 0x01, overrun: 0x02, transmitterEmpty: 0x60 } as const
 const msr = { dsrDcdDelta: 0xa2, ctsDelta: 0x11 } as const
 
+/** Bytes of a port in the driver's memory, and where in them what stands; before the FIFO, the registers. */
+export const portSize = 36
+const place = { fifo: 8, head: 24, latch: 27, divisor: 30, fifoSize: 33 } as const
+
 /**
  * One port of the mtty sample driver: a 16550A whose transmitter feeds its own receiver. Its departures from a real UART
  * are the driver's: the FIFO counts as empty when head meets tail, so the 16th byte hides all; the divisor is ORed
@@ -63,6 +67,35 @@ export class Uart {
       fifoSize: this.#fifoSize,
       triggerLevel: this.#triggerLevel,
     }
+  }
+
+  /** As the driver keeps it and migrates it: struct serial_port, of 36 bytes. */
+  toBytes(): Uint8Array {
+    const bytes = new Uint8Array(portSize)
+    bytes.set([0, this.#ier, 0, this.#lcr, this.#mcr, 0, 0, this.#scr])
+    bytes.set(this.#fifo, place.fifo)
+    bytes.set([this.#head, this.#tail, this.#count], place.head)
+    bytes.set([Number(this.#latchesDivisor), Number(this.#overrun)], place.latch)
+    bytes.set([this.#divisor & 0xff, this.#divisor >> 8], place.divisor)
+    bytes.set([this.#fifoSize, this.#triggerLevel], place.fifoSize)
+    return bytes
+  }
+
+  /** What the driver does not check, and would reach out of its FIFO with, is cut to the FIFO. */
+  fromBytes(bytes: Uint8Array): void {
+    const at = (offset: number) => bytes[offset] ?? 0
+    this.#ier = at(reg.ier)
+    this.#lcr = at(reg.lcr)
+    this.#mcr = at(reg.mcr)
+    this.#scr = at(reg.scr)
+    this.#fifo.set(bytes.subarray(place.fifo, place.fifo + depth))
+    this.#head = at(place.head) % depth
+    this.#tail = at(place.head + 1) % depth
+    this.#count = Math.min(at(place.head + 2), depth)
+    this.#overrun = at(place.latch + 1) !== 0
+    this.#divisor = at(place.divisor) | (at(place.divisor + 1) << 8)
+    this.#fifoSize = Math.min(at(place.fifoSize), depth)
+    this.#triggerLevel = Math.min(at(place.fifoSize + 1), depth)
   }
 
   /** One access of whatever width reads one register into its first byte. */

@@ -1,0 +1,107 @@
+import { vfioPrecopyInfo } from '../../uapi/migration.ts'
+import { request as requests } from '../../uapi/requests.ts'
+import { encodeInto } from '../../uapi/struct.ts'
+import { Errno } from '../errno.ts'
+import type { IoctlArgument, OpenFile } from '../open-file.ts'
+import { structArgument } from '../vfio/ioctl-argument.ts'
+
+const link = 'anon_inode:mtty_mig'
+
+/** The stream of a device that is saved. It ends where what has been filled in ends, and may get longer. */
+export class SaveFile implements OpenFile {
+  readonly link: string = link
+  readonly #isPreCopy: () => boolean
+  readonly #answersFlags: () => boolean
+  #data: Uint8Array
+  #position = 0
+  #isOver = false
+
+  /** `answersFlags`: the kernel says in the flags of its answer what it has to say, and does not hand back those it got. */
+  constructor(data: Uint8Array, state: { readonly isPreCopy: () => boolean; readonly answersFlags: () => boolean }) {
+    this.#data = data
+    this.#isPreCopy = state.isPreCopy
+    this.#answersFlags = state.answersFlags
+  }
+
+  append(data: Uint8Array): void {
+    this.#data = Buffer.concat([this.#data, data])
+  }
+
+  /** The session it belongs to has ended. */
+  end(): void {
+    this.#isOver = true
+  }
+
+  read(into: Uint8Array): number {
+    if (this.#isOver) throw new Errno('ENODEV')
+    const piece = this.#data.subarray(this.#position, this.#position + into.length)
+    into.set(piece)
+    this.#position += piece.length
+    return piece.length
+  }
+
+  write(): never {
+    throw new Errno('EBADF')
+  }
+
+  ioctl(request: number, argument: IoctlArgument): number {
+    if (request !== requests.VFIO_MIG_GET_PRECOPY_INFO) throw new Errno('ENOTTY')
+    const { bytes } = structArgument(vfioPrecopyInfo, argument, vfioPrecopyInfo.size)
+    if (!this.#isPreCopy()) throw new Errno('EINVAL')
+    if (this.#isOver) throw new Errno('ENODEV')
+    encodeInto(vfioPrecopyInfo, bytes, {
+      initial_bytes: BigInt(this.#data.length - this.#position),
+      dirty_bytes: 0n,
+      ...(this.#answersFlags() ? { flags: 0 } : {}),
+    })
+    return 0
+  }
+
+  close(): void {}
+}
+
+/** The stream into a device that is resumed. */
+export class ResumeFile implements OpenFile {
+  readonly link: string = link
+  readonly #most: number
+  readonly #headerSize: number
+  readonly #isHeader: (header: Uint8Array) => boolean
+  #data: Uint8Array = new Uint8Array()
+  #isOver = false
+
+  constructor(most: number, headerSize: number, isHeader: (header: Uint8Array) => boolean) {
+    this.#most = most
+    this.#headerSize = headerSize
+    this.#isHeader = isHeader
+  }
+
+  /** What was written so far. */
+  get data(): Uint8Array {
+    return this.#data
+  }
+
+  end(): void {
+    this.#isOver = true
+  }
+
+  read(): never {
+    throw new Errno('EBADF')
+  }
+
+  /** ENOMEM for more than the device has, EFAULT where the header turns out not to be its own: taken all the same. */
+  write(from: Uint8Array): number {
+    const { length } = this.#data
+    if (length + from.length > this.#most) throw new Errno('ENOMEM')
+    if (this.#isOver) throw new Errno('ENODEV')
+    this.#data = Buffer.concat([this.#data, from])
+    const hasHeader = length < this.#headerSize && this.#data.length >= this.#headerSize
+    if (hasHeader && !this.#isHeader(this.#data.subarray(0, this.#headerSize))) throw new Errno('EFAULT')
+    return from.length
+  }
+
+  ioctl(): never {
+    throw new Errno('ENOTTY')
+  }
+
+  close(): void {}
+}
