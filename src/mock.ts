@@ -19,12 +19,17 @@ export type {
 } from './mock/scenario.ts'
 export type { Clock } from './mock/sdk/clock.ts'
 export type { DeviceContext, MakeModel } from './mock/sdk/device-context.ts'
+export type { CallFilter, Faults } from './mock/sdk/faults.ts'
 export type { CallingProcess, Feature } from './mock/sdk/feature.ts'
 export type { GuestMemory } from './mock/sdk/guest-memory.ts'
+export type { FileWrite, Inspection, MappingState, PinnedPageState, RaisedInterrupt } from './mock/sdk/inspection.ts'
 export { LineIrq, MessageIrq, type ModelIrq } from './mock/sdk/irq.ts'
+export type { CallName, RequestName } from './mock/sdk/machine-observer.ts'
 export { MdevModel } from './mock/sdk/mdev-model.ts'
 export { type Fault, MemoryRegion, type MemoryRegionOptions } from './mock/sdk/memory-region.ts'
-export { createMockHost, type MockHost, type MockHostOptions } from './mock/sdk/mock-host.ts'
+export { createMockHost, MockHost, type MockHostOptions } from './mock/sdk/mock-host.ts'
+export type { UnmapListener } from './mock/sdk/page-pins.ts'
+export type { ParentBus } from './mock/sdk/parent-dma.ts'
 export { PciConfig, type PciConfigOptions } from './mock/sdk/pci-config.ts'
 export {
   type AccessWidth,

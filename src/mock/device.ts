@@ -34,6 +34,10 @@ export interface DeviceModel {
   ioeventfd?(request: IoeventfdRequest): void
   /** The driver is to let go of the device: it may ask its users to do so. */
   requestRelease?(): void
+  /** The device itself raises an interrupt. RangeError for one that it does not have. */
+  raise?(index: number, vector: number): void
+  /** The hardware is gone, all of a sudden: from here on nothing of it is reached. */
+  disappear?(): void
   /** The last user is gone: interrupts end, timers too. */
   close?(): void
   /** The state as JSON can hold it; given back to the model's maker when the device is opened again. */

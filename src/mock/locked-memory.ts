@@ -1,7 +1,10 @@
 import { Errno } from './errno.ts'
+import type { DmaMappings } from './vfio/dma-mappings.ts'
 
 /** What a process has locked for its devices, against what it may lock. */
 export class LockedMemory {
+  /** The address spaces in which it has something mapped. */
+  readonly spaces: Set<DmaMappings> = new Set()
   /** Bytes; null without a limit, as with CAP_IPC_LOCK. */
   readonly limit: number | null
   #bytes = 0n

@@ -2,10 +2,13 @@ import type { DeviceModel } from './device.ts'
 import type { FdTable } from './fd-table.ts'
 import type { KernelTraits } from './kernel-traits.ts'
 import type { LockedMemory } from './locked-memory.ts'
+import type { PhysicalMemory } from './physical-memory.ts'
 import type { ProcessHoldings } from './process-holdings.ts'
 import type { Scenario } from './scenario.ts'
 import type { Clock } from './sdk/clock.ts'
 import type { MakeModel } from './sdk/device-context.ts'
+import type { MachineObserver } from './sdk/machine-observer.ts'
+import type { ParentDma } from './sdk/parent-dma.ts'
 import type { StateStore } from './state/state-store.ts'
 
 /** What the parts of one kernel object share. */
@@ -17,9 +20,13 @@ export interface Machine {
   readonly fds: FdTable
   readonly holdings: ProcessHoldings
   readonly locked: LockedMemory
+  readonly physical: PhysicalMemory
+  /** How the parents of mediated devices reach memory, by their names. */
+  readonly parents: ReadonlyMap<string, ParentDma>
   /** Models of the devices that are open here, by the key that the state knows them by. */
   readonly openDevices: Map<string, DeviceModel>
   readonly clock: Clock
+  readonly observer: MachineObserver
   /** Device models beside those that ship, by the names that the scenario's types have for them. */
   readonly models: ReadonlyMap<string, MakeModel>
   /** Resolves once `condition` holds: looked at after each change here, and from time to time for other processes'. */

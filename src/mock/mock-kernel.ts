@@ -19,11 +19,14 @@ import { LockedMemory } from './locked-memory.ts'
 import type { Machine } from './machine.ts'
 import { allocateMemory, pageSize } from './memory.ts'
 import type { OpenFile } from './open-file.ts'
+import { PhysicalMemory } from './physical-memory.ts'
 import { ProcessHoldings } from './process-holdings.ts'
-import type { Scenario } from './scenario.ts'
+import type { Scenario, ScenarioParent } from './scenario.ts'
 import { demo } from './scenarios/demo.ts'
 import { Clock } from './sdk/clock.ts'
 import type { MakeModel } from './sdk/device-context.ts'
+import { type CallName, type MachineObserver, nobody } from './sdk/machine-observer.ts'
+import { ParentDma } from './sdk/parent-dma.ts'
 import { initialState } from './state/state.ts'
 import { StateDirectory } from './state/state-directory.ts'
 import { MemoryStore, type StateStore } from './state/state-store.ts'
@@ -33,10 +36,15 @@ import { watchReadiness } from './watch.ts'
 export interface MockKernelOptions {
   /** Where the machine's state is kept, for all processes that name the same directory. In memory where absent. */
   readonly stateDirectory?: string
+}
+
+/** What a `MockHost` adds. */
+interface MachineOptions extends MockKernelOptions {
   /** The machine's time; one of its own where absent. */
   readonly clock?: Clock
   /** Device models beside those that ship, by the names that the scenario's types have for them. */
   readonly models?: ReadonlyMap<string, MakeModel>
+  readonly observer?: MachineObserver
 }
 
 /**
@@ -53,41 +61,45 @@ export function createMockKernel(scenario: 'demo' | Scenario, options: MockKerne
     : new MockKernel(machine, new StateDirectory(stateDirectory, machine), options)
 }
 
-class MockKernel implements Kernel {
-  readonly name = 'mock'
+export class MockKernel implements Kernel {
+  readonly name: Kernel['name'] = 'mock'
+  readonly machine: Machine
   readonly pid: number = process.pid
-  readonly pageSize = pageSize
+  readonly pageSize: number = pageSize
   readonly files: HostFiles
   readonly #files: MockFiles
-  readonly #machine: Machine
   readonly #waiting = new Waiting()
   readonly #watches = new Set<Watch>()
   readonly #outlivesProcess: boolean
   readonly #onExit = () => this.dispose()
 
-  constructor(scenario: Scenario, store: StateStore, { stateDirectory, clock, models }: MockKernelOptions) {
-    this.#outlivesProcess = stateDirectory !== undefined
+  constructor(scenario: Scenario, store: StateStore, options: MachineOptions) {
+    this.#outlivesProcess = options.stateDirectory !== undefined
     const fds = new FdTable()
     const holdings = new ProcessHoldings(store, fds)
     const waitUntil = (condition: () => boolean) => this.#waiting.until(condition)
-    this.#machine = {
+    this.machine = {
       scenario,
       traits: kernelTraits(scenario),
       store,
       fds,
       holdings,
       locked: new LockedMemory(scenario.lockedMemory ?? null),
+      physical: new PhysicalMemory(),
+      parents: new Map(scenario.parents.map((parent) => [parent.name, parentDma(scenario, parent)])),
       openDevices: new Map(),
-      clock: clock ?? new Clock(),
-      models: models ?? new Map(),
+      clock: options.clock ?? new Clock(),
+      observer: options.observer ?? nobody,
+      models: options.models ?? new Map(),
       waitUntil,
     }
-    this.#files = new MockFiles(this.#machine)
+    this.#files = new MockFiles(this.machine)
     this.files = this.#files
   }
 
   open(path: string, access: 'r' | 'w' | 'rw'): number {
     return systemCall('open', path, () => {
+      this.machine.observer.called({ name: 'open', path })
       const { node, path: canonical } = this.#files.find(path)
       if (node.kind === 'device') {
         this.#closeAtExit()
@@ -97,12 +109,12 @@ class MockKernel implements Kernel {
       if (node.kind === 'directory' && access !== 'r') throw new Errno('EISDIR')
       if (node.kind === 'file' && access !== 'r' && node.write === undefined) throw new Errno('EACCES')
       if (node.kind === 'file' && access !== 'w' && node.read === undefined) throw new Errno('EACCES')
-      return this.#machine.fds.add(openNode(node, canonical))
+      return this.machine.fds.add(openNode(node, canonical))
     })
   }
 
   close(fd: number): void {
-    const { fds, holdings } = this.#machine
+    const { fds, holdings } = this.machine
     const file = this.#file(fd, 'close')
     fds.take(fd)
     const wasLocked = holdings.locks.delete(fd)
@@ -112,7 +124,7 @@ class MockKernel implements Kernel {
   }
 
   ioctl(fd: number, request: number, argument?: Uint8Array | number, pointers: readonly IoctlPointer[] = []): number {
-    const file = this.#file(fd, 'ioctl')
+    const file = this.#called(fd, 'ioctl', request)
     return systemCall('ioctl', undefined, () =>
       (file.ioctl ?? refuse('ENOTTY')).call(file, request, argument, pointers),
     )
@@ -123,32 +135,35 @@ class MockKernel implements Kernel {
   }
 
   read(fd: number, into: Uint8Array): number {
-    const file = this.#file(fd, 'read')
+    const file = this.#called(fd, 'read')
     return systemCall('read', undefined, () => (file.read ?? refuse('EINVAL')).call(file, into))
   }
 
   write(fd: number, from: Uint8Array): number {
-    const file = this.#file(fd, 'write')
+    const file = this.#called(fd, 'write')
     return systemCall('write', undefined, () => (file.write ?? refuse('EINVAL')).call(file, from))
   }
 
   pread(fd: number, into: Uint8Array, offset: number): number {
-    const file = this.#file(fd, 'pread')
+    const file = this.#called(fd, 'pread')
     return systemCall('pread', undefined, () => (file.pread ?? refuse('ESPIPE')).call(file, into, checked(offset)))
   }
 
   pwrite(fd: number, from: Uint8Array, offset: number): number {
-    const file = this.#file(fd, 'pwrite')
+    const file = this.#called(fd, 'pwrite')
     return systemCall('pwrite', undefined, () => (file.pwrite ?? refuse('ESPIPE')).call(file, from, checked(offset)))
   }
 
   mmap(fd: number, options: MmapOptions): Mapping {
-    const file = this.#file(fd, 'mmap')
+    const file = this.#called(fd, 'mmap')
     return systemCall('mmap', undefined, () => (file.mmap ?? refuse('ENODEV')).call(file, options))
   }
 
   allocateMemory(options: MemoryOptions): Mapping {
-    return systemCall('mmap', undefined, () => allocateMemory(this.#machine.fds, options))
+    return systemCall('mmap', undefined, () => {
+      this.machine.observer.called({ name: 'allocateMemory' })
+      return allocateMemory(this.machine.fds, options)
+    })
   }
 
   /** As for a process that may not know physical addresses: no device of the mock uses them. */
@@ -163,18 +178,26 @@ class MockKernel implements Kernel {
     if (!Number.isInteger(initial) || initial < 0 || initial > 0xffff_ffff) {
       throw new RangeError(`an eventfd cannot start at ${initial}`)
     }
-    return this.#machine.fds.add(new Eventfd(initial))
+    return systemCall('eventfd', undefined, () => {
+      this.machine.observer.called({ name: 'eventfd' })
+      return this.machine.fds.add(new Eventfd(initial))
+    })
   }
 
-  /** What can be read by now: no time passes on this machine while its one thread waits. */
+  /** What can be read by now: no time passes on this machine while its one thread waits, unless its clock is held. */
   poll(fds: Int32Array, ready: Uint8Array, timeoutMs: number): number {
     if (ready.length !== fds.length) throw new RangeError(`${ready.length} answers for ${fds.length} descriptors`)
     if (!Number.isInteger(timeoutMs) || timeoutMs < 0) throw new RangeError(`${timeoutMs} is no time to wait`)
-    for (const [i, fd] of fds.entries()) {
-      const file = this.#machine.fds.find(fd)
-      ready[i] = Number(file?.readiness?.isReadable() ?? true)
+    const look = () => {
+      for (const [i, fd] of fds.entries()) {
+        const file = this.machine.fds.find(fd)
+        ready[i] = Number(file?.readiness?.isReadable() ?? true)
+      }
+      return ready.reduce((count, one) => count + one, 0)
     }
-    return ready.reduce((count, one) => count + one, 0)
+    const { clock } = this.machine
+    if (clock.isHeld) clock.advance(timeoutMs, () => look() > 0)
+    return look()
   }
 
   watch(fd: number, onReadable: () => void): Watch {
@@ -190,7 +213,8 @@ class MockKernel implements Kernel {
   }
 
   tryLock(fd: number): boolean {
-    return systemCall('flock', undefined, () => tryLock(this.#machine, fd))
+    this.#called(fd, 'tryLock')
+    return systemCall('flock', undefined, () => tryLock(this.machine, fd))
   }
 
   /** No program of a real host runs here. */
@@ -205,9 +229,9 @@ class MockKernel implements Kernel {
     process.off('exit', this.#onExit)
     for (const watch of this.#watches) watch.close()
     this.#watches.clear()
-    for (const [fd] of this.#machine.fds.entries()) this.close(fd)
+    for (const [fd] of this.machine.fds.entries()) this.close(fd)
     this.#waiting.dispose()
-    this.#machine.clock.dispose()
+    this.machine.clock.dispose()
   }
 
   /** A device's state is saved when it is closed, as the kernel does for a process that just ends. */
@@ -216,9 +240,24 @@ class MockKernel implements Kernel {
     process.on('exit', this.#onExit)
   }
 
-  #file(fd: number, call: string): OpenFile {
-    return systemCall(call, undefined, () => this.#machine.fds.get(fd))
+  /** The file behind a descriptor that something is asked of. */
+  #called(fd: number, name: CallName, request?: number): OpenFile {
+    const file = this.#file(fd, name)
+    systemCall(name, undefined, () => {
+      this.machine.observer.called({ name, path: file.link, ...(request === undefined ? {} : { request }) })
+    })
+    return file
   }
+
+  #file(fd: number, call: string): OpenFile {
+    return systemCall(call, undefined, () => this.machine.fds.get(fd))
+  }
+}
+
+/** A virtual parent has no IOMMU; one on the PCI bus has that of its group. */
+function parentDma({ pci }: Scenario, { name }: ScenarioParent): ParentDma {
+  const device = pci.find(({ address }) => address === name)
+  return new ParentDma({ hasIommu: device !== undefined && device.iommuGroup !== null })
 }
 
 function refuse(code: string): () => never {

@@ -1,3 +1,5 @@
+import type { Clock } from './sdk/clock.ts'
+
 /** The model of a PCI function: what is behind its BARs. vfio-pci, the driver, stands between it and who opened it. */
 export interface PciFunction {
   /** One load of `into.length` bytes, 1, 2, 4 or 8, from a BAR. */
@@ -13,6 +15,7 @@ export interface PciFunction {
 
 /** What a PCI function can do outside itself. */
 export interface PciBus {
+  readonly clock: Clock
   /** Message-signalled interrupts are on: INTx is not to be used. */
   readonly hasMessages: boolean
   /** One message: nothing comes of it while bus mastering is off. */

@@ -16,12 +16,13 @@ const bufferSize = 0x1000
 export class EduDma {
   readonly #bus: PciBus
   readonly #onDone: () => void
-  readonly #transfer = new PendingWork()
+  readonly #transfer: PendingWork
   readonly #buffer = new Uint8Array(bufferSize)
   readonly #registers = new Map<number, bigint>()
 
   constructor(bus: PciBus, saved: unknown, onDone: () => void) {
     this.#bus = bus
+    this.#transfer = new PendingWork(bus.clock)
     this.#onDone = onDone
     restoreBytes(this.#buffer, savedField(saved, 'buffer'))
     for (const offset of Object.values(register)) {

@@ -27,7 +27,7 @@ const dmaRegisters = 0x80
 export class Edu implements PciFunction {
   readonly #bus: PciBus
   readonly #dma: EduDma
-  readonly #computation = new PendingWork()
+  readonly #computation: PendingWork
   #liveness: number
   #factorial: number
   #status: number
@@ -37,6 +37,7 @@ export class Edu implements PciFunction {
   constructor(bus: PciBus, saved: unknown) {
     const number = (name: string) => savedNumber(saved, name, 0, 0xffff_ffff)
     this.#bus = bus
+    this.#computation = new PendingWork(bus.clock)
     this.#dma = new EduDma(bus, savedField(saved, 'dma'), () => this.#raise(dmaInterrupt))
     this.#liveness = number('liveness')
     this.#factorial = number('factorial')

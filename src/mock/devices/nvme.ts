@@ -36,11 +36,12 @@ const completionEntryExponent = 4
 export class Nvme implements PciFunction {
   readonly #bus: PciBus
   readonly #commands: NvmeCommands
-  readonly #work = new PendingWork()
+  readonly #work: PendingWork
   readonly #registers = new DataView(new ArrayBuffer(register.end))
 
   constructor(device: ScenarioPciDevice, bus: PciBus) {
     this.#bus = bus
+    this.#work = new PendingWork(bus.clock)
     this.#commands = new NvmeCommands(device, bus)
     this.#registers.setBigUint64(register.capabilities, capabilities, true)
     this.#registers.setUint32(register.version, version, true)

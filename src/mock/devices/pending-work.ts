@@ -1,24 +1,30 @@
+import type { Clock } from '../sdk/clock.ts'
+
 /** How long a device takes, in milliseconds. */
 const delay = 1
 /** Who looks at the device so many times has waited as long: a loop that polls gives timers no turn. */
 const looks = 100
 
-/** Something that a device does by itself, some time after it was told. It keeps no process alive. */
+/** Something that a device does by itself, some time after it was told. */
 export class PendingWork {
+  readonly #clock: Clock
   #work: (() => void) | null = null
-  #timer: NodeJS.Timeout | null = null
+  #callOff: () => void = () => {}
   #looks = 0
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
 
   start(work: () => void): void {
     this.drop()
     this.#work = work
     this.#looks = 0
-    this.#timer = setTimeout(() => this.finish(), delay)
-    this.#timer.unref()
+    this.#callOff = this.#clock.after(delay, () => this.finish())
   }
 
   passTime(): void {
-    if (this.#work !== null && ++this.#looks >= looks) this.finish()
+    if (this.#work !== null && !this.#clock.isHeld && ++this.#looks >= looks) this.finish()
   }
 
   finish(): void {
@@ -28,8 +34,7 @@ export class PendingWork {
   }
 
   drop(): void {
-    if (this.#timer !== null) clearTimeout(this.#timer)
-    this.#timer = null
+    this.#callOff()
     this.#work = null
   }
 }

@@ -2,6 +2,7 @@ import type { FileKind, HostFiles } from '../../kernel/kernel.ts'
 import { systemError } from '../../kernel/system-error.ts'
 import { asSystemError, Errno, systemCall } from '../errno.ts'
 import type { Machine } from '../machine.ts'
+import type { CallName } from '../sdk/machine-observer.ts'
 import type { Snapshot } from '../state/state.ts'
 import * as disk from './disk.ts'
 import { buildRoot } from './root.ts'
@@ -28,7 +29,7 @@ export class MockFiles implements HostFiles {
   }
 
   list(path: string): string[] {
-    return systemCall('scandir', path, () => {
+    return this.#called('files.list', 'scandir', path, () => {
       const { node } = this.find(path)
       if (node.kind !== 'directory') throw new Errno('ENOTDIR')
       return [...node.entries.keys()]
@@ -36,7 +37,7 @@ export class MockFiles implements HostFiles {
   }
 
   read(path: string): string {
-    const node = systemCall('open', path, () => this.find(path).node)
+    const node = this.#called('files.read', 'open', path, () => this.find(path).node)
     if (node.kind !== 'file') throw systemError(node.kind === 'directory' ? 'EISDIR' : 'EINVAL', 'read', path)
     const { read } = node
     if (read === undefined) throw systemError('EACCES', 'open', path)
@@ -46,7 +47,7 @@ export class MockFiles implements HostFiles {
   }
 
   readlink(path: string): string {
-    return systemCall('readlink', path, () => {
+    return this.#called('files.readlink', 'readlink', path, () => {
       const { node } = this.find(path, false)
       if (node.kind !== 'symlink') throw new Errno('EINVAL')
       return node.target
@@ -68,6 +69,7 @@ export class MockFiles implements HostFiles {
     const bytes = Buffer.from(text)
     if (bytes.length === 0) return
     try {
+      this.#machine.observer.called({ name: 'files.write', path, text })
       await write(path.startsWith('/sys/') ? bytes.subarray(0, pageSize) : bytes)
     } catch (error) {
       throw asSystemError(error, 'write', path)
@@ -75,26 +77,26 @@ export class MockFiles implements HostFiles {
   }
 
   create(path: string, text: string): void {
-    this.#change('open', path, 'EACCES', (draft, at) => disk.createFile(draft, at, text))
+    this.#change('files.create', 'open', path, 'EACCES', (draft, at) => disk.createFile(draft, at, text))
   }
 
   rename(from: string, to: string): void {
-    systemCall('rename', from, () => {
+    this.#called('files.rename', 'rename', from, () => {
       const [source, target] = [this.#place(from, 'EPERM'), this.#place(to, 'EPERM')]
       this.#machine.store.update((draft) => disk.rename(draft.disk, source, target))
     })
   }
 
   unlink(path: string): void {
-    this.#change('unlink', path, 'EPERM', disk.unlink)
+    this.#change('files.unlink', 'unlink', path, 'EPERM', disk.unlink)
   }
 
   makeDirectory(path: string): void {
-    this.#change('mkdir', path, 'EPERM', disk.makeDirectory)
+    this.#change('files.makeDirectory', 'mkdir', path, 'EPERM', disk.makeDirectory)
   }
 
   removeDirectory(path: string): void {
-    this.#change('rmdir', path, 'EPERM', disk.removeDirectory)
+    this.#change('files.removeDirectory', 'rmdir', path, 'EPERM', disk.removeDirectory)
   }
 
   /** Nothing to do: a transaction is on the disk, or the state has none. */
@@ -105,14 +107,22 @@ export class MockFiles implements HostFiles {
   }
 
   #change(
+    name: CallName,
     call: string,
     path: string,
     elsewhere: 'EPERM' | 'EACCES',
     work: (draft: disk.Disk, at: string) => void,
   ): void {
-    systemCall(call, path, () => {
+    this.#called(name, call, path, () => {
       const at = this.#place(path, elsewhere)
       this.#machine.store.update((draft) => work(draft.disk, at))
+    })
+  }
+
+  #called<T>(name: CallName, call: string, path: string, work: () => T): T {
+    return systemCall(call, path, () => {
+      this.#machine.observer.called({ name, path })
+      return work()
     })
   }
 

@@ -30,15 +30,19 @@ export class Clock {
     this.#schedule()
   }
 
-  /** Lets `milliseconds` pass at once: what is due by then happens in its order, each at its own time. */
-  advance(milliseconds: number): void {
+  /**
+   * Lets `milliseconds` pass at once, or as much of it as it takes until `isEnough`: what is due by then happens in its
+   * order, each at its own time.
+   */
+  advance(milliseconds: number, isEnough: () => boolean = () => false): void {
     const end = this.now + milliseconds
-    for (let next = this.#next(end); next !== null; next = this.#next(end)) {
+    while (!isEnough()) {
+      const next = this.#next(end)
+      this.#moveTo(Math.max(next?.due ?? end, this.now))
+      if (next === null) break
       this.#alarms.delete(next)
-      this.#moveTo(Math.max(next.due, this.now))
       next.work()
     }
-    this.#moveTo(Math.max(end, this.now))
     this.#schedule()
   }
 

@@ -2,6 +2,7 @@ import type { DeviceModel } from '../device.ts'
 import type { KernelTraits } from '../kernel-traits.ts'
 import type { Clock } from './clock.ts'
 import type { GuestMemory } from './guest-memory.ts'
+import type { ParentBus } from './parent-dma.ts'
 
 /** What the kernel gives a mediated driver for one device that is opened. */
 export interface DeviceContext {
@@ -14,7 +15,11 @@ export interface DeviceContext {
   /** What its kernel answers as. */
   readonly traits: KernelTraits
   readonly memory: GuestMemory
+  /** The parent's hardware: what it reads and writes by the addresses of `memory.dmaAddress`. */
+  readonly bus: ParentBus
   readonly clock: Clock
+  /** Notes that the device raised an interrupt; `MdevModel` calls it. */
+  raised(index: number, vector: number): void
   /** What the model saved when it was closed last, and null at first. From a file, perhaps: not to be trusted. */
   readonly saved: unknown
 }

@@ -36,6 +36,7 @@ export class MdevModel implements DeviceModel {
   readonly features: Map<number, Feature> = new Map()
   readonly #regions = new Map<number, PlacedRegion>()
   readonly #irqs = new Map<number, ModelIrq>()
+  #isGone = false
 
   constructor(context: DeviceContext) {
     this.context = context
@@ -101,8 +102,8 @@ export class MdevModel implements DeviceModel {
     }
     const { load, store } = region.map()
     const reaches = {
-      load: (at: number, into: Uint8Array) => load(within + at, into),
-      store: (at: number, from: Uint8Array) => store(within + at, from),
+      load: (at: number, into: Uint8Array) => !this.#isGone && load(within + at, into),
+      store: (at: number, from: Uint8Array) => !this.#isGone && store(within + at, from),
     }
     return new BarMapping(reaches, whole, access)
   }
@@ -110,6 +111,17 @@ export class MdevModel implements DeviceModel {
   /** Tells who has it by the req interrupt, where it has one. */
   requestRelease(): void {
     this.#irqs.get(pciIrqIndex.VFIO_PCI_REQ_IRQ_INDEX)?.raise(0)
+  }
+
+  raise(index: number, vector: number): void {
+    const irq = this.#irqs.get(index)
+    if (irq === undefined || vector >= irq.info.count) throw new RangeError(`no vector ${vector} of interrupt ${index}`)
+    irq.raise(vector)
+  }
+
+  disappear(): void {
+    this.#isGone = true
+    this.requestRelease()
   }
 
   /** Interrupts end with the last user. */
@@ -129,12 +141,14 @@ export class MdevModel implements DeviceModel {
   }
 
   protected addIrq<I extends ModelIrq>(index: number, irq: I): I {
+    irq.onRaise = (vector) => this.context.raised(index, vector)
     this.#irqs.set(index, irq)
     return irq
   }
 
   /** The region that an offset of the device's file is in. */
   #at(offset: number): { region: ModelRegion; within: number } {
+    if (this.#isGone) throw new Errno('EIO')
     for (const { region, offset: start } of this.#regions.values()) {
       if (offset >= start && offset < start + region.size) return { region, within: offset - start }
     }

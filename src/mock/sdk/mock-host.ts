@@ -1,8 +1,15 @@
 import type { Kernel } from '../../kernel/kernel.ts'
-import { createMockKernel } from '../mock-kernel.ts'
+import type { DeviceModel } from '../device.ts'
+import type { Machine } from '../machine.ts'
+import { MockKernel } from '../mock-kernel.ts'
 import type { Scenario } from '../scenario.ts'
 import { demo } from '../scenarios/demo.ts'
+import { initialState, pciKey } from '../state/state.ts'
+import { MemoryStore } from '../state/state-store.ts'
 import { Clock } from './clock.ts'
+import { Faults } from './faults.ts'
+import { Inspection, MachineLog, type RaisedInterrupt } from './inspection.ts'
+import type { Call } from './machine-observer.ts'
 import { modelName, type RegisteredModel, withModels } from './registered-model.ts'
 
 export interface MockHostOptions {
@@ -12,22 +19,69 @@ export interface MockHostOptions {
 
 /**
  * A simulated host for tests. Each is a machine of its own: nothing is shared, nothing of this machine is touched, and
- * tests that have one each can run at the same time.
+ * tests that have one each can run at the same time. It lives in memory, and ends with its kernel's `dispose`, or with
+ * the `Host` that was made of the kernel.
+ *
+ * It tests the code that runs on it, not hardware: what a device does here says nothing of the real one.
  */
 export function createMockHost(scenario: 'demo' | Scenario = 'demo', options: MockHostOptions = {}): MockHost {
-  const { models = [] } = options
-  const machine = withModels(scenario === 'demo' ? demo : scenario, models)
-  const clock = new Clock()
-  const kernel = createMockKernel(machine, {
-    clock,
-    models: new Map(models.map((model) => [modelName(model), model.make])),
-  })
-  return { kernel, clock }
+  return new MockHost(scenario === 'demo' ? demo : scenario, options)
 }
 
-export interface MockHost {
+export class MockHost {
   /** For `new Host(kernel)`, and for whatever takes a `Kernel`. */
   readonly kernel: Kernel
   /** The machine's time: held and moved on by a test, or left to go with the real one. */
-  readonly clock: Clock
+  readonly clock: Clock = new Clock()
+  /** Calls that are to fail, or to take long. */
+  readonly faults: Faults = new Faults(this.clock)
+  readonly inspect: Inspection
+  readonly #machine: Machine
+
+  constructor(scenario: Scenario, { models = [] }: MockHostOptions) {
+    const machine = withModels(scenario, models)
+    const log = new MachineLog(this.clock)
+    const observer = {
+      called: (call: Call) => {
+        log.called(call)
+        this.faults.meet(call)
+      },
+      raised: (interrupt: Omit<RaisedInterrupt, 'at'>) => log.raised(interrupt),
+    }
+    const kernel = new MockKernel(machine, new MemoryStore(initialState(machine)), {
+      clock: this.clock,
+      models: new Map(models.map((model) => [modelName(model), model.make])),
+      observer,
+    })
+    this.kernel = kernel
+    this.#machine = kernel.machine
+    this.inspect = new Inspection(kernel.machine, log)
+  }
+
+  /**
+   * Has a device that is open raise an interrupt again and again, `times` in a row. RangeError for a device that is not
+   * open, or has no such interrupt.
+   */
+  storm(device: string, { index, vector = 0, times }: { index: number; vector?: number; times: number }): void {
+    const model = this.#openModel(device)
+    if (model?.raise === undefined) throw new RangeError(`${device} is not open, or raises no interrupts`)
+    for (let raised = 0; raised < times; raised++) model.raise(index, vector)
+  }
+
+  /**
+   * Pulls a device out, by its UUID or PCI address. Who has it open is asked to let it go (the req interrupt), and reaches
+   * nothing any more: what is read is all ones of a PCI device, EIO of a mediated one. Resolves once it is gone from the
+   * machine, which takes until its last user has closed it.
+   */
+  async unplug(device: string): Promise<void> {
+    this.#openModel(device)?.disappear?.()
+    const bus = this.kernel.files.kind(`/sys/bus/mdev/devices/${device}`) === null ? 'pci' : 'mdev'
+    await this.kernel.files.write(`/sys/bus/${bus}/devices/${device}/remove`, '1')
+  }
+
+  #openModel(name: string): DeviceModel | undefined {
+    const { store, openDevices } = this.#machine
+    const birth = store.read().mdevs.find(({ uuid }) => uuid === name)?.birth
+    return openDevices.get(birth ?? pciKey(name))
+  }
 }

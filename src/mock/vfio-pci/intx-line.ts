@@ -18,6 +18,10 @@ export class IntxLine {
     return this.#isEnabled
   }
 
+  get isAsserted(): boolean {
+    return this.#isAsserted
+  }
+
   /** What the function does. */
   set level(isAsserted: boolean) {
     this.#isAsserted = isAsserted

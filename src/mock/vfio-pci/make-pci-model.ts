@@ -1,10 +1,7 @@
 import type { DeviceModel } from '../device.ts'
 import { makePciFunction } from '../devices/models.ts'
-import type { KernelTraits } from '../kernel-traits.ts'
 import type { ScenarioPciDevice, ScenarioPciFunction } from '../scenario.ts'
-import type { Feature } from '../sdk/feature.ts'
-import type { DmaAccess } from '../vfio/dma-mappings.ts'
-import { VfioPciDevice } from './vfio-pci-device.ts'
+import { type PciServices, VfioPciDevice } from './vfio-pci-device.ts'
 
 /** Of a device that the scenario says nothing more of. */
 const bare: ScenarioPciFunction = { kind: 'memory', configSize: 256, config: {}, bars: {}, rom: 0, reset: false }
@@ -12,10 +9,7 @@ const bare: ScenarioPciFunction = { kind: 'memory', configSize: 256, config: {},
 /** A PCI device as vfio-pci opens it; `saved` is what it kept when it was closed last. */
 export function makePciModel(
   device: ScenarioPciDevice,
-  {
-    saved,
-    ...services
-  }: { dma: DmaAccess; traits: KernelTraits; features: ReadonlyMap<number, Feature>; saved: unknown },
+  { saved, ...services }: PciServices & { saved: unknown },
 ): DeviceModel {
   const what = device.function ?? bare
   return new VfioPciDevice(device, what, services, (bus) => makePciFunction(device, what, bus, saved))

@@ -1,6 +1,6 @@
 import type { Mapping, MmapOptions } from '../../kernel/kernel.ts'
 import { deviceFlag } from '../../uapi/device-info.ts'
-import { pciRegionIndex } from '../../uapi/indexes.ts'
+import { pciIrqIndex, pciRegionIndex } from '../../uapi/indexes.ts'
 import { vfioInfoCapHeader } from '../../uapi/info-capabilities.ts'
 import { capabilityBit, capabilityRegister } from '../../uapi/pci-capability-regs.ts'
 import { regionCapability } from '../../uapi/region-capabilities.ts'
@@ -22,6 +22,7 @@ import type { KernelTraits } from '../kernel-traits.ts'
 import { pageSize } from '../memory.ts'
 import type { PciBus, PciFunction } from '../pci-function.ts'
 import type { ScenarioPciDevice, ScenarioPciFunction } from '../scenario.ts'
+import type { Clock } from '../sdk/clock.ts'
 import type { Feature } from '../sdk/feature.ts'
 import type { DmaAccess } from '../vfio/dma-mappings.ts'
 import { BarMapping } from './bar-mapping.ts'
@@ -29,12 +30,23 @@ import { ConfigSpace } from './config-space.ts'
 import { Ioeventfds } from './ioeventfds.ts'
 import { IrqLines } from './irq-lines.ts'
 
+const { VFIO_PCI_INTX_IRQ_INDEX } = pciIrqIndex
 const { VFIO_PCI_ROM_REGION_INDEX, VFIO_PCI_CONFIG_REGION_INDEX, VFIO_PCI_VGA_REGION_INDEX, VFIO_PCI_NUM_REGIONS } =
   pciRegionIndex
 const { VFIO_REGION_INFO_FLAG_READ, VFIO_REGION_INFO_FLAG_WRITE, VFIO_REGION_INFO_FLAG_MMAP } = regionFlag
 const irqIndexes = 5
 /** Bytes of one entry of the MSI-X table. */
 const msixEntry = 16
+
+/** What the machine gives the driver of one function. */
+export interface PciServices {
+  readonly dma: DmaAccess
+  readonly clock: Clock
+  readonly traits: KernelTraits
+  readonly features: ReadonlyMap<number, Feature>
+  /** The function raises an interrupt. */
+  raised(index: number, vector: number): void
+}
 
 /** Part of a BAR: where the MSI-X table lies, which is the kernel's. */
 interface Table {
@@ -51,22 +63,26 @@ export class VfioPciDevice implements DeviceModel {
   readonly #config: ConfigSpace
   readonly #irqs: IrqLines
   readonly #ioeventfds = new Ioeventfds()
-  readonly #function: PciFunction
+  readonly #bus: PciBus
+  #function: PciFunction
+  #isGone = false
   readonly #msixTable: Table | null
 
   constructor(
     device: ScenarioPciDevice,
     what: ScenarioPciFunction,
-    { dma, traits, features }: { dma: DmaAccess; traits: KernelTraits; features: ReadonlyMap<number, Feature> },
+    services: PciServices,
     make: (bus: PciBus) => PciFunction,
   ) {
+    const { traits, features } = services
     this.#widest = traits.trapsQuadwords ? 8 : 4
     this.features = features
     this.#what = what
     this.#config = new ConfigSpace(device, what)
     this.#irqs = new IrqLines(this.#config, traits)
     this.#msixTable = msixTable(this.#config)
-    this.#function = make(this.#bus(dma))
+    this.#bus = this.#makeBus(services)
+    this.#function = make(this.#bus)
   }
 
   info(): DeviceDescription {
@@ -104,7 +120,7 @@ export class VfioPciDevice implements DeviceModel {
 
   read(into: Uint8Array, offset: number): number {
     const { index, within } = splitOffset(offset)
-    if (index === VFIO_PCI_CONFIG_REGION_INDEX) return this.#config.read(into, within)
+    if (index === VFIO_PCI_CONFIG_REGION_INDEX) return this.#readConfig(into, within)
     const length = this.#clamp(index, within, into.length)
     for (const { at, width, isTable } of this.#accesses(index, within, length)) {
       const piece = into.subarray(at, at + width)
@@ -162,6 +178,19 @@ export class VfioPciDevice implements DeviceModel {
     })
   }
 
+  raise(index: number, vector: number): void {
+    if (index === VFIO_PCI_INTX_IRQ_INDEX) this.#bus.setIntx(true)
+    else if (index === this.#irqs.messages.index) this.#bus.sendMessage(vector)
+    else throw new RangeError(`interrupt ${index} is not enabled`)
+  }
+
+  disappear(): void {
+    this.#function.close()
+    this.#function = absent
+    this.#isGone = true
+    this.requestRelease()
+  }
+
   requestRelease(): void {
     this.#irqs.request()
   }
@@ -176,17 +205,21 @@ export class VfioPciDevice implements DeviceModel {
     return this.#function.save()
   }
 
-  #bus(dma: DmaAccess): PciBus {
+  #makeBus({ dma, clock, raised }: PciServices): PciBus {
     const config = this.#config
     const { intx, messages } = this.#irqs
     return {
+      clock,
       get hasMessages() {
         return messages.index !== null
       },
       sendMessage: (vector) => {
-        if (config.isBusMaster) messages.signal(vector)
+        if (!config.isBusMaster) return
+        if (messages.index !== null) raised(messages.index, vector)
+        messages.signal(vector)
       },
       setIntx: (isAsserted) => {
+        if (isAsserted && !intx.isAsserted) raised(VFIO_PCI_INTX_IRQ_INDEX, 0)
         intx.level = isAsserted
       },
       readMemory: (address, into) => config.isBusMaster && dma.read(address, into),
@@ -232,11 +265,29 @@ export class VfioPciDevice implements DeviceModel {
     else for (const at of into.keys()) into[at] = [0x55, 0xaa][offset + at] ?? 0
   }
 
+  /** Nothing answers where the device is gone: all ones. */
+  #readConfig(into: Uint8Array, within: number): number {
+    const length = this.#config.read(into, within)
+    if (this.#isGone) into.fill(0xff)
+    return length
+  }
+
   #writeConfig(from: Uint8Array, within: number): number {
     const written = this.#config.write(from, within)
     this.#irqs.intx.look()
     return written
   }
+}
+
+/** Where a function was pulled out: loads give all ones, stores go nowhere. */
+const absent: PciFunction = {
+  load: (_bar, _offset, into) => {
+    into.fill(0xff)
+  },
+  store() {},
+  reset() {},
+  close() {},
+  save: () => null,
 }
 
 function msixTable(config: ConfigSpace): Table | null {

@@ -6,7 +6,7 @@ import { Errno } from '../errno.ts'
 import type { Machine } from '../machine.ts'
 import type { IoctlArgument, OpenFile } from '../open-file.ts'
 import type { ContainerIommu } from './container-iommu.ts'
-import type { DmaAccess } from './dma-mappings.ts'
+import type { DmaMappings } from './dma-mappings.ts'
 import { integerArgument } from './ioctl-argument.ts'
 import { Type1Iommu } from './type1-iommu.ts'
 import { type1Extension } from './type1-types.ts'
@@ -33,7 +33,7 @@ export class Container implements OpenFile {
   }
 
   /** What the devices in it can reach of memory. */
-  get dma(): DmaAccess | null {
+  get dma(): DmaMappings | null {
     return this.#iommu?.mappings ?? null
   }
 

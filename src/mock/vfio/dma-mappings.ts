@@ -1,5 +1,6 @@
 import { Errno } from '../errno.ts'
 import type { LockedMemory } from '../locked-memory.ts'
+import { PagePins } from '../sdk/page-pins.ts'
 import type { UserMemory } from './user-memory.ts'
 
 /** What a device does with memory: false where a translation is missing or forbids it, and nothing more is moved. */
@@ -23,15 +24,27 @@ export interface DmaMapping {
  * pinned, and charged against what the process may lock; else it is not looked at.
  */
 export class DmaMappings implements DmaAccess {
+  /** Pages that mediated drivers have pinned. */
+  readonly pins: PagePins
   readonly #sorted: DmaMapping[] = []
   readonly #locked: LockedMemory
   readonly #takesDeviceMemory: boolean
   #isPinned = false
 
-  /** `takesDeviceMemory`: a device's memory can be mapped for another. */
-  constructor(locked: LockedMemory, { takesDeviceMemory }: { takesDeviceMemory: boolean }) {
+  /**
+   * `takesDeviceMemory`: a device's memory can be mapped for another. `lendsPages`: mediated drivers can pin pages; where
+   * absent, they can.
+   */
+  constructor(
+    locked: LockedMemory,
+    { takesDeviceMemory, lendsPages = true }: { takesDeviceMemory: boolean; lendsPages?: boolean },
+  ) {
     this.#locked = locked
     this.#takesDeviceMemory = takesDeviceMemory
+    this.pins = new PagePins(locked, (iova) => {
+      if (!lendsPages) throw new Errno('EACCES')
+      return this.lowest(iova, iova)
+    })
   }
 
   get count(): number {
@@ -45,15 +58,20 @@ export class DmaMappings implements DmaAccess {
   /** Where pinned: EFAULT, ENOMEM, and nothing changed. */
   add(mapping: DmaMapping): void {
     if (this.#isPinned) this.#pin(mapping)
+    this.#locked.spaces.add(this)
     this.#sorted.splice(this.#firstEndingAfter(mapping.iova), 0, mapping)
   }
 
+  /** Once drivers have given back what they pinned of it. */
   delete(mapping: DmaMapping): void {
+    this.pins.takeBack(mapping)
     this.#sorted.splice(this.#firstEndingAfter(mapping.iova), 1)
     if (this.#isPinned) this.#unpin(mapping)
   }
 
   clear(): void {
+    for (const mapping of this.#sorted) this.pins.takeBack(mapping)
+    this.#locked.spaces.delete(this)
     if (this.#isPinned) for (const mapping of this.#sorted) this.#unpin(mapping)
     this.#sorted.length = 0
   }

@@ -8,7 +8,6 @@ import type { IoctlArgument, OpenFile } from '../open-file.ts'
 import { splitVfToken } from '../pci/vf-token.ts'
 import { Container } from './container.ts'
 import { DeviceFile } from './device-file.ts'
-import type { DmaAccess } from './dma-mappings.ts'
 import { bufferArgument, structArgument } from './ioctl-argument.ts'
 import { type DriverServices, type VfioDevice, type VfioGroup, vfioGroups } from './vfio-groups.ts'
 
@@ -143,15 +142,9 @@ export class Group implements OpenFile {
     return device
   }
 
-  /** What the devices of the group can reach of memory: through the container they are in at that moment. */
-  readonly #dma: DmaAccess = {
-    read: (iova, into) => this.#container?.dma?.read(iova, into) ?? false,
-    write: (iova, from) => this.#container?.dma?.write(iova, from) ?? false,
-  }
-
+  /** Devices reach memory through the container that the group is in at that moment. */
   get #services(): DriverServices {
-    const { clock, models, store } = this.#machine
-    return { dma: this.#dma, clock, models, store }
+    return { machine: this.#machine, space: () => this.#container?.dma ?? null }
   }
 
   #use(open: OpenDevice): void {

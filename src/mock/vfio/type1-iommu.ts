@@ -40,7 +40,7 @@ export class Type1Iommu implements ContainerIommu {
     locked: LockedMemory
     traits: KernelTraits
   }) {
-    this.mappings = new DmaMappings(options.locked, { takesDeviceMemory: true })
+    this.mappings = new DmaMappings(options.locked, { takesDeviceMemory: true, lendsPages: options.isVersion2 })
     this.#isVersion2 = options.isVersion2
     this.#mostMappings = options.mostMappings
     this.#traits = options.traits

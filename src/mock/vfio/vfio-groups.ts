@@ -1,19 +1,16 @@
 import type { DeviceModel } from '../device.ts'
 import { makeMdevModel } from '../devices/models.ts'
 import { Errno } from '../errno.ts'
-import { kernelTraits } from '../kernel-traits.ts'
+import type { Machine } from '../machine.ts'
 import { typeOf } from '../mdev/capacity.ts'
 import { type PciDevice, pciDraft, pciRecord } from '../pci/devices.ts'
 import { isViable, pciGroups, vfioMembers } from '../pci/groups.ts'
 import { checkVfToken, vfTokenFeature } from '../pci/vf-token.ts'
 import type { Scenario } from '../scenario.ts'
-import type { Clock } from '../sdk/clock.ts'
-import type { MakeModel } from '../sdk/device-context.ts'
-import { guestMemory } from '../sdk/guest-memory.ts'
+import { DeviceMemory } from '../sdk/guest-memory.ts'
 import { type Frozen, type MdevRecord, type MockState, pciKey, type Snapshot } from '../state/state.ts'
-import type { StateStore } from '../state/state-store.ts'
 import { makePciModel } from '../vfio-pci/make-pci-model.ts'
-import type { DmaAccess } from './dma-mappings.ts'
+import type { DmaAccess, DmaMappings } from './dma-mappings.ts'
 
 /** A group as VFIO has it at one moment. */
 export interface VfioGroup {
@@ -27,12 +24,11 @@ export interface VfioGroup {
   readonly devices: readonly VfioDevice[]
 }
 
-/** What a driver gets from the machine for one device. */
+/** What a driver gets for one device that is opened. */
 export interface DriverServices {
-  readonly dma: DmaAccess
-  readonly clock: Clock
-  readonly models: ReadonlyMap<string, MakeModel>
-  readonly store: StateStore
+  readonly machine: Machine
+  /** The translations of the address space that the device is in at the moment. */
+  readonly space: () => DmaMappings | null
 }
 
 /** A device that VFIO has. */
@@ -51,14 +47,13 @@ export interface VfioDevice {
 
 export function vfioGroups(scenario: Scenario, state: Snapshot): VfioGroup[] {
   const ofPci = [...pciGroups(scenario, state)].flatMap(
-    ([number, members]) => pciGroup(scenario, state, { number, members }) ?? [],
+    ([number, members]) => pciGroup(state, { number, members }) ?? [],
   )
   return [...ofPci, ...state.mdevs.map((mdev) => mdevGroup(scenario, mdev))]
 }
 
 /** A group that has any device with vfio-pci. */
 function pciGroup(
-  scenario: Scenario,
   state: Snapshot,
   { number, members }: { readonly number: number; readonly members: readonly PciDevice[] },
 ): VfioGroup | null {
@@ -69,20 +64,25 @@ function pciGroup(
     key: `group ${number}`,
     isViable: isViable(state, members),
     hasIommu: true,
-    devices: ofVfio.map((device) => pciDevice(scenario, device, state)),
+    devices: ofVfio.map((device) => pciDevice(device, state)),
   }
 }
 
-function pciDevice(scenario: Scenario, device: PciDevice, state: Snapshot): VfioDevice {
+function pciDevice(device: PciDevice, state: Snapshot): VfioDevice {
   const { unbinding, model } = pciRecord(state, device)
   return {
     name: device.address,
     key: pciKey(device.address),
     isLeaving: unbinding,
     admit: (draft, token) => checkVfToken(draft, device, token),
-    makeModel({ dma, store }) {
+    makeModel({ machine: { clock, observer, traits, store }, space }) {
+      const dma: DmaAccess = {
+        read: (iova, into) => space()?.read(iova, into) ?? false,
+        write: (iova, from) => space()?.write(iova, from) ?? false,
+      }
+      const raised = (index: number, vector: number) => observer.raised({ device: device.address, index, vector })
       const features = vfTokenFeature(store, device)
-      return makePciModel(device, { dma, traits: kernelTraits(scenario), features, saved: model })
+      return makePciModel(device, { dma, clock, raised, traits, features, saved: model })
     },
     keep(draft, saved) {
       pciDraft(draft, device).model = saved
@@ -97,15 +97,24 @@ function mdevGroup(scenario: Scenario, { group, birth, uuid, ...mdev }: Frozen<M
     key: birth,
     isLeaving: false,
     admit() {},
-    makeModel({ dma, clock, models }) {
+    makeModel({ machine, space }) {
       const parent = scenario.parents.find(({ name }) => name === mdev.parent)
       const type = parent === undefined ? undefined : typeOf(parent, mdev.type)
-      if (type === undefined) throw new Errno('ENODEV')
-      const memory = guestMemory(dma)
-      const { parent: parentName, type: typeId, model: saved } = mdev
-      const traits = kernelTraits(scenario)
-      const context = { name: uuid, parent: parentName, type: typeId, traits, memory, clock, saved }
-      return makeMdevModel(type.model, context, models)
+      const parentDma = machine.parents.get(mdev.parent)
+      if (type === undefined || parentDma === undefined) throw new Errno('ENODEV')
+      const memory = new DeviceMemory({ space, physical: machine.physical, parent: parentDma })
+      const context = {
+        name: uuid,
+        parent: mdev.parent,
+        type: mdev.type,
+        traits: machine.traits,
+        memory,
+        bus: parentDma,
+        clock: machine.clock,
+        raised: (index: number, vector: number) => machine.observer.raised({ device: uuid, index, vector }),
+        saved: mdev.model,
+      }
+      return releasing(makeMdevModel(type.model, context, machine.models), memory)
     },
     keep(draft, saved) {
       const record = draft.mdevs.find((candidate) => candidate.birth === birth)
@@ -113,4 +122,14 @@ function mdevGroup(scenario: Scenario, { group, birth, uuid, ...mdev }: Frozen<M
     },
   }
   return { number: group, key: birth, isViable: true, hasIommu: false, devices: [device] }
+}
+
+/** What the model leaves pinned is let go once it is closed. */
+function releasing(model: DeviceModel, memory: DeviceMemory): DeviceModel {
+  const close = model.close?.bind(model)
+  model.close = () => {
+    close?.()
+    memory.release()
+  }
+  return model
 }

@@ -1,0 +1,75 @@
+/** A page that a parent's hardware can reach. */
+interface ReachablePage {
+  readonly physical: bigint
+  readonly bytes: Uint8Array
+}
+
+/** What a parent's hardware does with memory. False, and what came before is moved, where it reaches no page. */
+export interface ParentBus {
+  /** An IOMMU translates for it. */
+  readonly hasIommu: boolean
+  read(address: bigint, into: Uint8Array): boolean
+  write(address: bigint, from: Uint8Array): boolean
+}
+
+const pageMask = 0xfffn
+/** The kernel hands addresses out from the top of the first 4 GiB down. */
+const topAddress = 0xffff_f000n
+
+/**
+ * How the hardware of a parent reaches memory (dma_map_page): by its physical address, or behind an IOMMU by an address
+ * that is made for it. Only pages that a driver mapped are there.
+ */
+export class ParentDma implements ParentBus {
+  readonly hasIommu: boolean
+  readonly #pages = new Map<bigint, ReachablePage>()
+  readonly #users = new Map<bigint, number>()
+
+  constructor({ hasIommu }: { hasIommu: boolean }) {
+    this.hasIommu = hasIommu
+  }
+
+  /** The address by which the hardware reaches a page from now on. */
+  map(page: ReachablePage): bigint {
+    const address = this.hasIommu ? this.#freeAddress() : page.physical
+    this.#pages.set(address, page)
+    this.#users.set(address, (this.#users.get(address) ?? 0) + 1)
+    return address
+  }
+
+  unmap(address: bigint): void {
+    const left = (this.#users.get(address) ?? 0) - 1
+    if (left > 0) this.#users.set(address, left)
+    else {
+      this.#users.delete(address)
+      this.#pages.delete(address)
+    }
+  }
+
+  read(address: bigint, into: Uint8Array): boolean {
+    return this.#pieces(address, into.length, (memory, at) => into.set(memory, at))
+  }
+
+  write(address: bigint, from: Uint8Array): boolean {
+    return this.#pieces(address, from.length, (memory, at) => memory.set(from.subarray(at, at + memory.length)))
+  }
+
+  #freeAddress(): bigint {
+    let address = topAddress
+    while (this.#pages.has(address)) address -= pageMask + 1n
+    return address
+  }
+
+  #pieces(address: bigint, length: number, move: (memory: Uint8Array, at: number) => void): boolean {
+    for (let at = 0; at < length; ) {
+      const byte = address + BigInt(at)
+      const page = this.#pages.get(byte & ~pageMask)
+      if (page === undefined) return false
+      const within = Number(byte & pageMask)
+      const memory = page.bytes.subarray(within, within + length - at)
+      move(memory, at)
+      at += memory.length
+    }
+    return true
+  }
+}
