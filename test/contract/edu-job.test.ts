@@ -1,22 +1,8 @@
 import { expect, test } from 'vitest'
-import { registerBlock } from '../../src/vfio/register-block.ts'
+import { Edu, onboard } from './edu-driver.ts'
 import { openPci } from './pci.ts'
 
-const Edu = registerBlock({
-  factorial: { offset: 0x08, width: 32 },
-  status: { offset: 0x20, width: 32, fields: { computing: 0, interruptWhenDone: 7 } },
-  interruptStatus: { offset: 0x24, width: 32, access: 'r' },
-  interruptAcknowledge: { offset: 0x64, width: 32, access: 'w' },
-  dmaSource: { offset: 0x80, width: 64, access: 'w' },
-  dmaDestination: { offset: 0x88, width: 64, access: 'w' },
-  dmaCount: { offset: 0x90, width: 64, access: 'w' },
-  dmaCommand: { offset: 0x98, width: 64, fields: { run: 0, toMemory: 1, interruptWhenDone: 2 } },
-})
-
 const timeoutMs = 20_000
-/** The device's own memory, as its DMA engine addresses it. */
-const onboard = 0x40000n
-
 test('F1 edu computes a factorial and says so by an interrupt', async (context) => {
   const { device } = await openPci(context, 'edu')
   device.pci.busMaster = true

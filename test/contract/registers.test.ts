@@ -2,18 +2,9 @@ import { describe, expect, test } from 'vitest'
 import type { Region } from '../../src/vfio/region.ts'
 import type { RegionAccess } from '../../src/vfio/region-access.ts'
 import { registerBlock } from '../../src/vfio/register-block.ts'
+import { Edu } from './edu-driver.ts'
 import { openMdev } from './open-mdev.ts'
 import { openPci } from './pci.ts'
-
-const Edu = registerBlock({
-  identification: { offset: 0x00, width: 32, access: 'r', fields: { id: [7, 0], minor: [23, 16], major: [31, 24] } },
-  liveness: { offset: 0x04, width: 32 },
-  factorial: { offset: 0x08, width: 32 },
-  status: { offset: 0x20, width: 32, fields: { computing: 0, raiseInterrupt: 7 } },
-  interruptStatus: { offset: 0x24, width: 32, access: 'r' },
-  interruptRaise: { offset: 0x60, width: 32, access: 'w' },
-  interruptAcknowledge: { offset: 0x64, width: 32, access: 'w' },
-})
 
 const ways: readonly (readonly [string, (region: Region) => RegionAccess])[] = [
   ['trapped', (region) => region],
@@ -37,9 +28,9 @@ describe.each(ways)('the registers of edu, %s', (_way, access) => {
 
   test('are updated field by field', async (context) => {
     const edu = access((await openPci(context, 'edu')).device.regions.bar0).as(Edu)
-    edu.status.update({ raiseInterrupt: true })
-    expect(edu.status.fields()).toEqual({ computing: false, raiseInterrupt: true })
-    edu.status.update({ raiseInterrupt: false })
+    edu.status.update({ interruptWhenDone: true })
+    expect(edu.status.fields()).toEqual({ computing: false, interruptWhenDone: true })
+    edu.status.update({ interruptWhenDone: false })
     expect(edu.status.read()).toBe(0)
   })
 
