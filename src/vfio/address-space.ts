@@ -48,6 +48,8 @@ export interface AddressSpace extends Disposable {
   unmapAll(): bigint
   /** 'noiommu' only, where nothing is mapped: the physical address of each page of the memory. NOT_SUPPORTED elsewhere. */
   physicalPages(memory: Mapping, offset: number, size: number): readonly bigint[]
+  /** What `physicalPages` was asked for is not kept where it is any more. */
+  releasePages(memory: Mapping): void
   readonly closed: boolean
   /** Idempotent. Devices that are attached keep it alive: they are closed first. */
   close(): void

@@ -31,8 +31,13 @@ export abstract class AttachableSpace implements DeviceAddressSpace {
   abstract unmap(iova: bigint, size: bigint): bigint
   abstract unmapAll(): bigint
   abstract physicalPages(memory: Mapping, offset: number, size: number): readonly bigint[]
+  /** Only where pages are pinned for their addresses alone is there anything to do. */
+  releasePages(_memory: Mapping): void {}
   /** Opens the device; where that fails, nothing of it is left. */
   protected abstract enter(address: DeviceAddress, options: AttachOptions): Entered
+  /** Attaches a device that is open elsewhere, or was detached; where that fails, it stays where it was. */
+  protected abstract enterAgain(attachment: Attachment): Pick<Entered, 'leave'>
+  abstract detach(attachment: Attachment): void
   /** What is left once no device is open: mappings, groups, the container. */
   protected abstract tearDown(): void
 
@@ -53,12 +58,24 @@ export abstract class AttachableSpace implements DeviceAddressSpace {
       })
     }
     const { descriptor, leave } = this.enter(address, options)
-    const attachment = new Attachment(address, this, descriptor, () => {
-      this.#attachments.delete(address.name)
-      closeInOrder([{ close: leave }, { close: () => this.#closeIfDone() }])
-    })
+    const attachment = new Attachment(address, this, descriptor, () => this.#forget(address, leave))
     this.#attachments.set(address.name, attachment)
     return attachment
+  }
+
+  takeOver(attachment: Attachment): () => void {
+    this.checkOpen()
+    const { address, addressSpace: from } = attachment
+    if (from.kernel !== this.kernel || from.mode !== this.mode) {
+      throw new VfioError(
+        'NOT_SUPPORTED',
+        `cannot move ${address.name} from an address space of mode ${from.mode} to one of ${this.mode}`,
+        { hint: 'close the device, and open it in the other', facts: { device: address.name, from: from.mode } },
+      )
+    }
+    const { leave } = this.enterAgain(attachment)
+    this.#attachments.set(address.name, attachment)
+    return () => this.#forget(address, leave)
   }
 
   closeWithLast(): void {
@@ -79,6 +96,11 @@ export abstract class AttachableSpace implements DeviceAddressSpace {
     if (this.#closed) throw new VfioError('CLOSED', `the address space (${this.mode}) is closed`)
   }
 
+  #forget({ name }: DeviceAddress, leave: () => void): void {
+    this.#attachments.delete(name)
+    closeInOrder([{ close: leave }, { close: () => this.#closeIfDone() }])
+  }
+
   #closeIfDone(): void {
     if (this.#closesWithLast && this.#attachments.size === 0) this.close()
   }
@@ -88,5 +110,13 @@ export abstract class AttachableSpace implements DeviceAddressSpace {
 export function notAttached(goal: string): VfioError {
   return new VfioError('NOT_ATTACHED', `cannot ${goal}: no device is in the address space yet`, {
     hint: 'open a device in it first: the IOMMU translates from then on',
+  })
+}
+
+/** For devices whose descriptor does not decide what they reach. */
+export function cannotMove({ address }: Attachment, why: string): VfioError {
+  return new VfioError('NOT_SUPPORTED', `cannot attach or detach ${address.name} while it is open: ${why}`, {
+    hint: "close the device and open it in the other address space, or open both with { iommu: 'iommufd' }",
+    facts: { device: address.name, group: address.group },
   })
 }

@@ -26,6 +26,14 @@ export interface DeviceAddressSpace extends AddressSpace {
    * NOT_SUPPORTED.
    */
   attach(address: DeviceAddress, options?: AttachOptions): Attachment
+  /**
+   * Takes a device over that is open in another address space: attached to this one at once, with no moment between in
+   * which it is attached to none. Returns how it leaves. Throws NOT_SUPPORTED, DEVICE_BUSY, IOVA_RESERVED, and then leaves
+   * the device where it is.
+   */
+  takeOver(attachment: Attachment): () => void
+  /** Keeps the device from reaching any memory until it is taken over again. Throws NOT_SUPPORTED. */
+  detach(attachment: Attachment): void
   /** Close it when the last device leaves. */
   closeWithLast(): void
 }
@@ -33,15 +41,34 @@ export interface DeviceAddressSpace extends AddressSpace {
 /** An open device's place in an address space. */
 export class Attachment {
   readonly address: DeviceAddress
-  readonly addressSpace: DeviceAddressSpace
   readonly descriptor: Descriptor
-  readonly #leave: () => void
+  #space: DeviceAddressSpace
+  #leave: () => void
 
   constructor(address: DeviceAddress, space: DeviceAddressSpace, descriptor: Descriptor, leave: () => void) {
     this.address = address
-    this.addressSpace = space
     this.descriptor = descriptor
+    this.#space = space
     this.#leave = leave
+  }
+
+  get addressSpace(): DeviceAddressSpace {
+    return this.#space
+  }
+
+  moveTo(space: DeviceAddressSpace): void {
+    this.descriptor.checkOpen()
+    const leave = space.takeOver(this)
+    if (space === this.#space) return
+    const leaveOld = this.#leave
+    this.#space = space
+    this.#leave = leave
+    leaveOld()
+  }
+
+  detach(): void {
+    this.descriptor.checkOpen()
+    this.#space.detach(this)
   }
 
   /** The device with what depends on it, then its place in the address space. Idempotent. */

@@ -77,7 +77,7 @@ export class ContainerGroups {
       if (this.#members.size === 0) this.#container.setIommu(this.#iommu)
       const member = { group, devices: 0 }
       this.#members.set(number, member)
-      claimGroup(kernel, number, this.#space)
+      claimGroup(number, this.#space)
       return member
     })
   }
@@ -85,7 +85,7 @@ export class ContainerGroups {
   #leave(members: readonly Member[]): void {
     for (const { group } of members) {
       this.#members.delete(group.number)
-      releaseGroup(this.#space.kernel, group.number)
+      releaseGroup(group.number, this.#space)
     }
     closeInOrder(members.map(({ group }) => group))
   }

@@ -3,7 +3,7 @@ import type { Kernel } from '../kernel/kernel.ts'
 import { type DeviceInfo, decodeDeviceInfo, deviceFlag, vfioDeviceInfo } from '../uapi/device-info.ts'
 import { request } from '../uapi/requests.ts'
 import { nameFault, parseUuid, printable } from '../units.ts'
-import type { AddressSpace, IommuMode } from './address-space.ts'
+import type { IommuMode } from './address-space.ts'
 import type { Attachment, DeviceAddress, DeviceAddressSpace } from './attachment.ts'
 import { closeInOrder, orClose } from './close-in-order.ts'
 import type { Descriptor } from './descriptor.ts'
@@ -40,13 +40,13 @@ export class Device implements Disposable, AsyncDisposable {
   readonly name: string
   /** The number of its IOMMU group, or null. */
   readonly group: number | null
-  readonly addressSpace: AddressSpace
   readonly info: DeviceInfo
   readonly regions: Regions
   readonly irqs: Irqs
-  readonly dma: Dma
   readonly features: DeviceFeatures
   readonly display: Display
+  #dma: Dma
+  readonly #dmaOptions: DmaOptions
   readonly #descriptor: Descriptor
   readonly #attachment: Attachment
   #migration: Migration | null = null
@@ -56,15 +56,25 @@ export class Device implements Disposable, AsyncDisposable {
     const { address, addressSpace, descriptor } = attachment
     this.name = address.name
     this.group = address.group
-    this.addressSpace = addressSpace
     this.info = askForInfo(descriptor)
     this.regions = new Regions(descriptor, this.info)
     this.irqs = new Irqs(descriptor, this.info)
-    this.dma = new Dma(addressSpace, options)
+    this.#dmaOptions = options
+    this.#dma = new Dma(addressSpace, options)
     this.features = new DeviceFeatures(descriptor)
     this.display = new Display(descriptor, this.regions)
     this.#descriptor = descriptor
     this.#attachment = attachment
+  }
+
+  /** What translates the device's addresses, and those of the other devices in it. */
+  get addressSpace(): DeviceAddressSpace {
+    return this.#attachment.addressSpace
+  }
+
+  /** Memory for the device, in its address space. */
+  get dma(): Dma {
+    return this.#dma
   }
 
   /** How the device's addresses are translated. */
@@ -88,6 +98,31 @@ export class Device implements Disposable, AsyncDisposable {
   get migration(): Migration {
     this.#migration ??= new Migration(this.#descriptor, this.features)
     return this.#migration
+  }
+
+  /**
+   * Attaches the device to another address space, in one step (VFIO_DEVICE_ATTACH_IOMMUFD_PT): from then on it reaches
+   * the memory there and no other. Buffers stay where they were made; an address space that was the device's own is
+   * closed with them. To its own address space, it attaches a device that was detached. iommufd alone can: NOT_SUPPORTED
+   * in the other modes. DEVICE_BUSY where another device of its group is open, as they go together; IOVA_RESERVED where
+   * something is mapped at the device's reserved addresses. Where it fails, the device stays where it was.
+   */
+  moveTo(space: DeviceAddressSpace): void {
+    const { addressSpace: before, dma: buffers } = this
+    try {
+      this.#attachment.moveTo(space)
+    } finally {
+      if (this.addressSpace !== before) this.#dma = new Dma(this.addressSpace, this.#dmaOptions)
+      if (before.closed) buffers.unmapAll()
+    }
+  }
+
+  /**
+   * Keeps the device from all memory, until `moveTo` (VFIO_DEVICE_DETACH_IOMMUFD_PT). What is mapped in its address space
+   * stays. NOT_SUPPORTED in modes other than iommufd.
+   */
+  detach(): void {
+    this.#attachment.detach()
   }
 
   /**

@@ -4,7 +4,7 @@ import type { AddressSpace, MapRequest } from './address-space.ts'
 import { closeInOrder } from './close-in-order.ts'
 import { DmaBuffer } from './dma-buffer.ts'
 import { DmaIndex } from './dma-index.ts'
-import { physicalAddress } from './dma-physical.ts'
+import { PhysicalMemory } from './dma-physical.ts'
 import { IovaAllocator, type IovaRequest } from './iova-allocator.ts'
 import { checkPart } from './map-request.ts'
 
@@ -20,6 +20,7 @@ export interface BufferMemory extends Omit<MapRequest, 'iova'> {
 export class DmaMappings {
   readonly #space: AddressSpace
   readonly #buffers = new DmaIndex()
+  readonly #physical: PhysicalMemory | null
   #iovas: IovaAllocator | null = null
   /** Counts how often everything was unmapped. */
   #clearances = 0
@@ -27,6 +28,7 @@ export class DmaMappings {
 
   constructor(space: AddressSpace) {
     this.#space = space
+    this.#physical = space.mode === 'noiommu' ? new PhysicalMemory(space) : null
   }
 
   /** By address. */
@@ -47,8 +49,7 @@ export class DmaMappings {
   /** Chooses an address and maps the memory there, in pieces where it is large: all of it or nothing. */
   async map(memory: BufferMemory, where: Omit<IovaRequest, 'size'>): Promise<DmaBuffer> {
     checkPart(memory.memory, memory.offset, memory.size, this.#space.pageSize)
-    if (this.#space.mode === 'noiommu')
-      return this.#add(physicalAddress(this.#space, this.#buffers, memory, where), memory)
+    if (this.#physical !== null) return this.#add(this.#physical.take(memory, this.#buffers, where), memory)
     const iovas = this.#allocator()
     const iova = takeAddress(iovas, { ...where, size: memory.size })
     const clearances = this.#clearances
@@ -71,7 +72,7 @@ export class DmaMappings {
 
   /** One call for all mappings, then each buffer is closed. Returns the bytes unmapped. */
   clear(): bigint {
-    const unmapped = this.#space.mode === 'noiommu' || this.#space.closed ? 0n : this.#space.unmapAll()
+    const unmapped = this.#physical !== null || this.#space.closed ? 0n : this.#space.unmapAll()
     this.#clearances++
     this.#clearing = true
     try {
@@ -90,8 +91,8 @@ export class DmaMappings {
 
   /** The mapping, the address and the buffer; an address space that is closed has unmapped everything already. */
   #remove(buffer: DmaBuffer): void {
-    const mapped = this.#space.mode !== 'noiommu' && !this.#space.closed && !this.#clearing
-    if (mapped) this.#space.unmap(buffer.iova, BigInt(buffer.size))
+    if (this.#physical !== null) this.#physical.leave(buffer.memory)
+    else if (!this.#space.closed && !this.#clearing) this.#space.unmap(buffer.iova, BigInt(buffer.size))
     this.#iovas?.free(buffer.iova, buffer.size)
     this.#buffers.delete(buffer)
   }

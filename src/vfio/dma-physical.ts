@@ -1,18 +1,53 @@
 import { VfioError } from '../errors.ts'
+import type { Mapping } from '../kernel/kernel.ts'
 import { formatSize, hex } from '../units.ts'
 import type { AddressSpace, MapRequest } from './address-space.ts'
 import type { DmaIndex } from './dma-index.ts'
 import type { IovaRequest } from './iova-allocator.ts'
 
+/** The memory that is in buffers of an address space without an IOMMU: it stays where it is for as long as it is in one. */
+export class PhysicalMemory {
+  readonly #space: AddressSpace
+  readonly #users = new Map<Mapping, number>()
+
+  constructor(space: AddressSpace) {
+    this.#space = space
+  }
+
+  /** Throws what `physicalAddress` does. */
+  take(part: Omit<MapRequest, 'iova'>, buffers: DmaIndex, where: Wishes): bigint {
+    const { memory } = part
+    this.#users.set(memory, (this.#users.get(memory) ?? 0) + 1)
+    try {
+      return physicalAddress(this.#space, buffers, part, where)
+    } catch (error) {
+      this.leave(memory)
+      throw error
+    }
+  }
+
+  leave(memory: Mapping): void {
+    const left = (this.#users.get(memory) ?? 0) - 1
+    if (left > 0) {
+      this.#users.set(memory, left)
+      return
+    }
+    this.#users.delete(memory)
+    this.#space.releasePages(memory)
+  }
+}
+
+type Wishes = Pick<IovaRequest, 'iova' | 'addressBits'>
+
 /**
  * Where a device without an IOMMU finds this memory, which must lie in one piece. Throws NOT_SUPPORTED where it does not,
  * where the device does not reach it and for a wished address; IOVA_IN_USE where it is a buffer already.
  */
-export function physicalAddress(
+function physicalAddress(
   space: AddressSpace,
   buffers: DmaIndex,
   { memory, offset, size }: Omit<MapRequest, 'iova'>,
-  { iova: wished, addressBits = 64 }: Pick<IovaRequest, 'iova' | 'addressBits'>,
+  { iova: wished, addressBits = 64 }: Wishes,
 ): bigint {
   if (wished !== undefined) {
     throw new VfioError('NOT_SUPPORTED', `memory cannot be had at ${hex(wished)}: without an IOMMU, it is where it is`)

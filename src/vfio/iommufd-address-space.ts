@@ -1,10 +1,11 @@
+import { VfioError } from '../errors.ts'
 import type { Mapping } from '../kernel/kernel.ts'
 import { failedWith } from '../kernel/system-error.ts'
 import type { IovaRange, MapRequest } from './address-space.ts'
 import { AttachableSpace, type Entered, notAttached } from './attachable-space.ts'
-import type { AttachOptions, DeviceAddress } from './attachment.ts'
+import type { Attachment, AttachOptions, DeviceAddress } from './attachment.ts'
 import type { Ioas } from './iommufd.ts'
-import { openIommufdDevice } from './iommufd-device.ts'
+import { attachDevice, detachDevice, openIommufdDevice } from './iommufd-device.ts'
 import { mapFailed, notPhysical, unmapFailed } from './map-failure.ts'
 import { checkMapRequest, checkPages, memoryFrom } from './map-request.ts'
 import { MappedRanges } from './mapped-ranges.ts'
@@ -90,14 +91,38 @@ export class IommufdAddressSpace extends AttachableSpace {
     if (group === null) return openIommufdDevice(this.kernel, this.#ioas, address, options)
     checkGroupIsFree(this, group)
     const { descriptor } = openIommufdDevice(this.kernel, this.#ioas, address, options)
-    this.#devices.set(group, (this.#devices.get(group) ?? 0) + 1)
-    claimGroup(this.kernel, group, this)
-    return { descriptor, leave: () => this.#leave(group) }
+    return { descriptor, leave: this.#join(group) }
+  }
+
+  /** The kernel moves a group's devices together: one alone is moved where no other is open. */
+  protected enterAgain({ address, addressSpace: from, descriptor }: Attachment): Pick<Entered, 'leave'> {
+    const { group, name } = address
+    const others = group !== null && from instanceof IommufdAddressSpace ? (from.#devices.get(group) ?? 1) - 1 : 0
+    if (from !== this && others > 0) {
+      throw new VfioError('DEVICE_BUSY', `cannot move ${name} alone: devices of group ${group} go together`, {
+        hint: 'close the other devices of the group first',
+        facts: { device: name, group, others },
+      })
+    }
+    attachDevice(descriptor, this.#ioas)
+    return { leave: from === this || group === null ? () => {} : this.#join(group) }
+  }
+
+  detach({ descriptor }: Attachment): void {
+    this.checkOpen()
+    detachDevice(descriptor)
   }
 
   /** Destroying an IOAS unmaps what is in it. */
   protected tearDown(): void {
     this.#ioas.close()
+  }
+
+  /** Returns how a device of the group leaves. */
+  #join(group: number): () => void {
+    this.#devices.set(group, (this.#devices.get(group) ?? 0) + 1)
+    claimGroup(group, this)
+    return () => this.#leave(group)
   }
 
   #leave(group: number): void {
@@ -107,7 +132,7 @@ export class IommufdAddressSpace extends AttachableSpace {
       return
     }
     this.#devices.delete(group)
-    releaseGroup(this.kernel, group)
+    releaseGroup(group, this)
   }
 
   #checkTranslates(goal: string): void {

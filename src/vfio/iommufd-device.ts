@@ -46,9 +46,9 @@ export function openIommufdDevice(
   const descriptor = new Descriptor(kernel, fd, `device ${name}`)
   return orClose([descriptor], () => {
     bind(kernel, descriptor, ioas, address, vfToken)
-    attach(descriptor, ioas)
+    attachDevice(descriptor, ioas)
     // held first, so it is done last of all before the device is closed
-    descriptor.hold({ close: () => detach(descriptor) })
+    descriptor.hold({ close: () => detachDevice(descriptor) })
     return { descriptor, leave: () => {} }
   })
 }
@@ -78,7 +78,7 @@ function bind(kernel: Kernel, device: Descriptor, ioas: Ioas, address: DeviceAdd
 }
 
 /** VFIO_DEVICE_ATTACH_IOMMUFD_PT: a device that is attached already is moved, in one step. */
-function attach(device: Descriptor, ioas: Ioas): void {
+export function attachDevice(device: Descriptor, ioas: Ioas): void {
   const bytes = encode(vfioDeviceAttachIommufdPt, { argsz: vfioDeviceAttachIommufdPt.size, pt_id: ioas.id })
   attempt(
     `attach ${device.what} to the address space`,
@@ -93,8 +93,8 @@ function attach(device: Descriptor, ioas: Ioas): void {
   )
 }
 
-/** VFIO_DEVICE_DETACH_IOMMUFD_PT. */
-function detach(device: Descriptor): void {
+/** VFIO_DEVICE_DETACH_IOMMUFD_PT: nothing happens where it is detached already. */
+export function detachDevice(device: Descriptor): void {
   const bytes = encode(vfioDeviceDetachIommufdPt, { argsz: vfioDeviceDetachIommufdPt.size })
   attempt(`detach ${device.what}`, () => device.ioctl(requests.VFIO_DEVICE_DETACH_IOMMUFD_PT, bytes))
 }

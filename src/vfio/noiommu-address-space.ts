@@ -1,7 +1,7 @@
 import type { Kernel, Mapping } from '../kernel/kernel.ts'
 import type { IovaRange, MapRequest } from './address-space.ts'
-import { AttachableSpace, type Entered, notAttached } from './attachable-space.ts'
-import type { AttachOptions, DeviceAddress } from './attachment.ts'
+import { AttachableSpace, cannotMove, type Entered, notAttached } from './attachable-space.ts'
+import type { Attachment, AttachOptions, DeviceAddress } from './attachment.ts'
 import { closeInOrder } from './close-in-order.ts'
 import type { Container } from './container.ts'
 import { ContainerGroups } from './container-groups.ts'
@@ -9,7 +9,8 @@ import type { Ioas } from './iommufd.ts'
 import { openIommufdDevice } from './iommufd-device.ts'
 import { nothingTranslates } from './map-failure.ts'
 import { checkPart } from './map-request.ts'
-import { noiommuPages, pagemapPages } from './physical-pages.ts'
+import { noiommuPages, type Pinned, pagemapPages } from './physical-pages.ts'
+import { attempt } from './system-call.ts'
 
 /**
  * No IOMMU: a device's addresses are physical ones, and it can reach all memory. Nothing is mapped, so `map` is
@@ -56,6 +57,14 @@ abstract class NoiommuAddressSpace extends AttachableSpace {
     return this.findPages(memory, offset, size)
   }
 
+  protected enterAgain(attachment: Attachment): never {
+    throw cannotMove(attachment, 'without an IOMMU it reaches all memory, whatever it is attached to')
+  }
+
+  detach(attachment: Attachment): never {
+    return this.enterAgain(attachment)
+  }
+
   protected abstract findPages(memory: Mapping, offset: number, size: number): readonly bigint[]
 }
 
@@ -83,15 +92,22 @@ export class NoiommuGroups extends NoiommuAddressSpace {
   }
 }
 
-/** By the device's own node, /dev/vfio/devices/noiommu-vfioN. Pages are pinned until the address space is closed. */
+/** By the device's own node, /dev/vfio/devices/noiommu-vfioN. Pages are pinned until they are released. */
 export class NoiommuDevices extends NoiommuAddressSpace {
   readonly #ioas: Ioas
   /** Where each memory is in the IOAS, which pins it. */
-  readonly #pinned = new Map<Mapping, bigint>()
+  readonly #pinned = new Map<Mapping, Pinned>()
 
   constructor(ioas: Ioas) {
     super(ioas.iommufd.kernel)
     this.#ioas = ioas
+  }
+
+  override releasePages(memory: Mapping): void {
+    const there = this.#pinned.get(memory)
+    if (this.closed || there === undefined) return
+    this.#pinned.delete(memory)
+    attempt('release pages', () => this.#ioas.unmap(there.iova, there.size))
   }
 
   protected enter(address: DeviceAddress, { vfToken }: AttachOptions): Entered {

@@ -20,11 +20,12 @@ export function checkGroupIsFree(space: DeviceAddressSpace, group: number): void
   })
 }
 
-export function claimGroup(kernel: Kernel, group: number, space: DeviceAddressSpace): void {
-  const ofKernel = owners.get(kernel) ?? new Map<number, DeviceAddressSpace>()
-  owners.set(kernel, ofKernel.set(group, space))
+export function claimGroup(group: number, space: DeviceAddressSpace): void {
+  const ofKernel = owners.get(space.kernel) ?? new Map<number, DeviceAddressSpace>()
+  owners.set(space.kernel, ofKernel.set(group, space))
 }
 
-export function releaseGroup(kernel: Kernel, group: number): void {
-  owners.get(kernel)?.delete(group)
+/** Does nothing where the group has become another address space's since. */
+export function releaseGroup(group: number, space: DeviceAddressSpace): void {
+  if (spaceOfGroup(space.kernel, group) === space) owners.get(space.kernel)?.delete(group)
 }

@@ -31,10 +31,10 @@ export function pagemapPages(kernel: Kernel, memory: Mapping, offset: number, si
   })
 }
 
-/** The same from IOMMU_IOAS_NOIOMMU_GET_PA, which needs the memory in the IOAS; once there it stays. */
+/** The same from IOMMU_IOAS_NOIOMMU_GET_PA, which needs the memory in the IOAS; there it stays. */
 export function noiommuPages(
   ioas: Ioas,
-  pinned: Map<Mapping, bigint>,
+  pinned: Map<Mapping, Pinned>,
   memory: Mapping,
   offset: number,
   size: number,
@@ -44,8 +44,9 @@ export function noiommuPages(
   return attempt(
     goalOf(size),
     () => {
-      const start = pinned.get(memory) ?? ioas.map(memory, BigInt(memory.length), 'rw')
-      pinned.set(memory, start)
+      const there = pinned.get(memory) ?? pin(ioas, memory)
+      pinned.set(memory, there)
+      const start = there.iova
       const pages: bigint[] = []
       const end = start + BigInt(offset + size)
       for (let at = start + BigInt(offset); at < end; ) {
@@ -58,6 +59,17 @@ export function noiommuPages(
     },
     { ENOMEM: () => outOfMemory(kernel, BigInt(memory.length)), EPERM: () => notAllowed },
   )
+}
+
+/** Where memory is in an IOAS. */
+export interface Pinned {
+  readonly iova: bigint
+  readonly size: bigint
+}
+
+function pin(ioas: Ioas, memory: Mapping): Pinned {
+  const size = BigInt(memory.length)
+  return { iova: ioas.map(memory, size, 'rw'), size }
 }
 
 function goalOf(size: number): string {

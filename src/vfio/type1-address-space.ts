@@ -13,8 +13,8 @@ import {
 } from '../uapi/type1.ts'
 import { dmaAvail, iovaRanges } from '../uapi/type1-capabilities.ts'
 import type { IovaRange, MapRequest } from './address-space.ts'
-import { AttachableSpace, type Entered, notAttached } from './attachable-space.ts'
-import type { AttachOptions, DeviceAddress } from './attachment.ts'
+import { AttachableSpace, cannotMove, type Entered, notAttached } from './attachable-space.ts'
+import type { Attachment, AttachOptions, DeviceAddress } from './attachment.ts'
 import { closeInOrder } from './close-in-order.ts'
 import type { Container } from './container.ts'
 import { ContainerGroups } from './container-groups.ts'
@@ -111,6 +111,17 @@ export class Type1AddressSpace extends AttachableSpace {
 
   protected enter(address: DeviceAddress, options: AttachOptions): Entered {
     return this.#groups.openDevice(address, options)
+  }
+
+  protected enterAgain(attachment: Attachment): never {
+    throw cannotMove(
+      attachment,
+      'a container translates for whole groups, and keeps a group while its devices are open',
+    )
+  }
+
+  detach(attachment: Attachment): never {
+    return this.enterAgain(attachment)
   }
 
   protected tearDown(): void {

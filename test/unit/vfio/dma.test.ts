@@ -255,7 +255,22 @@ describe('without an IOMMU', () => {
     expect([buffer.iova, buffer.iovaOf(page)]).toEqual([0x1234_5000n, 0x1234_6000n])
     expect(dma.find(0x1234_6fffn)).toEqual({ buffer, offset: 2 * page - 1 })
     buffer.close()
-    expect([space.calls, buffer.memory.length, dma.buffers]).toEqual([[], 0, []])
+    expect([space.calls, buffer.memory.length, dma.buffers]).toEqual([['release 8192 bytes'], 0, []])
+  })
+
+  test('memory is kept where it is until its last buffer is closed', async () => {
+    const space = new FakeAddressSpace('noiommu')
+    const dma = new Dma(space)
+    const memory = space.kernel.allocateMemory({ size: 2 * page, kind: 'anonymous' })
+    space.frames = [0x5000n]
+    const first = await dma.map(memory, { size: page })
+    space.frames = [0x9000n]
+    const second = await dma.map(memory, { offset: page })
+    await expect(dma.map(memory, { offset: page })).rejects.toThrow(code('IOVA_IN_USE'))
+    first.close()
+    expect(space.calls).toEqual([])
+    second.close()
+    expect(space.calls).toEqual(['release 8192 bytes'])
   })
 
   test('memory in several pieces is no buffer', async () => {
@@ -269,6 +284,7 @@ describe('without an IOMMU', () => {
         facts: { size: 4 * page, pieces: 3 },
       }),
     )
+    expect(space.calls).toEqual(['release 16384 bytes'])
   })
 
   test('memory is where it is: no address can be wished for, none is within reach that is not', async () => {

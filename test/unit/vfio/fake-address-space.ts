@@ -55,6 +55,10 @@ export class FakeAddressSpace implements AddressSpace {
     return this.frames.slice(0, size / this.pageSize)
   }
 
+  releasePages(memory: Mapping): void {
+    this.calls.push(`release ${memory.length} bytes`)
+  }
+
   close(): void {
     this.closed = true
     this.mapped.clear()
