@@ -1,4 +1,5 @@
 import type { IoctlPointer } from '../../kernel/kernel.ts'
+import { deviceFeatureFlag, vfioDeviceFeature } from '../../uapi/device-feature.ts'
 import { Errno } from '../errno.ts'
 import type { FdTable } from '../fd-table.ts'
 import type { IoctlArgument } from '../open-file.ts'
@@ -36,17 +37,9 @@ export function callingProcess(fds: FdTable, pointers: readonly IoctlPointer[]):
   }
 }
 
-/** struct vfio_device_feature, before its data. */
-const vfioDeviceFeature = {
-  name: 'vfio_device_feature',
-  size: 8,
-  fields: { argsz: [0, 'u32'], flags: [4, 'u32'] },
-} as const
-
-const numberMask = 0xffff
-const isGet = 1 << 16
-const isSet = 1 << 17
-const isProbe = 1 << 18
+const { VFIO_DEVICE_FEATURE_MASK, VFIO_DEVICE_FEATURE_GET, VFIO_DEVICE_FEATURE_SET, VFIO_DEVICE_FEATURE_PROBE } =
+  deviceFeatureFlag
+const operations = VFIO_DEVICE_FEATURE_GET | VFIO_DEVICE_FEATURE_SET
 
 /** VFIO_DEVICE_FEATURE: ENOTTY for a feature that the device does not have. */
 export function callFeature(
@@ -56,15 +49,15 @@ export function callFeature(
 ): number {
   const { bytes, values } = structArgument(vfioDeviceFeature, argument, vfioDeviceFeature.size)
   const { argsz, flags } = values
-  const asked = flags & (isGet | isSet)
-  if ((flags & ~(numberMask | isGet | isSet | isProbe)) !== 0) throw new Errno('EINVAL')
-  if ((flags & isProbe) === 0 && asked === (isGet | isSet)) throw new Errno('EINVAL')
-  const feature = features.get(flags & numberMask)
+  const asked = flags & operations
+  if ((flags & ~(VFIO_DEVICE_FEATURE_MASK | operations | VFIO_DEVICE_FEATURE_PROBE)) !== 0) throw new Errno('EINVAL')
+  if ((flags & VFIO_DEVICE_FEATURE_PROBE) === 0 && asked === operations) throw new Errno('EINVAL')
+  const feature = features.get(flags & VFIO_DEVICE_FEATURE_MASK)
   if (feature === undefined) throw new Errno('ENOTTY')
-  if ((asked & isGet) !== 0 && feature.get === undefined) throw new Errno('EINVAL')
-  if ((asked & isSet) !== 0 && feature.set === undefined) throw new Errno('EINVAL')
-  if ((flags & isProbe) !== 0) return 0
+  if ((asked & VFIO_DEVICE_FEATURE_GET) !== 0 && feature.get === undefined) throw new Errno('EINVAL')
+  if ((asked & VFIO_DEVICE_FEATURE_SET) !== 0 && feature.set === undefined) throw new Errno('EINVAL')
+  if ((flags & VFIO_DEVICE_FEATURE_PROBE) !== 0) return 0
   if (asked === 0 || argsz < vfioDeviceFeature.size + feature.size) throw new Errno('EINVAL')
   const data = bytes.subarray(vfioDeviceFeature.size, argsz)
-  return (asked === isGet ? feature.get?.(data, process) : feature.set?.(data, process)) ?? 0
+  return (asked === VFIO_DEVICE_FEATURE_GET ? feature.get?.(data, process) : feature.set?.(data, process)) ?? 0
 }
