@@ -15,6 +15,8 @@ export interface DeviceModel {
   info(): DeviceDescription
   /** VFIO_DEVICE_GET_REGION_INFO; EINVAL for an index that the device does not know. */
   region(index: number): RegionDescription
+  /** Where the driver answers that ioctl by itself, all of it. */
+  regionInfo?(argument: IoctlArgument): number
   /** VFIO_DEVICE_GET_IRQ_INFO; EINVAL likewise. */
   irq(index: number): IrqDescription
   /** VFIO_DEVICE_SET_IRQS, whose flags, start and count `checkIrqSet` looks at. */
@@ -62,8 +64,8 @@ export interface RegionDescription {
 }
 
 export interface IrqDescription {
-  /** VFIO_IRQ_INFO_*. */
-  readonly flags: number
+  /** VFIO_IRQ_INFO_*; where absent, the driver leaves them as they came. */
+  readonly flags?: number
   readonly count: number
 }
 

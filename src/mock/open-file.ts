@@ -4,6 +4,8 @@ import type { IoctlPointer, Mapping, MmapOptions } from '../kernel/kernel.ts'
 export interface OpenFile {
   /** Where /proc/PID/fd/N points. */
   readonly link: string
+  /** What /proc/PID/fdinfo/N says beyond what it says of every file, by name. */
+  readonly details?: Readonly<Record<string, string>>
   /** Names the file for flock(2). */
   readonly lockPath?: string
   ioctl?(request: number, argument: IoctlArgument, pointers: readonly IoctlPointer[]): number

@@ -16,8 +16,17 @@ const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0))
 const positive = v.pipe(v.number(), v.safeInteger(), v.minValue(1))
 const word = v.pipe(count, v.maxValue(0xffff))
 
+const pixels = v.pipe(positive, v.maxValue(8192))
+
 const model = v.variant('kind', [
   v.strictObject({ kind: v.literal('mtty'), ports: v.picklist([1, 2]) }),
+  v.strictObject({ kind: v.literal('mdpy'), width: pixels, height: pixels }),
+  v.strictObject({
+    kind: v.literal('mbochs'),
+    megabytes: v.picklist([1, 2, 4, 8, 16, 32, 64, 128, 256]),
+    maxWidth: v.pipe(count, v.maxValue(0xffff)),
+    maxHeight: v.pipe(count, v.maxValue(0xffff)),
+  }),
   v.strictObject({
     kind: v.literal('plain'),
     vendor: word,

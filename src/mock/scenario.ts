@@ -116,6 +116,10 @@ export interface ScenarioAttribute {
 /** What a device does once it is opened (`devices/`). */
 export type ScenarioModel =
   | { readonly kind: 'mtty'; readonly ports: 1 | 2 }
+  /** A screen of so many pixels. */
+  | { readonly kind: 'mdpy'; readonly width: number; readonly height: number }
+  /** Video memory, a power of two, and the pixels of the screen at most; 0 for any. */
+  | { readonly kind: 'mbochs'; readonly megabytes: number; readonly maxWidth: number; readonly maxHeight: number }
   /** One that a test registered with its host, by the name it has there. */
   | { readonly kind: 'registered'; readonly name: string }
   | {

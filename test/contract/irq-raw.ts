@@ -22,11 +22,21 @@ export async function openRawPci(context: TestContext, name: PciName): Promise<R
   return { ...bound, ...open(bound.kernel, { group: bound.group, name: bound.address }) }
 }
 
-export async function openRawMtty(context: TestContext): Promise<RawDevice> {
+export function openRawMtty(context: TestContext): Promise<RawDevice> {
+  return openRawMdev(context, 'mtty', 'mtty-2')
+}
+
+export async function openRawMdev(
+  context: TestContext,
+  parent: 'mtty' | 'mdpy' | 'mbochs',
+  type: string,
+): Promise<RawDevice> {
   const contract = contractKernel()
   onTestFinished(() => contract.kernel.dispose())
-  if (contract.kernel.files.kind('/sys/class/mdev_bus/mtty') === null) context.skip('module mtty is not loaded')
-  const { uuid, group } = await contract.createMdev('mtty', 'mtty-2')
+  if (contract.kernel.files.kind(`/sys/class/mdev_bus/${parent}`) === null) {
+    context.skip(`module ${parent} is not loaded`)
+  }
+  const { uuid, group } = await contract.createMdev(parent, type)
   onTestFinished(() => contract.remove(uuid))
   return { ...contract, ...open(contract.kernel, { group, name: uuid }) }
 }

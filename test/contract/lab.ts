@@ -1,5 +1,6 @@
 import type { Scenario, ScenarioPciDevice, ScenarioPciFunction } from '../../src/mock/scenario.ts'
 import { demo } from '../../src/mock/scenarios/demo.ts'
+import { sampleDisplays } from '../../src/mock/scenarios/sample-displays.ts'
 
 /**
  * The virtual machine of scripts/vm on the mock: the same devices at the same addresses, in the same groups, with the
@@ -17,6 +18,8 @@ export const lab: Scenario = {
     irqbypass: {},
     mdev: {},
     mtty: {},
+    mdpy: { count: '4' },
+    mbochs: { count: '256' },
     shpchp: {},
     virtio_pci: {},
   },
@@ -145,7 +148,7 @@ export const lab: Scenario = {
       },
     }),
   ],
-  parents: demo.parents.filter(({ name }) => name === 'mtty'),
+  parents: [...demo.parents.filter(({ name }) => name === 'mtty'), ...sampleDisplays],
   disk: demo.disk,
 }
 

@@ -4,6 +4,8 @@ import type { PciBus, PciFunction } from '../pci-function.ts'
 import type { ScenarioModel, ScenarioPciDevice, ScenarioPciFunction } from '../scenario.ts'
 import type { DeviceContext, MakeModel } from '../sdk/device-context.ts'
 import { Edu } from './edu.ts'
+import { Mbochs } from './mbochs.ts'
+import { Mdpy } from './mdpy.ts'
 import { MemoryBars } from './memory-bars.ts'
 import { Mtty } from './mtty.ts'
 import { Nvme } from './nvme.ts'
@@ -19,6 +21,10 @@ export function makeMdevModel(
   switch (model.kind) {
     case 'mtty':
       return new Mtty(model.ports, context)
+    case 'mdpy':
+      return new Mdpy(model, context)
+    case 'mbochs':
+      return new Mbochs(model, context)
     case 'plain':
       return new PlainDevice(model, context)
     case 'registered': {

@@ -2,13 +2,15 @@ import { restoreBytes, saveBytes } from './saved.ts'
 
 const pageSize = 4096
 
-/** Memory of which only the pages that were written exist; the rest reads as zeros. */
+/** Memory of which only the pages that were written exist; the rest reads as it was at first: zeros unless told. */
 export class SparseMemory {
   readonly size: number
   readonly #pages = new Map<number, Uint8Array>()
+  readonly #first: (page: number) => Uint8Array
 
-  constructor(size: number, saved: unknown) {
+  constructor(size: number, saved: unknown, first: (page: number) => Uint8Array = () => new Uint8Array(pageSize)) {
     this.size = size
+    this.#first = first
     if (typeof saved !== 'object' || saved === null) return
     for (const [number, base64] of Object.entries(saved)) {
       if (/^\d{1,9}$/.test(number)) restoreBytes(this.page(Number(number)), base64)
@@ -24,10 +26,9 @@ export class SparseMemory {
   }
 
   read(into: Uint8Array, offset: number): void {
-    into.fill(0)
     for (const { page, within, at, length } of pieces(offset, into.length)) {
-      const bytes = this.#pages.get(page)
-      if (bytes !== undefined) into.set(bytes.subarray(within, within + length), at)
+      const bytes = this.#pages.get(page) ?? this.#first(page)
+      into.set(bytes.subarray(within, within + length), at)
     }
   }
 
@@ -37,11 +38,16 @@ export class SparseMemory {
     }
   }
 
+  /** Those that were written, by their numbers. */
+  pages(): Iterable<[number, Uint8Array]> {
+    return this.#pages
+  }
+
   /** The bytes of one page, by its number, for as long as the memory is not cleared. */
   page(number: number): Uint8Array {
     let bytes = this.#pages.get(number)
     if (bytes === undefined) {
-      bytes = new Uint8Array(pageSize)
+      bytes = this.#first(number)
       this.#pages.set(number, bytes)
     }
     return bytes

@@ -1,3 +1,4 @@
+import type { FdTable } from '../fd-table.ts'
 import type { LockedMemory } from '../locked-memory.ts'
 import type { Machine } from '../machine.ts'
 import type { Frozen, ProcessRecord } from '../state/state.ts'
@@ -7,7 +8,7 @@ import { Directory, type Folder, readOnly } from './tree.ts'
  * /proc of this process, and of every live one that holds something of the same machine. Made anew at each look: an
  * eventfd of this process is open without being part of the machine's state.
  */
-export function procFolder({ holdings, locked, store, traits }: Machine): Folder {
+export function procFolder({ fds, holdings, locked, store, traits }: Machine): Folder {
   return {
     kind: 'directory',
     onDisk: false,
@@ -17,6 +18,7 @@ export function procFolder({ holdings, locked, store, traits }: Machine): Folder
       const others = store.read().processes.filter((record) => !holdings.isOwn(record))
       for (const record of [holdings.record(), ...others]) addProcess(proc.at(String(record.pid)), record)
       addLockedMemory(proc.at(String(process.pid)), locked)
+      addFdInfo(proc.at(`${process.pid}/fdinfo`), fds)
       return proc.set('self', { kind: 'symlink', target: String(process.pid) }).entries
     },
   }
@@ -37,6 +39,18 @@ function addLockedMemory(directory: Directory, locked: LockedMemory): void {
   const kibibytes = String(locked.bytes / 1024n).padStart(8)
   const status = [`VmLck:\t${kibibytes} kB`, `VmPin:\t${'0'.padStart(8)} kB`, `CapEff:\t${capabilities}`]
   directory.set('limits', readOnly(`${limits.join('\n')}\n`)).set('status', readOnly(`${status.join('\n')}\n`))
+}
+
+/** O_CLOEXEC (asm-generic/fcntl.h), which every descriptor has here. */
+const closeOnExec = '02000000'
+
+function addFdInfo(directory: Directory, fds: FdTable): void {
+  for (const [fd, { details = {} }] of fds.entries()) {
+    const lines = Object.entries({ pos: '0', flags: closeOnExec, ...details }).map(
+      ([name, value]) => `${name}:\t${value}\n`,
+    )
+    directory.set(String(fd), readOnly(lines.join('')))
+  }
 }
 
 function addProcess(directory: Directory, record: Frozen<ProcessRecord>): void {

@@ -46,7 +46,7 @@ export class DeviceFile implements OpenFile {
       case requests.VFIO_DEVICE_GET_INFO:
         return this.#getInfo(argument)
       case requests.VFIO_DEVICE_GET_REGION_INFO:
-        return this.#getRegionInfo(argument)
+        return this.#model.regionInfo?.(argument) ?? this.#getRegionInfo(argument)
       case requests.VFIO_DEVICE_GET_IRQ_INFO:
         return this.#getIrqInfo(argument)
       case requests.VFIO_DEVICE_SET_IRQS:
