@@ -1,50 +1,25 @@
-import { describe, expect, onTestFinished, type TestContext, test } from 'vitest'
-import type { Kernel } from '../../src/kernel/kernel.ts'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { extension } from '../../src/uapi/container.ts'
 import { request } from '../../src/uapi/requests.ts'
 import { encode } from '../../src/uapi/struct.ts'
 import { vfioIommuType1Info } from '../../src/uapi/type1.ts'
 import { openContainer } from '../../src/vfio/container.ts'
-import { type DeviceAddress, openDevice } from '../../src/vfio/device.ts'
+import { openDevice } from '../../src/vfio/device.ts'
 import { findDeviceNode, isNoiommuGroup } from '../../src/vfio/device-node.ts'
 import { NoiommuDevices, NoiommuGroups } from '../../src/vfio/noiommu-address-space.ts'
 import { openAddressSpace } from '../../src/vfio/open-address-space.ts'
 import { allocate } from './iommu-modes.ts'
-import { contractKernel } from './kernel.ts'
-import { driverOf } from './pci.ts'
+import { bindWithoutIommu } from './without-iommu.ts'
 
 const page = 4096
-const edu = '0000:00:03.0'
 
 function code(expected: string) {
   return expect.objectContaining({ name: 'VfioError', code: expected })
 }
 
-/** An edu without an IOMMU, on vfio-pci until the test is over. Skips the test where there is an IOMMU, or no such mode. */
-async function bindWithoutIommu({ skip }: TestContext): Promise<{ kernel: Kernel; address: DeviceAddress }> {
-  const { kernel, name } = contractKernel()
-  const { files } = kernel
-  if (name === 'mock') skip('the mock has no noiommu mode yet')
-  const path = `/sys/bus/pci/devices/${edu}`
-  const parameter = '/sys/module/vfio/parameters/enable_unsafe_noiommu_mode'
-  if (files.kind(parameter) === null) skip('this kernel has no noiommu mode')
-  if (files.kind('/sys/kernel/iommu_groups/0') !== null && files.read(parameter).trim() !== 'Y')
-    skip('there is an IOMMU')
-  if (files.read(parameter).trim() !== 'Y') await files.write(parameter, 'Y')
-  await files.write(`${path}/driver_override`, 'vfio-pci')
-  if (driverOf(files, edu) === null) await files.write('/sys/bus/pci/drivers_probe', edu)
-  onTestFinished(async () => {
-    await files.write(`${path}/driver_override`, '\n')
-    await files.write(`${path}/driver/unbind`, edu)
-  })
-  const link = files.kind(`${path}/iommu_group`) === null ? null : files.readlink(`${path}/iommu_group`)
-  const group = link === null ? null : Number(link.split('/').at(-1))
-  return { kernel, address: { group, name: edu } }
-}
-
 describe('C5 without an IOMMU', () => {
   test('a device opens by itself in mode noiommu, and works', async (context) => {
-    const { kernel, address } = await bindWithoutIommu(context)
+    const { kernel, address } = await bindWithoutIommu(context, 'edu')
     using device = openDevice(kernel, address)
     expect(device.iommuMode).toBe('noiommu')
     expect(device.regions.config.read32(0)).toBe(0x11e81234)
@@ -55,7 +30,7 @@ describe('C5 without an IOMMU', () => {
   })
 
   test('nothing is mapped', async (context) => {
-    const { kernel, address } = await bindWithoutIommu(context)
+    const { kernel, address } = await bindWithoutIommu(context, 'edu')
     using device = openDevice(kernel, address)
     const memory = allocate(kernel, page)
     const { addressSpace: space } = device
@@ -65,7 +40,7 @@ describe('C5 without an IOMMU', () => {
   })
 
   test('each page of memory has a physical address of its own, the same each time', async (context) => {
-    const { kernel, address } = await bindWithoutIommu(context)
+    const { kernel, address } = await bindWithoutIommu(context, 'edu')
     using device = openDevice(kernel, address)
     const memory = allocate(kernel, 16 * page)
     const pages = device.addressSpace.physicalPages(memory, 0, 16 * page)
@@ -76,7 +51,7 @@ describe('C5 without an IOMMU', () => {
   })
 
   test('the group node and the device node tell the same addresses', async (context) => {
-    const { kernel, address } = await bindWithoutIommu(context)
+    const { kernel, address } = await bindWithoutIommu(context, 'edu')
     const { group } = address
     if (findDeviceNode(kernel.files, address) === null) context.skip('this kernel has no device nodes without an IOMMU')
     if (group === null || !isNoiommuGroup(kernel.files, group))
@@ -93,7 +68,7 @@ describe('C5 without an IOMMU', () => {
   })
 
   test('a container has IOMMU type 8 and no other, and answers nothing about mappings', async (context) => {
-    const { kernel, address } = await bindWithoutIommu(context)
+    const { kernel, address } = await bindWithoutIommu(context, 'edu')
     if (address.group === null) context.skip('this kernel has no groups without an IOMMU')
     const [container, group] = [
       kernel.open('/dev/vfio/vfio', 'rw'),

@@ -4,7 +4,7 @@ import { type Device, type DeviceAddress, openDevice } from '../../src/vfio/devi
 import { type ContractKernel, contractKernel } from './kernel.ts'
 
 /** The PCI devices of the machine that the suite knows: the guest's (scripts/vm/devices.mjs), and the mock's lab. */
-const addresses = {
+export const addresses = {
   /** Alone in its group, cannot be reset. */
   edu: '0000:00:03.0',
   /** The same device behind a root port: it can be reset. */
