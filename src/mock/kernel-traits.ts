@@ -8,10 +8,14 @@ export type KernelVersion = '6.1' | '6.12' | '7'
 export interface KernelTraits {
   /** What `uname -r` says. */
   readonly release: string
+  /** What VFIO_GROUP_SET_CONTAINER answers to a descriptor of something else; EBADFD since 6.2. */
+  readonly foreignContainer: 'EINVAL' | 'EBADFD'
   /** VFIO_TYPE1_NESTING_IOMMU is a type that a container takes; up to 6.12. */
   readonly type1Nests: boolean
   /** What a range past the end of 64 bits is to type1; EOVERFLOW since 6.19. */
   readonly type1Wrap: 'EINVAL' | 'EOVERFLOW'
+  /** A device that is being taken away cannot be opened any more, and has no node and no vfio-dev folder; 6.6. */
+  readonly hidesLeaving: boolean
   /** VFIO_IOMMU_GET_INFO and VFIO_DEVICE_GET_INFO fill in as much of their struct as the caller has; 6.6. */
   readonly copiesInfoWhole: boolean
   /** vfio-pci reads and writes 8 bytes in one access; 6.10. */
@@ -33,8 +37,10 @@ export interface KernelTraits {
 const traits: Readonly<Record<KernelVersion, KernelTraits>> = {
   '6.1': {
     release: '6.1.0',
+    foreignContainer: 'EINVAL',
     type1Nests: true,
     type1Wrap: 'EINVAL',
+    hidesLeaving: false,
     copiesInfoWhole: false,
     trapsQuadwords: false,
     msixGrows: false,
@@ -46,8 +52,10 @@ const traits: Readonly<Record<KernelVersion, KernelTraits>> = {
   },
   '6.12': {
     release: '6.12.0',
+    foreignContainer: 'EBADFD',
     type1Nests: true,
     type1Wrap: 'EINVAL',
+    hidesLeaving: true,
     copiesInfoWhole: true,
     trapsQuadwords: true,
     msixGrows: true,
@@ -59,8 +67,10 @@ const traits: Readonly<Record<KernelVersion, KernelTraits>> = {
   },
   '7': {
     release: '7.3.0',
+    foreignContainer: 'EBADFD',
     type1Nests: false,
     type1Wrap: 'EOVERFLOW',
+    hidesLeaving: true,
     copiesInfoWhole: true,
     trapsQuadwords: true,
     msixGrows: true,

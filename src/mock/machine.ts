@@ -1,5 +1,5 @@
-import type { DeviceModel } from './device.ts'
 import type { FdTable } from './fd-table.ts'
+import type { DmaOwners } from './iommufd/dma-owners.ts'
 import type { KernelTraits } from './kernel-traits.ts'
 import type { LockedMemory } from './locked-memory.ts'
 import type { PhysicalMemory } from './physical-memory.ts'
@@ -10,6 +10,7 @@ import type { MakeModel } from './sdk/device-context.ts'
 import type { MachineObserver } from './sdk/machine-observer.ts'
 import type { ParentDma } from './sdk/parent-dma.ts'
 import type { StateStore } from './state/state-store.ts'
+import type { OpenDevice } from './vfio/open-device.ts'
 
 /** What the parts of one kernel object share. */
 export interface Machine {
@@ -23,8 +24,10 @@ export interface Machine {
   readonly physical: PhysicalMemory
   /** How the parents of mediated devices reach memory, by their names. */
   readonly parents: ReadonlyMap<string, ParentDma>
-  /** Models of the devices that are open here, by the key that the state knows them by. */
-  readonly openDevices: Map<string, DeviceModel>
+  /** Who among the iommufds here has which IOMMU group. */
+  readonly dmaOwners: DmaOwners
+  /** The devices that are open here, by the key that the state knows them by. */
+  readonly openDevices: Map<string, OpenDevice>
   readonly clock: Clock
   readonly observer: MachineObserver
   /** Device models beside those that ship, by the names that the scenario's types have for them. */

@@ -13,6 +13,7 @@ import { Eventfd } from './eventfd.ts'
 import { FdTable } from './fd-table.ts'
 import { MockFiles } from './files/mock-files.ts'
 import { openNode } from './files/tree.ts'
+import { DmaOwners } from './iommufd/dma-owners.ts'
 import { kernelTraits } from './kernel-traits.ts'
 import { tryLock } from './lock.ts'
 import { LockedMemory } from './locked-memory.ts'
@@ -87,6 +88,7 @@ export class MockKernel implements Kernel {
       locked: new LockedMemory(scenario.lockedMemory ?? null),
       physical: new PhysicalMemory(),
       parents: new Map(scenario.parents.map((parent) => [parent.name, parentDma(scenario, parent)])),
+      dmaOwners: new DmaOwners(),
       openDevices: new Map(),
       clock: options.clock ?? new Clock(),
       observer: options.observer ?? nobody,

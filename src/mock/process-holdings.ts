@@ -1,4 +1,5 @@
 import { basename } from 'node:path'
+import { CountedSet } from './counted-set.ts'
 import type { FdTable } from './fd-table.ts'
 import { newIdentity } from './state/identity.ts'
 import { processStart } from './state/live-process.ts'
@@ -7,9 +8,12 @@ import type { StateStore } from './state/state-store.ts'
 
 /** What this kernel object holds, and the record of it that other processes see. */
 export class ProcessHoldings {
-  /** Births of the devices whose group, and which themselves, are open. */
+  /** Keys of the groups that are open, and of those of which a device is bound through its own node. */
   readonly groups: Set<string> = new Set()
-  readonly devices: Set<string> = new Set()
+  readonly bound: CountedSet<string> = new CountedSet()
+  /** Keys of the devices that something of this process holds, and of those that are open for use. */
+  readonly devices: CountedSet<string> = new CountedSet()
+  readonly opened: Set<string> = new Set()
   readonly locks: Map<number, string> = new Map()
   readonly #kernel: string = newIdentity()
   readonly #store: StateStore
@@ -35,7 +39,9 @@ export class ProcessHoldings {
       cmdline: process.argv.map((argument) => `${argument}\0`).join(''),
       fds: this.#fds.entries().map(([fd, { link }]) => [fd, link]),
       groups: [...this.groups],
-      devices: [...this.devices],
+      bound: [...this.bound.values()],
+      devices: [...this.devices.values()],
+      opened: [...this.opened],
       locks: [...this.locks],
     }
   }

@@ -10,6 +10,9 @@ export const iommufdRequest = {
   IOMMU_IOAS_IOVA_RANGES: 0x3b84,
   IOMMU_IOAS_MAP: 0x3b85,
   IOMMU_IOAS_UNMAP: 0x3b86,
+  IOMMU_OPTION: 0x3b87,
+  IOMMU_VFIO_IOAS: 0x3b88,
+  IOMMU_HWPT_ALLOC: 0x3b89,
   IOMMU_IOAS_NOIOMMU_GET_PA: 0x3b95,
 } as const
 
@@ -42,6 +45,7 @@ export const iommuIoasIovaRanges = {
     size: [0, 'u32'],
     ioas_id: [4, 'u32'],
     num_iovas: [8, 'u32'],
+    __reserved: [12, 'u32'],
     allowed_iovas: [16, 'u64'],
     out_iova_alignment: [24, 'u64'],
   },
@@ -51,7 +55,13 @@ export const iommuIoasIovaRanges = {
 export const iommuIoasAllowIovas = {
   name: 'iommu_ioas_allow_iovas',
   size: 24,
-  fields: { size: [0, 'u32'], ioas_id: [4, 'u32'], num_iovas: [8, 'u32'], allowed_iovas: [16, 'u64'] },
+  fields: {
+    size: [0, 'u32'],
+    ioas_id: [4, 'u32'],
+    num_iovas: [8, 'u32'],
+    __reserved: [12, 'u32'],
+    allowed_iovas: [16, 'u64'],
+  },
 } as const
 
 /** struct iommu_ioas_map, of IOMMU_IOAS_MAP. */
@@ -62,6 +72,7 @@ export const iommuIoasMap = {
     size: [0, 'u32'],
     flags: [4, 'u32'],
     ioas_id: [8, 'u32'],
+    __reserved: [12, 'u32'],
     user_va: [16, 'u64'],
     length: [24, 'u64'],
     iova: [32, 'u64'],
@@ -97,6 +108,62 @@ export const iommuIoasUnmap = {
   fields: { size: [0, 'u32'], ioas_id: [4, 'u32'], iova: [8, 'u64'], length: [16, 'u64'] },
 } as const
 
+/** struct iommu_option, of IOMMU_OPTION: one of an object, or of iommufd as a whole where `object_id` is 0. */
+export const iommuOption = {
+  name: 'iommu_option',
+  size: 24,
+  fields: {
+    size: [0, 'u32'],
+    option_id: [4, 'u32'],
+    op: [8, 'u16'],
+    __reserved: [10, 'u16'],
+    object_id: [12, 'u32'],
+    val64: [16, 'u64'],
+  },
+} as const
+
+export const iommuOptionId = {
+  IOMMU_OPTION_RLIMIT_MODE: 0,
+  IOMMU_OPTION_HUGE_PAGES: 1,
+} as const
+
+export const iommuOptionOp = {
+  IOMMU_OPTION_OP_SET: 0,
+  IOMMU_OPTION_OP_GET: 1,
+} as const
+
+/** struct iommu_vfio_ioas, of IOMMU_VFIO_IOAS: the IOAS behind the calls of a container. */
+export const iommuVfioIoas = {
+  name: 'iommu_vfio_ioas',
+  size: 12,
+  fields: { size: [0, 'u32'], ioas_id: [4, 'u32'], op: [8, 'u16'], __reserved: [10, 'u16'] },
+} as const
+
+export const iommuVfioIoasOp = {
+  IOMMU_VFIO_IOAS_GET: 0,
+  IOMMU_VFIO_IOAS_SET: 1,
+  IOMMU_VFIO_IOAS_CLEAR: 2,
+} as const
+
+/** struct iommu_hwpt_alloc, of IOMMU_HWPT_ALLOC, up to what page tables of no special kind take. */
+export const iommuHwptAlloc = {
+  name: 'iommu_hwpt_alloc',
+  size: 48,
+  fields: {
+    size: [0, 'u32'],
+    flags: [4, 'u32'],
+    dev_id: [8, 'u32'],
+    pt_id: [12, 'u32'],
+    out_hwpt_id: [16, 'u32'],
+    __reserved: [20, 'u32'],
+    data_type: [24, 'u32'],
+    data_len: [28, 'u32'],
+    data_uptr: [32, 'u64'],
+    fault_id: [40, 'u32'],
+    __reserved2: [44, 'u32'],
+  },
+} as const
+
 /** struct iommu_ioas_noiommu_get_pa, of IOMMU_IOAS_NOIOMMU_GET_PA; `length` in: at most, out: contiguous bytes. */
 export const iommuIoasNoiommuGetPa = {
   name: 'iommu_ioas_noiommu_get_pa',
@@ -105,6 +172,7 @@ export const iommuIoasNoiommuGetPa = {
     size: [0, 'u32'],
     flags: [4, 'u32'],
     ioas_id: [8, 'u32'],
+    __reserved: [12, 'u32'],
     iova: [16, 'u64'],
     length: [24, 'u64'],
     out_phys: [32, 'u64'],

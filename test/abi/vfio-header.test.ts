@@ -54,6 +54,9 @@ const numbers: Readonly<Record<string, number>> = {
   ...type1Capabilities.type1Capability,
   ...iommufd.iommufdRequest,
   ...iommufd.ioasMapFlag,
+  ...iommufd.iommuOptionId,
+  ...iommufd.iommuOptionOp,
+  ...iommufd.iommuVfioIoasOp,
   ...indexes.pciRegionIndex,
   ...indexes.pciIrqIndex,
   ...indexes.ccwRegionIndex,
@@ -109,6 +112,9 @@ const layouts: readonly Layout[] = [
   iommufd.iommuIoasMap,
   iommufd.iommuIoasCopy,
   iommufd.iommuIoasUnmap,
+  iommufd.iommuOption,
+  iommufd.iommuVfioIoas,
+  iommufd.iommuHwptAlloc,
   iommufd.iommuIoasNoiommuGetPa,
 ]
 
@@ -142,7 +148,7 @@ const optional = new Set([
   'vfio_device_attach_iommufd_pt',
   'vfio_device_detach_iommufd_pt',
   // linux/iommufd.h is of Linux 6.2
-  ...Object.keys({ ...iommufd.iommufdRequest, ...iommufd.ioasMapFlag }),
+  ...Object.values(iommufd).flatMap((it) => ('fields' in it ? [] : Object.keys(it))),
   ...Object.values(iommufd).flatMap((it) => ('fields' in it ? [it.name] : [])),
 ])
 

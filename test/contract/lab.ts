@@ -152,11 +152,18 @@ export const lab: Scenario = {
   disk: demo.disk,
 }
 
+/** It is part of vfio since Linux 6.3. */
+const { vfio_virqfd: _, ...withoutVirqfd } = lab.modules
+
 /** By the name that VFIOCTL_TEST_KERNEL has for it: the lab with another kernel. */
 const labs: Readonly<Record<string, Scenario>> = {
   'mock-6.1': lab,
-  'mock-6.12': { ...lab, kernel: '6.12' },
-  'mock-7': { ...lab, kernel: '7' },
+  'mock-6.12': { ...lab, kernel: '6.12', modules: withoutVirqfd },
+  'mock-7': {
+    ...lab,
+    kernel: '7',
+    modules: { ...withoutVirqfd, vfio: { enable_unsafe_noiommu_mode: 'N' }, iommufd: { allow_unsafe_interrupts: 'N' } },
+  },
 }
 
 /** The lab that VFIOCTL_TEST_KERNEL names. */

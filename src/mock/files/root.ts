@@ -1,8 +1,11 @@
+import { hasIommufd } from '../iommufd/has-iommufd.ts'
+import { Iommufd } from '../iommufd/iommufd.ts'
 import type { Machine } from '../machine.ts'
 import type { Snapshot } from '../state/state.ts'
 import { Container } from '../vfio/container.ts'
+import { DeviceNode } from '../vfio/device-node.ts'
 import { Group } from '../vfio/group.ts'
-import { vfioGroups } from '../vfio/vfio-groups.ts'
+import { type VfioDevice, type VfioGroup, vfioGroups } from '../vfio/vfio-groups.ts'
 import { overwrite } from './disk.ts'
 import { procFolder } from './proc.ts'
 import { addMdevs } from './sysfs-mdev.ts'
@@ -35,13 +38,24 @@ function addDisk(root: Directory, { store }: Machine, state: Snapshot): void {
   }
 }
 
+/** /dev/vfio/devices: a device's own node. */
+function addDeviceNode(vfio: Directory, machine: Machine, group: VfioGroup, device: VfioDevice): void {
+  if (device.vfioIndex === null || device.isLeaving) return
+  const name = `vfio${device.vfioIndex}`
+  const path = `/dev/vfio/devices/${name}`
+  vfio.at('devices').set(name, { kind: 'device', open: () => DeviceNode.open(machine, group, device, path) })
+}
+
 /** /dev: the container, and one node for each group that VFIO has. */
 function deviceNodes(machine: Machine, state: Snapshot): Directory {
   const dev = new Directory()
   const vfio = dev.at('vfio')
   vfio.set('vfio', { kind: 'device', open: () => Container.open(machine) })
-  for (const group of vfioGroups(machine.scenario, state)) {
+  const { scenario } = machine
+  if (hasIommufd(scenario)) dev.set('iommu', { kind: 'device', open: () => Iommufd.open(machine) })
+  for (const group of vfioGroups(scenario, state)) {
     vfio.set(String(group.number), { kind: 'device', open: () => Group.open(machine, group) })
+    if (hasIommufd(scenario)) for (const device of group.devices) addDeviceNode(vfio, machine, group, device)
   }
   return dev
 }

@@ -61,7 +61,7 @@ function* hotplugEntries(machine: Machine, device: PciDevice): Generator<readonl
   const remove = async (bytes: Buffer) => {
     if (!isWanted(bytes)) return
     store.update((draft) => removeDevice(draft, scenario, device))
-    openDevices.get(pciKey(device.address))?.requestRelease?.()
+    openDevices.get(pciKey(device.address))?.model.requestRelease?.()
     await waitUntil(() => isRemoved(store.read(), device))
   }
   yield ['remove', writeOnly(remove)]

@@ -32,7 +32,8 @@ export function addPci(sys: Directory, machine: Machine, state: Snapshot): void 
     addIommuGroup(sys, { number: device.iommuGroup, type: 'DMA' }, device.address, path)
     if (record.vfioIndex === null) continue
     addVfioGroup(sys, device.iommuGroup)
-    addVfioDevice(sys, record.vfioIndex, path)
+    if (record.unbinding && machine.traits.hidesLeaving) continue
+    addVfioDevice(sys, machine, record.vfioIndex, path)
   }
 }
 
@@ -94,6 +95,6 @@ async function unbindAndWait(machine: Machine, driver: string, bytes: Buffer): P
   const { scenario, store, openDevices, waitUntil } = machine
   const device = named(scenario, store.read(), bytes)
   store.update((draft) => unbind(draft, device, driver))
-  openDevices.get(pciKey(device.address))?.requestRelease?.()
+  openDevices.get(pciKey(device.address))?.model.requestRelease?.()
   await waitUntil(() => isUnbound(store.read(), device))
 }

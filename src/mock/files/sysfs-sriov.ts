@@ -33,7 +33,7 @@ function* physfnEntries(
   const { vfs, vfsAutoprobe } = pciRecord(state, device)
   const setCount = async (bytes: Buffer) => {
     store.update((draft) => setNumVfs(draft, scenario, device, bytes))
-    for (const vf of vfs) openDevices.get(pciKey(vf))?.requestRelease?.()
+    for (const vf of vfs) openDevices.get(pciKey(vf))?.model.requestRelease?.()
     await waitUntil(() => areVfsGone(store.read(), device))
   }
   const setAutoprobe = (bytes: Buffer) => store.update((draft) => setVfsAutoprobe(draft, device, bytes))

@@ -1,5 +1,7 @@
+import { hasIommufd } from '../iommufd/has-iommufd.ts'
+import type { Machine } from '../machine.ts'
 import { below } from './sysfs-paths.ts'
-import { type Directory, link } from './tree.ts'
+import { type Directory, link, readOnly } from './tree.ts'
 
 /** The class vfio: one entry for each group that has a node in /dev/vfio. */
 export function addVfioGroup(sys: Directory, group: number): void {
@@ -8,9 +10,16 @@ export function addVfioGroup(sys: Directory, group: number): void {
   sys.at('class/vfio').set(String(group), link('/sys/class/vfio', path))
 }
 
-/** The class vfio-dev: a folder in that of the device. It has no character device before Linux 6.6. */
-export function addVfioDevice(sys: Directory, index: number, device: string): void {
+/** Major number of the devices' own nodes. */
+const major = 511
+
+/** The class vfio-dev: a folder in that of the device. With iommufd it has a character device. */
+export function addVfioDevice(sys: Directory, { scenario }: Machine, index: number, device: string): void {
   const path = `${device}/vfio-dev/vfio${index}`
-  sys.at(below(path)).set('device', link(path, device)).set('subsystem', link(path, '/sys/class/vfio-dev'))
+  const folder = sys
+    .at(below(path))
+    .set('device', link(path, device))
+    .set('subsystem', link(path, '/sys/class/vfio-dev'))
+  if (hasIommufd(scenario)) folder.set('dev', readOnly(`${major}:${index}\n`))
   sys.at('class/vfio-dev').set(`vfio${index}`, link('/sys/class/vfio-dev', path))
 }

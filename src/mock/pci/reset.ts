@@ -48,7 +48,7 @@ export function setResetMethods(draft: MockState, scenario: Scenario, device: Pc
 /** A write to `reset`: a 1. Of a device that is closed, or open elsewhere, only what is kept of it is forgotten. */
 export function resetDevice({ store, openDevices }: Machine, device: PciDevice, bytes: Buffer): void {
   if (kstrtoull(bytes, { base: 0, bits: 64, tooLarge: 'EINVAL' }) !== 1n) throw new Errno('EINVAL')
-  const model = openDevices.get(pciKey(device.address))
+  const model = openDevices.get(pciKey(device.address))?.model
   if (model !== undefined) model.reset()
   else {
     store.update((draft) => {

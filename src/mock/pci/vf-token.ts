@@ -18,8 +18,8 @@ export function checkVfToken(draft: MockState, device: PciDevice, token: Token |
     if (token === null || token !== physfn.vfToken) throw new Errno('EACCES')
   } else if (device.sriov !== undefined) {
     const { vfs, vfToken } = pciRecord(draft, device)
-    const held = new Set(draft.processes.flatMap(({ devices }) => devices))
-    if (!vfs.some((vf) => held.has(pciKey(vf)))) {
+    const opened = new Set(draft.processes.flatMap((process) => process.opened))
+    if (!vfs.some((vf) => opened.has(pciKey(vf)))) {
       if (token !== null) pciDraft(draft, device).vfToken = token
     } else if (token !== vfToken) throw new Errno('EACCES')
   } else if (token !== null) throw new Errno('EINVAL')

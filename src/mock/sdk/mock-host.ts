@@ -82,6 +82,6 @@ export class MockHost {
   #openModel(name: string): DeviceModel | undefined {
     const { store, openDevices } = this.#machine
     const birth = store.read().mdevs.find(({ uuid }) => uuid === name)?.birth
-    return openDevices.get(birth ?? pciKey(name))
+    return openDevices.get(birth ?? pciKey(name))?.model
   }
 }

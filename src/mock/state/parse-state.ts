@@ -87,8 +87,7 @@ function isProcess(value: unknown): value is ProcessRecord {
     value['pid'] > 0 &&
     (value['started'] === null || isString(value['started'])) &&
     isListOf(value['fds'], isNumbered) &&
-    isListOf(value['groups'], isString) &&
-    isListOf(value['devices'], isString) &&
+    ['groups', 'bound', 'devices', 'opened'].every((key) => isListOf(value[key], isString)) &&
     isListOf(value['locks'], isNumbered)
   )
 }

@@ -83,9 +83,12 @@ export interface ProcessRecord {
   /** Each argument ended by a NUL, as in /proc. */
   readonly cmdline: string
   readonly fds: readonly (readonly [fd: number, link: string])[]
-  /** Births of the devices whose group, and which themselves, are open. */
+  /** Keys of the groups that are open, and of those of which a device is bound through its own node. */
   readonly groups: readonly string[]
+  readonly bound: readonly string[]
+  /** Keys of the devices that it holds, so that they do not go, and of those of them that are open for use. */
   readonly devices: readonly string[]
+  readonly opened: readonly string[]
   readonly locks: readonly (readonly [fd: number, path: string])[]
 }
 

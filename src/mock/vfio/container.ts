@@ -10,14 +10,14 @@ import type { DmaMappings } from './dma-mappings.ts'
 import { integerArgument } from './ioctl-argument.ts'
 import { Type1Iommu } from './type1-iommu.ts'
 import { type1Extension } from './type1-types.ts'
+import type { GroupKind } from './vfio-groups.ts'
 
 /** /dev/vfio/vfio: an IOMMU context that groups are put into. It lives on while a group is in it. */
 export class Container implements OpenFile {
   readonly link = '/dev/vfio/vfio'
   readonly lockPath: string = this.link
   readonly #machine: Machine
-  /** Each with whether an IOMMU stands behind it. */
-  readonly #groups = new Map<object, boolean>()
+  readonly #groups = new Map<object, GroupKind>()
   #iommu: ContainerIommu | null = null
 
   constructor(machine: Machine) {
@@ -37,9 +37,9 @@ export class Container implements OpenFile {
     return this.#iommu?.mappings ?? null
   }
 
-  attach(group: object, isBehindIommu: boolean): void {
-    this.#iommu?.attach(group, isBehindIommu)
-    this.#groups.set(group, isBehindIommu)
+  attach(group: object, kind: GroupKind): void {
+    this.#iommu?.attach(group, kind === 'translated')
+    this.#groups.set(group, kind)
   }
 
   /** The last group takes the IOMMU with it: the container is as it was when opened. */
@@ -80,7 +80,7 @@ export class Container implements OpenFile {
     if (this.#offers(type) <= 0) throw new Errno('ENODEV')
     const iommu = this.#makeType1(type)
     try {
-      for (const [group, isBehindIommu] of this.#groups) iommu.attach(group, isBehindIommu)
+      for (const [group, kind] of this.#groups) iommu.attach(group, kind === 'translated')
     } catch (error) {
       iommu.close()
       throw error

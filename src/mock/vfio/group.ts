@@ -1,63 +1,56 @@
 import { groupFlag, vfioGroupStatus } from '../../uapi/group-status.ts'
 import { request as requests } from '../../uapi/requests.ts'
 import { encodeInto } from '../../uapi/struct.ts'
-import type { DeviceModel } from '../device.ts'
+import { addPublished } from '../add-published.ts'
 import { Errno } from '../errno.ts'
+import { Iommufd } from '../iommufd/iommufd.ts'
 import type { Machine } from '../machine.ts'
 import type { IoctlArgument, OpenFile } from '../open-file.ts'
 import { splitVfToken } from '../pci/vf-token.ts'
 import { Container } from './container.ts'
 import { DeviceFile } from './device-file.ts'
+import { GroupDevices } from './group-devices.ts'
 import { bufferArgument, structArgument } from './ioctl-argument.ts'
-import { type DriverServices, type VfioDevice, type VfioGroup, vfioGroups } from './vfio-groups.ts'
-
-/** A device that has been opened, through however many descriptors and mappings. */
-interface OpenDevice {
-  readonly device: VfioDevice
-  readonly model: DeviceModel
-  users: number
-}
+import { type VfioDevice, type VfioGroup, vfioGroups } from './vfio-groups.ts'
 
 /** A name is read up to a page. */
 const longestName = 4096
 
 /**
  * /dev/vfio/N. It can be opened once; devices that were opened through it keep it, and with it the container, until they
- * are closed themselves.
+ * are closed themselves. In an iommufd they do not: that keeps them by itself.
  */
 export class Group implements OpenFile {
   readonly link: string
   readonly lockPath: string
   readonly #machine: Machine
-  readonly #key: string
-  readonly #hasIommu: boolean
-  readonly #devices = new Map<string, OpenDevice>()
-  #container: Container | null = null
+  readonly #group: VfioGroup
+  readonly #devices: GroupDevices
+  #context: Container | Iommufd | null = null
   #isOpen = true
 
-  constructor(machine: Machine, { number, key, hasIommu }: VfioGroup) {
+  constructor(machine: Machine, group: VfioGroup) {
     this.#machine = machine
-    this.#key = key
-    this.#hasIommu = hasIommu
-    this.link = `/dev/vfio/${number}`
+    this.#group = group
+    this.#devices = new GroupDevices(machine, () => this.#leaveIfDone())
+    this.link = `/dev/vfio/${group.number}`
     this.lockPath = this.link
   }
 
-  /** EBUSY where anyone has it open, ENODEV where its last device went meanwhile. */
+  /** EBUSY where anyone has it open, or a device of it bound; ENODEV where its last device went meanwhile. */
   static open(machine: Machine, group: VfioGroup): number {
-    const { fds, holdings, scenario } = machine
+    const { holdings, scenario } = machine
     const { key } = group
-    const fd = fds.add(new Group(machine, group))
     const wasHeld = holdings.groups.has(key)
     holdings.groups.add(key)
     try {
-      holdings.publish((draft) => {
+      return addPublished(machine, new Group(machine, group), (draft) => {
         if (!vfioGroups(scenario, draft).some((candidate) => candidate.key === key)) throw new Errno('ENODEV')
-        if (draft.processes.some(({ groups }) => groups.includes(key))) throw new Errno('EBUSY')
+        if (draft.processes.some(({ groups, bound }) => groups.includes(key) || bound.includes(key))) {
+          throw new Errno('EBUSY')
+        }
       })
-      return fd
     } catch (error) {
-      fds.take(fd)
       if (!wasHeld) holdings.groups.delete(key)
       throw error
     }
@@ -80,14 +73,15 @@ export class Group implements OpenFile {
 
   close(): void {
     this.#isOpen = false
-    this.#letGo()
+    this.#leaveIfDone()
+    this.#machine.holdings.publish()
   }
 
   #getStatus(argument: IoctlArgument): number {
     const { bytes } = structArgument(vfioGroupStatus, argument, vfioGroupStatus.size)
     const { isViable } = this.#now()
     const { VFIO_GROUP_FLAGS_VIABLE, VFIO_GROUP_FLAGS_CONTAINER_SET } = groupFlag
-    const set = this.#container === null ? 0 : VFIO_GROUP_FLAGS_CONTAINER_SET
+    const set = this.#context === null ? 0 : VFIO_GROUP_FLAGS_CONTAINER_SET
     encodeInto(vfioGroupStatus, bytes, { flags: set | (isViable ? VFIO_GROUP_FLAGS_VIABLE : 0) })
     return 0
   }
@@ -95,19 +89,21 @@ export class Group implements OpenFile {
   #setContainer(argument: IoctlArgument): number {
     const bytes = bufferArgument(argument, 4)
     const file = this.#machine.fds.get(new DataView(bytes.buffer, bytes.byteOffset).getInt32(0, true))
-    if (this.#container !== null) throw new Errno('EINVAL')
-    const { isViable } = this.#now()
-    if (!(file instanceof Container)) throw new Errno('EINVAL')
-    if (!isViable) throw new Errno('EPERM')
-    file.attach(this, this.#hasIommu)
-    this.#container = file
+    if (this.#context !== null) throw new Errno('EINVAL')
+    const { isViable, kind } = this.#now()
+    if (file instanceof Iommufd) file.enter({ isNoiommu: kind === 'noiommu' })
+    else if (file instanceof Container) {
+      if (!isViable) throw new Errno('EPERM')
+      file.attach(this, kind)
+    } else throw new Errno(this.#machine.traits.foreignContainer)
+    this.#context = file
     return 0
   }
 
   #unsetContainer(): number {
-    if (this.#container === null) throw new Errno('EINVAL')
-    if (this.#devices.size > 0) throw new Errno('EBUSY')
-    this.#leaveContainer()
+    if (this.#context === null) throw new Errno('EINVAL')
+    if (this.#context instanceof Container && this.#devices.size > 0) throw new Errno('EBUSY')
+    this.#leave()
     return 0
   }
 
@@ -117,14 +113,15 @@ export class Group implements OpenFile {
     if (end < 0 && bytes.length < longestName) throw new RangeError('the device name does not end with a NUL')
     if (end < 0) throw new Errno('EINVAL')
     const device = this.#named(Buffer.from(bytes.subarray(0, end)).toString('latin1'))
-    if (this.#container?.hasIommu !== true) throw new Errno('EINVAL')
-    const open = this.#devices.get(device.key) ?? { device, model: device.makeModel(this.#services), users: 0 }
-    const use = { begin: () => this.#use(open), end: () => this.#letGoOf(open) }
-    const fd = this.#machine.fds.add(new DeviceFile(open.model, this.#machine.fds, use))
+    const context = this.#context
+    if (context === null || (context instanceof Container && !context.hasIommu)) throw new Errno('EINVAL')
+    const { fds } = this.#machine
+    const open = this.#devices.get(this.#now(), device, context)
+    const fd = fds.add(new DeviceFile(open.model, fds, open))
     try {
-      use.begin()
+      open.begin()
     } catch (error) {
-      this.#machine.fds.take(fd)
+      fds.take(fd)
       throw error
     }
     return fd
@@ -132,9 +129,9 @@ export class Group implements OpenFile {
 
   /** By its name, behind which a PCI device takes a VF token. */
   #named(text: string): VfioDevice {
-    const { devices } = this.#now()
+    const { devices, kind } = this.#now()
     const device = devices.find(({ name, isLeaving }) => {
-      return !isLeaving && (name === text || (this.#hasIommu && text.startsWith(`${name} `)))
+      return !isLeaving && (name === text || (kind !== 'mediated' && text.startsWith(`${name} `)))
     })
     if (device === undefined) throw new Errno('ENODEV')
     const { token } = splitVfToken(text)
@@ -142,60 +139,26 @@ export class Group implements OpenFile {
     return device
   }
 
-  /** Devices reach memory through the container that the group is in at that moment. */
-  get #services(): DriverServices {
-    return { machine: this.#machine, space: () => this.#container?.dma ?? null }
+  /** The group's file ends with the last of its own descriptor and, in a container, its devices'. */
+  #leaveIfDone(): void {
+    const isKept = !(this.#context instanceof Iommufd) && this.#devices.size > 0
+    if (this.#isOpen || isKept) return
+    this.#leave()
+    this.#machine.holdings.groups.delete(this.#group.key)
   }
 
-  #use(open: OpenDevice): void {
-    const { holdings } = this.#machine
-    const { key } = open.device
-    holdings.devices.add(key)
-    try {
-      holdings.publish()
-    } catch (error) {
-      if (open.users === 0) holdings.devices.delete(key)
-      throw error
-    }
-    this.#devices.set(key, open)
-    this.#machine.openDevices.set(key, open.model)
-    open.users++
-  }
-
-  #letGoOf(open: OpenDevice): void {
-    const { device, model } = open
-    open.users--
-    if (open.users > 0) {
-      this.#machine.holdings.publish()
-      return
-    }
-    model.close?.()
-    this.#devices.delete(device.key)
-    this.#machine.openDevices.delete(device.key)
-    this.#machine.holdings.devices.delete(device.key)
-    this.#letGo((draft) => device.keep(draft, model.save()))
-  }
-
-  /** The group's file ends with the last of its own descriptor and its devices'. */
-  #letGo(change?: Parameters<Machine['holdings']['publish']>[0]): void {
-    if (!this.#isOpen && this.#devices.size === 0) {
-      this.#leaveContainer()
-      this.#machine.holdings.groups.delete(this.#key)
-    }
-    this.#machine.holdings.publish(change)
-  }
-
-  #leaveContainer(): void {
-    this.#container?.detach(this)
-    this.#container = null
+  #leave(): void {
+    if (this.#context instanceof Container) this.#context.detach(this)
+    else this.#context?.leave()
+    this.#context = null
   }
 
   /** ENODEV once the last device of the group is gone. */
   #now(): VfioGroup {
     const { scenario, store } = this.#machine
-    const group = vfioGroups(scenario, store.read()).find(({ key }) => key === this.#key)
+    const group = vfioGroups(scenario, store.read()).find(({ key }) => key === this.#group.key)
     if (group !== undefined) return group
-    this.#leaveContainer()
+    this.#leave()
     throw new Errno('ENODEV')
   }
 }

@@ -14,9 +14,9 @@ import { structArgument } from './ioctl-argument.ts'
 /** Before cap_offset was appended (5.4). */
 const oldInfoSize = 16
 /** Every multiple of 4 KiB: no IOMMU stands behind a mediated device to say otherwise. */
-const anyPages = 0xffff_ffff_ffff_f000n
+export const anyPages = 0xffff_ffff_ffff_f000n
 /** 4 KiB, 2 MiB and 1 GiB. */
-const iommuPages = 0x4020_1000n
+export const iommuPages = 0x4020_1000n
 /** The bitmap of 2^31 pages. */
 const mostDirtyBytes = 2n ** 28n
 
@@ -66,7 +66,7 @@ function capabilityChain(start: number, of: { hasIommu: boolean; available: numb
   const links = [
     { id: VFIO_IOMMU_TYPE1_INFO_CAP_MIGRATION, bytes: encode(migrationCapability, dirty) },
     { id: VFIO_IOMMU_TYPE1_INFO_DMA_AVAIL, bytes: encode(vfioIommuType1InfoDmaAvail, { avail: of.available }) },
-    ...(of.hasIommu ? [{ id: VFIO_IOMMU_TYPE1_INFO_CAP_IOVA_RANGE, bytes: iovaRangeBody() }] : []),
+    ...(of.hasIommu ? [{ id: VFIO_IOMMU_TYPE1_INFO_CAP_IOVA_RANGE, bytes: iovaRangeBody(iovaRanges) }] : []),
   ]
   let at = start
   for (const [index, { id, bytes }] of links.entries()) {
@@ -76,8 +76,9 @@ function capabilityChain(start: number, of: { hasIommu: boolean; available: numb
   return Buffer.concat(links.map(({ bytes }) => bytes))
 }
 
-function iovaRangeBody(): Uint8Array {
-  const ranges = iovaRanges.map(({ first, last }) => encode(vfioIovaRange, { start: first, end: last }))
-  const header = encode(vfioIommuType1InfoCapIovaRange, { nr_iovas: iovaRanges.length })
+/** The capability that lists ranges, but for its header. */
+export function iovaRangeBody(list: typeof iovaRanges): Uint8Array {
+  const ranges = list.map(({ first, last }) => encode(vfioIovaRange, { start: first, end: last }))
+  const header = encode(vfioIommuType1InfoCapIovaRange, { nr_iovas: list.length })
   return new Uint8Array(Buffer.concat([header, ...ranges]))
 }

@@ -123,7 +123,8 @@ export class Type1Iommu implements ContainerIommu {
     if (there !== null) throw new Errno('EEXIST')
     if (this.mappings.count >= this.#mostMappings) throw new Errno('ENOSPC')
     if (this.#hasIommu && !isTranslated(iova, last)) throw new Errno('EINVAL')
-    this.mappings.add({ iova, size, access, memory: new UserMemory(target, size), offset: 0n })
+    const memory = new UserMemory({ target, address, size, isWritable: access.write })
+    this.mappings.add({ iova, size, access, memory, offset: 0n })
     return 0
   }
 

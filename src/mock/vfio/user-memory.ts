@@ -42,9 +42,25 @@ export class UserMemory {
   /** Null where the process has none there; empty for a device's. */
   readonly bytes: Uint8Array | null
   readonly isDevice: boolean
+  /** It was mapped for devices to write to at first; a copy may not be where it was not. */
+  readonly isWritable: boolean
+  /** The process has it there. */
+  readonly address: bigint
   readonly #pinned: Part[] = []
 
-  constructor(target: Target | undefined, size: bigint) {
+  constructor({
+    target,
+    address,
+    size,
+    isWritable,
+  }: {
+    target: Target | undefined
+    address: bigint
+    size: bigint
+    isWritable: boolean
+  }) {
+    this.address = address
+    this.isWritable = isWritable
     this.bytes = memoryAt(target, size)
     this.isDevice = this.bytes !== null && BigInt(this.bytes.length) < size
   }

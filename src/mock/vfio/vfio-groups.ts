@@ -1,6 +1,7 @@
 import type { DeviceModel } from '../device.ts'
 import { makeMdevModel } from '../devices/models.ts'
 import { Errno } from '../errno.ts'
+import { kernelTraits } from '../kernel-traits.ts'
 import type { Machine } from '../machine.ts'
 import { typeOf } from '../mdev/capacity.ts'
 import { type PciDevice, pciDraft, pciRecord } from '../pci/devices.ts'
@@ -12,6 +13,12 @@ import { type Frozen, type MdevRecord, type MockState, pciKey, type Snapshot } f
 import { makePciModel } from '../vfio-pci/make-pci-model.ts'
 import type { DmaAccess, DmaMappings } from './dma-mappings.ts'
 
+/**
+ * What translates for the devices of a group: an IOMMU; their driver, which is given the memory; or nothing, so that their
+ * addresses are physical ones.
+ */
+export type GroupKind = 'translated' | 'mediated' | 'noiommu'
+
 /** A group as VFIO has it at one moment. */
 export interface VfioGroup {
   readonly number: number
@@ -19,8 +26,7 @@ export interface VfioGroup {
   readonly key: string
   /** No device of it is with a driver that uses DMA. */
   readonly isViable: boolean
-  /** An IOMMU translates for its devices; else translations are only kept. */
-  readonly hasIommu: boolean
+  readonly kind: GroupKind
   readonly devices: readonly VfioDevice[]
 }
 
@@ -36,6 +42,8 @@ export interface VfioDevice {
   readonly name: string
   /** Tells it from an earlier device of the same name. */
   readonly key: string
+  /** Of its vfio-dev folder, and of its own node; null while it has none. */
+  readonly vfioIndex: number | null
   /** It is being taken away, and cannot be opened any more. */
   readonly isLeaving: boolean
   /** Throws where the device does not open for who brings this token, or none. */
@@ -63,16 +71,17 @@ function pciGroup(
     number,
     key: `group ${number}`,
     isViable: isViable(state, members),
-    hasIommu: true,
+    kind: 'translated',
     devices: ofVfio.map((device) => pciDevice(device, state)),
   }
 }
 
 function pciDevice(device: PciDevice, state: Snapshot): VfioDevice {
-  const { unbinding, model } = pciRecord(state, device)
+  const { unbinding, vfioIndex, model } = pciRecord(state, device)
   return {
     name: device.address,
     key: pciKey(device.address),
+    vfioIndex,
     isLeaving: unbinding,
     admit: (draft, token) => checkVfToken(draft, device, token),
     makeModel({ machine: { clock, observer, traits, store }, space }) {
@@ -95,8 +104,11 @@ function mdevGroup(scenario: Scenario, { group, birth, uuid, ...mdev }: Frozen<M
   const device: VfioDevice = {
     name: uuid,
     key: birth,
-    isLeaving: false,
-    admit() {},
+    vfioIndex: mdev.vfioIndex,
+    isLeaving: mdev.removing && kernelTraits(scenario).hidesLeaving,
+    admit(_draft, token) {
+      if (token !== null) throw new Errno('EINVAL')
+    },
     makeModel({ machine, space }) {
       const parent = scenario.parents.find(({ name }) => name === mdev.parent)
       const type = parent === undefined ? undefined : typeOf(parent, mdev.type)
@@ -121,7 +133,7 @@ function mdevGroup(scenario: Scenario, { group, birth, uuid, ...mdev }: Frozen<M
       if (record !== undefined) record.model = saved
     },
   }
-  return { number: group, key: birth, isViable: true, hasIommu: false, devices: [device] }
+  return { number: group, key: birth, isViable: true, kind: 'mediated', devices: [device] }
 }
 
 /** What the model leaves pinned is let go once it is closed. */

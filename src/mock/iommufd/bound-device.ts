@@ -1,0 +1,13 @@
+import type { DmaMappings } from '../vfio/dma-mappings.ts'
+
+/** A device while it is bound to an iommufd, of which it is an object with a number. */
+export interface BoundDevice {
+  readonly id: number
+  /** What it can reach of memory; null while it is attached to nothing. */
+  readonly space: DmaMappings | null
+  /** To an IOAS or a page table, by its number, from wherever it is attached. Returns the number of what it is in then. */
+  attach(id: number): number
+  /** Nothing where it is not attached. */
+  detach(): void
+  unbind(): void
+}

@@ -1,0 +1,6 @@
+import type { Scenario } from '../scenario.ts'
+
+/** The module is loaded; with it come the devices' own nodes (CONFIG_VFIO_DEVICE_CDEV). */
+export function hasIommufd({ modules }: Scenario): boolean {
+  return 'iommufd' in modules
+}

@@ -1,0 +1,182 @@
+import type { IoctlPointer, Mapping, MmapOptions } from '../../kernel/kernel.ts'
+import {
+  bindIommufdFlag,
+  vfioDeviceAttachIommufdPt,
+  vfioDeviceBindIommufd,
+  vfioDeviceDetachIommufdPt,
+} from '../../uapi/device-iommufd.ts'
+import { request as requests } from '../../uapi/requests.ts'
+import { encodeInto } from '../../uapi/struct.ts'
+import { addPublished } from '../add-published.ts'
+import { Errno } from '../errno.ts'
+import type { BoundDevice } from '../iommufd/bound-device.ts'
+import { Iommufd } from '../iommufd/iommufd.ts'
+import { targetOf } from '../iommufd/pointer-target.ts'
+import type { Machine } from '../machine.ts'
+import type { IoctlArgument, OpenFile } from '../open-file.ts'
+import type { Snapshot } from '../state/state.ts'
+import { bindDevice } from './bind-device.ts'
+import { DeviceFile } from './device-file.ts'
+import { bufferArgument, structArgument } from './ioctl-argument.ts'
+import { OpenDevice } from './open-device.ts'
+import { type VfioDevice, type VfioGroup, vfioGroups } from './vfio-groups.ts'
+
+/** Before the pointer to a VF token was appended (6.17). */
+const oldBindSize = 16
+/** Bytes of a VF token. */
+const tokenSize = 16
+/** VFIO_DEVICE_ATTACH_PASID and VFIO_DEVICE_DETACH_PASID, which bring a field of 4 bytes. */
+const withPasid = 1
+
+interface Bound {
+  readonly file: DeviceFile
+  readonly device: BoundDevice
+}
+
+/**
+ * /dev/vfio/devices/vfioN. Until it is bound to an iommufd it answers nothing else; while it is, its group cannot be
+ * opened. Whoever has it open, bound or not, keeps the device from going.
+ */
+export class DeviceNode implements OpenFile {
+  readonly link: string
+  readonly lockPath: string
+  readonly #machine: Machine
+  readonly #groupKey: string
+  readonly #device: VfioDevice
+  #bound: Bound | null = null
+
+  constructor(machine: Machine, group: VfioGroup, device: VfioDevice, path: string) {
+    this.#machine = machine
+    this.#groupKey = group.key
+    this.#device = device
+    this.link = path
+    this.lockPath = path
+  }
+
+  /** ENODEV where the device is gone, or about to go. */
+  static open(machine: Machine, group: VfioGroup, device: VfioDevice, path: string): number {
+    const { holdings, scenario } = machine
+    holdings.devices.add(device.key)
+    try {
+      return addPublished(machine, new DeviceNode(machine, group, device, path), (draft) => {
+        const now = vfioGroups(scenario, draft).flatMap(({ devices }) => devices)
+        if (!now.some(({ key, isLeaving }) => key === device.key && !isLeaving)) throw new Errno('ENODEV')
+      })
+    } catch (error) {
+      holdings.devices.remove(device.key)
+      throw error
+    }
+  }
+
+  ioctl(request: number, argument: IoctlArgument, pointers: readonly IoctlPointer[]): number {
+    if (request === requests.VFIO_DEVICE_BIND_IOMMUFD) return this.#bind(argument, pointers)
+    const { device, file } = this.#use
+    if (request === requests.VFIO_DEVICE_ATTACH_IOMMUFD_PT) return attach(device, argument)
+    if (request === requests.VFIO_DEVICE_DETACH_IOMMUFD_PT) return detach(device, argument)
+    return file.ioctl(request, argument, pointers)
+  }
+
+  read(into: Uint8Array): number {
+    return this.#use.file.read(into)
+  }
+
+  write(from: Uint8Array): number {
+    return this.#use.file.write(from)
+  }
+
+  pread(into: Uint8Array, offset: number): number {
+    return this.#use.file.pread(into, offset)
+  }
+
+  pwrite(from: Uint8Array, offset: number): number {
+    return this.#use.file.pwrite(from, offset)
+  }
+
+  mmap(options: MmapOptions): Mapping {
+    return this.#use.file.mmap(options)
+  }
+
+  close(): void {
+    this.#machine.holdings.devices.remove(this.#device.key)
+    if (this.#bound === null) this.#machine.holdings.publish()
+    else this.#bound.file.close()
+  }
+
+  /** EINVAL until it is bound. */
+  get #use(): Bound {
+    if (this.#bound === null) throw new Errno('EINVAL')
+    return this.#bound
+  }
+
+  #bind(argument: IoctlArgument, pointers: readonly IoctlPointer[]): number {
+    const { bytes, values } = structArgument(vfioDeviceBindIommufd, argument, oldBindSize)
+    const { argsz, flags, iommufd: fd } = values
+    if (bytes.subarray(vfioDeviceBindIommufd.size, argsz).some((byte) => byte !== 0)) throw new Errno('E2BIG')
+    const { VFIO_DEVICE_BIND_FLAG_TOKEN } = bindIommufdFlag
+    if (fd < 0 || (flags & ~VFIO_DEVICE_BIND_FLAG_TOKEN) !== 0) throw new Errno('EINVAL')
+    const { store, fds, holdings, scenario } = this.#machine
+    this.#checkGroup(store.read())
+    if (this.#bound !== null) throw new Errno('EINVAL')
+    const token = flags === 0 ? null : targetOf(pointers, vfioDeviceBindIommufd.fields.token_uuid_ptr[0], tokenSize)
+    const text = token === null ? null : Buffer.from(token.subarray(0, tokenSize)).toString('hex')
+    store.update((draft) => this.#device.admit(draft, text))
+    const iommufd = fds.get(fd)
+    if (!(iommufd instanceof Iommufd)) throw new Errno('EBADFD')
+    this.#checkFree(store.read())
+    const group = vfioGroups(scenario, store.read()).find(({ key }) => key === this.#groupKey)
+    if (group === undefined) throw new Errno('ENODEV')
+    const device = bindDevice(group, iommufd)
+    const onClosed = () => {
+      device.unbind()
+      holdings.bound.remove(this.#groupKey)
+    }
+    holdings.bound.add(this.#groupKey)
+    try {
+      const open = new OpenDevice(this.#machine, this.#device, { space: () => device.space, onClosed })
+      open.begin((draft) => {
+        this.#checkGroup(draft)
+        this.#checkFree(draft)
+      })
+      this.#bound = { file: new DeviceFile(open.model, fds, open), device }
+    } catch (error) {
+      onClosed()
+      throw error
+    }
+    encodeInto(vfioDeviceBindIommufd, bytes, { out_devid: device.id })
+    return 0
+  }
+
+  /** EBUSY while anyone has its group open. */
+  #checkGroup({ processes }: Pick<Snapshot, 'processes'>): void {
+    if (processes.some(({ groups }) => groups.includes(this.#groupKey))) throw new Errno('EBUSY')
+  }
+
+  /** EINVAL where another has it open; EPERM where another process has a device of its group. */
+  #checkFree({ processes }: Pick<Snapshot, 'processes'>): void {
+    const { holdings } = this.#machine
+    if (processes.some(({ opened }) => opened.includes(this.#device.key))) throw new Errno('EINVAL')
+    const others = processes.filter((process) => !holdings.isOwn(process))
+    if (others.some(({ bound }) => bound.includes(this.#groupKey))) throw new Errno('EPERM')
+  }
+}
+
+function attach(device: BoundDevice, argument: IoctlArgument): number {
+  const { bytes, values } = structArgument(vfioDeviceAttachIommufdPt, argument, vfioDeviceAttachIommufdPt.size)
+  checkPasid(values, vfioDeviceAttachIommufdPt.size)
+  encodeInto(vfioDeviceAttachIommufdPt, bytes, { pt_id: device.attach(values.pt_id) })
+  return 0
+}
+
+function detach(device: BoundDevice, argument: IoctlArgument): number {
+  const bytes = bufferArgument(argument, vfioDeviceDetachIommufdPt.size)
+  const { values } = structArgument(vfioDeviceDetachIommufdPt, bytes, vfioDeviceDetachIommufdPt.size)
+  checkPasid(values, vfioDeviceDetachIommufdPt.size)
+  device.detach()
+  return 0
+}
+
+/** No device here has address spaces for its processes. */
+function checkPasid({ argsz, flags }: { readonly argsz: number; readonly flags: number }, size: number): void {
+  if ((flags & ~withPasid) !== 0 || (flags === withPasid && argsz < size + 4)) throw new Errno('EINVAL')
+  if (flags === withPasid) throw new Errno('EOPNOTSUPP')
+}

@@ -1,0 +1,65 @@
+import type { DeviceModel } from '../device.ts'
+import type { Machine } from '../machine.ts'
+import type { MockState } from '../state/state.ts'
+import type { Use } from './device-file.ts'
+import type { DmaMappings } from './dma-mappings.ts'
+import type { VfioDevice } from './vfio-groups.ts'
+
+/** A device that is open, through however many descriptors and mappings; its model lives as long as it is. */
+export class OpenDevice implements Use {
+  readonly model: DeviceModel
+  readonly #machine: Machine
+  readonly #device: VfioDevice
+  readonly #onClosed: () => void
+  #users = 0
+
+  /** `space`: the address space that it is in at the moment. `onClosed`: before the machine is told that nobody has it. */
+  constructor(
+    machine: Machine,
+    device: VfioDevice,
+    { space, onClosed }: { space: () => DmaMappings | null; onClosed: () => void },
+  ) {
+    this.#machine = machine
+    this.#device = device
+    this.#onClosed = onClosed
+    this.model = device.makeModel({ machine, space })
+  }
+
+  /** `check` throws where the first user may not have it. */
+  begin(check?: (draft: MockState) => void): void {
+    const { holdings, openDevices } = this.#machine
+    const { key } = this.#device
+    if (this.#users === 0) {
+      holdings.devices.add(key)
+      holdings.opened.add(key)
+    }
+    try {
+      holdings.publish(check)
+    } catch (error) {
+      if (this.#users === 0) this.#forget()
+      throw error
+    }
+    openDevices.set(key, this)
+    this.#users++
+  }
+
+  end(): void {
+    const { holdings, openDevices } = this.#machine
+    this.#users--
+    if (this.#users > 0) {
+      holdings.publish()
+      return
+    }
+    this.model.close?.()
+    openDevices.delete(this.#device.key)
+    this.#forget()
+    this.#onClosed()
+    holdings.publish((draft) => this.#device.keep(draft, this.model.save()))
+  }
+
+  #forget(): void {
+    const { holdings } = this.#machine
+    holdings.devices.remove(this.#device.key)
+    holdings.opened.delete(this.#device.key)
+  }
+}
