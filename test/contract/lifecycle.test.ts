@@ -191,7 +191,7 @@ describe('what cannot be done is an error that says why, and nothing is changed'
 })
 
 describe('a device that a process has open', () => {
-  test('is shown with that process, is not stopped, and is once it is closed', async () => {
+  test('D8 is shown with that process, is not stopped, and is once it is closed', async () => {
     const { uuid } = await host.start(mtty)
     const device = await host.openDevice(uuid)
     const self = { pid: host.kernel.pid }
