@@ -15,6 +15,8 @@ export const commands: Readonly<Record<string, Entry>> = {
   modify: { summary: 'Change a definition', load: () => import('./commands/modify.ts') },
   start: { summary: 'Start a defined virtual device, or make one', load: () => import('./commands/start.ts') },
   stop: { summary: 'Stop a running virtual device', load: () => import('./commands/stop.ts') },
+  plan: { summary: 'Show what a spec file would change', load: () => import('./commands/plan.ts') },
+  apply: { summary: 'Make this host as a spec file says', load: () => import('./commands/apply.ts') },
   groups: {
     summary: 'Show the IOMMU groups, and which of them VFIO can have',
     load: () => import('./commands/groups.ts'),

@@ -30,7 +30,7 @@ export function reportDryRun(changes: readonly Change[], io: Io, already: (chang
 }
 
 /** A step as a line that could be typed. */
-function shownStep(step: Step): string {
+export function shownStep(step: Step): string {
   if (step.action === 'write') return `write '${printable(step.value)}' > ${step.path}`
   if (step.action === 'delete') return `delete ${step.path}`
   return `save ${step.path}\n${step.content.replace(/^/gm, '  ')}`

@@ -7,6 +7,7 @@ import type { Uuid } from '../units.ts'
 import { attributePath } from './attribute-path.ts'
 import type { Step } from './change.ts'
 import type { Attribute } from './definition.ts'
+import { markHalfMade, unmarkHalfMade } from './half-made.ts'
 
 type Write = Extract<Step, { action: 'write' }>
 
@@ -45,9 +46,11 @@ export async function createDevice(
 ): Promise<void> {
   const [create, ...attributes] = steps
   if (create === undefined) return
+  if (attributes.length > 0) markHalfMade(files, uuid)
   try {
     await files.write(create.path, create.value)
   } catch (error) {
+    unmarkHalfMade(files, uuid)
     throw creationFailed(files, uuid, type, create, error)
   }
   for (const step of attributes) {
@@ -58,12 +61,14 @@ export async function createDevice(
       throw attributeFailed(uuid, step, error, await rollBack(files, uuid))
     }
   }
+  if (attributes.length > 0) unmarkHalfMade(files, uuid)
 }
 
 /** Takes a half-made device away; the failure of that, or null. */
 async function rollBack(files: HostFiles, uuid: Uuid): Promise<unknown> {
   try {
     await files.write(`${mdevPath(uuid)}/remove`, '1')
+    unmarkHalfMade(files, uuid)
     return null
   } catch (error) {
     return error

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { VfioError } from '../errors.ts'
-import { findMdevDevice } from '../host/mdev-devices.ts'
-import { type MdevType, typesPath } from '../host/mdev-types.ts'
+import { findMdevDevice, type MdevDevice } from '../host/mdev-devices.ts'
+import { typesPath } from '../host/mdev-types.ts'
 import type { HostFiles, Kernel } from '../kernel/kernel.ts'
 import { parseUuid, type Uuid } from '../units.ts'
 import { Callouts } from './callouts/callouts.ts'
@@ -9,7 +9,9 @@ import type { Change, ChangeOptions } from './change.ts'
 import { checkRoom, createDevice, creationSteps } from './create-device.ts'
 import type { Attribute, StartMode } from './definition.ts'
 import { type ChosenDevice, lookUp, onlyDefinition } from './device-choice.ts'
+import { isHalfMade } from './half-made.ts'
 import { withLock } from './lock.ts'
+import { checkNotHeld, removalStep, removeDevice } from './remove-device.ts'
 import { findParent, findType } from './type-choice.ts'
 
 export interface StartRequest {
@@ -36,7 +38,8 @@ interface Wanted {
 
 /**
  * Creates a device and writes its attributes in order; takes it away again where one fails. One that runs already on
- * that parent with that type is no change.
+ * that parent with that type is no change, unless whoever made it was killed before its last attribute: then it is made
+ * anew.
  */
 export async function start(kernel: Kernel, request: StartRequest, options: ChangeOptions = {}): Promise<Change> {
   const { files } = kernel
@@ -48,15 +51,18 @@ export async function start(kernel: Kernel, request: StartRequest, options: Chan
   const steps = creationSteps({ uuid, parent, type, attributes: wanted.attributes })
   const unchanged: Change = { uuid, parent, type, changed: false, dryRun, steps: [] }
   const run = async (): Promise<Change> => {
-    const current = findType(files, parent, type)
-    if (runsAlready(files, uuid, current)) return unchanged
-    checkRoom(files, current)
-    if (!dryRun) {
-      const definition = { type, start: wanted.start, attributes: wanted.attributes }
-      const create = () => createDevice(files, uuid, current, steps, options.signal)
-      await new Callouts(kernel, { uuid, parent, type }, options).around('start', definition, create)
-    }
-    return { ...unchanged, changed: true, steps }
+    const active = runningDevice(files, uuid, { parent, type })
+    if (active !== null && !isHalfMade(files, uuid)) return unchanged
+    if (active === null) checkRoom(files, findType(files, parent, type))
+    else if (dryRun) checkNotHeld(kernel, active)
+    const change = { ...unchanged, changed: true, steps: active === null ? steps : [removalStep(uuid), ...steps] }
+    if (dryRun) return change
+    const definition = { type, start: wanted.start, attributes: wanted.attributes }
+    await new Callouts(kernel, { uuid, parent, type }, options).around('start', definition, async () => {
+      if (active !== null) await removeDevice(kernel, active)
+      await createDevice(files, uuid, findType(files, parent, type), steps, options.signal)
+    })
+    return change
   }
   return dryRun ? run() : withLock(kernel, typesPath(parent), run)
 }
@@ -105,10 +111,10 @@ function checkDefinedType(files: HostFiles, parent: string, defined: string, ask
   })
 }
 
-function runsAlready(files: HostFiles, uuid: Uuid, { parent, type }: MdevType): boolean {
+/** The device, where it runs as it should. */
+function runningDevice(files: HostFiles, uuid: Uuid, wanted: { parent: string; type: string }): MdevDevice | null {
   const active = findMdevDevice(files, uuid)
-  if (active === null) return false
-  if (active.parent === parent && active.type === type) return true
+  if (active === null || (active.parent === wanted.parent && active.type === wanted.type)) return active
   throw new VfioError('ALREADY_EXISTS', `${uuid} runs already, on ${active.parent} with type ${active.type}`, {
     hint: `vfioctl stop ${uuid} first, or take another UUID`,
     facts: { uuid, parent: active.parent, type: active.type },

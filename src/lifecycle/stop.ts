@@ -1,13 +1,11 @@
-import { kernelAnswer, VfioError } from '../errors.ts'
-import { type DeviceUser, findDeviceUsers, usersOfAny } from '../host/device-users.ts'
-import { findMdevDevice, type MdevDevice, mdevPath, nodesOf } from '../host/mdev-devices.ts'
+import { findMdevDevice } from '../host/mdev-devices.ts'
 import { typesPath } from '../host/mdev-types.ts'
 import type { Kernel } from '../kernel/kernel.ts'
-import { failedWith } from '../kernel/system-error.ts'
 import { Callouts } from './callouts/callouts.ts'
 import type { Change, ChangeOptions } from './change.ts'
 import { type ChosenDevice, type DeviceChoice, lookUpKnown } from './device-choice.ts'
 import { withLock } from './lock.ts'
+import { checkNotHeld, removalStep, removeDevice } from './remove-device.ts'
 
 /**
  * Removes a running device; its definition stays. One that is defined and does not run is no change. DEVICE_BUSY, with
@@ -18,91 +16,23 @@ export async function stop(kernel: Kernel, choice: DeviceChoice, options: Change
   const dryRun = options.dryRun === true
   if (chosen.active === null) return notRunning(chosen, dryRun)
   const { uuid, parent, type } = chosen.active
-  const step = { action: 'write' as const, path: `${mdevPath(uuid)}/remove`, value: '1' }
-  const change: Change = { uuid, parent, type, changed: true, dryRun, steps: [step] }
+  const change: Change = { uuid, parent, type, changed: true, dryRun, steps: [removalStep(uuid)] }
   if (dryRun) {
-    releaseGroup(kernel, holdGroup(kernel, chosen.active))
+    checkNotHeld(kernel, chosen.active)
     return change
   }
   return withLock(kernel, typesPath(parent), async () => {
     const active = findMdevDevice(kernel.files, uuid)
     if (active === null) return { ...change, changed: false, steps: [] }
     const definition = { type, start: 'manual' as const, attributes: [] }
-    await new Callouts(kernel, { uuid, parent, type }, options).around('stop', definition, () => remove(kernel, active))
+    await new Callouts(kernel, { uuid, parent, type }, options).around('stop', definition, () =>
+      removeDevice(kernel, active),
+    )
     return change
   })
-}
-
-async function remove(kernel: Kernel, active: MdevDevice): Promise<void> {
-  const group = holdGroup(kernel, active)
-  try {
-    await kernel.files.write(`${mdevPath(active.uuid)}/remove`, '1')
-  } catch (error) {
-    throw removalFailed(active, error)
-  } finally {
-    releaseGroup(kernel, group)
-  }
 }
 
 function notRunning({ uuid, definedOn }: ChosenDevice, dryRun: boolean): Change {
   const [parent = ''] = definedOn
   return { uuid, parent, type: null, changed: false, dryRun, steps: [] }
-}
-
-/**
- * Opens the device's group, which one process at a time can: whoever has the device open, or a mapping of it, has the
- * group, and while we have it nobody else can come in. A check of /proc alone would leave a moment for that. Returns the
- * descriptor, or null for a device without a group node.
- */
-function holdGroup(kernel: Kernel, device: MdevDevice): number | null {
-  const { node, deviceNode } = device
-  if (node === null) return null
-  let group: number
-  try {
-    group = kernel.open(node, 'rw')
-  } catch (error) {
-    if (failedWith(error, 'ENOENT', 'ENXIO', 'ENODEV')) return null
-    if (failedWith(error, 'EBUSY')) throw deviceBusy(kernel, device, node, error)
-    throw removalFailed(device, error)
-  }
-  // Until it is bound to an iommufd, an open node of the device leaves the group free; the removal waits for it too.
-  if (deviceNode !== null && findDeviceUsers(kernel.files, new Set([deviceNode])).size > 0) {
-    kernel.close(group)
-    throw deviceBusy(kernel, device, deviceNode)
-  }
-  return group
-}
-
-function releaseGroup(kernel: Kernel, group: number | null): void {
-  if (group !== null) kernel.close(group)
-}
-
-function deviceBusy(kernel: Kernel, device: MdevDevice, path: string, cause?: unknown): VfioError {
-  const { uuid } = device
-  const nodes = nodesOf(device)
-  const users = usersOfAny(findDeviceUsers(kernel.files, new Set(nodes)), nodes)
-  return new VfioError('DEVICE_BUSY', `cannot stop ${uuid}: ${holders(users, kernel.pid)} holds it open`, {
-    cause,
-    path,
-    hint: 'shut down the virtual machine or end the process that uses it, then stop again',
-    facts: { uuid, users: users.map(({ pid, command }) => ({ pid, command })) },
-  })
-}
-
-function holders(users: readonly DeviceUser[], self: number): string {
-  if (users.length === 0) return 'a process that we may not look into'
-  return users.map(({ pid, command }) => `${pid === self ? 'this process' : command} (pid ${pid})`).join(', ')
-}
-
-function removalFailed({ uuid }: MdevDevice, cause: unknown): VfioError {
-  const denied = failedWith(cause, 'EACCES', 'EPERM')
-  return new VfioError(
-    denied ? 'PERMISSION_DENIED' : 'SYSTEM_CALL_FAILED',
-    `cannot stop ${uuid}: ${kernelAnswer(cause)}`,
-    {
-      cause,
-      hint: denied ? 'only root may: sudo vfioctl stop …' : 'dmesg | tail, for what the driver says',
-      facts: { uuid },
-    },
-  )
 }

@@ -23,13 +23,19 @@ export function findParent(files: HostFiles, name: string): string {
   })
 }
 
-/** A type of that parent by its id ('nvidia-222') or its name ('GRID T4-1B', also with `_` for spaces). */
+/** By its id ('nvidia-222') or its name ('GRID T4-1B', also with `_` for spaces, or its last word alone). */
+export function isTypeNamed(type: MdevType, name: string): boolean {
+  const own = type.name?.replaceAll('_', ' ')
+  const wanted = name.replaceAll('_', ' ')
+  return type.type === name || own === wanted || own?.split(' ').at(-1) === wanted
+}
+
+/** A type of that parent, named as `isTypeNamed` says. */
 export function findType(files: HostFiles, parent: string, name: string): MdevType {
   const { types } = readMdevTypes(files, { parent })
-  const wanted = name.replaceAll('_', ' ')
   const found = types.find(({ type }) => type === name)
   if (found !== undefined) return found
-  const named = types.filter((type) => type.name?.replaceAll('_', ' ') === wanted)
+  const named = types.filter((type) => isTypeNamed(type, name))
   const [only] = named
   if (only !== undefined && named.length === 1) return only
   if (only !== undefined) {

@@ -1,0 +1,85 @@
+import { VfioError } from '../../errors.ts'
+import { type Applied, applyPlan } from '../../lifecycle/plan/apply.ts'
+import { makePlan } from '../../lifecycle/plan/make-plan.ts'
+import { isDone } from '../../lifecycle/plan/plan.ts'
+import { overrule } from '../arguments.ts'
+import { changeOptions } from '../change-options.ts'
+import { type Command, command, usageError } from '../command.ts'
+import type { Io } from '../io.ts'
+import { dryRun } from '../options.ts'
+import { json } from '../output.ts'
+import { planSteps, planSummary } from '../plan-text.ts'
+import { reportWarnings } from '../report-warnings.ts'
+import { config, readSpec, specFile } from '../spec-file.ts'
+
+const apply: Command = command({
+  arguments: {
+    file: specFile,
+    config,
+    check: { kind: 'flag', describe: 'Change nothing: exit 0 where nothing would change, 10 where something would' },
+    'keep-going': { kind: 'flag', alias: 'k', describe: 'Go on with the other devices where one fails or is in use' },
+    force: overrule,
+    'dry-run': dryRun,
+  },
+  examples: [
+    ['vfioctl apply vgpus.yaml', 'make it so; twice in a row is once'],
+    ['vfioctl apply vgpus.yaml --check', 'for scripts: would anything change?'],
+    ['vfioctl apply dm.yaml --config A100-20C', 'a file of NVIDIA’s vgpu-device-manager'],
+  ],
+  async run(values, context, io) {
+    if (values.check && values['dry-run']) throw usageError('--check and --dry-run exclude each other')
+    const kernel = await context.kernel()
+    const plan = makePlan(kernel, readSpec(values.file, values.config, io))
+    const isJson = context.options.json
+    if (!isJson) reportWarnings(plan.warnings, io)
+    if (values['dry-run'] || values.check || isDone(plan)) {
+      if (isJson) io.out(json({ ...plan, applied: null }))
+      else if (values['dry-run']) io.out(planSteps(plan))
+      if (values.check && !isDone(plan))
+        throw new VfioError('WOULD_CHANGE', planSummary(plan), { hint: 'vfioctl plan FILE' })
+      if (!isJson) io.err(`${planSummary(plan)}\n`)
+      return
+    }
+    const applied = await applyPlan(kernel, plan, {
+      ...changeOptions(values, io),
+      keepGoing: values['keep-going'],
+      signal: io.interruption(),
+      onProgress: ({ action, uuid, parent, type }, done, total) => {
+        if (!isJson) io.err(`[${done + 1}/${total}] ${action} ${uuid} on ${parent} (${type})\n`)
+      },
+    })
+    if (isJson) io.out(json({ ...plan, applied: told(applied) }))
+    reportEnd(applied, io, isJson)
+  },
+})
+export default apply
+
+/** Errors as JSON says them elsewhere. */
+function told({ done, failed, remaining }: Applied) {
+  return {
+    done: done.map(({ uuid }) => uuid),
+    failed: failed.map(({ entry, error }) => ({ uuid: entry.uuid, message: messageOf(error) })),
+    remaining: remaining.map(({ uuid }) => uuid),
+  }
+}
+
+/** Throws the first failure's kind where there was one, so that the exit status is its own. */
+function reportEnd({ done, failed, remaining }: Applied, io: Io, isJson: boolean): void {
+  const [first, ...others] = failed
+  if (first === undefined) {
+    if (!isJson) io.err(`done: ${done.length} devices changed\n`)
+    return
+  }
+  for (const { entry, error } of others) if (!isJson) io.err(`${entry.uuid}: ${messageOf(error)}\n`)
+  const known = first.error instanceof VfioError ? first.error : null
+  const counts = `${done.length} devices were changed, ${failed.length} failed, ${remaining.length} were not begun`
+  throw new VfioError(known?.code ?? 'SYSTEM_CALL_FAILED', `${messageOf(first.error)}; ${counts}`, {
+    cause: first.error,
+    ...(known?.hint == null ? {} : { hint: known.hint }),
+    facts: { failed: failed.map(({ entry }) => entry.uuid), remaining: remaining.map(({ uuid }) => uuid) },
+  })
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

@@ -1,0 +1,32 @@
+import { makePlan } from '../../lifecycle/plan/make-plan.ts'
+import { given } from '../arguments.ts'
+import { type Command, command } from '../command.ts'
+import { json } from '../output.ts'
+import { planSteps, planSummary, planTable } from '../plan-text.ts'
+import { reportWarnings } from '../report-warnings.ts'
+import { config, readSpec, specFile } from '../spec-file.ts'
+
+const plan: Command = command({
+  arguments: {
+    file: specFile,
+    config,
+    'dry-run': { kind: 'flag', describe: 'Print the exact writes' },
+  },
+  examples: [
+    ['vfioctl plan vgpus.yaml', 'each device: create, change, keep or remove, and why'],
+    ['vfioctl plan vgpus.yaml --dry-run', 'the writes that apply would make'],
+  ],
+  async run(values, context, io) {
+    const spec = readSpec(values.file, given({ label: values.config }).label, io)
+    const found = makePlan(await context.kernel(), spec)
+    if (context.options.json) {
+      io.out(json(found))
+      return
+    }
+    reportWarnings(found.warnings, io)
+    if (values['dry-run']) io.out(planSteps(found))
+    else if (found.entries.length > 0) io.out(planTable(found, io))
+    io.err(`${planSummary(found)}\n`)
+  },
+})
+export default plan

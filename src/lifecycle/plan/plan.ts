@@ -1,0 +1,38 @@
+import type { DeviceUser } from '../../host/device-users.ts'
+import type { Warning } from '../../host/warning.ts'
+import type { Uuid } from '../../units.ts'
+import type { Step } from '../change.ts'
+import type { Definition } from '../definition.ts'
+
+/** What a spec asks of one device, and why. */
+export interface PlanEntry {
+  readonly action: 'create' | 'change' | 'keep' | 'remove'
+  readonly uuid: Uuid
+  readonly parent: string
+  /** Its type by id; of a removal, the one that it has. */
+  readonly type: string
+  readonly reason: string
+  /** What it comes down to, in order; empty for `keep`. */
+  readonly moves: readonly Move[]
+  /** The exact writes. */
+  readonly steps: readonly Step[]
+  /** Who has it open now, where it would be taken away: then it is not touched. */
+  readonly users: readonly DeviceUser[]
+  /** What is to be stored, null where it goes. */
+  readonly wanted: Definition | null
+  /** What is stored now, for taking a failed change back. */
+  readonly stored: Definition | null
+}
+
+export type Move = 'stop' | 'undefine' | 'define' | 'start'
+
+export interface Plan {
+  /** In the order in which they are carried out: what goes first makes room for what comes. */
+  readonly entries: readonly PlanEntry[]
+  readonly warnings: readonly Warning[]
+}
+
+/** Whether carrying it out would change nothing. */
+export function isDone(plan: Plan): boolean {
+  return plan.entries.every(({ action }) => action === 'keep')
+}

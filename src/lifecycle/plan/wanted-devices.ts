@@ -1,0 +1,152 @@
+import { createHash } from 'node:crypto'
+import { VfioError } from '../../errors.ts'
+import type { MdevType } from '../../host/mdev-types.ts'
+import type { HostFiles } from '../../kernel/kernel.ts'
+import { parseUuid, type Uuid } from '../../units.ts'
+import type { Definition } from '../definition.ts'
+import { chooseParents } from '../spec/choose-parents.ts'
+import type { Spec, SpecDevices, SpecParent } from '../spec/spec.ts'
+import { findType } from '../type-choice.ts'
+import type { VirtualDevice } from '../virtual-device.ts'
+
+/** A device that a spec asks for, with its place on this host. */
+export interface WantedDevice {
+  readonly uuid: Uuid
+  readonly parent: string
+  readonly definition: Definition
+}
+
+/** What a spec comes down to on this host. */
+export interface Wanted {
+  readonly devices: readonly WantedDevice[]
+  /** Devices that are there and that the spec has no place for. */
+  readonly surplus: readonly { readonly device: VirtualDevice; readonly reason: string }[]
+}
+
+/** Gives each device that a spec asks for its place: on those that are there first, then on free ones. */
+export function placeDevices(files: HostFiles, spec: Spec, present: readonly VirtualDevice[]): Wanted {
+  const placing = new Placing(files, present)
+  const parents = spec.parents.map((parent) => ({ ...parent, on: chooseParents(files, parent.choice) }))
+  // What is named by its UUID is never taken for one of a count.
+  for (const parent of parents) for (const devices of parent.devices) placing.placeNamed(parent, devices, spec.path)
+  for (const parent of parents) for (const devices of parent.devices) placing.placeCounted(parent, devices)
+  for (const parent of parents) if (parent.others === 'remove') placing.removeOthers(parent.on)
+  return placing
+}
+
+type PlacedParent = SpecParent & { readonly on: readonly string[] }
+
+class Placing implements Wanted {
+  readonly devices: WantedDevice[] = []
+  readonly surplus: { readonly device: VirtualDevice; readonly reason: string }[] = []
+  readonly #files: HostFiles
+  readonly #present: readonly VirtualDevice[]
+
+  constructor(files: HostFiles, present: readonly VirtualDevice[]) {
+    this.#files = files
+    this.#present = present
+  }
+
+  placeNamed({ on }: PlacedParent, devices: SpecDevices, path: string): void {
+    const { wanted, type } = devices
+    if (!('uuid' in wanted)) return
+    const { uuid } = wanted
+    const its = this.#present.find((device) => device.uuid === uuid && on.includes(device.parent))
+    const parent = its?.parent ?? (on.length === 1 ? on[0] : undefined)
+    if (parent === undefined) {
+      throw new VfioError(
+        'AMBIGUOUS',
+        `${path}: ${uuid} is one device, and ${on.length} parents fit: ${on.join(', ')}`,
+        {
+          path,
+          hint: 'name one parent for it',
+        },
+      )
+    }
+    this.#place(uuid, findType(this.#files, parent, type), devices)
+  }
+
+  placeCounted({ on, choice }: PlacedParent, devices: SpecDevices): void {
+    const { wanted, type } = devices
+    if (!('count' in wanted)) return
+    const types = on.map((parent) => findType(this.#files, parent, type))
+    if ('anyWith' in choice) this.#placeOn(types, wanted.count, devices)
+    else for (const one of types) this.#placeOn([one], wanted.count, devices)
+  }
+
+  removeOthers(parents: readonly string[]): void {
+    for (const device of this.#present) {
+      if (parents.includes(device.parent) && this.#isFree(device)) {
+        this.surplus.push({ device, reason: 'the file does not name its type, and says that others go' })
+      }
+    }
+  }
+
+  #placeOn(types: readonly MdevType[], count: number, devices: SpecDevices): void {
+    const having = this.#present.filter(
+      (device) => this.#isFree(device) && types.some(({ parent, type }) => isOf(device, parent, type)),
+    )
+    const kept = having.sort(byWorth).slice(0, count)
+    for (const { uuid, parent } of kept) {
+      const type = types.find((one) => one.parent === parent)
+      if (type !== undefined) this.#place(uuid, type, devices)
+    }
+    for (const device of having.slice(count)) {
+      this.surplus.push({ device, reason: `the file asks for ${count} of its type` })
+    }
+    for (let missing = kept.length; missing < count; missing++) {
+      const type = this.#roomiest(types)
+      if (type !== undefined) this.#place(this.#newUuid(type), type, devices)
+    }
+  }
+
+  /** Where most are left, after those that are placed and not there yet. */
+  #roomiest(types: readonly MdevType[]): MdevType | undefined {
+    const left = ({ parent, type, available }: MdevType) =>
+      (available ?? 0) -
+      this.devices.filter((it) => it.parent === parent && it.definition.type === type && !this.#runs(it.uuid)).length
+    return types.toSorted((a, b) => left(b) - left(a))[0]
+  }
+
+  #runs(uuid: Uuid): boolean {
+    return this.#present.some((device) => device.uuid === uuid && device.active)
+  }
+
+  /** The same in each run on the same host, so that one that was interrupted goes on with what it began. */
+  #newUuid({ parent, type }: MdevType): Uuid {
+    for (let n = 0; ; n++) {
+      const uuid = derivedUuid(`${parent}/${type}/${n}`)
+      const isTaken = [...this.devices, ...this.#present].some((it) => it.uuid === uuid)
+      if (!isTaken) return uuid
+    }
+  }
+
+  #place(uuid: Uuid, { parent, type }: MdevType, { start, attributes }: SpecDevices): void {
+    this.devices.push({ uuid, parent, definition: { type, start, attributes } })
+  }
+
+  #isFree(device: VirtualDevice): boolean {
+    const isSame = (it: { uuid: Uuid; parent: string }) => it.uuid === device.uuid && it.parent === device.parent
+    return !this.devices.some(isSame) && !this.surplus.some(({ device: other }) => isSame(other))
+  }
+}
+
+function isOf(device: VirtualDevice, parent: string, type: string): boolean {
+  return device.parent === parent && device.type === type
+}
+
+/** Those that run before those that are only defined, in a steady order. */
+function byWorth(a: VirtualDevice, b: VirtualDevice): number {
+  if (a.active !== b.active) return a.active ? -1 : 1
+  if (a.users.length > 0 !== b.users.length > 0) return a.users.length > 0 ? -1 : 1
+  return a.uuid < b.uuid ? -1 : 1
+}
+
+/** UUID version 5 (RFC 9562, section 5.5) in a name space of our own. */
+function derivedUuid(name: string): Uuid {
+  const space = Buffer.from('6b0f6f0c95b04c0f8d1f6a1c3f4f7a11', 'hex')
+  const bytes = createHash('sha1').update(space).update(name).digest().subarray(0, 16)
+  bytes.writeUInt8((bytes.readUInt8(6) & 0x0f) | 0x50, 6)
+  bytes.writeUInt8((bytes.readUInt8(8) & 0x3f) | 0x80, 8)
+  return parseUuid(bytes.toString('hex'))
+}

@@ -1,0 +1,128 @@
+import * as v from 'valibot'
+import { parseDocument } from 'yaml'
+import { pciAddressOrNull, uuidOrNull } from '../../units.ts'
+import type { Attribute } from '../definition.ts'
+import { invalidSpec } from './invalid-spec.ts'
+import type { ParentChoice, Spec, SpecDevices, SpecParent } from './spec.ts'
+import { isVgpuConfig, parseVgpuConfig } from './vgpu-config.ts'
+
+/** A file with thousands of devices is a few hundred KiB; aliases in YAML can make more of less. */
+const maxText = 1024 * 1024
+const maxCount = 65_536
+
+const count = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(maxCount))
+const hexId = v.pipe(
+  v.string(),
+  v.transform((id) => id.toLowerCase().replace(/^0x/, '')),
+  v.regex(/^[0-9a-f]{4}$/, 'must be four hex digits in quotes'),
+)
+const uuid = v.pipe(
+  v.string(),
+  v.rawTransform(({ dataset, addIssue, NEVER }) => {
+    const found = uuidOrNull(dataset.value)
+    if (found !== null) return found
+    addIssue({ message: 'must be a UUID' })
+    return NEVER
+  }),
+)
+const attribute = v.pipe(
+  v.record(v.string(), v.union([v.string(), v.number()])),
+  v.check((pairs) => Object.keys(pairs).length === 1, 'must have one name'),
+  v.transform((pairs): Attribute[] => Object.entries(pairs).map(([name, value]) => ({ name, value: String(value) }))),
+)
+
+const devices = v.pipe(
+  v.strictObject({
+    type: v.pipe(v.string(), v.nonEmpty('must name a type')),
+    uuid: v.optional(uuid),
+    count: v.optional(count),
+    autostart: v.optional(v.boolean(), true),
+    attributes: v.optional(v.array(attribute), []),
+  }),
+  v.check((it) => it.uuid === undefined || it.count === undefined, 'uuid and count exclude each other'),
+  v.transform(
+    (it): SpecDevices => ({
+      type: it.type,
+      wanted: it.uuid === undefined ? { count: it.count ?? 1 } : { uuid: it.uuid },
+      start: it.autostart ? 'auto' : 'manual',
+      attributes: it.attributes.flat(),
+    }),
+  ),
+)
+
+const choice = v.union(
+  [
+    v.pipe(
+      v.string(),
+      v.nonEmpty(),
+      v.transform((text) => rangeOf(text) ?? { names: [text] }),
+    ),
+    v.pipe(
+      v.array(v.pipe(v.string(), v.nonEmpty())),
+      v.minLength(1),
+      v.transform((names) => ({ names })),
+    ),
+    v.pipe(
+      v.strictObject({ vendor: hexId, device: v.optional(hexId) }),
+      v.transform(({ vendor, device }) => ({ vendor, device: device ?? null })),
+    ),
+    v.strictObject({ anyWith: v.pipe(v.string(), v.nonEmpty()) }),
+  ],
+  'must be a PCI address or name, a list of them, a range FROM-TO, {vendor, device} or {anyWith: TYPE}',
+)
+
+const parent = v.pipe(
+  v.strictObject({
+    parent: choice,
+    devices: v.optional(v.array(devices), []),
+    others: v.optional(v.picklist(['keep', 'remove']), 'keep'),
+  }),
+  v.transform((it): SpecParent => ({ choice: it.parent, devices: it.devices, others: it.others })),
+)
+
+const specFile = v.strictObject({ version: v.literal(1), parents: v.array(parent) })
+
+/**
+ * Reads a spec file: YAML or JSON, ours or that of NVIDIA's vgpu-device-manager, of which `label` names one config.
+ * INVALID_SPEC with the file, the place in it, and what should stand there.
+ */
+export function parseSpec(text: string, path: string, label?: string): Spec {
+  const content = parseYaml(text, path)
+  if (isVgpuConfig(content)) return { path, parents: parseVgpuConfig(content, path, label) }
+  const result = v.safeParse(specFile, content)
+  if (!result.success) {
+    const [issue] = result.issues
+    throw invalidSpec(path, v.getDotPath(issue) ?? 'the file', issue.message)
+  }
+  const { parents } = result.output
+  checkUuids(parents, path)
+  return { path, parents }
+}
+
+function parseYaml(text: string, path: string): unknown {
+  if (text.length > maxText) throw invalidSpec(path, 'the file', `has more than ${maxText} characters`)
+  const document = parseDocument(text, { uniqueKeys: true })
+  const [error] = document.errors
+  if (error !== undefined) throw invalidSpec(path, 'the file', error.message.split('\n')[0] ?? 'is no YAML', error)
+  try {
+    return document.toJS({ maxAliasCount: 100 })
+  } catch (cause) {
+    throw invalidSpec(path, 'the file', cause instanceof Error ? cause.message : 'has too many aliases', cause)
+  }
+}
+
+function rangeOf(text: string): ParentChoice | null {
+  const [, from, to] = /^([0-9a-fA-F:.]+)-([0-9a-fA-F:.]+)$/.exec(text) ?? []
+  const [first, last] = [pciAddressOrNull(from ?? ''), pciAddressOrNull(to ?? '')]
+  return first === null || last === null ? null : { from: first, to: last }
+}
+
+/** A UUID stands for one device. */
+function checkUuids(parents: readonly SpecParent[], path: string): void {
+  const seen = new Set<string>()
+  for (const { wanted } of parents.flatMap(({ devices }) => devices)) {
+    if (!('uuid' in wanted)) continue
+    if (seen.has(wanted.uuid)) throw invalidSpec(path, wanted.uuid, 'is there twice')
+    seen.add(wanted.uuid)
+  }
+}

@@ -1,0 +1,39 @@
+import type { Uuid } from '../../units.ts'
+import type { Attribute, StartMode } from '../definition.ts'
+
+/** What should be there: a file's content, checked, with names as they were written. */
+export interface Spec {
+  /** The file, for messages. */
+  readonly path: string
+  readonly parents: readonly SpecParent[]
+}
+
+export interface SpecParent {
+  readonly choice: ParentChoice
+  readonly devices: readonly SpecDevices[]
+  /** What happens to devices of types that `devices` does not name. */
+  readonly others: 'keep' | 'remove'
+}
+
+/** Which of the host's parents: each that fits gets what `devices` says, except with `anyWith`, where they share it. */
+export type ParentChoice =
+  /** PCI addresses, short or long, and names such as 'mtty'. */
+  | { readonly names: readonly string[] }
+  /** From one PCI address to another, both included: '0000:41:00.4-0000:41:01.3'. */
+  | { readonly from: string; readonly to: string }
+  /** Hex ids without 0x, as lspci -n shows them. */
+  | { readonly vendor: string; readonly device: string | null }
+  /** Whatever parent offers this type. */
+  | { readonly anyWith: string }
+  /** NVIDIA's GPUs by their order on the bus, where their device id is one of `ids` (any, where there are none). */
+  | { readonly gpus: 'all' | readonly number[]; readonly ids: readonly string[] }
+
+/** Devices of one type. */
+export interface SpecDevices {
+  /** By id ('nvidia-222') or by name ('GRID T4-1B'). */
+  readonly type: string
+  /** One by its UUID, or so many with whatever UUID. */
+  readonly wanted: { readonly uuid: Uuid } | { readonly count: number }
+  readonly start: StartMode
+  readonly attributes: readonly Attribute[]
+}

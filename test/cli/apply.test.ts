@@ -1,0 +1,70 @@
+import { describe, expect, test } from 'vitest'
+import { mockHost, vfioctl } from './vfioctl.ts'
+
+const spec = `
+version: 1
+parents:
+  - parent: 3b:00.0
+    devices:
+      - { type: T4-4Q, count: 2 }
+`
+const vgpuConfig = 'version: v1\nvgpu-configs:\n  big:\n    - devices: all\n      vgpu-devices: { T4-8Q: 2 }\n'
+
+function host() {
+  const { env } = mockHost()
+  return (input: string, ...args: string[]) => vfioctl([...args, '--mock'], { env, input })
+}
+
+describe('plan and apply', () => {
+  test('show, check, make, and find nothing left to do', () => {
+    const run = host()
+    const plan = run(spec, 'plan', '-')
+    expect(plan).toMatchObject({ status: 0, stderr: '2 to create; 0 stay as they are\n' })
+    expect(plan.stdout.split('\n')[0]).toMatch(/^ACTION +UUID +PARENT +TYPE +BECAUSE IT$/)
+    expect(run(spec, 'apply', '-', '--check').status).toBe(10)
+    expect(run(spec, 'apply', '-', '--dry-run').stdout).toMatch(/^# create .*\nsave \/etc\/mdevctl\.d\//)
+    expect(run('', 'list', '--json').stdout).toContain('"devices": []')
+    const applied = run(spec, 'apply', '-')
+    expect(applied).toMatchObject({ status: 0, stdout: '' })
+    expect(applied.stderr).toMatch(/^\[1\/2\] create .*\n\[2\/2\] create .*\ndone: 2 devices changed\n$/)
+    expect(run(spec, 'apply', '-')).toMatchObject({
+      status: 0,
+      stderr: 'nothing to do: 2 devices are as they should be\n',
+    })
+    expect(run(spec, 'apply', '-', '--check').status).toBe(0)
+  })
+
+  test('as JSON tell each device, its action and what came of it', () => {
+    const run = host()
+    const { entries, applied } = JSON.parse(run(spec, 'apply', '-', '--json').stdout)
+    expect(entries).toMatchObject([{ action: 'create' }, { action: 'create' }])
+    expect(applied).toEqual({ done: entries.map(({ uuid }: { uuid: string }) => uuid), failed: [], remaining: [] })
+  })
+
+  test('replace what a GPU carries by a config of vgpu-device-manager’s file', () => {
+    const run = host()
+    run(spec, 'apply', '-')
+    expect(run(vgpuConfig, 'apply', '-')).toMatchObject({ status: 2, stderr: expect.stringContaining('--config big') })
+    expect(run(vgpuConfig, 'apply', '-', '--config', 'big').status).toBe(0)
+    const { devices } = JSON.parse(run('', 'list', '--json').stdout)
+    expect(devices.map(({ typeName }: { typeName: string }) => typeName)).toEqual(['GRID T4-8Q', 'GRID T4-8Q'])
+  })
+
+  test('a file that is no spec exits with 2 and says where, one that is not there with 3', () => {
+    const run = host()
+    expect(run('version: 1\nparents: 5', 'plan', '-')).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining('stdin: parents: '),
+    })
+    expect(run('', 'plan', '/no/such/file').status).toBe(3)
+  })
+
+  test('more than the card holds fails, says what was done, and leaves nothing half', () => {
+    const run = host()
+    const tooMany = spec.replace('count: 2', 'count: 5')
+    const applied = run(tooMany, 'apply', '-')
+    expect(applied.status).toBe(6)
+    expect(applied.stderr).toContain('4 devices were changed, 1 failed, 0 were not begun')
+    expect(JSON.parse(run('', 'list', '--json').stdout).devices).toHaveLength(4)
+  })
+})
