@@ -13,7 +13,9 @@ import { type StartRequest, start } from './lifecycle/start.ts'
 import { stop } from './lifecycle/stop.ts'
 import { undefine } from './lifecycle/undefine.ts'
 import type { VirtualDevice } from './lifecycle/virtual-device.ts'
+import { loadScenario } from './mock/load-scenario.ts'
 import { createMockKernel } from './mock/mock-kernel.ts'
+import type { Scenario } from './mock/scenario.ts'
 import type { DeviceAddressSpace } from './vfio/attachment.ts'
 import { closeInOrder } from './vfio/close-in-order.ts'
 import { type Device, type OpenDeviceOptions, openDevice } from './vfio/device.ts'
@@ -22,8 +24,11 @@ import { type AddressSpaceOptions, openAddressSpace } from './vfio/open-address-
 export interface HostOptions {
   /** Where the host's files stand, instead of `/`. */
   readonly root?: string
-  /** A simulated host instead of this one: 'demo', in memory, gone with the process. */
-  readonly mock?: 'demo'
+  /**
+   * A simulated host instead of this one, in memory and gone with the process: the name of a scenario that ships ('demo',
+   * 'gpu-host', 'mainframe'), the file of one, or one itself.
+   */
+  readonly mock?: string | Scenario
 }
 
 /** What is closed with the host. */
@@ -32,9 +37,10 @@ interface Opened {
   close(): void
 }
 
-/** This machine, or with `mock` a simulated one. */
+/** This machine, or with `mock` a simulated one: NOT_FOUND or INVALID_DEFINITION where there is none to be had. */
 export function openHost(options: HostOptions = {}): Host {
-  if (options.mock !== undefined) return new Host(createMockKernel(options.mock))
+  const { mock } = options
+  if (mock !== undefined) return new Host(createMockKernel(typeof mock === 'string' ? loadScenario(mock) : mock))
   return new Host(openLinux(options.root === undefined ? {} : { root: options.root }))
 }
 

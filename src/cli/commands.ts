@@ -30,6 +30,6 @@ export const commands: Readonly<Record<string, Entry>> = {
   dump: { summary: 'Dump a region of a device, in hex or to a file', load: () => import('./commands/dump.ts') },
   irq: { summary: 'Watch the interrupts of a device, or trigger one', load: () => import('./commands/irq.ts') },
   reset: { summary: 'Reset a device', load: () => import('./commands/reset.ts') },
-  mock: { summary: 'Look after the simulated host of --mock', load: () => import('./commands/mock.ts') },
+  mock: { summary: 'Look after the simulated hosts of --mock', load: () => import('./commands/mock.ts') },
   completion: { summary: 'Print a completion script for bash or zsh', load: () => import('./commands/completion.ts') },
 }

@@ -1,3 +1,4 @@
+import { isScenarioName, scenarioNames } from '../mock/scenarios/names.ts'
 import { printable } from '../units.ts'
 import type { Flag, Option } from './command.ts'
 import { text, usageError } from './command.ts'
@@ -24,9 +25,9 @@ export const globalArguments: { readonly mock: Option<string>; readonly root: Op
   mock: {
     kind: 'option',
     value: 'NAME|FILE',
-    completes: 'nothing',
+    completes: Object.keys(scenarioNames),
     parse: text,
-    describe: `Work on a simulated host (${defaultMock}, or a scenario file) instead of this one`,
+    describe: `Work on a simulated host (${Object.keys(scenarioNames).join(', ')}, or a scenario file) instead of this one`,
   },
   root: {
     kind: 'option',
@@ -49,7 +50,7 @@ export interface SplitCommandLine {
 
 /**
  * Finds the command among global options. A bare `--mock` takes the word after it only where that word is a shipped
- * scenario or ends in `.json`, so that `vfioctl --mock list` lists.
+ * scenario or ends as a scenario file does, so that `vfioctl --mock list` lists.
  */
 export function splitCommandLine(argv: readonly string[]): SplitCommandLine {
   const rest: string[] = []
@@ -82,7 +83,7 @@ function plainArgument(token: string): string {
 }
 
 function namesScenario(next: string): boolean {
-  return next === defaultMock || (next.endsWith('.json') && !next.startsWith('-'))
+  return isScenarioName(next) || (/\.(json|[cm]?[jt]s)$/.test(next) && !next.startsWith('-'))
 }
 
 export function globalOptions(

@@ -23,12 +23,13 @@ import type { OpenFile } from './open-file.ts'
 import { PhysicalMemory } from './physical-memory.ts'
 import { ProcessHoldings } from './process-holdings.ts'
 import type { Scenario, ScenarioParent } from './scenario.ts'
-import { demo } from './scenarios/demo.ts'
+import type { ScenarioName } from './scenarios/names.ts'
+import { shipped } from './scenarios/shipped.ts'
 import { Clock } from './sdk/clock.ts'
 import type { MakeModel } from './sdk/device-context.ts'
 import { type CallName, type MachineObserver, nobody } from './sdk/machine-observer.ts'
 import { ParentDma } from './sdk/parent-dma.ts'
-import { initialState } from './state/state.ts'
+import { initialState } from './state/initial-state.ts'
 import { StateDirectory } from './state/state-directory.ts'
 import { MemoryStore, type StateStore } from './state/state-store.ts'
 import { Waiting } from './waiting.ts'
@@ -54,8 +55,8 @@ interface MachineOptions extends MockKernelOptions {
  *
  * It tests the code that runs on it, not hardware: what a device does here says nothing of the real one.
  */
-export function createMockKernel(scenario: 'demo' | Scenario, options: MockKernelOptions = {}): Kernel {
-  const machine = scenario === 'demo' ? demo : scenario
+export function createMockKernel(scenario: ScenarioName | Scenario, options: MockKernelOptions = {}): Kernel {
+  const machine = typeof scenario === 'string' ? shipped[scenario] : scenario
   const { stateDirectory } = options
   return stateDirectory === undefined
     ? new MockKernel(machine, new MemoryStore(initialState(machine)), options)

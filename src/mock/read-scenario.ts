@@ -72,6 +72,29 @@ const sriov = v.strictObject({
   vfDriver: v.nullable(name),
   vfFunction: v.exactOptional(pciFunction),
   driverConfigures: v.boolean(),
+  enabled: v.exactOptional(v.pipe(count, v.maxValue(256))),
+})
+
+const uses = v.pipe(
+  v.record(name, positive),
+  v.check((resources) => Object.keys(resources).length > 0, 'at least one resource'),
+)
+
+const vgpus = v.strictObject({
+  driverModel: v.picklist(['proprietary', 'open']),
+  capacity: v.record(name, count),
+  oneTypeAtATime: v.boolean(),
+  types: v.pipe(
+    v.array(
+      v.strictObject({
+        id: v.pipe(positive, v.maxValue(0xffff_ffff)),
+        name: v.pipe(v.string(), v.regex(/^[ -~]{1,100}$/, 'one line of ASCII')),
+        uses,
+        model,
+      }),
+    ),
+    v.check((types) => new Set(types.map((type) => type.id)).size === types.length, 'types with different ids'),
+  ),
 })
 
 const pciDevice = v.strictObject({
@@ -88,6 +111,7 @@ const pciDevice = v.strictObject({
   numaNode: v.pipe(v.number(), v.safeInteger(), v.minValue(-1)),
   function: v.exactOptional(pciFunction),
   sriov: v.exactOptional(sriov),
+  vgpus: v.exactOptional(vgpus),
 })
 
 const attribute = v.strictObject({
@@ -101,10 +125,7 @@ const mdevType = v.strictObject({
   id: name,
   name: v.string(),
   description: v.nullable(v.string()),
-  uses: v.pipe(
-    v.record(name, positive),
-    v.check((uses) => Object.keys(uses).length > 0, 'at least one resource'),
-  ),
+  uses,
   model,
   attributes: v.exactOptional(v.array(attribute)),
 })
@@ -160,6 +181,11 @@ export function readScenario(text: string, path: string): Scenario {
     const reason = cause instanceof Error ? `: ${printable(cause.message)}` : ''
     throw new VfioError('INVALID_DEFINITION', `${path} is not JSON${reason}`, { path, cause })
   }
+  return parseScenario(value, path)
+}
+
+/** A scenario from a value that came from a file, likewise. */
+export function parseScenario(value: unknown, path: string): Scenario {
   const result = v.safeParse(scenario, value, { abortEarly: true })
   if (result.success) return result.output
   const [issue] = result.issues

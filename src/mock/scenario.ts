@@ -35,6 +35,32 @@ export interface ScenarioPciDevice {
   readonly function?: ScenarioPciFunction
   /** A physical function that can be split into virtual ones. */
   readonly sriov?: ScenarioSriov
+  /** Of a GPU whose driver makes vGPUs of its virtual functions. */
+  readonly vgpus?: ScenarioVgpus
+}
+
+/**
+ * NVIDIA's vendor-specific VFIO: a type that is written to a virtual function makes a vGPU of it, without a mediated device
+ * and its UUID.
+ */
+export interface ScenarioVgpus {
+  /** NVIDIA's own driver (vGPU 17 and later), or the one proposed for the kernel: they answer differently. */
+  readonly driverModel: 'proprietary' | 'open'
+  /** What all types share, such as 49152 MiB of framebuffer. */
+  readonly capacity: Readonly<Record<string, number>>
+  /** While a type is in use, the card refuses the others. The open driver knows nothing else. */
+  readonly oneTypeAtATime: boolean
+  readonly types: readonly ScenarioVgpuType[]
+}
+
+export interface ScenarioVgpuType {
+  /** What is written to `current_vgpu_type`: 1147. */
+  readonly id: number
+  /** 'NVIDIA L40S-1Q'. */
+  readonly name: string
+  /** What one takes of the card's capacity. */
+  readonly uses: Readonly<Record<string, number>>
+  readonly model: ScenarioModel
 }
 
 /** Single root I/O virtualization: a physical function's virtual functions, as its capability describes them. */
@@ -50,6 +76,8 @@ export interface ScenarioSriov {
   readonly vfFunction?: ScenarioPciFunction
   /** The physical function's own driver makes them when `sriov_numvfs` is written; else it refuses (ENOENT). */
   readonly driverConfigures: boolean
+  /** How many there are at first: none where absent. */
+  readonly enabled?: number
 }
 
 /** An endpoint as vfio-pci finds it. */

@@ -1,28 +1,43 @@
+import { scenarioNames } from '../../mock/scenarios/names.ts'
 import { type Command, command, usageError } from '../command.ts'
 import { defaultMock, dryRun } from '../options.ts'
-import { json } from '../output.ts'
+import { type Column, json, table } from '../output.ts'
+
+const columns: readonly Column<{ readonly name: string; readonly summary: string }>[] = [
+  { heading: 'NAME', cell: ({ name }) => name },
+  { heading: 'WHAT', cell: ({ summary }) => summary },
+]
 
 const mock: Command = command({
   arguments: {
     action: {
       kind: 'required',
-      completes: ['reset'],
-      parse: (given): 'reset' => {
-        if (given === 'reset') return given
-        throw usageError(`mock can reset, not '${given}'`, 'vfioctl mock reset')
+      completes: ['list', 'reset'],
+      parse: (given): 'list' | 'reset' => {
+        if (given === 'list' || given === 'reset') return given
+        throw usageError(`mock can list and reset, not '${given}'`, 'vfioctl mock list')
       },
-      describe: 'reset: the simulated host starts over, as it first was',
+      describe: 'list: the simulated hosts that ship; reset: the one of --mock starts over, as it first was',
     },
     'dry-run': dryRun,
   },
-  examples: [['vfioctl mock reset', 'forget what was done on the simulated host']],
+  examples: [
+    ['vfioctl mock list', 'what --mock can be besides a file'],
+    ['vfioctl mock reset', 'forget what was done on the simulated host'],
+    ['vfioctl --mock gpu-host mock reset', 'likewise on another one'],
+  ],
   async run(values, context, io) {
     const { mock, root, json: asJson } = context.options
+    if (values.action === 'list') {
+      const scenarios = Object.entries(scenarioNames).map(([name, summary]) => ({ name, summary }))
+      io.out(asJson ? json(scenarios) : table(scenarios, columns, io))
+      return
+    }
     if (root !== null) throw usageError('--root is not for the simulated host')
     const { forgetMock } = await import('../mock-host.ts')
     const name = mock ?? defaultMock
     const dry = values['dry-run']
-    const directory = await forgetMock(name, io, dry)
+    const directory = forgetMock(name, io, dry)
     if (asJson) io.out(json({ mock: name, stateDirectory: directory, dryRun: dry }))
     else if (dry) io.out(`forget ${directory}\n`)
     else io.err(`the simulated host ${name} starts over\n`)

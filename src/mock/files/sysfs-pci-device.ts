@@ -8,6 +8,7 @@ import { resetDevice, resetMethods, setResetMethods } from '../pci/reset.ts'
 import { type MockState, pciKey, type Snapshot } from '../state/state.ts'
 import { pciPath } from './sysfs-paths.ts'
 import { sriovEntries } from './sysfs-sriov.ts'
+import { vgpuEntries } from './sysfs-vgpu.ts'
 import { link, type Node, readOnly, writeOnly } from './tree.ts'
 
 /** What stands in a PCI device's folder. */
@@ -40,6 +41,7 @@ export function* pciDeviceEntries(
   if (device.physfn === undefined) yield* hotplugEntries(machine, device)
   yield* resetEntries(machine, device, state)
   yield* sriovEntries(machine, device, state)
+  yield* vgpuEntries(machine, device, state)
 }
 
 /** vfio-pci enables a device while it is open, and the stubs never do. */

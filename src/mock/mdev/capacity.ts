@@ -5,9 +5,22 @@ import type { Snapshot } from '../state/state.ts'
 export function availableInstances(parent: ScenarioParent, type: ScenarioMdevType, state: Snapshot): number {
   const used = state.mdevs.filter((mdev) => mdev.parent === parent.name)
   if (parent.oneTypeAtATime && used.some((mdev) => mdev.type !== type.id)) return 0
-  const room = Object.entries(type.uses).map(([resource, needed]) => {
-    const taken = used.reduce((sum, mdev) => sum + (typeOf(parent, mdev.type)?.uses[resource] ?? 0), 0)
-    return Math.floor(((parent.capacity[resource] ?? 0) - taken) / needed)
+  return roomFor(
+    type.uses,
+    parent.capacity,
+    used.flatMap((mdev) => typeOf(parent, mdev.type) ?? []),
+  )
+}
+
+/** How often `uses` fits into what `capacity` has left beside those in use. */
+export function roomFor(
+  uses: Readonly<Record<string, number>>,
+  capacity: Readonly<Record<string, number>>,
+  inUse: readonly { readonly uses: Readonly<Record<string, number>> }[],
+): number {
+  const room = Object.entries(uses).map(([resource, needed]) => {
+    const taken = inUse.reduce((sum, other) => sum + (other.uses[resource] ?? 0), 0)
+    return Math.floor(((capacity[resource] ?? 0) - taken) / needed)
   })
   return Math.max(0, Math.min(...room))
 }

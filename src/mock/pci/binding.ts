@@ -3,6 +3,7 @@ import type { Scenario } from '../scenario.ts'
 import { freeVfioIndex, type MockState, type Snapshot } from '../state/state.ts'
 import { type PciDevice, pciDraft, pciRecord } from './devices.ts'
 import { addId, matches, pciDrivers, refusal } from './drivers.ts'
+import { isVgpuDriver } from './vgpu.ts'
 
 /** A write to `driver_override`: one line. An empty one ends the override. */
 export function override(draft: MockState, device: PciDevice, bytes: Buffer): void {
@@ -47,12 +48,19 @@ export function unbind(draft: MockState, device: PciDevice, driver: string): voi
   letGo(draft, device)
 }
 
-/** The driver gives the device back, with what it made of it: mediated devices, and with vfio-pci the virtual functions. */
+/**
+ * The driver gives the device back, with what it made of it: mediated devices, vGPUs, and with vfio-pci the virtual
+ * functions.
+ */
 export function letGo(draft: MockState, device: PciDevice): void {
   const record = pciDraft(draft, device)
   record.unbinding = true
   for (const mdev of draft.mdevs) if (mdev.parent === device.address) mdev.removing = true
   if (record.driver === 'vfio-pci') removeVfs(draft, device)
+  if (device.vgpus === undefined || record.driver !== device.driver) return
+  for (const vf of record.vfs.flatMap((address) => draft.pci[address] ?? [])) {
+    if (vf.driver === device.sriov?.vfDriver) vf.unbinding = true
+  }
 }
 
 export function removeVfs(draft: MockState, physfn: PciDevice): void {
@@ -70,5 +78,5 @@ export function isUnbound(state: Snapshot, { address }: PciDevice): boolean {
 function attach(draft: MockState, device: PciDevice, driver: string): void {
   const record = pciDraft(draft, device)
   record.driver = driver
-  if (driver === 'vfio-pci') record.vfioIndex = freeVfioIndex(draft)
+  if (driver === 'vfio-pci' || isVgpuDriver(device, driver)) record.vfioIndex = freeVfioIndex(draft)
 }

@@ -58,6 +58,8 @@ export function newRecord(device: Pick<PciDevice, 'driver' | 'iommuGroup' | 'phy
     vfToken: null,
     physfn: device.physfn ?? null,
     resetMethods: null,
+    vgpuType: 0,
+    vgpuAttributes: {},
     vfioIndex: null,
     model: null,
   }

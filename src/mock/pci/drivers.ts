@@ -2,6 +2,7 @@ import { Errno } from '../errno.ts'
 import type { Scenario } from '../scenario.ts'
 import type { MockState, Snapshot } from '../state/state.ts'
 import { type PciDevice, pciDevices, pciRecord } from './devices.ts'
+import { isVgpuDriver } from './vgpu.ts'
 
 /** Drivers that come with a module and have no ids of their own: they take what they are told to. */
 const genericDrivers: ReadonlyMap<string, string> = new Map([
@@ -35,7 +36,15 @@ export function refusal(scenario: Scenario, state: Snapshot, device: PciDevice, 
   if (!mayProbe(scenario, state, device)) return 'ENODEV'
   // bridges, and devices that no IOMMU isolates
   if (driver === 'vfio-pci' && (isBridge(device) || device.iommuGroup === null)) return 'EINVAL'
+  // a virtual function of such a GPU is nothing without the card's own driver
+  if (driver === 'vfio-pci' && device.physfn !== undefined && device.vgpus !== undefined) return 'EINVAL'
+  if (isVgpuDriver(device, driver) && !isWithItsDriver(scenario, state, device.physfn)) return 'ENODEV'
   return driver === device.driver || [...genericDrivers.values()].includes(driver) ? null : 'ENODEV'
+}
+
+function isWithItsDriver(scenario: Scenario, state: Snapshot, address: string | undefined): boolean {
+  const device = scenario.pci.find((candidate) => candidate.address === address)
+  return device !== undefined && device.driver !== null && pciRecord(state, device).driver === device.driver
 }
 
 /** A virtual function is kept from drivers where its physical function says so, unless one is named for it. */

@@ -1,9 +1,10 @@
 import type { Scenario } from '../scenario.ts'
 import type { Snapshot } from '../state/state.ts'
 import { type PciDevice, pciDevices, pciRecord } from './devices.ts'
+import { isVgpuDriver } from './vgpu.ts'
 
 /** Drivers beside which VFIO may use the rest of a group: they leave DMA alone. */
-const harmlessDrivers: ReadonlySet<string> = new Set(['vfio-pci', 'pci-stub', 'pcieport'])
+const harmlessDrivers: ReadonlySet<string> = new Set(['pci-stub', 'pcieport'])
 
 /** The devices of each IOMMU group. */
 export function pciGroups(scenario: Scenario, state: Snapshot): Map<number, PciDevice[]> {
@@ -21,11 +22,15 @@ export function pciGroups(scenario: Scenario, state: Snapshot): Map<number, PciD
 export function isViable(state: Snapshot, members: readonly PciDevice[]): boolean {
   return members.every((device) => {
     const { driver } = pciRecord(state, device)
-    return driver === null || harmlessDrivers.has(driver)
+    return driver === null || harmlessDrivers.has(driver) || isVfioDriver(device, driver)
   })
 }
 
-/** Those of them that vfio-pci has. */
+/** Those of them that a driver of VFIO has. */
 export function vfioMembers(state: Snapshot, members: readonly PciDevice[]): PciDevice[] {
-  return members.filter((device) => pciRecord(state, device).driver === 'vfio-pci')
+  return members.filter((device) => isVfioDriver(device, pciRecord(state, device).driver))
+}
+
+function isVfioDriver(device: PciDevice, driver: string | null): boolean {
+  return driver === 'vfio-pci' || isVgpuDriver(device, driver)
 }

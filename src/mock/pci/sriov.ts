@@ -27,7 +27,7 @@ export function setNumVfs(draft: MockState, scenario: Scenario, physfn: PciDevic
   if (!configures(scenario, draft, physfn, sriov)) throw new Errno('ENOENT')
   if (wanted === 0) removeVfs(draft, physfn)
   else if (vfs.length > 0) throw new Errno('EBUSY')
-  else addVfs(draft, scenario, physfn, sriov, wanted)
+  else addVfs(draft, scenario, physfn, wanted)
 }
 
 export function setVfsAutoprobe(draft: MockState, physfn: PciDevice, bytes: Buffer): void {
@@ -46,9 +46,11 @@ function configures(scenario: Scenario, state: Snapshot, physfn: PciDevice, srio
   return driver === 'pci-pf-stub' || (driver !== null && driver === physfn.driver && sriov.driverConfigures)
 }
 
-function addVfs(draft: MockState, scenario: Scenario, physfn: PciDevice, sriov: ScenarioSriov, count: number): void {
+/** As many virtual functions, each in a group of its own, and with the driver that fits. */
+export function addVfs(draft: MockState, scenario: Scenario, physfn: PciDevice, count: number): void {
+  const addresses = physfn.sriov === undefined ? [] : vfAddresses(physfn.address, physfn.sriov)
   const record = pciDraft(draft, physfn)
-  for (const address of vfAddresses(physfn.address, sriov).slice(0, count)) {
+  for (const address of addresses.slice(0, count)) {
     const iommuGroup = physfn.iommuGroup === null ? null : freeIommuGroup(scenario, draft)
     const vf = newRecord({ driver: null, iommuGroup, physfn: physfn.address })
     // vfio-pci sees to it that what its users may do with the whole device does not reach a driver of the host

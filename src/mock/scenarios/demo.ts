@@ -1,4 +1,6 @@
 import type { Scenario, ScenarioMdevType, ScenarioModel } from '../scenario.ts'
+import { pciDevice } from './pci-device.ts'
+import { plainDisk } from './plain-disk.ts'
 
 /** A host as a fleet has them: a T4 shared as vGPUs, an Intel GPU with GVT-g, and the kernel's sample serial card. */
 export const demo: Scenario = {
@@ -23,20 +25,38 @@ export const demo: Scenario = {
     snd_hda_intel: {},
   },
   pci: [
-    pci('0000:00:00.0', '8086:3e30', { class: '0x060000', revision: '0x0a', driver: 'skl_uncore', iommuGroup: 0 }),
-    pci('0000:00:02.0', '8086:3e98', { class: '0x030000', revision: '0x02', driver: 'i915', iommuGroup: 1 }),
-    pci('0000:00:17.0', '8086:a352', { class: '0x010601', revision: '0x10', driver: 'ahci', iommuGroup: 2 }),
-    pci('0000:00:1f.0', '8086:a305', { class: '0x060100', revision: '0x10', driver: null, iommuGroup: 3 }),
-    pci('0000:00:1f.3', '8086:a348', { class: '0x040300', revision: '0x10', driver: 'snd_hda_intel', iommuGroup: 3 }),
-    pci('0000:00:1f.4', '8086:a323', { class: '0x0c0500', revision: '0x10', driver: 'i801_smbus', iommuGroup: 3 }),
-    pci('0000:00:1f.6', '8086:15bc', { class: '0x020000', revision: '0x10', driver: 'e1000e', iommuGroup: 4 }),
-    pci('0000:3a:00.0', '8086:2030', { class: '0x060400', revision: '0x07', driver: 'pcieport', iommuGroup: 5 }),
-    {
-      ...pci('0000:3b:00.0', '10de:1eb8', { class: '0x030200', revision: '0xa1', driver: 'nvidia', iommuGroup: 6 }),
+    pciDevice('0000:00:00.0', '8086:3e30', {
+      class: '0x060000',
+      revision: '0x0a',
+      driver: 'skl_uncore',
+      iommuGroup: 0,
+    }),
+    pciDevice('0000:00:02.0', '8086:3e98', { class: '0x030000', revision: '0x02', driver: 'i915', iommuGroup: 1 }),
+    pciDevice('0000:00:17.0', '8086:a352', { class: '0x010601', revision: '0x10', driver: 'ahci', iommuGroup: 2 }),
+    pciDevice('0000:00:1f.0', '8086:a305', { class: '0x060100', revision: '0x10', driver: null, iommuGroup: 3 }),
+    pciDevice('0000:00:1f.3', '8086:a348', {
+      class: '0x040300',
+      revision: '0x10',
+      driver: 'snd_hda_intel',
+      iommuGroup: 3,
+    }),
+    pciDevice('0000:00:1f.4', '8086:a323', {
+      class: '0x0c0500',
+      revision: '0x10',
+      driver: 'i801_smbus',
+      iommuGroup: 3,
+    }),
+    pciDevice('0000:00:1f.6', '8086:15bc', { class: '0x020000', revision: '0x10', driver: 'e1000e', iommuGroup: 4 }),
+    pciDevice('0000:3a:00.0', '8086:2030', { class: '0x060400', revision: '0x07', driver: 'pcieport', iommuGroup: 5 }),
+    pciDevice('0000:3b:00.0', '10de:1eb8', {
+      class: '0x030200',
+      revision: '0xa1',
+      driver: 'nvidia',
+      iommuGroup: 6,
       behind: ['0000:3a:00.0'],
       subsystemVendor: '0x10de',
       subsystemDevice: '0x12a2',
-    },
+    }),
   ],
   parents: [
     {
@@ -86,26 +106,7 @@ export const demo: Scenario = {
       ],
     },
   ],
-  disk: {
-    '/etc': null,
-    '/etc/mdevctl.d': null,
-    '/run': null,
-    '/tmp': null,
-    '/usr': null,
-    '/usr/lib': null,
-    '/var': null,
-    '/var/lib': null,
-  },
-}
-
-function pci(
-  address: string,
-  id: string,
-  rest: { class: string; revision: string; driver: string | null; iommuGroup: number },
-): Scenario['pci'][number] {
-  const [vendor, device] = id.split(':').map((part) => `0x${part}`)
-  const ids = { vendor: vendor ?? '', device: device ?? '' }
-  return { address, ...ids, subsystemVendor: '0x1028', subsystemDevice: '0x0869', numaNode: -1, ...rest }
+  disk: plainDisk,
 }
 
 function serialType(id: string, name: string, ports: 1 | 2): ScenarioMdevType {

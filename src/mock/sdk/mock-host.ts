@@ -3,8 +3,10 @@ import type { DeviceModel } from '../device.ts'
 import type { Machine } from '../machine.ts'
 import { MockKernel } from '../mock-kernel.ts'
 import type { Scenario } from '../scenario.ts'
-import { demo } from '../scenarios/demo.ts'
-import { initialState, pciKey } from '../state/state.ts'
+import type { ScenarioName } from '../scenarios/names.ts'
+import { shipped } from '../scenarios/shipped.ts'
+import { initialState } from '../state/initial-state.ts'
+import { pciKey } from '../state/state.ts'
 import { MemoryStore } from '../state/state-store.ts'
 import { Clock } from './clock.ts'
 import { Faults } from './faults.ts'
@@ -24,8 +26,8 @@ export interface MockHostOptions {
  *
  * It tests the code that runs on it, not hardware: what a device does here says nothing of the real one.
  */
-export function createMockHost(scenario: 'demo' | Scenario = 'demo', options: MockHostOptions = {}): MockHost {
-  return new MockHost(scenario === 'demo' ? demo : scenario, options)
+export function createMockHost(scenario: ScenarioName | Scenario = 'demo', options: MockHostOptions = {}): MockHost {
+  return new MockHost(typeof scenario === 'string' ? shipped[scenario] : scenario, options)
 }
 
 export class MockHost {

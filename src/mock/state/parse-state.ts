@@ -65,6 +65,9 @@ function isPci(value: unknown): value is PciRecord {
     ['unbinding', 'leaving', 'removed', 'vfsAutoprobe'].every((key) => typeof value[key] === 'boolean') &&
     ['vfioIndex', 'group'].every((key) => value[key] === null || isCount(value[key])) &&
     isListOf(value['vfs'], isString) &&
+    isCount(value['vgpuType']) &&
+    isObject(value['vgpuAttributes']) &&
+    Object.values(value['vgpuAttributes']).every(isString) &&
     (value['resetMethods'] === null || isListOf(value['resetMethods'], isString)) &&
     'model' in value
   )

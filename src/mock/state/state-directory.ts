@@ -6,9 +6,10 @@ import { checkedName } from '../../units.ts'
 import type { Scenario } from '../scenario.ts'
 import { Generations } from './generations.ts'
 import { newIdentity } from './identity.ts'
+import { initialState } from './initial-state.ts'
 import { dropDeadProcesses, hasDeadProcess } from './live-process.ts'
 import { parseState } from './parse-state.ts'
-import { finishRemovals, initialState, type MockState, type Snapshot } from './state.ts'
+import { finishRemovals, type MockState, type Snapshot } from './state.ts'
 import type { StateStore } from './state-store.ts'
 
 /** Transactions that a state remembers: more than the generations that are kept. */

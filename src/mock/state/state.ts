@@ -48,7 +48,10 @@ export interface PciRecord {
   readonly physfn: string | null
   /** What was written to `reset_method`; null for the kernel's own choice. */
   resetMethods: string[] | null
-  /** Number of its vfio-dev folder; null while vfio-pci does not have it. */
+  /** A virtual function's vGPU, and its attributes that were written; 0 where it has none. */
+  vgpuType: number
+  vgpuAttributes: Record<string, string>
+  /** Number of its vfio-dev folder; null while no driver of VFIO has it. */
   vfioIndex: number | null
   /** What its model saved when it was closed last; null for a device that was never opened. */
   model: unknown
@@ -100,7 +103,8 @@ export type Frozen<T> = T extends (infer Item)[]
 
 export type Snapshot = Frozen<MockState>
 
-export function initialState(scenario: Scenario): MockState {
+/** Without what a scenario has beyond the fixed devices: `initialState`. */
+export function emptyState(scenario: Scenario): MockState {
   return {
     format: stateFormat,
     scenario: scenario.name,
@@ -129,7 +133,13 @@ export function finishRemovals(state: MockState): void {
   }
 }
 
-const released = { unbinding: false, driver: null, vfioIndex: null, vfToken: null } satisfies Partial<PciRecord>
+const released = {
+  unbinding: false,
+  driver: null,
+  vfioIndex: null,
+  vfToken: null,
+  vgpuType: 0,
+} satisfies Partial<PciRecord>
 const gone = {
   leaving: false,
   removed: true,

@@ -7,8 +7,10 @@ import { typeOf } from '../mdev/capacity.ts'
 import { type PciDevice, pciDraft, pciRecord } from '../pci/devices.ts'
 import { isViable, pciGroups, vfioMembers } from '../pci/groups.ts'
 import { checkVfToken, vfTokenFeature } from '../pci/vf-token.ts'
-import type { Scenario } from '../scenario.ts'
+import { currentVgpu, isVgpuDriver } from '../pci/vgpu.ts'
+import type { Scenario, ScenarioModel } from '../scenario.ts'
 import { DeviceMemory } from '../sdk/guest-memory.ts'
+import { ParentDma } from '../sdk/parent-dma.ts'
 import { type Frozen, type MdevRecord, type MockState, pciKey, type Snapshot } from '../state/state.ts'
 import { makePciModel } from '../vfio-pci/make-pci-model.ts'
 import type { DmaAccess, DmaMappings } from './dma-mappings.ts'
@@ -77,14 +79,17 @@ function pciGroup(
 }
 
 function pciDevice(device: PciDevice, state: Snapshot): VfioDevice {
-  const { unbinding, vfioIndex, model } = pciRecord(state, device)
+  const { driver, unbinding, vfioIndex, model } = pciRecord(state, device)
   return {
     name: device.address,
     key: pciKey(device.address),
     vfioIndex,
     isLeaving: unbinding,
     admit: (draft, token) => checkVfToken(draft, device, token),
-    makeModel({ machine: { clock, observer, traits, store }, space }) {
+    makeModel(services) {
+      if (isVgpuDriver(device, driver)) return makeVgpuModel(device, state, services)
+      const { machine, space } = services
+      const { clock, observer, traits, store } = machine
       const dma: DmaAccess = {
         read: (iova, into) => space()?.read(iova, into) ?? false,
         write: (iova, from) => space()?.write(iova, from) ?? false,
@@ -99,6 +104,15 @@ function pciDevice(device: PciDevice, state: Snapshot): VfioDevice {
   }
 }
 
+/** ENODEV while no type is chosen. */
+function makeVgpuModel(device: PciDevice, state: Snapshot, services: DriverServices): DeviceModel {
+  const type = currentVgpu(state, device)
+  if (type === null) throw new Errno('ENODEV')
+  const what = { name: device.address, parent: device.physfn ?? '', type: String(type.id), model: type.model }
+  const parentDma = new ParentDma({ hasIommu: true })
+  return makeMediated({ ...what, saved: pciRecord(state, device).model, parentDma }, services)
+}
+
 /** A mediated device is alone in its group, and no IOMMU stands behind it. */
 function mdevGroup(scenario: Scenario, { group, birth, uuid, ...mdev }: Frozen<MdevRecord>): VfioGroup {
   const device: VfioDevice = {
@@ -109,24 +123,13 @@ function mdevGroup(scenario: Scenario, { group, birth, uuid, ...mdev }: Frozen<M
     admit(_draft, token) {
       if (token !== null) throw new Errno('EINVAL')
     },
-    makeModel({ machine, space }) {
+    makeModel(services) {
       const parent = scenario.parents.find(({ name }) => name === mdev.parent)
       const type = parent === undefined ? undefined : typeOf(parent, mdev.type)
-      const parentDma = machine.parents.get(mdev.parent)
+      const parentDma = services.machine.parents.get(mdev.parent)
       if (type === undefined || parentDma === undefined) throw new Errno('ENODEV')
-      const memory = new DeviceMemory({ space, physical: machine.physical, parent: parentDma })
-      const context = {
-        name: uuid,
-        parent: mdev.parent,
-        type: mdev.type,
-        traits: machine.traits,
-        memory,
-        bus: parentDma,
-        clock: machine.clock,
-        raised: (index: number, vector: number) => machine.observer.raised({ device: uuid, index, vector }),
-        saved: mdev.model,
-      }
-      return releasing(makeMdevModel(type.model, context, machine.models), memory)
+      const what = { name: uuid, parent: mdev.parent, type: mdev.type, model: type.model }
+      return makeMediated({ ...what, saved: mdev.model, parentDma }, services)
     },
     keep(draft, saved) {
       const record = draft.mdevs.find((candidate) => candidate.birth === birth)
@@ -134,6 +137,28 @@ function mdevGroup(scenario: Scenario, { group, birth, uuid, ...mdev }: Frozen<M
     },
   }
   return { number: group, key: birth, isViable: true, kind: 'mediated', devices: [device] }
+}
+
+/** The model of what a driver makes of a piece of its hardware. */
+function makeMediated(
+  {
+    model,
+    parentDma,
+    ...what
+  }: {
+    readonly name: string
+    readonly parent: string
+    readonly type: string
+    readonly model: ScenarioModel
+    readonly saved: unknown
+    readonly parentDma: ParentDma
+  },
+  { machine, space }: DriverServices,
+): DeviceModel {
+  const { physical, traits, clock, observer, models } = machine
+  const memory = new DeviceMemory({ space, physical, parent: parentDma })
+  const raised = (index: number, vector: number) => observer.raised({ device: what.name, index, vector })
+  return releasing(makeMdevModel(model, { ...what, traits, memory, bus: parentDma, clock, raised }, models), memory)
 }
 
 /** What the model leaves pinned is let go once it is closed. */

@@ -1,0 +1,44 @@
+import { Errno } from '../errno.ts'
+import type { Machine } from '../machine.ts'
+import { type PciDevice, pciDraft, pciRecord } from '../pci/devices.ts'
+import { creatableTypes, isVgpuDriver, setVgpuType } from '../pci/vgpu.ts'
+import type { Snapshot } from '../state/state.ts'
+import { Directory, type Node, readOnly, type TextFile } from './tree.ts'
+
+/** Files of NVIDIA's own driver beside the types, and what they hold at first; the last drops the last byte of a write. */
+const attributes = { gpu_instance_id: '0', placement_id: '0', warm_update: '0', vgpu_params: '' } as const
+
+/** The folder nvidia/ of a virtual function whose driver makes vGPUs of it. */
+export function* vgpuEntries(machine: Machine, device: PciDevice, state: Snapshot): Generator<readonly [string, Node]> {
+  const { store, scenario } = machine
+  const { vgpus } = device
+  const { driver, unbinding, vgpuType } = pciRecord(state, device)
+  if (vgpus === undefined || unbinding || !isVgpuDriver(device, driver)) return
+  const folder = new Directory()
+  folder.set('creatable_vgpu_types', readOnly(creatableTypes(state, device, vgpus))).set('current_vgpu_type', {
+    ...readOnly(`${vgpuType}\n`),
+    write: (bytes) => store.update((draft) => setVgpuType(draft, scenario, device.address, bytes)),
+  })
+  if (vgpus.driverModel === 'proprietary') {
+    for (const [name, first] of Object.entries(attributes))
+      folder.set(name, attributeFile(machine, device, state, { name, first }))
+  }
+  yield ['nvidia', folder]
+}
+
+function attributeFile(
+  { store }: Machine,
+  device: PciDevice,
+  state: Snapshot,
+  { name, first }: { readonly name: string; readonly first: string },
+): TextFile {
+  const write = (bytes: Buffer) => {
+    const text = bytes.toString()
+    store.update((draft) => {
+      const record = pciDraft(draft, device)
+      if (record.vgpuType === 0) throw new Errno('EPERM')
+      record.vgpuAttributes[name] = name === 'vgpu_params' ? text.slice(0, -1) : text.replace(/\n$/, '')
+    })
+  }
+  return { ...readOnly(`${pciRecord(state, device).vgpuAttributes[name] ?? first}\n`), write }
+}

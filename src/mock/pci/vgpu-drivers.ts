@@ -1,0 +1,78 @@
+import { Errno } from '../errno.ts'
+import { kstrtoull } from '../kstrto.ts'
+import { roomFor } from '../mdev/capacity.ts'
+import type { ScenarioVgpus, ScenarioVgpuType } from '../scenario.ts'
+import type { VgpuFunction } from './vgpu.ts'
+
+/** How one of the two drivers for vendor-specific VFIO answers at its files. */
+export interface DriverModel {
+  creatable(vf: VgpuFunction): string
+  /** The type that the function has after a write of these bytes. */
+  store(vf: VgpuFunction, bytes: Buffer): number
+}
+
+const header = 'ID    : vGPU Name\n'
+
+function line({ id, name }: ScenarioVgpuType): string {
+  return `${String(id).padEnd(5)} : ${name}\n`
+}
+
+function typeOf({ types }: ScenarioVgpus, id: number): ScenarioVgpuType | undefined {
+  return types.find((type) => type.id === id)
+}
+
+/** How many more of a type fit beside what is in use. */
+function room({ vgpus, inUse }: VgpuFunction, type: ScenarioVgpuType): number {
+  const used = inUse.flatMap((id) => typeOf(vgpus, id) ?? [])
+  if (vgpus.oneTypeAtATime && used.some(({ id }) => id !== type.id)) return 0
+  return roomFor(type.uses, vgpus.capacity, used)
+}
+
+/** NVIDIA's own: a type must be given up before the next one, and the GPU's firmware has the say. */
+export const proprietaryDriver: DriverModel = {
+  creatable(vf) {
+    const types = vf.type === 0 ? vf.vgpus.types.filter((type) => room(vf, type) > 0) : []
+    return [header, ...types.map(line)].join('')
+  },
+  store(vf, bytes) {
+    const wanted = parseLong(bytes)
+    if (wanted === 0) {
+      if (vf.type === 0) throw new Errno('EPERM')
+      if (vf.isOpen) throw new Errno('EBUSY')
+      return 0
+    }
+    if (vf.type !== 0) throw new Errno('EPERM')
+    const type = typeOf(vf.vgpus, wanted)
+    if (type === undefined) throw new Errno('EINVAL')
+    if (room(vf, type) === 0) throw new Errno('EIO')
+    return type.id
+  },
+}
+
+/** kstrtol, base 10: the firmware knows no negative type. */
+function parseLong(bytes: Buffer): number {
+  const isNegative = bytes[0] === '-'.charCodeAt(0)
+  const value = Number(kstrtoull(isNegative ? bytes.subarray(1) : bytes, { base: 10, bits: 63 }))
+  return isNegative ? -value : value
+}
+
+/** The one proposed for the kernel: all vGPUs of a card are of one type, and the first one chooses it. */
+export const openDriver: DriverModel = {
+  creatable(vf) {
+    if (vf.type !== 0) return ''
+    const [first] = vf.inUse
+    if (first === undefined) return [header, ...vf.vgpus.types.map(line)].join('')
+    const type = typeOf(vf.vgpus, first)
+    return type === undefined || room(vf, type) === 0 ? '' : line(type)
+  },
+  store(vf, bytes) {
+    const wanted = Number(kstrtoull(bytes, { base: 10, bits: 64 }))
+    if (vf.isOpen) throw new Errno('EBUSY')
+    if (wanted === 0) return 0
+    const type = typeOf(vf.vgpus, wanted)
+    if (type === undefined) throw new Errno('ENODEV')
+    if (vf.inUse.some((id) => id !== type.id)) throw new Errno('EINVAL')
+    if (room(vf, type) === 0) throw new Errno('ENOSPC')
+    return type.id
+  },
+}

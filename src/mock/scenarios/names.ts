@@ -1,0 +1,13 @@
+/** The scenarios that ship, and what each is. */
+export const scenarioNames: { readonly [Name in 'demo' | 'gpu-host' | 'mainframe']: string } = {
+  demo: 'a T4 shared as mediated devices, an Intel GPU with GVT-g, the kernel’s sample serial card',
+  'gpu-host':
+    'GPUs with SR-IOV and vendor-specific VFIO beside a time-sliced T4, and a network card with virtual functions',
+  mainframe: 'an IBM Z: crypto cards for vfio_ap, DASD subchannels for vfio_ccw',
+}
+
+export type ScenarioName = keyof typeof scenarioNames
+
+export function isScenarioName(name: string): name is ScenarioName {
+  return Object.hasOwn(scenarioNames, name)
+}

@@ -1,0 +1,16 @@
+import { pciDraft } from '../pci/devices.ts'
+import { addVfs } from '../pci/sriov.ts'
+import type { Scenario } from '../scenario.ts'
+import { emptyState, type MockState } from './state.ts'
+
+/** The machine as the scenario says it is at first. */
+export function initialState(scenario: Scenario): MockState {
+  const state = emptyState(scenario)
+  for (const device of scenario.pci) {
+    const count = Math.min(device.sriov?.enabled ?? 0, device.sriov?.totalVfs ?? 0)
+    if (count === 0) continue
+    pciDraft(state, device)
+    addVfs(state, scenario, device, count)
+  }
+  return state
+}
