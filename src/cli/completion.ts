@@ -2,7 +2,6 @@ import { readIommuGroups } from '../host/iommu-groups.ts'
 import { readMdevTypes } from '../host/mdev-types.ts'
 import type { HostFiles } from '../kernel/kernel.ts'
 import { list } from '../lifecycle/list.ts'
-import { isVfioMember } from '../vfio/group-members.ts'
 import type { Argument, ArgumentTable, Completes } from './command.ts'
 import { commands } from './commands.ts'
 import { Context } from './context.ts'
@@ -126,7 +125,7 @@ async function hostValues(completes: Completes, line: Line, io: Io): Promise<Can
 function groupMembers(files: HostFiles, which: 'vfio device' | 'host device'): Candidate[] {
   const devices = readIommuGroups(files).groups.flatMap((group) => group.devices)
   return devices
-    .filter((device) => which === 'host device' || isVfioMember(device))
+    .filter((device) => which === 'host device' || device.vfio)
     .map(({ name, driver }) => ({ value: name, describe: driver ?? '' }))
 }
 

@@ -2,7 +2,7 @@ import type { HostFiles } from '../kernel/kernel.ts'
 import { failedWith } from '../kernel/system-error.ts'
 import { pciAddressOrNull, uuidOrNull } from '../units.ts'
 import { findDeviceNode } from '../vfio/device-node.ts'
-import { foreignMembers, type GroupMember, groupMembers, isVfioMember } from '../vfio/group-members.ts'
+import { foreignMembers, type GroupMember, groupMembers } from '../vfio/group-members.ts'
 import { type DeviceUser, findDeviceUsers } from './device-users.ts'
 import { readPciIds } from './pci-ids.ts'
 import { unreadable, type Warning } from './warning.ts'
@@ -109,7 +109,7 @@ function readDevice(files: HostFiles, group: number, member: GroupMember, warnin
   const { name } = member
   const bus = pciAddressOrNull(name) === name ? 'pci' : uuidOrNull(name) === name ? 'mdev' : null
   const ids = bus === 'pci' ? readPciIds(files, name, warnings) : { class: null, vendor: null, device: null }
-  const node = isVfioMember(member) ? (findDeviceNode(files, { group, name })?.path ?? null) : null
+  const node = member.vfio ? (findDeviceNode(files, { group, name })?.path ?? null) : null
   return { ...member, bus, ...ids, node }
 }
 

@@ -2,7 +2,7 @@ import { VfioError } from '../errors.ts'
 import type { HostFiles } from '../kernel/kernel.ts'
 import { failedWith } from '../kernel/system-error.ts'
 import { type PciAddress, pciAddressOrNull, printable, type Uuid, uuidOrNull } from '../units.ts'
-import { foreignMembers, groupMembers, isVfioMember } from '../vfio/group-members.ts'
+import { foreignMembers, groupMember, groupMembers } from '../vfio/group-members.ts'
 
 /** A device that VFIO may open: what its group knows it by. */
 export interface VfioDevice {
@@ -55,8 +55,8 @@ export function findVfioDevice(files: HostFiles, text: string): VfioDevice {
       facts: { device: name },
     })
   }
-  const driver = lastOf(linkOrNull(files, `${path}/driver`))
-  if (!isVfioMember({ name, driver })) throw notWithVfio(name, bus, driver)
+  const { driver, vfio } = groupMember(files, name, path)
+  if (!vfio) throw notWithVfio(name, bus, driver)
   const group = lastOf(linkOrNull(files, `${path}/iommu_group`))
   return { bus, name, group: group !== null && /^\d{1,9}$/.test(group) ? Number(group) : null }
 }
@@ -67,7 +67,7 @@ function nameOrNull(text: string): PciAddress | Uuid | null {
 
 function onlyDeviceOf(files: HostFiles, group: number, node: string): PciAddress | Uuid {
   const members = groupMembers(files, group)
-  const names = members.filter(isVfioMember).map(({ name }) => name)
+  const names = members.filter(({ vfio }) => vfio).map(({ name }) => name)
   const [first, ...others] = names.map(nameOrNull).filter((name) => name !== null)
   if (first === undefined) throw nothingBehind(node)
   if (others.length === 0) return first

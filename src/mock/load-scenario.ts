@@ -20,16 +20,18 @@ export function loadScenario(
   readFile: (path: string) => string = (path) => readFileSync(path, 'utf8'),
 ): Scenario {
   if (isScenarioName(nameOrFile)) return shipped[nameOrFile]
-  if (/\.[cm]?[jt]s$/.test(nameOrFile)) return parseScenario(defaultExport(nameOrFile), nameOrFile)
+  let text: string
   try {
-    return readScenario(readFile(nameOrFile), nameOrFile)
+    text = readFile(nameOrFile)
   } catch (error) {
     throw error instanceof VfioError ? error : notThere(nameOrFile, error)
   }
+  const isModule = /\.[cm]?[jt]s$/.test(nameOrFile)
+  return isModule ? parseScenario(defaultExport(nameOrFile), nameOrFile) : readScenario(text, nameOrFile)
 }
 
 function notThere(nameOrFile: string, cause: unknown): VfioError {
-  const missing = failedWith(cause, 'ENOENT', 'MODULE_NOT_FOUND')
+  const missing = failedWith(cause, 'ENOENT')
   const because = missing ? 'there is no such file' : kernelAnswer(cause)
   const what = `no simulated host '${printable(nameOrFile)}': ${because}`
   return new VfioError(missing ? 'NOT_FOUND' : 'SYSTEM_CALL_FAILED', what, {
@@ -51,7 +53,6 @@ function defaultExport(file: string): unknown {
   try {
     module = createRequire(pathToFileURL(path))(path)
   } catch (error) {
-    if (failedWith(error, 'MODULE_NOT_FOUND') && String(error).includes(path)) throw notThere(file, error)
     const reason = error instanceof Error ? printable(error.message.split('\n', 1)[0] ?? '') : 'it threw'
     throw new VfioError('INVALID_DEFINITION', `${file} cannot be loaded: ${reason}`, { path: file, cause: error })
   }

@@ -6,6 +6,8 @@ export interface GroupMember {
   readonly name: string
   /** The driver bound to it, or null. */
   readonly driver: string | null
+  /** VFIO has it: its driver is one of VFIO's, or makes a VFIO device of it. */
+  readonly vfio: boolean
 }
 
 /** The devices of a group (/sys/kernel/iommu_groups/N/devices), sorted; none where sysfs does not tell. */
@@ -15,7 +17,7 @@ export function groupMembers(files: HostFiles, group: number): GroupMember[] {
     return files
       .list(devices)
       .sort()
-      .map((name) => ({ name, driver: boundDriver(files, `${devices}/${name}/driver`) }))
+      .map((name) => groupMember(files, name, `${devices}/${name}`))
   } catch {
     // this only explains another error
     return []
@@ -30,17 +32,30 @@ function boundDriver(files: HostFiles, link: string): string | null {
   }
 }
 
+/** What a device's folder in sysfs says of it. */
+export function groupMember(files: HostFiles, name: string, path: string): GroupMember {
+  const driver = boundDriver(files, `${path}/driver`)
+  return { name, driver, vfio: driver !== null && (isVfioDriver(name, driver) || hasVfioDevice(files, path)) }
+}
+
+/** VFIO's own drivers say so in their names; a mediated device's driver is VFIO's whatever its name (mtty, kvmgt). */
+function isVfioDriver(name: string, driver: string): boolean {
+  return driver.includes('vfio') || uuidOrNull(name) === name
+}
+
+/** The driver of a whole card may give its virtual functions to VFIO by itself (nvidia): they have a vfio-dev folder. */
+function hasVfioDevice(files: HostFiles, path: string): boolean {
+  try {
+    return files.list(`${path}/vfio-dev`).length > 0
+  } catch {
+    return false
+  }
+}
+
 /** Drivers beside which VFIO may use the other devices of a group: they leave DMA alone. */
 const harmlessDrivers = new Set(['pci-stub', 'pcieport'])
 
-/** VFIO's own drivers say so in their names; a mediated device's driver is VFIO's whatever its name (mtty, kvmgt). */
-export function isVfioMember({ name, driver }: GroupMember): boolean {
-  return driver !== null && (driver.includes('vfio') || uuidOrNull(name) === name)
-}
-
 /** The members whose drivers keep the group from being viable. */
 export function foreignMembers(members: readonly GroupMember[]): GroupMember[] {
-  return members.filter(
-    (member) => member.driver !== null && !harmlessDrivers.has(member.driver) && !isVfioMember(member),
-  )
+  return members.filter((member) => member.driver !== null && !harmlessDrivers.has(member.driver) && !member.vfio)
 }

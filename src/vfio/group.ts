@@ -10,6 +10,7 @@ import { foreignMembers, groupMembers } from './group-members.ts'
 import { nodePermission } from './node-permission.ts'
 import { attempt, type Reason } from './system-call.ts'
 import { vfTokenReasons } from './vf-token.ts'
+import { noVgpuReason } from './vgpu-reason.ts'
 
 /** /dev/vfio/N: an IOMMU group, the unit of isolation. One process at a time has it. */
 export class Group implements Disposable {
@@ -65,12 +66,13 @@ export class Group implements Disposable {
       `open device ${name} of group ${this.number}`,
       () => this.descriptor.ioctl(request.VFIO_GROUP_GET_DEVICE_FD, Buffer.from(`${text}\0`)),
       {
-        ENODEV: () => ({
-          code: 'NOT_FOUND',
-          because: 'the group has no such device, or VFIO is not its driver',
-          hint: `ls ${groupDevices(this.number)}`,
-          facts: { devices: groupMembers(this.kernel.files, this.number).map((member) => member.name) },
-        }),
+        ENODEV: () =>
+          noVgpuReason(this.kernel.files, name) ?? {
+            code: 'NOT_FOUND',
+            because: 'the group has no such device, or VFIO is not its driver',
+            hint: `ls ${groupDevices(this.number)}`,
+            facts: { devices: groupMembers(this.kernel.files, this.number).map((member) => member.name) },
+          },
         EBUSY: () => ({ code: 'DEVICE_BUSY', because: 'it is in use', hint: `fuser -v ${groupPath(this.number)}` }),
         ...vfTokenReasons(this.kernel.files, name, vfToken),
       },

@@ -19,6 +19,7 @@ import type { Ioas } from './iommufd.ts'
 import { nodePermission } from './node-permission.ts'
 import { attempt, type Reason } from './system-call.ts'
 import { vfTokenReasons } from './vf-token.ts'
+import { noVgpuReason } from './vgpu-reason.ts'
 
 /** How a device is opened by its own node. */
 interface NodeOptions extends AttachOptions {
@@ -72,7 +73,12 @@ function bind(kernel: Kernel, device: Descriptor, ioas: Ioas, address: DeviceAdd
       because: 'the IOMMU does not isolate interrupts, and the kernel does not allow that',
       hint: 'echo 1 > /sys/module/iommufd/parameters/allow_unsafe_interrupts, if every guest is trusted',
     }),
-    ENODEV: () => ({ code: 'NOT_FOUND', because: 'the device is gone', hint: 'vfioctl list' }),
+    ENODEV: () =>
+      noVgpuReason(kernel.files, address.name) ?? {
+        code: 'NOT_FOUND',
+        because: 'the device is gone',
+        hint: 'vfioctl list',
+      },
     ...vfTokenReasons(kernel.files, address.name, vfToken),
   })
 }

@@ -36,7 +36,12 @@ const types: Command = command({
     }
     reportWarnings(found.warnings, io)
     if (found.types.length === 0) {
-      io.err('no card offers mediated devices; is its driver loaded?\n')
+      const isFiltered = values.parent !== undefined || values.type !== undefined
+      io.err(
+        isFiltered
+          ? 'no card offers that as a mediated device; `vfioctl types` shows what there is\n'
+          : 'no card offers mediated devices; is its driver loaded?\n',
+      )
       return
     }
     const below = context.options.verbose > 0 ? describe : undefined

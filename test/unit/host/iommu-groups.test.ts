@@ -36,7 +36,7 @@ describe('an IOMMU group', () => {
         {
           number: 16,
           type: 'DMA-FQ',
-          devices: [{ name: '0000:03:00.0', bus: 'pci', driver: 'vfio-pci', ...ids, node: null }],
+          devices: [{ name: '0000:03:00.0', bus: 'pci', driver: 'vfio-pci', vfio: true, ...ids, node: null }],
           viable: true,
           spoiledBy: [],
           node: '/dev/vfio/16',
