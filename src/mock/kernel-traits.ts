@@ -30,8 +30,10 @@ export interface KernelTraits {
   readonly mttyMigrates: boolean
   /** A driver that pre-copies takes VFIO_DEVICE_FEATURE_MIG_PRECOPY_INFOv2; 7.1. */
   readonly hasPrecopyInfoV2: boolean
-  /** mbochs answers a question for a region by itself: it takes no more than the struct and its capability; until 7. */
-  readonly mbochsBoundsArgsz: boolean
+  /** The core puts together what a driver says of a region; 7. Each driver did so itself before, mbochs in its own way. */
+  readonly coreDescribesRegions: boolean
+  /** Interrupts of vfio-ap: none, req, then cfg-chg too; after 6.1, after 6.12. */
+  readonly vfioApIrqs: 0 | 1 | 2
 }
 
 const traits: Readonly<Record<KernelVersion, KernelTraits>> = {
@@ -48,7 +50,8 @@ const traits: Readonly<Record<KernelVersion, KernelTraits>> = {
     mttyMasks: false,
     mttyMigrates: false,
     hasPrecopyInfoV2: false,
-    mbochsBoundsArgsz: true,
+    coreDescribesRegions: false,
+    vfioApIrqs: 0,
   },
   '6.12': {
     release: '6.12.0',
@@ -63,7 +66,8 @@ const traits: Readonly<Record<KernelVersion, KernelTraits>> = {
     mttyMasks: true,
     mttyMigrates: true,
     hasPrecopyInfoV2: false,
-    mbochsBoundsArgsz: true,
+    coreDescribesRegions: false,
+    vfioApIrqs: 1,
   },
   '7': {
     release: '7.3.0',
@@ -78,7 +82,8 @@ const traits: Readonly<Record<KernelVersion, KernelTraits>> = {
     mttyMasks: true,
     mttyMigrates: true,
     hasPrecopyInfoV2: true,
-    mbochsBoundsArgsz: false,
+    coreDescribesRegions: true,
+    vfioApIrqs: 2,
   },
 }
 

@@ -20,6 +20,7 @@ const pixels = v.pipe(positive, v.maxValue(8192))
 
 const model = v.variant('kind', [
   v.strictObject({ kind: v.literal('mtty'), ports: v.picklist([1, 2]) }),
+  v.strictObject({ kind: v.picklist(['vfio-ap', 'vfio-ccw']) }),
   v.strictObject({ kind: v.literal('mdpy'), width: pixels, height: pixels }),
   v.strictObject({
     kind: v.literal('mbochs'),

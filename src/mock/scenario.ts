@@ -148,6 +148,8 @@ export type ScenarioModel =
   | { readonly kind: 'mdpy'; readonly width: number; readonly height: number }
   /** Video memory, a power of two, and the pixels of the screen at most; 0 for any. */
   | { readonly kind: 'mbochs'; readonly megabytes: number; readonly maxWidth: number; readonly maxHeight: number }
+  /** What drives the crypto domains of an IBM Z, and one channel device of it. */
+  | { readonly kind: 'vfio-ap' | 'vfio-ccw' }
   /** One that a test registered with its host, by the name it has there. */
   | { readonly kind: 'registered'; readonly name: string }
   | {

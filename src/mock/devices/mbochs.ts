@@ -1,11 +1,9 @@
 import { gfxPlaneFlag, gfxRegion } from '../../uapi/graphics.ts'
 import { pciRegionIndex } from '../../uapi/indexes.ts'
-import { vfioInfoCapHeader } from '../../uapi/info-capabilities.ts'
 import { configHeader } from '../../uapi/pci-regs.ts'
-import { regionCapability, vfioRegionInfoCapType } from '../../uapi/region-capabilities.ts'
 import { regionFlag, vfioRegionInfo } from '../../uapi/region-info.ts'
 import { request as requests } from '../../uapi/requests.ts'
-import { encode, encodeInto } from '../../uapi/struct.ts'
+import { encodeInto } from '../../uapi/struct.ts'
 import type { RegionDescription } from '../device.ts'
 import { Errno } from '../errno.ts'
 import type { KernelTraits } from '../kernel-traits.ts'
@@ -16,6 +14,7 @@ import { bufferArgument, structArgument } from '../vfio/ioctl-argument.ts'
 import { DmabufFile, Dmabufs, type Mode } from './mbochs-dmabuf.ts'
 import { MbochsEdid } from './mbochs-edid.ts'
 import { pixelSize, xrgb8888 } from './mdpy.ts'
+import { typeCapability } from './region-type.ts'
 import { SampleConfig } from './sample-config.ts'
 import { isWithin, mappable, type PlaneInfo, SampleDisplay, trapped } from './sample-display.ts'
 import { savedField, savedNumber } from './saved.ts'
@@ -81,7 +80,7 @@ export class Mbochs extends SampleDisplay {
       [VFIO_PCI_BAR2_REGION_INDEX, registers],
       [edidRegion, { ...edidPlace, capabilities: edidCapability }],
     ])
-    if (traits.mbochsBoundsArgsz) this.regionInfo = (argument) => this.#answerForRegion(argument)
+    if (!traits.coreDescribesRegions) this.regionInfo = (argument) => this.#answerForRegion(argument)
     this.reset()
     for (const index of this.#vbe.keys()) {
       this.#vbe[index] = savedNumber(savedField(saved, 'vbe'), String(index), this.#vbe[index] ?? 0, 0xffff)
@@ -197,15 +196,8 @@ export class Mbochs extends SampleDisplay {
   }
 }
 
-const edidCapability = edidType()
-
-/** A capability's header, which says its id and version, and the type. */
-function edidType(): Uint8Array {
-  const { VFIO_REGION_TYPE_GFX, VFIO_REGION_SUBTYPE_GFX_EDID } = gfxRegion
-  const bytes = encode(vfioRegionInfoCapType, { type: VFIO_REGION_TYPE_GFX, subtype: VFIO_REGION_SUBTYPE_GFX_EDID })
-  encodeInto(vfioInfoCapHeader, bytes, { id: regionCapability.VFIO_REGION_INFO_CAP_TYPE, version: 1 })
-  return bytes
-}
+const { VFIO_REGION_TYPE_GFX, VFIO_REGION_SUBTYPE_GFX_EDID } = gfxRegion
+const edidCapability = typeCapability(VFIO_REGION_TYPE_GFX, VFIO_REGION_SUBTYPE_GFX_EDID)
 
 function isVbe(offset: number, length: number): boolean {
   return length === 2 && offset % 2 === 0 && offset >= vbeOffset && offset < vbeEnd

@@ -11,6 +11,8 @@ import { Mtty } from './mtty.ts'
 import { Nvme } from './nvme.ts'
 import { PciTestdev } from './pci-testdev.ts'
 import { PlainDevice } from './plain.ts'
+import { VfioAp } from './vfio-ap.ts'
+import { VfioCcw } from './vfio-ccw.ts'
 
 /** The model of a mediated device: one that ships, or of those that were registered the one the scenario names. */
 export function makeMdevModel(
@@ -25,6 +27,10 @@ export function makeMdevModel(
       return new Mdpy(model, context)
     case 'mbochs':
       return new Mbochs(model, context)
+    case 'vfio-ap':
+      return new VfioAp(context)
+    case 'vfio-ccw':
+      return new VfioCcw()
     case 'plain':
       return new PlainDevice(model, context)
     case 'registered': {
