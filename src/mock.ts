@@ -38,4 +38,6 @@ export {
   type TrappedRegionOptions,
 } from './mock/sdk/region.ts'
 export type { RegisteredModel } from './mock/sdk/registered-model.ts'
+export { type SparsePart, SparseRegion } from './mock/sdk/sparse-region.ts'
 export { mockStateDirectory, resetMock } from './mock/state/state-directory.ts'
+export { pciIrqIndex, pciRegionIndex } from './uapi/indexes.ts'

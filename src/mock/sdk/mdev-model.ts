@@ -97,13 +97,12 @@ export class MdevModel implements DeviceModel {
     const { region, within } = this.#at(offset)
     const whole = Math.ceil(length / pageSize) * pageSize
     const room = Math.ceil(region.size / pageSize) * pageSize
-    if (region.map === undefined || within % pageSize !== 0 || length <= 0 || within + whole > room) {
-      throw new Errno('EINVAL')
-    }
-    const { load, store } = region.map()
+    const isPages = within % pageSize === 0 && length > 0 && within + whole <= room
+    const mapped = isPages ? (region.map?.(within, whole) ?? null) : null
+    if (mapped === null) throw new Errno('EINVAL')
     const reaches = {
-      load: (at: number, into: Uint8Array) => !this.#isGone && load(within + at, into),
-      store: (at: number, from: Uint8Array) => !this.#isGone && store(within + at, from),
+      load: (at: number, into: Uint8Array) => !this.#isGone && mapped.load(within + at, into),
+      store: (at: number, from: Uint8Array) => !this.#isGone && mapped.store(within + at, from),
     }
     return new BarMapping(reaches, whole, access)
   }

@@ -13,8 +13,11 @@ export interface ModelRegion {
   /** A trapped access: what a pread(2) or pwrite(2) in this region is. */
   read(into: Uint8Array, offset: number): void
   write(from: Uint8Array, offset: number): void
-  /** mmap(2): what its accesses reach, by the offset in the region. Absent of a region that cannot be mapped. */
-  map?(): MappedDevice
+  /**
+   * mmap(2) of a part, in whole pages: what its accesses reach, by the offset in the region; null where that part cannot
+   * be mapped. Absent of a region that cannot be mapped at all.
+   */
+  map?(offset: number, length: number): MappedDevice | null
 }
 
 export type AccessWidth = 1 | 2 | 4
