@@ -11,11 +11,11 @@ export const defaultDevices = [
   'pcie-pci-bridge,id=bridge,addr=0x5',
   'edu,bus=bridge,addr=0x1',
   'edu,bus=bridge,addr=0x2',
-  // 03:00.0: INTx, MSI, MSI-X and a ROM.
-  'pcie-root-port,id=port2,chassis=2,addr=0x6',
+  // 03:00.0: INTx, MSI, MSI-X and a ROM. Ports of more than 5 GT/s never say that their link is up again after a reset.
+  'pcie-root-port,id=port2,chassis=2,addr=0x6,x-speed=5',
   'e1000e,bus=port2',
   // 04:00.0: function level reset, SR-IOV.
-  'pcie-root-port,id=port3,chassis=3,addr=0x7',
+  'pcie-root-port,id=port3,chassis=3,addr=0x7,x-speed=5',
   'nvme-subsys,id=subsystem',
   'nvme,bus=port3,serial=vfioctl,subsys=subsystem,sriov_max_vfs=4,sriov_vq_flexible=8,sriov_vi_flexible=4,max_ioqpairs=10,msix_qsize=8',
   // 00:08.0 to 00:0b.0: ioeventfd counters, a BAR smaller than a page, a framebuffer, changeable MSI-X.

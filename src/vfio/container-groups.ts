@@ -77,7 +77,7 @@ export class ContainerGroups {
       if (this.#members.size === 0) this.#container.setIommu(this.#iommu)
       const member = { group, devices: 0 }
       this.#members.set(number, member)
-      claimGroup(number, this.#space)
+      claimGroup(number, { space: this.#space, node: group.descriptor })
       return member
     })
   }

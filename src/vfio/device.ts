@@ -10,6 +10,7 @@ import type { Descriptor } from './descriptor.ts'
 import { Display } from './display.ts'
 import { Dma, type DmaOptions } from './dma.ts'
 import { DeviceFeatures } from './features.ts'
+import { type AffectedDevice, affectedByHotReset, hotReset } from './hot-reset.ts'
 import { callForInfo } from './info-call.ts'
 import { Irqs } from './irqs.ts'
 import { LowPower, type LowPowerOptions } from './low-power.ts'
@@ -88,10 +89,8 @@ export class Device implements Disposable, AsyncDisposable {
 
   /** What a PCI device has: its configuration space, bus master, memory decode. NOT_SUPPORTED for any other device. */
   get pci(): PciFunction {
-    if (this.info.flags.pci) return new PciFunction(this.regions.config)
-    throw new VfioError('NOT_SUPPORTED', `device ${this.name} is no PCI device`, {
-      facts: { flags: { ...this.info.flags } },
-    })
+    this.#checkPci()
+    return new PciFunction(this.regions.config)
   }
 
   /** Its state as a stream, out of it and into another. NOT_SUPPORTED where its driver does not migrate. */
@@ -134,6 +133,25 @@ export class Device implements Disposable, AsyncDisposable {
   }
 
   /**
+   * The devices that `hotReset` resets, this one among them (VFIO_DEVICE_GET_PCI_HOT_RESET_INFO). Throws NOT_SUPPORTED
+   * where there is no such reset.
+   */
+  affectedByHotReset(): readonly AffectedDevice[] {
+    this.#checkPci()
+    return affectedByHotReset(this.#descriptor)
+  }
+
+  /**
+   * VFIO_DEVICE_PCI_HOT_RESET: resets the bus or slot that the device is on, off the event loop, for what no reset of its
+   * own helps. Every device there is reset, so this process must have them all. Throws NOT_SUPPORTED; DEVICE_BUSY with
+   * those that it has not.
+   */
+  async hotReset(): Promise<void> {
+    this.#checkPci()
+    await hotReset(this.#descriptor)
+  }
+
+  /**
    * Gives the virtual functions of this physical one another token (VFIO_DEVICE_FEATURE_PCI_VF_TOKEN): those that are
    * opened from now on must give it as `vfToken`. A UUID. Throws NOT_SUPPORTED where the device can have none.
    */
@@ -163,6 +181,13 @@ export class Device implements Disposable, AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.close()
+  }
+
+  #checkPci(): void {
+    if (this.info.flags.pci) return
+    throw new VfioError('NOT_SUPPORTED', `device ${this.name} is no PCI device`, {
+      facts: { flags: { ...this.info.flags } },
+    })
   }
 
   #closeBuffers(): void {

@@ -24,7 +24,8 @@ export function groupMembers(files: HostFiles, group: number): GroupMember[] {
   }
 }
 
-function boundDriver(files: HostFiles, link: string): string | null {
+/** The name of the driver that a `driver` link leads to; null where there is none. */
+export function boundDriver(files: HostFiles, link: string): string | null {
   try {
     return files.readlink(link).split('/').at(-1) ?? null
   } catch {

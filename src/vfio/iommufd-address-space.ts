@@ -121,7 +121,7 @@ export class IommufdAddressSpace extends AttachableSpace {
   /** Returns how a device of the group leaves. */
   #join(group: number): () => void {
     this.#devices.set(group, (this.#devices.get(group) ?? 0) + 1)
-    claimGroup(group, this)
+    claimGroup(group, { space: this, node: null })
     return () => this.#leave(group)
   }
 

@@ -1,13 +1,25 @@
 import { VfioError } from '../errors.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import type { DeviceAddressSpace } from './attachment.ts'
+import type { Descriptor } from './descriptor.ts'
+
+interface Owner {
+  readonly space: DeviceAddressSpace
+  /** The group's open node; null where its devices were opened by their own. */
+  readonly node: Descriptor | null
+}
 
 /** A group's devices are all in one address space, and its node can be open once: which has it, in this process. */
-const owners = new WeakMap<Kernel, Map<number, DeviceAddressSpace>>()
+const owners = new WeakMap<Kernel, Map<number, Owner>>()
 
 /** The address space that has this group open, or null. */
 export function spaceOfGroup(kernel: Kernel, group: number): DeviceAddressSpace | null {
-  return owners.get(kernel)?.get(group) ?? null
+  return owners.get(kernel)?.get(group)?.space ?? null
+}
+
+/** The group's node, where this process has it open. */
+export function groupDescriptor(kernel: Kernel, group: number): Descriptor | null {
+  return owners.get(kernel)?.get(group)?.node ?? null
 }
 
 /** Throws DEVICE_BUSY where another address space of this process has the group. */
@@ -20,9 +32,10 @@ export function checkGroupIsFree(space: DeviceAddressSpace, group: number): void
   })
 }
 
-export function claimGroup(group: number, space: DeviceAddressSpace): void {
-  const ofKernel = owners.get(space.kernel) ?? new Map<number, DeviceAddressSpace>()
-  owners.set(space.kernel, ofKernel.set(group, space))
+export function claimGroup(group: number, owner: Owner): void {
+  const { kernel } = owner.space
+  const ofKernel = owners.get(kernel) ?? new Map<number, Owner>()
+  owners.set(kernel, ofKernel.set(group, owner))
 }
 
 /** Does nothing where the group has become another address space's since. */

@@ -8,6 +8,7 @@ import * as deviceIommufd from '../../src/uapi/device-iommufd.ts'
 import * as dmaLogging from '../../src/uapi/dma-logging.ts'
 import * as graphics from '../../src/uapi/graphics.ts'
 import * as groupStatus from '../../src/uapi/group-status.ts'
+import * as hotReset from '../../src/uapi/hot-reset.ts'
 import * as indexes from '../../src/uapi/indexes.ts'
 import * as infoCapabilities from '../../src/uapi/info-capabilities.ts'
 import * as ioeventfd from '../../src/uapi/ioeventfd.ts'
@@ -37,6 +38,7 @@ const numbers: Readonly<Record<string, number>> = {
   ...deviceCapabilities.atomicCompleterFlag,
   ...deviceFeature.deviceFeatureFlag,
   ...deviceIommufd.bindIommufdFlag,
+  ...hotReset.hotResetFlag,
   ...Object.fromEntries(Object.values(deviceFeature.deviceFeatures).map(({ macro, id }) => [macro, id])),
   ...regionInfo.regionFlag,
   ...regionCapabilities.regionCapability,
@@ -104,6 +106,9 @@ const layouts: readonly Layout[] = [
   deviceIommufd.vfioDeviceBindIommufd,
   deviceIommufd.vfioDeviceAttachIommufdPt,
   deviceIommufd.vfioDeviceDetachIommufdPt,
+  hotReset.vfioPciHotResetInfo,
+  hotReset.vfioPciDependentDevice,
+  hotReset.vfioPciHotReset,
   iommufd.iommuDestroy,
   iommufd.iommuIoasAlloc,
   iommufd.iommuIovaRange,
@@ -130,6 +135,7 @@ const optional = new Set([
     .map(({ macro }) => macro),
   'VFIO_DEVICE_BIND_IOMMUFD',
   ...Object.keys(deviceIommufd.bindIommufdFlag),
+  ...Object.keys(hotReset.hotResetFlag),
   'VFIO_DEVICE_ATTACH_IOMMUFD_PT',
   'VFIO_DEVICE_DETACH_IOMMUFD_PT',
   'VFIO_MIG_GET_PRECOPY_INFO',

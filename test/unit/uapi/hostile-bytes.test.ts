@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { decodeDeviceInfo } from '../../../src/uapi/device-info.ts'
 import { decodeGroupStatus } from '../../../src/uapi/group-status.ts'
+import { decodeHotResetInfo } from '../../../src/uapi/hot-reset.ts'
 import { decodeIrqInfo } from '../../../src/uapi/irq-info.ts'
 import { decodeIrqSet } from '../../../src/uapi/irq-set.ts'
 import { pageFrame } from '../../../src/uapi/pagemap.ts'
@@ -13,6 +14,7 @@ import { expectAnswers, expectAnswersToBytes, structBytes } from '../hostile.ts'
 const decoders: Readonly<Record<string, (bytes: Uint8Array) => unknown>> = {
   decodeGroupStatus,
   decodeDeviceInfo,
+  decodeHotResetInfo,
   decodeRegionInfo,
   decodeIrqInfo,
   decodeIrqSet,

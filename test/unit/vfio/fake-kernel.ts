@@ -28,6 +28,9 @@ export class FakeKernel implements Kernel {
   readonly directories = new Map<string, string[]>()
   readonly regions = new Map<number, Answer>()
   readonly irqs = new Map<number, Answer>()
+  dependents: Answer = () => {}
+  /** That of the last call off the event loop. */
+  struct: Uint8Array | null = null
   apiVersion = 0
   extensions = [1, 3]
   groupFlags = 1
@@ -86,12 +89,16 @@ export class FakeKernel implements Kernel {
       case 'VFIO_DEVICE_GET_IRQ_INFO':
         this.#answer(this.irqs.get(decode(vfioIrqInfo, bytes).index), bytes)
         return 0
+      case 'VFIO_DEVICE_GET_PCI_HOT_RESET_INFO':
+        this.dependents(bytes)
+        return 0
       default:
         return 0
     }
   }
 
   async ioctlAsync(fd: number, number: number, argument?: Uint8Array): Promise<number> {
+    this.struct = argument ?? null
     return this.ioctl(fd, number, argument)
   }
 
