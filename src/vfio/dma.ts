@@ -1,8 +1,10 @@
 import type { Mapping } from '../kernel/kernel.ts'
 import type { AddressSpace, DmaAccess } from './address-space.ts'
+import { orClose } from './close-in-order.ts'
 import type { DmaBuffer } from './dma-buffer.ts'
-import { DmaMappings } from './dma-mappings.ts'
+import { type BufferMemory, DmaMappings } from './dma-mappings.ts'
 import { allocateMemory } from './dma-memory.ts'
+import { MappedRegion } from './mapped-region.ts'
 import { type MemlockLimit, memlockLimit } from './memlock-limit.ts'
 import { raiseMemlockLimit } from './raise-memlock.ts'
 
@@ -65,9 +67,23 @@ export class Dma {
     }
   }
 
-  /** Maps memory that is there already, which stays its owner's to close. Throws what `allocate` does, OUT_OF_RANGE. */
-  async map(memory: Mapping, { offset = 0, ...options }: MapOptions = {}): Promise<DmaBuffer> {
-    return this.#map(memory, { offset, size: memory.length - offset, ...options }, null)
+  /**
+   * Maps memory that is there already, which stays its owner's to close; or the memory of a device, which other devices
+   * then reach without the processor (peer to peer): closing the mapped region unmaps it. Throws what `allocate` does,
+   * OUT_OF_RANGE; for a device's memory NOT_SUPPORTED where iommufd translates, as it takes no such memory.
+   */
+  async map(memory: Mapping | MappedRegion, { offset = 0, ...options }: MapOptions = {}): Promise<DmaBuffer> {
+    if (!(memory instanceof MappedRegion)) {
+      return this.#map(memory, { offset, size: memory.length - offset, ...options }, null)
+    }
+    const part = memory.mappingAt(offset)
+    const lent: { buffer?: DmaBuffer } = {}
+    const owned = { close: () => lent.buffer !== undefined && memory.release(lent.buffer) }
+    const buffer = await this.#map(part.mapping, { size: part.size, ...options, offset: part.offset }, owned)
+    lent.buffer = buffer
+    // it may have been closed meanwhile
+    orClose([buffer], () => memory.hold(buffer))
+    return buffer
   }
 
   /** The open buffers of the address space, by address. */
@@ -104,7 +120,7 @@ export class Dma {
   #map(
     memory: Mapping,
     options: Required<Pick<MapOptions, 'offset' | 'size'>> & BufferOptions,
-    owned: Mapping | null,
+    owned: BufferMemory['owned'],
   ): Promise<DmaBuffer> {
     const { offset, size, access = 'rw', iova } = options
     const addressBits = options.addressBits ?? this.#addressBits

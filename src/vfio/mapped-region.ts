@@ -3,7 +3,7 @@ import type { Mapping } from '../kernel/kernel.ts'
 import type { RegionFlags } from '../uapi/region-info.ts'
 import { hex } from '../units.ts'
 import { closeInOrder, orClose } from './close-in-order.ts'
-import type { Descriptor } from './descriptor.ts'
+import type { Dependent, Descriptor } from './descriptor.ts'
 import type { Region } from './region.ts'
 import {
   checkAccess,
@@ -39,6 +39,7 @@ export class MappedRegion implements RegionAccess, Disposable {
   readonly owner: string
   readonly #device: Descriptor
   readonly #mappings: readonly Mapping[]
+  readonly #dependents = new Set<Dependent>()
   #windows: readonly Window[] | null
 
   /** Maps it: `Region.map` is what makes one. */
@@ -159,12 +160,38 @@ export class MappedRegion implements RegionAccess, Disposable {
     return registersOf(block, this)
   }
 
+  /**
+   * For DMA: the mapping that holds the byte at `offset`, where it is there, and how many bytes follow it in the mapping.
+   * Throws OUT_OF_RANGE where the byte is trapped or not there.
+   */
+  mappingAt(offset: number): { readonly mapping: Mapping; readonly offset: number; readonly size: number } {
+    const window = this.#openWindows().find(({ start, end }) => offset >= start && offset < end)
+    if (window !== undefined) {
+      const at = offset - window.origin
+      return { mapping: window.mapping, offset: at, size: window.mapping.length - at }
+    }
+    throw new VfioError('OUT_OF_RANGE', `byte ${offset} of region ${this.name} of ${this.owner} is not mapped`, {
+      facts: { region: this.name, offset, areas: this.areas.map(({ start, end }) => ({ start, end })) },
+    })
+  }
+
+  /** `dependent` is closed before the mapping is: what other devices reach of it. */
+  hold(dependent: Dependent): void {
+    this.#openWindows()
+    this.#dependents.add(dependent)
+  }
+
+  /** For a dependent that closes by itself. */
+  release(dependent: Dependent): void {
+    this.#dependents.delete(dependent)
+  }
+
   /** Idempotent. The region itself stays: it can be accessed trapped, and mapped again. */
   close(): void {
     if (this.#windows === null) return
     this.#windows = null
     this.#device.release(this)
-    closeInOrder(this.#mappings)
+    closeInOrder([...this.#dependents, ...this.#mappings])
   }
 
   [Symbol.dispose](): void {
