@@ -6,6 +6,10 @@ export class CountedSet<T> {
     return this.#counts.size
   }
 
+  has(thing: T): boolean {
+    return this.#counts.has(thing)
+  }
+
   add(thing: T): void {
     this.#counts.set(thing, (this.#counts.get(thing) ?? 0) + 1)
   }

@@ -34,6 +34,8 @@ export interface DeviceModel {
   ioctl?(request: number, argument: IoctlArgument, process: CallingProcess): number
   /** VFIO_DEVICE_IOEVENTFD. Absent where the driver has none: ENOTTY. */
   ioeventfd?(request: IoeventfdRequest): void
+  /** The bus that the device is on is reset, by the user of any device there. */
+  busReset?(): void
   /** The driver is to let go of the device: it may ask its users to do so. */
   requestRelease?(): void
   /** The device itself raises an interrupt. RangeError for one that it does not have. */

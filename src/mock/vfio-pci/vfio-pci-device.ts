@@ -2,9 +2,9 @@ import type { Mapping, MmapOptions } from '../../kernel/kernel.ts'
 import { deviceFlag } from '../../uapi/device-info.ts'
 import { pciIrqIndex, pciRegionIndex } from '../../uapi/indexes.ts'
 import { vfioInfoCapHeader } from '../../uapi/info-capabilities.ts'
-import { capabilityBit, capabilityRegister } from '../../uapi/pci-capability-regs.ts'
 import { regionCapability } from '../../uapi/region-capabilities.ts'
 import { regionFlag } from '../../uapi/region-info.ts'
+import { request as requests } from '../../uapi/requests.ts'
 import { encode } from '../../uapi/struct.ts'
 import {
   type DeviceDescription,
@@ -20,23 +20,25 @@ import {
 import { Errno } from '../errno.ts'
 import type { KernelTraits } from '../kernel-traits.ts'
 import { pageSize } from '../memory.ts'
+import type { IoctlArgument } from '../open-file.ts'
 import type { PciBus, PciFunction } from '../pci-function.ts'
 import type { ScenarioPciDevice, ScenarioPciFunction } from '../scenario.ts'
 import type { Clock } from '../sdk/clock.ts'
-import type { Feature } from '../sdk/feature.ts'
+import type { CallingProcess, Feature } from '../sdk/feature.ts'
 import type { DmaAccess } from '../vfio/dma-mappings.ts'
 import { BarMapping } from './bar-mapping.ts'
 import { ConfigSpace } from './config-space.ts'
+import type { HotReset } from './hot-reset.ts'
 import { Ioeventfds } from './ioeventfds.ts'
 import { IrqLines } from './irq-lines.ts'
+import { LowPower } from './low-power.ts'
+import { type MsixTable, msixTable } from './msix-table.ts'
 
 const { VFIO_PCI_INTX_IRQ_INDEX } = pciIrqIndex
 const { VFIO_PCI_ROM_REGION_INDEX, VFIO_PCI_CONFIG_REGION_INDEX, VFIO_PCI_VGA_REGION_INDEX, VFIO_PCI_NUM_REGIONS } =
   pciRegionIndex
 const { VFIO_REGION_INFO_FLAG_READ, VFIO_REGION_INFO_FLAG_WRITE, VFIO_REGION_INFO_FLAG_MMAP } = regionFlag
 const irqIndexes = 5
-/** Bytes of one entry of the MSI-X table. */
-const msixEntry = 16
 
 /** What the machine gives the driver of one function. */
 export interface PciServices {
@@ -44,15 +46,9 @@ export interface PciServices {
   readonly clock: Clock
   readonly traits: KernelTraits
   readonly features: ReadonlyMap<number, Feature>
+  readonly hotReset: HotReset
   /** The function raises an interrupt. */
   raised(index: number, vector: number): void
-}
-
-/** Part of a BAR: where the MSI-X table lies, which is the kernel's. */
-interface Table {
-  readonly bar: number
-  readonly start: number
-  readonly end: number
 }
 
 /** The driver vfio-pci on one function, open. */
@@ -63,10 +59,12 @@ export class VfioPciDevice implements DeviceModel {
   readonly #config: ConfigSpace
   readonly #irqs: IrqLines
   readonly #ioeventfds = new Ioeventfds()
+  readonly #lowPower = new LowPower()
+  readonly #hotReset: HotReset
   readonly #bus: PciBus
   #function: PciFunction
   #isGone = false
-  readonly #msixTable: Table | null
+  readonly #msixTable: MsixTable | null
 
   constructor(
     device: ScenarioPciDevice,
@@ -74,9 +72,10 @@ export class VfioPciDevice implements DeviceModel {
     services: PciServices,
     make: (bus: PciBus) => PciFunction,
   ) {
-    const { traits, features } = services
+    const { traits, features, hotReset } = services
+    this.#hotReset = hotReset
     this.#widest = traits.trapsQuadwords ? 8 : 4
-    this.features = features
+    this.features = new Map([...features, ...this.#lowPower.features])
     this.#what = what
     this.#config = new ConfigSpace(device, what)
     this.#irqs = new IrqLines(this.#config, traits)
@@ -86,11 +85,13 @@ export class VfioPciDevice implements DeviceModel {
   }
 
   info(): DeviceDescription {
+    this.#lowPower.access()
     const reset = this.#what.reset ? deviceFlag.VFIO_DEVICE_FLAGS_RESET : 0
     return { flags: deviceFlag.VFIO_DEVICE_FLAGS_PCI | reset, regions: VFIO_PCI_NUM_REGIONS, irqs: irqIndexes }
   }
 
   region(index: number): RegionDescription {
+    this.#lowPower.access()
     const offset = regionOffset(index)
     const size = this.#sizeOf(index)
     if (size === null) throw new Errno('EINVAL')
@@ -105,20 +106,40 @@ export class VfioPciDevice implements DeviceModel {
   }
 
   irq(index: number): IrqDescription {
+    this.#lowPower.access()
     return this.#irqs.describe(index)
   }
 
   setIrqs(set: IrqSetRequest): void {
+    this.#lowPower.access()
     this.#irqs.set(set)
   }
 
   /** The configuration space is kept: the kernel puts it back afterwards. */
   reset(): void {
+    this.#lowPower.access()
     if (!this.#what.reset) throw new Errno('EINVAL')
     this.#function.reset()
   }
 
+  ioctl(request: number, argument: IoctlArgument, process: CallingProcess): number {
+    this.#lowPower.access()
+    switch (request) {
+      case requests.VFIO_DEVICE_GET_PCI_HOT_RESET_INFO:
+        return this.#hotReset.info(argument)
+      case requests.VFIO_DEVICE_PCI_HOT_RESET:
+        return this.#hotReset.reset(argument, process)
+      default:
+        throw new Errno('ENOTTY')
+    }
+  }
+
+  busReset(): void {
+    this.#function.reset()
+  }
+
   read(into: Uint8Array, offset: number): number {
+    this.#lowPower.access()
     const { index, within } = splitOffset(offset)
     if (index === VFIO_PCI_CONFIG_REGION_INDEX) return this.#readConfig(into, within)
     const length = this.#clamp(index, within, into.length)
@@ -131,6 +152,7 @@ export class VfioPciDevice implements DeviceModel {
   }
 
   write(from: Uint8Array, offset: number): number {
+    this.#lowPower.access()
     const { index, within } = splitOffset(offset)
     if (index === VFIO_PCI_CONFIG_REGION_INDEX) return this.#writeConfig(from, within)
     if (index === VFIO_PCI_ROM_REGION_INDEX) throw new Errno('EINVAL')
@@ -149,16 +171,17 @@ export class VfioPciDevice implements DeviceModel {
     const isPage = offset % pageSize === 0 && length > 0
     if (!isPage || !this.#isMappable(index) || within + whole > room) throw new Errno('EINVAL')
     const isBeyond = (at: number) => within + at >= size
+    const answers = () => this.#config.isMemoryOn && !this.#lowPower.isAsleep
     return new BarMapping(
       {
         load: (at, into) => {
           if (isBeyond(at)) into.fill(0)
-          else if (this.#config.isMemoryOn) this.#function.load(index, within + at, into)
-          return this.#config.isMemoryOn
+          else if (answers()) this.#function.load(index, within + at, into)
+          return answers()
         },
         store: (at, from) => {
-          if (this.#config.isMemoryOn && !isBeyond(at)) this.#function.store(index, within + at, from)
-          return this.#config.isMemoryOn
+          if (answers() && !isBeyond(at)) this.#function.store(index, within + at, from)
+          return answers()
         },
       },
       whole,
@@ -288,14 +311,4 @@ const absent: PciFunction = {
   reset() {},
   close() {},
   save: () => null,
-}
-
-function msixTable(config: ConfigSpace): Table | null {
-  const capability = config.find('msi-x')
-  if (capability === null) return null
-  const table = config.read32(capability + capabilityRegister.PCI_MSIX_TABLE)
-  const flags = config.read16(capability + capabilityRegister.PCI_MSIX_FLAGS)
-  const entries = (flags & capabilityBit.PCI_MSIX_FLAGS_QSIZE) + 1
-  const start = (table & ~capabilityBit.PCI_MSIX_TABLE_BIR) >>> 0
-  return { bar: table & capabilityBit.PCI_MSIX_TABLE_BIR, start, end: start + entries * msixEntry }
 }

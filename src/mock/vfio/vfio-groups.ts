@@ -12,6 +12,7 @@ import type { Scenario, ScenarioModel } from '../scenario.ts'
 import { DeviceMemory } from '../sdk/guest-memory.ts'
 import { ParentDma } from '../sdk/parent-dma.ts'
 import { type Frozen, type MdevRecord, type MockState, pciKey, type Snapshot } from '../state/state.ts'
+import { HotReset } from '../vfio-pci/hot-reset.ts'
 import { makePciModel } from '../vfio-pci/make-pci-model.ts'
 import type { DmaAccess, DmaMappings } from './dma-mappings.ts'
 
@@ -96,7 +97,8 @@ function pciDevice(device: PciDevice, state: Snapshot): VfioDevice {
       }
       const raised = (index: number, vector: number) => observer.raised({ device: device.address, index, vector })
       const features = vfTokenFeature(store, device)
-      return makePciModel(device, { dma, clock, raised, traits, features, saved: model })
+      const hotReset = new HotReset(machine, device)
+      return makePciModel(device, { dma, clock, raised, traits, features, hotReset, saved: model })
     },
     keep(draft, saved) {
       pciDraft(draft, device).model = saved
