@@ -36,14 +36,19 @@ async function checkSource() {
 
 /** As each kernel that the mock can be: the tests of one share nothing but the process. */
 function contractOnMocks() {
-  const kernels = ['mock-6.1', 'mock-6.12', 'mock-7']
+  const runs = [
+    { kernel: 'mock-6.1' },
+    { kernel: 'mock-6.12' },
+    { kernel: 'mock-7' },
+    { kernel: 'mock-7-noiommu', files: ['noiommu'] },
+  ]
   /** @type {Counts} */
   const total = { passed: 0, failed: [], skipped: [] }
-  for (const kernel of kernels) {
+  for (const { kernel, files = [] } of runs) {
     console.log(`\n--- ${kernel}`)
     const { passed, failed, skipped } = vitest('contract', {
       env: { VFIOCTL_TEST_KERNEL: kernel },
-      args: ['--no-isolate'],
+      args: ['--no-isolate', ...files],
       report: contractReport(kernel),
     })
     total.passed += passed

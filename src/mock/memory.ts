@@ -9,6 +9,13 @@ export function isPageMemory(buffer: ArrayBufferLike): boolean {
   return pages.has(buffer)
 }
 
+/** Those of them that are made of huge pages. */
+const hugePages = new WeakSet<ArrayBufferLike>()
+
+export function isHugeMemory(buffer: ArrayBufferLike): boolean {
+  return hugePages.has(buffer)
+}
+
 /** Ordinary memory behind the `Mapping` interface. */
 export class Memory implements Mapping {
   readonly fd: number | null
@@ -91,7 +98,11 @@ const hugePageSize = 2 ** 21
 /** Memory of the three kinds. EINVAL for a size that is no multiple of the page size. */
 export function allocateMemory(fds: FdTable, { size, kind }: MemoryOptions): Memory {
   if (size <= 0 || size % (kind === 'hugepages' ? hugePageSize : pageSize) !== 0) throw new Errno('EINVAL')
-  if (kind !== 'memfd') return new Memory(size)
+  if (kind !== 'memfd') {
+    const memory = new Memory(size)
+    if (kind === 'hugepages') hugePages.add(memory.view().buffer)
+    return memory
+  }
   const fd = fds.add({ link: '/memfd:vfioctl (deleted)', close() {} })
   return new Memory(size, fd, () => fds.take(fd))
 }

@@ -169,12 +169,17 @@ export class MockKernel implements Kernel {
     })
   }
 
-  /** As for a process that may not know physical addresses: no device of the mock uses them. */
+  /** A process that may not lock as much as it likes may not know them either: for it, all are 0. */
   pageFrames(memory: Mapping, offset: number, count: number): BigUint64Array {
     if (offset % pageSize !== 0 || count < 1 || offset + count * pageSize > memory.length) {
       throw new RangeError(`${count} pages at ${offset} are not in the mapping`)
     }
-    return new BigUint64Array(count).fill(1n << 63n)
+    const { physical, locked } = this.machine
+    const present = 1n << 63n
+    if (locked.limit !== null) return new BigUint64Array(count).fill(present)
+    const { buffer } = memory.view()
+    const frame = (page: number) => physical.addressOf(buffer, offset + page * pageSize) / BigInt(pageSize)
+    return BigUint64Array.from({ length: count }, (_, page) => present | frame(page))
   }
 
   eventfd(initial = 0): number {

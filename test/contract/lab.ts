@@ -155,14 +155,21 @@ export const lab: Scenario = {
 /** It is part of vfio since Linux 6.3. */
 const { vfio_virqfd: _, ...withoutVirqfd } = lab.modules
 
-/** By the name that VFIOCTL_TEST_KERNEL has for it: the lab with another kernel. */
+const lab7: Scenario = {
+  ...lab,
+  kernel: '7',
+  modules: { ...withoutVirqfd, vfio: { enable_unsafe_noiommu_mode: 'N' }, iommufd: { allow_unsafe_interrupts: 'N' } },
+}
+
+/** By the name that VFIOCTL_TEST_KERNEL has for it: the lab with another kernel, and without an IOMMU. */
 const labs: Readonly<Record<string, Scenario>> = {
   'mock-6.1': lab,
   'mock-6.12': { ...lab, kernel: '6.12', modules: withoutVirqfd },
-  'mock-7': {
-    ...lab,
-    kernel: '7',
-    modules: { ...withoutVirqfd, vfio: { enable_unsafe_noiommu_mode: 'N' }, iommufd: { allow_unsafe_interrupts: 'N' } },
+  'mock-7': lab7,
+  'mock-7-noiommu': {
+    ...lab7,
+    modules: { ...lab7.modules, vfio: { enable_unsafe_noiommu_mode: 'Y' } },
+    pci: lab7.pci.map((device) => ({ ...device, iommuGroup: null })),
   },
 }
 

@@ -5,7 +5,7 @@ import type { Snapshot } from '../state/state.ts'
 import { Container } from '../vfio/container.ts'
 import { DeviceNode } from '../vfio/device-node.ts'
 import { Group } from '../vfio/group.ts'
-import { type VfioDevice, type VfioGroup, vfioGroups } from '../vfio/vfio-groups.ts'
+import { noiommuPrefix, type VfioDevice, type VfioGroup, vfioGroups } from '../vfio/vfio-groups.ts'
 import { overwrite } from './disk.ts'
 import { procFolder } from './proc.ts'
 import { addMdevs } from './sysfs-mdev.ts'
@@ -41,7 +41,7 @@ function addDisk(root: Directory, { store }: Machine, state: Snapshot): void {
 /** /dev/vfio/devices: a device's own node. */
 function addDeviceNode(vfio: Directory, machine: Machine, group: VfioGroup, device: VfioDevice): void {
   if (device.vfioIndex === null || device.isLeaving) return
-  const name = `vfio${device.vfioIndex}`
+  const name = `${noiommuPrefix(group)}vfio${device.vfioIndex}`
   const path = `/dev/vfio/devices/${name}`
   vfio.at('devices').set(name, { kind: 'device', open: () => DeviceNode.open(machine, group, device, path) })
 }
@@ -54,7 +54,7 @@ function deviceNodes(machine: Machine, state: Snapshot): Directory {
   const { scenario } = machine
   if (hasIommufd(scenario)) dev.set('iommu', { kind: 'device', open: () => Iommufd.open(machine) })
   for (const group of vfioGroups(scenario, state)) {
-    vfio.set(String(group.number), { kind: 'device', open: () => Group.open(machine, group) })
+    vfio.set(`${noiommuPrefix(group)}${group.number}`, { kind: 'device', open: () => Group.open(machine, group) })
     if (hasIommufd(scenario)) for (const device of group.devices) addDeviceNode(vfio, machine, group, device)
   }
   return dev

@@ -28,8 +28,8 @@ export function addMdevDevice(sys: Directory, machine: Machine, mdev: Mdev): voi
   const path = mdevPath(scenario, mdev)
   const directory = sys.at(below(path)).set('iommu_group', link(path, `/sys/kernel/iommu_groups/${mdev.group}`))
   addIommuGroup(sys, { number: mdev.group, type: 'unknown', name: 'vfio-noiommu' }, mdev.uuid, path)
-  addVfioGroup(sys, mdev.group)
-  if (!mdev.removing || !machine.traits.hidesLeaving) addVfioDevice(sys, machine, mdev.vfioIndex, path)
+  addVfioGroup(sys, String(mdev.group))
+  if (!mdev.removing || !machine.traits.hidesLeaving) addVfioDevice(sys, machine, { index: mdev.vfioIndex }, path)
   if (mdev.removing) return
   const driver = `/sys/bus/mdev/drivers/${parent.driver}`
   directory

@@ -6,6 +6,7 @@ import { findPciDevice, type PciDevice, pciDevices, pciRecord } from '../pci/dev
 import { pciDrivers, removeId, setBusAutoprobe } from '../pci/drivers.ts'
 import { rescan } from '../pci/hotplug.ts'
 import { type MockState, pciKey, type Snapshot } from '../state/state.ts'
+import { noiommuPrefix } from '../vfio/vfio-groups.ts'
 import { addIommuGroup } from './sysfs-iommu-group.ts'
 import { below, pciPath } from './sysfs-paths.ts'
 import { pciDeviceEntries } from './sysfs-pci-device.ts'
@@ -29,11 +30,13 @@ export function addPci(sys: Directory, machine: Machine, state: Snapshot): void 
       sys.at(below(here)).set(device.address, link(here, path))
     }
     if (device.iommuGroup === null) continue
-    addIommuGroup(sys, { number: device.iommuGroup, type: 'DMA' }, device.address, path)
+    const group = record.isNoiommu ? ({ type: 'unknown', name: 'vfio-noiommu' } as const) : ({ type: 'DMA' } as const)
+    addIommuGroup(sys, { number: device.iommuGroup, ...group }, device.address, path)
     if (record.vfioIndex === null) continue
-    addVfioGroup(sys, device.iommuGroup)
+    const prefix = noiommuPrefix({ kind: record.isNoiommu ? 'noiommu' : 'translated' })
+    addVfioGroup(sys, `${prefix}${device.iommuGroup}`)
     if (record.unbinding && machine.traits.hidesLeaving) continue
-    addVfioDevice(sys, machine, record.vfioIndex, path)
+    addVfioDevice(sys, machine, { index: record.vfioIndex, prefix }, path)
   }
 }
 

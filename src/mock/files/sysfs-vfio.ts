@@ -4,22 +4,28 @@ import { below } from './sysfs-paths.ts'
 import { type Directory, link, readOnly } from './tree.ts'
 
 /** The class vfio: one entry for each group that has a node in /dev/vfio. */
-export function addVfioGroup(sys: Directory, group: number): void {
+export function addVfioGroup(sys: Directory, group: string): void {
   const path = `/sys/devices/virtual/vfio/${group}`
   sys.at(below(path)).set('subsystem', link(path, '/sys/class/vfio'))
-  sys.at('class/vfio').set(String(group), link('/sys/class/vfio', path))
+  sys.at('class/vfio').set(group, link('/sys/class/vfio', path))
 }
 
 /** Major number of the devices' own nodes. */
 const major = 511
 
 /** The class vfio-dev: a folder in that of the device. With iommufd it has a character device. */
-export function addVfioDevice(sys: Directory, { scenario }: Machine, index: number, device: string): void {
-  const path = `${device}/vfio-dev/vfio${index}`
+export function addVfioDevice(
+  sys: Directory,
+  { scenario }: Machine,
+  { index, prefix = '' }: { readonly index: number; readonly prefix?: string },
+  device: string,
+): void {
+  const name = `${prefix}vfio${index}`
+  const path = `${device}/vfio-dev/${name}`
   const folder = sys
     .at(below(path))
     .set('device', link(path, device))
     .set('subsystem', link(path, '/sys/class/vfio-dev'))
   if (hasIommufd(scenario)) folder.set('dev', readOnly(`${major}:${index}\n`))
-  sys.at('class/vfio-dev').set(`vfio${index}`, link('/sys/class/vfio-dev', path))
+  sys.at('class/vfio-dev').set(name, link('/sys/class/vfio-dev', path))
 }

@@ -1,6 +1,6 @@
 import { Errno } from '../errno.ts'
 import { pageSize } from '../memory.ts'
-import { holes, type IovaRange, lastIova } from './iova-range.ts'
+import { holes, type IovaRange, lastIova, least } from './iova-range.ts'
 
 const page = BigInt(pageSize)
 const hugePage = 2n ** 21n
@@ -33,10 +33,6 @@ export function chooseIova(of: {
     }
   }
   throw new Errno('ENOSPC')
-}
-
-function least(a: bigint, b: bigint): bigint {
-  return a < b ? a : b
 }
 
 function powerOfTwoFrom(size: bigint): bigint {

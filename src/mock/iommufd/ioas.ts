@@ -23,7 +23,7 @@ export class Ioas {
   readonly mappings: DmaMappings
   /** Page tables and mediated devices that are made of it: while there are any, it is not destroyed. */
   users = 0
-  readonly #pageTables = new Set<object>()
+  readonly #pageTables = new Set<{ readonly isNoiommu: boolean }>()
   readonly #accesses = new Set<object>()
   #reserved: (IovaRange & { readonly owner: object })[] = []
   #allowed: readonly IovaRange[] = []
@@ -42,6 +42,11 @@ export class Ioas {
   /** Mappings are kept in whole large pages, and cannot be cut. */
   get hasLargePages(): boolean {
     return this.#hasLargePages
+  }
+
+  /** It is a device without an IOMMU that its memory is pinned for. */
+  get isNoiommu(): boolean {
+    return [...this.#pageTables].some((pageTable) => pageTable.isNoiommu)
   }
 
   get hasPageTables(): boolean {
@@ -71,7 +76,7 @@ export class Ioas {
   }
 
   /** With its first page table, all memory is pinned. `outside`: what it does not translate. */
-  addPageTable(pageTable: object, outside: readonly IovaRange[]): void {
+  addPageTable(pageTable: { readonly isNoiommu: boolean }, outside: readonly IovaRange[]): void {
     this.#checkAlignment(page)
     this.reserve(pageTable, outside)
     try {
@@ -84,7 +89,7 @@ export class Ioas {
     this.users++
   }
 
-  removePageTable(pageTable: object): void {
+  removePageTable(pageTable: { readonly isNoiommu: boolean }): void {
     this.#pageTables.delete(pageTable)
     this.unreserve(pageTable)
     if (this.#pageTables.size === 0) this.mappings.unpin()

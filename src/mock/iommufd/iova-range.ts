@@ -6,6 +6,10 @@ export interface IovaRange {
 
 export const lastIova = 0xffff_ffff_ffff_ffffn
 
+export function least(a: bigint, b: bigint): bigint {
+  return a < b ? a : b
+}
+
 export function overlaps(range: IovaRange, { first, last }: IovaRange): boolean {
   return range.first <= last && range.last >= first
 }

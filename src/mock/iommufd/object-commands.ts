@@ -9,19 +9,22 @@ import {
   iommufdRequest as requests,
 } from '../../uapi/iommufd.ts'
 import { Errno } from '../errno.ts'
+import type { PhysicalMemory } from '../physical-memory.ts'
 import { type Command, command } from './command.ts'
 import { Ioas } from './ioas.ts'
 import type { Iommufd } from './iommufd.ts'
 import { PageTable } from './page-table.ts'
+import { getPhysicalAddress } from './physical-address.ts'
 import { PhysicalDevice } from './physical-device.ts'
 
 /** What iommufd does with objects of any kind. */
-export function objectCommands(iommufd: Iommufd): readonly (readonly [number, Command])[] {
+export function objectCommands(iommufd: Iommufd, physical: PhysicalMemory): readonly (readonly [number, Command])[] {
   return [
     [requests.IOMMU_DESTROY, command(iommuDestroy, 8, ({ id }) => destroy(iommufd, id))],
     [requests.IOMMU_HWPT_ALLOC, allocatePageTable(iommufd)],
     [requests.IOMMU_OPTION, option(iommufd)],
     [requests.IOMMU_VFIO_IOAS, compatIoas(iommufd)],
+    [requests.IOMMU_IOAS_NOIOMMU_GET_PA, getPhysicalAddress(iommufd, physical)],
   ]
 }
 

@@ -1,7 +1,7 @@
 import { Errno } from '../errno.ts'
 import type { Scenario } from '../scenario.ts'
 import { freeVfioIndex, type MockState, type Snapshot } from '../state/state.ts'
-import { type PciDevice, pciDraft, pciRecord } from './devices.ts'
+import { freeIommuGroup, type PciDevice, pciDraft, pciRecord } from './devices.ts'
 import { addId, matches, pciDrivers, refusal } from './drivers.ts'
 import { isVgpuDriver } from './vgpu.ts'
 
@@ -19,7 +19,7 @@ export function probe(draft: MockState, scenario: Scenario, device: PciDevice): 
   for (const driver of pciDrivers(scenario)) {
     // that a driver refuses the device goes to the kernel's log alone
     if (!matches(draft, device, driver) || refusal(scenario, draft, device, driver) !== null) continue
-    attach(draft, device, driver)
+    attach(draft, scenario, device, driver)
     return
   }
 }
@@ -30,14 +30,14 @@ export function bind(draft: MockState, scenario: Scenario, device: PciDevice, dr
   if (pciRecord(draft, device).driver !== null) throw new Errno('EBUSY')
   const refused = refusal(scenario, draft, device, driver)
   if (refused !== null) throw new Errno(refused)
-  attach(draft, device, driver)
+  attach(draft, scenario, device, driver)
 }
 
 /** A write to a driver's `new_id`. */
 export function newId(draft: MockState, scenario: Scenario, driver: string, bytes: Buffer): void {
   for (const device of addId(draft, scenario, driver, bytes)) {
     if (pciRecord(draft, device).driver !== null || refusal(scenario, draft, device, driver) !== null) continue
-    attach(draft, device, driver)
+    attach(draft, scenario, device, driver)
   }
 }
 
@@ -75,8 +75,12 @@ export function isUnbound(state: Snapshot, { address }: PciDevice): boolean {
   return state.pci[address]?.unbinding !== true
 }
 
-function attach(draft: MockState, device: PciDevice, driver: string): void {
+function attach(draft: MockState, scenario: Scenario, device: PciDevice, driver: string): void {
   const record = pciDraft(draft, device)
   record.driver = driver
+  if (driver === 'vfio-pci' && record.group === null) {
+    record.group = freeIommuGroup(scenario, draft)
+    record.isNoiommu = true
+  }
   if (driver === 'vfio-pci' || isVgpuDriver(device, driver)) record.vfioIndex = freeVfioIndex(draft)
 }

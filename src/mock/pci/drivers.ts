@@ -1,6 +1,7 @@
 import { Errno } from '../errno.ts'
 import type { Scenario } from '../scenario.ts'
 import type { MockState, Snapshot } from '../state/state.ts'
+import { isNoiommuAllowed } from '../vfio/noiommu-mode.ts'
 import { type PciDevice, pciDevices, pciRecord } from './devices.ts'
 import { isVgpuDriver } from './vgpu.ts'
 
@@ -35,7 +36,8 @@ function isIdOf(device: PciDevice, id: readonly string[]): boolean {
 export function refusal(scenario: Scenario, state: Snapshot, device: PciDevice, driver: string): string | null {
   if (!mayProbe(scenario, state, device)) return 'ENODEV'
   // bridges, and devices that no IOMMU isolates
-  if (driver === 'vfio-pci' && (isBridge(device) || device.iommuGroup === null)) return 'EINVAL'
+  const isIsolated = device.iommuGroup !== null || isNoiommuAllowed(scenario, state)
+  if (driver === 'vfio-pci' && (isBridge(device) || !isIsolated)) return 'EINVAL'
   // a virtual function of such a GPU is nothing without the card's own driver
   if (driver === 'vfio-pci' && device.physfn !== undefined && device.vgpus !== undefined) return 'EINVAL'
   if (isVgpuDriver(device, driver) && !isWithItsDriver(scenario, state, device.physfn)) return 'ENODEV'

@@ -62,7 +62,7 @@ function isPci(value: unknown): value is PciRecord {
   return (
     isObject(value) &&
     ['driver', 'driverOverride', 'physfn', 'vfToken'].every((key) => value[key] === null || isString(value[key])) &&
-    ['unbinding', 'leaving', 'removed', 'vfsAutoprobe'].every((key) => typeof value[key] === 'boolean') &&
+    ['unbinding', 'leaving', 'removed', 'isNoiommu', 'vfsAutoprobe'].every((key) => typeof value[key] === 'boolean') &&
     ['vfioIndex', 'group'].every((key) => value[key] === null || isCount(value[key])) &&
     isListOf(value['vfs'], isString) &&
     isCount(value['vgpuType']) &&

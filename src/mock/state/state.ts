@@ -38,6 +38,8 @@ export interface PciRecord {
   /** Taken off the bus until it is looked for again. */
   removed: boolean
   group: number | null
+  /** VFIO made its group, as it has no IOMMU; both go with the driver. */
+  isNoiommu: boolean
   /** Addresses of its virtual functions, in their order. */
   vfs: string[]
   /** They are offered to drivers when they appear: `sriov_drivers_autoprobe`. */
@@ -126,7 +128,7 @@ export function finishRemovals(state: MockState): void {
   for (const [address, record] of Object.entries(state.pci)) {
     if (!record.unbinding || held.has(pciKey(address)) || parents.has(address)) continue
     if (record.leaving && record.physfn !== null) delete state.pci[address]
-    else Object.assign(record, released, record.leaving ? gone : {})
+    else Object.assign(record, released, record.isNoiommu ? withoutGroup : {}, record.leaving ? gone : {})
   }
   for (const record of Object.values(state.pci)) {
     if (record.vfs.every((address) => state.pci[address] === undefined)) record.vfs = []
@@ -140,6 +142,7 @@ const released = {
   vfToken: null,
   vgpuType: 0,
 } satisfies Partial<PciRecord>
+const withoutGroup = { group: null, isNoiommu: false } satisfies Partial<PciRecord>
 const gone = {
   leaving: false,
   removed: true,

@@ -8,6 +8,8 @@ import type { IoctlArgument, OpenFile } from '../open-file.ts'
 import type { ContainerIommu } from './container-iommu.ts'
 import type { DmaMappings } from './dma-mappings.ts'
 import { integerArgument } from './ioctl-argument.ts'
+import { NoIommu } from './noiommu.ts'
+import { isNoiommuAllowed } from './noiommu-mode.ts'
 import { Type1Iommu } from './type1-iommu.ts'
 import { type1Extension } from './type1-types.ts'
 import type { GroupKind } from './vfio-groups.ts'
@@ -37,7 +39,9 @@ export class Container implements OpenFile {
     return this.#iommu?.mappings ?? null
   }
 
+  /** EPERM for groups with an IOMMU and groups without together. */
   attach(group: object, kind: GroupKind): void {
+    if (this.#groups.size > 0 && this.#isNoiommu !== (kind === 'noiommu')) throw new Errno('EPERM')
     this.#iommu?.attach(group, kind === 'translated')
     this.#groups.set(group, kind)
   }
@@ -71,14 +75,26 @@ export class Container implements OpenFile {
     this.#machine.holdings.publish()
   }
 
+  get #isNoiommu(): boolean {
+    return [...this.#groups.values()].includes('noiommu')
+  }
+
+  /** What there is for the groups in it, or for any while it has none. */
   #offers(number: number): number {
-    return type1Extension(number, this.#machine.traits)
+    const ofType1 = this.#isNoiommu ? 0 : type1Extension(number, this.#machine.traits)
+    const takesNoiommu = this.#isNoiommu || this.#groups.size === 0
+    return ofType1 === 0 && takesNoiommu ? this.#noIommu().checkExtension(number) : ofType1
+  }
+
+  #noIommu(): NoIommu {
+    const { scenario, store } = this.#machine
+    return new NoIommu(() => isNoiommuAllowed(scenario, store.read()))
   }
 
   #setIommu(type: number): number {
     if (this.#groups.size === 0 || this.#iommu !== null) throw new Errno('EINVAL')
     if (this.#offers(type) <= 0) throw new Errno('ENODEV')
-    const iommu = this.#makeType1(type)
+    const iommu = this.#isNoiommu ? this.#noIommu() : this.#makeType1(type)
     try {
       for (const [group, kind] of this.#groups) iommu.attach(group, kind === 'translated')
     } catch (error) {

@@ -11,7 +11,7 @@ import { Container } from './container.ts'
 import { DeviceFile } from './device-file.ts'
 import { GroupDevices } from './group-devices.ts'
 import { bufferArgument, structArgument } from './ioctl-argument.ts'
-import { type VfioDevice, type VfioGroup, vfioGroups } from './vfio-groups.ts'
+import { noiommuPrefix, type VfioDevice, type VfioGroup, vfioGroups } from './vfio-groups.ts'
 
 /** A name is read up to a page. */
 const longestName = 4096
@@ -33,7 +33,7 @@ export class Group implements OpenFile {
     this.#machine = machine
     this.#group = group
     this.#devices = new GroupDevices(machine, () => this.#leaveIfDone())
-    this.link = `/dev/vfio/${group.number}`
+    this.link = `/dev/vfio/${noiommuPrefix(group)}${group.number}`
     this.lockPath = this.link
   }
 

@@ -33,6 +33,11 @@ export interface VfioGroup {
   readonly devices: readonly VfioDevice[]
 }
 
+/** What the nodes of a group, and of a device in it, begin with. */
+export function noiommuPrefix({ kind }: Pick<VfioGroup, 'kind'>): '' | 'noiommu-' {
+  return kind === 'noiommu' ? 'noiommu-' : ''
+}
+
 /** What a driver gets for one device that is opened. */
 export interface DriverServices {
   readonly machine: Machine
@@ -70,17 +75,18 @@ function pciGroup(
 ): VfioGroup | null {
   const ofVfio = vfioMembers(state, members)
   if (ofVfio.length === 0) return null
+  const isNoiommu = members.some((device) => pciRecord(state, device).isNoiommu)
   return {
     number,
     key: `group ${number}`,
     isViable: isViable(state, members),
-    kind: 'translated',
+    kind: isNoiommu ? 'noiommu' : 'translated',
     devices: ofVfio.map((device) => pciDevice(device, state)),
   }
 }
 
 function pciDevice(device: PciDevice, state: Snapshot): VfioDevice {
-  const { driver, unbinding, vfioIndex, model } = pciRecord(state, device)
+  const { driver, unbinding, vfioIndex, isNoiommu, model } = pciRecord(state, device)
   return {
     name: device.address,
     key: pciKey(device.address),
@@ -90,11 +96,12 @@ function pciDevice(device: PciDevice, state: Snapshot): VfioDevice {
     makeModel(services) {
       if (isVgpuDriver(device, driver)) return makeVgpuModel(device, state, services)
       const { machine, space } = services
-      const { clock, observer, traits, store } = machine
-      const dma: DmaAccess = {
+      const { clock, observer, traits, store, physical } = machine
+      const translated: DmaAccess = {
         read: (iova, into) => space()?.read(iova, into) ?? false,
         write: (iova, from) => space()?.write(iova, from) ?? false,
       }
+      const dma = isNoiommu ? physical : translated
       const raised = (index: number, vector: number) => observer.raised({ device: device.address, index, vector })
       const features = vfTokenFeature(store, device)
       const hotReset = new HotReset(machine, device)

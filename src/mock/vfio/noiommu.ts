@@ -1,0 +1,27 @@
+import { extension } from '../../uapi/container.ts'
+import { Errno } from '../errno.ts'
+import type { ContainerIommu } from './container-iommu.ts'
+
+/** What stands behind a container of devices without an IOMMU: nothing, which answers nothing about mappings. */
+export class NoIommu implements ContainerIommu {
+  readonly mappings = null
+  readonly #isAllowed: () => boolean
+
+  constructor(isAllowed: () => boolean) {
+    this.#isAllowed = isAllowed
+  }
+
+  attach(): void {}
+
+  detach(): void {}
+
+  checkExtension(number: number): number {
+    return this.#isAllowed() && number === extension.VFIO_NOIOMMU_IOMMU ? 1 : 0
+  }
+
+  ioctl(): never {
+    throw new Errno('ENOTTY')
+  }
+
+  close(): void {}
+}
