@@ -18,6 +18,15 @@ const word = v.pipe(count, v.maxValue(0xffff))
 
 const pixels = v.pipe(positive, v.maxValue(8192))
 
+const ids = {
+  vendor: word,
+  device: word,
+  subsystemVendor: word,
+  subsystemDevice: word,
+  class: v.pipe(count, v.maxValue(0xff_ffff)),
+  revision: v.pipe(count, v.maxValue(0xff)),
+}
+
 const model = v.variant('kind', [
   v.strictObject({ kind: v.literal('mtty'), ports: v.picklist([1, 2]) }),
   v.strictObject({ kind: v.picklist(['vfio-ap', 'vfio-ccw']) }),
@@ -29,13 +38,13 @@ const model = v.variant('kind', [
     maxHeight: v.pipe(count, v.maxValue(0xffff)),
   }),
   v.strictObject({
+    kind: v.literal('vgpu'),
+    ...ids,
+    framebufferMiB: v.pipe(positive, v.maxValue(2 ** 20)),
+  }),
+  v.strictObject({
     kind: v.literal('plain'),
-    vendor: word,
-    device: word,
-    subsystemVendor: word,
-    subsystemDevice: word,
-    class: v.pipe(count, v.maxValue(0xff_ffff)),
-    revision: v.pipe(count, v.maxValue(0xff)),
+    ...ids,
     barSize: v.pipe(
       positive,
       v.minValue(4096),

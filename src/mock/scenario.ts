@@ -152,15 +152,17 @@ export type ScenarioModel =
   | { readonly kind: 'vfio-ap' | 'vfio-ccw' }
   /** One that a test registered with its host, by the name it has there. */
   | { readonly kind: 'registered'; readonly name: string }
-  | {
-      readonly kind: 'plain'
-      readonly vendor: number
-      readonly device: number
-      readonly subsystemVendor: number
-      readonly subsystemDevice: number
-      /** 24 bits: base class, subclass, programming interface. */
-      readonly class: number
-      readonly revision: number
-      /** Bytes of BAR0, a power of two, at least 4096. */
-      readonly barSize: number
-    }
+  /** As NVIDIA's drivers make one. */
+  | ({ readonly kind: 'vgpu'; readonly framebufferMiB: number } & ScenarioIds)
+  /** Bytes of BAR0, a power of two, at least 4096. */
+  | ({ readonly kind: 'plain'; readonly barSize: number } & ScenarioIds)
+
+export interface ScenarioIds {
+  readonly vendor: number
+  readonly device: number
+  readonly subsystemVendor: number
+  readonly subsystemDevice: number
+  /** 24 bits: base class, subclass, programming interface. */
+  readonly class: number
+  readonly revision: number
+}

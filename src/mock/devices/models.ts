@@ -13,6 +13,7 @@ import { PciTestdev } from './pci-testdev.ts'
 import { PlainDevice } from './plain.ts'
 import { VfioAp } from './vfio-ap.ts'
 import { VfioCcw } from './vfio-ccw.ts'
+import { Vgpu } from './vgpu.ts'
 
 /** The model of a mediated device: one that ships, or of those that were registered the one the scenario names. */
 export function makeMdevModel(
@@ -31,6 +32,8 @@ export function makeMdevModel(
       return new VfioAp(context)
     case 'vfio-ccw':
       return new VfioCcw()
+    case 'vgpu':
+      return new Vgpu(model, context)
     case 'plain':
       return new PlainDevice(model, context)
     case 'registered': {

@@ -16,10 +16,11 @@ import {
 import { Errno } from '../errno.ts'
 import type { KernelTraits } from '../kernel-traits.ts'
 import type { Feature } from '../sdk/feature.ts'
+import type { Migration } from '../sdk/migration.ts'
 import { MttyConfig } from './mtty-config.ts'
-import { mttyFeatures } from './mtty-features.ts'
 import { EarlyMttyIrqs, LateMttyIrqs, type MttyIrqs } from './mtty-irqs.ts'
-import { MttyMigration } from './mtty-migration.ts'
+import { emptyLog } from './mtty-logging.ts'
+import { mttyMigration } from './mtty-migration.ts'
 import { savedField, savedFlag, savedNumber } from './saved.ts'
 import { Uart } from './uart.ts'
 
@@ -38,7 +39,7 @@ export class Mtty implements DeviceModel {
   readonly #uarts: readonly [Uart, Uart]
   #infoAsked: boolean
   readonly #irqs: MttyIrqs
-  readonly #migration: MttyMigration
+  readonly #migration: Migration
   readonly features: ReadonlyMap<number, Feature>
 
   constructor(ports: 1 | 2, { traits, saved }: { traits: KernelTraits; saved: unknown }) {
@@ -50,8 +51,8 @@ export class Mtty implements DeviceModel {
     this.#infoAsked = savedFlag(saved, 'infoAsked')
     const { VFIO_DEVICE_STATE_RUNNING, VFIO_DEVICE_STATE_PRE_COPY_P2P } = deviceState
     const state = savedNumber(saved, 'state', VFIO_DEVICE_STATE_RUNNING, VFIO_DEVICE_STATE_PRE_COPY_P2P)
-    this.#migration = new MttyMigration(this.#uarts.slice(0, ports), state)
-    this.features = mttyFeatures(this.#migration, traits)
+    this.#migration = mttyMigration(this.#uarts.slice(0, ports), state)
+    this.features = new Map(traits.mttyMigrates ? [...this.#migration.features(traits), ...emptyLog] : [])
   }
 
   save(): unknown {

@@ -126,14 +126,14 @@ function nvidiaType(
     `max_instance=${16384 / framebuffer}`,
   ].join(', ')
   const model: ScenarioModel = {
-    kind: 'plain',
+    kind: 'vgpu',
     vendor: 0x10de,
     device: 0x1eb8,
     subsystemVendor: 0x10de,
     subsystemDevice: 0x1309,
     class: 0x03_00_00,
     revision: 0xa1,
-    barSize: 16 * 2 ** 20,
+    framebufferMiB: framebuffer,
   }
   return { id, name, description, uses: { framebufferMiB: framebuffer }, model }
 }

@@ -159,14 +159,14 @@ function memory(bar: number): ScenarioPciFunction {
 
 function vgpuType(id: number, name: string, gibibytes: number): ScenarioVgpuType {
   const model: ScenarioModel = {
-    kind: 'plain',
+    kind: 'vgpu',
     vendor: 0x10de,
     device: name.includes('L40S') ? 0x26b9 : 0x2bb5,
     subsystemVendor: 0x10de,
     subsystemDevice: id,
     class: 0x03_02_00,
     revision: 0xa1,
-    barSize: 16 * 2 ** 20,
+    framebufferMiB: gibibytes * 1024,
   }
   return { id, name, uses: { framebufferMiB: gibibytes * 1024 }, model }
 }

@@ -54,6 +54,11 @@ export class MemoryRegion implements ModelRegion {
     return this.#memory.page(number)
   }
 
+  /** Those that were written, by their numbers. */
+  pages(): Iterable<[number, Uint8Array]> {
+    return this.#memory.pages()
+  }
+
   clear(): void {
     this.#memory.clear()
   }

@@ -5,11 +5,9 @@ import { Errno } from '../errno.ts'
 import type { IoctlArgument, OpenFile } from '../open-file.ts'
 import { structArgument } from '../vfio/ioctl-argument.ts'
 
-const link = 'anon_inode:mtty_mig'
-
 /** The stream of a device that is saved. It ends where what has been filled in ends, and may get longer. */
 export class SaveFile implements OpenFile {
-  readonly link: string = link
+  readonly link: string
   readonly #isPreCopy: () => boolean
   readonly #answersFlags: () => boolean
   #data: Uint8Array
@@ -17,7 +15,12 @@ export class SaveFile implements OpenFile {
   #isOver = false
 
   /** `answersFlags`: the kernel says in the flags of its answer what it has to say, and does not hand back those it got. */
-  constructor(data: Uint8Array, state: { readonly isPreCopy: () => boolean; readonly answersFlags: () => boolean }) {
+  constructor(
+    link: string,
+    data: Uint8Array,
+    state: { readonly isPreCopy: () => boolean; readonly answersFlags: () => boolean },
+  ) {
+    this.link = link
     this.#data = data
     this.#isPreCopy = state.isPreCopy
     this.#answersFlags = state.answersFlags
@@ -62,17 +65,17 @@ export class SaveFile implements OpenFile {
 
 /** The stream into a device that is resumed. */
 export class ResumeFile implements OpenFile {
-  readonly link: string = link
+  readonly link: string
   readonly #most: number
-  readonly #headerSize: number
-  readonly #isHeader: (header: Uint8Array) => boolean
+  readonly #check: (data: Uint8Array, before: number) => void
   #data: Uint8Array = new Uint8Array()
   #isOver = false
 
-  constructor(most: number, headerSize: number, isHeader: (header: Uint8Array) => boolean) {
+  /** `check` looks at all that came so far, and at how much that was before, and throws where it is not its own. */
+  constructor(link: string, most: number, check: (data: Uint8Array, before: number) => void) {
+    this.link = link
     this.#most = most
-    this.#headerSize = headerSize
-    this.#isHeader = isHeader
+    this.#check = check
   }
 
   /** What was written so far. */
@@ -88,14 +91,13 @@ export class ResumeFile implements OpenFile {
     throw new Errno('EBADF')
   }
 
-  /** ENOMEM for more than the device has, EFAULT where the header turns out not to be its own: taken all the same. */
+  /** ENOMEM for more than the device has. What is not its own is taken all the same, and then refused. */
   write(from: Uint8Array): number {
     const { length } = this.#data
     if (length + from.length > this.#most) throw new Errno('ENOMEM')
     if (this.#isOver) throw new Errno('ENODEV')
     this.#data = Buffer.concat([this.#data, from])
-    const hasHeader = length < this.#headerSize && this.#data.length >= this.#headerSize
-    if (hasHeader && !this.#isHeader(this.#data.subarray(0, this.#headerSize))) throw new Errno('EFAULT')
+    this.#check(this.#data, length)
     return from.length
   }
 
