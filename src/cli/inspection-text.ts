@@ -35,7 +35,8 @@ export function inspectionText(inspection: Inspection, io: Io): string {
   const { device, config } = inspection
   const facts = deviceFacts(inspection).map(([name, value]) => `${name.padEnd(12)}${value}\n`)
   const irqs = device.irqs.length === 0 ? 'no interrupts\n' : table(device.irqs, irqColumns, io)
-  const parts = [facts.join(''), table(device.regions, regionColumns, io), irqs]
+  const regions = device.regions.length === 0 ? 'no regions\n' : table(device.regions, regionColumns, io)
+  const parts = [facts.join(''), regions, irqs]
   return [...parts, ...(config === null ? [] : configTables(config, io))].join('\n')
 }
 

@@ -34,6 +34,9 @@ export interface KernelTraits {
   readonly coreDescribesRegions: boolean
   /** Interrupts of vfio-ap: none, req, then cfg-chg too; after 6.1, after 6.12. */
   readonly vfioApIrqs: 0 | 1 | 2
+  /** What a queue of another device is to vfio_ap, and whether a device's matrix can be written as a whole (6.10). */
+  readonly apqnTaken: 'EADDRINUSE' | 'EBUSY'
+  readonly hasApConfig: boolean
 }
 
 const traits: Readonly<Record<KernelVersion, KernelTraits>> = {
@@ -52,6 +55,8 @@ const traits: Readonly<Record<KernelVersion, KernelTraits>> = {
     hasPrecopyInfoV2: false,
     coreDescribesRegions: false,
     vfioApIrqs: 0,
+    apqnTaken: 'EADDRINUSE',
+    hasApConfig: false,
   },
   '6.12': {
     release: '6.12.0',
@@ -68,6 +73,8 @@ const traits: Readonly<Record<KernelVersion, KernelTraits>> = {
     hasPrecopyInfoV2: false,
     coreDescribesRegions: false,
     vfioApIrqs: 1,
+    apqnTaken: 'EBUSY',
+    hasApConfig: true,
   },
   '7': {
     release: '7.3.0',
@@ -84,6 +91,8 @@ const traits: Readonly<Record<KernelVersion, KernelTraits>> = {
     hasPrecopyInfoV2: true,
     coreDescribesRegions: true,
     vfioApIrqs: 2,
+    apqnTaken: 'EBUSY',
+    hasApConfig: true,
   },
 }
 

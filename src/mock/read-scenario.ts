@@ -3,6 +3,7 @@ import { VfioError } from '../errors.ts'
 import { pciAddressOrNull, printable } from '../units.ts'
 import { isTree } from './files/disk.ts'
 import { vfAddresses } from './pci/devices.ts'
+import { matrixParent } from './s390/ap-bus.ts'
 import type { Scenario } from './scenario.ts'
 
 const name = v.pipe(v.string(), v.regex(/^[\w][\w.:+ -]{0,99}$/, 'a name of letters, digits and . : + - _'))
@@ -107,6 +108,31 @@ const vgpus = v.strictObject({
   ),
 })
 
+const mask = v.pipe(v.string(), v.regex(/^0x[0-9a-f]{1,64}$/, '0x and up to 64 hex digits'))
+const upTo255 = v.pipe(count, v.maxValue(255))
+
+const ap = v.strictObject({
+  maxAdapter: upTo255,
+  maxDomain: upTo255,
+  adapters: v.array(v.strictObject({ id: upTo255, type: name })),
+  domains: v.array(upTo255),
+  apmask: mask,
+  aqmask: mask,
+})
+
+const busId = v.pipe(v.string(), v.regex(/^[0-9a-f]\.[0-3]\.[0-9a-f]{4}$/, 'a bus id such as 0.0.0313'))
+const oneLine = v.pipe(v.string(), v.regex(/^[ -~]{1,100}$/, 'one line of ASCII'))
+
+const subchannel = v.strictObject({
+  id: busId,
+  device: busId,
+  deviceType: oneLine,
+  controlUnit: oneLine,
+  chpids: oneLine,
+  pimpampom: oneLine,
+  driver: v.nullable(v.picklist(['io_subchannel', 'vfio_ccw'])),
+})
+
 const pciDevice = v.strictObject({
   address,
   behind: v.exactOptional(v.array(address)),
@@ -169,15 +195,18 @@ const scenario = v.pipe(
     modules: v.record(name, v.record(name, v.string())),
     pci: v.array(pciDevice),
     parents: v.array(parent),
+    ap: v.exactOptional(ap),
+    css: v.exactOptional(v.array(subchannel)),
     lockedMemory: v.exactOptional(count),
     disk: v.pipe(v.record(diskPath, v.nullable(v.string())), v.check(isTree, 'paths that go through no text file')),
   }),
   v.forward(
-    v.check(({ pci, parents }) => {
+    v.check(({ pci, parents, ap, css = [] }) => {
       const vfs = pci.flatMap(({ address, sriov }) => (sriov === undefined ? [] : vfAddresses(address, sriov)))
-      const addresses = new Set([...pci.map((device) => device.address), ...vfs])
+      const matrix = ap === undefined ? [] : [matrixParent]
+      const addresses = new Set([...pci.map(({ address }) => address), ...vfs, ...css.map(({ id }) => id), ...matrix])
       return parents.every(({ name, virtualClass }) => virtualClass !== undefined || addresses.has(name))
-    }, 'parents that are in `pci`, as functions or virtual functions, or have a `virtualClass`'),
+    }, 'parents that are in `pci` (virtual functions too) or `css`, or are the `matrix` of `ap`, or have a `virtualClass`'),
     ['parents'],
   ),
 )

@@ -9,6 +9,10 @@ export interface Scenario {
   readonly modules: Readonly<Record<string, Readonly<Record<string, string>>>>
   readonly pci: readonly ScenarioPciDevice[]
   readonly parents: readonly ScenarioParent[]
+  /** The crypto cards of an IBM Z. */
+  readonly ap?: ScenarioAp
+  /** The channel subsystem of an IBM Z. */
+  readonly css?: readonly ScenarioSubchannel[]
   /** Bytes of memory that a process may lock, as of one without CAP_IPC_LOCK; no limit where absent. */
   readonly lockedMemory?: number
   /** The writable disk at first: text files, and null for a directory. */
@@ -80,6 +84,30 @@ export interface ScenarioSriov {
   readonly enabled?: number
 }
 
+export interface ScenarioAp {
+  /** The highest numbers that the machine knows, up to 255. */
+  readonly maxAdapter: number
+  readonly maxDomain: number
+  /** Cards that are there, such as { id: 5, type: 'CEX7P' }, and the domains that this host has of each. */
+  readonly adapters: readonly { readonly id: number; readonly type: string }[]
+  readonly domains: readonly number[]
+  /** What is kept for the host at first: '0x' and up to 64 hex digits, of which the leftmost bit is number 0. */
+  readonly apmask: string
+  readonly aqmask: string
+}
+
+export interface ScenarioSubchannel {
+  /** '0.0.0313', and the device behind it: '0.0.1234'. */
+  readonly id: string
+  readonly device: string
+  /** As sysfs shows them: '3390/0c' and '3990/e9'. */
+  readonly deviceType: string
+  readonly controlUnit: string
+  readonly chpids: string
+  readonly pimpampom: string
+  readonly driver: 'io_subchannel' | 'vfio_ccw' | null
+}
+
 /** An endpoint as vfio-pci finds it. */
 export interface ScenarioPciFunction {
   /** What is behind its BARs: a device of QEMU's, or memory that keeps what is written to it. */
@@ -100,7 +128,7 @@ export interface ScenarioPciFunction {
 
 /** A device whose driver offers mediated devices. */
 export interface ScenarioParent {
-  /** A PCI address of the list above, or the name of a virtual device. */
+  /** A PCI address of the list above, a subchannel, 'matrix' of vfio_ap, or the name of a virtual device. */
   readonly name: string
   /** The class of a virtual device: it stands at /sys/devices/virtual/CLASS/NAME. */
   readonly virtualClass?: string

@@ -8,6 +8,8 @@ import { Group } from '../vfio/group.ts'
 import { noiommuPrefix, type VfioDevice, type VfioGroup, vfioGroups } from '../vfio/vfio-groups.ts'
 import { overwrite } from './disk.ts'
 import { procFolder } from './proc.ts'
+import { addAp } from './sysfs-ap.ts'
+import { addCss } from './sysfs-css.ts'
 import { addMdevs } from './sysfs-mdev.ts'
 import { addModules } from './sysfs-modules.ts'
 import { addPci } from './sysfs-pci.ts'
@@ -20,6 +22,8 @@ export function buildRoot(machine: Machine, state: Snapshot): Folder {
   const sys = new Directory()
   addModules(sys, machine, state)
   addPci(sys, machine, state)
+  addAp(sys, machine, state)
+  addCss(sys, machine, state)
   addMdevs(sys, machine, state)
   return root.set('sys', sys).set('proc', procFolder(machine)).set('dev', deviceNodes(machine, state))
 }

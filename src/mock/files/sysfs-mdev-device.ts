@@ -3,8 +3,10 @@ import type { Machine } from '../machine.ts'
 import { attributesOf, storeAttribute } from '../mdev/attributes.ts'
 import { typeOf } from '../mdev/capacity.ts'
 import { beginRemoval, parseRemove } from '../mdev/remove.ts'
+import { matrixParent } from '../s390/ap-bus.ts'
 import type { Scenario, ScenarioAttribute, ScenarioParent } from '../scenario.ts'
 import type { Frozen, MdevRecord } from '../state/state.ts'
+import { apMdevEntries } from './sysfs-ap.ts'
 import { addIommuGroup } from './sysfs-iommu-group.ts'
 import { below, parentPath } from './sysfs-paths.ts'
 import { addVfioDevice, addVfioGroup } from './sysfs-vfio.ts'
@@ -42,6 +44,7 @@ export function addMdevDevice(sys: Directory, machine: Machine, mdev: Mdev): voi
       writeOnly((bytes) => remove(machine, mdev, bytes)),
     )
   addAttributes(directory, machine, parent, mdev)
+  if (mdev.parent === matrixParent) directory.late(() => apMdevEntries(machine, mdev))
   sys.at('bus/mdev/devices').set(mdev.uuid, link('/sys/bus/mdev/devices', path))
   sys.at(below(driver)).set(mdev.uuid, link(driver, path))
 }

@@ -1,4 +1,5 @@
 import { vfAddresses } from '../pci/devices.ts'
+import { matrixParent } from '../s390/ap-bus.ts'
 import type { Scenario, ScenarioParent, ScenarioPciDevice } from '../scenario.ts'
 
 /** Where a PCI device stands: below its bridges, below the root of its bus. */
@@ -12,10 +13,16 @@ export function pciPath({ address, behind = [] }: Pick<ScenarioPciDevice, 'addre
 export function parentPath(scenario: Scenario, parent: ScenarioParent): string {
   const { name, virtualClass } = parent
   if (virtualClass !== undefined) return ['/sys/devices/virtual', virtualClass, name].join('/')
+  if (name === matrixParent && scenario.ap !== undefined) return `/sys/devices/vfio_ap/${name}`
+  if (scenario.css?.some(({ id }) => id === name) === true) return subchannelPath(name)
   const pci = scenario.pci.find(
     ({ address, sriov }) => address === name || (sriov !== undefined && vfAddresses(address, sriov).includes(name)),
   )
   return pciPath({ ...pci, address: name })
+}
+
+export function subchannelPath(id: string): string {
+  return `/sys/devices/css0/${id}`
 }
 
 /** The path below /sys. */

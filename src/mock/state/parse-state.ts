@@ -5,6 +5,7 @@ import {
   type PciBusRecord,
   type PciRecord,
   type ProcessRecord,
+  type SubchannelRecord,
   stateFormat,
 } from './state.ts'
 
@@ -30,6 +31,10 @@ function isState(value: unknown): value is MockState {
     isObject(value['pci']) &&
     Object.values(value['pci']).every(isPci) &&
     isPciBus(value['pciBus']) &&
+    isObject(value['ap']) &&
+    Object.values(value['ap']).every((mask) => isString(mask) && /^0x[0-9a-f]{1,64}$/.test(mask)) &&
+    isObject(value['css']) &&
+    Object.values(value['css']).every(isSubchannel) &&
     isObject(value['parameters']) &&
     Object.values(value['parameters']).every(isString) &&
     isListOf(value['processes'], isProcess)
@@ -70,6 +75,14 @@ function isPci(value: unknown): value is PciRecord {
     Object.values(value['vgpuAttributes']).every(isString) &&
     (value['resetMethods'] === null || isListOf(value['resetMethods'], isString)) &&
     'model' in value
+  )
+}
+
+function isSubchannel(value: unknown): value is SubchannelRecord {
+  return (
+    isObject(value) &&
+    ['driver', 'driverOverride'].every((key) => value[key] === null || isString(value[key])) &&
+    typeof value['unbinding'] === 'boolean'
   )
 }
 

@@ -16,9 +16,19 @@ export interface MockState {
   /** PCI devices by address, as far as they are not as the scenario says; virtual functions are not in it at all. */
   pci: Record<string, PciRecord>
   pciBus: PciBusRecord
+  /** What was written to the masks of the bus ap. */
+  ap: { apmask?: string; aqmask?: string }
+  /** Subchannels by their ids, as far as they are not as the scenario says. */
+  css: Record<string, SubchannelRecord>
   /** Parameters of modules that were written since: 'vfio_pci/enable_sriov'. */
   parameters: Record<string, string>
   processes: ProcessRecord[]
+}
+
+export interface SubchannelRecord {
+  driver: string | null
+  driverOverride: string | null
+  unbinding: boolean
 }
 
 export interface PciBusRecord {
@@ -115,6 +125,8 @@ export function emptyState(scenario: Scenario): MockState {
     mdevs: [],
     pci: {},
     pciBus: { autoprobe: true, ids: {} },
+    ap: {},
+    css: {},
     parameters: {},
     processes: [],
   }
@@ -129,6 +141,9 @@ export function finishRemovals(state: MockState): void {
     if (!record.unbinding || held.has(pciKey(address)) || parents.has(address)) continue
     if (record.leaving && record.physfn !== null) delete state.pci[address]
     else Object.assign(record, released, record.isNoiommu ? withoutGroup : {}, record.leaving ? gone : {})
+  }
+  for (const [id, record] of Object.entries(state.css)) {
+    if (record.unbinding && !parents.has(id)) Object.assign(record, { unbinding: false, driver: null })
   }
   for (const record of Object.values(state.pci)) {
     if (record.vfs.every((address) => state.pci[address] === undefined)) record.vfs = []
