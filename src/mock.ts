@@ -7,7 +7,6 @@
 export type { Kernel } from './kernel/kernel.ts'
 export type { DeviceModel } from './mock/device.ts'
 export { Errno } from './mock/errno.ts'
-export { createMockKernel, type MockKernelOptions } from './mock/mock-kernel.ts'
 export { readScenario } from './mock/read-scenario.ts'
 export type {
   Scenario,

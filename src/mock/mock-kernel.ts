@@ -31,7 +31,7 @@ import { type CallName, type MachineObserver, nobody } from './sdk/machine-obser
 import { ParentDma } from './sdk/parent-dma.ts'
 import { initialState } from './state/initial-state.ts'
 import { StateDirectory } from './state/state-directory.ts'
-import { MemoryStore, type StateStore } from './state/state-store.ts'
+import { MemoryStore } from './state/state-store.ts'
 import { Waiting } from './waiting.ts'
 import { watchReadiness } from './watch.ts'
 
@@ -50,17 +50,13 @@ interface MachineOptions extends MockKernelOptions {
 }
 
 /**
- * A simulated Linux with VFIO, of the version that the scenario names, for tests and for trying things out: no hardware, no root, no addon, any platform.
- * Each is a machine of its own, unless they share a state directory. `dispose` closes what is open on it.
+ * A simulated Linux with VFIO, of the version that the scenario names: no hardware, no root, no addon, any platform. Each
+ * is a machine of its own, unless they share a state directory. `dispose` closes what is open on it.
  *
  * It tests the code that runs on it, not hardware: what a device does here says nothing of the real one.
  */
 export function createMockKernel(scenario: ScenarioName | Scenario, options: MockKernelOptions = {}): Kernel {
-  const machine = typeof scenario === 'string' ? shipped[scenario] : scenario
-  const { stateDirectory } = options
-  return stateDirectory === undefined
-    ? new MockKernel(machine, new MemoryStore(initialState(machine)), options)
-    : new MockKernel(machine, new StateDirectory(stateDirectory, machine), options)
+  return new MockKernel(typeof scenario === 'string' ? shipped[scenario] : scenario, options)
 }
 
 export class MockKernel implements Kernel {
@@ -75,8 +71,13 @@ export class MockKernel implements Kernel {
   readonly #outlivesProcess: boolean
   readonly #onExit = () => this.dispose()
 
-  constructor(scenario: Scenario, store: StateStore, options: MachineOptions) {
-    this.#outlivesProcess = options.stateDirectory !== undefined
+  constructor(scenario: Scenario, options: MachineOptions) {
+    const { stateDirectory } = options
+    this.#outlivesProcess = stateDirectory !== undefined
+    const store =
+      stateDirectory === undefined
+        ? new MemoryStore(initialState(scenario))
+        : new StateDirectory(stateDirectory, scenario)
     const fds = new FdTable()
     const holdings = new ProcessHoldings(store, fds)
     const waitUntil = (condition: () => boolean) => this.#waiting.until(condition)

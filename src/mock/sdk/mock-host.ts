@@ -5,9 +5,7 @@ import { MockKernel } from '../mock-kernel.ts'
 import type { Scenario } from '../scenario.ts'
 import type { ScenarioName } from '../scenarios/names.ts'
 import { shipped } from '../scenarios/shipped.ts'
-import { initialState } from '../state/initial-state.ts'
 import { pciKey } from '../state/state.ts'
-import { MemoryStore } from '../state/state-store.ts'
 import { Clock } from './clock.ts'
 import { Faults } from './faults.ts'
 import { Inspection, MachineLog, type RaisedInterrupt } from './inspection.ts'
@@ -17,6 +15,11 @@ import { modelName, type RegisteredModel, withModels } from './registered-model.
 export interface MockHostOptions {
   /** Device models of the caller's own. */
   readonly models?: readonly RegisteredModel[]
+  /**
+   * Where the machine's state is kept, for all processes that name the same directory, as the command line's `--mock` does
+   * (`mockStateDirectory`). In memory where absent.
+   */
+  readonly stateDirectory?: string
 }
 
 /**
@@ -40,7 +43,7 @@ export class MockHost {
   readonly inspect: Inspection
   readonly #machine: Machine
 
-  constructor(scenario: Scenario, { models = [] }: MockHostOptions) {
+  constructor(scenario: Scenario, { models = [], stateDirectory }: MockHostOptions) {
     const machine = withModels(scenario, models)
     const log = new MachineLog(this.clock)
     const observer = {
@@ -50,7 +53,8 @@ export class MockHost {
       },
       raised: (interrupt: Omit<RaisedInterrupt, 'at'>) => log.raised(interrupt),
     }
-    const kernel = new MockKernel(machine, new MemoryStore(initialState(machine)), {
+    const kernel = new MockKernel(machine, {
+      ...(stateDirectory === undefined ? {} : { stateDirectory }),
       clock: this.clock,
       models: new Map(models.map((model) => [modelName(model), model.make])),
       observer,

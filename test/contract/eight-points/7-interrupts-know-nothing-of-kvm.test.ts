@@ -43,6 +43,7 @@ test('what is no eventfd is refused', async (context) => {
 test('an ioeventfd is a doorbell: whoever signals it has the kernel write to the device', async (context) => {
   const { device, kernel } = await openPci(context, 'edu')
   const { bar0 } = device.regions
+  bar0.write32(edu.acknowledge, 0xffff_ffff)
   using doorbell = bar0.ioeventfd({ offset: edu.raise, width: 32, value: 0x4 })
   kernel.write(doorbell.eventfd, Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0)) // as KVM does when a guest writes there
   while (bar0.read32(edu.interruptStatus) !== 0x4) await setTimeout(1)
