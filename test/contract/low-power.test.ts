@@ -1,5 +1,4 @@
 import { describe, expect, type TestContext, test } from 'vitest'
-import { isLinuxBefore } from './kernel.ts'
 import { openMdev } from './open-mdev.ts'
 import { type OpenPci, openPci, type PciName } from './pci.ts'
 
@@ -85,43 +84,5 @@ describe('low power', () => {
     const { device } = await openMdev(context, 'mtty', 'mtty-2')
     expect(() => device.enterLowPower()).toThrow(code('NOT_SUPPORTED'))
     expect(() => device.enterLowPower({ wakeup: true })).toThrow(code('NOT_SUPPORTED'))
-  })
-})
-
-describe('the features', () => {
-  test('of a PCI device are low power alone, and the VF token of a physical function', async (context) => {
-    const { device } = await openPci(context, 'nvme')
-    expect([...device.features.list()]).toEqual([
-      ['pci-vf-token', ['set']],
-      ['low-power-entry', ['set']],
-      ['low-power-entry-with-wakeup', ['set']],
-      ['low-power-exit', ['set']],
-    ])
-  })
-
-  test('that a device lacks are NOT_SUPPORTED, as is what a feature does not allow', async (context) => {
-    const { device } = await openPci(context, 'edu')
-    expect(device.features.has('pci-vf-token', 'set')).toBe(false)
-    expect(() => device.features.get('migration', new Uint8Array(8))).toThrow(code('NOT_SUPPORTED'))
-    expect(() => device.features.get('low-power-exit', new Uint8Array())).toThrow(
-      expect.objectContaining({ code: 'NOT_SUPPORTED', errno: 'EINVAL' }),
-    )
-  })
-
-  test('of mtty are migration and the logging of its DMA from Linux 6.7 on', async (context) => {
-    const opened = await openMdev(context, 'mtty', 'mtty-2')
-    const { features } = opened.device
-    if (isLinuxBefore(opened, 6, 7)) {
-      expect([...features.list()]).toEqual([])
-      return
-    }
-    expect(Object.fromEntries(features.list())).toMatchObject({
-      migration: ['get'],
-      'mig-device-state': ['get', 'set'],
-      'dma-logging-start': ['set'],
-      'dma-logging-stop': ['set'],
-      'dma-logging-report': ['get'],
-      'mig-data-size': ['get'],
-    })
   })
 })
