@@ -44,6 +44,7 @@ export class Device implements Disposable, AsyncDisposable {
   readonly info: DeviceInfo
   readonly regions: Regions
   readonly irqs: Irqs
+  /** What its driver can do beyond the basics (VFIO_DEVICE_FEATURE). */
   readonly features: DeviceFeatures
   readonly display: Display
   #dma: Dma

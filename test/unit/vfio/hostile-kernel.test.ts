@@ -41,6 +41,11 @@ const questions: readonly ((device: Device) => unknown)[] = [
     return addressSpace.unmap(iova, 0x4000n)
   },
   ({ addressSpace }) => addressSpace.physicalPages(memory, 0, memory.length),
+  ({ features }) => features.has('migration', 'get'),
+  ({ features }) => features.get('migration', new Uint8Array(8)),
+  (device) => device.affectedByHotReset(),
+  (device) => device.setVfToken('83b8f4f2-509f-382f-3c1e-e6bfe0fa1001'),
+  (device) => device.enterLowPower(),
 ]
 
 function ask(kernel: HostileKernel, iommu: IommuMode): unknown[] {
