@@ -96,3 +96,38 @@ test('a device that is pulled out asks to be let go, is not reached any more, an
   await unplugged
   expect(host.list().devices).toEqual([])
 })
+
+test('a PCI device that is pulled out reads as all ones, and is off the bus once closed', async () => {
+  const mock = createMockHost()
+  await using host = new Host(mock.kernel)
+  const { files } = mock.kernel
+  const address = '0000:00:1f.6'
+  const folder = `/sys/bus/pci/devices/${address}`
+  await files.write(`${folder}/driver_override`, 'vfio-pci')
+  await files.write(`${folder}/driver/unbind`, address)
+  await files.write('/sys/bus/pci/drivers_probe', address)
+  const device = await host.openDevice(address)
+  expect(device.regions.config.read16(0)).toBe(0x8086)
+  const unplugged = mock.unplug(address)
+  expect(device.regions.config.read16(0)).toBe(0xffff)
+  device.close()
+  await unplugged
+  expect(files.kind(folder)).toBeNull()
+})
+
+test('attributes of a model stand in its device’s folder, and what is written to them stays', async () => {
+  const attributes = [
+    { path: 'vendor/name', value: 'bell of {uuid}', access: 'r' },
+    { path: 'vendor/volume', value: '3', access: 'rw' },
+  ] as const
+  const make = (context: DeviceContext) => new Bell(context)
+  const mock = createMockHost('demo', { models: [{ parent: 'tower', type: 'bell-1', attributes, make }] })
+  await using host = new Host(mock.kernel)
+  const { uuid = '' } = await host.start({ parent: 'tower', type: 'bell-1' })
+  const { files } = mock.kernel
+  const folder = `/sys/bus/mdev/devices/${uuid}/vendor`
+  expect(files.read(`${folder}/name`)).toBe(`bell of ${uuid}\n`)
+  await files.write(`${folder}/volume`, '11')
+  expect(files.read(`${folder}/volume`)).toBe('11\n')
+  expect(mock.inspect.writes.at(-1)).toMatchObject({ path: `${folder}/volume`, text: '11' })
+})
