@@ -38,3 +38,17 @@ export const vfioDeviceLowPowerEntryWithWakeup = {
   size: 8,
   fields: { wakeup_eventfd: [0, 's32'], reserved: [4, 'u32'] },
 } as const
+
+/** struct vfio_device_feature_dma_buf, followed by `nr_ranges` of struct vfio_region_dma_range; the call returns a dma-buf. */
+export const vfioDeviceFeatureDmaBuf = {
+  name: 'vfio_device_feature_dma_buf',
+  size: 16,
+  fields: { region_index: [0, 'u32'], open_flags: [4, 'u32'], flags: [8, 'u32'], nr_ranges: [12, 'u32'] },
+} as const
+
+/** struct vfio_region_dma_range: whole pages of a region. */
+export const vfioRegionDmaRange = {
+  name: 'vfio_region_dma_range',
+  size: 16,
+  fields: { offset: [0, 'u64'], length: [8, 'u64'] },
+} as const

@@ -10,6 +10,7 @@ export const iommufdRequest = {
   IOMMU_IOAS_IOVA_RANGES: 0x3b84,
   IOMMU_IOAS_MAP: 0x3b85,
   IOMMU_IOAS_UNMAP: 0x3b86,
+  IOMMU_IOAS_MAP_FILE: 0x3b8f,
   IOMMU_OPTION: 0x3b87,
   IOMMU_VFIO_IOAS: 0x3b88,
   IOMMU_HWPT_ALLOC: 0x3b89,
@@ -74,6 +75,21 @@ export const iommuIoasMap = {
     ioas_id: [8, 'u32'],
     __reserved: [12, 'u32'],
     user_va: [16, 'u64'],
+    length: [24, 'u64'],
+    iova: [32, 'u64'],
+  },
+} as const
+
+/** struct iommu_ioas_map_file, of IOMMU_IOAS_MAP_FILE: a memfd or a device's dma-buf; flags are those of IOMMU_IOAS_MAP. */
+export const iommuIoasMapFile = {
+  name: 'iommu_ioas_map_file',
+  size: 40,
+  fields: {
+    size: [0, 'u32'],
+    flags: [4, 'u32'],
+    ioas_id: [8, 'u32'],
+    fd: [12, 's32'],
+    start: [16, 'u64'],
     length: [24, 'u64'],
     iova: [32, 'u64'],
   },

@@ -20,6 +20,8 @@ export interface MapRequest {
   /** A multiple of `pageSize`, as are `offset` and `size`. */
   readonly iova: bigint
   readonly memory: Mapping
+  /** The dma-buf behind memory that is a device's: how iommufd maps such. Null for memory of our own. */
+  readonly dmaBuf?: number | null
   /** Bytes from the memory's beginning. */
   readonly offset: number
   readonly size: number

@@ -70,7 +70,11 @@ export class Dma {
   /**
    * Maps memory that is there already, which stays its owner's to close; or the memory of a device, which other devices
    * then reach without the processor (peer to peer): closing the mapped region unmaps it. Throws what `allocate` does,
-   * OUT_OF_RANGE; for a device's memory NOT_SUPPORTED where iommufd translates, as it takes no such memory.
+   * OUT_OF_RANGE.
+   *
+   * iommufd takes a device's memory as a dma-buf alone, which Linux makes of BARs from 6.19 on: NOT_SUPPORTED before, and
+   * in the compatible modes. Once such memory was not there for a while (memory decode off, reset), no device reaches it
+   * any more, until it is mapped anew.
    */
   async map(memory: Mapping | MappedRegion, { offset = 0, ...options }: MapOptions = {}): Promise<DmaBuffer> {
     if (!(memory instanceof MappedRegion)) {
@@ -79,7 +83,10 @@ export class Dma {
     const part = memory.mappingAt(offset)
     const lent: { buffer?: DmaBuffer } = {}
     const owned = { close: () => lent.buffer !== undefined && memory.release(lent.buffer) }
-    const buffer = await this.#map(part.mapping, { size: part.size, ...options, offset: part.offset }, owned)
+    const dmaBuf = this.#space.mode === 'iommufd' ? memory.dmaBufAt(offset) : null
+    const map = this.#map(part.mapping, { size: part.size, ...options, offset: part.offset }, owned, dmaBuf)
+    // what is mapped keeps the dma-buf
+    const buffer = await map.finally(() => dmaBuf !== null && this.#space.kernel.close(dmaBuf))
     lent.buffer = buffer
     // it may have been closed meanwhile
     orClose([buffer], () => memory.hold(buffer))
@@ -121,10 +128,11 @@ export class Dma {
     memory: Mapping,
     options: Required<Pick<MapOptions, 'offset' | 'size'>> & BufferOptions,
     owned: BufferMemory['owned'],
+    dmaBuf: number | null = null,
   ): Promise<DmaBuffer> {
     const { offset, size, access = 'rw', iova } = options
     const addressBits = options.addressBits ?? this.#addressBits
     const where = { ...(addressBits === null ? {} : { addressBits }), ...(iova === undefined ? {} : { iova }) }
-    return this.#mappings.map({ memory, offset, size, access, owned }, where)
+    return this.#mappings.map({ memory, offset, size, access, owned, dmaBuf }, where)
   }
 }

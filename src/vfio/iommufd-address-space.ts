@@ -48,9 +48,10 @@ export class IommufdAddressSpace extends AttachableSpace {
   map(request: MapRequest): void {
     this.#checkTranslates('map memory')
     checkMapRequest(request, this.kernel.pageSize)
-    const { iova, memory, offset, size, access } = request
+    const { iova, memory, offset, size, access, dmaBuf = null } = request
     try {
-      this.#ioas.map(memoryFrom(memory, offset), BigInt(size), access, iova)
+      if (dmaBuf === null) this.#ioas.map(memoryFrom(memory, offset), BigInt(size), access, iova)
+      else this.#ioas.mapFile(dmaBuf, offset, BigInt(size), access, iova)
     } catch (error) {
       throw mapFailed(this, this.#mapped, request, error)
     }

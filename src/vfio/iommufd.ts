@@ -7,6 +7,7 @@ import {
   iommuIoasAlloc,
   iommuIoasIovaRanges,
   iommuIoasMap,
+  iommuIoasMapFile,
   iommuIoasNoiommuGetPa,
   iommuIoasUnmap,
   iommuIovaRange,
@@ -67,13 +68,9 @@ export class Ioas {
 
   /** IOMMU_IOAS_MAP; without `iova` the kernel chooses it. Returns where the memory is. */
   map(memory: Mapping | Uint8Array, size: bigint, access: DmaAccess, iova?: bigint): bigint {
-    const { IOMMU_IOAS_MAP_FIXED_IOVA, IOMMU_IOAS_MAP_READABLE, IOMMU_IOAS_MAP_WRITEABLE } = ioasMapFlag
     const bytes = encode(iommuIoasMap, {
       size: iommuIoasMap.size,
-      flags:
-        (iova === undefined ? 0 : IOMMU_IOAS_MAP_FIXED_IOVA) |
-        (access === 'w' ? 0 : IOMMU_IOAS_MAP_READABLE) |
-        (access === 'r' ? 0 : IOMMU_IOAS_MAP_WRITEABLE),
+      flags: mapFlags(access, iova),
       ioas_id: this.id,
       length: size,
       iova: iova ?? 0n,
@@ -81,6 +78,20 @@ export class Ioas {
     const pointer = { offset: iommuIoasMap.fields.user_va[0], target: memory }
     this.iommufd.ioctl(iommufdRequest.IOMMU_IOAS_MAP, bytes, [pointer])
     return decode(iommuIoasMap, bytes).iova
+  }
+
+  /** IOMMU_IOAS_MAP_FILE: a dma-buf, from its byte `start` on. */
+  mapFile(fd: number, start: number, size: bigint, access: DmaAccess, iova: bigint): void {
+    const bytes = encode(iommuIoasMapFile, {
+      size: iommuIoasMapFile.size,
+      flags: mapFlags(access, iova),
+      ioas_id: this.id,
+      fd,
+      start: BigInt(start),
+      length: size,
+      iova,
+    })
+    this.iommufd.ioctl(iommufdRequest.IOMMU_IOAS_MAP_FILE, bytes)
   }
 
   /** IOMMU_IOAS_UNMAP. Returns the bytes unmapped. */
@@ -116,6 +127,15 @@ export class Ioas {
       leave(this.iommufd)
     }
   }
+}
+
+function mapFlags(access: DmaAccess, iova: bigint | undefined): number {
+  const { IOMMU_IOAS_MAP_FIXED_IOVA, IOMMU_IOAS_MAP_READABLE, IOMMU_IOAS_MAP_WRITEABLE } = ioasMapFlag
+  return (
+    (iova === undefined ? 0 : IOMMU_IOAS_MAP_FIXED_IOVA) |
+    (access === 'w' ? 0 : IOMMU_IOAS_MAP_READABLE) |
+    (access === 'r' ? 0 : IOMMU_IOAS_MAP_WRITEABLE)
+  )
 }
 
 /** One for each kernel: devices can move only between address spaces of the same. */

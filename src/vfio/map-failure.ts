@@ -25,7 +25,7 @@ export function mapFailed(space: AddressSpace, mapped: MappedRanges, request: Ma
     EFAULT: () => ({
       code: 'NOT_SUPPORTED',
       because: 'the kernel cannot pin this memory',
-      hint: 'iommufd takes no memory of a device; a type1 container does: { iommu: "type1v2" }',
+      hint: 'iommufd takes memory of a device since Linux 6.19, with CONFIG_VFIO_PCI_DMABUF; a type1 container any: { iommu: "type1v2" }',
     }),
   })
 }

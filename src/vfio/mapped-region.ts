@@ -16,6 +16,7 @@ import {
   type Way,
 } from './region-access.ts'
 import { type Area, mappableAreas, outside } from './region-areas.ts'
+import { exportDmaBuf } from './region-dma-buf.ts'
 import type { RegisterBlock, RegisterSpecs } from './register-block.ts'
 import { type Registers, registersOf } from './registers.ts'
 import { attempt, callFailed } from './system-call.ts'
@@ -173,6 +174,13 @@ export class MappedRegion implements RegionAccess, Disposable {
     throw new VfioError('OUT_OF_RANGE', `byte ${offset} of region ${this.name} of ${this.owner} is not mapped`, {
       facts: { region: this.name, offset, areas: this.areas.map(({ start, end }) => ({ start, end })) },
     })
+  }
+
+  /** A dma-buf of the same memory as the mapping that `mappingAt` gives; null where the kernel makes none. */
+  dmaBufAt(offset: number): number | null {
+    const { mapping, offset: at } = this.mappingAt(offset)
+    const start = offset - at
+    return exportDmaBuf(this.#device, this.region, { start, end: start + mapping.length })
   }
 
   /** `dependent` is closed before the mapping is: what other devices reach of it. */

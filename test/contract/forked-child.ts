@@ -19,15 +19,9 @@ export async function forkChild({ skip }: TestContext, kernel: 'mock' | 'linux')
   if (ffi === null) return skip('ffi-rs is not installed')
   const compiler = findCompiler()
   if (compiler === null) return skip('there is no C compiler')
-  const folder = mkdtempSync(join(tmpdir(), 'vfioctl-fork-'))
-  const path = join(folder, 'forked-child.so')
-  execFileSync(compiler, [
-    ...['-shared', '-fPIC', '-Wall', '-Wextra', '-Werror'],
-    ...['-o', path, join(import.meta.dirname, 'programs/forked-child.c')],
-  ])
-  const { DataType, close, load, open } = ffi
-  open({ library, path })
-  rmSync(folder, { recursive: true })
+  if (!isLoaded) ffi.open({ library, path: compile(compiler) })
+  isLoaded = true
+  const { DataType, load } = ffi
   const call = (funcName: 'fork_child' | 'end_child', args: number[]) =>
     load({ library, funcName, retType: DataType.I32, paramsType: args.map(() => DataType.I32), paramsValue: args })
   const child = call('fork_child', [])
@@ -36,10 +30,20 @@ export async function forkChild({ skip }: TestContext, kernel: 'mock' | 'linux')
   const end = () => {
     if (!isAlive) return
     isAlive = false
-    const failed = call('end_child', [child])
-    close(library)
-    if (failed !== 0) throw new Error(`the child ${child} was not to be ended`)
+    if (call('end_child', [child]) !== 0) throw new Error(`the child ${child} was not to be ended`)
   }
   onTestFinished(end)
   return { end }
+}
+
+/** Once for all tests: it takes the emulated processor some seconds. */
+let isLoaded = false
+
+function compile(compiler: string): string {
+  const folder = mkdtempSync(join(tmpdir(), 'vfioctl-fork-'))
+  process.on('exit', () => rmSync(folder, { recursive: true }))
+  const path = join(folder, 'forked-child.so')
+  const source = join(import.meta.dirname, 'programs/forked-child.c')
+  execFileSync(compiler, ['-shared', '-fPIC', '-Wall', '-Wextra', '-Werror', '-o', path, source])
+  return path
 }
