@@ -29,7 +29,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports["allocateMemory"] = Napi::Function::New<AllocateMemory>(env, "allocateMemory");
   exports["pageFrames"] = Napi::Function::New<PageFrames>(env, "pageFrames");
   exports["eventfd"] = Napi::Function::New<Eventfd>(env, "eventfd");
-  exports["poll"] = Napi::Function::New<Poll>(env, "poll");
+  exports["waitForEventfd"] = Napi::Function::New<WaitForEventfd>(env, "waitForEventfd");
   exports["watch"] = Napi::Function::New<WatchDescriptor>(env, "watch");
   return exports;
 }

@@ -4,7 +4,6 @@
 #include <napi.h>
 
 #include <climits>
-#include <cmath>
 #include <cstdint>
 #include <string>
 
@@ -21,8 +20,8 @@ inline bool ReadInteger(const Napi::Value& value, const char* name, uint64_t max
     return false;
   }
   // Written so that NaN fails it.
-  const bool whole = number >= 0 && number <= static_cast<double>(max) && std::floor(number) == number;
-  if (!whole) {
+  const bool fits = number >= 0 && number <= static_cast<double>(max);
+  if (!fits || static_cast<double>(static_cast<uint64_t>(number)) != number) {
     ThrowRange(value.Env(), std::string(name) + " must be an integer from 0 to " + std::to_string(max) + ", not " +
                                 value.ToString().Utf8Value());
     return false;
@@ -52,23 +51,26 @@ struct Bytes {
   size_t length;
 };
 
-inline bool IsUint8Array(const Napi::Value& value) {
-  return value.IsTypedArray() && value.As<Napi::TypedArray>().TypedArrayType() == napi_uint8_array;
+// The elements of a typed array, false where the value is none of this type. In one call into Node, which is what such
+// a function's time goes to. They are valid until JavaScript runs again: a getter may detach or resize them. Read them
+// last.
+template <typename T, napi_typedarray_type kType>
+bool ElementsOf(const Napi::Value& value, T** data, size_t* length) {
+  napi_typedarray_type type;
+  void* start = nullptr;
+  if (napi_get_typedarray_info(value.Env(), value, &type, length, &start, nullptr, nullptr) != napi_ok) return false;
+  *data = static_cast<T*>(start);
+  return type == kType;
 }
 
-// The bytes are valid until JavaScript runs again: a getter may detach or resize them. Read them last.
-inline Bytes BytesOf(const Napi::Value& value) {
-  Napi::Uint8Array array = value.As<Napi::Uint8Array>();
-  return {array.Data(), array.ByteLength()};
+inline bool BytesOf(const Napi::Value& value, Bytes* out) {
+  return ElementsOf<uint8_t, napi_uint8_array>(value, &out->data, &out->length);
 }
 
 inline bool ReadBytes(const Napi::Value& value, const char* name, Bytes* out) {
-  if (!IsUint8Array(value)) {
-    ThrowType(value.Env(), std::string(name) + " must be a Uint8Array");
-    return false;
-  }
-  *out = BytesOf(value);
-  return true;
+  if (BytesOf(value, out)) return true;
+  ThrowType(value.Env(), std::string(name) + " must be a Uint8Array");
+  return false;
 }
 
 }  // namespace vfioctl

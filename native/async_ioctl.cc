@@ -57,7 +57,8 @@ Napi::Value IoctlAsync(const Napi::CallbackInfo& info) {
   uint64_t number;
   if (!ReadDescriptor(info[0], &fd) || !ReadInteger(info[1], "request", UINT32_MAX, &number)) return {};
   const Request* request = FindRequest(number);
-  const bool has_bytes = IsUint8Array(info[2]);
+  Bytes bytes;
+  const bool has_bytes = BytesOf(info[2], &bytes);
   if (request == nullptr || !(request->takes & (has_bytes ? kSized : kNothing))) {
     ThrowRange(env, "ioctl request " + std::to_string(number) + " is none of VFIO's that take " +
                         (has_bytes ? "a struct" : "no argument"));
@@ -72,7 +73,7 @@ Napi::Value IoctlAsync(const Napi::CallbackInfo& info) {
     return {};
   }
   std::vector<uint8_t> copy;
-  if (has_bytes && !CopyStruct(env, *request, BytesOf(info[2]), &copy)) return {};
+  if (has_bytes && !CopyStruct(env, *request, bytes, &copy)) return {};
   const int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
   if (own < 0) {
     ThrowSystemError(env, errno, "ioctl");

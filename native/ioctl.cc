@@ -61,8 +61,8 @@ bool ReadPointers(const Napi::Value& value, std::vector<Pointer>* pointers) {
 
 // Mapped memory is lent as it is, and may be pinned for longer than the call; V8's heap is lent as a guarded copy.
 bool Resolve(Napi::Env env, Pointer* pointer) {
-  if (IsUint8Array(pointer->target)) {
-    const Bytes bytes = BytesOf(pointer->target);
+  Bytes bytes;
+  if (BytesOf(pointer->target, &bytes)) {
     if (IsViewOfMapping(pointer->target)) {
       pointer->address = reinterpret_cast<uintptr_t>(bytes.data);
       return true;
@@ -109,9 +109,7 @@ Napi::Value Answer(Napi::Env env, int result, int error) {
   return {};
 }
 
-Napi::Value WithBytes(Napi::Env env, int fd, const Request& request, const Napi::Value& argument,
-                      std::vector<Pointer>* pointers) {
-  const Bytes bytes = BytesOf(argument);
+Napi::Value WithBytes(Napi::Env env, int fd, const Request& request, Bytes bytes, std::vector<Pointer>* pointers) {
   std::vector<uint8_t> copy;
   if (!CopyStruct(env, request, bytes, &copy) || !CheckPointers(env, request, bytes.length, *pointers)) return {};
   for (Pointer& pointer : *pointers) {
@@ -150,8 +148,9 @@ Napi::Value Ioctl(const Napi::CallbackInfo& info) {
   // Its getters are JavaScript: before any byte is looked at.
   if (!ReadPointers(info[3], &pointers)) return {};
   const Napi::Value argument = info[2];
-  if (IsUint8Array(argument) && (request->takes & (kPlain | kSized | kText))) {
-    return WithBytes(env, fd, *request, argument, &pointers);
+  Bytes bytes;
+  if (BytesOf(argument, &bytes) && (request->takes & (kPlain | kSized | kText))) {
+    return WithBytes(env, fd, *request, bytes, &pointers);
   }
   if (!pointers.empty()) {
     ThrowType(env, NameOf(*request) + " has pointers but no struct");

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <optional>
 #include <vector>
 
 #include "args.h"
@@ -99,36 +100,51 @@ Napi::Value Eventfd(const Napi::CallbackInfo& info) {
   return Moved(info.Env(), fd, "eventfd");
 }
 
-// Signals do not end the wait early: what is left of the time is waited for.
-Napi::Value Poll(const Napi::CallbackInfo& info) {
+// One that is alone is read before it is polled: where its event is there already, that is all it takes.
+Napi::Value WaitForEventfd(const Napi::CallbackInfo& info) {
   using Clock = std::chrono::steady_clock;
   const Napi::Env env = info.Env();
+  uint64_t first;
   uint64_t timeout;
-  if (!ReadInteger(info[2], "timeoutMs", INT_MAX, &timeout)) return {};
-  if (!info[0].IsTypedArray() || info[0].As<Napi::TypedArray>().TypedArrayType() != napi_int32_array) {
-    ThrowType(env, "fds must be an Int32Array");
+  int32_t* fds;
+  size_t count;
+  double* counter;
+  size_t counters;
+  if (!ReadInteger(info[1], "first", UINT32_MAX, &first) || !ReadInteger(info[2], "timeoutMs", INT_MAX, &timeout)) {
     return {};
   }
-  Bytes ready;
-  if (!ReadBytes(info[1], "ready", &ready)) return {};
-  const Napi::Int32Array fds = info[0].As<Napi::Int32Array>();
-  const size_t count = fds.ElementLength();
-  if (ready.length != count) {
-    ThrowRange(env, "ready must have one byte for each of " + std::to_string(count) + " fds");
+  if (!ElementsOf<int32_t, napi_int32_array>(info[0], &fds, &count)) {
+    ThrowType(env, "eventfds must be an Int32Array");
+    return {};
+  }
+  if (!ElementsOf<double, napi_float64_array>(info[3], &counter, &counters) || counters == 0) {
+    ThrowType(env, "counter must be a Float64Array with an element");
     return {};
   }
   std::vector<pollfd> polled(count);
-  for (size_t i = 0; i < count; i++) polled[i] = {fds.Data()[i], POLLIN, 0};
+  for (size_t i = 0; i < count; i++) polled[i] = {fds[i], POLLIN, static_cast<short>(count == 1 ? POLLIN : 0)};
 
-  const Clock::time_point end = Clock::now() + std::chrono::milliseconds(timeout);
-  int left = static_cast<int>(timeout);
-  int result;
-  while ((result = poll(polled.data(), count, left)) < 0 && errno == EINTR) {
-    const auto rest = std::chrono::ceil<std::chrono::milliseconds>(end - Clock::now()).count();
-    left = static_cast<int>(std::max<decltype(rest)>(rest, 0));
+  std::optional<Clock::time_point> end;
+  int result = count == 1 ? 1 : -1;
+  for (;;) {
+    for (size_t i = 0; result > 0 && i < count; i++) {
+      const size_t at = (first + i) % count;
+      if (polled[at].revents == 0) continue;
+      uint64_t value = 0;
+      if (Uninterrupted([&] { return read(polled[at].fd, &value, sizeof value); }) >= 0) {
+        *counter = static_cast<double>(value);
+        return Napi::Number::New(env, static_cast<double>(at));
+      }
+      // Whoever else was given the eventfd may have been faster.
+      if (errno != EAGAIN) return Moved(env, -1, "read");
+    }
+    const Clock::time_point now = Clock::now();
+    if (!end) end = now + std::chrono::milliseconds(timeout);
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(*end - now).count();
+    result = poll(polled.data(), count, static_cast<int>(std::max<decltype(left)>(left, 0)));
+    if (result == 0) return Napi::Number::New(env, -1);
+    if (result < 0 && errno != EINTR) return Moved(env, result, "poll");
   }
-  for (size_t i = 0; result >= 0 && i < count; i++) ready.data[i] = polled[i].revents != 0;
-  return Moved(env, result, "poll");
 }
 
 }  // namespace vfioctl

@@ -11,7 +11,7 @@ Napi::Value Pread(const Napi::CallbackInfo& info);
 Napi::Value Pwrite(const Napi::CallbackInfo& info);
 Napi::Value TryLock(const Napi::CallbackInfo& info);
 Napi::Value Eventfd(const Napi::CallbackInfo& info);
-Napi::Value Poll(const Napi::CallbackInfo& info);
+Napi::Value WaitForEventfd(const Napi::CallbackInfo& info);
 Napi::Value Ioctl(const Napi::CallbackInfo& info);
 Napi::Value IoctlAsync(const Napi::CallbackInfo& info);
 

@@ -43,8 +43,8 @@ export interface Addon {
   pageFrames(memory: Mapping, offset: number, count: number): BigUint64Array
   /** eventfd(2) with EFD_NONBLOCK|EFD_CLOEXEC. */
   eventfd(initial: number): number
-  /** poll(2) for POLLIN, of as many descriptors as `ready` has bytes; anything else they report makes them ready too. */
-  poll(fds: Int32Array, ready: Uint8Array, timeoutMs: number): number
+  /** poll(2) and read(2). `eventfds` are non-blocking; one that is not open is EBADF. */
+  waitForEventfd(eventfds: Int32Array, first: number, timeoutMs: number, counter: Float64Array): number
   /** uv_poll on this thread's event loop. Makes the descriptor non-blocking; one watch per descriptor (EEXIST). */
   watch(fd: number, onReadable: () => void): Watch
 }
@@ -63,7 +63,7 @@ const surface: readonly (keyof Addon)[] = [
   'allocateMemory',
   'pageFrames',
   'eventfd',
-  'poll',
+  'waitForEventfd',
   'watch',
 ]
 

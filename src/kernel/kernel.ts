@@ -50,11 +50,12 @@ export interface Kernel {
   /** eventfd(2), non-blocking, close-on-exec. */
   eventfd(initial?: number): number
   /**
-   * poll(2), which blocks this thread: until one of `fds` is readable (or reports an error, or is not open), or for
-   * `timeoutMs`, 0 to 2^31-1. `ready` gets a 1 for each of those and a 0 for the rest. Returns how many.
+   * Waits until one of these eventfds of ours was signalled, which blocks this thread, and reads it: poll(2) and read(2)
+   * in one call. Its counter, which starts at 0 again, goes to `counter[0]`. Returns its index, or -1 after `timeoutMs`,
+   * 0 to 2^31-1. Where several were signalled, it is the next one from index `first` on, around the end.
    * On the mock nothing can happen while this thread waits: time is up at once.
    */
-  poll(fds: Int32Array, ready: Uint8Array, timeoutMs: number): number
+  waitForEventfd(eventfds: Int32Array, first: number, timeoutMs: number, counter: Float64Array): number
   /** Calls back on the event loop whenever `fd` is readable, until closed. Keeps the process alive unless `unref`. */
   watch(fd: number, onReadable: () => void): Watch
 

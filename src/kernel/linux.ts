@@ -59,7 +59,8 @@ export function openLinux({ root = '/' }: LinuxOptions = {}): Kernel {
     allocateMemory: ({ size, kind }) => loadAddon().allocateMemory(size, kind),
     pageFrames: (memory, offset, count) => loadAddon().pageFrames(memory, offset, count),
     eventfd: (initial = 0) => loadAddon().eventfd(initial),
-    poll: (fds, ready, timeoutMs) => loadAddon().poll(fds, ready, timeoutMs),
+    waitForEventfd: (eventfds, first, timeoutMs, counter) =>
+      loadAddon().waitForEventfd(eventfds, first, timeoutMs, counter),
     watch: (fd, onReadable) => loadAddon().watch(fd, onReadable),
     tryLock: (fd) => loadAddon().tryLock(fd),
     runProgram: (path, run) => runProgram(join(root, path), path, run),

@@ -193,20 +193,22 @@ export class MockKernel implements Kernel {
     })
   }
 
-  /** What can be read by now: no time passes on this machine while its one thread waits, unless its clock is held. */
-  poll(fds: Int32Array, ready: Uint8Array, timeoutMs: number): number {
-    if (ready.length !== fds.length) throw new RangeError(`${ready.length} answers for ${fds.length} descriptors`)
+  /** What was signalled by now: no time passes on this machine while its one thread waits, unless its clock is held. */
+  waitForEventfd(eventfds: Int32Array, first: number, timeoutMs: number, counter: Float64Array): number {
     if (!Number.isInteger(timeoutMs) || timeoutMs < 0) throw new RangeError(`${timeoutMs} is no time to wait`)
-    const look = () => {
-      for (const [i, fd] of fds.entries()) {
-        const file = this.machine.fds.find(fd)
-        ready[i] = Number(file?.readiness?.isReadable() ?? true)
-      }
-      return ready.reduce((count, one) => count + one, 0)
+    const { clock, fds } = this.machine
+    const isReady = (fd: number) => fds.find(fd)?.readiness?.isReadable() ?? true
+    if (clock.isHeld) clock.advance(timeoutMs, () => eventfds.some(isReady))
+    const value = new BigUint64Array(1)
+    for (let i = 0; i < eventfds.length; i++) {
+      const at = (first + i) % eventfds.length
+      const fd = eventfds[at] ?? -1
+      if (!isReady(fd)) continue
+      this.read(fd, new Uint8Array(value.buffer))
+      counter[0] = Number(value[0])
+      return at
     }
-    const { clock } = this.machine
-    if (clock.isHeld) clock.advance(timeoutMs, () => look() > 0)
-    return look()
+    return -1
   }
 
   watch(fd: number, onReadable: () => void): Watch {

@@ -3,7 +3,7 @@ import type { Kernel } from '../kernel/kernel.ts'
 import { IrqEvents } from './irq-events.ts'
 import type { IrqVector } from './irq-vector.ts'
 import { type IrqEvent, type IrqWaiter, IrqWaiters } from './irq-waiters.ts'
-import { attempt } from './system-call.ts'
+import { callFailed } from './system-call.ts'
 
 export interface EventsOptions {
   /** Events of this vector alone; of any unless told. */
@@ -24,8 +24,7 @@ export interface WaitSyncOptions {
 
 interface Polled {
   readonly vectors: readonly IrqVector[]
-  readonly fds: Int32Array
-  readonly ready: Uint8Array
+  readonly eventfds: Int32Array
   /** Where the next look begins, so that a busy vector leaves the others their turn. */
   first: number
 }
@@ -40,6 +39,7 @@ export class IrqWaiting {
   readonly #vectors = new Map<number, IrqVector>()
   /** By the vector that is waited for; null for any. */
   readonly #polled = new Map<number | null, Polled>()
+  readonly #counter = new Float64Array(1)
   #closed = false
 
   /** `beforeWait` is called whenever someone begins to wait, `onEvent` before an event is handed over. */
@@ -132,24 +132,18 @@ export class IrqWaiting {
     checkTimeout(timeoutMs)
     const polled = this.#polled.get(vector) ?? this.#toPoll(vector)
     this.#beforeWait()
-    const { fds, ready } = polled
-    const end = performance.now() + timeoutMs
-    let left = timeoutMs
-    while (attempt(`wait for ${this.#what}`, () => this.#kernel.poll(fds, ready, left)) > 0) {
-      const event = takeOne(polled)
-      if (event !== null) {
-        this.#onEvent()
-        return event
-      }
-      // whoever else was given the eventfd was faster
-      left = Math.max(0, Math.ceil(end - performance.now()))
-    }
-    throw this.#timeout(vector, timeoutMs)
+    const at = this.#waitFor(polled, timeoutMs)
+    const signalled = polled.vectors[at]
+    if (signalled === undefined) throw this.#timeout(vector, timeoutMs)
+    polled.first = at + 1
+    this.#onEvent()
+    return { vector: signalled.vector, count: this.#counter[0] ?? 0 }
   }
 
   /** Those who wait are told. */
   close(): void {
     this.#closed = true
+    this.#polled.clear()
     this.#waiters.close()
   }
 
@@ -163,10 +157,18 @@ export class IrqWaiting {
     return this.#closed || (vector !== null && !this.has(vector))
   }
 
+  /** The index of the one that was signalled. */
+  #waitFor({ eventfds, first }: Polled, timeoutMs: number): number {
+    try {
+      return this.#kernel.waitForEventfd(eventfds, first, timeoutMs, this.#counter)
+    } catch (error) {
+      throw callFailed(`wait for ${this.#what}`, error)
+    }
+  }
+
   #toPoll(vector: number | null): Polled {
     const vectors = this.#readable(vector)
-    const fds = Int32Array.from(vectors, ({ eventfd }) => eventfd)
-    const polled = { vectors, fds, ready: new Uint8Array(fds.length), first: 0 }
+    const polled = { vectors, eventfds: Int32Array.from(vectors, ({ eventfd }) => eventfd), first: 0 }
     this.#polled.set(vector, polled)
     return polled
   }
@@ -199,20 +201,6 @@ export class IrqWaiting {
       facts: { vector, timeoutMs },
     })
   }
-}
-
-function takeOne(polled: Polled): IrqEvent | null {
-  const { vectors, ready } = polled
-  for (let i = 0; i < vectors.length; i++) {
-    const at = (polled.first + i) % vectors.length
-    const vector = vectors[at]
-    if (vector === undefined || ready[at] === 0) continue
-    const count = vector.take()
-    if (count === 0) continue
-    polled.first = at + 1
-    return { vector: vector.vector, count }
-  }
-  return null
 }
 
 function checkTimeout(timeoutMs: number): void {

@@ -48,7 +48,8 @@ async function copyAndCompare({ edu, from, to }: Opened, seed: number, count = m
 }
 
 function quiet({ edu }: Opened): boolean {
-  return edu.device.addressSpace.kernel.poll(Int32Array.of(edu.irq.eventfd(0)), new Uint8Array(1), 0) === 0
+  const { kernel } = edu.device.addressSpace
+  return kernel.waitForEventfd(Int32Array.of(edu.irq.eventfd(0)), 0, 0, new Float64Array(1)) === -1
 }
 
 describe.each(translatingModes)('A11 the DMA engine of edu in mode %s', (mode) => {

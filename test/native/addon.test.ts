@@ -79,11 +79,11 @@ describe('the addon', () => {
       'mmap',
       'pageFrames',
       'pageSize',
-      'poll',
       'pread',
       'pwrite',
       'read',
       'tryLock',
+      'waitForEventfd',
       'watch',
       'write',
     ])

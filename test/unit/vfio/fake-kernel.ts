@@ -134,7 +134,7 @@ export class FakeKernel implements Kernel {
   runProgram(): Promise<never> {
     throw systemError('ENOSYS', 'execve')
   }
-  poll(_fds: Int32Array, _ready: Uint8Array, _timeoutMs: number): number {
+  waitForEventfd(_eventfds: Int32Array, _first: number, _timeoutMs: number, _counter: Float64Array): number {
     throw systemError('ENOSYS', 'poll')
   }
   watch(_fd: number, _onReadable: () => void): Watch {

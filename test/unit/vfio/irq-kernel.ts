@@ -1,5 +1,5 @@
 import type { Watch } from '../../../src/kernel/kernel.ts'
-import { isSystemError, systemError } from '../../../src/kernel/system-error.ts'
+import { failedWith, systemError } from '../../../src/kernel/system-error.ts'
 import { Eventfd } from '../../../src/mock/eventfd.ts'
 import { watchReadiness } from '../../../src/mock/watch.ts'
 import { decodeIrqSet, type IrqSet } from '../../../src/uapi/irq-set.ts'
@@ -53,21 +53,28 @@ export class IrqKernel extends FakeKernel {
   override read(fd: number, into: Uint8Array): number {
     const file = this.descriptors.has(fd) ? this.eventfds.get(fd) : undefined
     if (file === undefined) throw systemError('EBADF', 'read')
-    if (this.readsAreLate) {
-      file.read(into)
-      throw systemError('EAGAIN', 'read')
-    }
     try {
-      return file.read(into)
-    } catch (error) {
-      if (isSystemError(error)) throw error
-      throw systemError('EAGAIN', 'read')
+      const length = file.read(into)
+      if (!this.readsAreLate) return length
+    } catch {
+      // nothing to read
     }
+    throw systemError('EAGAIN', 'read')
   }
 
-  override poll(fds: Int32Array, ready: Uint8Array): number {
-    for (const [i, fd] of fds.entries()) ready[i] = Number(this.eventfds.get(fd)?.readiness.isReadable() ?? true)
-    return ready.reduce((sum, one) => sum + one, 0)
+  override waitForEventfd(eventfds: Int32Array, first: number, _timeoutMs: number, counter: Float64Array): number {
+    const value = new BigUint64Array(1)
+    for (let i = 0; i < eventfds.length; i++) {
+      const at = (first + i) % eventfds.length
+      try {
+        this.read(eventfds[at] ?? -1, new Uint8Array(value.buffer))
+        counter[0] = Number(value[0])
+        return at
+      } catch (error) {
+        if (!failedWith(error, 'EAGAIN')) throw error
+      }
+    }
+    return -1
   }
 
   override watch(fd: number, onReadable: () => void): Watch {

@@ -272,4 +272,20 @@ describe('waiting without the event loop', () => {
     irq.remove([5])
     expect(() => irq.waitSync({ timeoutMs: 0 })).toThrow(code('INVALID_ARGUMENT'))
   })
+
+  test('is CLOSED when the irq is, and no eventfd is looked at, whose number may be another file by then', () => {
+    expect(() => irq.waitSync({ timeoutMs: 0 })).toThrow(code('INTERRUPT_TIMEOUT'))
+    const eventfd = irq.eventfd(0)
+    irq.close()
+    kernel.descriptors.set(eventfd, 'another file')
+    kernel.eventfds.get(eventfd)?.signal()
+    expect(() => irq.waitSync({ timeoutMs: 0 })).toThrow(code('CLOSED'))
+  })
+
+  test('fails where an eventfd was closed behind our back', () => {
+    kernel.descriptors.delete(irq.eventfd(1))
+    expect(() => irq.waitSync({ timeoutMs: 0 })).toThrow(
+      expect.objectContaining({ code: 'SYSTEM_CALL_FAILED', errno: 'EBADF' }),
+    )
+  })
 })
