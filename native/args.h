@@ -13,20 +13,21 @@ namespace vfioctl {
 
 inline constexpr uint64_t kMaxSafeInteger = (uint64_t{1} << 53) - 1;
 
+// `max` is at most kMaxSafeInteger.
 inline bool ReadInteger(const Napi::Value& value, const char* name, uint64_t max, uint64_t* out) {
   double number;
   if (napi_get_value_double(value.Env(), value, &number) != napi_ok) {
     ThrowType(value.Env(), std::string(name) + " must be a number");
     return false;
   }
-  // Written so that NaN fails it.
-  const bool fits = number >= 0 && number <= static_cast<double>(max);
-  if (!fits || static_cast<double>(static_cast<uint64_t>(number)) != number) {
+  // Written so that NaN fails it; signed, as `max` allows, because the machine converts no other numbers by itself.
+  const bool fits = number >= 0 && number <= static_cast<double>(static_cast<int64_t>(max));
+  if (!fits || static_cast<double>(static_cast<int64_t>(number)) != number) {
     ThrowRange(value.Env(), std::string(name) + " must be an integer from 0 to " + std::to_string(max) + ", not " +
                                 value.ToString().Utf8Value());
     return false;
   }
-  *out = static_cast<uint64_t>(number);
+  *out = static_cast<uint64_t>(static_cast<int64_t>(number));
   return true;
 }
 
