@@ -1,88 +1,21 @@
-// npm run bench [-- NODE…]: start-up and long listings, side by side with a bare Node and with the real mdevctl. Each
-// NODE is the path of another Node to measure as well.
-import { execFileSync } from 'node:child_process'
+// npm run bench [-- NODE…]: the library's calls side by side with C and with what Node has itself, on this machine and on
+// real devices in the virtual machine; then the commands, each NODE being the path of another Node to measure as well.
+// Ends with 0 when all was measured, whatever it came to, and with 1 when something could not be.
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
-import { makeFakeHost } from './bench/fake-host.mjs'
-import { installMdevctl, mdevctlIn } from './bench/mdevctl.mjs'
-import { measure, median } from './bench/measure.mjs'
+import { join } from 'node:path'
+import { benchCalls } from './bench/calls.mjs'
+import { benchCommands } from './bench/commands.mjs'
 import { build } from './build.mjs'
-import { Unavailable } from './vm/debian.mjs'
 
-const program = join(dirname(import.meta.dirname), 'dist/bin/vfioctl.cjs')
-const nodes = [process.execPath, ...process.argv.slice(2)]
-const few = 16
-const many = 8192
-
-await build()
 const scratch = mkdtempSync(join(tmpdir(), 'vfioctl-bench-'))
 try {
-  const fewRoot = join(scratch, 'few')
-  const manyRoot = join(scratch, 'many')
-  makeFakeHost(fewRoot, few)
-  makeFakeHost(manyRoot, many)
-  const withMdevctl = await hasMdevctl([fewRoot, manyRoot])
-  for (const node of nodes) {
-    console.log(`\nNode ${execFileSync(node, ['--version'], { encoding: 'utf8' }).trim()}`)
-    startUp(node, fewRoot, withMdevctl)
-    longList(node, manyRoot, withMdevctl)
-  }
+  await build()
+  await benchCalls(scratch)
+  await benchCommands(scratch, [process.execPath, ...process.argv.slice(2)])
+} catch (error) {
+  console.error(`bench: ${error.stack}`)
+  process.exitCode = 1
 } finally {
   rmSync(scratch, { recursive: true, force: true })
-}
-
-/** @param {string[]} roots */
-async function hasMdevctl(roots) {
-  try {
-    for (const root of roots) await installMdevctl(root)
-    return true
-  } catch (error) {
-    if (!(error instanceof Unavailable)) throw error
-    console.log(`skipped: comparison with the real mdevctl: ${error.message}`)
-    return false
-  }
-}
-
-function startUp(node, root, withMdevctl) {
-  console.log(`  start-up: \`list --json\` with ${few} devices, against a bare \`node -e 0\``)
-  const bare = 'node -e 0'
-  const ours = `vfioctl list --json, ${few} devices`
-  const times = measure(
-    {
-      [bare]: [node, '-e', '0'],
-      [ours]: [node, program, 'list', '--json', '--root', root],
-      ...(withMdevctl ? { [`mdevctl list, ${few} devices`]: mdevctlIn(root, 'list', '--dumpjson') } : {}),
-    },
-    31,
-  )
-  show(times, bare)
-}
-
-function longList(node, root, withMdevctl) {
-  console.log(`  ${many} devices, all running and all defined; mdevctl lists the two apart`)
-  const ours = `vfioctl list --json, ${many} devices`
-  const times = measure(
-    {
-      [ours]: [node, program, 'list', '--json', '--root', root],
-      ...(withMdevctl
-        ? {
-            'mdevctl list --dumpjson': mdevctlIn(root, 'list', '--dumpjson'),
-            'mdevctl list -d --dumpjson': mdevctlIn(root, 'list', '-d', '--dumpjson'),
-          }
-        : {}),
-    },
-    9,
-  )
-  const { [ours]: mine, ...theirs } = times
-  const both = mine.map((_, round) => Object.values(theirs).reduce((sum, values) => sum + values[round], 0))
-  show(withMdevctl ? { ...times, 'mdevctl, both': both } : times, withMdevctl ? 'mdevctl, both' : ours)
-}
-
-/** Medians, and the median of the ratios within each round. */
-function show(times, base) {
-  for (const [name, values] of Object.entries(times)) {
-    const ratio = median(values.map((value, round) => value / times[base][round]))
-    console.log(`    ${name.padEnd(36)} ${median(values).toFixed(1).padStart(7)} ms  ${ratio.toFixed(2).padStart(5)} x`)
-  }
 }

@@ -3,7 +3,8 @@ import { execFileSync } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { Unavailable, unpack } from '../vm/debian.mjs'
+import { machineArchive, unpack } from '../vm/archive.mjs'
+import { Unavailable } from '../vm/debian.mjs'
 
 const binary = '/usr/bin/mdevctl'
 
@@ -13,7 +14,7 @@ export async function installMdevctl(root) {
   const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'vfioctl/mdevctl')
   if (!existsSync(cache + binary)) {
     mkdirSync(cache, { recursive: true })
-    await unpack(['mdevctl'], cache)
+    await unpack(machineArchive, ['mdevctl'], cache)
   }
   copy(cache + binary, root + binary)
   for (const library of libraries(cache + binary)) copy(library, root + library)

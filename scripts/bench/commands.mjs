@@ -1,0 +1,83 @@
+// Start-up and long listings, side by side with a bare Node and with the real mdevctl.
+import { execFileSync } from 'node:child_process'
+import { join } from 'node:path'
+import { Unavailable } from '../vm/debian.mjs'
+import { makeFakeHost } from './fake-host.mjs'
+import { installMdevctl, mdevctlIn } from './mdevctl.mjs'
+import { measure, median } from './measure.mjs'
+
+const program = join(import.meta.dirname, '../../dist/bin/vfioctl.cjs')
+const few = 16
+const many = 8192
+
+/**
+ * @param {string} scratch
+ * @param {string[]} nodes paths of the Nodes to measure
+ */
+export async function benchCommands(scratch, nodes) {
+  const fewRoot = join(scratch, 'few')
+  const manyRoot = join(scratch, 'many')
+  makeFakeHost(fewRoot, few)
+  makeFakeHost(manyRoot, many)
+  const withMdevctl = await hasMdevctl([fewRoot, manyRoot])
+  for (const node of nodes) {
+    console.log(`\nNode ${execFileSync(node, ['--version'], { encoding: 'utf8' }).trim()}`)
+    startUp(node, fewRoot, withMdevctl)
+    longList(node, manyRoot, withMdevctl)
+  }
+}
+
+/** @param {string[]} roots */
+async function hasMdevctl(roots) {
+  try {
+    for (const root of roots) await installMdevctl(root)
+    return true
+  } catch (error) {
+    if (!(error instanceof Unavailable)) throw error
+    console.log(`skipped: comparison with the real mdevctl: ${error.message}`)
+    return false
+  }
+}
+
+function startUp(node, root, withMdevctl) {
+  console.log(`  start-up: \`list --json\` with ${few} devices, against a bare \`node -e 0\``)
+  const bare = 'node -e 0'
+  const ours = `vfioctl list --json, ${few} devices`
+  const times = measure(
+    {
+      [bare]: [node, '-e', '0'],
+      [ours]: [node, program, 'list', '--json', '--root', root],
+      ...(withMdevctl ? { [`mdevctl list, ${few} devices`]: mdevctlIn(root, 'list', '--dumpjson') } : {}),
+    },
+    31,
+  )
+  show(times, bare)
+}
+
+function longList(node, root, withMdevctl) {
+  console.log(`  ${many} devices, all running and all defined; mdevctl lists the two apart`)
+  const ours = `vfioctl list --json, ${many} devices`
+  const times = measure(
+    {
+      [ours]: [node, program, 'list', '--json', '--root', root],
+      ...(withMdevctl
+        ? {
+            'mdevctl list --dumpjson': mdevctlIn(root, 'list', '--dumpjson'),
+            'mdevctl list -d --dumpjson': mdevctlIn(root, 'list', '-d', '--dumpjson'),
+          }
+        : {}),
+    },
+    9,
+  )
+  const { [ours]: mine, ...theirs } = times
+  const both = mine.map((_, round) => Object.values(theirs).reduce((sum, values) => sum + values[round], 0))
+  show(withMdevctl ? { ...times, 'mdevctl, both': both } : times, withMdevctl ? 'mdevctl, both' : ours)
+}
+
+/** Medians, and the median of the ratios within each round. */
+function show(times, base) {
+  for (const [name, values] of Object.entries(times)) {
+    const ratio = median(values.map((value, round) => value / times[base][round]))
+    console.log(`    ${name.padEnd(36)} ${median(values).toFixed(1).padStart(7)} ms  ${ratio.toFixed(2).padStart(5)} x`)
+  }
+}
