@@ -1,180 +1,166 @@
+import { HoleNodes } from './hole-nodes.ts'
+
 /** From `first` to `last`, both inclusive. */
 export interface Pages {
   readonly first: number
   readonly last: number
 }
 
-/** Free pages from `first` to `last`, both inclusive: a node of a treap ordered by address. */
-interface Hole {
-  first: number
-  last: number
-  /** Parents have higher ones than their children; random, which keeps the tree balanced. */
-  readonly priority: number
-  left: Hole | null
-  right: Hole | null
-  /** Of this hole and those below it: the most pages that one holds, in all and from its first huge page boundary on. */
-  widest: number
-  widestHuge: number
-}
-
-interface Place {
-  readonly hole: Hole
-  readonly first: number
-}
-
 /**
- * The free pages of an address space, as holes that never touch each other. A tree of our own, as no library's keeps
- * how wide a subtree's holes are, which is what makes the search for a place O(log n) like everything else here.
+ * The free pages of an address space, as holes that never touch each other: a B+ tree by address. A tree of our own, as
+ * no library's keeps how wide a subtree's holes are, which is what makes the search for a place O(log n) like everything
+ * else here. (n is the most holes there have been: nodes are not joined before they are empty.)
  */
 export class IovaHoles {
   readonly #hugePage: number
-  #root: Hole | null = null
+  readonly #nodes: HoleNodes
+  #root: number
+  /** Of the root, above the leaves. */
+  #height = 0
+  /** What was found last: the nodes from the root on, which entry of each leads on, and the leaf. */
+  readonly #way: number[] = []
+  readonly #indexes: number[] = []
+  #leaf: number
 
   /** `hugePage` is the alignment of huge pages, in pages. */
   constructor(hugePage: number) {
     this.#hugePage = hugePage
+    this.#nodes = new HoleNodes(hugePage)
+    this.#root = this.#nodes.make()
+    this.#leaf = this.#root
   }
 
   /** False, changing nothing, where one of these pages is free already. */
   add(first: number, last: number): boolean {
-    const above = this.#firstFrom(first)
-    if (above !== null && above.first <= last) return false
-    const below = this.#holeAt(first - 1)
-    if (below !== null && below.last >= first) return false
-    const touches = above !== null && above.first === last + 1
-    if (below !== null && touches) this.#remove(above)
-    if (below !== null) this.#resize(below, below.first, touches ? above.last : last)
-    else if (touches) this.#resize(above, first, above.last)
-    else this.#insert(first, last)
+    const nodes = this.#nodes
+    const index = this.#find(first)
+    const leaf = this.#leaf
+    const below = index < 0 ? -1 : nodes.last(leaf, index)
+    const above = index + 1 < nodes.count(leaf) ? nodes.first(leaf, index + 1) : this.#firstAfterLeaf()
+    if (below >= first || above <= last) return false
+    const [touchesBelow, touchesAbove] = [index >= 0 && below === first - 1, above === last + 1]
+    if (touchesAbove && index + 1 === nodes.count(leaf)) return this.add(first, this.#remove(above))
+    const start = touchesBelow ? nodes.first(leaf, index) : first
+    const end = touchesAbove ? nodes.last(leaf, index + 1) : last
+    if (touchesBelow && touchesAbove) nodes.remove(leaf, index + 1)
+    if (touchesBelow) nodes.setHole(leaf, index, start, end)
+    else if (touchesAbove) nodes.setHole(leaf, index + 1, start, end)
+    else nodes.insertHole(leaf, index + 1, start, end)
+    this.#settle()
     return true
   }
 
   /** Takes these very pages; false, changing nothing, where they are not all free. */
   take(first: number, last: number): boolean {
-    const hole = this.#holeAt(first)
-    if (hole === null || hole.last < last) return false
-    this.#cut(hole, first, last)
+    const nodes = this.#nodes
+    const index = this.#find(first)
+    const leaf = this.#leaf
+    if (index < 0 || nodes.last(leaf, index) < last) return false
+    const [start, end] = [nodes.first(leaf, index), nodes.last(leaf, index)]
+    if (start === first && end === last) nodes.remove(leaf, index)
+    else if (start === first) nodes.setHole(leaf, index, last + 1, end)
+    else nodes.setHole(leaf, index, start, first - 1)
+    if (start < first && last < end) nodes.insertHole(leaf, index + 1, last + 1, end)
+    this.#settle()
     return true
   }
 
   /** Takes the highest place for `pages` within `window`: its first page; null where there is none. */
   takeHighest(pages: number, window: Pages, alignment: 'page' | 'huge'): number | null {
-    const place = this.#highest(this.#root, pages, window, alignment)
-    if (place === null) return null
-    this.#cut(place.hole, place.first, place.first + pages - 1)
-    return place.first
+    const first = this.#highest(this.#root, this.#height, pages, window, alignment)
+    if (first !== null) this.take(first, first + pages - 1)
+    return first
   }
 
-  #highest(node: Hole | null, pages: number, window: Pages, alignment: 'page' | 'huge'): Place | null {
-    if (node === null || (alignment === 'huge' ? node.widestHuge : node.widest) < pages) return null
-    if (node.last < window.first) return this.#highest(node.right, pages, window, alignment)
-    if (node.first > window.last) return this.#highest(node.left, pages, window, alignment)
-    const right = this.#highest(node.right, pages, window, alignment)
-    if (right !== null) return right
+  #highest(node: number, height: number, pages: number, window: Pages, alignment: 'page' | 'huge'): number | null {
+    const nodes = this.#nodes
+    for (let index = nodes.indexOf(node, window.last); index >= 0; index--) {
+      const widest = alignment === 'huge' ? nodes.widestHuge(node, index) : nodes.widest(node, index)
+      if (widest >= pages) {
+        const found =
+          height === 0
+            ? this.#placeIn(node, index, pages, window, alignment)
+            : this.#highest(nodes.child(node, index), height - 1, pages, window, alignment)
+        if (found !== null) return found
+      }
+      if (nodes.first(node, index) <= window.first) return null
+    }
+    return null
+  }
+
+  #placeIn(leaf: number, index: number, pages: number, window: Pages, alignment: 'page' | 'huge'): number | null {
     const unit = alignment === 'huge' ? this.#hugePage : 1
-    const first = Math.floor((Math.min(node.last, window.last) + 1 - pages) / unit) * unit
-    if (first >= Math.max(node.first, window.first)) return { hole: node, first }
-    return this.#highest(node.left, pages, window, alignment)
+    const last = Math.min(this.#nodes.last(leaf, index), window.last)
+    const first = Math.floor((last + 1 - pages) / unit) * unit
+    return first >= Math.max(this.#nodes.first(leaf, index), window.first) ? first : null
   }
 
-  #holeAt(page: number): Hole | null {
+  /** The leaf for a page, and in it the last hole that begins there or below; -1 where none does. */
+  #find(page: number): number {
     let node = this.#root
-    while (node !== null && (page < node.first || page > node.last)) node = page < node.first ? node.left : node.right
-    return node
-  }
-
-  /** The lowest hole that begins at this page or above it. */
-  #firstFrom(page: number): Hole | null {
-    let [node, found]: [Hole | null, Hole | null] = [this.#root, null]
-    while (node !== null) {
-      if (node.first < page) node = node.right
-      else [node, found] = [node.left, node]
+    for (let depth = 0; depth < this.#height; depth++) {
+      const index = Math.max(0, this.#nodes.indexOf(node, page))
+      this.#way[depth] = node
+      this.#indexes[depth] = index
+      node = this.#nodes.child(node, index)
     }
-    return found
+    this.#leaf = node
+    return this.#nodes.indexOf(node, page)
   }
 
-  #cut(hole: Hole, first: number, last: number): void {
-    const end = hole.last
-    if (hole.first < first) {
-      this.#resize(hole, hole.first, first - 1)
-      if (last < end) this.#insert(last + 1, end)
-    } else if (last < end) this.#resize(hole, last + 1, end)
-    else this.#remove(hole)
-  }
-
-  /** It must stay between the same neighbours. */
-  #resize(hole: Hole, first: number, last: number): void {
-    hole.first = first
-    hole.last = last
-    this.#measureDownTo(hole, this.#root)
-  }
-
-  #measureDownTo(hole: Hole, node: Hole | null): void {
-    if (node === null) return
-    if (node !== hole) this.#measureDownTo(hole, hole.first < node.first ? node.left : node.right)
-    this.#measure(node)
-  }
-
-  #insert(first: number, last: number): void {
-    const hole = { first, last, priority: Math.random(), left: null, right: null, widest: 0, widestHuge: 0 }
-    this.#root = this.#inserted(this.#root, this.#measure(hole))
-  }
-
-  #inserted(node: Hole | null, hole: Hole): Hole {
-    if (node === null) return hole
-    if (hole.priority > node.priority) {
-      const [left, right] = this.#split(node, hole.first)
-      hole.left = left
-      hole.right = right
-      return this.#measure(hole)
+  /** Where the lowest hole above the leaf begins; infinite where there is none. */
+  #firstAfterLeaf(): number {
+    for (let depth = this.#height - 1; depth >= 0; depth--) {
+      const [node = 0, index = 0] = [this.#way[depth], this.#indexes[depth]]
+      if (index + 1 < this.#nodes.count(node)) return this.#nodes.first(node, index + 1)
     }
-    if (hole.first < node.first) node.left = this.#inserted(node.left, hole)
-    else node.right = this.#inserted(node.right, hole)
-    return this.#measure(node)
+    return Number.POSITIVE_INFINITY
   }
 
-  #remove(hole: Hole): void {
-    this.#root = this.#removed(this.#root, hole)
+  /** Removes the hole that begins here, and returns its last page. */
+  #remove(first: number): number {
+    const index = this.#find(first)
+    const last = this.#nodes.last(this.#leaf, index)
+    this.#nodes.remove(this.#leaf, index)
+    this.#settle()
+    return last
   }
 
-  #removed(node: Hole | null, hole: Hole): Hole | null {
-    if (node === null) return null
-    if (node === hole) return this.#joined(node.left, node.right)
-    if (hole.first < node.first) node.left = this.#removed(node.left, hole)
-    else node.right = this.#removed(node.right, hole)
-    return this.#measure(node)
-  }
-
-  /** The holes below the page `at`, and the others. */
-  #split(node: Hole | null, at: number): [Hole | null, Hole | null] {
-    if (node === null) return [null, null]
-    if (node.first < at) {
-      const [below, above] = this.#split(node.right, at)
-      node.right = below
-      return [this.#measure(node), above]
+  /** After a change in the leaf: what the nodes above know of it, as far up as that is different. */
+  #settle(): void {
+    const nodes = this.#nodes
+    let child = this.#leaf
+    for (let depth = this.#height - 1; depth >= 0; depth--) {
+      const [node = 0, index = 0] = [this.#way[depth], this.#indexes[depth]]
+      if (nodes.count(child) === 0) {
+        nodes.remove(node, index)
+        nodes.drop(child)
+      } else {
+        const beside = nodes.split(child)
+        const isOther = nodes.setChild(node, index, child)
+        if (beside !== null) nodes.insertChild(node, index + 1, beside)
+        else if (!isOther) return
+      }
+      child = node
     }
-    const [below, above] = this.#split(node.left, at)
-    node.left = above
-    return [below, this.#measure(node)]
+    this.#settleRoot()
   }
 
-  /** All of `left` lies below all of `right`. */
-  #joined(left: Hole | null, right: Hole | null): Hole | null {
-    if (left === null) return right
-    if (right === null) return left
-    if (left.priority > right.priority) {
-      left.right = this.#joined(left.right, right)
-      return this.#measure(left)
+  #settleRoot(): void {
+    const nodes = this.#nodes
+    const beside = nodes.split(this.#root)
+    if (beside !== null) {
+      const above = nodes.make()
+      nodes.insertChild(above, 0, this.#root)
+      nodes.insertChild(above, 1, beside)
+      this.#root = above
+      this.#height++
     }
-    right.left = this.#joined(left, right.left)
-    return this.#measure(right)
-  }
-
-  #measure(node: Hole): Hole {
-    const { first, last, left, right } = node
-    const boundary = Math.ceil(first / this.#hugePage) * this.#hugePage
-    node.widest = Math.max(last + 1 - first, left?.widest ?? 0, right?.widest ?? 0)
-    node.widestHuge = Math.max(last + 1 - boundary, left?.widestHuge ?? 0, right?.widestHuge ?? 0)
-    return node
+    while (this.#height > 0 && nodes.count(this.#root) === 1) {
+      const above = this.#root
+      this.#root = nodes.child(above, 0)
+      this.#height--
+      nodes.drop(above)
+    }
   }
 }
