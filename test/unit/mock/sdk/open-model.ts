@@ -12,6 +12,8 @@ export interface OpenModel<M extends MdevModel> {
   readonly device: Device
   readonly uuid: string
   readonly model: M
+  /** One for each time that the device was opened anew. */
+  readonly made: readonly M[]
 }
 
 /** A model as the only device of a host of its own, opened. The parent is virtual unless told. */
@@ -40,7 +42,7 @@ export async function openModel<M extends MdevModel>(
   const device = await host.openDevice(uuid, options)
   const [model] = made
   if (model === undefined) throw new Error('opening the device made no model')
-  return { mock, host, device, uuid, model }
+  return { mock, host, device, uuid, model, made }
 }
 
 export const readWrite = { read: true, write: true } as const

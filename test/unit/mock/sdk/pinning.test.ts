@@ -61,11 +61,18 @@ describe('pages that a driver pins', () => {
     memory.unpin(buffer.iova, 1)
   })
 
-  test('are let go when the device is closed', async () => {
-    const { mock, device, model } = await openModel((context) => new Polite(context))
-    const buffer = await device.dma.allocate(page)
-    model.context.memory.pin(buffer.iova, 1, readWrite)
+  test('are let go when the device is closed, although the mapping stays', async () => {
+    const { mock, host, device, uuid, made } = await openModel((context) => new Polite(context))
     device.close()
+    const serial = await host.start({ parent: 'mtty', type: 'mtty-1' })
+    const addressSpace = host.openAddressSpace()
+    await host.openDevice(serial.uuid ?? '', { addressSpace })
+    const again = await host.openDevice(uuid, { addressSpace })
+    const buffer = await again.dma.allocate(page)
+    made.at(-1)?.context.memory.pin(buffer.iova, 1, readWrite)
+    expect(mock.inspect.lockedBytes).toBe(4096n)
+    again.close()
+    expect(mock.inspect.mapped).toHaveLength(1)
     expect([mock.inspect.pinned, mock.inspect.lockedBytes]).toEqual([[], 0n])
   })
 
