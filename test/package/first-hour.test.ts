@@ -8,7 +8,7 @@ import { majors, nodeOf } from './nodes.ts'
 
 const root = join(import.meta.dirname, '../..')
 const readme = readFileSync(join(root, 'README.md'), 'utf8')
-const [library = '', mock = ''] = [...readme.matchAll(/^```ts\n(.*?)^```$/gms)].map(([, code]) => code)
+const [library = '', mock = '', model = ''] = [...readme.matchAll(/^```ts\n(.*?)^```$/gms)].map(([, code]) => code)
 const uuid = '83b8f4f2-509f-382f-3c1e-e6bfe0fa1001'
 
 let project: EmptyProject
@@ -29,11 +29,12 @@ describe.each(['with the addon', 'without the addon'] as const)('a user’s firs
     if (variant === 'without the addon') project.removeAddon()
   })
 
-  test.each(majors)('on Node %i the README’s mock example passes in an empty project', (major) => {
+  test.each(majors)('on Node %i the README’s examples of tests pass in an empty project', (major) => {
     project.write('mock.test.ts', mock)
+    project.write('model.test.ts', model)
     const { status, stdout, stderr } = project.run(nodeOf(major), ['node_modules/vitest/vitest.mjs', 'run'])
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
-    expect(stdout).toMatch(/Tests +\d+ passed/)
+    expect(stdout).toMatch(/Tests +2 passed/)
   })
 
   test.each(majors)('on Node %i the program shows the mock host', (major) => {
