@@ -1,3 +1,5 @@
+import type { Uevent } from './uevents.ts'
+
 /**
  * The seam: everything this package asks of an operating system, at the level of system calls.
  *
@@ -56,8 +58,14 @@ export interface Kernel {
    * On the mock nothing can happen while this thread waits: time is up at once.
    */
   waitForEventfd(eventfds: Int32Array, first: number, timeoutMs: number, counter: Float64Array): number
+
   /** Calls back on the event loop whenever `fd` is readable, until closed. Keeps the process alive unless `unref`. */
   watch(fd: number, onReadable: () => void): Watch
+  /**
+   * Calls back with each uevent from now on, in order, until the watch is closed; it keeps Node alive unless unref'd.
+   * Absent where nothing tells of devices: who wants to know looks again from time to time.
+   */
+  watchUevents?(listener: (event: Uevent) => void): Watch
 
   /** flock(2) with LOCK_EX|LOCK_NB on an opened file or directory: false where another holder has it. */
   tryLock(fd: number): boolean

@@ -8,6 +8,7 @@ import type {
   ProgramEnd,
   Watch,
 } from '../kernel/kernel.ts'
+import type { Uevent } from '../kernel/uevents.ts'
 import { Errno, systemCall } from './errno.ts'
 import { Eventfd } from './eventfd.ts'
 import { FdTable } from './fd-table.ts'
@@ -29,9 +30,9 @@ import { Clock } from './sdk/clock.ts'
 import type { MakeModel } from './sdk/device-context.ts'
 import { type CallName, type MachineObserver, nobody } from './sdk/machine-observer.ts'
 import { ParentDma } from './sdk/parent-dma.ts'
-import { initialState } from './state/initial-state.ts'
 import { StateDirectory } from './state/state-directory.ts'
 import { MemoryStore } from './state/state-store.ts'
+import { watchUevents } from './uevent-source.ts'
 import { Waiting } from './waiting.ts'
 import { watchReadiness } from './watch.ts'
 
@@ -75,9 +76,7 @@ export class MockKernel implements Kernel {
     const { stateDirectory } = options
     this.#outlivesProcess = stateDirectory !== undefined
     const store =
-      stateDirectory === undefined
-        ? new MemoryStore(initialState(scenario))
-        : new StateDirectory(stateDirectory, scenario)
+      stateDirectory === undefined ? new MemoryStore(scenario) : new StateDirectory(stateDirectory, scenario)
     const fds = new FdTable()
     const holdings = new ProcessHoldings(store, fds)
     const waitUntil = (condition: () => boolean) => this.#waiting.until(condition)
@@ -215,6 +214,16 @@ export class MockKernel implements Kernel {
     const { readiness } = this.#file(fd, 'epoll_ctl')
     if (readiness === undefined) return systemCall('epoll_ctl', undefined, refuse('EPERM'))
     const watch = watchReadiness(readiness, onReadable)
+    this.#watches.add(watch)
+    const close = () => {
+      watch.close()
+      this.#watches.delete(watch)
+    }
+    return { ref: watch.ref, unref: watch.unref, close }
+  }
+
+  watchUevents(listener: (event: Uevent) => void): Watch {
+    const watch = watchUevents(this.machine.store, listener)
     this.#watches.add(watch)
     const close = () => {
       watch.close()

@@ -91,13 +91,20 @@ function modalias({ vendor, device, subsystemVendor, subsystemDevice, ...pci }: 
 }
 
 function uevent(device: PciDevice, driver: string | null): string {
+  const properties = { ...(driver === null ? {} : { DRIVER: driver }), ...pciProperties(device) }
+  return Object.entries(properties)
+    .map(([name, value]) => `${name}=${value}`)
+    .join('\n')
+}
+
+/** What the kernel's events say of a PCI device. */
+export function pciProperties(device: PciDevice): Record<string, string> {
   const ids = (vendor: string, id: string) => `${vendor.slice(2)}:${id.slice(2)}`.toUpperCase()
-  const lines = [
-    `PCI_CLASS=${device.class.slice(2).replace(/^0+/, '').toUpperCase()}`,
-    `PCI_ID=${ids(device.vendor, device.device)}`,
-    `PCI_SUBSYS_ID=${ids(device.subsystemVendor, device.subsystemDevice)}`,
-    `PCI_SLOT_NAME=${device.address}`,
-    `MODALIAS=${modalias(device)}`,
-  ]
-  return (driver === null ? lines : [`DRIVER=${driver}`, ...lines]).join('\n')
+  return {
+    PCI_CLASS: device.class.slice(2).replace(/^0+/, '').toUpperCase(),
+    PCI_ID: ids(device.vendor, device.device),
+    PCI_SUBSYS_ID: ids(device.subsystemVendor, device.subsystemDevice),
+    PCI_SLOT_NAME: device.address,
+    MODALIAS: modalias(device),
+  }
 }

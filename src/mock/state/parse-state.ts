@@ -1,3 +1,4 @@
+import type { Uevent } from '../../kernel/uevents.ts'
 import { type Disk, isTree } from '../files/disk.ts'
 import {
   type MdevRecord,
@@ -37,7 +38,10 @@ function isState(value: unknown): value is MockState {
     Object.values(value['css']).every(isSubchannel) &&
     isObject(value['parameters']) &&
     Object.values(value['parameters']).every(isString) &&
-    isListOf(value['processes'], isProcess)
+    isListOf(value['processes'], isProcess) &&
+    isObject(value['uevents']) &&
+    isCount(value['uevents']['next']) &&
+    isListOf(value['uevents']['latest'], isUevent)
   )
 }
 
@@ -83,6 +87,16 @@ function isSubchannel(value: unknown): value is SubchannelRecord {
     isObject(value) &&
     ['driver', 'driverOverride'].every((key) => value[key] === null || isString(value[key])) &&
     typeof value['unbinding'] === 'boolean'
+  )
+}
+
+function isUevent(value: unknown): value is Uevent {
+  return (
+    isObject(value) &&
+    isCount(value['seqnum']) &&
+    ['action', 'devpath', 'subsystem'].every((key) => isString(value[key])) &&
+    isObject(value['properties']) &&
+    Object.values(value['properties']).every(isString)
   )
 }
 

@@ -4,6 +4,7 @@ import { kernelAnswer, VfioError } from '../../errors.ts'
 import { failedWith, isSystemError } from '../../kernel/system-error.ts'
 import { checkedName } from '../../units.ts'
 import type { Scenario } from '../scenario.ts'
+import { addUevents } from '../uevents.ts'
 import { Generations } from './generations.ts'
 import { newIdentity } from './identity.ts'
 import { initialState } from './initial-state.ts'
@@ -50,6 +51,7 @@ export class StateDirectory implements StateStore {
       dropDeadProcesses(draft)
       const result = change(draft)
       finishRemovals(draft)
+      addUevents(this.#scenario, state, draft)
       const commit = newIdentity()
       draft.commits = [...draft.commits.slice(1 - remembered), commit]
       if (this.#commit(number, draft, commit)) return result

@@ -1,3 +1,6 @@
+import type { Scenario } from '../scenario.ts'
+import { addUevents } from '../uevents.ts'
+import { initialState } from './initial-state.ts'
 import { finishRemovals, type MockState, type Snapshot } from './state.ts'
 
 /** Where the state of a mock machine is kept. */
@@ -13,10 +16,12 @@ export interface StateStore {
 
 /** State that ends with the kernel object. */
 export class MemoryStore implements StateStore {
+  readonly #scenario: Scenario
   #state: MockState
 
-  constructor(initial: MockState) {
-    this.#state = initial
+  constructor(scenario: Scenario) {
+    this.#scenario = scenario
+    this.#state = initialState(scenario)
   }
 
   read(): Snapshot {
@@ -27,6 +32,7 @@ export class MemoryStore implements StateStore {
     const draft = structuredClone(this.#state)
     const result = change(draft)
     finishRemovals(draft)
+    addUevents(this.#scenario, this.#state, draft)
     this.#state = draft
     return result
   }

@@ -1,3 +1,4 @@
+import type { Uevent } from '../../kernel/uevents.ts'
 import type { Scenario } from '../scenario.ts'
 
 /** Written into every state file, so that a foreign file is told from ours. */
@@ -23,6 +24,8 @@ export interface MockState {
   /** Parameters of modules that were written since: 'vfio_pci/enable_sriov'. */
   parameters: Record<string, string>
   processes: ProcessRecord[]
+  /** The latest events, and the number that the next one gets. */
+  uevents: { next: number; latest: Uevent[] }
 }
 
 export interface SubchannelRecord {
@@ -129,6 +132,7 @@ export function emptyState(scenario: Scenario): MockState {
     css: {},
     parameters: {},
     processes: [],
+    uevents: { next: 1, latest: [] },
   }
 }
 

@@ -1,0 +1,22 @@
+import type { Watch } from '../kernel/kernel.ts'
+import type { Uevent } from '../kernel/uevents.ts'
+import type { StateStore } from './state/state-store.ts'
+
+/** How often the machine is looked at, in milliseconds: other processes change it too. */
+const interval = 20
+
+/** Tells of the machine's events from now on. */
+export function watchUevents(store: StateStore, listener: (event: Uevent) => void): Watch {
+  let next = store.read().uevents.next
+  const timer = setInterval(() => {
+    const { uevents } = store.read()
+    const events = uevents.latest.filter(({ seqnum }) => seqnum >= next)
+    next = uevents.next
+    for (const event of events) listener(event)
+  }, interval)
+  return {
+    ref: () => timer.ref(),
+    unref: () => timer.unref(),
+    close: () => clearInterval(timer),
+  }
+}

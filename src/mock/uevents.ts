@@ -1,0 +1,132 @@
+import type { Uevent } from '../kernel/uevents.ts'
+import { mdevPath } from './files/sysfs-mdev-device.ts'
+import { parentPath, pciPath } from './files/sysfs-paths.ts'
+import { pciProperties } from './files/sysfs-pci-device.ts'
+import { isRegistered } from './mdev/parents.ts'
+import { pciDevices, pciRecord } from './pci/devices.ts'
+import type { Scenario } from './scenario.ts'
+import type { MockState, Snapshot } from './state/state.ts'
+
+/** Events that a machine remembers for those who are slow to look. */
+const remembered = 64
+
+/** A device that events tell of, as it is at one moment. */
+interface Told {
+  readonly devpath: string
+  readonly subsystem: string
+  /** Null while none has it; undefined of what has no drivers. */
+  readonly driver?: string | null
+  readonly properties: Readonly<Record<string, string>>
+}
+
+type Event = Omit<Uevent, 'seqnum'>
+
+/** Every transaction ends with it: what the kernel says of the devices that came, changed or went. */
+export function addUevents(scenario: Scenario, before: Snapshot, state: MockState): void {
+  const events = ueventsBetween(scenario, before, state)
+  const first = state.uevents.next
+  state.uevents = {
+    next: first + events.length,
+    latest: [...state.uevents.latest, ...events.map((event, index) => ({ ...event, seqnum: first + index }))].slice(
+      -remembered,
+    ),
+  }
+}
+
+/** In the kernel's order: a device goes with what is made of it first, and comes before that. */
+function ueventsBetween(scenario: Scenario, before: Snapshot, after: Snapshot): Event[] {
+  const [was, is] = [before, after].map((state) => ({
+    pci: pciTold(scenario, state),
+    mdev: mdevsTold(scenario, state),
+    vfio: vfioTold(scenario, state),
+    parents: parentsTold(scenario, state),
+  }))
+  if (was === undefined || is === undefined) return []
+  return [
+    ...gone(was.vfio, is.vfio),
+    ...gone(was.mdev, is.mdev),
+    ...[...was.parents].filter(([key]) => !is.parents.has(key)).map(([, it]) => state(it, 'unregistered')),
+    ...gone(was.pci, is.pci),
+    ...come(was.pci, is.pci),
+    ...[...is.parents].filter(([key]) => !was.parents.has(key)).map(([, it]) => state(it, 'registered')),
+    ...come(was.mdev, is.mdev),
+    ...come(was.vfio, is.vfio),
+  ]
+}
+
+function state({ devpath, subsystem, properties }: Told, registered: string): Event {
+  return { action: 'change', devpath, subsystem, properties: { ...properties, MDEV_STATE: registered } }
+}
+
+/** What lost its driver, or is not there any more. */
+function gone(was: ReadonlyMap<string, Told>, is: ReadonlyMap<string, Told>): Event[] {
+  return [...was].flatMap(([key, { driver, ...it }]) => {
+    const now = is.get(key)
+    const isUnbound = typeof driver === 'string' && now?.driver !== driver
+    const unbind: Event[] = isUnbound ? [{ ...it, action: 'unbind' }] : []
+    return now === undefined ? [...unbind, { ...it, action: 'remove' }] : unbind
+  })
+}
+
+function come(was: ReadonlyMap<string, Told>, is: ReadonlyMap<string, Told>): Event[] {
+  return [...is].flatMap(([key, { driver, ...it }]) => {
+    const then = was.get(key)
+    const isBound = typeof driver === 'string' && then?.driver !== driver
+    const properties = typeof driver === 'string' ? { ...it.properties, DRIVER: driver } : it.properties
+    const bind: Event[] = isBound ? [{ ...it, properties, action: 'bind' }] : []
+    return then === undefined ? [{ ...it, action: 'add' }, ...bind] : bind
+  })
+}
+
+function pciTold(scenario: Scenario, snapshot: Snapshot): Map<string, Told> {
+  return new Map(
+    pciDevices(scenario, snapshot).map((device) => {
+      const { driver, unbinding } = pciRecord(snapshot, device)
+      const told = { devpath: below(pciPath(device)), subsystem: 'pci', properties: pciProperties(device) }
+      return [device.address, { ...told, driver: unbinding ? null : driver }]
+    }),
+  )
+}
+
+function mdevsTold(scenario: Scenario, { mdevs }: Snapshot): Map<string, Told> {
+  const drivers = new Map(scenario.parents.map(({ name, driver }) => [name, driver]))
+  return new Map(
+    mdevs
+      .filter(({ removing }) => !removing)
+      .map((mdev) => {
+        const driver = drivers.get(mdev.parent) ?? null
+        return [mdev.birth, { devpath: below(mdevPath(scenario, mdev)), subsystem: 'mdev', driver, properties: {} }]
+      }),
+  )
+}
+
+/** The class vfio: a group of which VFIO has a device, by its number. */
+function vfioTold(scenario: Scenario, snapshot: Snapshot): Map<string, Told> {
+  const ofPci = pciDevices(scenario, snapshot).flatMap((device) => {
+    return pciRecord(snapshot, device).vfioIndex === null || device.iommuGroup === null ? [] : [device.iommuGroup]
+  })
+  const numbers = new Set([...ofPci, ...snapshot.mdevs.map(({ group }) => group)])
+  return new Map(
+    [...numbers].map((number) => {
+      const devpath = `/devices/virtual/vfio/${number}`
+      return [String(number), { devpath, subsystem: 'vfio', properties: { DEVNAME: `vfio/${number}` } }]
+    }),
+  )
+}
+
+function parentsTold(scenario: Scenario, snapshot: Snapshot): Map<string, Told> {
+  if (!('mdev' in scenario.modules)) return new Map()
+  return new Map(
+    scenario.parents
+      .filter((parent) => isRegistered(scenario, snapshot, parent))
+      .map((parent) => {
+        const devpath = below(parentPath(scenario, parent))
+        const subsystem = parent.virtualClass ?? (devpath.startsWith('/devices/pci') ? 'pci' : 'css')
+        return [parent.name, { devpath, subsystem, properties: {} }]
+      }),
+  )
+}
+
+function below(path: string): string {
+  return path.slice('/sys'.length)
+}
