@@ -12,19 +12,33 @@ const ranges = [
   { first: 0xfef0_0000n, last: 0x7f_ffff_ffffn },
 ]
 
-/** How the live ranges lie, and the operation: each takes and gives back one range. */
+/**
+ * How the live ranges lie, and the operation: each takes and gives back one range. Those at random reach memory that is
+ * not in the processor's cache, as the tree of 65,000 may fill it; `near` ones, among 500 neighbours, tell of the steps
+ * alone.
+ */
 const patterns = {
   'side by side, one more taken and freed': { make: sideBySideRanges, operate: takeAndFree },
   'side by side, freed and taken again at random': { make: sideBySideRanges, operate: freeAndTake },
   'every second page free, freed and taken again at random': { make: everySecond, operate: freeAndTake },
+  'every second page free, freed and taken again among neighbours': {
+    make: everySecond,
+    operate: freeAndTake,
+    near: true,
+  },
   'every second page free, two pages taken and freed': { make: everySecond, operate: takeAndFreeTwo },
   'of 1 to 16 pages, replaced at random': { make: mixed, operate: replace },
+  'of 1 to 16 pages, replaced among neighbours': { make: mixed, operate: replace, near: true },
 }
 
 /** @returns {{ name: string, few: number, many: number }[]} nanoseconds for a range taken and freed */
 export function allocator() {
-  return Object.entries(patterns).map(([name, { make, operate }]) => {
-    const setups = [few, many].map((live) => ({ ...make(live), random: randomNumbers() }))
+  return Object.entries(patterns).map(([name, { make, operate, near = false }]) => {
+    const setups = [few, many].map((live) => {
+      const random = randomNumbers()
+      const pick = near ? (below) => random(500) + (below >> 1) - 250 : random
+      return { ...make(live), random, pick }
+    })
     const times = setups.map(() => Number.POSITIVE_INFINITY)
     for (let round = 0; round < rounds; round++) {
       for (const [index, setup] of setups.entries()) {
@@ -60,7 +74,7 @@ function everySecond(live) {
 function mixed(live) {
   const random = randomNumbers()
   const made = liveRanges(new IovaAllocator(page, () => ranges), live, () => 1 + random(16))
-  for (let i = 0; i < 2 * live; i++) replace({ ...made, random })
+  for (let i = 0; i < 2 * live; i++) replace({ ...made, random, pick: random })
   return made
 }
 
@@ -72,14 +86,14 @@ function takeAndFreeTwo({ iovas }) {
   iovas.free(iovas.allocate({ size: 2 * page }), 2 * page)
 }
 
-function freeAndTake({ iovas, firsts, random }) {
-  const iova = BigInt(firsts[random(firsts.length)] * page)
+function freeAndTake({ iovas, firsts, pick }) {
+  const iova = BigInt(firsts[pick(firsts.length)] * page)
   iovas.free(iova, page)
   iovas.allocate({ size: page, iova })
 }
 
-function replace({ iovas, firsts, sizes, random }) {
-  const at = random(firsts.length)
+function replace({ iovas, firsts, sizes, random, pick }) {
+  const at = pick(firsts.length)
   iovas.free(BigInt(firsts[at] * page), sizes[at] * page)
   sizes[at] = 1 + random(16)
   firsts[at] = Number(iovas.allocate({ size: sizes[at] * page })) / page
