@@ -11,11 +11,11 @@ export type TranslatingMode = (typeof translatingModes)[number]
 /** A PCI device on vfio-pci, for a test in one IOMMU mode; skips the test where the kernel has no such mode. */
 export async function bindForMode(context: TestContext, mode: IommuMode, name: PciName): Promise<BoundPci> {
   const bound = await bindPci(context, name)
-  skipWithoutMode(context, bound, mode)
+  skipWithoutMode(context, bound.kernel, mode)
   return bound
 }
 
-function skipWithoutMode({ skip }: TestContext, { kernel }: BoundPci, mode: IommuMode): void {
+export function skipWithoutMode({ skip }: TestContext, kernel: Kernel, mode: IommuMode): void {
   if (!mode.startsWith('compat') && mode !== 'iommufd') return
   if (kernel.files.kind('/dev/iommu') === null) skip('this kernel has no iommufd')
   if (mode === 'iommufd' && kernel.files.kind('/dev/vfio/devices') === null) skip('this kernel has no device nodes')
