@@ -1,42 +1,19 @@
 // Nothing grows: memory and descriptors stay as they are over many accesses and many openings. Interrupts: irq-events.
 import { setImmediate } from 'node:timers/promises'
-import { describe, expect, onTestFinished, type TestContext, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import type { Kernel } from '../../src/kernel/kernel.ts'
 import type { IommuMode } from '../../src/vfio/address-space.ts'
-import { type Device, type DeviceAddress, openDevice } from '../../src/vfio/device.ts'
+import { type Device, openDevice } from '../../src/vfio/device.ts'
 import { type Held, held } from '../held.ts'
 import { long, tell } from '../long.ts'
 import { skipWithoutMode } from './iommu-modes.ts'
-import { contractKernel } from './kernel.ts'
-import { bindPci } from './pci.ts'
+import { places } from './places.ts'
 
 const accesses = long ? 1_000_000 : 10_000
 const openings = long ? 10_000 : 20
 /** Bytes that one object kept per round would pass many times over in the long run. */
 const allowedHeap = 2 * 2 ** 20
 const allowedResident = 32 * 2 ** 20
-
-interface Place {
-  readonly kernel: Kernel
-  readonly address: DeviceAddress
-}
-
-const places: Readonly<Record<'mtty' | 'edu', (context: TestContext) => Promise<Place>>> = {
-  async mtty({ skip }) {
-    const contract = contractKernel()
-    if (contract.kernel.files.kind('/sys/class/mdev_bus/mtty') === null) skip('module mtty is not loaded')
-    const { uuid, group } = await contract.createMdev('mtty', 'mtty-2')
-    onTestFinished(async () => {
-      await contract.remove(uuid)
-      contract.kernel.dispose()
-    })
-    return { kernel: contract.kernel, address: { group, name: uuid } }
-  },
-  async edu(context) {
-    const { kernel, group, address } = await bindPci(context, 'edu')
-    return { kernel, address: { group, name: address } }
-  },
-}
 
 /** A tenth of the rounds first, until caches are filled and code is compiled. */
 async function expectFlat(kernel: Kernel, rounds: number, act: () => void | Promise<void>): Promise<void> {

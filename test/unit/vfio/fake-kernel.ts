@@ -2,6 +2,7 @@ import type { HostFiles, Kernel, Mapping, MmapOptions, Watch } from '../../../sr
 import { systemError } from '../../../src/kernel/system-error.ts'
 import { vfioDeviceInfo } from '../../../src/uapi/device-info.ts'
 import { vfioGroupStatus } from '../../../src/uapi/group-status.ts'
+import { iommufdRequest } from '../../../src/uapi/iommufd.ts'
 import { vfioIrqInfo } from '../../../src/uapi/irq-info.ts'
 import { vfioRegionInfo } from '../../../src/uapi/region-info.ts'
 import { request } from '../../../src/uapi/requests.ts'
@@ -10,7 +11,9 @@ import { decode, encodeInto, type Values } from '../../../src/uapi/struct.ts'
 type Answer = (bytes: Uint8Array) => void
 
 /** The numbers mean one thing on each kind of descriptor; those used here are not shared. */
-const names = new Map<number, string>(Object.entries(request).map(([name, number]) => [number, name]))
+const names = new Map<number, string>(
+  Object.entries({ ...request, ...iommufdRequest }).map(([name, number]) => [number, name]),
+)
 
 /**
  * Answers the calls of opening and asking one device as a test says, writes them down in order, and fails those it is

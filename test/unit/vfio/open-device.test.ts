@@ -154,3 +154,51 @@ describe('opening a device', () => {
     expect(kernel.descriptors.size).toBe(0)
   })
 })
+
+describe.each(['type1', 'compat-type1v2', 'iommufd', 'noiommu'] as const)('opening in mode %s', (iommu) => {
+  function kernelWithAll(): FakeKernel {
+    const kernel = new FakeKernel()
+    kernel.extensions = [1, 3, 8]
+    const node = iommu === 'noiommu' ? 'noiommu-vfio0' : 'vfio0'
+    const kind = (path: string) => (path.includes('noiommu') && iommu !== 'noiommu' ? null : 'device')
+    kernel.files = { ...kernel.files, kind, list: (path) => (path.endsWith('vfio-dev') ? [node] : []) }
+    return kernel
+  }
+
+  test('fails at any step: what was open is closed, the error kept, and it opens the next time', () => {
+    const working = kernelWithAll()
+    openDevice(working, address, { iommu }).close()
+    const steps = working.calls.filter((call) => !/^close|DETACH|DESTROY/.test(call))
+    expect(steps.length).toBeGreaterThan(5)
+    for (const step of steps) {
+      const kernel = kernelWithAll()
+      kernel.failing.set(step, 'EMFILE')
+      const open = () => openDevice(kernel, address, { iommu })
+      expect(open, step).toThrow(expect.objectContaining({ code: 'SYSTEM_CALL_FAILED', errno: 'EMFILE' }))
+      expect([...kernel.descriptors.values()], step).toEqual([])
+      kernel.failing.clear()
+      open().close()
+      expect([...kernel.descriptors.values()], step).toEqual([])
+    }
+  })
+
+  test('and closing fails at any step: all else is closed, and it opens the next time', () => {
+    const working = kernelWithAll()
+    const opened = openDevice(working, address, { iommu })
+    const before = working.calls.length
+    opened.close()
+    const steps = working.calls.slice(before)
+    expect(steps.length).toBeGreaterThan(2)
+    for (const step of steps) {
+      const kernel = kernelWithAll()
+      const device = openDevice(kernel, address, { iommu })
+      kernel.failing.set(step, 'EIO')
+      expect(() => device.close(), step).toThrow(expect.objectContaining({ errno: 'EIO' }))
+      expect([...kernel.descriptors.values()], step).toEqual([])
+      kernel.failing.clear()
+      device.close()
+      openDevice(kernel, address, { iommu }).close()
+      expect([...kernel.descriptors.values()], step).toEqual([])
+    }
+  })
+})
