@@ -78,7 +78,7 @@ export class MockKernel implements Kernel {
     const store =
       stateDirectory === undefined ? new MemoryStore(scenario) : new StateDirectory(stateDirectory, scenario)
     const fds = new FdTable()
-    const holdings = new ProcessHoldings(store, fds)
+    const holdings = new ProcessHoldings(store, fds, this.#outlivesProcess)
     const waitUntil = (condition: () => boolean) => this.#waiting.until(condition)
     this.machine = {
       scenario,
@@ -250,6 +250,7 @@ export class MockKernel implements Kernel {
     for (const watch of this.#watches) watch.close()
     this.#watches.clear()
     for (const [fd] of this.machine.fds.entries()) this.close(fd)
+    this.machine.holdings.dispose()
     this.#waiting.dispose()
     this.machine.clock.dispose()
   }

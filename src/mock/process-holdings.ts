@@ -1,10 +1,12 @@
 import { basename } from 'node:path'
+import { isMainThread } from 'node:worker_threads'
 import { CountedSet } from './counted-set.ts'
 import type { FdTable } from './fd-table.ts'
 import { newIdentity } from './state/identity.ts'
 import { processStart } from './state/live-process.ts'
 import type { MockState, ProcessRecord } from './state/state.ts'
 import type { StateStore } from './state/state-store.ts'
+import { beginWorkerLife, endWorkerLife, type WorkerLife } from './state/worker-life.ts'
 
 /** What this kernel object holds, and the record of it that other processes see. */
 export class ProcessHoldings {
@@ -18,11 +20,15 @@ export class ProcessHoldings {
   readonly #kernel: string = newIdentity()
   readonly #store: StateStore
   readonly #fds: FdTable
+  readonly #isShared: boolean
   #started: string | null | undefined
+  #worker: WorkerLife | null = null
 
-  constructor(store: StateStore, fds: FdTable) {
+  /** `isShared`: others see the record, and must know when it is of the dead. */
+  constructor(store: StateStore, fds: FdTable, isShared: boolean) {
     this.#store = store
     this.#fds = fds
+    this.#isShared = isShared
   }
 
   isOwn(record: Pick<ProcessRecord, 'kernel'>): boolean {
@@ -31,10 +37,12 @@ export class ProcessHoldings {
 
   record(): ProcessRecord {
     this.#started ??= processStart(process.pid)
+    if (this.#isShared && !isMainThread) this.#worker ??= beginWorkerLife()
     return {
       kernel: this.#kernel,
       pid: process.pid,
       started: this.#started,
+      worker: this.#worker,
       comm: basename(process.argv0).slice(0, 15),
       cmdline: process.argv.map((argument) => `${argument}\0`).join(''),
       fds: this.#fds.entries().map(([fd, { link }]) => [fd, link]),
@@ -44,6 +52,12 @@ export class ProcessHoldings {
       opened: [...this.opened],
       locks: [...this.locks],
     }
+  }
+
+  /** After everything is let go. */
+  dispose(): void {
+    if (this.#worker !== null) endWorkerLife(this.#worker)
+    this.#worker = null
   }
 
   /** Puts the record into the state, in one transaction with `change`. Where that throws, nothing happened. */

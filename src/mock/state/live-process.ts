@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { finishRemovals, type MockState, type ProcessRecord, type Snapshot } from './state.ts'
+import { isWorkerAlive } from './worker-life.ts'
 
 /** When a process started, in the machine's own ticks (/proc/PID/stat, field 22); null where the machine has no /proc. */
 export function processStart(pid: number): string | null {
@@ -22,8 +23,8 @@ export function hasDeadProcess(state: Snapshot): boolean {
   return state.processes.some((process) => !isAlive(process))
 }
 
-function isAlive({ pid, started }: Pick<ProcessRecord, 'pid' | 'started'>): boolean {
-  if (!isRunning(pid)) return false
+function isAlive({ pid, started, worker }: Pick<ProcessRecord, 'pid' | 'started' | 'worker'>): boolean {
+  if (!isRunning(pid) || (worker !== null && !isWorkerAlive(pid, worker))) return false
   const now = started === null ? null : processStart(pid)
   return now === null || now === started
 }

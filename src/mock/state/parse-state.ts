@@ -9,6 +9,7 @@ import {
   type SubchannelRecord,
   stateFormat,
 } from './state.ts'
+import type { WorkerLife } from './worker-life.ts'
 
 /** The state that a file's text holds, or null where it is something else or broken. */
 export function parseState(text: string): MockState | null {
@@ -116,10 +117,15 @@ function isProcess(value: unknown): value is ProcessRecord {
     isCount(value['pid']) &&
     value['pid'] > 0 &&
     (value['started'] === null || isString(value['started'])) &&
+    (value['worker'] === null || isWorker(value['worker'])) &&
     isListOf(value['fds'], isNumbered) &&
     ['groups', 'bound', 'devices', 'opened'].every((key) => isListOf(value[key], isString)) &&
     isListOf(value['locks'], isNumbered)
   )
+}
+
+function isWorker(value: unknown): value is WorkerLife {
+  return isObject(value) && isCount(value['fd']) && isString(value['file'])
 }
 
 function isNumbered(value: unknown): value is readonly [number, string] {

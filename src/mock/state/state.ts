@@ -1,5 +1,6 @@
 import type { Uevent } from '../../kernel/uevents.ts'
 import type { Scenario } from '../scenario.ts'
+import type { WorkerLife } from './worker-life.ts'
 
 /** Written into every state file, so that a foreign file is told from ours. */
 export const stateFormat = 'vfioctl mock state 3'
@@ -97,6 +98,8 @@ export interface ProcessRecord {
   readonly pid: number
   /** When the process started, where the machine tells: a number that came back is another process. */
   readonly started: string | null
+  /** Of a kernel object in a Worker, which may end before its process does. */
+  readonly worker: WorkerLife | null
   readonly comm: string
   /** Each argument ended by a NUL, as in /proc. */
   readonly cmdline: string

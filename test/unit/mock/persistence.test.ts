@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Worker } from 'node:worker_threads'
 import { rolldown } from 'rolldown'
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { VfioError } from '../../../src/errors.ts'
@@ -62,6 +63,17 @@ async function holdDevice(name: string): Promise<ChildProcess> {
   return child
 }
 
+/** The same in a Worker. */
+async function holdInWorker(name: string): Promise<Worker> {
+  const program = join(import.meta.dirname, 'programs/hold-device.mjs')
+  const worker = new Worker(program, { argv: [bundle, stateDirectory, name], stdin: true, stdout: true })
+  onTestFinished(async () => {
+    await worker.terminate()
+  })
+  await once(worker.stdout, 'data')
+  return worker
+}
+
 describe('processes that share a state directory', () => {
   test('four that race lose nothing: every device, one winner of the shared UUID, every count', async () => {
     kernel.files.create('/etc/counter', '0000')
@@ -98,6 +110,19 @@ describe('processes that share a state directory', () => {
     expect(kernel.tryLock(lock)).toBe(true)
     expect(kernel.files.kind(`/proc/${child.pid}`)).toBeNull()
     expect(codeOf(() => openMdev(kernel, uuid))).toBeNull()
+  })
+
+  test('a Worker that is terminated lets go of its devices and locks, as another Worker goes on', async () => {
+    await createMdev(kernel, 'mtty-1', uuid)
+    await createMdev(kernel, 'mtty-1', otherUuid)
+    const [worker, staying] = [await holdInWorker(uuid), await holdInWorker(otherUuid)]
+    expect(codeOf(() => openMdev(kernel, uuid))).toBe('EBUSY')
+    await worker.terminate()
+    expect(codeOf(() => openMdev(kernel, uuid))).toBeNull()
+    expect(codeOf(() => openMdev(kernel, otherUuid))).toBe('EBUSY')
+    await staying.terminate()
+    expect(kernel.tryLock(kernel.open('/etc/mdevctl.d', 'r'))).toBe(true)
+    await removeMdev(kernel, otherUuid)
   })
 
   test('one that ends without closing has its device state kept', async () => {
