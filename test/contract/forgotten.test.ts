@@ -50,27 +50,24 @@ async function expectFree({ kernel, address }: Place, iommu: IommuMode): Promise
 }
 
 describe.each(modes)('a Worker that is terminated with a device open in mode %s', (iommu) => {
-  const ways = [
-    'while it does nothing',
-    'while it waits for an interrupt',
-    'while its thread is blocked for one',
-    'while it accesses registers',
+  const cases = [
+    { name: 'edu', way: 'while it does nothing' },
+    { name: 'edu', way: 'while it waits for an interrupt' },
+    { name: 'edu', way: 'while it accesses registers' },
+    { name: 'mtty', way: 'while its thread is blocked for an interrupt' },
   ] as const
-  test.for(names.flatMap((name) => ways.map((way) => ({ name, way }))))(
-    '$name, $way: leaves nothing',
-    async ({ name, way }, context) => {
-      const place = await placeFor(context, name, iommu)
-      const { kernel, address } = place
-      if (kernel.name === 'mock') context.skip('each Worker has a mock of its own')
-      const before = { descriptors: openDescriptors(kernel), locked: locked(kernel) }
-      const worker = new Worker(program, { workerData: { name: address.name, iommu, way } })
-      expect(await once(worker, 'message')).toEqual(['holding'])
-      expect(() => openDevice(kernel, address, { iommu })).toThrow(expect.objectContaining({ code: 'DEVICE_BUSY' }))
-      await worker.terminate()
-      expect({ descriptors: openDescriptors(kernel), locked: locked(kernel) }).toEqual(before)
-      await expectFree(place, iommu)
-    },
-  )
+  test.for(cases)('$name, $way: leaves nothing', async ({ name, way }, context) => {
+    const place = await placeFor(context, name, iommu)
+    const { kernel, address } = place
+    if (kernel.name === 'mock') context.skip('each Worker has a mock of its own')
+    const before = { descriptors: openDescriptors(kernel), locked: locked(kernel) }
+    const worker = new Worker(program, { workerData: { name: address.name, iommu, way } })
+    expect(await once(worker, 'message')).toEqual(['holding'])
+    expect(() => openDevice(kernel, address, { iommu })).toThrow(expect.objectContaining({ code: 'DEVICE_BUSY' }))
+    await worker.terminate()
+    expect({ descriptors: openDescriptors(kernel), locked: locked(kernel) }).toEqual(before)
+    await expectFree(place, iommu)
+  })
 
   test('edu-root-port, while it is being reset: leaves nothing', async (context) => {
     const bound = await bindForMode(context, iommu, 'edu-root-port')
@@ -87,23 +84,20 @@ describe.each(modes)('a Worker that is terminated with a device open in mode %s'
 })
 
 describe.each(modes)('a process that forgets a device in mode %s', (iommu) => {
-  test.for(names.flatMap((name) => ['exit', 'throw', 'kill'].map((end) => ({ name, end }))))(
-    '$name, and ends by $end: leaves nothing',
-    async ({ name, end }, context) => {
-      const place = await placeFor(context, name, iommu)
-      if (place.kernel.name === 'mock') context.skip('each process has a mock of its own')
-      const { status, signal, stdout, stderr } = spawnSync(
-        process.execPath,
-        [program, place.address.name, iommu, end],
-        {
-          encoding: 'utf8',
-        },
-      )
-      expect(stdout, stderr).toMatch(/^\d held$/)
-      expect([status, signal]).toEqual({ exit: [0, null], throw: [1, null], kill: [null, 'SIGKILL'] }[end])
-      await expectFree(place, iommu)
-    },
-  )
+  test.for([
+    { name: 'edu', end: 'exit', ended: [0, null] },
+    { name: 'edu', end: 'throw', ended: [1, null] },
+    { name: 'mtty', end: 'kill', ended: [null, 'SIGKILL'] },
+  ] as const)('$name, and ends by $end: leaves nothing', async ({ name, end, ended }, context) => {
+    const place = await placeFor(context, name, iommu)
+    if (place.kernel.name === 'mock') context.skip('each process has a mock of its own')
+    const { status, signal, stdout, stderr } = spawnSync(process.execPath, [program, place.address.name, iommu, end], {
+      encoding: 'utf8',
+    })
+    expect(stdout, stderr).toMatch(/^\d held$/)
+    expect([status, signal]).toEqual(ended)
+    await expectFree(place, iommu)
+  })
 })
 
 /** Every order of these. */

@@ -18,7 +18,7 @@ async function hold(name, iommu) {
 
 const ways = {
   'while it waits for an interrupt': ({ irq }) => irq.next(),
-  'while its thread is blocked for one': ({ irq }) => irq.waitSync({ timeoutMs: 2000 }),
+  'while its thread is blocked for an interrupt': ({ irq }) => irq.waitSync({ timeoutMs: 2000 }),
   'while it does nothing': () => setTimeout(600_000),
   'while it accesses registers': async ({ device }) => {
     for (;;) {
