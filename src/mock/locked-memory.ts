@@ -5,8 +5,8 @@ import type { DmaMappings } from './vfio/dma-mappings.ts'
 export class LockedMemory {
   /** The address spaces in which it has something mapped. */
   readonly spaces: Set<DmaMappings> = new Set()
-  /** Bytes; null without a limit, as with CAP_IPC_LOCK. */
-  readonly limit: number | null
+  /** Bytes; null without a limit, as with CAP_IPC_LOCK. What is locked already stays so when it changes. */
+  limit: number | null
   #bytes = 0n
 
   constructor(limit: number | null) {

@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { onTestFinished, type TestContext } from 'vitest'
 import type { Kernel } from '../../src/kernel/kernel.ts'
+import { MockKernel } from '../../src/mock/mock-kernel.ts'
 
 /** linux/capability.h */
 const _LINUX_CAPABILITY_VERSION_3 = 0x2008_0522
@@ -10,8 +11,11 @@ const CAP_IPC_LOCK = 14
  * Until the test is over, this process may lock `bytes` and no more: without CAP_IPC_LOCK, as whoever is not root.
  * Skips the test where that cannot be had.
  */
-export async function limitLockedMemory({ skip }: TestContext, { name }: Kernel, bytes: number): Promise<void> {
-  if (name === 'mock') return skip('the mock locks no memory')
+export async function limitLockedMemory({ skip }: TestContext, kernel: Kernel, bytes: number): Promise<void> {
+  if (kernel instanceof MockKernel) {
+    kernel.machine.locked.limit = bytes
+    return
+  }
   const ffi = await import('ffi-rs').catch(() => null)
   if (ffi === null) return skip('ffi-rs is not installed')
   if (process.getuid?.() !== 0) return skip('not root')
