@@ -7,6 +7,7 @@
 export type { Kernel } from './kernel/kernel.ts'
 export type { DeviceModel } from './mock/device.ts'
 export { Errno } from './mock/errno.ts'
+export type { MakeFunction, PciBus, PciFunction } from './mock/pci-function.ts'
 export { readScenario } from './mock/read-scenario.ts'
 export type {
   Scenario,
@@ -37,7 +38,7 @@ export {
   TrappedRegion,
   type TrappedRegionOptions,
 } from './mock/sdk/region.ts'
-export type { RegisteredModel } from './mock/sdk/registered-model.ts'
+export type { RegisteredFunction, RegisteredModel } from './mock/sdk/registered-model.ts'
 export { type SparsePart, SparseRegion } from './mock/sdk/sparse-region.ts'
 export { mockStateDirectory, resetMock } from './mock/state/state-directory.ts'
 export { pciIrqIndex, pciRegionIndex } from './uapi/indexes.ts'

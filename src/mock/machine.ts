@@ -2,6 +2,7 @@ import type { FdTable } from './fd-table.ts'
 import type { DmaOwners } from './iommufd/dma-owners.ts'
 import type { KernelTraits } from './kernel-traits.ts'
 import type { LockedMemory } from './locked-memory.ts'
+import type { MakeFunction } from './pci-function.ts'
 import type { PhysicalMemory } from './physical-memory.ts'
 import type { ProcessHoldings } from './process-holdings.ts'
 import type { Scenario } from './scenario.ts'
@@ -32,6 +33,8 @@ export interface Machine {
   readonly observer: MachineObserver
   /** Device models beside those that ship, by the names that the scenario's types have for them. */
   readonly models: ReadonlyMap<string, MakeModel>
+  /** Those of PCI functions, by address. */
+  readonly functions: ReadonlyMap<string, MakeFunction>
   /** Resolves once `condition` holds: looked at after each change here, and from time to time for other processes'. */
   readonly waitUntil: (condition: () => boolean) => Promise<void>
 }

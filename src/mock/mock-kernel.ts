@@ -21,6 +21,7 @@ import { LockedMemory } from './locked-memory.ts'
 import type { Machine } from './machine.ts'
 import { allocateMemory, pageSize } from './memory.ts'
 import type { OpenFile } from './open-file.ts'
+import type { MakeFunction } from './pci-function.ts'
 import { PhysicalMemory } from './physical-memory.ts'
 import { ProcessHoldings } from './process-holdings.ts'
 import type { Scenario, ScenarioParent } from './scenario.ts'
@@ -47,6 +48,8 @@ interface MachineOptions extends MockKernelOptions {
   readonly clock?: Clock
   /** Device models beside those that ship, by the names that the scenario's types have for them. */
   readonly models?: ReadonlyMap<string, MakeModel>
+  /** Those of PCI functions, by address. */
+  readonly functions?: ReadonlyMap<string, MakeFunction>
   readonly observer?: MachineObserver
 }
 
@@ -94,6 +97,7 @@ export class MockKernel implements Kernel {
       clock: options.clock ?? new Clock(),
       observer: options.observer ?? nobody,
       models: options.models ?? new Map(),
+      functions: options.functions ?? new Map(),
       waitUntil,
     }
     this.#files = new MockFiles(this.machine)

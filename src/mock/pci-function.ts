@@ -13,6 +13,9 @@ export interface PciFunction {
   save(): unknown
 }
 
+/** Makes the model of a function whenever it is opened; `saved` is what the one before it saved, and null at first. */
+export type MakeFunction = (bus: PciBus, saved: unknown) => PciFunction
+
 /** What a PCI function can do outside itself. */
 export interface PciBus {
   readonly clock: Clock

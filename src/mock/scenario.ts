@@ -111,7 +111,7 @@ export interface ScenarioSubchannel {
 /** An endpoint as vfio-pci finds it. */
 export interface ScenarioPciFunction {
   /** What is behind its BARs: a device of QEMU's, or memory that keeps what is written to it. */
-  readonly kind: 'edu' | 'nvme' | 'pci-testdev' | 'memory'
+  readonly kind: 'edu' | 'nvme' | 'pci-testdev' | 'memory' | 'registered'
   /** Of an NVMe controller, up to 20 characters. */
   readonly serial?: string
   /** Bytes of its configuration space: 256, or 4096 of PCI Express. */

@@ -1,6 +1,6 @@
 import type { DeviceModel } from '../device.ts'
 import { Errno } from '../errno.ts'
-import type { PciBus, PciFunction } from '../pci-function.ts'
+import type { MakeFunction, PciBus, PciFunction } from '../pci-function.ts'
 import type { ScenarioModel, ScenarioPciDevice, ScenarioPciFunction } from '../scenario.ts'
 import type { DeviceContext, MakeModel } from '../sdk/device-context.ts'
 import { Edu } from './edu.ts'
@@ -49,9 +49,14 @@ export function makePciFunction(
   device: ScenarioPciDevice,
   what: ScenarioPciFunction,
   bus: PciBus,
-  saved: unknown,
+  { saved, functions }: { saved: unknown; functions: ReadonlyMap<string, MakeFunction> },
 ): PciFunction {
   switch (what.kind) {
+    case 'registered': {
+      const make = functions.get(device.address)
+      if (make === undefined) throw new Errno('ENODEV')
+      return make(bus, saved)
+    }
     case 'edu':
       return new Edu(bus, saved)
     case 'nvme':

@@ -10,11 +10,19 @@ import { Clock } from './clock.ts'
 import { Faults } from './faults.ts'
 import { Inspection, MachineLog, type RaisedInterrupt } from './inspection.ts'
 import type { Call } from './machine-observer.ts'
-import { modelName, type RegisteredModel, withModels } from './registered-model.ts'
+import {
+  modelName,
+  type RegisteredFunction,
+  type RegisteredModel,
+  withFunctions,
+  withModels,
+} from './registered-model.ts'
 
 export interface MockHostOptions {
   /** Device models of the caller's own. */
   readonly models?: readonly RegisteredModel[]
+  /** Likewise of PCI functions. */
+  readonly functions?: readonly RegisteredFunction[]
   /**
    * Where the machine's state is kept, for all processes that name the same directory, as the command line's `--mock` does
    * (`mockStateDirectory`). In memory where absent.
@@ -43,8 +51,8 @@ export class MockHost {
   readonly inspect: Inspection
   readonly #machine: Machine
 
-  constructor(scenario: Scenario, { models = [], stateDirectory }: MockHostOptions) {
-    const machine = withModels(scenario, models)
+  constructor(scenario: Scenario, { models = [], functions = [], stateDirectory }: MockHostOptions) {
+    const machine = withFunctions(withModels(scenario, models), functions)
     const log = new MachineLog(this.clock)
     const observer = {
       called: (call: Call) => {
@@ -57,6 +65,7 @@ export class MockHost {
       ...(stateDirectory === undefined ? {} : { stateDirectory }),
       clock: this.clock,
       models: new Map(models.map((model) => [modelName(model), model.make])),
+      functions: new Map(functions.map(({ address, make }) => [address, make])),
       observer,
     })
     this.kernel = kernel

@@ -1,4 +1,5 @@
-import type { Scenario, ScenarioAttribute, ScenarioMdevType, ScenarioParent } from '../scenario.ts'
+import type { MakeFunction } from '../pci-function.ts'
+import type { Scenario, ScenarioAttribute, ScenarioMdevType, ScenarioParent, ScenarioPciFunction } from '../scenario.ts'
 import type { MakeModel } from './device-context.ts'
 
 /** A device model, offered as a type of mediated device. */
@@ -15,6 +16,25 @@ export interface RegisteredModel {
   /** Attributes in the device's sysfs folder. */
   readonly attributes?: readonly ScenarioAttribute[]
   readonly make: MakeModel
+}
+
+/** A PCI function of the scenario whose insides are a model of the caller's own; vfio-pci stands before it as ever. */
+export interface RegisteredFunction extends Omit<ScenarioPciFunction, 'kind'> {
+  readonly address: string
+  readonly make: MakeFunction
+}
+
+/** The scenario, with these functions behind their addresses. RangeError for an address that it does not have. */
+export function withFunctions(scenario: Scenario, functions: readonly RegisteredFunction[]): Scenario {
+  const unknown = functions.find(({ address }) => scenario.pci.every((device) => device.address !== address))
+  if (unknown !== undefined) throw new RangeError(`${scenario.name} has no PCI device ${unknown.address}`)
+  const pci = scenario.pci.map((device) => {
+    const found = functions.find(({ address }) => address === device.address)
+    if (found === undefined) return device
+    const { address: _, make: __, ...what } = found
+    return { ...device, function: { kind: 'registered' as const, ...what } }
+  })
+  return { ...scenario, pci }
 }
 
 /** The scenario, with these models among what its parents offer. RangeError for a type that a parent has already. */

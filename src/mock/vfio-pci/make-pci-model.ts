@@ -1,5 +1,6 @@
 import type { DeviceModel } from '../device.ts'
 import { makePciFunction } from '../devices/models.ts'
+import type { MakeFunction } from '../pci-function.ts'
 import type { ScenarioPciDevice, ScenarioPciFunction } from '../scenario.ts'
 import { type PciServices, VfioPciDevice } from './vfio-pci-device.ts'
 
@@ -9,8 +10,8 @@ const bare: ScenarioPciFunction = { kind: 'memory', configSize: 256, config: {},
 /** A PCI device as vfio-pci opens it; `saved` is what it kept when it was closed last. */
 export function makePciModel(
   device: ScenarioPciDevice,
-  { saved, ...services }: PciServices & { saved: unknown },
+  { saved, functions, ...services }: PciServices & { saved: unknown; functions: ReadonlyMap<string, MakeFunction> },
 ): DeviceModel {
   const what = device.function ?? bare
-  return new VfioPciDevice(device, what, services, (bus) => makePciFunction(device, what, bus, saved))
+  return new VfioPciDevice(device, what, services, (bus) => makePciFunction(device, what, bus, { saved, functions }))
 }

@@ -105,7 +105,16 @@ function pciDevice(device: PciDevice, state: Snapshot): VfioDevice {
       const raised = (index: number, vector: number) => observer.raised({ device: device.address, index, vector })
       const features = vfTokenFeature(store, device)
       const hotReset = new HotReset(machine, device)
-      return makePciModel(device, { dma, clock, raised, traits, features, hotReset, saved: model })
+      return makePciModel(device, {
+        dma,
+        clock,
+        raised,
+        traits,
+        features,
+        hotReset,
+        saved: model,
+        functions: machine.functions,
+      })
     },
     keep(draft, saved) {
       pciDraft(draft, device).model = saved

@@ -131,3 +131,28 @@ test('attributes of a model stand in its device’s folder, and what is written 
   expect(files.read(`${folder}/volume`)).toBe('11\n')
   expect(mock.inspect.writes.at(-1)).toMatchObject({ path: `${folder}/volume`, text: '11' })
 })
+
+test('a PCI function may be the test’s own, behind vfio-pci', async () => {
+  const address = '0000:00:1f.6'
+  const stored = new Uint8Array(4096)
+  const make = () => ({
+    load: (_bar: number, offset: number, into: Uint8Array) => into.set(stored.subarray(offset, offset + into.length)),
+    store: (_bar: number, offset: number, from: Uint8Array) => stored.set(from, offset),
+    reset() {},
+    close() {},
+    save: () => null,
+  })
+  const what = { configSize: 256, config: { '0x4': '02' }, bars: { 0: 4096 }, rom: 0, reset: false } as const
+  const mock = createMockHost('demo', { functions: [{ address, ...what, make }] })
+  await using host = new Host(mock.kernel)
+  const { files } = mock.kernel
+  const folder = `/sys/bus/pci/devices/${address}`
+  await files.write(`${folder}/driver_override`, 'vfio-pci')
+  await files.write(`${folder}/driver/unbind`, address)
+  await files.write('/sys/bus/pci/drivers_probe', address)
+  const device = await host.openDevice(address)
+  device.regions.bar0.write32(8, 0xcafe)
+  using mapped = device.regions.bar0.map()
+  expect(mapped.read32(8)).toBe(0xcafe)
+  expect(() => createMockHost('demo', { functions: [{ address: '0000:ff:00.0', ...what, make }] })).toThrow(RangeError)
+})
