@@ -47,10 +47,12 @@ function ueventsBetween(scenario: Scenario, before: Snapshot, after: Snapshot): 
     ...gone(was.mdev, is.mdev),
     ...[...was.parents].filter(([key]) => !is.parents.has(key)).map(([, it]) => state(it, 'unregistered')),
     ...gone(was.pci, is.pci),
-    ...come(was.pci, is.pci),
+    ...added(was.pci, is.pci),
+    ...added(was.mdev, is.mdev),
+    ...added(was.vfio, is.vfio),
     ...[...is.parents].filter(([key]) => !was.parents.has(key)).map(([, it]) => state(it, 'registered')),
-    ...come(was.mdev, is.mdev),
-    ...come(was.vfio, is.vfio),
+    ...bound(was.pci, is.pci),
+    ...bound(was.mdev, is.mdev),
   ]
 }
 
@@ -68,13 +70,15 @@ function gone(was: ReadonlyMap<string, Told>, is: ReadonlyMap<string, Told>): Ev
   })
 }
 
-function come(was: ReadonlyMap<string, Told>, is: ReadonlyMap<string, Told>): Event[] {
-  return [...is].flatMap(([key, { driver, ...it }]) => {
-    const then = was.get(key)
-    const isBound = typeof driver === 'string' && then?.driver !== driver
-    const properties = typeof driver === 'string' ? { ...it.properties, DRIVER: driver } : it.properties
-    const bind: Event[] = isBound ? [{ ...it, properties, action: 'bind' }] : []
-    return then === undefined ? [{ ...it, action: 'add' }, ...bind] : bind
+function added(was: ReadonlyMap<string, Told>, is: ReadonlyMap<string, Told>): Event[] {
+  return [...is].flatMap(([key, { driver: _, ...it }]): Event[] => (was.has(key) ? [] : [{ ...it, action: 'add' }]))
+}
+
+/** What its driver has made of a device is told first: VFIO's group of it, the types it offers. */
+function bound(was: ReadonlyMap<string, Told>, is: ReadonlyMap<string, Told>): Event[] {
+  return [...is].flatMap(([key, { driver, ...it }]): Event[] => {
+    if (typeof driver !== 'string' || was.get(key)?.driver === driver) return []
+    return [{ ...it, properties: { ...it.properties, DRIVER: driver }, action: 'bind' }]
   })
 }
 
