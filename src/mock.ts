@@ -11,11 +11,16 @@ export type { MakeFunction, PciBus, PciFunction } from './mock/pci-function.ts'
 export { readScenario } from './mock/read-scenario.ts'
 export type {
   Scenario,
+  ScenarioAp,
   ScenarioAttribute,
   ScenarioMdevType,
   ScenarioParent,
   ScenarioPciDevice,
   ScenarioPciFunction,
+  ScenarioSriov,
+  ScenarioSubchannel,
+  ScenarioVgpus,
+  ScenarioVgpuType,
 } from './mock/scenario.ts'
 export type { Clock } from './mock/sdk/clock.ts'
 export type { DeviceContext, MakeModel } from './mock/sdk/device-context.ts'

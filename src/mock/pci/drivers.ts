@@ -56,7 +56,7 @@ function mayProbe(scenario: Scenario, state: Snapshot, device: PciDevice): boole
   return pciRecord(state, physfn).vfsAutoprobe || pciRecord(state, device).driverOverride !== null
 }
 
-export function isBridge(device: PciDevice): boolean {
+function isBridge(device: PciDevice): boolean {
   return device.class.startsWith('0x0604')
 }
 

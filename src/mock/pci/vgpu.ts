@@ -19,7 +19,7 @@ export interface VgpuFunction {
   readonly isOpen: boolean
 }
 
-export function vgpuFunction(state: Snapshot, device: PciDevice, vgpus: ScenarioVgpus): VgpuFunction {
+function vgpuFunction(state: Snapshot, device: PciDevice, vgpus: ScenarioVgpus): VgpuFunction {
   const physfn = state.pci[device.physfn ?? '']
   const types = (physfn?.vfs ?? []).map((vf) => state.pci[vf]?.vgpuType ?? 0)
   return {

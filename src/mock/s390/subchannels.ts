@@ -11,7 +11,7 @@ export function subchannelRecord(state: Snapshot, { id, driver }: ScenarioSubcha
   return state.css[id] ?? { driver, driverOverride: null, unbinding: false }
 }
 
-export function subchannelDraft(draft: MockState, subchannel: ScenarioSubchannel): SubchannelRecord {
+function subchannelDraft(draft: MockState, subchannel: ScenarioSubchannel): SubchannelRecord {
   const record = subchannelRecord(draft, subchannel)
   draft.css[subchannel.id] = record
   return record
