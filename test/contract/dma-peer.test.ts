@@ -141,7 +141,9 @@ describe.each(translatingModes.filter((mode) => !mode.startsWith('type1')))(
   'A8 the memory of a device, in mode %s',
   (mode) => {
     test.for(parts)('is NOT_SUPPORTED to map for another: %s', async ([, part], context) => {
-      const { device, peer, isMock } = await openPeers(context, mode)
+      const peers = await openPeers(context, mode)
+      const { device, peer, isMock } = peers
+      if (mode === 'iommufd' && takesPeers(peers)) context.skip('this kernel makes dma-bufs of BARs')
       if (isMock && 'offset' in part) context.skip(noPart)
       await expect(device.dma.map(peer, part)).rejects.toEqual(
         expect.objectContaining({ code: 'NOT_SUPPORTED', errno: 'EFAULT', hint: expect.stringContaining('type1') }),
