@@ -20,7 +20,7 @@ import { prepare } from './prepare.mjs'
 
 const root = dirname(dirname(import.meta.dirname))
 const report = 'vitest.json'
-const timeout = 900
+const timeout = 1500
 
 /**
  * Every kernel runs what the library promises; the tests that start many processes, slow in an emulated machine, run
