@@ -14,8 +14,8 @@ const ranges = [
 
 /**
  * How the live ranges lie, and the operation: each takes and gives back one range. Those at random reach memory that is
- * not in the processor's cache, as the tree of 65,000 may fill it; `near` ones, among 500 neighbours, tell of the steps
- * alone.
+ * not in the processor's cache, as the tree of 65,000 may fill it; `near` ones, among 500 neighbours, tell less of the
+ * cache and more of the search.
  */
 const patterns = {
   'side by side, one more taken and freed': { make: sideBySideRanges, operate: takeAndFree },
