@@ -2,10 +2,13 @@ import fc from 'fast-check'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import type { Kernel } from '../../../src/kernel/kernel.ts'
 import { isSystemError } from '../../../src/kernel/system-error.ts'
+import { vfioDeviceBindIommufd } from '../../../src/uapi/device-iommufd.ts'
+import { iommufdRequest } from '../../../src/uapi/iommufd.ts'
 import { request } from '../../../src/uapi/requests.ts'
+import { encode } from '../../../src/uapi/struct.ts'
 import { expectAnswers, structBytes } from '../hostile.ts'
 import { createMdev, openMdev, uuid } from './machine.ts'
-import { card, edu, openPci, pciKernel, toVfio } from './pci-scenario.ts'
+import { card, edu, openPci, pciKernel, pciScenario, toVfio } from './pci-scenario.ts'
 
 interface Machine {
   readonly kernel: Kernel
@@ -21,6 +24,14 @@ const devices: Readonly<Record<string, (kernel: Kernel) => Promise<readonly numb
     await toVfio(kernel, edu)
     return Object.values(openPci(kernel, edu))
   },
+  'edu and iommufd': async (kernel) => {
+    await toVfio(kernel, edu)
+    const [node] = kernel.files.list('/dev/vfio/devices')
+    const [iommufd, device] = [kernel.open('/dev/iommu', 'rw'), kernel.open(`/dev/vfio/devices/${node}`, 'rw')]
+    const bind = { argsz: vfioDeviceBindIommufd.size, iommufd }
+    kernel.ioctl(device, request.VFIO_DEVICE_BIND_IOMMUFD, encode(vfioDeviceBindIommufd, bind))
+    return [iommufd, device]
+  },
   'a card of PCI Express': async (kernel) => {
     await toVfio(kernel, card)
     return Object.values(openPci(kernel, card))
@@ -28,7 +39,7 @@ const devices: Readonly<Record<string, (kernel: Kernel) => Promise<readonly numb
 }
 
 async function machineWith(name: string): Promise<Machine> {
-  const kernel = pciKernel()
+  const kernel = pciKernel({ kernel: '7', modules: { ...pciScenario.modules, iommufd: {} } })
   onTestFinished(() => kernel.dispose())
   const fds = (await devices[name]?.(kernel)) ?? []
   return { kernel, fds: [...fds, kernel.eventfd()] }
@@ -45,7 +56,7 @@ const argument = fc.tuple(structBytes, fc.boolean(), fc.boolean()).map(([bytes, 
 /** What a call may fail with: an errno; or RangeError for what never reaches a kernel, as a struct longer than its buffer. */
 function isMeant(error: unknown): boolean {
   const neverReaches =
-    /^(argsz \d+ is more than|\d+ bytes are too few for a struct|\d+ is no file offset|the device name does)/
+    /^((argsz|size) \d+ is more than|\d+ bytes are too few for a struct|\d+ is no file offset|the device name does)/
   return isSystemError(error) || (error instanceof RangeError && neverReaches.test(error.message))
 }
 
@@ -54,7 +65,7 @@ describe.each(Object.keys(devices))('the mock with %s open', (name) => {
     const { kernel, fds } = await machineWith(name)
     const call = fc.record({
       fd: fc.constantFrom(...fds),
-      number: fc.constantFrom(...Object.values(request)),
+      number: fc.constantFrom(...Object.values({ ...request, ...iommufdRequest })),
       bytes: fc.oneof({ weight: 6, arbitrary: argument }, { weight: 1, arbitrary: fc.integer() }),
       pointer: fc.nat(40),
     })
