@@ -247,5 +247,5 @@ describe('killed after any of its writes, and applied again', () => {
       expect(isDone(makePlan(kernel, spec(...parents)))).toBe(true)
     }
     expect(deaths).toBeGreaterThan(30)
-  })
+  }, 180_000)
 })
