@@ -156,7 +156,11 @@ const states = ['stop', 'running', 'stop-copy', 'resuming', 'running-p2p', 'pre-
 const blocked: Readonly<Record<string, readonly MigrationState[]>> = { 'stop-copy': ['pre-copy', 'pre-copy-p2p'] }
 
 test.for(states)('D6 from %s the device gets to every state that a way leads to', async (from, context) => {
-  const { migration } = (await openMigrating(context, 'mtty-1')).device
+  const opened = await openMigrating(context, 'mtty-1')
+  if (from !== 'stop' && opened.name === 'linux' && isLinuxBefore(opened, 6, 13)) {
+    context.skip('mtty of Linux 6.12 never came back from a change of state on the ways from running')
+  }
+  const { migration } = opened.device
   const saved = await savedOf(migration)
   const reach = (state: MigrationState) => {
     migration.move('running')
