@@ -18,6 +18,8 @@ export interface KernelTraits {
   readonly hidesLeaving: boolean
   /** VFIO_IOMMU_GET_INFO and VFIO_DEVICE_GET_INFO fill in as much of their struct as the caller has; 6.6. */
   readonly copiesInfoWhole: boolean
+  /** Each capability of an answer begins at a multiple of 8 bytes, and the whole ends at one; 6.6. */
+  readonly alignsCapabilities: boolean
   /** vfio-pci reads and writes 8 bytes in one access; 6.10. */
   readonly trapsQuadwords: boolean
   /** vfio-pci adds vectors to an MSI-X that is enabled, which is not NORESIZE then; 6.5. */
@@ -47,6 +49,7 @@ const traits: Readonly<Record<KernelVersion, KernelTraits>> = {
     type1Wrap: 'EINVAL',
     hidesLeaving: false,
     copiesInfoWhole: false,
+    alignsCapabilities: false,
     trapsQuadwords: false,
     msixGrows: false,
     hasErrOfAll: false,
@@ -65,6 +68,7 @@ const traits: Readonly<Record<KernelVersion, KernelTraits>> = {
     type1Wrap: 'EINVAL',
     hidesLeaving: true,
     copiesInfoWhole: true,
+    alignsCapabilities: true,
     trapsQuadwords: true,
     msixGrows: true,
     hasErrOfAll: false,
@@ -83,6 +87,7 @@ const traits: Readonly<Record<KernelVersion, KernelTraits>> = {
     type1Wrap: 'EOVERFLOW',
     hidesLeaving: true,
     copiesInfoWhole: true,
+    alignsCapabilities: true,
     trapsQuadwords: true,
     msixGrows: true,
     hasErrOfAll: true,

@@ -22,12 +22,11 @@ export function getCompatInfo(argument: IoctlArgument, compat: () => Ioas): numb
   const ranges = iovaRangeBody(ioas.ranges())
   encodeInto(vfioInfoCapHeader, ranges, { id: VFIO_IOMMU_TYPE1_INFO_CAP_IOVA_RANGE, version: 1, next: 0 })
   const { size } = vfioIommuType1Info
-  const rangesAt = size + available.length
+  // the next one begins at a multiple of 8
+  const rangesAt = size + 16
   const needed = rangesAt + ranges.length
-  if (argsz >= rangesAt) {
-    encodeInto(vfioInfoCapHeader, available, { next: rangesAt })
-    bytes.set(available, size)
-  }
+  if (argsz >= rangesAt) encodeInto(vfioInfoCapHeader, available, { next: rangesAt })
+  if (argsz >= size + available.length) bytes.set(available, size)
   if (argsz >= needed) bytes.set(ranges, rangesAt)
   const header = encode(vfioIommuType1Info, {
     argsz: needed,

@@ -59,13 +59,18 @@ const migrationCapability = {
   fields: { flags: [8, 'u32'], pgsize_bitmap: [16, 'u64'], max_dirty_bitmap_size: [24, 'u64'] },
 } as const
 
-function capabilityChain(start: number, of: { hasIommu: boolean; available: number }): Uint8Array {
+function capabilityChain(
+  start: number,
+  of: { hasIommu: boolean; available: number; traits: KernelTraits },
+): Uint8Array {
   const { VFIO_IOMMU_TYPE1_INFO_CAP_MIGRATION, VFIO_IOMMU_TYPE1_INFO_DMA_AVAIL, VFIO_IOMMU_TYPE1_INFO_CAP_IOVA_RANGE } =
     type1Capability
   const dirty = { flags: 0, pgsize_bitmap: 4096n, max_dirty_bitmap_size: mostDirtyBytes }
+  const available = new Uint8Array(of.traits.alignsCapabilities ? 16 : vfioIommuType1InfoDmaAvail.size)
+  encodeInto(vfioIommuType1InfoDmaAvail, available, { avail: of.available })
   const links = [
     { id: VFIO_IOMMU_TYPE1_INFO_CAP_MIGRATION, bytes: encode(migrationCapability, dirty) },
-    { id: VFIO_IOMMU_TYPE1_INFO_DMA_AVAIL, bytes: encode(vfioIommuType1InfoDmaAvail, { avail: of.available }) },
+    { id: VFIO_IOMMU_TYPE1_INFO_DMA_AVAIL, bytes: available },
     ...(of.hasIommu ? [{ id: VFIO_IOMMU_TYPE1_INFO_CAP_IOVA_RANGE, bytes: iovaRangeBody(iovaRanges) }] : []),
   ]
   let at = start
