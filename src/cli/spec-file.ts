@@ -1,7 +1,6 @@
-import { kernelAnswer, VfioError } from '../errors.ts'
-import { failedWith } from '../kernel/system-error.ts'
 import { parseSpec } from '../lifecycle/spec/parse-spec.ts'
 import type { Spec } from '../lifecycle/spec/spec.ts'
+import { readCallersFile } from './callers-file.ts'
 import { type Option, type RequiredPositional, text } from './command.ts'
 import type { Io } from './io.ts'
 
@@ -21,12 +20,5 @@ export const config: Option<string> = {
 }
 
 export function readSpec(path: string, label: string | undefined, io: Io): Spec {
-  let content: string
-  try {
-    content = io.readFile(path)
-  } catch (cause) {
-    const code = failedWith(cause, 'ENOENT') ? 'NOT_FOUND' : 'SYSTEM_CALL_FAILED'
-    throw new VfioError(code, `cannot read ${path}: ${kernelAnswer(cause)}`, { cause, path })
-  }
-  return parseSpec(content, path === '-' ? 'stdin' : path, label)
+  return parseSpec(readCallersFile(path, path, io), path === '-' ? 'stdin' : path, label)
 }

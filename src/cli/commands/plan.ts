@@ -1,5 +1,4 @@
 import { makePlan } from '../../lifecycle/plan/make-plan.ts'
-import { given } from '../arguments.ts'
 import { type Command, command } from '../command.ts'
 import { json } from '../output.ts'
 import { planSteps, planSummary, planTable } from '../plan-text.ts'
@@ -17,7 +16,7 @@ const plan: Command = command({
     ['vfioctl plan vgpus.yaml --dry-run', 'the writes that apply would make'],
   ],
   async run(values, context, io) {
-    const spec = readSpec(values.file, given({ label: values.config }).label, io)
+    const spec = readSpec(values.file, values.config, io)
     const found = makePlan(await context.kernel(), spec)
     if (context.options.json) {
       io.out(json(found))

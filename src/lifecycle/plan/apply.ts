@@ -31,14 +31,14 @@ export interface Applied {
 export async function applyPlan(kernel: Kernel, plan: Plan, options: ApplyOptions = {}): Promise<Applied> {
   const entries = plan.entries.filter(({ action }) => action !== 'keep')
   const busy = entries.filter(({ users }) => users.length > 0)
-  if (options.keepGoing !== true && busy.length > 0) throw busyDevices(busy)
+  if (options.keepGoing !== true && busy.length > 0) throw busyDevices('nothing is done', busy)
   const done: PlanEntry[] = []
   const failed: { entry: PlanEntry; error: unknown }[] = []
   for (const [i, entry] of entries.entries()) {
     options.onProgress?.(entry, i, entries.length)
     try {
       if (options.signal?.aborted === true) throw new VfioError('INTERRUPTED', 'interrupted between two devices')
-      if (entry.users.length > 0) throw busyDevices([entry])
+      if (entry.users.length > 0) throw busyDevices('it is left as it is', [entry])
       await carryOut(kernel, entry, options)
       done.push(entry)
     } catch (error) {
@@ -83,8 +83,7 @@ async function takeBack(
   cause: unknown,
 ): Promise<void> {
   // Without the signal: what interrupted the change must not keep it from being taken back.
-  const { overrule, said } = options
-  const calm = { ...(overrule === undefined ? {} : { overrule }), ...(said === undefined ? {} : { said }) }
+  const { signal: _, ...calm } = options
   try {
     if (made.includes('define')) {
       if (stored === null) await undefine(kernel, { uuid, parent }, calm)
@@ -101,11 +100,11 @@ async function takeBack(
   }
 }
 
-function busyDevices(entries: readonly PlanEntry[]): VfioError {
+function busyDevices(outcome: string, entries: readonly PlanEntry[]): VfioError {
   const list = entries.map(({ uuid, action, users }) => {
     return `${uuid} (to ${action}) is held by ${users.map(({ pid, command }) => `${command} (pid ${pid})`).join(', ')}`
   })
-  return new VfioError('DEVICE_BUSY', `nothing is done: ${list.join('; ')}`, {
+  return new VfioError('DEVICE_BUSY', `${outcome}: ${list.join('; ')}`, {
     hint: 'shut down the virtual machine that uses it, or --keep-going does the rest',
     facts: { busy: entries.map(({ uuid }) => uuid) },
   })
