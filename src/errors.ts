@@ -16,6 +16,7 @@ export type ErrorCode =
   | 'CLOSED'
   | 'ADDON_MISSING'
   | 'INVALID_DEFINITION'
+  | 'INVALID_SETTING'
   | 'STORE_LOCKED'
   | 'ATTRIBUTE_FAILED'
   | 'INVALID_SPEC'

@@ -35,6 +35,7 @@ const byCode: Readonly<Record<ErrorCode, number>> = {
   CLOSED: 1,
   ADDON_MISSING: 1,
   INVALID_DEFINITION: 1,
+  INVALID_SETTING: 1,
   ATTRIBUTE_FAILED: 1,
   INVALID_SPEC: 2,
   APPLY_INCOMPLETE: 1,

@@ -1,6 +1,7 @@
 import * as v from 'valibot'
 import { VfioError } from '../errors.ts'
-import { nameFault, printable } from '../units.ts'
+import { nameFault } from '../units.ts'
+import { parseJsonFile } from './json-file.ts'
 
 /** When a defined device comes up: by itself once its parent is there, or only on demand. */
 export type StartMode = 'auto' | 'manual'
@@ -60,26 +61,12 @@ export function definitionFile({ type, start, attributes }: Definition): Definit
 
 /** Reads mdevctl's JSON; anything that is off is INVALID_DEFINITION with the path and the place, never a guess. */
 export function parseDefinition(text: string, path: string): Definition {
-  const result = v.safeParse(fileSchema, parseJson(text, path))
-  if (!result.success) {
-    const [issue] = result.issues
-    const place = v.getDotPath(issue)
-    throw invalid(path, `${place === null ? 'the file' : printable(place)}: ${printable(issue.message)}`)
-  }
-  const { mdev_type, start, attrs } = result.output
+  const { mdev_type, start, attrs } = parseJsonFile(text, fileSchema, (what, cause) => invalid(path, what, cause))
   return { type: mdev_type, start, attributes: attrs.flat().map(([name, value]) => ({ name, value })) }
 }
 
 export function sameDefinition(a: Definition, b: Definition): boolean {
   return formatDefinition(a) === formatDefinition(b)
-}
-
-function parseJson(text: string, path: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch (error) {
-    throw invalid(path, error instanceof Error ? printable(error.message) : 'not JSON', error)
-  }
 }
 
 function invalid(path: string, what: string, cause?: unknown): VfioError {

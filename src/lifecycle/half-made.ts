@@ -2,6 +2,7 @@ import { kernelAnswer, VfioError } from '../errors.ts'
 import type { HostFiles } from '../kernel/kernel.ts'
 import { failedWith } from '../kernel/system-error.ts'
 import type { Uuid } from '../units.ts'
+import { ensureDirectory } from './kept-files.ts'
 
 /** Ours, and gone at the next boot, as the devices are. */
 const folder = '/run/vfioctl/half-made'
@@ -34,12 +35,4 @@ export function unmarkHalfMade(files: HostFiles, uuid: Uuid): void {
 
 export function isHalfMade(files: HostFiles, uuid: Uuid): boolean {
   return files.kind(`${folder}/${uuid}`) !== null
-}
-
-function ensureDirectory(files: HostFiles, path: string): void {
-  try {
-    files.makeDirectory(path)
-  } catch (error) {
-    if (!failedWith(error, 'EEXIST')) throw error
-  }
 }

@@ -13,6 +13,7 @@ import {
 } from '../../../src/lifecycle/store.ts'
 import { parseUuid } from '../../../src/units.ts'
 import { HostTree, uuids } from '../host-tree.ts'
+import { killedAfter } from './killed-files.ts'
 
 const uuid = parseUuid(uuids[0])
 const before: Definition = { type: 'mtty-1', start: 'manual', attributes: [] }
@@ -30,32 +31,6 @@ test('a saved definition is the one file that its folder holds, and nothing else
   expect(readdirSync(join(tree.root, 'etc/mdevctl.d/mtty'))).toEqual([uuid])
   expect(readFileSync(join(tree.root, 'etc/mdevctl.d/mtty', uuid), 'utf8')).toBe(formatDefinition(after))
 })
-
-class Killed extends Error {}
-
-/** The same files, in a process that is killed after so many changes: that call and all later ones never happen. */
-function killedAfter(files: HostFiles, changes: number): HostFiles {
-  let left = changes
-  const dead = <A extends unknown[], R>(call: (...args: A) => R) => {
-    return (...args: A): R => {
-      if (left-- <= 0) throw new Killed()
-      return call(...args)
-    }
-  }
-  return {
-    list: files.list.bind(files),
-    read: files.read.bind(files),
-    readlink: files.readlink.bind(files),
-    kind: files.kind.bind(files),
-    write: dead(files.write.bind(files)),
-    create: dead(files.create.bind(files)),
-    rename: dead(files.rename.bind(files)),
-    unlink: dead(files.unlink.bind(files)),
-    makeDirectory: dead(files.makeDirectory.bind(files)),
-    removeDirectory: dead(files.removeDirectory.bind(files)),
-    syncDirectory: dead(files.syncDirectory.bind(files)),
-  }
-}
 
 test('killed between any two calls of a save, the file is the old one or the new one, and the next save works', () => {
   const seen = new Set<string>()

@@ -1,0 +1,107 @@
+import type { GenericSchema } from 'valibot'
+import { VfioError } from '../../errors.ts'
+import type { Warning } from '../../host/warning.ts'
+import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
+import { checkedName, printable } from '../../units.ts'
+import { parseJsonFile } from '../json-file.ts'
+import {
+  deleteKept,
+  ensureDirectory,
+  isLeftover,
+  type KeptFile,
+  listKept,
+  pathOf,
+  readKept,
+  readListed,
+  replaceKept,
+} from '../kept-files.ts'
+import { withLock } from '../lock.ts'
+
+/** What mdevctl's files have no field for. */
+const settingsPath = '/etc/vfioctl.d'
+const suffix = '.json'
+
+export interface Setting<T> {
+  readonly name: string
+  readonly value: T
+}
+
+/** One kind of what is kept: /etc/vfioctl.d/KIND/NAME.json, each file one value of the schema. */
+export class Settings<T> {
+  readonly #folder: string
+  readonly #what: string
+  readonly #schema: GenericSchema<unknown, T>
+
+  /** `kind` names the folder; `what` says in messages what a file of it is: 'driver binding'. */
+  constructor(kind: string, what: string, schema: GenericSchema<unknown, T>) {
+    this.#folder = `${settingsPath}/${kind}`
+    this.#what = what
+    this.#schema = schema
+  }
+
+  /** INVALID_ARGUMENT for a name that cannot be one component of a path. */
+  path(name: string): string {
+    return pathOf(this.#file(name))
+  }
+
+  /** Whatever is kept, sorted by name. A file that is foreign or cannot be read is a warning with its path. */
+  list(files: HostFiles): { settings: Setting<T>[]; warnings: Warning[] } {
+    const warnings: Warning[] = []
+    const settings: Setting<T>[] = []
+    for (const entry of listKept(files, this.#folder, warnings).sort()) {
+      const path = `${this.#folder}/${entry}`
+      if (isLeftover(entry)) continue
+      if (!entry.endsWith(suffix)) {
+        warnings.push({ path, message: `is no ${this.#what}: its name does not end in ${suffix}` })
+        continue
+      }
+      const found = readListed(files, path, (text) => ({ value: this.#parse(text, path) }), warnings)
+      if (found !== null) settings.push({ name: entry.slice(0, -suffix.length), value: found.value })
+    }
+    return { settings, warnings }
+  }
+
+  /** One, or null where there is none. INVALID_SETTING where its file is broken. */
+  read(files: HostFiles, name: string): T | null {
+    return readKept(files, this.path(name), (text, path) => this.#parse(text, path))
+  }
+
+  /** The file's text, byte for byte. */
+  format(value: T): string {
+    return `${JSON.stringify(value, null, 2)}\n`
+  }
+
+  /** Under `withSettingsLock`. */
+  save(files: HostFiles, name: string, value: T): void {
+    replaceKept(files, this.#file(name), this.format(value))
+  }
+
+  /** Under `withSettingsLock`; what is not there is gone already. */
+  delete(files: HostFiles, name: string): void {
+    if (files.kind(this.path(name)) !== null) deleteKept(files, this.#file(name))
+  }
+
+  #file(name: string): KeptFile {
+    if (name.startsWith('.')) throw new VfioError('INVALID_ARGUMENT', `name '${printable(name)}' begins with a dot`)
+    return { folder: this.#folder, name: `${checkedName(this.#what, name)}${suffix}` }
+  }
+
+  #parse(text: string, path: string): T {
+    return parseJsonFile(
+      text,
+      this.#schema,
+      (what, cause) =>
+        new VfioError('INVALID_SETTING', `${path} is no ${this.#what}: ${what}`, {
+          path,
+          hint: `look at ${path}; vfioctl writes it anew when it is set again`,
+          ...(cause === undefined ? {} : { cause }),
+        }),
+    )
+  }
+}
+
+/** Runs `work` as the only vfioctl that changes settings; their folder is made if it is not there. */
+export function withSettingsLock<T>(kernel: Kernel, work: () => Promise<T> | T): Promise<T> {
+  ensureDirectory(kernel.files, settingsPath)
+  return withLock(kernel, settingsPath, work)
+}
