@@ -17,6 +17,7 @@ export type { Attribute, Definition, StartMode } from './lifecycle/definition.ts
 export type { DeviceChoice } from './lifecycle/device-choice.ts'
 export type { DeviceFilter } from './lifecycle/list.ts'
 export type { ModifyRequest } from './lifecycle/modify.ts'
+export type { Restored, RestoreRequest, RestoreResult } from './lifecycle/restore/restore.ts'
 export type { StartRequest } from './lifecycle/start.ts'
 export type { VirtualDevice } from './lifecycle/virtual-device.ts'
 export { Host, type HostOptions, openHost } from './open-host.ts'

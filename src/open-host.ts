@@ -9,6 +9,7 @@ import { type DefineRequest, define } from './lifecycle/define.ts'
 import type { DeviceChoice } from './lifecycle/device-choice.ts'
 import { type DeviceFilter, list } from './lifecycle/list.ts'
 import { type ModifyRequest, modify } from './lifecycle/modify.ts'
+import { type Restored, type RestoreRequest, restore } from './lifecycle/restore/restore.ts'
 import { type StartRequest, start } from './lifecycle/start.ts'
 import { stop } from './lifecycle/stop.ts'
 import { undefine } from './lifecycle/undefine.ts'
@@ -89,6 +90,14 @@ export class Host implements AsyncDisposable {
 
   stop(choice: DeviceChoice, options?: ChangeOptions): Promise<Change> {
     return stop(this.kernel, choice, options)
+  }
+
+  /**
+   * Starts what is defined to start by itself, waiting for parents that are not there yet. What fails does not stop the
+   * rest: each has its own result.
+   */
+  restore(request?: RestoreRequest): Promise<Restored> {
+    return restore(this.kernel, request)
   }
 
   /**

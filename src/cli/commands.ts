@@ -17,6 +17,10 @@ export const commands: Readonly<Record<string, Entry>> = {
   stop: { summary: 'Stop a running virtual device', load: () => import('./commands/stop.ts') },
   plan: { summary: 'Show what a spec file would change', load: () => import('./commands/plan.ts') },
   apply: { summary: 'Make this host as a spec file says', load: () => import('./commands/apply.ts') },
+  restore: {
+    summary: 'Start what is defined to start by itself, as its parents appear',
+    load: () => import('./commands/restore.ts'),
+  },
   groups: {
     summary: 'Show the IOMMU groups, and which of them VFIO can have',
     load: () => import('./commands/groups.ts'),

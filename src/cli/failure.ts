@@ -16,15 +16,20 @@ export function reportFailure(error: unknown, { json, verbose, command }: Shown,
   const status = exitCode(failure.code)
   const hint = failure.hint ?? (status === 2 && command !== null ? `vfioctl ${command} --help` : null)
   if (json) {
-    const { code, message, errno, errnoNumber, syscall, path, facts } = failure
-    const said = { code, message, hint, errno, errnoNumber, syscall, path, facts, exitCode: status }
-    io.err(`${JSON.stringify({ error: said })}\n`)
+    io.err(`${JSON.stringify({ error: { ...toldError(failure), hint, exitCode: status } })}\n`)
     return status
   }
   io.err(`${io.paint('err', 'red', 'vfioctl:')} ${failure.message}\n`)
   if (hint !== null) io.err(`${io.paint('err', 'dim', 'hint:')} ${hint}\n`)
   if (verbose > 1) io.err(`${stackOf(error)}\n`)
   return status
+}
+
+type ToldError = Pick<VfioError, 'code' | 'message' | 'hint' | 'errno' | 'errnoNumber' | 'syscall' | 'path' | 'facts'>
+
+/** An error as JSON tells it. */
+export function toldError({ code, message, hint, errno, errnoNumber, syscall, path, facts }: VfioError): ToldError {
+  return { code, message, hint, errno, errnoNumber, syscall, path, facts }
 }
 
 /** What no one foresaw: a failed system call that nobody worded, or a mistake of this program. */

@@ -1,0 +1,84 @@
+import { VfioError } from '../../errors.ts'
+import { type RestoreResult, restore as restoreDevices } from '../../lifecycle/restore/restore.ts'
+import { given, parent } from '../arguments.ts'
+import { type Command, command } from '../command.ts'
+import { toldError } from '../failure.ts'
+import { dryRun } from '../options.ts'
+import { json } from '../output.ts'
+import { shownStep } from '../report-change.ts'
+import { reportWarnings } from '../report-warnings.ts'
+import { parseSeconds } from '../seconds.ts'
+
+const restore: Command = command({
+  arguments: {
+    timeout: {
+      kind: 'option',
+      value: 'SECONDS',
+      completes: 'nothing',
+      parse: parseSeconds,
+      describe: 'how long parents may take to appear; 60 where left out',
+    },
+    parent: { ...parent, describe: 'only what belongs to this device: a PCI address or name' },
+    'dry-run': dryRun,
+  },
+  examples: [
+    ['vfioctl restore', 'what is defined to start by itself, now and as its parents appear'],
+    ['vfioctl restore -p 3b:00.0 --timeout 10', 'of one card, and not for longer than ten seconds'],
+  ],
+  async run(values, context, io) {
+    const isJson = context.options.json
+    const isDry = values['dry-run']
+    const { results, warnings } = await restoreDevices(await context.kernel(), {
+      ...given({ parent: values.parent, timeoutMs: values.timeout }),
+      dryRun: isDry,
+      signal: io.interruption(),
+      said: (line) => io.err(`${line}\n`),
+      onResult: (result) => {
+        if (!isJson && !isDry) io.err(`${shownResult(result)}\n`)
+      },
+      onWaiting: (missing) => {
+        if (!isJson) io.err(`waiting for ${missing}\n`)
+      },
+    })
+    if (isJson) io.out(json({ results: results.map(told), warnings, dryRun: isDry }))
+    else {
+      reportWarnings(warnings, io)
+      if (isDry) io.out(results.map(dryResult).join(''))
+      else if (results.length === 0) io.err('nothing to do: no device is defined to start by itself\n')
+    }
+    failWhere(results, isDry)
+  },
+})
+export default restore
+
+function told({ error, ...result }: RestoreResult) {
+  return { ...result, error: error === null ? null : toldError(error) }
+}
+
+function shownResult({ outcome, name, parent: on, type, error }: RestoreResult): string {
+  const what = `${name} on ${on} (${type})`
+  if (error === null) return `${outcome}: ${what}`
+  const hint = error.hint === null ? '' : `\n  hint: ${error.hint}`
+  return `${outcome}: ${what}: ${error.message}${hint}`
+}
+
+function dryResult({ outcome, name, parent: on, steps, error }: RestoreResult): string {
+  const what = outcome === 'no parent' ? `once ${on} is there` : outcome === 'failed' ? (error?.message ?? '') : on
+  if (outcome === 'already there') return ''
+  return [`# ${name}: ${what}`, ...steps.map(shownStep)].map((line) => `${line}\n`).join('')
+}
+
+/** Each was told of as it failed. A parent that is not there yet is no failure of a dry run, which waits for none. */
+function failWhere(results: readonly RestoreResult[], isDry: boolean): void {
+  const failed = results.filter(({ error, outcome }) => error !== null && !(isDry && outcome === 'no parent'))
+  if (failed.length === 0) return
+  const interrupted = failed.some(({ error }) => error?.code === 'INTERRUPTED')
+  throw new VfioError(
+    interrupted ? 'INTERRUPTED' : 'RESTORE_INCOMPLETE',
+    `${failed.length} of ${results.length} did not come up`,
+    {
+      hint: 'vfioctl restore again, once that is repaired: what is up is left alone',
+      facts: { failed: failed.map(({ name, parent: on, outcome }) => ({ name, parent: on, outcome })) },
+    },
+  )
+}

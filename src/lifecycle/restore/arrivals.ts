@@ -1,0 +1,71 @@
+import type { Kernel, Watch } from '../../kernel/kernel.ts'
+
+/** How often the host is looked at, in milliseconds: where nothing tells of devices, and besides being told. */
+const untold = 100
+const besides = 1000
+
+interface Waiter {
+  readonly isThere: () => boolean
+  readonly done: (isThere: boolean) => void
+}
+
+/**
+ * Waits for things of the host to appear: looks for them after each device event, until one deadline for all. The host is
+ * looked at now and then all the same, as events can be lost.
+ */
+export class Arrivals {
+  readonly #kernel: Kernel
+  readonly #until: number
+  readonly #signal: AbortSignal | undefined
+  readonly #waiters = new Set<Waiter>()
+  #stop: (() => void) | null = null
+
+  constructor(kernel: Kernel, timeoutMs: number, signal?: AbortSignal) {
+    this.#kernel = kernel
+    this.#until = Date.now() + timeoutMs
+    this.#signal = signal
+  }
+
+  /** Time is up, or the wait was called off. */
+  get isOver(): boolean {
+    return Date.now() >= this.#until || this.#signal?.aborted === true
+  }
+
+  /** Whether it came in time. */
+  until(isThere: () => boolean): Promise<boolean> {
+    return new Promise((done) => {
+      this.#waiters.add({ isThere, done })
+      this.#stop ??= this.#start()
+      this.#look()
+    })
+  }
+
+  close(): void {
+    this.#stop?.()
+    this.#stop = null
+  }
+
+  #start(): () => void {
+    const look = () => this.#look()
+    const watch: Watch | undefined = this.#kernel.watchUevents?.(look)
+    const timer = setInterval(look, watch === undefined ? untold : besides)
+    const deadline = setTimeout(look, this.#until - Date.now())
+    this.#signal?.addEventListener('abort', look)
+    return () => {
+      watch?.close()
+      clearInterval(timer)
+      clearTimeout(deadline)
+      this.#signal?.removeEventListener('abort', look)
+    }
+  }
+
+  #look(): void {
+    for (const waiter of this.#waiters) {
+      const isThere = waiter.isThere()
+      if (!isThere && !this.isOver) continue
+      this.#waiters.delete(waiter)
+      waiter.done(isThere)
+    }
+    if (this.#waiters.size === 0) this.close()
+  }
+}

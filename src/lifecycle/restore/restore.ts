@@ -1,0 +1,121 @@
+import { VfioError } from '../../errors.ts'
+import { parentName } from '../../host/mdev-types.ts'
+import type { Warning } from '../../host/warning.ts'
+import type { Kernel } from '../../kernel/kernel.ts'
+import type { ChangeOptions, Step } from '../change.ts'
+import { Arrivals } from './arrivals.ts'
+import { definedMdevs } from './mdevs.ts'
+import type { RestoreStage, RestoreTask } from './task.ts'
+
+export interface RestoreRequest extends Omit<ChangeOptions, 'overrule'> {
+  /** Only what belongs to this device. */
+  readonly parent?: string
+  /** How long parents may take to appear, in milliseconds: a minute unless told. */
+  readonly timeoutMs?: number
+  /** Called as each thing is up or has failed. */
+  readonly onResult?: (result: RestoreResult) => void
+  /** Called once for each parent that is not there yet. */
+  readonly onWaiting?: (parent: string) => void
+}
+
+/** What became of one thing that is defined to come up by itself; with `dryRun`, what would. */
+export interface RestoreResult extends Pick<RestoreTask, 'kind' | 'name' | 'parent' | 'type'> {
+  readonly outcome: 'started' | 'already there' | 'failed' | 'no parent'
+  /** The writes. Those that it waits for where there is no parent. */
+  readonly steps: readonly Step[]
+  /** Why it is not up; else null. */
+  readonly error: VfioError | null
+}
+
+export interface Restored {
+  /** In the order in which they come up on one parent. */
+  readonly results: readonly RestoreResult[]
+  readonly warnings: readonly Warning[]
+}
+
+/** In the order in which what belongs to one device comes up. */
+const stages: readonly RestoreStage[] = [definedMdevs]
+
+/**
+ * Brings up what is defined to come up by itself: for each device one thing after the other, once it is there, and all
+ * devices at the same time. One failure stops nothing else, and none is thrown: each thing's result has its own.
+ */
+export async function restore(kernel: Kernel, request: RestoreRequest = {}): Promise<Restored> {
+  const only = request.parent === undefined ? undefined : parentName(request.parent)
+  const found = stages.map((stage) => stage(kernel, only))
+  const tasks = found.flatMap((stage) => stage.tasks)
+  const arrivals = new Arrivals(kernel, request.dryRun === true ? 0 : (request.timeoutMs ?? 60_000), request.signal)
+  try {
+    const results = new Map<RestoreTask, RestoreResult>()
+    const each = [...byParent(tasks)].map(([parent, its]) => {
+      return bringUpInOrder(parent, its, arrivals, request, (task, result) => results.set(task, result))
+    })
+    await Promise.all(each)
+    return {
+      results: tasks.flatMap((task) => results.get(task) ?? []),
+      warnings: found.flatMap(({ warnings }) => warnings),
+    }
+  } finally {
+    arrivals.close()
+  }
+}
+
+function byParent(tasks: readonly RestoreTask[]): Map<string, RestoreTask[]> {
+  const parents = new Map<string, RestoreTask[]>()
+  for (const task of tasks) parents.set(task.parent, [...(parents.get(task.parent) ?? []), task])
+  return parents
+}
+
+async function bringUpInOrder(
+  parent: string,
+  tasks: readonly RestoreTask[],
+  arrivals: Arrivals,
+  request: RestoreRequest,
+  add: (task: RestoreTask, result: RestoreResult) => void,
+): Promise<void> {
+  let isTold = request.dryRun === true
+  for (const task of tasks) {
+    if (!isTold && !task.isParentThere()) {
+      isTold = true
+      request.onWaiting?.(parent)
+    }
+    const result = { ...nameOf(task), ...(await bringUp(task, arrivals, request)) }
+    add(task, result)
+    request.onResult?.(result)
+  }
+}
+
+function nameOf({ kind, name, parent, type }: RestoreTask) {
+  return { kind, name, parent, type }
+}
+
+type Outcome = Pick<RestoreResult, 'outcome' | 'steps' | 'error'>
+
+async function bringUp(task: RestoreTask, arrivals: Arrivals, request: RestoreRequest): Promise<Outcome> {
+  const isThere = await arrivals.until(() => task.isParentThere())
+  if (request.signal?.aborted === true) return failed(new VfioError('INTERRUPTED', 'interrupted before it was begun'))
+  if (!isThere) return { outcome: 'no parent', steps: task.steps, error: task.parentMissing() }
+  for (;;) {
+    try {
+      const { changed, steps } = await task.bringUp(request)
+      return { outcome: changed ? 'started' : 'already there', steps, error: null }
+    } catch (error) {
+      if (!isLocked(error) || arrivals.isOver) return failed(asVfioError(error))
+    }
+  }
+}
+
+/** Another vfioctl is at work on the same parent, perhaps this one's counterpart that udev started. */
+function isLocked(error: unknown): boolean {
+  return error instanceof VfioError && error.code === 'STORE_LOCKED'
+}
+
+function failed(error: VfioError): Outcome {
+  return { outcome: 'failed', steps: [], error }
+}
+
+function asVfioError(error: unknown): VfioError {
+  if (error instanceof VfioError) return error
+  const message = error instanceof Error ? error.message : String(error)
+  return new VfioError('SYSTEM_CALL_FAILED', message, { cause: error })
+}

@@ -1,0 +1,27 @@
+import type { VfioError } from '../../errors.ts'
+import type { Warning } from '../../host/warning.ts'
+import type { Kernel } from '../../kernel/kernel.ts'
+import type { ChangeOptions, Step } from '../change.ts'
+
+/** One thing that is defined to come up by itself. */
+export interface RestoreTask {
+  readonly kind: 'mdev'
+  /** The device that has to be there first. */
+  readonly parent: string
+  /** What it is, beside its parent: a UUID. */
+  readonly name: string
+  readonly type: string
+  isParentThere(): boolean
+  /** Why it cannot be had where its parent did not appear. */
+  parentMissing(): VfioError
+  /** The writes that would bring it up, where its parent is not there to ask. */
+  readonly steps: readonly Step[]
+  /** No change where it is up already. */
+  bringUp(options: ChangeOptions): Promise<{ readonly changed: boolean; readonly steps: readonly Step[] }>
+}
+
+/** Finds the tasks of one kind, of one parent or of all. */
+export type RestoreStage = (
+  kernel: Kernel,
+  parent: string | undefined,
+) => { readonly tasks: readonly RestoreTask[]; readonly warnings: readonly Warning[] }
