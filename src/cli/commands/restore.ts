@@ -1,5 +1,5 @@
 import { VfioError } from '../../errors.ts'
-import { type RestoreResult, restore as restoreDevices } from '../../lifecycle/restore/restore.ts'
+import { defaultTimeoutMs, type RestoreResult, restore as restoreDevices } from '../../lifecycle/restore/restore.ts'
 import { given, parent } from '../arguments.ts'
 import { type Command, command } from '../command.ts'
 import { toldError } from '../failure.ts'
@@ -16,7 +16,7 @@ const restore: Command = command({
       value: 'SECONDS',
       completes: 'nothing',
       parse: parseSeconds,
-      describe: 'how long parents may take to appear; 60 where left out',
+      describe: `how long parents may take to appear; ${defaultTimeoutMs / 1000} where left out`,
     },
     parent: { ...parent, describe: 'only what belongs to this device: a PCI address or name' },
     'dry-run': dryRun,
@@ -37,7 +37,7 @@ const restore: Command = command({
         if (!isJson && !isDry) io.err(`${shownResult(result)}\n`)
       },
       onWaiting: (missing) => {
-        if (!isJson) io.err(`waiting for ${missing}\n`)
+        if (!isJson) io.err(`waiting for ${missing}, at most ${(values.timeout ?? defaultTimeoutMs) / 1000} s\n`)
       },
     })
     if (isJson) io.out(json({ results: results.map(told), warnings, dryRun: isDry }))

@@ -66,6 +66,5 @@ export class Arrivals {
       this.#waiters.delete(waiter)
       waiter.done(isThere)
     }
-    if (this.#waiters.size === 0) this.close()
   }
 }

@@ -7,10 +7,13 @@ import { Arrivals } from './arrivals.ts'
 import { definedMdevs } from './mdevs.ts'
 import type { RestoreStage, RestoreTask } from './task.ts'
 
+/** How long parents may take to appear unless told. */
+export const defaultTimeoutMs = 60_000
+
 export interface RestoreRequest extends Omit<ChangeOptions, 'overrule'> {
   /** Only what belongs to this device. */
   readonly parent?: string
-  /** How long parents may take to appear, in milliseconds: a minute unless told. */
+  /** How long parents may take to appear, in milliseconds. */
   readonly timeoutMs?: number
   /** Called as each thing is up or has failed. */
   readonly onResult?: (result: RestoreResult) => void
@@ -44,7 +47,11 @@ export async function restore(kernel: Kernel, request: RestoreRequest = {}): Pro
   const only = request.parent === undefined ? undefined : parentName(request.parent)
   const found = stages.map((stage) => stage(kernel, only))
   const tasks = found.flatMap((stage) => stage.tasks)
-  const arrivals = new Arrivals(kernel, request.dryRun === true ? 0 : (request.timeoutMs ?? 60_000), request.signal)
+  const arrivals = new Arrivals(
+    kernel,
+    request.dryRun === true ? 0 : (request.timeoutMs ?? defaultTimeoutMs),
+    request.signal,
+  )
   try {
     const results = new Map<RestoreTask, RestoreResult>()
     const each = [...byParent(tasks)].map(([parent, its]) => {
