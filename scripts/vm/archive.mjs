@@ -55,7 +55,7 @@ async function debianMirror() {
  * @param {Archive} archive
  * @param {string} name
  */
-async function ensureLists({ options, update }, name) {
+export async function ensureLists({ options, update }, name) {
   const known = await run('apt-cache', [...options, 'show', name]).catch(() => '')
   if (known === '') await update()
 }

@@ -70,7 +70,7 @@ function quote(word) {
  * @param {string[]} devices
  * @param {boolean} iommu
  */
-function machine({ image, initrd, overlay }, runFolder, devices, iommu) {
+function machine({ image, initrd, packages, overlay }, runFolder, devices, iommu) {
   const append = [
     ...['console=ttyS0', 'quiet', 'loglevel=3', 'mitigations=off'],
     iommu ? 'intel_iommu=on' : 'vfio.enable_unsafe_noiommu_mode=1',
@@ -87,6 +87,7 @@ function machine({ image, initrd, overlay }, runFolder, devices, iommu) {
     ...['-object', 'memory-backend-ram,id=shared,size=1M,share=on'],
     ...[...defaultDevices, ...devices].flatMap((it) => ['-device', it]),
     ...share('host', '/', true),
+    ...share('packages', packages, true),
     ...share('overlay', overlay, true),
     ...share('run', runFolder, false),
     ...['-device', 'virtio-serial-pci'],

@@ -10,11 +10,10 @@ mount -t sysfs sys /sys
 while read -r module; do insmod "/modules/$module"; done </modules/order
 
 nine=trans=virtio,version=9p2000.L,msize=512000
-mount -t 9p -o "ro,cache=loose,$nine" host /host
-mount -t 9p -o "ro,cache=loose,$nine" overlay /overlay
+for share in host packages overlay; do mount -t 9p -o "ro,cache=loose,$nine" $share /$share; done
 mount -t tmpfs scratch /scratch
 mkdir /scratch/upper /scratch/work
-mount -t overlay -o lowerdir=/overlay:/host,upperdir=/scratch/upper,workdir=/scratch/work root /root
+mount -t overlay -o lowerdir=/overlay:/packages:/host,upperdir=/scratch/upper,workdir=/scratch/work root /root
 
 # devtmpfs makes none of these; libvirt runs mdevctl with /dev/stdin.
 ln -s /proc/self/fd /dev/fd

@@ -1,11 +1,11 @@
-// Brings a kernel, its first file system and the guest's extra tools into the cache, once.
+// Brings a kernel, its first file system and the guest's packages into the cache, once.
 import { existsSync } from 'node:fs'
 import { chmod, copyFile, cp, mkdir, writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { machineArchive, unpack } from './archive.mjs'
 import { cached, cacheFolder, hashedName } from './cache.mjs'
 import { ensureInstalled, run, Unavailable } from './debian.mjs'
+import { guestPackages } from './guest-packages.mjs'
 import { defaultKernel, kernels } from './kernels.mjs'
 
 const tools = ['qemu-system-x86', 'busybox-static', 'cpio', 'kmod', 'pciutils']
@@ -18,7 +18,8 @@ const vfioModules = ['vfio', 'vfio_iommu_type1', 'vfio-pci', 'mdev']
  * @typedef {object} Prepared
  * @property {string} image
  * @property {string} initrd
- * @property {string} overlay files laid over the host's in the guest: mdevctl, kernel modules
+ * @property {string} packages files laid over the host's in the guest: Debian's packages
+ * @property {string} overlay files laid over those: kernel modules
  */
 
 /** @param {string} name @param {import('./kernels.mjs').Recipe} recipe */
@@ -51,7 +52,12 @@ export async function prepare(name = defaultKernel) {
     console.error(`preparing kernel ${name} in ${folder}`)
     return assemble(recipe, work)
   })
-  return { image: join(folder, 'kernel'), initrd: join(folder, 'initrd'), overlay: join(folder, 'overlay') }
+  return {
+    image: join(folder, 'kernel'),
+    initrd: join(folder, 'initrd'),
+    packages: await guestPackages(),
+    overlay: join(folder, 'overlay'),
+  }
 }
 
 /** @param {string[]} more */
@@ -72,25 +78,11 @@ async function assemble(recipe, work) {
   const done = join(work, 'done')
   const overlay = join(done, 'overlay')
   const kernel = await recipe.fetch(join(work, 'kernel'))
-  await unpackMdevctl(join(work, 'mdevctl'), overlay)
   await copyModules(kernel, recipe.drivers, join(overlay, 'usr'))
   await copyFile(kernel.image, join(done, 'kernel'))
   if (kernel.headers) await cp(kernel.headers, join(done, 'include'), { recursive: true })
   await buildInitrd(kernel, join(work, 'initrd'), join(done, 'initrd'))
   return done
-}
-
-/**
- * Debian's own mdevctl, for the guest alone.
- * @param {string} work
- * @param {string} overlay
- */
-async function unpackMdevctl(work, overlay) {
-  await unpack(machineArchive, ['mdevctl'], work)
-  await cp(join(work, 'usr/bin'), join(overlay, 'usr/bin'), { recursive: true })
-  await cp(join(work, 'etc'), join(overlay, 'etc'), { recursive: true })
-  // /lib is a link on Debian: a folder of that name in the overlay would hide it.
-  await cp(join(work, 'lib'), join(overlay, 'usr/lib'), { recursive: true })
 }
 
 /**
@@ -131,7 +123,7 @@ async function copyModules(kernel, drivers, usr) {
  * @param {string} initrd
  */
 async function buildInitrd(kernel, work, initrd) {
-  for (const folder of ['bin', 'modules', 'dev', 'proc', 'sys', 'host', 'overlay', 'scratch', 'root']) {
+  for (const folder of ['bin', 'modules', 'dev', 'proc', 'sys', 'host', 'packages', 'overlay', 'scratch', 'root']) {
     await mkdir(join(work, folder), { recursive: true })
   }
   const files = [...(await moduleFiles(kernel, [...bootModules, ...vfioModules])), ...kernel.samples]
