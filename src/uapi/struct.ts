@@ -16,20 +16,44 @@ export type Values<L extends Layout> = {
 }
 
 const widths: Readonly<Record<FieldType, number>> = { u8: 1, u16: 2, u32: 4, s32: 4, u64: 8 }
+const mosts = { u8: 0xff, u16: 0xffff, u32: 0xffff_ffff, s32: 0x7fff_ffff } as const
+
+interface Field {
+  readonly name: string
+  readonly offset: number
+  readonly type: FieldType
+}
+
+interface Codec {
+  readonly fields: readonly Field[]
+  /** Where the last field ends. */
+  readonly end: number
+}
+
+/** One for each layout, made at its first use: to list an object's entries takes longer than to read the fields. */
+const codecs = new WeakMap<Layout, Codec>()
+
+function codecOf(layout: Layout): Codec {
+  const made = codecs.get(layout)
+  if (made !== undefined) return made
+  const fields = Object.entries(layout.fields).map(([name, [offset, type]]) => ({ name, offset, type }))
+  const codec = { fields, end: Math.max(...fields.map(({ offset, type }) => offset + widths[type])) }
+  codecs.set(layout, codec)
+  return codec
+}
 
 /** The fields of the struct at `at`. Throws KERNEL_ANSWER where the bytes end before the struct does. */
 export function decode<L extends Layout>(layout: L, bytes: Uint8Array, at = 0): Values<L> {
+  const { fields, end } = codecOf(layout)
+  if (at + end > bytes.length) {
+    throw new VfioError('KERNEL_ANSWER', `${bytes.length} bytes are too few for struct ${layout.name} at ${at}`, {
+      facts: { struct: layout.name, at, bytes: bytes.length, needed: at + layout.size },
+    })
+  }
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const values: Record<string, number | bigint> = {}
-  for (const [field, [offset, type]] of Object.entries(layout.fields)) {
-    if (at + offset + widths[type] > bytes.length) {
-      throw new VfioError('KERNEL_ANSWER', `${bytes.length} bytes are too few for struct ${layout.name} at ${at}`, {
-        facts: { struct: layout.name, at, bytes: bytes.length, needed: at + layout.size },
-      })
-    }
-    values[field] = readField(view, at + offset, type)
-  }
-  if (!hasEveryField(layout, values)) throw new TypeError(`struct ${layout.name} was not decoded whole`)
+  for (const { name, offset, type } of fields) values[name] = readField(view, at + offset, type)
+  if (!hasEveryField<L>(fields, values)) throw new TypeError(`struct ${layout.name} was not decoded whole`)
   return values
 }
 
@@ -44,20 +68,21 @@ export function encode<L extends Layout>(layout: L, values: Partial<Values<L>>):
 export function encodeInto<L extends Layout>(layout: L, bytes: Uint8Array, values: Partial<Values<L>>): void {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const given: Readonly<Record<string, unknown>> = values
-  for (const [field, [offset, type]] of Object.entries(layout.fields)) {
-    const value = given[field]
+  for (const { name, offset, type } of codecOf(layout).fields) {
+    const value = given[name]
     if (value === undefined) continue
-    if (!fits(value, type)) throw new RangeError(`${layout.name}.${field} cannot hold ${String(value)}`)
-    writeField(view, offset, type, value)
+    if (!writeField(view, offset, type, value)) {
+      throw new RangeError(`${layout.name}.${name} cannot hold ${String(value)}`)
+    }
   }
 }
 
-function hasEveryField<L extends Layout>(layout: L, values: unknown): values is Values<L> {
-  if (typeof values !== 'object' || values === null) return false
-  const found = new Map(Object.entries(values))
-  return Object.entries(layout.fields).every(
-    ([field, [, type]]) => typeof found.get(field) === (type === 'u64' ? 'bigint' : 'number'),
-  )
+function hasEveryField<L extends Layout>(
+  fields: readonly Field[],
+  values: Readonly<Record<string, unknown>>,
+): values is Values<L> {
+  for (const { name, type } of fields) if (typeof values[name] !== (type === 'u64' ? 'bigint' : 'number')) return false
+  return true
 }
 
 function readField(view: DataView, offset: number, type: FieldType): number | bigint {
@@ -75,16 +100,17 @@ function readField(view: DataView, offset: number, type: FieldType): number | bi
   }
 }
 
-function writeField(view: DataView, offset: number, type: FieldType, value: number | bigint): void {
-  if (type === 'u64') view.setBigUint64(offset, BigInt(value), true)
-  else if (widths[type] === 4) view.setInt32(offset, Number(value), true)
-  else if (type === 'u16') view.setUint16(offset, Number(value), true)
-  else view.setUint8(offset, Number(value))
-}
-
-function fits(value: unknown, type: FieldType): value is number | bigint {
-  if (type === 'u64') return typeof value === 'bigint' && BigInt.asUintN(64, value) === value
+/** False, writing nothing, where the value does not fit. */
+function writeField(view: DataView, offset: number, type: FieldType, value: unknown): boolean {
+  if (type === 'u64') {
+    if (typeof value !== 'bigint' || BigInt.asUintN(64, value) !== value) return false
+    view.setBigUint64(offset, value, true)
+    return true
+  }
   if (typeof value !== 'number' || !Number.isInteger(value)) return false
-  if (type === 's32') return value >= -0x8000_0000 && value <= 0x7fff_ffff
-  return value >= 0 && value < 2 ** (8 * widths[type])
+  if (value < (type === 's32' ? -0x8000_0000 : 0) || value > mosts[type]) return false
+  if (type === 'u8') view.setUint8(offset, value)
+  else if (type === 'u16') view.setUint16(offset, value, true)
+  else view.setInt32(offset, value, true)
+  return true
 }

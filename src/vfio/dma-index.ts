@@ -1,11 +1,12 @@
 import type { DmaBuffer } from './dma-buffer.ts'
+import { RecurringMap } from './recurring-map.ts'
 
 /** 2 MiB, as in a page directory: a buffer is entered once for each that it touches. */
 const directoryShift = 21n
 
 /** Open buffers, found by the address that a device uses. What an operation costs does not grow with their number. */
 export class DmaIndex {
-  readonly #directory = new Map<bigint, Set<DmaBuffer>>()
+  readonly #directory = new RecurringMap<bigint, Set<DmaBuffer>>()
 
   add(buffer: DmaBuffer): void {
     for (const entry of entriesOf(buffer)) {
@@ -31,7 +32,7 @@ export class DmaIndex {
   }
 
   byAddress(): DmaBuffer[] {
-    const buffers = new Set([...this.#directory.values()].flatMap((there) => [...there]))
+    const buffers = new Set([...this.#directory].flatMap(([, there]) => [...there]))
     return [...buffers].sort((a, b) => (a.iova < b.iova ? -1 : 1))
   }
 }

@@ -14,7 +14,10 @@ const piece = 64 * 2 ** 20
 /** What becomes a buffer: a part of memory, and what is closed with it. */
 export interface BufferMemory extends Omit<MapRequest, 'iova'> {
   readonly owned: { close(): void } | null
+  readonly dmaBuf: number | null
 }
+
+type Wishes = Omit<IovaRequest, 'size' | 'alignment'>
 
 /** What `Dma` has mapped in one address space, which several devices may share: their addresses and their buffers. */
 export class DmaMappings {
@@ -47,27 +50,28 @@ export class DmaMappings {
   }
 
   /** Chooses an address and maps the memory there, in pieces where it is large: all of it or nothing. */
-  async map(memory: BufferMemory, where: Omit<IovaRequest, 'size'>): Promise<DmaBuffer> {
-    checkPart(memory.memory, memory.offset, memory.size, this.#space.pageSize)
-    if (this.#physical !== null) return this.#add(this.#physical.take(memory, this.#buffers, where), memory)
+  async map(part: BufferMemory, where: Wishes): Promise<DmaBuffer> {
+    const { memory, offset, size, access, dmaBuf } = part
+    checkPart(memory, offset, size, this.#space.pageSize)
+    if (this.#physical !== null) return this.#add(this.#physical.take(part, this.#buffers, where), part)
     const iovas = this.#allocator()
-    const iova = takeAddress(iovas, { ...where, size: memory.size })
+    const iova = takeAddress(iovas, size, where)
     const clearances = this.#clearances
     let done = 0
     try {
-      while (done < memory.size) {
+      while (done < size) {
         if (done > 0) await setImmediate()
         if (this.#clearances !== clearances) throw clearedMeanwhile()
-        const size = Math.min(piece, memory.size - done)
-        this.#space.map({ ...memory, iova: iova + BigInt(done), offset: memory.offset + done, size })
-        done += size
+        const next = Math.min(piece, size - done)
+        this.#space.map({ iova: iova + BigInt(done), memory, offset: offset + done, size: next, access, dmaBuf })
+        done += next
       }
     } catch (error) {
       this.#takeBack(iova, done)
-      iovas.free(iova, memory.size)
+      iovas.free(iova, size)
       throw error
     }
-    return this.#add(iova, memory)
+    return this.#add(iova, part)
   }
 
   /** One call for all mappings, then each buffer is closed. Returns the bytes unmapped. */
@@ -83,14 +87,14 @@ export class DmaMappings {
     return unmapped
   }
 
-  #add(iova: bigint, memory: BufferMemory): DmaBuffer {
-    const buffer = new DmaBuffer({ ...memory, iova, unmap: (closed) => this.#remove(closed) })
+  #add(iova: bigint, { memory, offset, size, access, owned }: BufferMemory): DmaBuffer {
+    const buffer = new DmaBuffer({ iova, memory, offset, size, access, owned, unmap: this.#remove })
     this.#buffers.add(buffer)
     return buffer
   }
 
   /** The mapping, the address and the buffer; an address space that is closed has unmapped everything already. */
-  #remove(buffer: DmaBuffer): void {
+  readonly #remove = (buffer: DmaBuffer): void => {
     if (this.#physical !== null) this.#physical.leave(buffer.memory)
     else if (!this.#space.closed && !this.#clearing) this.#space.unmap(buffer.iova, BigInt(buffer.size))
     this.#iovas?.free(buffer.iova, buffer.size)
@@ -113,8 +117,9 @@ export class DmaMappings {
 }
 
 /** Large memory where huge pages of the IOMMU fit, if there is such a place. */
-function takeAddress(iovas: IovaAllocator, request: IovaRequest): bigint {
-  if (request.size < 2 ** 21 || request.iova !== undefined) return iovas.allocate(request)
+function takeAddress(iovas: IovaAllocator, size: number, { iova, addressBits }: Wishes): bigint {
+  const request = { size, iova, addressBits }
+  if (size < 2 ** 21 || iova !== undefined) return iovas.allocate(request)
   try {
     return iovas.allocate({ ...request, alignment: 'huge' })
   } catch (error) {

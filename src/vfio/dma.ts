@@ -41,11 +41,11 @@ const mappingsOf = new WeakMap<AddressSpace, DmaMappings>()
 export class Dma {
   readonly #space: AddressSpace
   readonly #mappings: DmaMappings
-  readonly #addressBits: number | null
+  readonly #addressBits: number | undefined
 
   constructor(addressSpace: AddressSpace, { addressBits }: DmaOptions = {}) {
     this.#space = addressSpace
-    this.#addressBits = addressBits ?? null
+    this.#addressBits = addressBits
     this.#mappings = mappingsOf.get(addressSpace) ?? new DmaMappings(addressSpace)
     mappingsOf.set(addressSpace, this.#mappings)
     // this may be for a device that was attached just now
@@ -57,10 +57,10 @@ export class Dma {
    * between which the event loop runs. Throws MEMLOCK_EXCEEDED, NO_HUGE_PAGES, NO_IOVA_LEFT, NO_MAPPING_LEFT; for a given
    * `iova` IOVA_IN_USE and IOVA_RESERVED; INVALID_ARGUMENT, CLOSED.
    */
-  async allocate(size: number, { hugePages = false, ...options }: AllocateOptions = {}): Promise<DmaBuffer> {
-    const memory = allocateMemory(this.#space, size, hugePages)
+  async allocate(size: number, options: AllocateOptions = {}): Promise<DmaBuffer> {
+    const memory = allocateMemory(this.#space, size, options.hugePages ?? false)
     try {
-      return await this.#map(memory, { offset: 0, size: memory.length, ...options }, memory)
+      return await this.#map({ memory, offset: 0, size: memory.length, owned: memory, dmaBuf: null }, options)
     } catch (error) {
       memory.close()
       throw error
@@ -76,17 +76,18 @@ export class Dma {
    * in the compatible modes. Once such memory was not there for a while (memory decode off, reset), no device reaches it
    * any more, until it is mapped anew.
    */
-  async map(memory: Mapping | MappedRegion, { offset = 0, ...options }: MapOptions = {}): Promise<DmaBuffer> {
+  async map(memory: Mapping | MappedRegion, options: MapOptions = {}): Promise<DmaBuffer> {
+    const { offset = 0, size } = options
     if (!(memory instanceof MappedRegion)) {
-      return this.#map(memory, { offset, size: memory.length - offset, ...options }, null)
+      return this.#map({ memory, offset, size: size ?? memory.length - offset, owned: null, dmaBuf: null }, options)
     }
     const part = memory.mappingAt(offset)
     const lent: { buffer?: DmaBuffer } = {}
     const owned = { close: () => lent.buffer !== undefined && memory.release(lent.buffer) }
     const dmaBuf = this.#space.mode === 'iommufd' ? memory.dmaBufAt(offset) : null
-    const map = this.#map(part.mapping, { size: part.size, ...options, offset: part.offset }, owned, dmaBuf)
+    const mapping = { memory: part.mapping, offset: part.offset, size: size ?? part.size, owned, dmaBuf }
     // what is mapped keeps the dma-buf
-    const buffer = await map.finally(() => dmaBuf !== null && this.#space.kernel.close(dmaBuf))
+    const buffer = await this.#map(mapping, options).finally(() => dmaBuf !== null && this.#space.kernel.close(dmaBuf))
     lent.buffer = buffer
     // it may have been closed meanwhile
     orClose([buffer], () => memory.hold(buffer))
@@ -125,14 +126,9 @@ export class Dma {
   }
 
   #map(
-    memory: Mapping,
-    options: Required<Pick<MapOptions, 'offset' | 'size'>> & BufferOptions,
-    owned: BufferMemory['owned'],
-    dmaBuf: number | null = null,
+    { memory, offset, size, owned, dmaBuf }: Omit<BufferMemory, 'access'>,
+    { access = 'rw', iova, addressBits = this.#addressBits }: BufferOptions,
   ): Promise<DmaBuffer> {
-    const { offset, size, access = 'rw', iova } = options
-    const addressBits = options.addressBits ?? this.#addressBits
-    const where = { ...(addressBits === null ? {} : { addressBits }), ...(iova === undefined ? {} : { iova }) }
-    return this.#mappings.map({ memory, offset, size, access, owned, dmaBuf }, where)
+    return this.#mappings.map({ memory, offset, size, access, owned, dmaBuf }, { iova, addressBits })
   }
 }

@@ -7,9 +7,9 @@ export interface IovaRequest {
   /** Bytes, a multiple of the page size. */
   readonly size: number
   /** How many address bits the device has: the last byte lies below 2^addressBits. 64 unless told. */
-  readonly addressBits?: number
+  readonly addressBits?: number | undefined
   /** The very address, a multiple of the page size; else the allocator chooses. */
-  readonly iova?: bigint
+  readonly iova?: bigint | undefined
   /** 'huge': a multiple of 2 MiB, as the IOMMU maps huge pages only there. 'page' unless told. */
   readonly alignment?: 'page' | 'huge'
 }

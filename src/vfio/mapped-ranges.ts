@@ -1,12 +1,13 @@
 import { VfioError } from '../errors.ts'
 import { hex } from '../units.ts'
+import { RecurringMap } from './recurring-map.ts'
 
 /**
  * What has been mapped in an address space. Kernels differ in what an unmap that cuts a mapping does: refuse, take the
  * whole mapping, take those before it and then refuse. So it is known here before the kernel is asked.
  */
 export class MappedRanges {
-  readonly #sizes = new Map<bigint, bigint>()
+  readonly #sizes = new RecurringMap<bigint, bigint>()
 
   get count(): number {
     return this.#sizes.size
@@ -47,7 +48,7 @@ export class MappedRanges {
   /** Returns the bytes that were mapped. */
   forgetAll(): bigint {
     let bytes = 0n
-    for (const size of this.#sizes.values()) bytes += size
+    for (const [, size] of this.#sizes) bytes += size
     this.#sizes.clear()
     return bytes
   }

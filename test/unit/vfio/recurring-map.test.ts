@@ -1,0 +1,37 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { RecurringMap } from '../../../src/vfio/recurring-map.ts'
+
+interface Changed {
+  set(key: number, value: number): unknown
+  delete(key: number): unknown
+  clear(): void
+}
+
+type Step = readonly [act: 'set' | 'delete' | 'clear', key: number, value: number]
+
+function take(map: Changed, [act, key, value]: Step): void {
+  if (act === 'set') map.set(key, value)
+  else if (act === 'delete') map.delete(key)
+  else map.clear()
+}
+
+test('holds what a Map would, whatever comes and goes', () => {
+  const step = fc.tuple(
+    fc.oneof({ weight: 20, arbitrary: fc.constantFrom('set', 'delete') }, fc.constant('clear')),
+    fc.nat(40),
+    fc.nat(),
+  )
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 400, size: 'max' }), (steps) => {
+      const [ours, map] = [new RecurringMap<number, number>(), new Map<number, number>()]
+      for (const [act, key, value] of steps) {
+        take(ours, [act, key, value])
+        take(map, [act, key, value])
+        expect(ours.get(key)).toBe(map.get(key))
+        expect(ours.size).toBe(map.size)
+      }
+      expect(new Map(ours)).toEqual(map)
+    }),
+  )
+})
