@@ -62,10 +62,11 @@ export interface Kernel {
   /** Calls back on the event loop whenever `fd` is readable, until closed. Keeps the process alive unless `unref`. */
   watch(fd: number, onReadable: () => void): Watch
   /**
-   * Calls back with each uevent from now on, in order, until the watch is closed; it keeps Node alive unless unref'd.
-   * Absent where nothing tells of devices: who wants to know looks again from time to time.
+   * Calls back with each uevent from then on, in order, until the watch is closed; it keeps Node alive unless unref'd.
+   * Null where nothing tells of devices (no libudev, no ffi-rs, another root): who wants to know looks again from time to
+   * time. In a container a watch may be there and hear nothing.
    */
-  watchUevents?(listener: (event: Uevent) => void): Watch
+  watchUevents(listener: (event: Uevent) => void): Promise<Watch | null>
 
   /** flock(2) with LOCK_EX|LOCK_NB on an opened file or directory: false where another holder has it. */
   tryLock(fd: number): boolean

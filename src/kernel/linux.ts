@@ -5,6 +5,7 @@ import type { Kernel } from './kernel.ts'
 import { asCallers } from './linux-errors.ts'
 import { hostFiles } from './linux-files.ts'
 import { runProgram } from './linux-program.ts'
+import { watchUevents } from './linux-uevents.ts'
 
 export interface LinuxOptions {
   /** Where the host's file tree begins, for files and for devices: '/' unless told. */
@@ -62,6 +63,10 @@ export function openLinux({ root = '/' }: LinuxOptions = {}): Kernel {
     waitForEventfd: (eventfds, first, timeoutMs, counter) =>
       loadAddon().waitForEventfd(eventfds, first, timeoutMs, counter),
     watch: (fd, onReadable) => loadAddon().watch(fd, onReadable),
+    async watchUevents(listener) {
+      // What stands under another root is not what this machine's kernel speaks of.
+      return root === '/' ? watchUevents(this.watch, listener) : null
+    },
     tryLock: (fd) => loadAddon().tryLock(fd),
     runProgram: (path, run) => runProgram(join(root, path), path, run),
     dispose() {},

@@ -226,7 +226,7 @@ export class MockKernel implements Kernel {
     return { ref: watch.ref, unref: watch.unref, close }
   }
 
-  watchUevents(listener: (event: Uevent) => void): Watch {
+  async watchUevents(listener: (event: Uevent) => void): Promise<Watch> {
     const watch = watchUevents(this.machine.store, listener)
     this.#watches.add(watch)
     const close = () => {

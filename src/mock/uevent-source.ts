@@ -8,15 +8,20 @@ const interval = 20
 /** Tells of the machine's events from now on. */
 export function watchUevents(store: StateStore, listener: (event: Uevent) => void): Watch {
   let next = store.read().uevents.next
+  let closed = false
   const timer = setInterval(() => {
-    const { uevents } = store.read()
-    const events = uevents.latest.filter(({ seqnum }) => seqnum >= next)
-    next = uevents.next
-    for (const event of events) listener(event)
+    for (const event of store.read().uevents.latest) {
+      if (event.seqnum < next || closed) continue
+      next = event.seqnum + 1
+      listener(event)
+    }
   }, interval)
   return {
     ref: () => timer.ref(),
     unref: () => timer.unref(),
-    close: () => clearInterval(timer),
+    close() {
+      closed = true
+      clearInterval(timer)
+    },
   }
 }

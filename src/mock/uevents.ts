@@ -2,10 +2,13 @@ import type { Uevent } from '../kernel/uevents.ts'
 import { mdevPath } from './files/sysfs-mdev-device.ts'
 import { parentPath, pciPath } from './files/sysfs-paths.ts'
 import { pciProperties } from './files/sysfs-pci-device.ts'
+import { hasIommufd } from './iommufd/has-iommufd.ts'
+import { kernelTraits } from './kernel-traits.ts'
 import { isRegistered } from './mdev/parents.ts'
 import { pciDevices, pciRecord } from './pci/devices.ts'
 import type { Scenario } from './scenario.ts'
 import type { MockState, Snapshot } from './state/state.ts'
+import { noiommuPrefix } from './vfio/vfio-groups.ts'
 
 /** Events that a machine remembers for those who are slow to look. */
 const remembered = 64
@@ -38,17 +41,20 @@ function ueventsBetween(scenario: Scenario, before: Snapshot, after: Snapshot): 
   const [was, is] = [before, after].map((state) => ({
     pci: pciTold(scenario, state),
     mdev: mdevsTold(scenario, state),
-    vfio: vfioTold(scenario, state),
+    groups: groupsTold(scenario, state),
+    vfio: vfioDevicesTold(scenario, state),
     parents: parentsTold(scenario, state),
   }))
   if (was === undefined || is === undefined) return []
   return [
     ...gone(was.vfio, is.vfio),
+    ...gone(was.groups, is.groups),
     ...gone(was.mdev, is.mdev),
     ...[...was.parents].filter(([key]) => !is.parents.has(key)).map(([, it]) => state(it, 'unregistered')),
     ...gone(was.pci, is.pci),
     ...added(was.pci, is.pci),
     ...added(was.mdev, is.mdev),
+    ...added(was.groups, is.groups),
     ...added(was.vfio, is.vfio),
     ...[...is.parents].filter(([key]) => !was.parents.has(key)).map(([, it]) => state(it, 'registered')),
     ...bound(was.pci, is.pci),
@@ -104,18 +110,41 @@ function mdevsTold(scenario: Scenario, { mdevs }: Snapshot): Map<string, Told> {
   )
 }
 
-/** The class vfio: a group of which VFIO has a device, by its number. */
-function vfioTold(scenario: Scenario, snapshot: Snapshot): Map<string, Told> {
-  const ofPci = pciDevices(scenario, snapshot).flatMap((device) => {
-    return pciRecord(snapshot, device).vfioIndex === null || device.iommuGroup === null ? [] : [device.iommuGroup]
-  })
-  const numbers = new Set([...ofPci, ...snapshot.mdevs.map(({ group }) => group)])
+/** The class vfio: a group of which VFIO has a device. */
+function groupsTold(scenario: Scenario, snapshot: Snapshot): Map<string, Told> {
+  const ofPci = vfioFunctions(scenario, snapshot).map(({ device, prefix }) => `${prefix}${device.iommuGroup}`)
+  const names = new Set([...ofPci, ...snapshot.mdevs.map(({ group }) => String(group))])
   return new Map(
-    [...numbers].map((number) => {
-      const devpath = `/devices/virtual/vfio/${number}`
-      return [String(number), { devpath, subsystem: 'vfio', properties: { DEVNAME: `vfio/${number}` } }]
+    [...names].map((name) => {
+      const devpath = `/devices/virtual/vfio/${name}`
+      return [name, { devpath, subsystem: 'vfio', properties: { DEVNAME: `/dev/vfio/${name}` } }]
     }),
   )
+}
+
+/** The class vfio-dev: each of VFIO's devices, in the folder of what it drives; its node comes with iommufd. */
+function vfioDevicesTold(scenario: Scenario, snapshot: Snapshot): Map<string, Told> {
+  const isShown = (isLeaving: boolean) => !isLeaving || !kernelTraits(scenario).hidesLeaving
+  const ofPci = vfioFunctions(scenario, snapshot).flatMap(({ device, prefix, record }) =>
+    isShown(record.unbinding) ? [{ above: pciPath(device), name: `${prefix}vfio${record.vfioIndex}` }] : [],
+  )
+  const ofMdevs = snapshot.mdevs.flatMap((mdev) =>
+    isShown(mdev.removing) ? [{ above: mdevPath(scenario, mdev), name: `vfio${mdev.vfioIndex}` }] : [],
+  )
+  return new Map(
+    [...ofPci, ...ofMdevs].map(({ above, name }) => {
+      const properties: Told['properties'] = hasIommufd(scenario) ? { DEVNAME: `/dev/vfio/devices/${name}` } : {}
+      return [`${above} ${name}`, { devpath: `${below(above)}/vfio-dev/${name}`, subsystem: 'vfio-dev', properties }]
+    }),
+  )
+}
+
+function vfioFunctions(scenario: Scenario, snapshot: Snapshot) {
+  return pciDevices(scenario, snapshot).flatMap((device) => {
+    const record = pciRecord(snapshot, device)
+    if (record.vfioIndex === null || device.iommuGroup === null) return []
+    return [{ device, record, prefix: noiommuPrefix({ kind: record.isNoiommu ? 'noiommu' : 'translated' }) }]
+  })
 }
 
 function parentsTold(scenario: Scenario, snapshot: Snapshot): Map<string, Told> {

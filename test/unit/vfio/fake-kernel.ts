@@ -143,6 +143,9 @@ export class FakeKernel implements Kernel {
   watch(_fd: number, _onReadable: () => void): Watch {
     throw systemError('ENOSYS', 'epoll_ctl')
   }
+  async watchUevents(): Promise<null> {
+    return null
+  }
   tryLock(): boolean {
     throw systemError('ENOSYS', 'flock')
   }

@@ -1,0 +1,40 @@
+import { VfioError } from '../errors.ts'
+import type { Watch } from './kernel.ts'
+import { openUdevMonitor } from './libudev.ts'
+import type { Uevent } from './uevents.ts'
+
+/** `watch` is the kernel's own, on the monitor's descriptor. Null where nothing tells of devices. */
+export async function watchUevents(
+  watch: (fd: number, onReadable: () => void) => Watch,
+  listener: (event: Uevent) => void,
+): Promise<Watch | null> {
+  const monitor = await openUdevMonitor()
+  if (monitor === null) return null
+  let closed = false
+  const takeSome = () => {
+    // Not all of a flood at once: others on this loop have their turn too. The listener may close it meanwhile.
+    for (let count = 0; count < 100 && !closed; count++) {
+      const event = monitor.receive()
+      if (event === null) return
+      listener(event)
+    }
+  }
+  let readiness: Watch
+  try {
+    readiness = watch(monitor.fd, takeSome)
+  } catch (error) {
+    monitor.close()
+    if (error instanceof VfioError && error.code === 'ADDON_MISSING') return null
+    throw error
+  }
+  return {
+    ref: () => readiness.ref(),
+    unref: () => readiness.unref(),
+    close() {
+      if (closed) return
+      closed = true
+      readiness.close()
+      monitor.close()
+    },
+  }
+}
