@@ -1,8 +1,8 @@
-import type { Kernel, Watch } from '../../kernel/kernel.ts'
+import { onDeviceEvents } from '../../host/on-device-events.ts'
+import type { Kernel } from '../../kernel/kernel.ts'
 
-/** How often the host is looked at, in milliseconds: where nothing tells of devices, and besides being told. */
-const untold = 100
-const besides = 1000
+/** How often the host is looked at, in milliseconds. */
+const intervals = { untold: 100, besides: 1000 }
 
 interface Waiter {
   readonly isThere: () => boolean
@@ -47,13 +47,11 @@ export class Arrivals {
 
   #start(): () => void {
     const look = () => this.#look()
-    const watch: Watch | undefined = this.#kernel.watchUevents?.(look)
-    const timer = setInterval(look, watch === undefined ? untold : besides)
+    const end = onDeviceEvents(this.#kernel, look, intervals)
     const deadline = setTimeout(look, this.#until - Date.now())
     this.#signal?.addEventListener('abort', look)
     return () => {
-      watch?.close()
-      clearInterval(timer)
+      end()
       clearTimeout(deadline)
       this.#signal?.removeEventListener('abort', look)
     }

@@ -1,0 +1,32 @@
+import type { Kernel, Watch } from '../kernel/kernel.ts'
+
+/** How often to look, in milliseconds: while nothing tells of devices, and besides being told. */
+export interface LookIntervals {
+  readonly untold: number
+  readonly besides: number
+}
+
+/**
+ * Calls `look` after each device event, and now and then all the same: events can be lost, a container hears none, and
+ * not all that changes has one. Returns what ends it.
+ */
+export function onDeviceEvents(kernel: Kernel, look: () => void, { untold, besides }: LookIntervals): () => void {
+  let ended = false
+  let watch: Watch | null = null
+  let timer = setInterval(look, untold)
+  const listen = (told: Watch | null) => {
+    if (ended) told?.close()
+    if (ended || told === null) return
+    watch = told
+    clearInterval(timer)
+    timer = setInterval(look, besides)
+    // What came before anybody told of it.
+    look()
+  }
+  kernel.watchUevents(look).then(listen, () => {})
+  return () => {
+    ended = true
+    watch?.close()
+    clearInterval(timer)
+  }
+}
