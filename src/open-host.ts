@@ -4,6 +4,9 @@ import { findVfioDevice } from './host/vfio-device.ts'
 import type { Warning } from './host/warning.ts'
 import type { Kernel } from './kernel/kernel.ts'
 import { openLinux } from './kernel/linux.ts'
+import { type BindRequest, bind } from './lifecycle/bindings/bind.ts'
+import type { BindingChange, BindingOptions, BindingRequest } from './lifecycle/bindings/binding-change.ts'
+import { release } from './lifecycle/bindings/release.ts'
 import type { Change, ChangeOptions } from './lifecycle/change.ts'
 import { type DefineRequest, define } from './lifecycle/define.ts'
 import type { DeviceChoice } from './lifecycle/device-choice.ts'
@@ -90,6 +93,16 @@ export class Host implements AsyncDisposable {
 
   stop(choice: DeviceChoice, options?: ChangeOptions): Promise<Change> {
     return stop(this.kernel, choice, options)
+  }
+
+  /** Gives a PCI device to a driver: vfio-pci, unless another is named. */
+  bind(request: BindRequest, options?: BindingOptions): Promise<readonly BindingChange[]> {
+    return bind(this.kernel, request, options)
+  }
+
+  /** Gives a PCI device back to the driver that knows it. */
+  release(request: BindingRequest, options?: BindingOptions): Promise<readonly BindingChange[]> {
+    return release(this.kernel, request, options)
   }
 
   /**

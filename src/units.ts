@@ -48,6 +48,15 @@ export function pciAddressOrNull(text: string): PciAddress | null {
   return isPciAddress(lower) ? lower : null
 }
 
+/** Throws INVALID_ARGUMENT where the text is no PCI address. */
+export function parsePciAddress(text: string): PciAddress {
+  const address = pciAddressOrNull(text)
+  if (address !== null) return address
+  throw new VfioError('INVALID_ARGUMENT', `'${printable(text)}' is not a PCI address`, {
+    hint: 'a PCI address looks like 3b:00.0 or 0000:3b:00.0; lspci -D shows them',
+  })
+}
+
 /**
  * A whole number as people write it: decimal, or hexadecimal with 0x; null for anything else, for a negative, and above
  * 2^64-1.

@@ -14,6 +14,8 @@ export type Completes =
   | 'host device'
   | 'parent'
   | 'type'
+  /** A driver of the PCI bus. */
+  | 'driver'
   | 'file'
   | 'nothing'
   /** One of these words. */

@@ -1,5 +1,6 @@
 import { readIommuGroups } from '../host/iommu-groups.ts'
 import { readMdevTypes } from '../host/mdev-types.ts'
+import { pciDrivers } from '../host/pci-binding.ts'
 import type { HostFiles } from '../kernel/kernel.ts'
 import { list } from '../lifecycle/list.ts'
 import type { Argument, ArgumentTable, Completes } from './command.ts'
@@ -114,6 +115,7 @@ async function hostValues(completes: Completes, line: Line, io: Io): Promise<Can
         describe: `${name ?? ''} ${available} free`.trim(),
       }))
     }
+    if (completes === 'driver') return files.list(pciDrivers).map((value) => ({ value, describe: '' }))
     if (completes === 'vfio device' || completes === 'host device') return groupMembers(files, completes)
     const { devices } = list(files, deviceFilters[completes])
     return devices.map(({ uuid, parent, type }) => ({ value: uuid, describe: `${type} on ${parent}` }))

@@ -22,7 +22,11 @@ export function reportChange(change: Change, { options }: Context, io: Io, repor
   }
 }
 
-export function reportDryRun(changes: readonly Change[], io: Io, already: (change: Change) => string): void {
+export function reportDryRun<T extends Pick<Change, 'changed' | 'steps'>>(
+  changes: readonly T[],
+  io: Io,
+  already: (change: T) => string,
+): void {
   for (const change of changes) {
     if (change.changed) io.out(change.steps.map((step) => `${shownStep(step)}\n`).join(''))
     else io.err(`${already(change)}\n`)

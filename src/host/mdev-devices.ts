@@ -2,6 +2,7 @@ import type { HostFiles } from '../kernel/kernel.ts'
 import { failedWith } from '../kernel/system-error.ts'
 import { type Uuid, uuidOrNull } from '../units.ts'
 import { findDeviceNode } from '../vfio/device-node.ts'
+import { iommuGroup } from '../vfio/group-members.ts'
 import { unreadable, type Warning } from './warning.ts'
 
 /** A mediated device that exists: /sys/bus/mdev/devices/UUID, a symlink into its parent's folder. */
@@ -66,7 +67,7 @@ function readMdevDevice(files: HostFiles, uuid: Uuid): MdevDevice {
   const target = files.readlink(path)
   const parent = lastName(target.slice(0, target.lastIndexOf('/')))
   const type = lastName(files.readlink(`${path}/mdev_type`))
-  const group = readGroup(files, path)
+  const group = iommuGroup(files, path)
   const node = group === null ? null : `/dev/vfio/${group}`
   const deviceNode = findDeviceNode(files, { group, name: uuid })?.path ?? null
   return { uuid, parent, type, group, node, deviceNode }
@@ -75,16 +76,6 @@ function readMdevDevice(files: HostFiles, uuid: Uuid): MdevDevice {
 /** Whoever has one of these open has the device. */
 export function nodesOf({ node, deviceNode }: MdevDevice): string[] {
   return [node, deviceNode].filter((it) => it !== null)
-}
-
-function readGroup(files: HostFiles, path: string): number | null {
-  try {
-    const name = lastName(files.readlink(`${path}/iommu_group`))
-    return /^\d{1,9}$/.test(name) ? Number(name) : null
-  } catch (error) {
-    if (failedWith(error, 'ENOENT')) return null
-    throw error
-  }
 }
 
 function lastName(path: string): string {

@@ -2,7 +2,7 @@ import { VfioError } from '../errors.ts'
 import type { HostFiles } from '../kernel/kernel.ts'
 import { failedWith } from '../kernel/system-error.ts'
 import { type PciAddress, pciAddressOrNull, printable, type Uuid, uuidOrNull } from '../units.ts'
-import { foreignMembers, groupMember, groupMembers } from '../vfio/group-members.ts'
+import { foreignMembers, groupMember, groupMembers, iommuGroup } from '../vfio/group-members.ts'
 
 /** A device that VFIO may open: what its group knows it by. */
 export interface VfioDevice {
@@ -57,8 +57,7 @@ export function findVfioDevice(files: HostFiles, text: string): VfioDevice {
   }
   const { driver, vfio } = groupMember(files, name, path)
   if (!vfio) throw notWithVfio(name, bus, driver)
-  const group = lastOf(linkOrNull(files, `${path}/iommu_group`))
-  return { bus, name, group: group !== null && /^\d{1,9}$/.test(group) ? Number(group) : null }
+  return { bus, name, group: iommuGroup(files, path) }
 }
 
 function nameOrNull(text: string): PciAddress | Uuid | null {
@@ -87,12 +86,7 @@ function nothingBehind(text: string): VfioError {
 function notWithVfio(name: string, bus: 'pci' | 'mdev', driver: string | null): VfioError {
   const has = driver === null ? 'no driver has it' : `the driver ${driver} has it`
   return new VfioError('NOT_SUPPORTED', `cannot open ${name}: ${has}, not VFIO's`, {
-    hint:
-      bus === 'pci'
-        ? `echo vfio-pci > /sys/bus/pci/devices/${name}/driver_override; ` +
-          (driver === null ? '' : `echo ${name} > /sys/bus/pci/devices/${name}/driver/unbind; `) +
-          `echo ${name} > /sys/bus/pci/drivers_probe`
-        : 'modprobe vfio_mdev (kernels before 5.16), and dmesg | tail',
+    hint: bus === 'pci' ? `vfioctl bind ${name}` : 'modprobe vfio_mdev (kernels before 5.16), and dmesg | tail',
     facts: { device: name, driver },
   })
 }
@@ -104,8 +98,4 @@ function linkOrNull(files: HostFiles, path: string): string | null {
     if (failedWith(error, 'ENOENT', 'ENOTDIR', 'EINVAL')) return null
     throw error
   }
-}
-
-function lastOf(path: string | null): string | null {
-  return path?.split('/').at(-1) ?? null
 }

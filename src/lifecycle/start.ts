@@ -11,7 +11,7 @@ import type { Attribute, StartMode } from './definition.ts'
 import { type ChosenDevice, lookUp, onlyDefinition } from './device-choice.ts'
 import { isHalfMade } from './half-made.ts'
 import { withLock } from './lock.ts'
-import { checkNotHeld, removalStep, removeDevice } from './remove-device.ts'
+import { checkRemovable, removalStep, removeDevice } from './remove-device.ts'
 import { findParent, findType } from './type-choice.ts'
 
 export interface StartRequest {
@@ -54,7 +54,7 @@ export async function start(kernel: Kernel, request: StartRequest, options: Chan
     const active = runningDevice(files, uuid, { parent, type })
     if (active !== null && !isHalfMade(files, uuid)) return unchanged
     if (active === null) checkRoom(files, findType(files, parent, type))
-    else if (dryRun) checkNotHeld(kernel, active)
+    else if (dryRun) checkRemovable(kernel, active)
     const change = { ...unchanged, changed: true, steps: active === null ? steps : [removalStep(uuid), ...steps] }
     if (dryRun) return change
     const definition = { type, start: wanted.start, attributes: wanted.attributes }

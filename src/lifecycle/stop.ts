@@ -5,7 +5,7 @@ import { Callouts } from './callouts/callouts.ts'
 import type { Change, ChangeOptions } from './change.ts'
 import { type ChosenDevice, type DeviceChoice, lookUpKnown } from './device-choice.ts'
 import { withLock } from './lock.ts'
-import { checkNotHeld, removalStep, removeDevice } from './remove-device.ts'
+import { checkRemovable, removalStep, removeDevice } from './remove-device.ts'
 
 /**
  * Removes a running device; its definition stays. One that is defined and does not run is no change. DEVICE_BUSY, with
@@ -18,7 +18,7 @@ export async function stop(kernel: Kernel, choice: DeviceChoice, options: Change
   const { uuid, parent, type } = chosen.active
   const change: Change = { uuid, parent, type, changed: true, dryRun, steps: [removalStep(uuid)] }
   if (dryRun) {
-    checkNotHeld(kernel, chosen.active)
+    checkRemovable(kernel, chosen.active)
     return change
   }
   return withLock(kernel, typesPath(parent), async () => {

@@ -1,4 +1,5 @@
 import type { HostFiles } from '../kernel/kernel.ts'
+import { failedWith } from '../kernel/system-error.ts'
 import { uuidOrNull } from '../units.ts'
 
 /** A device of an IOMMU group, by its name on its bus. */
@@ -21,6 +22,17 @@ export function groupMembers(files: HostFiles, group: number): GroupMember[] {
   } catch {
     // this only explains another error
     return []
+  }
+}
+
+/** The number of the IOMMU group of a device, by its folder in sysfs; null where it has none. */
+export function iommuGroup(files: HostFiles, path: string): number | null {
+  try {
+    const name = files.readlink(`${path}/iommu_group`).split('/').at(-1) ?? ''
+    return /^\d{1,9}$/.test(name) ? Number(name) : null
+  } catch (error) {
+    if (failedWith(error, 'ENOENT', 'ENOTDIR', 'EINVAL')) return null
+    throw error
   }
 }
 

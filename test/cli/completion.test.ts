@@ -35,6 +35,7 @@ describe('completion offers', () => {
     ['what does not run, to start', 'start --mock -u ', [defined]],
     ['what is defined, to undefine', 'undefine --mock ', [defined]],
     ['whatever is in a group, for groups', 'groups --mock 0000:3', ['0000:3a:00.0', '0000:3b:00.0']],
+    ['drivers, to bind a device to', 'bind --mock 3b:00.0 vfio', ['vfio-pci']],
     ['all devices, to list', 'list --mock ', [active, defined]],
     ['regions', `read --mock ${active} bar`, ['bar0', 'bar1', 'bar2', 'bar3', 'bar4', 'bar5']],
     ['widths', 'read -w ', ['8', '16', '32', '64']],

@@ -196,7 +196,7 @@ describe('a device that a process has open', () => {
     const device = await host.openDevice(uuid)
     const self = { pid: host.kernel.pid }
     expect(host.list({ uuid }).devices[0]?.users).toMatchObject([self])
-    const busy = { code: 'DEVICE_BUSY', errno: 'EBUSY', facts: { uuid, users: [self] } }
+    const busy = { code: 'DEVICE_BUSY', errno: 'EBUSY', facts: { device: uuid, users: [self] } }
     await expect(host.stop({ uuid })).rejects.toMatchObject(busy)
     await expect(host.stop({ uuid }, { dryRun: true })).rejects.toMatchObject(busy)
     expect(isActive(uuid)).toBe(true)

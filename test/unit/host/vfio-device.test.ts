@@ -69,16 +69,13 @@ describe('a name', () => {
 })
 
 describe('a device that VFIO does not have', () => {
-  test('is NOT_SUPPORTED, with the driver that has it and the writes that give it to VFIO', () => {
+  test('is NOT_SUPPORTED, with the driver that has it and the command that gives it to VFIO', () => {
     const tree = pci(host(), '0000:04:00.0', 17, 'nvme')
     expect(() => findVfioDevice(hostFiles(tree.root), '04:00.0')).toThrow(
       expect.objectContaining({
         code: 'NOT_SUPPORTED',
         message: expect.stringContaining('the driver nvme has it'),
-        hint:
-          'echo vfio-pci > /sys/bus/pci/devices/0000:04:00.0/driver_override; ' +
-          'echo 0000:04:00.0 > /sys/bus/pci/devices/0000:04:00.0/driver/unbind; ' +
-          'echo 0000:04:00.0 > /sys/bus/pci/drivers_probe',
+        hint: 'vfioctl bind 0000:04:00.0',
         facts: { device: '0000:04:00.0', driver: 'nvme' },
       }),
     )

@@ -1,0 +1,28 @@
+import { bind as bindDevice } from '../../lifecycle/bindings/bind.ts'
+import { given } from '../arguments.ts'
+import { bindingOptions, findPciDevice, forceTaking, pciDevice, reportBindings, wholeGroup } from '../bindings.ts'
+import { type Command, command, text } from '../command.ts'
+import { dryRun } from '../options.ts'
+
+const bind: Command = command({
+  arguments: {
+    device: pciDevice,
+    driver: { kind: 'optional', completes: 'driver', parse: text, describe: 'vfio-pci where left out' },
+    group: wholeGroup,
+    transient: { kind: 'flag', describe: 'Until the next boot at most: keep nothing of it' },
+    force: forceTaking,
+    'dry-run': dryRun,
+  },
+  examples: [
+    ['vfioctl bind 3b:00.0', 'to vfio-pci, now and at every boot'],
+    ['vfioctl bind 3b:00.0 --group', 'with what shares its IOMMU group, as VFIO takes all or nothing'],
+    ['vfioctl bind 3b:00.0 --dry-run', 'the writes that would do it'],
+  ],
+  async run({ device, driver, group, transient, ...values }, context, io) {
+    const kernel = await context.kernel()
+    const request = { device: findPciDevice(kernel.files, device), group, transient, ...given({ driver }) }
+    const changes = await bindDevice(kernel, request, bindingOptions(values, io))
+    await reportBindings(changes, context, io, (same) => `already with ${same.to}: ${same.device}; nothing to do`)
+  },
+})
+export default bind

@@ -1,0 +1,49 @@
+import { VfioError } from '../errors.ts'
+import type { HostFiles } from '../kernel/kernel.ts'
+import { failedWith } from '../kernel/system-error.ts'
+import type { PciAddress } from '../units.ts'
+import { boundDriver, iommuGroup } from '../vfio/group-members.ts'
+
+/** Which driver has a PCI device, and which may. */
+export interface PciBinding {
+  readonly address: PciAddress
+  /** Null where none has it. */
+  readonly driver: string | null
+  /** The one driver that may take it (driver_override), or null: whichever knows the device. */
+  readonly override: string | null
+  readonly group: number | null
+  readonly isBridge: boolean
+}
+
+export const pciDevices = '/sys/bus/pci/devices'
+export const pciDrivers = '/sys/bus/pci/drivers'
+
+/** Throws NOT_FOUND where this host has no such device. */
+export function readPciBinding(files: HostFiles, address: PciAddress): PciBinding {
+  const path = `${pciDevices}/${address}`
+  if (files.kind(path) === null) {
+    throw new VfioError('NOT_FOUND', `there is no PCI device ${address}`, {
+      path,
+      hint: 'vfioctl groups',
+      facts: { device: address },
+    })
+  }
+  return {
+    address,
+    driver: boundDriver(files, `${path}/driver`),
+    override: readOverride(files, `${path}/driver_override`),
+    group: iommuGroup(files, path),
+    isBridge: files.read(`${path}/class`).startsWith('0x0604'),
+  }
+}
+
+/** The kernel prints a null pointer. */
+function readOverride(files: HostFiles, path: string): string | null {
+  try {
+    const name = files.read(path).trim()
+    return name === '(null)' || name === '' ? null : name
+  } catch (error) {
+    if (failedWith(error, 'ENOENT')) return null
+    throw error
+  }
+}

@@ -1,0 +1,114 @@
+import { VfioError } from '../../errors.ts'
+import { type PciBinding, pciDrivers } from '../../host/pci-binding.ts'
+import { readPciIds } from '../../host/pci-ids.ts'
+import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
+import { checkedName, type PciAddress } from '../../units.ts'
+import { type KeptBinding, keptBindings } from '../settings/bindings.ts'
+import type { BindingChange, BindingOptions, BindingRequest } from './binding-change.ts'
+import { carryOut, type Turn } from './carry-out.ts'
+import { overrideStep, probeStep, unbindStep, type Write } from './change-driver.ts'
+import { members } from './members.ts'
+
+export interface BindRequest extends BindingRequest {
+  /** 'vfio-pci' where absent. */
+  readonly driver?: string
+  /** Not at the next boots: nothing is kept. */
+  readonly transient?: boolean
+}
+
+/**
+ * Gives a PCI device to a driver, and keeps that for the next boots. One that the driver has already is no change. Where
+ * one device of a group fails, those before it are given back.
+ */
+export async function bind(
+  kernel: Kernel,
+  { device, driver = 'vfio-pci', group = false, transient = false }: BindRequest,
+  options: BindingOptions = {},
+): Promise<readonly BindingChange[]> {
+  const { files } = kernel
+  checkLoaded(files, driver)
+  return carryOut(
+    kernel,
+    () => members(files, device, group).map((before) => turnTo(files, before, driver, transient)),
+    options,
+  )
+}
+
+function turnTo(files: HostFiles, before: PciBinding, driver: string, transient: boolean): Turn {
+  const { address } = before
+  if (before.isBridge && driver === 'vfio-pci') throw isBridge(address)
+  const kept = transient ? null : bindingToKeep(files, address, driver)
+  return {
+    before,
+    to: driver,
+    writes: before.driver === driver ? [] : bindingSteps(before, driver),
+    keeping:
+      kept === null ? null : { action: 'save', path: keptBindings.path(address), content: keptBindings.format(kept) },
+    keep: () => {
+      if (kept !== null) keptBindings.save(files, address, kept)
+    },
+    fault: (now) => (now === driver ? null : didNotTake(before, driver, now)),
+  }
+}
+
+/** The override first, so that no other driver can come in between. */
+function bindingSteps(before: PciBinding, driver: string): Write[] {
+  return [
+    ...(before.override === driver ? [] : [overrideStep(before, driver)]),
+    ...(before.driver === null ? [] : [unbindStep(before)]),
+    probeStep(before),
+  ]
+}
+
+function checkLoaded(files: HostFiles, driver: string): void {
+  if (files.kind(`${pciDrivers}/${checkedName('driver', driver)}`) !== null) return
+  throw new VfioError(
+    'NOT_FOUND',
+    `there is no PCI driver ${driver}: its module is not loaded, or it has another name`,
+    {
+      path: `${pciDrivers}/${driver}`,
+      hint: `modprobe ${driver}; ls ${pciDrivers}`,
+      facts: { driver },
+    },
+  )
+}
+
+/** Null where it is kept already. */
+function bindingToKeep(files: HostFiles, address: PciAddress, driver: string): KeptBinding | null {
+  const { vendor, device } = readPciIds(files, address, [])
+  if (vendor === null || device === null) {
+    throw new VfioError('KERNEL_ANSWER', `sysfs does not say what ${address} is`, { facts: { device: address } })
+  }
+  const wanted = { driver, vendor, device }
+  const stored = readKept(files, address)
+  return stored !== null && keptBindings.format(stored) === keptBindings.format(wanted) ? null : wanted
+}
+
+/** One that is broken is replaced. */
+function readKept(files: HostFiles, address: PciAddress): KeptBinding | null {
+  try {
+    return keptBindings.read(files, address)
+  } catch (error) {
+    if (error instanceof VfioError && error.code === 'INVALID_SETTING') return null
+    throw error
+  }
+}
+
+function isBridge(address: PciAddress): VfioError {
+  return new VfioError('NOT_SUPPORTED', `${address} is a bridge, which vfio-pci does not take`, {
+    hint: 'a group is viable beside a bridge with pcieport, or with no driver; name the devices behind it',
+    facts: { device: address },
+  })
+}
+
+function didNotTake({ address, group }: PciBinding, wanted: string, now: string | null): VfioError {
+  const has = now === null ? 'no driver has it now' : `${now} has it`
+  const [why, hint] =
+    group === null && wanted.includes('vfio')
+      ? ['no IOMMU isolates it', 'intel_iommu=on on the kernel command line, or VT-d/AMD-Vi in the firmware’s setup']
+      : ['the driver refused it', 'dmesg | tail, for what the driver says']
+  return new VfioError('NOT_SUPPORTED', `${wanted} did not take ${address}: ${why} (${has})`, {
+    hint,
+    facts: { device: address, driver: wanted, group },
+  })
+}

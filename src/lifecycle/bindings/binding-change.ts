@@ -1,0 +1,25 @@
+import type { PciAddress } from '../../units.ts'
+import type { ChangeOptions, Step } from '../change.ts'
+
+/** What was done, or with `dryRun` would be, about which driver has a PCI device. No steps: it was already so. */
+export interface BindingChange {
+  readonly device: PciAddress
+  readonly from: string | null
+  /** Null where no driver has it in the end, or, with `dryRun`, where the kernel would choose. */
+  readonly to: string | null
+  readonly changed: boolean
+  readonly dryRun: boolean
+  readonly steps: readonly Step[]
+}
+
+export interface BindingRequest {
+  /** Its PCI address, long or short. */
+  readonly device: string
+  /** Every endpoint of its IOMMU group, as VFIO takes the group as a whole. */
+  readonly group?: boolean
+}
+
+export interface BindingOptions extends Omit<ChangeOptions, 'overrule'> {
+  /** Although the host itself uses the device. What VFIO's users have open stays theirs all the same. */
+  readonly force?: boolean
+}

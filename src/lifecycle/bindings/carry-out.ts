@@ -1,0 +1,85 @@
+import { kernelAnswer, VfioError } from '../../errors.ts'
+import { type PciBinding, pciDrivers } from '../../host/pci-binding.ts'
+import type { Kernel } from '../../kernel/kernel.ts'
+import type { Step } from '../change.ts'
+import { withLock } from '../lock.ts'
+import { withSettingsLock } from '../settings/settings.ts'
+import type { BindingChange, BindingOptions } from './binding-change.ts'
+import { changeDriver, giveBack, type Write } from './change-driver.ts'
+import { checkFree } from './check-free.ts'
+
+/** What is to become of one device. */
+export interface Turn {
+  readonly before: PciBinding
+  /** The driver that it comes to; null where that is the kernel's choice, or none. */
+  readonly to: string | null
+  readonly writes: readonly Write[]
+  /** What is kept of it, or no longer kept, for the next boots. */
+  readonly keeping: Step | null
+  readonly keep: () => void
+  /** Why the driver that has it after the writes will not do; null where it does. */
+  readonly fault: (driver: string | null) => VfioError | null
+}
+
+/**
+ * Changes device after device, as the only vfioctl that does; what is kept for the next boots comes last. Where one fails,
+ * those before it are given back.
+ */
+export async function carryOut(
+  kernel: Kernel,
+  turns: () => readonly Turn[],
+  options: BindingOptions,
+): Promise<readonly BindingChange[]> {
+  if (options.dryRun === true) {
+    const planned = turns()
+    checkAll(kernel, planned, options)
+    return planned.map((turn) => changeOf(turn, turn.to, true))
+  }
+  return withLock(kernel, pciDrivers, async () => {
+    const planned = turns()
+    checkAll(kernel, planned, options)
+    const drivers = await changeDrivers(kernel, planned, options)
+    const kept = planned.filter(({ keeping }) => keeping !== null)
+    if (kept.length > 0) await withSettingsLock(kernel, () => kept.forEach(({ keep }) => void keep()))
+    return planned.map((turn, index) => changeOf(turn, drivers[index] ?? null, false))
+  })
+}
+
+function checkAll(kernel: Kernel, turns: readonly Turn[], options: BindingOptions): void {
+  for (const { before, writes } of turns) if (writes.length > 0) checkFree(kernel, before, options)
+}
+
+/** The drivers that the devices come to. */
+async function changeDrivers(kernel: Kernel, turns: readonly Turn[], options: BindingOptions) {
+  const drivers: (string | null)[] = []
+  try {
+    for (const { before, writes, fault } of turns) {
+      drivers.push(writes.length === 0 ? before.driver : await changeDriver(kernel, before, writes, options, fault))
+    }
+    return drivers
+  } catch (error) {
+    await giveBackAll(kernel, turns.slice(0, drivers.length), options, error)
+    throw error
+  }
+}
+
+async function giveBackAll(kernel: Kernel, turns: readonly Turn[], options: BindingOptions, error: unknown) {
+  for (const { before } of turns.toReversed()) {
+    try {
+      await giveBack(kernel, before, options)
+    } catch (second) {
+      const { address, driver } = before
+      const left = `${address} could not be given back to ${driver ?? 'no driver'}: ${kernelAnswer(second)}`
+      throw new VfioError('APPLY_INCOMPLETE', `${kernelAnswer(error)}; and ${left}`, {
+        cause: error,
+        hint: `lspci -ks ${address}`,
+        facts: { device: address, driver },
+      })
+    }
+  }
+}
+
+function changeOf({ before, writes, keeping }: Turn, to: string | null, dryRun: boolean): BindingChange {
+  const steps = [...writes, ...(keeping === null ? [] : [keeping])]
+  return { device: before.address, from: before.driver, to, changed: steps.length > 0, dryRun, steps }
+}

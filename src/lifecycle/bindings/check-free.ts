@@ -1,0 +1,24 @@
+import { VfioError } from '../../errors.ts'
+import type { PciBinding } from '../../host/pci-binding.ts'
+import { readPciUses } from '../../host/pci-uses.ts'
+import type { Kernel } from '../../kernel/kernel.ts'
+import { checkNotHeld } from '../hold-device.ts'
+import type { BindingOptions } from './binding-change.ts'
+import { heldPci } from './change-driver.ts'
+
+/** DEVICE_BUSY, with what uses it, where taking the device from its driver would pull it away from somebody. */
+export function checkFree(kernel: Kernel, binding: PciBinding, { force = false, said }: BindingOptions): void {
+  const { address, driver } = binding
+  if (driver === null) return
+  checkNotHeld(kernel, heldPci(kernel, binding))
+  const uses = readPciUses(kernel.files, address)
+  if (uses.length === 0) return
+  if (force) {
+    said?.(`${address} is taken from ${driver}, as --force asks, although ${uses.join('; ')}`)
+    return
+  }
+  throw new VfioError('DEVICE_BUSY', `cannot take ${address} from ${driver}: ${uses.join('; ')}`, {
+    hint: 'end that use first (ip link set NAME down, umount, vfioctl stop), or --force takes it all the same',
+    facts: { device: address, driver, uses },
+  })
+}

@@ -1,0 +1,14 @@
+import { type PciBinding, readPciBinding } from '../../host/pci-binding.ts'
+import type { HostFiles } from '../../kernel/kernel.ts'
+import { parsePciAddress, pciAddressOrNull } from '../../units.ts'
+import { groupMembers } from '../../vfio/group-members.ts'
+
+/** The device, or with `group` every endpoint of its IOMMU group: bridges stay with the host. */
+export function members(files: HostFiles, device: string, group: boolean): PciBinding[] {
+  const its = readPciBinding(files, parsePciAddress(device))
+  if (!group || its.group === null) return [its]
+  return groupMembers(files, its.group)
+    .flatMap(({ name }) => pciAddressOrNull(name) ?? [])
+    .map((address) => readPciBinding(files, address))
+    .filter(({ isBridge }) => !isBridge)
+}

@@ -1,0 +1,44 @@
+import { describe, expect, it } from 'vitest'
+import { mockHost } from './vfioctl.ts'
+
+const sound = '0000:00:1f.3'
+
+describe('bind and release', () => {
+  it('say what they do, what keeps the group from VFIO, and that it is already so', () => {
+    const run = mockHost()
+    const notViable = 'group 3 is not viable yet: 0000:00:1f.4 is with i801_smbus; --group takes them too\n'
+    expect(run('bind', '00:1f.3')).toEqual({
+      status: 0,
+      stdout: '',
+      stderr: `${sound} is with vfio-pci now (snd_hda_intel had it)\n${notViable}`,
+    })
+    expect(run('bind', sound).stderr).toBe(`already with vfio-pci: ${sound}; nothing to do\n${notViable}`)
+    expect(run('bind', sound, '--group').stderr.split('\n')).toHaveLength(4)
+    expect(run('release', '/dev/vfio/3').status).toBe(2)
+    const released = run('release', sound, '-g', '--json')
+    expect(JSON.parse(released.stdout)).toMatchObject([{ to: null }, { to: 'snd_hda_intel' }, { to: 'i801_smbus' }])
+    expect(run('release', sound).stderr).toBe(`already released: ${sound} is with snd_hda_intel; nothing to do\n`)
+  })
+
+  it('print the exact writes and make none', () => {
+    const run = mockHost()
+    expect(run('bind', sound, '--dry-run').stdout.split('\n').slice(0, 4)).toEqual([
+      `write 'vfio-pci' > /sys/bus/pci/devices/${sound}/driver_override`,
+      `write '${sound}' > /sys/bus/pci/devices/${sound}/driver/unbind`,
+      `write '${sound}' > /sys/bus/pci/drivers_probe`,
+      `save /etc/vfioctl.d/bindings/${sound}.json`,
+    ])
+    expect(run('release', sound).stderr).toContain('already released')
+  })
+
+  it.each([
+    ['a device that is not there', ['bind', '7f:00.0'], 3],
+    ['a driver that is not there', ['bind', sound, 'nosuch'], 3],
+    ['a mediated device', ['bind', '83b8f4f2-509f-382f-3c1e-e6bfe0fa1001'], 2],
+    ['a bridge', ['bind', '3a:00.0'], 6],
+  ])('%s: one line and a hint', (_what, args, status) => {
+    const result = mockHost()(...args)
+    expect(result).toMatchObject({ status, stdout: '' })
+    expect(result.stderr).toMatch(/^vfioctl: .*\nhint: .*\n$/)
+  })
+})
