@@ -21,6 +21,10 @@ export const commands: Readonly<Record<string, Entry>> = {
     summary: 'Start what is defined to start by itself, as its parents appear',
     load: () => import('./commands/restore.ts'),
   },
+  boot: {
+    summary: 'Have `restore` run at boot, and as parents appear later',
+    load: () => import('./commands/boot.ts'),
+  },
   groups: {
     summary: 'Show the IOMMU groups, and which of them VFIO can have',
     load: () => import('./commands/groups.ts'),

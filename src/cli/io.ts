@@ -13,6 +13,8 @@ export interface Io {
    * or told first. The second one ends it.
    */
   interruption(): AbortSignal
+  /** How this program was started, by absolute paths: Node, then the script. */
+  readonly program: readonly string[]
   readonly env: Readonly<Record<string, string | undefined>>
 }
 

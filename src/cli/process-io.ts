@@ -1,4 +1,5 @@
 import { fstatSync, readFileSync, writeSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { styleText } from 'node:util'
 import { isSystemError } from '../kernel/system-error.ts'
 import type { Io } from './io.ts'
@@ -18,6 +19,7 @@ export function processIo(): Io {
     // By its descriptor: what stdin is may be a socket, which cannot be opened by name.
     readFile: (path) => readFileSync(path === '-' || path === '/dev/stdin' ? 0 : path, 'utf8'),
     interruption,
+    program: [process.execPath, resolve(process.argv[1] ?? '')],
     env: process.env,
   }
 }

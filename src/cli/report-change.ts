@@ -37,5 +37,6 @@ export function reportDryRun<T extends Pick<Change, 'changed' | 'steps'>>(
 export function shownStep(step: Step): string {
   if (step.action === 'write') return `write '${printable(step.value)}' > ${step.path}`
   if (step.action === 'delete') return `delete ${step.path}`
+  if (step.action === 'run') return `run ${[step.path, ...step.arguments].join(' ')}`
   return `save ${step.path}\n${step.content.replace(/^/gm, '  ')}`
 }

@@ -4,9 +4,11 @@ import type { Uuid } from '../units.ts'
 export type Step =
   /** A write to an existing sysfs attribute. */
   | { readonly action: 'write'; readonly path: string; readonly value: string }
-  /** A file of the definition store, replaced or made as a whole. */
+  /** A file, replaced or made as a whole. */
   | { readonly action: 'save'; readonly path: string; readonly content: string }
   | { readonly action: 'delete'; readonly path: string }
+  /** A program of the host. */
+  | { readonly action: 'run'; readonly path: string; readonly arguments: readonly string[] }
 
 /** What a changing verb did, or with `dryRun` would do. No steps: it was already so. */
 export interface Change {

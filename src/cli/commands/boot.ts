@@ -1,0 +1,59 @@
+import { resolve } from 'node:path'
+import { installBoot, removeBoot } from '../../lifecycle/boot/install.ts'
+import type { Step } from '../../lifecycle/change.ts'
+import { type Command, command, usageError } from '../command.ts'
+import { dryRun } from '../options.ts'
+import { json } from '../output.ts'
+import { shownStep } from '../report-change.ts'
+
+const boot: Command = command({
+  arguments: {
+    action: {
+      kind: 'required',
+      completes: ['install', 'remove'],
+      parse: (given): 'install' | 'remove' => {
+        if (given === 'install' || given === 'remove') return given
+        throw usageError(`boot can install and remove, not '${given}'`, 'vfioctl boot install --dry-run')
+      },
+      describe: 'install: systemd units and a udev rule that run `vfioctl restore`; remove: take them away',
+    },
+    'dry-run': dryRun,
+  },
+  examples: [
+    ['vfioctl boot install', 'what is defined to start by itself comes up at boot, and with a card that comes later'],
+    ['vfioctl boot install --root /mnt/image', 'in a system that is not running'],
+    ['vfioctl boot remove', 'without a trace'],
+  ],
+  async run(values, context, io) {
+    const { root, mock, json: asJson } = context.options
+    const isDry = values['dry-run']
+    const change = await (values.action === 'install' ? installBoot : removeBoot)(await context.kernel(), {
+      program: io.program.map((path) => belowRoot(path, root)),
+      live: root === null && mock === null,
+      dryRun: isDry,
+    })
+    if (asJson) {
+      io.out(json(change))
+      return
+    }
+    if (isDry) io.out(change.steps.map((step) => `${shownStep(step)}\n`).join(''))
+    else for (const step of change.steps) io.err(`${past[step.action]} ${step.path}\n`)
+    if (!change.changed)
+      io.err(values.action === 'install' ? 'already installed\n' : 'nothing of vfioctl is installed\n')
+    for (const note of change.notes) io.err(`note: ${note}\n`)
+  },
+})
+export default boot
+
+const past: Readonly<Record<Step['action'], string>> = {
+  write: 'wrote to',
+  save: 'wrote',
+  delete: 'deleted',
+  run: 'ran',
+}
+
+/** What a path of this machine is on the host whose files stand below `root`. */
+function belowRoot(path: string, root: string | null): string {
+  const above = root === null ? '/' : `${resolve(root)}/`
+  return path.startsWith(above) ? `/${path.slice(above.length)}` : path
+}

@@ -1,0 +1,88 @@
+import { VfioError } from '../../errors.ts'
+import { printable } from '../../units.ts'
+
+/** How this program is started, by absolute paths: Node, then the script. */
+export type Program = readonly string[]
+
+/** The first line of every file of ours: what lacks it belongs to somebody else. */
+export const mark = '# Written by `vfioctl boot install`; `vfioctl boot remove` takes it away.'
+
+export interface BootFile {
+  readonly folder: string
+  readonly name: string
+  /** Absent where only its place is asked for. */
+  readonly content: string
+}
+
+/** What brings defined devices up at boot, and later as their parents appear. */
+export function bootFiles(program: Program, systemctl: string): BootFile[] {
+  const command = commandLine(program)
+  const units = '/etc/systemd/system'
+  return [
+    { folder: units, name: 'vfioctl-restore.service', content: atBoot(command, program) },
+    { folder: units, name: 'vfioctl-restore@.service', content: ofOneParent(command, program) },
+    { folder: `${units}/multi-user.target.d`, name: 'vfioctl-restore.conf', content: wants },
+    { folder: '/etc/udev/rules.d', name: '61-vfioctl.rules', content: rules(command, systemctl) },
+  ]
+}
+
+function atBoot(command: string, program: Program): string {
+  return `${mark}
+[Unit]
+Description=Start the virtual devices that are defined to start by themselves
+# NVIDIA's own services have to run before a vGPU can be made; whoever gives devices to machines comes after them.
+After=systemd-modules-load.service nvidia-vgpud.service nvidia-vgpu-mgr.service
+Before=libvirtd.service virtqemud.service virtnodedevd.service
+RequiresMountsFor=${program.join(' ')}
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=${command} restore
+`
+}
+
+function ofOneParent(command: string, program: Program): string {
+  return `${mark}
+[Unit]
+Description=Start the virtual devices that are defined on %i
+RequiresMountsFor=${program.join(' ')}
+
+[Service]
+Type=oneshot
+ExecStart=${command} restore --parent %i --timeout 10
+`
+}
+
+/** In place of an [Install] section, whose symlinks `systemctl enable` would have to make. */
+const wants = `${mark}
+[Unit]
+Wants=vfioctl-restore.service
+`
+
+/**
+ * The kernel tells that a device has become a parent of mediated devices once its types are there. Being there is not
+ * enough (its driver may come later), nor is any change: what an admin has stopped would come back at each \`udevadm
+ * trigger\`.
+ */
+function rules(command: string, systemctl: string): string {
+  return `${mark}
+ACTION!="change", GOTO="vfioctl_end"
+ENV{MDEV_STATE}!="registered", GOTO="vfioctl_end"
+TEST!="/etc/mdevctl.d/$kernel", GOTO="vfioctl_end"
+# A unit's work, where there are units: udev ends what takes long, and forbids what it runs to make code, as Node does.
+TEST=="/run/systemd/system", RUN+="${systemctl} --no-block start vfioctl-restore@$kernel.service"
+TEST!="/run/systemd/system", RUN+="${command} restore --parent $kernel --timeout 10"
+LABEL="vfioctl_end"
+`
+}
+
+/** systemd and udev each have characters of their own: a path that needs none of their quotes is the same to both. */
+function commandLine(program: Program): string {
+  const odd = program.find((path) => !/^\/[\w./+@:,~-]*$/.test(path))
+  if (odd === undefined) return program.join(' ')
+  throw new VfioError('INVALID_ARGUMENT', `'${printable(odd)}' cannot stand in a unit and a udev rule`, {
+    path: odd,
+    hint: 'install vfioctl at a path of letters, digits and ./+@:,~-_, such as npm install -g has it',
+  })
+}

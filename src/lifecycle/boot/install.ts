@@ -1,0 +1,116 @@
+import { kernelAnswer, VfioError } from '../../errors.ts'
+import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
+import { failedWith } from '../../kernel/system-error.ts'
+import type { Step } from '../change.ts'
+import { deleteKept, ensureDirectory, type KeptFile, pathOf, readKept, replaceKept } from '../kept-files.ts'
+import { type BootFile, bootFiles, mark, type Program } from './boot-files.ts'
+import { mdevctlRule } from './mdevctl-rule.ts'
+import { reloadSteps, runReload } from './reload.ts'
+
+export interface BootRequest {
+  /** How vfioctl is started: Node and the script, by the absolute paths that they have on that host. */
+  readonly program: Program
+  /** Whether systemd and udev of that host run here, and are to read what changed. */
+  readonly live: boolean
+  readonly dryRun?: boolean
+}
+
+export interface BootChange {
+  readonly changed: boolean
+  readonly dryRun: boolean
+  readonly steps: readonly Step[]
+  /** What else one should know, or do. */
+  readonly notes: readonly string[]
+}
+
+/**
+ * Writes the units and the udev rule that run `restore`. ALREADY_EXISTS where a file of somebody else's is in the way, and
+ * then nothing is written; where a write fails, those before it are taken back.
+ */
+export async function installBoot(kernel: Kernel, request: BootRequest): Promise<BootChange> {
+  const { files } = kernel
+  const wanted = bootFiles(request.program, systemctlOf(files)).map((file) => ({ file, now: ownContent(files, file) }))
+  const missing = wanted.filter(({ file, now }) => now !== file.content)
+  const saves = missing.map(({ file }): Step => ({ action: 'save', path: pathOf(file), content: file.content }))
+  return finish(kernel, request, saves, mdevctlRule(files), () => {
+    const done: typeof missing = []
+    try {
+      for (const entry of missing) {
+        makeDirectories(files, entry.file.folder)
+        replaceKept(files, entry.file, entry.file.content)
+        done.push(entry)
+      }
+    } catch (error) {
+      for (const { file, now } of done.reverse()) {
+        if (now === null) deleteKept(files, file)
+        else replaceKept(files, file, now)
+      }
+      throw error
+    }
+  })
+}
+
+/** Deletes what `installBoot` writes. Files of somebody else's at those places are left, and named. */
+export async function removeBoot(kernel: Kernel, request: BootRequest): Promise<BootChange> {
+  const { files } = kernel
+  const all = bootFiles(request.program, systemctlOf(files)).filter((file) => files.kind(pathOf(file)) !== null)
+  const foreign = all.filter((file) => !isOwn(files, file))
+  const own = all.filter((file) => !foreign.includes(file))
+  const deletions = own.map((file): Step => ({ action: 'delete', path: pathOf(file) }))
+  const notes = foreign.map((file) => `${pathOf(file)} was not written by vfioctl: it is left as it is`)
+  return finish(kernel, request, deletions, notes, () => {
+    for (const file of own) deleteKept(files, file)
+    for (const { folder } of own) if (folder.endsWith('.target.d')) removeIfEmpty(files, folder)
+  })
+}
+
+async function finish(
+  kernel: Kernel,
+  { dryRun = false, live }: BootRequest,
+  changes: readonly Step[],
+  notes: readonly string[],
+  work: () => void,
+): Promise<BootChange> {
+  if (changes.length === 0) return { changed: false, dryRun, steps: [], notes }
+  const reload = live ? reloadSteps(kernel.files) : []
+  const change = { changed: true, dryRun, steps: [...changes, ...reload], notes }
+  if (dryRun) return change
+  work()
+  return { ...change, notes: [...(await runReload(kernel, reload)), ...notes] }
+}
+
+/** What stands at the place of a file of ours, or null. ALREADY_EXISTS where it is somebody else's. */
+function ownContent(files: HostFiles, file: BootFile): string | null {
+  const path = pathOf(file)
+  if (files.kind(path) === null) return null
+  if (isOwn(files, file)) return readKept(files, path, (text) => text)
+  throw new VfioError('ALREADY_EXISTS', `${path} is there and was not written by vfioctl: nothing is changed`, {
+    path,
+    hint: `look at it, and move it away: mv ${path} ${path}.old`,
+  })
+}
+
+/** A link, as `systemctl mask` makes one, is an admin's. */
+function isOwn(files: HostFiles, file: KeptFile): boolean {
+  const path = pathOf(file)
+  return files.kind(path) === 'file' && readKept(files, path, (text) => text.startsWith(`${mark}\n`)) === true
+}
+
+function systemctlOf(files: HostFiles): string {
+  return ['/usr/bin/systemctl', '/bin/systemctl'].find((path) => files.kind(path) !== null) ?? '/usr/bin/systemctl'
+}
+
+/** An image that is being made may have none of them yet. */
+function makeDirectories(files: HostFiles, folder: string): void {
+  const parts = folder.split('/').slice(1)
+  for (const [index] of parts.entries()) ensureDirectory(files, `/${parts.slice(0, index + 1).join('/')}`)
+}
+
+function removeIfEmpty(files: HostFiles, folder: string): void {
+  try {
+    files.removeDirectory(folder)
+  } catch (error) {
+    if (failedWith(error, 'ENOTEMPTY', 'EEXIST', 'ENOENT')) return
+    throw new VfioError('SYSTEM_CALL_FAILED', `cannot remove ${folder}: ${kernelAnswer(error)}`, { cause: error })
+  }
+}

@@ -1,0 +1,31 @@
+import type { HostFiles } from '../../kernel/kernel.ts'
+import { readKept } from '../kept-files.ts'
+
+const name = '60-mdevctl.rules'
+/** As udev goes through them: the first that has a file of a name is the one that counts. */
+const folders = [
+  '/etc/udev/rules.d',
+  '/run/udev/rules.d',
+  '/usr/local/lib/udev/rules.d',
+  '/usr/lib/udev/rules.d',
+  '/lib/udev/rules.d',
+]
+
+/** What to know of mdevctl's own udev rule, which starts the same definitions; nothing where it has none. */
+export function mdevctlRule(files: HostFiles): string[] {
+  for (const folder of folders) {
+    const path = `${folder}/${name}`
+    const text = readKept(files, path, (content) => content)
+    if (text === null) continue
+    const program = /(\/\S+\/mdevctl) start-parent-mdevs/.exec(text)?.[1]
+    if (program === undefined) return []
+    if (files.kind(program) === null) {
+      return [`mdevctl’s own ${path} starts nothing: it calls ${program}, which is not there`]
+    }
+    return [
+      `mdevctl’s own ${path} starts the same devices: harmless, as whoever comes second finds them there`,
+      `to leave them to vfioctl: ln -s /dev/null ${folders[0]}/${name} && udevadm control --reload`,
+    ]
+  }
+  return []
+}
