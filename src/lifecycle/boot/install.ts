@@ -1,4 +1,4 @@
-import { kernelAnswer, VfioError } from '../../errors.ts'
+import { VfioError } from '../../errors.ts'
 import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
 import { failedWith } from '../../kernel/system-error.ts'
 import type { Step } from '../change.ts'
@@ -42,7 +42,7 @@ export async function installBoot(kernel: Kernel, request: BootRequest): Promise
       }
     } catch (error) {
       for (const { file, now } of done.reverse()) {
-        if (now === null) deleteKept(files, file)
+        if (now === null) deleteFile(files, file)
         else replaceKept(files, file, now)
       }
       throw error
@@ -59,8 +59,7 @@ export async function removeBoot(kernel: Kernel, request: BootRequest): Promise<
   const deletions = own.map((file): Step => ({ action: 'delete', path: pathOf(file) }))
   const notes = foreign.map((file) => `${pathOf(file)} was not written by vfioctl: it is left as it is`)
   return finish(kernel, request, deletions, notes, () => {
-    for (const file of own) deleteKept(files, file)
-    for (const { folder } of own) if (folder.endsWith('.target.d')) removeIfEmpty(files, folder)
+    for (const file of own) deleteFile(files, file)
   })
 }
 
@@ -106,11 +105,13 @@ function makeDirectories(files: HostFiles, folder: string): void {
   for (const [index] of parts.entries()) ensureDirectory(files, `/${parts.slice(0, index + 1).join('/')}`)
 }
 
-function removeIfEmpty(files: HostFiles, folder: string): void {
+/** With its folder, where that was for a target's drop-ins and is now empty. */
+function deleteFile(files: HostFiles, file: KeptFile): void {
+  deleteKept(files, file)
+  if (!file.folder.endsWith('.target.d')) return
   try {
-    files.removeDirectory(folder)
+    files.removeDirectory(file.folder)
   } catch (error) {
-    if (failedWith(error, 'ENOTEMPTY', 'EEXIST', 'ENOENT')) return
-    throw new VfioError('SYSTEM_CALL_FAILED', `cannot remove ${folder}: ${kernelAnswer(error)}`, { cause: error })
+    if (!failedWith(error, 'ENOTEMPTY', 'EEXIST', 'ENOENT')) throw error
   }
 }
