@@ -21,7 +21,7 @@ function mock(): Kernel {
 function untold(kernel: Kernel): Kernel {
   return new Proxy(kernel, {
     get(target, name) {
-      if (name === 'watchUevents') return undefined
+      if (name === 'watchUevents') return async () => null
       const value: unknown = Reflect.get(target, name, target)
       return typeof value === 'function' ? value.bind(target) : value
     },
