@@ -28,7 +28,7 @@ export interface DefineRequest {
 export async function define(kernel: Kernel, request: DefineRequest, options: ChangeOptions = {}): Promise<Change> {
   const wanted = resolve(kernel, request)
   if (options.dryRun === true) return toChange(wanted, isNew(kernel, wanted), true)
-  return withStoreLock(kernel, async () => {
+  const run = async (): Promise<Change> => {
     if (!isNew(kernel, wanted)) return toChange(wanted, false, false)
     const { uuid, parent, definition, asksScript } = wanted
     const callouts = new Callouts(kernel, { uuid, parent, type: definition.type }, options)
@@ -39,7 +39,8 @@ export async function define(kernel: Kernel, request: DefineRequest, options: Ch
       saveDefinition(kernel.files, complete)
       return toChange(complete, true, false)
     })
-  })
+  }
+  return withStoreLock(kernel, run, options)
 }
 
 interface Wanted extends StoredDefinition {

@@ -2,30 +2,57 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { kernelAnswer, VfioError } from '../errors.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { failedWith } from '../kernel/system-error.ts'
+import type { ChangeOptions } from './change.ts'
 
-const patience = 10_000
-const pause = 20
+const patience = 120_000
+const silence = 10_000
+const longestPause = 250
 
 /**
  * Runs `work` while holding the flock(2) of a directory: no file of its own, and the kernel drops it when the process
- * dies. Waits at most ten seconds for another holder, then STORE_LOCKED.
+ * dies. Waits at most two minutes for others, who may be many or may wait for a vendor's script, then STORE_LOCKED; says
+ * so after ten seconds.
  */
-export async function withLock<T>(kernel: Kernel, directory: string, work: () => Promise<T> | T): Promise<T> {
+export async function withLock<T>(
+  kernel: Kernel,
+  directory: string,
+  work: () => Promise<T> | T,
+  options: Pick<ChangeOptions, 'said' | 'signal'> = {},
+): Promise<T> {
   const fd = openDirectory(kernel, directory)
   try {
-    const until = Date.now() + patience
-    while (!kernel.tryLock(fd)) {
-      if (Date.now() > until) {
-        throw new VfioError('STORE_LOCKED', `another vfioctl has been changing ${directory} for ten seconds`, {
-          path: directory,
-          hint: `fuser -v ${directory}`,
-        })
-      }
-      await sleep(pause)
-    }
+    await waitForLock(kernel, fd, directory, options)
     return await work()
   } finally {
     kernel.close(fd)
+  }
+}
+
+/** Asks less and less often: many that wait would otherwise take the processor from the one that works. */
+async function waitForLock(
+  kernel: Kernel,
+  fd: number,
+  directory: string,
+  { said, signal }: Pick<ChangeOptions, 'said' | 'signal'>,
+): Promise<void> {
+  const began = Date.now()
+  let pause = 10
+  let isTold = false
+  while (!kernel.tryLock(fd)) {
+    if (signal?.aborted === true) throw new VfioError('INTERRUPTED', `interrupted while another changed ${directory}`)
+    const waited = Date.now() - began
+    if (waited > patience) {
+      throw new VfioError('STORE_LOCKED', `others have been changing ${directory} for ${patience / 1000} seconds`, {
+        path: directory,
+        hint: `fuser -v ${directory}`,
+      })
+    }
+    if (waited > silence && !isTold) {
+      said?.(`waiting for others that change ${directory}`)
+      isTold = true
+    }
+    await sleep(pause * (0.5 + Math.random()))
+    pause = Math.min(pause * 1.5, longestPause)
   }
 }
 

@@ -37,7 +37,7 @@ export async function modify(kernel: Kernel, request: ModifyRequest, options: Ch
     const save = { action: 'save' as const, path: definitionPath(parent, uuid), content: formatDefinition(definition) }
     return { uuid, parent, type: definition.type, changed, dryRun, steps: changed ? [save] : [] }
   }
-  return dryRun ? run() : withStoreLock(kernel, run)
+  return dryRun ? run() : withStoreLock(kernel, run, options)
 }
 
 function storedDefinition(kernel: Kernel, request: ModifyRequest): StoredDefinition {

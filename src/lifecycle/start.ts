@@ -64,7 +64,7 @@ export async function start(kernel: Kernel, request: StartRequest, options: Chan
     })
     return change
   }
-  return dryRun ? run() : withLock(kernel, typesPath(parent), run)
+  return dryRun ? run() : withLock(kernel, typesPath(parent), run, options)
 }
 
 function resolve(files: HostFiles, request: StartRequest): Wanted {

@@ -21,7 +21,7 @@ export async function stop(kernel: Kernel, choice: DeviceChoice, options: Change
     checkRemovable(kernel, chosen.active)
     return change
   }
-  return withLock(kernel, typesPath(parent), async () => {
+  const run = async (): Promise<Change> => {
     const active = findMdevDevice(kernel.files, uuid)
     if (active === null) return { ...change, changed: false, steps: [] }
     const definition = { type, start: 'manual' as const, attributes: [] }
@@ -29,7 +29,8 @@ export async function stop(kernel: Kernel, choice: DeviceChoice, options: Change
       removeDevice(kernel, active),
     )
     return change
-  })
+  }
+  return withLock(kernel, typesPath(parent), run, options)
 }
 
 function notRunning({ uuid, definedOn }: ChosenDevice, dryRun: boolean): Change {

@@ -1,6 +1,7 @@
 import type { Warning } from '../host/warning.ts'
 import type { HostFiles, Kernel } from '../kernel/kernel.ts'
 import { checkedName, type Uuid, uuidOrNull } from '../units.ts'
+import type { ChangeOptions } from './change.ts'
 import { type Definition, formatDefinition, parseDefinition } from './definition.ts'
 import {
   deleteKept,
@@ -62,9 +63,13 @@ export function readDefinition(files: HostFiles, parent: string, uuid: Uuid): De
 }
 
 /** Runs `work` as the only vfioctl that changes the store, which is made if it is not there. */
-export function withStoreLock<T>(kernel: Kernel, work: () => Promise<T> | T): Promise<T> {
+export function withStoreLock<T>(
+  kernel: Kernel,
+  work: () => Promise<T> | T,
+  options: Pick<ChangeOptions, 'said' | 'signal'>,
+): Promise<T> {
   ensureDirectory(kernel.files, storePath)
-  return withLock(kernel, storePath, work)
+  return withLock(kernel, storePath, work, options)
 }
 
 /** Under the store's lock. */

@@ -38,7 +38,7 @@ export async function undefine(
     if (active === null || changes.length > 0) return changes
     return [{ uuid, parent: active.parent, type: active.type, changed: false, dryRun, steps: [] }]
   }
-  return dryRun ? run() : withStoreLock(kernel, run)
+  return dryRun ? run() : withStoreLock(kernel, run, options)
 }
 
 /** A definition that nobody can read can still be deleted. */

@@ -5,7 +5,8 @@ import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { parseDefinition } from '../../src/lifecycle/definition.ts'
 import { HostTree, uuids } from '../unit/host-tree.ts'
-import { program } from './vfioctl.ts'
+import { expectFiftyAtOnce } from './fifty-at-once.ts'
+import { mockHost, program } from './vfioctl.ts'
 
 const uuid = uuids[0]
 
@@ -49,6 +50,10 @@ it('six commands modify one definition at once: none of their changes is lost', 
       .sort(),
   ).toEqual(names)
 })
+
+it('fifty commands define, start, stop and modify at once: each does what it is asked for, and nothing is lost', async () => {
+  await expectFiftyAtOnce({ options: ['--mock'], env: mockHost().env })
+}, 180_000)
 
 it('killed at any moment, a modify leaves the old definition or the new one', async () => {
   const { root } = host()
