@@ -1,3 +1,4 @@
+import { shownUsers } from '../host/device-users.ts'
 import { configHeader } from '../uapi/pci-regs.ts'
 import { formatSize, hex, printable } from '../units.ts'
 import type { ConfigSpace, PciCapability } from '../vfio/config-space.ts'
@@ -58,9 +59,7 @@ function deviceFacts({ virtualDevice, group, device, addressSpace }: Inspection)
     ['flags', flagNames(device.flags)],
     ['IOMMU', `${mode}, pages from ${formatSize(pageSize)}${left}`],
     ...ranges.map(({ first, last }, i): Fact => [i === 0 ? 'IOVA' : '', `${first}-${last}`]),
-    ...(users.length === 0
-      ? []
-      : [['used by', users.map(({ pid, command }) => `${printable(command)} (${pid})`).join(', ')] satisfies Fact]),
+    ...(users.length === 0 ? [] : [['used by', shownUsers(users)] satisfies Fact]),
   ]
 }
 

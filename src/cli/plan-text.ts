@@ -1,5 +1,5 @@
+import { shownUsers } from '../host/device-users.ts'
 import type { Plan, PlanEntry } from '../lifecycle/plan/plan.ts'
-import { printable } from '../units.ts'
 import type { Io } from './io.ts'
 import { type Column, table } from './output.ts'
 import { shownStep } from './report-change.ts'
@@ -12,7 +12,7 @@ const columns: readonly Column<PlanEntry>[] = [
   { heading: 'BECAUSE IT', cell: (row) => row.reason },
   {
     heading: 'USED BY',
-    cell: ({ users }) => users.map(({ pid, command }) => `${printable(command)} (${pid})`).join(', '),
+    cell: ({ users }) => shownUsers(users),
   },
 ]
 

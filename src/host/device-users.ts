@@ -1,11 +1,20 @@
+import type { Fact } from '../errors.ts'
 import type { HostFiles } from '../kernel/kernel.ts'
+import { printable } from '../units.ts'
+import { type VirtualMachine, virtualMachineOf } from './virtual-machine.ts'
 
 /** A process that holds a device open. */
 export interface DeviceUser {
   readonly pid: number
   /** The command's name: /proc/PID/comm. */
   readonly command: string
+  /** Its arguments: /proc/PID/cmdline, at most 64 KiB of it; none where it cannot be read, or has ended. */
+  readonly commandLine: readonly string[]
+  /** The virtual machine that it runs, or null. */
+  readonly vm: VirtualMachine | null
 }
+
+const longestCommandLine = 64 * 1024
 
 /**
  * Who holds these device nodes open, by node: /proc/PID/fd of every process that we may look into (all of them for
@@ -22,10 +31,32 @@ export function findDeviceUsers(files: HostFiles, nodes: ReadonlySet<string>): M
       if (nodes.has(target)) held.add(target)
     }
     if (held.size === 0) continue
-    const user = { pid: Number(name), command: orElse(() => files.read(`/proc/${name}/comm`), '').trim() }
+    const user = readUser(files, name)
     for (const node of held) users.set(node, [...(users.get(node) ?? []), user])
   }
   return users
+}
+
+function readUser(files: HostFiles, pid: string): DeviceUser {
+  const command = orElse(() => files.read(`/proc/${pid}/comm`), '').trim()
+  const text = orElse(() => files.read(`/proc/${pid}/cmdline`), '').slice(0, longestCommandLine)
+  const commandLine = text === '' ? [] : text.replace(/\0$/, '').split('\0')
+  return { pid: Number(pid), command, commandLine, vm: virtualMachineOf(commandLine) }
+}
+
+/** For people: 'qemu-system-x86 (pid 2841, VM web1)'. */
+export function shownUsers(users: readonly DeviceUser[]): string {
+  return users
+    .map(({ pid, command, vm }) => {
+      const guest = vm?.name ?? vm?.uuid ?? null
+      return `${printable(command)} (pid ${pid}${guest === null ? '' : `, VM ${printable(guest)}`})`
+    })
+    .join(', ')
+}
+
+/** For an error's facts. */
+export function userFacts(users: readonly DeviceUser[]): Fact {
+  return users.map(({ pid, command, vm }) => ({ pid, command, vm: vm === null ? null : { ...vm } }))
 }
 
 /** Those of several nodes, each once. */

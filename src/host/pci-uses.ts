@@ -1,6 +1,6 @@
 import type { HostFiles } from '../kernel/kernel.ts'
 import type { PciAddress } from '../units.ts'
-import { findDeviceUsers } from './device-users.ts'
+import { findDeviceUsers, shownUsers } from './device-users.ts'
 import { readMdevDevices } from './mdev-devices.ts'
 import { pciDevices } from './pci-binding.ts'
 
@@ -83,7 +83,7 @@ function openNodes(files: HostFiles, address: PciAddress): string[] {
       .map((name) => `/dev/${name}`),
   )
   return [...findDeviceUsers(files, new Set(nodes))].flatMap(([node, users]) =>
-    users.map(({ pid, command }) => `${command} (pid ${pid}) has ${node} open`),
+    users.map((user) => `${shownUsers([user])} has ${node} open`),
   )
 }
 

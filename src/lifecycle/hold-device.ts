@@ -1,5 +1,5 @@
 import { kernelAnswer, VfioError } from '../errors.ts'
-import { type DeviceUser, findDeviceUsers, usersOfAny } from '../host/device-users.ts'
+import { type DeviceUser, findDeviceUsers, shownUsers, userFacts, usersOfAny } from '../host/device-users.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { failedWith } from '../kernel/system-error.ts'
 
@@ -69,11 +69,11 @@ function deviceBusy(kernel: Kernel, device: HeldDevice, path: string, cause?: un
     cause,
     path,
     hint: 'shut down the virtual machine or end the process that uses it, then try again',
-    facts: { device: device.name, users: users.map(({ pid, command }) => ({ pid, command })) },
+    facts: { device: device.name, users: userFacts(users) },
   })
 }
 
 function holders(users: readonly DeviceUser[], self: number): string {
   if (users.length === 0) return 'a process that we may not look into'
-  return users.map(({ pid, command }) => `${pid === self ? 'this process' : command} (pid ${pid})`).join(', ')
+  return shownUsers(users.map((user) => (user.pid === self ? { ...user, command: 'this process' } : user)))
 }

@@ -44,7 +44,7 @@ export class ProcessHoldings {
       started: this.#started,
       worker: this.#worker,
       comm: basename(process.argv0).slice(0, 15),
-      cmdline: process.argv.map((argument) => `${argument}\0`).join(''),
+      cmdline: [process.argv0, ...process.argv.slice(1)].map((argument) => `${argument}\0`).join(''),
       fds: this.#fds.entries().map(([fd, { link }]) => [fd, link]),
       groups: [...this.groups],
       bound: [...this.bound.values()],

@@ -212,7 +212,7 @@ describe('a device that a process has open', () => {
     const node = findMdevDevice(kernel.files, parseUuid(uuid))?.deviceNode ?? null
     if (node === null) return skip('no /dev/vfio/devices before Linux 6.6, nor on Debian’s kernels')
     const fd = kernel.open(node, 'rw')
-    const busy = { code: 'DEVICE_BUSY', path: node, facts: { uuid, users: [{ pid: kernel.pid }] } }
+    const busy = { code: 'DEVICE_BUSY', path: node, facts: { device: uuid, users: [{ pid: kernel.pid }] } }
     try {
       await expect(host.stop({ uuid })).rejects.toMatchObject(busy)
     } finally {

@@ -20,14 +20,20 @@ describe('a device that another process has open', () => {
     vfioctl(['start', '-u', uuid, ...mtty])
     const [device] = JSON.parse(vfioctl(['list', uuid, '--json']).stdout).devices
     const hold = `require('fs').openSync('${device.node}', 'r+'); console.log('open'); setInterval(() => {}, 1000)`
-    const holder = spawn(process.execPath, ['-e', hold], { stdio: ['ignore', 'pipe', 'inherit'] })
+    // As libvirt starts QEMU, so far as /proc shows it.
+    const qemu = ['-name', 'guest=web1,debug-threads=on', '-uuid', uuid]
+    const holder = spawn(process.execPath, ['-e', hold, '--', ...qemu], {
+      argv0: '/usr/bin/qemu-system-x86_64',
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
     try {
       await once(holder.stdout, 'data')
       const { status, stderr } = vfioctl(['stop', uuid])
       expect(status).toBe(5)
-      expect(stderr).toContain(`(pid ${holder.pid})`)
+      expect(stderr).toContain(`(pid ${holder.pid}, VM web1) holds it open`)
       expect(stderr).toMatch(/^vfioctl: .*\nhint: .*\n$/)
-      expect(listed()).toMatchObject([{ active: true, users: [{ pid: holder.pid }] }])
+      expect(listed()).toMatchObject([{ active: true, users: [{ pid: holder.pid, vm: { name: 'web1', uuid } }] }])
+      expect(vfioctl(['list', uuid]).stdout).toContain(`(pid ${holder.pid}, VM web1)`)
     } finally {
       holder.kill('SIGKILL')
       await once(holder, 'exit')

@@ -1,7 +1,7 @@
+import { shownUsers } from '../../host/device-users.ts'
 import { type IommuGroup, readIommuGroups } from '../../host/iommu-groups.ts'
 import { deviceName, deviceNameForms } from '../../host/vfio-device.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
-import { printable } from '../../units.ts'
 import { given, wholeNumber } from '../arguments.ts'
 import { type Command, command, text } from '../command.ts'
 import { type Column, json, table } from '../output.ts'
@@ -22,7 +22,7 @@ const columns: readonly Column<Row>[] = [
   { heading: 'NODE', cell: ({ group, device }) => [group.node, device.node].filter((node) => node !== null).join(' ') },
   {
     heading: 'USED BY',
-    cell: ({ group }) => group.users.map(({ pid, command }) => `${printable(command)} (${pid})`).join(', '),
+    cell: ({ group }) => shownUsers(group.users),
   },
 ]
 

@@ -1,3 +1,4 @@
+import { shownUsers } from '../../host/device-users.ts'
 import { list as listDevices } from '../../lifecycle/list.ts'
 import type { VirtualDevice } from '../../lifecycle/virtual-device.ts'
 import { printable } from '../../units.ts'
@@ -18,7 +19,7 @@ const columns: readonly Column<VirtualDevice>[] = [
   { heading: 'NODE', cell: (row) => row.node },
   {
     heading: 'USED BY',
-    cell: ({ users }) => users.map(({ pid, command }) => `${printable(command)} (${pid})`).join(', '),
+    cell: ({ users }) => shownUsers(users),
   },
 ]
 

@@ -1,4 +1,5 @@
 import { VfioError } from '../../errors.ts'
+import { shownUsers } from '../../host/device-users.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import type { ChangeOptions } from '../change.ts'
 import { define } from '../define.ts'
@@ -102,7 +103,7 @@ async function takeBack(
 
 function busyDevices(outcome: string, entries: readonly PlanEntry[]): VfioError {
   const list = entries.map(({ uuid, action, users }) => {
-    return `${uuid} (to ${action}) is held by ${users.map(({ pid, command }) => `${command} (pid ${pid})`).join(', ')}`
+    return `${uuid} (to ${action}) is held by ${shownUsers(users)}`
   })
   return new VfioError('DEVICE_BUSY', `${outcome}: ${list.join('; ')}`, {
     hint: 'shut down the virtual machine that uses it, or --keep-going does the rest',

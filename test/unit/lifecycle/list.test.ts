@@ -66,7 +66,9 @@ test('what runs and what is defined is told together, by parent and UUID', () =>
 test('the process that holds the node is named', () => {
   const host = tree().file('proc/4711/comm', 'qemu-system-x86\n').link('proc/4711/fd/12', '/dev/vfio/7')
   host.link('proc/4711/fd/13', '/dev/vfio/7').link('proc/99/fd/3', '/dev/null')
-  expect(listed(host).devices.map(({ users }) => users)).toEqual([[{ pid: 4711, command: 'qemu-system-x86' }], [], []])
+  // It ended before its arguments were read.
+  const user = { pid: 4711, command: 'qemu-system-x86', commandLine: [], vm: null }
+  expect(listed(host).devices.map(({ users }) => users)).toEqual([[user], [], []])
 })
 
 test.each([

@@ -7,6 +7,8 @@ import { Worker } from 'node:worker_threads'
 import { rolldown } from 'rolldown'
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { VfioError } from '../../../src/errors.ts'
+import { list } from '../../../src/lifecycle/list.ts'
+import { stop } from '../../../src/lifecycle/stop.ts'
 import { createMockKernel } from '../../../src/mock/mock-kernel.ts'
 import { demo } from '../../../src/mock/scenarios/demo.ts'
 import { Generations } from '../../../src/mock/state/generations.ts'
@@ -42,7 +44,10 @@ function openMock(scenario = demo) {
 
 function run(program: string, ...args: string[]): ChildProcess {
   const path = join(import.meta.dirname, 'programs', program)
-  const child = spawn(process.execPath, [path, bundle, stateDirectory, ...args], { stdio: ['pipe', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, [path, bundle, stateDirectory, ...args], {
+    argv0: '/usr/bin/qemu-system-x86_64',
+    stdio: ['pipe', 'pipe', 'inherit'],
+  })
   onTestFinished(() => void child.kill('SIGKILL'))
   return child
 }
@@ -56,8 +61,8 @@ async function outputOf(child: ChildProcess): Promise<string> {
 }
 
 /** A process that has the device open, and a lock. */
-async function holdDevice(name: string): Promise<ChildProcess> {
-  const child = run('hold-device.mjs', name)
+async function holdDevice(name: string, ...args: string[]): Promise<ChildProcess> {
+  const child = run('hold-device.mjs', name, ...args)
   if (child.stdout === null) throw new Error('no stdout')
   await once(child.stdout, 'data')
   return child
@@ -96,8 +101,23 @@ describe('processes that share a state directory', () => {
     expect(codeOf(() => kernel.open(node, 'rw'))).toBe('EBUSY')
     const fds = `/proc/${child.pid}/fd`
     expect(kernel.files.list(fds).map((fd) => kernel.files.readlink(`${fds}/${fd}`))).toContain(node)
-    expect(kernel.files.read(`/proc/${child.pid}/comm`)).toBe('node\n')
+    expect(kernel.files.read(`/proc/${child.pid}/comm`)).toBe('qemu-system-x86\n')
     expect(kernel.files.read(`/proc/${child.pid}/cmdline`)).toContain(`${uuid}\0`)
+  })
+
+  test('a virtual machine that has a device is known by its name', async () => {
+    await createMdev(kernel, 'mtty-1', uuid)
+    const child = await holdDevice(uuid, '-name', 'guest=web1,debug-threads=on')
+    const [device] = list(kernel.files).devices
+    expect(device?.users).toMatchObject([{ pid: child.pid, vm: { name: 'web1', uuid: null } }])
+    await expect(stop(kernel, { uuid })).rejects.toMatchObject({
+      code: 'DEVICE_BUSY',
+      message: `cannot stop ${uuid}: qemu-system-x86 (pid ${child.pid}, VM web1) holds it open`,
+      facts: {
+        device: uuid,
+        users: [{ pid: child.pid, command: 'qemu-system-x86', vm: { name: 'web1', uuid: null } }],
+      },
+    })
   })
 
   test('one that is killed lets go of its devices and locks', async () => {
