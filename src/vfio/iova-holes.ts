@@ -21,6 +21,8 @@ export class IovaHoles {
   readonly #way: number[] = []
   readonly #indexes: number[] = []
   #leaf: number
+  /** In the leaf; -1 where a page lies below all of its holes. */
+  #index = -1
 
   /** `hugePage` is the alignment of huge pages, in pages. */
   constructor(hugePage: number) {
@@ -33,12 +35,14 @@ export class IovaHoles {
   /** False, changing nothing, where one of these pages is free already. */
   add(first: number, last: number): boolean {
     const nodes = this.#nodes
-    const index = this.#find(first)
+    this.#find(first)
     const leaf = this.#leaf
+    const index = this.#index
     const below = index < 0 ? -1 : nodes.last(leaf, index)
     const above = index + 1 < nodes.count(leaf) ? nodes.first(leaf, index + 1) : this.#firstAfterLeaf()
     if (below >= first || above <= last) return false
-    const [touchesBelow, touchesAbove] = [index >= 0 && below === first - 1, above === last + 1]
+    const touchesBelow = index >= 0 && below === first - 1
+    const touchesAbove = above === last + 1
     if (touchesAbove && index + 1 === nodes.count(leaf)) return this.add(first, this.#remove(above))
     const start = touchesBelow ? nodes.first(leaf, index) : first
     const end = touchesAbove ? nodes.last(leaf, index + 1) : last
@@ -52,40 +56,58 @@ export class IovaHoles {
 
   /** Takes these very pages; false, changing nothing, where they are not all free. */
   take(first: number, last: number): boolean {
+    this.#find(first)
+    if (this.#index < 0 || this.#nodes.last(this.#leaf, this.#index) < last) return false
+    this.#takeFound(first, last)
+    return true
+  }
+
+  /** Of the hole that was found. */
+  #takeFound(first: number, last: number): void {
     const nodes = this.#nodes
-    const index = this.#find(first)
     const leaf = this.#leaf
-    if (index < 0 || nodes.last(leaf, index) < last) return false
-    const [start, end] = [nodes.first(leaf, index), nodes.last(leaf, index)]
+    const index = this.#index
+    const start = nodes.first(leaf, index)
+    const end = nodes.last(leaf, index)
     if (start === first && end === last) nodes.remove(leaf, index)
     else if (start === first) nodes.setHole(leaf, index, last + 1, end)
     else nodes.setHole(leaf, index, start, first - 1)
     if (start < first && last < end) nodes.insertHole(leaf, index + 1, last + 1, end)
     this.#settle()
-    return true
   }
 
   /** Takes the highest place for `pages` within `window`: its first page; null where there is none. */
   takeHighest(pages: number, window: Pages, alignment: 'page' | 'huge'): number | null {
-    const first = this.#highest(this.#root, this.#height, pages, window, alignment)
-    if (first !== null) this.take(first, first + pages - 1)
+    const first = this.#findHighest(this.#root, 0, pages, window, alignment)
+    if (first !== null) this.#takeFound(first, first + pages - 1)
     return first
   }
 
-  #highest(node: number, height: number, pages: number, window: Pages, alignment: 'page' | 'huge'): number | null {
+  #findHighest(node: number, depth: number, pages: number, window: Pages, alignment: 'page' | 'huge'): number | null {
     const nodes = this.#nodes
     for (let index = nodes.indexOf(node, window.last); index >= 0; index--) {
       const widest = alignment === 'huge' ? nodes.widestHuge(node, index) : nodes.widest(node, index)
       if (widest >= pages) {
+        this.#enter(node, index, depth)
         const found =
-          height === 0
+          depth === this.#height
             ? this.#placeIn(node, index, pages, window, alignment)
-            : this.#highest(nodes.child(node, index), height - 1, pages, window, alignment)
+            : this.#findHighest(nodes.child(node, index), depth + 1, pages, window, alignment)
         if (found !== null) return found
       }
       if (nodes.first(node, index) <= window.first) return null
     }
     return null
+  }
+
+  #enter(node: number, index: number, depth: number): void {
+    if (depth === this.#height) {
+      this.#leaf = node
+      this.#index = index
+    } else {
+      this.#way[depth] = node
+      this.#indexes[depth] = index
+    }
   }
 
   #placeIn(leaf: number, index: number, pages: number, window: Pages, alignment: 'page' | 'huge'): number | null {
@@ -95,23 +117,22 @@ export class IovaHoles {
     return first >= Math.max(this.#nodes.first(leaf, index), window.first) ? first : null
   }
 
-  /** The leaf for a page, and in it the last hole that begins there or below; -1 where none does. */
-  #find(page: number): number {
+  /** The leaf for a page, and in it the last hole that begins there or below. */
+  #find(page: number): void {
     let node = this.#root
     for (let depth = 0; depth < this.#height; depth++) {
       const index = Math.max(0, this.#nodes.indexOf(node, page))
-      this.#way[depth] = node
-      this.#indexes[depth] = index
+      this.#enter(node, index, depth)
       node = this.#nodes.child(node, index)
     }
-    this.#leaf = node
-    return this.#nodes.indexOf(node, page)
+    this.#enter(node, this.#nodes.indexOf(node, page), this.#height)
   }
 
   /** Where the lowest hole above the leaf begins; infinite where there is none. */
   #firstAfterLeaf(): number {
     for (let depth = this.#height - 1; depth >= 0; depth--) {
-      const [node = 0, index = 0] = [this.#way[depth], this.#indexes[depth]]
+      const node = this.#way[depth] ?? 0
+      const index = this.#indexes[depth] ?? 0
       if (index + 1 < this.#nodes.count(node)) return this.#nodes.first(node, index + 1)
     }
     return Number.POSITIVE_INFINITY
@@ -119,9 +140,9 @@ export class IovaHoles {
 
   /** Removes the hole that begins here, and returns its last page. */
   #remove(first: number): number {
-    const index = this.#find(first)
-    const last = this.#nodes.last(this.#leaf, index)
-    this.#nodes.remove(this.#leaf, index)
+    this.#find(first)
+    const last = this.#nodes.last(this.#leaf, this.#index)
+    this.#nodes.remove(this.#leaf, this.#index)
     this.#settle()
     return last
   }
@@ -131,7 +152,8 @@ export class IovaHoles {
     const nodes = this.#nodes
     let child = this.#leaf
     for (let depth = this.#height - 1; depth >= 0; depth--) {
-      const [node = 0, index = 0] = [this.#way[depth], this.#indexes[depth]]
+      const node = this.#way[depth] ?? 0
+      const index = this.#indexes[depth] ?? 0
       if (nodes.count(child) === 0) {
         nodes.remove(node, index)
         nodes.drop(child)
