@@ -38,5 +38,7 @@ export function shownStep(step: Step): string {
   if (step.action === 'write') return `write '${printable(step.value)}' > ${step.path}`
   if (step.action === 'delete') return `delete ${step.path}`
   if (step.action === 'run') return `run ${[step.path, ...step.arguments].join(' ')}`
+  if (step.action === 'chown') return `chown ${step.uid}:${step.gid} ${step.path}`
+  if (step.action === 'chmod') return `chmod ${step.mode} ${step.path}`
   return `save ${step.path}\n${step.content.replace(/^/gm, '  ')}`
 }

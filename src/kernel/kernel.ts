@@ -159,6 +159,13 @@ export interface Watch {
 
 export type FileKind = 'file' | 'directory' | 'symlink' | 'device' | 'other'
 
+export interface FileOwner {
+  readonly uid: number
+  readonly gid: number
+  /** The twelve bits of permission: 0o660. */
+  readonly mode: number
+}
+
 /** Host files. Every failure is a `SystemError` with the path as the caller gave it. */
 export interface HostFiles {
   /** Names in a directory, in no order. */
@@ -173,6 +180,11 @@ export interface HostFiles {
    * for long. Never creates or truncates.
    */
   write(path: string, text: string): Promise<void>
+
+  owner(path: string): FileOwner
+  chown(path: string, uid: number, gid: number): void
+  /** chmod(2); `mode` is the twelve bits of permission. */
+  chmod(path: string, mode: number): void
 
   /** A new file with this content, synced to the disk: EEXIST where one is there. */
   create(path: string, text: string): void

@@ -1,6 +1,6 @@
 import fs, { constants } from 'node:fs'
 import { resolve } from 'node:path'
-import type { FileKind, HostFiles } from './kernel.ts'
+import type { FileKind, FileOwner, HostFiles } from './kernel.ts'
 import { asCallers } from './linux-errors.ts'
 import { failedWith, systemError } from './system-error.ts'
 
@@ -28,6 +28,9 @@ export function hostFiles(root: string): HostFiles {
     read: (path) => at(path, (full) => readBounded(full, path)),
     readlink: (path) => at(path, (full) => fs.readlinkSync(full)),
     kind: (path) => at(path, kindOf),
+    owner: (path) => at(path, ownerOf),
+    chown: (path, uid, gid) => at(path, (full) => fs.chownSync(full, uid, gid)),
+    chmod: (path, mode) => at(path, (full) => fs.chmodSync(full, mode)),
     create: (path, text) => at(path, (full) => createSynced(full, text)),
     rename: (from, to) => at(from, (full) => fs.renameSync(full, above + to)),
     unlink: (path) => at(path, (full) => fs.unlinkSync(full)),
@@ -85,6 +88,11 @@ function statsOf(full: string): fs.Stats | null {
     if (failedWith(error, 'ENOENT', 'ENOTDIR')) return null
     throw error
   }
+}
+
+function ownerOf(full: string): FileOwner {
+  const { uid, gid, mode } = fs.statSync(full)
+  return { uid, gid, mode: mode & 0o7777 }
 }
 
 async function writeOnce(full: string, path: string, text: string): Promise<void> {

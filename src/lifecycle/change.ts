@@ -9,6 +9,10 @@ export type Step =
   | { readonly action: 'delete'; readonly path: string }
   /** A program of the host. */
   | { readonly action: 'run'; readonly path: string; readonly arguments: readonly string[] }
+  /** A device node given to a user and a group, by their numbers. */
+  | { readonly action: 'chown'; readonly path: string; readonly uid: number; readonly gid: number }
+  /** Its permission bits in octal: '0660'. */
+  | { readonly action: 'chmod'; readonly path: string; readonly mode: string }
 
 /** What a changing verb did, or with `dryRun` would do. No steps: it was already so. */
 export interface Change {

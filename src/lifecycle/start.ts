@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { VfioError } from '../errors.ts'
-import { findMdevDevice, type MdevDevice } from '../host/mdev-devices.ts'
+import { findMdevDevice, type MdevDevice, nodesOf } from '../host/mdev-devices.ts'
 import { typesPath } from '../host/mdev-types.ts'
 import type { HostFiles, Kernel } from '../kernel/kernel.ts'
 import { parseUuid, type Uuid } from '../units.ts'
@@ -11,7 +11,9 @@ import type { Attribute, StartMode } from './definition.ts'
 import { type ChosenDevice, lookUp, onlyDefinition } from './device-choice.ts'
 import { isHalfMade } from './half-made.ts'
 import { withLock } from './lock.ts'
+import { futureOwnerSteps, giveNodes, ownerSteps } from './node-owner.ts'
 import { checkRemovable, removalStep, removeDevice } from './remove-device.ts'
+import { type NodeOwner, nodeOwners } from './settings/node-owners.ts'
 import { findParent, findType } from './type-choice.ts'
 
 export interface StartRequest {
@@ -39,7 +41,7 @@ interface Wanted {
 /**
  * Creates a device and writes its attributes in order; takes it away again where one fails. One that runs already on
  * that parent with that type is no change, unless whoever made it was killed before its last attribute: then it is made
- * anew.
+ * anew. Its nodes go to the owner that is kept for it, if there is one.
  */
 export async function start(kernel: Kernel, request: StartRequest, options: ChangeOptions = {}): Promise<Change> {
   const { files } = kernel
@@ -52,19 +54,38 @@ export async function start(kernel: Kernel, request: StartRequest, options: Chan
   const unchanged: Change = { uuid, parent, type, changed: false, dryRun, steps: [] }
   const run = async (): Promise<Change> => {
     const active = runningDevice(files, uuid, { parent, type })
-    if (active !== null && !isHalfMade(files, uuid)) return unchanged
+    const owner = nodeOwners.read(files, uuid)
+    if (active !== null && !isHalfMade(files, uuid)) {
+      const owning = ownerSteps(files, nodesOf(active), owner)
+      if (!dryRun) giveNodes(files, owning)
+      return { ...unchanged, changed: owning.length > 0, steps: owning }
+    }
     if (active === null) checkRoom(files, findType(files, parent, type))
     else if (dryRun) checkRemovable(kernel, active)
-    const change = { ...unchanged, changed: true, steps: active === null ? steps : [removalStep(uuid), ...steps] }
+    const making = [...steps, ...futureOwnerSteps(files, uuid, owner)]
+    const change = { ...unchanged, changed: true, steps: active === null ? making : [removalStep(uuid), ...making] }
     if (dryRun) return change
     const definition = { type, start: wanted.start, attributes: wanted.attributes }
     await new Callouts(kernel, { uuid, parent, type }, options).around('start', definition, async () => {
       if (active !== null) await removeDevice(kernel, active)
       await createDevice(files, uuid, findType(files, parent, type), steps, options.signal)
+      await giveToOwner(kernel, uuid, owner)
     })
     return change
   }
   return dryRun ? run() : withLock(kernel, typesPath(parent), run, options)
+}
+
+/** A device whose nodes cannot be given away is removed again. */
+async function giveToOwner(kernel: Kernel, uuid: Uuid, owner: NodeOwner | null): Promise<void> {
+  const made = findMdevDevice(kernel.files, uuid)
+  if (made === null) return
+  try {
+    giveNodes(kernel.files, ownerSteps(kernel.files, nodesOf(made), owner))
+  } catch (error) {
+    await removeDevice(kernel, made)
+    throw error
+  }
 }
 
 function resolve(files: HostFiles, request: StartRequest): Wanted {

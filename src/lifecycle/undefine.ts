@@ -5,10 +5,12 @@ import { Callouts } from './callouts/callouts.ts'
 import type { Change, ChangeOptions } from './change.ts'
 import type { Definition } from './definition.ts'
 import { type DeviceChoice, lookUpKnown } from './device-choice.ts'
-import { definitionPath, deleteDefinition, readDefinition, withStoreLock } from './store.ts'
+import { nodeOwners } from './settings/node-owners.ts'
+import { withSettingsLock } from './settings/settings.ts'
+import { definedParents, definitionPath, deleteDefinition, readDefinition, withStoreLock } from './store.ts'
 
 /**
- * Deletes the definitions of a UUID: under one parent, or under all of them. A running device goes on running; one that
+ * Deletes the definitions of a UUID: under one parent, or under all of them, with what is kept of its nodes' owner. A running device goes on running; one that
  * runs and is not defined is no change; one that nobody knows is NOT_FOUND.
  */
 export async function undefine(
@@ -21,13 +23,20 @@ export async function undefine(
   const run = async (): Promise<Change[]> => {
     const { uuid, active, definedOn } = lookUpKnown(files, choice)
     const changes: Change[] = []
-    for (const parent of definedOn) {
+    const others = definedParents(files, uuid).filter((parent) => !definedOn.includes(parent))
+    for (const [index, parent] of definedOn.entries()) {
       const definition = readableDefinition(files, parent, uuid)
-      const steps = [{ action: 'delete' as const, path: definitionPath(parent, uuid) }]
+      const isLast = others.length === 0 && index === definedOn.length - 1
+      const dropsOwner = isLast && files.kind(nodeOwners.path(uuid)) !== null
+      const paths = [definitionPath(parent, uuid), ...(dropsOwner ? [nodeOwners.path(uuid)] : [])]
+      const steps = paths.map((path) => ({ action: 'delete' as const, path }))
       changes.push({ uuid, parent, type: definition?.type ?? null, changed: true, dryRun, steps })
-      const remove = () => deleteDefinition(files, parent, uuid)
+      const remove = async () => {
+        deleteDefinition(files, parent, uuid)
+        if (dropsOwner) await withSettingsLock(kernel, () => nodeOwners.delete(files, uuid))
+      }
       if (dryRun) continue
-      if (definition === null) remove()
+      if (definition === null) await remove()
       else
         await new Callouts(kernel, { uuid, parent, type: definition.type }, options).around(
           'undefine',

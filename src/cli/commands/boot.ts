@@ -50,6 +50,8 @@ const past: Readonly<Record<Step['action'], string>> = {
   save: 'wrote',
   delete: 'deleted',
   run: 'ran',
+  chown: 'gave away',
+  chmod: 'set the mode of',
 }
 
 /** What a path of this machine is on the host whose files stand below `root`. */

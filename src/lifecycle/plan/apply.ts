@@ -1,9 +1,12 @@
 import { VfioError } from '../../errors.ts'
 import { shownUsers } from '../../host/device-users.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
+import type { Uuid } from '../../units.ts'
 import type { ChangeOptions } from '../change.ts'
 import { define } from '../define.ts'
 import { modify } from '../modify.ts'
+import { type NodeOwner, nodeOwners } from '../settings/node-owners.ts'
+import { withSettingsLock } from '../settings/settings.ts'
 import { start } from '../start.ts'
 import { stop } from '../stop.ts'
 import { definedParents } from '../store.ts'
@@ -69,16 +72,24 @@ async function carryOutMove(kernel: Kernel, entry: PlanEntry, move: Move, option
   if (move === 'stop') await stop(kernel, { uuid }, options)
   else if (move === 'undefine') await undefine(kernel, { uuid, parent }, options)
   else if (move === 'start') await start(kernel, { uuid, parent }, options)
+  else if (move === 'keep owner') await keepOwner(kernel, uuid, entry.owner)
   else if (wanted !== null) {
     const isDefined = definedParents(kernel.files, uuid, parent).length > 0
     await (isDefined ? modify : define)(kernel, { uuid, parent, ...wanted }, options)
   }
 }
 
+function keepOwner(kernel: Kernel, uuid: Uuid, owner: NodeOwner | null): Promise<void> {
+  return withSettingsLock(kernel, () => {
+    if (owner === null) nodeOwners.delete(kernel.files, uuid)
+    else nodeOwners.save(kernel.files, uuid, owner)
+  })
+}
+
 /** The old definition, and the device started by it, as far as that was touched. */
 async function takeBack(
   kernel: Kernel,
-  { uuid, parent, stored, action }: PlanEntry,
+  { uuid, parent, stored, storedOwner, action }: PlanEntry,
   made: readonly Move[],
   options: ChangeOptions,
   cause: unknown,
@@ -86,6 +97,7 @@ async function takeBack(
   // Without the signal: what interrupted the change must not keep it from being taken back.
   const { signal: _, ...calm } = options
   try {
+    if (made.includes('keep owner')) await keepOwner(kernel, uuid, storedOwner)
     if (made.includes('define')) {
       if (stored === null) await undefine(kernel, { uuid, parent }, calm)
       else await modify(kernel, { uuid, parent, ...stored, force: true }, calm)

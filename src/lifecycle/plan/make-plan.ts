@@ -1,10 +1,15 @@
+import { VfioError } from '../../errors.ts'
+import { findMdevDevice, nodesOf } from '../../host/mdev-devices.ts'
 import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
+import type { Uuid } from '../../units.ts'
 import type { Step } from '../change.ts'
 import { creationSteps } from '../create-device.ts'
 import { type Definition, formatDefinition, sameDefinition } from '../definition.ts'
 import { isHalfMade } from '../half-made.ts'
 import { list } from '../list.ts'
+import { futureOwnerSteps, ownerSteps } from '../node-owner.ts'
 import { removalStep } from '../remove-device.ts'
+import { type NodeOwner, nodeOwners } from '../settings/node-owners.ts'
 import type { Spec } from '../spec/spec.ts'
 import { definitionPath } from '../store.ts'
 import type { VirtualDevice } from '../virtual-device.ts'
@@ -16,7 +21,7 @@ export function makePlan({ files }: Pick<Kernel, 'files'>, spec: Spec): Plan {
   const { devices: present, warnings } = list(files)
   const { devices, surplus } = placeDevices(files, spec, present)
   const entries = [
-    ...surplus.map(({ device, reason }) => removal(device, reason)),
+    ...surplus.map(({ device, reason }) => removal(files, device, reason)),
     ...devices.map((wanted) => entryFor(files, wanted, present)),
   ]
   return { entries: entries.sort((a, b) => orderOf(a) - orderOf(b)), warnings }
@@ -27,31 +32,69 @@ function orderOf({ action }: PlanEntry): number {
   return ['remove', 'change', 'create', 'keep'].indexOf(action)
 }
 
-function removal(device: VirtualDevice, reason: string): PlanEntry {
+function removal(files: HostFiles, device: VirtualDevice, reason: string): PlanEntry {
   const moves: Move[] = [
     ...(device.active ? ['stop' as const] : []),
     ...(device.definition ? ['undefine' as const] : []),
   ]
-  return entry('remove', device, null, device, reason, moves)
+  return entry(files, { ...device, action: 'remove', wanted: null, owner: null, device, reason, moves })
 }
 
-function entryFor(files: HostFiles, wanted: WantedDevice, present: readonly VirtualDevice[]): PlanEntry {
-  const its = present.filter(({ uuid }) => uuid === wanted.uuid)
-  const device = its.find(({ parent }) => parent === wanted.parent) ?? null
-  const elsewhere = its.find(({ parent, active }) => active && parent !== wanted.parent)
-  const entryOf = (action: PlanEntry['action'], reason: string, moves: Move[]) =>
-    entry(action, wanted, wanted.definition, elsewhere ?? device, reason, moves, device?.definition ?? null)
-  if (elsewhere !== undefined) {
-    return entryOf('change', `runs on ${elsewhere.parent}`, ['stop', 'define', 'start'])
+function entryFor(files: HostFiles, asked: WantedDevice, present: readonly VirtualDevice[]): PlanEntry {
+  const { definition, owner } = asked
+  const its = present.filter(({ uuid }) => uuid === asked.uuid)
+  const device = its.find(({ parent }) => parent === asked.parent) ?? null
+  const elsewhere = its.find(({ parent, active }) => active && parent !== asked.parent)
+  const keepOwner: Move[] = isOwnerKept(files, asked) ? [] : ['keep owner']
+  const entryOf = (action: PlanEntry['action'], reason: string, moves: Move[]) => {
+    return entry(files, {
+      ...asked,
+      action,
+      wanted: definition,
+      device: elsewhere ?? device,
+      reason,
+      moves,
+      stored: device?.definition ?? null,
+    })
   }
-  if (device === null) return entryOf('create', 'is not there', ['define', 'start'])
-  const define: Move[] = isStored(device, wanted.definition) ? [] : ['define']
-  if (!device.active) return entryOf('create', 'is defined and does not run', [...define, 'start'])
-  const fault = faultOf(files, device, wanted.definition)
-  if (fault !== null) return entryOf('change', fault, ['stop', ...define, 'start'])
-  if (define.length === 0) return entryOf('keep', 'is as it should be', [])
-  const why = device.definition === null ? 'runs and is not defined' : 'is defined to start otherwise'
-  return entryOf('change', why, define)
+  if (elsewhere !== undefined) {
+    return entryOf('change', `runs on ${elsewhere.parent}`, ['stop', 'define', ...keepOwner, 'start'])
+  }
+  if (device === null) return entryOf('create', 'is not there', ['define', ...keepOwner, 'start'])
+  const keep: Move[] = [...(isStored(device, definition) ? [] : ['define' as const]), ...keepOwner]
+  if (!device.active) return entryOf('create', 'is defined and does not run', [...keep, 'start'])
+  const fault = faultOf(files, device, definition)
+  if (fault !== null) return entryOf('change', fault, ['stop', ...keep, 'start'])
+  const isGiven = ownerSteps(files, runningNodes(files, asked.uuid), owner).length === 0
+  if (keep.length === 0 && isGiven) return entryOf('keep', 'is as it should be', [])
+  return entryOf('change', whyKept(device, keep, isGiven), isGiven ? keep : [...keep, 'start'])
+}
+
+/** What of a device that runs as it should is not, in words. */
+function whyKept({ definition }: VirtualDevice, moves: readonly Move[], isGiven: boolean): string {
+  if (moves.includes('define')) return definition === null ? 'runs and is not defined' : 'is defined to start otherwise'
+  return isGiven ? 'is kept for another owner' : 'has a node that belongs to another owner'
+}
+
+/** Whether the next start gives the nodes to whom the spec says. */
+function isOwnerKept(files: HostFiles, { uuid, owner }: WantedDevice): boolean {
+  const kept = storedOwner(files, uuid)
+  return owner === null || (kept !== null && nodeOwners.format(kept) === nodeOwners.format(owner))
+}
+
+/** One that is broken is written anew. */
+function storedOwner(files: HostFiles, uuid: Uuid): NodeOwner | null {
+  try {
+    return nodeOwners.read(files, uuid)
+  } catch (error) {
+    if (error instanceof VfioError && error.code === 'INVALID_SETTING') return null
+    throw error
+  }
+}
+
+function runningNodes(files: HostFiles, uuid: Uuid): string[] {
+  const running = findMdevDevice(files, uuid)
+  return running === null ? [] : nodesOf(running)
 }
 
 /** Why a running device has to be made anew; null where it need not. */
@@ -66,15 +109,13 @@ function isStored({ definition }: VirtualDevice, wanted: Definition): boolean {
   return definition !== null && sameDefinition(definition, wanted)
 }
 
-function entry(
-  action: PlanEntry['action'],
-  { uuid, parent }: Pick<WantedDevice, 'uuid' | 'parent'>,
-  wanted: Definition | null,
-  device: VirtualDevice | null,
-  reason: string,
-  moves: readonly Move[],
-  stored: Definition | null = device?.definition ?? null,
-): PlanEntry {
+interface Planned extends Pick<PlanEntry, 'action' | 'uuid' | 'parent' | 'wanted' | 'owner' | 'reason' | 'moves'> {
+  readonly device: VirtualDevice | null
+  readonly stored?: Definition | null
+}
+
+function entry(files: HostFiles, { device, ...planned }: Planned): PlanEntry {
+  const { action, uuid, parent, wanted, owner, reason, moves } = planned
   return {
     action,
     uuid,
@@ -82,22 +123,34 @@ function entry(
     type: wanted?.type ?? device?.type ?? '',
     reason,
     moves,
-    steps: moves.flatMap((move) => stepsOf(move, { uuid, parent }, wanted)),
+    steps: moves.flatMap((move) => stepsOf(files, move, planned)),
     users: moves.includes('stop') ? (device?.users ?? []) : [],
     wanted,
-    stored,
+    owner,
+    stored: planned.stored ?? device?.definition ?? null,
+    storedOwner: storedOwner(files, uuid),
   }
 }
 
 function stepsOf(
+  files: HostFiles,
   move: Move,
-  { uuid, parent }: Pick<WantedDevice, 'uuid' | 'parent'>,
-  wanted: Definition | null,
+  { uuid, parent, wanted, owner, moves }: Omit<Planned, 'device'>,
 ): Step[] {
   const path = definitionPath(parent, uuid)
+  const ownerPath = nodeOwners.path(uuid)
   if (move === 'stop') return [removalStep(uuid)]
-  if (move === 'undefine') return [{ action: 'delete', path }]
+  if (move === 'undefine') {
+    const paths = [path, ...(files.kind(ownerPath) === null ? [] : [ownerPath])]
+    return paths.map((path) => ({ action: 'delete', path }))
+  }
   if (wanted === null) return []
   if (move === 'define') return [{ action: 'save', path, content: formatDefinition(wanted) }]
-  return creationSteps({ uuid, parent, ...wanted })
+  if (move === 'keep owner') {
+    return owner === null ? [] : [{ action: 'save', path: ownerPath, content: nodeOwners.format(owner) }]
+  }
+  const nodes = moves.includes('stop') ? [] : runningNodes(files, uuid)
+  if (nodes.length > 0) return ownerSteps(files, nodes, owner)
+  const next = owner ?? storedOwner(files, uuid)
+  return [...creationSteps({ uuid, parent, ...wanted }), ...futureOwnerSteps(files, uuid, next)]
 }

@@ -3,6 +3,7 @@ import type { Warning } from '../../host/warning.ts'
 import type { Uuid } from '../../units.ts'
 import type { Step } from '../change.ts'
 import type { Definition } from '../definition.ts'
+import type { NodeOwner } from '../settings/node-owners.ts'
 
 /** What a spec asks of one device, and why. */
 export interface PlanEntry {
@@ -20,11 +21,14 @@ export interface PlanEntry {
   readonly users: readonly DeviceUser[]
   /** What is to be stored, null where it goes. */
   readonly wanted: Definition | null
+  /** To whom its nodes go; null where nobody says. */
+  readonly owner: NodeOwner | null
   /** What is stored now, for taking a failed change back. */
   readonly stored: Definition | null
+  readonly storedOwner: NodeOwner | null
 }
 
-export type Move = 'stop' | 'undefine' | 'define' | 'start'
+export type Move = 'stop' | 'undefine' | 'define' | 'keep owner' | 'start'
 
 export interface Plan {
   /** In the order in which they are carried out: what goes first makes room for what comes. */

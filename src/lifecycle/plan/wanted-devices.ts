@@ -4,6 +4,7 @@ import type { MdevType } from '../../host/mdev-types.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import { parseUuid, type Uuid } from '../../units.ts'
 import type { Definition } from '../definition.ts'
+import type { NodeOwner } from '../settings/node-owners.ts'
 import { chooseParents } from '../spec/choose-parents.ts'
 import type { Spec, SpecDevices, SpecParent } from '../spec/spec.ts'
 import { findType } from '../type-choice.ts'
@@ -14,6 +15,8 @@ export interface WantedDevice {
   readonly uuid: Uuid
   readonly parent: string
   readonly definition: Definition
+  /** Null where the spec does not say. */
+  readonly owner: NodeOwner | null
 }
 
 /** What a spec comes down to on this host. */
@@ -121,8 +124,8 @@ class Placing implements Wanted {
     }
   }
 
-  #place(uuid: Uuid, { parent, type }: MdevType, { start, attributes }: SpecDevices): void {
-    this.devices.push({ uuid, parent, definition: { type, start, attributes } })
+  #place(uuid: Uuid, { parent, type }: MdevType, { start, attributes, owner }: SpecDevices): void {
+    this.devices.push({ uuid, parent, definition: { type, start, attributes }, owner })
   }
 
   #isFree(device: VirtualDevice): boolean {

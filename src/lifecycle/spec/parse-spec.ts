@@ -2,6 +2,7 @@ import * as v from 'valibot'
 import { parseDocument } from 'yaml'
 import { pciAddressOrNull, uuidOrNull } from '../../units.ts'
 import type { Attribute } from '../definition.ts'
+import { type NodeOwner, octalMode } from '../settings/node-owners.ts'
 import { invalidSpec } from './invalid-spec.ts'
 import type { ParentChoice, Spec, SpecDevices, SpecParent } from './spec.ts'
 import { isVgpuConfig, parseVgpuConfig } from './vgpu-config.ts'
@@ -31,6 +32,18 @@ const attribute = v.pipe(
   v.transform((pairs): Attribute[] => Object.entries(pairs).map(([name, value]) => ({ name, value: String(value) }))),
 )
 
+/** A name, or a number. */
+const account = v.pipe(
+  v.union([v.number(), v.string()], 'must be a name or a number'),
+  v.transform(String),
+  v.regex(/^[^\s:/-][^\s:/]*$/, 'must be a name or a number'),
+)
+const owner = v.pipe(
+  v.strictObject({ user: v.optional(account), group: v.optional(account), mode: v.optional(octalMode) }),
+  v.check((it) => Object.keys(it).length > 0, 'must say user, group or mode'),
+  v.transform(({ user = null, group = null, mode = null }): NodeOwner => ({ user, group, mode })),
+)
+
 const devices = v.pipe(
   v.strictObject({
     type: v.pipe(v.string(), v.nonEmpty('must name a type')),
@@ -38,6 +51,7 @@ const devices = v.pipe(
     count: v.optional(count),
     autostart: v.optional(v.boolean(), true),
     attributes: v.optional(v.array(attribute), []),
+    owner: v.optional(owner),
   }),
   v.check((it) => it.uuid === undefined || it.count === undefined, 'uuid and count exclude each other'),
   v.transform(
@@ -46,6 +60,7 @@ const devices = v.pipe(
       wanted: it.uuid === undefined ? { count: it.count ?? 1 } : { uuid: it.uuid },
       start: it.autostart ? 'auto' : 'manual',
       attributes: it.attributes.flat(),
+      owner: it.owner ?? null,
     }),
   ),
 )

@@ -1,5 +1,6 @@
 import type { Uuid } from '../../units.ts'
 import type { Attribute, StartMode } from '../definition.ts'
+import type { NodeOwner } from '../settings/node-owners.ts'
 
 /** What should be there: a file's content, checked, with names as they were written. */
 export interface Spec {
@@ -36,4 +37,6 @@ export interface SpecDevices {
   readonly wanted: { readonly uuid: Uuid } | { readonly count: number }
   readonly start: StartMode
   readonly attributes: readonly Attribute[]
+  /** To whom the nodes go; null where the file does not say, and whoever has them keeps them. */
+  readonly owner: NodeOwner | null
 }

@@ -54,7 +54,7 @@ export function parseVgpuConfig(content: unknown, path: string, label: string | 
   return config.map(({ 'device-filter': ids, devices, 'vgpu-devices': wanted }) => ({
     choice: { gpus: devices, ids },
     devices: Object.entries(wanted ?? {}).map(
-      ([type, count]): SpecDevices => ({ type, wanted: { count }, start: 'auto', attributes: [] }),
+      ([type, count]): SpecDevices => ({ type, wanted: { count }, start: 'auto', attributes: [], owner: null }),
     ),
     others: 'remove',
   }))

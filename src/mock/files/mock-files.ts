@@ -1,4 +1,4 @@
-import type { FileKind, HostFiles } from '../../kernel/kernel.ts'
+import type { FileKind, FileOwner, HostFiles } from '../../kernel/kernel.ts'
 import { systemError } from '../../kernel/system-error.ts'
 import { asSystemError, Errno, systemCall } from '../errno.ts'
 import type { Machine } from '../machine.ts'
@@ -12,6 +12,9 @@ import { type Found, walk } from './walk.ts'
 const largestFile = 2 ** 20
 /** One write(2) to sysfs hands the driver at most a page. */
 const pageSize = 4096
+
+/** Of nodes that their drivers do not keep for root. */
+const nodeModes: Readonly<Record<string, number>> = { '/dev/vfio/vfio': 0o666, '/dev/iommu': 0o660 }
 
 /** The machine's files behind the seam's interface. */
 export class MockFiles implements HostFiles {
@@ -76,6 +79,18 @@ export class MockFiles implements HostFiles {
     }
   }
 
+  owner(path: string): FileOwner {
+    return systemCall('stat', path, () => this.#ownerOf(this.find(path)))
+  }
+
+  chown(path: string, uid: number, gid: number): void {
+    this.#changeOwner('files.chown', path, { uid, gid })
+  }
+
+  chmod(path: string, mode: number): void {
+    this.#changeOwner('files.chmod', path, { mode })
+  }
+
   create(path: string, text: string): void {
     this.#change('files.create', 'open', path, 'EACCES', (draft, at) => disk.createFile(draft, at, text))
   }
@@ -103,6 +118,23 @@ export class MockFiles implements HostFiles {
   syncDirectory(path: string): void {
     systemCall('open', path, () => {
       if (this.find(path).node.kind !== 'directory') throw new Errno('ENOTDIR')
+    })
+  }
+
+  #ownerOf({ node, path }: Found): FileOwner {
+    if (node.kind !== 'device') return { uid: 0, gid: 0, mode: node.kind === 'directory' ? 0o755 : 0o644 }
+    return this.#machine.store.read().owners[path] ?? { uid: 0, gid: 0, mode: nodeModes[path] ?? 0o600 }
+  }
+
+  /** Of device nodes alone: everything else stays root's, as on a disk that is mounted read-only. */
+  #changeOwner(name: 'files.chown' | 'files.chmod', path: string, change: Partial<FileOwner>): void {
+    this.#called(name, name === 'files.chown' ? 'chown' : 'chmod', path, () => {
+      const found = this.find(path)
+      if (found.node.kind !== 'device') throw new Errno('EROFS')
+      const owner = { ...this.#ownerOf(found), ...change }
+      this.#machine.store.update((draft) => {
+        draft.owners[found.path] = owner
+      })
     })
   }
 

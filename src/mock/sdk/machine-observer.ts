@@ -17,6 +17,8 @@ export type CallName =
   | 'files.read'
   | 'files.readlink'
   | 'files.write'
+  | 'files.chown'
+  | 'files.chmod'
   | 'files.create'
   | 'files.rename'
   | 'files.unlink'

@@ -29,6 +29,8 @@ function isState(value: unknown): value is MockState {
     isString(value['scenario']) &&
     isListOf(value['commits'], isString) &&
     isDisk(value['disk']) &&
+    isObject(value['owners']) &&
+    Object.values(value['owners']).every(isOwner) &&
     isListOf(value['mdevs'], isMdev) &&
     isObject(value['pci']) &&
     Object.values(value['pci']).every(isPci) &&
@@ -66,6 +68,10 @@ function isMdev(value: unknown): value is MdevRecord {
     Object.values(value['attributes']).every(isString) &&
     'model' in value
   )
+}
+
+function isOwner(value: unknown): boolean {
+  return isObject(value) && ['uid', 'gid', 'mode'].every((key) => isCount(value[key]))
 }
 
 function isPci(value: unknown): value is PciRecord {

@@ -1,9 +1,10 @@
+import type { FileOwner } from '../../kernel/kernel.ts'
 import type { Uevent } from '../../kernel/uevents.ts'
 import type { Scenario } from '../scenario.ts'
 import type { WorkerLife } from './worker-life.ts'
 
 /** Written into every state file, so that a foreign file is told from ours. */
-export const stateFormat = 'vfioctl mock state 3'
+export const stateFormat = 'vfioctl mock state 4'
 
 /** All that changes on a mock machine, as plain data: what a scenario says at first, and every call since. */
 export interface MockState {
@@ -14,6 +15,8 @@ export interface MockState {
   commits: string[]
   /** Text files by absolute path; null for a directory. */
   disk: Record<string, string | null>
+  /** Device nodes by their paths, as far as they were given to others than root. */
+  owners: Record<string, FileOwner>
   mdevs: MdevRecord[]
   /** PCI devices by address, as far as they are not as the scenario says; virtual functions are not in it at all. */
   pci: Record<string, PciRecord>
@@ -128,6 +131,7 @@ export function emptyState(scenario: Scenario): MockState {
     scenario: scenario.name,
     commits: [],
     disk: { ...scenario.disk },
+    owners: {},
     mdevs: [],
     pci: {},
     pciBus: { autoprobe: true, ids: {} },
@@ -154,6 +158,18 @@ export function finishRemovals(state: MockState): void {
   }
   for (const record of Object.values(state.pci)) {
     if (record.vfs.every((address) => state.pci[address] === undefined)) record.vfs = []
+  }
+  forgetOwners(state)
+}
+
+/** A node that comes again belongs to root. */
+function forgetOwners(state: MockState): void {
+  const ofVfio = [...state.mdevs, ...Object.values(state.pci)].filter(({ vfioIndex }) => vfioIndex !== null)
+  const groups = new Set(ofVfio.map(({ group }) => String(group)))
+  const devices = new Set(ofVfio.map(({ vfioIndex }) => String(vfioIndex)))
+  for (const path of Object.keys(state.owners)) {
+    const [, kind, number = ''] = /^\/dev\/vfio\/(?:noiommu-|(devices\/(?:noiommu-)?vfio))?(\d+)$/.exec(path) ?? []
+    if (number !== '' && !(kind === undefined ? groups : devices).has(number)) delete state.owners[path]
   }
 }
 

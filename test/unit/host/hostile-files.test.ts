@@ -6,7 +6,7 @@ import { readIommuGroups } from '../../../src/host/iommu-groups.ts'
 import { readMdevDevices } from '../../../src/host/mdev-devices.ts'
 import { readMdevTypes } from '../../../src/host/mdev-types.ts'
 import { deviceName, findVfioDevice } from '../../../src/host/vfio-device.ts'
-import type { HostFiles } from '../../../src/kernel/kernel.ts'
+import type { FileOwner, HostFiles } from '../../../src/kernel/kernel.ts'
 import { isSystemError, systemError } from '../../../src/kernel/system-error.ts'
 import { list } from '../../../src/lifecycle/list.ts'
 import { expectAnswers } from '../hostile.ts'
@@ -69,7 +69,12 @@ class HostileFiles implements HostFiles {
   }
 
   /** The readers change nothing. */
+  owner(): FileOwner {
+    return { uid: 0, gid: 0, mode: 0o600 }
+  }
   async write(): Promise<void> {}
+  chown(): void {}
+  chmod(): void {}
   create(): void {}
   rename(): void {}
   unlink(): void {}

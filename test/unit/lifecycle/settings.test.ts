@@ -6,7 +6,7 @@ import type { HostFiles } from '../../../src/kernel/kernel.ts'
 import { openLinux } from '../../../src/kernel/linux.ts'
 import { Settings, withSettingsLock } from '../../../src/lifecycle/settings/settings.ts'
 import { HostTree } from '../host-tree.ts'
-import { killedAfter } from './killed-files.ts'
+import { dyingKernel } from './dying-kernel.ts'
 
 const counts = new Settings('counts', 'count of functions', v.strictObject({ count: v.number() }))
 const folder = 'etc/vfioctl.d/counts'
@@ -50,10 +50,11 @@ test('one at a time changes settings', async () => {
 test('killed between any two calls of a save, the file is the old one or the new one, and the next save works', () => {
   const seen = new Set<string>()
   for (let changes = 0; changes < 6; changes++) {
-    const files = filesOf(new HostTree().directory('etc/vfioctl.d'))
+    const kernel = openLinux({ root: new HostTree().directory('etc/vfioctl.d').root })
+    const { files } = kernel
     counts.save(files, card, { count: 1 })
     try {
-      counts.save(killedAfter(files, changes), card, { count: 2 })
+      counts.save(dyingKernel(kernel, changes).kernel.files, card, { count: 2 })
       seen.add('finished')
     } catch {
       seen.add('killed')

@@ -18,6 +18,7 @@ parents:
         attributes:
           - nvidia/vgpu_params: frame_rate_limiter=0
           - numeric: 5
+        owner: { group: kvm, mode: '0660' }
       - { type: GRID T4-1B, uuid: ${uuid.toUpperCase()}, autostart: false }
   - parent: 0000:41:00.4-0000:41:01.3
   - parent: { vendor: '0x10DE', device: '2237' }
@@ -32,8 +33,14 @@ parents:
         choice: { names: ['3b:00.0'] },
         others: 'remove',
         devices: [
-          { type: 'GRID T4-4Q', wanted: { count: 2 }, start: 'auto', attributes },
-          { type: 'GRID T4-1B', wanted: { uuid }, start: 'manual', attributes: [] },
+          {
+            type: 'GRID T4-4Q',
+            wanted: { count: 2 },
+            start: 'auto',
+            attributes,
+            owner: { user: null, group: 'kvm', mode: '0660' },
+          },
+          { type: 'GRID T4-1B', wanted: { uuid }, start: 'manual', attributes: [], owner: null },
         ],
       },
       { choice: { from: '0000:41:00.4', to: '0000:41:01.3' }, others: 'keep', devices: [] },

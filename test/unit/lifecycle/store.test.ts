@@ -13,7 +13,7 @@ import {
 } from '../../../src/lifecycle/store.ts'
 import { parseUuid } from '../../../src/units.ts'
 import { HostTree, uuids } from '../host-tree.ts'
-import { killedAfter } from './killed-files.ts'
+import { dyingKernel } from './dying-kernel.ts'
 
 const uuid = parseUuid(uuids[0])
 const before: Definition = { type: 'mtty-1', start: 'manual', attributes: [] }
@@ -35,10 +35,11 @@ test('a saved definition is the one file that its folder holds, and nothing else
 test('killed between any two calls of a save, the file is the old one or the new one, and the next save works', () => {
   const seen = new Set<string>()
   for (let changes = 0; changes < 6; changes++) {
-    const files = filesOf(new HostTree().directory('etc/mdevctl.d'))
+    const kernel = openLinux({ root: new HostTree().directory('etc/mdevctl.d').root })
+    const { files } = kernel
     saveDefinition(files, { uuid, parent: 'mtty', definition: before })
     try {
-      saveDefinition(killedAfter(files, changes), { uuid, parent: 'mtty', definition: after })
+      saveDefinition(dyingKernel(kernel, changes).kernel.files, { uuid, parent: 'mtty', definition: after })
       seen.add('finished')
     } catch {
       seen.add('killed')
