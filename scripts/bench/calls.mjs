@@ -1,9 +1,9 @@
 // The library's calls: measured on this machine, and in the virtual machine, in processes that have an end.
-import { spawnSync } from 'node:child_process'
 import { dirname, join } from 'node:path'
 import { Unavailable } from '../vm/debian.mjs'
 import { outputsFolder, runInGuest } from '../vm/guest.mjs'
 import { compileCalls } from './c-program.mjs'
+import { measureInOwnProcess } from './own-process.mjs'
 import { showGrowth, showSideBySide, showTargets } from './report.mjs'
 
 const root = dirname(dirname(import.meta.dirname))
@@ -13,7 +13,7 @@ const timeoutSeconds = 900
 /** @param {string} scratch */
 export async function benchCalls(scratch) {
   const calls = compileCalls(scratch)
-  const bare = measureBare(calls)
+  const bare = measureInOwnProcess('bare.mjs', { args: [calls], timeoutSeconds })
   showSideBySide(
     'This machine, without VFIO: files in the place of regions, eventfds in the place of interrupts',
     bare.cases,
@@ -28,18 +28,6 @@ export async function benchCalls(scratch) {
     )
   }
   showTargets(bare, guest)
-}
-
-function measureBare(calls) {
-  const script = join(import.meta.dirname, 'bare.mjs')
-  const { status, stdout, error } = spawnSync(process.execPath, [script, calls], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-    encoding: 'utf8',
-    timeout: timeoutSeconds * 1000,
-  })
-  if (error) throw error
-  if (status !== 0) throw new Error(`bare.mjs ended with ${status}`)
-  return JSON.parse(stdout)
 }
 
 /** Null, with the reason told, where the virtual machine cannot be had. */

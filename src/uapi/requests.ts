@@ -10,6 +10,7 @@ export const request = {
   VFIO_IOMMU_GET_INFO: 0x3b70,
   VFIO_IOMMU_MAP_DMA: 0x3b71,
   VFIO_IOMMU_UNMAP_DMA: 0x3b72,
+  VFIO_IOMMU_DIRTY_PAGES: 0x3b75,
   // group: /dev/vfio/<number>
   VFIO_GROUP_GET_STATUS: 0x3b67,
   VFIO_GROUP_SET_CONTAINER: 0x3b68,

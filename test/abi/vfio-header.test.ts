@@ -26,6 +26,7 @@ import { request } from '../../src/uapi/requests.ts'
 import type { Layout } from '../../src/uapi/struct.ts'
 import * as type1 from '../../src/uapi/type1.ts'
 import * as type1Capabilities from '../../src/uapi/type1-capabilities.ts'
+import * as type1DirtyPages from '../../src/uapi/type1-dirty-pages.ts'
 import { findCompiler, preprocess, runC } from './c-program.ts'
 
 const numbers: Readonly<Record<string, number>> = {
@@ -54,6 +55,7 @@ const numbers: Readonly<Record<string, number>> = {
   ...type1.dmaMapFlag,
   ...type1.dmaUnmapFlag,
   ...type1Capabilities.type1Capability,
+  ...type1DirtyPages.dirtyPagesFlag,
   ...iommufd.iommufdRequest,
   ...iommufd.ioasMapFlag,
   ...iommufd.iommuOptionId,
@@ -105,6 +107,9 @@ const layouts: readonly Layout[] = [
   type1Capabilities.vfioIommuType1InfoCapIovaRange,
   type1Capabilities.vfioIovaRange,
   type1Capabilities.vfioIommuType1InfoDmaAvail,
+  type1DirtyPages.vfioBitmap,
+  type1DirtyPages.vfioIommuType1DirtyBitmap,
+  type1DirtyPages.vfioIommuType1DirtyBitmapGet,
   deviceIommufd.vfioDeviceBindIommufd,
   deviceIommufd.vfioDeviceAttachIommufdPt,
   deviceIommufd.vfioDeviceDetachIommufdPt,

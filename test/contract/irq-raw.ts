@@ -19,7 +19,7 @@ export interface RawDevice extends ContractKernel {
 
 export async function openRawPci(context: TestContext, name: PciName): Promise<RawDevice> {
   const bound = await bindPci(context, name)
-  return { ...bound, ...open(bound.kernel, { group: bound.group, name: bound.address }) }
+  return { ...bound, ...openRaw(bound.kernel, { group: bound.group, name: bound.address }) }
 }
 
 export function openRawMtty(context: TestContext): Promise<RawDevice> {
@@ -38,10 +38,11 @@ export async function openRawMdev(
   }
   const { uuid, group } = await contract.createMdev(parent, type)
   onTestFinished(() => contract.remove(uuid))
-  return { ...contract, ...open(contract.kernel, { group, name: uuid }) }
+  return { ...contract, ...openRaw(contract.kernel, { group, name: uuid }) }
 }
 
-function open(kernel: Kernel, address: DeviceAddress): { device: Device; descriptor: Descriptor } {
+/** Closed after the test. */
+export function openRaw(kernel: Kernel, address: DeviceAddress): { device: Device; descriptor: Descriptor } {
   const space = openAddressSpaceFor(kernel, address)
   const attachment = space.attach(address)
   space.closeWithLast()

@@ -24,7 +24,14 @@ export type ContainerMode = Exclude<TranslatingMode, 'iommufd'>
 
 /** Those of an edu, closed after the test, last first; VFIO's own container or iommufd's. */
 export async function openRawContainer(context: TestContext, mode: ContainerMode = 'type1v2'): Promise<RawContainer> {
-  const { kernel, group: number, address } = await bindForMode(context, mode, 'edu')
+  return rawContainer(await bindForMode(context, mode, 'edu'), mode)
+}
+
+/** Likewise of any device that is alone in its group. */
+export function rawContainer(
+  { kernel, group: number, address }: { kernel: Kernel; group: number; address: string },
+  mode: ContainerMode,
+): RawContainer {
   const opened: number[] = []
   onTestFinished(() => {
     for (const fd of opened.reverse()) kernel.close(fd)
@@ -43,7 +50,10 @@ export async function openRawContainer(context: TestContext, mode: ContainerMode
 
 /** The same with its IOMMU set. */
 export async function openTranslating(context: TestContext, mode: ContainerMode): Promise<RawContainer> {
-  const raw = await openRawContainer(context, mode)
+  return translating(await openRawContainer(context, mode), mode)
+}
+
+export function translating(raw: RawContainer, mode: ContainerMode): RawContainer {
   raw.setContainer()
   const { VFIO_TYPE1_IOMMU, VFIO_TYPE1v2_IOMMU } = extension
   raw.kernel.ioctl(raw.container, request.VFIO_SET_IOMMU, mode.endsWith('v2') ? VFIO_TYPE1v2_IOMMU : VFIO_TYPE1_IOMMU)

@@ -108,6 +108,7 @@ export class DeviceMemory implements GuestMemory {
 
   #pinOne(space: DmaMappings, iova: bigint, access: { readonly read: boolean; readonly write: boolean }): bigint {
     const page = space.pins.pin(iova, access)
+    space.touched(iova, pageBytes)
     this.#pins.set(iova, { count: (this.#pins.get(iova)?.count ?? 0) + 1, space, page })
     return this.#physical(page)
   }
@@ -132,7 +133,8 @@ export class DeviceMemory implements GuestMemory {
   #copy(iova: bigint, length: number, way: { write: boolean }, move: (bytes: Uint8Array, at: number) => void): void {
     for (let at = 0; at < length; ) {
       const address = iova + BigInt(at)
-      const mapping = this.#services.space()?.lowest(address, address) ?? null
+      const space = this.#services.space()
+      const mapping = space?.lowest(address, address) ?? null
       if (mapping === null) throw new Errno('EINVAL')
       if (!mapping.access.read || (way.write && !mapping.access.write)) throw new Errno('EPERM')
       const start = Number(mapping.offset + (address - mapping.iova))
@@ -140,6 +142,7 @@ export class DeviceMemory implements GuestMemory {
       const bytes = mapping.memory.bytes?.subarray(start, Math.min(end, start + length - at))
       if (bytes === undefined || bytes.length === 0) throw new Errno('EFAULT')
       move(bytes, at)
+      if (way.write) space?.touched(address, BigInt(bytes.length))
       at += bytes.length
     }
   }

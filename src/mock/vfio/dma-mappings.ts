@@ -26,6 +26,8 @@ export interface DmaMapping {
 export class DmaMappings implements DmaAccess {
   /** Pages that mediated drivers have pinned. */
   readonly pins: PagePins
+  /** A mediated driver may write there, or has written. */
+  readonly touched: (iova: bigint, size: bigint) => void
   readonly #sorted: DmaMapping[] = []
   readonly #locked: LockedMemory
   readonly #takesDeviceMemory: boolean
@@ -33,12 +35,17 @@ export class DmaMappings implements DmaAccess {
 
   /**
    * `takesDeviceMemory`: a device's memory can be mapped for another. `lendsPages`: mediated drivers can pin pages; where
-   * absent, they can.
+   * absent, they can. `touched` hears of what they may have written.
    */
   constructor(
     locked: LockedMemory,
-    { takesDeviceMemory, lendsPages = true }: { takesDeviceMemory: boolean; lendsPages?: boolean },
+    {
+      takesDeviceMemory,
+      lendsPages = true,
+      touched = () => {},
+    }: { takesDeviceMemory: boolean; lendsPages?: boolean; touched?: DmaMappings['touched'] },
   ) {
+    this.touched = touched
     this.#locked = locked
     this.#takesDeviceMemory = takesDeviceMemory
     this.pins = new PagePins(locked, (iova) => {

@@ -9,6 +9,7 @@ import {
 } from '../../uapi/type1-capabilities.ts'
 import type { KernelTraits } from '../kernel-traits.ts'
 import type { IoctlArgument } from '../open-file.ts'
+import { mostBitmapBytes } from './dirty-pages.ts'
 import { structArgument } from './ioctl-argument.ts'
 
 /** Before cap_offset was appended (5.4). */
@@ -17,8 +18,6 @@ const oldInfoSize = 16
 export const anyPages = 0xffff_ffff_ffff_f000n
 /** 4 KiB, 2 MiB and 1 GiB. */
 export const iommuPages = 0x4020_1000n
-/** The bitmap of 2^31 pages. */
-const mostDirtyBytes = 2n ** 28n
 
 /** What an Intel IOMMU of 39 bits translates: all but the window of the interrupts. */
 export const iovaRanges: readonly { readonly first: bigint; readonly last: bigint }[] = [
@@ -65,7 +64,7 @@ function capabilityChain(
 ): Uint8Array {
   const { VFIO_IOMMU_TYPE1_INFO_CAP_MIGRATION, VFIO_IOMMU_TYPE1_INFO_DMA_AVAIL, VFIO_IOMMU_TYPE1_INFO_CAP_IOVA_RANGE } =
     type1Capability
-  const dirty = { flags: 0, pgsize_bitmap: 4096n, max_dirty_bitmap_size: mostDirtyBytes }
+  const dirty = { flags: 0, pgsize_bitmap: 4096n, max_dirty_bitmap_size: mostBitmapBytes }
   const available = new Uint8Array(of.traits.alignsCapabilities ? 16 : vfioIommuType1InfoDmaAvail.size)
   encodeInto(vfioIommuType1InfoDmaAvail, available, { avail: of.available })
   const links = [

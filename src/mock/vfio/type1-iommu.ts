@@ -9,6 +9,7 @@ import type { LockedMemory } from '../locked-memory.ts'
 import { pageSize } from '../memory.ts'
 import type { IoctlArgument } from '../open-file.ts'
 import type { ContainerIommu } from './container-iommu.ts'
+import { DirtyPages } from './dirty-pages.ts'
 import { type DmaMapping, DmaMappings } from './dma-mappings.ts'
 import { structArgument } from './ioctl-argument.ts'
 import { getType1Info, isTranslated } from './type1-info.ts'
@@ -28,6 +29,7 @@ export class Type1Iommu implements ContainerIommu {
   readonly #isVersion2: boolean
   readonly #mostMappings: number
   readonly #traits: KernelTraits
+  readonly #dirty: DirtyPages
   /** Each with whether an IOMMU stands behind it. */
   readonly #groups = new Map<object, boolean>()
   /** Those whose addresses are to be replaced (VFIO_DMA_UNMAP_FLAG_VADDR). */
@@ -40,7 +42,12 @@ export class Type1Iommu implements ContainerIommu {
     locked: LockedMemory
     traits: KernelTraits
   }) {
-    this.mappings = new DmaMappings(options.locked, { takesDeviceMemory: true, lendsPages: options.isVersion2 })
+    this.mappings = new DmaMappings(options.locked, {
+      takesDeviceMemory: true,
+      lendsPages: options.isVersion2,
+      touched: (iova, size) => this.#dirty.mark(iova, size),
+    })
+    this.#dirty = new DirtyPages(this.mappings, options.traits)
     this.#isVersion2 = options.isVersion2
     this.#mostMappings = options.mostMappings
     this.#traits = options.traits
@@ -59,6 +66,7 @@ export class Type1Iommu implements ContainerIommu {
   }
 
   detach(group: object): void {
+    if (this.#groups.get(group) === true) this.#dirty.markAll()
     this.#groups.delete(group)
     if (!this.#hasIommu) this.mappings.unpin()
   }
@@ -84,7 +92,10 @@ export class Type1Iommu implements ContainerIommu {
       case requests.VFIO_IOMMU_MAP_DMA:
         return this.#map(argument, pointers)
       case requests.VFIO_IOMMU_UNMAP_DMA:
-        return this.#unmap(argument)
+        return this.#unmap(argument, pointers)
+      case requests.VFIO_IOMMU_DIRTY_PAGES:
+        if (!this.#isVersion2) throw new Errno('EACCES')
+        return this.#dirty.ioctl(argument, pointers, this.#hasIommu)
       default:
         throw new Errno('ENOTTY')
     }
@@ -136,14 +147,17 @@ export class Type1Iommu implements ContainerIommu {
     return 0
   }
 
-  #unmap(argument: IoctlArgument): number {
+  #unmap(argument: IoctlArgument, pointers: readonly IoctlPointer[]): number {
     const { bytes, values } = structArgument(vfioIommuType1DmaUnmap, argument, vfioIommuType1DmaUnmap.size)
     const { flags, iova, size } = values
     if ((flags & ~unmapFlags) !== 0) throw new Errno('EINVAL')
     const isAll = (flags & VFIO_DMA_UNMAP_FLAG_ALL) !== 0
     const isForAddress = (flags & VFIO_DMA_UNMAP_FLAG_VADDR) !== 0
-    // nobody logs dirty pages here
-    if ((flags & VFIO_DMA_UNMAP_FLAG_GET_DIRTY_BITMAP) !== 0) throw new Errno('EINVAL')
+    const isForDirty = (flags & VFIO_DMA_UNMAP_FLAG_GET_DIRTY_BITMAP) !== 0
+    if (isForDirty && (isAll || isForAddress)) throw new Errno('EINVAL')
+    const struct = bytes.subarray(0, values.argsz)
+    const asked = { struct, at: vfioIommuType1DmaUnmap.size, pointers }
+    const bitmap = isForDirty ? this.#dirty.bitmap(asked, { base: iova, size }) : null
     if (isForAddress && this.#hasMediated) throw new Errno('EBUSY')
     if ((iova & mask) !== 0n) throw new Errno('EINVAL')
     if (isAll ? iova !== 0n || size !== 0n : size === 0n || (size & mask) !== 0n) throw new Errno('EINVAL')
@@ -159,7 +173,9 @@ export class Type1Iommu implements ContainerIommu {
     if (isForAddress) this.#forgetAddresses(taken)
     else {
       for (const mapping of taken) {
+        if (bitmap !== null) this.#dirty.take(mapping, bitmap, this.#hasIommu)
         this.mappings.delete(mapping)
+        this.#dirty.forget(mapping)
         this.#withoutAddress.delete(mapping)
       }
     }

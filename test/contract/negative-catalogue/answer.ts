@@ -1,0 +1,12 @@
+import { isSystemError } from '../../../src/kernel/system-error.ts'
+
+/** What a call answers: its number, the errno's name, or that the seam refused it before any kernel saw it. */
+export function answerOf(call: () => number): number | string {
+  try {
+    return call()
+  } catch (error) {
+    if (isSystemError(error)) return error.code
+    if (error instanceof RangeError) return 'never made'
+    throw error
+  }
+}
