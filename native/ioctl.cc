@@ -21,6 +21,7 @@ constexpr uint32_t kMaxPointers = 8;
 
 struct Pointer {
   size_t offset;
+  size_t at;
   Napi::Value target;
   Bytes heap = {};
   GuardedCopy copy;
@@ -51,20 +52,33 @@ bool ReadPointers(const Napi::Value& value, std::vector<Pointer>* pointers) {
     if (value.Env().IsExceptionPending()) return false;
     const Napi::Value target = entry.As<Napi::Object>().Get("target");
     if (value.Env().IsExceptionPending()) return false;
+    const Napi::Value inside = entry.As<Napi::Object>().Get("at");
+    if (value.Env().IsExceptionPending()) return false;
+    uint64_t field = 0;
     uint64_t at = 0;
-    if (!ReadInteger(offset, "pointer offset", kMaxStruct, &at)) return false;
-    (*pointers)[i].offset = static_cast<size_t>(at);
+    if (!ReadInteger(offset, "pointer offset", kMaxStruct, &field)) return false;
+    if (!inside.IsUndefined() && !ReadInteger(inside, "pointer at", kMaxSafeInteger, &at)) return false;
+    (*pointers)[i].offset = static_cast<size_t>(field);
+    (*pointers)[i].at = static_cast<size_t>(at);
     (*pointers)[i].target = target;
   }
   return true;
+}
+
+bool CheckInside(Napi::Env env, const Pointer& pointer, size_t length) {
+  if (pointer.at <= length) return true;
+  ThrowRange(env, "pointer at " + std::to_string(pointer.at) + " is outside the target of " + std::to_string(length) +
+                      " bytes");
+  return false;
 }
 
 // Mapped memory is lent as it is, and may be pinned for longer than the call; V8's heap is lent as a guarded copy.
 bool Resolve(Napi::Env env, Pointer* pointer) {
   Bytes bytes;
   if (BytesOf(pointer->target, &bytes)) {
+    if (!CheckInside(env, *pointer, bytes.length)) return false;
     if (IsViewOfMapping(pointer->target)) {
-      pointer->address = reinterpret_cast<uintptr_t>(bytes.data);
+      pointer->address = reinterpret_cast<uintptr_t>(bytes.data) + pointer->at;
       return true;
     }
     if (!pointer->copy.Fill(bytes)) {
@@ -72,7 +86,7 @@ bool Resolve(Napi::Env env, Pointer* pointer) {
       return false;
     }
     pointer->heap = bytes;
-    pointer->address = reinterpret_cast<uintptr_t>(pointer->copy.address());
+    pointer->address = reinterpret_cast<uintptr_t>(pointer->copy.address()) + pointer->at;
     return true;
   }
   const Mapping* mapping = Mapping::From(pointer->target);
@@ -84,7 +98,8 @@ bool Resolve(Napi::Env env, Pointer* pointer) {
     ThrowType(env, "pointer target is a closed mapping", "ERR_INVALID_STATE");
     return false;
   }
-  pointer->address = reinterpret_cast<uintptr_t>(mapping->base());
+  if (!CheckInside(env, *pointer, mapping->length())) return false;
+  pointer->address = reinterpret_cast<uintptr_t>(mapping->base()) + pointer->at;
   return true;
 }
 

@@ -97,10 +97,12 @@ export interface ProgramEnd {
   readonly stderr: string
 }
 
-/** A pointer field inside an ioctl's struct: the address of `target` is put at byte `offset` for the call. */
+/** A pointer field inside an ioctl's struct: the address of byte `at` of `target` is put at byte `offset` for the call. */
 export interface IoctlPointer {
   readonly offset: number
   readonly target: Uint8Array | Mapping
+  /** 0 where absent; at most the target's length. */
+  readonly at?: number
 }
 
 export interface MmapOptions {

@@ -7,7 +7,7 @@ import type { Attachment, AttachOptions, DeviceAddress } from './attachment.ts'
 import type { Ioas } from './iommufd.ts'
 import { attachDevice, detachDevice, openIommufdDevice } from './iommufd-device.ts'
 import { mapFailed, notPhysical, unmapFailed } from './map-failure.ts'
-import { checkMapRequest, checkPages, memoryFrom } from './map-request.ts'
+import { checkMapRequest, checkPages } from './map-request.ts'
 import { MappedRanges } from './mapped-ranges.ts'
 import { checkGroupIsFree, claimGroup, releaseGroup } from './open-groups.ts'
 import { attempt } from './system-call.ts'
@@ -50,7 +50,7 @@ export class IommufdAddressSpace extends AttachableSpace {
     checkMapRequest(request, this.kernel.pageSize)
     const { iova, memory, offset, size, access, dmaBuf = null } = request
     try {
-      if (dmaBuf === null) this.#ioas.map(memoryFrom(memory, offset), BigInt(size), access, iova)
+      if (dmaBuf === null) this.#ioas.map({ memory, offset, size, access }, iova)
       else this.#ioas.mapFile(dmaBuf, offset, BigInt(size), access, iova)
     } catch (error) {
       throw mapFailed(this, this.#mapped, request, error)

@@ -1,4 +1,4 @@
-import type { Kernel, Mapping } from '../kernel/kernel.ts'
+import type { Kernel } from '../kernel/kernel.ts'
 import { failedWith } from '../kernel/system-error.ts'
 import {
   ioasMapFlag,
@@ -13,7 +13,7 @@ import {
   iommuIovaRange,
 } from '../uapi/iommufd.ts'
 import { decode, encode } from '../uapi/struct.ts'
-import type { DmaAccess, IovaRange } from './address-space.ts'
+import type { DmaAccess, IovaRange, MapRequest } from './address-space.ts'
 import { orClose } from './close-in-order.ts'
 import { Descriptor } from './descriptor.ts'
 import { nodePermission } from './node-permission.ts'
@@ -67,15 +67,15 @@ export class Ioas {
   }
 
   /** IOMMU_IOAS_MAP; without `iova` the kernel chooses it. Returns where the memory is. */
-  map(memory: Mapping | Uint8Array, size: bigint, access: DmaAccess, iova?: bigint): bigint {
+  map({ memory, offset, size, access }: Omit<MapRequest, 'iova'>, iova?: bigint): bigint {
     const bytes = encode(iommuIoasMap, {
       size: iommuIoasMap.size,
       flags: mapFlags(access, iova),
       ioas_id: this.id,
-      length: size,
+      length: BigInt(size),
       iova: iova ?? 0n,
     })
-    const pointer = { offset: iommuIoasMap.fields.user_va[0], target: memory }
+    const pointer = { offset: iommuIoasMap.fields.user_va[0], target: memory, at: offset }
     this.iommufd.ioctl(iommufdRequest.IOMMU_IOAS_MAP, bytes, [pointer])
     return decode(iommuIoasMap, bytes).iova
   }

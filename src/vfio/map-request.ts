@@ -45,8 +45,3 @@ function checkedSize(size: number): number {
   if (Number.isSafeInteger(size) && size > 0) return size
   throw new VfioError('INVALID_ARGUMENT', `${size} is not a number of bytes to map`, { facts: { size } })
 }
-
-/** For a pointer of an ioctl: the memory from `offset` on. */
-export function memoryFrom(memory: Mapping, offset: number): Mapping | Uint8Array {
-  return offset === 0 ? memory : memory.view().subarray(offset)
-}

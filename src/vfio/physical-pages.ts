@@ -68,8 +68,8 @@ export interface Pinned {
 }
 
 function pin(ioas: Ioas, memory: Mapping): Pinned {
-  const size = BigInt(memory.length)
-  return { iova: ioas.map(memory, size, 'rw'), size }
+  const size = memory.length
+  return { iova: ioas.map({ memory, offset: 0, size, access: 'rw' }), size: BigInt(size) }
 }
 
 function goalOf(size: number): string {

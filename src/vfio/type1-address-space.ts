@@ -20,7 +20,7 @@ import type { Container } from './container.ts'
 import { ContainerGroups } from './container-groups.ts'
 import { callForInfo } from './info-call.ts'
 import { mapFailed, notPhysical, unmapFailed } from './map-failure.ts'
-import { checkMapRequest, checkPages, memoryFrom } from './map-request.ts'
+import { checkMapRequest, checkPages } from './map-request.ts'
 import { MappedRanges } from './mapped-ranges.ts'
 import { attempt } from './system-call.ts'
 
@@ -74,7 +74,7 @@ export class Type1AddressSpace extends AttachableSpace {
       iova,
       size: BigInt(size),
     })
-    const pointer = { offset: vfioIommuType1DmaMap.fields.vaddr[0], target: memoryFrom(memory, offset) }
+    const pointer = { offset: vfioIommuType1DmaMap.fields.vaddr[0], target: memory, at: offset }
     try {
       this.kernel.ioctl(this.#container.descriptor.fd, requests.VFIO_IOMMU_MAP_DMA, bytes, [pointer])
     } catch (error) {

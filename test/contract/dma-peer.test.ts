@@ -9,7 +9,6 @@ import { bindPci } from './pci.ts'
 
 const page = 4096
 const MiB = 2 ** 20
-const noPart = 'the mock has no part of the memory of a device for another'
 
 function code(expected: string) {
   return expect.objectContaining({ name: 'VfioError', code: expected })
@@ -21,7 +20,6 @@ interface Peers {
   readonly other: Device
   /** The memory of a device beside it, mapped: ivshmem's, which is ordinary memory behind a BAR. */
   readonly peer: MappedRegion
-  readonly isMock: boolean
 }
 
 /** Two devices in one address space, one of which can copy. */
@@ -36,7 +34,7 @@ async function openPeers(context: TestContext, mode: TranslatingMode): Promise<P
   )
   if (device === undefined || other === undefined) throw new Error('both were opened')
   const peer = other.regions.get('bar2').map()
-  return { device, edu: new EduDriver(device), other, peer, isMock: one.name === 'mock' }
+  return { device, edu: new EduDriver(device), other, peer }
 }
 
 /** iommufd takes dma-bufs alone, which newer kernels make of BARs. */
@@ -64,9 +62,8 @@ const parts = [
 describe.each(['type1', 'type1v2', 'iommufd'] as const)('A8 B9 the memory of a device, in mode %s', (mode) => {
   test.for(parts)('can be mapped for another: %s', async ([, part, size], context) => {
     const peers = await openPeers(context, mode)
-    const { device, peer, isMock } = peers
+    const { device, peer } = peers
     if (!takesPeers(peers)) context.skip('this kernel makes no dma-buf of a BAR')
-    if (isMock && 'offset' in part) context.skip(noPart)
     await using buffer = await device.dma.map(peer, part)
     expect(buffer.size).toBe(size)
     expect(device.dma.find(buffer.iova)?.buffer).toBe(buffer)
@@ -74,9 +71,8 @@ describe.each(['type1', 'type1v2', 'iommufd'] as const)('A8 B9 the memory of a d
 
   test('is reached by another, without the processor', async (context) => {
     const peers = await openPeers(context, mode)
-    const { device, edu, peer, isMock } = peers
+    const { device, edu, peer } = peers
     if (!takesPeers(peers)) context.skip('this kernel makes no dma-buf of a BAR')
-    if (isMock) context.skip('devices of the mock do not reach each other')
     await using buffer = await device.dma.map(peer, { offset: page })
     const sent = Uint8Array.from({ length: 256 }, (_, i) => (i * 7 + 1) & 0xff)
     peer.writeFrom(page, sent)
@@ -89,9 +85,8 @@ describe.each(['type1', 'type1v2', 'iommufd'] as const)('A8 B9 the memory of a d
 
   test('that is not there for a while is there again; iommufd has lost it, and maps it anew', async (context) => {
     const peers = await openPeers(context, mode)
-    const { device, edu, other, peer, isMock } = peers
+    const { device, edu, other, peer } = peers
     if (!takesPeers(peers)) context.skip('this kernel makes no dma-buf of a BAR')
-    if (isMock) context.skip('devices of the mock do not reach each other')
     const buffer = await device.dma.map(peer)
     const sent = new Uint8Array(64).fill(0x55)
     expect(await copyThere(peers, buffer, sent)).toEqual(sent)
@@ -142,9 +137,8 @@ describe.each(translatingModes.filter((mode) => !mode.startsWith('type1')))(
   (mode) => {
     test.for(parts)('is NOT_SUPPORTED to map for another: %s', async ([, part], context) => {
       const peers = await openPeers(context, mode)
-      const { device, peer, isMock } = peers
+      const { device, peer } = peers
       if (mode === 'iommufd' && takesPeers(peers)) context.skip('this kernel makes dma-bufs of BARs')
-      if (isMock && 'offset' in part) context.skip(noPart)
       await expect(device.dma.map(peer, part)).rejects.toEqual(
         expect.objectContaining({ code: 'NOT_SUPPORTED', errno: 'EFAULT', hint: expect.stringContaining('type1') }),
       )

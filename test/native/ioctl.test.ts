@@ -146,6 +146,8 @@ describe('pointer fields that are refused before the call', () => {
       /target must be/,
     ],
     ['that is no object', 8, /must be an object/],
+    ['from before its target', { offset: 8, target, at: -1 }, /pointer at must be/],
+    ['from behind its target', { offset: 8, target, at: 9 }, /outside the target of 8 bytes/],
   ])('%s', (_what, pointer, message) => {
     expect(() => ioctl(fd, 0x3b70, sized(64), [pointer])).toThrow(message)
   })

@@ -8,7 +8,7 @@ import type { Machine } from '../machine.ts'
 import type { IoctlArgument } from '../open-file.ts'
 import { integerArgument, structArgument } from '../vfio/ioctl-argument.ts'
 import { hasNoiommuMode } from '../vfio/noiommu-mode.ts'
-import { addressOf, UserMemory } from '../vfio/user-memory.ts'
+import { pointerAt, UserMemory } from '../vfio/user-memory.ts'
 import { getCompatInfo } from './compat-info.ts'
 import type { Ioas } from './ioas.ts'
 import type { Iommufd } from './iommufd.ts'
@@ -84,11 +84,10 @@ function map(iommufd: Iommufd, argument: IoctlArgument, pointers: readonly Ioctl
   const { flags, iova, size } = values
   if ((flags & ~(VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE)) !== 0) throw new Errno('EINVAL')
   const ioas = compat(iommufd)
-  const target = pointers.find(({ offset }) => offset === vfioIommuType1DmaMap.fields.vaddr[0])?.target
-  const address = target === undefined ? values.vaddr : addressOf(target)
-  if (address + size > lastIova) throw new Errno('EOVERFLOW')
   const access = { read: (flags & VFIO_DMA_MAP_FLAG_READ) !== 0, write: (flags & VFIO_DMA_MAP_FLAG_WRITE) !== 0 }
-  const memory = new UserMemory({ target, address, size, isWritable: access.write })
+  const pointer = pointerAt(pointers, vfioIommuType1DmaMap.fields.vaddr[0])
+  const memory = UserMemory.at(pointer, { address: values.vaddr, size, isWritable: access.write })
+  if (memory.address + size > lastIova) throw new Errno('EOVERFLOW')
   ioas.map([{ memory, offset: 0n, size }], iova, access)
   return 0
 }

@@ -12,11 +12,11 @@ import {
 import { decode, encode } from '../../uapi/struct.ts'
 import { Errno } from '../errno.ts'
 import type { DmaMapping } from '../vfio/dma-mappings.ts'
-import { addressOf, UserMemory } from '../vfio/user-memory.ts'
+import { targetOf } from '../vfio/pointer-target.ts'
+import { pointerAt, UserMemory } from '../vfio/user-memory.ts'
 import { type Command, command } from './command.ts'
 import type { Iommufd } from './iommufd.ts'
 import { type IovaRange, lastIova, overlaps } from './iova-range.ts'
-import { targetOf } from './pointer-target.ts'
 
 const { IOMMU_IOAS_MAP_FIXED_IOVA, IOMMU_IOAS_MAP_READABLE, IOMMU_IOAS_MAP_WRITEABLE } = ioasMapFlag
 
@@ -73,10 +73,9 @@ function map(iommufd: Iommufd): Command {
     if (__reserved !== 0) throw new Errno('EOPNOTSUPP')
     const access = accessOf(flags, [iova, length])
     const ioas = iommufd.ioas(ioas_id)
-    const target = pointers.find(({ offset }) => offset === iommuIoasMap.fields.user_va[0])?.target
-    const address = target === undefined ? values.user_va : addressOf(target)
-    if (address + length > lastIova) throw new Errno('EOVERFLOW')
-    const memory = new UserMemory({ target, address, size: length, isWritable: access.write })
+    const pointer = pointerAt(pointers, iommuIoasMap.fields.user_va[0])
+    const memory = UserMemory.at(pointer, { address: values.user_va, size: length, isWritable: access.write })
+    if (memory.address + length > lastIova) throw new Errno('EOVERFLOW')
     const at = ioas.map([{ memory, offset: 0n, size: length }], fixed(flags, iova), access)
     answer({ iova: at })
   })

@@ -4,7 +4,7 @@ import { Errno } from '../errno.ts'
 import type { FdTable } from '../fd-table.ts'
 import type { IoctlArgument } from '../open-file.ts'
 import { structArgument } from '../vfio/ioctl-argument.ts'
-import { memoryAt } from '../vfio/user-memory.ts'
+import { targetOf } from '../vfio/pointer-target.ts'
 
 /** One feature of VFIO_DEVICE_FEATURE. What it lacks of `get` and `set` is answered with EINVAL. */
 export interface Feature {
@@ -26,14 +26,7 @@ export interface CallingProcess {
 export function callingProcess(fds: FdTable, pointers: readonly IoctlPointer[]): CallingProcess {
   return {
     fds,
-    memory(field, size) {
-      const target = pointers.find(({ offset }) => offset === field)?.target
-      if (target === undefined || size > target.length) throw new Errno('EFAULT')
-      if (target instanceof Uint8Array) return target.subarray(0, size)
-      const bytes = memoryAt(target, BigInt(size))
-      if (bytes === null) throw new Errno('EFAULT')
-      return bytes
-    },
+    memory: (field, size) => targetOf(pointers, field, size).subarray(0, size),
   }
 }
 

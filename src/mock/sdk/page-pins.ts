@@ -90,8 +90,8 @@ export class PagePins {
 
   #pinFirst(mapping: DmaMapping, iova: bigint): PinnedPage {
     const { memory } = mapping
+    if (memory.peer !== null) throw new Errno('EINVAL')
     if (memory.bytes === null) throw new Errno('EFAULT')
-    if (memory.isDevice) throw new Errno('EINVAL')
     const offset = mapping.offset + (iova - mapping.iova)
     const charged = memory.pin(offset, bytesOfPage)
     try {

@@ -11,13 +11,13 @@ export interface MappedDevice {
 /** A mapped BAR: each access is one load or store of the device. What lies in its last page beyond the BAR is zero. */
 export class BarMapping implements Mapping {
   readonly fd = null
-  readonly #device: MappedDevice
+  readonly device: MappedDevice
   readonly #words = { 1: new Uint8Array(1), 2: new Uint8Array(2), 4: new Uint8Array(4), 8: new Uint8Array(8) }
   readonly #access: 'r' | 'w' | 'rw'
   #length: number
 
   constructor(device: MappedDevice, length: number, access: 'r' | 'w' | 'rw') {
-    this.#device = device
+    this.device = device
     this.#length = length
     this.#access = access
   }
@@ -77,7 +77,7 @@ export class BarMapping implements Mapping {
     this.#check(offset, width)
     const word = this.#words[width]
     // a processor of x86 reads what may only be written
-    if (!this.#device.load(offset, word)) throw systemError('EFAULT', 'load')
+    if (!this.device.load(offset, word)) throw systemError('EFAULT', 'load')
     return new DataView(word.buffer)
   }
 
@@ -85,7 +85,7 @@ export class BarMapping implements Mapping {
     this.#check(offset, width)
     const word = this.#words[width]
     set(new DataView(word.buffer))
-    if (this.#access === 'r' || !this.#device.store(offset, word)) throw systemError('EFAULT', 'store')
+    if (this.#access === 'r' || !this.device.store(offset, word)) throw systemError('EFAULT', 'store')
   }
 
   #check(offset: number, width: number): void {

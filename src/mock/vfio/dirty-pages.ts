@@ -7,17 +7,18 @@ import {
   vfioIommuType1DirtyBitmapGet,
 } from '../../uapi/type1-dirty-pages.ts'
 import { Errno } from '../errno.ts'
-import { targetOf } from '../iommufd/pointer-target.ts'
 import type { KernelTraits } from '../kernel-traits.ts'
 import { pageSize } from '../memory.ts'
 import type { IoctlArgument } from '../open-file.ts'
 import type { DmaMapping, DmaMappings } from './dma-mappings.ts'
 import { structArgument } from './ioctl-argument.ts'
+import { bytesAt, pointerAt } from './user-memory.ts'
 
 const { VFIO_IOMMU_DIRTY_PAGES_FLAG_START, VFIO_IOMMU_DIRTY_PAGES_FLAG_STOP } = dirtyPagesFlag
 const { VFIO_IOMMU_DIRTY_PAGES_FLAG_GET_BITMAP } = dirtyPagesFlag
 const page = BigInt(pageSize)
-const wordBits = 64
+const wordBits = 64n
+const wordBytes = 8
 const top = 0xffff_ffff_ffff_ffffn
 /** The bitmap of 2^31 pages, in bytes. */
 export const mostBitmapBytes: bigint = 2n ** 28n
@@ -35,8 +36,8 @@ export interface Bitmap {
 export class DirtyPages {
   readonly #mappings: DmaMappings
   readonly #traits: KernelTraits
-  /** By their addresses; null while nobody asks. */
-  #pages: Set<bigint> | null = null
+  /** A bit for each page of a mapping, the first one lowest; null while nobody asks. */
+  #bits: Map<DmaMapping, bigint> | null = null
 
   constructor(mappings: DmaMappings, traits: KernelTraits) {
     this.#mappings = mappings
@@ -48,10 +49,13 @@ export class DirtyPages {
     const { bytes, values } = structArgument(vfioIommuType1DirtyBitmap, argument, vfioIommuType1DirtyBitmap.size)
     switch (values.flags) {
       case VFIO_IOMMU_DIRTY_PAGES_FLAG_START:
-        this.#pages ??= new Set([...this.#mappings.pins].map(({ iova }) => iova))
+        if (this.#bits === null) {
+          this.#bits = new Map()
+          for (const mapping of this.#mappings) this.#markPinned(mapping)
+        }
         return 0
       case VFIO_IOMMU_DIRTY_PAGES_FLAG_STOP:
-        this.#pages = null
+        this.#bits = null
         return 0
       case VFIO_IOMMU_DIRTY_PAGES_FLAG_GET_BITMAP: {
         const { size } = vfioIommuType1DirtyBitmap
@@ -70,50 +74,57 @@ export class DirtyPages {
   ): Bitmap {
     if (struct.length < at + vfioBitmap.size) throw new Errno('EINVAL')
     const values = decode(vfioBitmap, struct, at)
-    if (this.#pages === null || !isBitmapFor(values, size)) throw new Errno('EINVAL')
+    if (this.#bits === null || !isBitmapFor(values, size)) throw new Errno('EINVAL')
     const field = at + vfioBitmap.fields.data[0]
-    const length = pointers.find(({ offset }) => offset === field)?.target.length ?? 0
-    return { base, bytes: targetOf(pointers, field, length) }
+    return { base, bytes: bytesAt(pointerAt(pointers, field)) ?? new Uint8Array() }
   }
 
   /** A driver may have written there, for its device. */
   mark(iova: bigint, size: bigint): void {
-    if (this.#pages === null) return
-    for (let at = iova - (iova % page); at < iova + size; at += page) this.#pages.add(at)
+    for (let at = iova - (iova % page); at < iova + size; at += page) {
+      const mapping = this.#mappings.lowest(at, at)
+      if (mapping !== null) this.#add(mapping, 1n << ((at - mapping.iova) / page))
+    }
   }
 
   /** Whoever wrote without anyone's knowing is gone, and what it wrote stays. */
   markAll(): void {
-    for (const { iova, size } of this.#mappings) this.mark(iova, size)
+    for (const mapping of this.#mappings) this.#add(mapping, pagesOf(mapping))
   }
 
-  /** Fills in the bits of a mapping, which are clean from then on but for pages that are pinned. EFAULT where none is there. */
-  take({ iova, size }: DmaMapping, { base, bytes }: Bitmap, isAllDirty: boolean): void {
-    const first = Number((iova - base) / page)
-    const start = Math.floor(first / wordBits) * (wordBits / 8)
+  /**
+   * Fills in the bits of a mapping, which are clean from then on but for pages that are pinned. EFAULT where no memory is
+   * there. The driver moves its own bits to where the mapping has them in the bitmap, and forgets to clear those that go
+   * beyond the mapping there: the next answer has them.
+   */
+  take(mapping: DmaMapping, { base, bytes }: Bitmap, isAllDirty: boolean): void {
+    if (isAllDirty) this.#add(mapping, pagesOf(mapping))
+    const first = (mapping.iova - base) / page
     const shift = first % wordBits
-    const count = Number(size / page)
-    const length = Math.ceil((shift + count) / wordBits) * (wordBits / 8)
-    if (start + length > bytes.length) throw new Errno('EFAULT')
-    const words = new Uint8Array(length)
-    // what is there of the mapping before is kept; else the bits behind are cleared
-    if (shift > 0) words.set(bytes.subarray(start, start + wordBits / 8))
-    for (let nth = 0; nth < count; nth++) {
-      const address = iova + BigInt(nth) * page
-      if (!isAllDirty && this.#pages?.has(address) !== true) continue
-      const bit = shift + nth
-      words[bit >> 3] = (words[bit >> 3] ?? 0) | (1 << (bit & 7))
+    const words = Number((shift + mapping.size / page + wordBits - 1n) / wordBits)
+    const at = Number(first / wordBits) * wordBytes
+    if (at + words * wordBytes > bytes.length) throw new Errno('EFAULT')
+    const view = new DataView(bytes.buffer, bytes.byteOffset + at)
+    const others = shift > 0n ? view.getBigUint64(0, true) : 0n
+    const moved = BigInt.asUintN(words * 64, (this.#bits?.get(mapping) ?? 0n) << shift) | others
+    for (let word = 0; word < words; word++) {
+      view.setBigUint64(word * wordBytes, BigInt.asUintN(64, moved >> (BigInt(word) * wordBits)), true)
     }
-    bytes.set(words, start)
-    this.forget({ iova, size })
-    for (const pinned of this.#mappings.pins) {
-      if (pinned.iova >= iova && pinned.iova < iova + size) this.#pages?.add(pinned.iova)
-    }
+    this.#bits?.set(mapping, moved & ~pagesOf(mapping))
+    this.#markPinned(mapping)
   }
 
-  forget({ iova, size }: Pick<DmaMapping, 'iova' | 'size'>): void {
-    for (const address of this.#pages ?? []) {
-      if (address >= iova && address < iova + size) this.#pages?.delete(address)
+  forget(mapping: DmaMapping): void {
+    this.#bits?.delete(mapping)
+  }
+
+  #add(mapping: DmaMapping, bits: bigint): void {
+    this.#bits?.set(mapping, (this.#bits.get(mapping) ?? 0n) | bits)
+  }
+
+  #markPinned({ iova, size }: DmaMapping): void {
+    for (const pinned of this.#mappings.pins) {
+      if (pinned.iova >= iova && pinned.iova < iova + size) this.mark(pinned.iova, page)
     }
   }
 
@@ -138,4 +149,9 @@ function isBitmapFor({ pgsize, size: bytes }: Values<typeof vfioBitmap>, size: b
   const pages = size / page
   const needed = ((pages + 63n) / 64n) * 8n
   return pgsize === page && pages > 0n && bytes >= needed && bytes <= mostBitmapBytes
+}
+
+/** All bits of a mapping. */
+function pagesOf({ size }: DmaMapping): bigint {
+  return (1n << (size / page)) - 1n
 }

@@ -19,6 +19,14 @@ export interface DmaMapping {
   readonly offset: bigint
 }
 
+/** What one mapping has of a transfer: from byte `at` of the transfer to `end`, and from byte `start` of its memory. */
+interface Piece {
+  readonly memory: UserMemory
+  readonly start: number
+  readonly at: number
+  readonly end: number
+}
+
 /**
  * The translations of one address space, by IOVA; none overlaps another. While an IOMMU stands behind it, their memory is
  * pinned, and charged against what the process may lock; else it is not looked at.
@@ -134,16 +142,19 @@ export class DmaMappings implements DmaAccess {
   }
 
   read(iova: bigint, into: Uint8Array): boolean {
-    return this.#pieces(iova, into.length, 'read', (memory, at) => into.set(memory, at))
+    return this.#pieces(iova, into.length, 'read', (it) => it.memory.read(it.start, into.subarray(it.at, it.end)))
   }
 
   write(iova: bigint, from: Uint8Array): boolean {
-    return this.#pieces(iova, from.length, 'write', (memory, at) => memory.set(from.subarray(at, at + memory.length)))
+    return this.#pieces(iova, from.length, 'write', (it) => it.memory.write(it.start, from.subarray(it.at, it.end)))
   }
 
   #pin({ memory, offset, size }: DmaMapping): void {
-    if (memory.bytes === null || (memory.isDevice && !this.#takesDeviceMemory)) throw new Errno('EFAULT')
-    if (memory.isDevice) return
+    if (memory.peer !== null) {
+      if (!this.#takesDeviceMemory && !memory.peer.isDmaBuf) throw new Errno('EFAULT')
+      return
+    }
+    if (memory.bytes === null) throw new Errno('EFAULT')
     const bytes = memory.pin(offset, size)
     try {
       this.#locked.add(bytes)
@@ -154,7 +165,7 @@ export class DmaMappings implements DmaAccess {
   }
 
   #unpin({ memory, offset, size }: DmaMapping): void {
-    if (!memory.isDevice) this.#locked.take(memory.unpin(offset, size))
+    if (memory.peer === null) this.#locked.take(memory.unpin(offset, size))
   }
 
   /** Where the first mapping stands that reaches beyond an address. */
@@ -169,22 +180,15 @@ export class DmaMappings implements DmaAccess {
     return from
   }
 
-  #pieces(
-    iova: bigint,
-    length: number,
-    way: 'read' | 'write',
-    move: (memory: Uint8Array, at: number) => void,
-  ): boolean {
+  #pieces(iova: bigint, length: number, way: 'read' | 'write', move: (piece: Piece) => boolean): boolean {
     for (let at = 0; at < length; ) {
       const mapping = this.lowest(iova + BigInt(at), iova + BigInt(at))
       if (mapping === null || !mapping.access[way]) return false
       const { memory, offset, size } = mapping
-      if (memory.bytes === null) return false
       const within = iova + BigInt(at) - mapping.iova
-      const count = Math.min(Number(size - within), length - at)
-      const start = Number(offset + within)
-      if (!memory.isDevice) move(memory.bytes.subarray(start, start + count), at)
-      at += count
+      const end = Math.min(at + Number(size - within), length)
+      if (!move({ memory, start: Number(offset + within), at, end })) return false
+      at = end
     }
     return true
   }

@@ -14,7 +14,7 @@ import { type DmaMapping, DmaMappings } from './dma-mappings.ts'
 import { structArgument } from './ioctl-argument.ts'
 import { getType1Info, isTranslated } from './type1-info.ts'
 import { type1Extension } from './type1-types.ts'
-import { addressOf, UserMemory } from './user-memory.ts'
+import { pointerAt, UserMemory } from './user-memory.ts'
 
 const { VFIO_DMA_MAP_FLAG_READ, VFIO_DMA_MAP_FLAG_WRITE, VFIO_DMA_MAP_FLAG_VADDR } = dmaMapFlag
 const { VFIO_DMA_UNMAP_FLAG_GET_DIRTY_BITMAP, VFIO_DMA_UNMAP_FLAG_ALL, VFIO_DMA_UNMAP_FLAG_VADDR } = dmaUnmapFlag
@@ -117,15 +117,14 @@ export class Type1Iommu implements ContainerIommu {
   #map(argument: IoctlArgument, pointers: readonly IoctlPointer[]): number {
     const { values } = structArgument(vfioIommuType1DmaMap, argument, vfioIommuType1DmaMap.size)
     const { flags, iova, size } = values
-    const target = pointers.find(({ offset }) => offset === vfioIommuType1DmaMap.fields.vaddr[0])?.target
-    const address = target === undefined ? values.vaddr : addressOf(target)
+    const isWritable = (flags & VFIO_DMA_MAP_FLAG_WRITE) !== 0
+    const pointer = pointerAt(pointers, vfioIommuType1DmaMap.fields.vaddr[0])
+    const memory = UserMemory.at(pointer, { address: values.vaddr, size, isWritable })
+    const { address } = memory
     if ((flags & ~mapFlags) !== 0 || size === 0n) throw new Errno('EINVAL')
     const last = iova + size - 1n
     if (last > top || address + size - 1n > top) throw new Errno(this.#traits.type1Wrap)
-    const access = {
-      read: (flags & VFIO_DMA_MAP_FLAG_READ) !== 0,
-      write: (flags & VFIO_DMA_MAP_FLAG_WRITE) !== 0,
-    }
+    const access = { read: (flags & VFIO_DMA_MAP_FLAG_READ) !== 0, write: isWritable }
     const isNewAddress = (flags & VFIO_DMA_MAP_FLAG_VADDR) !== 0
     if ((access.read || access.write) === isNewAddress) throw new Errno('EINVAL')
     if (((size | iova | address) & mask) !== 0n) throw new Errno('EINVAL')
@@ -134,7 +133,6 @@ export class Type1Iommu implements ContainerIommu {
     if (there !== null) throw new Errno('EEXIST')
     if (this.mappings.count >= this.#mostMappings) throw new Errno('ENOSPC')
     if (this.#hasIommu && !isTranslated(iova, last)) throw new Errno('EINVAL')
-    const memory = new UserMemory({ target, address, size, isWritable: access.write })
     this.mappings.add({ iova, size, access, memory, offset: 0n })
     return 0
   }
