@@ -1,5 +1,6 @@
+import { type DeviceType, readDeviceTypes } from './host/device-types.ts'
 import { type GroupFilter, type IommuGroup, readIommuGroups } from './host/iommu-groups.ts'
-import { type MdevType, readMdevTypes, type TypeFilter } from './host/mdev-types.ts'
+import type { TypeFilter } from './host/mdev-types.ts'
 import { findVfioDevice } from './host/vfio-device.ts'
 import type { Warning } from './host/warning.ts'
 import type { Kernel } from './kernel/kernel.ts'
@@ -8,14 +9,19 @@ import { type BindRequest, bind } from './lifecycle/bindings/bind.ts'
 import type { BindingChange, BindingOptions, BindingRequest } from './lifecycle/bindings/binding-change.ts'
 import { release } from './lifecycle/bindings/release.ts'
 import type { Change, ChangeOptions } from './lifecycle/change.ts'
-import { type DefineRequest, define } from './lifecycle/define.ts'
-import type { DeviceChoice } from './lifecycle/device-choice.ts'
+import {
+  type DefineRequest,
+  type DeviceChoice,
+  defineDevice,
+  type ModifyRequest,
+  modifyDevice,
+  type StartRequest,
+  startDevice,
+  stopDevice,
+  undefineDevice,
+} from './lifecycle/device-verbs.ts'
 import { type DeviceFilter, list } from './lifecycle/list.ts'
-import { type ModifyRequest, modify } from './lifecycle/modify.ts'
 import { type Restored, type RestoreRequest, restore } from './lifecycle/restore/restore.ts'
-import { type StartRequest, start } from './lifecycle/start.ts'
-import { stop } from './lifecycle/stop.ts'
-import { undefine } from './lifecycle/undefine.ts'
 import type { VirtualDevice } from './lifecycle/virtual-device.ts'
 import { loadScenario } from './mock/load-scenario.ts'
 import { createMockKernel } from './mock/mock-kernel.ts'
@@ -61,8 +67,8 @@ export class Host implements AsyncDisposable {
   }
 
   /** The types that parents offer. What cannot be read is a warning, and the rest goes on. */
-  types(filter?: TypeFilter): { types: MdevType[]; warnings: Warning[] } {
-    return readMdevTypes(this.kernel.files, filter)
+  types(filter?: TypeFilter): { types: DeviceType[]; warnings: Warning[] } {
+    return readDeviceTypes(this.kernel.files, filter)
   }
 
   /** The IOMMU groups, by their numbers: VFIO takes those that are viable, as a whole. */
@@ -76,23 +82,23 @@ export class Host implements AsyncDisposable {
   }
 
   define(request: DefineRequest, options?: ChangeOptions): Promise<Change> {
-    return define(this.kernel, request, options)
+    return defineDevice(this.kernel, request, options)
   }
 
   undefine(choice: DeviceChoice, options?: ChangeOptions): Promise<readonly Change[]> {
-    return undefine(this.kernel, choice, options)
+    return undefineDevice(this.kernel, choice, options)
   }
 
   modify(request: ModifyRequest, options?: ChangeOptions): Promise<Change> {
-    return modify(this.kernel, request, options)
+    return modifyDevice(this.kernel, request, options)
   }
 
   start(request: StartRequest, options?: ChangeOptions): Promise<Change> {
-    return start(this.kernel, request, options)
+    return startDevice(this.kernel, request, options)
   }
 
   stop(choice: DeviceChoice, options?: ChangeOptions): Promise<Change> {
-    return stop(this.kernel, choice, options)
+    return stopDevice(this.kernel, choice, options)
   }
 
   /** Gives a PCI device to a driver: vfio-pci, unless another is named. */

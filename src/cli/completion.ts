@@ -1,5 +1,5 @@
+import { readDeviceTypes } from '../host/device-types.ts'
 import { readIommuGroups } from '../host/iommu-groups.ts'
-import { readMdevTypes } from '../host/mdev-types.ts'
 import { pciDrivers } from '../host/pci-binding.ts'
 import type { HostFiles } from '../kernel/kernel.ts'
 import { list } from '../lifecycle/list.ts'
@@ -106,19 +106,16 @@ async function hostValues(completes: Completes, line: Line, io: Io): Promise<Can
   const context = new Context(line.options, io)
   try {
     const { files } = await context.kernel()
-    if (completes === 'parent') return parents(readMdevTypes(files).types)
+    if (completes === 'parent') return parents(readDeviceTypes(files).types)
     if (completes === 'type') {
       const parent = optionValue(line, 'parent')
-      const { types } = readMdevTypes(files, parent === undefined ? {} : { parent })
-      return types.map(({ type, name, available }) => ({
-        value: type,
-        describe: `${name ?? ''} ${available} free`.trim(),
-      }))
+      const { types } = readDeviceTypes(files, parent === undefined ? {} : { parent })
+      return types.map(({ type, name }) => ({ value: type, describe: name ?? '' }))
     }
     if (completes === 'driver') return files.list(pciDrivers).map((value) => ({ value, describe: '' }))
     if (completes === 'vfio device' || completes === 'host device') return groupMembers(files, completes)
     const { devices } = list(files, deviceFilters[completes])
-    return devices.map(({ uuid, parent, type }) => ({ value: uuid, describe: `${type} on ${parent}` }))
+    return devices.map(({ name, parent, type }) => ({ value: name, describe: `${type} on ${parent}` }))
   } finally {
     context.dispose()
   }

@@ -24,8 +24,8 @@ export async function withDevice<T>(
   const kernel = await context.kernel()
   const uuid = uuidOrNull(given)
   if (uuid !== null) checkRuns(kernel.files, uuid)
-  const { bus, name, group } = findVfioDevice(kernel.files, given)
-  const virtualDevice = bus === 'mdev' ? (list(kernel.files, { uuid: name, active: true }).devices[0] ?? null) : null
+  const { name, group } = findVfioDevice(kernel.files, given)
+  const [virtualDevice = null] = list(kernel.files, { name, active: true }).devices
   const device = openDevice(kernel, { group, name })
   try {
     return await use({ kernel, device, virtualDevice })
@@ -36,7 +36,7 @@ export async function withDevice<T>(
 
 /** Where it does not run, its definition says what to do. */
 function checkRuns(files: HostFiles, uuid: string): void {
-  const { devices } = list(files, { uuid })
+  const { devices } = list(files, { name: uuid })
   if (devices.some(({ active }) => active)) return
   const defined = devices.length > 0
   throw new VfioError('NOT_FOUND', `${uuid} is not ${defined ? 'active' : 'there'}: nothing to open`, {

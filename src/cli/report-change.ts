@@ -8,8 +8,8 @@ export interface Report {
   /** For people, on stderr: what was done, or why nothing was. */
   readonly done: (change: Change) => string
   readonly already: (change: Change) => string
-  /** A UUID that was made up is data: scripts capture it from stdout. */
-  readonly printUuid?: boolean
+  /** What was not named before is data: scripts capture it from stdout. */
+  readonly printName?: boolean
 }
 
 /** Says what a changing command did, or with --dry-run the writes it would make. */
@@ -17,7 +17,7 @@ export function reportChange(change: Change, { options }: Context, io: Io, repor
   if (options.json) io.out(json(change))
   else if (change.dryRun) reportDryRun([change], io, report.already)
   else {
-    if (report.printUuid === true) io.out(`${change.uuid}\n`)
+    if (report.printName === true) io.out(`${change.name}\n`)
     io.err(`${change.changed ? report.done(change) : report.already(change)}\n`)
   }
 }

@@ -1,14 +1,19 @@
 import { VfioError } from '../errors.ts'
-import { mdevPath } from '../host/mdev-devices.ts'
-import { printable, type Uuid } from '../units.ts'
+import { printable } from '../units.ts'
 import type { Attribute } from './definition.ts'
+import type { Write } from './set-up-device.ts'
 
 /**
- * The sysfs file of a device's attribute. A name may go down into a folder of the driver ('nvidia/vgpu_params'), never
- * up or away: INVALID_ARGUMENT.
+ * The writes to the attributes of a device, which stand in its folder in sysfs, each with a newline (NVIDIA's driver eats
+ * the last byte). A name may go down into a folder of the driver ('nvidia/vgpu_params'), never up or away:
+ * INVALID_ARGUMENT.
  */
-export function attributePath(uuid: Uuid, name: string): string {
-  return `${mdevPath(uuid)}/${checkedAttributeName(name)}`
+export function attributeSteps(folder: string, attributes: readonly Attribute[]): Write[] {
+  return attributes.map(({ name, value }) => ({
+    action: 'write',
+    path: `${folder}/${checkedAttributeName(name)}`,
+    value: `${value}\n`,
+  }))
 }
 
 export function checkAttributes(attributes: readonly Attribute[]): void {

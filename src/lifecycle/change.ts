@@ -1,4 +1,4 @@
-import type { Uuid } from '../units.ts'
+import type { DeviceIdentity } from './virtual-device.ts'
 
 /** One change to the host, exactly as it is or would be made. */
 export type Step =
@@ -15,8 +15,7 @@ export type Step =
   | { readonly action: 'chmod'; readonly path: string; readonly mode: string }
 
 /** What a changing verb did, or with `dryRun` would do. No steps: it was already so. */
-export interface Change {
-  readonly uuid: Uuid
+export type Change<Identity extends DeviceIdentity = DeviceIdentity> = Identity & {
   readonly parent: string
   /** Null where nothing says it: a definition that nobody can read, a device that was not running anyway. */
   readonly type: string | null

@@ -10,6 +10,7 @@ import { type Attribute, type Definition, formatDefinition, type StartMode, same
 import { lookUp } from './device-choice.ts'
 import { definitionPath, readDefinition, type StoredDefinition, saveDefinition, withStoreLock } from './store.ts'
 import { findParent, findType } from './type-choice.ts'
+import { type MdevIdentity, mdevIdentity } from './virtual-device.ts'
 
 export interface DefineRequest {
   /** Made up where absent. Of a running device alone: its parent and type are taken from it. */
@@ -25,10 +26,14 @@ export interface DefineRequest {
 }
 
 /** Stores a definition. The same one again is no change; another one for the same UUID and parent is ALREADY_EXISTS. */
-export async function define(kernel: Kernel, request: DefineRequest, options: ChangeOptions = {}): Promise<Change> {
+export async function define(
+  kernel: Kernel,
+  request: DefineRequest,
+  options: ChangeOptions = {},
+): Promise<Change<MdevIdentity>> {
   const wanted = resolve(kernel, request)
   if (options.dryRun === true) return toChange(wanted, isNew(kernel, wanted), true)
-  const run = async (): Promise<Change> => {
+  const run = async (): Promise<Change<MdevIdentity>> => {
     if (!isNew(kernel, wanted)) return toChange(wanted, false, false)
     const { uuid, parent, definition, asksScript } = wanted
     const callouts = new Callouts(kernel, { uuid, parent, type: definition.type }, options)
@@ -94,8 +99,12 @@ function describe({ type, start, attributes }: Definition): { type: string; star
   return { type, start, attributes: attributes.length }
 }
 
-function toChange({ uuid, parent, definition }: StoredDefinition, changed: boolean, dryRun: boolean): Change {
+function toChange(
+  { uuid, parent, definition }: StoredDefinition,
+  changed: boolean,
+  dryRun: boolean,
+): Change<MdevIdentity> {
   const path = definitionPath(parent, uuid)
   const steps = changed ? [{ action: 'save' as const, path, content: formatDefinition(definition) }] : []
-  return { uuid, parent, type: definition.type, changed, dryRun, steps }
+  return { ...mdevIdentity(uuid), parent, type: definition.type, changed, dryRun, steps }
 }

@@ -1,15 +1,18 @@
+import { VfioError } from '../errors.ts'
 import { findDeviceUsers, usersOfAny } from '../host/device-users.ts'
-import { type MdevDevice, nodesOf, readMdevDevices } from '../host/mdev-devices.ts'
-import { parentName, readTypeName } from '../host/mdev-types.ts'
+import { parentName } from '../host/mdev-types.ts'
 import type { Warning } from '../host/warning.ts'
 import type { HostFiles } from '../kernel/kernel.ts'
-import { parseUuid } from '../units.ts'
-import { readDefinitions, type StoredDefinition } from './store.ts'
-import type { VirtualDevice } from './virtual-device.ts'
+import { type PciAddress, pciAddressOrNull, printable, type Uuid, uuidOrNull } from '../units.ts'
+import { listMdevs } from './list-mdevs.ts'
+import { listVgpus } from './vgpu/list-vgpus.ts'
+import type { DeviceIdentity, DeviceState, Listed, VirtualDevice } from './virtual-device.ts'
 
 export interface DeviceFilter {
-  readonly uuid?: string
+  /** A mediated device's UUID, or the PCI address of the function that is a vGPU. */
+  readonly name?: string
   readonly parent?: string
+  /** By id. */
   readonly type?: string
   /** Only those that run, or only those that do not. */
   readonly active?: boolean
@@ -17,69 +20,43 @@ export interface DeviceFilter {
   readonly defined?: boolean
 }
 
-/** What runs and what is defined, told together: one entry for each UUID and parent, sorted by parent, then UUID. */
+/** What runs and what is defined, told together: one entry for each device and parent, sorted by parent, then name. */
 export function list(files: HostFiles, filter: DeviceFilter = {}): { devices: VirtualDevice[]; warnings: Warning[] } {
-  const uuid = filter.uuid === undefined ? undefined : parseUuid(filter.uuid)
-  const running = readMdevDevices(files, uuid)
-  const stored = readDefinitions(files, uuid)
-  const found = merge(running.devices, stored.definitions)
-    .filter((entry) => matches(entry, filter, uuid))
-    .sort(byParentThenUuid)
-  const nodes = new Set(found.flatMap(({ running }) => (running === null ? [] : nodesOf(running))))
-  const users = findDeviceUsers(files, nodes)
-  const names = new Map<string, string | null>()
-  const devices = found.map(({ uuid, parent, running, stored }): VirtualDevice => {
-    const type = running?.type ?? stored?.definition.type ?? ''
-    const key = `${parent}/${type}`
-    if (!names.has(key)) names.set(key, readTypeName(files, parent, type))
-    return {
-      kind: 'mdev',
-      uuid,
-      parent,
-      type,
-      typeName: names.get(key) ?? null,
-      active: running !== null,
-      definition: stored?.definition ?? null,
-      group: running?.group ?? null,
-      node: running?.node ?? null,
-      users: running === null ? [] : usersOfAny(users, nodesOf(running)),
-    }
+  const name = filter.name === undefined ? undefined : deviceIdentifier(filter.name)
+  const uuid = name === undefined ? undefined : uuidOrNull(name)
+  const address = name === undefined ? undefined : pciAddressOrNull(name)
+  const mdevs = uuid === null ? nothing : listMdevs(files, uuid)
+  const vgpus = address === null ? nothing : listVgpus(files, address)
+  const passes = passing(filter)
+  const found: Listed<DeviceIdentity>[] = [...mdevs.listed, ...vgpus.listed].filter(({ device }) => passes(device))
+  const users = findDeviceUsers(files, new Set(found.flatMap(({ nodes }) => nodes)))
+  const devices = found
+    .map(({ device, nodes }) => ({ ...device, users: device.active ? usersOfAny(users, nodes) : [] }))
+    .sort(byParentThenName)
+  return { devices, warnings: [...mdevs.warnings, ...vgpus.warnings] }
+}
+
+const nothing = { listed: [], warnings: [] }
+
+/** What names a virtual device. INVALID_ARGUMENT for what is neither a UUID nor a PCI address. */
+export function deviceIdentifier(text: string): Uuid | PciAddress {
+  const name = uuidOrNull(text) ?? pciAddressOrNull(text)
+  if (name !== null) return name
+  throw new VfioError('INVALID_ARGUMENT', `'${printable(text)}' is neither a UUID nor a PCI address`, {
+    hint: 'vfioctl list; a UUID looks like 83b8f4f2-509f-382f-3c1e-e6bfe0fa1001, an address like 0000:41:00.4',
   })
-  return { devices, warnings: [...running.warnings, ...stored.warnings] }
 }
 
-interface Entry {
-  readonly uuid: MdevDevice['uuid']
-  readonly parent: string
-  readonly running: MdevDevice | null
-  readonly stored: StoredDefinition | null
+function passing(filter: DeviceFilter): (device: DeviceState) => boolean {
+  const parent = filter.parent === undefined ? undefined : parentName(filter.parent)
+  return (device) =>
+    (parent === undefined || device.parent === parent) &&
+    (filter.type === undefined || device.type === filter.type) &&
+    (filter.active === undefined || device.active === filter.active) &&
+    (filter.defined === undefined || (device.definition !== null) === filter.defined)
 }
 
-function merge(running: readonly MdevDevice[], stored: readonly StoredDefinition[]): Entry[] {
-  const entries = new Map<string, Entry>()
-  for (const device of running) {
-    const { uuid, parent } = device
-    entries.set(`${parent}/${uuid}`, { uuid, parent, running: device, stored: null })
-  }
-  for (const definition of stored) {
-    const { uuid, parent } = definition
-    const key = `${parent}/${uuid}`
-    entries.set(key, { uuid, parent, running: entries.get(key)?.running ?? null, stored: definition })
-  }
-  return [...entries.values()]
-}
-
-function matches({ uuid, parent, running, stored }: Entry, filter: DeviceFilter, only: string | undefined): boolean {
-  return (
-    (only === undefined || uuid === only) &&
-    (filter.parent === undefined || parent === parentName(filter.parent)) &&
-    (filter.type === undefined || (running?.type ?? stored?.definition.type) === filter.type) &&
-    (filter.active === undefined || (running !== null) === filter.active) &&
-    (filter.defined === undefined || (stored !== null) === filter.defined)
-  )
-}
-
-function byParentThenUuid(a: Entry, b: Entry): number {
+function byParentThenName(a: VirtualDevice, b: VirtualDevice): number {
   if (a.parent !== b.parent) return a.parent < b.parent ? -1 : 1
-  return a.uuid < b.uuid ? -1 : a.uuid > b.uuid ? 1 : 0
+  return a.name < b.name ? -1 : a.name > b.name ? 1 : 0
 }

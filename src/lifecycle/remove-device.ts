@@ -3,12 +3,12 @@ import { type MdevDevice, mdevPath } from '../host/mdev-devices.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { failedWith } from '../kernel/system-error.ts'
 import type { Uuid } from '../units.ts'
-import type { Step } from './change.ts'
 import { unmarkHalfMade } from './half-made.ts'
 import { checkNotHeld, type HeldDevice, whileHeld } from './hold-device.ts'
+import type { Write } from './set-up-device.ts'
 
 /** The write that removes a device. */
-export function removalStep(uuid: Uuid): Extract<Step, { action: 'write' }> {
+export function removalStep(uuid: Uuid): Write {
   return { action: 'write', path: `${mdevPath(uuid)}/remove`, value: '1' }
 }
 

@@ -15,6 +15,7 @@ import { futureOwnerSteps, giveNodes, ownerSteps } from './node-owner.ts'
 import { checkRemovable, removalStep, removeDevice } from './remove-device.ts'
 import { type NodeOwner, nodeOwners } from './settings/node-owners.ts'
 import { findParent, findType } from './type-choice.ts'
+import { type MdevIdentity, mdevIdentity } from './virtual-device.ts'
 
 export interface StartRequest {
   /** Made up where absent. A defined device needs nothing else. */
@@ -43,7 +44,11 @@ interface Wanted {
  * that parent with that type is no change, unless whoever made it was killed before its last attribute: then it is made
  * anew. Its nodes go to the owner that is kept for it, if there is one.
  */
-export async function start(kernel: Kernel, request: StartRequest, options: ChangeOptions = {}): Promise<Change> {
+export async function start(
+  kernel: Kernel,
+  request: StartRequest,
+  options: ChangeOptions = {},
+): Promise<Change<MdevIdentity>> {
   const { files } = kernel
   const wanted = resolve(files, request)
   const { uuid } = wanted
@@ -51,8 +56,8 @@ export async function start(kernel: Kernel, request: StartRequest, options: Chan
   const parent = findParent(files, wanted.parent)
   const { type } = findType(files, parent, wanted.type)
   const steps = creationSteps({ uuid, parent, type, attributes: wanted.attributes })
-  const unchanged: Change = { uuid, parent, type, changed: false, dryRun, steps: [] }
-  const run = async (): Promise<Change> => {
+  const unchanged: Change<MdevIdentity> = { ...mdevIdentity(uuid), parent, type, changed: false, dryRun, steps: [] }
+  const run = async (): Promise<Change<MdevIdentity>> => {
     const active = runningDevice(files, uuid, { parent, type })
     const owner = nodeOwners.read(files, uuid)
     if (active !== null && !isHalfMade(files, uuid)) {

@@ -6,22 +6,34 @@ import type { Change, ChangeOptions } from './change.ts'
 import { type ChosenDevice, type DeviceChoice, lookUpKnown } from './device-choice.ts'
 import { withLock } from './lock.ts'
 import { checkRemovable, removalStep, removeDevice } from './remove-device.ts'
+import { type MdevIdentity, mdevIdentity } from './virtual-device.ts'
 
 /**
  * Removes a running device; its definition stays. One that is defined and does not run is no change. DEVICE_BUSY, with
  * who holds it, where a process has it open: the kernel would wait for that process without end.
  */
-export async function stop(kernel: Kernel, choice: DeviceChoice, options: ChangeOptions = {}): Promise<Change> {
+export async function stop(
+  kernel: Kernel,
+  choice: DeviceChoice,
+  options: ChangeOptions = {},
+): Promise<Change<MdevIdentity>> {
   const chosen = lookUpKnown(kernel.files, choice)
   const dryRun = options.dryRun === true
   if (chosen.active === null) return notRunning(chosen, dryRun)
   const { uuid, parent, type } = chosen.active
-  const change: Change = { uuid, parent, type, changed: true, dryRun, steps: [removalStep(uuid)] }
+  const change: Change<MdevIdentity> = {
+    ...mdevIdentity(uuid),
+    parent,
+    type,
+    changed: true,
+    dryRun,
+    steps: [removalStep(uuid)],
+  }
   if (dryRun) {
     checkRemovable(kernel, chosen.active)
     return change
   }
-  const run = async (): Promise<Change> => {
+  const run = async (): Promise<Change<MdevIdentity>> => {
     const active = findMdevDevice(kernel.files, uuid)
     if (active === null) return { ...change, changed: false, steps: [] }
     const definition = { type, start: 'manual' as const, attributes: [] }
@@ -33,7 +45,7 @@ export async function stop(kernel: Kernel, choice: DeviceChoice, options: Change
   return withLock(kernel, typesPath(parent), run, options)
 }
 
-function notRunning({ uuid, definedOn }: ChosenDevice, dryRun: boolean): Change {
+function notRunning({ uuid, definedOn }: ChosenDevice, dryRun: boolean): Change<MdevIdentity> {
   const [parent = ''] = definedOn
-  return { uuid, parent, type: null, changed: false, dryRun, steps: [] }
+  return { ...mdevIdentity(uuid), parent, type: null, changed: false, dryRun, steps: [] }
 }

@@ -23,8 +23,14 @@ export function findParent(files: HostFiles, name: string): string {
   })
 }
 
+/** A type as people know it. */
+export interface NamedType {
+  readonly type: string
+  readonly name: string | null
+}
+
 /** By its id ('nvidia-222') or its name ('GRID T4-1B', also with `_` for spaces, or its last word alone). */
-export function isTypeNamed(type: MdevType, name: string): boolean {
+export function isTypeNamed(type: NamedType, name: string): boolean {
   const own = type.name?.replaceAll('_', ' ')
   const wanted = name.replaceAll('_', ' ')
   return type.type === name || own === wanted || own?.split(' ').at(-1) === wanted
@@ -32,7 +38,11 @@ export function isTypeNamed(type: MdevType, name: string): boolean {
 
 /** A type of that parent, named as `isTypeNamed` says. */
 export function findType(files: HostFiles, parent: string, name: string): MdevType {
-  const { types } = readMdevTypes(files, { parent })
+  return typeNamed(readMdevTypes(files, { parent }).types, parent, name)
+}
+
+/** The one of a parent's types that is named so: NOT_FOUND names the nearest, AMBIGUOUS those that share the name. */
+export function typeNamed<T extends NamedType>(types: readonly T[], parent: string, name: string): T {
   const found = types.find(({ type }) => type === name)
   if (found !== undefined) return found
   const named = types.filter((type) => isTypeNamed(type, name))

@@ -8,6 +8,7 @@ import { type DeviceChoice, lookUpKnown } from './device-choice.ts'
 import { nodeOwners } from './settings/node-owners.ts'
 import { withSettingsLock } from './settings/settings.ts'
 import { definedParents, definitionPath, deleteDefinition, readDefinition, withStoreLock } from './store.ts'
+import { type MdevIdentity, mdevIdentity } from './virtual-device.ts'
 
 /**
  * Deletes the definitions of a UUID: under one parent, or under all of them, with what is kept of its nodes' owner. A running device goes on running; one that
@@ -17,12 +18,12 @@ export async function undefine(
   kernel: Kernel,
   choice: DeviceChoice,
   options: ChangeOptions = {},
-): Promise<readonly Change[]> {
+): Promise<readonly Change<MdevIdentity>[]> {
   const { files } = kernel
   const dryRun = options.dryRun === true
-  const run = async (): Promise<Change[]> => {
+  const run = async (): Promise<Change<MdevIdentity>[]> => {
     const { uuid, active, definedOn } = lookUpKnown(files, choice)
-    const changes: Change[] = []
+    const changes: Change<MdevIdentity>[] = []
     const others = definedParents(files, uuid).filter((parent) => !definedOn.includes(parent))
     for (const [index, parent] of definedOn.entries()) {
       const definition = readableDefinition(files, parent, uuid)
@@ -30,7 +31,7 @@ export async function undefine(
       const dropsOwner = isLast && files.kind(nodeOwners.path(uuid)) !== null
       const paths = [definitionPath(parent, uuid), ...(dropsOwner ? [nodeOwners.path(uuid)] : [])]
       const steps = paths.map((path) => ({ action: 'delete' as const, path }))
-      changes.push({ uuid, parent, type: definition?.type ?? null, changed: true, dryRun, steps })
+      changes.push({ ...mdevIdentity(uuid), parent, type: definition?.type ?? null, changed: true, dryRun, steps })
       const remove = async () => {
         deleteDefinition(files, parent, uuid)
         if (dropsOwner) await withSettingsLock(kernel, () => nodeOwners.delete(files, uuid))
@@ -45,7 +46,7 @@ export async function undefine(
         )
     }
     if (active === null || changes.length > 0) return changes
-    return [{ uuid, parent: active.parent, type: active.type, changed: false, dryRun, steps: [] }]
+    return [{ ...mdevIdentity(uuid), parent: active.parent, type: active.type, changed: false, dryRun, steps: [] }]
   }
   return dryRun ? run() : withStoreLock(kernel, run, options)
 }

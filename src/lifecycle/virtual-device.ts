@@ -1,11 +1,40 @@
 import type { DeviceUser } from '../host/device-users.ts'
-import type { Uuid } from '../units.ts'
+import type { PciAddress, Uuid } from '../units.ts'
 import type { Definition } from './definition.ts'
 
-/** A virtual device: what exists now and what is defined, told together. */
-export interface VirtualDevice {
+/** What tells virtual devices apart: a mediated device's UUID, or the PCI address of the function that is a vGPU. */
+export type DeviceIdentity = MdevIdentity | VgpuIdentity
+
+export interface MdevIdentity {
   readonly kind: 'mdev'
+  readonly name: Uuid
   readonly uuid: Uuid
+}
+
+/** A vendor's vGPU: a virtual function that was given a type. It has no UUID, and its address is used again after it. */
+export interface VgpuIdentity {
+  readonly kind: 'vgpu'
+  readonly name: PciAddress
+  readonly uuid: null
+}
+
+export function mdevIdentity(uuid: Uuid): MdevIdentity {
+  return { kind: 'mdev', name: uuid, uuid }
+}
+
+export function vgpuIdentity(address: PciAddress): VgpuIdentity {
+  return { kind: 'vgpu', name: address, uuid: null }
+}
+
+/** A virtual device: what exists now and what is defined, told together. */
+export type VirtualDevice<Identity extends DeviceIdentity = DeviceIdentity> = Identity &
+  DeviceState & {
+    /** Processes that hold it open. */
+    readonly users: readonly DeviceUser[]
+  }
+
+export interface DeviceState {
+  /** The card: of a vGPU, its physical function. */
   readonly parent: string
   /** The running device's type; the defined one where none runs. */
   readonly type: string
@@ -17,6 +46,14 @@ export interface VirtualDevice {
   /** IOMMU group, and the node that opens it; null where it is not active. */
   readonly group: number | null
   readonly node: string | null
-  /** Processes that hold it open. */
-  readonly users: readonly DeviceUser[]
+}
+
+/** A device before it is known who uses it, and the nodes by which that shows. */
+export interface Listed<Identity extends DeviceIdentity> {
+  readonly device: Identity & DeviceState
+  readonly nodes: readonly string[]
+}
+
+export function isMdev(device: VirtualDevice): device is VirtualDevice<MdevIdentity> {
+  return device.kind === 'mdev'
 }

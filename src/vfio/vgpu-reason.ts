@@ -15,7 +15,7 @@ export function noVgpuReason(files: HostFiles, name: string): Reason | null {
   return {
     code: 'NOT_FOUND',
     because: 'no vGPU has been made of this virtual function',
-    hint: `cat ${folder}/creatable_vgpu_types; echo ID > ${folder}/current_vgpu_type`,
+    hint: `vfioctl types -p ${name}; vfioctl start -p ${name} -t TYPE`,
     facts: { device: name, vgpuType: 0 },
   }
 }

@@ -48,6 +48,7 @@ mtty    mtty-2  Dual port serial    12    vfio-pci
   "devices": [
     {
       "kind": "mdev",
+      "name": "${uuid}",
       "uuid": "${uuid}",
       "parent": "mtty",
       "type": "mtty-2",

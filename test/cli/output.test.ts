@@ -26,7 +26,7 @@ describe('list', () => {
     const run = mockHost()
     run('start', '-u', uuid, '-p', 'mtty', '-t', 'mtty-1')
     expect(run('list').stdout).toBe(`\
-UUID                                  PARENT  TYPE    NAME                STATE   GROUP  NODE
+DEVICE                                PARENT  TYPE    NAME                STATE   GROUP  NODE
 ${uuid}  mtty    mtty-1  Single port serial  active  7      /dev/vfio/7
 `)
   })

@@ -25,10 +25,12 @@ describe('mock list', () => {
 })
 
 describe('the scenario gpu-host', () => {
-  it('offers mediated devices of the T4, and has the functions of the L40S in groups that VFIO may take', () => {
+  it('offers the T4’s mediated devices and the L40S’s vGPUs, whose functions are in groups that VFIO may take', () => {
     const run = mockHost()
     const { types } = JSON.parse(run('gpu-host', 'types', '--json').stdout)
-    expect(new Set(types.map(({ parent }: { parent: string }) => parent))).toEqual(new Set(['0000:3b:00.0']))
+    expect(new Set(types.map(({ parent }: { parent: string }) => parent))).toEqual(
+      new Set(['0000:3b:00.0', '0000:41:00.0']),
+    )
     const { groups } = JSON.parse(run('gpu-host', 'groups', '41:00.4', '--json').stdout)
     expect(groups).toMatchObject([
       { viable: true, spoiledBy: [], node: '/dev/vfio/12', devices: [{ driver: 'nvidia', vfio: true }] },
@@ -40,12 +42,17 @@ describe('the scenario gpu-host', () => {
     const { status, stderr } = mockHost()('gpu-host', 'inspect', '41:00.4')
     expect(status).toBe(3)
     expect(stderr).toContain('no vGPU has been made of this virtual function')
-    expect(stderr).toContain('/sys/bus/pci/devices/0000:41:00.4/nvidia/current_vgpu_type')
+    expect(stderr).toContain('vfioctl start -p 0000:41:00.4 -t TYPE')
   })
 
-  it('has types of one card answered by the name of another with where to look', () => {
-    const { stderr } = mockHost()('gpu-host', 'types', '-p', '41:00.0')
-    expect(stderr).toContain('no card offers that as a mediated device')
+  it('says why a card offers nothing: without virtual functions no vGPUs, and a network card none at all', () => {
+    const run = mockHost()
+    const { stdout, stderr } = run('gpu-host', 'types', '-p', '61:00.0')
+    expect(stdout).toBe('')
+    expect(stderr).toContain(
+      'sriov_numvfs is 0, and vGPUs are made of virtual functions: vfioctl sriov 0000:61:00.0 48',
+    )
+    expect(run('gpu-host', 'types', '-p', '81:00.0').stderr).toContain('no card offers that')
   })
 })
 

@@ -39,7 +39,7 @@ describe('a kernel without mediated device support', () => {
   it('has types and devices again once the modules are loaded', async () => {
     load()
     expect(host.types().types.map(({ parent }) => parent)).toEqual(expect.arrayContaining(samples))
-    const { uuid } = await host.start({ parent: 'mtty', type: 'mtty-2' })
-    await host.stop({ uuid })
+    const { name: uuid } = await host.start({ parent: 'mtty', type: 'mtty-2' })
+    await host.stop({ name: uuid })
   })
 })

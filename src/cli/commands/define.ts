@@ -1,4 +1,4 @@
-import { define as defineDevice } from '../../lifecycle/define.ts'
+import { defineDevice } from '../../lifecycle/device-verbs.ts'
 import { auto, device, force, given, jsonFile, manual, parent, type, uuid } from '../arguments.ts'
 import { changeOptions } from '../change-options.ts'
 import { type Command, command } from '../command.ts'
@@ -30,7 +30,7 @@ const define: Command = command({
     const fromFile = readDefinitionFile(values.jsonfile, io)
     const named = await namedDevice(values, context)
     const request = given({
-      uuid: named,
+      name: named,
       parent: values.parent,
       type: fromFile?.type ?? values.type,
       start: fromFile?.start ?? startMode(values),
@@ -39,9 +39,9 @@ const define: Command = command({
     })
     const change = await defineDevice(await context.kernel(), request, changeOptions(values, io))
     reportChange(change, context, io, {
-      printUuid: named === undefined,
-      done: (done) => `defined ${done.uuid} on ${done.parent} (${done.type})`,
-      already: (same) => `already defined: ${same.uuid} on ${same.parent} (${same.type})`,
+      printName: named === undefined,
+      done: (done) => `defined ${done.name} on ${done.parent} (${done.type})`,
+      already: (same) => `already defined: ${same.name} on ${same.parent} (${same.type})`,
     })
   },
 })

@@ -9,7 +9,7 @@ import { type Column, json, table } from '../output.ts'
 import { reportWarnings } from '../report-warnings.ts'
 
 const columns: readonly Column<VirtualDevice>[] = [
-  { heading: 'UUID', cell: (row) => row.uuid },
+  { heading: 'DEVICE', cell: (row) => row.name },
   { heading: 'PARENT', cell: (row) => row.parent },
   { heading: 'TYPE', cell: (row) => row.type },
   { heading: 'NAME', cell: (row) => row.typeName },
@@ -40,7 +40,7 @@ const list: Command = command({
   async run(values, context, io) {
     const named = await namedDevice(values, context)
     const filter = {
-      ...given({ uuid: named, parent: values.parent, type: values.type }),
+      ...given({ name: named, parent: values.parent, type: values.type }),
       ...(values.active ? { active: true } : {}),
       ...(values.defined ? { defined: true } : {}),
     }

@@ -1,4 +1,4 @@
-import { modify as modifyDevice } from '../../lifecycle/modify.ts'
+import { modifyDevice } from '../../lifecycle/device-verbs.ts'
 import { auto, device, force, given, jsonFile, manual, parent, type, uuid, wholeNumber } from '../arguments.ts'
 import { changeOptions } from '../change-options.ts'
 import { type Command, command, text, usageError } from '../command.ts'
@@ -50,7 +50,7 @@ const modify: Command = command({
     if (index !== undefined && addattr === undefined && !delattr) {
       throw usageError('--index goes with --addattr or --delattr')
     }
-    const uuid = await requiredDevice(values, context, 'vfioctl modify UUID …; `vfioctl list -d` shows them')
+    const name = await requiredDevice(values, context, 'vfioctl modify UUID …; `vfioctl list -d` shows them')
     const fromFile = readDefinitionFile(jsonfile, io)
     const at = given({ index })
     const changes = given({
@@ -63,11 +63,11 @@ const modify: Command = command({
     if (Object.keys(changes).length === 0) {
       throw usageError('nothing to change is named', 'one of -t, --auto, --manual, --addattr, --delattr, --jsonfile')
     }
-    const request = { uuid, ...given({ parent: values.parent }), ...changes, force: values.force }
+    const request = { name, ...given({ parent: values.parent }), ...changes, force: values.force }
     const change = await modifyDevice(await context.kernel(), request, changeOptions(values, io))
     reportChange(change, context, io, {
-      done: (done) => `modified ${done.uuid} on ${done.parent} (${done.type}); a running device stays as it is`,
-      already: (same) => `already so: ${same.uuid} on ${same.parent} (${same.type})`,
+      done: (done) => `modified ${done.name} on ${done.parent} (${done.type}); a running device stays as it is`,
+      already: (same) => `already so: ${same.name} on ${same.parent} (${same.type})`,
     })
   },
 })

@@ -1,7 +1,7 @@
-import { findMdevDevice } from '../../host/mdev-devices.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import type { Change } from '../../lifecycle/change.ts'
-import { start as startDevice } from '../../lifecycle/start.ts'
+import { startDevice } from '../../lifecycle/device-verbs.ts'
+import { list } from '../../lifecycle/list.ts'
 import { device, given, jsonFile, overrule, parent, type, uuid } from '../arguments.ts'
 import { changeOptions } from '../change-options.ts'
 import { type Command, command } from '../command.ts'
@@ -23,6 +23,8 @@ const start: Command = command({
   examples: [
     ['vfioctl start UUID', 'a defined device'],
     ['vfioctl start -p mtty -t mtty-2', 'a device that is gone after the next stop'],
+    ['vfioctl start -p 41:00.0 -t L40S-24Q', 'a vGPU of any free function of that card'],
+    ['vfioctl start -p 41:00.4 -t L40S-24Q', 'of that function'],
     ['vfioctl start UUID --dry-run', 'the writes that would make it'],
   ],
   async run(values, context, io) {
@@ -30,7 +32,7 @@ const start: Command = command({
     const fromFile = readDefinitionFile(values.jsonfile, io)
     const named = await namedDevice(values, context)
     const request = given({
-      uuid: named,
+      name: named,
       parent: values.parent,
       type: fromFile?.type ?? values.type,
       attributes: fromFile?.attributes,
@@ -38,15 +40,15 @@ const start: Command = command({
     const kernel = await context.kernel()
     const change = await startDevice(kernel, request, { ...changeOptions(values, io), signal: io.interruption() })
     reportChange(change, context, io, {
-      printUuid: named === undefined,
-      done: (done) => `started ${done.uuid} on ${done.parent} (${done.type})${place(kernel, done)}`,
-      already: (same) => `already started: ${same.uuid} on ${same.parent} (${same.type}); nothing to do`,
+      printName: named === undefined,
+      done: (done) => `started ${done.name} on ${done.parent} (${done.type})${place(kernel, done)}`,
+      already: (same) => `already started: ${same.name} on ${same.parent} (${same.type}); nothing to do`,
     })
   },
 })
 export default start
 
-function place(kernel: Kernel, { uuid }: Change): string {
-  const running = findMdevDevice(kernel.files, uuid)
+function place({ files }: Kernel, { name }: Change): string {
+  const [running] = list(files, { name, active: true }).devices
   return running?.node == null ? '' : `, group ${running.group}, ${running.node}`
 }

@@ -1,4 +1,4 @@
-import { stop as stopDevice } from '../../lifecycle/stop.ts'
+import { stopDevice } from '../../lifecycle/device-verbs.ts'
 import { device, given, overrule, parent, uuid } from '../arguments.ts'
 import { changeOptions } from '../change-options.ts'
 import { type Command, command } from '../command.ts'
@@ -19,12 +19,12 @@ const stop: Command = command({
     ['vfioctl stop /dev/vfio/7', 'the device behind a node'],
   ],
   async run(values, context, io) {
-    const uuid = await requiredDevice(values, context, 'vfioctl stop UUID; `vfioctl list --active` shows them')
-    const choice = { uuid, ...given({ parent: values.parent }) }
+    const name = await requiredDevice(values, context, 'vfioctl stop UUID; `vfioctl list --active` shows them')
+    const choice = { name, ...given({ parent: values.parent }) }
     const change = await stopDevice(await context.kernel(), choice, changeOptions(values, io))
     reportChange(change, context, io, {
-      done: (done) => `stopped ${done.uuid} on ${done.parent} (${done.type})`,
-      already: (same) => `already stopped: ${same.uuid}; nothing to do`,
+      done: (done) => `stopped ${done.name} on ${done.parent} (${done.type})`,
+      already: (same) => `already stopped: ${same.name}; nothing to do`,
     })
   },
 })

@@ -1,14 +1,14 @@
-import { type MdevType, readMdevTypes } from '../../host/mdev-types.ts'
+import { type DeviceType, readDeviceTypes } from '../../host/device-types.ts'
 import { given, parent, type } from '../arguments.ts'
 import { type Command, command } from '../command.ts'
 import { type Column, json, table } from '../output.ts'
 import { reportWarnings } from '../report-warnings.ts'
 
-const columns: readonly Column<MdevType>[] = [
+const columns: readonly Column<DeviceType>[] = [
   { heading: 'PARENT', cell: (row) => row.parent },
   { heading: 'TYPE', cell: (row) => row.type },
   { heading: 'NAME', cell: (row) => row.name },
-  { heading: 'FREE', cell: (row) => row.available },
+  { heading: 'FREE', cell: (row) => (row.kind === 'mdev' ? row.available : `up to ${row.availableAtMost}`) },
   {
     heading: 'FRAMEBUFFER',
     cell: ({ details }) => (details.framebufferMiB === null ? null : `${details.framebufferMiB} MiB`),
@@ -29,7 +29,7 @@ const types: Command = command({
   ],
   async run(values, context, io) {
     const { files } = await context.kernel()
-    const found = readMdevTypes(files, given({ parent: values.parent, type: values.type }))
+    const found = readDeviceTypes(files, given({ parent: values.parent, type: values.type }))
     if (context.options.json) {
       io.out(json(found))
       return
@@ -39,8 +39,8 @@ const types: Command = command({
       const isFiltered = values.parent !== undefined || values.type !== undefined
       io.err(
         isFiltered
-          ? 'no card offers that as a mediated device; `vfioctl types` shows what there is\n'
-          : 'no card offers mediated devices; is its driver loaded?\n',
+          ? 'no card offers that; `vfioctl types` shows what there is\n'
+          : 'no card offers virtual devices; is its driver loaded?\n',
       )
       return
     }
@@ -50,7 +50,7 @@ const types: Command = command({
 })
 export default types
 
-function describe({ description }: MdevType): string[] {
+function describe({ description }: DeviceType): string[] {
   return description === null
     ? []
     : description

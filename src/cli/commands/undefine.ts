@@ -1,4 +1,4 @@
-import { undefine as undefineDevice } from '../../lifecycle/undefine.ts'
+import { undefineDevice } from '../../lifecycle/device-verbs.ts'
 import { device, given, overrule, parent, uuid } from '../arguments.ts'
 import { changeOptions } from '../change-options.ts'
 import { type Command, command } from '../command.ts'
@@ -17,16 +17,16 @@ const undefine: Command = command({
   },
   examples: [['vfioctl undefine UUID', 'forget it; a running device goes on running']],
   async run(values, context, io) {
-    const uuid = await requiredDevice(values, context, 'vfioctl undefine UUID; `vfioctl list -d` shows them')
-    const choice = { uuid, ...given({ parent: values.parent }) }
+    const name = await requiredDevice(values, context, 'vfioctl undefine UUID; `vfioctl list -d` shows them')
+    const choice = { name, ...given({ parent: values.parent }) }
     const changes = await undefineDevice(await context.kernel(), choice, changeOptions(values, io))
-    const already = `not defined: ${uuid}; nothing to do`
+    const already = `not defined: ${name}; nothing to do`
     if (context.options.json) io.out(json(changes))
     else if (changes.length === 0) io.err(`${already}\n`)
     else if (values['dry-run']) reportDryRun(changes, io, () => already)
     else {
       for (const change of changes) {
-        io.err(change.changed ? `undefined ${uuid} on ${change.parent} (${change.type})\n` : `${already}\n`)
+        io.err(change.changed ? `undefined ${name} on ${change.parent} (${change.type})\n` : `${already}\n`)
       }
     }
   },

@@ -12,13 +12,14 @@ import { removalStep } from '../remove-device.ts'
 import { type NodeOwner, nodeOwners } from '../settings/node-owners.ts'
 import type { Spec } from '../spec/spec.ts'
 import { definitionPath } from '../store.ts'
-import type { VirtualDevice } from '../virtual-device.ts'
+import { isMdev, type VirtualDevice } from '../virtual-device.ts'
 import type { Move, Plan, PlanEntry } from './plan.ts'
-import { placeDevices, type WantedDevice } from './wanted-devices.ts'
+import { type PresentMdev, placeDevices, type WantedDevice } from './wanted-devices.ts'
 
 /** What would have to be done for this host to be as a spec says. Changes nothing. */
 export function makePlan({ files }: Pick<Kernel, 'files'>, spec: Spec): Plan {
-  const { devices: present, warnings } = list(files)
+  const { devices: all, warnings } = list(files)
+  const present = all.filter(isMdev)
   const { devices, surplus } = placeDevices(files, spec, present)
   const entries = [
     ...surplus.map(({ device, reason }) => removal(files, device, reason)),
@@ -32,7 +33,7 @@ function orderOf({ action }: PlanEntry): number {
   return ['remove', 'change', 'create', 'keep'].indexOf(action)
 }
 
-function removal(files: HostFiles, device: VirtualDevice, reason: string): PlanEntry {
+function removal(files: HostFiles, device: PresentMdev, reason: string): PlanEntry {
   const moves: Move[] = [
     ...(device.active ? ['stop' as const] : []),
     ...(device.definition ? ['undefine' as const] : []),
@@ -40,7 +41,7 @@ function removal(files: HostFiles, device: VirtualDevice, reason: string): PlanE
   return entry(files, { ...device, action: 'remove', wanted: null, owner: null, device, reason, moves })
 }
 
-function entryFor(files: HostFiles, asked: WantedDevice, present: readonly VirtualDevice[]): PlanEntry {
+function entryFor(files: HostFiles, asked: WantedDevice, present: readonly PresentMdev[]): PlanEntry {
   const { definition, owner } = asked
   const its = present.filter(({ uuid }) => uuid === asked.uuid)
   const device = its.find(({ parent }) => parent === asked.parent) ?? null
@@ -98,7 +99,7 @@ function runningNodes(files: HostFiles, uuid: Uuid): string[] {
 }
 
 /** Why a running device has to be made anew; null where it need not. */
-function faultOf(files: HostFiles, { uuid, type, definition }: VirtualDevice, wanted: Definition): string | null {
+function faultOf(files: HostFiles, { uuid, type, definition }: PresentMdev, wanted: Definition): string | null {
   if (type !== wanted.type) return `runs with type ${type}`
   if (isHalfMade(files, uuid)) return 'was left half set up'
   if (definition === null) return wanted.attributes.length === 0 ? null : 'runs, and its attributes are not known'

@@ -8,7 +8,9 @@ import type { NodeOwner } from '../settings/node-owners.ts'
 import { chooseParents } from '../spec/choose-parents.ts'
 import type { Spec, SpecDevices, SpecParent } from '../spec/spec.ts'
 import { findType } from '../type-choice.ts'
-import type { VirtualDevice } from '../virtual-device.ts'
+import type { MdevIdentity, VirtualDevice } from '../virtual-device.ts'
+
+export type PresentMdev = VirtualDevice<MdevIdentity>
 
 /** A device that a spec asks for, with its place on this host. */
 export interface WantedDevice {
@@ -23,11 +25,11 @@ export interface WantedDevice {
 export interface Wanted {
   readonly devices: readonly WantedDevice[]
   /** Devices that are there and that the spec has no place for. */
-  readonly surplus: readonly { readonly device: VirtualDevice; readonly reason: string }[]
+  readonly surplus: readonly { readonly device: PresentMdev; readonly reason: string }[]
 }
 
 /** Gives each device that a spec asks for its place: on those that are there first, then on free ones. */
-export function placeDevices(files: HostFiles, spec: Spec, present: readonly VirtualDevice[]): Wanted {
+export function placeDevices(files: HostFiles, spec: Spec, present: readonly PresentMdev[]): Wanted {
   const placing = new Placing(files, present)
   const parents = spec.parents.map((parent) => ({ ...parent, on: chooseParents(files, parent.choice) }))
   // What is named by its UUID is never taken for one of a count.
@@ -41,11 +43,11 @@ type PlacedParent = SpecParent & { readonly on: readonly string[] }
 
 class Placing implements Wanted {
   readonly devices: WantedDevice[] = []
-  readonly surplus: { readonly device: VirtualDevice; readonly reason: string }[] = []
+  readonly surplus: { readonly device: PresentMdev; readonly reason: string }[] = []
   readonly #files: HostFiles
-  readonly #present: readonly VirtualDevice[]
+  readonly #present: readonly PresentMdev[]
 
-  constructor(files: HostFiles, present: readonly VirtualDevice[]) {
+  constructor(files: HostFiles, present: readonly PresentMdev[]) {
     this.#files = files
     this.#present = present
   }
@@ -128,18 +130,18 @@ class Placing implements Wanted {
     this.devices.push({ uuid, parent, definition: { type, start, attributes }, owner })
   }
 
-  #isFree(device: VirtualDevice): boolean {
+  #isFree(device: PresentMdev): boolean {
     const isSame = (it: { uuid: Uuid; parent: string }) => it.uuid === device.uuid && it.parent === device.parent
     return !this.devices.some(isSame) && !this.surplus.some(({ device: other }) => isSame(other))
   }
 }
 
-function isOf(device: VirtualDevice, parent: string, type: string): boolean {
+function isOf(device: PresentMdev, parent: string, type: string): boolean {
   return device.parent === parent && device.type === type
 }
 
 /** Those that run before those that are only defined, in a steady order. */
-function byWorth(a: VirtualDevice, b: VirtualDevice): number {
+function byWorth(a: PresentMdev, b: PresentMdev): number {
   if (a.active !== b.active) return a.active ? -1 : 1
   if (a.users.length > 0 !== b.users.length > 0) return a.users.length > 0 ? -1 : 1
   return a.uuid < b.uuid ? -1 : 1

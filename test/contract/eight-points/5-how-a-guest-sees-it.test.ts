@@ -35,7 +35,7 @@ test('a device that is pulled out asks its user to let go, and only its own is l
     await host.start({ parent: '0000:3b:00.0', type: 'nvidia-232' }),
     await host.start({ parent: 'mtty', type: 'mtty-1' }),
   ]
-  const [gpu = '', serial = ''] = started.map(({ uuid }) => uuid)
+  const [gpu = '', serial = ''] = started.map(({ name }) => name)
   const addressSpace = host.openAddressSpace()
   const pulled = await host.openDevice(gpu, { addressSpace })
   const kept = await host.openDevice(serial, { addressSpace })
@@ -47,7 +47,7 @@ test('a device that is pulled out asks its user to let go, and only its own is l
 
   pulled.close()
   await gone
-  expect(host.list().devices.map(({ uuid }) => uuid)).toEqual([serial])
+  expect(host.list().devices.map(({ name }) => name)).toEqual([serial])
 })
 
 test('the groups say which devices cannot be told apart, and so which share a bridge', async (context) => {

@@ -20,9 +20,9 @@ export function hostOf(kernel: Kernel, afterwards: () => Promise<void> = async (
 export async function openMtty({ skip }: TestContext): Promise<{ host: Host; device: Device }> {
   const host = hostUnderTest()
   if (host.types({ parent: 'mtty' }).types.length === 0) skip('module mtty is not loaded')
-  const { uuid = '' } = await host.start({ parent: 'mtty', type: 'mtty-2' })
+  const { name: uuid } = await host.start({ parent: 'mtty', type: 'mtty-2' })
   onTestFinished(async () => {
-    await host.stop({ uuid })
+    await host.stop({ name: uuid })
   })
   const device = await host.openDevice(uuid)
   onTestFinished(() => device.close())
@@ -43,7 +43,7 @@ export async function openModel<M extends MdevModel>(
   const mock = createMockHost('demo', { models: [{ parent, type: 'teaching-1', make }] })
   const host = new Host(mock.kernel)
   onTestFinished(() => host[Symbol.asyncDispose]())
-  const { uuid = '' } = await host.start({ parent, type: 'teaching-1' })
+  const { name: uuid } = await host.start({ parent, type: 'teaching-1' })
   const device = await host.openDevice(uuid)
   const [model] = made
   if (model === undefined) throw new Error('opening the device made no model')

@@ -26,6 +26,7 @@ test('what runs and what is defined is told together, by parent and UUID', () =>
   expect(devices).toEqual([
     {
       kind: 'mdev',
+      name: uuids[0],
       uuid: uuids[0],
       parent,
       type: 'nvidia-222',
@@ -38,6 +39,7 @@ test('what runs and what is defined is told together, by parent and UUID', () =>
     },
     {
       kind: 'mdev',
+      name: uuids[1],
       uuid: uuids[1],
       parent,
       type: 'nvidia-222',
@@ -50,6 +52,7 @@ test('what runs and what is defined is told together, by parent and UUID', () =>
     },
     {
       kind: 'mdev',
+      name: uuids[2],
       uuid: uuids[2],
       parent: 'matrix',
       type: 'vfio_ap-passthrough',
@@ -72,7 +75,7 @@ test('the process that holds the node is named', () => {
 })
 
 test.each([
-  [{ uuid: uuids[1].toUpperCase() }, [uuids[1]]],
+  [{ name: uuids[1].toUpperCase() }, [uuids[1]]],
   [{ parent: 'matrix' }, [uuids[2]]],
   [{ type: 'nvidia-222' }, [uuids[0], uuids[1]]],
   [{ active: true }, [uuids[0], uuids[1]]],
@@ -86,7 +89,7 @@ test.each([
 
 test('a UUID defined under another parent than it runs on is two entries', () => {
   const host = tree().definition('matrix', uuids[0], formatDefinition(definition))
-  const entries = listed(host, { uuid: uuids[0] }).devices
+  const entries = listed(host, { name: uuids[0] }).devices
   expect(entries.map((entry) => [entry.parent, entry.active, entry.definition !== null])).toEqual([
     [parent, true, false],
     ['matrix', false, true],
@@ -102,7 +105,7 @@ test('a node whose name is no UUID, and a definition that is broken, are warning
 
 test('where a running device has another type than its definition, its own type is told, and both are there', () => {
   const host = tree().definition(parent, uuids[0], formatDefinition({ ...definition, type: 'nvidia-36' }))
-  const [device] = listed(host, { uuid: uuids[0] }).devices
+  const [device] = listed(host, { name: uuids[0] }).devices
   expect(device).toMatchObject({ type: 'nvidia-222', definition: { type: 'nvidia-36' } })
 })
 

@@ -46,7 +46,7 @@ function giveBack({ files }: Kernel) {
 }
 
 function active({ files }: Kernel): string[] {
-  return list(files, { active: true }).devices.map(({ uuid }) => uuid)
+  return list(files, { active: true }).devices.map(({ name }) => name)
 }
 
 /** A restore under way, with what it has told. */

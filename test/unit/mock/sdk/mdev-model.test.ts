@@ -54,7 +54,7 @@ async function openAdder(): Promise<{ mock: MockHost; host: Host; device: Device
   const mock = createMockHost('demo', { models: [adder] })
   const host = new Host(mock.kernel)
   onTestFinished(() => host[Symbol.asyncDispose]())
-  const { uuid } = await host.start({ parent: 'adder', type: 'adder-1' })
+  const { name: uuid } = await host.start({ parent: 'adder', type: 'adder-1' })
   return { mock, host, device: await host.openDevice(uuid ?? '') }
 }
 

@@ -123,7 +123,7 @@ test('attributes of a model stand in its device’s folder, and what is written 
   const make = (context: DeviceContext) => new Bell(context)
   const mock = createMockHost('demo', { models: [{ parent: 'tower', type: 'bell-1', attributes, make }] })
   await using host = new Host(mock.kernel)
-  const { uuid = '' } = await host.start({ parent: 'tower', type: 'bell-1' })
+  const { name: uuid } = await host.start({ parent: 'tower', type: 'bell-1' })
   const { files } = mock.kernel
   const folder = `/sys/bus/mdev/devices/${uuid}/vendor`
   expect(files.read(`${folder}/name`)).toBe(`bell of ${uuid}\n`)

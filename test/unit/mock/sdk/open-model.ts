@@ -37,7 +37,7 @@ export async function openModel<M extends MdevModel>(
   })
   const host = new Host(mock.kernel)
   onTestFinished(() => host[Symbol.asyncDispose]())
-  const { uuid } = await host.start({ parent, type: 'bench-1' })
+  const { name: uuid } = await host.start({ parent, type: 'bench-1' })
   if (uuid === undefined) throw new Error('the change names no device')
   const device = await host.openDevice(uuid, options)
   const [model] = made

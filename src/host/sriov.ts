@@ -1,0 +1,101 @@
+import type { HostFiles } from '../kernel/kernel.ts'
+import { failedWith } from '../kernel/system-error.ts'
+import { type PciAddress, pciAddressOrNull, printable } from '../units.ts'
+import { boundDriver } from '../vfio/group-members.ts'
+import { unreadable, type Warning } from './warning.ts'
+
+/** A physical function that can have virtual ones: single root I/O virtualization. */
+export interface PhysicalFunction {
+  readonly address: PciAddress
+  readonly driver: string | null
+  /** How many virtual functions it can have, and how many it has: `sriov_totalvfs` and `sriov_numvfs`. */
+  readonly total: number
+  readonly count: number
+  /** Those that are there, in the order of their numbers. */
+  readonly functions: readonly PciAddress[]
+}
+
+const devices = '/sys/bus/pci/devices'
+
+export function pciPath(address: PciAddress): string {
+  return `${devices}/${address}`
+}
+
+/** Every PCI address on the bus, sorted; none where there is no bus. */
+export function pciAddresses(files: HostFiles): PciAddress[] {
+  try {
+    return files
+      .list(devices)
+      .flatMap((name) => pciAddressOrNull(name) ?? [])
+      .sort()
+  } catch (error) {
+    if (failedWith(error, 'ENOENT')) return []
+    throw error
+  }
+}
+
+/** Every physical function that can have virtual ones. What cannot be read is a warning, and the rest goes on. */
+export function readPhysicalFunctions(files: HostFiles): { functions: PhysicalFunction[]; warnings: Warning[] } {
+  const warnings: Warning[] = []
+  const functions = pciAddresses(files).flatMap((address) => readPhysicalFunction(files, address, warnings) ?? [])
+  return { functions, warnings }
+}
+
+/** Null for a device that is not there, that has no SR-IOV, or whose numbers make no sense: that with a warning. */
+export function readPhysicalFunction(
+  files: HostFiles,
+  address: PciAddress,
+  warnings: Warning[] = [],
+): PhysicalFunction | null {
+  const path = pciPath(address)
+  const total = readCount(files, `${path}/sriov_totalvfs`, warnings)
+  if (total === null || total === 0) return null
+  const count = readCount(files, `${path}/sriov_numvfs`, warnings)
+  if (count === null) return null
+  return {
+    address,
+    driver: boundDriver(files, `${path}/driver`),
+    total,
+    count,
+    functions: count === 0 ? [] : virtualFunctions(files, path, warnings),
+  }
+}
+
+/** The physical function that a virtual one belongs to; null for what is none. */
+export function physicalFunctionOf(files: HostFiles, address: PciAddress): PciAddress | null {
+  return linkedAddress(files, `${pciPath(address)}/physfn`)
+}
+
+function virtualFunctions(files: HostFiles, path: string, warnings: Warning[]): PciAddress[] {
+  try {
+    return files
+      .list(path)
+      .flatMap((name) => /^virtfn(\d{1,5})$/.exec(name)?.[1] ?? [])
+      .sort((a, b) => Number(a) - Number(b))
+      .flatMap((index) => linkedAddress(files, `${path}/virtfn${index}`) ?? [])
+  } catch (error) {
+    if (!failedWith(error, 'ENOENT')) warnings.push(unreadable(path, error))
+    return []
+  }
+}
+
+/** The kernel prints '%u' of 16 bits. */
+function readCount(files: HostFiles, path: string, warnings: Warning[]): number | null {
+  try {
+    const text = files.read(path).trim()
+    if (/^\d{1,5}$/.test(text) && Number(text) <= 0xffff) return Number(text)
+    warnings.push({ path, message: `says '${printable(text)}', which is no number of virtual functions` })
+  } catch (error) {
+    if (!failedWith(error, 'ENOENT', 'ENOTDIR')) warnings.push(unreadable(path, error))
+  }
+  return null
+}
+
+function linkedAddress(files: HostFiles, path: string): PciAddress | null {
+  try {
+    return pciAddressOrNull(files.readlink(path).split('/').at(-1) ?? '')
+  } catch (error) {
+    if (failedWith(error, 'ENOENT', 'ENOTDIR', 'EINVAL')) return null
+    throw error
+  }
+}

@@ -1,0 +1,96 @@
+import type { Kernel } from '../kernel/kernel.ts'
+import { type PciAddress, parseUuid, pciAddressOrNull, type Uuid } from '../units.ts'
+import type { Change, ChangeOptions } from './change.ts'
+import { type DefineRequest as DefineMdevRequest, define } from './define.ts'
+import type { DefinitionEdit } from './edit-definition.ts'
+import { deviceIdentifier } from './list.ts'
+import { modify } from './modify.ts'
+import { type StartRequest as StartMdevRequest, start } from './start.ts'
+import { stop } from './stop.ts'
+import { undefine } from './undefine.ts'
+import { defineVgpu, undefineVgpu } from './vgpu/define-vgpu.ts'
+import { modifyVgpu } from './vgpu/modify-vgpu.ts'
+import { isVgpuPlace } from './vgpu/place.ts'
+import { startVgpu } from './vgpu/start-vgpu.ts'
+import { stopVgpu } from './vgpu/stop-vgpu.ts'
+
+/** The verbs for virtual devices of either kind: mediated devices by UUID, vendor vGPUs by their function's address. */
+
+interface Named {
+  /** A mediated device's UUID, made up where absent; or the PCI address of the function that is the vGPU. */
+  readonly name?: string
+}
+
+export interface StartRequest extends Omit<StartMdevRequest, 'uuid'>, Named {}
+export interface DefineRequest extends Omit<DefineMdevRequest, 'uuid'>, Named {}
+
+/** Which device, and its parent where a UUID is defined under several. */
+export interface DeviceChoice {
+  readonly name: string
+  readonly parent?: string
+}
+
+export interface ModifyRequest extends DeviceChoice, DefinitionEdit {}
+
+/** A defined device by its name, or one that is made on the spot of a parent and a type. */
+export async function startDevice(kernel: Kernel, request: StartRequest, options?: ChangeOptions): Promise<Change> {
+  const { name, ...rest } = request
+  const target = targetOf(kernel, name, rest.parent)
+  return target.kind === 'mdev'
+    ? start(kernel, { ...rest, ...target.identity }, options)
+    : startVgpu(kernel, { ...rest, ...target.identity }, options)
+}
+
+export async function defineDevice(kernel: Kernel, request: DefineRequest, options?: ChangeOptions): Promise<Change> {
+  const { name, ...rest } = request
+  const target = targetOf(kernel, name, rest.parent)
+  return target.kind === 'mdev'
+    ? define(kernel, { ...rest, ...target.identity }, options)
+    : defineVgpu(kernel, { ...rest, ...target.identity }, options)
+}
+
+export async function stopDevice(kernel: Kernel, choice: DeviceChoice, options?: ChangeOptions): Promise<Change> {
+  const { name, ...rest } = choice
+  const { kind, identity } = identify(name)
+  return kind === 'mdev' ? stop(kernel, { ...identity, ...rest }, options) : stopVgpu(kernel, identity.address, options)
+}
+
+export async function undefineDevice(
+  kernel: Kernel,
+  choice: DeviceChoice,
+  options?: ChangeOptions,
+): Promise<readonly Change[]> {
+  const { name, ...rest } = choice
+  const { kind, identity } = identify(name)
+  return kind === 'mdev'
+    ? undefine(kernel, { ...identity, ...rest }, options)
+    : [await undefineVgpu(kernel, identity.address, options)]
+}
+
+export async function modifyDevice(kernel: Kernel, request: ModifyRequest, options?: ChangeOptions): Promise<Change> {
+  const { name, ...rest } = request
+  const { kind, identity } = identify(name)
+  return kind === 'mdev'
+    ? modify(kernel, { ...identity, ...rest }, options)
+    : modifyVgpu(kernel, identity.address, rest, options)
+}
+
+type Identified =
+  | { readonly kind: 'mdev'; readonly identity: { readonly uuid: Uuid } }
+  | { readonly kind: 'vgpu'; readonly identity: { readonly address: PciAddress } }
+
+function identify(name: string): Identified {
+  const known = deviceIdentifier(name)
+  const address = pciAddressOrNull(known)
+  if (address !== null) return { kind: 'vgpu', identity: { address } }
+  return { kind: 'mdev', identity: { uuid: parseUuid(known) } }
+}
+
+/** What has no name yet is of the kind that its parent makes. */
+function targetOf(kernel: Kernel, name: string | undefined, parent: string | undefined): Identified | Unnamed {
+  if (name !== undefined) return identify(name)
+  const kind = parent !== undefined && isVgpuPlace(kernel.files, parent) ? 'vgpu' : 'mdev'
+  return { kind, identity: {} }
+}
+
+type Unnamed = { readonly kind: 'mdev' | 'vgpu'; readonly identity: Readonly<Record<never, never>> }

@@ -1,0 +1,21 @@
+import { knownTypes } from '../../host/vgpu-type-names.ts'
+import { readVgpuTypes } from '../../host/vgpu-types.ts'
+import type { HostFiles } from '../../kernel/kernel.ts'
+import type { PciAddress } from '../../units.ts'
+import { isTypeNamed, type NamedType, typeNamed } from '../type-choice.ts'
+
+/**
+ * A type of vGPU by its id or name ('1157', 'NVIDIA L40S-24Q', 'L40S-24Q'). A card lists only what can be made now: what
+ * it does not list is looked for among the names that were noted earlier.
+ */
+export function chooseVgpuType(files: HostFiles, card: PciAddress, name: string): NamedType {
+  const listed = readVgpuTypes(files, { parent: card }).types
+  const isListed = listed.some((type) => isTypeNamed(type, name))
+  return typeNamed(isListed ? listed : [...listed, ...noted(files, listed)], card, name)
+}
+
+function noted(files: HostFiles, listed: readonly NamedType[]): NamedType[] {
+  return knownTypes(files)
+    .map(({ id, name }) => ({ type: String(id), name }))
+    .filter(({ type }) => !listed.some((other) => other.type === type))
+}

@@ -1,0 +1,19 @@
+import { posix } from 'node:path'
+import { VfioError } from '../../errors.ts'
+import { knownTypeName, typeNamesPath } from '../../host/vgpu-type-names.ts'
+import type { CreatableType } from '../../host/vgpu-types.ts'
+import type { HostFiles } from '../../kernel/kernel.ts'
+import { ensureDirectory, replaceKept } from '../kept-files.ts'
+
+/** Keeps the names of types while they are listed: once a vGPU is made, its driver tells only the number. */
+export function noteTypeNames(files: HostFiles, types: readonly CreatableType[]): void {
+  const unknown = types.filter(({ id, name }) => knownTypeName(files, id) !== name)
+  if (unknown.length === 0) return
+  try {
+    ensureDirectory(files, posix.dirname(typeNamesPath))
+    for (const { id, name } of unknown) replaceKept(files, { folder: typeNamesPath, name: String(id) }, `${name}\n`)
+  } catch (error) {
+    // names are for people: a disk that takes none does not keep a vGPU from being made
+    if (!(error instanceof VfioError)) throw error
+  }
+}
