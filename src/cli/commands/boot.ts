@@ -1,6 +1,5 @@
 import { resolve } from 'node:path'
 import { installBoot, removeBoot } from '../../lifecycle/boot/install.ts'
-import type { Step } from '../../lifecycle/change.ts'
 import { type Command, command, usageError } from '../command.ts'
 import { dryRun } from '../options.ts'
 import { json } from '../output.ts'
@@ -45,14 +44,7 @@ const boot: Command = command({
 })
 export default boot
 
-const past: Readonly<Record<Step['action'], string>> = {
-  write: 'wrote to',
-  save: 'wrote',
-  delete: 'deleted',
-  run: 'ran',
-  chown: 'gave away',
-  chmod: 'set the mode of',
-}
+const past = { save: 'wrote', delete: 'deleted', run: 'ran' } as const
 
 /** What a path of this machine is on the host whose files stand below `root`. */
 function belowRoot(path: string, root: string | null): string {

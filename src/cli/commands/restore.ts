@@ -55,8 +55,8 @@ function told({ error, ...result }: RestoreResult) {
   return { ...result, error: error === null ? null : toldError(error) }
 }
 
-function shownResult({ outcome, name, parent: on, type, error }: RestoreResult): string {
-  const what = `${name} on ${on} (${type})`
+function shownResult({ kind, outcome, name, parent: on, type, error }: RestoreResult): string {
+  const what = kind === 'binding' ? `${on} with driver ${name}` : `${name} on ${on} (${type})`
   if (error === null) return `${outcome}: ${what}`
   const hint = error.hint === null ? '' : `\n  hint: ${error.hint}`
   return `${outcome}: ${what}: ${error.message}${hint}`

@@ -52,7 +52,7 @@ function turnTo(files: HostFiles, before: PciBinding, driver: string, transient:
 }
 
 /** The override first, so that no other driver can come in between. */
-function bindingSteps(before: PciBinding, driver: string): Write[] {
+export function bindingSteps(before: PciBinding, driver: string): Write[] {
   return [
     ...(before.override === driver ? [] : [overrideStep(before, driver)]),
     ...(before.driver === null ? [] : [unbindStep(before)]),

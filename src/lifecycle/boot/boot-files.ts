@@ -61,15 +61,16 @@ Wants=vfioctl-restore.service
 `
 
 /**
- * The kernel tells that a device has become a parent of mediated devices once its types are there. Being there is not
- * enough (its driver may come later), nor is any change: what an admin has stopped would come back at each \`udevadm
- * trigger\`.
+ * A card that is plugged in, or functions that its driver makes; and a device that has become a parent of mediated ones,
+ * which is more than being there: its driver may come later. What `udevadm trigger` tells again is passed over: what an
+ * admin has stopped would come back.
  */
 function rules(command: string, systemctl: string): string {
   return `${mark}
-ACTION!="change", GOTO="vfioctl_end"
-ENV{MDEV_STATE}!="registered", GOTO="vfioctl_end"
-TEST!="/etc/mdevctl.d/$kernel", GOTO="vfioctl_end"
+ACTION=="add", SUBSYSTEM=="pci", ENV{SYNTH_UUID}!="?*", TEST=="/etc/vfioctl.d/bindings/$kernel.json", GOTO="vfioctl_restore"
+ACTION=="change", ENV{MDEV_STATE}=="registered", TEST=="/etc/mdevctl.d/$kernel", GOTO="vfioctl_restore"
+GOTO="vfioctl_end"
+LABEL="vfioctl_restore"
 # A unit's work, where there are units: udev ends what takes long, and forbids what it runs to make code, as Node does.
 TEST=="/run/systemd/system", RUN+="${systemctl} --no-block start vfioctl-restore@$kernel.service"
 TEST!="/run/systemd/system", RUN+="${command} restore --parent $kernel --timeout 10"

@@ -15,10 +15,12 @@ export interface BootRequest {
   readonly dryRun?: boolean
 }
 
+type BootStep = Extract<Step, { readonly action: 'save' | 'delete' | 'run' }>
+
 export interface BootChange {
   readonly changed: boolean
   readonly dryRun: boolean
-  readonly steps: readonly Step[]
+  readonly steps: readonly BootStep[]
   /** What else one should know, or do. */
   readonly notes: readonly string[]
 }
@@ -31,7 +33,7 @@ export async function installBoot(kernel: Kernel, request: BootRequest): Promise
   const { files } = kernel
   const wanted = bootFiles(request.program, systemctlOf(files)).map((file) => ({ file, now: ownContent(files, file) }))
   const missing = wanted.filter(({ file, now }) => now !== file.content)
-  const saves = missing.map(({ file }): Step => ({ action: 'save', path: pathOf(file), content: file.content }))
+  const saves = missing.map(({ file }): BootStep => ({ action: 'save', path: pathOf(file), content: file.content }))
   return finish(kernel, request, saves, mdevctlRule(files), () => {
     const done: typeof missing = []
     try {
@@ -56,7 +58,7 @@ export async function removeBoot(kernel: Kernel, request: BootRequest): Promise<
   const all = bootFiles(request.program, systemctlOf(files)).filter((file) => files.kind(pathOf(file)) !== null)
   const foreign = all.filter((file) => !isOwn(files, file))
   const own = all.filter((file) => !foreign.includes(file))
-  const deletions = own.map((file): Step => ({ action: 'delete', path: pathOf(file) }))
+  const deletions = own.map((file): BootStep => ({ action: 'delete', path: pathOf(file) }))
   const notes = foreign.map((file) => `${pathOf(file)} was not written by vfioctl: it is left as it is`)
   return finish(kernel, request, deletions, notes, () => {
     for (const file of own) deleteFile(files, file)
@@ -66,7 +68,7 @@ export async function removeBoot(kernel: Kernel, request: BootRequest): Promise<
 async function finish(
   kernel: Kernel,
   { dryRun = false, live }: BootRequest,
-  changes: readonly Step[],
+  changes: readonly BootStep[],
   notes: readonly string[],
   work: () => void,
 ): Promise<BootChange> {

@@ -4,6 +4,7 @@ import type { Warning } from '../../host/warning.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import type { ChangeOptions, Step } from '../change.ts'
 import { Arrivals } from './arrivals.ts'
+import { boundDevices } from './bindings.ts'
 import { definedMdevs } from './mdevs.ts'
 import type { RestoreStage, RestoreTask } from './task.ts'
 
@@ -37,7 +38,7 @@ export interface Restored {
 }
 
 /** In the order in which what belongs to one device comes up. */
-const stages: readonly RestoreStage[] = [definedMdevs]
+const stages: readonly RestoreStage[] = [boundDevices, definedMdevs]
 
 /**
  * Brings up what is defined to come up by itself: for each device one thing after the other, once it is there, and all

@@ -5,12 +5,13 @@ import type { ChangeOptions, Step } from '../change.ts'
 
 /** One thing that is defined to come up by itself. */
 export interface RestoreTask {
-  readonly kind: 'mdev'
+  readonly kind: 'binding' | 'mdev'
   /** The device that has to be there first. */
   readonly parent: string
-  /** What it is, beside its parent: a UUID. */
+  /** What it is, beside its parent: a UUID, a driver. */
   readonly name: string
-  readonly type: string
+  /** Of a virtual device. */
+  readonly type: string | null
   isParentThere(): boolean
   /** Why it cannot be had where its parent did not appear. */
   parentMissing(): VfioError

@@ -1,10 +1,13 @@
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import type { Kernel } from '../../../src/kernel/kernel.ts'
+import { bind } from '../../../src/lifecycle/bindings/bind.ts'
 import { define } from '../../../src/lifecycle/define.ts'
 import { list } from '../../../src/lifecycle/list.ts'
 import { type RestoreRequest, restore } from '../../../src/lifecycle/restore/restore.ts'
+import { keptBindings } from '../../../src/lifecycle/settings/bindings.ts'
 import { start } from '../../../src/lifecycle/start.ts'
 import { createMockKernel } from '../../../src/mock/mock-kernel.ts'
+import { boundDriver } from '../../../src/vfio/group-members.ts'
 
 const gpu = '0000:3b:00.0'
 const first = '83b8f4f2-509f-382f-3c1e-e6bfe0fa1001'
@@ -153,6 +156,72 @@ describe('what is defined to start by itself', () => {
     const { results, warnings } = await restore(kernel)
     expect(results).toMatchObject([{ name: second, outcome: 'started' }])
     expect(warnings).toMatchObject([{ path: `/etc/mdevctl.d/mtty/${first}` }])
+  })
+})
+
+describe('a driver that was kept for the next boots', () => {
+  const sound = '0000:00:1f.3'
+  const path = `/sys/bus/pci/devices/${sound}`
+
+  /** Bound, and then as after a boot: the kernel has chosen. */
+  async function host() {
+    const kernel = mock()
+    await bind(kernel, { device: sound })
+    await kernel.files.write(`${path}/driver_override`, '\n')
+    await kernel.files.write(`${path}/driver/unbind`, sound)
+    await kernel.files.write('/sys/bus/pci/drivers_probe', sound)
+    expect(boundDriver(kernel.files, `${path}/driver`)).toBe('snd_hda_intel')
+    return kernel
+  }
+
+  test('gets its device again, and that comes before what starts on it', async () => {
+    const kernel = await host()
+    await defineTty(kernel, first)
+    const { results } = await restore(kernel)
+    expect(results).toMatchObject([
+      { kind: 'binding', parent: sound, name: 'vfio-pci', outcome: 'started' },
+      { kind: 'mdev', name: first, outcome: 'started' },
+    ])
+    expect(boundDriver(kernel.files, `${path}/driver`)).toBe('vfio-pci')
+    expect((await restore(kernel)).results[0]).toMatchObject({ outcome: 'already there', steps: [] })
+  })
+
+  test('is not given another card that stands at its address now', async () => {
+    const kernel = await host()
+    const kept = keptBindings.read(kernel.files, sound)
+    if (kept !== null) keptBindings.save(kernel.files, sound, { ...kept, device: '0xffff' })
+    expect((await restore(kernel)).results).toMatchObject([{ outcome: 'failed', error: { code: 'NOT_SUPPORTED' } }])
+    expect(boundDriver(kernel.files, `${path}/driver`)).toBe('snd_hda_intel')
+  })
+
+  test('is loaded first, where its module is not', async () => {
+    const kernel = await host()
+    const kept = keptBindings.read(kernel.files, sound)
+    if (kept !== null) keptBindings.save(kernel.files, sound, { ...kept, driver: 'pci-stub' })
+    const [failed] = (await restore(kernel)).results
+    expect(failed).toMatchObject({
+      outcome: 'failed',
+      error: { code: 'NOT_FOUND', hint: expect.stringContaining('modprobe pci-stub') },
+    })
+    kernel.files.makeDirectory('/sbin')
+    kernel.files.create('/sbin/modprobe', '')
+    const [planned] = (await restore(kernel, { dryRun: true })).results
+    expect(planned?.steps[0]).toEqual({ action: 'run', path: '/sbin/modprobe', arguments: ['pci-stub'] })
+    expect(planned?.steps.slice(1)).toMatchObject([
+      { path: `${path}/driver_override`, value: 'pci-stub' },
+      { path: `${path}/driver/unbind` },
+      { path: '/sys/bus/pci/drivers_probe' },
+    ])
+  })
+
+  test('waits for its device until time is up, and gets it as it is plugged in', async () => {
+    const kernel = await host()
+    await kernel.files.write(`${path}/remove`, '1')
+    const { results } = await restore(kernel, { timeoutMs: 50 })
+    expect(results).toMatchObject([{ outcome: 'no parent', error: { code: 'NOT_FOUND', facts: { device: sound } } }])
+    const restored = restore(kernel)
+    await kernel.files.write('/sys/bus/pci/rescan', '1')
+    expect((await restored).results).toMatchObject([{ outcome: 'started' }])
   })
 })
 
