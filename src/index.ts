@@ -22,6 +22,7 @@ export type { DefineRequest, DeviceChoice, ModifyRequest, StartRequest } from '.
 export type { DeviceFilter } from './lifecycle/list.ts'
 export type { Restored, RestoreRequest, RestoreResult } from './lifecycle/restore/restore.ts'
 export type { DeviceIdentity, VirtualDevice } from './lifecycle/virtual-device.ts'
+export type { ChangeKind, HostChange } from './lifecycle/watch/host-change.ts'
 export { Host, type HostOptions, openHost } from './open-host.ts'
 export type { DeviceFeatureName } from './uapi/device-feature.ts'
 export { type PciAddress, parseUuid, type Uuid } from './units.ts'

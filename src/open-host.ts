@@ -1,3 +1,4 @@
+import { VfioError } from './errors.ts'
 import { type DeviceType, readDeviceTypes } from './host/device-types.ts'
 import { type GroupFilter, type IommuGroup, readIommuGroups } from './host/iommu-groups.ts'
 import type { TypeFilter } from './host/mdev-types.ts'
@@ -23,6 +24,8 @@ import {
 import { type DeviceFilter, list } from './lifecycle/list.ts'
 import { type Restored, type RestoreRequest, restore } from './lifecycle/restore/restore.ts'
 import type { VirtualDevice } from './lifecycle/virtual-device.ts'
+import type { HostChange } from './lifecycle/watch/host-change.ts'
+import { watchHost } from './lifecycle/watch/watch-host.ts'
 import { loadScenario } from './mock/load-scenario.ts'
 import { createMockKernel } from './mock/mock-kernel.ts'
 import type { Scenario } from './mock/scenario.ts'
@@ -61,6 +64,8 @@ export function openHost(options: HostOptions = {}): Host {
 export class Host implements AsyncDisposable {
   readonly kernel: Kernel
   readonly #opened = new Set<Opened>()
+  /** Ends what waits for this host. */
+  readonly #closing = new AbortController()
 
   constructor(kernel: Kernel) {
     this.kernel = kernel
@@ -120,6 +125,16 @@ export class Host implements AsyncDisposable {
   }
 
   /**
+   * What is on this host, then what appears, changes and goes, one after the other: devices that run, definitions, types
+   * and how many more of them can be made. It goes on until the loop is left or `signal` is aborted, which rejects with
+   * its reason. CLOSED where the host is closed meanwhile.
+   */
+  watch({ signal }: { readonly signal?: AbortSignal } = {}): AsyncIterableIterator<HostChange> {
+    const signals = signal === undefined ? [] : [signal]
+    return watchHost(this.kernel, AbortSignal.any([...signals, this.#closing.signal]))
+  }
+
+  /**
    * Opens a device by any form of its name: an mdev's UUID, a PCI address, a node in /dev/vfio, a path in /sys. The
    * options say how its addresses are translated, and with which devices it shares them; `device.iommuMode` is what was
    * chosen. The caller closes it, or the host does.
@@ -140,6 +155,7 @@ export class Host implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#closing.abort(new VfioError('CLOSED', 'the host is closed'))
     const opened = [...this.#opened]
     this.#opened.clear()
     closeInOrder([...opened.reverse(), { close: () => this.kernel.dispose() }])

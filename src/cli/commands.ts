@@ -10,6 +10,10 @@ interface Entry {
 export const commands: Readonly<Record<string, Entry>> = {
   types: { summary: 'Show what the cards of this host offer', load: () => import('./commands/types.ts') },
   list: { summary: 'Show virtual devices, running and defined', load: () => import('./commands/list.ts') },
+  watch: {
+    summary: 'Tell of virtual devices and definitions as they change',
+    load: () => import('./commands/watch.ts'),
+  },
   define: { summary: 'Keep a definition of a virtual device', load: () => import('./commands/define.ts') },
   undefine: { summary: 'Forget a definition', load: () => import('./commands/undefine.ts') },
   modify: { summary: 'Change a definition', load: () => import('./commands/modify.ts') },

@@ -5,6 +5,8 @@ import type { Irq } from '../vfio/irq.ts'
 export interface WatchLimits {
   /** Ends the watch with INTERRUPTED. */
   readonly interruption: AbortSignal
+  /** Ends it without a word. */
+  readonly readerGone: AbortSignal
   /** Ends it after so many events. */
   readonly count?: number
   /** Ends it after so long: with INTERRUPT_TIMEOUT where `count` events did not come. */
@@ -28,10 +30,10 @@ export async function watchIrq(
   limits: WatchLimits,
   tell: (event: WatchedEvent) => void,
 ): Promise<void> {
-  const { interruption, count = Number.POSITIVE_INFINITY, timeoutMs } = limits
+  const { interruption, readerGone, count = Number.POSITIVE_INFINITY, timeoutMs } = limits
   const timeUp = new AbortController()
   const timer = timeoutMs === undefined ? undefined : setTimeout(() => timeUp.abort(), timeoutMs)
-  const signal = AbortSignal.any([interruption, timeUp.signal])
+  const signal = AbortSignal.any([interruption, readerGone, timeUp.signal])
   let seen = 0
   try {
     const all = Array.from({ length: irq.count }, (_, vector) => vector)
@@ -52,6 +54,7 @@ export async function watchIrq(
   } finally {
     clearTimeout(timer)
   }
+  if (readerGone.aborted) return
   if (interruption.aborted) {
     throw new VfioError('INTERRUPTED', `interrupted; ${irq.name} of ${device.name} had ${seen} events`, {
       hint: '--count N or --timeout SECONDS end a watch by themselves',

@@ -9,9 +9,10 @@ import type { Io } from './io.ts'
  * time, and an asynchronous write could be lost where the process ends.
  */
 export function processIo(): Io {
+  const reader = new AbortController()
   return {
-    out: (text) => writeAll(1, text),
-    err: (text) => writeAll(2, text),
+    out: (text) => writeAll(1, text, () => reader.abort()),
+    err: (text) => writeAll(2, text, () => {}),
     paint: (stream, style, text) =>
       isTerminal(stream === 'out' ? 1 : 2)
         ? styleText(style, text, { stream: stream === 'out' ? process.stdout : process.stderr })
@@ -19,6 +20,7 @@ export function processIo(): Io {
     // By its descriptor: what stdin is may be a socket, which cannot be opened by name.
     readFile: (path) => readFileSync(path === '-' || path === '/dev/stdin' ? 0 : path, 'utf8'),
     interruption,
+    readerGone: reader.signal,
     program: [process.execPath, resolve(process.argv[1] ?? '')],
     env: process.env,
   }
@@ -31,17 +33,20 @@ function interruption(): AbortSignal {
 }
 
 /** A reader that is gone (`vfioctl list | head`) is no failure: what is left is dropped. */
-function writeAll(fd: 1 | 2, text: string | Uint8Array): void {
+function writeAll(fd: 1 | 2, text: string | Uint8Array, onGone: () => void): void {
   let rest = typeof text === 'string' ? Buffer.from(text) : text
   try {
     while (rest.length > 0) rest = rest.subarray(writeSync(fd, rest))
   } catch (error) {
     if (!isSystemError(error)) throw error
-    if (error.code === 'EPIPE') return
+    if (error.code === 'EPIPE') {
+      onGone()
+      return
+    }
     if (error.code !== 'EAGAIN') throw error
     // Another process made this pipe non-blocking and it is full: the event loop waits for room.
     const stream = fd === 1 ? process.stdout : process.stderr
-    stream.on('error', () => {})
+    stream.on('error', onGone)
     stream.write(rest)
   }
 }

@@ -68,6 +68,12 @@ export interface Kernel {
    */
   watchUevents(listener: (event: Uevent) => void): Promise<Watch | null>
 
+  /**
+   * Calls back after what a directory holds has changed, or what one of its files says, until the watch is closed. A
+   * directory that goes takes its watch along. `SystemError` where it cannot be watched.
+   */
+  watchDirectory(path: string, onChange: () => void): Watch
+
   /** flock(2) with LOCK_EX|LOCK_NB on an opened file or directory: false where another holder has it. */
   tryLock(fd: number): boolean
 

@@ -67,6 +67,14 @@ export function openLinux({ root = '/' }: LinuxOptions = {}): Kernel {
       // What stands under another root is not what this machine's kernel speaks of.
       return root === '/' ? watchUevents(this.watch, listener) : null
     },
+    watchDirectory(path, onChange) {
+      try {
+        // What fails later is the directory's end.
+        return fs.watch(join(root, path), () => onChange()).on('error', () => onChange())
+      } catch (error) {
+        throw asCallers(error, path)
+      }
+    },
     tryLock: (fd) => loadAddon().tryLock(fd),
     runProgram: (path, run) => runProgram(join(root, path), path, run),
     dispose() {},

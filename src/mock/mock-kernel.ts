@@ -36,6 +36,7 @@ import { MemoryStore } from './state/state-store.ts'
 import { watchUevents } from './uevent-source.ts'
 import { Waiting } from './waiting.ts'
 import { watchReadiness } from './watch.ts'
+import { watchDirectory } from './watch-directory.ts'
 
 export interface MockKernelOptions {
   /** Where the machine's state is kept, for all processes that name the same directory. In memory where absent. */
@@ -217,17 +218,20 @@ export class MockKernel implements Kernel {
   watch(fd: number, onReadable: () => void): Watch {
     const { readiness } = this.#file(fd, 'epoll_ctl')
     if (readiness === undefined) return systemCall('epoll_ctl', undefined, refuse('EPERM'))
-    const watch = watchReadiness(readiness, onReadable)
-    this.#watches.add(watch)
-    const close = () => {
-      watch.close()
-      this.#watches.delete(watch)
-    }
-    return { ref: watch.ref, unref: watch.unref, close }
+    return this.#kept(watchReadiness(readiness, onReadable))
   }
 
   async watchUevents(listener: (event: Uevent) => void): Promise<Watch> {
-    const watch = watchUevents(this.machine.store, listener)
+    return this.#kept(watchUevents(this.machine.store, listener))
+  }
+
+  watchDirectory(path: string, onChange: () => void): Watch {
+    const { node, path: canonical } = systemCall('watch', path, () => this.#files.find(path))
+    if (node.kind !== 'directory') return systemCall('watch', path, refuse('ENOTDIR'))
+    return this.#kept(watchDirectory(this.machine.store, canonical, onChange))
+  }
+
+  #kept(watch: Watch): Watch {
     this.#watches.add(watch)
     const close = () => {
       watch.close()

@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest'
 import { type WatchedEvent, watchIrq } from '../../src/cli/irq-watch.ts'
 import { openPci } from '../contract/pci.ts'
 
-const never = new AbortController().signal
+const { signal } = new AbortController()
+const never = { interruption: signal, readerGone: signal }
 
 describe('watching the interrupts of edu', () => {
   it.for(['intx', 'msi'] as const)(
@@ -11,7 +12,7 @@ describe('watching the interrupts of edu', () => {
       const { device } = await openPci(context, 'edu')
       device.pci.busMaster = true
       const told: WatchedEvent[] = []
-      const watching = watchIrq(device, device.irqs.get(name), null, { interruption: never, count: 2 }, (event) => {
+      const watching = watchIrq(device, device.irqs.get(name), null, { ...never, count: 2 }, (event) => {
         told.push(event)
         acknowledge()
         if (told.length === 1) raise()
@@ -30,7 +31,7 @@ describe('watching the interrupts of edu', () => {
   it('ends with INTERRUPTED, and says how many there were', async (context) => {
     const { device } = await openPci(context, 'edu')
     const interruption = new AbortController()
-    const watching = watchIrq(device, device.irqs.intx, null, { interruption: interruption.signal }, () => {
+    const watching = watchIrq(device, device.irqs.intx, null, { ...never, interruption: interruption.signal }, () => {
       interruption.abort()
     })
     device.regions.bar0.write32(0x60, 1)

@@ -81,7 +81,8 @@ const irq: Command = command({
     }
     refuse({ vector }, 'watch')
     if (count === 0) throw usageError('--count 0 would watch nothing')
-    const limits: WatchLimits = { interruption: io.interruption(), ...given({ count, timeoutMs: timeout }) }
+    const ends = { interruption: io.interruption(), readerGone: io.readerGone }
+    const limits: WatchLimits = { ...ends, ...given({ count, timeoutMs: timeout }) }
     await withDevice(values.device, context, async ({ device }) => {
       const watched = index === undefined ? bestIrq(device) : irqNamed(device, index)
       prepareBus(device, watched, values['bus-master'], io)

@@ -149,6 +149,9 @@ export class FakeKernel implements Kernel {
   async watchUevents(): Promise<null> {
     return null
   }
+  watchDirectory(path: string): Watch {
+    throw systemError('ENOSYS', 'watch', path)
+  }
   tryLock(): boolean {
     throw systemError('ENOSYS', 'flock')
   }

@@ -1,0 +1,29 @@
+import { VfioError } from '../../errors.ts'
+import type { HostChange } from '../../lifecycle/watch/host-change.ts'
+import { watchHost } from '../../lifecycle/watch/watch-host.ts'
+import { type Command, command } from '../command.ts'
+import { changeText } from '../host-change-text.ts'
+
+const watch: Command = command({
+  arguments: {},
+  examples: [
+    ['vfioctl watch', 'what is there, then a line for each change, until Ctrl-C'],
+    ['vfioctl watch --json', 'one JSON object a line, for programs'],
+  ],
+  async run(_values, context, io) {
+    const interruption = io.interruption()
+    const signal = AbortSignal.any([interruption, io.readerGone])
+    try {
+      for await (const change of watchHost(await context.kernel(), signal))
+        io.out(context.options.json ? jsonLine(change) : `${changeText(change)}\n`)
+    } catch (error) {
+      if (!signal.aborted || error !== signal.reason) throw error
+    }
+    if (interruption.aborted) throw new VfioError('INTERRUPTED', 'interrupted')
+  },
+})
+export default watch
+
+function jsonLine({ what, change, ...thing }: HostChange): string {
+  return `${JSON.stringify({ time: new Date().toISOString(), what, change, ...thing })}\n`
+}

@@ -1,0 +1,61 @@
+import type { Kernel, Watch } from '../../kernel/kernel.ts'
+import { isSystemError } from '../../kernel/system-error.ts'
+
+/** Where definitions stand: mdevctl's, and our own. Each has folders of its own for the files. */
+const roots = ['/etc/mdevctl.d', '/etc/vfioctl.d']
+
+/** Tells when a definition may have come, changed or gone. */
+export class DefinitionFolders {
+  readonly #kernel: Kernel
+  readonly #onChange: () => void
+  #watches: Watch[] = []
+  /** A folder that is made anew needs a new watch. */
+  #isStale = true
+
+  constructor(kernel: Kernel, onChange: () => void) {
+    this.#kernel = kernel
+    this.#onChange = onChange
+  }
+
+  /** To be called before the definitions are read: what changes from here on is told. */
+  listen(): void {
+    if (!this.#isStale) return
+    this.close()
+    this.#isStale = false
+    for (const root of roots) {
+      if (!this.#watch(root)) this.#watch('/etc')
+      for (const name of this.#foldersIn(root)) this.#watch(`${root}/${name}`)
+    }
+  }
+
+  close(): void {
+    for (const watch of this.#watches) watch.close()
+    this.#watches = []
+    this.#isStale = true
+  }
+
+  /** What cannot be watched is looked at now and then all the same. */
+  #watch(path: string): boolean {
+    try {
+      const watch = this.#kernel.watchDirectory(path, () => {
+        this.#isStale = true
+        this.#onChange()
+      })
+      this.#watches.push(watch)
+      return true
+    } catch (error) {
+      if (isSystemError(error)) return false
+      throw error
+    }
+  }
+
+  #foldersIn(root: string): string[] {
+    const { files } = this.#kernel
+    try {
+      return files.list(root).filter((name) => files.kind(`${root}/${name}`) === 'directory')
+    } catch (error) {
+      if (isSystemError(error)) return []
+      throw error
+    }
+  }
+}

@@ -1,0 +1,83 @@
+import { setTimeout } from 'node:timers/promises'
+import { readDeviceTypes } from '../../host/device-types.ts'
+import { onDeviceEvents } from '../../host/on-device-events.ts'
+import type { Kernel } from '../../kernel/kernel.ts'
+import { list } from '../list.ts'
+import { DefinitionFolders } from './definition-folders.ts'
+import { changesBetween, type HostChange, type HostPicture, pictureOf } from './host-change.ts'
+
+/** How often the host is looked at, in milliseconds: without events, and besides them. */
+const intervals = { untold: 1000, besides: 10_000 }
+
+/** What comes together is told together: how long to wait after an event, in milliseconds and in times of a look. */
+const shortestRest = 50
+const restPerLook = 5
+
+/**
+ * First all that is present, then each change, nothing between them lost, until `signal` is aborted, which rejects with
+ * its reason. What comes and goes again within one burst of events is not told.
+ */
+export async function* watchHost(kernel: Kernel, signal?: AbortSignal): AsyncGenerator<HostChange, never, undefined> {
+  const wakeup = new Wakeup(signal)
+  const folders = new DefinitionFolders(kernel, wakeup.wake)
+  const endEvents = onDeviceEvents(kernel, wakeup.wake, intervals)
+  let before: HostPicture | null = null
+  try {
+    for (;;) {
+      signal?.throwIfAborted()
+      wakeup.forget()
+      const began = performance.now()
+      folders.listen()
+      const now = look(kernel)
+      const rest = Math.max(shortestRest, restPerLook * (performance.now() - began))
+      yield* changesBetween(before, now)
+      before = now
+      await wakeup.happened()
+      signal?.throwIfAborted()
+      await setTimeout(rest)
+    }
+  } finally {
+    endEvents()
+    folders.close()
+    wakeup.close()
+  }
+}
+
+function look({ files }: Kernel): HostPicture {
+  const { devices, warnings } = list(files)
+  const types = readDeviceTypes(files)
+  return pictureOf(devices, types.types, [...types.warnings, ...warnings])
+}
+
+/** Remembers that something happened until somebody waits for it. */
+class Wakeup {
+  readonly #signal: AbortSignal | undefined
+  #isAwake = false
+  #resolve: () => void = () => {}
+
+  constructor(signal: AbortSignal | undefined) {
+    this.#signal = signal
+    signal?.addEventListener('abort', this.wake)
+  }
+
+  readonly wake = (): void => {
+    this.#isAwake = true
+    this.#resolve()
+  }
+
+  async happened(): Promise<void> {
+    if (this.#isAwake) return
+    await new Promise<void>((resolve) => {
+      this.#resolve = resolve
+    })
+  }
+
+  /** From here on, what happens is new. */
+  forget(): void {
+    this.#isAwake = false
+  }
+
+  close(): void {
+    this.#signal?.removeEventListener('abort', this.wake)
+  }
+}
