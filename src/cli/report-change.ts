@@ -40,5 +40,5 @@ export function shownStep(step: Step): string {
   if (step.action === 'run') return `run ${[step.path, ...step.arguments].join(' ')}`
   if (step.action === 'chown') return `chown ${step.uid}:${step.gid} ${step.path}`
   if (step.action === 'chmod') return `chmod ${step.mode} ${step.path}`
-  return `save ${step.path}\n${step.content.replace(/^/gm, '  ')}`
+  return `save ${step.path}\n${step.content.trimEnd().replace(/^/gm, '  ')}`
 }

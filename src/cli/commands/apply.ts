@@ -1,14 +1,14 @@
 import { VfioError } from '../../errors.ts'
 import { type Applied, applyPlan } from '../../lifecycle/plan/apply.ts'
 import { makePlan } from '../../lifecycle/plan/make-plan.ts'
-import { isDone } from '../../lifecycle/plan/plan.ts'
+import { isDone, itemName } from '../../lifecycle/plan/plan.ts'
 import { overrule } from '../arguments.ts'
 import { changeOptions } from '../change-options.ts'
 import { type Command, command, usageError } from '../command.ts'
 import type { Io } from '../io.ts'
 import { dryRun } from '../options.ts'
 import { json } from '../output.ts'
-import { planSteps, planSummary } from '../plan-text.ts'
+import { planSteps, planSummary, shownItem } from '../plan-text.ts'
 import { reportWarnings } from '../report-warnings.ts'
 import { config, readSpec, specFile } from '../spec-file.ts'
 
@@ -44,8 +44,8 @@ const apply: Command = command({
       ...changeOptions(values, io),
       keepGoing: values['keep-going'],
       signal: io.interruption(),
-      onProgress: ({ action, uuid, parent, type }, done, total) => {
-        if (!isJson) io.err(`[${done + 1}/${total}] ${action} ${uuid} on ${parent} (${type})\n`)
+      onProgress: (item, done, total) => {
+        if (!isJson) io.err(`[${done + 1}/${total}] ${shownItem(item)}\n`)
       },
     })
     if (isJson) io.out(json({ ...plan, applied: told(applied) }))
@@ -57,9 +57,9 @@ export default apply
 /** Errors as JSON says them elsewhere. */
 function told({ done, failed, remaining }: Applied) {
   return {
-    done: done.map(({ uuid }) => uuid),
-    failed: failed.map(({ entry, error }) => ({ uuid: entry.uuid, message: messageOf(error) })),
-    remaining: remaining.map(({ uuid }) => uuid),
+    done: done.map(itemName),
+    failed: failed.map(({ entry, error }) => ({ name: itemName(entry), message: messageOf(error) })),
+    remaining: remaining.map(itemName),
   }
 }
 
@@ -70,13 +70,13 @@ function reportEnd({ done, failed, remaining }: Applied, io: Io, isJson: boolean
     if (!isJson) io.err(`done: ${done.length} devices changed\n`)
     return
   }
-  for (const { entry, error } of others) if (!isJson) io.err(`${entry.uuid}: ${messageOf(error)}\n`)
+  for (const { entry, error } of others) if (!isJson) io.err(`${itemName(entry)}: ${messageOf(error)}\n`)
   const known = first.error instanceof VfioError ? first.error : null
   const counts = `${done.length} devices were changed, ${failed.length} failed, ${remaining.length} were not begun`
   throw new VfioError(known?.code ?? 'SYSTEM_CALL_FAILED', `${messageOf(first.error)}; ${counts}`, {
     cause: first.error,
     ...(known?.hint == null ? {} : { hint: known.hint }),
-    facts: { failed: failed.map(({ entry }) => entry.uuid), remaining: remaining.map(({ uuid }) => uuid) },
+    facts: { failed: failed.map(({ entry }) => itemName(entry)), remaining: remaining.map(itemName) },
   })
 }
 

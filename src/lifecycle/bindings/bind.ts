@@ -22,16 +22,19 @@ export interface BindRequest extends BindingRequest {
  */
 export async function bind(
   kernel: Kernel,
-  { device, driver = 'vfio-pci', group = false, transient = false }: BindRequest,
+  request: BindRequest,
   options: BindingOptions = {},
 ): Promise<readonly BindingChange[]> {
-  const { files } = kernel
+  return carryOut(kernel, () => bindingTurns(kernel.files, request), options)
+}
+
+/** What it comes to, device by device. */
+export function bindingTurns(
+  files: HostFiles,
+  { device, driver = 'vfio-pci', group = false, transient = false }: BindRequest,
+): Turn[] {
   checkLoaded(files, driver)
-  return carryOut(
-    kernel,
-    () => members(files, device, group).map((before) => turnTo(files, before, driver, transient)),
-    options,
-  )
+  return members(files, device, group).map((before) => turnTo(files, before, driver, transient))
 }
 
 function turnTo(files: HostFiles, before: PciBinding, driver: string, transient: boolean): Turn {

@@ -2,6 +2,8 @@ import { VfioError } from '../../errors.ts'
 import { shownUsers } from '../../host/device-users.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import type { Uuid } from '../../units.ts'
+import { bind } from '../bindings/bind.ts'
+import type { BindingOptions } from '../bindings/binding-change.ts'
 import type { ChangeOptions } from '../change.ts'
 import { define } from '../define.ts'
 import { modify } from '../modify.ts'
@@ -11,47 +13,57 @@ import { start } from '../start.ts'
 import { stop } from '../stop.ts'
 import { definedParents } from '../store.ts'
 import { undefine } from '../undefine.ts'
-import type { Move, Plan, PlanEntry } from './plan.ts'
+import { itemName, type Move, type Plan, type PlanEntry, type PlanItem } from './plan.ts'
 
 export interface ApplyOptions extends Omit<ChangeOptions, 'dryRun'> {
   /** Go on with the other devices where one fails; otherwise the first failure is the end. */
   readonly keepGoing?: boolean
   /** Called when a device is begun. */
-  readonly onProgress?: (entry: PlanEntry, done: number, total: number) => void
+  readonly onProgress?: (item: PlanItem, done: number, total: number) => void
 }
 
 /** How far carrying out a plan came. */
 export interface Applied {
-  readonly done: readonly PlanEntry[]
-  readonly failed: readonly { readonly entry: PlanEntry; readonly error: unknown }[]
+  readonly done: readonly PlanItem[]
+  readonly failed: readonly { readonly entry: PlanItem; readonly error: unknown }[]
   /** What was not begun. */
-  readonly remaining: readonly PlanEntry[]
+  readonly remaining: readonly PlanItem[]
 }
 
 /**
- * Carries out a plan, device by device. What would take a device from a process that has it open is DEVICE_BUSY before
+ * Carries out a plan, device by device, drivers first. What would take a device from whoever uses it is DEVICE_BUSY before
  * anything is done. A device whose change fails is taken back to what it was.
  */
 export async function applyPlan(kernel: Kernel, plan: Plan, options: ApplyOptions = {}): Promise<Applied> {
-  const entries = plan.entries.filter(({ action }) => action !== 'keep')
-  const busy = entries.filter(({ users }) => users.length > 0)
+  const items = [...plan.bindings, ...plan.entries].filter(({ action }) => action !== 'keep')
+  const busy = items.filter(isBusy)
   if (options.keepGoing !== true && busy.length > 0) throw busyDevices('nothing is done', busy)
-  const done: PlanEntry[] = []
-  const failed: { entry: PlanEntry; error: unknown }[] = []
-  for (const [i, entry] of entries.entries()) {
-    options.onProgress?.(entry, i, entries.length)
+  const done: PlanItem[] = []
+  const failed: { entry: PlanItem; error: unknown }[] = []
+  for (const [i, item] of items.entries()) {
+    options.onProgress?.(item, i, items.length)
     try {
       if (options.signal?.aborted === true) throw new VfioError('INTERRUPTED', 'interrupted between two devices')
-      if (entry.users.length > 0) throw busyDevices('it is left as it is', [entry])
-      await carryOut(kernel, entry, options)
-      done.push(entry)
+      if (isBusy(item)) throw busyDevices('it is left as it is', [item])
+      if ('uses' in item) await bind(kernel, { device: item.device, driver: item.driver }, bindingOptions(options))
+      else await carryOut(kernel, item, options)
+      done.push(item)
     } catch (error) {
-      failed.push({ entry, error })
+      failed.push({ entry: item, error })
       const isEnd = options.keepGoing !== true || options.signal?.aborted === true
-      if (isEnd) return { done, failed, remaining: entries.slice(i + 1) }
+      if (isEnd) return { done, failed, remaining: items.slice(i + 1) }
     }
   }
   return { done, failed, remaining: [] }
+}
+
+function isBusy(item: PlanItem): boolean {
+  return 'uses' in item ? item.uses.length > 0 : item.users.length > 0
+}
+
+/** Callouts may be overruled; a device that the host uses is not taken by that. */
+function bindingOptions({ said, signal }: ApplyOptions): BindingOptions {
+  return { ...(said === undefined ? {} : { said }), ...(signal === undefined ? {} : { signal }) }
 }
 
 async function carryOut(kernel: Kernel, entry: PlanEntry, options: ChangeOptions): Promise<void> {
@@ -113,12 +125,13 @@ async function takeBack(
   }
 }
 
-function busyDevices(outcome: string, entries: readonly PlanEntry[]): VfioError {
-  const list = entries.map(({ uuid, action, users }) => {
-    return `${uuid} (to ${action}) is held by ${shownUsers(users)}`
+function busyDevices(outcome: string, items: readonly PlanItem[]): VfioError {
+  const list = items.map((item) => {
+    const why = 'uses' in item ? `is in use: ${item.uses.join(', ')}` : `is held by ${shownUsers(item.users)}`
+    return `${itemName(item)} (to ${item.action}) ${why}`
   })
   return new VfioError('DEVICE_BUSY', `${outcome}: ${list.join('; ')}`, {
     hint: 'shut down the virtual machine that uses it, or --keep-going does the rest',
-    facts: { busy: entries.map(({ uuid }) => uuid) },
+    facts: { busy: items.map(itemName) },
   })
 }

@@ -14,6 +14,7 @@ import type { Spec } from '../spec/spec.ts'
 import { definitionPath } from '../store.ts'
 import { isMdev, type VirtualDevice } from '../virtual-device.ts'
 import type { Move, Plan, PlanEntry } from './plan.ts'
+import { planBindings } from './plan-bindings.ts'
 import { type PresentMdev, placeDevices, type WantedDevice } from './wanted-devices.ts'
 
 /** What would have to be done for this host to be as a spec says. Changes nothing. */
@@ -25,7 +26,11 @@ export function makePlan({ files }: Pick<Kernel, 'files'>, spec: Spec): Plan {
     ...surplus.map(({ device, reason }) => removal(files, device, reason)),
     ...devices.map((wanted) => entryFor(files, wanted, present)),
   ]
-  return { entries: entries.sort((a, b) => orderOf(a) - orderOf(b)), warnings }
+  return {
+    bindings: planBindings(files, spec.bindings),
+    entries: entries.sort((a, b) => orderOf(a) - orderOf(b)),
+    warnings,
+  }
 }
 
 /** Removals make room; what is stopped and started again may need it; new ones come last. */

@@ -1,6 +1,6 @@
 import type { DeviceUser } from '../../host/device-users.ts'
 import type { Warning } from '../../host/warning.ts'
-import type { Uuid } from '../../units.ts'
+import type { PciAddress, Uuid } from '../../units.ts'
 import type { Step } from '../change.ts'
 import type { Definition } from '../definition.ts'
 import type { NodeOwner } from '../settings/node-owners.ts'
@@ -30,7 +30,28 @@ export interface PlanEntry {
 
 export type Move = 'stop' | 'undefine' | 'define' | 'keep owner' | 'start'
 
+/** What a spec asks of one PCI device's driver, and why. */
+export interface PlannedBinding {
+  readonly action: 'bind' | 'keep'
+  readonly device: PciAddress
+  readonly driver: string
+  readonly reason: string
+  /** The exact writes. */
+  readonly steps: readonly Step[]
+  /** What uses it now, where it would be taken away: then it is not touched. */
+  readonly uses: readonly string[]
+}
+
+export type PlanItem = PlannedBinding | PlanEntry
+
+/** By which it is told from others: its address, or its UUID. */
+export function itemName(item: PlanItem): string {
+  return 'uses' in item ? item.device : item.uuid
+}
+
 export interface Plan {
+  /** They come first. */
+  readonly bindings: readonly PlannedBinding[]
   /** In the order in which they are carried out: what goes first makes room for what comes. */
   readonly entries: readonly PlanEntry[]
   readonly warnings: readonly Warning[]
@@ -38,5 +59,5 @@ export interface Plan {
 
 /** Whether carrying it out would change nothing. */
 export function isDone(plan: Plan): boolean {
-  return plan.entries.every(({ action }) => action === 'keep')
+  return [...plan.bindings, ...plan.entries].every(({ action }) => action === 'keep')
 }

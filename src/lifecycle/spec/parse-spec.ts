@@ -4,7 +4,7 @@ import { pciAddressOrNull, uuidOrNull } from '../../units.ts'
 import type { Attribute } from '../definition.ts'
 import { type NodeOwner, octalMode } from '../settings/node-owners.ts'
 import { invalidSpec } from './invalid-spec.ts'
-import type { ParentChoice, Spec, SpecDevices, SpecParent } from './spec.ts'
+import type { PciChoice, Spec, SpecBinding, SpecDevices, SpecParent } from './spec.ts'
 import { isVgpuConfig, parseVgpuConfig } from './vgpu-config.ts'
 
 /** A file with thousands of devices is a few hundred KiB; aliases in YAML can make more of less. */
@@ -65,24 +65,25 @@ const devices = v.pipe(
   ),
 )
 
+const pciChoices = [
+  v.pipe(
+    v.string(),
+    v.nonEmpty(),
+    v.transform((text): PciChoice => rangeOf(text) ?? { names: [text] }),
+  ),
+  v.pipe(
+    v.array(v.pipe(v.string(), v.nonEmpty())),
+    v.minLength(1),
+    v.transform((names): PciChoice => ({ names })),
+  ),
+  v.pipe(
+    v.strictObject({ vendor: hexId, device: v.optional(hexId) }),
+    v.transform(({ vendor, device }): PciChoice => ({ vendor, device: device ?? null })),
+  ),
+] as const
+
 const choice = v.union(
-  [
-    v.pipe(
-      v.string(),
-      v.nonEmpty(),
-      v.transform((text) => rangeOf(text) ?? { names: [text] }),
-    ),
-    v.pipe(
-      v.array(v.pipe(v.string(), v.nonEmpty())),
-      v.minLength(1),
-      v.transform((names) => ({ names })),
-    ),
-    v.pipe(
-      v.strictObject({ vendor: hexId, device: v.optional(hexId) }),
-      v.transform(({ vendor, device }) => ({ vendor, device: device ?? null })),
-    ),
-    v.strictObject({ anyWith: v.pipe(v.string(), v.nonEmpty()) }),
-  ],
+  [...pciChoices, v.strictObject({ anyWith: v.pipe(v.string(), v.nonEmpty()) })],
   'must be a PCI address or name, a list of them, a range FROM-TO, {vendor, device} or {anyWith: TYPE}',
 )
 
@@ -95,7 +96,23 @@ const parent = v.pipe(
   v.transform((it): SpecParent => ({ choice: it.parent, devices: it.devices, others: it.others })),
 )
 
-const specFile = v.strictObject({ version: v.literal(1), parents: v.array(parent) })
+const binding = v.pipe(
+  v.strictObject({
+    device: v.union(pciChoices, 'must be a PCI address, a list of them, a range FROM-TO or {vendor, device}'),
+    driver: v.optional(v.pipe(v.string(), v.nonEmpty()), 'vfio-pci'),
+    group: v.optional(v.boolean(), false),
+  }),
+  v.transform(({ device, ...rest }): SpecBinding => ({ choice: device, ...rest })),
+)
+
+const specFile = v.pipe(
+  v.strictObject({
+    version: v.literal(1),
+    bindings: v.optional(v.array(binding)),
+    parents: v.optional(v.array(parent)),
+  }),
+  v.check(({ bindings, parents }) => bindings !== undefined || parents !== undefined, 'must have parents or bindings'),
+)
 
 /**
  * Reads a spec file: YAML or JSON, ours or that of NVIDIA's vgpu-device-manager, of which `label` names one config.
@@ -103,15 +120,15 @@ const specFile = v.strictObject({ version: v.literal(1), parents: v.array(parent
  */
 export function parseSpec(text: string, path: string, label?: string): Spec {
   const content = parseYaml(text, path)
-  if (isVgpuConfig(content)) return { path, parents: parseVgpuConfig(content, path, label) }
+  if (isVgpuConfig(content)) return { path, bindings: [], parents: parseVgpuConfig(content, path, label) }
   const result = v.safeParse(specFile, content)
   if (!result.success) {
     const [issue] = result.issues
     throw invalidSpec(path, v.getDotPath(issue) ?? 'the file', issue.message)
   }
-  const { parents } = result.output
+  const { bindings = [], parents = [] } = result.output
   checkUuids(parents, path)
-  return { path, parents }
+  return { path, bindings, parents }
 }
 
 function parseYaml(text: string, path: string): unknown {
@@ -126,7 +143,7 @@ function parseYaml(text: string, path: string): unknown {
   }
 }
 
-function rangeOf(text: string): ParentChoice | null {
+function rangeOf(text: string): PciChoice | null {
   const [, from, to] = /^([0-9a-fA-F:.]+)-([0-9a-fA-F:.]+)$/.exec(text) ?? []
   const [first, last] = [pciAddressOrNull(from ?? ''), pciAddressOrNull(to ?? '')]
   return first === null || last === null ? null : { from: first, to: last }

@@ -6,7 +6,16 @@ import type { NodeOwner } from '../settings/node-owners.ts'
 export interface Spec {
   /** The file, for messages. */
   readonly path: string
+  /** Which driver PCI devices have, before anything else. */
+  readonly bindings: readonly SpecBinding[]
   readonly parents: readonly SpecParent[]
+}
+
+export interface SpecBinding {
+  readonly choice: PciChoice
+  readonly driver: string
+  /** With every other endpoint of their IOMMU groups. */
+  readonly group: boolean
 }
 
 export interface SpecParent {
@@ -16,14 +25,18 @@ export interface SpecParent {
   readonly others: 'keep' | 'remove'
 }
 
-/** Which of the host's parents: each that fits gets what `devices` says, except with `anyWith`, where they share it. */
-export type ParentChoice =
-  /** PCI addresses, short or long, and names such as 'mtty'. */
+/** Which PCI devices. */
+export type PciChoice =
+  /** Addresses, short or long; of parents, also names such as 'mtty'. */
   | { readonly names: readonly string[] }
   /** From one PCI address to another, both included: '0000:41:00.4-0000:41:01.3'. */
   | { readonly from: string; readonly to: string }
   /** Hex ids without 0x, as lspci -n shows them. */
   | { readonly vendor: string; readonly device: string | null }
+
+/** Which of the host's parents: each that fits gets what `devices` says, except with `anyWith`, where they share it. */
+export type ParentChoice =
+  | PciChoice
   /** Whatever parent offers this type. */
   | { readonly anyWith: string }
   /** NVIDIA's GPUs by their order on the bus, where their device id is one of `ids` (any, where there are none). */

@@ -4,7 +4,7 @@ import { define } from '../../../src/lifecycle/define.ts'
 import { list } from '../../../src/lifecycle/list.ts'
 import { applyPlan } from '../../../src/lifecycle/plan/apply.ts'
 import { makePlan } from '../../../src/lifecycle/plan/make-plan.ts'
-import { isDone } from '../../../src/lifecycle/plan/plan.ts'
+import { isDone, itemName } from '../../../src/lifecycle/plan/plan.ts'
 import { parseSpec } from '../../../src/lifecycle/spec/parse-spec.ts'
 import { start } from '../../../src/lifecycle/start.ts'
 import { stop } from '../../../src/lifecycle/stop.ts'
@@ -171,7 +171,10 @@ describe('what is in use', () => {
     const { kernel } = await held()
     const plan = makePlan(kernel, spec({ parent: 'mtty', others: 'remove' }, two))
     const { done, failed } = await applyPlan(kernel, plan, { keepGoing: true })
-    expect({ done: done.length, failed: failed.map(({ entry }) => entry.uuid) }).toEqual({ done: 2, failed: [uuid] })
+    expect({ done: done.length, failed: failed.map(({ entry }) => itemName(entry)) }).toEqual({
+      done: 2,
+      failed: [uuid],
+    })
   })
 })
 
