@@ -37,6 +37,7 @@ export type ErrorCode =
   | 'NOT_ATTACHED'
   | 'DEVICE_MEMORY_GONE'
   | 'INTERRUPT_TIMEOUT'
+  | 'TIMED_OUT'
   | 'KERNEL_ANSWER'
   | 'SYSTEM_CALL_FAILED'
 

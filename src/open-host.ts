@@ -2,6 +2,7 @@ import { VfioError } from './errors.ts'
 import { type DeviceType, readDeviceTypes } from './host/device-types.ts'
 import { type GroupFilter, type IommuGroup, readIommuGroups } from './host/iommu-groups.ts'
 import type { TypeFilter } from './host/mdev-types.ts'
+import { type PhysicalFunction, readPhysicalFunctions } from './host/sriov.ts'
 import { findVfioDevice } from './host/vfio-device.ts'
 import type { Warning } from './host/warning.ts'
 import type { Kernel } from './kernel/kernel.ts'
@@ -23,6 +24,7 @@ import {
 } from './lifecycle/device-verbs.ts'
 import { type DeviceFilter, list } from './lifecycle/list.ts'
 import { type Restored, type RestoreRequest, restore } from './lifecycle/restore/restore.ts'
+import { type SriovChange, type SriovRequest, setVirtualFunctions } from './lifecycle/sriov/set-functions.ts'
 import type { VirtualDevice } from './lifecycle/virtual-device.ts'
 import type { HostChange } from './lifecycle/watch/host-change.ts'
 import { watchHost } from './lifecycle/watch/watch-host.ts'
@@ -122,6 +124,16 @@ export class Host implements AsyncDisposable {
    */
   restore(request?: RestoreRequest): Promise<Restored> {
     return restore(this.kernel, request)
+  }
+
+  /** Physical functions that can have virtual ones (SR-IOV), and those that they have. */
+  physicalFunctions(): { functions: PhysicalFunction[]; warnings: Warning[] } {
+    return readPhysicalFunctions(this.kernel.files)
+  }
+
+  /** Gives a device that many virtual functions, waits until they are there, and keeps the number for every boot. */
+  setVirtualFunctions(request: SriovRequest, options?: ChangeOptions): Promise<SriovChange> {
+    return setVirtualFunctions(this.kernel, request, options)
   }
 
   /**

@@ -19,6 +19,10 @@ export const commands: Readonly<Record<string, Entry>> = {
   modify: { summary: 'Change a definition', load: () => import('./commands/modify.ts') },
   start: { summary: 'Start a defined virtual device, or make one', load: () => import('./commands/start.ts') },
   stop: { summary: 'Stop a running virtual device', load: () => import('./commands/stop.ts') },
+  sriov: {
+    summary: 'Give a device virtual functions, now and at every boot',
+    load: () => import('./commands/sriov.ts'),
+  },
   plan: { summary: 'Show what a spec file would change', load: () => import('./commands/plan.ts') },
   apply: { summary: 'Make this host as a spec file says', load: () => import('./commands/apply.ts') },
   restore: {

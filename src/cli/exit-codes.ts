@@ -48,6 +48,7 @@ const byCode: Readonly<Record<ErrorCode, number>> = {
   NOT_ATTACHED: 1,
   DEVICE_MEMORY_GONE: 1,
   INTERRUPT_TIMEOUT: 1,
+  TIMED_OUT: 1,
   KERNEL_ANSWER: 1,
   SYSTEM_CALL_FAILED: 1,
 }

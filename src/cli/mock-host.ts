@@ -1,7 +1,7 @@
 import type { Kernel } from '../kernel/kernel.ts'
 import { loadScenario } from '../mock/load-scenario.ts'
 import { createMockKernel } from '../mock/mock-kernel.ts'
-import { mockStateDirectory, resetMock } from '../mock/state/state-directory.ts'
+import { mockStateDirectory, rebootMock, resetMock } from '../mock/state/state-directory.ts'
 import type { Io } from './io.ts'
 
 /** A simulated host that outlives the command: one that ships, or what a scenario file describes. */
@@ -10,9 +10,11 @@ export function openMock(nameOrFile: string, io: Io): Kernel {
   return createMockKernel(scenario, { stateDirectory: mockStateDirectory(scenario.name, io.env) })
 }
 
-/** Forgets what was done on a simulated host, and says where that was kept. */
-export function forgetMock(nameOrFile: string, io: Io, dryRun: boolean): string {
-  const directory = mockStateDirectory(loadScenario(nameOrFile, io.readFile).name, io.env)
-  if (!dryRun) resetMock(directory)
+/** Forgets what was done on a simulated host, or only what a reboot takes, and says where that is kept. */
+export function restartMock(action: 'reset' | 'reboot', nameOrFile: string, io: Io, dryRun: boolean): string {
+  const scenario = loadScenario(nameOrFile, io.readFile)
+  const directory = mockStateDirectory(scenario.name, io.env)
+  if (!dryRun && action === 'reset') resetMock(directory)
+  if (!dryRun && action === 'reboot') rebootMock(directory, scenario)
   return directory
 }

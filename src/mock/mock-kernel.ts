@@ -6,6 +6,7 @@ import type {
   MemoryOptions,
   MmapOptions,
   ProgramEnd,
+  ProgramRun,
   Watch,
 } from '../kernel/kernel.ts'
 import type { Uevent } from '../kernel/uevents.ts'
@@ -24,6 +25,7 @@ import type { OpenFile } from './open-file.ts'
 import type { MakeFunction } from './pci-function.ts'
 import { PhysicalMemory } from './physical-memory.ts'
 import { ProcessHoldings } from './process-holdings.ts'
+import { sriovManage, sriovManagePath } from './programs/sriov-manage.ts'
 import type { Scenario, ScenarioParent } from './scenario.ts'
 import type { ScenarioName } from './scenarios/names.ts'
 import { shipped } from './scenarios/shipped.ts'
@@ -245,12 +247,14 @@ export class MockKernel implements Kernel {
     return systemCall('flock', undefined, () => tryLock(this.machine, fd))
   }
 
-  /** No program of a real host runs here. */
-  async runProgram(path: string): Promise<ProgramEnd> {
-    return systemCall('execve', path, () => {
-      const { node } = this.#files.find(path)
-      throw new Errno(node.kind === 'file' ? 'ENOEXEC' : 'EACCES')
+  /** No program of a real host runs here, except those that drivers come with and that are simulated too. */
+  async runProgram(path: string, run: ProgramRun): Promise<ProgramEnd> {
+    systemCall('execve', path, () => {
+      const { node, path: canonical } = this.#files.find(path)
+      if (node.kind !== 'file') throw new Errno('EACCES')
+      if (canonical !== sriovManagePath) throw new Errno('ENOEXEC')
     })
+    return sriovManage(this.machine, this.files, run)
   }
 
   dispose(): void {

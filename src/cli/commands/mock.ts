@@ -12,19 +12,20 @@ const mock: Command = command({
   arguments: {
     action: {
       kind: 'required',
-      completes: ['list', 'reset'],
-      parse: (given): 'list' | 'reset' => {
-        if (given === 'list' || given === 'reset') return given
-        throw usageError(`mock can list and reset, not '${given}'`, 'vfioctl mock list')
+      completes: ['list', 'reset', 'reboot'],
+      parse: (given): 'list' | 'reset' | 'reboot' => {
+        if (given === 'list' || given === 'reset' || given === 'reboot') return given
+        throw usageError(`mock can list, reset and reboot, not '${given}'`, 'vfioctl mock list')
       },
-      describe: 'list: the simulated hosts that ship; reset: the one of --mock starts over, as it first was',
+      describe:
+        'list: the simulated hosts that ship; reset: the one of --mock starts over, as it first was; reboot: what ran is gone, and its disk stays',
     },
     'dry-run': dryRun,
   },
   examples: [
     ['vfioctl mock list', 'what --mock can be besides a file'],
     ['vfioctl mock reset', 'forget what was done on the simulated host'],
-    ['vfioctl --mock gpu-host mock reset', 'likewise on another one'],
+    ['vfioctl --mock gpu-host mock reboot', 'off and on again: `vfioctl restore` brings up what is defined'],
   ],
   async run(values, context, io) {
     const { mock, root, json: asJson } = context.options
@@ -34,13 +35,13 @@ const mock: Command = command({
       return
     }
     if (root !== null) throw usageError('--root is not for the simulated host')
-    const { forgetMock } = await import('../mock-host.ts')
+    const { restartMock } = await import('../mock-host.ts')
     const name = mock ?? defaultMock
     const dry = values['dry-run']
-    const directory = forgetMock(name, io, dry)
+    const directory = restartMock(values.action, name, io, dry)
     if (asJson) io.out(json({ mock: name, stateDirectory: directory, dryRun: dry }))
-    else if (dry) io.out(`forget ${directory}\n`)
-    else io.err(`the simulated host ${name} starts over\n`)
+    else if (dry) io.out(`${values.action === 'reset' ? 'forget' : 'forget all but the disk in'} ${directory}\n`)
+    else io.err(`the simulated host ${name} ${values.action === 'reset' ? 'starts over' : 'was rebooted'}\n`)
   },
 })
 export default mock

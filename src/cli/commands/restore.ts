@@ -56,7 +56,7 @@ function told({ error, ...result }: RestoreResult) {
 }
 
 function shownResult({ kind, outcome, name, parent: on, type, error }: RestoreResult): string {
-  const what = kind === 'binding' ? `${on} with driver ${name}` : `${name} on ${on} (${type})`
+  const what = kind === 'binding' ? `${on} with driver ${name}` : `${name} on ${on}${type === null ? '' : ` (${type})`}`
   if (error === null) return `${outcome}: ${what}`
   const hint = error.hint === null ? '' : `\n  hint: ${error.hint}`
   return `${outcome}: ${what}: ${error.message}${hint}`

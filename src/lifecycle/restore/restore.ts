@@ -6,7 +6,9 @@ import type { ChangeOptions, Step } from '../change.ts'
 import { Arrivals } from './arrivals.ts'
 import { boundDevices } from './bindings.ts'
 import { definedMdevs } from './mdevs.ts'
+import { definedSriov } from './sriov.ts'
 import type { RestoreStage, RestoreTask } from './task.ts'
+import { definedVgpus } from './vgpus.ts'
 
 /** How long parents may take to appear unless told. */
 export const defaultTimeoutMs = 60_000
@@ -38,7 +40,7 @@ export interface Restored {
 }
 
 /** In the order in which what belongs to one device comes up. */
-const stages: readonly RestoreStage[] = [boundDevices, definedMdevs]
+const stages: readonly RestoreStage[] = [boundDevices, definedSriov, definedMdevs, definedVgpus]
 
 /**
  * Brings up what is defined to come up by itself: for each device one thing after the other, once it is there, and all

@@ -5,10 +5,10 @@ import type { ChangeOptions, Step } from '../change.ts'
 
 /** One thing that is defined to come up by itself. */
 export interface RestoreTask {
-  readonly kind: 'binding' | 'mdev'
+  readonly kind: 'binding' | 'sriov' | 'mdev' | 'vgpu'
   /** The device that has to be there first. */
   readonly parent: string
-  /** What it is, beside its parent: a UUID, a driver. */
+  /** What it is, beside its parent: a UUID, a driver, the address of a function, so many virtual functions. */
   readonly name: string
   /** Of a virtual device. */
   readonly type: string | null

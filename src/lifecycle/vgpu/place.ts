@@ -40,9 +40,14 @@ function notThere(parent: string): VfioError {
   })
 }
 
-/** Why a device offers no vGPUs, found by looking: not there, no virtual functions, a wrong driver, a wrong mode. */
-function whyNoVgpus(files: HostFiles, address: PciAddress): VfioError {
-  if (files.kind(pciPath(address)) === null) return notThere(address)
+/**
+ * Why a device offers no vGPUs, found by looking: not there, no virtual functions, a wrong driver, a wrong mode. Of a
+ * function that is not there, its card says it.
+ */
+export function whyNoVgpus(files: HostFiles, address: PciAddress, parent?: PciAddress): VfioError {
+  if (files.kind(pciPath(address)) === null) {
+    return parent === undefined || files.kind(pciPath(parent)) === null ? notThere(address) : whyNoVgpus(files, parent)
+  }
   const card = readPhysicalFunction(files, physicalFunctionOf(files, address) ?? address)
   if (card === null) {
     return notSupported(address, 'it is neither a card with virtual functions nor one of those', 'vfioctl types')

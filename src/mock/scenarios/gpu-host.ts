@@ -1,3 +1,4 @@
+import { sriovManagePath } from '../programs/sriov-manage.ts'
 import type { Scenario, ScenarioModel, ScenarioPciFunction, ScenarioVgpuType } from '../scenario.ts'
 import { demo } from './demo.ts'
 import { pciDevice } from './pci-device.ts'
@@ -112,7 +113,11 @@ export const gpuHost: Scenario = {
     }),
   ],
   parents: demo.parents.filter(({ name }) => name === t4),
-  disk: plainDisk,
+  disk: {
+    ...plainDisk,
+    '/usr/lib/nvidia': null,
+    [sriovManagePath]: '#!/bin/bash\n',
+  },
 }
 
 function port(address: string, iommuGroup: number, numaNode: number): Scenario['pci'][number] {

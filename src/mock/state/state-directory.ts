@@ -7,7 +7,7 @@ import type { Scenario } from '../scenario.ts'
 import { addUevents } from '../uevents.ts'
 import { Generations } from './generations.ts'
 import { newIdentity } from './identity.ts'
-import { initialState } from './initial-state.ts'
+import { initialState, rebootedState } from './initial-state.ts'
 import { dropDeadProcesses, hasDeadProcess } from './live-process.ts'
 import { parseState } from './parse-state.ts'
 import { finishRemovals, type MockState, type Snapshot } from './state.ts'
@@ -110,6 +110,12 @@ export function resetMock(stateDirectory: string): void {
   } catch (error) {
     throw directoryError('write', stateDirectory, error)
   }
+}
+
+/** Off and on again: what was written to the disk is there, and nothing of what ran. */
+export function rebootMock(stateDirectory: string, scenario: Scenario): void {
+  const store = new StateDirectory(stateDirectory, scenario)
+  store.update((draft) => Object.assign(draft, rebootedState(scenario, draft)))
 }
 
 /** $XDG_STATE_HOME/vfioctl/mock/NAME, in ~/.local/state where that is not set. INVALID_ARGUMENT for a bad name. */

@@ -1,0 +1,69 @@
+import { type PhysicalFunction, readPhysicalFunctions } from '../../host/sriov.ts'
+import { setVirtualFunctions } from '../../lifecycle/sriov/set-functions.ts'
+import { given, wholeNumber } from '../arguments.ts'
+import { type Command, command, text } from '../command.ts'
+import { dryRun } from '../options.ts'
+import { type Column, json, table } from '../output.ts'
+import { reportDryRun } from '../report-change.ts'
+import { reportWarnings } from '../report-warnings.ts'
+import { parseSeconds } from '../seconds.ts'
+
+const columns: readonly Column<PhysicalFunction>[] = [
+  { heading: 'DEVICE', cell: (row) => row.address },
+  { heading: 'DRIVER', cell: (row) => row.driver },
+  { heading: 'FUNCTIONS', cell: (row) => row.count },
+  { heading: 'AT MOST', cell: (row) => row.total },
+]
+
+const sriov: Command = command({
+  arguments: {
+    device: { kind: 'optional', completes: 'host device', parse: text, describe: 'the physical function' },
+    count: {
+      kind: 'optional',
+      completes: ['all', '0'],
+      parse: (asked): number | 'all' => (asked === 'all' ? asked : wholeNumber('COUNT', 0xffff)(asked)),
+      describe: 'how many virtual functions, or all',
+    },
+    transient: { kind: 'flag', describe: 'Until the next boot at most: keep nothing of it' },
+    timeout: {
+      kind: 'option',
+      value: 'SECONDS',
+      completes: 'nothing',
+      parse: parseSeconds,
+      describe: 'how long the functions may take to appear; 30 where left out',
+    },
+    'dry-run': dryRun,
+  },
+  examples: [
+    ['vfioctl sriov', 'what can have virtual functions, and how many it has'],
+    ['vfioctl sriov 81:00.0 8', 'eight of a network card, now and at every boot'],
+    ['vfioctl sriov 41:00.0 all', 'those of a GPU, of which vGPUs are made'],
+    ['vfioctl sriov 81:00.0 0', 'none'],
+  ],
+  async run({ device, count, transient, timeout, 'dry-run': isDry }, context, io) {
+    const kernel = await context.kernel()
+    if (device === undefined || count === undefined) {
+      const { functions, warnings } = readPhysicalFunctions(kernel.files)
+      const shown = functions.filter(({ address }) => device === undefined || address.endsWith(device))
+      if (context.options.json) io.out(json({ functions: shown, warnings }))
+      else {
+        reportWarnings(warnings, io)
+        if (shown.length === 0) io.err('no device of this host can have virtual functions\n')
+        else io.out(table(shown, columns, io))
+      }
+      return
+    }
+    const request = { device, count, transient, ...given({ timeoutMs: timeout }) }
+    const said = (line: string) => io.err(`${line}\n`)
+    const change = await setVirtualFunctions(kernel, request, { dryRun: isDry, signal: io.interruption(), said })
+    const already = `already so: ${change.device} has ${change.count} of ${change.total} virtual functions`
+    if (context.options.json) io.out(json(change))
+    else if (isDry) reportDryRun([change], io, () => already)
+    else if (!change.changed) io.err(`${already}\n`)
+    else {
+      const kept = transient ? 'until the next boot' : 'now and at every boot'
+      io.err(`${change.device} has ${change.count} of ${change.total} virtual functions, ${kept}\n`)
+    }
+  },
+})
+export default sriov

@@ -1,0 +1,193 @@
+import { kernelAnswer, VfioError } from '../../errors.ts'
+import { type PhysicalFunction, pciPath, physicalFunctionOf, readPhysicalFunction } from '../../host/sriov.ts'
+import { readVgpuFunction } from '../../host/vgpu-functions.ts'
+import { isNvidiaGpu } from '../../host/vgpu-types.ts'
+import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
+import { failedWith } from '../../kernel/system-error.ts'
+import { type PciAddress, pciAddressOrNull, printable } from '../../units.ts'
+import type { ChangeOptions, Step } from '../change.ts'
+import { withLock } from '../lock.ts'
+import { Arrivals } from '../restore/arrivals.ts'
+import { withSettingsLock } from '../settings/settings.ts'
+import { checkFunctionsUnused } from './check-unused.ts'
+import { manageSriov, manageStep } from './sriov-manage.ts'
+import { sriovSettings } from './sriov-settings.ts'
+
+export interface SriovRequest {
+  /** The physical function: a PCI address, short or long. */
+  readonly device: string
+  readonly count: number | 'all'
+  /** Until the next boot at most: what is kept for later boots stays as it is. */
+  readonly transient?: boolean
+  /** How long the functions may take to appear, in milliseconds: half a minute where absent. */
+  readonly timeoutMs?: number
+}
+
+export interface SriovChange {
+  readonly device: PciAddress
+  readonly count: number
+  readonly total: number
+  /** Those that are there; with `dryRun`, that were there. */
+  readonly functions: readonly PciAddress[]
+  readonly changed: boolean
+  readonly dryRun: boolean
+  readonly steps: readonly Step[]
+}
+
+const defaultTimeoutMs = 30_000
+
+/**
+ * Gives a physical function that many virtual ones, waits until they are there, a GPU's with what its driver makes of
+ * them, and keeps the number for the next boot. DEVICE_BUSY, before anything is done, where one that would go is used.
+ */
+export async function setVirtualFunctions(
+  kernel: Kernel,
+  request: SriovRequest,
+  options: ChangeOptions = {},
+): Promise<SriovChange> {
+  const { files } = kernel
+  const { address } = findPhysicalFunction(files, request.device)
+  const dryRun = options.dryRun === true
+  const run = async (): Promise<SriovChange> => {
+    const card = findPhysicalFunction(files, address)
+    const count = checkedCount(files, card, request.count)
+    const steps = card.count === count ? [] : changeSteps(files, card, count)
+    if (steps.length > 0 && card.count > 0) checkFunctionsUnused(kernel, card)
+    const kept = request.transient === true ? [] : keepSteps(files, address, count)
+    const change = { device: address, count, total: card.total, dryRun, steps: [...steps, ...kept] }
+    if (!dryRun) {
+      for (const step of steps) await carryOut(kernel, card, step)
+      if (steps.length > 0) await waitForFunctions(kernel, address, count, request, options.signal)
+      if (kept.length > 0) await withSettingsLock(kernel, () => keep(files, address, count))
+    }
+    const { functions } = dryRun ? card : findPhysicalFunction(files, address)
+    return { ...change, functions, changed: change.steps.length > 0 }
+  }
+  return dryRun ? run() : withLock(kernel, pciPath(address), run, options)
+}
+
+/** NOT_FOUND and NOT_SUPPORTED where there is no such card, or none with virtual functions. */
+function findPhysicalFunction(files: HostFiles, device: string): PhysicalFunction {
+  const address = pciAddressOrNull(device)
+  const found = address === null ? null : readPhysicalFunction(files, address)
+  if (found !== null) return found
+  if (address === null || files.kind(pciPath(address)) === null) {
+    throw new VfioError('NOT_FOUND', `there is no PCI device '${printable(device)}'`, { hint: 'vfioctl sriov' })
+  }
+  const above = physicalFunctionOf(files, address)
+  const because = above === null ? 'it has no SR-IOV' : `it is a virtual function itself, of ${above}`
+  throw new VfioError('NOT_SUPPORTED', `${address} cannot have virtual functions: ${because}`, {
+    hint: above === null ? 'vfioctl sriov shows what can' : `vfioctl sriov ${above} COUNT`,
+    facts: { device: address },
+  })
+}
+
+/** NVIDIA's driver makes all virtual functions or none, by a script of its own. */
+function isManaged(files: HostFiles, { address, driver }: PhysicalFunction): boolean {
+  return driver === 'nvidia' && isNvidiaGpu(files, address)
+}
+
+function checkedCount(files: HostFiles, card: PhysicalFunction, asked: number | 'all'): number {
+  const count = asked === 'all' ? card.total : asked
+  const { address, total } = card
+  const facts = { device: address, count, total }
+  if (!Number.isInteger(count) || count < 0 || count > total) {
+    throw new VfioError('OUT_OF_RANGE', `${address} can have 0 to ${total} virtual functions, not ${count}`, { facts })
+  }
+  if (isManaged(files, card) && count !== 0 && count !== total) {
+    throw new VfioError('NOT_SUPPORTED', `NVIDIA's driver makes all ${total} virtual functions of ${address} or none`, {
+      hint: `vfioctl sriov ${address} ${total}; each becomes a vGPU only where it is given a type`,
+      facts,
+    })
+  }
+  return count
+}
+
+function changeSteps(files: HostFiles, card: PhysicalFunction, count: number): (WriteStep | RunStep)[] {
+  const { address } = card
+  // the kernel goes from one number to another only by way of none
+  const counts = card.count > 0 && count > 0 ? [0, count] : [count]
+  if (isManaged(files, card)) return counts.map((each) => manageStep(address, each > 0))
+  const path = `${pciPath(address)}/sriov_numvfs`
+  return counts.map((each) => ({ action: 'write', path, value: String(each) }))
+}
+
+type WriteStep = Extract<Step, { action: 'write' }>
+type RunStep = Extract<Step, { action: 'run' }>
+
+async function carryOut(kernel: Kernel, card: PhysicalFunction, step: WriteStep | RunStep): Promise<void> {
+  if (step.action === 'run') return manageSriov(kernel, card.address, step.arguments[0] === '-e')
+  try {
+    await kernel.files.write(step.path, step.value)
+  } catch (cause) {
+    throw writeFailed(card, step.value, cause)
+  }
+}
+
+function writeFailed({ address, driver }: PhysicalFunction, count: string, cause: unknown): VfioError {
+  const what = `cannot give ${address} ${count} virtual functions: ${kernelAnswer(cause)}`
+  const facts = { device: address, driver }
+  if (failedWith(cause, 'EACCES', 'EPERM')) {
+    return new VfioError('PERMISSION_DENIED', `${what}; only root may`, { cause, facts, hint: 'sudo vfioctl sriov …' })
+  }
+  if (failedWith(cause, 'ENOENT')) {
+    const because = driver === null ? 'no driver has it, and a driver makes them' : `its driver ${driver} makes none`
+    const hint =
+      driver === 'vfio-pci'
+        ? 'echo 1 > /sys/module/vfio_pci/parameters/enable_sriov lets vfio-pci make them'
+        : `lspci -ks ${address} shows its drivers`
+    return new VfioError('NOT_SUPPORTED', `${what}: ${because}`, { cause, facts, hint })
+  }
+  return new VfioError('SYSTEM_CALL_FAILED', what, { cause, facts, hint: 'dmesg | tail, for what the driver says' })
+}
+
+async function waitForFunctions(
+  kernel: Kernel,
+  address: PciAddress,
+  count: number,
+  { timeoutMs = defaultTimeoutMs }: SriovRequest,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const arrivals = new Arrivals(kernel, timeoutMs, signal)
+  try {
+    if (await arrivals.until(() => missing(kernel.files, address, count) === null)) return
+  } finally {
+    arrivals.close()
+  }
+  const what = missing(kernel.files, address, count) ?? 'they came just now'
+  if (signal?.aborted === true) throw new VfioError('INTERRUPTED', `interrupted while waiting for ${address}: ${what}`)
+  throw new VfioError('TIMED_OUT', `${address} did not get ready in ${timeoutMs / 1000} s: ${what}`, {
+    hint: `dmesg | tail; vfioctl types -p ${address}`,
+    facts: { device: address, count },
+  })
+}
+
+/** What is not there yet, in words; null where all is. */
+function missing(files: HostFiles, address: PciAddress, count: number): string | null {
+  const card = readPhysicalFunction(files, address)
+  if (card === null) return 'the device itself is not there'
+  if (card.count !== count || card.functions.length !== count) {
+    return `it has ${card.functions.length} virtual functions, not ${count}`
+  }
+  if (!isNvidiaGpu(files, address) || card.driver === null || !makesVgpus(card.driver)) return null
+  const waiting = card.functions.filter((vf) => readVgpuFunction(files, vf) === null)
+  return waiting.length === 0 ? null : `${waiting.length} of them, such as ${waiting[0]}, show no vGPU types`
+}
+
+/** vfio-pci and pci-pf-stub hand out virtual functions of a GPU as they are. */
+function makesVgpus(driver: string): boolean {
+  return driver !== 'vfio-pci' && driver !== 'pci-pf-stub'
+}
+
+function keepSteps(files: HostFiles, address: PciAddress, count: number): Step[] {
+  const path = sriovSettings.path(address)
+  const stored = sriovSettings.read(files, address)
+  if ((stored?.count ?? 0) === count) return []
+  if (count === 0) return [{ action: 'delete', path }]
+  return [{ action: 'save', path, content: sriovSettings.format({ count }) }]
+}
+
+function keep(files: HostFiles, address: PciAddress, count: number): void {
+  if (count === 0) sriovSettings.delete(files, address)
+  else sriovSettings.save(files, address, { count })
+}
