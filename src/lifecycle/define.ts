@@ -5,6 +5,7 @@ import type { Kernel } from '../kernel/kernel.ts'
 import { checkedName, parseUuid } from '../units.ts'
 import { checkAttributes } from './attribute-path.ts'
 import { Callouts } from './callouts/callouts.ts'
+import { sayScriptsAreNotAsked } from './callouts/untold.ts'
 import type { Change, ChangeOptions } from './change.ts'
 import { type Attribute, type Definition, formatDefinition, type StartMode, sameDefinition } from './definition.ts'
 import { lookUp } from './device-choice.ts'
@@ -32,7 +33,10 @@ export async function define(
   options: ChangeOptions = {},
 ): Promise<Change<MdevIdentity>> {
   const wanted = resolve(kernel, request)
-  if (options.dryRun === true) return toChange(wanted, isNew(kernel, wanted), true)
+  if (options.dryRun === true) {
+    sayScriptsAreNotAsked(kernel, options)
+    return toChange(wanted, isNew(kernel, wanted), true)
+  }
   const run = async (): Promise<Change<MdevIdentity>> => {
     if (!isNew(kernel, wanted)) return toChange(wanted, false, false)
     const { uuid, parent, definition, asksScript } = wanted

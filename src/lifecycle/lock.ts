@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { kernelAnswer, VfioError } from '../errors.ts'
+import { type DeviceUser, findDeviceUsers, shownUsers } from '../host/device-users.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { failedWith } from '../kernel/system-error.ts'
 import type { ChangeOptions } from './change.ts'
@@ -42,9 +43,12 @@ async function waitForLock(
     if (signal?.aborted === true) throw new VfioError('INTERRUPTED', `interrupted while another changed ${directory}`)
     const waited = Date.now() - began
     if (waited > patience) {
-      throw new VfioError('STORE_LOCKED', `others have been changing ${directory} for ${patience / 1000} seconds`, {
+      const holders = othersWith(kernel, directory)
+      const who = holders.length === 0 ? 'others have' : `${shownUsers(holders)} and perhaps others have`
+      throw new VfioError('STORE_LOCKED', `${who} been changing ${directory} for ${patience / 1000} seconds`, {
         path: directory,
         hint: `fuser -v ${directory}`,
+        facts: { holders: holders.map(({ pid, command }) => ({ pid, command })) },
       })
     }
     if (waited > silence && !isTold) {
@@ -54,6 +58,12 @@ async function waitForLock(
     await sleep(pause * (0.5 + Math.random()))
     pause = Math.min(pause * 1.5, longestPause)
   }
+}
+
+/** Who has the directory open, to change it or to wait for that, as we do. */
+function othersWith(kernel: Kernel, directory: string): DeviceUser[] {
+  const users = findDeviceUsers(kernel.files, new Set([directory])).get(directory) ?? []
+  return users.filter(({ pid }) => pid !== kernel.pid)
 }
 
 function openDirectory(kernel: Kernel, directory: string): number {

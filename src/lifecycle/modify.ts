@@ -2,6 +2,7 @@ import { VfioError } from '../errors.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { checkedName } from '../units.ts'
 import { Callouts } from './callouts/callouts.ts'
+import { sayScriptsAreNotAsked } from './callouts/untold.ts'
 import type { Change, ChangeOptions } from './change.ts'
 import { formatDefinition, sameDefinition } from './definition.ts'
 import { type DeviceChoice, lookUpKnown, onlyDefinition } from './device-choice.ts'
@@ -26,6 +27,7 @@ export async function modify(
     const wanted = { ...stored, definition: editDefinition(stored.definition, request, resolved) }
     const changed = !sameDefinition(stored.definition, wanted.definition)
     const { uuid, parent, definition } = wanted
+    if (dryRun) sayScriptsAreNotAsked(kernel, options)
     if (changed && !dryRun) {
       const callouts = new Callouts(kernel, { uuid, parent, type: definition.type }, options)
       await callouts.around('modify', definition, () => saveDefinition(kernel.files, wanted))

@@ -5,6 +5,7 @@ import { typesPath } from '../host/mdev-types.ts'
 import type { HostFiles, Kernel } from '../kernel/kernel.ts'
 import { parseUuid, type Uuid } from '../units.ts'
 import { Callouts } from './callouts/callouts.ts'
+import { sayScriptsAreNotAsked } from './callouts/untold.ts'
 import type { Change, ChangeOptions } from './change.ts'
 import { checkRoom, createDevice, creationSteps } from './create-device.ts'
 import type { Attribute, StartMode } from './definition.ts'
@@ -69,7 +70,10 @@ export async function start(
     else if (dryRun) checkRemovable(kernel, active)
     const making = [...steps, ...futureOwnerSteps(files, uuid, owner)]
     const change = { ...unchanged, changed: true, steps: active === null ? making : [removalStep(uuid), ...making] }
-    if (dryRun) return change
+    if (dryRun) {
+      sayScriptsAreNotAsked(kernel, options)
+      return change
+    }
     const definition = { type, start: wanted.start, attributes: wanted.attributes }
     await new Callouts(kernel, { uuid, parent, type }, options).around('start', definition, async () => {
       if (active !== null) await removeDevice(kernel, active)

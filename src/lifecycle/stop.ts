@@ -2,6 +2,7 @@ import { findMdevDevice } from '../host/mdev-devices.ts'
 import { typesPath } from '../host/mdev-types.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { Callouts } from './callouts/callouts.ts'
+import { sayScriptsAreNotAsked } from './callouts/untold.ts'
 import type { Change, ChangeOptions } from './change.ts'
 import { type ChosenDevice, type DeviceChoice, lookUpKnown } from './device-choice.ts'
 import { withLock } from './lock.ts'
@@ -30,6 +31,7 @@ export async function stop(
     steps: [removalStep(uuid)],
   }
   if (dryRun) {
+    sayScriptsAreNotAsked(kernel, options)
     checkRemovable(kernel, chosen.active)
     return change
   }

@@ -2,6 +2,7 @@ import { VfioError } from '../errors.ts'
 import type { HostFiles, Kernel } from '../kernel/kernel.ts'
 import type { Uuid } from '../units.ts'
 import { Callouts } from './callouts/callouts.ts'
+import { sayScriptsAreNotAsked } from './callouts/untold.ts'
 import type { Change, ChangeOptions } from './change.ts'
 import type { Definition } from './definition.ts'
 import { type DeviceChoice, lookUpKnown } from './device-choice.ts'
@@ -23,6 +24,7 @@ export async function undefine(
   const dryRun = options.dryRun === true
   const run = async (): Promise<Change<MdevIdentity>[]> => {
     const { uuid, active, definedOn } = lookUpKnown(files, choice)
+    if (dryRun) sayScriptsAreNotAsked(kernel, options)
     const changes: Change<MdevIdentity>[] = []
     const others = definedParents(files, uuid).filter((parent) => !definedOn.includes(parent))
     for (const [index, parent] of definedOn.entries()) {

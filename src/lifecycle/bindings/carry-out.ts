@@ -35,14 +35,19 @@ export async function carryOut(
     checkAll(kernel, planned, options)
     return planned.map((turn) => changeOf(turn, turn.to, true))
   }
-  return withLock(kernel, pciDrivers, async () => {
-    const planned = turns()
-    checkAll(kernel, planned, options)
-    const drivers = await changeDrivers(kernel, planned, options)
-    const kept = planned.filter(({ keeping }) => keeping !== null)
-    if (kept.length > 0) await withSettingsLock(kernel, () => kept.forEach(({ keep }) => void keep()))
-    return planned.map((turn, index) => changeOf(turn, drivers[index] ?? null, false))
-  })
+  return withLock(
+    kernel,
+    pciDrivers,
+    async () => {
+      const planned = turns()
+      checkAll(kernel, planned, options)
+      const drivers = await changeDrivers(kernel, planned, options)
+      const kept = planned.filter(({ keeping }) => keeping !== null)
+      if (kept.length > 0) await withSettingsLock(kernel, () => kept.forEach(({ keep }) => void keep()))
+      return planned.map((turn, index) => changeOf(turn, drivers[index] ?? null, false))
+    },
+    options,
+  )
 }
 
 function checkAll(kernel: Kernel, turns: readonly Turn[], options: BindingOptions): void {

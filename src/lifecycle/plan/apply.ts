@@ -101,7 +101,7 @@ function keepOwner(kernel: Kernel, uuid: Uuid, owner: NodeOwner | null): Promise
 /** The old definition, and the device started by it, as far as that was touched. */
 async function takeBack(
   kernel: Kernel,
-  { uuid, parent, stored, storedOwner, action }: PlanEntry,
+  { uuid, parent, stored, storedOwner, running, action }: PlanEntry,
   made: readonly Move[],
   options: ChangeOptions,
   cause: unknown,
@@ -114,7 +114,12 @@ async function takeBack(
       if (stored === null) await undefine(kernel, { uuid, parent }, calm)
       else await modify(kernel, { uuid, parent, ...stored, force: true }, calm)
     }
-    if (made.includes('stop') && action === 'change' && stored !== null) await start(kernel, { uuid, parent }, calm)
+    if (!made.includes('stop') || action !== 'change') return
+    if (stored !== null) await start(kernel, { uuid, parent }, calm)
+    else if (running !== null) {
+      await start(kernel, { uuid, ...running }, calm)
+      calm.said?.(`${uuid} runs again as ${running.type}; attributes that it may have had are not known`)
+    }
   } catch (error) {
     const [first, second] = [cause, error].map((it) => (it instanceof Error ? it.message : String(it)))
     throw new VfioError('APPLY_INCOMPLETE', `${first}; and taking it back failed: ${second}`, {

@@ -134,6 +134,7 @@ function entry(files: HostFiles, { device, ...planned }: Planned): PlanEntry {
     wanted,
     owner,
     stored: planned.stored ?? device?.definition ?? null,
+    running: device?.active === true ? { parent: device.parent, type: device.type } : null,
     storedOwner: storedOwner(files, uuid),
   }
 }

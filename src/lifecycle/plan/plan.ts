@@ -25,6 +25,8 @@ export interface PlanEntry {
   readonly owner: NodeOwner | null
   /** What is stored now, for taking a failed change back. */
   readonly stored: Definition | null
+  /** What runs now by that UUID, for the same; null where nothing does. */
+  readonly running: { readonly parent: string; readonly type: string } | null
   readonly storedOwner: NodeOwner | null
 }
 

@@ -201,6 +201,18 @@ describe('a failure', () => {
   })
 })
 
+test('a transient device that could not be made anew runs again as it was, and that is said', async () => {
+  const kernel = mock()
+  await start(kernel, { uuid, parent: 'mtty', type: 'mtty-1' })
+  const before = present(kernel)
+  const said: string[] = []
+  const wanted = { parent: 'mtty', devices: [{ type: 'mtty-2', uuid, attributes: [{ no_such: '1' }] }] }
+  const { failed } = await applyPlan(kernel, makePlan(kernel, spec(wanted)), { said: (line) => said.push(line) })
+  expect(failed).toMatchObject([{ error: { code: 'ATTRIBUTE_FAILED' } }])
+  expect(present(kernel)).toEqual(before)
+  expect(said).toEqual([expect.stringContaining(`${uuid} runs again as mtty-1`)])
+})
+
 describe('killed after any of its writes, and applied again', () => {
   /** A host on which there is something to create, to change, to make anew and to remove. */
   async function drifted(): Promise<Kernel> {

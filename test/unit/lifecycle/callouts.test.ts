@@ -1,8 +1,10 @@
 import { chmodSync, existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import type { Kernel } from '../../../src/kernel/kernel.ts'
 import { openLinux } from '../../../src/kernel/linux.ts'
 import { Callouts } from '../../../src/lifecycle/callouts/callouts.ts'
+import type { ChangeOptions } from '../../../src/lifecycle/change.ts'
 import { define } from '../../../src/lifecycle/define.ts'
 import { start } from '../../../src/lifecycle/start.ts'
 import { stop } from '../../../src/lifecycle/stop.ts'
@@ -195,10 +197,10 @@ describe('attributes of a running device', () => {
 
 describe('every changing verb asks', () => {
   const verbs = {
-    define: (kernel: ReturnType<typeof openLinux>) => define(kernel, { uuid, parent, type }),
-    undefine: (kernel: ReturnType<typeof openLinux>) => undefine(kernel, { uuid }),
-    start: (kernel: ReturnType<typeof openLinux>) => start(kernel, { uuid, parent, type }),
-    stop: (kernel: ReturnType<typeof openLinux>) => stop(kernel, { uuid }),
+    define: (kernel: Kernel, options?: ChangeOptions) => define(kernel, { uuid, parent, type }, options),
+    undefine: (kernel: Kernel, options?: ChangeOptions) => undefine(kernel, { uuid }, options),
+    start: (kernel: Kernel, options?: ChangeOptions) => start(kernel, { uuid, parent, type }, options),
+    stop: (kernel: Kernel, options?: ChangeOptions) => stop(kernel, { uuid }, options),
   }
 
   test.each(Object.entries(verbs))(
@@ -220,4 +222,17 @@ describe('every changing verb asks', () => {
       if (verb === 'stop') expect(readFileSync(join(host.root, `sys/bus/mdev/devices/${uuid}/remove`), 'utf8')).toBe('')
     },
   )
+
+  test.each(Object.entries(verbs))('%s asks none in a dry run, and says so', async (verb, act) => {
+    const host = new ScriptHost()
+      .script('callouts', 'no.sh', 'exit 1')
+      .type(parent, type, { available_instances: '1\n', device_api: 'vfio-ap\n' })
+      .directory('etc')
+    if (verb === 'stop') host.mdev(uuid, parent, type, 7)
+    if (verb === 'undefine') host.definition(parent, uuid, '{"mdev_type":"t","start":"auto"}')
+    const said: string[] = []
+    await act(openLinux({ root: host.root }), { dryRun: true, said: (line) => said.push(line) })
+    expect(said).toEqual(['not asked in a dry run, and may forbid it: /usr/lib/mdevctl/scripts.d/callouts/no.sh'])
+    expect(existsSync(join(host.root, 'journal'))).toBe(false)
+  })
 })
