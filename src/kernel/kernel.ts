@@ -1,3 +1,4 @@
+import type { KernelLog } from './kernel-log.ts'
 import type { Uevent } from './uevents.ts'
 
 /**
@@ -73,6 +74,9 @@ export interface Kernel {
    * directory that goes takes its watch along. `SystemError` where it cannot be watched.
    */
   watchDirectory(path: string, onChange: () => void): Watch
+
+  /** Listens to the kernel's log; null where this process may not, or where there is none. */
+  followLog(): KernelLog | null
 
   /** flock(2) with LOCK_EX|LOCK_NB on an opened file or directory: false where another holder has it. */
   tryLock(fd: number): boolean

@@ -4,6 +4,7 @@ import { loadAddon } from './addon.ts'
 import type { Kernel } from './kernel.ts'
 import { asCallers } from './linux-errors.ts'
 import { hostFiles } from './linux-files.ts'
+import { followLog } from './linux-log.ts'
 import { runProgram } from './linux-program.ts'
 import { watchUevents } from './linux-uevents.ts'
 
@@ -75,6 +76,7 @@ export function openLinux({ root = '/' }: LinuxOptions = {}): Kernel {
         throw asCallers(error, path)
       }
     },
+    followLog: () => (root === '/' ? followLog() : null),
     tryLock: (fd) => loadAddon().tryLock(fd),
     runProgram: (path, run) => runProgram(join(root, path), path, run),
     dispose() {},

@@ -1,8 +1,9 @@
 import { kernelAnswer, VfioError } from '../errors.ts'
-import type { HostFiles } from '../kernel/kernel.ts'
+import type { HostFiles, Kernel } from '../kernel/kernel.ts'
 import { failedWith } from '../kernel/system-error.ts'
 import type { Step } from './change.ts'
 import { markHalfMade, unmarkHalfMade } from './half-made.ts'
+import { withKernelLog } from './kernel-log.ts'
 
 export type Write = Extract<Step, { action: 'write' }>
 
@@ -15,13 +16,24 @@ export interface NewDevice {
   readonly create: Write
   readonly attributes: readonly Write[]
   readonly remove: Write
+  /** The folder in sysfs of the device that its driver drives. */
+  readonly card: string
 }
 
 /**
  * Makes the writes. Where an attribute fails, or `signal` says to stop, the device is removed again and the first error
- * kept; where already the creation fails, `explain` says why.
+ * kept; where already the creation fails, `explain` says why. Either error has what the kernel's log said meanwhile.
  */
-export async function setUpDevice(
+export function setUpDevice(
+  kernel: Kernel,
+  device: NewDevice,
+  explain: (cause: unknown) => VfioError,
+  signal?: AbortSignal,
+): Promise<void> {
+  return withKernelLog(kernel, device, () => makeWrites(kernel.files, device, explain, signal))
+}
+
+async function makeWrites(
   files: HostFiles,
   device: NewDevice,
   explain: (cause: unknown) => VfioError,

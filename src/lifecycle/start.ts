@@ -77,7 +77,7 @@ export async function start(
     const definition = { type, start: wanted.start, attributes: wanted.attributes }
     await new Callouts(kernel, { uuid, parent, type }, options).around('start', definition, async () => {
       if (active !== null) await removeDevice(kernel, active)
-      await createDevice(files, uuid, findType(files, parent, type), steps, options.signal)
+      await createDevice(kernel, uuid, findType(files, parent, type), steps, options.signal)
       await giveToOwner(kernel, uuid, owner)
     })
     return change

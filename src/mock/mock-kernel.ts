@@ -242,6 +242,11 @@ export class MockKernel implements Kernel {
     return { ref: watch.ref, unref: watch.unref, close }
   }
 
+  /** What real drivers say while they refuse is not known well enough to be said here. */
+  followLog(): null {
+    return null
+  }
+
   tryLock(fd: number): boolean {
     this.#called(fd, 'tryLock')
     return systemCall('flock', undefined, () => tryLock(this.machine, fd))

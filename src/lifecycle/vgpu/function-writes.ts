@@ -19,6 +19,7 @@ export function newVgpu(address: PciAddress, type: string, attributes: readonly 
     create: { action: 'write', path: currentTypePath(address), value: type },
     attributes: attributeSteps(path, attributes),
     remove: clearStep(address),
+    card: path,
   }
 }
 

@@ -68,7 +68,7 @@ export async function startVgpu(
     await whileHeld(kernel, held, async () => {
       checkCreatable(files, place, chosen, type)
       const explain = (cause: unknown) => vgpuRefused(files, { card: place.card, address, type }, cause)
-      await setUpDevice(files, device, explain, options.signal)
+      await setUpDevice(kernel, device, explain, options.signal)
       checkMade(files, address, type)
     })
     return { ...unchanged, changed: true, steps }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { MdevType } from '../../../src/host/mdev-types.ts'
-import type { HostFiles } from '../../../src/kernel/kernel.ts'
+import type { HostFiles, Kernel } from '../../../src/kernel/kernel.ts'
 import { openLinux } from '../../../src/kernel/linux.ts'
 import { systemError } from '../../../src/kernel/system-error.ts'
 import { createDevice, creationSteps } from '../../../src/lifecycle/create-device.ts'
@@ -21,15 +21,16 @@ const type: MdevType = {
 }
 
 /** A host whose writes are kept, and fail with an error code where `fail` names one. */
-function recording(fail: (path: string) => string | undefined): { files: HostFiles; writes: [string, string][] } {
-  const { files } = openLinux({ root: new HostTree().root })
+function recording(fail: (path: string) => string | undefined): { kernel: Kernel; writes: [string, string][] } {
+  const kernel = openLinux({ root: new HostTree().root })
   const writes: [string, string][] = []
   const write = async (path: string, text: string): Promise<void> => {
     const code = fail(path)
     if (code !== undefined) throw systemError(code, 'write', path)
     writes.push([path.slice(path.lastIndexOf('/') + 1), text])
   }
-  return { files: Object.assign(Object.create(files), { write }), writes }
+  const files: HostFiles = Object.assign(Object.create(kernel.files), { write })
+  return { kernel: Object.assign(Object.create(kernel), { files }), writes }
 }
 
 const attributes = [
@@ -40,8 +41,8 @@ const attributes = [
 const steps = creationSteps({ uuid, parent: 'mtty', type: 'mtty-2', attributes })
 
 test('attributes are written in order after the UUID, each with a newline', async () => {
-  const { files, writes } = recording(() => undefined)
-  await createDevice(files, uuid, type, steps)
+  const { kernel, writes } = recording(() => undefined)
+  await createDevice(kernel, uuid, type, steps)
   expect(writes).toEqual([
     ['create', uuid],
     ['first', '1\n'],
@@ -51,8 +52,8 @@ test('attributes are written in order after the UUID, each with a newline', asyn
 })
 
 test('where the second attribute fails, nothing after it is written and the device is removed', async () => {
-  const { files, writes } = recording((path) => (path.endsWith('/second') ? 'EINVAL' : undefined))
-  await expect(createDevice(files, uuid, type, steps)).rejects.toMatchObject({
+  const { kernel, writes } = recording((path) => (path.endsWith('/second') ? 'EINVAL' : undefined))
+  await expect(createDevice(kernel, uuid, type, steps)).rejects.toMatchObject({
     code: 'ATTRIBUTE_FAILED',
     errno: 'EINVAL',
     facts: { attribute: 'second', value: '2', remains: false },
@@ -61,10 +62,10 @@ test('where the second attribute fails, nothing after it is written and the devi
 })
 
 test('where the removal fails too, the first error is kept and what remains is said', async () => {
-  const { files } = recording((path) =>
+  const { kernel } = recording((path) =>
     path.endsWith('/second') ? 'EINVAL' : path.endsWith('/remove') ? 'EBUSY' : undefined,
   )
-  const error = await createDevice(files, uuid, type, steps).catch((reason: unknown) => reason)
+  const error = await createDevice(kernel, uuid, type, steps).catch((reason: unknown) => reason)
   expect(error).toMatchObject({ code: 'ATTRIBUTE_FAILED', errno: 'EINVAL', facts: { remains: true } })
   expect(String(error)).toContain('EBUSY')
   expect(error).toMatchObject({ hint: expect.stringContaining(`vfioctl stop ${uuid}`) })
@@ -72,11 +73,11 @@ test('where the removal fails too, the first error is kept and what remains is s
 
 test('told to stop between two attributes, it removes the device', async () => {
   const stop = new AbortController()
-  const { files, writes } = recording((path) => {
+  const { kernel, writes } = recording((path) => {
     if (path.endsWith('/first')) stop.abort()
     return undefined
   })
-  const created = createDevice(files, uuid, type, steps, stop.signal)
+  const created = createDevice(kernel, uuid, type, steps, stop.signal)
   await expect(created).rejects.toMatchObject({ code: 'INTERRUPTED', facts: { remains: false } })
   expect(writes.map(([name]) => name)).toEqual(['create', 'first', 'remove'])
 })
@@ -88,7 +89,7 @@ test.each([
   ['EEXIST', 'ALREADY_EXISTS'],
   ['EINVAL', 'SYSTEM_CALL_FAILED'],
 ])('a `create` that answers %s is %s, with the errno kept', async (errno, code) => {
-  const { files, writes } = recording(() => errno)
-  await expect(createDevice(files, uuid, type, steps)).rejects.toMatchObject({ code, errno })
+  const { kernel, writes } = recording(() => errno)
+  await expect(createDevice(kernel, uuid, type, steps)).rejects.toMatchObject({ code, errno })
   expect(writes).toEqual([])
 })

@@ -152,6 +152,9 @@ export class FakeKernel implements Kernel {
   watchDirectory(path: string): Watch {
     throw systemError('ENOSYS', 'watch', path)
   }
+  followLog(): null {
+    return null
+  }
   tryLock(): boolean {
     throw systemError('ENOSYS', 'flock')
   }
