@@ -1,4 +1,4 @@
-import { type Fact, VfioError } from '../errors.ts'
+import { VfioError } from '../errors.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { decodeGroupStatus, type GroupStatus, vfioGroupStatus } from '../uapi/group-status.ts'
 import { request } from '../uapi/requests.ts'
@@ -6,8 +6,9 @@ import { encode } from '../uapi/struct.ts'
 import { printable, type Uuid } from '../units.ts'
 import type { Container } from './container.ts'
 import { Descriptor } from './descriptor.ts'
-import { foreignMembers, groupMembers } from './group-members.ts'
+import { groupMembers } from './group-members.ts'
 import { nodePermission } from './node-permission.ts'
+import { notViableReason } from './not-viable.ts'
 import { attempt, type Reason } from './system-call.ts'
 import { vfTokenReasons } from './vf-token.ts'
 import { noVgpuReason } from './vgpu-reason.ts'
@@ -46,7 +47,7 @@ export class Group implements Disposable {
       `put group ${this.number} into the container`,
       () => this.descriptor.ioctl(request.VFIO_GROUP_SET_CONTAINER, bytes),
       {
-        EPERM: () => notViableReason(this.kernel, this.number),
+        EPERM: () => notViable(this.kernel, this.number),
       },
     )
   }
@@ -90,7 +91,7 @@ export class Group implements Disposable {
   }
 
   #notViable(): VfioError {
-    const { code, because, ...details } = notViableReason(this.kernel, this.number)
+    const { code, because, ...details } = notViable(this.kernel, this.number)
     return new VfioError(code, `cannot use group ${this.number}: ${because}`, details)
   }
 }
@@ -127,19 +128,13 @@ function groupDevices(number: number): string {
   return `/sys/kernel/iommu_groups/${number}/devices`
 }
 
-function notViableReason(kernel: Kernel, group: number): Reason & { facts: Readonly<Record<string, Fact>> } {
-  const members = groupMembers(kernel.files, group)
-  const foreign = foreignMembers(members)
-  const facts = { group, siblings: members.map(({ name, driver }) => ({ name, driver })) }
-  const list = foreign.map(({ name, driver }) => `${name} is still bound to ${driver}`).join(', ')
-  const [first] = foreign
-  return {
-    code: 'GROUP_NOT_VIABLE',
-    because: list === '' ? 'a device of it is bound to a driver that is not VFIO' : list,
-    hint:
-      first === undefined
-        ? `ls -l ${groupDevices(group)}/*/driver`
-        : `echo ${first.name} > ${groupDevices(group)}/${first.name}/driver/unbind`,
-    facts,
-  }
+function notViable({ files }: Kernel, group: number): Reason {
+  return (
+    notViableReason(files, group) ?? {
+      code: 'GROUP_NOT_VIABLE',
+      because: 'a device of it is bound to a driver that is not VFIO',
+      hint: `ls -l ${groupDevices(group)}/*/driver`,
+      facts: { group },
+    }
+  )
 }

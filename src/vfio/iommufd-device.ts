@@ -14,12 +14,15 @@ import type { AttachOptions, DeviceAddress } from './attachment.ts'
 import { orClose } from './close-in-order.ts'
 import { Descriptor } from './descriptor.ts'
 import { findDeviceNode } from './device-node.ts'
-import { foreignMembers, groupMembers } from './group-members.ts'
+import { groupMembers } from './group-members.ts'
 import type { Ioas } from './iommufd.ts'
 import { nodePermission } from './node-permission.ts'
+import { notViableReason } from './not-viable.ts'
 import { attempt, type Reason } from './system-call.ts'
 import { vfTokenReasons } from './vf-token.ts'
 import { noVgpuReason } from './vgpu-reason.ts'
+
+const users = 'fuser -v /dev/vfio/* /dev/vfio/devices/*'
 
 /** How a device is opened by its own node. */
 interface NodeOptions extends AttachOptions {
@@ -68,11 +71,7 @@ function bind(kernel: Kernel, device: Descriptor, ioas: Ioas, address: DeviceAdd
     EBUSY: inUse,
     // what was passed is right: another descriptor of the device is bound
     EINVAL: inUse,
-    EPERM: () => ({
-      code: 'PERMISSION_DENIED',
-      because: 'the IOMMU does not isolate interrupts, and the kernel does not allow that',
-      hint: 'echo 1 > /sys/module/iommufd/parameters/allow_unsafe_interrupts, if every guest is trusted',
-    }),
+    EPERM: () => deniedReason(kernel, address),
     ENODEV: () =>
       noVgpuReason(kernel.files, address.name) ?? {
         code: 'NOT_FOUND',
@@ -105,20 +104,30 @@ export function detachDevice(device: Descriptor): void {
   attempt(`detach ${device.what}`, () => device.ioctl(requests.VFIO_DEVICE_DETACH_IOMMUFD_PT, bytes))
 }
 
-function busyReason({ files }: Kernel, { group, name }: DeviceAddress): Reason {
-  const members = group === null ? [] : groupMembers(files, group)
-  const foreign = foreignMembers(members)
-  if (foreign.length === 0) {
+function busyReason({ files }: Kernel, { group }: DeviceAddress): Reason {
+  const busy: Reason = { code: 'DEVICE_BUSY', because: 'someone has it open, or its group', hint: users }
+  return (group === null ? null : notViableReason(files, group)) ?? busy
+}
+
+/** The kernel gives the same errno where the group is another's and where interrupts are not isolated. */
+function deniedReason({ files }: Kernel, { group, name }: DeviceAddress): Reason {
+  const unsafe = 'the IOMMU does not isolate interrupts, and the kernel does not allow that'
+  const notViable = group === null ? null : notViableReason(files, group)
+  if (notViable !== null) return notViable
+  const siblings = group === null ? [] : groupMembers(files, group).filter((it) => it.vfio && it.name !== name)
+  if (siblings.length === 0) {
     return {
-      code: 'DEVICE_BUSY',
-      because: 'someone has it open, or its group',
-      hint: 'fuser -v /dev/vfio/* /dev/vfio/devices/*',
+      code: 'PERMISSION_DENIED',
+      because: unsafe,
+      hint: 'echo 1 > /sys/module/iommufd/parameters/allow_unsafe_interrupts, if every guest is trusted',
     }
   }
+  const names = siblings.map((it) => it.name)
   return {
-    code: 'GROUP_NOT_VIABLE',
-    because: foreign.map((it) => `${it.name} is still bound to ${it.driver}`).join(', '),
-    facts: { group, device: name, siblings: members.map((it) => ({ name: it.name, driver: it.driver })) },
+    code: 'DEVICE_BUSY',
+    because: `someone else has a device of its group (${names.join(', ')}), or ${unsafe}`,
+    hint: users,
+    facts: { group, siblings: names },
   }
 }
 

@@ -2,10 +2,13 @@ import { execFileSync } from 'node:child_process'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import type { Kernel } from '../../src/kernel/kernel.ts'
 import { createMockKernel } from '../../src/mock/mock-kernel.ts'
+import { vfioDeviceBindIommufd } from '../../src/uapi/device-iommufd.ts'
 import { decodeGroupStatus, vfioGroupStatus } from '../../src/uapi/group-status.ts'
 import { request } from '../../src/uapi/requests.ts'
 import { encode } from '../../src/uapi/struct.ts'
 import { openDevice } from '../../src/vfio/device.ts'
+import { findDeviceNode } from '../../src/vfio/device-node.ts'
+import { skipWithoutMode } from './iommu-modes.ts'
 import { type ContractKernel, contractKernel } from './kernel.ts'
 import { labUnderTest } from './lab.ts'
 import { type BoundPci, bindPci, driverOf } from './pci.ts'
@@ -94,5 +97,40 @@ describe('F6 a group of two devices', () => {
         message: expect.stringContaining(`${sibling} is still bound to ${foreignDriver}`),
       }),
     )
+  })
+  test('one of which a driver of the host has cannot be bound to iommufd either: EPERM, and we say who', async (context) => {
+    const bound = await bindPci(context, 'edu-shared-1', withForeignDriver())
+    const { kernel, group, address } = bound
+    skipWithoutMode(context, kernel, 'iommufd')
+    await spoil(bound, sibling, foreignDriver)
+    expect(() => openDevice(kernel, { group, name: address }, { iommu: 'iommufd' })).toThrow(
+      expect.objectContaining({
+        code: 'GROUP_NOT_VIABLE',
+        errno: 'EPERM',
+        message: expect.stringContaining(`${sibling} is still bound to ${foreignDriver}`),
+        hint: expect.stringContaining(`${sibling}/driver/unbind`),
+      }),
+    )
+  })
+
+  test('one of which another iommufd has cannot be bound: EPERM, and we say which', async (context) => {
+    const { kernel, group, address } = await bindPci(context, 'edu-shared-1')
+    skipWithoutMode(context, kernel, 'iommufd')
+    const node = findDeviceNode(kernel.files, { group, name: sibling })
+    const [iommufd, device] = [kernel.open('/dev/iommu', 'rw'), kernel.open(node?.path ?? '', 'rw')]
+    try {
+      const bytes = encode(vfioDeviceBindIommufd, { argsz: vfioDeviceBindIommufd.size, iommufd })
+      kernel.ioctl(device, request.VFIO_DEVICE_BIND_IOMMUFD, bytes)
+      expect(() => openDevice(kernel, { group, name: address }, { iommu: 'iommufd' })).toThrow(
+        expect.objectContaining({
+          code: 'DEVICE_BUSY',
+          errno: 'EPERM',
+          message: expect.stringContaining(`someone else has a device of its group (${sibling})`),
+        }),
+      )
+    } finally {
+      for (const it of [device, iommufd]) kernel.close(it)
+    }
+    openDevice(kernel, { group, name: address }, { iommu: 'iommufd' }).close()
   })
 })
