@@ -118,6 +118,21 @@ bool CheckPointers(Napi::Env env, const Request& request, size_t length, const s
   return true;
 }
 
+// The descriptor that a call which went well has made; -1 where it made none. `answer` goes on beyond its struct.
+int MadeDescriptor(uint32_t request, int result, const std::vector<uint8_t>& answer) {
+  if (request == kGroupGetDeviceFd || request == kDeviceGetGfxDmabuf) return result;
+  if (request != kDeviceFeature) return -1;
+  // struct vfio_device_feature, and struct vfio_device_feature_mig_state in its data
+  struct {
+    uint32_t argsz, flags, device_state;
+    int32_t data_fd;
+  } feature;
+  memcpy(&feature, answer.data(), sizeof feature);
+  constexpr uint32_t kSet = 1u << 17, kMigDeviceState = 2, kDmaBuf = 11;
+  if (feature.flags == (kSet | kMigDeviceState)) return feature.data_fd;
+  return (feature.flags & 0xffff) == kDmaBuf && result > 0 ? result : -1;
+}
+
 Napi::Value Answer(Napi::Env env, int result, int error) {
   if (result >= 0) return Napi::Number::New(env, result);
   ThrowSystemError(env, error, "ioctl");
@@ -139,11 +154,10 @@ Napi::Value WithBytes(Napi::Env env, int fd, const Request& request, Bytes bytes
   }
   // Answers may come with a failure too: the size or the count that would have been enough.
   memcpy(bytes.data, copy.data(), bytes.length);
-  if (result >= 0 && (request.number == kGroupGetDeviceFd || request.number == kDeviceGetGfxDmabuf)) {
-    env.GetInstanceData<Environment>()->descriptors.insert(result);
-    // The one descriptor that VFIO makes without it.
-    if (request.number == kDeviceGetGfxDmabuf) fcntl(result, F_SETFD, FD_CLOEXEC);
-  }
+  const int made = result >= 0 ? MadeDescriptor(request.number, result, copy) : -1;
+  if (made >= 0) env.GetInstanceData<Environment>()->descriptors.insert(made);
+  // The one descriptor that VFIO makes without it.
+  if (made >= 0 && request.number == kDeviceGetGfxDmabuf) fcntl(made, F_SETFD, FD_CLOEXEC);
   return Answer(env, result, error);
 }
 

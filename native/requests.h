@@ -23,6 +23,7 @@ struct Request {
 
 inline constexpr uint32_t kGroupGetDeviceFd = 0x3b6a;
 inline constexpr uint32_t kDeviceGetGfxDmabuf = 0x3b73;
+inline constexpr uint32_t kDeviceFeature = 0x3b75;
 
 inline constexpr Request kRequests[] = {
     {0x3b64, kNothing, 0},                      // GET_API_VERSION
@@ -42,7 +43,7 @@ inline constexpr Request kRequests[] = {
     {0x3b72, kSized, 24},                       // DEVICE_QUERY_GFX_PLANE, IOMMU_UNMAP_DMA
     {kDeviceGetGfxDmabuf, kPlain | kNothing, 4},  // DEVICE_GET_GFX_DMABUF, IOMMU_ENABLE
     {0x3b74, kSized | kNothing, 28},            // DEVICE_IOEVENTFD, IOMMU_DISABLE
-    {0x3b75, kSized, 8},                        // DEVICE_FEATURE, IOMMU_DIRTY_PAGES
+    {kDeviceFeature, kSized, 8},                // DEVICE_FEATURE, IOMMU_DIRTY_PAGES
     {0x3b76, kSized, 16},                       // DEVICE_BIND_IOMMUFD, IOMMU_SPAPR_UNREGISTER_MEMORY
     {0x3b77, kSized, 12},                       // DEVICE_ATTACH_IOMMUFD_PT, IOMMU_SPAPR_TCE_CREATE
     {0x3b78, kSized, 8},                        // DEVICE_DETACH_IOMMUFD_PT, IOMMU_SPAPR_TCE_REMOVE

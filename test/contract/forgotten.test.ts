@@ -8,6 +8,7 @@ import type { Kernel } from '../../src/kernel/kernel.ts'
 import type { IommuMode } from '../../src/vfio/address-space.ts'
 import { type Device, openDevice } from '../../src/vfio/device.ts'
 import { bindForMode, skipWithoutMode } from './iommu-modes.ts'
+import { isLinuxBefore } from './kernel.ts'
 import { type Place, places } from './places.ts'
 
 /** Runs dist/, which `npm test` builds. */
@@ -55,11 +56,13 @@ describe.each(modes)('a Worker that is terminated with a device open in mode %s'
     { name: 'edu', way: 'while it waits for an interrupt' },
     { name: 'edu', way: 'while it accesses registers' },
     { name: 'mtty', way: 'while its thread is blocked for an interrupt' },
+    { name: 'mtty', way: 'while it migrates' },
   ] as const
   test.for(cases)('$name, $way: leaves nothing', async ({ name, way }, context) => {
     const place = await placeFor(context, name, iommu)
     const { kernel, address } = place
     if (kernel.name === 'mock') context.skip('each Worker has a mock of its own')
+    if (way === 'while it migrates' && isLinuxBefore(place, 6, 7)) context.skip('mtty migrates since Linux 6.7')
     const before = { descriptors: openDescriptors(kernel), locked: locked(kernel) }
     const worker = new Worker(program, { workerData: { name: address.name, iommu, way } })
     expect(await once(worker, 'message')).toEqual(['holding'])

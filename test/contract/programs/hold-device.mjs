@@ -27,6 +27,7 @@ const ways = {
     }
   },
   'while the device is being reset': ({ device }) => device.reset(),
+  'while it migrates': () => setTimeout(600_000),
 }
 
 const ends = {
@@ -45,6 +46,7 @@ if (isMainThread) {
 } else {
   const { name, iommu, way } = workerData
   const holding = await hold(name, iommu)
+  if (way === 'while it migrates') holding.held.push(holding.device.migration.move('pre-copy'))
   parentPort.postMessage('holding')
   await ways[way](holding)
   await setTimeout(600_000, holding)
