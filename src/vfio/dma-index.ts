@@ -6,10 +6,11 @@ const directoryShift = 21n
 
 /** Open buffers, found by the address that a device uses. What an operation costs does not grow with their number. */
 export class DmaIndex {
-  readonly #directory = new RecurringMap<bigint, Set<DmaBuffer>>()
+  readonly #directory = new RecurringMap<number, Set<DmaBuffer>>()
 
   add(buffer: DmaBuffer): void {
-    for (const entry of entriesOf(buffer)) {
+    const { first, last } = entriesOf(buffer)
+    for (let entry = first; entry <= last; entry++) {
       const there = this.#directory.get(entry)
       if (there === undefined) this.#directory.set(entry, new Set([buffer]))
       else there.add(buffer)
@@ -17,7 +18,8 @@ export class DmaIndex {
   }
 
   delete(buffer: DmaBuffer): void {
-    for (const entry of entriesOf(buffer)) {
+    const { first, last } = entriesOf(buffer)
+    for (let entry = first; entry <= last; entry++) {
       const there = this.#directory.get(entry)
       there?.delete(buffer)
       if (there?.size === 0) this.#directory.delete(entry)
@@ -25,7 +27,7 @@ export class DmaIndex {
   }
 
   at(iova: bigint): DmaBuffer | null {
-    for (const buffer of this.#directory.get(iova >> directoryShift) ?? []) {
+    for (const buffer of this.#directory.get(entryOf(iova)) ?? []) {
       if (iova >= buffer.iova && iova < buffer.iova + BigInt(buffer.size)) return buffer
     }
     return null
@@ -37,7 +39,10 @@ export class DmaIndex {
   }
 }
 
-function* entriesOf({ iova, size }: DmaBuffer): Generator<bigint> {
-  const last = (iova + BigInt(size) - 1n) >> directoryShift
-  for (let entry = iova >> directoryShift; entry <= last; entry++) yield entry
+function entriesOf({ iova, size }: DmaBuffer): { first: number; last: number } {
+  return { first: entryOf(iova), last: entryOf(iova + BigInt(size) - 1n) }
+}
+
+function entryOf(iova: bigint): number {
+  return Number(iova >> directoryShift)
 }

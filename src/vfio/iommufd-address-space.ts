@@ -21,6 +21,8 @@ export class IommufdAddressSpace extends AttachableSpace {
   readonly #mapped = new MappedRanges()
   /** How many devices of each group are here: the kernel translates for a group as a whole. */
   readonly #devices = new Map<number, number>()
+  /** As long as the same devices are attached. */
+  #pageSize: number | null = null
 
   constructor(ioas: Ioas) {
     super(ioas.iommufd.kernel, 'iommufd')
@@ -29,8 +31,8 @@ export class IommufdAddressSpace extends AttachableSpace {
 
   get pageSize(): number {
     this.#checkTranslates('tell the page size')
-    const { alignment } = this.#ioas.ranges()
-    return Math.max(this.kernel.pageSize, alignment > 0x8000_0000n ? 0 : Number(alignment))
+    this.#pageSize ??= this.#smallestPage()
+    return this.#pageSize
   }
 
   /** IOMMU_IOAS_IOVA_RANGES. */
@@ -89,6 +91,7 @@ export class IommufdAddressSpace extends AttachableSpace {
   protected enter(address: DeviceAddress, { vfToken }: AttachOptions): Entered {
     const { group } = address
     const options = { noiommu: false, vfToken }
+    this.#pageSize = null
     if (group === null) return openIommufdDevice(this.kernel, this.#ioas, address, options)
     checkGroupIsFree(this, group)
     const { descriptor } = openIommufdDevice(this.kernel, this.#ioas, address, options)
@@ -106,11 +109,13 @@ export class IommufdAddressSpace extends AttachableSpace {
       })
     }
     attachDevice(descriptor, this.#ioas)
+    this.#pageSize = null
     return { leave: from === this || group === null ? () => {} : this.#join(group) }
   }
 
   detach({ descriptor }: Attachment): void {
     this.checkOpen()
+    this.#pageSize = null
     detachDevice(descriptor)
   }
 
@@ -127,6 +132,7 @@ export class IommufdAddressSpace extends AttachableSpace {
   }
 
   #leave(group: number): void {
+    this.#pageSize = null
     const left = (this.#devices.get(group) ?? 0) - 1
     if (left > 0) {
       this.#devices.set(group, left)
@@ -134,6 +140,11 @@ export class IommufdAddressSpace extends AttachableSpace {
     }
     this.#devices.delete(group)
     releaseGroup(group, this)
+  }
+
+  #smallestPage(): number {
+    const { alignment } = this.#ioas.ranges()
+    return Math.max(this.kernel.pageSize, alignment > 0x8000_0000n ? 0 : Number(alignment))
   }
 
   #checkTranslates(goal: string): void {

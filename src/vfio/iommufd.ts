@@ -12,7 +12,7 @@ import {
   iommuIoasUnmap,
   iommuIovaRange,
 } from '../uapi/iommufd.ts'
-import { decode, encode } from '../uapi/struct.ts'
+import { decode, encode, encodeInto } from '../uapi/struct.ts'
 import type { DmaAccess, IovaRange, MapRequest } from './address-space.ts'
 import { orClose } from './close-in-order.ts'
 import { Descriptor } from './descriptor.ts'
@@ -30,6 +30,9 @@ const mostCalls = 4
 export class Ioas {
   readonly iommufd: Descriptor
   readonly id: number
+  /** Written anew for each call: as long as it is being made, no other is. */
+  readonly #mapStruct = new Uint8Array(iommuIoasMap.size)
+  readonly #unmapStruct = new Uint8Array(iommuIoasUnmap.size)
   #destroyed = false
 
   constructor(iommufd: Descriptor, id: number) {
@@ -68,7 +71,7 @@ export class Ioas {
 
   /** IOMMU_IOAS_MAP; without `iova` the kernel chooses it. Returns where the memory is. */
   map({ memory, offset, size, access }: Omit<MapRequest, 'iova'>, iova?: bigint): bigint {
-    const bytes = encode(iommuIoasMap, {
+    encodeInto(iommuIoasMap, this.#mapStruct, {
       size: iommuIoasMap.size,
       flags: mapFlags(access, iova),
       ioas_id: this.id,
@@ -76,8 +79,8 @@ export class Ioas {
       iova: iova ?? 0n,
     })
     const pointer = { offset: iommuIoasMap.fields.user_va[0], target: memory, at: offset }
-    this.iommufd.ioctl(iommufdRequest.IOMMU_IOAS_MAP, bytes, [pointer])
-    return decode(iommuIoasMap, bytes).iova
+    this.iommufd.ioctl(iommufdRequest.IOMMU_IOAS_MAP, this.#mapStruct, [pointer])
+    return decode(iommuIoasMap, this.#mapStruct).iova
   }
 
   /** IOMMU_IOAS_MAP_FILE: a dma-buf, from its byte `start` on. */
@@ -96,9 +99,9 @@ export class Ioas {
 
   /** IOMMU_IOAS_UNMAP. Returns the bytes unmapped. */
   unmap(iova: bigint, length: bigint): bigint {
-    const bytes = encode(iommuIoasUnmap, { size: iommuIoasUnmap.size, ioas_id: this.id, iova, length })
-    this.iommufd.ioctl(iommufdRequest.IOMMU_IOAS_UNMAP, bytes)
-    return decode(iommuIoasUnmap, bytes).length
+    encodeInto(iommuIoasUnmap, this.#unmapStruct, { size: iommuIoasUnmap.size, ioas_id: this.id, iova, length })
+    this.iommufd.ioctl(iommufdRequest.IOMMU_IOAS_UNMAP, this.#unmapStruct)
+    return decode(iommuIoasUnmap, this.#unmapStruct).length
   }
 
   /** IOMMU_IOAS_NOIOMMU_GET_PA: the physical address at `iova`, and how many of the bytes follow it without a gap. */

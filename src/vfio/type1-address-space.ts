@@ -1,6 +1,6 @@
 import type { Mapping } from '../kernel/kernel.ts'
 import { request as requests } from '../uapi/requests.ts'
-import { decode, encode } from '../uapi/struct.ts'
+import { decode, encode, encodeInto } from '../uapi/struct.ts'
 import {
   decodeType1Info,
   dmaMapFlag,
@@ -38,6 +38,9 @@ export class Type1AddressSpace extends AttachableSpace {
   readonly #container: Container
   readonly #groups: ContainerGroups
   readonly #mapped = new MappedRanges()
+  /** Written anew for each call: as long as it is being made, no other is. */
+  readonly #mapStruct = encode(vfioIommuType1DmaMap, { argsz: vfioIommuType1DmaMap.size })
+  readonly #unmapStruct = encode(vfioIommuType1DmaUnmap, { argsz: vfioIommuType1DmaUnmap.size })
   #pageSize: number | null = null
 
   constructor(container: Container, mode: Type1Mode) {
@@ -68,15 +71,14 @@ export class Type1AddressSpace extends AttachableSpace {
     checkMapRequest(request, this.pageSize)
     const { iova, memory, offset, size, access } = request
     const { VFIO_DMA_MAP_FLAG_READ, VFIO_DMA_MAP_FLAG_WRITE } = dmaMapFlag
-    const bytes = encode(vfioIommuType1DmaMap, {
-      argsz: vfioIommuType1DmaMap.size,
+    encodeInto(vfioIommuType1DmaMap, this.#mapStruct, {
       flags: (access === 'w' ? 0 : VFIO_DMA_MAP_FLAG_READ) | (access === 'r' ? 0 : VFIO_DMA_MAP_FLAG_WRITE),
       iova,
       size: BigInt(size),
     })
     const pointer = { offset: vfioIommuType1DmaMap.fields.vaddr[0], target: memory, at: offset }
     try {
-      this.kernel.ioctl(this.#container.descriptor.fd, requests.VFIO_IOMMU_MAP_DMA, bytes, [pointer])
+      this.kernel.ioctl(this.#container.descriptor.fd, requests.VFIO_IOMMU_MAP_DMA, this.#mapStruct, [pointer])
     } catch (error) {
       throw mapFailed(this, this.#mapped, request, error)
     }
@@ -138,9 +140,9 @@ export class Type1AddressSpace extends AttachableSpace {
   }
 
   #unmap(flags: number, iova: bigint, size: bigint): bigint {
-    const bytes = encode(vfioIommuType1DmaUnmap, { argsz: vfioIommuType1DmaUnmap.size, flags, iova, size })
-    this.#container.descriptor.ioctl(requests.VFIO_IOMMU_UNMAP_DMA, bytes)
-    return decode(vfioIommuType1DmaUnmap, bytes).size
+    encodeInto(vfioIommuType1DmaUnmap, this.#unmapStruct, { flags, iova, size })
+    this.#container.descriptor.ioctl(requests.VFIO_IOMMU_UNMAP_DMA, this.#unmapStruct)
+    return decode(vfioIommuType1DmaUnmap, this.#unmapStruct).size
   }
 
   #info(goal: string): Type1Info {
