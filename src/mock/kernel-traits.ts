@@ -34,6 +34,8 @@ export interface KernelTraits {
   readonly hasPrecopyInfoV2: boolean
   /** The core puts together what a driver says of a region; 7. Each driver did so itself before, mbochs in its own way. */
   readonly coreDescribesRegions: boolean
+  /** vfio-pci makes dma-bufs of BARs, and iommufd maps files; 6.19 and 6.13, as far as the kernel is built for it. */
+  readonly makesDmaBufs: boolean
   /** Interrupts of vfio-ap: none, req, then cfg-chg too; after 6.1, after 6.12. */
   readonly vfioApIrqs: 0 | 1 | 2
   /** What a queue of another device is to vfio_ap, and whether a device's matrix can be written as a whole (6.10). */
@@ -57,6 +59,7 @@ const traits: Readonly<Record<KernelVersion, KernelTraits>> = {
     mttyMigrates: false,
     hasPrecopyInfoV2: false,
     coreDescribesRegions: false,
+    makesDmaBufs: false,
     vfioApIrqs: 0,
     apqnTaken: 'EADDRINUSE',
     hasApConfig: false,
@@ -76,6 +79,7 @@ const traits: Readonly<Record<KernelVersion, KernelTraits>> = {
     mttyMigrates: true,
     hasPrecopyInfoV2: false,
     coreDescribesRegions: false,
+    makesDmaBufs: false,
     vfioApIrqs: 1,
     apqnTaken: 'EBUSY',
     hasApConfig: true,
@@ -95,6 +99,7 @@ const traits: Readonly<Record<KernelVersion, KernelTraits>> = {
     mttyMigrates: true,
     hasPrecopyInfoV2: true,
     coreDescribesRegions: true,
+    makesDmaBufs: true,
     vfioApIrqs: 2,
     apqnTaken: 'EBUSY',
     hasApConfig: true,

@@ -1,6 +1,7 @@
 import type { Mapping, MemoryOptions } from '../kernel/kernel.ts'
 import { Errno } from './errno.ts'
 import type { FdTable } from './fd-table.ts'
+import type { OpenFile } from './open-file.ts'
 
 /** The buffers that stand for pages, as mmap(2) gives them: whatever else there is lies on the heap. */
 const pages = new WeakSet<ArrayBufferLike>()
@@ -92,6 +93,22 @@ export class Memory implements Mapping {
   }
 }
 
+/** A file of memory (memfd_create(2)), by its descriptor. */
+export class MemoryFile implements OpenFile {
+  readonly link = '/memfd:vfioctl (deleted)'
+  readonly #memory: () => Memory
+
+  constructor(memory: () => Memory) {
+    this.#memory = memory
+  }
+
+  get bytes(): Uint8Array {
+    return this.#memory().view()
+  }
+
+  close(): void {}
+}
+
 export const pageSize = 4096
 const hugePageSize = 2 ** 21
 
@@ -103,6 +120,7 @@ export function allocateMemory(fds: FdTable, { size, kind }: MemoryOptions): Mem
     if (kind === 'hugepages') hugePages.add(memory.view().buffer)
     return memory
   }
-  const fd = fds.add({ link: '/memfd:vfioctl (deleted)', close() {} })
-  return new Memory(size, fd, () => fds.take(fd))
+  const fd = fds.add(new MemoryFile(() => memory))
+  const memory = new Memory(size, fd, () => fds.take(fd))
+  return memory
 }

@@ -14,6 +14,7 @@ export const iommufdRequest = {
   IOMMU_OPTION: 0x3b87,
   IOMMU_VFIO_IOAS: 0x3b88,
   IOMMU_HWPT_ALLOC: 0x3b89,
+  IOMMU_GET_HW_INFO: 0x3b8a,
   IOMMU_IOAS_NOIOMMU_GET_PA: 0x3b95,
 } as const
 
@@ -193,4 +194,36 @@ export const iommuIoasNoiommuGetPa = {
     length: [24, 'u64'],
     out_phys: [32, 'u64'],
   },
+} as const
+
+/**
+ * struct iommu_hw_info, of IOMMU_GET_HW_INFO: what stands behind `data_uptr` is of the type that is answered, and
+ * `data_len` in: the room there, out: the bytes that the kernel has.
+ */
+export const iommuHwInfo = {
+  name: 'iommu_hw_info',
+  size: 40,
+  fields: {
+    size: [0, 'u32'],
+    flags: [4, 'u32'],
+    dev_id: [8, 'u32'],
+    data_len: [12, 'u32'],
+    data_uptr: [16, 'u64'],
+    out_data_type: [24, 'u32'],
+    out_max_pasid_log2: [28, 'u8'],
+    out_capabilities: [32, 'u64'],
+  },
+} as const
+
+/** Of struct iommu_hw_info. */
+export const iommuHwInfoType = {
+  IOMMU_HW_INFO_TYPE_NONE: 0,
+  IOMMU_HW_INFO_TYPE_INTEL_VTD: 1,
+} as const
+
+/** struct iommu_hw_info_vtd: what an Intel IOMMU says of itself. */
+export const iommuHwInfoVtd = {
+  name: 'iommu_hw_info_vtd',
+  size: 24,
+  fields: { flags: [0, 'u32'], __reserved: [4, 'u32'], cap_reg: [8, 'u64'], ecap_reg: [16, 'u64'] },
 } as const

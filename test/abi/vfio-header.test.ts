@@ -61,6 +61,7 @@ const numbers: Readonly<Record<string, number>> = {
   ...iommufd.iommuOptionId,
   ...iommufd.iommuOptionOp,
   ...iommufd.iommuVfioIoasOp,
+  ...iommufd.iommuHwInfoType,
   ...indexes.pciRegionIndex,
   ...indexes.pciIrqIndex,
   ...indexes.ccwRegionIndex,
@@ -128,6 +129,8 @@ const layouts: readonly Layout[] = [
   iommufd.iommuOption,
   iommufd.iommuVfioIoas,
   iommufd.iommuHwptAlloc,
+  iommufd.iommuHwInfo,
+  iommufd.iommuHwInfoVtd,
   iommufd.iommuIoasNoiommuGetPa,
 ]
 

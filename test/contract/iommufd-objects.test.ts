@@ -2,6 +2,8 @@ import { describe, expect, type TestContext, test } from 'vitest'
 import { vfioDeviceBindIommufd } from '../../src/uapi/device-iommufd.ts'
 import {
   iommufdRequest,
+  iommuHwInfo,
+  iommuHwInfoVtd,
   iommuHwptAlloc,
   iommuIoasAllowIovas,
   iommuIoasCopy,
@@ -102,6 +104,46 @@ describe('an object of iommufd', () => {
     detachDevice(raw, raw.device)
     destroy(raw, pageTable)
     destroy(raw, pt_id)
+  })
+})
+
+describe('the IOMMU before a device', () => {
+  /** What is told, and the bytes behind it in a room of 32. */
+  function ask(raw: RawIommufd, values: Partial<Values<typeof iommuHwInfo>>) {
+    const target = new Uint8Array(32).fill(0xa5)
+    const bytes = encode(iommuHwInfo, { size: iommuHwInfo.size, ...values })
+    const pointer = { offset: iommuHwInfo.fields.data_uptr[0], target }
+    raw.kernel.ioctl(raw.iommufd, iommufdRequest.IOMMU_GET_HW_INFO, bytes, [pointer])
+    return { ...decode(iommuHwInfo, bytes), data: target }
+  }
+
+  test('is an Intel one of 39 bits, without PASIDs and dirty tracking', async (context) => {
+    const raw = await openBound(context)
+    const { data, ...told } = ask(raw, { dev_id: raw.id, data_len: 32 })
+    expect(told).toMatchObject({ out_data_type: 1, data_len: iommuHwInfoVtd.size, out_max_pasid_log2: 0 })
+    expect(told.out_capabilities).toBe(8n)
+    expect(decode(iommuHwInfoVtd, data)).toEqual({
+      flags: 0,
+      __reserved: 0,
+      cap_reg: 0xd2_008c_222f_0606n,
+      ecap_reg: 0xf0_0f4an,
+    })
+    expect([...data.subarray(iommuHwInfoVtd.size)]).toEqual(Array(8).fill(0))
+  })
+
+  test('is told as far as there is room, with the size of all', async (context) => {
+    const raw = await openBound(context)
+    const { data, data_len } = ask(raw, { dev_id: raw.id, data_len: 4 })
+    expect(data_len).toBe(iommuHwInfoVtd.size)
+    expect([...data.subarray(0, 8)]).toEqual([0, 0, 0, 0, 0xa5, 0xa5, 0xa5, 0xa5])
+    expect(ask(raw, { dev_id: raw.id, data_len: 0 }).data_len).toBe(iommuHwInfoVtd.size)
+  })
+
+  test('is told of a device that is bound alone, and with no flag', async (context) => {
+    const raw = await openBound(context)
+    expect(errnoOf(() => ask(raw, { dev_id: 99 }))).toBe('ENOENT')
+    expect(errnoOf(() => ask(raw, { dev_id: allocateIoas(raw) }))).toBe('ENOENT')
+    expect(errnoOf(() => ask(raw, { dev_id: raw.id, flags: 0x8000_0000 }))).toBe('EOPNOTSUPP')
   })
 })
 

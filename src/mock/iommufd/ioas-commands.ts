@@ -5,15 +5,20 @@ import {
   iommuIoasCopy,
   iommuIoasIovaRanges,
   iommuIoasMap,
+  iommuIoasMapFile,
   iommuIoasUnmap,
   iommuIovaRange,
   iommufdRequest as requests,
 } from '../../uapi/iommufd.ts'
 import { decode, encode } from '../../uapi/struct.ts'
 import { Errno } from '../errno.ts'
+import type { FdTable } from '../fd-table.ts'
+import { MemoryFile } from '../memory.ts'
+import type { OpenFile } from '../open-file.ts'
 import type { DmaMapping } from '../vfio/dma-mappings.ts'
 import { targetOf } from '../vfio/pointer-target.ts'
 import { pointerAt, UserMemory } from '../vfio/user-memory.ts'
+import { DmaBufFile } from '../vfio-pci/dma-bufs.ts'
 import { type Command, command } from './command.ts'
 import type { Iommufd } from './iommufd.ts'
 import { type IovaRange, lastIova, overlaps } from './iova-range.ts'
@@ -21,7 +26,7 @@ import { type IovaRange, lastIova, overlaps } from './iova-range.ts'
 const { IOMMU_IOAS_MAP_FIXED_IOVA, IOMMU_IOAS_MAP_READABLE, IOMMU_IOAS_MAP_WRITEABLE } = ioasMapFlag
 
 /** What iommufd does with address spaces. */
-export function ioasCommands(iommufd: Iommufd): readonly (readonly [number, Command])[] {
+export function ioasCommands(iommufd: Iommufd, fds: FdTable): readonly (readonly [number, Command])[] {
   return [
     [
       requests.IOMMU_IOAS_ALLOC,
@@ -33,6 +38,7 @@ export function ioasCommands(iommufd: Iommufd): readonly (readonly [number, Comm
     [requests.IOMMU_IOAS_IOVA_RANGES, ranges(iommufd)],
     [requests.IOMMU_IOAS_ALLOW_IOVAS, allow(iommufd)],
     [requests.IOMMU_IOAS_MAP, map(iommufd)],
+    [requests.IOMMU_IOAS_MAP_FILE, mapFile(iommufd, fds)],
     [requests.IOMMU_IOAS_COPY, copy(iommufd)],
     [requests.IOMMU_IOAS_UNMAP, unmap(iommufd)],
   ]
@@ -79,6 +85,33 @@ function map(iommufd: Iommufd): Command {
     const at = ioas.map([{ memory, offset: 0n, size: length }], fixed(flags, iova), access)
     answer({ iova: at })
   })
+}
+
+function mapFile(iommufd: Iommufd, fds: FdTable): Command {
+  return command(iommuIoasMapFile, 40, (values, { answer }) => {
+    const { flags, ioas_id, fd, start, length, iova } = values
+    const access = accessOf(flags, [iova, length])
+    const ioas = iommufd.ioas(ioas_id)
+    if (length === 0n) throw new Errno('EINVAL')
+    if (start + length - 1n > lastIova) throw new Errno('EOVERFLOW')
+    const memory = fileMemory(fds.get(fd), { start, length, isWritable: access.write })
+    answer({ iova: ioas.map([{ memory, offset: 0n, size: length }], fixed(flags, iova), access) })
+  })
+}
+
+/** A part of a file as memory. EINVAL where a dma-buf ends before; pages of a file that is none are missing when pinned. */
+function fileMemory(
+  file: OpenFile,
+  { start, length, isWritable }: { start: bigint; length: bigint; isWritable: boolean },
+): UserMemory {
+  const of = { address: start, isWritable, absence: 'EINVAL' as const }
+  if (file instanceof DmaBufFile) {
+    if (start + length > file.size) throw new Errno('EINVAL')
+    const { device, at } = file.attach()
+    return new UserMemory({ ...of, bytes: null, peer: { device, at: at + Number(start), isDmaBuf: true } })
+  }
+  const bytes = file instanceof MemoryFile && start + length <= BigInt(file.bytes.length) ? file.bytes : null
+  return new UserMemory({ ...of, bytes: bytes?.subarray(Number(start), Number(start + length)) ?? null, peer: null })
 }
 
 function copy(iommufd: Iommufd): Command {

@@ -31,7 +31,7 @@ export class Iommufd implements OpenFile {
 
   constructor(machine: Machine) {
     this.#machine = machine
-    this.#commands = new Map([...ioasCommands(this), ...objectCommands(this, machine.physical)])
+    this.#commands = new Map([...ioasCommands(this, machine.fds), ...objectCommands(this, machine.physical)])
   }
 
   static open(machine: Machine): number {

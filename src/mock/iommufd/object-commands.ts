@@ -11,6 +11,7 @@ import {
 import { Errno } from '../errno.ts'
 import type { PhysicalMemory } from '../physical-memory.ts'
 import { type Command, command } from './command.ts'
+import { getHwInfo } from './hw-info.ts'
 import { Ioas } from './ioas.ts'
 import type { Iommufd } from './iommufd.ts'
 import { PageTable } from './page-table.ts'
@@ -22,6 +23,7 @@ export function objectCommands(iommufd: Iommufd, physical: PhysicalMemory): read
   return [
     [requests.IOMMU_DESTROY, command(iommuDestroy, 8, ({ id }) => destroy(iommufd, id))],
     [requests.IOMMU_HWPT_ALLOC, allocatePageTable(iommufd)],
+    [requests.IOMMU_GET_HW_INFO, getHwInfo(iommufd)],
     [requests.IOMMU_OPTION, option(iommufd)],
     [requests.IOMMU_VFIO_IOAS, compatIoas(iommufd)],
     [requests.IOMMU_IOAS_NOIOMMU_GET_PA, getPhysicalAddress(iommufd, physical)],

@@ -17,8 +17,14 @@ export class LowPower {
     ],
     [deviceFeatures['low-power-exit'].id, { size: 0, set: () => this.#exit() }],
   ])
+  readonly #onChange: () => void
   #isAsleep = false
   #wakeup: Eventfd | null = null
+
+  /** `onChange`: it has fallen asleep or is awake. */
+  constructor(onChange: () => void) {
+    this.#onChange = onChange
+  }
 
   get isAsleep(): boolean {
     return this.#isAsleep
@@ -36,6 +42,7 @@ export class LowPower {
     if (this.#isAsleep) throw new Errno('EINVAL')
     this.#isAsleep = true
     this.#wakeup = wakeup
+    this.#onChange()
     return 0
   }
 
@@ -48,6 +55,7 @@ export class LowPower {
   #leave(): void {
     this.#isAsleep = false
     this.#wakeup = null
+    this.#onChange()
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Mapping, MmapOptions } from '../../kernel/kernel.ts'
+import { deviceFeatures } from '../../uapi/device-feature.ts'
 import { deviceFlag } from '../../uapi/device-info.ts'
 import { pciIrqIndex, pciRegionIndex } from '../../uapi/indexes.ts'
 import { vfioInfoCapHeader } from '../../uapi/info-capabilities.ts'
@@ -26,8 +27,10 @@ import type { ScenarioPciDevice, ScenarioPciFunction } from '../scenario.ts'
 import type { Clock } from '../sdk/clock.ts'
 import type { CallingProcess, Feature } from '../sdk/feature.ts'
 import type { DmaAccess } from '../vfio/dma-mappings.ts'
-import { BarMapping } from './bar-mapping.ts'
+import { BarMapping, type MappedDevice } from './bar-mapping.ts'
+import { barMemory } from './bar-memory.ts'
 import { ConfigSpace } from './config-space.ts'
+import { DmaBufs } from './dma-bufs.ts'
 import type { HotReset } from './hot-reset.ts'
 import { Ioeventfds } from './ioeventfds.ts'
 import { IrqLines } from './irq-lines.ts'
@@ -59,7 +62,10 @@ export class VfioPciDevice implements DeviceModel {
   readonly #config: ConfigSpace
   readonly #irqs: IrqLines
   readonly #ioeventfds = new Ioeventfds()
-  readonly #lowPower = new LowPower()
+  readonly #lowPower = new LowPower(() => this.#updateDmaBufs())
+  readonly #dmaBufs = new DmaBufs((index) =>
+    this.#isMappable(index) ? { device: this.#memoryOf(index, 0), size: this.#sizeOf(index) ?? 0 } : null,
+  )
   readonly #hotReset: HotReset
   readonly #bus: PciBus
   #function: PciFunction
@@ -75,13 +81,15 @@ export class VfioPciDevice implements DeviceModel {
     const { traits, features, hotReset } = services
     this.#hotReset = hotReset
     this.#widest = traits.trapsQuadwords ? 8 : 4
-    this.features = new Map([...features, ...this.#lowPower.features])
+    const dmaBuf = traits.makesDmaBufs ? [[deviceFeatures['dma-buf'].id, this.#dmaBufs.feature] as const] : []
+    this.features = new Map([...features, ...this.#lowPower.features, ...dmaBuf])
     this.#what = what
     this.#config = new ConfigSpace(device, what)
     this.#irqs = new IrqLines(this.#config, traits)
     this.#msixTable = msixTable(this.#config)
     this.#bus = this.#makeBus(services)
     this.#function = make(this.#bus)
+    this.#updateDmaBufs()
   }
 
   info(): DeviceDescription {
@@ -119,7 +127,7 @@ export class VfioPciDevice implements DeviceModel {
   reset(): void {
     this.#lowPower.access()
     if (!this.#what.reset) throw new Errno('EINVAL')
-    this.#function.reset()
+    this.busReset()
   }
 
   ioctl(request: number, argument: IoctlArgument, process: CallingProcess): number {
@@ -135,6 +143,7 @@ export class VfioPciDevice implements DeviceModel {
   }
 
   busReset(): void {
+    this.#dmaBufs.revokeOnce()
     this.#function.reset()
   }
 
@@ -170,23 +179,7 @@ export class VfioPciDevice implements DeviceModel {
     const whole = Math.ceil(length / pageSize) * pageSize
     const isPage = offset % pageSize === 0 && length > 0
     if (!isPage || !this.#isMappable(index) || within + whole > room) throw new Errno('EINVAL')
-    const isBeyond = (at: number) => within + at >= size
-    const answers = () => this.#config.isMemoryOn && !this.#lowPower.isAsleep
-    return new BarMapping(
-      {
-        load: (at, into) => {
-          if (isBeyond(at)) into.fill(0)
-          else if (answers()) this.#function.load(index, within + at, into)
-          return answers()
-        },
-        store: (at, from) => {
-          if (answers() && !isBeyond(at)) this.#function.store(index, within + at, from)
-          return answers()
-        },
-      },
-      whole,
-      access,
-    )
+    return new BarMapping(this.#memoryOf(index, within), whole, access)
   }
 
   ioeventfd(request: IoeventfdRequest): void {
@@ -219,6 +212,7 @@ export class VfioPciDevice implements DeviceModel {
   }
 
   close(): void {
+    this.#dmaBufs.isRevoked = true
     this.#ioeventfds.close()
     this.#irqs.close()
     this.#function.close()
@@ -226,6 +220,10 @@ export class VfioPciDevice implements DeviceModel {
 
   save(): unknown {
     return this.#function.save()
+  }
+
+  #updateDmaBufs(): void {
+    this.#dmaBufs.isRevoked = !this.#answers
   }
 
   #makeBus({ dma, clock, raised }: PciServices): PciBus {
@@ -248,6 +246,21 @@ export class VfioPciDevice implements DeviceModel {
       readMemory: (address, into) => config.isBusMaster && dma.read(address, into),
       writeMemory: (address, from) => config.isBusMaster && dma.write(address, from),
     }
+  }
+
+  #memoryOf(index: number, start: number): MappedDevice {
+    return barMemory({
+      size: this.#sizeOf(index) ?? 0,
+      start,
+      answers: () => this.#answers,
+      load: (offset, into) => this.#function.load(index, offset, into),
+      store: (offset, from) => this.#function.store(index, offset, from),
+    })
+  }
+
+  /** Its memory does, for who does not come through the driver. */
+  get #answers(): boolean {
+    return this.#config.isMemoryOn && !this.#lowPower.isAsleep
   }
 
   /** Null for an index that the device does not know. */
@@ -297,6 +310,7 @@ export class VfioPciDevice implements DeviceModel {
 
   #writeConfig(from: Uint8Array, within: number): number {
     const written = this.#config.write(from, within)
+    this.#updateDmaBufs()
     this.#irqs.intx.look()
     return written
   }

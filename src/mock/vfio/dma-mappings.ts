@@ -154,7 +154,7 @@ export class DmaMappings implements DmaAccess {
       if (!this.#takesDeviceMemory && !memory.peer.isDmaBuf) throw new Errno('EFAULT')
       return
     }
-    if (memory.bytes === null) throw new Errno('EFAULT')
+    if (memory.bytes === null) throw new Errno(memory.absence)
     const bytes = memory.pin(offset, size)
     try {
       this.#locked.add(bytes)

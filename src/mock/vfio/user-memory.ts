@@ -57,9 +57,18 @@ export class UserMemory {
   readonly isWritable: boolean
   /** The process has it there. */
   readonly address: bigint
+  /** What pinning it answers where nothing is there. */
+  readonly absence: 'EFAULT' | 'EINVAL'
   readonly #pinned: Part[] = []
 
-  constructor(of: { bytes: Uint8Array | null; peer: PeerMemory | null; address: bigint; isWritable: boolean }) {
+  constructor(of: {
+    bytes: Uint8Array | null
+    peer: PeerMemory | null
+    address: bigint
+    isWritable: boolean
+    absence: 'EFAULT' | 'EINVAL'
+  }) {
+    this.absence = of.absence
     this.bytes = of.bytes
     this.peer = of.peer
     this.address = of.address
@@ -71,7 +80,7 @@ export class UserMemory {
     pointer: IoctlPointer | undefined,
     { address, size, isWritable }: { address: bigint; size: bigint; isWritable: boolean },
   ): UserMemory {
-    const of = { address: pointer === undefined ? address : addressOf(pointer), isWritable }
+    const of = { address: pointer === undefined ? address : addressOf(pointer), isWritable, absence: 'EFAULT' as const }
     const { target, at = 0 } = pointer ?? {}
     if (target instanceof BarMapping && BigInt(at) + size <= BigInt(target.length)) {
       return new UserMemory({ ...of, bytes: null, peer: { device: target.device, at, isDmaBuf: false } })

@@ -1,0 +1,24 @@
+import { iommuHwInfo, iommuHwInfoType, iommuHwInfoVtd } from '../../uapi/iommufd.ts'
+import { encode } from '../../uapi/struct.ts'
+import { Errno } from '../errno.ts'
+import { targetOf } from '../vfio/pointer-target.ts'
+import { type Command, command } from './command.ts'
+import type { Iommufd } from './iommufd.ts'
+import { PhysicalDevice } from './physical-device.ts'
+
+/** The registers of QEMU's Intel IOMMU: addresses of 39 bits, page tables of three levels, interrupts remapped. */
+const vtd = encode(iommuHwInfoVtd, { cap_reg: 0xd2_008c_222f_0606n, ecap_reg: 0xf0_0f4an })
+
+/** IOMMU_GET_HW_INFO: of the IOMMU before a device. Room beyond what it says is cleared. */
+export function getHwInfo(iommufd: Iommufd): Command {
+  return command(iommuHwInfo, 32, ({ flags, dev_id, data_len }, { answer, pointers }) => {
+    if (flags !== 0) throw new Errno('EOPNOTSUPP')
+    const device = iommufd.objects.get(dev_id)
+    if (!(device instanceof PhysicalDevice)) throw new Errno('ENOENT')
+    if (device.isNoiommu) throw new Errno('EOPNOTSUPP')
+    const room = targetOf(pointers, iommuHwInfo.fields.data_uptr[0], data_len).subarray(0, data_len)
+    room.fill(0)
+    room.set(vtd.subarray(0, data_len))
+    answer({ data_len: vtd.length, out_data_type: iommuHwInfoType.IOMMU_HW_INFO_TYPE_INTEL_VTD, out_capabilities: 8n })
+  })
+}
