@@ -1,71 +1,90 @@
-// npm run agreement [-- --all]: what `npm test` found of each contract test on the mock and on the real kernel of the same
-// version, side by side. Prints what differs or ran on one of them alone; with --all, every test.
+// npm run agreement [-- --all] [--reports FOLDER]: what `npm test` found of each contract test on the mock and on the real
+// kernel of the same version, side by side. Prints a table of what differs or ran on one of them alone; with --all, of
+// every test. Ends with 1 where something differs, or was not run.
 import { existsSync, readFileSync } from 'node:fs'
-import { dirname, join, relative } from 'node:path'
+import { dirname, join } from 'node:path'
 import { parseArgs } from 'node:util'
 
-const root = dirname(import.meta.dirname)
+const reports = join(dirname(import.meta.dirname), 'build/reports')
 const versions = ['6.1', '6.12', '7', '7-noiommu']
 
 /** Where a run of the contract tests leaves vitest's report. @param {string} kernel `mock-6.1`, `linux-6.1`… */
-export function contractReport(kernel) {
-  return join(root, 'build/reports', `contract-${kernel}.json`)
+export function contractReport(kernel, folder = reports) {
+  return join(folder, `contract-${kernel}.json`)
 }
 
-/** @typedef {'pass' | 'fail' | 'skip' | 'absent'} Result */
+/** @typedef {'pass' | 'fail' | 'skip'} Result */
+/** @typedef {'agree' | 'differ' | 'mock only' | 'real only' | 'neither'} Verdict */
 
-/** The contract tests of one report by file and name; null where there is no report. @param {string} kernel */
-function resultsOf(kernel) {
-  const file = contractReport(kernel)
+/**
+ * The contract tests of one report by file and name; null where there is no report.
+ * @param {string} file
+ * @returns {Map<string, Result> | null}
+ */
+function resultsOf(file) {
   if (!existsSync(file)) return null
   /** @type {Map<string, Result>} */
   const results = new Map()
+  const marker = '/test/contract/'
   for (const { name, assertionResults } of JSON.parse(readFileSync(file, 'utf8')).testResults) {
-    const path = name.slice(name.lastIndexOf('/test/') + 1)
-    if (!path.startsWith('test/contract/')) continue
+    const at = name.indexOf(marker)
+    if (at < 0) continue
     for (const { fullName, status } of assertionResults) {
       const result = status === 'passed' ? 'pass' : status === 'failed' ? 'fail' : 'skip'
-      results.set(`${relative('test/contract', path).replace('.test.ts', '')}: ${fullName}`, result)
+      results.set(`${name.slice(at + marker.length).replace('.test.ts', '')}: ${fullName}`, result)
     }
   }
   return results
 }
 
-/** @param {Result} mock @param {Result} linux */
+/**
+ * @param {Result | undefined} mock
+ * @param {Result | undefined} linux
+ * @returns {Verdict}
+ */
 function verdictOf(mock, linux) {
-  const ran = [mock, linux].filter((it) => it === 'pass' || it === 'fail')
-  if (ran.length === 0) return 'neither'
-  if (ran.length === 1) return mock === 'pass' || mock === 'fail' ? 'mock only' : 'real only'
-  return mock === linux ? 'agree' : 'differ'
+  const [onMock, onLinux] = [mock, linux].map((it) => it === 'pass' || it === 'fail')
+  if (onMock && onLinux) return mock === linux ? 'agree' : 'differ'
+  return onMock ? 'mock only' : onLinux ? 'real only' : 'neither'
+}
+
+/**
+ * Each test's verdict for a version; null, and why is told, where a report is missing.
+ * @param {string} version
+ * @param {string} folder
+ * @returns {Map<string, Verdict> | null}
+ */
+function compare(version, folder) {
+  const [mock, linux] = ['mock', 'linux'].map((kind) => resultsOf(contractReport(`${kind}-${version}`, folder)))
+  if (mock === null || linux === null) {
+    console.log(`Linux ${version}: no report of ${mock === null ? 'the mock' : 'the real kernel'}; npm test makes both`)
+    return null
+  }
+  const verdicts = new Map([...mock.keys(), ...linux.keys()].map((it) => [it, verdictOf(mock.get(it), linux.get(it))]))
+  /** @type {Record<Verdict, number>} */
+  const counts = { agree: 0, differ: 0, 'mock only': 0, 'real only': 0, neither: 0 }
+  for (const verdict of verdicts.values()) counts[verdict] += 1
+  const told = Object.entries(counts).map(([verdict, count]) => `${count} ${verdict}`)
+  console.log(`Linux ${version}: ${told.join(', ')}`)
+  return verdicts
 }
 
 function main() {
-  const { values } = parseArgs({ options: { all: { type: 'boolean', default: false } } })
-  let differing = 0
-  for (const version of versions) {
-    const [mock, linux] = [resultsOf(`mock-${version}`), resultsOf(`linux-${version}`)]
-    if (mock === null || linux === null) {
-      console.log(
-        `Linux ${version}: no report of ${mock === null ? 'the mock' : 'the real kernel'}; npm test makes both`,
-      )
-      differing += 1
-      continue
-    }
-    /** @type {Record<string, string[]>} */
-    const rows = { agree: [], differ: [], 'mock only': [], 'real only': [], neither: [] }
-    for (const name of [...new Set([...mock.keys(), ...linux.keys()])].sort()) {
-      rows[verdictOf(mock.get(name) ?? 'absent', linux.get(name) ?? 'absent')].push(name)
-    }
-    differing += rows.differ.length
-    const counts = Object.entries(rows).map(([verdict, names]) => `${names.length} ${verdict}`)
-    console.log(`Linux ${version}: ${counts.join(', ')}`)
-    for (const [verdict, names] of Object.entries(rows)) {
-      if (values.all || verdict === 'differ' || verdict.endsWith('only')) {
-        for (const name of names) console.log(`  ${verdict.padEnd(9)}  ${name}`)
-      }
+  const { values } = parseArgs({
+    options: { all: { type: 'boolean', default: false }, reports: { type: 'string', default: reports } },
+  })
+  const columns = versions.map((version) => compare(version, values.reports))
+  const names = [...new Set(columns.flatMap((column) => [...(column?.keys() ?? [])]))].sort()
+  const rows = names.map((name) => ({ name, cells: columns.map((column) => column?.get(name) ?? '-') }))
+  const isNoteworthy = ({ cells }) => ['differ', 'mock only', 'real only'].some((verdict) => cells.includes(verdict))
+  const shown = values.all ? rows : rows.filter(isNoteworthy)
+  if (shown.length > 0) {
+    console.log('')
+    for (const { name, cells } of [{ name: 'test', cells: versions }, ...shown]) {
+      console.log(`${cells.map((cell) => cell.padEnd(9)).join('  ')}  ${name}`)
     }
   }
-  return differing === 0 ? 0 : 1
+  return columns.includes(null) || rows.some(({ cells }) => cells.includes('differ')) ? 1 : 0
 }
 
 if (process.argv[1] === import.meta.filename) process.exitCode = main()
