@@ -7,6 +7,7 @@
 export type { Kernel } from './kernel/kernel.ts'
 export type { DeviceModel } from './mock/device.ts'
 export { Errno } from './mock/errno.ts'
+export type { KernelVersion } from './mock/kernel-traits.ts'
 export type { MakeFunction, PciBus, PciFunction } from './mock/pci-function.ts'
 export { readScenario } from './mock/read-scenario.ts'
 export type {

@@ -8,7 +8,9 @@ import { majors, nodeOf } from './nodes.ts'
 
 const root = join(import.meta.dirname, '../..')
 const readme = readFileSync(join(root, 'README.md'), 'utf8')
-const [library = '', mock = '', model = ''] = [...readme.matchAll(/^```ts\n(.*?)^```$/gms)].map(([, code]) => code)
+const [library = '', mock = '', model = '', faults = ''] = [...readme.matchAll(/^```ts\n(.*?)^```$/gms)].map(
+  ([, code]) => code,
+)
 const uuid = '83b8f4f2-509f-382f-3c1e-e6bfe0fa1001'
 
 let project: EmptyProject
@@ -32,9 +34,10 @@ describe.each(['with the addon', 'without the addon'] as const)('a user’s firs
   test.each(majors)('on Node %i the README’s examples of tests pass in an empty project', (major) => {
     project.write('mock.test.ts', mock)
     project.write('model.test.ts', model)
+    project.write('faults.test.ts', faults)
     const { status, stdout, stderr } = project.run(nodeOf(major), ['node_modules/vitest/vitest.mjs', 'run'])
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
-    expect(stdout).toMatch(/Tests +2 passed/)
+    expect(stdout).toMatch(/Tests +3 passed/)
   })
 
   test.each(majors)('on Node %i the program shows the mock host', (major) => {

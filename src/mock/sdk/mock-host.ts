@@ -1,5 +1,6 @@
 import type { Kernel } from '../../kernel/kernel.ts'
 import type { DeviceModel } from '../device.ts'
+import type { KernelVersion } from '../kernel-traits.ts'
 import type { Machine } from '../machine.ts'
 import { MockKernel } from '../mock-kernel.ts'
 import type { Scenario } from '../scenario.ts'
@@ -23,6 +24,8 @@ export interface MockHostOptions {
   readonly models?: readonly RegisteredModel[]
   /** Likewise of PCI functions. */
   readonly functions?: readonly RegisteredFunction[]
+  /** Which Linux it answers as; what the scenario says where absent. */
+  readonly kernel?: KernelVersion
   /**
    * Where the machine's state is kept, for all processes that name the same directory, as the command line's `--mock` does
    * (`mockStateDirectory`). In memory where absent.
@@ -51,8 +54,9 @@ export class MockHost {
   readonly inspect: Inspection
   readonly #machine: Machine
 
-  constructor(scenario: Scenario, { models = [], functions = [], stateDirectory }: MockHostOptions) {
-    const machine = withFunctions(withModels(scenario, models), functions)
+  constructor(scenario: Scenario, { models = [], functions = [], kernel: version, stateDirectory }: MockHostOptions) {
+    const whole = withFunctions(withModels(scenario, models), functions)
+    const machine = version === undefined ? whole : { ...whole, kernel: version }
     const log = new MachineLog(this.clock)
     const observer = {
       called: (call: Call) => {

@@ -94,6 +94,19 @@ describe('openHost and --mock take', () => {
   })
 })
 
+test('a scenario names the kernel that it answers as: 6.1 where it names none, and none but those that are known', () => {
+  const release = (scenario: object) => {
+    const { files } = createMockKernel(readScenario(JSON.stringify(scenario), 'lab.json'))
+    return files.read('/proc/sys/kernel/osrelease').trim()
+  }
+  expect([demo, { ...demo, kernel: '6.12' }, { ...demo, kernel: '7' }].map(release)).toEqual([
+    '6.1.0',
+    '6.12.0',
+    '7.3.0',
+  ])
+  expect(failureOf({ ...demo, kernel: '5.4' })).toMatchObject({ code: 'INVALID_DEFINITION' })
+})
+
 test('a scenario of PCI functions comes back likewise', () => {
   expect(readScenario(JSON.stringify(pciScenario), 'pci.json')).toEqual(pciScenario)
 })

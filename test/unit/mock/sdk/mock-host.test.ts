@@ -35,6 +35,11 @@ test('hosts share nothing', async () => {
   expect(other.kernel.files.list('/sys/bus/mdev/devices')).toEqual([])
 })
 
+test('a host answers as the kernel that it is asked to', () => {
+  const { files } = createMockHost('demo', { kernel: '6.12' }).kernel
+  expect(files.read('/proc/sys/kernel/osrelease')).toBe('6.12.0\n')
+})
+
 test('a type that is there already is refused', () => {
   const make = (context: DeviceContext) => new Bell(context)
   expect(() => createMockHost('demo', { models: [{ parent: 'mtty', type: 'mtty-1', make }] })).toThrow(RangeError)
