@@ -1,5 +1,6 @@
 import { Errno } from './errno.ts'
 import type { DmaMappings } from './vfio/dma-mappings.ts'
+import type { UserMemory } from './vfio/user-memory.ts'
 
 /** What a process has locked for its devices, against what it may lock. */
 export class LockedMemory {
@@ -17,13 +18,18 @@ export class LockedMemory {
     return this.#bytes
   }
 
-  /** ENOMEM, and nothing changed, where it would pass the limit. */
-  add(bytes: bigint): void {
-    if (this.limit !== null && this.#bytes + bytes > BigInt(this.limit)) throw new Errno('ENOMEM')
-    this.#bytes += bytes
+  /** A part of memory once more. What is pinned already is not charged again. ENOMEM, and nothing changed, past the limit. */
+  pin(memory: UserMemory, offset: bigint, size: bigint): void {
+    const added = memory.pin(offset, size)
+    if (this.limit !== null && this.#bytes + added > BigInt(this.limit)) {
+      memory.unpin(offset, size)
+      throw new Errno('ENOMEM')
+    }
+    this.#bytes += added
   }
 
-  take(bytes: bigint): void {
-    this.#bytes -= bytes
+  /** Takes one pin of a part back. */
+  unpin(memory: UserMemory, offset: bigint, size: bigint): void {
+    this.#bytes -= memory.unpin(offset, size)
   }
 }

@@ -123,9 +123,9 @@ describe('the IOMMU before a device', () => {
     expect(told).toMatchObject({ out_data_type: 1, data_len: iommuHwInfoVtd.size, out_max_pasid_log2: 0 })
     expect(told.out_capabilities).toBe(8n)
     expect(decode(iommuHwInfoVtd, data)).toEqual({
-      flags: 0,
+      flags: 1,
       __reserved: 0,
-      cap_reg: 0xd2_008c_222f_0606n,
+      cap_reg: 0xd2_008c_2226_0286n,
       ecap_reg: 0xf0_0f4an,
     })
     expect([...data.subarray(iommuHwInfoVtd.size)]).toEqual(Array(8).fill(0))
@@ -135,7 +135,7 @@ describe('the IOMMU before a device', () => {
     const raw = await openBound(context)
     const { data, data_len } = ask(raw, { dev_id: raw.id, data_len: 4 })
     expect(data_len).toBe(iommuHwInfoVtd.size)
-    expect([...data.subarray(0, 8)]).toEqual([0, 0, 0, 0, 0xa5, 0xa5, 0xa5, 0xa5])
+    expect([...data.subarray(0, 8)]).toEqual([1, 0, 0, 0, 0xa5, 0xa5, 0xa5, 0xa5])
     expect(ask(raw, { dev_id: raw.id, data_len: 0 }).data_len).toBe(iommuHwInfoVtd.size)
   })
 

@@ -5,6 +5,7 @@ import { pciRegionIndex } from '../../uapi/indexes.ts'
 import { regionFlag } from '../../uapi/region-info.ts'
 import { request as requests } from '../../uapi/requests.ts'
 import { encodeInto, type Values } from '../../uapi/struct.ts'
+import { BarMapping } from '../bar-mapping.ts'
 import {
   type DeviceDescription,
   type DeviceModel,
@@ -16,7 +17,6 @@ import { Errno } from '../errno.ts'
 import type { IoctlArgument } from '../open-file.ts'
 import type { CallingProcess } from '../sdk/feature.ts'
 import { structArgument } from '../vfio/ioctl-argument.ts'
-import { BarMapping } from '../vfio-pci/bar-mapping.ts'
 import type { SampleConfig } from './sample-config.ts'
 import type { SparseMemory } from './sparse-memory.ts'
 

@@ -6,8 +6,8 @@ import { type Command, command } from './command.ts'
 import type { Iommufd } from './iommufd.ts'
 import { PhysicalDevice } from './physical-device.ts'
 
-/** The registers of QEMU's Intel IOMMU: addresses of 39 bits, page tables of three levels, interrupts remapped. */
-const vtd = encode(iommuHwInfoVtd, { cap_reg: 0xd2_008c_222f_0606n, ecap_reg: 0xf0_0f4an })
+/** What Linux 7 said of QEMU's Intel IOMMU: addresses of 39 bits, interrupts remapped, read-only pages not to be nested. */
+const vtd = encode(iommuHwInfoVtd, { flags: 1, cap_reg: 0xd2_008c_2226_0286n, ecap_reg: 0xf0_0f4an })
 
 /** IOMMU_GET_HW_INFO: of the IOMMU before a device. Room beyond what it says is cleared. */
 export function getHwInfo(iommufd: Iommufd): Command {

@@ -1,6 +1,7 @@
 import type { Mapping, MmapOptions } from '../../kernel/kernel.ts'
 import { deviceFlag } from '../../uapi/device-info.ts'
 import { pciIrqIndex, pciRegionIndex } from '../../uapi/indexes.ts'
+import { BarMapping } from '../bar-mapping.ts'
 import {
   checkIrqSet,
   type DeviceDescription,
@@ -12,7 +13,6 @@ import {
 } from '../device.ts'
 import { Errno } from '../errno.ts'
 import { pageSize } from '../memory.ts'
-import { BarMapping } from '../vfio-pci/bar-mapping.ts'
 import type { DeviceContext } from './device-context.ts'
 import type { Feature } from './feature.ts'
 import type { ModelIrq } from './irq.ts'

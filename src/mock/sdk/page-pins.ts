@@ -64,7 +64,7 @@ export class PagePins {
       return false
     }
     this.#pages.delete(iova)
-    this.#locked.take(page.memory.unpin(page.offset, bytesOfPage))
+    this.#locked.unpin(page.memory, page.offset, bytesOfPage)
     return true
   }
 
@@ -93,13 +93,7 @@ export class PagePins {
     if (memory.peer !== null) throw new Errno('EINVAL')
     if (memory.bytes === null) throw new Errno('EFAULT')
     const offset = mapping.offset + (iova - mapping.iova)
-    const charged = memory.pin(offset, bytesOfPage)
-    try {
-      this.#locked.add(charged)
-    } catch (error) {
-      memory.unpin(offset, bytesOfPage)
-      throw error
-    }
+    this.#locked.pin(memory, offset, bytesOfPage)
     return { iova, memory, offset, count: 1 }
   }
 }

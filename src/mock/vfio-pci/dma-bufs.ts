@@ -1,10 +1,10 @@
 import { vfioDeviceFeatureDmaBuf, vfioRegionDmaRange } from '../../uapi/device-feature.ts'
 import { decode } from '../../uapi/struct.ts'
+import type { MappedDevice } from '../bar-mapping.ts'
 import { Errno } from '../errno.ts'
 import { pageSize } from '../memory.ts'
 import type { OpenFile } from '../open-file.ts'
 import type { CallingProcess, Feature } from '../sdk/feature.ts'
-import type { MappedDevice } from './bar-mapping.ts'
 
 /** A memory BAR, as loads and stores reach it; null for what is none. */
 type FindBar = (index: number) => { readonly device: MappedDevice; readonly size: number } | null

@@ -7,6 +7,7 @@ import { regionCapability } from '../../uapi/region-capabilities.ts'
 import { regionFlag } from '../../uapi/region-info.ts'
 import { request as requests } from '../../uapi/requests.ts'
 import { encode } from '../../uapi/struct.ts'
+import { BarMapping, type MappedDevice } from '../bar-mapping.ts'
 import {
   type DeviceDescription,
   type DeviceModel,
@@ -27,7 +28,6 @@ import type { ScenarioPciDevice, ScenarioPciFunction } from '../scenario.ts'
 import type { Clock } from '../sdk/clock.ts'
 import type { CallingProcess, Feature } from '../sdk/feature.ts'
 import type { DmaAccess } from '../vfio/dma-mappings.ts'
-import { BarMapping, type MappedDevice } from './bar-mapping.ts'
 import { barMemory } from './bar-memory.ts'
 import { ConfigSpace } from './config-space.ts'
 import { DmaBufs } from './dma-bufs.ts'

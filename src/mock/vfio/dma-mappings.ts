@@ -155,17 +155,11 @@ export class DmaMappings implements DmaAccess {
       return
     }
     if (memory.bytes === null) throw new Errno(memory.absence)
-    const bytes = memory.pin(offset, size)
-    try {
-      this.#locked.add(bytes)
-    } catch (error) {
-      memory.unpin(offset, size)
-      throw error
-    }
+    this.#locked.pin(memory, offset, size)
   }
 
   #unpin({ memory, offset, size }: DmaMapping): void {
-    if (memory.peer === null) this.#locked.take(memory.unpin(offset, size))
+    if (memory.peer === null) this.#locked.unpin(memory, offset, size)
   }
 
   /** Where the first mapping stands that reaches beyond an address. */

@@ -1,7 +1,7 @@
 import type { IoctlPointer } from '../../kernel/kernel.ts'
+import { BarMapping, type MappedDevice } from '../bar-mapping.ts'
 import { singleAccesses } from '../device.ts'
 import { isPageMemory } from '../memory.ts'
-import { BarMapping, type MappedDevice } from '../vfio-pci/bar-mapping.ts'
 
 /** Any page-aligned address in the lower half. */
 const somewhere = 0x7f00_0000_0000n

@@ -1,6 +1,6 @@
-import type { Mapping } from '../../kernel/kernel.ts'
-import { systemError } from '../../kernel/system-error.ts'
-import { singleAccesses } from '../device.ts'
+import type { Mapping } from '../kernel/kernel.ts'
+import { systemError } from '../kernel/system-error.ts'
+import { singleAccesses } from './device.ts'
 
 /** How a mapping reaches what is behind it; false where nothing answers at the moment. */
 export interface MappedDevice {
