@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import { installBoot, removeBoot } from '../../lifecycle/boot/install.ts'
+import { type BootChange, installBoot, removeBoot } from '../../lifecycle/boot/install.ts'
 import { type Command, command, usageError } from '../command.ts'
 import { dryRun } from '../options.ts'
 import { json } from '../output.ts'
@@ -36,7 +36,7 @@ const boot: Command = command({
       return
     }
     if (isDry) io.out(change.steps.map((step) => `${shownStep(step)}\n`).join(''))
-    else for (const step of change.steps) io.err(`${past[step.action]} ${step.path}\n`)
+    else for (const step of change.steps) io.err(`${shownDone(step)}\n`)
     if (!change.changed)
       io.err(values.action === 'install' ? 'already installed\n' : 'nothing of vfioctl is installed\n')
     for (const note of change.notes) io.err(`note: ${note}\n`)
@@ -44,7 +44,10 @@ const boot: Command = command({
 })
 export default boot
 
-const past = { save: 'wrote', delete: 'deleted', run: 'ran' } as const
+function shownDone(step: BootChange['steps'][number]): string {
+  if (step.action === 'run') return `ran ${[step.path, ...step.arguments].join(' ')}`
+  return `${step.action === 'save' ? 'wrote' : 'deleted'} ${step.path}`
+}
 
 /** What a path of this machine is on the host whose files stand below `root`. */
 function belowRoot(path: string, root: string | null): string {

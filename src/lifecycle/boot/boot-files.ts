@@ -61,13 +61,14 @@ Wants=vfioctl-restore.service
 `
 
 /**
- * A card that is plugged in, or functions that its driver makes; and a device that has become a parent of mediated ones,
- * which is more than being there: its driver may come later. What `udevadm trigger` tells again is passed over: what an
- * admin has stopped would come back.
+ * A card or function that appears, for the driver that it is to have; a card that has its driver, for virtual functions;
+ * and a device that has become a parent of mediated ones. What `udevadm trigger` tells again is passed over: what an admin
+ * has stopped would come back.
  */
 function rules(command: string, systemctl: string): string {
   return `${mark}
 ACTION=="add", SUBSYSTEM=="pci", ENV{SYNTH_UUID}!="?*", TEST=="/etc/vfioctl.d/bindings/$kernel.json", GOTO="vfioctl_restore"
+ACTION=="bind", SUBSYSTEM=="pci", TEST=="/etc/vfioctl.d/sriov/$kernel.json", GOTO="vfioctl_restore"
 ACTION=="change", ENV{MDEV_STATE}=="registered", TEST=="/etc/mdevctl.d/$kernel", GOTO="vfioctl_restore"
 GOTO="vfioctl_end"
 LABEL="vfioctl_restore"

@@ -26,11 +26,6 @@ export class Arrivals {
     this.#signal = signal
   }
 
-  /** Time is up, or the wait was called off. */
-  get isOver(): boolean {
-    return Date.now() >= this.#until || this.#signal?.aborted === true
-  }
-
   /** Whether it came in time. */
   until(isThere: () => boolean): Promise<boolean> {
     return new Promise((done) => {
@@ -58,9 +53,10 @@ export class Arrivals {
   }
 
   #look(): void {
+    const isOver = Date.now() >= this.#until || this.#signal?.aborted === true
     for (const waiter of this.#waiters) {
       const isThere = waiter.isThere()
-      if (!isThere && !this.isOver) continue
+      if (!isThere && !isOver) continue
       this.#waiters.delete(waiter)
       waiter.done(isThere)
     }

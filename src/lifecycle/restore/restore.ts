@@ -105,19 +105,12 @@ async function bringUp(task: RestoreTask, arrivals: Arrivals, request: RestoreRe
   const isThere = await arrivals.until(() => task.isParentThere())
   if (request.signal?.aborted === true) return failed(new VfioError('INTERRUPTED', 'interrupted before it was begun'))
   if (!isThere) return { outcome: 'no parent', steps: task.steps, error: task.parentMissing() }
-  for (;;) {
-    try {
-      const { changed, steps } = await task.bringUp(request)
-      return { outcome: changed ? 'started' : 'already there', steps, error: null }
-    } catch (error) {
-      if (!isLocked(error) || arrivals.isOver) return failed(asVfioError(error))
-    }
+  try {
+    const { changed, steps } = await task.bringUp(request)
+    return { outcome: changed ? 'started' : 'already there', steps, error: null }
+  } catch (error) {
+    return failed(asVfioError(error))
   }
-}
-
-/** Another vfioctl is at work on the same parent, perhaps this one's counterpart that udev started. */
-function isLocked(error: unknown): boolean {
-  return error instanceof VfioError && error.code === 'STORE_LOCKED'
 }
 
 function failed(error: VfioError): Outcome {
