@@ -21,8 +21,8 @@ export function followLog(): KernelLog | null {
   return {
     read() {
       const found: LogRecord[] = []
-      readRecords(fd, (text) => {
-        const parsed = found.length < mostRecords ? parseLogRecord(text) : null
+      readRecords(fd, (length) => {
+        const parsed = found.length < mostRecords ? parseLogRecord(record.toString('utf8', 0, length)) : null
         if (parsed !== null) found.push(parsed)
       })
       return found
@@ -31,10 +31,10 @@ export function followLog(): KernelLog | null {
   }
 }
 
-function readRecords(fd: number, take: (text: string) => void): void {
+function readRecords(fd: number, take: (length: number) => void): void {
   for (let reads = 0; reads < mostReads; reads++) {
     try {
-      take(record.toString('utf8', 0, fs.readSync(fd, record)))
+      take(fs.readSync(fd, record))
     } catch (error) {
       // EPIPE: records were overwritten before they were read; the next read goes on after them.
       if (!failedWith(error, 'EPIPE')) return
