@@ -64,10 +64,11 @@ const groups = [
   {
     name: 'core',
     priority: 2,
-    test: /src\/(kernel|cli\/(?!main|yargs-program|usage-message|completion|version|compile-cache|commands\/(?!list)|opened-device|region-access|mock-host)|host|lifecycle\/(list|store|definition)|errors|units|uapi\/errno)|yargs-parser|yargs-platform|rolldown.runtime/,
+    test: /src\/(kernel|cli\/(?!main|yargs-program|usage-message|completion|version|compile-cache|commands\/(?!list)|opened-device|region-access|mock-host|spec-file|plan-text|bindings|mdevctl)|host|lifecycle\/(list|store|definition)|errors|units|uapi\/errno)|yargs-parser|yargs-platform|rolldown.runtime/,
   },
+  { name: 'plan', test: /node_modules\/yaml\/|src\/lifecycle\/(spec|plan)\/|src\/cli\/(spec-file|plan-text)/ },
   { name: 'yargs', test: /node_modules\/yargs\/|cli\/(yargs-program|usage-message|version)/ },
-  { name: 'lifecycle', test: /src\/lifecycle\// },
+  { name: 'lifecycle', priority: 1, test: /src\/lifecycle\/(?!spec|plan)/ },
   { name: 'device', test: /src\/(vfio|uapi|cli\/(opened-device|region-access))/ },
   { name: 'read-scenario', priority: 1, test: /read-scenario|node_modules\/valibot/ },
   { name: 'mock-kernel', test: /src\/(mock|cli\/mock-host)/ },
