@@ -1,12 +1,14 @@
 import { expect, onTestFinished, type TestContext, test } from 'vitest'
-import type { HostFiles } from '../../src/kernel/kernel.ts'
+import type { HostFiles, Kernel } from '../../src/kernel/kernel.ts'
 import { failedWith } from '../../src/kernel/system-error.ts'
+import { setVirtualFunctions } from '../../src/lifecycle/sriov/set-functions.ts'
 import { bindPci, driverOf } from './pci.ts'
 
 const devices = '/sys/bus/pci/devices'
 const enableSriov = '/sys/module/vfio_pci/parameters/enable_sriov'
 
 interface Physfn {
+  readonly kernel: Kernel
   readonly files: HostFiles
   readonly address: string
   readonly path: string
@@ -29,6 +31,7 @@ async function nvme(context: TestContext, { enabled = true } = {}): Promise<Phys
   })
   await files.write(enableSriov, enabled ? '1' : '0')
   return {
+    kernel,
     files,
     address,
     path,
@@ -156,4 +159,42 @@ test('sriov_drivers_autoprobe is a yes or no', async (context) => {
     )
   }
   expect(said).toEqual(['"x" EINVAL 1', '"2" EINVAL 1', '"off" done 0', '"y\\n" done 1', '"n" done 0', '"on" done 1'])
+})
+
+test('our verb gives it so many, which are there then, goes to another number by way of none, and takes them away', async (context) => {
+  const { kernel, address, vfs } = await nvme(context)
+  const set = (count: number | 'all') => setVirtualFunctions(kernel, { device: address, count, transient: true })
+  const two = await set(2)
+  expect(two).toMatchObject({ device: address, count: 2, total: 4, changed: true })
+  expect(two.functions).toEqual(vfs())
+  expect(two.functions).toHaveLength(2)
+  expect(await set(2)).toMatchObject({ changed: false, steps: [] })
+  const all = await set('all')
+  expect(all.steps.map((step) => step.action === 'write' && step.value)).toEqual(['0', '4'])
+  expect(all.functions).toHaveLength(4)
+  expect(await set(0)).toMatchObject({ functions: [], changed: true })
+  expect(vfs()).toEqual([])
+})
+
+test('our verb takes none away whose group somebody has open', async (context) => {
+  const { kernel, files, address, vfs } = await nvme(context)
+  const set = (count: number) => setVirtualFunctions(kernel, { device: address, count, transient: true })
+  const { functions } = await set(1)
+  const group = kernel.open(`/dev/vfio/${groupOf(files, functions[0] ?? '')}`, 'rw')
+  try {
+    await expect(set(0)).rejects.toMatchObject({ code: 'DEVICE_BUSY' })
+    expect(vfs()).toEqual(functions)
+  } finally {
+    kernel.close(group)
+  }
+  expect(await set(0)).toMatchObject({ changed: true })
+})
+
+test('our verb says of vfio-pci that may not split a device what lets it', async (context) => {
+  const { kernel, address } = await nvme(context, { enabled: false })
+  await expect(setVirtualFunctions(kernel, { device: address, count: 1, transient: true })).rejects.toMatchObject({
+    code: 'NOT_SUPPORTED',
+    errno: 'ENOENT',
+    hint: expect.stringContaining('enable_sriov'),
+  })
 })
