@@ -99,3 +99,20 @@ function linkedAddress(files: HostFiles, path: string): PciAddress | null {
     throw error
   }
 }
+
+/**
+ * Where the first so many virtual functions are or will be: routing ids are counted through functions, devices and buses
+ * (`sriov_offset`, `sriov_stride`). None where the device does not say.
+ */
+export function functionAddresses(files: HostFiles, address: PciAddress, count: number): PciAddress[] {
+  const path = pciPath(address)
+  const offset = readCount(files, `${path}/sriov_offset`, [])
+  const stride = readCount(files, `${path}/sriov_stride`, [])
+  const [domain = '', bus = '', device = '', fn = ''] = address.split(/[:.]/)
+  if (offset === null || stride === null) return []
+  const first = Number.parseInt(bus, 16) * 256 + Number.parseInt(device, 16) * 8 + Number(fn) + offset
+  const hex = (value: number) => value.toString(16).padStart(2, '0')
+  return Array.from({ length: count }, (_, index) => first + index * stride).flatMap((id) => {
+    return pciAddressOrNull(`${domain}:${hex(id >>> 8)}:${hex((id >>> 3) & 0x1f)}.${id & 7}`) ?? []
+  })
+}

@@ -57,3 +57,7 @@ export interface Listed<Identity extends DeviceIdentity> {
 export function isMdev(device: VirtualDevice): device is VirtualDevice<MdevIdentity> {
   return device.kind === 'mdev'
 }
+
+export function isVgpu(device: VirtualDevice): device is VirtualDevice<VgpuIdentity> {
+  return device.kind === 'vgpu'
+}

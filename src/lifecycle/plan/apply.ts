@@ -9,11 +9,13 @@ import { define } from '../define.ts'
 import { modify } from '../modify.ts'
 import { type NodeOwner, nodeOwners } from '../settings/node-owners.ts'
 import { withSettingsLock } from '../settings/settings.ts'
+import { setVirtualFunctions } from '../sriov/set-functions.ts'
 import { start } from '../start.ts'
 import { stop } from '../stop.ts'
 import { definedParents } from '../store.ts'
 import { undefine } from '../undefine.ts'
-import { itemName, type Move, type Plan, type PlanEntry, type PlanItem } from './plan.ts'
+import { carryOutVgpu } from './apply-vgpu.ts'
+import { itemName, itemsOf, type Move, type Plan, type PlanEntry, type PlanItem } from './plan.ts'
 
 export interface ApplyOptions extends Omit<ChangeOptions, 'dryRun'> {
   /** Go on with the other devices where one fails; otherwise the first failure is the end. */
@@ -35,7 +37,7 @@ export interface Applied {
  * anything is done. A device whose change fails is taken back to what it was.
  */
 export async function applyPlan(kernel: Kernel, plan: Plan, options: ApplyOptions = {}): Promise<Applied> {
-  const items = [...plan.bindings, ...plan.entries].filter(({ action }) => action !== 'keep')
+  const items = itemsOf(plan).filter(({ action }) => action !== 'keep')
   const busy = items.filter(isBusy)
   if (options.keepGoing !== true && busy.length > 0) throw busyDevices('nothing is done', busy)
   const done: PlanItem[] = []
@@ -45,8 +47,7 @@ export async function applyPlan(kernel: Kernel, plan: Plan, options: ApplyOption
     try {
       if (options.signal?.aborted === true) throw new VfioError('INTERRUPTED', 'interrupted between two devices')
       if (isBusy(item)) throw busyDevices('it is left as it is', [item])
-      if ('uses' in item) await bind(kernel, { device: item.device, driver: item.driver }, bindingOptions(options))
-      else await carryOut(kernel, item, options)
+      await carryOutItem(kernel, item, options)
       done.push(item)
     } catch (error) {
       failed.push({ entry: item, error })
@@ -55,6 +56,15 @@ export async function applyPlan(kernel: Kernel, plan: Plan, options: ApplyOption
     }
   }
   return { done, failed, remaining: [] }
+}
+
+async function carryOutItem(kernel: Kernel, item: PlanItem, options: ApplyOptions): Promise<void> {
+  if (item.kind === 'binding') {
+    await bind(kernel, { device: item.device, driver: item.driver }, bindingOptions(options))
+  } else if (item.kind === 'sriov') {
+    await setVirtualFunctions(kernel, { device: item.device, count: item.count }, options)
+  } else if (item.kind === 'vgpu') await carryOutVgpu(kernel, item, options)
+  else await carryOut(kernel, item, options)
 }
 
 function isBusy(item: PlanItem): boolean {

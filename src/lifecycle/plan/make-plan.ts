@@ -10,31 +10,40 @@ import { list } from '../list.ts'
 import { futureOwnerSteps, ownerSteps } from '../node-owner.ts'
 import { removalStep } from '../remove-device.ts'
 import { type NodeOwner, nodeOwners } from '../settings/node-owners.ts'
+import { chooseParents } from '../spec/choose-parents.ts'
 import type { Spec } from '../spec/spec.ts'
 import { definitionPath } from '../store.ts'
-import { isMdev, type VirtualDevice } from '../virtual-device.ts'
+import { isMdev, isVgpu, type VirtualDevice } from '../virtual-device.ts'
 import type { Move, Plan, PlanEntry } from './plan.ts'
 import { planBindings } from './plan-bindings.ts'
+import { planSriov } from './plan-sriov.ts'
+import { planVgpus } from './plan-vgpus.ts'
 import { type PresentMdev, placeDevices, type WantedDevice } from './wanted-devices.ts'
 
 /** What would have to be done for this host to be as a spec says. Changes nothing. */
 export function makePlan({ files }: Pick<Kernel, 'files'>, spec: Spec): Plan {
   const { devices: all, warnings } = list(files)
   const present = all.filter(isMdev)
-  const { devices, surplus } = placeDevices(files, spec, present)
+  const parents = spec.parents
+    .filter(({ devices, others }) => devices.length > 0 || others === 'remove')
+    .map((parent) => ({ ...parent, on: chooseParents(files, parent.choice) }))
+  const sriov = planSriov(files, spec)
+  const { devices, surplus } = placeDevices(files, spec.path, parents, present)
   const entries = [
     ...surplus.map(({ device, reason }) => removal(files, device, reason)),
     ...devices.map((wanted) => entryFor(files, wanted, present)),
+    ...planVgpus(files, { path: spec.path, parents, sriov, present: all.filter(isVgpu) }),
   ]
   return {
     bindings: planBindings(files, spec.bindings),
+    sriov,
     entries: entries.sort((a, b) => orderOf(a) - orderOf(b)),
     warnings,
   }
 }
 
 /** Removals make room; what is stopped and started again may need it; new ones come last. */
-function orderOf({ action }: PlanEntry): number {
+function orderOf({ action }: Plan['entries'][number]): number {
   return ['remove', 'change', 'create', 'keep'].indexOf(action)
 }
 
@@ -123,6 +132,7 @@ interface Planned extends Pick<PlanEntry, 'action' | 'uuid' | 'parent' | 'wanted
 function entry(files: HostFiles, { device, ...planned }: Planned): PlanEntry {
   const { action, uuid, parent, wanted, owner, reason, moves } = planned
   return {
+    kind: 'mdev',
     action,
     uuid,
     parent,

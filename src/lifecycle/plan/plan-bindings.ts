@@ -32,6 +32,7 @@ function plannedBinding(files: HostFiles, { before, writes, keeping }: Turn, dri
   const steps = [...writes, ...(keeping === null ? [] : [keeping])]
   const has = before.driver === null ? 'has no driver' : `is with ${before.driver}`
   return {
+    kind: 'binding',
     action: steps.length === 0 ? 'keep' : 'bind',
     device: before.address,
     driver,

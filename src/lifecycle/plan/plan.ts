@@ -5,10 +5,9 @@ import type { Step } from '../change.ts'
 import type { Definition } from '../definition.ts'
 import type { NodeOwner } from '../settings/node-owners.ts'
 
-/** What a spec asks of one device, and why. */
-export interface PlanEntry {
+/** What a spec asks of one virtual device, and why. */
+interface PlannedDevice {
   readonly action: 'create' | 'change' | 'keep' | 'remove'
-  readonly uuid: Uuid
   readonly parent: string
   /** Its type by id; of a removal, the one that it has. */
   readonly type: string
@@ -21,6 +20,18 @@ export interface PlanEntry {
   readonly users: readonly DeviceUser[]
   /** What is to be stored, null where it goes. */
   readonly wanted: Definition | null
+}
+
+/** A vendor's vGPU. Its type is as the spec has it where only its card's future functions will tell the id. */
+export interface PlannedVgpu extends PlannedDevice {
+  readonly kind: 'vgpu'
+  readonly device: PciAddress
+}
+
+/** A mediated device. */
+export interface PlanEntry extends PlannedDevice {
+  readonly kind: 'mdev'
+  readonly uuid: Uuid
   /** To whom its nodes go; null where nobody says. */
   readonly owner: NodeOwner | null
   /** What is stored now, for taking a failed change back. */
@@ -34,6 +45,7 @@ export type Move = 'stop' | 'undefine' | 'define' | 'keep owner' | 'start'
 
 /** What a spec asks of one PCI device's driver, and why. */
 export interface PlannedBinding {
+  readonly kind: 'binding'
   readonly action: 'bind' | 'keep'
   readonly device: PciAddress
   readonly driver: string
@@ -44,22 +56,42 @@ export interface PlannedBinding {
   readonly uses: readonly string[]
 }
 
-export type PlanItem = PlannedBinding | PlanEntry
+/** What a spec asks of one device's virtual functions, and why. */
+export interface PlannedSriov {
+  readonly kind: 'sriov'
+  readonly action: 'change' | 'keep'
+  readonly device: PciAddress
+  readonly count: number
+  readonly reason: string
+  /** The exact writes, and programs. */
+  readonly steps: readonly Step[]
+  /** What uses the functions that would go: then they are not touched. */
+  readonly uses: readonly string[]
+}
+
+export type PlanItem = PlannedBinding | PlannedSriov | PlanEntry | PlannedVgpu
 
 /** By which it is told from others: its address, or its UUID. */
 export function itemName(item: PlanItem): string {
-  return 'uses' in item ? item.device : item.uuid
+  return item.kind === 'mdev' ? item.uuid : item.device
 }
 
 export interface Plan {
   /** They come first. */
   readonly bindings: readonly PlannedBinding[]
+  /** Then these. */
+  readonly sriov: readonly PlannedSriov[]
   /** In the order in which they are carried out: what goes first makes room for what comes. */
-  readonly entries: readonly PlanEntry[]
+  readonly entries: readonly (PlanEntry | PlannedVgpu)[]
   readonly warnings: readonly Warning[]
+}
+
+/** All of it, in the order in which it is carried out. */
+export function itemsOf({ bindings, sriov, entries }: Plan): PlanItem[] {
+  return [...bindings, ...sriov, ...entries]
 }
 
 /** Whether carrying it out would change nothing. */
 export function isDone(plan: Plan): boolean {
-  return [...plan.bindings, ...plan.entries].every(({ action }) => action === 'keep')
+  return itemsOf(plan).every(({ action }) => action === 'keep')
 }

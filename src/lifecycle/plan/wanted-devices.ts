@@ -5,8 +5,9 @@ import type { HostFiles } from '../../kernel/kernel.ts'
 import { parseUuid, type Uuid } from '../../units.ts'
 import type { Definition } from '../definition.ts'
 import type { NodeOwner } from '../settings/node-owners.ts'
-import { chooseParents } from '../spec/choose-parents.ts'
-import type { Spec, SpecDevices, SpecParent } from '../spec/spec.ts'
+import type { ChosenParents } from '../spec/choose-parents.ts'
+import { invalidSpec } from '../spec/invalid-spec.ts'
+import type { SpecDevices, SpecParent } from '../spec/spec.ts'
 import { findType } from '../type-choice.ts'
 import type { MdevIdentity, VirtualDevice } from '../virtual-device.ts'
 
@@ -29,17 +30,21 @@ export interface Wanted {
 }
 
 /** Gives each device that a spec asks for its place: on those that are there first, then on free ones. */
-export function placeDevices(files: HostFiles, spec: Spec, present: readonly PresentMdev[]): Wanted {
+export function placeDevices(
+  files: HostFiles,
+  path: string,
+  parents: readonly PlacedParent[],
+  present: readonly PresentMdev[],
+): Wanted {
   const placing = new Placing(files, present)
-  const parents = spec.parents.map((parent) => ({ ...parent, on: chooseParents(files, parent.choice) }))
   // What is named by its UUID is never taken for one of a count.
-  for (const parent of parents) for (const devices of parent.devices) placing.placeNamed(parent, devices, spec.path)
+  for (const parent of parents) for (const devices of parent.devices) placing.placeNamed(parent, devices, path)
   for (const parent of parents) for (const devices of parent.devices) placing.placeCounted(parent, devices)
-  for (const parent of parents) if (parent.others === 'remove') placing.removeOthers(parent.on)
+  for (const parent of parents) if (parent.others === 'remove') placing.removeOthers(parent.on.mdev)
   return placing
 }
 
-type PlacedParent = SpecParent & { readonly on: readonly string[] }
+export type PlacedParent = SpecParent & { readonly on: ChosenParents }
 
 class Placing implements Wanted {
   readonly devices: WantedDevice[] = []
@@ -52,10 +57,14 @@ class Placing implements Wanted {
     this.#present = present
   }
 
-  placeNamed({ on }: PlacedParent, devices: SpecDevices, path: string): void {
+  placeNamed({ on: { mdev: on, vgpu } }: PlacedParent, devices: SpecDevices, path: string): void {
     const { wanted, type } = devices
+    if ('function' in wanted && vgpu.length === 0) {
+      throw invalidSpec(path, wanted.function, `no card of vGPUs fits, and ${on.join(', ')} takes a uuid`)
+    }
     if (!('uuid' in wanted)) return
     const { uuid } = wanted
+    if (on.length === 0) throw invalidSpec(path, uuid, `a vGPU of ${vgpu.join(', ')} has no UUID: function names it`)
     const its = this.#present.find((device) => device.uuid === uuid && on.includes(device.parent))
     const parent = its?.parent ?? (on.length === 1 ? on[0] : undefined)
     if (parent === undefined) {
@@ -71,9 +80,9 @@ class Placing implements Wanted {
     this.#place(uuid, findType(this.#files, parent, type), devices)
   }
 
-  placeCounted({ on, choice }: PlacedParent, devices: SpecDevices): void {
+  placeCounted({ on: { mdev: on }, choice }: PlacedParent, devices: SpecDevices): void {
     const { wanted, type } = devices
-    if (!('count' in wanted)) return
+    if (!('count' in wanted) || on.length === 0) return
     const types = on.map((parent) => findType(this.#files, parent, type))
     if ('anyWith' in choice) this.#placeOn(types, wanted.count, devices)
     else for (const one of types) this.#placeOn([one], wanted.count, devices)

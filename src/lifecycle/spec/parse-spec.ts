@@ -1,6 +1,6 @@
 import * as v from 'valibot'
 import { parseDocument } from 'yaml'
-import { pciAddressOrNull, uuidOrNull } from '../../units.ts'
+import { type PciAddress, pciAddressOrNull, type Uuid, uuidOrNull } from '../../units.ts'
 import type { Attribute } from '../definition.ts'
 import { type NodeOwner, octalMode } from '../settings/node-owners.ts'
 import { invalidSpec } from './invalid-spec.ts'
@@ -32,6 +32,25 @@ const attribute = v.pipe(
   v.transform((pairs): Attribute[] => Object.entries(pairs).map(([name, value]) => ({ name, value: String(value) }))),
 )
 
+const pciAddress = v.pipe(
+  v.string(),
+  v.rawTransform(({ dataset, addIssue, NEVER }) => {
+    const found = pciAddressOrNull(dataset.value)
+    if (found !== null) return found
+    addIssue({ message: 'must be the PCI address of a virtual function' })
+    return NEVER
+  }),
+)
+
+function wantedOf(it: {
+  uuid?: Uuid | undefined
+  function?: PciAddress | undefined
+  count?: number | undefined
+}): SpecDevices['wanted'] {
+  if (it.uuid !== undefined) return { uuid: it.uuid }
+  return it.function === undefined ? { count: it.count ?? 1 } : { function: it.function }
+}
+
 /** A name, or a number. */
 const account = v.pipe(
   v.union([v.number(), v.string()], 'must be a name or a number'),
@@ -48,16 +67,20 @@ const devices = v.pipe(
   v.strictObject({
     type: v.pipe(v.string(), v.nonEmpty('must name a type')),
     uuid: v.optional(uuid),
+    function: v.optional(pciAddress),
     count: v.optional(count),
     autostart: v.optional(v.boolean(), true),
     attributes: v.optional(v.array(attribute), []),
     owner: v.optional(owner),
   }),
-  v.check((it) => it.uuid === undefined || it.count === undefined, 'uuid and count exclude each other'),
+  v.check(
+    (it) => [it.uuid, it.function, it.count].filter((one) => one !== undefined).length < 2,
+    'uuid, function and count exclude each other',
+  ),
   v.transform(
     (it): SpecDevices => ({
       type: it.type,
-      wanted: it.uuid === undefined ? { count: it.count ?? 1 } : { uuid: it.uuid },
+      wanted: wantedOf(it),
       start: it.autostart ? 'auto' : 'manual',
       attributes: it.attributes.flat(),
       owner: it.owner ?? null,
@@ -90,10 +113,18 @@ const choice = v.union(
 const parent = v.pipe(
   v.strictObject({
     parent: choice,
+    sriov: v.optional(v.union([v.literal('all'), count], 'must be a number of virtual functions, or all')),
     devices: v.optional(v.array(devices), []),
     others: v.optional(v.picklist(['keep', 'remove']), 'keep'),
   }),
-  v.transform((it): SpecParent => ({ choice: it.parent, devices: it.devices, others: it.others })),
+  v.transform(
+    (it): SpecParent => ({
+      choice: it.parent,
+      sriov: it.sriov ?? null,
+      devices: it.devices,
+      others: it.others,
+    }),
+  ),
 )
 
 const binding = v.pipe(

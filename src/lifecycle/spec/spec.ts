@@ -1,4 +1,4 @@
-import type { Uuid } from '../../units.ts'
+import type { PciAddress, Uuid } from '../../units.ts'
 import type { Attribute, StartMode } from '../definition.ts'
 import type { NodeOwner } from '../settings/node-owners.ts'
 
@@ -20,6 +20,8 @@ export interface SpecBinding {
 
 export interface SpecParent {
   readonly choice: ParentChoice
+  /** How many virtual functions each has, before its devices; null where the file does not say. */
+  readonly sriov: number | 'all' | null
   readonly devices: readonly SpecDevices[]
   /** What happens to devices of types that `devices` does not name. */
   readonly others: 'keep' | 'remove'
@@ -46,8 +48,8 @@ export type ParentChoice =
 export interface SpecDevices {
   /** By id ('nvidia-222') or by name ('GRID T4-1B'). */
   readonly type: string
-  /** One by its UUID, or so many with whatever UUID. */
-  readonly wanted: { readonly uuid: Uuid } | { readonly count: number }
+  /** One by its UUID, a vGPU by its function, or so many with whatever name. */
+  readonly wanted: { readonly uuid: Uuid } | { readonly function: PciAddress } | { readonly count: number }
   readonly start: StartMode
   readonly attributes: readonly Attribute[]
   /** To whom the nodes go; null where the file does not say, and whoever has them keeps them. */

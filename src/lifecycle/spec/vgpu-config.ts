@@ -53,6 +53,7 @@ export function parseVgpuConfig(content: unknown, path: string, label: string | 
   }
   return config.map(({ 'device-filter': ids, devices, 'vgpu-devices': wanted }) => ({
     choice: { gpus: devices, ids },
+    sriov: null,
     devices: Object.entries(wanted ?? {}).map(
       ([type, count]): SpecDevices => ({ type, wanted: { count }, start: 'auto', attributes: [], owner: null }),
     ),

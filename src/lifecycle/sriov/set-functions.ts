@@ -51,7 +51,7 @@ export async function setVirtualFunctions(
   const run = async (): Promise<SriovChange> => {
     const card = findPhysicalFunction(files, address)
     const count = checkedCount(files, card, request.count)
-    const steps = card.count === count ? [] : changeSteps(files, card, count)
+    const steps = card.count === count ? [] : sriovSteps(files, card, count)
     if (steps.length > 0 && card.count > 0) checkFunctionsUnused(kernel, card)
     const kept = request.transient === true ? [] : keepSteps(files, address, count)
     const change = { device: address, count, total: card.total, dryRun, steps: [...steps, ...kept] }
@@ -67,7 +67,7 @@ export async function setVirtualFunctions(
 }
 
 /** NOT_FOUND and NOT_SUPPORTED where there is no such card, or none with virtual functions. */
-function findPhysicalFunction(files: HostFiles, device: string): PhysicalFunction {
+export function findPhysicalFunction(files: HostFiles, device: string): PhysicalFunction {
   const address = pciAddressOrNull(device)
   const found = address === null ? null : readPhysicalFunction(files, address)
   if (found !== null) return found
@@ -87,7 +87,7 @@ function isManaged(files: HostFiles, { address, driver }: PhysicalFunction): boo
   return driver === 'nvidia' && isNvidiaGpu(files, address)
 }
 
-function checkedCount(files: HostFiles, card: PhysicalFunction, asked: number | 'all'): number {
+export function checkedCount(files: HostFiles, card: PhysicalFunction, asked: number | 'all'): number {
   const count = asked === 'all' ? card.total : asked
   const { address, total } = card
   const facts = { device: address, count, total }
@@ -103,7 +103,7 @@ function checkedCount(files: HostFiles, card: PhysicalFunction, asked: number | 
   return count
 }
 
-function changeSteps(files: HostFiles, card: PhysicalFunction, count: number): (WriteStep | RunStep)[] {
+export function sriovSteps(files: HostFiles, card: PhysicalFunction, count: number): (WriteStep | RunStep)[] {
   const { address } = card
   // the kernel goes from one number to another only by way of none
   const counts = card.count > 0 && count > 0 ? [0, count] : [count]
@@ -179,7 +179,7 @@ function makesVgpus(driver: string): boolean {
   return driver !== 'vfio-pci' && driver !== 'pci-pf-stub'
 }
 
-function keepSteps(files: HostFiles, address: PciAddress, count: number): Step[] {
+export function keepSteps(files: HostFiles, address: PciAddress, count: number): Step[] {
   const path = sriovSettings.path(address)
   const stored = sriovSettings.read(files, address)
   if ((stored?.count ?? 0) === count) return []

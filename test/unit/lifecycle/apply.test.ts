@@ -26,7 +26,8 @@ function spec(...parents: object[]) {
 }
 
 function planned(kernel: Kernel, ...parents: object[]) {
-  return makePlan(kernel, spec(...parents)).entries.map(({ action, uuid, reason }) => ({ action, uuid, reason }))
+  const { entries } = makePlan(kernel, spec(...parents))
+  return entries.map((item) => ({ action: item.action, uuid: itemName(item), reason: item.reason }))
 }
 
 async function apply(kernel: Kernel, ...parents: object[]) {

@@ -31,6 +31,7 @@ parents:
     expect(parseSpec(text, 'a.yaml').parents).toEqual([
       {
         choice: { names: ['3b:00.0'] },
+        sriov: null,
         others: 'remove',
         devices: [
           {
@@ -43,9 +44,9 @@ parents:
           { type: 'GRID T4-1B', wanted: { uuid }, start: 'manual', attributes: [], owner: null },
         ],
       },
-      { choice: { from: '0000:41:00.4', to: '0000:41:01.3' }, others: 'keep', devices: [] },
-      { choice: { vendor: '10de', device: '2237' }, others: 'keep', devices: [] },
-      { choice: { anyWith: 'mtty-2' }, others: 'keep', devices: [] },
+      { choice: { from: '0000:41:00.4', to: '0000:41:01.3' }, sriov: null, others: 'keep', devices: [] },
+      { choice: { vendor: '10de', device: '2237' }, sriov: null, others: 'keep', devices: [] },
+      { choice: { anyWith: 'mtty-2' }, sriov: null, others: 'keep', devices: [] },
     ])
   })
 

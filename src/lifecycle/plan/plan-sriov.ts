@@ -1,0 +1,60 @@
+import { VfioError } from '../../errors.ts'
+import type { HostFiles } from '../../kernel/kernel.ts'
+import type { PciAddress } from '../../units.ts'
+import { choosePci } from '../spec/choose-pci.ts'
+import { invalidSpec } from '../spec/invalid-spec.ts'
+import type { PciChoice, Spec, SpecParent } from '../spec/spec.ts'
+import { functionUses } from '../sriov/check-unused.ts'
+import { checkedCount, findPhysicalFunction, keepSteps, sriovSteps } from '../sriov/set-functions.ts'
+import type { PlannedSriov } from './plan.ts'
+
+/** What would have to be done for devices to have as many virtual functions as a spec says. */
+export function planSriov(files: HostFiles, { path, parents }: Spec): PlannedSriov[] {
+  const planned = new Map<PciAddress, PlannedSriov>()
+  for (const { choice, sriov } of parents) {
+    if (sriov === null) continue
+    for (const device of choosePci(files, pciChoice(choice, path))) {
+      const item = plannedSriov(files, device, sriov)
+      const other = planned.get(device)?.count ?? item.count
+      if (other !== item.count) {
+        throw new VfioError(
+          'INVALID_SPEC',
+          `${path}: ${device} is to have ${other} and ${item.count} virtual functions`,
+          {
+            path,
+            hint: 'say it once',
+            facts: { device, counts: [other, item.count] },
+          },
+        )
+      }
+      planned.set(device, item)
+    }
+  }
+  return [...planned.values()]
+}
+
+function pciChoice(choice: SpecParent['choice'], path: string): PciChoice {
+  if (!('anyWith' in choice) && !('gpus' in choice)) return choice
+  throw invalidSpec(path, 'sriov', 'needs the card by its address, a range or {vendor, device}')
+}
+
+function plannedSriov(files: HostFiles, device: PciAddress, asked: number | 'all'): PlannedSriov {
+  const card = findPhysicalFunction(files, device)
+  const count = checkedCount(files, card, asked)
+  const changes = card.count === count ? [] : sriovSteps(files, card, count)
+  const steps = [...changes, ...keepSteps(files, device, count)]
+  return {
+    kind: 'sriov',
+    action: steps.length === 0 ? 'keep' : 'change',
+    device,
+    count,
+    reason:
+      changes.length > 0
+        ? `has ${card.count} virtual functions`
+        : steps.length > 0
+          ? 'is not kept for the next boot'
+          : 'is as it should be',
+    steps,
+    uses: changes.length === 0 || card.count === 0 ? [] : functionUses(files, card),
+  }
+}
