@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
-import { isSystemError } from '../../src/kernel/system-error.ts'
 import { vfioDeviceGfxPlaneInfo } from '../../src/uapi/graphics.ts'
 import { vfioRegionInfo } from '../../src/uapi/region-info.ts'
 import { request } from '../../src/uapi/requests.ts'
 import { decode, encode } from '../../src/uapi/struct.ts'
 import type { Descriptor } from '../../src/vfio/descriptor.ts'
 import type { Region } from '../../src/vfio/region.ts'
+import { answerOf } from './answer.ts'
 import { openRawMdev } from './irq-raw.ts'
 import { isLinuxBefore } from './kernel.ts'
 import { openMdev } from './open-mdev.ts'
@@ -15,19 +15,9 @@ function code(expected: string, errno: string | null = null) {
   return expect.objectContaining({ code: expected, errno })
 }
 
-/** What an ioctl answers: its number, or the errno's name. */
-function answerOf(descriptor: Descriptor, number: number, bytes: Uint8Array): number | string {
-  try {
-    return descriptor.ioctl(number, bytes)
-  } catch (error) {
-    if (isSystemError(error)) return error.code
-    throw error
-  }
-}
-
 function askPlane(descriptor: Descriptor, flags: number, argsz: number = vfioDeviceGfxPlaneInfo.size): number | string {
   const bytes = encode(vfioDeviceGfxPlaneInfo, { argsz, flags, drm_plane_type: 1 })
-  return answerOf(descriptor, request.VFIO_DEVICE_QUERY_GFX_PLANE, bytes)
+  return answerOf(() => descriptor.ioctl(request.VFIO_DEVICE_QUERY_GFX_PLANE, bytes))
 }
 
 /** Registers of Bochs VBE in BAR2, 2 bytes each. */
@@ -88,7 +78,7 @@ describe('E2 what a display answers when asked how it shows its picture', () => 
       'EINVAL',
     ])
     expect([askPlane(descriptor, 5, 60), askPlane(descriptor, 5, 59)]).toEqual([0, 'EINVAL'])
-    expect(answerOf(descriptor, request.VFIO_DEVICE_GET_GFX_DMABUF, new Uint8Array(4))).toBe('ENOTTY')
+    expect(answerOf(() => descriptor.ioctl(request.VFIO_DEVICE_GET_GFX_DMABUF, new Uint8Array(4)))).toBe('ENOTTY')
     expect(device.display.kinds()).toEqual(['region'])
     expect(() => device.display.dmabufPlane()).toThrow(code('NOT_SUPPORTED', 'EINVAL'))
     expect(() => device.display.openDmabuf({ dmabufId: 1 })).toThrow(code('NOT_SUPPORTED', 'ENOTTY'))
@@ -250,7 +240,7 @@ describe('E6 how mbochs answers for its EDID region', () => {
     const ask = (argsz: number) => {
       const bytes = new Uint8Array(64)
       bytes.set(encode(vfioRegionInfo, { argsz, index: edidRegion }))
-      const answer = answerOf(opened.descriptor, request.VFIO_DEVICE_GET_REGION_INFO, bytes)
+      const answer = answerOf(() => opened.descriptor.ioctl(request.VFIO_DEVICE_GET_REGION_INFO, bytes))
       const { argsz: needed, cap_offset, flags } = decode(vfioRegionInfo, bytes)
       return typeof answer === 'string' ? answer : { needed, cap_offset, flags, link: bytes.slice(32, 48).toString() }
     }

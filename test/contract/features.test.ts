@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
-import { isSystemError } from '../../src/kernel/system-error.ts'
 import { deviceFeatureFlag, deviceFeatures, vfioDeviceFeature } from '../../src/uapi/device-feature.ts'
 import { request } from '../../src/uapi/requests.ts'
 import { encodeInto } from '../../src/uapi/struct.ts'
 import type { Descriptor } from '../../src/vfio/descriptor.ts'
+import { answerOf } from './answer.ts'
 import { openRawPci } from './irq-raw.ts'
 import { isLinuxBefore } from './kernel.ts'
 import { openMdev } from './open-mdev.ts'
@@ -67,11 +67,7 @@ describe('VFIO_DEVICE_FEATURE answers', () => {
   function feature(descriptor: Descriptor, flags: number, argsz: number): number | string {
     const bytes = new Uint8Array(Math.max(argsz, vfioDeviceFeature.size)).fill(0xff)
     encodeInto(vfioDeviceFeature, bytes, { argsz, flags })
-    try {
-      return descriptor.ioctl(request.VFIO_DEVICE_FEATURE, bytes)
-    } catch (error) {
-      return isSystemError(error) ? error.code : String(error)
-    }
+    return answerOf(() => descriptor.ioctl(request.VFIO_DEVICE_FEATURE, bytes))
   }
 
   test.for<[string, number, number, number | string]>([

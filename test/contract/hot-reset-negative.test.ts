@@ -1,5 +1,4 @@
 import { describe, expect, type TestContext, test } from 'vitest'
-import { isSystemError } from '../../src/kernel/system-error.ts'
 import {
   decodeHotResetInfo,
   encodeHotReset,
@@ -10,26 +9,18 @@ import {
 import { request } from '../../src/uapi/requests.ts'
 import { decode, encodeInto } from '../../src/uapi/struct.ts'
 import { groupDescriptor } from '../../src/vfio/open-groups.ts'
+import { answerOf } from './answer.ts'
 import { openRawPci, type RawDevice } from './irq-raw.ts'
-
-/** 0, or the errno's name. */
-function answer(call: () => number): number | string {
-  try {
-    return call()
-  } catch (error) {
-    return isSystemError(error) ? error.code : String(error)
-  }
-}
 
 describe('C4 the calls of a hot reset answer', () => {
   function info({ descriptor }: RawDevice, argsz: number): { result: number | string; bytes: Uint8Array } {
     const bytes = new Uint8Array(Math.max(argsz, vfioPciHotResetInfo.size))
     encodeInto(vfioPciHotResetInfo, bytes, { argsz })
-    return { result: answer(() => descriptor.ioctl(request.VFIO_DEVICE_GET_PCI_HOT_RESET_INFO, bytes)), bytes }
+    return { result: answerOf(() => descriptor.ioctl(request.VFIO_DEVICE_GET_PCI_HOT_RESET_INFO, bytes)), bytes }
   }
 
   function reset({ descriptor }: RawDevice, bytes: Uint8Array): number | string {
-    return answer(() => descriptor.ioctl(request.VFIO_DEVICE_PCI_HOT_RESET, bytes))
+    return answerOf(() => descriptor.ioctl(request.VFIO_DEVICE_PCI_HOT_RESET, bytes))
   }
 
   /** The group that proves whose the device is; none where it was opened by its own node. */

@@ -1,6 +1,5 @@
 import { onTestFinished, type TestContext } from 'vitest'
 import type { Kernel } from '../../src/kernel/kernel.ts'
-import { isSystemError } from '../../src/kernel/system-error.ts'
 import { encodeIrqSet, type IrqSet, vfioIrqSet } from '../../src/uapi/irq-set.ts'
 import { request } from '../../src/uapi/requests.ts'
 import { encode } from '../../src/uapi/struct.ts'
@@ -8,6 +7,7 @@ import type { DeviceAddress } from '../../src/vfio/attachment.ts'
 import type { Descriptor } from '../../src/vfio/descriptor.ts'
 import { Device } from '../../src/vfio/device.ts'
 import { openAddressSpaceFor } from '../../src/vfio/open-address-space.ts'
+import { answerOf } from './answer.ts'
 import { type ContractKernel, contractKernel } from './kernel.ts'
 import { bindPci, type PciName } from './pci.ts'
 
@@ -68,10 +68,5 @@ export function setBadIrqs(
 }
 
 function answerTo(descriptor: Descriptor, bytes: Uint8Array): number | string {
-  try {
-    return descriptor.ioctl(request.VFIO_DEVICE_SET_IRQS, bytes)
-  } catch (error) {
-    if (isSystemError(error)) return error.code
-    throw error
-  }
+  return answerOf(() => descriptor.ioctl(request.VFIO_DEVICE_SET_IRQS, bytes))
 }

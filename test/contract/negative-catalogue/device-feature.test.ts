@@ -4,9 +4,9 @@ import { vfioDeviceFeatureDmaLoggingReport } from '../../../src/uapi/dma-logging
 import { migrationFlag, vfioDeviceFeatureMigration } from '../../../src/uapi/migration.ts'
 import { request } from '../../../src/uapi/requests.ts'
 import { decode, encode } from '../../../src/uapi/struct.ts'
+import { answerOf } from '../answer.ts'
 import { openRawMtty } from '../irq-raw.ts'
 import { isLinuxBefore } from '../kernel.ts'
-import { answerOf } from './answer.ts'
 
 // libvfio-user's 8 cases of VFIO_DEVICE_FEATURE (test/py/test_migration.py), asked of mtty.
 const { VFIO_DEVICE_FEATURE_GET: get, VFIO_DEVICE_FEATURE_SET: set } = deviceFeatureFlag

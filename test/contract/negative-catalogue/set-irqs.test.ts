@@ -2,10 +2,10 @@ import { expect, onTestFinished, type TestContext, test } from 'vitest'
 import { irqSetFlag, vfioIrqSet } from '../../../src/uapi/irq-set.ts'
 import { request } from '../../../src/uapi/requests.ts'
 import { encode, type Values } from '../../../src/uapi/struct.ts'
+import { answerOf } from '../answer.ts'
 import { signals } from '../irq-eventfds.ts'
 import { err, msix, openRaw, req } from '../irq-raw.ts'
 import { bindPci } from '../pci.ts'
-import { answerOf } from './answer.ts'
 
 // libvfio-user's 29 cases of VFIO_DEVICE_SET_IRQS (test/py/test_device_set_irqs.py), asked of vfio-pci.
 const { VFIO_IRQ_SET_DATA_NONE: none, VFIO_IRQ_SET_DATA_BOOL: bool, VFIO_IRQ_SET_DATA_EVENTFD: eventfd } = irqSetFlag
