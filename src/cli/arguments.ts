@@ -1,5 +1,12 @@
 import { printable, unsignedOrNull } from '../units.ts'
-import { type Flag, type Option, type OptionalPositional, text, usageError } from './command.ts'
+import {
+  type Flag,
+  type Option,
+  type OptionalPositional,
+  type RequiredPositional,
+  text,
+  usageError,
+} from './command.ts'
 import { deviceForms } from './device-argument.ts'
 
 /** Arguments that several commands share, with mdevctl's names. */
@@ -62,6 +69,24 @@ export const overrule: Flag = {
   kind: 'flag',
   alias: 'f',
   describe: 'Although a callout script of the vendor forbids it',
+}
+
+/** What a command of several deeds is to do; `does` has each with what it means. */
+export function action<T extends string>(command: string, does: Readonly<Record<T, string>>): RequiredPositional<T> {
+  const words = Object.keys(does)
+  const isWord = (given: string): given is T => Object.hasOwn(does, given)
+  return {
+    kind: 'required',
+    completes: words,
+    parse: (given) => {
+      if (isWord(given)) return given
+      const list = `${words.slice(0, -1).join(', ')} and ${words.at(-1)}`
+      throw usageError(`${command} can ${list}, not '${printable(given)}'`, `vfioctl ${command} --help`)
+    },
+    describe: Object.entries(does)
+      .map(([word, what]) => `${word}: ${what}`)
+      .join('; '),
+  }
 }
 
 /** Parses a whole number from 0, decimal or 0x; `what` begins the message. */

@@ -1,21 +1,17 @@
 import { resolve } from 'node:path'
 import { type BootChange, installBoot, removeBoot } from '../../lifecycle/boot/install.ts'
-import { type Command, command, usageError } from '../command.ts'
+import { action } from '../arguments.ts'
+import { type Command, command } from '../command.ts'
 import { dryRun } from '../options.ts'
 import { json } from '../output.ts'
 import { shownStep } from '../report-change.ts'
 
 const boot: Command = command({
   arguments: {
-    action: {
-      kind: 'required',
-      completes: ['install', 'remove'],
-      parse: (given): 'install' | 'remove' => {
-        if (given === 'install' || given === 'remove') return given
-        throw usageError(`boot can install and remove, not '${given}'`, 'vfioctl boot install --dry-run')
-      },
-      describe: 'install: systemd units and a udev rule that run `vfioctl restore`; remove: take them away',
-    },
+    action: action('boot', {
+      install: 'systemd units and a udev rule that run `vfioctl restore`',
+      remove: 'take them away',
+    }),
     'dry-run': dryRun,
   },
   examples: [

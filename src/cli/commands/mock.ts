@@ -1,4 +1,5 @@
 import { scenarioNames } from '../../mock/scenarios/names.ts'
+import { action } from '../arguments.ts'
 import { type Command, command, usageError } from '../command.ts'
 import { defaultMock, dryRun } from '../options.ts'
 import { type Column, json, table } from '../output.ts'
@@ -10,16 +11,11 @@ const columns: readonly Column<{ readonly name: string; readonly summary: string
 
 const mock: Command = command({
   arguments: {
-    action: {
-      kind: 'required',
-      completes: ['list', 'reset', 'reboot'],
-      parse: (given): 'list' | 'reset' | 'reboot' => {
-        if (given === 'list' || given === 'reset' || given === 'reboot') return given
-        throw usageError(`mock can list, reset and reboot, not '${given}'`, 'vfioctl mock list')
-      },
-      describe:
-        'list: the simulated hosts that ship; reset: the one of --mock starts over, as it first was; reboot: what ran is gone, and its disk stays',
-    },
+    action: action('mock', {
+      list: 'the simulated hosts that ship',
+      reset: 'the one of --mock starts over, as it first was',
+      reboot: 'what ran is gone, and its disk stays',
+    }),
     'dry-run': dryRun,
   },
   examples: [
