@@ -22,7 +22,7 @@ function regionOf(fd, name, flags) {
 
 const memory = kernel.allocateMemory({ size: 4096, kind: 'memfd' })
 const memfd = regionOf(memory.fd, 'memory file', { read: true, write: true, mmap: true })
-const cases = await trapped(c, { ...memfd, read: 0, write: 0 }, 20_000)
+const cases = await trapped(c, { ...memfd, read: 0, write: 0 }, 5000)
 const config = pciConfig()
 if (config !== null) {
   const place = regionOf(config, 'PCI config space in sysfs', { read: true, write: false, mmap: false })
