@@ -64,7 +64,7 @@ export interface Kernel {
   watch(fd: number, onReadable: () => void): Watch
   /**
    * Calls back with each uevent from then on, in order, until the watch is closed; it keeps Node alive unless unref'd.
-   * Null where nothing tells of devices (no libudev, no ffi-rs, another root): who wants to know looks again from time to
+   * Null where nothing tells of devices (no libudev, no ffi-rs, in a Worker, another root): who wants to know looks again from time to
    * time. In a container a watch may be there and hear nothing.
    */
   watchUevents(listener: (event: Uevent) => void): Promise<Watch | null>

@@ -1,4 +1,5 @@
 import type { JsExternal } from 'ffi-rs'
+import { loadFfi } from './ffi.ts'
 import type { Uevent } from './uevents.ts'
 
 /** The library's own name for what it has loaded. */
@@ -14,9 +15,9 @@ export interface UdevMonitor {
   close(): void
 }
 
-/** Null where ffi-rs or libudev is not installed, or where the kernel lets us hear nothing. */
+/** Null where ffi-rs cannot be had or libudev is not installed, or where the kernel lets us hear nothing. */
 export async function openUdevMonitor(): Promise<UdevMonitor | null> {
-  const ffi = await import('ffi-rs').catch(() => null)
+  const ffi = await loadFfi()
   if (ffi === null) return null
   try {
     ffi.open({ library, path: 'libudev.so.1' })

@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
+import { loadFfi } from './ffi.ts'
 import type { Kernel } from './kernel.ts'
 
 /** asm-generic/resource.h: the same on x86-64 and arm64. */
@@ -8,12 +9,12 @@ const RLIM64_INFINITY = 0xffff_ffff_ffff_ffffn
 
 /**
  * Raises this process's soft limit on locked memory to `hardLimit` (bytes; null is unlimited), which takes no privilege:
- * by libc's prlimit(2) through ffi-rs where that is installed, else by the program prlimit(1) of util-linux. Rejects
+ * by libc's prlimit(2) through ffi-rs where that can be had, else by the program prlimit(1) of util-linux. Rejects
  * with what failed.
  */
 export async function raiseSoftMemlock({ name }: Kernel, hardLimit: number | null): Promise<void> {
   if (name !== 'linux') throw new Error('a simulated kernel limits nothing')
-  const ffi = await import('ffi-rs').catch(() => null)
+  const ffi = await loadFfi()
   if (ffi === null) await byProgram(hardLimit)
   else byLibc(ffi, hardLimit)
 }

@@ -2,6 +2,8 @@ import { readdirSync, writeFileSync } from 'node:fs'
 import { describe, expect, it, type TestContext, vi } from 'vitest'
 import { openLinux } from '../../src/kernel/linux.ts'
 import type { Uevent } from '../../src/kernel/uevents.ts'
+import { HostTree } from '../unit/host-tree.ts'
+import { runProgram } from './programs.ts'
 
 const device = '/devices/virtual/mem/null'
 const descriptors = () => readdirSync('/proc/self/fd').length
@@ -51,6 +53,17 @@ describe('uevents of the real kernel', () => {
     const before = descriptors()
     for (let i = 0; i < 20; i++) (await listen(context, () => {})).close()
     expect(descriptors()).toBe(before)
+  })
+
+  it('are not heard in a Worker, which looks for itself and ends without harm', () => {
+    const { root } = new HostTree().type('0000:3b:00.0', 'nvidia-222', { available_instances: '16' })
+    const { status, signal, stdout, stderr } = runProgram('watch-in-worker.mjs', [], { HOST_ROOT: root })
+    expect({ status, signal, stdout, stderr }).toEqual({
+      status: 0,
+      signal: null,
+      stdout: 'type null '.repeat(4),
+      stderr: '',
+    })
   })
 
   it('are not to be had of another root', async () => {

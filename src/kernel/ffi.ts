@@ -1,0 +1,9 @@
+import { isMainThread } from 'node:worker_threads'
+
+/**
+ * ffi-rs, for calls into libraries of the host; null where it is not installed, and in a Worker: once one that loaded it
+ * ends, the process crashes (seen with 1.3.7).
+ */
+export async function loadFfi(): Promise<typeof import('ffi-rs') | null> {
+  return isMainThread ? import('ffi-rs').catch(() => null) : null
+}
