@@ -2,6 +2,7 @@ import type { HostFiles } from '../kernel/kernel.ts'
 import { failedWith } from '../kernel/system-error.ts'
 import { type PciAddress, pciAddressOrNull, printable } from '../units.ts'
 import { boundDriver } from '../vfio/group-members.ts'
+import { pciDevices } from './pci-binding.ts'
 import { unreadable, type Warning } from './warning.ts'
 
 /** A physical function that can have virtual ones: single root I/O virtualization. */
@@ -15,17 +16,15 @@ export interface PhysicalFunction {
   readonly functions: readonly PciAddress[]
 }
 
-const devices = '/sys/bus/pci/devices'
-
 export function pciPath(address: PciAddress): string {
-  return `${devices}/${address}`
+  return `${pciDevices}/${address}`
 }
 
 /** Every PCI address on the bus, sorted; none where there is no bus. */
 export function pciAddresses(files: HostFiles): PciAddress[] {
   try {
     return files
-      .list(devices)
+      .list(pciDevices)
       .flatMap((name) => pciAddressOrNull(name) ?? [])
       .sort()
   } catch (error) {

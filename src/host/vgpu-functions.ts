@@ -2,7 +2,7 @@ import type { HostFiles } from '../kernel/kernel.ts'
 import { failedWith } from '../kernel/system-error.ts'
 import { type PciAddress, printable } from '../units.ts'
 import { findDeviceNode } from '../vfio/device-node.ts'
-import { boundDriver } from '../vfio/group-members.ts'
+import { boundDriver, iommuGroup } from '../vfio/group-members.ts'
 import { pciAddresses, pciPath, physicalFunctionOf } from './sriov.ts'
 import { unreadable, type Warning } from './warning.ts'
 
@@ -48,7 +48,7 @@ export function readVgpuFunction(files: HostFiles, address: PciAddress, warnings
     warnings.push({ path: `${path}/physfn`, message: 'is missing beside nvidia/: this is no virtual function' })
     return null
   }
-  const group = readGroup(files, `${path}/iommu_group`)
+  const group = iommuGroup(files, path)
   const node = group === null ? null : `/dev/vfio/${group}`
   return {
     address,
@@ -72,14 +72,4 @@ export function readCurrentType(files: HostFiles, address: PciAddress, warnings:
     if (!failedWith(error, 'ENOENT')) warnings.push(unreadable(path, error))
   }
   return null
-}
-
-function readGroup(files: HostFiles, link: string): number | null {
-  try {
-    const name = files.readlink(link).split('/').at(-1) ?? ''
-    return /^\d{1,9}$/.test(name) ? Number(name) : null
-  } catch (error) {
-    if (failedWith(error, 'ENOENT')) return null
-    throw error
-  }
 }

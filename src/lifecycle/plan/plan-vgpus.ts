@@ -10,12 +10,9 @@ import { chooseVgpuType } from '../vgpu/choose-type.ts'
 import { vgpuFile, vgpuSettings } from '../vgpu/definitions.ts'
 import { clearStep, newVgpu } from '../vgpu/function-writes.ts'
 import { findVgpuPlace } from '../vgpu/place.ts'
-import type { VgpuIdentity, VirtualDevice } from '../virtual-device.ts'
 import type { Move, PlannedSriov, PlannedVgpu } from './plan.ts'
-import { VgpuPlacing } from './vgpu-placing.ts'
+import { type PlacedVgpu, type PresentVgpu, VgpuPlacing } from './vgpu-placing.ts'
 import type { PlacedParent } from './wanted-devices.ts'
-
-type PresentVgpu = VirtualDevice<VgpuIdentity>
 
 export interface VgpuPlanRequest {
   readonly path: string
@@ -86,12 +83,6 @@ function definitionOf(
   if (owner !== null) throw invalidSpec(path, type, 'the nodes of a vGPU keep their owner: leave `owner` out')
   const id = place?.isThere === true ? chooseVgpuType(files, place.card, type).type : type
   return { type: id, start, attributes }
-}
-
-interface PlacedVgpu {
-  readonly address: PciAddress
-  readonly card: PciAddress
-  readonly definition: Definition
 }
 
 /** One that has another type ends first, with all others that do: a card may take no second type beside the first. */

@@ -6,9 +6,10 @@ import type { SpecDevices } from '../spec/spec.ts'
 import type { VgpuIdentity, VirtualDevice } from '../virtual-device.ts'
 import type { FuturePlace } from './plan-vgpus.ts'
 
-type PresentVgpu = VirtualDevice<VgpuIdentity>
+export type PresentVgpu = VirtualDevice<VgpuIdentity>
 
-interface PlacedVgpu {
+/** A vGPU that a spec asks for, with its place on this host. */
+export interface PlacedVgpu {
   readonly address: PciAddress
   readonly card: PciAddress
   readonly definition: Definition

@@ -1,15 +1,14 @@
 import { VfioError } from '../../errors.ts'
-import { pciDevices } from '../../host/pci-binding.ts'
 import { readPciIds } from '../../host/pci-ids.ts'
+import { pciAddresses } from '../../host/sriov.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
-import { failedWith } from '../../kernel/system-error.ts'
 import { type PciAddress, parsePciAddress, pciAddressOrNull } from '../../units.ts'
 import type { PciChoice } from './spec.ts'
 
 /** The PCI devices that a choice stands for, in the bus's order. NOT_FOUND where there is none. */
 export function choosePci(files: HostFiles, choice: PciChoice): PciAddress[] {
   if ('names' in choice) return choice.names.map(parsePciAddress)
-  const chosen = onBus(files).filter((address) => fitsPci(files, address, choice))
+  const chosen = pciAddresses(files).filter((address) => fitsPci(files, address, choice))
   if (chosen.length > 0) return chosen
   throw new VfioError('NOT_FOUND', `no PCI device of this host is ${pciChoiceInWords(choice)}`, { hint: 'lspci -Dn' })
 }
@@ -29,16 +28,4 @@ export function pciChoiceInWords(choice: PciChoice): string {
   if ('from' in choice) return `between ${choice.from} and ${choice.to}`
   if ('names' in choice) return choice.names.join(', ')
   return `of vendor ${choice.vendor}${choice.device === null ? '' : `, device ${choice.device}`}`
-}
-
-function onBus(files: HostFiles): PciAddress[] {
-  try {
-    return files
-      .list(pciDevices)
-      .flatMap((name) => pciAddressOrNull(name) ?? [])
-      .sort()
-  } catch (error) {
-    if (failedWith(error, 'ENOENT')) return []
-    throw error
-  }
 }
