@@ -4,6 +4,9 @@ import { long } from './long.ts'
 
 // Set in the virtual machine, whose processor is emulated; its own tests change the host they run on.
 const inGuest = process.env['VFIOCTL_VM'] !== undefined
+// Which of two boots this is, where what the first leaves is there in the second.
+const half = process.env['VFIOCTL_REBOOT']
+const inVm = half === undefined ? ['vm/**/*.test.ts'] : [`vm/reboot/${half}.ts`]
 const timeout = long ? 3_600_000 : inGuest ? 120_000 : 30_000
 
 export default defineConfig({
@@ -22,7 +25,7 @@ export default defineConfig({
         extends: true,
         test: { name: 'native', include: ['native/**/*.test.ts'], pool: 'forks', execArgv: ['--expose-gc'] },
       },
-      ...(inGuest ? [{ extends: true as const, test: { name: 'vm', include: ['vm/**/*.test.ts'] } }] : []),
+      ...(inGuest ? [{ extends: true as const, test: { name: 'vm', include: inVm } }] : []),
     ],
     testTimeout: timeout,
     hookTimeout: timeout,

@@ -1,4 +1,4 @@
-// npm run test:vm [-- --kernel NAME… [--] VITEST ARGS…]: the contract and vm tests on real kernels.
+// npm run test:vm [-- --kernel NAME… [--twice] [--] VITEST ARGS…]: the contract and vm tests on real kernels.
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { contractReport } from '../agreement.mjs'
@@ -16,10 +16,13 @@ import { prepare } from './prepare.mjs'
  * @property {string} kernel
  * @property {boolean} [iommu] true unless told
  * @property {string[]} [files] parts of the test files' paths; all unless told
+ * @property {boolean} [twice] a machine that is booted again, with what it had in /etc: test/vm/reboot
  */
 
 const root = dirname(dirname(import.meta.dirname))
 const report = 'vitest.json'
+/** What the first of two boots leaves to the second. */
+const etc = 'etc.json'
 const timeout = 1500
 
 /**
@@ -32,6 +35,7 @@ const boots = [
   { kernel: '6.12', files: ['test/contract/', 'test/vm/machine'] },
   { kernel: '7', files: ['test/contract/', 'test/vm/machine', 'test/vm/main-job', 'test/vm/samples'] },
   { kernel: '7', iommu: false, files: ['noiommu'] },
+  { kernel: '6.1', twice: true },
 ]
 
 /**
@@ -39,15 +43,17 @@ const boots = [
  * @param {object} [options]
  * @param {string[]} [options.kernels]
  * @param {string[]} [options.vitestArgs] in place of each boot's own choice of files
+ * @param {boolean} [options.twice] only the tests of a machine that is booted again
  * @param {boolean} [options.mayLack] a kernel that this machine cannot be given is a skip, not a failure
  * @returns {Promise<Counts>}
  */
-export async function testOnKernels({ kernels = [], vitestArgs = [], mayLack = false } = {}) {
-  const chosen = kernels.length > 0 ? kernels.map((kernel) => ({ kernel })) : boots
+export async function testOnKernels({ kernels = [], vitestArgs = [], twice = false, mayLack = false } = {}) {
+  const chosen =
+    kernels.length > 0 ? kernels.map((kernel) => ({ kernel, twice })) : boots.filter((boot) => !twice || boot.twice)
   /** @type {Counts} */
   const total = { passed: 0, failed: [], skipped: [] }
   for (const boot of chosen) {
-    const counts = await testInGuest(boot, vitestArgs).catch((error) => {
+    const counts = await (boot.twice ? testTwice(boot) : testOnce(boot, vitestArgs)).catch((error) => {
       if (error instanceof Unavailable && mayLack) return { passed: 0, failed: [], skipped: [error.message] }
       return { passed: 0, failed: [error.message], skipped: [] }
     })
@@ -59,8 +65,30 @@ export async function testOnKernels({ kernels = [], vitestArgs = [], mayLack = f
 }
 
 /** @param {Boot} boot */
-function nameOf({ kernel, iommu = true }) {
-  return `kernel ${kernel}${iommu ? '' : ' without IOMMU'}`
+function nameOf({ kernel, iommu = true, twice = false }) {
+  return `kernel ${kernel}${iommu ? '' : ' without IOMMU'}${twice ? ', booted twice' : ''}`
+}
+
+/** @param {Boot} boot @param {string[]} vitestArgs */
+async function testOnce(boot, vitestArgs) {
+  const { counts } = await testInGuest(boot, vitestArgs)
+  return counts
+}
+
+/**
+ * @param {Boot} boot
+ * @returns {Promise<Counts>}
+ */
+async function testTwice(boot) {
+  const before = await testInGuest(boot, ['test/vm/reboot/before'], { VFIOCTL_REBOOT: 'before' })
+  if (before.etc === undefined) return before.counts
+  const env = { VFIOCTL_REBOOT: 'after', VFIOCTL_ETC: before.etc }
+  const { counts } = await testInGuest(boot, ['test/vm/reboot/after'], env)
+  return {
+    passed: before.counts.passed + counts.passed,
+    failed: [...before.counts.failed, ...counts.failed],
+    skipped: [...before.counts.skipped, ...counts.skipped],
+  }
 }
 
 /**
@@ -69,9 +97,10 @@ function nameOf({ kernel, iommu = true }) {
  * processor 1 to 2 s to start.
  * @param {Boot} boot
  * @param {string[]} vitestArgs
- * @returns {Promise<Counts>}
+ * @param {Record<string, string>} [variables]
+ * @returns {Promise<{ counts: Counts, etc?: string | undefined }>}
  */
-async function testInGuest(boot, vitestArgs) {
+async function testInGuest(boot, vitestArgs, variables = {}) {
   const { kernel, iommu, files = [] } = boot
   await prepare(kernel)
   console.log(`\n--- ${nameOf(boot)}`)
@@ -86,17 +115,17 @@ async function testInGuest(boot, vitestArgs) {
     kernel,
     iommu,
     timeout,
-    env: process.stdout.isTTY ? { FORCE_COLOR: '1' } : { NO_COLOR: '1' },
-    outputs: [report],
+    env: { ...(process.stdout.isTTY ? { FORCE_COLOR: '1' } : { NO_COLOR: '1' }), ...variables },
+    outputs: [report, etc],
   })
   const json = result.outputs.get(report)
   if (json !== undefined) {
     if (vitestArgs.length === 0) keepReport(contractReport(`linux-${kernel}${iommu === false ? '-noiommu' : ''}`), json)
-    return countVitest(json)
+    return { counts: countVitest(json), etc: result.outputs.get(etc) }
   }
   const end = endOf(result)
   console.error(`vitest in the virtual machine: ${end}; the console said:\n${result.console}`)
-  return { passed: 0, failed: [`the tests: ${end}`], skipped: [] }
+  return { counts: { passed: 0, failed: [`the tests: ${end}`], skipped: [] } }
 }
 
 /** For the table of scripts/agreement.mjs. @param {string} file @param {string} json */
@@ -112,12 +141,19 @@ function endOf({ status, timedOut, console }) {
   return console.match(/BUG: .*|Kernel panic.*/)?.[0] ?? 'the machine ended before they did'
 }
 
-const options = /** @type {const} */ ({ kernel: { type: 'string', multiple: true, default: [] } })
+const options = /** @type {const} */ ({
+  kernel: { type: 'string', multiple: true, default: [] },
+  twice: { type: 'boolean', default: false },
+})
 
 async function main() {
   const { values, rest } = leadingOptions(process.argv.slice(2), options)
   await setup()
-  const { passed, failed, skipped } = await testOnKernels({ kernels: values.kernel, vitestArgs: rest })
+  const { passed, failed, skipped } = await testOnKernels({
+    kernels: values.kernel,
+    twice: values.twice,
+    vitestArgs: rest,
+  })
   for (const name of failed) console.log(`failed: ${name}`)
   console.log(`${passed} passed, ${failed.length} failed, ${skipped.length} skipped`)
   return failed.length > 0 ? 1 : 0
