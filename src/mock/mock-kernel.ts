@@ -156,12 +156,16 @@ export class MockKernel implements Kernel {
 
   pread(fd: number, into: Uint8Array, offset: number): number {
     const file = this.#called(fd, 'pread')
-    return systemCall('pread', undefined, () => (file.pread ?? refuse('ESPIPE')).call(file, into, checked(offset)))
+    return systemCall('pread', undefined, () =>
+      (file.pread ?? refuse(withoutPositions(file))).call(file, into, checked(offset)),
+    )
   }
 
   pwrite(fd: number, from: Uint8Array, offset: number): number {
     const file = this.#called(fd, 'pwrite')
-    return systemCall('pwrite', undefined, () => (file.pwrite ?? refuse('ESPIPE')).call(file, from, checked(offset)))
+    return systemCall('pwrite', undefined, () =>
+      (file.pwrite ?? refuse(withoutPositions(file))).call(file, from, checked(offset)),
+    )
   }
 
   mmap(fd: number, options: MmapOptions): Mapping {
@@ -302,6 +306,11 @@ function refuse(code: string): () => never {
   return () => {
     throw new Errno(code)
   }
+}
+
+/** What pread and pwrite of a file without them are: what was opened by a path could have positions. */
+function withoutPositions({ lockPath }: OpenFile): string {
+  return lockPath === undefined ? 'ESPIPE' : 'EINVAL'
 }
 
 function checked(offset: number): number {

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { extension } from '../../src/uapi/container.ts'
 import { request } from '../../src/uapi/requests.ts'
 import { encode } from '../../src/uapi/struct.ts'
@@ -55,6 +55,27 @@ describe('the kernel itself, of groups and containers', () => {
     expect(errnoOf(() => open(`/dev/vfio/${group}`))).toBe('EBUSY')
     expect(kernel.name).toMatch(/linux|mock/)
   })
+})
+
+test('a group and a container have nothing to read or write, at no position', async (context) => {
+  const { kernel, container, group } = await openRawContainer(context)
+  const bytes = new Uint8Array(4)
+  const calls = [container, group].flatMap((fd) => [
+    () => kernel.pread(fd, bytes, 0),
+    () => kernel.pwrite(fd, bytes, 0),
+  ])
+  expect(calls.map(errnoOf)).toEqual(['EINVAL', 'EINVAL', 'EINVAL', 'EINVAL'])
+  const eventfd = kernel.eventfd()
+  onTestFinished(() => kernel.close(eventfd))
+  expect(errnoOf(() => kernel.pread(eventfd, bytes, 0))).toBe('ESPIPE')
+})
+
+test('the type for nested translation is no type for a device behind an Intel IOMMU', async (context) => {
+  const { kernel, container, setContainer } = await openRawContainer(context)
+  setContainer()
+  const isKnown = kernel.ioctl(container, request.VFIO_CHECK_EXTENSION, extension.VFIO_TYPE1_NESTING_IOMMU) === 1
+  const set = errnoOf(() => kernel.ioctl(container, request.VFIO_SET_IOMMU, extension.VFIO_TYPE1_NESTING_IOMMU))
+  expect(set).toBe(isKnown ? 'EINVAL' : 'ENODEV')
 })
 
 describe.each(['type1', 'type1v2'] as const)('the kernel itself, of a container of %s', (mode) => {

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { vfioDeviceInfo } from '../../src/uapi/device-info.ts'
 import {
   iommufdRequest,
@@ -34,6 +34,19 @@ function errno(code: string) {
 }
 
 describe('A9 a device by its own node', () => {
+  test('cannot be bound by a descriptor that came from its group', async (context) => {
+    const raw = await openRawIommufd(context)
+    const group = raw.kernel.open(`/dev/vfio/${raw.group}`, 'rw')
+    onTestFinished(() => raw.kernel.close(group))
+    raw.kernel.ioctl(group, request.VFIO_GROUP_SET_CONTAINER, Uint8Array.of(raw.iommufd, 0, 0, 0))
+    const name = Buffer.from(`${raw.address}\0`)
+    const device = raw.kernel.ioctl(group, request.VFIO_GROUP_GET_DEVICE_FD, name)
+    onTestFinished(() => raw.kernel.close(device))
+    expect(() => bindDevice(raw, device, raw.iommufd)).toThrow(errno('EINVAL'))
+    expect(() => bindDevice(raw, device, -1)).toThrow(errno('EINVAL'))
+    expect(() => detachDevice(raw, device)).toThrow(errno('ENOTTY'))
+  })
+
   test('answers nothing before it is bound', async (context) => {
     const raw = await openRawIommufd(context)
     const device = raw.openNode()

@@ -175,10 +175,13 @@ const labs: Readonly<Record<string, Scenario>> = {
 
 /** The lab that VFIOCTL_TEST_KERNEL names. */
 export function labUnderTest(): Scenario {
-  const asked = process.env['VFIOCTL_TEST_KERNEL'] ?? 'mock-6.1'
-  const found = new Map(Object.entries(labs)).get(asked)
+  return labNamed(process.env['VFIOCTL_TEST_KERNEL'] ?? 'mock-6.1')
+}
+
+export function labNamed(name: string): Scenario {
+  const found = new Map(Object.entries(labs)).get(name)
   if (found !== undefined) return found
-  throw new Error(`VFIOCTL_TEST_KERNEL is linux or ${Object.keys(labs).join(', ')}, not ${asked}`)
+  throw new Error(`VFIOCTL_TEST_KERNEL is linux or ${Object.keys(labs).join(', ')}, not ${name}`)
 }
 
 function pci(

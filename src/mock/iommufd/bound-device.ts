@@ -3,6 +3,8 @@ import type { DmaMappings } from '../vfio/dma-mappings.ts'
 /** A device while it is bound to an iommufd, of which it is an object with a number. */
 export interface BoundDevice {
   readonly id: number
+  /** Its driver looks for the number of a process's address space where a call says that one is there. */
+  readonly asksForPasid: boolean
   /** What it can reach of memory; null while it is attached to nothing. */
   readonly space: DmaMappings | null
   /** To an IOAS or a page table, by its number, from wherever it is attached. Returns the number of what it is in then. */

@@ -7,6 +7,7 @@ import type { ObjectTable } from './object-table.ts'
 /** A mediated device: its driver reaches the memory of the IOAS that it is attached to, and no page table is made. */
 export class MediatedDevice implements BoundDevice {
   readonly id: number
+  readonly asksForPasid = false
   readonly #objects: ObjectTable
   readonly #release: () => void
   #ioas: Ioas | null = null

@@ -14,6 +14,7 @@ export class BoundGroup {
 /** A device behind an IOMMU, or one without, which has a group of its own. */
 export class PhysicalDevice implements BoundDevice {
   readonly id: number
+  readonly asksForPasid = true
   readonly #objects: ObjectTable
   readonly #group: BoundGroup
   readonly #isNoiommu: boolean

@@ -1,7 +1,8 @@
 import type { IoctlPointer } from '../../kernel/kernel.ts'
-import { deviceFeatureFlag, vfioDeviceFeature } from '../../uapi/device-feature.ts'
+import { deviceFeatureFlag, deviceFeatures, vfioDeviceFeature } from '../../uapi/device-feature.ts'
 import { Errno } from '../errno.ts'
 import type { FdTable } from '../fd-table.ts'
+import type { KernelTraits } from '../kernel-traits.ts'
 import type { IoctlArgument } from '../open-file.ts'
 import { structArgument } from '../vfio/ioctl-argument.ts'
 import { targetOf } from '../vfio/pointer-target.ts'
@@ -34,19 +35,22 @@ const { VFIO_DEVICE_FEATURE_MASK, VFIO_DEVICE_FEATURE_GET, VFIO_DEVICE_FEATURE_S
   deviceFeatureFlag
 const operations = VFIO_DEVICE_FEATURE_GET | VFIO_DEVICE_FEATURE_SET
 
-/** VFIO_DEVICE_FEATURE: ENOTTY for a feature that the device does not have. */
+/** VFIO_DEVICE_FEATURE: ENOTTY for a feature that the device does not have, EINVAL for one that goes with pre-copying. */
 export function callFeature(
   features: ReadonlyMap<number, Feature>,
   argument: IoctlArgument,
   process: CallingProcess,
+  { hasPrecopyInfoV2 }: KernelTraits,
 ): number {
   const { bytes, values } = structArgument(vfioDeviceFeature, argument, vfioDeviceFeature.size)
   const { argsz, flags } = values
   const asked = flags & operations
   if ((flags & ~(VFIO_DEVICE_FEATURE_MASK | operations | VFIO_DEVICE_FEATURE_PROBE)) !== 0) throw new Errno('EINVAL')
   if ((flags & VFIO_DEVICE_FEATURE_PROBE) === 0 && asked === operations) throw new Errno('EINVAL')
-  const feature = features.get(flags & VFIO_DEVICE_FEATURE_MASK)
-  if (feature === undefined) throw new Errno('ENOTTY')
+  const id = flags & VFIO_DEVICE_FEATURE_MASK
+  const feature = features.get(id)
+  const isOfPrecopy = hasPrecopyInfoV2 && id === deviceFeatures['mig-precopy-info-v2'].id
+  if (feature === undefined) throw new Errno(isOfPrecopy ? 'EINVAL' : 'ENOTTY')
   if ((asked & VFIO_DEVICE_FEATURE_GET) !== 0 && feature.get === undefined) throw new Errno('EINVAL')
   if ((asked & VFIO_DEVICE_FEATURE_SET) !== 0 && feature.set === undefined) throw new Errno('EINVAL')
   if ((flags & VFIO_DEVICE_FEATURE_PROBE) !== 0) return 0

@@ -1,7 +1,26 @@
+import { bindIommufdFlag, vfioDeviceBindIommufd } from '../../uapi/device-iommufd.ts'
+import type { Values } from '../../uapi/struct.ts'
 import { Errno } from '../errno.ts'
 import type { BoundDevice } from '../iommufd/bound-device.ts'
 import type { Iommufd } from '../iommufd/iommufd.ts'
+import type { IoctlArgument } from '../open-file.ts'
+import { structArgument } from './ioctl-argument.ts'
 import type { VfioGroup } from './vfio-groups.ts'
+
+/** Before the pointer to a VF token was appended (6.17). */
+const oldBindSize = 16
+
+/** What VFIO_DEVICE_BIND_IOMMUFD is given: E2BIG, EINVAL where it cannot be right for any device. */
+export function bindArgument(argument: IoctlArgument): {
+  bytes: Uint8Array
+  values: Values<typeof vfioDeviceBindIommufd>
+} {
+  const { bytes, values } = structArgument(vfioDeviceBindIommufd, argument, oldBindSize)
+  const { argsz, flags, iommufd } = values
+  if (bytes.subarray(vfioDeviceBindIommufd.size, argsz).some((byte) => byte !== 0)) throw new Errno('E2BIG')
+  if (iommufd < 0 || (flags & ~bindIommufdFlag.VFIO_DEVICE_BIND_FLAG_TOKEN) !== 0) throw new Errno('EINVAL')
+  return { bytes, values }
+}
 
 /** Binds a device of a group to an iommufd. EPERM where a driver, or another iommufd, has the group. */
 export function bindDevice(group: VfioGroup, iommufd: Iommufd): BoundDevice {

@@ -112,6 +112,7 @@ export class Container implements OpenFile {
     const limit = scenario.modules['vfio_iommu_type1']?.['dma_entry_limit']
     return new Type1Iommu({
       isVersion2: type !== extension.VFIO_TYPE1_IOMMU,
+      isNesting: type === extension.VFIO_TYPE1_NESTING_IOMMU,
       mostMappings: limit === undefined ? usualLimit : Number(limit),
       locked,
       traits,

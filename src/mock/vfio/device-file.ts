@@ -9,9 +9,11 @@ import { encodeInto } from '../../uapi/struct.ts'
 import type { DeviceModel, EventSink } from '../device.ts'
 import { Errno } from '../errno.ts'
 import { Eventfd } from '../eventfd.ts'
-import type { FdTable } from '../fd-table.ts'
+import { hasIommufd } from '../iommufd/has-iommufd.ts'
+import type { Machine } from '../machine.ts'
 import type { IoctlArgument, OpenFile } from '../open-file.ts'
-import { callFeature, callingProcess, type Feature } from '../sdk/feature.ts'
+import { type CallingProcess, callFeature, callingProcess, type Feature } from '../sdk/feature.ts'
+import { bindArgument } from './bind-device.ts'
 import { structArgument } from './ioctl-argument.ts'
 
 /** Before cap_offset was appended (5.10). */
@@ -31,13 +33,13 @@ export interface Use {
 export class DeviceFile implements OpenFile {
   readonly link = 'anon_inode:[vfio-device]'
   readonly #model: DeviceModel
-  readonly #fds: FdTable
+  readonly #machine: Machine
   readonly #use: Use
   #position = 0
 
-  constructor(model: DeviceModel, fds: FdTable, use: Use) {
+  constructor(model: DeviceModel, machine: Machine, use: Use) {
     this.#model = model
-    this.#fds = fds
+    this.#machine = machine
     this.#use = use
   }
 
@@ -57,10 +59,12 @@ export class DeviceFile implements OpenFile {
       case requests.VFIO_DEVICE_IOEVENTFD:
         return this.#setIoeventfd(argument)
       case requests.VFIO_DEVICE_FEATURE:
-        return callFeature(this.#model.features ?? noFeatures, argument, callingProcess(this.#fds, pointers))
+        return callFeature(this.#model.features ?? noFeatures, argument, this.#caller(pointers), this.#machine.traits)
+      case requests.VFIO_DEVICE_BIND_IOMMUFD:
+        return this.#refuseToBind(argument)
       default:
         if (this.#model.ioctl === undefined) throw new Errno('ENOTTY')
-        return this.#model.ioctl(request, argument, callingProcess(this.#fds, pointers))
+        return this.#model.ioctl(request, argument, this.#caller(pointers))
     }
   }
 
@@ -143,8 +147,19 @@ export class DeviceFile implements OpenFile {
     return 0
   }
 
+  /** What was opened through its group is with a container: ENOTTY on a kernel without iommufd. */
+  #refuseToBind(argument: IoctlArgument): never {
+    if (!hasIommufd(this.#machine.scenario)) throw new Errno('ENOTTY')
+    bindArgument(argument)
+    throw new Errno('EINVAL')
+  }
+
+  #caller(pointers: readonly IoctlPointer[]): CallingProcess {
+    return callingProcess(this.#machine.fds, pointers)
+  }
+
   #eventfd(fd: number): EventSink {
-    const file = this.#fds.get(fd)
+    const file = this.#machine.fds.get(fd)
     if (!(file instanceof Eventfd)) throw new Errno('EINVAL')
     return file
   }

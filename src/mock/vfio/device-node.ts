@@ -1,6 +1,5 @@
 import type { IoctlPointer, Mapping, MmapOptions } from '../../kernel/kernel.ts'
 import {
-  bindIommufdFlag,
   vfioDeviceAttachIommufdPt,
   vfioDeviceBindIommufd,
   vfioDeviceDetachIommufdPt,
@@ -14,15 +13,13 @@ import { Iommufd } from '../iommufd/iommufd.ts'
 import type { Machine } from '../machine.ts'
 import type { IoctlArgument, OpenFile } from '../open-file.ts'
 import type { Snapshot } from '../state/state.ts'
-import { bindDevice } from './bind-device.ts'
+import { bindArgument, bindDevice } from './bind-device.ts'
 import { DeviceFile } from './device-file.ts'
-import { bufferArgument, structArgument } from './ioctl-argument.ts'
+import { structArgument } from './ioctl-argument.ts'
 import { OpenDevice } from './open-device.ts'
 import { targetOf } from './pointer-target.ts'
 import { type VfioDevice, type VfioGroup, vfioGroups } from './vfio-groups.ts'
 
-/** Before the pointer to a VF token was appended (6.17). */
-const oldBindSize = 16
 /** Bytes of a VF token. */
 const tokenSize = 16
 /** VFIO_DEVICE_ATTACH_PASID and VFIO_DEVICE_DETACH_PASID, which bring a field of 4 bytes. */
@@ -109,11 +106,8 @@ export class DeviceNode implements OpenFile {
   }
 
   #bind(argument: IoctlArgument, pointers: readonly IoctlPointer[]): number {
-    const { bytes, values } = structArgument(vfioDeviceBindIommufd, argument, oldBindSize)
-    const { argsz, flags, iommufd: fd } = values
-    if (bytes.subarray(vfioDeviceBindIommufd.size, argsz).some((byte) => byte !== 0)) throw new Errno('E2BIG')
-    const { VFIO_DEVICE_BIND_FLAG_TOKEN } = bindIommufdFlag
-    if (fd < 0 || (flags & ~VFIO_DEVICE_BIND_FLAG_TOKEN) !== 0) throw new Errno('EINVAL')
+    const { bytes, values } = bindArgument(argument)
+    const { flags, iommufd: fd } = values
     const { store, fds, holdings, scenario } = this.#machine
     this.#checkGroup(store.read())
     if (this.#bound !== null) throw new Errno('EINVAL')
@@ -137,7 +131,7 @@ export class DeviceNode implements OpenFile {
         this.#checkGroup(draft)
         this.#checkFree(draft)
       })
-      this.#bound = { file: new DeviceFile(open.model, fds, open), device }
+      this.#bound = { file: new DeviceFile(open.model, this.#machine, open), device }
     } catch (error) {
       onClosed()
       throw error
@@ -162,21 +156,25 @@ export class DeviceNode implements OpenFile {
 
 function attach(device: BoundDevice, argument: IoctlArgument): number {
   const { bytes, values } = structArgument(vfioDeviceAttachIommufdPt, argument, vfioDeviceAttachIommufdPt.size)
-  checkPasid(values, vfioDeviceAttachIommufdPt.size)
+  checkPasid(device, values, vfioDeviceAttachIommufdPt.size)
   encodeInto(vfioDeviceAttachIommufdPt, bytes, { pt_id: device.attach(values.pt_id) })
   return 0
 }
 
 function detach(device: BoundDevice, argument: IoctlArgument): number {
-  const bytes = bufferArgument(argument, vfioDeviceDetachIommufdPt.size)
-  const { values } = structArgument(vfioDeviceDetachIommufdPt, bytes, vfioDeviceDetachIommufdPt.size)
-  checkPasid(values, vfioDeviceDetachIommufdPt.size)
+  const { values } = structArgument(vfioDeviceDetachIommufdPt, argument, vfioDeviceDetachIommufdPt.size)
+  checkPasid(device, values, vfioDeviceDetachIommufdPt.size)
   device.detach()
   return 0
 }
 
 /** No device here has address spaces for its processes. */
-function checkPasid({ argsz, flags }: { readonly argsz: number; readonly flags: number }, size: number): void {
-  if ((flags & ~withPasid) !== 0 || (flags === withPasid && argsz < size + 4)) throw new Errno('EINVAL')
-  if (flags === withPasid) throw new Errno('EOPNOTSUPP')
+function checkPasid(
+  { asksForPasid }: BoundDevice,
+  { argsz, flags }: { readonly argsz: number; readonly flags: number },
+  size: number,
+): void {
+  if ((flags & ~withPasid) !== 0) throw new Errno('EINVAL')
+  if (flags !== withPasid) return
+  throw new Errno(asksForPasid && argsz < size + 4 ? 'EINVAL' : 'EOPNOTSUPP')
 }

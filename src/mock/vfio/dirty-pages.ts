@@ -20,8 +20,9 @@ const page = BigInt(pageSize)
 const wordBits = 64n
 const wordBytes = 8
 const top = 0xffff_ffff_ffff_ffffn
-/** The bitmap of 2^31 pages, in bytes. */
-export const mostBitmapBytes: bigint = 2n ** 28n
+const mostPages = 2n ** 31n
+/** Of a bitmap of that many pages. */
+export const mostBitmapBytes: bigint = mostPages / 8n
 
 /** Where a process wants one bit for each page, from address `base` on. */
 export interface Bitmap {
@@ -50,6 +51,7 @@ export class DirtyPages {
     switch (values.flags) {
       case VFIO_IOMMU_DIRTY_PAGES_FLAG_START:
         if (this.#bits === null) {
+          for (const mapping of this.#mappings) this.checkSize(mapping)
           this.#bits = new Map()
           for (const mapping of this.#mappings) this.#markPinned(mapping)
         }
@@ -65,6 +67,15 @@ export class DirtyPages {
       default:
         throw new Errno('EINVAL')
     }
+  }
+
+  get isOn(): boolean {
+    return this.#bits !== null
+  }
+
+  /** EINVAL where a mapping has more pages than a bitmap has bits. */
+  checkSize({ size }: Pick<DmaMapping, 'size'>): void {
+    if (size / page >= mostPages) throw new Errno('EINVAL')
   }
 
   /** The bitmap that a call names at `at` of its struct, for `size` bytes from `base` on; EINVAL where nobody logs. */
@@ -133,7 +144,9 @@ export class DirtyPages {
     const { iova, size } = decode(vfioIommuType1DirtyBitmapGet, data)
     if (size === 0n) throw new Errno('EINVAL')
     const last = iova + size - 1n
-    if (last > top) throw new Errno(this.#traits.type1Wrap)
+    // before EOVERFLOW came, the last byte of all was too far
+    const isPast = last > top || (last === top && this.#traits.type1Wrap === 'EINVAL')
+    if (isPast) throw new Errno(this.#traits.type1Wrap)
     const at = vfioIommuType1DirtyBitmapGet.size - vfioBitmap.size
     const moved = pointers.map((it) => ({ ...it, offset: it.offset - vfioIommuType1DirtyBitmap.size }))
     const bitmap = this.bitmap({ struct: data, at, pointers: moved }, { base: iova, size })

@@ -117,7 +117,7 @@ export class Group implements OpenFile {
     if (context === null || (context instanceof Container && !context.hasIommu)) throw new Errno('EINVAL')
     const { fds } = this.#machine
     const open = this.#devices.get(this.#now(), device, context)
-    const fd = fds.add(new DeviceFile(open.model, fds, open))
+    const fd = fds.add(new DeviceFile(open.model, this.#machine, open))
     try {
       open.begin()
     } catch (error) {

@@ -27,6 +27,7 @@ const top = 0xffff_ffff_ffff_ffffn
 export class Type1Iommu implements ContainerIommu {
   readonly mappings: DmaMappings
   readonly #isVersion2: boolean
+  readonly #isNesting: boolean
   readonly #mostMappings: number
   readonly #traits: KernelTraits
   readonly #dirty: DirtyPages
@@ -38,6 +39,8 @@ export class Type1Iommu implements ContainerIommu {
   constructor(options: {
     /** VFIO_TYPE1v2_IOMMU: mappings are taken away whole. */
     isVersion2: boolean
+    /** VFIO_TYPE1_NESTING_IOMMU: made for devices without an IOMMU, as Intel's does not nest so. */
+    isNesting: boolean
     mostMappings: number
     locked: LockedMemory
     traits: KernelTraits
@@ -49,6 +52,7 @@ export class Type1Iommu implements ContainerIommu {
     })
     this.#dirty = new DirtyPages(this.mappings, options.traits)
     this.#isVersion2 = options.isVersion2
+    this.#isNesting = options.isNesting
     this.#mostMappings = options.mostMappings
     this.#traits = options.traits
   }
@@ -59,6 +63,7 @@ export class Type1Iommu implements ContainerIommu {
    */
   attach(group: object, isBehindIommu: boolean): void {
     if (isBehindIommu) {
+      if (this.#isNesting) throw new Errno('EINVAL')
       if ([...this.mappings].some(({ iova, size }) => !isTranslated(iova, iova + size - 1n))) throw new Errno('EINVAL')
       this.mappings.pin()
     }
@@ -133,6 +138,7 @@ export class Type1Iommu implements ContainerIommu {
     if (there !== null) throw new Errno('EEXIST')
     if (this.mappings.count >= this.#mostMappings) throw new Errno('ENOSPC')
     if (this.#hasIommu && !isTranslated(iova, last)) throw new Errno('EINVAL')
+    if (this.#dirty.isOn) this.#dirty.checkSize({ size })
     this.mappings.add({ iova, size, access, memory, offset: 0n })
     return 0
   }

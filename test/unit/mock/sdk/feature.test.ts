@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { FdTable } from '../../../../src/mock/fd-table.ts'
+import { kernelTraits } from '../../../../src/mock/kernel-traits.ts'
 import { callFeature, callingProcess, type Feature } from '../../../../src/mock/sdk/feature.ts'
 import { codeOf, words } from '../machine.ts'
 
@@ -30,7 +31,7 @@ function call(flags: number, ...data: number[]): { result: unknown; bytes: Uint8
   const bytes = words(8 + 4 * data.length, flags, ...data)
   let result: unknown
   const code = codeOf(() => {
-    result = callFeature(features, bytes, process)
+    result = callFeature(features, bytes, process, kernelTraits({}))
   })
   return { result: code ?? result, bytes }
 }
