@@ -1,66 +1,60 @@
 import type { Kernel, Mapping } from '../../../src/kernel/kernel.ts'
-import { failedWith, isSystemError } from '../../../src/kernel/system-error.ts'
-import { vfioIrqSet } from '../../../src/uapi/irq-set.ts'
+import { isSystemError } from '../../../src/kernel/system-error.ts'
+import type { KernelVersion } from '../../../src/mock/kernel-traits.ts'
+import { deviceFeatureFlag, deviceFeatures } from '../../../src/uapi/device-feature.ts'
 import { request } from '../../../src/uapi/requests.ts'
-import { encode } from '../../../src/uapi/struct.ts'
-import { vfioIommuType1DmaMap, vfioIommuType1DmaUnmap } from '../../../src/uapi/type1.ts'
-import { type Call, type Descriptor, type Target, uuids } from './calls.ts'
+import { type Call, type Descriptor, type On, type Struct, type Target, targets } from './call.ts'
+import { Descriptors } from './descriptors.ts'
+import { folderOf, groupOf, makeDevices, named, names, removeMdevs } from './devices.ts'
+import { filledIn, whyLeftOut } from './left-out.ts'
 
-/** What a call came to, in words that both kernels can share: descriptors have no number, groups neither. */
+/** What a call came to, in words that both kernels can share: descriptors have no number. */
 export type Outcome = string
 
 const regionStride = 2 ** 40
-const eduAddress = '0000:01:00.0'
-
-/** The smallest struct of each call: the addon refuses less before the kernel sees it. */
-const structSizes = new Map<number, number>([
-  [request.VFIO_GROUP_GET_STATUS, 8],
-  [request.VFIO_DEVICE_GET_INFO, 16],
-  [request.VFIO_DEVICE_GET_REGION_INFO, 32],
-  [request.VFIO_DEVICE_GET_IRQ_INFO, 16],
-  [request.VFIO_IOMMU_GET_INFO, 24],
-])
-
-interface Opened {
-  readonly fd: number
-  /** Of a group or a device, whose it is. */
-  readonly target: Target | null
-}
+const page = 4096
+/** Structs of any request are read as far as they reach. */
+const roomForAll = 128
+/** Calls that answer with the descriptor of a migration. */
+const migrationStates = [deviceFeatureFlag.VFIO_DEVICE_FEATURE_GET, deviceFeatureFlag.VFIO_DEVICE_FEATURE_SET].map(
+  (operation) => deviceFeatures['mig-device-state'].id | operation,
+)
 
 /** One of the two kernels that a sequence runs on, with what the sequence has opened there. */
 export class Side {
   readonly #kernel: Kernel
+  readonly #version: KernelVersion
   readonly #memory: Mapping
-  readonly #open: Record<Descriptor, Opened[]> = { container: [], group: [], device: [] }
+  readonly #opened: Descriptors
 
-  constructor(kernel: Kernel) {
+  constructor(kernel: Kernel, version: KernelVersion) {
     this.#kernel = kernel
-    this.#memory = kernel.allocateMemory({ size: 16 * 4096, kind: 'anonymous' })
+    this.#version = version
+    this.#opened = new Descriptors(kernel)
+    this.#memory = kernel.allocateMemory({ size: 16 * page, kind: 'anonymous' })
+    const words = new DataView(this.#memory.view().buffer)
+    // ranges for those who ask for some: of a first and a last address, and of an address and a length
+    for (const [at, word] of [0x1000n, 0x3fffn, 0x8000n, 0x8fffn].entries())
+      words.setBigUint64(14 * page + 8 * at, word, true)
+    for (const [at, word] of [0x1000n, 0x1000n, 0x4000n, 0x2000n].entries())
+      words.setBigUint64(15 * page + 8 * at, word, true)
+    for (let nth = 0; nth < 3; nth++) this.#opened.keep('eventfd', kernel.eventfd())
   }
 
-  /** A mediated device of each sample driver, for the whole sequence. */
-  async begin(): Promise<void> {
-    for (const [parent, type] of [
-      ['mtty', 'mtty-2'],
-      ['mdpy', 'mdpy-vga'],
-    ] as const) {
-      await this.#files.write(`/sys/class/mdev_bus/${parent}/mdev_supported_types/${type}/create`, uuidOf(parent))
-    }
+  /** The devices that these calls are about, for the whole sequence. */
+  begin(calls: readonly Call[]): Promise<void> {
+    return makeDevices(this.#files, calls)
   }
 
   async end(): Promise<void> {
-    for (const what of ['device', 'group', 'container'] as const) {
-      for (const { fd } of this.#open[what].splice(0)) this.#kernel.close(fd)
-    }
-    for (const uuid of [uuidOf('mtty'), uuidOf('mdpy'), ...uuids]) {
-      await this.#files.write(`/sys/bus/mdev/devices/${uuid}/remove`, '1').catch((error: unknown) => {
-        if (!failedWith(error, 'ENOENT')) throw error
-      })
-    }
+    this.#opened.closeAll()
+    await removeMdevs(this.#files)
     this.#memory.close()
   }
 
   async run(call: Call): Promise<Outcome> {
+    const left = 'on' in call ? whyLeftOut(call, this.#opened.targetOf(call.on), this.#version) : null
+    if (left !== null) return `left out: ${left}`
     try {
       return await this.#run(call)
     } catch (error) {
@@ -76,133 +70,151 @@ export class Side {
   async #run(call: Call): Promise<Outcome> {
     switch (call.kind) {
       case 'open':
-        return this.#openNode(call.what)
+        return 'of' in call ? this.#openOf(call.what, call.of) : this.#keep(call.what, this.#openNode(call.what))
       case 'close':
-        return this.#close(call.what, call.on)
-      case 'plain':
-        return this.#ioctl(call.what, call.on, call.request, call.value ?? undefined)
-      case 'struct':
-        return this.#ask(call.what, call.on, call.request, call.words)
-      case 'join':
-        return this.#ioctl(
-          'group',
-          call.on,
-          request.VFIO_GROUP_SET_CONTAINER,
-          int32(this.#fd('container', call.container)),
+        return this.#opened.close(call.on) ? 'closed' : 'nothing to close'
+      case 'ioctl':
+        return this.#ioctl(call.request, call.number, call.on, call.argument)
+      case 'get device': {
+        const name = Buffer.from(`${this.#named(call.name)}\0`)
+        const fd = this.#kernel.ioctl(this.#opened.fd(call.on), request.VFIO_GROUP_GET_DEVICE_FD, name)
+        return this.#keep(
+          'device',
+          fd,
+          targets.find((target) => call.name.startsWith(`$${target}`)),
         )
-      case 'device':
-        return this.#openDevice(call.on, call.name)
-      case 'map': {
-        const { flags, iova, size } = call
-        const bytes = encode(vfioIommuType1DmaMap, { argsz: 32, flags, iova, size })
-        const target = this.#memory.view().subarray(call.page * 4096)
-        return this.#ioctl('container', call.on, request.VFIO_IOMMU_MAP_DMA, bytes, [{ offset: 8, target }])
       }
-      case 'unmap': {
-        const { flags, iova, size } = call
-        const bytes = encode(vfioIommuType1DmaUnmap, { argsz: 24, flags, iova, size })
-        return `${this.#ioctl('container', call.on, request.VFIO_IOMMU_UNMAP_DMA, bytes)} ${hex(bytes)}`
+      case 'pread': {
+        const bytes = new Uint8Array(call.length)
+        const count = this.#kernel.pread(this.#opened.fd(call.on), bytes, call.region * regionStride + call.offset)
+        return `${count} ${hex(filledIn(bytes, this.#opened.targetOf(call.on), call.region, call.offset))}`
       }
-      case 'irqs': {
-        const { flags, index, start, count, data } = call
-        const bytes = new Uint8Array(20 + data.length)
-        bytes.set(encode(vfioIrqSet, { argsz: bytes.length, flags, index, start, count }))
-        bytes.set(data, 20)
-        return this.#ioctl('device', call.on, request.VFIO_DEVICE_SET_IRQS, bytes)
+      case 'pwrite': {
+        const bytes = Buffer.from(call.bytes, 'hex')
+        const count = this.#kernel.pwrite(this.#opened.fd(call.on), bytes, call.region * regionStride + call.offset)
+        return `${count} ${this.#signalled()}`
       }
+      case 'mmap':
+        return this.#map(call)
       case 'read': {
         const bytes = new Uint8Array(call.length)
-        const fd = this.#fd('device', call.on)
-        return `${this.#kernel.pread(fd, bytes, call.region * regionStride + call.offset)} ${hex(bytes)}`
+        return `${this.#kernel.read(this.#opened.fd(call.on), bytes)} ${hex(bytes)}`
       }
-      case 'write': {
-        const bytes = Uint8Array.from(call.bytes)
-        return String(this.#kernel.pwrite(this.#fd('device', call.on), bytes, call.region * regionStride + call.offset))
+      case 'write':
+        return String(this.#kernel.write(this.#opened.fd(call.on), Buffer.from(call.bytes, 'hex')))
+      case 'file':
+        return this.#look(this.#named(call.path), call.how)
+      case 'file write': {
+        const path = this.#named(call.path)
+        if (this.#wouldWait(path)) return 'left out: it would wait for what is open'
+        await this.#files.write(path, this.#named(call.text))
+        return 'written'
       }
-      case 'create':
-        await this.#files.write(
-          `/sys/class/mdev_bus/${call.parent}/mdev_supported_types/${call.type}/create`,
-          call.text,
-        )
-        return 'written'
-      case 'remove':
-        await this.#files.write(`/sys/bus/mdev/devices/${call.uuid}/remove`, call.text)
-        return 'written'
-      case 'available':
-        return this.#files.read(
-          `/sys/class/mdev_bus/${call.parent}/mdev_supported_types/${call.type}/available_instances`,
-        )
     }
   }
 
-  #openNode(what: 'container' | Target): Outcome {
-    const path = what === 'container' ? '/dev/vfio/vfio' : `/dev/vfio/${this.#groupOf(what)}`
-    const fd = this.#kernel.open(path, 'rw')
-    if (what === 'container') this.#open.container.push({ fd, target: null })
-    else this.#open.group.push({ fd, target: what })
+  #openNode(what: 'container' | 'iommufd'): number {
+    return this.#kernel.open(what === 'container' ? '/dev/vfio/vfio' : '/dev/iommu', 'rw')
+  }
+
+  #openOf(what: 'group' | 'device', target: Target): Outcome {
+    if (what === 'group')
+      return this.#keep(what, this.#kernel.open(`/dev/vfio/${groupOf(this.#files, target)}`, 'rw'), target)
+    const [name = 'none'] = this.#files.list(`${folderOf(target)}/vfio-dev`)
+    return this.#keep(what, this.#kernel.open(`/dev/vfio/devices/${name}`, 'rw'), target)
+  }
+
+  #keep(what: Descriptor, fd: number, target?: Target): Outcome {
+    this.#opened.keep(what, fd, target)
     return 'opened'
   }
 
-  #openDevice(on: number, name: Target | 'nonsense'): Outcome {
-    const text = name === 'nonsense' ? name : name === 'edu' ? eduAddress : uuidOf(name)
-    const fd = this.#kernel.ioctl(this.#fd('group', on), request.VFIO_GROUP_GET_DEVICE_FD, Buffer.from(`${text}\0`))
-    this.#open.device.push({ fd, target: name === 'nonsense' ? null : name })
-    return 'opened'
-  }
-
-  #close(what: Descriptor, on: number): Outcome {
-    const list = this.#open[what]
-    const [taken] = list.length === 0 ? [] : list.splice(on % list.length, 1)
-    if (taken === undefined) return 'nothing to close'
-    this.#kernel.close(taken.fd)
-    return 'closed'
-  }
-
-  #ask(what: Descriptor, on: number, number: number, [argsz = 0, flags = 0, index = 0]: readonly number[]): Outcome {
-    const bytes = new Uint8Array(Math.max(argsz, structSizes.get(number) ?? 0))
+  #ioctl(name: string, number: number, on: On, argument: Struct | number | null): Outcome {
+    if (argument === null || typeof argument === 'number') {
+      return String(this.#kernel.ioctl(this.#opened.fd(on), number, argument ?? undefined))
+    }
+    const given = Buffer.from(argument.bytes, 'hex')
+    const bytes = new Uint8Array(Math.max(given.length, roomForAll))
+    bytes.set(given)
     const view = new DataView(bytes.buffer)
-    for (const [at, word] of [argsz, flags, index].entries()) {
-      if (4 * at + 4 <= bytes.length) view.setUint32(4 * at, word, true)
-    }
-    return `${this.#ioctl(what, on, number, bytes)} ${hex(bytes)}`
-  }
-
-  #ioctl(what: Descriptor, on: number, number: number, argument?: Uint8Array | number, pointers = noPointers): Outcome {
+    for (const { at, fd } of argument.fds) view.setInt32(at, this.#opened.fd(fd), true)
+    const before = bytes.slice()
+    const pointers = argument.pages.map(({ at, page: nth }) => ({ offset: at, target: this.#page(nth) }))
+    let result: string
     try {
-      return String(this.#kernel.ioctl(this.#fd(what, on), number, argument, pointers))
+      result = String(this.#kernel.ioctl(this.#opened.fd(on), number, bytes, pointers))
     } catch (error) {
-      // The addon's own refusal: this call takes its argument in another form.
-      if (error instanceof RangeError || error instanceof TypeError) return 'refused before the call'
-      throw error
+      if (!isSystemError(error)) throw error
+      result = error.code
+    }
+    // descriptors that were given are as they were
+    for (const { at } of argument.fds) if (view.getInt32(at, true) === int32(before, at)) view.setInt32(at, 0, true)
+    if (result === '0' && name === 'VFIO_DEVICE_FEATURE') this.#keepStream(view)
+    const written = pointers.map(({ target }) => hex(target.subarray(0, 64)))
+    return [result, hex(bytes), ...written, this.#signalled()].join(' ')
+  }
+
+  #map({ on, region, page: first, pages, access }: Extract<Call, { kind: 'mmap' }>): Outcome {
+    const offset = region * regionStride + first * page
+    const mapping = this.#kernel.mmap(this.#opened.fd(on), { offset, length: pages * page, access })
+    try {
+      const bytes = new Uint8Array(8)
+      if (access !== 'w') mapping.readInto(0, bytes)
+      return `mapped ${mapping.length} ${hex(bytes)}`
+    } finally {
+      mapping.close()
     }
   }
 
-  /** -1 where nothing of the kind is open: EBADF. */
-  #fd(what: Descriptor, on: number): number {
-    const list = this.#open[what]
-    return on < 0 ? -1 : (list[on % Math.max(list.length, 1)]?.fd ?? unopened)
+  /** The descriptor of a migration that is in an answer, under no number. */
+  #keepStream(answer: DataView): void {
+    const flags = answer.getUint32(4, true)
+    const fd = answer.getInt32(12, true)
+    if (!migrationStates.includes(flags) || fd < 0) return
+    this.#keep('stream', fd)
+    answer.setInt32(12, 0, true)
   }
 
-  #groupOf(target: Target): string {
-    const path = target === 'edu' ? `/sys/bus/pci/devices/${eduAddress}` : `/sys/bus/mdev/devices/${uuidOf(target)}`
-    return this.#files.readlink(`${path}/iommu_group`).split('/').at(-1) ?? ''
+  #look(path: string, how: 'read' | 'list' | 'link'): Outcome {
+    if (how === 'read') return JSON.stringify(this.#files.read(path))
+    if (how === 'link') return this.#files.readlink(path)
+    return this.#files.list(path).sort().join(' ')
+  }
+
+  /** The counters of the eventfds, which are 0 again. */
+  #signalled(): string {
+    const { eventfds } = this.#opened
+    const counts = new Array<number>(eventfds.length).fill(0)
+    const counter = new Float64Array(1)
+    for (;;) {
+      const at = eventfds.length === 0 ? -1 : this.#kernel.waitForEventfd(eventfds, 0, 0, counter)
+      if (at < 0) return `signalled ${counts.join(',')}`
+      counts[at] = counter[0] ?? 0
+    }
+  }
+
+  #page(nth: number): Uint8Array {
+    return this.#memory.view().subarray(nth * page)
+  }
+
+  /** Taking away a device that is open never returns. */
+  #wouldWait(path: string): boolean {
+    if (path.endsWith('/unbind')) return this.#opened.isOpen('edu')
+    return path.endsWith('/remove') && targets.some((it) => path.includes(names[it]) && this.#opened.isOpen(it))
+  }
+
+  #named(text: string): string {
+    return named(this.#files, text)
   }
 }
 
-const noPointers: readonly { offset: number; target: Uint8Array }[] = []
-/** A descriptor that no process of a test reaches. */
-const unopened = 1_000_000
-
-function uuidOf(target: 'mtty' | 'mdpy' | 'edu'): string {
-  return target === 'mtty' ? '5f000000-0000-4000-8000-00000000000a' : '5f000000-0000-4000-8000-00000000000b'
+function int32(bytes: Uint8Array, at: number): number {
+  return new DataView(bytes.buffer).getInt32(at, true)
 }
 
-function int32(value: number): Uint8Array {
-  const bytes = new Uint8Array(4)
-  new DataView(bytes.buffer).setInt32(0, value, true)
-  return bytes
-}
-
+/** Without the zeros at the end. */
 function hex(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString('hex')
+  return Buffer.from(bytes)
+    .toString('hex')
+    .replace(/(00)+$/, '')
 }

@@ -1,0 +1,69 @@
+import type { Kernel } from '../../../src/kernel/kernel.ts'
+import type { Descriptor, On, Target } from './call.ts'
+
+interface Opened {
+  readonly fd: number
+  /** Of a group or a device, whose it is. */
+  readonly target: Target | null
+}
+
+/** A descriptor that no process of a test reaches. */
+const unopened = 1_000_000
+
+/** Whatever a sequence has opened on one kernel. */
+export class Descriptors {
+  readonly #kernel: Kernel
+  /** In the order in which they are closed. */
+  readonly #open: Record<Descriptor, Opened[]> = {
+    stream: [],
+    device: [],
+    group: [],
+    container: [],
+    iommufd: [],
+    eventfd: [],
+  }
+
+  constructor(kernel: Kernel) {
+    this.#kernel = kernel
+  }
+
+  keep(what: Descriptor, fd: number, target: Target | null = null): void {
+    this.#open[what].push({ fd, target })
+  }
+
+  /** False where there is none. */
+  close({ what, nth }: On): boolean {
+    const list = this.#open[what]
+    const [taken] = list.length === 0 || nth < 0 ? [] : list.splice(nth % list.length, 1)
+    if (taken === undefined) return false
+    this.#kernel.close(taken.fd)
+    return true
+  }
+
+  closeAll(): void {
+    for (const list of Object.values(this.#open)) for (const { fd } of list.splice(0)) this.#kernel.close(fd)
+  }
+
+  /** Where nothing of the kind is open, one that is EBADF. */
+  fd(on: On): number {
+    return on.nth < 0 ? -1 : (this.#find(on)?.fd ?? unopened)
+  }
+
+  targetOf(on: On): Target | null {
+    return this.#find(on)?.target ?? null
+  }
+
+  /** Its group, or itself. */
+  isOpen(target: Target): boolean {
+    return [...this.#open.group, ...this.#open.device].some((opened) => opened.target === target)
+  }
+
+  get eventfds(): Int32Array {
+    return Int32Array.from(this.#open.eventfd, ({ fd }) => fd)
+  }
+
+  #find({ what, nth }: On): Opened | undefined {
+    const list = this.#open[what]
+    return list[nth % Math.max(list.length, 1)]
+  }
+}

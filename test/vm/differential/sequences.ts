@@ -1,0 +1,96 @@
+import fc from 'fast-check'
+import type { KernelVersion } from '../../../src/mock/kernel-traits.ts'
+import { vfioDeviceAttachIommufdPt, vfioDeviceBindIommufd } from '../../../src/uapi/device-iommufd.ts'
+import { iommufdRequest, iommuIoasAlloc } from '../../../src/uapi/iommufd.ts'
+import { request } from '../../../src/uapi/requests.ts'
+import { accessCalls } from './access-calls.ts'
+import { on, struct } from './arguments.ts'
+import { type Call, type Descriptor, type Struct, type Target, targets } from './call.ts'
+import { containerCalls, groupCalls } from './container-calls.ts'
+import { deviceCalls } from './device-calls.ts'
+import { bindCalls, iommufdCalls } from './iommufd-calls.ts'
+import { irqCalls } from './irq-calls.ts'
+import { streamCalls } from './stream-calls.ts'
+import { mdevCalls, pciCalls } from './sysfs-calls.ts'
+
+const numbers = { ...request, ...iommufdRequest }
+
+const open: fc.Arbitrary<Call> = fc.oneof(
+  fc.record({ kind: fc.constant('open'), what: fc.constantFrom('container', 'iommufd') }),
+  fc.record({ kind: fc.constant('open'), what: fc.constantFrom('group', 'device'), of: fc.constantFrom(...targets) }),
+)
+const close: fc.Arbitrary<Call> = fc.record({
+  kind: fc.constant('close'),
+  on: on('container', 'iommufd', 'group', 'device', 'eventfd'),
+})
+
+/** How much of a way goes before the calls of a topic: 5 opens the device. */
+const topics = [
+  { calls: containerCalls, parts: [5, 5, 5, 4, 3] },
+  { calls: groupCalls, parts: [5, 4, 3, 2, 2, 1, 0] },
+  { calls: deviceCalls, parts: [5] },
+  { calls: irqCalls, parts: [5] },
+  { calls: accessCalls, parts: [5] },
+  { calls: mdevCalls, parts: [0, 0, 5] },
+  { calls: pciCalls, parts: [0, 0, 0, 5] },
+]
+const topicsOf7 = [
+  { calls: iommufdCalls, parts: [5, 5, 3, 1] },
+  { calls: bindCalls, parts: [5, 3, 2] },
+  { calls: streamCalls, parts: [5] },
+]
+
+/** The ways to an open device, which random calls alone would seldom find. */
+const ways: readonly ((target: Target) => readonly Call[])[] = [
+  (target) => group(target, 'container', 1),
+  (target) => group(target, 'container', 3),
+]
+const iommufdWays: typeof ways = [
+  (target) => group(target, 'iommufd', 3),
+  (target) => [
+    { kind: 'open', what: 'iommufd' },
+    { kind: 'open', what: 'device', of: target },
+    call('VFIO_DEVICE_BIND_IOMMUFD', 'device', {
+      ...struct(vfioDeviceBindIommufd, { argsz: 16 }),
+      fds: [{ at: 8, fd: first('iommufd') }],
+    }),
+    call('IOMMU_IOAS_ALLOC', 'iommufd', struct(iommuIoasAlloc, { size: 12 })),
+    call('VFIO_DEVICE_ATTACH_IOMMUFD_PT', 'device', struct(vfioDeviceAttachIommufdPt, { argsz: 12, pt_id: 2 })),
+  ],
+]
+
+function group(target: Target, what: 'container' | 'iommufd', type: 1 | 3): readonly Call[] {
+  return [
+    { kind: 'open', what },
+    { kind: 'open', what: 'group', of: target },
+    call('VFIO_GROUP_SET_CONTAINER', 'group', { bytes: '00000000', fds: [{ at: 0, fd: first(what) }], pages: [] }),
+    call('VFIO_SET_IOMMU', what, type),
+    { kind: 'get device', on: first('group'), name: `$${target}` },
+  ]
+}
+
+function call(name: keyof typeof numbers, what: Descriptor, argument: Struct | number): Call {
+  return { kind: 'ioctl', request: name, number: numbers[name], on: first(what), argument }
+}
+
+function first(what: Descriptor) {
+  return { what, nth: 0 }
+}
+
+/** Legal and illegal calls in any order: many of one topic, among all the others, after a way to an open device. */
+export function sequences(kernel: KernelVersion): fc.Arbitrary<readonly Call[]> {
+  const isOf7 = kernel === '7'
+  const all = isOf7 ? [...topics, ...topicsOf7] : topics
+  const any = fc.oneof(open, close, ...all.map(({ calls }) => fc.oneof(...calls)))
+  return fc.constantFrom(...all).chain(({ calls, parts }) => {
+    const mostlyOfTopic = fc.oneof({ weight: 3, arbitrary: fc.oneof(...calls) }, { weight: 1, arbitrary: any })
+    return fc
+      .tuple(
+        fc.constantFrom(...targets),
+        fc.constantFrom(...(isOf7 ? [...ways, ...iommufdWays] : ways)),
+        fc.constantFrom(...parts),
+        fc.array(mostlyOfTopic, { minLength: 1, maxLength: 20 }),
+      )
+      .map(([target, way, part, list]) => [...way(target).slice(0, part), ...list])
+  })
+}
