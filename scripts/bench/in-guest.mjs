@@ -21,13 +21,13 @@ fs.writeFileSync(
 )
 
 async function mediated() {
-  const { uuid } = await host.start({ parent: 'mtty', type: 'mtty-2' })
-  const device = await host.openDevice(uuid)
+  const { name } = await host.start({ parent: 'mtty', type: 'mtty-2' })
+  const device = await host.openDevice(name)
   const place = { name: 'mtty', fd: descriptorOf('anon_inode:[vfio-device]'), region: device.regions.config }
   // its interrupt line, which means nothing to a mediated device
   const cases = await trapped(c, { ...place, read: 0x0, write: 0x3c }, 3000)
   device.close()
-  await host.stop({ uuid })
+  await host.stop({ name })
   return cases
 }
 

@@ -10,11 +10,11 @@ const host = new Host(createMockKernel(demo))
 
 async function round() {
   const start = performance.now()
-  const { uuid } = await host.start({ parent: 'mtty', type: 'mtty-2' })
-  const device = await host.openDevice(uuid)
+  const { name } = await host.start({ parent: 'mtty', type: 'mtty-2' })
+  const device = await host.openDevice(name)
   const id = device.regions.config.read32(0)
   device.close()
-  await host.stop({ uuid })
+  await host.stop({ name })
   const took = performance.now() - start
   if (id !== 0x32534348) throw new Error(`mtty gave 0x${id.toString(16)} for its id`)
   return took
