@@ -1,13 +1,9 @@
 // The library's calls: measured on this machine, and in the virtual machine, in processes that have an end.
-import { dirname, join } from 'node:path'
-import { Unavailable } from '../vm/debian.mjs'
-import { outputsFolder, runInGuest } from '../vm/guest.mjs'
 import { compileCalls } from './c-program.mjs'
+import { measureInGuest } from './guest.mjs'
 import { measureInOwnProcess } from './own-process.mjs'
 import { showGrowth, showSideBySide, showTargets } from './report.mjs'
 
-const root = dirname(dirname(import.meta.dirname))
-const results = 'bench.json'
 const timeoutSeconds = 900
 
 /** @param {string} scratch */
@@ -19,7 +15,7 @@ export async function benchCalls(scratch) {
     bare.cases,
   )
   showGrowth(bare.allocator)
-  const guest = await measureInGuest(calls)
+  const guest = await measureInGuest('in-guest.mjs', calls)
   if (guest !== null) {
     showSideBySide(
       `Linux ${guest.kernel} in QEMU, real devices. Its processor is emulated: that makes what runs in user space, above all` +
@@ -28,26 +24,4 @@ export async function benchCalls(scratch) {
     )
   }
   showTargets(bare, guest)
-}
-
-/** Null, with the reason told, where the virtual machine cannot be had. */
-async function measureInGuest(calls) {
-  try {
-    const script = join(import.meta.dirname, 'in-guest.mjs')
-    const { status, timedOut, outputs, console } = await runInGuest({
-      command: [process.execPath, script, calls, `${outputsFolder}/${results}`],
-      cwd: root,
-      timeout: timeoutSeconds,
-      outputs: [results],
-    })
-    const json = outputs.get(results)
-    if (status === 0 && json !== undefined) return JSON.parse(json)
-    throw new Error(
-      `in-guest.mjs ${timedOut ? 'was not done in time' : `ended with ${status}`}; the console said:\n${console}`,
-    )
-  } catch (error) {
-    if (!(error instanceof Unavailable)) throw error
-    console.log(`skipped: real devices in the virtual machine: ${error.message}`)
-    return null
-  }
 }

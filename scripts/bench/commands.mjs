@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { Unavailable } from '../vm/debian.mjs'
 import { makeFakeHost } from './fake-host.mjs'
 import { installMdevctl, mdevctlIn } from './mdevctl.mjs'
-import { measure, median } from './measure.mjs'
+import { measure, showTimes } from './measure.mjs'
 
 const program = join(import.meta.dirname, '../../dist/bin/vfioctl.cjs')
 const few = 16
@@ -24,6 +24,7 @@ export async function benchCommands(scratch, nodes) {
     console.log(`\nNode ${execFileSync(node, ['--version'], { encoding: 'utf8' }).trim()}`)
     startUp(node, fewRoot, withMdevctl)
     longList(node, manyRoot, withMdevctl)
+    allTypes(node, manyRoot, withMdevctl)
   }
 }
 
@@ -51,7 +52,7 @@ function startUp(node, root, withMdevctl) {
     },
     31,
   )
-  show(times, bare)
+  showTimes(times, bare)
 }
 
 function longList(node, root, withMdevctl) {
@@ -71,13 +72,19 @@ function longList(node, root, withMdevctl) {
   )
   const { [ours]: mine, ...theirs } = times
   const both = mine.map((_, round) => Object.values(theirs).reduce((sum, values) => sum + values[round], 0))
-  show(withMdevctl ? { ...times, 'mdevctl, both': both } : times, withMdevctl ? 'mdevctl, both' : ours)
+  showTimes(withMdevctl ? { ...times, 'mdevctl, both': both } : times, withMdevctl ? 'mdevctl, both' : ours)
 }
 
-/** Medians, and the median of the ratios within each round. */
-function show(times, base) {
-  for (const [name, values] of Object.entries(times)) {
-    const ratio = median(values.map((value, round) => value / times[base][round]))
-    console.log(`    ${name.padEnd(36)} ${median(values).toFixed(1).padStart(7)} ms  ${ratio.toFixed(2).padStart(5)} x`)
-  }
+function allTypes(node, root, withMdevctl) {
+  console.log(`  what their parents offer`)
+  const ours = `vfioctl types --json, ${many} devices`
+  const theirs = 'mdevctl types --dumpjson'
+  const times = measure(
+    {
+      [ours]: [node, program, 'types', '--json', '--root', root],
+      ...(withMdevctl ? { [theirs]: mdevctlIn(root, 'types', '--dumpjson') } : {}),
+    },
+    9,
+  )
+  showTimes(times, withMdevctl ? theirs : ours)
 }
