@@ -15,6 +15,8 @@ export interface Io {
   interruption(): AbortSignal
   /** How this program was started, by absolute paths: Node, then the script. */
   readonly program: readonly string[]
+  /** The process that started this one. */
+  readonly caller: number
   /** Aborted once nobody reads what goes to stdout any more (`vfioctl watch | head`): for what would go on for ever. */
   readonly readerGone: AbortSignal
   readonly env: Readonly<Record<string, string | undefined>>

@@ -22,6 +22,7 @@ export function processIo(): Io {
     interruption,
     readerGone: reader.signal,
     program: [process.execPath, resolve(process.argv[1] ?? '')],
+    caller: process.ppid,
     env: process.env,
   }
 }

@@ -37,6 +37,12 @@ export function findDeviceUsers(files: HostFiles, nodes: ReadonlySet<string>): M
   return users
 }
 
+/** Whether a process has any device open through VFIO, and not just a group: its descriptor, as /proc tells it. */
+export function hasVfioDeviceOpen(files: HostFiles, pid: number): boolean {
+  const fds = orElse(() => files.list(`/proc/${pid}/fd`), [])
+  return fds.some((fd) => orElse(() => files.readlink(`/proc/${pid}/fd/${fd}`), '') === 'anon_inode:[vfio-device]')
+}
+
 function readUser(files: HostFiles, pid: string): DeviceUser {
   const command = orElse(() => files.read(`/proc/${pid}/comm`), '').trim()
   const text = orElse(() => files.read(`/proc/${pid}/cmdline`), '').slice(0, longestCommandLine)

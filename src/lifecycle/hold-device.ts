@@ -1,5 +1,12 @@
 import { kernelAnswer, VfioError } from '../errors.ts'
-import { type DeviceUser, findDeviceUsers, shownUsers, userFacts, usersOfAny } from '../host/device-users.ts'
+import {
+  type DeviceUser,
+  findDeviceUsers,
+  hasVfioDeviceOpen,
+  shownUsers,
+  userFacts,
+  usersOfAny,
+} from '../host/device-users.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { failedWith } from '../kernel/system-error.ts'
 
@@ -11,6 +18,11 @@ export interface HeldDevice {
   readonly deviceNode: string | null
   /** What is tried, for the message: 'cannot stop UUID'. */
   readonly attempt: string
+  /**
+   * A process that has asked us to, and meanwhile keeps others out itself: that it has the group is no obstacle, as long
+   * as it has no device.
+   */
+  readonly keeper?: number | undefined
 }
 
 /** DEVICE_BUSY, with who holds it, where a process has the device open. */
@@ -36,12 +48,25 @@ export async function whileHeld(kernel: Kernel, device: HeldDevice, work: () => 
 function holdGroup(kernel: Kernel, device: HeldDevice): number | null {
   const { node, deviceNode } = device
   if (node === null) return null
-  let group: number
+  const group = openGroup(kernel, device, node)
+  // Until it is bound to an iommufd, an open node of the device leaves the group free; the removal waits for it too.
+  if (deviceNode !== null && findDeviceUsers(kernel.files, new Set([deviceNode])).size > 0) {
+    releaseGroup(kernel, group)
+    throw deviceBusy(kernel, device, deviceNode)
+  }
+  return group
+}
+
+/** Null where the node is gone, or the keeper has it. */
+function openGroup(kernel: Kernel, device: HeldDevice, node: string): number | null {
   try {
-    group = kernel.open(node, 'rw')
+    return kernel.open(node, 'rw')
   } catch (error) {
     if (failedWith(error, 'ENOENT', 'ENXIO', 'ENODEV')) return null
-    if (failedWith(error, 'EBUSY')) throw deviceBusy(kernel, device, node, error)
+    if (failedWith(error, 'EBUSY')) {
+      if (isKept(kernel, node, device.keeper)) return null
+      throw deviceBusy(kernel, device, node, error)
+    }
     const denied = failedWith(error, 'EACCES', 'EPERM')
     const message = `${device.attempt}: ${node} cannot be opened: ${kernelAnswer(error)}`
     throw new VfioError(denied ? 'PERMISSION_DENIED' : 'SYSTEM_CALL_FAILED', message, {
@@ -50,12 +75,12 @@ function holdGroup(kernel: Kernel, device: HeldDevice): number | null {
       facts: { device: device.name },
     })
   }
-  // Until it is bound to an iommufd, an open node of the device leaves the group free; the removal waits for it too.
-  if (deviceNode !== null && findDeviceUsers(kernel.files, new Set([deviceNode])).size > 0) {
-    kernel.close(group)
-    throw deviceBusy(kernel, device, deviceNode)
-  }
-  return group
+}
+
+function isKept({ files }: Kernel, node: string, keeper: number | undefined): boolean {
+  if (keeper === undefined) return false
+  const users = findDeviceUsers(files, new Set([node])).get(node) ?? []
+  return users.length > 0 && users.every(({ pid }) => pid === keeper) && !hasVfioDeviceOpen(files, keeper)
 }
 
 function releaseGroup(kernel: Kernel, group: number | null): void {

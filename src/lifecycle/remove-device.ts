@@ -17,10 +17,13 @@ export function checkRemovable(kernel: Kernel, device: MdevDevice): void {
   checkNotHeld(kernel, heldMdev(device))
 }
 
-/** Removes a running device that nobody has open, and keeps everybody out meanwhile. DEVICE_BUSY otherwise. */
-export async function removeDevice(kernel: Kernel, active: MdevDevice): Promise<void> {
+/**
+ * Removes a running device that nobody has open, and keeps everybody out meanwhile, where `keeper` does not. DEVICE_BUSY
+ * otherwise.
+ */
+export async function removeDevice(kernel: Kernel, active: MdevDevice, keeper?: number): Promise<void> {
   const { path, value } = removalStep(active.uuid)
-  await whileHeld(kernel, heldMdev(active), async () => {
+  await whileHeld(kernel, { ...heldMdev(active), keeper }, async () => {
     try {
       await kernel.files.write(path, value)
     } catch (error) {

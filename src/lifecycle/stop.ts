@@ -9,6 +9,11 @@ import { withLock } from './lock.ts'
 import { checkRemovable, removalStep, removeDevice } from './remove-device.ts'
 import { type MdevIdentity, mdevIdentity } from './virtual-device.ts'
 
+export interface StopOptions extends ChangeOptions {
+  /** A process that has the device's group, without the device, to keep others out meanwhile, as libvirt does. */
+  readonly keeper?: number
+}
+
 /**
  * Removes a running device; its definition stays. One that is defined and does not run is no change. DEVICE_BUSY, with
  * who holds it, where a process has it open: the kernel would wait for that process without end.
@@ -16,7 +21,7 @@ import { type MdevIdentity, mdevIdentity } from './virtual-device.ts'
 export async function stop(
   kernel: Kernel,
   choice: DeviceChoice,
-  options: ChangeOptions = {},
+  options: StopOptions = {},
 ): Promise<Change<MdevIdentity>> {
   const chosen = lookUpKnown(kernel.files, choice)
   const dryRun = options.dryRun === true
@@ -40,7 +45,7 @@ export async function stop(
     if (active === null) return { ...change, changed: false, steps: [] }
     const definition = { type, start: 'manual' as const, attributes: [] }
     await new Callouts(kernel, { uuid, parent, type }, options).around('stop', definition, () =>
-      removeDevice(kernel, active),
+      removeDevice(kernel, active, options.keeper),
     )
     return change
   }

@@ -114,9 +114,10 @@ export async function start({ kernel, line, io, said }: MdevctlCall): Promise<vo
   printNew(change, uuid, io)
 }
 
-export async function stop({ kernel, line, said }: MdevctlCall): Promise<void> {
+/** libvirt has the device's group open while it has us stop the device. */
+export async function stop({ kernel, line, io, said }: MdevctlCall): Promise<void> {
   const uuid = theUuid(line)
-  const { changed } = await stopDevice(kernel, { uuid }, options(line, said))
+  const { changed } = await stopDevice(kernel, { uuid }, { ...options(line, said), keeper: io.caller })
   if (!changed) throw refusal('NOT_FOUND', `${uuid} does not run`)
 }
 
