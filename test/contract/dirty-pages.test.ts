@@ -13,7 +13,7 @@ import {
 import { errnoOf } from './errno-of.ts'
 import { allocate } from './iommu-modes.ts'
 import { contractKernel } from './kernel.ts'
-import { mapDma, openTranslating, type RawContainer, rawContainer, translating } from './raw-container.ts'
+import { mapDma, openTranslating, type RawContainer, rawContainer, translating, unmapDma } from './raw-container.ts'
 
 const page = 4096n
 const iova = 0x10_0000n
@@ -209,6 +209,18 @@ describe('the pages that devices may have written to', () => {
     memory.unpin(iova + 9n * page, 1)
     expect(bits(get())).toBe(`31 02 00 00 00 00 00 00 ${untouched}`)
     expect(bits(get())).toBe(`01 00 00 00 00 00 00 00 ${untouched}`)
+  })
+
+  test('are too many of a mapping with more of them than an int counts: EINVAL (on the mock alone)', async () => {
+    const { raw } = await openDriver()
+    const { set } = dirtyPages(raw)
+    const huge = { iova: 1n << 44n, size: 1n << 43n }
+    mapDma(raw, huge)
+    expect(errnoOf(() => set(start))).toBe('EINVAL')
+    expect(unmapDma(raw, huge.iova, huge.size)).toBe(huge.size)
+    set(start)
+    expect(errnoOf(() => mapDma(raw, huge))).toBe('EINVAL')
+    expect(unmapDma(raw, huge.iova, huge.size)).toBe(0n)
   })
 
   test('are EACCES of a container of version 1', async (context) => {

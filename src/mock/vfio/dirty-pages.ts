@@ -21,6 +21,7 @@ const wordBits = 64n
 const wordBytes = 8
 const top = 0xffff_ffff_ffff_ffffn
 const mostPages = 2n ** 31n
+const mostPagesInMemory = 2n ** 29n
 /** Of a bitmap of that many pages. */
 export const mostBitmapBytes: bigint = mostPages / 8n
 
@@ -73,9 +74,10 @@ export class DirtyPages {
     return this.#bits !== null
   }
 
-  /** EINVAL where a mapping has more pages than a bitmap has bits. */
+  /** EINVAL where a mapping has more pages than a bitmap has bits, ENOMEM where this machine has no memory for as many. */
   checkSize({ size }: Pick<DmaMapping, 'size'>): void {
     if (size / page >= mostPages) throw new Errno('EINVAL')
+    if (size / page > mostPagesInMemory) throw new Errno('ENOMEM')
   }
 
   /** The bitmap that a call names at `at` of its struct, for `size` bytes from `base` on; EINVAL where nobody logs. */
