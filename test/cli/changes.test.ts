@@ -156,6 +156,8 @@ describe('JSON of a change', () => {
     const { stdout, stderr } = mockHost()('start', '-u', uuid, '-p', 'mtty', '-t', 'mtty-1', '--json')
     expect(stderr).toBe('')
     expect(JSON.parse(stdout)).toEqual({
+      kind: 'mdev',
+      name: uuid,
       uuid,
       parent: 'mtty',
       type: 'mtty-1',

@@ -108,11 +108,11 @@ describe('inspect', () => {
     expect(stdout).not.toContain('used by')
   })
 
-  it('of a PCI device that its own driver has is exit 6, with the writes that give it to VFIO', () => {
+  it('of a PCI device that its own driver has is exit 6, with the command that gives it to VFIO', () => {
     const { status, stdout, stderr } = mockHost()('inspect', '3b:00.0')
     expect({ status, stdout }).toEqual({ status: 6, stdout: '' })
     expect(stderr).toContain('cannot open 0000:3b:00.0: the driver nvidia has it')
-    expect(stderr).toContain('hint: echo vfio-pci > /sys/bus/pci/devices/0000:3b:00.0/driver_override')
+    expect(stderr).toContain('hint: vfioctl bind 0000:3b:00.0')
   })
 
   it('JSON has the virtual device, its group, the opened device and its configuration space', () => {
