@@ -1,0 +1,74 @@
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import { expect, vi } from 'vitest'
+
+export interface Virsh {
+  /** Runs a command of virsh's to a good end; its stdout. */
+  (...args: string[]): string
+  /** The arguments of each call of mdevctl that libvirt has made. */
+  calls(): string[]
+  /** Ends libvirtd, and the daemon that tells it of devices. */
+  stop(): void
+}
+
+/** Starts Debian's libvirtd with nothing but its node devices, and with `mdevctl` in the place of that program. */
+export async function startLibvirt({ mdevctl }: { readonly mdevctl: string }): Promise<Virsh> {
+  startUdevd()
+  const folder = mkdtempSync('/run/libvirt-test-')
+  const path = join(folder, 'bin')
+  const drivers = join(folder, 'drivers')
+  const journal = join(folder, 'calls')
+  const log = join(folder, 'log')
+  for (const made of [path, drivers, '/run/libvirt', '/var/log/libvirt']) mkdirSync(made, { recursive: true })
+  symlinkSync(
+    '/usr/lib/x86_64-linux-gnu/libvirt/connection-driver/libvirt_driver_nodedev.so',
+    join(drivers, 'libvirt_driver_nodedev.so'),
+  )
+  symlinkSync(mdevctl, join(folder, 'mdevctl'))
+  writeFileSync(join(path, 'mdevctl'), `#!/bin/sh\necho "$*" >>${journal}\nexec ${folder}/mdevctl "$@"\n`)
+  chmodSync(join(path, 'mdevctl'), 0o755)
+
+  const output = openSync(log, 'w')
+  const libvirtd = spawn('libvirtd', [], {
+    env: { ...process.env, PATH: `${path}:${process.env['PATH']}`, LIBVIRT_DRIVER_DIR: drivers },
+    stdio: ['ignore', output, output],
+  })
+  const call = (args: readonly string[]) =>
+    spawnSync('virsh', ['-c', 'nodedev:///system', ...args], { encoding: 'utf8', timeout: 60_000 })
+  await vi.waitFor(
+    () => {
+      const { status, stderr } = call(['nodedev-list'])
+      const said = () => `${stderr}${readFileSync(log, 'utf8')}`
+      expect(status, said()).toBe(0)
+    },
+    { timeout: 60_000, interval: 500 },
+  )
+  const virsh = (...args: string[]) => {
+    const { status, stdout, stderr } = call(args)
+    expect({ args, status, stderr }).toEqual({ args, status: 0, stderr: '' })
+    return stdout
+  }
+  const calls = () => (existsSync(journal) ? readFileSync(journal, 'utf8').trimEnd().split('\n') : [])
+  const stop = () => {
+    libvirtd.kill()
+    execFileSync('udevadm', ['control', '--exit'])
+  }
+  return Object.assign(virsh, { calls, stop })
+}
+
+/** systemd-udevd, which tells libvirt of devices, and has told of those that are there. */
+function startUdevd(): void {
+  execFileSync('/usr/lib/systemd/systemd-udevd', ['--daemon'], { stdio: 'pipe' })
+  execFileSync('udevadm', ['trigger'])
+  execFileSync('udevadm', ['settle'])
+}
