@@ -18,7 +18,7 @@ export async function withLock<T>(
   kernel: Kernel,
   directory: string,
   work: () => Promise<T> | T,
-  options: Pick<ChangeOptions, 'said' | 'signal'> = {},
+  options: Pick<ChangeOptions, 'said' | 'signal'>,
 ): Promise<T> {
   const fd = openDirectory(kernel, directory)
   try {

@@ -1,5 +1,4 @@
 import { mdevBus, readMdevTypes } from '../host/mdev-types.ts'
-import { readPciIds } from '../host/pci-ids.ts'
 import { readPhysicalFunction } from '../host/sriov.ts'
 import type { HostFiles } from '../kernel/kernel.ts'
 import { pciAddressOrNull } from '../units.ts'
@@ -39,11 +38,8 @@ function withoutFunctions(files: HostFiles, parent: string): RefusalReason | nul
   const address = pciAddressOrNull(parent)
   const card = address === null ? null : readPhysicalFunction(files, address)
   if (address === null || card === null || card.count > 0) return null
-  const isNvidia = readPciIds(files, address, []).vendor === '0x10de'
   return {
     why: `${address} can have ${card.total} virtual functions and has none`,
-    hint: isNvidia
-      ? `/usr/lib/nvidia/sriov-manage -e ${address}, then vfioctl types`
-      : `echo ${card.total} > /sys/bus/pci/devices/${address}/sriov_numvfs, then vfioctl types`,
+    hint: `vfioctl sriov ${address} all, then vfioctl types`,
   }
 }

@@ -36,7 +36,7 @@ export async function undefine(
       changes.push({ ...mdevIdentity(uuid), parent, type: definition?.type ?? null, changed: true, dryRun, steps })
       const remove = async () => {
         deleteDefinition(files, parent, uuid)
-        if (dropsOwner) await withSettingsLock(kernel, () => nodeOwners.delete(files, uuid))
+        if (dropsOwner) await withSettingsLock(kernel, () => nodeOwners.delete(files, uuid), options)
       }
       if (dryRun) continue
       if (definition === null) await remove()

@@ -43,7 +43,7 @@ export async function carryOut(
       checkAll(kernel, planned, options)
       const drivers = await changeDrivers(kernel, planned, options)
       const kept = planned.filter(({ keeping }) => keeping !== null)
-      if (kept.length > 0) await withSettingsLock(kernel, () => kept.forEach(({ keep }) => void keep()))
+      if (kept.length > 0) await withSettingsLock(kernel, () => kept.forEach(({ keep }) => void keep()), options)
       return planned.map((turn, index) => changeOf(turn, drivers[index] ?? null, false))
     },
     options,

@@ -94,18 +94,19 @@ async function carryOutMove(kernel: Kernel, entry: PlanEntry, move: Move, option
   if (move === 'stop') await stop(kernel, { uuid }, options)
   else if (move === 'undefine') await undefine(kernel, { uuid, parent }, options)
   else if (move === 'start') await start(kernel, { uuid, parent }, options)
-  else if (move === 'keep owner') await keepOwner(kernel, uuid, entry.owner)
+  else if (move === 'keep owner') await keepOwner(kernel, uuid, entry.owner, options)
   else if (wanted !== null) {
     const isDefined = definedParents(kernel.files, uuid, parent).length > 0
     await (isDefined ? modify : define)(kernel, { uuid, parent, ...wanted }, options)
   }
 }
 
-function keepOwner(kernel: Kernel, uuid: Uuid, owner: NodeOwner | null): Promise<void> {
-  return withSettingsLock(kernel, () => {
+function keepOwner(kernel: Kernel, uuid: Uuid, owner: NodeOwner | null, options: ChangeOptions): Promise<void> {
+  const keep = () => {
     if (owner === null) nodeOwners.delete(kernel.files, uuid)
     else nodeOwners.save(kernel.files, uuid, owner)
-  })
+  }
+  return withSettingsLock(kernel, keep, options)
 }
 
 /** The old definition, and the device started by it, as far as that was touched. */
@@ -119,7 +120,7 @@ async function takeBack(
   // Without the signal: what interrupted the change must not keep it from being taken back.
   const { signal: _, ...calm } = options
   try {
-    if (made.includes('keep owner')) await keepOwner(kernel, uuid, storedOwner)
+    if (made.includes('keep owner')) await keepOwner(kernel, uuid, storedOwner, calm)
     if (made.includes('define')) {
       if (stored === null) await undefine(kernel, { uuid, parent }, calm)
       else await modify(kernel, { uuid, parent, ...stored, force: true }, calm)

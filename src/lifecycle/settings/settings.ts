@@ -3,6 +3,7 @@ import { VfioError } from '../../errors.ts'
 import type { Warning } from '../../host/warning.ts'
 import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
 import { checkedName, printable } from '../../units.ts'
+import type { ChangeOptions } from '../change.ts'
 import { parseJsonFile } from '../json-file.ts'
 import {
   deleteKept,
@@ -101,7 +102,11 @@ export class Settings<T> {
 }
 
 /** Runs `work` as the only vfioctl that changes settings; their folder is made if it is not there. */
-export function withSettingsLock<T>(kernel: Kernel, work: () => Promise<T> | T): Promise<T> {
+export function withSettingsLock<T>(
+  kernel: Kernel,
+  work: () => Promise<T> | T,
+  options: Pick<ChangeOptions, 'said' | 'signal'>,
+): Promise<T> {
   ensureDirectory(kernel.files, settingsPath)
-  return withLock(kernel, settingsPath, work)
+  return withLock(kernel, settingsPath, work, options)
 }

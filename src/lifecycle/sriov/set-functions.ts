@@ -5,9 +5,9 @@ import { isNvidiaGpu } from '../../host/vgpu-types.ts'
 import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
 import { failedWith } from '../../kernel/system-error.ts'
 import { type PciAddress, pciAddressOrNull, printable } from '../../units.ts'
+import { Arrivals } from '../arrivals.ts'
 import type { ChangeOptions, Step } from '../change.ts'
 import { withLock } from '../lock.ts'
-import { Arrivals } from '../restore/arrivals.ts'
 import { withSettingsLock } from '../settings/settings.ts'
 import { checkFunctionsUnused } from './check-unused.ts'
 import { manageSriov, manageStep } from './sriov-manage.ts'
@@ -58,7 +58,7 @@ export async function setVirtualFunctions(
     if (!dryRun) {
       for (const step of steps) await carryOut(kernel, card, step)
       if (steps.length > 0) await waitForFunctions(kernel, address, count, request, options.signal)
-      if (kept.length > 0) await withSettingsLock(kernel, () => keep(files, address, count))
+      if (kept.length > 0) await withSettingsLock(kernel, () => keep(files, address, count), options)
     }
     const { functions } = dryRun ? card : findPhysicalFunction(files, address)
     return { ...change, functions, changed: change.steps.length > 0 }

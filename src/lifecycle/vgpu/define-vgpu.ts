@@ -1,4 +1,5 @@
 import { VfioError } from '../../errors.ts'
+import { physicalFunctionOf } from '../../host/sriov.ts'
 import { readVgpuFunction } from '../../host/vgpu-functions.ts'
 import { readCreatableTypes } from '../../host/vgpu-types.ts'
 import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
@@ -72,15 +73,16 @@ export async function undefineVgpu(
     const path = vgpuSettings.path(address)
     const isThere = files.kind(path) !== null
     const stored = isThere ? readable(files, address) : null
-    const parent = isThere ? (stored?.parent ?? '') : findVgpuPlace(files, address).card
+    const card = () => (isThere ? (physicalFunctionOf(files, address) ?? address) : findVgpuPlace(files, address).card)
+    const parent = stored?.parent ?? card()
     if (isThere && !dryRun) vgpuSettings.delete(files, address)
     const steps: Step[] = isThere ? [{ action: 'delete', path }] : []
     return { ...vgpuIdentity(address), parent, type: stored?.definition.type ?? null, changed: isThere, dryRun, steps }
   })
 }
 
-function changing<T>(kernel: Kernel, { dryRun }: ChangeOptions, work: () => T): Promise<T> | T {
-  return dryRun === true ? work() : withSettingsLock(kernel, work)
+function changing<T>(kernel: Kernel, options: ChangeOptions, work: () => T): Promise<T> | T {
+  return options.dryRun === true ? work() : withSettingsLock(kernel, work, options)
 }
 
 function store(

@@ -73,7 +73,7 @@ export async function startVgpu(
     })
     return { ...unchanged, changed: true, steps }
   }
-  return dryRun ? run() : withLock(kernel, pciPath(place.card), run)
+  return dryRun ? run() : withLock(kernel, pciPath(place.card), run, options)
 }
 
 interface Wanted {

@@ -36,7 +36,7 @@ export async function stopVgpu(
     const type = vgpu.type === null ? null : String(vgpu.type)
     return { ...none, parent: card, type, changed: true, steps: [clearStep(address)] }
   }
-  return dryRun ? run() : withLock(kernel, pciPath(card), run)
+  return dryRun ? run() : withLock(kernel, pciPath(card), run, options)
 }
 
 /** A card is named by the same kind of address as what is made of it. */

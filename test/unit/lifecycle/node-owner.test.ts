@@ -46,7 +46,7 @@ test('names are found in /etc/passwd and /etc/group, numbers are taken as they a
 test('a dry run of a start says to whom the node will go', async () => {
   const { kernel } = mock()
   await define(kernel, device)
-  await withSettingsLock(kernel, () => nodeOwners.save(kernel.files, uuid, owner))
+  await withSettingsLock(kernel, () => nodeOwners.save(kernel.files, uuid, owner), {})
   const path = `/dev/vfio/$(basename $(readlink /sys/bus/mdev/devices/${uuid}/iommu_group))`
   expect((await start(kernel, { uuid }, { dryRun: true })).steps.slice(1)).toEqual([
     { action: 'chown', path, uid: 64055, gid: 108 },
@@ -57,7 +57,7 @@ test('a dry run of a start says to whom the node will go', async () => {
 test('a start whose nodes cannot be given away is taken back', async () => {
   const { kernel, faults } = mock()
   await define(kernel, device)
-  await withSettingsLock(kernel, () => nodeOwners.save(kernel.files, uuid, owner))
+  await withSettingsLock(kernel, () => nodeOwners.save(kernel.files, uuid, owner), {})
   faults.fail({ call: 'files.chmod' }, 'EIO')
   await expect(start(kernel, { uuid })).rejects.toMatchObject({ errno: 'EIO', path: '/dev/vfio/7' })
   expect(findMdevDevice(kernel.files, uuid)).toBeNull()

@@ -39,11 +39,7 @@ test('a card without virtual functions, which it has to have, is told with the c
     code: 'SYSTEM_CALL_FAILED',
     errno: 'EINVAL',
     message: expect.stringMatching(/\(EINVAL\): 0000:3b:00\.0 can have 16 virtual functions and has none$/),
-    hint: `/usr/lib/nvidia/sriov-manage -e ${gpu}, then vfioctl types`,
-  })
-  tree.file(`${path}/vendor`, '0x8086\n')
-  expect(await refused(tree, 'EIO')).toMatchObject({
-    hint: `echo 16 > /sys/bus/pci/devices/${gpu}/sriov_numvfs, then vfioctl types`,
+    hint: `vfioctl sriov ${gpu} all, then vfioctl types`,
   })
   tree.file(`${path}/sriov_numvfs`, '16\n')
   expect(await refused(tree, 'EIO')).toMatchObject({ hint: 'dmesg | tail, for what the driver says' })

@@ -20,10 +20,14 @@ test('what is kept is read again, replaced, and deleted; nothing else stays in i
   const tree = new HostTree().directory('etc')
   const kernel = openLinux({ root: tree.root })
   const { files } = kernel
-  await withSettingsLock(kernel, () => {
-    counts.save(files, card, { count: 2 })
-    counts.save(files, card, { count: 4 })
-  })
+  await withSettingsLock(
+    kernel,
+    () => {
+      counts.save(files, card, { count: 2 })
+      counts.save(files, card, { count: 4 })
+    },
+    {},
+  )
   expect(readdirSync(join(tree.root, folder))).toEqual([`${card}.json`])
   expect(counts.read(files, card)).toEqual({ count: 4 })
   expect(files.read(counts.path(card))).toBe(counts.format({ count: 4 }))
@@ -38,11 +42,15 @@ test('one at a time changes settings', async () => {
   const kernel = openLinux({ root: new HostTree().directory('etc').root })
   const order: string[] = []
   const turn = (name: string) =>
-    withSettingsLock(kernel, async () => {
-      order.push(`${name} in`)
-      await new Promise((resolve) => setTimeout(resolve, 50))
-      order.push(`${name} out`)
-    })
+    withSettingsLock(
+      kernel,
+      async () => {
+        order.push(`${name} in`)
+        await new Promise((resolve) => setTimeout(resolve, 50))
+        order.push(`${name} out`)
+      },
+      {},
+    )
   await Promise.all([turn('a'), turn('b')])
   expect(order.map((it) => it.split(' ')[1])).toEqual(['in', 'out', 'in', 'out'])
 })

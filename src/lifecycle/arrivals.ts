@@ -1,5 +1,5 @@
-import { onDeviceEvents } from '../../host/on-device-events.ts'
-import type { Kernel } from '../../kernel/kernel.ts'
+import { onDeviceEvents } from '../host/on-device-events.ts'
+import type { Kernel } from '../kernel/kernel.ts'
 
 /** How often the host is looked at, in milliseconds. */
 const intervals = { untold: 100, besides: 1000 }
