@@ -1,6 +1,7 @@
 import { VfioError } from '../../errors.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import type { PciAddress } from '../../units.ts'
+import { isHalfMade } from '../half-made.ts'
 import { choosePci } from '../spec/choose-pci.ts'
 import { invalidSpec } from '../spec/invalid-spec.ts'
 import type { PciChoice, Spec, SpecParent } from '../spec/spec.ts'
@@ -41,7 +42,7 @@ function pciChoice(choice: SpecParent['choice'], path: string): PciChoice {
 function plannedSriov(files: HostFiles, device: PciAddress, asked: number | 'all'): PlannedSriov {
   const card = findPhysicalFunction(files, device)
   const count = checkedCount(files, card, asked)
-  const changes = card.count === count ? [] : sriovSteps(files, card, count)
+  const changes = sriovSteps(files, card, count)
   const steps = [...changes, ...keepSteps(files, device, count)]
   return {
     kind: 'sriov',
@@ -50,7 +51,9 @@ function plannedSriov(files: HostFiles, device: PciAddress, asked: number | 'all
     count,
     reason:
       changes.length > 0
-        ? `has ${card.count} virtual functions`
+        ? isHalfMade(files, device)
+          ? 'was left half set up'
+          : `has ${card.count} virtual functions`
         : steps.length > 0
           ? 'is not kept for the next boot'
           : 'is as it should be',

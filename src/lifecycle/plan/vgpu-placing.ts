@@ -65,8 +65,8 @@ export class VgpuPlacing {
     const missing = Math.max(0, count - having.length)
     const all = places.flatMap(({ card, functions }) => functions.map((address) => ({ address, card })))
     const free = all.filter(({ address }) => this.#isFree(address))
-    const [untouched, others] = [free.filter((it) => !this.#isTaken(it)), free.filter((it) => this.#isTaken(it))]
-    const chosen = [...untouched, ...(replaces ? others : [])].slice(0, missing)
+    const usable = replaces ? this.#unusedFirst(free) : free.filter(({ address }) => this.#presentAt(address) === null)
+    const chosen = usable.slice(0, missing)
     if (chosen.length < missing) {
       const cards = places.map(({ card }) => card).join(', ')
       throw new VfioError('NO_INSTANCE_LEFT', `${this.#path}: ${cards} has no function left for ${type}`, {
@@ -92,8 +92,17 @@ export class VgpuPlacing {
     )
   }
 
-  #isTaken({ address }: { readonly address: PciAddress }): boolean {
-    return this.#present.some(({ name }) => name === address)
+  /**
+   * Whether it is a vGPU now makes no difference: an apply that was interrupted goes on with those that it chose, however
+   * many it had ended by then.
+   */
+  #unusedFirst<T extends { readonly address: PciAddress }>(places: readonly T[]): T[] {
+    const isUsed = ({ address }: T) => (this.#presentAt(address)?.users.length ?? 0) > 0
+    return [...places.filter((it) => !isUsed(it)), ...places.filter(isUsed)]
+  }
+
+  #presentAt(address: PciAddress): PresentVgpu | null {
+    return this.#present.find(({ name }) => name === address) ?? null
   }
 }
 

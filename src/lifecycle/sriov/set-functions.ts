@@ -7,10 +7,11 @@ import { failedWith } from '../../kernel/system-error.ts'
 import { type PciAddress, pciAddressOrNull, printable } from '../../units.ts'
 import { Arrivals } from '../arrivals.ts'
 import type { ChangeOptions, Step } from '../change.ts'
+import { isHalfMade } from '../half-made.ts'
 import { withLock } from '../lock.ts'
 import { withSettingsLock } from '../settings/settings.ts'
 import { checkFunctionsUnused } from './check-unused.ts'
-import { manageSriov, manageStep } from './sriov-manage.ts'
+import { checkNotManaged, driverBackSteps, manageSriov, manageStep } from './sriov-manage.ts'
 import { sriovSettings } from './sriov-settings.ts'
 
 export interface SriovRequest {
@@ -51,11 +52,12 @@ export async function setVirtualFunctions(
   const run = async (): Promise<SriovChange> => {
     const card = findPhysicalFunction(files, address)
     const count = checkedCount(files, card, request.count)
-    const steps = card.count === count ? [] : sriovSteps(files, card, count)
+    const steps = sriovSteps(files, card, count)
     if (steps.length > 0 && card.count > 0) checkFunctionsUnused(kernel, card)
     const kept = request.transient === true ? [] : keepSteps(files, address, count)
     const change = { device: address, count, total: card.total, dryRun, steps: [...steps, ...kept] }
     if (!dryRun) {
+      if (isHalfMade(files, address)) checkNotManaged(files, address)
       for (const step of steps) await carryOut(kernel, card, step)
       if (steps.length > 0) await waitForFunctions(kernel, address, count, request, options.signal)
       if (kept.length > 0) await withSettingsLock(kernel, () => keep(files, address, count), options)
@@ -82,9 +84,9 @@ export function findPhysicalFunction(files: HostFiles, device: string): Physical
   })
 }
 
-/** NVIDIA's driver makes all virtual functions or none, by a script of its own. */
+/** NVIDIA's driver makes all virtual functions or none, by a script of its own, which may have been killed half way. */
 function isManaged(files: HostFiles, { address, driver }: PhysicalFunction): boolean {
-  return driver === 'nvidia' && isNvidiaGpu(files, address)
+  return isNvidiaGpu(files, address) && (driver === 'nvidia' || isHalfMade(files, address))
 }
 
 export function checkedCount(files: HostFiles, card: PhysicalFunction, asked: number | 'all'): number {
@@ -103,8 +105,14 @@ export function checkedCount(files: HostFiles, card: PhysicalFunction, asked: nu
   return count
 }
 
+/** None where the card has as many. One whose change was killed half way begins anew, with its driver and no functions. */
 export function sriovSteps(files: HostFiles, card: PhysicalFunction, count: number): (WriteStep | RunStep)[] {
   const { address } = card
+  if (isHalfMade(files, address)) {
+    const enable = count > 0 ? [manageStep(address, true)] : []
+    return [...driverBackSteps(files, address), manageStep(address, false), ...enable]
+  }
+  if (card.count === count) return []
   // the kernel goes from one number to another only by way of none
   const counts = card.count > 0 && count > 0 ? [0, count] : [count]
   if (isManaged(files, card)) return counts.map((each) => manageStep(address, each > 0))

@@ -1,11 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { kernelAnswer, VfioError } from '../../errors.ts'
-import { pciPath } from '../../host/sriov.ts'
-import type { Kernel, ProgramEnd } from '../../kernel/kernel.ts'
+import { pciPath, readPhysicalFunction } from '../../host/sriov.ts'
+import type { HostFiles, Kernel, ProgramEnd } from '../../kernel/kernel.ts'
 import { failedWith } from '../../kernel/system-error.ts'
 import { type PciAddress, printable } from '../../units.ts'
 import { boundDriver } from '../../vfio/group-members.ts'
+import { overrideStep, probeStep, unbindStep, type Write } from '../bindings/change-driver.ts'
 import type { Step } from '../change.ts'
+import { markHalfMade, unmarkHalfMade } from '../half-made.ts'
 
 /** NVIDIA's script: its driver refuses sriov_numvfs, and steps aside for it. */
 const program = '/usr/lib/nvidia/sriov-manage'
@@ -18,16 +20,62 @@ export function manageStep(card: PciAddress, enable: boolean): Extract<Step, { a
   return { action: 'run', path: program, arguments: [enable ? '-e' : '-d', card] }
 }
 
-/** Enables all virtual functions of a card, or none. DEVICE_BUSY where something goes on holding the GPU. */
+/** Its own driver: the script puts another in its place meanwhile. */
+const driver = 'nvidia'
+
+/**
+ * Enables all virtual functions of a card, or none. DEVICE_BUSY where something goes on holding the GPU. A mark stands
+ * meanwhile, and after a failure that left the card another one than before: it is as a card that was killed half way.
+ */
 export async function manageSriov(kernel: Kernel, card: PciAddress, enable: boolean): Promise<void> {
+  const { files } = kernel
   const { arguments: args } = manageStep(card, enable)
+  const before = stateOf(files, card)
+  markHalfMade(files, card)
   for (let attempt = 1; ; attempt++) {
     const end = await run(kernel, card, args)
-    if (end.status === 0) return
+    if (end.status === 0) return unmarkHalfMade(files, card)
     const isHeld = /unbindLock/.test(end.stdout + end.stderr)
-    if (!isHeld || attempt === attempts) throw await manageFailed(kernel, card, end, isHeld)
-    await sleep(pauseMs)
+    if (isHeld && attempt < attempts) {
+      await sleep(pauseMs)
+      continue
+    }
+    const failure = await manageFailed(kernel, card, end, isHeld)
+    if (stateOf(files, card) === before) unmarkHalfMade(files, card)
+    throw failure
   }
+}
+
+function stateOf(files: HostFiles, card: PciAddress): string {
+  const found = readPhysicalFunction(files, card)
+  return `${found?.driver} ${found?.functions.join()}`
+}
+
+/** DEVICE_BUSY where the script is at work on the card: whoever began it may have been killed meanwhile. */
+export function checkNotManaged(files: HostFiles, card: PciAddress): void {
+  const pid = files.list('/proc').find((name) => /^[1-9]\d*$/.test(name) && isManaging(files, name, card))
+  if (pid === undefined) return
+  throw new VfioError('DEVICE_BUSY', `sriov-manage (pid ${pid}) is still at work on ${card}`, {
+    hint: 'wait until it has ended, then try again',
+    facts: { card, pid: Number(pid) },
+  })
+}
+
+function isManaging(files: HostFiles, pid: string, card: PciAddress): boolean {
+  try {
+    const argv = files.read(`/proc/${pid}/cmdline`).split('\0')
+    return argv.some((word) => word.endsWith('/sriov-manage')) && (argv.includes(card) || argv.includes('ALL'))
+  } catch {
+    // it has just ended, or is not ours to look into
+    return false
+  }
+}
+
+/** The writes that give a card back to its own driver; none where that has it. */
+export function driverBackSteps(files: HostFiles, address: PciAddress): Write[] {
+  const now = boundDriver(files, `${pciPath(address)}/driver`)
+  if (now === driver) return []
+  return [overrideStep({ address }, null), ...(now === null ? [] : [unbindStep({ address })]), probeStep({ address })]
 }
 
 async function run(kernel: Kernel, card: PciAddress, args: readonly string[]): Promise<ProgramEnd> {
@@ -43,7 +91,7 @@ async function run(kernel: Kernel, card: PciAddress, args: readonly string[]): P
   }
 }
 
-/** It may leave the card without its driver: then that is undone first. */
+/** It may leave the card without its driver, or with the one that it puts in its place: then that is undone first. */
 async function manageFailed(kernel: Kernel, card: PciAddress, end: ProgramEnd, isHeld: boolean): Promise<VfioError> {
   const said = printable((end.stderr.trim() || end.stdout.trim()).split('\n').at(-1) ?? '')
   const how = end.timedOut ? `did not end in ${timeoutMs / 1000} s` : `ended with ${end.status ?? 'a signal'}`
@@ -62,14 +110,16 @@ async function manageFailed(kernel: Kernel, card: PciAddress, end: ProgramEnd, i
 }
 
 async function giveDriverBack({ files }: Kernel, card: PciAddress): Promise<string> {
-  const path = pciPath(card)
-  if (boundDriver(files, `${path}/driver`) !== null) return ''
+  const link = `${pciPath(card)}/driver`
+  const had = boundDriver(files, link)
+  const left = had === null ? 'without a driver' : `with ${had}`
+  const steps = driverBackSteps(files, card)
+  if (steps.length === 0) return ''
   try {
-    await files.write(`${path}/driver_override`, '\n')
-    await files.write('/sys/bus/pci/drivers_probe', card)
+    for (const { path, value } of steps) await files.write(path, value)
   } catch (error) {
-    return `; it left the card without a driver, and giving it back failed: ${kernelAnswer(error)}`
+    return `; it left the card ${left}, and giving it back failed: ${kernelAnswer(error)}`
   }
-  const driver = boundDriver(files, `${path}/driver`)
-  return driver === null ? '; it left the card without a driver' : `; the card is with ${driver} again`
+  const now = boundDriver(files, link)
+  return now === null ? '; it left the card without a driver' : `; it left the card ${left}, and ${now} has it again`
 }

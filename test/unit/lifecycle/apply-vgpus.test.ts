@@ -92,9 +92,9 @@ describe('a spec of vendor vGPUs', () => {
     expect(failed).toEqual([])
     expect(running()).toEqual([
       '0000:41:00.4 1155',
+      '0000:41:00.5 1155',
       '0000:41:00.6 1155',
-      '0000:41:00.7 1155',
-      ...['0000:61:00.6', '0000:61:00.7', '0000:61:01.0', '0000:61:01.1'].map((name) => `${name} 1506`),
+      ...['0000:61:00.4', '0000:61:00.5', '0000:61:00.6', '0000:61:01.1'].map((name) => `${name} 1506`),
     ])
     expect(told(all)).toEqual([])
   })
@@ -118,7 +118,7 @@ describe('a spec of vendor vGPUs', () => {
     expect(running()).toEqual(['0000:41:00.4 1157', '0000:41:00.5 1157'])
     expect(told(config('L40S-24Q', 2), 'x')).toEqual([])
     await apply(config('L40S-48Q', 1), 'x')
-    expect(running()).toEqual(['0000:41:00.6 1159'])
+    expect(running()).toEqual(['0000:41:00.4 1159'])
   })
 
   test.each([
