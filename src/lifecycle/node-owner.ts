@@ -1,13 +1,11 @@
 import { kernelAnswer, VfioError } from '../errors.ts'
 import { accountId } from '../host/accounts.ts'
-import { mdevPath } from '../host/mdev-devices.ts'
 import type { HostFiles } from '../kernel/kernel.ts'
 import { failedWith } from '../kernel/system-error.ts'
-import type { Uuid } from '../units.ts'
 import type { Step } from './change.ts'
 import type { NodeOwner } from './settings/node-owners.ts'
 
-type OwnerStep = Extract<Step, { action: 'chown' | 'chmod' }>
+export type OwnerStep = Extract<Step, { action: 'chown' | 'chmod' }>
 
 /** What has to be done for these nodes to belong to the owner; nothing where they do. Throws as `accountId` does. */
 export function ownerSteps(files: HostFiles, nodes: readonly string[], owner: NodeOwner | null): OwnerStep[] {
@@ -23,11 +21,11 @@ export function ownerSteps(files: HostFiles, nodes: readonly string[], owner: No
   })
 }
 
-/** The same for a device that is not there yet: which node it gets, its IOMMU group will tell. */
-export function futureOwnerSteps(files: HostFiles, uuid: Uuid, owner: NodeOwner | null): OwnerStep[] {
+/** The same for a device whose folder in sysfs is not there yet: which node it gets, its IOMMU group will tell. */
+export function futureOwnerSteps(files: HostFiles, folder: string, owner: NodeOwner | null): OwnerStep[] {
   if (owner === null) return []
   const { uid, gid, mode } = resolve(files, owner)
-  const path = `/dev/vfio/$(basename $(readlink ${mdevPath(uuid)}/iommu_group))`
+  const path = `/dev/vfio/$(basename $(readlink ${folder}/iommu_group))`
   const isGiven = uid !== undefined || gid !== undefined
   return [
     ...(isGiven ? [{ action: 'chown' as const, path, uid: uid ?? 0, gid: gid ?? 0 }] : []),
@@ -55,6 +53,26 @@ export function giveNodes(files: HostFiles, steps: readonly OwnerStep[]): void {
         },
       )
     }
+  }
+}
+
+/** The same for a device that was just made: where it fails, `remove` takes that away again. */
+export async function giveNodesOrRemove(
+  files: HostFiles,
+  steps: readonly OwnerStep[],
+  remove: () => Promise<void>,
+): Promise<void> {
+  try {
+    giveNodes(files, steps)
+  } catch (error) {
+    try {
+      await remove()
+    } catch (second) {
+      if (!(error instanceof VfioError)) throw error
+      const message = `${error.message}; and the device could not be removed again: ${kernelAnswer(second)}`
+      throw new VfioError(error.code, message, { cause: error, hint: 'vfioctl list shows what is left; vfioctl stop' })
+    }
+    throw error
   }
 }
 

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { VfioError } from '../errors.ts'
-import { findMdevDevice, type MdevDevice, nodesOf } from '../host/mdev-devices.ts'
+import { findMdevDevice, type MdevDevice, mdevPath, nodesOf } from '../host/mdev-devices.ts'
 import { typesPath } from '../host/mdev-types.ts'
 import type { HostFiles, Kernel } from '../kernel/kernel.ts'
 import { parseUuid, type Uuid } from '../units.ts'
@@ -12,7 +12,7 @@ import type { Attribute, StartMode } from './definition.ts'
 import { type ChosenDevice, lookUp, onlyDefinition } from './device-choice.ts'
 import { isHalfMade } from './half-made.ts'
 import { withLock } from './lock.ts'
-import { futureOwnerSteps, giveNodes, ownerSteps } from './node-owner.ts'
+import { futureOwnerSteps, giveNodes, giveNodesOrRemove, ownerSteps } from './node-owner.ts'
 import { checkRemovable, removalStep, removeDevice } from './remove-device.ts'
 import { type NodeOwner, nodeOwners } from './settings/node-owners.ts'
 import { findParent, findType } from './type-choice.ts'
@@ -68,7 +68,7 @@ export async function start(
     }
     if (active === null) checkRoom(files, findType(files, parent, type))
     else if (dryRun) checkRemovable(kernel, active)
-    const making = [...steps, ...futureOwnerSteps(files, uuid, owner)]
+    const making = [...steps, ...futureOwnerSteps(files, mdevPath(uuid), owner)]
     const change = { ...unchanged, changed: true, steps: active === null ? making : [removalStep(uuid), ...making] }
     if (dryRun) {
       sayScriptsAreNotAsked(kernel, options)
@@ -87,14 +87,10 @@ export async function start(
 
 /** A device whose nodes cannot be given away is removed again. */
 async function giveToOwner(kernel: Kernel, uuid: Uuid, owner: NodeOwner | null): Promise<void> {
-  const made = findMdevDevice(kernel.files, uuid)
+  const { files } = kernel
+  const made = findMdevDevice(files, uuid)
   if (made === null) return
-  try {
-    giveNodes(kernel.files, ownerSteps(kernel.files, nodesOf(made), owner))
-  } catch (error) {
-    await removeDevice(kernel, made)
-    throw error
-  }
+  await giveNodesOrRemove(files, ownerSteps(files, nodesOf(made), owner), () => removeDevice(kernel, made))
 }
 
 function resolve(files: HostFiles, request: StartRequest): Wanted {

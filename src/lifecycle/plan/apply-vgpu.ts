@@ -7,6 +7,7 @@ import { readVgpuDefinition, type StoredVgpu } from '../vgpu/definitions.ts'
 import { findVgpuPlace } from '../vgpu/place.ts'
 import { startVgpu } from '../vgpu/start-vgpu.ts'
 import { stopVgpu } from '../vgpu/stop-vgpu.ts'
+import { keepOwner } from './kept-owner.ts'
 import type { Move, PlannedVgpu } from './plan.ts'
 
 /** Carries out what a plan has for one vGPU. Where it does not start, its definition is again what it was. */
@@ -19,20 +20,21 @@ export async function carryOutVgpu(kernel: Kernel, item: PlannedVgpu, options: C
       made.push(move)
     }
   } catch (error) {
-    if (made.includes('define')) await takeBack(kernel, item, stored, error)
+    await takeBack(kernel, item, made, stored, error)
     throw error
   }
 }
 
 async function carryOutMove(
   kernel: Kernel,
-  { device: address, wanted }: PlannedVgpu,
+  { device: address, wanted, owner }: PlannedVgpu,
   move: Move,
   options: ChangeOptions,
 ): Promise<void> {
   if (move === 'stop') await stopVgpu(kernel, address, options)
   else if (move === 'undefine') await undefineVgpu(kernel, address, options)
   else if (move === 'start') await startVgpu(kernel, { address }, options)
+  else if (move === 'keep owner') await keepOwner(kernel, address, owner, options)
   else if (wanted !== null) {
     const { card } = findVgpuPlace(kernel.files, address)
     // only functions that are there tell the ids of types
@@ -41,8 +43,16 @@ async function carryOutMove(
   }
 }
 
-async function takeBack(kernel: Kernel, item: PlannedVgpu, stored: StoredVgpu | null, cause: unknown): Promise<void> {
+async function takeBack(
+  kernel: Kernel,
+  item: PlannedVgpu,
+  made: readonly Move[],
+  stored: StoredVgpu | null,
+  cause: unknown,
+): Promise<void> {
   try {
+    if (made.includes('keep owner')) await keepOwner(kernel, item.device, item.storedOwner, {})
+    if (!made.includes('define')) return
     if (stored === null) await undefineVgpu(kernel, item.device)
     else await replaceVgpuDefinition(kernel, stored)
   } catch (error) {

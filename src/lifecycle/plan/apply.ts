@@ -1,20 +1,18 @@
 import { VfioError } from '../../errors.ts'
 import { shownUsers } from '../../host/device-users.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
-import type { Uuid } from '../../units.ts'
 import { bind } from '../bindings/bind.ts'
 import type { BindingOptions } from '../bindings/binding-change.ts'
 import type { ChangeOptions } from '../change.ts'
 import { define } from '../define.ts'
 import { modify } from '../modify.ts'
-import { type NodeOwner, nodeOwners } from '../settings/node-owners.ts'
-import { withSettingsLock } from '../settings/settings.ts'
 import { setVirtualFunctions } from '../sriov/set-functions.ts'
 import { start } from '../start.ts'
 import { stop } from '../stop.ts'
 import { definedParents } from '../store.ts'
 import { undefine } from '../undefine.ts'
 import { carryOutVgpu } from './apply-vgpu.ts'
+import { keepOwner } from './kept-owner.ts'
 import { itemName, itemsOf, type Move, type Plan, type PlanEntry, type PlanItem } from './plan.ts'
 
 export interface ApplyOptions extends Omit<ChangeOptions, 'dryRun'> {
@@ -99,14 +97,6 @@ async function carryOutMove(kernel: Kernel, entry: PlanEntry, move: Move, option
     const isDefined = definedParents(kernel.files, uuid, parent).length > 0
     await (isDefined ? modify : define)(kernel, { uuid, parent, ...wanted }, options)
   }
-}
-
-function keepOwner(kernel: Kernel, uuid: Uuid, owner: NodeOwner | null, options: ChangeOptions): Promise<void> {
-  const keep = () => {
-    if (owner === null) nodeOwners.delete(kernel.files, uuid)
-    else nodeOwners.save(kernel.files, uuid, owner)
-  }
-  return withSettingsLock(kernel, keep, options)
 }
 
 /** The old definition, and the device started by it, as far as that was touched. */

@@ -1,5 +1,4 @@
-import { VfioError } from '../../errors.ts'
-import { findMdevDevice, nodesOf } from '../../host/mdev-devices.ts'
+import { findMdevDevice, mdevPath, nodesOf } from '../../host/mdev-devices.ts'
 import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
 import type { Uuid } from '../../units.ts'
 import type { Step } from '../change.ts'
@@ -9,12 +8,13 @@ import { isHalfMade } from '../half-made.ts'
 import { list } from '../list.ts'
 import { futureOwnerSteps, ownerSteps } from '../node-owner.ts'
 import { removalStep } from '../remove-device.ts'
-import { type NodeOwner, nodeOwners } from '../settings/node-owners.ts'
+import { nodeOwners } from '../settings/node-owners.ts'
 import { chooseParents } from '../spec/choose-parents.ts'
 import type { Spec } from '../spec/spec.ts'
 import { definitionPath } from '../store.ts'
 import { isMdev, isVgpu, type VirtualDevice } from '../virtual-device.ts'
-import type { Move, Plan, PlanEntry } from './plan.ts'
+import { isOwnerKept, keepOwnerSteps, storedOwner } from './kept-owner.ts'
+import { type Move, type Plan, type PlanEntry, whyKept } from './plan.ts'
 import { planBindings } from './plan-bindings.ts'
 import { planSriov } from './plan-sriov.ts'
 import { planVgpus } from './plan-vgpus.ts'
@@ -60,7 +60,7 @@ function entryFor(files: HostFiles, asked: WantedDevice, present: readonly Prese
   const its = present.filter(({ uuid }) => uuid === asked.uuid)
   const device = its.find(({ parent }) => parent === asked.parent) ?? null
   const elsewhere = its.find(({ parent, active }) => active && parent !== asked.parent)
-  const keepOwner: Move[] = isOwnerKept(files, asked) ? [] : ['keep owner']
+  const keepOwner: Move[] = isOwnerKept(files, asked.uuid, owner) ? [] : ['keep owner']
   const entryOf = (action: PlanEntry['action'], reason: string, moves: Move[]) => {
     return entry(files, {
       ...asked,
@@ -83,28 +83,6 @@ function entryFor(files: HostFiles, asked: WantedDevice, present: readonly Prese
   const isGiven = ownerSteps(files, runningNodes(files, asked.uuid), owner).length === 0
   if (keep.length === 0 && isGiven) return entryOf('keep', 'is as it should be', [])
   return entryOf('change', whyKept(device, keep, isGiven), isGiven ? keep : [...keep, 'start'])
-}
-
-/** What of a device that runs as it should is not, in words. */
-function whyKept({ definition }: VirtualDevice, moves: readonly Move[], isGiven: boolean): string {
-  if (moves.includes('define')) return definition === null ? 'runs and is not defined' : 'is defined to start otherwise'
-  return isGiven ? 'is kept for another owner' : 'has a node that belongs to another owner'
-}
-
-/** Whether the next start gives the nodes to whom the spec says. */
-function isOwnerKept(files: HostFiles, { uuid, owner }: WantedDevice): boolean {
-  const kept = storedOwner(files, uuid)
-  return owner === null || (kept !== null && nodeOwners.format(kept) === nodeOwners.format(owner))
-}
-
-/** One that is broken is written anew. */
-function storedOwner(files: HostFiles, uuid: Uuid): NodeOwner | null {
-  try {
-    return nodeOwners.read(files, uuid)
-  } catch (error) {
-    if (error instanceof VfioError && error.code === 'INVALID_SETTING') return null
-    throw error
-  }
 }
 
 function runningNodes(files: HostFiles, uuid: Uuid): string[] {
@@ -163,11 +141,9 @@ function stepsOf(
   }
   if (wanted === null) return []
   if (move === 'define') return [{ action: 'save', path, content: formatDefinition(wanted) }]
-  if (move === 'keep owner') {
-    return owner === null ? [] : [{ action: 'save', path: ownerPath, content: nodeOwners.format(owner) }]
-  }
+  if (move === 'keep owner') return keepOwnerSteps(uuid, owner)
   const nodes = moves.includes('stop') ? [] : runningNodes(files, uuid)
   if (nodes.length > 0) return ownerSteps(files, nodes, owner)
   const next = owner ?? storedOwner(files, uuid)
-  return [...creationSteps({ uuid, parent, ...wanted }), ...futureOwnerSteps(files, uuid, next)]
+  return [...creationSteps({ uuid, parent, ...wanted }), ...futureOwnerSteps(files, mdevPath(uuid), next)]
 }

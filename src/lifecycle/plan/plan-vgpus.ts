@@ -1,16 +1,22 @@
-import { functionAddresses } from '../../host/sriov.ts'
+import { functionAddresses, pciPath } from '../../host/sriov.ts'
+import { readVgpuFunction } from '../../host/vgpu-functions.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import type { PciAddress } from '../../units.ts'
 import type { Step } from '../change.ts'
 import { type Definition, sameDefinition } from '../definition.ts'
 import { isHalfMade } from '../half-made.ts'
-import { invalidSpec } from '../spec/invalid-spec.ts'
+import { futureOwnerSteps, ownerSteps } from '../node-owner.ts'
+import type { NodeOwner } from '../settings/node-owners.ts'
 import type { SpecDevices } from '../spec/spec.ts'
 import { chooseVgpuType } from '../vgpu/choose-type.ts'
+import { undefineSteps } from '../vgpu/define-vgpu.ts'
 import { vgpuFile, vgpuSettings } from '../vgpu/definitions.ts'
-import { clearStep, newVgpu } from '../vgpu/function-writes.ts'
+import { newVgpu } from '../vgpu/function-writes.ts'
 import { findVgpuPlace } from '../vgpu/place.ts'
-import type { Move, PlannedSriov, PlannedVgpu } from './plan.ts'
+import { stopSteps } from '../vgpu/stop-vgpu.ts'
+import { ownedNodes } from '../vgpu/vgpu-nodes.ts'
+import { isOwnerKept, keepOwnerSteps, storedOwner } from './kept-owner.ts'
+import { type Move, type PlannedSriov, type PlannedVgpu, whyKept } from './plan.ts'
 import { type PlacedVgpu, type PresentVgpu, VgpuPlacing } from './vgpu-placing.ts'
 import type { PlacedParent } from './wanted-devices.ts'
 
@@ -29,7 +35,7 @@ export function planVgpus(files: HostFiles, { path, parents, sriov, present }: V
       parent.devices.map((devices) => ({
         devices,
         places,
-        definition: definitionOf(files, places, devices, path),
+        definition: definitionOf(files, places, devices),
         replaces: parent.others === 'remove',
       })),
     ),
@@ -42,10 +48,10 @@ export function planVgpus(files: HostFiles, { path, parents, sriov, present }: V
     if (others === 'remove') for (const card of on.vgpu) placing.removeOthers(placeOf(files, card, sriov).card)
   }
   return [
-    ...placing.surplus.map(({ device, reason }) => removal(device, reason)),
-    ...placing.placed.flatMap(({ address, card, definition }) => {
-      const device = present.find(({ name }) => name === address)
-      return entriesFor(files, { address, card, definition }, device)
+    ...placing.surplus.map(({ device, reason }) => removal(files, device, reason)),
+    ...placing.placed.flatMap((placed) => {
+      const device = present.find(({ name }) => name === placed.address)
+      return entriesFor(files, placed, device)
     }),
   ]
 }
@@ -76,30 +82,44 @@ function placeOf(files: HostFiles, on: PciAddress, sriov: readonly PlannedSriov[
 function definitionOf(
   files: HostFiles,
   [place]: readonly FuturePlace[],
-  devices: SpecDevices,
-  path: string,
+  { type, start, attributes }: SpecDevices,
 ): Definition {
-  const { type, start, attributes, owner } = devices
-  if (owner !== null) throw invalidSpec(path, type, 'the nodes of a vGPU keep their owner: leave `owner` out')
   const id = place?.isThere === true ? chooseVgpuType(files, place.card, type).type : type
   return { type: id, start, attributes }
 }
 
 /** One that has another type ends first, with all others that do: a card may take no second type beside the first. */
 function entriesFor(files: HostFiles, wanted: PlacedVgpu, device: PresentVgpu | undefined): PlannedVgpu[] {
-  const { definition } = wanted
+  const { address, definition, owner } = wanted
   const stored = device?.definition ?? null
-  const define: Move[] = stored !== null && sameDefinition(stored, definition) ? [] : ['define']
+  const nodes = nodesToGive(files, address, owner)
+  const keep: Move[] = [
+    ...(stored !== null && sameDefinition(stored, definition) ? [] : ['define' as const]),
+    ...(isOwnerKept(files, address, owner) ? [] : ['keep owner' as const]),
+  ]
   const one = (action: PlannedVgpu['action'], reason: string, moves: Move[]) =>
-    entry(wanted, device, action, reason, moves)
-  if (device === undefined) return [one('create', 'is not there', ['define', 'start'])]
-  if (!device.active) return [one('create', 'is defined and does not run', [...define, 'start'])]
+    entry(files, wanted, device, action, reason, moves)
+  if (device === undefined) return [one('create', 'is not there', [...keep, 'start'])]
+  if (!device.active) return [one('create', 'is defined and does not run', [...keep, 'start'])]
   const fault = faultOf(files, device, definition)
   if (fault !== null) {
-    return [one('change', fault, ['stop']), one('create', `is to be made anew: it ${fault}`, [...define, 'start'])]
+    // its end may have taken the owner along
+    const anew: Move[] = [
+      ...keep.filter((move) => move !== 'keep owner'),
+      ...(owner === null ? [] : ['keep owner' as const]),
+      'start',
+    ]
+    return [one('change', fault, ['stop']), one('create', `is to be made anew: it ${fault}`, anew)]
   }
-  if (define.length === 0) return [one('keep', 'is as it should be', [])]
-  return [one('change', stored === null ? 'runs and is not defined' : 'is defined to start otherwise', define)]
+  const isGiven = ownerSteps(files, nodes, owner).length === 0
+  if (keep.length === 0 && isGiven) return [one('keep', 'is as it should be', [])]
+  return [one('change', whyKept(device, keep, isGiven), isGiven ? keep : [...keep, 'start'])]
+}
+
+/** The nodes that are to have this owner; none where their function is not there yet. */
+function nodesToGive(files: HostFiles, address: PciAddress, owner: NodeOwner | null): string[] {
+  const vgpu = owner === null ? null : readVgpuFunction(files, address)
+  return vgpu === null ? [] : ownedNodes(vgpu)
 }
 
 /** Why it has to be made anew; null where it need not. */
@@ -111,20 +131,23 @@ function faultOf(files: HostFiles, { name, type, definition }: PresentVgpu, want
   return isSame ? null : 'was started with other attributes'
 }
 
-function removal(device: PresentVgpu, reason: string): PlannedVgpu {
+function removal(files: HostFiles, device: PresentVgpu, reason: string): PlannedVgpu {
   const moves: Move[] = [
     ...(device.active ? ['stop' as const] : []),
     ...(device.definition ? ['undefine' as const] : []),
   ]
-  const steps = moves.map((move): Step => {
-    return move === 'stop' ? clearStep(device.name) : { action: 'delete', path: vgpuSettings.path(device.name) }
-  })
   const { name, parent, type, users } = device
-  return { kind: 'vgpu', action: 'remove', device: name, parent, type, reason, moves, steps, users, wanted: null }
+  const steps = moves.flatMap((move) => (move === 'stop' ? stopSteps(files, name) : undefineSteps(files, name, false)))
+  return {
+    ...{ kind: 'vgpu', action: 'remove', device: name, parent, type, reason, moves, steps, users, wanted: null },
+    owner: null,
+    storedOwner: storedOwner(files, name),
+  }
 }
 
 function entry(
-  { address, card, definition }: PlacedVgpu,
+  files: HostFiles,
+  { address, card, definition, owner }: PlacedVgpu,
   device: PresentVgpu | undefined,
   action: PlannedVgpu['action'],
   reason: string,
@@ -133,9 +156,14 @@ function entry(
   const { create, attributes } = newVgpu(address, definition.type, definition.attributes)
   const content = vgpuSettings.format(vgpuFile({ parent: card, definition }))
   const steps = moves.flatMap((move): Step[] => {
-    if (move === 'stop') return [clearStep(address)]
+    if (move === 'stop') return stopSteps(files, address)
+    if (move === 'keep owner') return keepOwnerSteps(address, owner)
     if (move === 'define') return [{ action: 'save', path: vgpuSettings.path(address), content }]
-    return [create, ...attributes]
+    const nodes = nodesToGive(files, address, owner)
+    if (action === 'change') return ownerSteps(files, nodes, owner)
+    const isKnown = nodes.length > 0 && device?.active !== true
+    const owning = isKnown ? ownerSteps(files, nodes, owner) : futureOwnerSteps(files, pciPath(address), owner)
+    return [create, ...attributes, ...owning]
   })
   return {
     kind: 'vgpu',
@@ -148,5 +176,7 @@ function entry(
     steps,
     users: moves.includes('stop') ? (device?.users ?? []) : [],
     wanted: definition,
+    owner,
+    storedOwner: storedOwner(files, address),
   }
 }

@@ -4,6 +4,7 @@ import type { PciAddress, Uuid } from '../../units.ts'
 import type { Step } from '../change.ts'
 import type { Definition } from '../definition.ts'
 import type { NodeOwner } from '../settings/node-owners.ts'
+import type { VirtualDevice } from '../virtual-device.ts'
 
 /** What a spec asks of one virtual device, and why. */
 interface PlannedDevice {
@@ -20,6 +21,10 @@ interface PlannedDevice {
   readonly users: readonly DeviceUser[]
   /** What is to be stored, null where it goes. */
   readonly wanted: Definition | null
+  /** To whom its nodes go; null where nobody says. */
+  readonly owner: NodeOwner | null
+  /** To whom they go now, for taking a failed change back. */
+  readonly storedOwner: NodeOwner | null
 }
 
 /** A vendor's vGPU. Its type is as the spec has it where only its card's future functions will tell the id. */
@@ -32,13 +37,10 @@ export interface PlannedVgpu extends PlannedDevice {
 export interface PlanEntry extends PlannedDevice {
   readonly kind: 'mdev'
   readonly uuid: Uuid
-  /** To whom its nodes go; null where nobody says. */
-  readonly owner: NodeOwner | null
   /** What is stored now, for taking a failed change back. */
   readonly stored: Definition | null
   /** What runs now by that UUID, for the same; null where nothing does. */
   readonly running: { readonly parent: string; readonly type: string } | null
-  readonly storedOwner: NodeOwner | null
 }
 
 export type Move = 'stop' | 'undefine' | 'define' | 'keep owner' | 'start'
@@ -70,6 +72,12 @@ export interface PlannedSriov {
 }
 
 export type PlanItem = PlannedBinding | PlannedSriov | PlanEntry | PlannedVgpu
+
+/** What of a device that runs as it should is not, in words. */
+export function whyKept({ definition }: VirtualDevice, moves: readonly Move[], isGiven: boolean): string {
+  if (moves.includes('define')) return definition === null ? 'runs and is not defined' : 'is defined to start otherwise'
+  return isGiven ? 'is kept for another owner' : 'has a node that belongs to another owner'
+}
 
 /** By which it is told from others: its address, or its UUID. */
 export function itemName(item: PlanItem): string {

@@ -1,6 +1,7 @@
 import { VfioError } from '../../errors.ts'
 import type { PciAddress } from '../../units.ts'
 import type { Definition } from '../definition.ts'
+import type { NodeOwner } from '../settings/node-owners.ts'
 import { invalidSpec } from '../spec/invalid-spec.ts'
 import type { SpecDevices } from '../spec/spec.ts'
 import type { VgpuIdentity, VirtualDevice } from '../virtual-device.ts'
@@ -13,6 +14,8 @@ export interface PlacedVgpu {
   readonly address: PciAddress
   readonly card: PciAddress
   readonly definition: Definition
+  /** Null where the spec does not say. */
+  readonly owner: NodeOwner | null
 }
 
 /** Gives each vGPU that a spec asks for its function: those that are of its type first, then free ones. */
@@ -27,7 +30,7 @@ export class VgpuPlacing {
     this.#present = present
   }
 
-  placeNamed(places: readonly FuturePlace[], { wanted }: SpecDevices, definition: Definition): void {
+  placeNamed(places: readonly FuturePlace[], { wanted, owner }: SpecDevices, definition: Definition): void {
     if (!('function' in wanted)) return
     const { function: address } = wanted
     const card = places.find(({ functions }) => functions.includes(address))?.card
@@ -36,13 +39,13 @@ export class VgpuPlacing {
       throw invalidSpec(this.#path, address, `${cards} has no such virtual function`)
     }
     if (this.placed.some((other) => other.address === address)) throw invalidSpec(this.#path, address, 'is there twice')
-    this.placed.push({ address, card, definition })
+    this.placed.push({ address, card, definition, owner })
   }
 
   /** `replaces`: what the spec does not name goes, and makes room. */
   placeCounted(
     places: readonly FuturePlace[],
-    { wanted }: SpecDevices,
+    { wanted, owner }: SpecDevices,
     definition: Definition,
     replaces: boolean,
   ): void {
@@ -57,7 +60,7 @@ export class VgpuPlacing {
       })
       .sort((a, b) => byWorth(a.device, b.device))
     for (const { device, card } of having.slice(0, count)) {
-      this.placed.push({ address: device.name, card, definition })
+      this.placed.push({ address: device.name, card, definition, owner })
     }
     for (const { device } of having.slice(count)) {
       this.surplus.push({ device, reason: `the file asks for ${count} of its type` })
@@ -75,7 +78,7 @@ export class VgpuPlacing {
         facts: { cards: places.map(({ card }) => card), type, functions: all.length },
       })
     }
-    for (const { address, card } of chosen) this.placed.push({ address, card, definition })
+    for (const { address, card } of chosen) this.placed.push({ address, card, definition, owner })
   }
 
   removeOthers(card: PciAddress): void {

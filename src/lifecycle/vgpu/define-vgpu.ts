@@ -7,6 +7,7 @@ import type { PciAddress } from '../../units.ts'
 import { checkAttributes } from '../attribute-path.ts'
 import type { Change, ChangeOptions, Step } from '../change.ts'
 import { type Attribute, type Definition, type StartMode, sameDefinition } from '../definition.ts'
+import { nodeOwners } from '../settings/node-owners.ts'
 import { withSettingsLock } from '../settings/settings.ts'
 import { type VgpuIdentity, vgpuIdentity } from '../virtual-device.ts'
 import { chooseFunction } from './choose-function.ts'
@@ -61,7 +62,7 @@ export async function replaceVgpuDefinition(
   return changing(kernel, options, () => store(files, wanted, readVgpuDefinition(files, wanted.address), options))
 }
 
-/** Deletes a definition; the vGPU stays. None is no change. */
+/** Deletes a definition, with what is kept of its nodes' owner; the vGPU stays. None is no change. */
 export async function undefineVgpu(
   kernel: Kernel,
   address: PciAddress,
@@ -75,10 +76,29 @@ export async function undefineVgpu(
     const stored = isThere ? readable(files, address) : null
     const card = () => (isThere ? (physicalFunctionOf(files, address) ?? address) : findVgpuPlace(files, address).card)
     const parent = stored?.parent ?? card()
-    if (isThere && !dryRun) vgpuSettings.delete(files, address)
-    const steps: Step[] = isThere ? [{ action: 'delete', path }] : []
-    return { ...vgpuIdentity(address), parent, type: stored?.definition.type ?? null, changed: isThere, dryRun, steps }
+    const runs = (readVgpuFunction(files, address)?.type ?? 0) !== 0
+    const steps = undefineSteps(files, address, runs)
+    if (isThere && !dryRun) {
+      vgpuSettings.delete(files, address)
+      if (!runs) nodeOwners.delete(files, address)
+    }
+    return {
+      ...vgpuIdentity(address),
+      parent,
+      type: stored?.definition.type ?? null,
+      changed: steps.length > 0,
+      dryRun,
+      steps,
+    }
   })
+}
+
+/** Deletes what is kept for the next starts; whose the nodes are is known until the vGPU ends. */
+export function undefineSteps(files: HostFiles, address: PciAddress, runs: boolean): Step[] {
+  const path = vgpuSettings.path(address)
+  const kept = runs ? [path] : [path, nodeOwners.path(address)]
+  if (files.kind(path) === null) return []
+  return kept.filter((it) => files.kind(it) !== null).map((it) => ({ action: 'delete', path: it }))
 }
 
 function changing<T>(kernel: Kernel, options: ChangeOptions, work: () => T): Promise<T> | T {

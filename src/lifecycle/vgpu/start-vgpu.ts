@@ -9,7 +9,9 @@ import type { Attribute } from '../definition.ts'
 import { isHalfMade } from '../half-made.ts'
 import { checkNotHeld, whileHeld } from '../hold-device.ts'
 import { withLock } from '../lock.ts'
+import { giveNodes, giveNodesOrRemove, ownerSteps } from '../node-owner.ts'
 import { setUpDevice } from '../set-up-device.ts'
+import { nodeOwners } from '../settings/node-owners.ts'
 import { isTypeNamed, type NamedType } from '../type-choice.ts'
 import { type VgpuIdentity, vgpuIdentity } from '../virtual-device.ts'
 import { chooseFunction } from './choose-function.ts'
@@ -19,6 +21,7 @@ import { clearStep, clearVgpu, heldVgpu, newVgpu } from './function-writes.ts'
 import { noteTypeNames } from './note-type-names.ts'
 import { findVgpuPlace, type VgpuPlace } from './place.ts'
 import { vgpuRefused } from './refusal.ts'
+import { ownedNodes } from './vgpu-nodes.ts'
 
 export interface StartVgpuRequest {
   /** The function, of a vGPU that is defined or that is to be just there. */
@@ -34,7 +37,7 @@ export interface StartVgpuRequest {
 /**
  * Makes a function of a card a vGPU: writes the type's id, then the attributes in order; ends it again where one fails.
  * One that has the type already is no change. What can be made is read anew right before the write: each start on the
- * card changes it.
+ * card changes it. Its nodes go to the owner that is kept for it, if there is one.
  */
 export async function startVgpu(
   kernel: Kernel,
@@ -57,8 +60,13 @@ export async function startVgpu(
       steps: [],
     }
     const isAnew = chosen.type !== 0 && isHalfMade(files, address)
-    if (chosen.type !== 0 && !isAnew) return unchanged
-    const steps = [...(isAnew ? [clearStep(address)] : []), device.create, ...device.attributes]
+    const owner = nodeOwners.read(files, address)
+    const owning = owner === null ? [] : ownerSteps(files, ownedNodes(chosen), owner)
+    if (chosen.type !== 0 && !isAnew) {
+      if (!dryRun) giveNodes(files, owning)
+      return { ...unchanged, changed: owning.length > 0, steps: owning }
+    }
+    const steps = [...(isAnew ? [clearStep(address)] : []), device.create, ...device.attributes, ...owning]
     const held = heldVgpu(chosen, `cannot start ${address}`)
     if (dryRun) {
       checkNotHeld(kernel, held)
@@ -71,6 +79,7 @@ export async function startVgpu(
       await setUpDevice(kernel, device, explain, options.signal)
       checkMade(files, address, type)
     })
+    await giveNodesOrRemove(files, owning, () => clearVgpu(kernel, chosen))
     return { ...unchanged, changed: true, steps }
   }
   return dryRun ? run() : withLock(kernel, pciPath(place.card), run, options)

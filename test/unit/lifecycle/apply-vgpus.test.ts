@@ -125,7 +125,6 @@ describe('a spec of vendor vGPUs', () => {
     ['a function that the card has not', `{ type: L40S-24Q, function: "41:09.1" }`, 'has no such virtual function'],
     ['a UUID', '{ type: L40S-24Q, uuid: 83b8f4f2-509f-382f-3c1e-e6bfe0fa1001 }', 'has no UUID: function names it'],
     ['more than it has functions', '{ type: L40S-1Q, count: 5 }', 'has no function left'],
-    ['an owner of the nodes', '{ type: L40S-1Q, owner: { user: root } }', 'leave `owner` out'],
     ['a type that nobody knows', '{ type: L40S-3Q }', "has no type 'L40S-3Q'"],
   ])('is refused with %s', (_, devices, because) => {
     const { plan } = gpuHost()

@@ -61,7 +61,7 @@ parents:
   - parent: 61:00.0
     others: remove
     devices:
-      - { type: DC-12Q, function: '61:00.6' }
+      - { type: DC-12Q, function: '61:00.6', owner: { user: 7, mode: '0640' } }
       - { type: DC-12Q, count: 2 }
 `,
     changes: 20,
@@ -129,18 +129,19 @@ function ending(host: Host) {
   const { kernel } = host
   const { files } = kernel
   return {
-    devices: host.list().devices.map(({ name, type, active, definition }) => ({
+    devices: host.list().devices.map(({ name, type, active, definition, node }) => ({
       name,
       type,
       active,
       definition,
+      owner: node === null ? null : files.owner(node),
       params: name.startsWith('0000:41') ? files.read(`/sys/bus/pci/devices/${name}/nvidia/vgpu_params`) : null,
     })),
     functions: host.physicalFunctions().functions.map((card) => {
       return { ...card, drivers: card.functions.map((address) => driverOf(kernel, address)) }
     }),
     disk: driverOf(kernel, disk),
-    kept: ['sriov', 'bindings', 'vgpus'].map((kind) => keptFiles(files, `/etc/vfioctl.d/${kind}`)),
+    kept: ['sriov', 'bindings', 'vgpus', 'node-owners'].map((kind) => keptFiles(files, `/etc/vfioctl.d/${kind}`)),
     halfMade: keptFiles(files, '/run/vfioctl/half-made'),
   }
 }

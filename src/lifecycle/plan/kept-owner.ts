@@ -1,0 +1,41 @@
+import { VfioError } from '../../errors.ts'
+import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
+import type { PciAddress, Uuid } from '../../units.ts'
+import type { ChangeOptions, Step } from '../change.ts'
+import { type NodeOwner, nodeOwners } from '../settings/node-owners.ts'
+import { withSettingsLock } from '../settings/settings.ts'
+
+/** Whether the next start gives a device's nodes to whom the spec says; null where that says nobody. */
+export function isOwnerKept(files: HostFiles, name: Uuid | PciAddress, owner: NodeOwner | null): boolean {
+  const kept = storedOwner(files, name)
+  return owner === null || (kept !== null && nodeOwners.format(kept) === nodeOwners.format(owner))
+}
+
+/** One that is broken is written anew. */
+export function storedOwner(files: HostFiles, name: Uuid | PciAddress): NodeOwner | null {
+  try {
+    return nodeOwners.read(files, name)
+  } catch (error) {
+    if (error instanceof VfioError && error.code === 'INVALID_SETTING') return null
+    throw error
+  }
+}
+
+export function keepOwnerSteps(name: Uuid | PciAddress, owner: NodeOwner | null): Step[] {
+  if (owner === null) return []
+  return [{ action: 'save', path: nodeOwners.path(name), content: nodeOwners.format(owner) }]
+}
+
+/** Keeps it for the next starts, or with null nobody. */
+export function keepOwner(
+  kernel: Kernel,
+  name: Uuid | PciAddress,
+  owner: NodeOwner | null,
+  options: ChangeOptions,
+): Promise<void> {
+  const keep = () => {
+    if (owner === null) nodeOwners.delete(kernel.files, name)
+    else nodeOwners.save(kernel.files, name, owner)
+  }
+  return withSettingsLock(kernel, keep, options)
+}
