@@ -1,8 +1,8 @@
 import { errnoMeaning, errnoNumber } from '../uapi/errno.ts'
 import { isSystemError } from './system-error.ts'
 
-/** What libuv has no name for, or another name than Linux's headers. */
-const linuxNames = ['EOPNOTSUPP', 'EUSERS', 'EBADFD']
+/** By number: what libuv has no name for, or another name than Linux's headers. */
+const linuxNames = new Map(['EOPNOTSUPP', 'EUSERS', 'EBADFD'].map((name) => [-errnoNumber(name), name]))
 
 /**
  * A failure of node:fs as the caller shall see it: the path as the caller gave it, without the moved root, and Linux's
@@ -10,7 +10,7 @@ const linuxNames = ['EOPNOTSUPP', 'EUSERS', 'EBADFD']
  */
 export function asCallers(error: unknown, path: string): unknown {
   if (!isSystemError(error)) return error
-  const code = linuxNames.find((name) => errnoNumber(name) === -error.errno) ?? error.code
+  const code = linuxNames.get(error.errno) ?? error.code
   if (code === error.code && error.path === path) return error
   const said = /^[^:]*: ([^,]*)/.exec(error.message)?.[1] ?? error.message
   const meaning = code === error.code ? said : errnoMeaning(code)

@@ -83,9 +83,9 @@ function kindOf(full: string): FileKind | null {
 
 function statsOf(full: string): fs.Stats | null {
   try {
-    return fs.lstatSync(full)
+    return fs.lstatSync(full, { throwIfNoEntry: false }) ?? null
   } catch (error) {
-    if (failedWith(error, 'ENOENT', 'ENOTDIR')) return null
+    if (failedWith(error, 'ENOTDIR')) return null
     throw error
   }
 }

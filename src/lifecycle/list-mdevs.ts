@@ -4,26 +4,28 @@ import type { Warning } from '../host/warning.ts'
 import type { HostFiles } from '../kernel/kernel.ts'
 import type { Uuid } from '../units.ts'
 import { readDefinitions, type StoredDefinition } from './store.ts'
-import { type Listed, type MdevIdentity, mdevIdentity } from './virtual-device.ts'
+import type { Listed, MdevIdentity } from './virtual-device.ts'
 
 /** Mediated devices that run or are defined, or those of one UUID. */
 export function listMdevs(files: HostFiles, only?: Uuid): { listed: Listed<MdevIdentity>[]; warnings: Warning[] } {
   const running = readMdevDevices(files, only)
   const stored = readDefinitions(files, only)
-  const names = new Map<string, string | null>()
+  const names = new TypeNames(files)
   const listed = merge(running.devices, stored.definitions).map(({ uuid, parent, running, stored }) => {
     const type = running?.type ?? stored?.definition.type ?? ''
-    const key = `${parent}/${type}`
-    if (!names.has(key)) names.set(key, readTypeName(files, parent, type))
-    const device = {
-      ...mdevIdentity(uuid),
+    const device: Listed<MdevIdentity>['device'] = {
+      // not spread, which takes long
+      kind: 'mdev',
+      name: uuid,
+      uuid,
       parent,
       type,
-      typeName: names.get(key) ?? null,
+      typeName: names.of(parent, type),
       active: running !== null,
       definition: stored?.definition ?? null,
       group: running?.group ?? null,
       node: running?.node ?? null,
+      users: [],
     }
     return { device, nodes: running === null ? [] : nodesOf(running) }
   })
@@ -37,16 +39,41 @@ interface Entry {
   readonly stored: StoredDefinition | null
 }
 
+/** The kernel runs a UUID once, whatever the parent; the store may hold it under several. */
 function merge(running: readonly MdevDevice[], stored: readonly StoredDefinition[]): Entry[] {
-  const entries = new Map<string, Entry>()
-  for (const device of running) {
-    const { uuid, parent } = device
-    entries.set(`${parent}/${uuid}`, { uuid, parent, running: device, stored: null })
-  }
-  for (const definition of stored) {
+  const undefinedYet = new Map(running.map((device) => [device.uuid, device]))
+  const defined = stored.map((definition) => {
     const { uuid, parent } = definition
-    const key = `${parent}/${uuid}`
-    entries.set(key, { uuid, parent, running: entries.get(key)?.running ?? null, stored: definition })
+    const device = undefinedYet.get(uuid)
+    if (device?.parent !== parent) return { uuid, parent, running: null, stored: definition }
+    undefinedYet.delete(uuid)
+    return { uuid, parent, running: device, stored: definition }
+  })
+  const transient = Array.from(undefinedYet.values(), (device) => ({
+    uuid: device.uuid,
+    parent: device.parent,
+    running: device,
+    stored: null,
+  }))
+  return [...defined, ...transient]
+}
+
+/** Each read once: thousands of devices are of few types. */
+class TypeNames {
+  readonly #files: HostFiles
+  readonly #ofParent = new Map<string, Map<string, string | null>>()
+
+  constructor(files: HostFiles) {
+    this.#files = files
   }
-  return [...entries.values()]
+
+  of(parent: string, type: string): string | null {
+    const names = this.#ofParent.get(parent) ?? new Map<string, string | null>()
+    this.#ofParent.set(parent, names)
+    const known = names.get(type)
+    if (known !== undefined) return known
+    const name = readTypeName(this.#files, parent, type)
+    names.set(type, name)
+    return name
+  }
 }

@@ -30,9 +30,8 @@ export function list(files: HostFiles, filter: DeviceFilter = {}): { devices: Vi
   const passes = passing(filter)
   const found: Listed<DeviceIdentity>[] = [...mdevs.listed, ...vgpus.listed].filter(({ device }) => passes(device))
   const users = findDeviceUsers(files, new Set(found.flatMap(({ nodes }) => nodes)))
-  const devices = found
-    .map(({ device, nodes }) => ({ ...device, users: device.active ? usersOfAny(users, nodes) : [] }))
-    .sort(byParentThenName)
+  for (const { device, nodes } of found) if (device.active) device.users.push(...usersOfAny(users, nodes))
+  const devices = found.map(({ device }) => device).sort(byParentThenName)
   return { devices, warnings: [...mdevs.warnings, ...vgpus.warnings] }
 }
 

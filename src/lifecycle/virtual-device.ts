@@ -48,9 +48,9 @@ export interface DeviceState {
   readonly node: string | null
 }
 
-/** A device before it is known who uses it, and the nodes by which that shows. */
+/** A device whose users are entered once all devices are known, and the nodes by which they show. */
 export interface Listed<Identity extends DeviceIdentity> {
-  readonly device: Identity & DeviceState
+  readonly device: VirtualDevice<Identity> & { readonly users: DeviceUser[] }
   readonly nodes: readonly string[]
 }
 

@@ -37,10 +37,13 @@ const numbers = {
   EADDRNOTAVAIL: 99,
 } as const
 
+const byName: ReadonlyMap<string, number> = new Map(Object.entries(numbers))
+
 /** The positive number of an error code such as 'EBUSY'. Throws on a name that is not in the table. */
 export function errnoNumber(code: string): number {
-  for (const [name, number] of Object.entries(numbers)) if (name === code) return number
-  throw new TypeError(`unknown error code ${code}`)
+  const number = byName.get(code)
+  if (number === undefined) throw new TypeError(`unknown error code ${code}`)
+  return number
 }
 
 /** What the kernel means by it, in words, as strerror(3) says it; the code itself where we have none. */

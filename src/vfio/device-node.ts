@@ -12,6 +12,8 @@ const nodes = '/dev/vfio/devices'
 
 /** Found through the device's vfio-dev/ in sysfs; null where there is none, or where udev made no node of it. */
 export function findDeviceNode(files: HostFiles, { group, name }: DeviceAddress): DeviceNode | null {
+  // asked of each device of a long list
+  if (kindOrNull(files, nodes) === null) return null
   const folders = [
     ...(group === null ? [] : [`/sys/kernel/iommu_groups/${group}/devices/${name}`]),
     `/sys/bus/pci/devices/${name}`,

@@ -28,7 +28,8 @@ export function groupMembers(files: HostFiles, group: number): GroupMember[] {
 /** The number of the IOMMU group of a device, by its folder in sysfs; null where it has none. */
 export function iommuGroup(files: HostFiles, path: string): number | null {
   try {
-    const name = files.readlink(`${path}/iommu_group`).split('/').at(-1) ?? ''
+    const target = files.readlink(`${path}/iommu_group`)
+    const name = target.slice(target.lastIndexOf('/') + 1)
     return /^\d{1,9}$/.test(name) ? Number(name) : null
   } catch (error) {
     if (failedWith(error, 'ENOENT', 'ENOTDIR', 'EINVAL')) return null

@@ -40,6 +40,7 @@ function listVgpu(
     definition: stored?.definition ?? null,
     group: active ? (found?.group ?? null) : null,
     node: active ? (found?.node ?? null) : null,
+    users: [],
   }
   const nodes = [found?.node ?? null, found?.deviceNode ?? null].filter((node) => node !== null)
   return { device, nodes: active ? nodes : [] }
