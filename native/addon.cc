@@ -1,6 +1,8 @@
 // The addon's table of exports. Its surface, typed and described: src/kernel/addon.ts.
 #include <napi.h>
 
+#include <iterator>
+
 #include "environment.h"
 #include "events.h"
 #include "memory.h"
@@ -9,6 +11,16 @@
 
 namespace vfioctl {
 namespace {
+
+void ExportWords(Napi::Env env, Napi::Object exports, Word* word) {
+  const Napi::ArrayBuffer memory = Napi::ArrayBuffer::New(env, word, sizeof *word);
+  exports["word"] = Napi::Float64Array::New(env, sizeof *word / sizeof(double), memory, 0);
+  const napi_property_descriptor calls[] = {
+      {"readWord", nullptr, ReadWord, nullptr, nullptr, nullptr, napi_default_jsproperty, word},
+      {"writeWord", nullptr, WriteWord, nullptr, nullptr, nullptr, napi_default_jsproperty, word},
+  };
+  napi_define_properties(env, exports, std::size(calls), calls);
+}
 
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   auto* environment = new Environment();
@@ -23,6 +35,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports["write"] = Napi::Function::New<Write>(env, "write");
   exports["pread"] = Napi::Function::New<Pread>(env, "pread");
   exports["pwrite"] = Napi::Function::New<Pwrite>(env, "pwrite");
+  ExportWords(env, exports, &environment->word);
   exports["tryLock"] = Napi::Function::New<TryLock>(env, "tryLock");
   exports["pageSize"] = Napi::Function::New<PageSize>(env, "pageSize");
   exports["mmap"] = Napi::Function::New<Mmap>(env, "mmap");

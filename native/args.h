@@ -13,22 +13,31 @@ namespace vfioctl {
 
 inline constexpr uint64_t kMaxSafeInteger = (uint64_t{1} << 53) - 1;
 
+// Out of line, as in the middle of a call that does not fail it would cost time.
+[[gnu::cold, gnu::noinline]] inline void ThrowNoInteger(Napi::Env env, double number, const char* name, uint64_t max) {
+  ThrowRange(env, std::string(name) + " must be an integer from 0 to " + std::to_string(max) + ", not " +
+                      Napi::Number::New(env, number).ToString().Utf8Value());
+}
+
 // `max` is at most kMaxSafeInteger.
-inline bool ReadInteger(const Napi::Value& value, const char* name, uint64_t max, uint64_t* out) {
-  double number;
-  if (napi_get_value_double(value.Env(), value, &number) != napi_ok) {
-    ThrowType(value.Env(), std::string(name) + " must be a number");
-    return false;
-  }
+inline bool CheckInteger(Napi::Env env, double number, const char* name, uint64_t max, uint64_t* out) {
   // Written so that NaN fails it; signed, as `max` allows, because the machine converts no other numbers by itself.
   const bool fits = number >= 0 && number <= static_cast<double>(static_cast<int64_t>(max));
   if (!fits || static_cast<double>(static_cast<int64_t>(number)) != number) {
-    ThrowRange(value.Env(), std::string(name) + " must be an integer from 0 to " + std::to_string(max) + ", not " +
-                                value.ToString().Utf8Value());
+    ThrowNoInteger(env, number, name, max);
     return false;
   }
   *out = static_cast<uint64_t>(static_cast<int64_t>(number));
   return true;
+}
+
+inline bool ReadInteger(const Napi::Value& value, const char* name, uint64_t max, uint64_t* out) {
+  double number;
+  if (napi_get_value_double(value.Env(), value, &number) == napi_ok) {
+    return CheckInteger(value.Env(), number, name, max, out);
+  }
+  ThrowType(value.Env(), std::string(name) + " must be a number");
+  return false;
 }
 
 inline bool ReadDescriptor(const Napi::Value& value, int* out) {

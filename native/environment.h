@@ -12,6 +12,14 @@ namespace vfioctl {
 
 class Memory;
 
+// What readWord and writeWord take and answer; JavaScript has it as an array of numbers.
+struct Word {
+  double fd;
+  double offset;
+  double width;  // in bytes; after the call, how many were moved
+  double value;
+};
+
 struct Environment {
   Napi::FunctionReference mapping;
   Napi::FunctionReference watch;
@@ -23,6 +31,7 @@ struct Environment {
   } next_mapping;
   // Made by the addon, so unknown to Node: closed with the environment, where a Worker ends before its JavaScript did.
   std::set<int> descriptors;
+  Word word = {};
 
   ~Environment() {
     for (const int fd : descriptors) close(fd);

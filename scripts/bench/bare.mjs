@@ -1,4 +1,4 @@
-// What can be measured on this machine itself, without VFIO: `node bare.mjs CALLS` prints it as JSON.
+// What can be measured on this machine itself, without VFIO: `node bare.mjs CALLS [FLOOR]` prints it as JSON.
 import fs from 'node:fs'
 import { openLinux } from '../../dist/kernel/linux.js'
 import { Descriptor } from '../../dist/vfio/descriptor.js'
@@ -7,6 +7,7 @@ import { IrqWaiting } from '../../dist/vfio/irq-waiting.js'
 import { Region } from '../../dist/vfio/region.js'
 import { allocator } from './allocator.mjs'
 import { CProgram } from './c-program.mjs'
+import { floorOf } from './floor.mjs'
 import { interrupts } from './interrupts.mjs'
 import { bulk, mappedRead, trapped } from './regions.mjs'
 
@@ -22,7 +23,7 @@ function regionOf(fd, name, flags) {
 
 const memory = kernel.allocateMemory({ size: 4096, kind: 'memfd' })
 const memfd = regionOf(memory.fd, 'memory file', { read: true, write: true, mmap: true })
-const cases = await trapped(c, { ...memfd, read: 0, write: 0 }, 5000)
+const cases = await trapped(c, { ...memfd, read: 0, write: 0 }, 5000, floorOf(process.argv[3], memfd.fd))
 const config = pciConfig()
 if (config !== null) {
   const place = regionOf(config, 'PCI config space in sysfs', { read: true, write: false, mmap: false })

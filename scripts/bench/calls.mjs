@@ -1,5 +1,6 @@
 // The library's calls: measured on this machine, and in the virtual machine, in processes that have an end.
 import { compileCalls } from './c-program.mjs'
+import { compileFloor } from './floor.mjs'
 import { measureInGuest } from './guest.mjs'
 import { measureInOwnProcess } from './own-process.mjs'
 import { showGrowth, showSideBySide, showTargets } from './report.mjs'
@@ -9,7 +10,8 @@ const timeoutSeconds = 900
 /** @param {string} scratch */
 export async function benchCalls(scratch) {
   const calls = compileCalls(scratch)
-  const bare = measureInOwnProcess('bare.mjs', { args: [calls], timeoutSeconds })
+  const floor = compileFloor(scratch)
+  const bare = measureInOwnProcess('bare.mjs', { args: floor === null ? [calls] : [calls, floor], timeoutSeconds })
   showSideBySide(
     'This machine, without VFIO: files in the place of regions, eventfds in the place of interrupts',
     bare.cases,

@@ -18,8 +18,9 @@ const page = 4096
  * @param {import('./c-program.mjs').CProgram} c
  * @param {Place} place
  * @param {number} count
+ * @param {Record<string, (count: number) => unknown>} [floor] more contenders for a read
  */
-export async function trapped(c, { name, fd, region, read, write }, count) {
+export async function trapped(c, { name, fd, region, read, write }, count, floor = {}) {
   const base = Number(region.offset)
   const cases = []
   if (read !== undefined) {
@@ -30,6 +31,7 @@ export async function trapped(c, { name, fd, region, read, write }, count) {
         vfioctl: (times) => {
           for (let i = 0; i < times; i++) region.read32(read)
         },
+        ...floor,
         ...transfers('read', fd, base + read, 4),
       }),
     )

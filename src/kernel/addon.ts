@@ -32,6 +32,15 @@ export interface Addon {
   write(fd: number, from: Uint8Array): number
   pread(fd: number, into: Uint8Array, offset: number): number
   pwrite(fd: number, from: Uint8Array, offset: number): number
+  /**
+   * What `readWord` and `writeWord` take and give: a descriptor, an offset, a width of 1, 2 or 4 bytes, after the call how
+   * many were moved, and the value. In memory, as arguments would take Node-API a tenth of a short system call.
+   */
+  readonly word: Float64Array
+  /** pread(2). The value is 0 where nothing was moved. */
+  readWord(): void
+  /** pwrite(2). */
+  writeWord(): void
   /** flock(2) with LOCK_EX|LOCK_NB: false where it would block. */
   tryLock(fd: number): boolean
   /** sysconf(_SC_PAGESIZE), in bytes. */
@@ -57,6 +66,8 @@ const surface: readonly (keyof Addon)[] = [
   'write',
   'pread',
   'pwrite',
+  'readWord',
+  'writeWord',
   'tryLock',
   'pageSize',
   'mmap',

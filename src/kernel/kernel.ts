@@ -37,6 +37,13 @@ export interface Kernel {
   /** pread(2)/pwrite(2) in one call; `offset` is at most 2^53-1. Returns the bytes moved, which may be fewer. */
   pread(fd: number, into: Uint8Array, offset: number): number
   pwrite(fd: number, from: Uint8Array, offset: number): number
+  /**
+   * pread(2) of one little-endian number of `width` bytes: what a register holds. Where the kernel moved another number of
+   * bytes, that number's complement, which is negative (`~moved`).
+   */
+  readWord(fd: number, offset: number, width: WordWidth): number
+  /** pwrite(2) of such a number. Returns the bytes moved. */
+  writeWord(fd: number, offset: number, width: WordWidth, value: number): number
 
   /** Bytes of a page: what mappings are made of. A power of two. */
   readonly pageSize: number
@@ -90,6 +97,9 @@ export interface Kernel {
   /** Releases what the kernel object itself holds (the mock's files; nothing on Linux). */
   dispose(): void
 }
+
+/** In bytes. */
+export type WordWidth = 1 | 2 | 4
 
 export interface ProgramRun {
   readonly arguments: readonly string[]

@@ -1,12 +1,25 @@
 import fs, { constants } from 'node:fs'
 import { join } from 'node:path'
 import { loadAddon } from './addon.ts'
-import type { Kernel } from './kernel.ts'
+import type {
+  HostFiles,
+  IoctlPointer,
+  Kernel,
+  Mapping,
+  MemoryOptions,
+  MmapOptions,
+  ProgramEnd,
+  ProgramRun,
+  Watch,
+  WordWidth,
+} from './kernel.ts'
+import type { KernelLog } from './kernel-log.ts'
 import { asCallers } from './linux-errors.ts'
 import { hostFiles } from './linux-files.ts'
 import { followLog } from './linux-log.ts'
 import { runProgram } from './linux-program.ts'
 import { watchUevents } from './linux-uevents.ts'
+import type { Uevent } from './uevents.ts'
 
 export interface LinuxOptions {
   /** Where the host's file tree begins, for files and for devices: '/' unless told. */
@@ -15,70 +28,148 @@ export interface LinuxOptions {
 
 const openFlags = { r: constants.O_RDONLY, w: constants.O_WRONLY, rw: constants.O_RDWR }
 
-/**
- * The real kernel. Files are opened and closed by node:fs, so that what only reads and writes host files needs no
- * addon; the rest loads it at the first call (ADDON_MISSING where it is not there).
- */
+/** The real kernel of this machine. */
 export function openLinux({ root = '/' }: LinuxOptions = {}): Kernel {
+  return new LinuxKernel(root)
+}
+
+/**
+ * Files are opened and closed by node:fs, so that what only reads and writes host files needs no addon; the rest loads it
+ * at the first call (ADDON_MISSING where it is not there). A class, as V8 finds the methods of an object literal with a
+ * getter by hashing their names, at each call.
+ */
+class LinuxKernel implements Kernel {
+  readonly name = 'linux'
+  readonly pid = process.pid
+  readonly files: HostFiles
+  readonly #root: string
   /** Opened by node:fs, which keeps count of its own in a Worker: closed there too. */
-  const opened = new Set<number>()
+  readonly #opened = new Set<number>()
 
-  return {
-    name: 'linux',
-    pid: process.pid,
-    files: hostFiles(root),
-
-    open(path, access) {
-      try {
-        // libuv adds O_CLOEXEC.
-        const fd = fs.openSync(join(root, path), openFlags[access] | constants.O_NOCTTY)
-        opened.add(fd)
-        return fd
-      } catch (error) {
-        throw asCallers(error, path)
-      }
-    },
-    close(fd) {
-      if (opened.delete(fd)) fs.closeSync(fd)
-      else loadAddon().close(fd)
-    },
-
-    ioctl: (fd, request, argument, pointers) => loadAddon().ioctl(fd, request, argument, pointers),
-    ioctlAsync: (fd, request, argument) =>
-      new Promise((resolve, reject) => {
-        loadAddon().ioctlAsync(fd, request, argument, (error, result) =>
-          result === undefined ? reject(error) : resolve(result),
-        )
-      }),
-    read: (fd, into) => loadAddon().read(fd, into),
-    write: (fd, from) => loadAddon().write(fd, from),
-    pread: (fd, into, offset) => loadAddon().pread(fd, into, offset),
-    pwrite: (fd, from, offset) => loadAddon().pwrite(fd, from, offset),
-    get pageSize() {
-      return loadAddon().pageSize()
-    },
-    mmap: (fd, { offset, length, access }) => loadAddon().mmap(fd, offset, length, access),
-    allocateMemory: ({ size, kind }) => loadAddon().allocateMemory(size, kind),
-    pageFrames: (memory, offset, count) => loadAddon().pageFrames(memory, offset, count),
-    eventfd: (initial = 0) => loadAddon().eventfd(initial),
-    waitForEventfd: (eventfds, first, timeoutMs, counter) =>
-      loadAddon().waitForEventfd(eventfds, first, timeoutMs, counter),
-    watch: (fd, onReadable) => loadAddon().watch(fd, onReadable),
-    async watchUevents(listener) {
-      // What stands under another root is not what this machine's kernel speaks of.
-      return root === '/' ? watchUevents(this.watch, listener) : null
-    },
-    watchDirectory(path, onChange) {
-      try {
-        // What fails later is the directory's end.
-        return fs.watch(join(root, path), () => onChange()).on('error', () => onChange())
-      } catch (error) {
-        throw asCallers(error, path)
-      }
-    },
-    followLog: () => (root === '/' ? followLog() : null),
-    tryLock: (fd) => loadAddon().tryLock(fd),
-    runProgram: (path, run) => runProgram(join(root, path), path, run),
-    dispose() {},
+  constructor(root: string) {
+    this.#root = root
+    this.files = hostFiles(root)
   }
+
+  open(path: string, access: 'r' | 'w' | 'rw'): number {
+    try {
+      // libuv adds O_CLOEXEC.
+      const fd = fs.openSync(join(this.#root, path), openFlags[access] | constants.O_NOCTTY)
+      this.#opened.add(fd)
+      return fd
+    } catch (error) {
+      throw asCallers(error, path)
+    }
+  }
+
+  close(fd: number): void {
+    if (this.#opened.delete(fd)) fs.closeSync(fd)
+    else loadAddon().close(fd)
+  }
+
+  ioctl(fd: number, request: number, argument?: Uint8Array | number, pointers?: readonly IoctlPointer[]): number {
+    return loadAddon().ioctl(fd, request, argument, pointers)
+  }
+
+  ioctlAsync(fd: number, request: number, argument?: Uint8Array): Promise<number> {
+    return new Promise((resolve, reject) => {
+      loadAddon().ioctlAsync(fd, request, argument, (error, result) =>
+        result === undefined ? reject(error) : resolve(result),
+      )
+    })
+  }
+
+  read(fd: number, into: Uint8Array): number {
+    return loadAddon().read(fd, into)
+  }
+
+  write(fd: number, from: Uint8Array): number {
+    return loadAddon().write(fd, from)
+  }
+
+  pread(fd: number, into: Uint8Array, offset: number): number {
+    return loadAddon().pread(fd, into, offset)
+  }
+
+  pwrite(fd: number, from: Uint8Array, offset: number): number {
+    return loadAddon().pwrite(fd, from, offset)
+  }
+
+  readWord(fd: number, offset: number, width: WordWidth): number {
+    const addon = loadAddon()
+    const { word } = addon
+    word[0] = fd
+    word[1] = offset
+    word[2] = width
+    addon.readWord()
+    const moved: number = word[2]
+    return moved === width ? (word[3] ?? 0) : ~moved
+  }
+
+  writeWord(fd: number, offset: number, width: WordWidth, value: number): number {
+    const addon = loadAddon()
+    const { word } = addon
+    word[0] = fd
+    word[1] = offset
+    word[2] = width
+    word[3] = value
+    addon.writeWord()
+    return word[2]
+  }
+
+  get pageSize(): number {
+    return loadAddon().pageSize()
+  }
+
+  mmap(fd: number, { offset, length, access }: MmapOptions): Mapping {
+    return loadAddon().mmap(fd, offset, length, access)
+  }
+
+  allocateMemory({ size, kind }: MemoryOptions): Mapping {
+    return loadAddon().allocateMemory(size, kind)
+  }
+
+  pageFrames(memory: Mapping, offset: number, count: number): BigUint64Array {
+    return loadAddon().pageFrames(memory, offset, count)
+  }
+
+  eventfd(initial = 0): number {
+    return loadAddon().eventfd(initial)
+  }
+
+  waitForEventfd(eventfds: Int32Array, first: number, timeoutMs: number, counter: Float64Array): number {
+    return loadAddon().waitForEventfd(eventfds, first, timeoutMs, counter)
+  }
+
+  watch(fd: number, onReadable: () => void): Watch {
+    return loadAddon().watch(fd, onReadable)
+  }
+
+  async watchUevents(listener: (event: Uevent) => void): Promise<Watch | null> {
+    // What stands under another root is not what this machine's kernel speaks of.
+    return this.#root === '/' ? watchUevents((fd, onReadable) => this.watch(fd, onReadable), listener) : null
+  }
+
+  watchDirectory(path: string, onChange: () => void): Watch {
+    try {
+      // What fails later is the directory's end.
+      return fs.watch(join(this.#root, path), () => onChange()).on('error', () => onChange())
+    } catch (error) {
+      throw asCallers(error, path)
+    }
+  }
+
+  followLog(): KernelLog | null {
+    return this.#root === '/' ? followLog() : null
+  }
+
+  tryLock(fd: number): boolean {
+    return loadAddon().tryLock(fd)
+  }
+
+  runProgram(path: string, run: ProgramRun): Promise<ProgramEnd> {
+    return runProgram(join(this.#root, path), path, run)
+  }
+
+  dispose(): void {}
 }

@@ -8,8 +8,10 @@ import type {
   ProgramEnd,
   ProgramRun,
   Watch,
+  WordWidth,
 } from '../kernel/kernel.ts'
 import type { Uevent } from '../kernel/uevents.ts'
+import { readWordBy, writeWordBy } from '../kernel/words.ts'
 import { Errno, systemCall } from './errno.ts'
 import { Eventfd } from './eventfd.ts'
 import { FdTable } from './fd-table.ts'
@@ -166,6 +168,14 @@ export class MockKernel implements Kernel {
     return systemCall('pwrite', undefined, () =>
       (file.pwrite ?? refuse(withoutPositions(file))).call(file, from, checked(offset)),
     )
+  }
+
+  readWord(fd: number, offset: number, width: WordWidth): number {
+    return readWordBy(this, fd, offset, width)
+  }
+
+  writeWord(fd: number, offset: number, width: WordWidth, value: number): number {
+    return writeWordBy(this, fd, offset, width, value)
   }
 
   mmap(fd: number, options: MmapOptions): Mapping {

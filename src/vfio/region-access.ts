@@ -1,5 +1,5 @@
 import { VfioError } from '../errors.ts'
-import type { Accessors } from '../kernel/kernel.ts'
+import type { Accessors, WordWidth } from '../kernel/kernel.ts'
 import type { RegionFlags } from '../uapi/region-info.ts'
 import { hex } from '../units.ts'
 import type { RegisterBlock, RegisterSpecs } from './register-block.ts'
@@ -66,7 +66,7 @@ export function checkAlignment(region: Bounds, offset: number, width: number): v
   })
 }
 
-export function checkNumber(region: Bounds, value: number, width: 1 | 2 | 4): void {
+export function checkNumber(region: Bounds, value: number, width: WordWidth): void {
   if (!Number.isInteger(value) || value < 0 || value >= 2 ** (8 * width)) throw unfit(region, value, width)
 }
 

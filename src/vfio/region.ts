@@ -1,4 +1,5 @@
 import { VfioError } from '../errors.ts'
+import type { WordWidth } from '../kernel/kernel.ts'
 import type { RegionCapability } from '../uapi/region-capabilities.ts'
 import type { RegionFlags, RegionInfo } from '../uapi/region-info.ts'
 import { hex } from '../units.ts'
@@ -45,15 +46,8 @@ export class Region implements RegionAccess {
   readonly #device: Descriptor
   /** `offset` as a file offset; past 2^53 it is not exact, and every access is refused. */
   readonly #base: number
-  readonly #word = new Uint8Array(8)
-  readonly #view = new DataView(this.#word.buffer)
-  /** Whole-width slices of #word, so that an access allocates nothing. */
-  readonly #slices = {
-    1: this.#word.subarray(0, 1),
-    2: this.#word.subarray(0, 2),
-    4: this.#word.subarray(0, 4),
-    8: this.#word,
-  }
+  readonly #long = new Uint8Array(8)
+  readonly #longView = new DataView(this.#long.buffer)
 
   constructor(host: RegionHost, name: string, info: RegionInfo) {
     const { descriptor } = host
@@ -77,47 +71,42 @@ export class Region implements RegionAccess {
   }
 
   read8(offset: number): number {
-    this.#readWord(offset, 1)
-    return this.#view.getUint8(0)
+    return this.#readWord(offset, 1)
   }
 
   read16(offset: number): number {
-    this.#readWord(offset, 2)
-    return this.#view.getUint16(0, true)
+    return this.#readWord(offset, 2)
   }
 
   read32(offset: number): number {
-    this.#readWord(offset, 4)
-    return this.#view.getUint32(0, true)
+    return this.#readWord(offset, 4)
   }
 
   read64(offset: number): bigint {
-    this.#readWord(offset, 8)
-    return this.#view.getBigUint64(0, true)
+    checkAccess(this, 'read', offset, 8)
+    checkAlignment(this, offset, 8)
+    this.#transfer('read', offset, this.#long)
+    return this.#longView.getBigUint64(0, true)
   }
 
   write8(offset: number, value: number): void {
-    checkNumber(this, value, 1)
-    this.#view.setUint8(0, value)
-    this.#writeWord(offset, 1)
+    this.#writeWord(offset, value, 1)
   }
 
   write16(offset: number, value: number): void {
-    checkNumber(this, value, 2)
-    this.#view.setUint16(0, value, true)
-    this.#writeWord(offset, 2)
+    this.#writeWord(offset, value, 2)
   }
 
   write32(offset: number, value: number): void {
-    checkNumber(this, value, 4)
-    this.#view.setUint32(0, value, true)
-    this.#writeWord(offset, 4)
+    this.#writeWord(offset, value, 4)
   }
 
   write64(offset: number, value: bigint): void {
     checkBigint(this, value)
-    this.#view.setBigUint64(0, value, true)
-    this.#writeWord(offset, 8)
+    checkAccess(this, 'write', offset, 8)
+    checkAlignment(this, offset, 8)
+    this.#longView.setBigUint64(0, value, true)
+    this.#transfer('write', offset, this.#long)
   }
 
   readInto(offset: number, bytes: Uint8Array): void {
@@ -157,39 +146,66 @@ export class Region implements RegionAccess {
     return new Ioeventfd(this, descriptor, request)
   }
 
-  #readWord(offset: number, width: 1 | 2 | 4 | 8): void {
+  #readWord(offset: number, width: WordWidth): number {
     checkAccess(this, 'read', offset, width)
     checkAlignment(this, offset, width)
-    this.#transfer('read', offset, this.#slices[width])
+    const { kernel, fd } = this.#device
+    let value: number
+    try {
+      value = kernel.readWord(fd, this.#fileOffset(offset, width), width)
+    } catch (error) {
+      throw transferFailed(this, 'read', offset, width, error)
+    }
+    if (value < 0) throw otherLength(this, 'read', offset, width, ~value)
+    return value
   }
 
-  #writeWord(offset: number, width: 1 | 2 | 4 | 8): void {
+  #writeWord(offset: number, value: number, width: WordWidth): void {
+    checkNumber(this, value, width)
     checkAccess(this, 'write', offset, width)
     checkAlignment(this, offset, width)
-    this.#transfer('write', offset, this.#slices[width])
+    const { kernel, fd } = this.#device
+    let moved: number
+    try {
+      moved = kernel.writeWord(fd, this.#fileOffset(offset, width), width, value)
+    } catch (error) {
+      throw transferFailed(this, 'write', offset, width, error)
+    }
+    if (moved !== width) throw otherLength(this, 'write', offset, width, moved)
   }
 
   #transfer(way: Way, offset: number, bytes: Uint8Array): void {
-    const at = this.#base + offset
-    if (!Number.isSafeInteger(at + bytes.length)) throw tooFar(this)
     const { kernel, fd } = this.#device
+    const at = this.#fileOffset(offset, bytes.length)
     let moved: number
     try {
       moved = way === 'read' ? kernel.pread(fd, bytes, at) : kernel.pwrite(fd, bytes, at)
     } catch (error) {
-      throw callFailed(goalOf(this, way, offset, bytes.length), error, {
-        EIO: memoryGone,
-        EFAULT: () => ({ code: 'SYSTEM_CALL_FAILED', because: "the device's driver has nothing there" }),
-      })
+      throw transferFailed(this, way, offset, bytes.length, error)
     }
-    if (moved !== bytes.length) {
-      throw new VfioError(
-        'KERNEL_ANSWER',
-        `cannot ${goalOf(this, way, offset, bytes.length)}: the kernel moved ${moved} bytes`,
-        { facts: { region: this.name, offset, requested: bytes.length, moved } },
-      )
-    }
+    if (moved !== bytes.length) throw otherLength(this, way, offset, bytes.length, moved)
   }
+
+  #fileOffset(offset: number, length: number): number {
+    const at = this.#base + offset
+    if (Number.isSafeInteger(at + length)) return at
+    throw tooFar(this)
+  }
+}
+
+function transferFailed(region: Region, way: Way, offset: number, length: number, error: unknown): unknown {
+  return callFailed(goalOf(region, way, offset, length), error, {
+    EIO: memoryGone,
+    EFAULT: () => ({ code: 'SYSTEM_CALL_FAILED', because: "the device's driver has nothing there" }),
+  })
+}
+
+function otherLength(region: Region, way: Way, offset: number, requested: number, moved: number): VfioError {
+  return new VfioError(
+    'KERNEL_ANSWER',
+    `cannot ${goalOf(region, way, offset, requested)}: the kernel moved ${moved} bytes`,
+    { facts: { region: region.name, offset, requested, moved } },
+  )
 }
 
 function tooFar({ name, offset }: Region): VfioError {

@@ -82,10 +82,13 @@ describe('the addon', () => {
       'pread',
       'pwrite',
       'read',
+      'readWord',
       'tryLock',
       'waitForEventfd',
       'watch',
+      'word',
       'write',
+      'writeWord',
     ])
   })
 

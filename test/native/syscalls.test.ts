@@ -9,10 +9,10 @@ const kernel = openLinux()
 const addon = loadAddon()
 const folder = mkdtempSync(join(tmpdir(), 'vfioctl-syscalls-'))
 const path = join(folder, 'file')
-writeFileSync(path, '0123456789')
 afterAll(() => rmSync(folder, { recursive: true }))
 
 function withFile(use: (fd: number) => void): void {
+  writeFileSync(path, '0123456789')
   const fd = kernel.open(path, 'rw')
   use(fd)
   kernel.close(fd)
@@ -41,7 +41,7 @@ describe('transfers', () => {
     withFile((fd) => {
       const whole = new Uint8Array(8).fill(0xff)
       expect(kernel.pread(fd, whole.subarray(2, 6), 8)).toBe(2)
-      expect([...whole]).toEqual([0xff, 0xff, 0x5a, 0x39, 0xff, 0xff, 0xff, 0xff])
+      expect([...whole]).toEqual([0xff, 0xff, 0x38, 0x39, 0xff, 0xff, 0xff, 0xff])
       expect(kernel.pread(fd, whole, 100)).toBe(0)
       expect(kernel.pread(fd, new Uint8Array(0), 0)).toBe(0)
     })
@@ -92,6 +92,62 @@ describe('transfers', () => {
         message: `EBADF: bad file descriptor, ${name}`,
       }),
     )
+  })
+})
+
+describe('words', () => {
+  /** The addon's call with what stands in its word. */
+  function call(name: 'readWord' | 'writeWord', ...word: readonly number[]): number[] {
+    addon.word.set(word)
+    addon[name]()
+    return [...addon.word]
+  }
+
+  it('are numbers of 1, 2 or 4 bytes, little-endian, read and written at an offset', () => {
+    withFile((fd) => {
+      expect([kernel.readWord(fd, 0, 1), kernel.readWord(fd, 0, 2), kernel.readWord(fd, 0, 4)]).toEqual([
+        0x30, 0x3130, 0x3332_3130,
+      ])
+      const written = [kernel.writeWord(fd, 0, 1, 0x61), kernel.writeWord(fd, 2, 2, 0x6463)]
+      expect([...written, kernel.writeWord(fd, 4, 4, 0xffff_fffe)]).toEqual([1, 2, 4])
+      expect(readFileSync(path).subarray(0, 8)).toEqual(Buffer.from([0x61, 0x31, 0x63, 0x64, 0xfe, 0xff, 0xff, 0xff]))
+      expect(kernel.readWord(fd, 4, 4)).toBe(0xffff_fffe)
+    })
+  })
+
+  it('say how many bytes there were, where there were fewer', () => {
+    withFile((fd) => {
+      expect([kernel.readWord(fd, 8, 4), kernel.readWord(fd, 100, 1)]).toEqual([~2, ~0])
+      expect(call('readWord', fd, 8, 4, 77).slice(2)).toEqual([2, 0x3938])
+    })
+  })
+
+  it('refuse what is no descriptor, offset, width or value, and touch nothing', () => {
+    withFile((fd) => {
+      for (const bad of [-1, 0.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 53]) {
+        expect(() => call('readWord', bad, 0, 1)).toThrow(/fd must be an integer/)
+        expect(() => call('readWord', fd, bad, 1)).toThrow(/offset must be an integer/)
+        expect(() => call('writeWord', fd, 0, 1, bad)).toThrow(/value must be an integer/)
+        expect(() => call('readWord', fd, 0, bad)).toThrow(/width must be 1, 2 or 4/)
+      }
+      for (const width of [0, 3, 5, 8]) expect(() => call('writeWord', fd, 0, width, 1)).toThrow(RangeError)
+      for (const [width, most] of [
+        [1, 0xff],
+        [2, 0xffff],
+        [4, 0xffff_ffff],
+      ] as const) {
+        expect(() => call('writeWord', fd, 0, width, most + 1)).toThrow(/value must be an integer from 0 to/)
+      }
+      expect(readFileSync(path, 'utf8')).toBe('0123456789')
+    })
+  })
+
+  it('of a closed descriptor are EBADF in Node’s own shape', () => {
+    const fd = kernel.eventfd()
+    kernel.close(fd)
+    const failure = (syscall: string) => expect.objectContaining({ code: 'EBADF', errno: -9, syscall })
+    expect(() => kernel.readWord(fd, 0, 4)).toThrow(failure('pread'))
+    expect(() => kernel.writeWord(fd, 0, 4, 0)).toThrow(failure('pwrite'))
   })
 })
 

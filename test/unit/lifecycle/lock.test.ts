@@ -14,7 +14,8 @@ function neverFree(kernel: Kernel): Kernel {
     vi.setSystemTime(Date.now() + 50_000)
     return false
   }
-  return { ...kernel, tryLock }
+  vi.spyOn(kernel, 'tryLock').mockImplementation(tryLock)
+  return kernel
 }
 
 test('who waits for a lock says so, and gives up with the name of who has it: STORE_LOCKED', async () => {

@@ -1,5 +1,6 @@
-import type { HostFiles, Kernel, Mapping, MmapOptions, Watch } from '../../../src/kernel/kernel.ts'
+import type { HostFiles, Kernel, Mapping, MmapOptions, Watch, WordWidth } from '../../../src/kernel/kernel.ts'
 import { systemError } from '../../../src/kernel/system-error.ts'
+import { readWordBy, writeWordBy } from '../../../src/kernel/words.ts'
 import { vfioDeviceInfo } from '../../../src/uapi/device-info.ts'
 import { vfioGroupStatus } from '../../../src/uapi/group-status.ts'
 import { iommufdRequest } from '../../../src/uapi/iommufd.ts'
@@ -116,6 +117,14 @@ export class FakeKernel implements Kernel {
   pwrite(_fd: number, from: Uint8Array, offset: number): number {
     this.#call(`pwrite ${Buffer.from(from).toString('hex')}@0x${offset.toString(16)}`, 'pwrite')
     return this.transfer(from, offset)
+  }
+
+  readWord(fd: number, offset: number, width: WordWidth): number {
+    return readWordBy(this, fd, offset, width)
+  }
+
+  writeWord(fd: number, offset: number, width: WordWidth, value: number): number {
+    return writeWordBy(this, fd, offset, width, value)
   }
 
   read(_fd: number, _into: Uint8Array): number {
