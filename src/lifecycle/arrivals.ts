@@ -15,6 +15,7 @@ interface Waiter {
  */
 export class Arrivals {
   readonly #kernel: Kernel
+  /** Not by the clock on the wall, which is set while a host boots. */
   readonly #until: number
   readonly #signal: AbortSignal | undefined
   readonly #waiters = new Set<Waiter>()
@@ -22,7 +23,7 @@ export class Arrivals {
 
   constructor(kernel: Kernel, timeoutMs: number, signal?: AbortSignal) {
     this.#kernel = kernel
-    this.#until = Date.now() + timeoutMs
+    this.#until = performance.now() + timeoutMs
     this.#signal = signal
   }
 
@@ -43,7 +44,7 @@ export class Arrivals {
   #start(): () => void {
     const look = () => this.#look()
     const end = onDeviceEvents(this.#kernel, look, intervals)
-    const deadline = setTimeout(look, this.#until - Date.now())
+    const deadline = setTimeout(look, Math.ceil(this.#until - performance.now()))
     this.#signal?.addEventListener('abort', look)
     return () => {
       end()
@@ -53,7 +54,7 @@ export class Arrivals {
   }
 
   #look(): void {
-    const isOver = Date.now() >= this.#until || this.#signal?.aborted === true
+    const isOver = performance.now() >= this.#until || this.#signal?.aborted === true
     for (const waiter of this.#waiters) {
       const isThere = waiter.isThere()
       if (!isThere && !isOver) continue

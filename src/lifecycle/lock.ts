@@ -36,12 +36,12 @@ async function waitForLock(
   directory: string,
   { said, signal }: Pick<ChangeOptions, 'said' | 'signal'>,
 ): Promise<void> {
-  const began = Date.now()
+  const began = performance.now()
   let pause = 10
   let isTold = false
   while (!kernel.tryLock(fd)) {
     if (signal?.aborted === true) throw new VfioError('INTERRUPTED', `interrupted while another changed ${directory}`)
-    const waited = Date.now() - began
+    const waited = performance.now() - began
     if (waited > patience) {
       const holders = othersWith(kernel, directory)
       const who = holders.length === 0 ? 'others have' : `${shownUsers(holders)} and perhaps others have`

@@ -6,12 +6,12 @@ import { HostTree } from '../host-tree.ts'
 
 /** A kernel on which another has the lock for good; each look at it takes 50 seconds. */
 function neverFree(kernel: Kernel): Kernel {
-  vi.useFakeTimers({ toFake: ['Date'] })
+  vi.useFakeTimers({ toFake: ['performance'] })
   onTestFinished(() => {
     vi.useRealTimers()
   })
   const tryLock = () => {
-    vi.setSystemTime(Date.now() + 50_000)
+    vi.advanceTimersByTime(50_000)
     return false
   }
   vi.spyOn(kernel, 'tryLock').mockImplementation(tryLock)

@@ -257,6 +257,17 @@ describe.each([
     expect(vi.getTimerCount()).toBe(0)
   })
 
+  test('is waited for when the clock is set, as while a host boots', async () => {
+    const kernel = await host()
+    const { told, restored } = under(seenBy(kernel))
+    vi.setSystemTime(Date.now() + 3_600_000)
+    await vi.advanceTimersByTimeAsync(10_000)
+    await giveBack(kernel)
+    await vi.advanceTimersByTimeAsync(500)
+    await restored
+    expect(told.slice(2)).toEqual([`started ${first}`, `started ${second}`])
+  })
+
   test('is told as missing when time is up, and not before', async () => {
     const kernel = await host()
     const { told, restored } = under(seenBy(kernel), { timeoutMs: 30_000 })
