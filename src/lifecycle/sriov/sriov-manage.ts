@@ -29,20 +29,24 @@ const driver = 'nvidia'
  */
 export async function manageSriov(kernel: Kernel, card: PciAddress, enable: boolean): Promise<void> {
   const { files } = kernel
-  const { arguments: args } = manageStep(card, enable)
   const before = stateOf(files, card)
   markHalfMade(files, card)
+  try {
+    await runWhenFree(kernel, card, manageStep(card, enable).arguments)
+  } catch (error) {
+    if (stateOf(files, card) === before) unmarkHalfMade(files, card)
+    throw error
+  }
+  unmarkHalfMade(files, card)
+}
+
+async function runWhenFree(kernel: Kernel, card: PciAddress, args: readonly string[]): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     const end = await run(kernel, card, args)
-    if (end.status === 0) return unmarkHalfMade(files, card)
+    if (end.status === 0) return
     const isHeld = /unbindLock/.test(end.stdout + end.stderr)
-    if (isHeld && attempt < attempts) {
-      await sleep(pauseMs)
-      continue
-    }
-    const failure = await manageFailed(kernel, card, end, isHeld)
-    if (stateOf(files, card) === before) unmarkHalfMade(files, card)
-    throw failure
+    if (!isHeld || attempt === attempts) throw await manageFailed(kernel, card, end, isHeld)
+    await sleep(pauseMs)
   }
 }
 
