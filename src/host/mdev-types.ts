@@ -1,6 +1,6 @@
 import type { HostFiles } from '../kernel/kernel.ts'
 import { failedWith } from '../kernel/system-error.ts'
-import { pciAddressOrNull, printable, type Uuid, uuidOrNull } from '../units.ts'
+import { nameFault, pciAddressOrNull, printable, type Uuid, uuidOrNull } from '../units.ts'
 import { parseTypeDetails, type TypeDetails } from './type-details.ts'
 import { unreadable, type Warning } from './warning.ts'
 
@@ -75,6 +75,12 @@ export function readMdevTypes(files: HostFiles, filter: TypeFilter = {}): { type
 /** In words, with the modules that bring it. */
 export const noMdevSupport: string =
   'no mediated device support is loaded (module mdev, and the card’s own: kvmgt, nvidia-vgpu-vfio, vfio_ap, vfio_ccw)'
+
+/** One type by its id, or null. A parent can have dozens, of several files each: the others are not looked at. */
+export function findMdevType(files: HostFiles, parent: string, type: string): MdevType | null {
+  if (nameFault(type) !== null || files.kind(`${typesPath(parent)}/${type}`) !== 'directory') return null
+  return readMdevType(files, parent, type, [])
+}
 
 function readMdevType(files: HostFiles, parent: string, type: string, warnings: Warning[]): MdevType {
   const base = `${typesPath(parent)}/${type}`

@@ -8,33 +8,53 @@ const mostRecords = 1000
 /** More than a log has: where another process fills it faster than we read, it is not read to its end. */
 const mostReads = 1_000_000
 
+/** What was said to one listener since it read last. */
+type Said = LogRecord[]
+
+/**
+ * The log, as long as somebody listens: opened once for all of them. It opens at its oldest record and node:fs has no
+ * lseek(2), so that to come to its end takes a read for each of the thousands it may have.
+ */
+let open: { readonly fd: number; readonly listeners: Set<Said> } | null = null
+
 /** Null where it may not be read: CAP_SYSLOG, unless kernel.dmesg_restrict is 0. */
 export function followLog(): KernelLog | null {
-  let fd: number
-  try {
-    fd = fs.openSync('/dev/kmsg', constants.O_RDONLY | constants.O_NONBLOCK)
-  } catch {
-    return null
-  }
-  // It opens at the oldest record, and node:fs has no lseek(2).
-  readRecords(fd, () => {})
+  const log = open ?? openLog()
+  if (log === null) return null
+  const { fd, listeners } = log
+  open = log
+  readOn(fd, listeners)
+  const said: Said = []
+  listeners.add(said)
   return {
     read() {
-      const found: LogRecord[] = []
-      readRecords(fd, (length) => {
-        const parsed = found.length < mostRecords ? parseLogRecord(record.toString('utf8', 0, length)) : null
-        if (parsed !== null) found.push(parsed)
-      })
-      return found
+      readOn(fd, listeners)
+      return said.splice(0)
     },
-    close: () => fs.closeSync(fd),
+    close() {
+      if (!listeners.delete(said) || listeners.size > 0) return
+      fs.closeSync(fd)
+      open = null
+    },
   }
 }
 
-function readRecords(fd: number, take: (length: number) => void): void {
+function openLog(): typeof open {
+  try {
+    return { fd: fs.openSync('/dev/kmsg', constants.O_RDONLY | constants.O_NONBLOCK), listeners: new Set() }
+  } catch {
+    return null
+  }
+}
+
+/** Tells each listener what it has not heard yet, the first thousand records of it. */
+function readOn(fd: number, listeners: ReadonlySet<Said>): void {
   for (let reads = 0; reads < mostReads; reads++) {
     try {
-      take(fs.readSync(fd, record))
+      const length = fs.readSync(fd, record)
+      if (listeners.size === 0) continue
+      const parsed = parseLogRecord(record.toString('utf8', 0, length))
+      if (parsed !== null) for (const said of listeners) if (said.length < mostRecords) said.push(parsed)
     } catch (error) {
       // EPIPE: records were overwritten before they were read; the next read goes on after them.
       if (!failedWith(error, 'EPIPE')) return

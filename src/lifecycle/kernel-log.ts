@@ -28,6 +28,16 @@ export async function withKernelLog<T>(kernel: Kernel, subject: LogSubject, work
   }
 }
 
+/** Runs work on many devices: the log is opened, and read to where it is now, once for all of them. */
+export async function withSharedKernelLog<T>(kernel: Kernel, work: () => Promise<T>): Promise<T> {
+  const log = kernel.followLog()
+  try {
+    return await work()
+  } finally {
+    log?.close()
+  }
+}
+
 function withLines(error: VfioError, lines: readonly string[]): VfioError {
   return new VfioError(error.code, `${error.message}; the kernel says: ${lines.join(' | ')}`, {
     ...(error.hint === null ? {} : { hint: error.hint }),

@@ -66,7 +66,8 @@ export async function start(
       if (!dryRun) giveNodes(files, owning)
       return { ...unchanged, changed: owning.length > 0, steps: owning }
     }
-    if (active === null) checkRoom(files, findType(files, parent, type))
+    const now = findType(files, parent, type)
+    if (active === null) checkRoom(files, now)
     else if (dryRun) checkRemovable(kernel, active)
     const making = [...steps, ...futureOwnerSteps(files, mdevPath(uuid), owner)]
     const change = { ...unchanged, changed: true, steps: active === null ? making : [removalStep(uuid), ...making] }
@@ -77,7 +78,7 @@ export async function start(
     const definition = { type, start: wanted.start, attributes: wanted.attributes }
     await new Callouts(kernel, { uuid, parent, type }, options).around('start', definition, async () => {
       if (active !== null) await removeDevice(kernel, active)
-      await createDevice(kernel, uuid, findType(files, parent, type), steps, options.signal)
+      await createDevice(kernel, uuid, now, steps, options.signal)
       await giveToOwner(kernel, uuid, owner)
     })
     return change

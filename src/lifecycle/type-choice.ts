@@ -1,5 +1,13 @@
 import { VfioError } from '../errors.ts'
-import { type MdevType, mdevBus, mdevParents, noMdevSupport, parentName, readMdevTypes } from '../host/mdev-types.ts'
+import {
+  findMdevType,
+  type MdevType,
+  mdevBus,
+  mdevParents,
+  noMdevSupport,
+  parentName,
+  readMdevTypes,
+} from '../host/mdev-types.ts'
 import { nearestNames } from '../host/nearest-name.ts'
 import type { HostFiles } from '../kernel/kernel.ts'
 import { checkedName, printable } from '../units.ts'
@@ -38,7 +46,7 @@ export function isTypeNamed(type: NamedType, name: string): boolean {
 
 /** A type of that parent, named as `isTypeNamed` says. */
 export function findType(files: HostFiles, parent: string, name: string): MdevType {
-  return typeNamed(readMdevTypes(files, { parent }).types, parent, name)
+  return findMdevType(files, parent, name) ?? typeNamed(readMdevTypes(files, { parent }).types, parent, name)
 }
 
 /** The one of a parent's types that is named so: NOT_FOUND names the nearest, AMBIGUOUS those that share the name. */

@@ -44,6 +44,7 @@ export class Callouts {
   readonly #kernel: Kernel
   readonly #subject: Subject
   readonly #options: CalloutOptions
+  #scripts: readonly string[] | null = null
   #owner: Owner | null = null
   #state: State = 'none'
 
@@ -172,7 +173,8 @@ export class Callouts {
 
   /** Runs script after script, as long as the answers are asked for. */
   async *#answers(event: Event, action: Action | Question, input: string): AsyncGenerator<Answer> {
-    for (const path of listScripts(this.#kernel, calloutFolders)) {
+    this.#scripts ??= listScripts(this.#kernel, calloutFolders)
+    for (const path of this.#scripts) {
       const args = scriptArguments(this.#subject, event, action, this.#state)
       const end = await runScript(this.#kernel, path, args, input, this.#options)
       if (end !== null && end.status !== notMine) yield { path, ...end }

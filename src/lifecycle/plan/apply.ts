@@ -5,6 +5,7 @@ import { bind } from '../bindings/bind.ts'
 import type { BindingOptions } from '../bindings/binding-change.ts'
 import type { ChangeOptions } from '../change.ts'
 import { define } from '../define.ts'
+import { withSharedKernelLog } from '../kernel-log.ts'
 import { modify } from '../modify.ts'
 import { setVirtualFunctions } from '../sriov/set-functions.ts'
 import { start } from '../start.ts'
@@ -38,6 +39,10 @@ export async function applyPlan(kernel: Kernel, plan: Plan, options: ApplyOption
   const items = itemsOf(plan).filter(({ action }) => action !== 'keep')
   const busy = items.filter(isBusy)
   if (options.keepGoing !== true && busy.length > 0) throw busyDevices('nothing is done', busy)
+  return withSharedKernelLog(kernel, () => carryOutItems(kernel, items, options))
+}
+
+async function carryOutItems(kernel: Kernel, items: readonly PlanItem[], options: ApplyOptions): Promise<Applied> {
   const done: PlanItem[] = []
   const failed: { entry: PlanItem; error: unknown }[] = []
   for (const [i, item] of items.entries()) {

@@ -4,6 +4,7 @@ import type { Warning } from '../../host/warning.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import { Arrivals } from '../arrivals.ts'
 import type { ChangeOptions, Step } from '../change.ts'
+import { withSharedKernelLog } from '../kernel-log.ts'
 import { boundDevices } from './bindings.ts'
 import { definedMdevs } from './mdevs.ts'
 import { definedSriov } from './sriov.ts'
@@ -57,10 +58,12 @@ export async function restore(kernel: Kernel, request: RestoreRequest = {}): Pro
   )
   try {
     const results = new Map<RestoreTask, RestoreResult>()
-    const each = [...byParent(tasks)].map(([parent, its]) => {
-      return bringUpInOrder(parent, its, arrivals, request, (task, result) => results.set(task, result))
+    await withSharedKernelLog(kernel, () => {
+      const parents = [...byParent(tasks)].map(([parent, its]) => {
+        return bringUpInOrder(parent, its, arrivals, request, (task, result) => results.set(task, result))
+      })
+      return Promise.all(parents)
     })
-    await Promise.all(each)
     return {
       results: tasks.flatMap((task) => results.get(task) ?? []),
       warnings: found.flatMap(({ warnings }) => warnings),
