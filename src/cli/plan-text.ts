@@ -1,4 +1,6 @@
 import { shownUsers } from '../host/device-users.ts'
+import type { Kernel } from '../kernel/kernel.ts'
+import { sayScriptsAreNotAsked } from '../lifecycle/callouts/untold.ts'
 import {
   itemName,
   itemsOf,
@@ -66,6 +68,12 @@ export function planSteps(plan: Plan): string {
     .flatMap((item) => [`# ${item.action} ${itemName(item)}: ${item.reason}`, ...item.steps.map(shownStep)])
     .map((line) => `${line}\n`)
     .join('')
+}
+
+/** A vendor's script may forbid what a plan has for a mediated device; only carrying it out asks. */
+export function sayIfScriptsAreNotAsked(kernel: Kernel, { entries }: Plan, io: Io): void {
+  if (!entries.some(({ kind, action }) => kind === 'mdev' && action !== 'keep')) return
+  sayScriptsAreNotAsked(kernel, { said: (line) => io.err(`${line}\n`) })
 }
 
 /** `2 to create, 1 to remove; 5 stay`, or that all is as it should be. */

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { HostTree } from '../unit/host-tree.ts'
 import { mockHost, vfioctl } from './vfioctl.ts'
 
 const spec = `
@@ -32,6 +33,19 @@ describe('plan and apply', () => {
       stderr: 'nothing to do: 2 devices are as they should be\n',
     })
     expect(run(spec, 'apply', '-', '--check').status).toBe(0)
+  })
+
+  test('asked for the exact writes, say that a vendor’s scripts are not asked and may forbid them', () => {
+    const script = '/usr/lib/mdevctl/scripts.d/callouts/licence.sh'
+    const { root } = new HostTree().type('card', 'small', { available_instances: '1\n' }).file(script.slice(1), '')
+    const small = 'version: 1\nparents: [{ parent: card, devices: [{ type: small }] }]'
+    for (const verb of ['plan', 'apply']) {
+      expect(vfioctl([verb, '-', '--dry-run', '--root', root], { input: small })).toMatchObject({
+        status: 0,
+        stdout: expect.stringMatching(/^# create/),
+        stderr: `not asked in a dry run, and may forbid it: ${script}\n1 to create; 0 stay as they are\n`,
+      })
+    }
   })
 
   test('as JSON tell each device, its action and what came of it', () => {

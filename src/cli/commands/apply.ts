@@ -8,7 +8,7 @@ import { type Command, command, usageError } from '../command.ts'
 import type { Io } from '../io.ts'
 import { dryRun } from '../options.ts'
 import { json } from '../output.ts'
-import { planSteps, planSummary, shownItem } from '../plan-text.ts'
+import { planSteps, planSummary, sayIfScriptsAreNotAsked, shownItem } from '../plan-text.ts'
 import { reportWarnings } from '../report-warnings.ts'
 import { config, readSpec, specFile } from '../spec-file.ts'
 
@@ -35,6 +35,7 @@ const apply: Command = command({
     if (values['dry-run'] || values.check || isDone(plan)) {
       if (isJson) io.out(json({ ...plan, applied: null }))
       else if (values['dry-run']) io.out(planSteps(plan))
+      if (values['dry-run']) sayIfScriptsAreNotAsked(kernel, plan, io)
       if (values.check && !isDone(plan))
         throw new VfioError('WOULD_CHANGE', planSummary(plan), { hint: 'vfioctl plan FILE' })
       if (!isJson) io.err(`${planSummary(plan)}\n`)

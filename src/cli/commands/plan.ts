@@ -1,7 +1,7 @@
 import { makePlan } from '../../lifecycle/plan/make-plan.ts'
 import { type Command, command } from '../command.ts'
 import { json } from '../output.ts'
-import { planSteps, planSummary, planTable } from '../plan-text.ts'
+import { planSteps, planSummary, planTable, sayIfScriptsAreNotAsked } from '../plan-text.ts'
 import { reportWarnings } from '../report-warnings.ts'
 import { config, readSpec, specFile } from '../spec-file.ts'
 
@@ -17,14 +17,17 @@ const plan: Command = command({
   ],
   async run(values, context, io) {
     const spec = readSpec(values.file, values.config, io)
-    const found = makePlan(await context.kernel(), spec)
+    const kernel = await context.kernel()
+    const found = makePlan(kernel, spec)
     if (context.options.json) {
       io.out(json(found))
       return
     }
     reportWarnings(found.warnings, io)
-    if (values['dry-run']) io.out(planSteps(found))
-    else if (found.entries.length > 0) io.out(planTable(found, io))
+    if (values['dry-run']) {
+      io.out(planSteps(found))
+      sayIfScriptsAreNotAsked(kernel, found, io)
+    } else if (found.entries.length > 0) io.out(planTable(found, io))
     io.err(`${planSummary(found)}\n`)
   },
 })

@@ -1,5 +1,6 @@
 import { VfioError } from '../../errors.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
+import type { PciAddress } from '../../units.ts'
 import type { ChangeOptions } from '../change.ts'
 import { chooseVgpuType } from '../vgpu/choose-type.ts'
 import { replaceVgpuDefinition, undefineVgpu } from '../vgpu/define-vgpu.ts'
@@ -10,7 +11,7 @@ import { stopVgpu } from '../vgpu/stop-vgpu.ts'
 import { keepOwner } from './kept-owner.ts'
 import type { Move, PlannedVgpu } from './plan.ts'
 
-/** Carries out what a plan has for one vGPU. Where it does not start, its definition is again what it was. */
+/** Carries out what a plan has for one vGPU. Where it does not start, its definition and itself are again what they were. */
 export async function carryOutVgpu(kernel: Kernel, item: PlannedVgpu, options: ChangeOptions): Promise<void> {
   const stored = readVgpuDefinition(kernel.files, item.device)
   const made: Move[] = []
@@ -20,7 +21,9 @@ export async function carryOutVgpu(kernel: Kernel, item: PlannedVgpu, options: C
       made.push(move)
     }
   } catch (error) {
-    await takeBack(kernel, item, made, stored, error)
+    // without the signal: what interrupted it must not keep it from being taken back
+    const { signal: _, ...calm } = options
+    await takeBack(kernel, item, made, stored, calm, error)
     throw error
   }
 }
@@ -48,19 +51,40 @@ async function takeBack(
   item: PlannedVgpu,
   made: readonly Move[],
   stored: StoredVgpu | null,
+  options: ChangeOptions,
   cause: unknown,
 ): Promise<void> {
+  const { device: address, parent, had, storedOwner } = item
   try {
-    if (made.includes('keep owner')) await keepOwner(kernel, item.device, item.storedOwner, {})
-    if (!made.includes('define')) return
-    if (stored === null) await undefineVgpu(kernel, item.device)
-    else await replaceVgpuDefinition(kernel, stored)
+    if (made.includes('keep owner')) await keepOwner(kernel, address, storedOwner, options)
+    if (made.includes('define')) {
+      if (stored === null) await undefineVgpu(kernel, address, options)
+      else await replaceVgpuDefinition(kernel, stored, options)
+    }
+    if (had !== null) await startAsBefore(kernel, address, had, stored, options)
   } catch (error) {
     const [first, second] = [cause, error].map((it) => (it instanceof Error ? it.message : String(it)))
-    throw new VfioError('APPLY_INCOMPLETE', `${first}; and taking it back failed: ${second}`, {
+    const left = had === null ? '' : ` (${address} had type ${had}, and may have none now)`
+    throw new VfioError('APPLY_INCOMPLETE', `${first}; and taking it back failed: ${second}${left}`, {
       cause,
-      hint: `vfioctl list ${item.device} shows what is left; the next apply goes on from there`,
-      facts: { device: item.device, parent: item.parent },
+      hint: `vfioctl list ${address} shows what is left; the next apply goes on from there`,
+      facts: { device: address, parent },
     })
+  }
+}
+
+/** It was ended for what has failed now. */
+async function startAsBefore(
+  kernel: Kernel,
+  address: PciAddress,
+  had: string,
+  stored: StoredVgpu | null,
+  options: ChangeOptions,
+): Promise<void> {
+  const again = await startVgpu(kernel, stored === null ? { parent: address, type: had } : { address }, options)
+  if (again.type !== had)
+    options.said?.(`${address} had type ${had}, and has the one that it is defined with: ${again.type}`)
+  else if (stored === null) {
+    options.said?.(`${address} has type ${had} again; attributes that it may have had are not known`)
   }
 }

@@ -1,5 +1,6 @@
 import { VfioError } from '../../errors.ts'
 import { shownUsers } from '../../host/device-users.ts'
+import { findMdevDevice } from '../../host/mdev-devices.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import { bind } from '../bindings/bind.ts'
 import type { BindingOptions } from '../bindings/binding-change.ts'
@@ -104,14 +105,15 @@ async function carryOutMove(kernel: Kernel, entry: PlanEntry, move: Move, option
   }
 }
 
-/** The old definition, and the device started by it, as far as that was touched. */
+/** The old definition and the old device, as far as that was touched. */
 async function takeBack(
   kernel: Kernel,
-  { uuid, parent, stored, storedOwner, running, action }: PlanEntry,
+  entry: PlanEntry,
   made: readonly Move[],
   options: ChangeOptions,
   cause: unknown,
 ): Promise<void> {
+  const { uuid, parent, stored, storedOwner, running, action } = entry
   // Without the signal: what interrupted the change must not keep it from being taken back.
   const { signal: _, ...calm } = options
   try {
@@ -120,15 +122,19 @@ async function takeBack(
       if (stored === null) await undefine(kernel, { uuid, parent }, calm)
       else await modify(kernel, { uuid, parent, ...stored, force: true }, calm)
     }
-    if (!made.includes('stop') || action !== 'change') return
-    if (stored !== null) await start(kernel, { uuid, parent }, calm)
-    else if (running !== null) {
-      await start(kernel, { uuid, ...running }, calm)
+    if (!made.includes('stop') || action !== 'change' || running === null) return
+    const isDefined = definedParents(kernel.files, uuid, running.parent).length > 0
+    const again = await start(kernel, { uuid, ...(isDefined ? { parent: running.parent } : running) }, calm)
+    if (again.type !== running.type)
+      calm.said?.(`${uuid} ran as ${running.type}, and runs as it is defined: ${again.type}`)
+    else if (!isDefined) {
       calm.said?.(`${uuid} runs again as ${running.type}; attributes that it may have had are not known`)
     }
   } catch (error) {
     const [first, second] = [cause, error].map((it) => (it instanceof Error ? it.message : String(it)))
-    throw new VfioError('APPLY_INCOMPLETE', `${first}; and taking it back failed: ${second}`, {
+    const isGone = running !== null && findMdevDevice(kernel.files, uuid) === null
+    const left = isGone ? ` (${uuid} ran as ${running.type} on ${running.parent}, and does not run now)` : ''
+    throw new VfioError('APPLY_INCOMPLETE', `${first}; and taking it back failed: ${second}${left}`, {
       cause,
       hint: `vfioctl list -u ${uuid} shows what is left; the next apply goes on from there`,
       facts: { uuid, parent },

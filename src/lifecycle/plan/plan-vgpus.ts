@@ -141,6 +141,7 @@ function removal(files: HostFiles, device: PresentVgpu, reason: string): Planned
   return {
     ...{ kind: 'vgpu', action: 'remove', device: name, parent, type, reason, moves, steps, users, wanted: null },
     owner: null,
+    had: null,
     storedOwner: storedOwner(files, name),
   }
 }
@@ -177,6 +178,7 @@ function entry(
     users: moves.includes('stop') ? (device?.users ?? []) : [],
     wanted: definition,
     owner,
+    had: action === 'create' && device?.active === true ? device.type : null,
     storedOwner: storedOwner(files, address),
   }
 }

@@ -31,6 +31,8 @@ interface PlannedDevice {
 export interface PlannedVgpu extends PlannedDevice {
   readonly kind: 'vgpu'
   readonly device: PciAddress
+  /** The type that it had until it was ended to be made anew, for taking a failure back; else null. */
+  readonly had: string | null
 }
 
 /** A mediated device. */

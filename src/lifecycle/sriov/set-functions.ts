@@ -58,7 +58,7 @@ export async function setVirtualFunctions(
     const change = { device: address, count, total: card.total, dryRun, steps: [...steps, ...kept] }
     if (!dryRun) {
       if (isHalfMade(files, address)) checkNotManaged(files, address)
-      for (const step of steps) await carryOut(kernel, card, step)
+      await carryOutSteps(kernel, card, steps)
       if (steps.length > 0) await waitForFunctions(kernel, address, count, request, options.signal)
       if (kept.length > 0) await withSettingsLock(kernel, () => keep(files, address, count), options)
     }
@@ -122,6 +122,31 @@ export function sriovSteps(files: HostFiles, card: PhysicalFunction, count: numb
 
 type WriteStep = Extract<Step, { action: 'write' }>
 type RunStep = Extract<Step, { action: 'run' }>
+
+/** Where the functions that there were are gone already, the error says so. */
+async function carryOutSteps(
+  kernel: Kernel,
+  card: PhysicalFunction,
+  steps: readonly (WriteStep | RunStep)[],
+): Promise<void> {
+  try {
+    for (const step of steps) await carryOut(kernel, card, step)
+  } catch (error) {
+    const now = readPhysicalFunction(kernel.files, card.address)
+    if (!(error instanceof VfioError) || now === null || now.count === card.count) throw error
+    const { address, count } = card
+    throw new VfioError(
+      error.code,
+      `${error.message}; ${address} had ${count} virtual functions, and has ${now.count} now`,
+      {
+        cause: error.cause ?? error,
+        ...(error.hint === null ? {} : { hint: error.hint }),
+        ...(error.path === null ? {} : { path: error.path }),
+        facts: { ...error.facts, before: count, count: now.count },
+      },
+    )
+  }
+}
 
 async function carryOut(kernel: Kernel, card: PhysicalFunction, step: WriteStep | RunStep): Promise<void> {
   if (step.action === 'run') return manageSriov(kernel, card.address, step.arguments[0] === '-e')
