@@ -1,7 +1,7 @@
 import { VfioError } from '../errors.ts'
 import type { HostFiles } from '../kernel/kernel.ts'
 import { failedWith } from '../kernel/system-error.ts'
-import { type PciAddress, pciAddressOrNull, printable, type Uuid, uuidOrNull } from '../units.ts'
+import { nameFault, type PciAddress, pciAddressOrNull, printable, type Uuid, uuidOrNull } from '../units.ts'
 import { foreignMembers, groupMember, groupMembers, iommuGroup } from '../vfio/group-members.ts'
 
 /** A device that VFIO may open: what its group knows it by. */
@@ -14,11 +14,12 @@ export interface VfioDevice {
 }
 
 /** How people name a device. */
-export const deviceNameForms =
-  'a UUID, a PCI address (3b:00.0, 0000:3b:00.0), a /dev/vfio/N or /dev/vfio/devices/vfioN node, or a path in /sys'
+export const deviceNameForms: string =
+  'a UUID, a PCI address (3b:00.0, 0000:3b:00.0), a network interface, a /dev/vfio/N or /dev/vfio/devices/vfioN node, ' +
+  'or a path in /sys'
 
 /**
- * The address or UUID behind any form of a device's name; only nodes are looked up. Throws INVALID_ARGUMENT for what is
+ * The address or UUID behind any form of a device's name; only nodes and network interfaces are looked up. Throws INVALID_ARGUMENT for what is
  * none, NOT_FOUND for a node or path that leads to no device, AMBIGUOUS for a group's node with several devices.
  */
 export function deviceName(files: HostFiles, text: string): PciAddress | Uuid {
@@ -36,9 +37,18 @@ export function deviceName(files: HostFiles, text: string): PciAddress | Uuid {
     if (found !== undefined && found !== null) return found
   }
   if (text.startsWith('/dev/') || text.startsWith('/sys/')) throw nothingBehind(text)
+  const card = cardOfInterface(files, text)
+  if (card !== null) return card
   throw new VfioError('INVALID_ARGUMENT', `'${printable(text)}' is not a device: ${deviceNameForms}`, {
     hint: 'vfioctl list, vfioctl groups',
   })
+}
+
+/** The PCI device of a network interface, by which administrators know a card; null for what is none of one. */
+function cardOfInterface(files: HostFiles, text: string): PciAddress | null {
+  if (nameFault(text) !== null) return null
+  const device = linkOrNull(files, `/sys/class/net/${text}/device`)
+  return pciAddressOrNull(device?.split('/').at(-1) ?? '')
 }
 
 /**

@@ -1,6 +1,7 @@
 import { type PhysicalFunction, readPhysicalFunctions } from '../../host/sriov.ts'
 import { setVirtualFunctions } from '../../lifecycle/sriov/set-functions.ts'
 import { given, wholeNumber } from '../arguments.ts'
+import { findPciDevice } from '../bindings.ts'
 import { type Command, command, text } from '../command.ts'
 import { dryRun } from '../options.ts'
 import { type Column, json, table } from '../output.ts'
@@ -17,7 +18,12 @@ const columns: readonly Column<PhysicalFunction>[] = [
 
 const sriov: Command = command({
   arguments: {
-    device: { kind: 'optional', completes: 'host device', parse: text, describe: 'the physical function' },
+    device: {
+      kind: 'optional',
+      completes: 'host device',
+      parse: text,
+      describe: 'the physical function: its PCI address, or its network interface',
+    },
     count: {
       kind: 'optional',
       completes: ['all', '0'],
@@ -38,13 +44,14 @@ const sriov: Command = command({
     ['vfioctl sriov', 'what can have virtual functions, and how many it has'],
     ['vfioctl sriov 81:00.0 8', 'eight of a network card, now and at every boot'],
     ['vfioctl sriov 41:00.0 all', 'those of a GPU, of which vGPUs are made'],
-    ['vfioctl sriov 81:00.0 0', 'none'],
+    ['vfioctl sriov eth2 0', 'none of the card behind that interface'],
   ],
   async run({ device, count, transient, timeout, 'dry-run': isDry }, context, io) {
     const kernel = await context.kernel()
-    if (device === undefined || count === undefined) {
+    const address = device === undefined ? undefined : findPciDevice(kernel.files, device)
+    if (address === undefined || count === undefined) {
       const { functions, warnings } = readPhysicalFunctions(kernel.files)
-      const shown = functions.filter(({ address }) => device === undefined || address.endsWith(device))
+      const shown = functions.filter((it) => address === undefined || it.address === address)
       if (context.options.json) io.out(json({ functions: shown, warnings }))
       else {
         reportWarnings(warnings, io)
@@ -53,7 +60,7 @@ const sriov: Command = command({
       }
       return
     }
-    const request = { device, count, transient, ...given({ timeoutMs: timeout }) }
+    const request = { device: address, count, transient, ...given({ timeoutMs: timeout }) }
     const said = (line: string) => io.err(`${line}\n`)
     const change = await setVirtualFunctions(kernel, request, { dryRun: isDry, signal: io.interruption(), said })
     const already = `already so: ${change.device} has ${change.count} of ${change.total} virtual functions`

@@ -18,6 +18,8 @@ function host(): HostTree {
   ] as const) {
     pci(tree, name, group, 'vfio-pci')
   }
+  tree.link('sys/class/net/enp3s0/device', `../../../0000:00:1c.0/${address}`)
+  tree.link('sys/class/net/eth1/device', '../../../virtio0')
   return tree.link('sys/class/vfio-dev/vfio3/device', `../../../devices/pci0000:00/${address}`)
 }
 
@@ -43,6 +45,7 @@ describe('a device that VFIO has is found by', () => {
     ["its group's node without an IOMMU", '/dev/vfio/noiommu-16', address],
     ['its own node', '/dev/vfio/devices/vfio3', address],
     ['its UUID, in any form', `{${uuid.toUpperCase()}}`, uuid],
+    ['its network interface', 'enp3s0', address],
     ["an mdev's group's node", '/dev/vfio/7', uuid],
   ])('%s', (_, given, name) => {
     const bus = name === uuid ? 'mdev' : 'pci'
@@ -53,6 +56,7 @@ describe('a device that VFIO has is found by', () => {
 describe('a name', () => {
   test.each([
     ['that is none', 'eth0', 'INVALID_ARGUMENT', "'eth0' is not a device"],
+    ['of an interface of no PCI device', 'eth1', 'INVALID_ARGUMENT', "'eth1' is not a device"],
     ['with a control character', 'a\n', 'INVALID_ARGUMENT', "'a\\x0a'"],
     ['of a node that leads nowhere', '/dev/vfio/99', 'NOT_FOUND', 'behind /dev/vfio/99'],
     ['of the container', '/dev/vfio/vfio', 'NOT_FOUND', 'behind /dev/vfio/vfio'],
