@@ -1,28 +1,33 @@
 /** Entries of a node. */
-const most = 16
+const most = 24
 /** A node has one entry too many before it is split. */
 const room = most + 1
-/** Where in a node they begin, after the entries' first pages: their last pages, or children; their widest holes. */
-const [seconds, widests, widestHuges] = [room, 2 * room, 3 * room]
+/** A node's numbers begin with how wide its widest holes are at most. */
+const [widest, widestHuge] = [0, 1]
+/** Then come the entries' first pages, their last pages or children, and of children the same of their widest holes. */
+const [firsts, seconds, widests, widestHuges] = [2, 2 + room, 2 + 2 * room, 2 + 3 * room]
 /** Numbers of a node. */
-const row = 4 * room
+const row = 2 + 4 * room
 
 /**
  * The nodes of a tree of holes, each a number. A node has entries by address: in a leaf each is a hole, above that a
- * child with what it has in all. How wide a hole is is counted in pages, from its first one or its first huge page.
+ * child. How wide a hole is is counted in pages, from its first one or its first huge page.
  *
- * All of them are in one array, as what a large tree's time goes to is memory that is not in the processor's cache: an
- * object of its own for each node takes several such steps to reach. Within a node the numbers of one kind lie side by
- * side, as a search looks through all of those.
+ * How wide a node's holes are is never less than is said, and may be less: where a hole shrinks or goes, no other is looked
+ * for, at any height, until a search has found too little there (`tighten`).
+ *
+ * What a large tree's time goes to is memory that is not in the processor's cache. So all of them are in one array, as an
+ * object of its own for each node takes several such steps to reach; within a node the numbers of one kind lie side by
+ * side, as a search looks through all of those; and what a hole's two ends tell is not kept beside them.
  */
 export class HoleNodes {
   readonly #hugePage: number
   readonly #unused: number[] = []
   #made = 0
   #counts = new Uint8Array(16)
+  /** 1 for a leaf. */
+  #leaves = new Uint8Array(16)
   #entries = new Float64Array(16 * row)
-  /** Of all the entries of a node, two numbers each. */
-  #totals = new Float64Array(16 * 2)
 
   /** `hugePage` is the alignment of huge pages, in pages. */
   constructor(hugePage: number) {
@@ -30,11 +35,12 @@ export class HoleNodes {
   }
 
   /** A node without entries. */
-  make(): number {
+  make(kind: 'leaf' | 'inner'): number {
     const node = this.#unused.pop() ?? this.#made++
     if (node === this.#counts.length) this.#grow()
     this.#counts[node] = 0
-    this.#totals.fill(0, 2 * node, 2 * node + 2)
+    this.#leaves[node] = kind === 'leaf' ? 1 : 0
+    this.#entries.fill(0, node * row, node * row + firsts)
     return node
   }
 
@@ -47,7 +53,7 @@ export class HoleNodes {
   }
 
   first(node: number, index: number): number {
-    return this.#entries[node * row + index] ?? Number.NaN
+    return this.#entries[node * row + firsts + index] ?? Number.NaN
   }
 
   /** The last page of a hole. */
@@ -60,17 +66,20 @@ export class HoleNodes {
   }
 
   widest(node: number, index: number): number {
+    if (this.#leaves[node] === 1) return this.last(node, index) + 1 - this.first(node, index)
     return this.#entries[node * row + widests + index] ?? Number.NaN
   }
 
   widestHuge(node: number, index: number): number {
-    return this.#entries[node * row + widestHuges + index] ?? Number.NaN
+    if (this.#leaves[node] !== 1) return this.#entries[node * row + widestHuges + index] ?? Number.NaN
+    const boundary = Math.ceil(this.first(node, index) / this.#hugePage) * this.#hugePage
+    return this.last(node, index) + 1 - boundary
   }
 
   /** The last entry that begins at this page or below it; -1 where none does. */
   indexOf(node: number, page: number): number {
     const entries = this.#entries
-    const start = node * row
+    const start = node * row + firsts
     let low = 0
     let high = this.count(node)
     if ((entries[start + high - 1] ?? 0) <= page) return high - 1
@@ -82,9 +91,31 @@ export class HoleNodes {
     return low - 1
   }
 
+  /** The last entry up to `top` that may have a place of so many pages; -1 where none does. */
+  lastWide(node: number, top: number, pages: number, alignment: 'page' | 'huge'): number {
+    const isLeaf = this.#leaves[node] === 1
+    if (isLeaf && alignment === 'huge') {
+      let index = top
+      while (index >= 0 && this.widestHuge(node, index) < pages) index--
+      return index
+    }
+    const entries = this.#entries
+    const start = node * row
+    let index = top
+    if (isLeaf) {
+      const [lasts, begins] = [start + seconds, start + firsts]
+      while (index >= 0 && (entries[lasts + index] ?? 0) - (entries[begins + index] ?? 0) < pages - 1) index--
+    } else {
+      const column = start + (alignment === 'huge' ? widestHuges : widests)
+      while (index >= 0 && (entries[column + index] ?? 0) < pages) index--
+    }
+    return index
+  }
+
   setHole(leaf: number, index: number, first: number, last: number): void {
-    const boundary = Math.ceil(first / this.#hugePage) * this.#hugePage
-    this.#set(leaf, index, first, last, last + 1 - first, last + 1 - boundary)
+    this.#entries[leaf * row + firsts + index] = first
+    this.#entries[leaf * row + seconds + index] = last
+    this.#raise(leaf, index)
   }
 
   /** There may be one too many then: `split`. */
@@ -95,8 +126,23 @@ export class HoleNodes {
 
   /** False where the entry was so before. */
   setChild(node: number, index: number, child: number): boolean {
-    const totals = this.#totals
-    return this.#set(node, index, this.first(child, 0), child, totals[2 * child] ?? 0, totals[2 * child + 1] ?? 0)
+    const entries = this.#entries
+    const at = node * row + index
+    const first = this.first(child, 0)
+    const width = entries[child * row + widest] ?? 0
+    const hugeWidth = entries[child * row + widestHuge] ?? 0
+    const isSame =
+      entries[at + firsts] === first &&
+      entries[at + seconds] === child &&
+      entries[at + widests] === width &&
+      entries[at + widestHuges] === hugeWidth
+    if (isSame) return false
+    entries[at + firsts] = first
+    entries[at + seconds] = child
+    entries[at + widests] = width
+    entries[at + widestHuges] = hugeWidth
+    this.#raise(node, index)
+    return true
   }
 
   insertChild(node: number, index: number, child: number): void {
@@ -104,94 +150,92 @@ export class HoleNodes {
     this.setChild(node, index, child)
   }
 
+  /** Looks how wide the holes of a child are, as far as its entries tell. False where the entry was so before. */
+  tighten(node: number, index: number): boolean {
+    const child = this.child(node, index)
+    this.#measure(child)
+    return this.setChild(node, index, child)
+  }
+
   remove(node: number, index: number): void {
     const last = this.count(node) - 1
-    const widest = this.widest(node, index)
-    const widestHuge = this.widestHuge(node, index)
     const entries = this.#entries
-    for (let start = node * row; start < (node + 1) * row; start += room) {
+    for (let start = node * row + firsts; start < this.#end(node); start += room) {
       // a loop: copyWithin takes longer for so few
       for (let at = start + index; at < start + last; at++) entries[at] = entries[at + 1] ?? 0
     }
     this.#counts[node] = last
-    this.#lost(node, widest, widestHuge)
   }
 
-  /** The upper half as a node of its own, where there are too many for one. */
-  split(node: number): number | null {
+  /**
+   * The upper part as a node of its own, where there are too many for one: half of them; but where entries come one below
+   * or above the other, as addresses do that are freed in order, such that the nodes they leave behind are full.
+   */
+  split(node: number, newest: number): number | null {
     const count = this.count(node)
     if (count <= most) return null
-    const upper = this.make()
-    const half = count >> 1
-    // in each column, what lies beyond the node's end is of no use there
-    this.#entries.copyWithin(upper * row, node * row + half, (node + 1) * row)
+    const half = newest <= 1 ? newest + 1 : newest >= count - 2 ? newest : count >> 1
+    const upper = this.make(this.#leaves[node] === 1 ? 'leaf' : 'inner')
+    // what lies beyond the node's end in each column is of no use there; neither is wider than both were
+    this.#entries.copyWithin(upper * row + firsts, node * row + firsts + half, this.#end(node))
+    this.#entries.copyWithin(upper * row, node * row, node * row + firsts)
     this.#counts[upper] = count - half
     this.#counts[node] = half
-    this.#totals.copyWithin(2 * upper, 2 * node, 2 * node + 2)
     this.#measure(upper)
     this.#measure(node)
     return upper
   }
 
-  #set(node: number, index: number, first: number, second: number, widest: number, widestHuge: number): boolean {
+  #raise(node: number, index: number): void {
     const entries = this.#entries
-    const at = node * row + index
-    const before = entries[at + widests] ?? 0
-    const beforeHuge = entries[at + widestHuges] ?? 0
-    const isSame =
-      entries[at] === first && entries[at + seconds] === second && before === widest && beforeHuge === widestHuge
-    entries[at] = first
-    entries[at + seconds] = second
-    entries[at + widests] = widest
-    entries[at + widestHuges] = widestHuge
-    const totals = this.#totals
-    if (widest > (totals[2 * node] ?? 0)) totals[2 * node] = widest
-    if (widestHuge > (totals[2 * node + 1] ?? 0)) totals[2 * node + 1] = widestHuge
-    if (before > widest || beforeHuge > widestHuge) this.#lost(node, before, beforeHuge)
-    return !isSame
+    const at = node * row
+    const width = this.widest(node, index)
+    const hugeWidth = this.widestHuge(node, index)
+    if (width > (entries[at + widest] ?? 0)) entries[at + widest] = width
+    if (hugeWidth > (entries[at + widestHuge] ?? 0)) entries[at + widestHuge] = hugeWidth
   }
 
-  /** After an entry with these is no more: only where it was the widest is another looked for. */
-  #lost(node: number, widest: number, widestHuge: number): void {
-    const totals = this.#totals
-    if (widest === totals[2 * node] || widestHuge === totals[2 * node + 1]) this.#measure(node)
-  }
-
-  /** None is wider than the widest was. */
+  /** None is wider than was said. */
   #measure(node: number): void {
-    const totals = this.#totals
-    totals[2 * node] = this.#highest(node * row + widests, this.count(node), totals[2 * node] ?? 0)
-    totals[2 * node + 1] = this.#highest(node * row + widestHuges, this.count(node), totals[2 * node + 1] ?? 0)
-  }
-
-  #highest(start: number, count: number, limit: number): number {
     const entries = this.#entries
+    const at = node * row
+    const limit = entries[at + widest] ?? 0
+    const hugeLimit = entries[at + widestHuge] ?? 0
+    const count = this.count(node)
     let highest = 0
-    // compared, as Math.max sees to NaN and -0 too
-    for (let at = start; at < start + count && highest < limit; at++) {
-      const one = entries[at] ?? 0
-      if (one > highest) highest = one
+    let highestHuge = 0
+    for (let index = 0; index < count && (highest < limit || highestHuge < hugeLimit); index++) {
+      // compared, as Math.max sees to NaN and -0 too
+      const width = this.widest(node, index)
+      if (width > highest) highest = width
+      const hugeWidth = this.widestHuge(node, index)
+      if (hugeWidth > highestHuge) highestHuge = hugeWidth
     }
-    return highest
+    entries[at + widest] = highest
+    entries[at + widestHuge] = highestHuge
   }
 
   #makeRoom(node: number, index: number): void {
     const count = this.count(node)
     const entries = this.#entries
-    for (let start = node * row; start < (node + 1) * row; start += room) {
+    for (let start = node * row + firsts; start < this.#end(node); start += room) {
       for (let at = start + count; at > start + index; at--) entries[at] = entries[at - 1] ?? 0
-      entries[start + index] = 0
     }
     this.#counts[node] = count + 1
   }
 
+  /** Where the last column that is used ends. */
+  #end(node: number): number {
+    return node * row + (this.#leaves[node] === 1 ? widests : row)
+  }
+
   #grow(): void {
-    const [counts, entries, totals] = [this.#counts, this.#entries, this.#totals]
+    const [counts, leaves, entries] = [this.#counts, this.#leaves, this.#entries]
     this.#counts = new Uint8Array(2 * counts.length)
     this.#counts.set(counts)
+    this.#leaves = new Uint8Array(2 * leaves.length)
+    this.#leaves.set(leaves)
     this.#entries = new Float64Array(2 * entries.length)
     this.#entries.set(entries)
-    this.#totals = new Float64Array(2 * totals.length)
-    this.#totals.set(totals)
   }
 }

@@ -87,6 +87,7 @@ export class IovaAllocator {
 
   #takeUpTo(limit: number, pages: number, alignment: 'page' | 'huge'): number | null {
     for (const { first, last } of this.#allowed) {
+      if (first > limit) continue
       const found = this.#holes.takeHighest(pages, { first, last: Math.min(last, limit) }, alignment)
       if (found !== null) return found
     }

@@ -9,7 +9,8 @@ export interface Pages {
 /**
  * The free pages of an address space, as holes that never touch each other: a B+ tree by address. A tree of our own, as
  * no library's keeps how wide a subtree's holes are, which is what makes the search for a place O(log n) like everything
- * else here. (n is the most holes there have been: nodes are not joined before they are empty.)
+ * else here. (n is the most holes there have been, as nodes are not joined before they are empty; and this is on average,
+ * as a search may find less than it was told, and then corrects that.)
  */
 export class IovaHoles {
   readonly #hugePage: number
@@ -28,7 +29,7 @@ export class IovaHoles {
   constructor(hugePage: number) {
     this.#hugePage = hugePage
     this.#nodes = new HoleNodes(hugePage)
-    this.#root = this.#nodes.make()
+    this.#root = this.#nodes.make('leaf')
     this.#leaf = this.#root
   }
 
@@ -58,12 +59,12 @@ export class IovaHoles {
   take(first: number, last: number): boolean {
     this.#find(first)
     if (this.#index < 0 || this.#nodes.last(this.#leaf, this.#index) < last) return false
-    this.#takeFound(first, last)
+    this.#takeFound(first, last, false)
     return true
   }
 
   /** Of the hole that was found. */
-  #takeFound(first: number, last: number): void {
+  #takeFound(first: number, last: number, tighten: boolean): void {
     const nodes = this.#nodes
     const leaf = this.#leaf
     const index = this.#index
@@ -73,31 +74,45 @@ export class IovaHoles {
     else if (start === first) nodes.setHole(leaf, index, last + 1, end)
     else nodes.setHole(leaf, index, start, first - 1)
     if (start < first && last < end) nodes.insertHole(leaf, index + 1, last + 1, end)
-    this.#settle()
+    this.#settle(tighten)
   }
 
   /** Takes the highest place for `pages` within `window`: its first page; null where there is none. */
   takeHighest(pages: number, window: Pages, alignment: 'page' | 'huge'): number | null {
-    const first = this.#findHighest(this.#root, 0, pages, window, alignment)
-    if (first !== null) this.#takeFound(first, first + pages - 1)
+    const first = this.#findHighest(this.#root, 0, pages, window, alignment, true)
+    if (first === null) return null
+    // the next search shall not look here in vain
+    const isMost = 2 * pages > this.#nodes.widest(this.#leaf, this.#index)
+    this.#takeFound(first, first + pages - 1, isMost)
     return first
   }
 
-  #findHighest(node: number, depth: number, pages: number, window: Pages, alignment: 'page' | 'huge'): number | null {
+  /** `isCut` where the window may end within the node. */
+  #findHighest(
+    node: number,
+    depth: number,
+    pages: number,
+    window: Pages,
+    alignment: 'page' | 'huge',
+    isCut: boolean,
+  ): number | null {
     const nodes = this.#nodes
-    for (let index = nodes.indexOf(node, window.last); index >= 0; index--) {
-      const widest = alignment === 'huge' ? nodes.widestHuge(node, index) : nodes.widest(node, index)
-      if (widest >= pages) {
-        this.#enter(node, index, depth)
-        const found =
-          depth === this.#height
-            ? this.#placeIn(node, index, pages, window, alignment)
-            : this.#findHighest(nodes.child(node, index), depth + 1, pages, window, alignment)
+    const top = isCut ? nodes.indexOf(node, window.last) : nodes.count(node) - 1
+    for (let index = top; ; index--) {
+      index = nodes.lastWide(node, index, pages, alignment)
+      if (index < 0 || (index < top && nodes.first(node, index + 1) <= window.first)) return null
+      this.#enter(node, index, depth)
+      if (depth === this.#height) {
+        const found = this.#placeIn(node, index, pages, window, alignment)
         if (found !== null) return found
+      } else {
+        const isCutHere = isCut && index === top
+        const found = this.#findHighest(nodes.child(node, index), depth + 1, pages, window, alignment, isCutHere)
+        if (found !== null) return found
+        // what lies within the window in part alone may be as wide as it says
+        if (!isCutHere && nodes.first(node, index) >= window.first) nodes.tighten(node, index)
       }
-      if (nodes.first(node, index) <= window.first) return null
     }
-    return null
   }
 
   #enter(node: number, index: number, depth: number): void {
@@ -148,9 +163,10 @@ export class IovaHoles {
   }
 
   /** After a change in the leaf: what the nodes above know of it, as far up as that is different. */
-  #settle(): void {
+  #settle(tighten = false): void {
     const nodes = this.#nodes
     let child = this.#leaf
+    let newest = this.#index + 1
     for (let depth = this.#height - 1; depth >= 0; depth--) {
       const node = this.#way[depth] ?? 0
       const index = this.#indexes[depth] ?? 0
@@ -158,21 +174,22 @@ export class IovaHoles {
         nodes.remove(node, index)
         nodes.drop(child)
       } else {
-        const beside = nodes.split(child)
-        const isOther = nodes.setChild(node, index, child)
+        const beside = nodes.split(child, newest)
+        const isOther = tighten ? nodes.tighten(node, index) : nodes.setChild(node, index, child)
         if (beside !== null) nodes.insertChild(node, index + 1, beside)
         else if (!isOther) return
       }
       child = node
+      newest = index + 1
     }
-    this.#settleRoot()
+    this.#settleRoot(newest)
   }
 
-  #settleRoot(): void {
+  #settleRoot(newest: number): void {
     const nodes = this.#nodes
-    const beside = nodes.split(this.#root)
+    const beside = nodes.split(this.#root, newest)
     if (beside !== null) {
-      const above = nodes.make()
+      const above = nodes.make('inner')
       nodes.insertChild(above, 0, this.#root)
       nodes.insertChild(above, 1, beside)
       this.#root = above
