@@ -1,12 +1,12 @@
 import fc from 'fast-check'
 import { expect, onTestFinished, test } from 'vitest'
-import type { HostFiles, Kernel } from '../../../src/kernel/kernel.ts'
 import { type KernelLog, type LogRecord, parseLogRecord } from '../../../src/kernel/kernel-log.ts'
 import { openLinux } from '../../../src/kernel/linux.ts'
 import { systemError } from '../../../src/kernel/system-error.ts'
 import { start } from '../../../src/lifecycle/start.ts'
 import { createMockKernel } from '../../../src/mock/mock-kernel.ts'
 import { HostTree, uuids } from '../host-tree.ts'
+import { instead } from '../instead.ts'
 
 const gpu = '0000:3b:00.0'
 const attributes = { device_api: 'vfio-pci', available_instances: '4', name: 'GRID T4-4Q' }
@@ -23,9 +23,8 @@ async function refused(tree: HostTree, errno: string, said: readonly LogRecord[]
   const write = async (path: string): Promise<void> => {
     throw systemError(errno, 'write', path)
   }
-  const files: HostFiles = Object.assign(Object.create(kernel.files), { write })
   const log: KernelLog = { read: () => [...said], close() {} }
-  const refusing: Kernel = Object.assign(Object.create(kernel), { files, followLog: () => log })
+  const refusing = instead(kernel, { files: instead(kernel.files, { write }), followLog: () => log })
   return start(refusing, { uuid: uuids[0], parent: gpu, type: 'nvidia-232' }).then(
     () => null,
     (error: unknown) => error,
@@ -63,8 +62,7 @@ test('a card that has no room by now is told with what holds it, whatever the dr
     tree.file(`sys/devices/pci0000:00/${gpu}/mdev_supported_types/nvidia-232/available_instances`, '0\n')
     throw systemError('EINVAL', 'write', path)
   }
-  const files: HostFiles = Object.assign(Object.create(kernel.files), { write })
-  const full: Kernel = Object.assign(Object.create(kernel), { files })
+  const full = instead(kernel, { files: instead(kernel.files, { write }) })
   await expect(start(full, { uuid: uuids[0], parent: gpu, type: 'nvidia-232' })).rejects.toMatchObject({
     code: 'NO_INSTANCE_LEFT',
     errno: 'EINVAL',

@@ -1,11 +1,12 @@
 import { expect, test } from 'vitest'
 import type { MdevType } from '../../../src/host/mdev-types.ts'
-import type { HostFiles, Kernel } from '../../../src/kernel/kernel.ts'
+import type { Kernel } from '../../../src/kernel/kernel.ts'
 import { openLinux } from '../../../src/kernel/linux.ts'
 import { systemError } from '../../../src/kernel/system-error.ts'
 import { createDevice, creationSteps } from '../../../src/lifecycle/create-device.ts'
 import { parseUuid } from '../../../src/units.ts'
 import { HostTree, uuids } from '../host-tree.ts'
+import { instead } from '../instead.ts'
 
 const uuid = parseUuid(uuids[0])
 const type: MdevType = {
@@ -29,8 +30,7 @@ function recording(fail: (path: string) => string | undefined): { kernel: Kernel
     if (code !== undefined) throw systemError(code, 'write', path)
     writes.push([path.slice(path.lastIndexOf('/') + 1), text])
   }
-  const files: HostFiles = Object.assign(Object.create(kernel.files), { write })
-  return { kernel: Object.assign(Object.create(kernel), { files }), writes }
+  return { kernel: instead(kernel, { files: instead(kernel.files, { write }) }), writes }
 }
 
 const attributes = [

@@ -7,6 +7,7 @@ import { makePlan } from '../../../src/lifecycle/plan/make-plan.ts'
 import { parseSpec } from '../../../src/lifecycle/spec/parse-spec.ts'
 import { createMockKernel } from '../../../src/mock/mock-kernel.ts'
 import { Host } from '../../../src/open-host.ts'
+import { instead } from '../instead.ts'
 
 const uuid = '83b8f4f2-509f-382f-3c1e-e6bfe0fa1001'
 const gpu = '0000:3b:00.0'
@@ -32,17 +33,7 @@ function refusing(kernel: Kernel, path: string, value?: string): Kernel {
     if (to === path && (value === undefined || text === value)) throw systemError('EIO', 'write', to)
     return kernel.files.write(to, text)
   }
-  return instead(kernel, 'files', instead(kernel.files, 'write', write))
-}
-
-function instead<T extends object, K extends keyof T>(object: T, name: K, other: T[K]): T {
-  return new Proxy(object, {
-    get(target, key) {
-      if (key === name) return other
-      const value: unknown = Reflect.get(target, key, target)
-      return typeof value === 'function' ? value.bind(target) : value
-    },
-  })
+  return instead(kernel, { files: instead(kernel.files, { write }) })
 }
 
 const bad = [{ no_such: '1' }]

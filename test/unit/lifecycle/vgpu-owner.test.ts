@@ -9,6 +9,7 @@ import { gpuHost } from '../../../src/mock/scenarios/gpu-host.ts'
 import { createMockHost } from '../../../src/mock/sdk/mock-host.ts'
 import { Host } from '../../../src/open-host.ts'
 import { type PciAddress, parsePciAddress } from '../../../src/units.ts'
+import { instead } from '../instead.ts'
 
 const rootOnly = { uid: 0, gid: 0, mode: 0o600 }
 const kvm = { user: '64055', group: '108', mode: '0660' }
@@ -43,17 +44,6 @@ async function apply(host: Host, vgpu: Vgpu, more: object) {
   const plan = planOf(host, vgpu, more)
   const { failed } = await applyPlan(host.kernel, plan)
   return { entries: plan.entries.filter(({ action }) => action !== 'keep'), failed }
-}
-
-/** The same object with one property another. */
-function instead<T extends object, K extends keyof T>(object: T, name: K, other: T[K]): T {
-  return new Proxy(object, {
-    get(target, key) {
-      if (key === name) return other
-      const value: unknown = Reflect.get(target, key, target)
-      return typeof value === 'function' ? value.bind(target) : value
-    },
-  })
 }
 
 function keep({ kernel }: Host, { name }: Vgpu, owner = kvm) {
@@ -163,10 +153,8 @@ test('a function for which VFIO has no node is NOT_SUPPORTED in the plan and at 
   const { kernel } = host
   const [, vgpu] = models[0]
   // as where udev made none, or the driver gives VFIO nothing
-  const files = instead(kernel.files, 'kind', (path: string) => {
-    return path.startsWith('/dev/vfio/') ? null : kernel.files.kind(path)
-  })
-  const without = new Host(instead(kernel, 'files', files))
+  const kind = (path: string) => (path.startsWith('/dev/vfio/') ? null : kernel.files.kind(path))
+  const without = new Host(instead(kernel, { files: instead(kernel.files, { kind }) }))
   const refused = {
     code: 'NOT_SUPPORTED',
     message: expect.stringContaining(`${vgpu.name} has no node in /dev/vfio that could be given to anybody`),
