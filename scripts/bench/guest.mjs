@@ -21,7 +21,7 @@ export async function measureInGuest(script, ...args) {
       timeout,
       outputs: [results],
     })
-    const json = outputs.get(results)
+    const json = outputs.get(results)?.toString()
     if (status === 0 && json !== undefined) return JSON.parse(json)
     const end = timedOut ? 'was not done in time' : `ended with ${status}`
     throw new Error(`${script} ${end}; the console said:\n${console}`)

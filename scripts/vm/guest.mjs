@@ -14,7 +14,7 @@ export const outputsFolder = '/run/vm/out'
  * @property {number | undefined} status the command's exit status; undefined when it did not finish
  * @property {boolean} timedOut
  * @property {string} console what the kernel and its first process said
- * @property {Map<string, string>} outputs the files asked for that the command left in `outputsFolder`
+ * @property {Map<string, Buffer>} outputs the files asked for that the command left in `outputsFolder`
  */
 
 /**
@@ -25,6 +25,8 @@ export const outputsFolder = '/run/vm/out'
  * @param {string} [options.kernel]
  * @param {string[]} [options.devices] more devices, in QEMU's words
  * @param {boolean} [options.iommu] true unless told; without one, VFIO's noiommu mode is allowed
+ * @param {boolean} [options.systemd] boots multi-user.target; else nothing but the command runs
+ * @param {Buffer} [options.etc] a tar archive, unpacked at / before systemd looks for its units
  * @param {number} options.timeout seconds from power-on
  * @param {Record<string, string>} [options.env]
  * @param {string[]} [options.outputs] names of files to bring back
@@ -37,12 +39,25 @@ export async function runInGuest(options) {
   const runFolder = await privateFolder(cacheFolder)
   try {
     await mkdir(join(runFolder, 'out'))
-    await copyFile(join(import.meta.dirname, 'guest.sh'), join(runFolder, 'guest.sh'))
+    await copyFirstProcess(runFolder, options.systemd ?? false)
+    if (options.etc) await writeFile(join(runFolder, 'etc.tar'), options.etc)
     await writeFile(join(runFolder, 'command.sh'), commandScript(command, cwd, env))
     const result = await boot(machine(prepared, runFolder, devices, iommu), timeout, options.showConsole ?? false)
     return { ...result, outputs: await collect(join(runFolder, 'out'), outputs) }
   } finally {
     await rm(runFolder, { recursive: true, force: true })
+  }
+}
+
+/**
+ * init.sh goes on with guest.sh.
+ * @param {string} runFolder
+ * @param {boolean} systemd
+ */
+async function copyFirstProcess(runFolder, systemd) {
+  const names = systemd ? { 'systemd.sh': 'guest.sh', 'guest.sh': 'service.sh' } : { 'guest.sh': 'guest.sh' }
+  for (const [from, to] of Object.entries(names)) {
+    await copyFile(join(import.meta.dirname, from), join(runFolder, to))
   }
 }
 
@@ -158,10 +173,10 @@ async function boot(args, timeout, showConsole) {
 async function collect(folder, names) {
   const found = new Map()
   for (const name of names) {
-    const text = await readFile(join(folder, name), 'utf8').catch((error) => {
+    const content = await readFile(join(folder, name)).catch((error) => {
       if (error.code !== 'ENOENT') throw error
     })
-    if (text !== undefined) found.set(name, text)
+    if (content !== undefined) found.set(name, content)
   }
   return found
 }

@@ -7,6 +7,7 @@ const usage = `usage: npm run vm -- [OPTIONS] COMMAND [ARGS...]
   --kernel NAME      ${Object.keys(kernels).join(', ')} (default ${defaultKernel})
   --device DEVICE    one more device, in QEMU's words; can be repeated
   --no-iommu         a machine without an IOMMU, and VFIO's noiommu mode allowed
+  --systemd          boot systemd, which runs the command beside its other services
   --timeout SECONDS  end the machine after this long, with exit status 124 (default 300)
   --console          show the kernel's console on stderr`
 
@@ -14,19 +15,20 @@ const options = /** @type {const} */ ({
   kernel: { type: 'string', default: defaultKernel },
   device: { type: 'string', multiple: true, default: [] },
   'no-iommu': { type: 'boolean', default: false },
+  systemd: { type: 'boolean', default: false },
   timeout: { type: 'string', default: '300' },
   console: { type: 'boolean', default: false },
 })
 
 async function main() {
   const { values, rest: command } = leadingOptions(process.argv.slice(2), options)
-  const { kernel, device, 'no-iommu': noIommu, console: showConsole } = values
+  const { kernel, device, 'no-iommu': noIommu, systemd, console: showConsole } = values
   const timeout = Number(values.timeout)
   if (command.length === 0 || !(timeout > 0)) {
     console.error(usage)
     return 2
   }
-  const result = await runInGuest({ command, kernel, devices: device, iommu: !noIommu, timeout, showConsole })
+  const result = await runInGuest({ command, kernel, devices: device, iommu: !noIommu, systemd, timeout, showConsole })
   if (result.status !== undefined) return result.status
   const what = result.timedOut ? `ended after ${timeout} s (--timeout)` : 'ended before the command did'
   console.error(`vm: the machine was ${what}`)

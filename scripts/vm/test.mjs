@@ -16,13 +16,13 @@ import { prepare } from './prepare.mjs'
  * @property {string} kernel
  * @property {boolean} [iommu] true unless told
  * @property {string[]} [files] parts of the test files' paths; all unless told
- * @property {boolean} [twice] a machine that is booted again, with what it had in /etc: test/vm/reboot
+ * @property {boolean} [twice] a machine that systemd boots, and boots again, with what it had in /etc: test/vm/reboot
  */
 
 const root = dirname(dirname(import.meta.dirname))
 const report = 'vitest.json'
 /** What the first of two boots leaves to the second. */
-const etc = 'etc.json'
+const etcFile = 'etc.tar'
 const contract = 'test/contract/'
 const timeout = 1500
 
@@ -82,10 +82,9 @@ async function testOnce(boot, vitestArgs) {
  * @returns {Promise<Counts>}
  */
 async function testTwice(boot) {
-  const before = await testInGuest(boot, ['test/vm/reboot/before'], { VFIOCTL_REBOOT: 'before' })
+  const before = await testInGuest(boot, ['test/vm/reboot/before'], { half: 'before' })
   if (before.etc === undefined) return before.counts
-  const env = { VFIOCTL_REBOOT: 'after', VFIOCTL_ETC: before.etc }
-  const { counts } = await testInGuest(boot, ['test/vm/reboot/after'], env)
+  const { counts } = await testInGuest(boot, ['test/vm/reboot/after'], { half: 'after', etc: before.etc })
   return {
     passed: before.counts.passed + counts.passed,
     failed: [...before.counts.failed, ...counts.failed],
@@ -99,11 +98,11 @@ async function testTwice(boot) {
  * processor 1 to 2 s to start.
  * @param {Boot} boot
  * @param {string[]} vitestArgs
- * @param {Record<string, string>} [variables]
- * @returns {Promise<{ counts: Counts, etc?: string | undefined }>}
+ * @param {{ half?: 'before' | 'after', etc?: Buffer }} [reboot]
+ * @returns {Promise<{ counts: Counts, etc?: Buffer | undefined }>}
  */
-async function testInGuest(boot, vitestArgs, variables = {}) {
-  const { kernel, iommu, files = [] } = boot
+async function testInGuest(boot, vitestArgs, { half, etc } = {}) {
+  const { kernel, iommu, twice = false, files = [] } = boot
   await prepare(kernel)
   const chosen = vitestArgs.length > 0 ? vitestArgs : files
   console.log(`\n--- ${nameOf(boot)}${chosen.length > 0 ? `: ${chosen.join(' ')}` : ''}`)
@@ -117,16 +116,21 @@ async function testInGuest(boot, vitestArgs, variables = {}) {
     cwd: root,
     kernel,
     iommu,
+    systemd: twice,
+    ...(etc ? { etc } : {}),
     timeout,
-    env: { ...(process.stdout.isTTY ? { FORCE_COLOR: '1' } : { NO_COLOR: '1' }), ...variables },
-    outputs: [report, etc],
+    env: {
+      ...(process.stdout.isTTY ? { FORCE_COLOR: '1' } : { NO_COLOR: '1' }),
+      ...(half ? { VFIOCTL_REBOOT: half } : {}),
+    },
+    outputs: [report, etcFile],
   })
-  const json = result.outputs.get(report)
+  const json = result.outputs.get(report)?.toString()
   if (json !== undefined) {
     if (vitestArgs.length === 0 && (files.length === 0 || files.some((it) => it.startsWith(contract)))) {
       keepReport(contractReport(`linux-${kernel}${iommu === false ? '-noiommu' : ''}`), json)
     }
-    return { counts: countVitest(json), etc: result.outputs.get(etc) }
+    return { counts: countVitest(json), etc: result.outputs.get(etcFile) }
   }
   const end = endOf(result)
   console.error(`vitest in the virtual machine: ${end}; the console said:\n${result.console}`)

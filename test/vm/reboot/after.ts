@@ -1,34 +1,30 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { dirname } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { existsSync } from 'node:fs'
 import { expect, it, vi } from 'vitest'
-import { active, background, run } from '../defined-devices.ts'
-import { display, onMtty, unit } from './definitions.ts'
+import { vfioctl } from '../../cli/vfioctl.ts'
+import { active } from '../defined-devices.ts'
+import { card, display, onMtty } from './definitions.ts'
+import { atBoot, property, reload, said, settle } from './systemd.ts'
 
-/** What systemd would run. */
-function startUnit() {
-  const [, line = ''] = /^ExecStart=(.*)$/m.exec(readFileSync(unit, 'utf8')) ?? []
-  const [file = '', ...args] = line.split(' ')
-  return background(file, ...args)
-}
-
-it('what was defined comes back, in order, with a parent that appears ten seconds after boot', async () => {
-  for (const [path, text] of Object.entries(JSON.parse(process.env['VFIOCTL_ETC'] ?? ''))) {
-    mkdirSync(dirname(path), { recursive: true })
-    writeFileSync(path, String(text))
-  }
-  run('modprobe', '-r', 'mtty')
-  expect(active()).toEqual([])
-  run('/usr/lib/systemd/systemd-udevd', '--daemon')
-  const { said, ended } = startUnit()
-  await vi.waitFor(() => expect(said()).toHaveLength(2), { timeout: 60_000, interval: 200 })
-  await sleep(10_000)
-  expect(said()).toEqual(['waiting for mtty, at most 60 s', `started: ${display} on mdpy (mdpy-vga)`])
-  run('modprobe', 'mtty')
-  expect(await ended).toBe(0)
-  // The udev rule starts them too: whoever comes second finds them there.
-  expect(said().slice(2)).toEqual(
-    onMtty.map((uuid) => expect.stringMatching(`^(started|already there): ${uuid} on mtty \\(mtty-1\\)$`)),
-  )
+it('what was defined comes back at boot, with a parent that appears ten seconds late', async () => {
+  const booted = () => property('multi-user.target', 'ActiveState')
+  await vi.waitFor(() => expect(booted(), said(atBoot).join('\n')).toBe('active'), { timeout: 110_000, interval: 2000 })
+  expect(said(atBoot)).toContain('waiting for mtty, at most 60 s')
+  const early = [`started: ${card} with driver vfio-pci`, `started: ${display} on mdpy (mdpy-vga)`]
+  // The udev rule starts those on mtty too: whoever comes second finds them there.
+  const late = onMtty.map((uuid) => expect.stringMatching(`^(started|already there): ${uuid} on mtty \\(mtty-1\\)$`))
+  const outcomes = said(atBoot).filter((line) => /^(started|already there|failed|no parent): /.test(line))
+  const isLate = (line: string) => line.includes(' on mtty ')
+  expect(outcomes.filter((line) => !isLate(line)).sort()).toEqual(early)
+  expect(outcomes.filter(isLate)).toEqual(late)
+  expect(property(atBoot, 'Result')).toBe('success')
+  expect(existsSync(`/sys/bus/pci/drivers/vfio-pci/${card}`)).toBe(true)
   expect(active()).toEqual([...onMtty, display])
+})
+
+it('boot remove leaves nothing that starts a device', async () => {
+  expect(vfioctl(['boot', 'remove'])).toMatchObject({ status: 0 })
+  expect(property(atBoot, 'LoadState')).toBe('not-found')
+  reload('mtty')
+  await settle()
+  expect(active()).toEqual([display])
 })

@@ -1,23 +1,125 @@
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { expect, it } from 'vitest'
-import { vfioctl } from '../../cli/vfioctl.ts'
-import { active, define } from '../defined-devices.ts'
-import { byHand, display, kept, onMtty } from './definitions.ts'
+import { execFileSync } from 'node:child_process'
+import { existsSync, mkdirSync, readlinkSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { basename } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { program, vfioctl } from '../../cli/vfioctl.ts'
+import { active, background, define, run } from '../defined-devices.ts'
+import { byHand, card, display, onMtty } from './definitions.ts'
+import { atBoot, property, reload, said, settle } from './systemd.ts'
 
-function filesBelow(folder: string): string[] {
-  return readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath, entry.name))
+const devices = '/sys/bus/pci/devices'
+const patience = { timeout: 60_000, interval: 200 }
+const ofMtty = 'vfioctl-restore@mtty.service'
+
+function driver(): string | null {
+  const link = `${devices}/${card}/driver`
+  return existsSync(link) ? basename(readlinkSync(link)) : null
 }
 
-it('devices are defined and run, and the boot is set up', () => {
+function stopByHand(uuid: string): void {
+  writeFileSync(`/sys/bus/mdev/devices/${uuid}/remove`, '1')
+}
+
+beforeAll(() => {
   for (const uuid of onMtty) define(uuid, 'mtty', 'mtty-1', 'auto')
-  define(display, 'mdpy', 'mdpy-vga', 'auto')
   define(byHand, 'mtty', 'mtty-2', 'manual')
-  expect(vfioctl(['boot', 'install'])).toMatchObject({ status: 0 })
-  expect(vfioctl(['restore'])).toMatchObject({ status: 0 })
-  expect(active()).toEqual([...onMtty, display])
-  const files = kept.flatMap(filesBelow).map((path) => [path, readFileSync(path, 'utf8')])
-  writeFileSync('/run/vm/out/etc.json', JSON.stringify(Object.fromEntries(files)))
+  define(display, 'mdpy', 'mdpy-vga', 'auto')
 })
+
+it('Debian’s own rule of mdevctl starts nothing: it calls a program that is not there', async () => {
+  reload('mtty')
+  await settle()
+  expect(active()).toEqual([])
+})
+
+it('restore tells of a parent that did not appear, and starts what is on others', () => {
+  const [parent, uuid] = ['0000:3b:00.0', '83b8f4f2-509f-382f-3c1e-e6bfe0fa1206']
+  define(uuid, parent, 'nvidia-222', 'auto')
+  const { status, stderr } = vfioctl(['restore', '--timeout', '1'])
+  rmSync(`/etc/mdevctl.d/${parent}`, { recursive: true })
+  expect(status).not.toBe(0)
+  expect(stderr).toContain(`no parent: ${uuid} on ${parent} (nvidia-222): its parent ${parent} did not appear`)
+  expect(active()).toEqual([...onMtty, display])
+})
+
+describe('with what boot install wrote', () => {
+  beforeAll(() => {
+    expect(vfioctl(['boot', 'install'])).toMatchObject({
+      status: 0,
+      stderr: expect.stringMatching(/ran \S+ daemon-reload\nran \S+ control --reload\nnote: mdevctl’s own /),
+    })
+  })
+
+  it('multi-user.target wants the unit, which is over before libvirt starts', () => {
+    expect(property('multi-user.target', 'Wants').split(' ')).toContain(atBoot)
+    expect(property(atBoot, 'Before').split(' ')).toEqual(
+      expect.arrayContaining(['libvirtd.service', 'virtqemud.service', 'virtnodedevd.service']),
+    )
+  })
+
+  it('what is defined on a parent starts as its driver is loaded', async () => {
+    reload('mtty')
+    await vi
+      .waitFor(() => expect(active()).toEqual([...onMtty, display]), patience)
+      .catch((error) => {
+        throw new Error(`the unit said:\n${said(ofMtty).join('\n')}`, { cause: error })
+      })
+    await settle()
+    expect(property(ofMtty, 'Result')).toBe('success')
+  })
+
+  it('a device that is plugged in again gets the driver that it was bound to', async () => {
+    expect(vfioctl(['bind', card])).toMatchObject({ status: 0 })
+    writeFileSync(`${devices}/${card}/remove`, '1')
+    expect(driver()).toBe(null)
+    writeFileSync('/sys/bus/pci/rescan', '1')
+    await vi.waitFor(() => expect(driver()).toBe('vfio-pci'), patience)
+  })
+
+  it('each starts once beside a restore that runs at the same time', async () => {
+    run('modprobe', '-r', 'mtty')
+    const restore = background(process.execPath, program, 'restore')
+    await vi.waitFor(() => expect(restore.said()).toContain('waiting for mtty, at most 60 s'), patience)
+    const before = said(ofMtty).length
+    run('modprobe', 'mtty')
+    expect(await restore.ended).toBe(0)
+    await settle()
+    const outcomes = [...restore.said(), ...said(ofMtty).slice(before)]
+    for (const uuid of onMtty) {
+      const its = outcomes.filter((line) => line.includes(uuid)).map((line) => line.split(':')[0])
+      expect(its.sort()).toEqual(['already there', 'started'])
+    }
+    expect(property(ofMtty, 'Result')).toBe('success')
+    expect(active()).toEqual([...onMtty, display])
+  })
+
+  it('what an admin has stopped stays stopped when something else happens', async () => {
+    const [first = '', ...others] = onMtty
+    stopByHand(first)
+    writeFileSync(`${devices}/${card}/driver/unbind`, card)
+    reload('mdpy')
+    for (const action of ['add', 'change']) {
+      run('udevadm', 'trigger', `--action=${action}`, '/sys/class/mdev_bus/mtty', `${devices}/${card}`)
+    }
+    await settle()
+    expect(active()).toEqual([...others, display])
+    expect(driver()).toBe(null)
+  })
+})
+
+/** For the machine when it is booted again. */
+afterAll(() => {
+  // The kernel has mtty before systemd runs: it goes, and comes ten seconds after it was first asked for.
+  addUnit('no-mtty', 'sysinit.target', '[Unit]\nDefaultDependencies=no\n', 'modprobe -r mtty')
+  const asked = `until journalctl -u ${atBoot} | grep -q "waiting for mtty"; do sleep 1; done`
+  addUnit('late-mtty', 'multi-user.target', '', `sh -c '${asked}; sleep 10; modprobe mtty'`)
+  const kept = ['etc/mdevctl.d', 'etc/vfioctl.d', 'etc/systemd/system', 'etc/udev/rules.d']
+  execFileSync('tar', ['-cf', '/run/vm/out/etc.tar', '-C', '/', ...kept])
+})
+
+function addUnit(name: string, target: string, section: string, command: string): void {
+  const folder = '/etc/systemd/system'
+  writeFileSync(`${folder}/${name}.service`, `${section}[Service]\nType=oneshot\nExecStart=${command}\n`)
+  mkdirSync(`${folder}/${target}.wants`, { recursive: true })
+  symlinkSync(`../${name}.service`, `${folder}/${target}.wants/${name}.service`)
+}

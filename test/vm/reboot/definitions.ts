@@ -2,12 +2,9 @@
 export const onMtty: readonly string[] = [
   '83b8f4f2-509f-382f-3c1e-e6bfe0fa1201',
   '83b8f4f2-509f-382f-3c1e-e6bfe0fa1202',
-  '83b8f4f2-509f-382f-3c1e-e6bfe0fa1203',
 ]
 export const display = '83b8f4f2-509f-382f-3c1e-e6bfe0fa1204'
 export const byHand = '83b8f4f2-509f-382f-3c1e-e6bfe0fa1205'
 
-export const unit = '/etc/systemd/system/vfioctl-restore.service'
-
-/** What of /etc the second boot finds as the first left it. */
-export const kept: readonly string[] = ['/etc/mdevctl.d', '/etc/systemd/system', '/etc/udev/rules.d']
+/** A PCI device of the machine that has no driver unless it is given one. */
+export const card = '0000:00:03.0'
