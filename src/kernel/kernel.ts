@@ -159,8 +159,9 @@ export interface Accessors {
 }
 
 /**
- * Mapped memory. Each accessor is one load or store; what is not inside the mapping is RangeError. Device memory that is
- * gone (memory decode off, reset) is a `SystemError` EFAULT, and the mapping works again once the device does.
+ * Mapped memory. Each accessor is one load or store; what is not inside the mapping is RangeError, what it was not mapped
+ * for is TypeError. Device memory that is gone (memory decode off, reset) is a `SystemError` EFAULT, and the mapping works
+ * again once the device does.
  */
 export interface Mapping extends Accessors {
   readonly length: number

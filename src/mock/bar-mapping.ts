@@ -14,7 +14,8 @@ export class BarMapping implements Mapping {
   readonly device: MappedDevice
   readonly #words = { 1: new Uint8Array(1), 2: new Uint8Array(2), 4: new Uint8Array(4), 8: new Uint8Array(8) }
   readonly #access: 'r' | 'w' | 'rw'
-  #length: number
+  readonly #length: number
+  #isClosed = false
 
   constructor(device: MappedDevice, length: number, access: 'r' | 'w' | 'rw') {
     this.device = device
@@ -70,26 +71,33 @@ export class BarMapping implements Mapping {
   }
 
   close(): void {
-    this.#length = 0
+    this.#isClosed = true
   }
 
   #load(offset: number, width: 1 | 2 | 4 | 8): DataView {
-    this.#check(offset, width)
+    this.#check('r', offset, width)
     const word = this.#words[width]
-    // a processor of x86 reads what may only be written
     if (!this.device.load(offset, word)) throw systemError('EFAULT', 'load')
     return new DataView(word.buffer)
   }
 
   #store(offset: number, width: 1 | 2 | 4 | 8, set: (word: DataView) => void): void {
-    this.#check(offset, width)
+    this.#check('w', offset, width)
     const word = this.#words[width]
     set(new DataView(word.buffer))
-    if (this.#access === 'r' || !this.device.store(offset, word)) throw systemError('EFAULT', 'store')
+    if (!this.device.store(offset, word)) throw systemError('EFAULT', 'store')
   }
 
-  #check(offset: number, width: number): void {
+  #check(access: 'r' | 'w', offset: number, width: number): void {
+    if (this.#isClosed) throw invalidState('the mapping is closed')
+    if (!this.#access.includes(access)) {
+      throw invalidState(`the mapping is ${access === 'r' ? 'write-only' : 'read-only'}`)
+    }
     if (Number.isSafeInteger(offset) && offset >= 0 && offset % width === 0 && offset + width <= this.#length) return
     throw new RangeError(`${width}-byte access at ${offset} of a mapping of ${this.#length} bytes`)
   }
+}
+
+function invalidState(message: string): TypeError {
+  return Object.assign(new TypeError(message), { code: 'ERR_INVALID_STATE' })
 }

@@ -11,6 +11,8 @@ import type { CallingProcess, Feature } from './sdk/feature.ts'
  * A model throws `Errno` with what the kernel would answer.
  */
 export interface DeviceModel {
+  /** Any ioctl(2) on the device's file, whatever is said of it then: a device that sleeps is woken first. */
+  wake?(): void
   /** VFIO_DEVICE_GET_INFO. */
   info(): DeviceDescription
   /** VFIO_DEVICE_GET_REGION_INFO; EINVAL for an index that the device does not know. */
@@ -98,8 +100,11 @@ export interface IoeventfdRequest {
 /** Where an interrupt goes. It stays usable after its descriptor was closed, as in the kernel. */
 export interface EventSink {
   signal(): void
-  /** Takes each event away and calls back instead, at once where one is there already; returns how to stop. */
-  consume(listener: () => void): () => void
+  /**
+   * Takes each event away and calls back instead, at once where one is there already; returns how to stop. `onClosed`: its
+   * descriptor is closed, and nothing comes any more.
+   */
+  consume(listener: () => void, onClosed?: () => void): () => void
 }
 
 /** Region INDEX begins at INDEX << 40 of the device's file, in every driver modelled here. */

@@ -14,7 +14,10 @@ export class Eventfd implements OpenFile {
     },
   }
   readonly #listeners = new Set<() => void>()
+  /** Told when it is closed. */
+  readonly #consumers = new Set<() => void>()
   #count: bigint
+  #isNotifying = false
 
   constructor(initial: number) {
     this.#count = BigInt(initial)
@@ -37,30 +40,43 @@ export class Eventfd implements OpenFile {
     return 8
   }
 
-  /** What a device does: never fails, stays at the largest value. */
+  /** What a device does: never fails, stays at the largest value. Within a signal of the same, nothing: it would never end. */
   signal(): void {
-    if (this.#count < most) this.#add(1n)
+    if (this.#count < most && !this.#isNotifying) this.#add(1n)
   }
 
   /**
    * What the kernel does with an eventfd it waits for (virqfd): a signal calls back each time, for all who wait, and is
    * gone. One that was there before calls back too, and stays.
    */
-  consume(listener: () => void): () => void {
+  consume(listener: () => void, onClosed: () => void = () => {}): () => void {
     if (this.#count > 0n) listener()
-    return this.readiness.subscribe(() => {
+    const stop = this.readiness.subscribe(() => {
       this.#count = 0n
       listener()
     })
+    this.#consumers.add(onClosed)
+    return () => {
+      stop()
+      this.#consumers.delete(onClosed)
+    }
   }
 
   close(): void {
     this.#listeners.clear()
+    for (const onClosed of this.#consumers) onClosed()
+    this.#consumers.clear()
   }
 
   #add(value: bigint): void {
     this.#count += value
-    if (value > 0n) for (const listener of [...this.#listeners]) listener()
+    if (value === 0n) return
+    this.#isNotifying = true
+    try {
+      for (const listener of [...this.#listeners]) listener()
+    } finally {
+      this.#isNotifying = false
+    }
   }
 }
 

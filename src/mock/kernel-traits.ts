@@ -30,6 +30,8 @@ export interface KernelTraits {
   readonly mttyMasks: boolean
   /** mtty migrates, and takes what logs DMA; 6.7. */
   readonly mttyMigrates: boolean
+  /** VFIO_DEVICE_FEATURE_DMA_LOGGING_REPORT, which a kernel built without iommufd (Debian's 6.12) takes and cannot do. */
+  readonly reportsDmaLog: boolean
   /** A driver that pre-copies takes VFIO_DEVICE_FEATURE_MIG_PRECOPY_INFOv2; 7.1. */
   readonly hasPrecopyInfoV2: boolean
   /** The core puts together what a driver says of a region; 7. Each driver did so itself before, mbochs in its own way. */
@@ -57,6 +59,7 @@ const traits: Readonly<Record<KernelVersion, KernelTraits>> = {
     hasErrOfAll: false,
     mttyMasks: false,
     mttyMigrates: false,
+    reportsDmaLog: false,
     hasPrecopyInfoV2: false,
     coreDescribesRegions: false,
     makesDmaBufs: false,
@@ -77,6 +80,7 @@ const traits: Readonly<Record<KernelVersion, KernelTraits>> = {
     hasErrOfAll: false,
     mttyMasks: true,
     mttyMigrates: true,
+    reportsDmaLog: false,
     hasPrecopyInfoV2: false,
     coreDescribesRegions: false,
     makesDmaBufs: false,
@@ -97,6 +101,7 @@ const traits: Readonly<Record<KernelVersion, KernelTraits>> = {
     hasErrOfAll: true,
     mttyMasks: true,
     mttyMigrates: true,
+    reportsDmaLog: true,
     hasPrecopyInfoV2: true,
     coreDescribesRegions: true,
     makesDmaBufs: true,

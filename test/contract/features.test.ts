@@ -1,10 +1,15 @@
 import { describe, expect, test } from 'vitest'
 import { deviceFeatureFlag, deviceFeatures, vfioDeviceFeature } from '../../src/uapi/device-feature.ts'
+import {
+  vfioDeviceFeatureDmaLoggingControl,
+  vfioDeviceFeatureDmaLoggingRange,
+  vfioDeviceFeatureDmaLoggingReport,
+} from '../../src/uapi/dma-logging.ts'
 import { request } from '../../src/uapi/requests.ts'
-import { encodeInto } from '../../src/uapi/struct.ts'
+import { encode, encodeInto } from '../../src/uapi/struct.ts'
 import type { Descriptor } from '../../src/vfio/descriptor.ts'
 import { answerOf } from './answer.ts'
-import { openRawPci } from './irq-raw.ts'
+import { openRawMtty, openRawPci } from './irq-raw.ts'
 import { isLinuxBefore } from './kernel.ts'
 import { openMdev } from './open-mdev.ts'
 import { openPci } from './pci.ts'
@@ -56,6 +61,55 @@ describe('the features', () => {
       'mig-data-size': ['get'],
     })
   })
+})
+
+test('the DMA log of mtty is reported by a kernel that is built with iommufd, and is EOPNOTSUPP elsewhere', async (context) => {
+  const raw = await openRawMtty(context)
+  if (isLinuxBefore(raw, 6, 7)) context.skip('its driver logs no DMA')
+  const { VFIO_DEVICE_FEATURE_GET } = deviceFeatureFlag
+  const { size } = vfioDeviceFeature
+  const argsz = size + vfioDeviceFeatureDmaLoggingReport.size
+  const ask = (page_size: bigint) => {
+    const head = encode(vfioDeviceFeature, {
+      argsz,
+      flags: deviceFeatures['dma-logging-report'].id | VFIO_DEVICE_FEATURE_GET,
+    })
+    const report = encode(vfioDeviceFeatureDmaLoggingReport, { iova: 0n, length: 0x1_0000n, page_size })
+    const bitmap = { offset: size + vfioDeviceFeatureDmaLoggingReport.fields.bitmap[0], target: new Uint8Array(8) }
+    return answerOf(() =>
+      raw.descriptor.ioctl(request.VFIO_DEVICE_FEATURE, Uint8Array.of(...head, ...report), [bitmap]),
+    )
+  }
+  expect(ask(0x800n)).toBe('EINVAL')
+  expect(ask(0x1000n)).toBe(raw.kernel.files.kind('/dev/iommu') === null ? 'EOPNOTSUPP' : 0)
+})
+
+test('the DMA log of mtty takes ranges that do not overlap; one of no length at 0 overlaps all others', async (context) => {
+  const raw = await openRawMtty(context)
+  if (isLinuxBefore(raw, 6, 7)) context.skip('its driver logs no DMA')
+  const { size } = vfioDeviceFeature
+  let page_size = 0x1000n
+  const start = (...ranges: (readonly [iova: bigint, length: bigint])[]) => {
+    const control = encode(vfioDeviceFeatureDmaLoggingControl, { page_size, num_ranges: ranges.length })
+    const head = encode(vfioDeviceFeature, {
+      argsz: size + control.length,
+      flags: deviceFeatures['dma-logging-start'].id | set,
+    })
+    const target = Buffer.concat(
+      ranges.map(([iova, length]) => encode(vfioDeviceFeatureDmaLoggingRange, { iova, length })),
+    )
+    const pointer = { offset: size + vfioDeviceFeatureDmaLoggingControl.fields.ranges[0], target }
+    return answerOf(() =>
+      raw.descriptor.ioctl(request.VFIO_DEVICE_FEATURE, Uint8Array.of(...head, ...control), [pointer]),
+    )
+  }
+  const first = [0x1000n, 0x1000n] as const
+  expect(start(first, [0x2000n, 0x1000n])).toBe(0)
+  expect(start(first, [0x1000n, 0x2000n])).toBe('EINVAL')
+  expect(start([0n, 0n])).toBe(0)
+  expect(start(first, [0n, 0n])).toBe('EINVAL')
+  page_size = 0n
+  expect([start(first), start([0n, 0n])]).toEqual(['EINVAL', 0])
 })
 
 describe('VFIO_DEVICE_FEATURE answers', () => {

@@ -11,6 +11,7 @@ import { decode, encodeInto } from '../../src/uapi/struct.ts'
 import { groupDescriptor } from '../../src/vfio/open-groups.ts'
 import { answerOf } from './answer.ts'
 import { openRawPci, type RawDevice } from './irq-raw.ts'
+import { bindDevice, openRawIommufd } from './raw-iommufd.ts'
 
 describe('C4 the calls of a hot reset answer', () => {
   function info({ descriptor }: RawDevice, argsz: number): { result: number | string; bytes: Uint8Array } {
@@ -41,6 +42,21 @@ describe('C4 the calls of a hot reset answer', () => {
     const both = info(raw, vfioPciHotResetInfo.size + 2 * vfioPciDependentDevice.size)
     expect(both.result).toBe(0)
     expect(decodeHotResetInfo(both.bytes).map(({ address }) => address)).toEqual(['0000:02:01.0', '0000:02:02.0'])
+  })
+
+  test("a device's own node with the number that it has in its iommufd, and 0 for what is closed beside it", async (context) => {
+    const raw = await openRawIommufd(context, 'edu-shared-1')
+    const node = raw.openNode()
+    bindDevice(raw, node, raw.iommufd)
+    const { size } = vfioPciDependentDevice
+    const argsz = vfioPciHotResetInfo.size + 2 * size
+    const answer = new Uint8Array(argsz)
+    encodeInto(vfioPciHotResetInfo, answer, { argsz })
+    raw.kernel.ioctl(node, request.VFIO_DEVICE_GET_PCI_HOT_RESET_INFO, answer)
+    const [first, second] = [0, 1].map((nth) =>
+      decode(vfioPciDependentDevice, answer, vfioPciHotResetInfo.size + nth * size),
+    )
+    expect([first?.group_id, second?.group_id]).toEqual([1, 0])
   })
 
   test('a root bus with ENODEV', async (context) => {

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { isLinuxBefore } from './kernel.ts'
 import { openMdev } from './open-mdev.ts'
+import { openPci } from './pci.ts'
 
 test('mtty has INTx, which masks itself, and one MSI vector', async (context) => {
   const { device } = await openMdev(context, 'mtty', 'mtty-2')
@@ -27,6 +28,11 @@ test('mtty answers for no other irq index, but for req before Linux 6.12', async
   expect(() => device.irqs.get('msix')).toThrow(
     expect.objectContaining({ code: 'NOT_FOUND', facts: { irq: 'msix', irqs: names } }),
   )
+})
+
+test('an edu has no vector of MSI-X, and none that could be added', async (context) => {
+  const { device } = await openPci(context, 'edu')
+  expect(device.irqs.get('msix')).toMatchObject({ count: 0, flags: { eventfd: true, noresize: true } })
 })
 
 test('mdpy has five irq indexes with no vector and no flag', async (context) => {

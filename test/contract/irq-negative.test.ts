@@ -128,6 +128,17 @@ describe('SET_IRQS of vfio-pci', () => {
     if (!isLinuxBefore(raw, 7, 0)) expect(hasErr).toBe(true)
   })
 
+  test('one eventfd at a time unmasks INTx: another is EBUSY until that is untied, or closed', async (context) => {
+    const raw = await open(context, 'edu')
+    const { irqs, kernel, first, second } = raw
+    const closed = kernel.eventfd()
+    expect([irqs.tie(intx, [first]), irqs.tie(intx, [second], 'unmask')]).toEqual([0, 0])
+    expect([irqs.tie(intx, [closed], 'unmask'), irqs.tie(intx, [second], 'unmask')]).toEqual(['EBUSY', 'EBUSY'])
+    expect([irqs.tie(intx, [-1], 'unmask'), irqs.tie(intx, [closed], 'unmask')]).toEqual([0, 0])
+    kernel.close(closed)
+    expect(irqs.tie(intx, [second], 'unmask')).toBe(0)
+  })
+
   test('req is tied, triggered and untied by itself; untied again it is EINVAL', async (context) => {
     const { irqs, first, count } = await open(context, 'edu')
     expect([irqs.tie(req, [first]), irqs.trigger(req), count(first)]).toEqual([0, 0, 1])

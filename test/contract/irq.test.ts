@@ -195,6 +195,41 @@ describe('an MSI', () => {
 })
 
 describe('F3 an INTx', () => {
+  test.for(['edu', 'edu-root-port'] as const)(
+    'of %s stands in the status register for as long as the device asserts it, enabled or not',
+    async (name, context) => {
+      const { device } = await openPci(context, name)
+      const { bar0, config } = device.regions
+      const isAsserted = () => (config.read16(0x06) & 0x08) !== 0
+      expect(isAsserted()).toBe(false)
+      bar0.write32(edu.raise, 1)
+      expect(isAsserted()).toBe(true)
+      bar0.write32(edu.acknowledge, 1)
+      expect(isAsserted()).toBe(false)
+    },
+  )
+
+  test('is asserted no more once MSI is enabled, nor when that is disabled again', async (context) => {
+    const { device, bar0 } = await openEdu(context)
+    const status = () => device.regions.config.read16(0x06) & 0x08
+    bar0.write32(edu.raise, 1)
+    expect(status()).toBe(0x08)
+    const irq = device.irqs.msi.enable([0])
+    expect(status()).toBe(0)
+    irq.close()
+    expect([status(), bar0.read32(edu.irqStatus)]).toEqual([0, 1])
+  })
+
+  test('is asserted no more after a reset, whatever the device still has to say', async (context) => {
+    const { device } = await openPci(context, 'edu-root-port')
+    const { bar0, config } = device.regions
+    bar0.write32(edu.raise, 1)
+    await device.reset()
+    device.pci.memoryDecode = true
+    expect([config.read16(0x06) & 0x08, bar0.read32(edu.irqStatus)]).toEqual([0, 1])
+    bar0.write32(edu.acknowledge, 1)
+  })
+
   test('comes without the device being bus master, once, and masks itself', async (context) => {
     const { device, bar0 } = await openEdu(context)
     const irq = device.irqs.intx.enable([0])

@@ -71,6 +71,16 @@ describe('low power', () => {
     expect(mapped.read32(8)).toBe(version)
   })
 
+  test('with wake-up ends at any call, even one that is refused', async (context) => {
+    const opened = await openPci(context, 'edu')
+    const { device } = opened
+    using asleep = device.enterLowPower({ wakeup: true })
+    await untilAsleep(context, opened)
+    expect(() => device.features.get('migration', new Uint8Array(8))).toThrow(code('NOT_SUPPORTED'))
+    await asleep.woken()
+    expect(device.regions.bar0.map().read32(0)).toBe(0x0100_00ed)
+  })
+
   test('is left where the device is closed, and whoever waits is told', async (context) => {
     const { device } = await openPci(context, 'nvme')
     const asleep = device.enterLowPower({ wakeup: true })

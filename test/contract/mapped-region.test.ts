@@ -1,6 +1,7 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import type { Device } from '../../src/vfio/device.ts'
 import type { MappedRegion } from '../../src/vfio/mapped-region.ts'
+import { openRawPci } from './irq-raw.ts'
 import { openMdev } from './open-mdev.ts'
 import { openPci, type PciName } from './pci.ts'
 
@@ -68,6 +69,21 @@ describe('F4 the memory of edu', () => {
     expect(() => mapped.read32(0)).toThrow(code('DEVICE_MEMORY_GONE', 'EFAULT'))
     device.pci.memoryDecode = true
     expect(mapped.read32(0)).toBe(identification)
+  })
+
+  test('that the kernel mapped for loads alone or for stores alone takes nothing else', async (context) => {
+    const { kernel, descriptor } = await openRawPci(context, 'edu')
+    const map = (access: 'r' | 'w') => {
+      const mapping = kernel.mmap(descriptor.fd, { offset: 0, length: 4096, access })
+      onTestFinished(() => mapping.close())
+      return mapping
+    }
+    const [loads, stores] = [map('r'), map('w')]
+    expect(loads.read32(0)).toBe(identification)
+    expect(() => loads.write32(4, 1)).toThrow(TypeError)
+    stores.write32(4, 1)
+    expect(() => stores.read32(0)).toThrow(TypeError)
+    expect(loads.read32(4)).toBe(0xffff_fffe)
   })
 
   test('answers through the same mapping after a reset', async (context) => {

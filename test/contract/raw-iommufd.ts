@@ -17,7 +17,7 @@ import { request } from '../../src/uapi/requests.ts'
 import { decode, encode, type Layout, type Values } from '../../src/uapi/struct.ts'
 import { findDeviceNode } from '../../src/vfio/device-node.ts'
 import { allocate, bindForMode } from './iommu-modes.ts'
-import type { BoundPci } from './pci.ts'
+import type { BoundPci, PciName } from './pci.ts'
 
 const page = 4096
 
@@ -28,9 +28,9 @@ export interface RawIommufd extends BoundPci {
   openNode(): number
 }
 
-/** Those of an edu, closed after the test, last first. */
-export async function openRawIommufd(context: TestContext): Promise<RawIommufd> {
-  const bound = await bindForMode(context, 'iommufd', 'edu')
+/** Those of an edu unless told, closed after the test, last first. */
+export async function openRawIommufd(context: TestContext, name: PciName = 'edu'): Promise<RawIommufd> {
+  const bound = await bindForMode(context, 'iommufd', name)
   const { kernel, group, address } = bound
   const opened: number[] = []
   onTestFinished(() => {

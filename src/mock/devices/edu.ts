@@ -62,7 +62,9 @@ export class Edu implements PciFunction {
     if (offset < dmaRegisters && from.length === 4) this.#write(offset, view(from).getUint32(0, true))
   }
 
-  reset(): void {}
+  reset(): void {
+    this.#isAsserted = false
+  }
 
   close(): void {
     this.#computation.finish()
@@ -130,8 +132,11 @@ export class Edu implements PciFunction {
   #raise(value: number): void {
     this.#interrupts = (this.#interrupts | value) >>> 0
     if (this.#interrupts === 0) return
-    if (this.#bus.hasMessages) this.#bus.sendMessage(0)
-    else this.#assert(true)
+    if (!this.#bus.hasMessages) this.#assert(true)
+    else {
+      this.#isAsserted = false
+      this.#bus.sendMessage(0)
+    }
   }
 
   #acknowledge(value: number): void {

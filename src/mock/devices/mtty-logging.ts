@@ -1,31 +1,36 @@
 import { deviceFeatures } from '../../uapi/device-feature.ts'
 import { vfioDeviceFeatureDmaLoggingControl, vfioDeviceFeatureDmaLoggingReport } from '../../uapi/dma-logging.ts'
+import { Errno } from '../errno.ts'
+import type { KernelTraits } from '../kernel-traits.ts'
 import type { Feature } from '../sdk/feature.ts'
 import { checkLoggingReport, checkLoggingStart } from '../vfio/dma-logging.ts'
 
 const { 'dma-logging-start': start, 'dma-logging-stop': stop, 'dma-logging-report': report } = deviceFeatures
 
 /** The log of a device that writes no memory: started and stopped as one likes, and empty. */
-export const emptyLog: readonly (readonly [number, Feature])[] = [
-  [
-    start.id,
-    {
-      size: vfioDeviceFeatureDmaLoggingControl.size,
-      set(data, process) {
-        checkLoggingStart(data, process)
-        return 0
+export function emptyLog({ reportsDmaLog }: KernelTraits): readonly (readonly [number, Feature])[] {
+  return [
+    [
+      start.id,
+      {
+        size: vfioDeviceFeatureDmaLoggingControl.size,
+        set(data, process) {
+          checkLoggingStart(data, process)
+          return 0
+        },
       },
-    },
-  ],
-  [stop.id, { size: 0, set: () => 0 }],
-  [
-    report.id,
-    {
-      size: vfioDeviceFeatureDmaLoggingReport.size,
-      get(data) {
-        checkLoggingReport(data)
-        return 0
+    ],
+    [stop.id, { size: 0, set: () => 0 }],
+    [
+      report.id,
+      {
+        size: vfioDeviceFeatureDmaLoggingReport.size,
+        get(data) {
+          checkLoggingReport(data)
+          if (!reportsDmaLog) throw new Errno('EOPNOTSUPP')
+          return 0
+        },
       },
-    },
-  ],
-]
+    ],
+  ]
+}

@@ -52,7 +52,7 @@ export class Mtty implements DeviceModel {
     const { VFIO_DEVICE_STATE_RUNNING, VFIO_DEVICE_STATE_PRE_COPY_P2P } = deviceState
     const state = savedNumber(saved, 'state', VFIO_DEVICE_STATE_RUNNING, VFIO_DEVICE_STATE_PRE_COPY_P2P)
     this.#migration = mttyMigration(this.#uarts.slice(0, ports), state)
-    this.features = new Map(traits.mttyMigrates ? [...this.#migration.features(traits), ...emptyLog] : [])
+    this.features = new Map(traits.mttyMigrates ? [...this.#migration.features(traits), ...emptyLog(traits)] : [])
   }
 
   save(): unknown {

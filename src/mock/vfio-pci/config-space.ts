@@ -8,6 +8,7 @@ import { Errno } from '../errno.ts'
 import type { ScenarioPciDevice, ScenarioPciFunction } from '../scenario.ts'
 
 const intxDisable = 0x400
+const statusInterrupt = 0x08
 /** SERR#, INTx disable, bus master, memory and I/O. */
 const commandMask = 0x507
 const firstBar = configHeader.bar0.offset
@@ -65,6 +66,13 @@ export class ConfigSpace {
 
   get isIntxOff(): boolean {
     return (this.#command & intxDisable) !== 0
+  }
+
+  /** What the status register says of INTx, whether the command register keeps it off or not. */
+  set isIntxAsserted(isAsserted: boolean) {
+    const { offset } = configHeader.status
+    const status = this.#view.getUint16(offset, true) & ~statusInterrupt
+    this.#view.setUint16(offset, isAsserted ? status | statusInterrupt : status, true)
   }
 
   get hasIntx(): boolean {

@@ -21,7 +21,10 @@ export class HotReset {
     this.#device = device
   }
 
-  /** VFIO_DEVICE_GET_PCI_HOT_RESET_INFO: ENOSPC with their number where there is no room for all. */
+  /**
+   * VFIO_DEVICE_GET_PCI_HOT_RESET_INFO, with the numbers of groups, or for a device that was opened by its own node with
+   * those that bound devices have in its iommufd. ENOSPC with their number where there is no room for all.
+   */
   info(argument: IoctlArgument): number {
     const { bytes, values } = structArgument(vfioPciHotResetInfo, argument, vfioPciHotResetInfo.size)
     const affected = this.#affected()
@@ -31,7 +34,8 @@ export class HotReset {
     const owned = this.#isByNode ? affected.map((device) => this.#isOwned(device)) : null
     for (const [index, { address, iommuGroup }] of affected.entries()) {
       if (iommuGroup === null) throw new Errno('EPERM')
-      const id = owned === null ? iommuGroup : owned[index] === true ? VFIO_PCI_DEVID_OWNED : VFIO_PCI_DEVID_NOT_OWNED
+      const bound = this.#machine.openDevices.get(pciKey(address))?.boundId ?? VFIO_PCI_DEVID_OWNED
+      const id = owned === null ? iommuGroup : owned[index] === true ? bound : VFIO_PCI_DEVID_NOT_OWNED
       const dependent = encode(vfioPciDependentDevice, { group_id: id, ...numbersOf(address) })
       bytes.set(dependent, vfioPciHotResetInfo.size + index * size)
     }

@@ -1,4 +1,5 @@
 import type { EventSink } from '../device.ts'
+import { Errno } from '../errno.ts'
 
 /** INTx of one function: a level, which masks itself whenever it has signalled. */
 export class IntxLine {
@@ -6,7 +7,7 @@ export class IntxLine {
   #isAsserted = false
   #trigger: EventSink | null = null
   #isMasked = false
-  #stopUnmasking: () => void = () => {}
+  #stopUnmasking: (() => void) | null = null
   #isEnabled = false
 
   /** `isOff`: the command register keeps the function from using INTx. */
@@ -54,10 +55,15 @@ export class IntxLine {
     this.look()
   }
 
-  /** Each event of this one unmasks it; null ends that. */
+  /** Each event of this one unmasks it, until it is closed: EBUSY where another does; null ends that. */
   unmaskBy(eventfd: EventSink | null): void {
-    this.#stopUnmasking()
-    this.#stopUnmasking = eventfd?.consume(() => this.setMasked(false)) ?? (() => {})
+    if (eventfd !== null && this.#stopUnmasking !== null) throw new Errno('EBUSY')
+    this.#stopUnmasking?.()
+    const forget = () => {
+      this.#stopUnmasking = null
+    }
+    forget()
+    if (eventfd !== null) this.#stopUnmasking = eventfd.consume(() => this.setMasked(false), forget)
   }
 
   /** A test shot, which masks nothing. */

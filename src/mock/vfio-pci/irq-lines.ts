@@ -41,7 +41,7 @@ export class IrqLines {
     const kind =
       index === VFIO_PCI_INTX_IRQ_INDEX
         ? VFIO_IRQ_INFO_MASKABLE | VFIO_IRQ_INFO_AUTOMASKED
-        : index === VFIO_PCI_MSIX_IRQ_INDEX && this.#traits.msixGrows
+        : index === VFIO_PCI_MSIX_IRQ_INDEX && this.#traits.msixGrows && this.#count(index) > 0
           ? 0
           : VFIO_IRQ_INFO_NORESIZE
     return { flags: VFIO_IRQ_INFO_EVENTFD | kind, count: this.#count(index) }

@@ -89,17 +89,21 @@ export class VfioPciDevice implements DeviceModel {
     this.#msixTable = msixTable(this.#config)
     this.#bus = this.#makeBus(services)
     this.#function = make(this.#bus)
+    // the driver resets what it can at every open
+    if (what.reset) this.#bus.setIntx(false)
     this.#updateDmaBufs()
   }
 
-  info(): DeviceDescription {
+  wake(): void {
     this.#lowPower.access()
+  }
+
+  info(): DeviceDescription {
     const reset = this.#what.reset ? deviceFlag.VFIO_DEVICE_FLAGS_RESET : 0
     return { flags: deviceFlag.VFIO_DEVICE_FLAGS_PCI | reset, regions: VFIO_PCI_NUM_REGIONS, irqs: irqIndexes }
   }
 
   region(index: number): RegionDescription {
-    this.#lowPower.access()
     const offset = regionOffset(index)
     const size = this.#sizeOf(index)
     if (size === null) throw new Errno('EINVAL')
@@ -114,24 +118,24 @@ export class VfioPciDevice implements DeviceModel {
   }
 
   irq(index: number): IrqDescription {
-    this.#lowPower.access()
     return this.#irqs.describe(index)
   }
 
   setIrqs(set: IrqSetRequest): void {
-    this.#lowPower.access()
+    const { messages } = this.#irqs
+    const had = messages.index
     this.#irqs.set(set)
+    // a function that sends messages asserts INTx no more
+    if (had === null && messages.index !== null) this.#bus.setIntx(false)
   }
 
   /** The configuration space is kept: the kernel puts it back afterwards. */
   reset(): void {
-    this.#lowPower.access()
     if (!this.#what.reset) throw new Errno('EINVAL')
     this.busReset()
   }
 
   ioctl(request: number, argument: IoctlArgument, process: CallingProcess): number {
-    this.#lowPower.access()
     switch (request) {
       case requests.VFIO_DEVICE_GET_PCI_HOT_RESET_INFO:
         return this.#hotReset.info(argument)
@@ -145,6 +149,7 @@ export class VfioPciDevice implements DeviceModel {
   busReset(): void {
     this.#dmaBufs.revokeOnce()
     this.#function.reset()
+    this.#bus.setIntx(false)
   }
 
   read(into: Uint8Array, offset: number): number {
@@ -241,6 +246,7 @@ export class VfioPciDevice implements DeviceModel {
       },
       setIntx: (isAsserted) => {
         if (isAsserted && !intx.isAsserted) raised(VFIO_PCI_INTX_IRQ_INDEX, 0)
+        config.isIntxAsserted = isAsserted
         intx.level = isAsserted
       },
       readMemory: (address, into) => config.isBusMaster && dma.read(address, into),

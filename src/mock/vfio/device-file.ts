@@ -43,7 +43,13 @@ export class DeviceFile implements OpenFile {
     this.#use = use
   }
 
+  wake(): void {
+    this.#model.wake?.()
+  }
+
   ioctl(request: number, argument: IoctlArgument, pointers: readonly IoctlPointer[]): number {
+    if (request === requests.VFIO_DEVICE_BIND_IOMMUFD) return this.#refuseToBind(argument)
+    this.wake()
     switch (request) {
       case requests.VFIO_DEVICE_GET_INFO:
         return this.#getInfo(argument)
@@ -60,8 +66,6 @@ export class DeviceFile implements OpenFile {
         return this.#setIoeventfd(argument)
       case requests.VFIO_DEVICE_FEATURE:
         return callFeature(this.#model.features ?? noFeatures, argument, this.#caller(pointers), this.#machine.traits)
-      case requests.VFIO_DEVICE_BIND_IOMMUFD:
-        return this.#refuseToBind(argument)
       default:
         if (this.#model.ioctl === undefined) throw new Errno('ENOTTY')
         return this.#model.ioctl(request, argument, this.#caller(pointers))

@@ -68,6 +68,7 @@ export class DeviceNode implements OpenFile {
   ioctl(request: number, argument: IoctlArgument, pointers: readonly IoctlPointer[]): number {
     if (request === requests.VFIO_DEVICE_BIND_IOMMUFD) return this.#bind(argument, pointers)
     const { device, file } = this.#use
+    file.wake()
     if (request === requests.VFIO_DEVICE_ATTACH_IOMMUFD_PT) return attach(device, argument)
     if (request === requests.VFIO_DEVICE_DETACH_IOMMUFD_PT) return detach(device, argument)
     return file.ioctl(request, argument, pointers)
@@ -126,7 +127,11 @@ export class DeviceNode implements OpenFile {
     }
     holdings.bound.add(this.#groupKey)
     try {
-      const open = new OpenDevice(this.#machine, this.#device, { space: () => device.space, onClosed })
+      const open = new OpenDevice(this.#machine, this.#device, {
+        space: () => device.space,
+        onClosed,
+        boundId: device.id,
+      })
       open.begin((draft) => {
         this.#checkGroup(draft)
         this.#checkFree(draft)

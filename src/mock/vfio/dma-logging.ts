@@ -20,14 +20,17 @@ export function checkLoggingStart(data: Uint8Array, process: CallingProcess): vo
   const { size } = vfioDeviceFeatureDmaLoggingRange
   const field = vfioDeviceFeature.size + vfioDeviceFeatureDmaLoggingControl.fields.ranges[0]
   const bytes = process.memory(field, num_ranges * size)
-  const seen: { iova: bigint; end: bigint }[] = []
+  // to pages of no size nothing is aligned but 0
+  const unaligned = BigInt.asUintN(64, page_size - 1n)
+  const seen: { iova: bigint; last: bigint }[] = []
   for (let at = 0; at < bytes.length; at += size) {
     const { iova, length } = decode(vfioDeviceFeatureDmaLoggingRange, bytes, at)
-    const isAligned = page_size === 0n || ((iova | length) & (page_size - 1n)) === 0n
-    if (!isAligned) throw new Errno('EINVAL')
+    if (((iova | length) & unaligned) !== 0n) throw new Errno('EINVAL')
     if (iova + length >= end) throw new Errno('EOVERFLOW')
-    if (seen.some((range) => iova < range.end && iova + length > range.iova)) throw new Errno('EINVAL')
-    seen.push({ iova, end: iova + length })
+    // of no length at 0, the last address is that of all there are
+    const last = BigInt.asUintN(64, iova + length - 1n)
+    if (seen.some((range) => iova <= range.last && range.iova <= last)) throw new Errno('EINVAL')
+    seen.push({ iova, last })
   }
 }
 

@@ -8,20 +8,26 @@ import type { VfioDevice } from './vfio-groups.ts'
 /** A device that is open, through however many descriptors and mappings; its model lives as long as it is. */
 export class OpenDevice implements Use {
   readonly model: DeviceModel
+  /** Its number among the objects of the iommufd that it is bound to; null where its group was opened. */
+  readonly boundId: number | null
   readonly #machine: Machine
   readonly #device: VfioDevice
   readonly #onClosed: () => void
   #users = 0
 
-  /** `space`: the address space that it is in at the moment. `onClosed`: before the machine is told that nobody has it. */
+  /**
+   * `space`: the address space that it is in at the moment. `onClosed`: before the machine is told that nobody has it.
+   * `boundId`: null where absent.
+   */
   constructor(
     machine: Machine,
     device: VfioDevice,
-    { space, onClosed }: { space: () => DmaMappings | null; onClosed: () => void },
+    { space, onClosed, boundId = null }: { space: () => DmaMappings | null; onClosed: () => void; boundId?: number | null },
   ) {
     this.#machine = machine
     this.#device = device
     this.#onClosed = onClosed
+    this.boundId = boundId
     this.model = device.makeModel({ machine, space })
   }
 

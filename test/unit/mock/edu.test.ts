@@ -148,6 +148,15 @@ describe('F3 interrupts', () => {
     expect([events(it, fd), events(it, resample)]).toEqual([1, 0])
   })
 
+  test('an eventfd that unmasks INTx, and is signalled by it, does not go on for ever', async () => {
+    const it = await opened()
+    const fd = it.kernel.eventfd()
+    setIrq(it, TRIGGER_EVENTFD, 0, fd)
+    setIrq(it, UNMASK_EVENTFD, 0, fd)
+    it.mapping.write32(0x60, 1)
+    expect(events(it, fd)).toBe(0)
+  })
+
   test('the command register keeps INTx back', async () => {
     const it = await opened()
     const fd = it.kernel.eventfd()
