@@ -10,7 +10,7 @@ export function on(...kinds: Descriptor[]): fc.Arbitrary<On> {
 /** What may stand in a place for a descriptor: nothing too. */
 export function descriptor(...kinds: Descriptor[]): fc.Arbitrary<On> {
   return fc.oneof(
-    { weight: 6, arbitrary: on(...kinds) },
+    { weight: 10, arbitrary: on(...kinds) },
     { weight: 1, arbitrary: fc.record({ what: fc.constantFrom(...kinds), nth: fc.constant(-1) }) },
     { weight: 1, arbitrary: on('container', 'iommufd', 'group', 'device', 'eventfd') },
   )
@@ -19,7 +19,7 @@ export function descriptor(...kinds: Descriptor[]): fc.Arbitrary<On> {
 /** The sizes that a struct says it has: its own mostly, else too short or longer. */
 export function sizes(own: number, ...others: number[]): fc.Arbitrary<number> {
   return fc.oneof(
-    { weight: 5, arbitrary: fc.constant(own) },
+    { weight: 11, arbitrary: fc.constant(own) },
     { weight: 1, arbitrary: fc.constantFrom(0, 4, own - 4, own - 1, own + 4, own + 64, ...others) },
   )
 }
@@ -51,7 +51,7 @@ export function struct<L extends Layout>(
 const pageSize = 4096n
 
 export const iova: fc.Arbitrary<bigint> = fc.oneof(
-  { weight: 8, arbitrary: fc.bigInt({ min: 0n, max: 8n }).map((n) => n * pageSize) },
+  { weight: 14, arbitrary: fc.bigInt({ min: 0n, max: 8n }).map((n) => n * pageSize) },
   {
     weight: 1,
     arbitrary: fc.constantFrom(
@@ -67,6 +67,6 @@ export const iova: fc.Arbitrary<bigint> = fc.oneof(
 
 /** Up to four pages, which are there, or more than any address space has. */
 export const length: fc.Arbitrary<bigint> = fc.oneof(
-  { weight: 8, arbitrary: fc.bigInt({ min: 1n, max: 4n }).map((n) => n * pageSize) },
+  { weight: 14, arbitrary: fc.bigInt({ min: 1n, max: 4n }).map((n) => n * pageSize) },
   { weight: 1, arbitrary: fc.constantFrom(0n, 1n, pageSize + 1n, 1n << 63n, 0xffff_ffff_ffff_f000n) },
 )

@@ -2,7 +2,7 @@
 export const targets = ['mtty', 'mdpy', 'edu'] as const
 export type Target = (typeof targets)[number]
 
-export type Descriptor = 'container' | 'iommufd' | 'group' | 'device' | 'stream' | 'eventfd'
+export type Descriptor = 'container' | 'iommufd' | 'group' | 'device' | 'stream' | 'eventfd' | 'memory'
 
 /**
  * One of the descriptors of a kind that a sequence has opened so far, modulo their count, so that every number is some
@@ -22,6 +22,8 @@ export interface Struct {
   /** Pages of the process that pointers in it lead to. */
   readonly pages: readonly { readonly at: number; readonly page: number }[]
 }
+
+export type Width = 8 | 16 | 32 | 64
 
 /** One call, legal or not. Paths have `$mtty`, `$edu` for a device's name, `$(edu)` for the number of its group. */
 export type Call =
@@ -57,6 +59,21 @@ export type Call =
       readonly page: number
       readonly pages: number
       readonly access: 'r' | 'w' | 'rw'
+    }
+  /** Of what a sequence has mapped so far, modulo its count. */
+  | { readonly kind: 'munmap'; readonly nth: number }
+  | {
+      readonly kind: 'load'
+      readonly nth: number
+      readonly offset: number
+      readonly width: Width
+    }
+  | {
+      readonly kind: 'store'
+      readonly nth: number
+      readonly offset: number
+      readonly width: Width
+      readonly value: number
     }
   | { readonly kind: 'read'; readonly on: On; readonly length: number }
   | { readonly kind: 'write'; readonly on: On; readonly bytes: string }

@@ -8,9 +8,9 @@ import {
   vfioIommuType1DirtyBitmapGet,
 } from '../../../src/uapi/type1-dirty-pages.ts'
 import { descriptor, ioctl, iova, length, on, sizes, struct } from './arguments.ts'
-import type { Call } from './call.ts'
+import type { Call, Descriptor } from './call.ts'
 
-const container = on('container', 'container', 'container', 'container', 'iommufd', 'group', 'device')
+const container = on(...Array<Descriptor>(12).fill('container'), 'iommufd', 'group', 'device')
 
 const plain = ioctl(request, ['VFIO_GET_API_VERSION'], container, fc.constant(null))
 
@@ -37,8 +37,8 @@ const map = ioctl(
   fc
     .record({
       argsz: sizes(32),
-      flags: fc.constantFrom(1, 2, 3, 3, 3, 3, 3, 0, 4, 5, 7, 8),
-      vaddr: fc.constantFrom(0n, 0n, 0n, 0n, 0n, 0n, null, 1n),
+      flags: fc.oneof({ weight: 5, arbitrary: fc.constantFrom(1, 2, 3, 3) }, fc.constantFrom(0, 4, 5, 7, 8)),
+      vaddr: fc.oneof({ weight: 9, arbitrary: fc.constant(0n) }, fc.constantFrom(null, 1n)),
       page: fc.nat({ max: 3 }),
       iova,
       size: length,
@@ -54,7 +54,10 @@ const map = ioctl(
 
 /** One bit for each page, where it says how large pages are. */
 const bitmap = fc
-  .record({ pgsize: fc.constantFrom(4096n, 4096n, 4096n, 0n, 8192n), size: fc.constantFrom(8n, 8n, 8n, 16n, 0n, 7n) })
+  .record({
+    pgsize: fc.constantFrom(4096n, 4096n, 4096n, 4096n, 4096n, 0n, 8192n),
+    size: fc.constantFrom(8n, 8n, 8n, 8n, 8n, 16n, 0n, 7n),
+  })
   .map((values) => encode(vfioBitmap, values))
 const bitmapPage = 8
 
@@ -65,11 +68,13 @@ const unmap = ioctl(
   fc
     .record({
       argsz: sizes(24, 48),
-      flags: fc.constantFrom(0, 0, 0, 0, 0, 2, 2, 4, 6, 1, 8),
-      iova: fc.oneof(iova, fc.constant(0n)),
-      size: fc.oneof(length, fc.constant(0n)),
+      flags: fc.constantFrom(0, 0, 0, 0, 0, 0, 2, 2, 1, 1, 4, 6, 8),
+      iova: fc.oneof({ weight: 3, arbitrary: iova }, fc.constant(0n)),
+      size: fc.oneof({ weight: 3, arbitrary: length }, fc.constant(0n)),
       tail: bitmap,
     })
+    // all, of what range it may be
+    .map((values) => (values.flags === 2 && values.iova % 0x2000n === 0n ? { ...values, iova: 0n, size: 0n } : values))
     .map(({ argsz, flags, iova: start, size, tail }) => {
       const asks = flags === 1 ? { tail, pages: [{ at: 40, page: bitmapPage }] } : {}
       const given = flags === 1 && argsz === 24 ? 48 : argsz
@@ -84,7 +89,7 @@ const dirtyPages = ioctl(
   fc
     .record({
       argsz: sizes(48, 7, 8, 24),
-      flags: fc.constantFrom(1, 1, 2, 4, 4, 4, 0, 3, 8),
+      flags: fc.constantFrom(1, 1, 1, 2, 4, 4, 4, 4, 0, 3, 8),
       iova,
       size: length,
       tail: bitmap,
@@ -129,7 +134,10 @@ const status = ioctl(
 const getDevice: fc.Arbitrary<Call> = fc.record({
   kind: fc.constant('get device'),
   on: on('group', 'group', 'group', 'group', 'container'),
-  name: fc.constantFrom('$mtty', '$mdpy', '$edu', '$mtty', '$mdpy', '$edu', 'nonsense', '', '$edu ', '$mtty x=1'),
+  name: fc.constantFrom(
+    ...['$mtty', '$mdpy', '$edu', '$mtty', '$mdpy', '$edu', 'nonsense', '', '$edu ', '$mtty x=1'],
+    '$edu vf_token=5f000000-0000-4000-8000-00000000000c',
+  ),
 })
 
 /** Address spaces of a container, and what is mapped in them. */
@@ -143,6 +151,7 @@ export const containerCalls: readonly fc.Arbitrary<Call>[] = [
   unmap,
   unmap,
   dirtyPages,
+  dirtyPages,
 ]
 /** Who is in a container, and what is opened of it. */
-export const groupCalls: readonly fc.Arbitrary<Call>[] = [join, nothing, status, getDevice, getDevice, ofNumber]
+export const groupCalls: readonly fc.Arbitrary<Call>[] = [join, join, nothing, status, getDevice, getDevice, ofNumber]

@@ -1,10 +1,20 @@
-import type { Kernel } from '../../../src/kernel/kernel.ts'
+import type { Kernel, Mapping } from '../../../src/kernel/kernel.ts'
 import type { Descriptor, On, Target } from './call.ts'
 
 interface Opened {
   readonly fd: number
   /** Of a group or a device, whose it is. */
   readonly target: Target | null
+}
+
+/** What a sequence has mapped of a device. */
+export interface Mapped {
+  readonly mapping: Mapping
+  readonly target: Target | null
+  readonly region: number
+  /** Bytes into the region. */
+  readonly from: number
+  readonly access: 'r' | 'w' | 'rw'
 }
 
 /** A descriptor that no process of a test reaches. */
@@ -21,7 +31,10 @@ export class Descriptors {
     container: [],
     iommufd: [],
     eventfd: [],
+    memory: [],
   }
+
+  readonly #mapped: Mapped[] = []
 
   constructor(kernel: Kernel) {
     this.#kernel = kernel
@@ -41,6 +54,9 @@ export class Descriptors {
   }
 
   closeAll(): void {
+    for (const { mapping } of this.#mapped.splice(0)) mapping.close()
+    // its memory closes the descriptor of it
+    this.#open.memory = []
     for (const list of Object.values(this.#open)) for (const { fd } of list.splice(0)) this.#kernel.close(fd)
   }
 
@@ -53,9 +69,24 @@ export class Descriptors {
     return this.#find(on)?.target ?? null
   }
 
-  /** Its group, or itself. */
+  /** Its group, or itself, which what is mapped of it holds open too. */
   isOpen(target: Target): boolean {
-    return [...this.#open.group, ...this.#open.device].some((opened) => opened.target === target)
+    return [...this.#open.group, ...this.#open.device, ...this.#mapped].some((held) => held.target === target)
+  }
+
+  keepMapped(mapped: Mapped): void {
+    this.#mapped.push(mapped)
+  }
+
+  mapped(nth: number): Mapped | undefined {
+    return this.#mapped[nth % Math.max(this.#mapped.length, 1)]
+  }
+
+  /** False where there is none. */
+  unmap(nth: number): boolean {
+    const [taken] = this.#mapped.length === 0 ? [] : this.#mapped.splice(nth % this.#mapped.length, 1)
+    taken?.mapping.close()
+    return taken !== undefined
   }
 
   get eventfds(): Int32Array {

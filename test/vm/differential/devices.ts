@@ -48,7 +48,7 @@ export async function removeMdevs(files: HostFiles): Promise<void> {
   }
 }
 
-async function bindEdu(files: HostFiles): Promise<void> {
+export async function bindEdu(files: HostFiles): Promise<void> {
   const path = folderOf('edu')
   await files.write(`${path}/driver_override`, 'vfio-pci')
   if (files.kind(`${path}/driver`) === null) await files.write('/sys/bus/pci/drivers_probe', names.edu)

@@ -7,24 +7,29 @@ import {
 import {
   iommuDestroy,
   iommufdRequest,
+  iommuHwInfo,
   iommuHwptAlloc,
   iommuIoasAlloc,
   iommuIoasAllowIovas,
   iommuIoasCopy,
   iommuIoasIovaRanges,
   iommuIoasMap,
+  iommuIoasMapFile,
   iommuIoasUnmap,
   iommuOption,
   iommuVfioIoas,
 } from '../../../src/uapi/iommufd.ts'
 import { request } from '../../../src/uapi/requests.ts'
 import { descriptor, ioctl, iova, length, on, sizes, struct } from './arguments.ts'
-import type { Call } from './call.ts'
+import type { Call, Descriptor } from './call.ts'
 
-const iommufd = on('iommufd', 'iommufd', 'iommufd', 'iommufd', 'iommufd', 'iommufd', 'iommufd', 'container')
+const iommufd = on(...Array<Descriptor>(15).fill('iommufd'), 'container')
 const device = on('device')
-const id = fc.constantFrom(1, 1, 1, 2, 2, 3, 4, 5, 0, 99)
-const unknown = fc.constantFrom(0, 0, 0, 0, 0, 0, 1, 0x80)
+/** A device is bound as the first object, and attached to the second. */
+const id = fc.oneof({ weight: 5, arbitrary: fc.constantFrom(1, 2, 2, 3) }, fc.constantFrom(4, 5, 0, 99))
+const ioas = fc.oneof({ weight: 4, arbitrary: fc.constantFrom(2, 2, 2, 1) }, id)
+const boundDevice = fc.oneof({ weight: 3, arbitrary: fc.constant(1) }, id)
+const unknown = fc.oneof({ weight: 24, arbitrary: fc.constant(0) }, fc.constantFrom(1, 0x80))
 
 const destroy = ioctl(
   iommufdRequest,
@@ -47,7 +52,12 @@ const ranges = ioctl(
   ['IOMMU_IOAS_IOVA_RANGES'],
   iommufd,
   fc
-    .record({ size: sizes(iommuIoasIovaRanges.size), ioas_id: id, num_iovas: fc.nat({ max: 3 }), __reserved: unknown })
+    .record({
+      size: sizes(iommuIoasIovaRanges.size),
+      ioas_id: ioas,
+      num_iovas: fc.nat({ max: 3 }),
+      __reserved: unknown,
+    })
     .map((values) => struct(iommuIoasIovaRanges, values, { ...values, pages: [{ at: 16, page: 5 }] })),
 )
 
@@ -58,7 +68,7 @@ const allow = ioctl(
   fc
     .record({
       size: sizes(iommuIoasAllowIovas.size),
-      ioas_id: id,
+      ioas_id: ioas,
       num_iovas: fc.nat({ max: 2 }),
       __reserved: unknown,
       page: fc.constantFrom(14, 15),
@@ -73,8 +83,8 @@ const map = ioctl(
   fc
     .record({
       size: sizes(iommuIoasMap.size),
-      flags: fc.constantFrom(7, 7, 7, 7, 5, 3, 1, 0, 6, 6, 2, 8),
-      ioas_id: id,
+      flags: fc.oneof({ weight: 3, arbitrary: fc.constantFrom(7, 7, 7, 5, 3) }, fc.constantFrom(1, 0, 6, 6, 2, 8)),
+      ioas_id: ioas,
       __reserved: unknown,
       length,
       iova,
@@ -83,6 +93,7 @@ const map = ioctl(
     .map(({ page, ...values }) => struct(iommuIoasMap, values, { ...values, pages: [{ at: 16, page }] })),
 )
 
+const place = fc.oneof({ weight: 3, arbitrary: fc.constantFrom(0n, 0x1000n, 0x2000n, 0x3000n, 0x8000n) }, iova)
 const copy = ioctl(
   iommufdRequest,
   ['IOMMU_IOAS_COPY'],
@@ -90,12 +101,12 @@ const copy = ioctl(
   fc
     .record({
       size: sizes(iommuIoasCopy.size),
-      flags: fc.constantFrom(7, 7, 7, 5, 3, 1, 0, 6, 8),
-      dst_ioas_id: id,
-      src_ioas_id: id,
-      length,
-      dst_iova: iova,
-      src_iova: iova,
+      flags: fc.oneof({ weight: 3, arbitrary: fc.constantFrom(7, 6) }, fc.constantFrom(5, 3, 1, 0, 8)),
+      dst_ioas_id: ioas,
+      src_ioas_id: ioas,
+      length: fc.oneof({ weight: 2, arbitrary: fc.constant(0x1000n) }, length),
+      dst_iova: place,
+      src_iova: place,
     })
     .map((values) => struct(iommuIoasCopy, values, values)),
 )
@@ -107,7 +118,7 @@ const unmap = ioctl(
   fc
     .record({
       size: sizes(iommuIoasUnmap.size),
-      ioas_id: id,
+      ioas_id: ioas,
       iova: fc.oneof(iova, fc.constant(0n)),
       length: fc.oneof(length, fc.constant(0xffff_ffff_ffff_ffffn)),
     })
@@ -121,8 +132,8 @@ const option = ioctl(
   fc
     .record({
       size: sizes(iommuOption.size),
-      option_id: fc.constantFrom(0, 1, 1, 2),
-      op: fc.constantFrom(0, 1, 2),
+      option_id: fc.constantFrom(0, 1, 1, 1, 1, 2),
+      op: fc.constantFrom(0, 0, 1, 1, 1, 2),
       __reserved: unknown,
       object_id: id,
       val64: fc.constantFrom(0n, 1n, 2n),
@@ -135,7 +146,7 @@ const compat = ioctl(
   ['IOMMU_VFIO_IOAS'],
   iommufd,
   fc
-    .record({ size: sizes(iommuVfioIoas.size), ioas_id: id, op: fc.constantFrom(0, 1, 2, 3), __reserved: unknown })
+    .record({ size: sizes(iommuVfioIoas.size), ioas_id: ioas, op: fc.constantFrom(0, 1, 2, 3), __reserved: unknown })
     .map((values) => struct(iommuVfioIoas, values, values)),
 )
 
@@ -146,13 +157,44 @@ const hwpt = ioctl(
   fc
     .record({
       size: sizes(iommuHwptAlloc.size, 24, 40),
-      flags: fc.constantFrom(0, 0, 0, 0, 1, 2, 4, 8, 16),
-      dev_id: id,
-      pt_id: id,
+      flags: fc.oneof({ weight: 3, arbitrary: fc.constant(0) }, fc.constantFrom(1, 2, 4, 8, 16)),
+      dev_id: boundDevice,
+      pt_id: ioas,
       __reserved: unknown,
-      data_type: fc.constantFrom(0, 0, 0, 0, 0, 1, 2, 99),
+      data_type: fc.oneof({ weight: 6, arbitrary: fc.constant(0) }, fc.constantFrom(1, 2, 99)),
     })
     .map((values) => struct(iommuHwptAlloc, values, values)),
+)
+
+const mapFile = ioctl(
+  iommufdRequest,
+  ['IOMMU_IOAS_MAP_FILE'],
+  iommufd,
+  fc
+    .record({
+      size: sizes(iommuIoasMapFile.size),
+      flags: fc.constantFrom(7, 7, 7, 6, 5, 0, 8),
+      ioas_id: ioas,
+      start: fc.constantFrom(0n, 0n, 0n, 0x1000n, 0x3000n, 0x4000n, 1n),
+      length,
+      iova,
+      fd: descriptor('memory'),
+    })
+    .map(({ fd, ...values }) => struct(iommuIoasMapFile, values, { ...values, fds: [{ at: 12, fd }] })),
+)
+
+const hardware = ioctl(
+  iommufdRequest,
+  ['IOMMU_GET_HW_INFO'],
+  iommufd,
+  fc
+    .record({
+      size: sizes(iommuHwInfo.size, 36),
+      flags: unknown,
+      dev_id: boundDevice,
+      data_len: fc.constantFrom(24, 24, 0, 8, 40),
+    })
+    .map((values) => struct(iommuHwInfo, values, { ...values, pages: [{ at: 16, page: 6 }] })),
 )
 
 const bind = ioctl(
@@ -169,7 +211,7 @@ const attach = ioctl(
   ['VFIO_DEVICE_ATTACH_IOMMUFD_PT'],
   device,
   fc
-    .record({ argsz: sizes(vfioDeviceAttachIommufdPt.size, 16), flags: unknown, pt_id: id })
+    .record({ argsz: sizes(vfioDeviceAttachIommufdPt.size, 16), flags: unknown, pt_id: ioas })
     .map((values) => struct(vfioDeviceAttachIommufdPt, values, { size: values.argsz })),
 )
 
@@ -184,8 +226,8 @@ const detach = ioctl(
 
 /** Objects of iommufd. */
 export const iommufdCalls: readonly fc.Arbitrary<Call>[] = [
-  ...[destroy, destroy, allocate, allocate, ranges, allow, option, compat, hwpt, hwpt],
-  ...[map, map, map, copy, unmap, unmap],
+  ...[destroy, destroy, allocate, allocate, ranges, allow, option, compat, hwpt, hwpt, hardware, mapFile],
+  ...[map, map, map, map, map, copy, copy, copy, unmap, unmap],
 ]
 /** Devices that come to it by nodes of their own. */
 export const bindCalls: readonly fc.Arbitrary<Call>[] = [bind, attach, attach, detach]

@@ -1,10 +1,18 @@
 import type { KernelVersion } from '../../../src/mock/kernel-traits.ts'
+import { deviceFeatureFlag, deviceFeatures } from '../../../src/uapi/device-feature.ts'
+import { ioasMapFlag, iommuIoasCopy, iommuIoasMap } from '../../../src/uapi/iommufd.ts'
 import { irqSetFlag } from '../../../src/uapi/irq-set.ts'
+import { decode } from '../../../src/uapi/struct.ts'
 import type { Call, Struct, Target } from './call.ts'
+
+const lowPowerEntries = (['low-power-entry', 'low-power-entry-with-wakeup'] as const).map(
+  (name) => deviceFeatures[name].id | deviceFeatureFlag.VFIO_DEVICE_FEATURE_SET,
+)
 
 /** A call that is made on neither kernel. */
 interface LeftOut {
-  readonly target: Target
+  /** Any descriptor where absent. */
+  readonly target?: Target
   /** All that have it where absent. */
   readonly kernel?: KernelVersion
   readonly why: string
@@ -12,6 +20,8 @@ interface LeftOut {
 }
 
 const uart = 2
+/** The register of edu. */
+const factorial = 0x08
 
 const leftOut: readonly LeftOut[] = [
   {
@@ -41,11 +51,48 @@ const leftOut: readonly LeftOut[] = [
       (word(call.argument, 4) & 0xffff) === 2 &&
       (word(call.argument, 4) & 0x2_0000) !== 0,
   },
+  {
+    why: 'where the kernel puts several pages depends on where the process has them',
+    isMet: (call) =>
+      choosesIova(call, 'IOMMU_IOAS_MAP', iommuIoasMap) || choosesIova(call, 'IOMMU_IOAS_COPY', iommuIoasCopy),
+  },
+  {
+    target: 'edu',
+    kernel: '7',
+    why: 'this kernel is built without power management: nothing wakes up',
+    isMet: (call) => isIoctl(call, 'VFIO_DEVICE_FEATURE') && (word(call.argument, 4) & 0xffff) === 4,
+  },
+  {
+    target: 'edu',
+    why: 'the factorial of millions takes seconds',
+    isMet: (call) => (factorialOf(call) ?? 0) > 0xffff,
+  },
 ]
+
+/** What a call has edu compute, or null. */
+export function factorialOf(call: Call): number | null {
+  if (call.kind === 'store') return call.offset === factorial && call.width === 32 ? call.value : null
+  if (call.kind !== 'pwrite' || call.region !== 0 || call.offset > factorial) return null
+  const written = Buffer.from(call.bytes, 'hex').subarray(factorial - call.offset)
+  return written.length < 4 ? null : written.readUInt32LE(0)
+}
+
+/** VFIO_DEVICE_FEATURE that lets a device fall asleep. */
+export function entersLowPower(call: Call): boolean {
+  return isIoctl(call, 'VFIO_DEVICE_FEATURE') && lowPowerEntries.includes(word(call.argument, 4))
+}
+
+/** VFIO_DEVICE_SET_IRQS that ties INTx to an eventfd. */
+export function tiesIntx(call: Call): boolean {
+  const flags = irqSetFlag.VFIO_IRQ_SET_ACTION_TRIGGER | irqSetFlag.VFIO_IRQ_SET_DATA_EVENTFD
+  return isIoctl(call, 'VFIO_DEVICE_SET_IRQS') && word(call.argument, 4) === flags && word(call.argument, 8) === 0
+}
 
 /** Why this call on a device of this kind is left out, or null. */
 export function whyLeftOut(call: Call, target: Target | null, kernel: KernelVersion): string | null {
-  const found = leftOut.find((it) => it.target === target && (it.kernel ?? kernel) === kernel && it.isMet(call))
+  const found = leftOut.find(
+    (it) => (it.target ?? target) === target && (it.kernel ?? kernel) === kernel && it.isMet(call),
+  )
   return found?.why ?? null
 }
 
@@ -60,6 +107,13 @@ export function filledIn(bytes: Uint8Array, target: Target | null, region: numbe
 
 function isIoctl(call: Call, request: string): call is Extract<Call, { kind: 'ioctl' }> {
   return call.kind === 'ioctl' && call.request === request
+}
+
+/** IOMMU_IOAS_MAP or IOMMU_IOAS_COPY of several pages, to wherever they go. */
+function choosesIova(call: Call, request: string, layout: typeof iommuIoasMap | typeof iommuIoasCopy): boolean {
+  if (!isIoctl(call, request) || typeof call.argument !== 'object' || call.argument === null) return false
+  const { flags, length } = decode(layout, Buffer.from(call.argument.bytes, 'hex'))
+  return (flags & ioasMapFlag.IOMMU_IOAS_MAP_FIXED_IOVA) === 0 && length > 4096n
 }
 
 function word(argument: Struct | number | null, at: number): number {

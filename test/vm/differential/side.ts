@@ -2,11 +2,15 @@ import type { Kernel, Mapping } from '../../../src/kernel/kernel.ts'
 import { isSystemError } from '../../../src/kernel/system-error.ts'
 import type { KernelVersion } from '../../../src/mock/kernel-traits.ts'
 import { deviceFeatureFlag, deviceFeatures } from '../../../src/uapi/device-feature.ts'
+import { vfioPciHotResetInfo } from '../../../src/uapi/hot-reset.ts'
 import { request } from '../../../src/uapi/requests.ts'
-import { type Call, type Descriptor, type On, type Struct, type Target, targets } from './call.ts'
+import { type Call, type Descriptor, type Target, targets } from './call.ts'
 import { Descriptors } from './descriptors.ts'
 import { folderOf, groupOf, makeDevices, named, names, removeMdevs } from './devices.ts'
-import { filledIn, whyLeftOut } from './left-out.ts'
+import { asleep, assertsIntx, computed, eduStatus, patience, readStatus, restoreEdu } from './edu.ts'
+import { EventfdLoops } from './eventfd-loops.ts'
+import { entersLowPower, factorialOf, filledIn, tiesIntx, whyLeftOut } from './left-out.ts'
+import { load, store } from './mapped-access.ts'
 
 /** What a call came to, in words that both kernels can share: descriptors have no number. */
 export type Outcome = string
@@ -25,7 +29,11 @@ export class Side {
   readonly #kernel: Kernel
   readonly #version: KernelVersion
   readonly #memory: Mapping
+  readonly #file: Mapping
   readonly #opened: Descriptors
+  readonly #loops = new EventfdLoops()
+  #eduWasWritten = false
+  #signals: readonly number[] = []
 
   constructor(kernel: Kernel, version: KernelVersion) {
     this.#kernel = kernel
@@ -38,6 +46,8 @@ export class Side {
       words.setBigUint64(14 * page + 8 * at, word, true)
     for (const [at, word] of [0x1000n, 0x1000n, 0x4000n, 0x2000n].entries())
       words.setBigUint64(15 * page + 8 * at, word, true)
+    this.#file = kernel.allocateMemory({ size: 4 * page, kind: 'memfd' })
+    this.#opened.keep('memory', this.#file.fd ?? -1)
     for (let nth = 0; nth < 3; nth++) this.#opened.keep('eventfd', kernel.eventfd())
   }
 
@@ -49,11 +59,20 @@ export class Side {
   async end(): Promise<void> {
     this.#opened.closeAll()
     await removeMdevs(this.#files)
+    if (this.#eduWasWritten) await restoreEdu(this.#kernel)
     this.#memory.close()
+    this.#file.close()
   }
 
-  async run(call: Call): Promise<Outcome> {
-    const left = 'on' in call ? whyLeftOut(call, this.#opened.targetOf(call.on), this.#version) : null
+  /** How often each eventfd was signalled by the last call. */
+  get signals(): readonly number[] {
+    return this.#signals
+  }
+
+  /** An interrupt comes a while after what raises it: waits for those that the other kernel has had. */
+  async run(call: Call, awaited: readonly number[] = []): Promise<Outcome> {
+    this.#signals = awaited
+    const left = this.#whyLeftOut(call)
     if (left !== null) return `left out: ${left}`
     try {
       return await this.#run(call)
@@ -67,6 +86,16 @@ export class Side {
     return this.#kernel.files
   }
 
+  #whyLeftOut(call: Call): string | null {
+    if (!('on' in call)) return null
+    const why = whyLeftOut(call, this.#opened.targetOf(call.on), this.#version)
+    if (why !== null || call.kind !== 'ioctl' || call.request !== 'VFIO_DEVICE_SET_IRQS') return why
+    const device = this.#opened.fd(call.on)
+    if (tiesIntx(call) && this.#opened.targetOf(call.on) === 'edu' && assertsIntx(this.#kernel, device))
+      return 'the emulated interrupt controller forgets INTx that was asserted before it is enabled'
+    return this.#loops.whyLeftOut(call.argument, (on) => this.#opened.fd(on))
+  }
+
   async #run(call: Call): Promise<Outcome> {
     switch (call.kind) {
       case 'open':
@@ -74,7 +103,7 @@ export class Side {
       case 'close':
         return this.#opened.close(call.on) ? 'closed' : 'nothing to close'
       case 'ioctl':
-        return this.#ioctl(call.request, call.number, call.on, call.argument)
+        return this.#ioctl(call)
       case 'get device': {
         const name = Buffer.from(`${this.#named(call.name)}\0`)
         const fd = this.#kernel.ioctl(this.#opened.fd(call.on), request.VFIO_GROUP_GET_DEVICE_FD, name)
@@ -92,16 +121,23 @@ export class Side {
       case 'pwrite': {
         const bytes = Buffer.from(call.bytes, 'hex')
         const count = this.#kernel.pwrite(this.#opened.fd(call.on), bytes, call.region * regionStride + call.offset)
+        if (call.region === 0 && this.#opened.targetOf(call.on) === 'edu')
+          this.#wroteTo(call, () => readStatus(this.#kernel, this.#opened.fd(call.on)))
         return `${count} ${this.#signalled()}`
       }
       case 'mmap':
         return this.#map(call)
+      case 'munmap':
+        return this.#opened.unmap(call.nth) ? 'unmapped' : 'nothing to unmap'
+      case 'load':
+      case 'store':
+        return this.#access(call)
       case 'read': {
         const bytes = new Uint8Array(call.length)
         return `${this.#kernel.read(this.#opened.fd(call.on), bytes)} ${hex(bytes)}`
       }
       case 'write':
-        return String(this.#kernel.write(this.#opened.fd(call.on), Buffer.from(call.bytes, 'hex')))
+        return `${this.#kernel.write(this.#opened.fd(call.on), Buffer.from(call.bytes, 'hex'))} ${this.#signalled()}`
       case 'file':
         return this.#look(this.#named(call.path), call.how)
       case 'file write': {
@@ -129,7 +165,8 @@ export class Side {
     return 'opened'
   }
 
-  #ioctl(name: string, number: number, on: On, argument: Struct | number | null): Outcome {
+  #ioctl(call: Extract<Call, { kind: 'ioctl' }>): Outcome {
+    const { request: name, number, on, argument } = call
     if (argument === null || typeof argument === 'number') {
       return String(this.#kernel.ioctl(this.#opened.fd(on), number, argument ?? undefined))
     }
@@ -150,6 +187,8 @@ export class Side {
     // descriptors that were given are as they were
     for (const { at } of argument.fds) if (view.getInt32(at, true) === int32(before, at)) view.setInt32(at, 0, true)
     if (result === '0' && name === 'VFIO_DEVICE_FEATURE') this.#keepStream(view)
+    if (result === '0' && entersLowPower(call)) asleep(this.#files)
+    if (result === '0' && number === request.VFIO_DEVICE_GET_PCI_HOT_RESET_INFO) this.#hideGroup(view)
     const written = pointers.map(({ target }) => hex(target.subarray(0, 64)))
     return [result, hex(bytes), ...written, this.#signalled()].join(' ')
   }
@@ -157,13 +196,31 @@ export class Side {
   #map({ on, region, page: first, pages, access }: Extract<Call, { kind: 'mmap' }>): Outcome {
     const offset = region * regionStride + first * page
     const mapping = this.#kernel.mmap(this.#opened.fd(on), { offset, length: pages * page, access })
+    this.#opened.keepMapped({ mapping, target: this.#opened.targetOf(on), region, from: first * page, access })
+    return `mapped ${mapping.length}`
+  }
+
+  /** One load or store of what is mapped. Where it is not mapped so, both kernels' mappings say it themselves. */
+  #access(call: Extract<Call, { kind: 'load' | 'store' }>): Outcome {
+    const mapped = this.#opened.mapped(call.nth)
+    if (mapped === undefined) return 'nothing is mapped'
+    const { mapping, target, region, from } = mapped
+    const left = whyLeftOut(call, target, this.#version)
+    if (left !== null) return `left out: ${left}`
     try {
-      const bytes = new Uint8Array(8)
-      if (access !== 'w') mapping.readInto(0, bytes)
-      return `mapped ${mapping.length} ${hex(bytes)}`
-    } finally {
-      mapping.close()
+      if (call.kind === 'load') return String(load(mapping, call))
+      store(mapping, call)
+    } catch (error) {
+      if (error instanceof RangeError || error instanceof TypeError) return error.name
+      throw error
     }
+    if (target === 'edu' && region === 0 && from === 0) this.#wroteTo(call, () => mapping.read32(eduStatus))
+    return `stored ${this.#signalled()}`
+  }
+
+  #wroteTo(call: Call, status: () => number): void {
+    this.#eduWasWritten = true
+    if (factorialOf(call) !== null) computed(status)
   }
 
   /** The descriptor of a migration that is in an answer, under no number. */
@@ -175,6 +232,12 @@ export class Side {
     answer.setInt32(12, 0, true)
   }
 
+  /** Machines number their groups as they find them: that of edu is under no number, where it stands alone. */
+  #hideGroup(answer: DataView): void {
+    const group = vfioPciHotResetInfo.size
+    if (answer.getUint32(group, true) === Number(groupOf(this.#files, 'edu'))) answer.setUint32(group, 0, true)
+  }
+
   #look(path: string, how: 'read' | 'list' | 'link'): Outcome {
     if (how === 'read') return JSON.stringify(this.#files.read(path))
     if (how === 'link') return this.#files.readlink(path)
@@ -184,13 +247,17 @@ export class Side {
   /** The counters of the eventfds, which are 0 again. */
   #signalled(): string {
     const { eventfds } = this.#opened
+    const awaited = this.#signals
     const counts = new Array<number>(eventfds.length).fill(0)
     const counter = new Float64Array(1)
     for (;;) {
-      const at = eventfds.length === 0 ? -1 : this.#kernel.waitForEventfd(eventfds, 0, 0, counter)
-      if (at < 0) return `signalled ${counts.join(',')}`
-      counts[at] = counter[0] ?? 0
+      const isLate = counts.some((count, at) => count < (awaited[at] ?? 0))
+      const at = eventfds.length === 0 ? -1 : this.#kernel.waitForEventfd(eventfds, 0, isLate ? patience : 0, counter)
+      if (at < 0) break
+      counts[at] = (counts[at] ?? 0) + (counter[0] ?? 0)
     }
+    this.#signals = counts
+    return `signalled ${counts.join(',')}`
   }
 
   #page(nth: number): Uint8Array {

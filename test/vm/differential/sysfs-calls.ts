@@ -51,7 +51,14 @@ const mdevAttributes = look(
 )
 const mdevLists = look(
   'list',
-  fc.oneof(inside(type, 'devices'), fc.constantFrom('/sys/bus/mdev/devices', '/sys/class/mdev_bus', '/dev/nothing')),
+  fc.oneof(
+    inside(type, 'devices'),
+    fc.constantFrom(
+      ...['/sys/bus/mdev/devices', '/sys/class/mdev_bus', '/dev/nothing'],
+      ...['mtty', 'mdpy'].map((parent) => `/sys/class/mdev_bus/${parent}/mdev_supported_types`),
+      ...['$mtty', '$edu', '$mdpy'].map((name) => `/sys/kernel/iommu_groups/$(${name.slice(1)})/devices`),
+    ),
+  ),
 )
 const mdevLinks = look(
   'link',
@@ -78,8 +85,13 @@ const bind = write(
 )
 const pciAttributes = look(
   'read',
-  inside(fc.constant(edu), 'driver_override', 'vendor', 'device', 'class', 'subsystem_vendor', 'revision', 'none'),
+  inside(
+    fc.constant(edu),
+    ...['driver_override', 'vendor', 'device', 'class', 'subsystem_vendor', 'subsystem_device', 'revision', 'none'],
+    ...['modalias', 'enable', 'reset_method', 'reset', 'uevent'],
+  ),
 )
+const reset = write(fc.constant(`${edu}/reset`), fc.constantFrom('1', '1\n', '0', '2', '', 'x', '-1'))
 const pciLinks = look('link', inside(fc.constant(edu), 'driver', 'subsystem', 'vendor'))
 const group = look('list', fc.constantFrom('/sys/kernel/iommu_groups/$(edu)/devices', `${edu}/iommu_group/devices`))
 
@@ -98,4 +110,13 @@ export const mdevCalls: readonly fc.Arbitrary<Call>[] = [
   badWrites,
 ]
 /** The files of a PCI device: which driver has it. */
-export const pciCalls: readonly fc.Arbitrary<Call>[] = [override, bind, bind, bind, pciAttributes, pciLinks, group]
+export const pciCalls: readonly fc.Arbitrary<Call>[] = [
+  override,
+  bind,
+  bind,
+  bind,
+  pciAttributes,
+  pciLinks,
+  group,
+  reset,
+]

@@ -1,0 +1,36 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { request } from '../../src/uapi/requests.ts'
+import type { Call } from '../vm/differential/call.ts'
+import { differenceOf, mockOf } from '../vm/differential/compare.ts'
+import { Coverage } from '../vm/differential/coverage.ts'
+import { sequences } from '../vm/differential/sequences.ts'
+
+// The run of test/vm/differential, on two mocks: what it would say of a mock that is not as the kernel is.
+test('two kernels that are alike have no difference', async () => {
+  const property = fc.asyncProperty(sequences('7'), async (calls) => {
+    const kernels = { mock: mockOf('7'), kernel: mockOf('7'), version: '7' } as const
+    expect(await differenceOf(calls, kernels, new Coverage())).toBeNull()
+  })
+  await fc.assert(property, { numRuns: 50, seed: 1 })
+})
+
+test('a difference is the last of what is told, and nothing is called after it', async () => {
+  const ask = (what: number): Call => ({
+    kind: 'ioctl',
+    request: 'VFIO_CHECK_EXTENSION',
+    number: request.VFIO_CHECK_EXTENSION,
+    on: { what: 'container', nth: 0 },
+    argument: what,
+  })
+  const nesting = 6
+  const calls: Call[] = [{ kind: 'open', what: 'container' }, ask(1), ask(nesting), ask(2)]
+  const coverage = new Coverage()
+  const kernels = { mock: mockOf('6.12'), kernel: mockOf('7'), version: '7' } as const
+  const told = await differenceOf(calls, kernels, coverage)
+  expect(told?.split('\n').slice(-2)).toEqual([
+    '2. VFIO_CHECK_EXTENSION {"on":{"what":"container","nth":0},"argument":6}: 0',
+    'on the mock: 1',
+  ])
+  expect(coverage.calls).toBe(3)
+})
