@@ -93,4 +93,11 @@ describe('C4 the calls of a hot reset answer', () => {
     expect(reset(raw, short)).toBe('EINVAL')
     expect(reset(raw, good)).toBe(0)
   })
+
+  test('groups behind a struct whose argsz does not count them as well as those that it counts', async (context) => {
+    const raw = await openShared(context)
+    const bytes = encodeHotReset(groupFds(raw))
+    encodeInto(vfioPciHotReset, bytes, { argsz: vfioPciHotReset.size })
+    expect(reset(raw, bytes)).toBe(0)
+  })
 })

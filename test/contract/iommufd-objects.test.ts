@@ -34,6 +34,8 @@ import {
 } from './raw-iommufd.ts'
 
 const page = 4096n
+/** IOMMU_HWPT_ALLOC_PASID. */
+const besidePasids = 0x8
 
 interface Bound extends RawIommufd {
   readonly device: number
@@ -93,7 +95,9 @@ describe('an object of iommufd', () => {
     expect(wrong.map(([values]) => errnoOf(() => allocatePageTable(raw, values)))).toEqual(
       wrong.map(([, code]) => code),
     )
+    destroy(raw, allocatePageTable(raw, { dev_id: raw.id, pt_id, flags: besidePasids }))
     const pageTable = allocatePageTable(raw, { dev_id: raw.id, pt_id })
+    expect(errnoOf(() => allocatePageTable(raw, { dev_id: raw.id, pt_id: pageTable }))).toBe('EOPNOTSUPP')
     // what it does not translate is reserved; the window of a device's messages is the device's
     expect(errnoOf(() => mapIoas(raw, { ioas_id: pt_id, flags: fixed | readable, iova: 1n << 40n }))).toBe('EINVAL')
     expect(mapIoas(raw, { ioas_id: pt_id, flags: fixed | readable, iova: 0xfee0_0000n })).toBe(0xfee0_0000n)
@@ -129,6 +133,17 @@ describe('the IOMMU before a device', () => {
       ecap_reg: 0xf0_0f4an,
     })
     expect([...data.subarray(iommuHwInfoVtd.size)]).toEqual(Array(8).fill(0))
+  })
+
+  test('is asked for an answer of one type, or of any: EOPNOTSUPP for a type that it has not', async (context) => {
+    const raw = await openBound(context)
+    const ofType = 1
+    for (const type of [0, 1]) {
+      expect(ask(raw, { dev_id: raw.id, flags: ofType, out_data_type: type }).out_data_type).toBe(1)
+    }
+    expect(errnoOf(() => ask(raw, { dev_id: raw.id, flags: ofType, out_data_type: 2 }))).toBe('EOPNOTSUPP')
+    expect(errnoOf(() => ask(raw, { dev_id: 99, flags: ofType }))).toBe('ENOENT')
+    expect(errnoOf(() => ask(raw, { dev_id: 99, flags: 2 }))).toBe('EOPNOTSUPP')
   })
 
   test('is told as far as there is room, with the size of all', async (context) => {

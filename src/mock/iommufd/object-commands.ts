@@ -41,6 +41,9 @@ function destroy(iommufd: Iommufd, id: number): void {
   if (iommufd.compat === object) iommufd.compat = null
 }
 
+/** A page table that address spaces of processes can be beside. */
+const IOMMU_HWPT_ALLOC_PASID = 0x8
+
 /** A page table of no special kind: nothing is nested, and no dirty pages are logged. */
 function allocatePageTable(iommufd: Iommufd): Command {
   return command(iommuHwptAlloc, 24, (values, { answer }) => {
@@ -50,8 +53,11 @@ function allocatePageTable(iommufd: Iommufd): Command {
     const device = iommufd.objects.get(dev_id)
     if (!(device instanceof PhysicalDevice)) throw new Errno('ENOENT')
     const ioas = [...iommufd.objects].find(([id]) => id === pt_id)?.[1]
+    // one in another page table is nested, which takes data for it
+    if (ioas instanceof PageTable && data_len === 0) throw new Errno('EOPNOTSUPP')
     if (!(ioas instanceof Ioas)) throw new Errno('EINVAL')
-    if (flags !== 0 || data_len !== 0) throw new Errno('EOPNOTSUPP')
+    const known = device.isNoiommu ? 0 : IOMMU_HWPT_ALLOC_PASID
+    if ((flags & ~known) !== 0 || data_len !== 0) throw new Errno('EOPNOTSUPP')
     const pageTable = new PageTable(ioas, { isAutomatic: false, isNoiommu: device.isNoiommu })
     answer({ out_hwpt_id: iommufd.objects.add(pageTable) })
   })

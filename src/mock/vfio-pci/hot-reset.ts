@@ -53,11 +53,12 @@ export class HotReset {
    */
   reset(argument: IoctlArgument, { fds }: CallingProcess): number {
     const { bytes, values } = structArgument(vfioPciHotReset, argument, vfioPciHotReset.size)
-    const { argsz, flags, count } = values
+    const { flags, count } = values
     if (flags !== 0 || (count === 0) !== this.#isByNode) throw new Errno('EINVAL')
     const affected = this.#affected()
     if (count > affected.length) throw new Errno('EINVAL')
-    if (argsz < vfioPciHotReset.size + 4 * count) throw new Errno('EFAULT')
+    // whether argsz counts them is not looked at
+    if (bytes.length < vfioPciHotReset.size + 4 * count) throw new Errno('EFAULT')
     const view = new DataView(bytes.buffer, bytes.byteOffset)
     const groups = new Set<string>()
     for (let index = 0; index < count; index++) {

@@ -22,7 +22,11 @@ export class OpenDevice implements Use {
   constructor(
     machine: Machine,
     device: VfioDevice,
-    { space, onClosed, boundId = null }: { space: () => DmaMappings | null; onClosed: () => void; boundId?: number | null },
+    {
+      space,
+      onClosed,
+      boundId = null,
+    }: { space: () => DmaMappings | null; onClosed: () => void; boundId?: number | null },
   ) {
     this.#machine = machine
     this.#device = device
