@@ -93,7 +93,19 @@ const map = ioctl(
     .map(({ page, ...values }) => struct(iommuIoasMap, values, { ...values, pages: [{ at: 16, page }] })),
 )
 
-const place = fc.oneof({ weight: 3, arbitrary: fc.constantFrom(0n, 0x1000n, 0x2000n, 0x3000n, 0x8000n) }, iova)
+/** Four pages from 0 on, for copies of them to be made. */
+const usualMap = ioctl(
+  iommufdRequest,
+  ['IOMMU_IOAS_MAP'],
+  on('iommufd'),
+  ioas.map((ioas_id) => {
+    const { size } = iommuIoasMap
+    return struct(iommuIoasMap, { size, flags: 7, ioas_id, length: 0x4000n }, { pages: [{ at: 16, page: 0 }] })
+  }),
+)
+
+const within = fc.oneof({ weight: 4, arbitrary: fc.constantFrom(0n, 0x1000n, 0x2000n, 0x3000n) }, iova)
+const beside = fc.oneof({ weight: 4, arbitrary: fc.constantFrom(0x8000n, 0x9000n, 0xa000n) }, iova)
 const copy = ioctl(
   iommufdRequest,
   ['IOMMU_IOAS_COPY'],
@@ -105,8 +117,8 @@ const copy = ioctl(
       dst_ioas_id: ioas,
       src_ioas_id: ioas,
       length: fc.oneof({ weight: 2, arbitrary: fc.constant(0x1000n) }, length),
-      dst_iova: place,
-      src_iova: place,
+      dst_iova: beside,
+      src_iova: within,
     })
     .map((values) => struct(iommuIoasCopy, values, values)),
 )
@@ -192,7 +204,7 @@ const hardware = ioctl(
       size: sizes(iommuHwInfo.size, 36),
       flags: unknown,
       dev_id: boundDevice,
-      data_len: fc.constantFrom(24, 24, 0, 8, 40),
+      data_len: fc.constantFrom(24, 24, 24, 0, 8, 40),
     })
     .map((values) => struct(iommuHwInfo, values, { ...values, pages: [{ at: 16, page: 6 }] })),
 )
@@ -227,7 +239,7 @@ const detach = ioctl(
 /** Objects of iommufd. */
 export const iommufdCalls: readonly fc.Arbitrary<Call>[] = [
   ...[destroy, destroy, allocate, allocate, ranges, allow, option, compat, hwpt, hwpt, hardware, mapFile],
-  ...[map, map, map, map, map, copy, copy, copy, unmap, unmap],
+  ...[map, map, map, usualMap, usualMap, usualMap, usualMap, copy, copy, copy, unmap, unmap],
 ]
 /** Devices that come to it by nodes of their own. */
 export const bindCalls: readonly fc.Arbitrary<Call>[] = [bind, attach, attach, detach]
