@@ -28,9 +28,12 @@ export type { ChangeKind, HostChange } from './lifecycle/watch/host-change.ts'
 export { Host, type HostOptions, openHost } from './open-host.ts'
 export type { DeviceFeatureName } from './uapi/device-feature.ts'
 export { type PciAddress, parseUuid, type Uuid } from './units.ts'
-export type { AddressSpace, DmaAccess, IommuMode, IovaRange, MapRequest } from './vfio/address-space.ts'
-export type { ConfigSpace, PciCapability } from './vfio/config-space.ts'
+export type { AddressSpace, DmaAccess, IommuMode, IovaRange, MapRequest } from './vfio/address-space/address-space.ts'
+export type { MemlockLimit } from './vfio/address-space/memlock-limit.ts'
+export type { AddressSpaceOptions } from './vfio/address-space/open-address-space.ts'
 export type { Device, DeviceAddressSpace, OpenDeviceOptions } from './vfio/device.ts'
+export type { AllocateOptions, Dma, DmaOptions, MapOptions } from './vfio/dma/dma.ts'
+export type { DmaBuffer } from './vfio/dma/dma-buffer.ts'
 export type {
   Display,
   Dmabuf,
@@ -39,30 +42,27 @@ export type {
   PlaneKind,
   PlaneType,
   RegionPlane,
-} from './vfio/display.ts'
-export type { AllocateOptions, Dma, DmaOptions, MapOptions } from './vfio/dma.ts'
-export type { DmaBuffer } from './vfio/dma-buffer.ts'
-export type { Edid } from './vfio/edid.ts'
-export type { DeviceFeatures, FeatureCall, FeatureOperation } from './vfio/features.ts'
-export type { AffectedDevice } from './vfio/hot-reset.ts'
-export type { Ioeventfd, IoeventfdRequest, IoeventfdWrite } from './vfio/ioeventfd.ts'
-export type { Irq } from './vfio/irq.ts'
-export type { EnabledIrq } from './vfio/irq-enabled.ts'
-export type { IrqEvent } from './vfio/irq-waiters.ts'
-export type { LowPower, LowPowerOptions } from './vfio/low-power.ts'
-export type { MappedRegion } from './vfio/mapped-region.ts'
-export type { MemlockLimit } from './vfio/memlock-limit.ts'
-export type { Migration, MigrationState, RestoreOptions, SaveOptions } from './vfio/migration.ts'
-export type { MigrationData, PreCopyInfo } from './vfio/migration-data.ts'
-export type { AddressSpaceOptions } from './vfio/open-address-space.ts'
-export type { PciFunction } from './vfio/pci-function.ts'
-export type { Region } from './vfio/region.ts'
-export type { RegionAccess } from './vfio/region-access.ts'
-export { type RegisterBlock, type RegisterSpec, registerBlock } from './vfio/register-block.ts'
+} from './vfio/features/display.ts'
+export type { Edid } from './vfio/features/edid.ts'
+export type { DeviceFeatures, FeatureCall, FeatureOperation } from './vfio/features/features.ts'
+export type { LowPower, LowPowerOptions } from './vfio/features/low-power.ts'
+export type { Migration, MigrationState, RestoreOptions, SaveOptions } from './vfio/features/migration.ts'
+export type { MigrationData, PreCopyInfo } from './vfio/features/migration-data.ts'
+export type { Irq } from './vfio/irq/irq.ts'
+export type { EnabledIrq } from './vfio/irq/irq-enabled.ts'
+export type { IrqEvent } from './vfio/irq/irq-waiters.ts'
+export type { ConfigSpace, PciCapability } from './vfio/pci/config-space.ts'
+export type { AffectedDevice } from './vfio/pci/hot-reset.ts'
+export type { PciFunction } from './vfio/pci/pci-function.ts'
+export type { Ioeventfd, IoeventfdRequest, IoeventfdWrite } from './vfio/region/ioeventfd.ts'
+export type { MappedRegion } from './vfio/region/mapped-region.ts'
+export type { Region } from './vfio/region/region.ts'
+export type { RegionAccess } from './vfio/region/region-access.ts'
+export { type RegisterBlock, type RegisterSpec, registerBlock } from './vfio/registers/register-block.ts'
 export type {
   ReadableRegister,
   ReadWriteRegister,
   RegisterArray,
   Registers,
   WritableRegister,
-} from './vfio/registers.ts'
+} from './vfio/registers/registers.ts'

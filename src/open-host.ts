@@ -31,10 +31,10 @@ import { watchHost } from './lifecycle/watch/watch-host.ts'
 import { loadScenario } from './mock/load-scenario.ts'
 import { createMockKernel } from './mock/mock-kernel.ts'
 import type { Scenario } from './mock/scenario.ts'
+import { type AddressSpaceOptions, openAddressSpace } from './vfio/address-space/open-address-space.ts'
 import type { DeviceAddressSpace } from './vfio/attachment.ts'
 import { closeInOrder } from './vfio/close-in-order.ts'
 import { type Device, type OpenDeviceOptions, openDevice } from './vfio/device.ts'
-import { type AddressSpaceOptions, openAddressSpace } from './vfio/open-address-space.ts'
 
 export interface HostOptions {
   /** Where the host's files stand, instead of `/`. */

@@ -1,6 +1,6 @@
 import { VfioError } from '../errors.ts'
 import type { Device } from '../vfio/device.ts'
-import type { Irq } from '../vfio/irq.ts'
+import type { Irq } from '../vfio/irq/irq.ts'
 
 export interface WatchLimits {
   /** Ends the watch with INTERRUPTED. */

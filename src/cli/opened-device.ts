@@ -5,7 +5,7 @@ import { list } from '../lifecycle/list.ts'
 import type { VirtualDevice } from '../lifecycle/virtual-device.ts'
 import { uuidOrNull } from '../units.ts'
 import { type Device, openDevice } from '../vfio/device.ts'
-import type { Region } from '../vfio/region.ts'
+import type { Region } from '../vfio/region/region.ts'
 import type { Context } from './context.ts'
 
 export interface Opened {

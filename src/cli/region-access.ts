@@ -1,7 +1,7 @@
 import { deviceNameForms } from '../host/vfio-device.ts'
 import { configHeader } from '../uapi/pci-regs.ts'
 import { hex, printable, unsignedOrNull } from '../units.ts'
-import type { Region } from '../vfio/region.ts'
+import type { Region } from '../vfio/region/region.ts'
 import { type Option, type RequiredPositional, text, usageError } from './command.ts'
 
 export type Width = 8 | 16 | 32 | 64

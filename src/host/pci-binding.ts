@@ -2,7 +2,7 @@ import { VfioError } from '../errors.ts'
 import type { HostFiles } from '../kernel/kernel.ts'
 import { failedWith } from '../kernel/system-error.ts'
 import type { PciAddress } from '../units.ts'
-import { boundDriver, iommuGroup } from '../vfio/group-members.ts'
+import { boundDriver, iommuGroup } from '../vfio/group/group-members.ts'
 
 /** Which driver has a PCI device, and which may. */
 export interface PciBinding {

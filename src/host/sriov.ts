@@ -1,7 +1,7 @@
 import type { HostFiles } from '../kernel/kernel.ts'
 import { failedWith } from '../kernel/system-error.ts'
 import { type PciAddress, pciAddressOrNull, printable } from '../units.ts'
-import { boundDriver } from '../vfio/group-members.ts'
+import { boundDriver } from '../vfio/group/group-members.ts'
 import { pciDevices } from './pci-binding.ts'
 import { unreadable, type Warning } from './warning.ts'
 

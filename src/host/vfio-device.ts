@@ -2,7 +2,7 @@ import { VfioError } from '../errors.ts'
 import type { HostFiles } from '../kernel/kernel.ts'
 import { failedWith } from '../kernel/system-error.ts'
 import { nameFault, type PciAddress, pciAddressOrNull, printable, type Uuid, uuidOrNull } from '../units.ts'
-import { foreignMembers, groupMember, groupMembers, iommuGroup } from '../vfio/group-members.ts'
+import { foreignMembers, groupMember, groupMembers, iommuGroup } from '../vfio/group/group-members.ts'
 
 /** A device that VFIO may open: what its group knows it by. */
 export interface VfioDevice {

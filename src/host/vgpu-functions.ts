@@ -1,8 +1,8 @@
 import type { HostFiles } from '../kernel/kernel.ts'
 import { failedWith } from '../kernel/system-error.ts'
 import { type PciAddress, printable } from '../units.ts'
-import { findDeviceNode } from '../vfio/device-node.ts'
-import { boundDriver, iommuGroup } from '../vfio/group-members.ts'
+import { findDeviceNode } from '../vfio/address-space/device-node.ts'
+import { boundDriver, iommuGroup } from '../vfio/group/group-members.ts'
 import { pciAddresses, pciPath, physicalFunctionOf } from './sriov.ts'
 import { unreadable, type Warning } from './warning.ts'
 

@@ -2,7 +2,7 @@ import { VfioError } from '../errors.ts'
 import type { HostFiles, Kernel } from '../kernel/kernel.ts'
 import type { LogRecord } from '../kernel/kernel-log.ts'
 import { printable } from '../units.ts'
-import { boundDriver } from '../vfio/group-members.ts'
+import { boundDriver } from '../vfio/group/group-members.ts'
 
 /** What is about a device in the kernel's log. */
 export interface LogSubject {

@@ -4,7 +4,7 @@ import { parentName } from '../host/mdev-types.ts'
 import type { Warning } from '../host/warning.ts'
 import type { HostFiles } from '../kernel/kernel.ts'
 import { type PciAddress, pciAddressOrNull, printable, type Uuid, uuidOrNull } from '../units.ts'
-import { listMdevs } from './list-mdevs.ts'
+import { listMdevs } from './mdev/list-mdevs.ts'
 import { listVgpus } from './vgpu/list-vgpus.ts'
 import type { DeviceIdentity, DeviceState, Listed, VirtualDevice } from './virtual-device.ts'
 

@@ -1,5 +1,5 @@
 import type { Uuid } from '../units.ts'
-import type { AddressSpace } from './address-space.ts'
+import type { AddressSpace } from './address-space/address-space.ts'
 import { closeInOrder } from './close-in-order.ts'
 import type { Descriptor } from './descriptor.ts'
 

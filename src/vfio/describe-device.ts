@@ -4,7 +4,7 @@ import type { IrqFlags } from '../uapi/irq-info.ts'
 import type { RegionCapability } from '../uapi/region-capabilities.ts'
 import type { RegionFlags } from '../uapi/region-info.ts'
 import { hex } from '../units.ts'
-import type { IommuMode } from './address-space.ts'
+import type { IommuMode } from './address-space/address-space.ts'
 import type { Device } from './device.ts'
 
 /** A device as plain data, for JSON: 64-bit values are hex strings, bytes are runs of hex digits. */

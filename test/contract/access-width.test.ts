@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import type { Region } from '../../src/vfio/region.ts'
-import type { RegionAccess } from '../../src/vfio/region-access.ts'
+import type { Region } from '../../src/vfio/region/region.ts'
+import type { RegionAccess } from '../../src/vfio/region/region-access.ts'
 import { isLinuxBefore } from './kernel.ts'
 import { openPci } from './pci.ts'
 

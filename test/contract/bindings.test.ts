@@ -4,7 +4,7 @@ import { bind } from '../../src/lifecycle/bindings/bind.ts'
 import { release } from '../../src/lifecycle/bindings/release.ts'
 import { keptBindings } from '../../src/lifecycle/settings/bindings.ts'
 import { type PciAddress, parsePciAddress } from '../../src/units.ts'
-import { iommuGroup } from '../../src/vfio/group-members.ts'
+import { iommuGroup } from '../../src/vfio/group/group-members.ts'
 import { contractKernel } from './kernel.ts'
 import { addresses, driverOf, type PciName } from './pci.ts'
 

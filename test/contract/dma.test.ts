@@ -1,7 +1,7 @@
 import { describe, expect, onTestFinished, type TestContext, test } from 'vitest'
 import type { Device } from '../../src/vfio/device.ts'
 import { openDevice } from '../../src/vfio/device.ts'
-import type { DmaBuffer } from '../../src/vfio/dma-buffer.ts'
+import type { DmaBuffer } from '../../src/vfio/dma/dma-buffer.ts'
 import { limitLockedMemory } from './capability.ts'
 import { EduDriver, mostBytes } from './edu-driver.ts'
 import { bindForMode, type TranslatingMode, translatingModes } from './iommu-modes.ts'

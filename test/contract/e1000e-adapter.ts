@@ -1,6 +1,6 @@
 import type { Device } from '../../src/vfio/device.ts'
-import type { DmaBuffer } from '../../src/vfio/dma-buffer.ts'
-import { registerBlock } from '../../src/vfio/register-block.ts'
+import type { DmaBuffer } from '../../src/vfio/dma/dma-buffer.ts'
+import { registerBlock } from '../../src/vfio/registers/register-block.ts'
 
 /** The registers of Intel's 82574 (datasheet, chapter 10), as far as one queue each way needs them. */
 const Adapter = registerBlock({

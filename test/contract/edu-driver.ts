@@ -1,8 +1,8 @@
 import { setTimeout } from 'node:timers/promises'
 import type { Device } from '../../src/vfio/device.ts'
-import type { EnabledIrq } from '../../src/vfio/irq-enabled.ts'
-import { type RegisterBlock, registerBlock } from '../../src/vfio/register-block.ts'
-import type { Registers } from '../../src/vfio/registers.ts'
+import type { EnabledIrq } from '../../src/vfio/irq/irq-enabled.ts'
+import { type RegisterBlock, registerBlock } from '../../src/vfio/registers/register-block.ts'
+import type { Registers } from '../../src/vfio/registers/registers.ts'
 
 /** docs/specs/edu.rst of QEMU */
 export const Edu = registerBlock({

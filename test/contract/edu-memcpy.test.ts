@@ -1,6 +1,6 @@
 import { describe, expect, onTestFinished, type TestContext, test } from 'vitest'
 import { type Device, openDevice } from '../../src/vfio/device.ts'
-import type { DmaBuffer } from '../../src/vfio/dma-buffer.ts'
+import type { DmaBuffer } from '../../src/vfio/dma/dma-buffer.ts'
 import { EduDriver, mostBytes } from './edu-driver.ts'
 import { bindForMode, type TranslatingMode, translatingModes } from './iommu-modes.ts'
 import type { BoundPci } from './pci.ts'

@@ -1,6 +1,6 @@
 import { describe, expect, onTestFinished, type TestContext, test } from 'vitest'
 import { openDevice } from '../../src/vfio/device.ts'
-import type { DmaBuffer } from '../../src/vfio/dma-buffer.ts'
+import type { DmaBuffer } from '../../src/vfio/dma/dma-buffer.ts'
 import { EduDriver } from './edu-driver.ts'
 import { forkChild } from './forked-child.ts'
 import { bindForMode, type TranslatingMode, translatingModes } from './iommu-modes.ts'

@@ -2,7 +2,7 @@
 import { setImmediate } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import type { Kernel } from '../../src/kernel/kernel.ts'
-import type { IommuMode } from '../../src/vfio/address-space.ts'
+import type { IommuMode } from '../../src/vfio/address-space/address-space.ts'
 import { type Device, openDevice } from '../../src/vfio/device.ts'
 import { type Held, held } from '../held.ts'
 import { long, tell } from '../long.ts'

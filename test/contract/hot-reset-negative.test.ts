@@ -8,7 +8,7 @@ import {
 } from '../../src/uapi/hot-reset.ts'
 import { request } from '../../src/uapi/requests.ts'
 import { decode, encodeInto } from '../../src/uapi/struct.ts'
-import { groupDescriptor } from '../../src/vfio/open-groups.ts'
+import { groupDescriptor } from '../../src/vfio/group/open-groups.ts'
 import { answerOf } from './answer.ts'
 import { openRawPci, type RawDevice } from './irq-raw.ts'
 import { bindDevice, openRawIommufd } from './raw-iommufd.ts'

@@ -3,7 +3,7 @@ import { describe, expect, onTestFinished, type TestContext, test } from 'vitest
 import { ioeventfdFlag, vfioDeviceIoeventfd } from '../../src/uapi/ioeventfd.ts'
 import { request } from '../../src/uapi/requests.ts'
 import { encode, type Values } from '../../src/uapi/struct.ts'
-import type { IoeventfdWrite } from '../../src/vfio/ioeventfd.ts'
+import type { IoeventfdWrite } from '../../src/vfio/region/ioeventfd.ts'
 import { signal, signals } from './irq-eventfds.ts'
 import { openRawPci } from './irq-raw.ts'
 import { openMdev } from './open-mdev.ts'

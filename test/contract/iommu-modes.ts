@@ -1,6 +1,6 @@
 import type { TestContext } from 'vitest'
 import type { Kernel, Mapping } from '../../src/kernel/kernel.ts'
-import type { IommuMode } from '../../src/vfio/address-space.ts'
+import type { IommuMode } from '../../src/vfio/address-space/address-space.ts'
 import { type BoundPci, bindPci, type PciName } from './pci.ts'
 
 /** Those in which an IOMMU translates. */

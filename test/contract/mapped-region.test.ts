@@ -1,6 +1,6 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
 import type { Device } from '../../src/vfio/device.ts'
-import type { MappedRegion } from '../../src/vfio/mapped-region.ts'
+import type { MappedRegion } from '../../src/vfio/region/mapped-region.ts'
 import { openRawPci } from './irq-raw.ts'
 import { openMdev } from './open-mdev.ts'
 import { openPci, type PciName } from './pci.ts'

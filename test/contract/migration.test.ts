@@ -1,6 +1,6 @@
 import { describe, expect, type TestContext, test } from 'vitest'
-import type { Migration, MigrationState } from '../../src/vfio/migration.ts'
-import type { Region } from '../../src/vfio/region.ts'
+import type { Migration, MigrationState } from '../../src/vfio/features/migration.ts'
+import type { Region } from '../../src/vfio/region/region.ts'
 import { isLinuxBefore } from './kernel.ts'
 import { type OpenMdev, openMdev } from './open-mdev.ts'
 

@@ -1,5 +1,5 @@
 import { describe, expect, type TestContext, test } from 'vitest'
-import { registerBlock } from '../../src/vfio/register-block.ts'
+import { registerBlock } from '../../src/vfio/registers/register-block.ts'
 import { openMdev } from './open-mdev.ts'
 
 /** A 16550A; some places are one register for reads and another for writes, and two are the divisor while DLAB is set. */

@@ -1,5 +1,5 @@
 import type { Device } from '../../src/vfio/device.ts'
-import { registerBlock } from '../../src/vfio/register-block.ts'
+import { registerBlock } from '../../src/vfio/registers/register-block.ts'
 import { entries, NvmeQueue } from './nvme-queue.ts'
 
 /** The controller's registers (NVM Express base specification, 3.1), as far as queues need them. */

@@ -1,5 +1,5 @@
 import { expect, type TestContext, test } from 'vitest'
-import type { EnabledIrq } from '../../src/vfio/irq-enabled.ts'
+import type { EnabledIrq } from '../../src/vfio/irq/irq-enabled.ts'
 import { NvmeController } from './nvme-controller.ts'
 import { entries } from './nvme-queue.ts'
 import { openPci } from './pci.ts'

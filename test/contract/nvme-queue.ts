@@ -1,5 +1,5 @@
-import type { DmaBuffer } from '../../src/vfio/dma-buffer.ts'
-import type { Region } from '../../src/vfio/region.ts'
+import type { DmaBuffer } from '../../src/vfio/dma/dma-buffer.ts'
+import type { Region } from '../../src/vfio/region/region.ts'
 
 export const entries = 16
 const commandSize = 64

@@ -15,7 +15,7 @@ import {
 } from '../../src/uapi/iommufd.ts'
 import { request } from '../../src/uapi/requests.ts'
 import { decode, encode, type Layout, type Values } from '../../src/uapi/struct.ts'
-import { findDeviceNode } from '../../src/vfio/device-node.ts'
+import { findDeviceNode } from '../../src/vfio/address-space/device-node.ts'
 import { allocate, bindForMode } from './iommu-modes.ts'
 import type { BoundPci, PciName } from './pci.ts'
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { Region } from '../../src/vfio/region.ts'
+import type { Region } from '../../src/vfio/region/region.ts'
 import { openMdev } from './open-mdev.ts'
 
 function code(expected: string, errno: string | null = null) {

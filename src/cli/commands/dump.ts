@@ -1,6 +1,6 @@
 import { VfioError } from '../../errors.ts'
 import { hex, printable } from '../../units.ts'
-import type { Region } from '../../vfio/region.ts'
+import type { Region } from '../../vfio/region/region.ts'
 import { wholeNumber } from '../arguments.ts'
 import { type Command, command, text } from '../command.ts'
 import { hexDump } from '../hex-dump.ts'

@@ -1,7 +1,7 @@
 import { VfioError } from '../../errors.ts'
 import { printable } from '../../units.ts'
 import type { Device } from '../../vfio/device.ts'
-import type { Irq } from '../../vfio/irq.ts'
+import type { Irq } from '../../vfio/irq/irq.ts'
 import { given, wholeNumber } from '../arguments.ts'
 import { type Command, command, text, usageError } from '../command.ts'
 import type { Io } from '../io.ts'

@@ -1,6 +1,6 @@
 import { VfioError } from '../../errors.ts'
 import { hex } from '../../units.ts'
-import type { Region } from '../../vfio/region.ts'
+import type { Region } from '../../vfio/region/region.ts'
 import { type Command, command, text, usageError } from '../command.ts'
 import { regionNamed, withDevice } from '../opened-device.ts'
 import { dryRun } from '../options.ts'

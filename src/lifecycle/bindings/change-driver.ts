@@ -3,7 +3,7 @@ import { type PciBinding, pciDevices, pciDrivers, readPciBinding } from '../../h
 import type { Kernel } from '../../kernel/kernel.ts'
 import { failedWith } from '../../kernel/system-error.ts'
 import type { PciAddress } from '../../units.ts'
-import { findDeviceNode } from '../../vfio/device-node.ts'
+import { findDeviceNode } from '../../vfio/address-space/device-node.ts'
 import type { Step } from '../change.ts'
 import { type HeldDevice, whileHeld } from '../hold-device.ts'
 import type { BindingOptions } from './binding-change.ts'

@@ -1,7 +1,7 @@
 import { type PciBinding, readPciBinding } from '../../host/pci-binding.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import { parsePciAddress, pciAddressOrNull } from '../../units.ts'
-import { groupMembers } from '../../vfio/group-members.ts'
+import { groupMembers } from '../../vfio/group/group-members.ts'
 
 /** The device, or with `group` every endpoint of its IOMMU group: bridges stay with the host. */
 export function members(files: HostFiles, device: string, group: boolean): PciBinding[] {

@@ -1,11 +1,11 @@
 import { VfioError } from '../../errors.ts'
 import { mdevBus } from '../../host/mdev-types.ts'
 import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
-import { boundDriver } from '../../vfio/group-members.ts'
+import { boundDriver } from '../../vfio/group/group-members.ts'
 import type { Change, ChangeOptions } from '../change.ts'
-import { creationSteps } from '../create-device.ts'
-import { start } from '../start.ts'
-import { readDefinitions } from '../store.ts'
+import { creationSteps } from '../mdev/create-device.ts'
+import { start } from '../mdev/start.ts'
+import { readDefinitions } from '../mdev/store.ts'
 import type { RestoreStage } from './task.ts'
 
 /** The mediated devices that are defined to start by themselves, by us, mdevctl or libvirt. */

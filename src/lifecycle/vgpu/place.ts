@@ -5,7 +5,7 @@ import { readVgpuFunction, readVgpuFunctions, type VgpuFunction } from '../../ho
 import { isNvidiaGpu } from '../../host/vgpu-types.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import { type PciAddress, pciAddressOrNull, printable } from '../../units.ts'
-import { boundDriver } from '../../vfio/group-members.ts'
+import { boundDriver } from '../../vfio/group/group-members.ts'
 
 /** Where a vGPU can be made: a card, and all of its functions or the one that was named. */
 export interface VgpuPlace {

@@ -10,7 +10,7 @@ import {
   readDefinition,
   readDefinitions,
   saveDefinition,
-} from '../../../src/lifecycle/store.ts'
+} from '../../../src/lifecycle/mdev/store.ts'
 import { parseUuid } from '../../../src/units.ts'
 import { HostTree, uuids } from '../host-tree.ts'
 import { dyingKernel } from './dying-kernel.ts'

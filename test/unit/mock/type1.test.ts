@@ -9,7 +9,7 @@ import {
   vfioIommuType1Info,
 } from '../../../src/uapi/type1.ts'
 import { dmaAvail, iovaRanges } from '../../../src/uapi/type1-capabilities.ts'
-import { memlockLimit } from '../../../src/vfio/memlock-limit.ts'
+import { memlockLimit } from '../../../src/vfio/address-space/memlock-limit.ts'
 import { codeOf, createMdev, openMdev, uuid, wordAt } from './machine.ts'
 import { edu, openEdu, openPci, pciKernel, pciScenario, toVfio } from './pci-scenario.ts'
 

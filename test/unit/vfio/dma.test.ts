@@ -3,7 +3,7 @@ import { VfioError } from '../../../src/errors.ts'
 import type { HostFiles, Kernel } from '../../../src/kernel/kernel.ts'
 import { systemError } from '../../../src/kernel/system-error.ts'
 import { createMockKernel } from '../../../src/mock/mock-kernel.ts'
-import { Dma } from '../../../src/vfio/dma.ts'
+import { Dma } from '../../../src/vfio/dma/dma.ts'
 import { FakeAddressSpace } from './fake-address-space.ts'
 
 const KiB = 1024

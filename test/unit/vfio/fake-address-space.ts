@@ -1,6 +1,6 @@
 import type { Kernel, Mapping } from '../../../src/kernel/kernel.ts'
 import { createMockKernel } from '../../../src/mock/mock-kernel.ts'
-import type { AddressSpace, IommuMode, IovaRange, MapRequest } from '../../../src/vfio/address-space.ts'
+import type { AddressSpace, IommuMode, IovaRange, MapRequest } from '../../../src/vfio/address-space/address-space.ts'
 
 /** An address space that writes down what it is asked, and fails where a test says. */
 export class FakeAddressSpace implements AddressSpace {

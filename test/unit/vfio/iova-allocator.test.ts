@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { IovaRange } from '../../../src/vfio/address-space.ts'
-import { IovaAllocator, type IovaRequest } from '../../../src/vfio/iova-allocator.ts'
+import type { IovaRange } from '../../../src/vfio/address-space/address-space.ts'
+import { IovaAllocator, type IovaRequest } from '../../../src/vfio/iova/iova-allocator.ts'
 
 const KiB = 1024
 const MiB = 1024 * KiB

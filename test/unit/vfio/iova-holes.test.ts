@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { IovaHoles } from '../../../src/vfio/iova-holes.ts'
+import { IovaHoles } from '../../../src/vfio/iova/iova-holes.ts'
 
 const pages = 6000
 const hugePage = 64

@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises'
 import { beforeEach, describe, expect, test } from 'vitest'
-import type { EnabledIrq } from '../../../src/vfio/irq-enabled.ts'
-import type { IrqEvent } from '../../../src/vfio/irq-waiters.ts'
+import type { EnabledIrq } from '../../../src/vfio/irq/irq-enabled.ts'
+import type { IrqEvent } from '../../../src/vfio/irq/irq-waiters.ts'
 import { IrqKernel } from './irq-kernel.ts'
 
 let kernel: IrqKernel

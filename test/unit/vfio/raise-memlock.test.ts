@@ -3,8 +3,8 @@ import { existsSync } from 'node:fs'
 import { afterEach, describe, expect, type TestContext, test, vi } from 'vitest'
 import { openLinux } from '../../../src/kernel/linux.ts'
 import { createMockKernel } from '../../../src/mock/mock-kernel.ts'
-import { memlockLimit } from '../../../src/vfio/memlock-limit.ts'
-import { raiseMemlockLimit } from '../../../src/vfio/raise-memlock.ts'
+import { memlockLimit } from '../../../src/vfio/address-space/memlock-limit.ts'
+import { raiseMemlockLimit } from '../../../src/vfio/address-space/raise-memlock.ts'
 import { HostTree } from '../host-tree.ts'
 
 const kernel = openLinux()

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { systemError } from '../../../src/kernel/system-error.ts'
 import { openDevice } from '../../../src/vfio/device.ts'
-import type { Region } from '../../../src/vfio/region.ts'
+import type { Region } from '../../../src/vfio/region/region.ts'
 import { answerRegion, FakeKernel } from './fake-kernel.ts'
 
 function openRegion(values: Parameters<typeof answerRegion>[0] = {}) {

@@ -1,12 +1,12 @@
 import { expectTypeOf, test } from 'vitest'
 import { openDevice } from '../../../src/vfio/device.ts'
-import { registerBlock } from '../../../src/vfio/register-block.ts'
+import { registerBlock } from '../../../src/vfio/registers/register-block.ts'
 import type {
   ReadableRegister,
   ReadWriteRegister,
   RegisterArray,
   WritableRegister,
-} from '../../../src/vfio/registers.ts'
+} from '../../../src/vfio/registers/registers.ts'
 import { answerRegion, FakeKernel } from './fake-kernel.ts'
 
 const Uart = registerBlock({

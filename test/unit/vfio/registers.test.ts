@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { openDevice } from '../../../src/vfio/device.ts'
-import { type RegisterSpecs, registerBlock } from '../../../src/vfio/register-block.ts'
+import { type RegisterSpecs, registerBlock } from '../../../src/vfio/registers/register-block.ts'
 import { answerRegion, FakeKernel } from './fake-kernel.ts'
 import { LoggedMapping } from './logged-mapping.ts'
 

@@ -1,0 +1,90 @@
+import { kernelAnswer, VfioError } from '../../errors.ts'
+import { mdevPath, readMdevDevices } from '../../host/mdev-devices.ts'
+import { type MdevType, mdevBus, typesPath } from '../../host/mdev-types.ts'
+import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
+import { failedWith } from '../../kernel/system-error.ts'
+import type { Uuid } from '../../units.ts'
+import { attributeSteps } from '../attribute-path.ts'
+import type { Attribute } from '../definition.ts'
+import { setUpDevice, type Write } from '../set-up-device.ts'
+import { availableNow, refusalReason } from './refusal-reason.ts'
+import { removalStep } from './remove-device.ts'
+
+interface NewDevice {
+  readonly uuid: Uuid
+  readonly parent: string
+  readonly type: string
+  readonly attributes: readonly Attribute[]
+}
+
+/** The exact writes: the UUID to `create`, then each attribute. */
+export function creationSteps({ uuid, parent, type, attributes }: NewDevice): Write[] {
+  return [
+    { action: 'write', path: `${typesPath(parent)}/${type}/create`, value: uuid },
+    ...attributeSteps(mdevPath(uuid), attributes),
+  ]
+}
+
+/** NO_INSTANCE_LEFT with the siblings that hold what there is. */
+export function checkRoom(files: HostFiles, type: MdevType): void {
+  if (type.available === 0) throw noInstanceLeft(files, type)
+}
+
+/** Makes the writes; where one fails, the device is gone again. */
+export function createDevice(
+  kernel: Kernel,
+  uuid: Uuid,
+  type: MdevType,
+  steps: readonly Write[],
+  signal?: AbortSignal,
+): Promise<void> {
+  const [create, ...attributes] = steps
+  if (create === undefined) throw new TypeError('a device is made by at least one write')
+  const card = `${mdevBus}/${type.parent}`
+  const device = { name: uuid, path: mdevPath(uuid), create, attributes, remove: removalStep(uuid), card }
+  return setUpDevice(kernel, device, (cause) => creationFailed(kernel.files, uuid, type, create, cause), signal)
+}
+
+function creationFailed(files: HostFiles, uuid: Uuid, type: MdevType, { path }: Write, cause: unknown): VfioError {
+  const what = `cannot create ${uuid} (${type.type} on ${type.parent})`
+  if (failedWith(cause, 'EACCES', 'EPERM')) {
+    return new VfioError('PERMISSION_DENIED', `${what}: ${kernelAnswer(cause)}; only root may`, {
+      cause,
+      path,
+      hint: 'sudo vfioctl start …',
+    })
+  }
+  if (failedWith(cause, 'EEXIST')) {
+    return new VfioError('ALREADY_EXISTS', `${what}: a device with this UUID was made meanwhile`, {
+      cause,
+      path,
+      hint: 'vfioctl list',
+    })
+  }
+  // Some drivers have one answer, EINVAL, for whatever they refuse.
+  const isFull = failedWith(cause, 'ENOSPC', 'EUSERS') || availableNow(files, type) === 0
+  if (isFull) return noInstanceLeft(files, type, cause)
+  const answered = `${what}: the driver answers ${kernelAnswer(cause)}`
+  const reason = refusalReason(files, type)
+  return new VfioError('SYSTEM_CALL_FAILED', reason === null ? answered : `${answered}: ${reason.why}`, {
+    cause,
+    path,
+    hint: reason?.hint ?? 'dmesg | tail, for what the driver says',
+    facts: { uuid, parent: type.parent, type: type.type },
+  })
+}
+
+function noInstanceLeft(files: HostFiles, { parent, type, name }: MdevType, cause?: unknown): VfioError {
+  const siblings = readMdevDevices(files).devices.filter((device) => device.parent === parent)
+  const held = siblings.map((sibling) => `${sibling.uuid} (${sibling.type})`).join(', ')
+  const shown = name === null ? type : `${type} (${name})`
+  const reason = refusalReason(files, { parent, type, name })
+  const why =
+    held === '' ? (reason?.why ?? 'though no device there runs; the driver may need another mode') : `held by ${held}`
+  return new VfioError('NO_INSTANCE_LEFT', `${parent} has no room for another ${shown}: ${why}`, {
+    ...(cause === undefined ? {} : { cause }),
+    path: `${typesPath(parent)}/${type}/available_instances`,
+    hint: reason?.hint ?? `vfioctl types -p ${parent} shows what is free; vfioctl stop UUID makes room`,
+    facts: { parent, type, siblings: siblings.map((sibling) => ({ uuid: sibling.uuid, type: sibling.type })) },
+  })
+}

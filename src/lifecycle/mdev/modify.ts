@@ -1,0 +1,54 @@
+import { VfioError } from '../../errors.ts'
+import type { Kernel } from '../../kernel/kernel.ts'
+import { checkedName } from '../../units.ts'
+import { Callouts } from '../callouts/callouts.ts'
+import { sayScriptsAreNotAsked } from '../callouts/untold.ts'
+import type { Change, ChangeOptions } from '../change.ts'
+import { formatDefinition, sameDefinition } from '../definition.ts'
+import { type DefinitionEdit, editDefinition } from '../edit-definition.ts'
+import { findParent, findType } from '../type-choice.ts'
+import { type MdevIdentity, mdevIdentity } from '../virtual-device.ts'
+import { type DeviceChoice, lookUpKnown, onlyDefinition } from './device-choice.ts'
+import { definitionPath, type StoredDefinition, saveDefinition, withStoreLock } from './store.ts'
+
+/** What to change in a definition; the running device is left alone. */
+export interface ModifyRequest extends DeviceChoice, DefinitionEdit {}
+
+export async function modify(
+  kernel: Kernel,
+  request: ModifyRequest,
+  options: ChangeOptions = {},
+): Promise<Change<MdevIdentity>> {
+  const dryRun = options.dryRun === true
+  const run = async (): Promise<Change<MdevIdentity>> => {
+    const stored = storedDefinition(kernel, request)
+    const { type } = request
+    const resolved = type === undefined ? undefined : resolveType(kernel, stored.parent, type, request.force)
+    const wanted = { ...stored, definition: editDefinition(stored.definition, request, resolved) }
+    const changed = !sameDefinition(stored.definition, wanted.definition)
+    const { uuid, parent, definition } = wanted
+    if (dryRun) sayScriptsAreNotAsked(kernel, options)
+    if (changed && !dryRun) {
+      const callouts = new Callouts(kernel, { uuid, parent, type: definition.type }, options)
+      await callouts.around('modify', definition, () => saveDefinition(kernel.files, wanted))
+    }
+    const save = { action: 'save' as const, path: definitionPath(parent, uuid), content: formatDefinition(definition) }
+    return { ...mdevIdentity(uuid), parent, type: definition.type, changed, dryRun, steps: changed ? [save] : [] }
+  }
+  return dryRun ? run() : withStoreLock(kernel, run, options)
+}
+
+function storedDefinition(kernel: Kernel, request: ModifyRequest): StoredDefinition {
+  const device = lookUpKnown(kernel.files, request)
+  const stored = onlyDefinition(kernel.files, device)
+  if (stored !== null) return stored
+  throw new VfioError('NOT_FOUND', `${device.uuid} runs but is not defined, so there is nothing to modify`, {
+    hint: `vfioctl define -u ${device.uuid}`,
+    facts: { uuid: device.uuid },
+  })
+}
+
+function resolveType(kernel: Kernel, parent: string, type: string, force = false): string {
+  if (force) return checkedName('type', type)
+  return findType(kernel.files, findParent(kernel.files, parent), type).type
+}

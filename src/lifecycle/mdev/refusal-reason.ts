@@ -1,0 +1,45 @@
+import { mdevBus, readMdevTypes } from '../../host/mdev-types.ts'
+import { readPhysicalFunction } from '../../host/sriov.ts'
+import type { HostFiles } from '../../kernel/kernel.ts'
+import { pciAddressOrNull } from '../../units.ts'
+import type { NamedType } from '../type-choice.ts'
+
+export interface RefusalReason {
+  readonly why: string
+  readonly hint: string
+}
+
+interface Refused extends NamedType {
+  readonly parent: string
+}
+
+/** Why a parent may have refused a device of a type, found by looking at it; null where nothing is to be seen. */
+export function refusalReason(files: HostFiles, { parent, type }: Refused): RefusalReason | null {
+  if (files.kind(`${mdevBus}/${parent}`) === null) {
+    return { why: `its driver offers nothing on ${parent} any more`, hint: 'vfioctl types; vfioctl groups' }
+  }
+  const now = readMdevTypes(files, { parent, type }).types[0]
+  if (now === undefined) return { why: `${parent} no longer offers ${type}`, hint: `vfioctl types -p ${parent}` }
+  const most = now.details.maxInstances
+  if (most !== null && now.devices.length >= most) {
+    const hint = `vfioctl stop ${now.devices[0]} makes room`
+    return { why: `there are ${now.devices.length} of this type already, of at most ${most}`, hint }
+  }
+  return withoutFunctions(files, parent)
+}
+
+/** How many more the parent says there can be; null where it does not say. */
+export function availableNow(files: HostFiles, { parent, type }: Refused): number | null {
+  return readMdevTypes(files, { parent, type }).types[0]?.available ?? null
+}
+
+/** A card that makes its vGPUs on virtual functions offers types on itself too, and refuses each. */
+function withoutFunctions(files: HostFiles, parent: string): RefusalReason | null {
+  const address = pciAddressOrNull(parent)
+  const card = address === null ? null : readPhysicalFunction(files, address)
+  if (address === null || card === null || card.count > 0) return null
+  return {
+    why: `${address} can have ${card.total} virtual functions and has none`,
+    hint: `vfioctl sriov ${address} all, then vfioctl types`,
+  }
+}

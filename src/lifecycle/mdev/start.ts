@@ -1,0 +1,149 @@
+import { randomUUID } from 'node:crypto'
+import { VfioError } from '../../errors.ts'
+import { findMdevDevice, type MdevDevice, mdevPath, nodesOf } from '../../host/mdev-devices.ts'
+import { typesPath } from '../../host/mdev-types.ts'
+import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
+import { parseUuid, type Uuid } from '../../units.ts'
+import { Callouts } from '../callouts/callouts.ts'
+import { sayScriptsAreNotAsked } from '../callouts/untold.ts'
+import type { Change, ChangeOptions } from '../change.ts'
+import type { Attribute, StartMode } from '../definition.ts'
+import { isHalfMade } from '../half-made.ts'
+import { withLock } from '../lock.ts'
+import { futureOwnerSteps, giveNodes, giveNodesOrRemove, ownerSteps } from '../node-owner.ts'
+import { type NodeOwner, nodeOwners } from '../settings/node-owners.ts'
+import { findParent, findType } from '../type-choice.ts'
+import { type MdevIdentity, mdevIdentity } from '../virtual-device.ts'
+import { checkRoom, createDevice, creationSteps } from './create-device.ts'
+import { type ChosenDevice, lookUp, onlyDefinition } from './device-choice.ts'
+import { checkRemovable, removalStep, removeDevice } from './remove-device.ts'
+
+export interface StartRequest {
+  /** Made up where absent. A defined device needs nothing else. */
+  readonly uuid?: string
+  readonly parent?: string
+  /** By id ('nvidia-222') or by name ('GRID T4-1B'). */
+  readonly type?: string
+  /** Written in this order; those of the definition where absent. */
+  readonly attributes?: readonly Attribute[]
+  /** What callout scripts are told of a device without a definition; 'manual' where absent. */
+  readonly start?: StartMode
+}
+
+/** A request, with what its definition adds. */
+interface Wanted {
+  readonly uuid: Uuid
+  readonly parent: string
+  readonly type: string
+  /** For callout scripts, which are told the whole definition. */
+  readonly start: StartMode
+  readonly attributes: readonly Attribute[]
+}
+
+/**
+ * Creates a device and writes its attributes in order; takes it away again where one fails. One that runs already on
+ * that parent with that type is no change, unless whoever made it was killed before its last attribute: then it is made
+ * anew. Its nodes go to the owner that is kept for it, if there is one.
+ */
+export async function start(
+  kernel: Kernel,
+  request: StartRequest,
+  options: ChangeOptions = {},
+): Promise<Change<MdevIdentity>> {
+  const { files } = kernel
+  const wanted = resolve(files, request)
+  const { uuid } = wanted
+  const dryRun = options.dryRun === true
+  const parent = findParent(files, wanted.parent)
+  const { type } = findType(files, parent, wanted.type)
+  const steps = creationSteps({ uuid, parent, type, attributes: wanted.attributes })
+  const unchanged: Change<MdevIdentity> = { ...mdevIdentity(uuid), parent, type, changed: false, dryRun, steps: [] }
+  const run = async (): Promise<Change<MdevIdentity>> => {
+    const active = runningDevice(files, uuid, { parent, type })
+    const owner = nodeOwners.read(files, uuid)
+    if (active !== null && !isHalfMade(files, uuid)) {
+      const owning = ownerSteps(files, nodesOf(active), owner)
+      if (!dryRun) giveNodes(files, owning)
+      return { ...unchanged, changed: owning.length > 0, steps: owning }
+    }
+    const now = findType(files, parent, type)
+    if (active === null) checkRoom(files, now)
+    else if (dryRun) checkRemovable(kernel, active)
+    const making = [...steps, ...futureOwnerSteps(files, mdevPath(uuid), owner)]
+    const change = { ...unchanged, changed: true, steps: active === null ? making : [removalStep(uuid), ...making] }
+    if (dryRun) {
+      sayScriptsAreNotAsked(kernel, options)
+      return change
+    }
+    const definition = { type, start: wanted.start, attributes: wanted.attributes }
+    await new Callouts(kernel, { uuid, parent, type }, options).around('start', definition, async () => {
+      if (active !== null) await removeDevice(kernel, active)
+      await createDevice(kernel, uuid, now, steps, options.signal)
+      await giveToOwner(kernel, uuid, owner)
+    })
+    return change
+  }
+  return dryRun ? run() : withLock(kernel, typesPath(parent), run, options)
+}
+
+/** A device whose nodes cannot be given away is removed again. */
+async function giveToOwner(kernel: Kernel, uuid: Uuid, owner: NodeOwner | null): Promise<void> {
+  const { files } = kernel
+  const made = findMdevDevice(files, uuid)
+  if (made === null) return
+  await giveNodesOrRemove(files, ownerSteps(files, nodesOf(made), owner), () => removeDevice(kernel, made))
+}
+
+function resolve(files: HostFiles, request: StartRequest): Wanted {
+  const { parent, type, attributes } = request
+  if (request.uuid === undefined) {
+    if (parent !== undefined && type !== undefined) {
+      return {
+        uuid: parseUuid(randomUUID()),
+        parent,
+        type,
+        start: request.start ?? 'manual',
+        attributes: attributes ?? [],
+      }
+    }
+    throw new VfioError('INVALID_ARGUMENT', 'a new device needs a parent and a type; a defined one, its UUID', {
+      hint: 'vfioctl start -u UUID, or vfioctl start -p PARENT -t TYPE',
+    })
+  }
+  const device = lookUp(files, { uuid: request.uuid, ...(parent === undefined ? {} : { parent }) })
+  const stored = onlyDefinition(files, device)
+  if (stored === null) return resolveTransient(device, request)
+  const { uuid, definition } = stored
+  if (type !== undefined && type !== definition.type) checkDefinedType(files, stored.parent, definition.type, type)
+  return { uuid, parent: stored.parent, ...definition, attributes: attributes ?? definition.attributes }
+}
+
+function resolveTransient({ uuid, active }: ChosenDevice, request: StartRequest): Wanted {
+  const parent = request.parent ?? active?.parent
+  const type = request.type ?? active?.type
+  const { start = 'manual', attributes = [] } = request
+  if (parent !== undefined && type !== undefined) return { uuid, parent, type, start, attributes }
+  const where = request.parent === undefined ? '' : ` on ${request.parent}`
+  throw new VfioError('NOT_FOUND', `${uuid} is not defined${where}, so its parent and type are not known`, {
+    hint: `vfioctl start -u ${uuid} -p PARENT -t TYPE, or vfioctl define it first`,
+    facts: { uuid },
+  })
+}
+
+function checkDefinedType(files: HostFiles, parent: string, defined: string, asked: string): void {
+  if (findType(files, findParent(files, parent), asked).type === defined) return
+  throw new VfioError('ALREADY_EXISTS', `it is defined on ${parent} with type ${defined}, not ${asked}`, {
+    hint: `leave -t out, or change the definition: vfioctl modify -t ${asked}`,
+    facts: { parent, defined, asked },
+  })
+}
+
+/** The device, where it runs as it should. */
+function runningDevice(files: HostFiles, uuid: Uuid, wanted: { parent: string; type: string }): MdevDevice | null {
+  const active = findMdevDevice(files, uuid)
+  if (active === null || (active.parent === wanted.parent && active.type === wanted.type)) return active
+  throw new VfioError('ALREADY_EXISTS', `${uuid} runs already, on ${active.parent} with type ${active.type}`, {
+    hint: `vfioctl stop ${uuid} first, or take another UUID`,
+    facts: { uuid, parent: active.parent, type: active.type },
+  })
+}

@@ -1,0 +1,58 @@
+import type { Kernel, Mapping } from '../../kernel/kernel.ts'
+
+/**
+ * How the addresses that devices use are translated, and through which door: a type1 container of VFIO's own, the same
+ * spoken to /dev/iommu ('compat-…'), iommufd itself with the device's own node, or not at all ('noiommu': addresses are
+ * physical).
+ */
+export type IommuMode = 'type1' | 'type1v2' | 'compat-type1' | 'compat-type1v2' | 'iommufd' | 'noiommu'
+
+/** Addresses from `first` to `last`, both inclusive: 2^64 bytes have no size that fits. */
+export interface IovaRange {
+  readonly first: bigint
+  readonly last: bigint
+}
+
+/** What the device may do with mapped memory. */
+export type DmaAccess = 'r' | 'w' | 'rw'
+
+export interface MapRequest {
+  /** A multiple of `pageSize`, as are `offset` and `size`. */
+  readonly iova: bigint
+  readonly memory: Mapping
+  /** The dma-buf behind memory that is a device's: how iommufd maps such. Null for memory of our own. */
+  readonly dmaBuf?: number | null
+  /** Bytes from the memory's beginning. */
+  readonly offset: number
+  readonly size: number
+  readonly access: DmaAccess
+}
+
+/**
+ * One translation of addresses, shared by the devices that are attached to it. The same meaning in every mode:
+ * - map over what is mapped: IOVA_IN_USE; outside `ranges()` or past 2^64: IOVA_RESERVED with the ranges; more pages than
+ *   the limit on locked memory: MEMLOCK_EXCEEDED with needed and limit; no mapping left: NO_MAPPING_LEFT;
+ * - unmap takes whole mappings only: one that cuts a mapping is PARTIAL_UNMAP and changes nothing, although a type1
+ *   container of the first version would take more or nothing; what holds no mapping is 0 bytes.
+ */
+export interface AddressSpace extends Disposable {
+  readonly kernel: Kernel
+  readonly mode: IommuMode
+  /** The smallest page that can be mapped, in bytes. */
+  readonly pageSize: number
+  /** Where mappings may lie, by address; asked anew each time, as each attached device may narrow it. */
+  ranges(): readonly IovaRange[]
+  /** How many more mappings the kernel takes; null where it does not say. */
+  availableMappings(): number | null
+  map(request: MapRequest): void
+  /** Returns the bytes unmapped. */
+  unmap(iova: bigint, size: bigint): bigint
+  unmapAll(): bigint
+  /** 'noiommu' only, where nothing is mapped: the physical address of each page of the memory. NOT_SUPPORTED elsewhere. */
+  physicalPages(memory: Mapping, offset: number, size: number): readonly bigint[]
+  /** What `physicalPages` was asked for is not kept where it is any more. */
+  releasePages(memory: Mapping): void
+  readonly closed: boolean
+  /** Idempotent. Devices that are attached keep it alive: they are closed first. */
+  close(): void
+}

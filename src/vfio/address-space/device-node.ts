@@ -1,0 +1,60 @@
+import type { HostFiles } from '../../kernel/kernel.ts'
+import type { DeviceAddress } from '../attachment.ts'
+
+/** A device's own node, by which iommufd takes it (kernels from 6.6 on, CONFIG_VFIO_DEVICE_CDEV). */
+export interface DeviceNode {
+  readonly path: string
+  /** There is no IOMMU behind the device. */
+  readonly noiommu: boolean
+}
+
+const nodes = '/dev/vfio/devices'
+
+/** Found through the device's vfio-dev/ in sysfs; null where there is none, or where udev made no node of it. */
+export function findDeviceNode(files: HostFiles, { group, name }: DeviceAddress): DeviceNode | null {
+  // asked of each device of a long list
+  if (kindOrNull(files, nodes) === null) return null
+  const folders = [
+    ...(group === null ? [] : [`/sys/kernel/iommu_groups/${group}/devices/${name}`]),
+    `/sys/bus/pci/devices/${name}`,
+    `/sys/bus/mdev/devices/${name}`,
+  ]
+  for (const folder of folders) {
+    const entry = listOrNone(files, `${folder}/vfio-dev`).find((it) => /^(noiommu-)?vfio\d{1,9}$/.test(it))
+    if (entry === undefined) continue
+    const path = `${nodes}/${entry}`
+    return kindOrNull(files, path) === 'device' ? { path, noiommu: entry.startsWith('noiommu-') } : null
+  }
+  return null
+}
+
+/** The host has device nodes for devices without an IOMMU. */
+export function hasNoiommuNodes(files: HostFiles): boolean {
+  return listOrNone(files, nodes).some((it) => it.startsWith('noiommu-'))
+}
+
+/** The group's devices have no IOMMU: the kernel made the group up for them. */
+export function isNoiommuGroup(files: HostFiles, group: number): boolean {
+  return kindOrNull(files, `/dev/vfio/noiommu-${group}`) === 'device'
+}
+
+/** iommufd is loaded. */
+export function hasIommufd(files: HostFiles): boolean {
+  return kindOrNull(files, '/dev/iommu') === 'device'
+}
+
+function listOrNone(files: HostFiles, path: string): string[] {
+  try {
+    return files.list(path)
+  } catch {
+    return []
+  }
+}
+
+function kindOrNull(files: HostFiles, path: string): ReturnType<HostFiles['kind']> {
+  try {
+    return files.kind(path)
+  } catch {
+    return null
+  }
+}

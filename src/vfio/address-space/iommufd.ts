@@ -1,0 +1,186 @@
+import type { Kernel } from '../../kernel/kernel.ts'
+import { failedWith } from '../../kernel/system-error.ts'
+import {
+  ioasMapFlag,
+  iommuDestroy,
+  iommufdRequest,
+  iommuIoasAlloc,
+  iommuIoasIovaRanges,
+  iommuIoasMap,
+  iommuIoasMapFile,
+  iommuIoasNoiommuGetPa,
+  iommuIoasUnmap,
+  iommuIovaRange,
+} from '../../uapi/iommufd.ts'
+import { decode, encode, encodeInto } from '../../uapi/struct.ts'
+import { orClose } from '../close-in-order.ts'
+import { Descriptor } from '../descriptor.ts'
+import { nodePermission } from '../group/node-permission.ts'
+import { attempt, callFailed, type Reason } from '../system-call.ts'
+import type { DmaAccess, IovaRange, MapRequest } from './address-space.ts'
+
+const path = '/dev/iommu'
+/** As many as IOMMUs have; one with more is asked again. */
+const usualRanges = 16
+const mostRanges = 65_536
+/** Ranges that grow between two calls are asked for again this often. */
+const mostCalls = 4
+
+/** An IOAS of iommufd: one translation of addresses. Calls throw the raw system error unless said otherwise. */
+export class Ioas {
+  readonly iommufd: Descriptor
+  readonly id: number
+  /** Written anew for each call: as long as it is being made, no other is. */
+  readonly #mapStruct = new Uint8Array(iommuIoasMap.size)
+  readonly #unmapStruct = new Uint8Array(iommuIoasUnmap.size)
+  #destroyed = false
+
+  constructor(iommufd: Descriptor, id: number) {
+    this.iommufd = iommufd
+    this.id = id
+  }
+
+  /** IOMMU_IOAS_IOVA_RANGES. Throws a VfioError. */
+  ranges(): { readonly ranges: readonly IovaRange[]; readonly alignment: bigint } {
+    let room = usualRanges
+    for (let calls = 1; ; calls++) {
+      const array = new Uint8Array(room * iommuIovaRange.size)
+      const bytes = encode(iommuIoasIovaRanges, {
+        size: iommuIoasIovaRanges.size,
+        ioas_id: this.id,
+        num_iovas: room,
+      })
+      const pointer = { offset: iommuIoasIovaRanges.fields.allowed_iovas[0], target: array }
+      try {
+        this.iommufd.ioctl(iommufdRequest.IOMMU_IOAS_IOVA_RANGES, bytes, [pointer])
+      } catch (error) {
+        const { num_iovas } = decode(iommuIoasIovaRanges, bytes)
+        const more = failedWith(error, 'EMSGSIZE') && num_iovas > room && num_iovas <= mostRanges
+        if (!more || calls === mostCalls) throw callFailed('tell the IOVA ranges', error)
+        room = num_iovas
+        continue
+      }
+      const { num_iovas, out_iova_alignment } = decode(iommuIoasIovaRanges, bytes)
+      const ranges = Array.from({ length: num_iovas }, (_, index) => {
+        const { start, last } = decode(iommuIovaRange, array, index * iommuIovaRange.size)
+        return { first: start, last }
+      })
+      return { ranges, alignment: out_iova_alignment }
+    }
+  }
+
+  /** IOMMU_IOAS_MAP; without `iova` the kernel chooses it. Returns where the memory is. */
+  map({ memory, offset, size, access }: Omit<MapRequest, 'iova'>, iova?: bigint): bigint {
+    encodeInto(iommuIoasMap, this.#mapStruct, {
+      size: iommuIoasMap.size,
+      flags: mapFlags(access, iova),
+      ioas_id: this.id,
+      length: BigInt(size),
+      iova: iova ?? 0n,
+    })
+    const pointer = { offset: iommuIoasMap.fields.user_va[0], target: memory, at: offset }
+    this.iommufd.ioctl(iommufdRequest.IOMMU_IOAS_MAP, this.#mapStruct, [pointer])
+    return decode(iommuIoasMap, this.#mapStruct).iova
+  }
+
+  /** IOMMU_IOAS_MAP_FILE: a dma-buf, from its byte `start` on. */
+  mapFile(fd: number, start: number, size: bigint, access: DmaAccess, iova: bigint): void {
+    const bytes = encode(iommuIoasMapFile, {
+      size: iommuIoasMapFile.size,
+      flags: mapFlags(access, iova),
+      ioas_id: this.id,
+      fd,
+      start: BigInt(start),
+      length: size,
+      iova,
+    })
+    this.iommufd.ioctl(iommufdRequest.IOMMU_IOAS_MAP_FILE, bytes)
+  }
+
+  /** IOMMU_IOAS_UNMAP. Returns the bytes unmapped. */
+  unmap(iova: bigint, length: bigint): bigint {
+    encodeInto(iommuIoasUnmap, this.#unmapStruct, { size: iommuIoasUnmap.size, ioas_id: this.id, iova, length })
+    this.iommufd.ioctl(iommufdRequest.IOMMU_IOAS_UNMAP, this.#unmapStruct)
+    return decode(iommuIoasUnmap, this.#unmapStruct).length
+  }
+
+  /** IOMMU_IOAS_NOIOMMU_GET_PA: the physical address at `iova`, and how many of the bytes follow it without a gap. */
+  physical(iova: bigint, atMost: bigint): { readonly address: bigint; readonly length: bigint } {
+    const bytes = encode(iommuIoasNoiommuGetPa, {
+      size: iommuIoasNoiommuGetPa.size,
+      ioas_id: this.id,
+      iova,
+      length: atMost,
+    })
+    this.iommufd.ioctl(iommufdRequest.IOMMU_IOAS_NOIOMMU_GET_PA, bytes)
+    const { out_phys, length } = decode(iommuIoasNoiommuGetPa, bytes)
+    return { address: out_phys, length }
+  }
+
+  /** IOMMU_DESTROY, with what is mapped; then iommufd itself where this was its last. Idempotent. */
+  close(): void {
+    if (this.#destroyed) return
+    this.#destroyed = true
+    try {
+      const bytes = encode(iommuDestroy, { size: iommuDestroy.size, id: this.id })
+      attempt('destroy the address space', () => this.iommufd.ioctl(iommufdRequest.IOMMU_DESTROY, bytes), {
+        EBUSY: () => ({ code: 'DEVICE_BUSY', because: 'a device is attached to it' }),
+      })
+    } finally {
+      leave(this.iommufd)
+    }
+  }
+}
+
+function mapFlags(access: DmaAccess, iova: bigint | undefined): number {
+  const { IOMMU_IOAS_MAP_FIXED_IOVA, IOMMU_IOAS_MAP_READABLE, IOMMU_IOAS_MAP_WRITEABLE } = ioasMapFlag
+  return (
+    (iova === undefined ? 0 : IOMMU_IOAS_MAP_FIXED_IOVA) |
+    (access === 'w' ? 0 : IOMMU_IOAS_MAP_READABLE) |
+    (access === 'r' ? 0 : IOMMU_IOAS_MAP_WRITEABLE)
+  )
+}
+
+/** One for each kernel: devices can move only between address spaces of the same. */
+const opened = new WeakMap<Kernel, { readonly descriptor: Descriptor; users: number }>()
+
+/** IOMMU_IOAS_ALLOC. Throws NOT_SUPPORTED where there is no iommufd, PERMISSION_DENIED. */
+export function allocateIoas(kernel: Kernel): Ioas {
+  const iommufd = enter(kernel)
+  return orClose([{ close: () => leave(iommufd) }], () => {
+    const bytes = encode(iommuIoasAlloc, { size: iommuIoasAlloc.size })
+    attempt('allocate an address space', () => iommufd.ioctl(iommufdRequest.IOMMU_IOAS_ALLOC, bytes))
+    return new Ioas(iommufd, decode(iommuIoasAlloc, bytes).out_ioas_id)
+  })
+}
+
+function enter(kernel: Kernel): Descriptor {
+  const there = opened.get(kernel)
+  if (there !== undefined) {
+    there.users++
+    return there.descriptor
+  }
+  const notLoaded = (): Reason => ({
+    code: 'NOT_SUPPORTED',
+    because: 'this kernel has no iommufd, or it is not loaded',
+    hint: 'modprobe iommufd',
+  })
+  const fd = attempt('open iommufd', () => kernel.open(path, 'rw'), {
+    ENOENT: notLoaded,
+    ENODEV: notLoaded,
+    ENXIO: notLoaded,
+    ...nodePermission(path),
+  })
+  const descriptor = new Descriptor(kernel, fd, 'iommufd')
+  opened.set(kernel, { descriptor, users: 1 })
+  return descriptor
+}
+
+function leave(descriptor: Descriptor): void {
+  const there = opened.get(descriptor.kernel)
+  if (there === undefined || there.descriptor !== descriptor) return
+  there.users--
+  if (there.users > 0) return
+  opened.delete(descriptor.kernel)
+  descriptor.close()
+}

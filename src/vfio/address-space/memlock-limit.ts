@@ -1,0 +1,87 @@
+import type { Kernel } from '../../kernel/kernel.ts'
+import { failedWith } from '../../kernel/system-error.ts'
+import { formatSize } from '../../units.ts'
+import type { Reason } from '../system-call.ts'
+
+/** How much memory this process may lock, which is what mapping it for a device does. Bytes; null is unlimited. */
+export interface MemlockLimit {
+  /** The soft limit of RLIMIT_MEMLOCK, which the kernel enforces. */
+  readonly limit: number | null
+  /** As far as the process may raise `limit` by itself. */
+  readonly hardLimit: number | null
+  /**
+   * Locked now. Under native iommufd the kernel counts by user: what the user's other processes have locked comes on
+   * top, and is shown nowhere.
+   */
+  readonly locked: number
+  /** The process has CAP_IPC_LOCK, and the kernel does not look at the limit. */
+  readonly ignored: boolean
+}
+
+/** linux/capability.h */
+const CAP_IPC_LOCK = 14n
+
+/** From /proc/self/limits and /proc/self/status; null where they do not say. */
+export function memlockLimit({ files }: Pick<Kernel, 'files'>): MemlockLimit | null {
+  const limits = readOrNull(files, '/proc/self/limits')
+  const status = readOrNull(files, '/proc/self/status')
+  const [, soft, hard] = /^Max locked memory +(\d+|unlimited) +(\d+|unlimited) +bytes/m.exec(limits ?? '') ?? []
+  if (soft === undefined || hard === undefined || status === null) return null
+  // type1 counts as VmLck; native iommufd as VmPin, which is no part of VmLck there
+  const locked = Math.max(kibibytes(status, 'VmLck'), kibibytes(status, 'VmPin'))
+  return { limit: bytes(soft), hardLimit: bytes(hard), locked, ignored: hasIpcLock(status) }
+}
+
+/**
+ * Why the kernel refused to map `needed` more bytes with ENOMEM: MEMLOCK_EXCEEDED with needed, locked and limit where
+ * the limit is passed, else that there is no memory.
+ */
+export function outOfMemory(kernel: Pick<Kernel, 'files'>, needed: bigint): Reason {
+  const memlock = memlockLimit(kernel)
+  if (memlock === null || memlock.ignored || memlock.limit === null || fits(memlock, needed)) {
+    return {
+      code: 'SYSTEM_CALL_FAILED',
+      because: 'the kernel has no memory for it',
+      ...(memlock === null ? {} : { facts: { needed: Number(needed), ...memlock } }),
+    }
+  }
+  const { limit, hardLimit, locked } = memlock
+  const inAll = locked + Number(needed)
+  const raise = Math.ceil(inAll / 1024)
+  const byItself = hardLimit === null || hardLimit >= inAll
+  return {
+    code: 'MEMLOCK_EXCEEDED',
+    because: `it needs ${formatSize(Number(needed))} of locked memory, ${formatSize(locked)} are locked already, and the limit is ${formatSize(limit)}`,
+    hint: byItself
+      ? `ulimit -l ${raise} before starting (in KiB), or call dma.raiseMemlock()`
+      : `ulimit -l ${raise} as root (in KiB), LimitMEMLOCK= of the systemd unit, or setcap cap_ipc_lock+ep on the program`,
+    facts: { needed: Number(needed), ...memlock },
+  }
+}
+
+function fits({ limit, locked }: MemlockLimit, needed: bigint): boolean {
+  return limit === null || BigInt(locked) + needed <= BigInt(limit)
+}
+
+function readOrNull(files: Kernel['files'], path: string): string | null {
+  try {
+    return files.read(path)
+  } catch (error) {
+    if (failedWith(error, 'ENOENT', 'EACCES', 'EPERM')) return null
+    throw error
+  }
+}
+
+function bytes(text: string): number | null {
+  return text === 'unlimited' ? null : Number(text)
+}
+
+function kibibytes(status: string, name: string): number {
+  const [, count] = new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(status) ?? []
+  return Number(count ?? 0) * 1024
+}
+
+function hasIpcLock(status: string): boolean {
+  const [, effective] = /^CapEff:\s+([0-9a-f]{1,16})$/m.exec(status) ?? []
+  return effective !== undefined && ((BigInt(`0x${effective}`) >> CAP_IPC_LOCK) & 1n) === 1n
+}

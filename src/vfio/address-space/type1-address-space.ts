@@ -1,0 +1,169 @@
+import type { Mapping } from '../../kernel/kernel.ts'
+import { request as requests } from '../../uapi/requests.ts'
+import { decode, encode, encodeInto } from '../../uapi/struct.ts'
+import {
+  decodeType1Info,
+  dmaMapFlag,
+  dmaUnmapFlag,
+  iommuInfoFlag,
+  type Type1Info,
+  vfioIommuType1DmaMap,
+  vfioIommuType1DmaUnmap,
+  vfioIommuType1Info,
+} from '../../uapi/type1.ts'
+import { dmaAvail, iovaRanges } from '../../uapi/type1-capabilities.ts'
+import type { Attachment, AttachOptions, DeviceAddress } from '../attachment.ts'
+import { closeInOrder } from '../close-in-order.ts'
+import { callForInfo } from '../info-call.ts'
+import { attempt } from '../system-call.ts'
+import type { IovaRange, MapRequest } from './address-space.ts'
+import { AttachableSpace, cannotMove, type Entered, notAttached } from './attachable-space.ts'
+import type { Container } from './container.ts'
+import { ContainerGroups } from './container-groups.ts'
+import { mapFailed, notPhysical, unmapFailed } from './map-failure.ts'
+import { checkMapRequest, checkPages } from './map-request.ts'
+import { MappedRanges } from './mapped-ranges.ts'
+
+export type Type1Mode = 'type1' | 'type1v2' | 'compat-type1' | 'compat-type1v2'
+
+const everything: readonly IovaRange[] = [{ first: 0n, last: 0xffff_ffff_ffff_ffffn }]
+/** What iommufd says, which does not count. */
+const uncounted = 0xffff_ffff
+
+/**
+ * A container with a type1 IOMMU: VFIO_IOMMU_MAP_DMA and its kin, on /dev/vfio/vfio or, in the compatible modes, on
+ * /dev/iommu. What is mapped stays until it is unmapped or the address space is closed, also when devices come and go.
+ */
+export class Type1AddressSpace extends AttachableSpace {
+  readonly #container: Container
+  readonly #groups: ContainerGroups
+  readonly #mapped = new MappedRanges()
+  /** Written anew for each call: as long as it is being made, no other is. */
+  readonly #mapStruct = encode(vfioIommuType1DmaMap, { argsz: vfioIommuType1DmaMap.size })
+  readonly #unmapStruct = encode(vfioIommuType1DmaUnmap, { argsz: vfioIommuType1DmaUnmap.size })
+  #pageSize: number | null = null
+
+  constructor(container: Container, mode: Type1Mode) {
+    super(container.descriptor.kernel, mode)
+    this.#container = container
+    const type = mode === 'type1' || mode === 'compat-type1' ? 'type1' : 'type1v2'
+    this.#groups = new ContainerGroups(this, container, type, () => this.#mapped.count > 0)
+  }
+
+  get pageSize(): number {
+    this.#pageSize ??= smallestPage(this.#info('tell the page size').pageSizes, this.kernel.pageSize)
+    return this.#pageSize
+  }
+
+  /** VFIO_IOMMU_GET_INFO, capability IOVA_RANGE; everything where it has none, as for mediated devices alone. */
+  ranges(): readonly IovaRange[] {
+    return iovaRanges(this.#info('tell the IOVA ranges').capabilities) ?? everything
+  }
+
+  /** VFIO_IOMMU_GET_INFO, capability DMA_AVAIL. */
+  availableMappings(): number | null {
+    const available = dmaAvail(this.#info('count the mappings').capabilities)
+    return available === uncounted ? null : available
+  }
+
+  map(request: MapRequest): void {
+    this.#checkTranslates('map memory')
+    checkMapRequest(request, this.pageSize)
+    const { iova, memory, offset, size, access } = request
+    const { VFIO_DMA_MAP_FLAG_READ, VFIO_DMA_MAP_FLAG_WRITE } = dmaMapFlag
+    encodeInto(vfioIommuType1DmaMap, this.#mapStruct, {
+      flags: (access === 'w' ? 0 : VFIO_DMA_MAP_FLAG_READ) | (access === 'r' ? 0 : VFIO_DMA_MAP_FLAG_WRITE),
+      iova,
+      size: BigInt(size),
+    })
+    const pointer = { offset: vfioIommuType1DmaMap.fields.vaddr[0], target: memory, at: offset }
+    try {
+      this.kernel.ioctl(this.#container.descriptor.fd, requests.VFIO_IOMMU_MAP_DMA, this.#mapStruct, [pointer])
+    } catch (error) {
+      throw mapFailed(this, this.#mapped, request, error)
+    }
+    this.#mapped.add(iova, BigInt(size))
+  }
+
+  unmap(iova: bigint, size: bigint): bigint {
+    this.checkOpen()
+    checkPages('unmap', iova, size, this.#pageSize ?? this.kernel.pageSize)
+    const starts = this.#mapped.within(iova, size)
+    if (!this.#groups.translates) return 0n
+    let unmapped: bigint
+    try {
+      unmapped = this.#unmap(0, iova, size)
+    } catch (error) {
+      throw unmapFailed(this, iova, size, error)
+    }
+    this.#mapped.forget(starts)
+    this.#groups.leaveUnused()
+    return unmapped
+  }
+
+  unmapAll(): bigint {
+    this.checkOpen()
+    return this.#unmapEverything()
+  }
+
+  physicalPages(_memory: Mapping, _offset: number, _size: number): readonly bigint[] {
+    this.checkOpen()
+    throw notPhysical(this.mode)
+  }
+
+  protected enter(address: DeviceAddress, options: AttachOptions): Entered {
+    return this.#groups.openDevice(address, options)
+  }
+
+  protected enterAgain(attachment: Attachment): never {
+    throw cannotMove(
+      attachment,
+      'a container translates for whole groups, and keeps a group while its devices are open',
+    )
+  }
+
+  detach(attachment: Attachment): never {
+    return this.enterAgain(attachment)
+  }
+
+  protected tearDown(): void {
+    const unmapping = { close: () => void this.#unmapEverything() }
+    closeInOrder([unmapping, this.#groups, this.#container])
+  }
+
+  #unmapEverything(): bigint {
+    if (this.#mapped.count === 0) return 0n
+    const unmapped = attempt('unmap everything', () => this.#unmap(dmaUnmapFlag.VFIO_DMA_UNMAP_FLAG_ALL, 0n, 0n))
+    this.#mapped.forgetAll()
+    this.#groups.leaveUnused()
+    return unmapped
+  }
+
+  #unmap(flags: number, iova: bigint, size: bigint): bigint {
+    encodeInto(vfioIommuType1DmaUnmap, this.#unmapStruct, { flags, iova, size })
+    this.#container.descriptor.ioctl(requests.VFIO_IOMMU_UNMAP_DMA, this.#unmapStruct)
+    return decode(vfioIommuType1DmaUnmap, this.#unmapStruct).size
+  }
+
+  #info(goal: string): Type1Info {
+    this.#checkTranslates(goal)
+    const answer = attempt(goal, () =>
+      callForInfo(vfioIommuType1Info, {}, iommuInfoFlag.VFIO_IOMMU_INFO_CAPS, (bytes) =>
+        this.#container.descriptor.ioctl(requests.VFIO_IOMMU_GET_INFO, bytes),
+      ),
+    )
+    return decodeType1Info(answer)
+  }
+
+  #checkTranslates(goal: string): void {
+    this.checkOpen()
+    if (!this.#groups.translates) throw notAttached(goal)
+  }
+}
+
+/** `sizes` has a bit for each page size. */
+function smallestPage(sizes: bigint | null, pageSize: number): number {
+  if (sizes === null || sizes === 0n) return pageSize
+  const lowest = sizes & -sizes
+  return Math.max(pageSize, lowest > 0x8000_0000n ? pageSize : Number(lowest))
+}

@@ -1,0 +1,48 @@
+import { VfioError } from '../../errors.ts'
+import type { HostFiles, Mapping } from '../../kernel/kernel.ts'
+import { formatSize } from '../../units.ts'
+import type { AddressSpace } from '../address-space/address-space.ts'
+import { attempt, type Reason } from '../system-call.ts'
+
+const hugePageSize = 2 ** 21
+const hugePages = '/sys/kernel/mm/hugepages/hugepages-2048kB'
+
+/** At least `size` bytes in whole pages, zeroed. Throws INVALID_ARGUMENT, NO_HUGE_PAGES. */
+export function allocateMemory({ kernel, pageSize }: AddressSpace, size: number, huge: boolean): Mapping {
+  if (!Number.isSafeInteger(size) || size <= 0) {
+    throw new VfioError('INVALID_ARGUMENT', `${size} is no number of bytes to allocate`, { facts: { size } })
+  }
+  const unit = huge ? Math.max(pageSize, hugePageSize) : pageSize
+  const whole = Math.ceil(size / unit) * unit
+  const kind = huge ? 'hugepages' : 'anonymous'
+  const noHugePages = (): Reason => tooFewHugePages(kernel.files, whole)
+  return attempt(
+    `allocate ${formatSize(whole)} of ${huge ? 'huge pages' : 'memory'}`,
+    () => kernel.allocateMemory({ size: whole, kind }),
+    huge ? { ENOMEM: noHugePages, EINVAL: noHugePages } : {},
+  )
+}
+
+function tooFewHugePages(files: HostFiles, size: number): Reason {
+  const needed = size / hugePageSize
+  const [free, total] = ['free_hugepages', 'nr_hugepages'].map((name) => count(files, `${hugePages}/${name}`))
+  if (free === undefined || free === null || total === undefined || total === null) {
+    return { code: 'NO_HUGE_PAGES', because: 'this kernel has no huge pages of 2 MiB' }
+  }
+  return {
+    code: 'NO_HUGE_PAGES',
+    because: `it takes ${needed} huge pages of 2 MiB, and ${free} of the host's ${total} are free`,
+    hint: `echo ${total - free + needed} > ${hugePages}/nr_hugepages`,
+    facts: { needed, free, total },
+  }
+}
+
+function count(files: HostFiles, path: string): number | null {
+  try {
+    const text = files.read(path).trim()
+    return /^\d{1,15}$/.test(text) ? Number(text) : null
+  } catch {
+    // this only explains another error
+    return null
+  }
+}

@@ -1,0 +1,134 @@
+import type { Mapping } from '../../kernel/kernel.ts'
+import type { AddressSpace, DmaAccess } from '../address-space/address-space.ts'
+import { type MemlockLimit, memlockLimit } from '../address-space/memlock-limit.ts'
+import { raiseMemlockLimit } from '../address-space/raise-memlock.ts'
+import { orClose } from '../close-in-order.ts'
+import { MappedRegion } from '../region/mapped-region.ts'
+import type { DmaBuffer } from './dma-buffer.ts'
+import { type BufferMemory, DmaMappings } from './dma-mappings.ts'
+import { allocateMemory } from './dma-memory.ts'
+
+export interface DmaOptions {
+  /** How many address bits the device has, where it does not reach all 64. */
+  readonly addressBits?: number
+}
+
+interface BufferOptions extends DmaOptions {
+  /** What devices may do with it; 'rw' unless told. */
+  readonly access?: DmaAccess
+  /** Where devices find it, a multiple of the page size; chosen unless told. */
+  readonly iova?: bigint
+}
+
+export interface AllocateOptions extends BufferOptions {
+  /** Huge pages of 2 MiB, which the host must have set aside; without an IOMMU, what is larger than a page needs them. */
+  readonly hugePages?: boolean
+}
+
+export interface MapOptions extends BufferOptions {
+  /** The part of the memory, in bytes and whole pages; all of it unless told. */
+  readonly offset?: number
+  readonly size?: number
+}
+
+/** The buffers of each address space: all the devices in it reach the same. */
+const mappingsOf = new WeakMap<AddressSpace, DmaMappings>()
+
+/**
+ * Memory for a device: buffers in its address space, with an address for the device and a view for us. The devices of
+ * one address space reach the same buffers, whichever of them a buffer was made for.
+ */
+export class Dma {
+  readonly #space: AddressSpace
+  readonly #mappings: DmaMappings
+  readonly #addressBits: number | undefined
+
+  constructor(addressSpace: AddressSpace, { addressBits }: DmaOptions = {}) {
+    this.#space = addressSpace
+    this.#addressBits = addressBits
+    this.#mappings = mappingsOf.get(addressSpace) ?? new DmaMappings(addressSpace)
+    mappingsOf.set(addressSpace, this.#mappings)
+    // this may be for a device that was attached just now
+    this.#mappings.rangesMayDiffer()
+  }
+
+  /**
+   * New memory, zeroed and mapped for the device; `size` is rounded up to whole pages. Large memory is pinned in pieces,
+   * between which the event loop runs. Throws MEMLOCK_EXCEEDED, NO_HUGE_PAGES, NO_IOVA_LEFT, NO_MAPPING_LEFT; for a given
+   * `iova` IOVA_IN_USE and IOVA_RESERVED; INVALID_ARGUMENT, CLOSED.
+   */
+  async allocate(size: number, options: AllocateOptions = {}): Promise<DmaBuffer> {
+    const memory = allocateMemory(this.#space, size, options.hugePages ?? false)
+    try {
+      return await this.#map({ memory, offset: 0, size: memory.length, owned: memory, dmaBuf: null }, options)
+    } catch (error) {
+      memory.close()
+      throw error
+    }
+  }
+
+  /**
+   * Maps memory that is there already, which stays its owner's to close; or the memory of a device, which other devices
+   * then reach without the processor (peer to peer): closing the mapped region unmaps it. Throws what `allocate` does,
+   * OUT_OF_RANGE.
+   *
+   * iommufd takes a device's memory as a dma-buf alone, which Linux makes of BARs from 6.19 on: NOT_SUPPORTED before, and
+   * in the compatible modes. Once such memory was not there for a while (memory decode off, reset), no device reaches it
+   * any more, until it is mapped anew.
+   */
+  async map(memory: Mapping | MappedRegion, options: MapOptions = {}): Promise<DmaBuffer> {
+    const { offset = 0, size } = options
+    if (!(memory instanceof MappedRegion)) {
+      return this.#map({ memory, offset, size: size ?? memory.length - offset, owned: null, dmaBuf: null }, options)
+    }
+    const part = memory.mappingAt(offset)
+    const lent: { buffer?: DmaBuffer } = {}
+    const owned = { close: () => lent.buffer !== undefined && memory.release(lent.buffer) }
+    const dmaBuf = this.#space.mode === 'iommufd' ? memory.dmaBufAt(offset) : null
+    const mapping = { memory: part.mapping, offset: part.offset, size: size ?? part.size, owned, dmaBuf }
+    // what is mapped keeps the dma-buf
+    const buffer = await this.#map(mapping, options).finally(() => dmaBuf !== null && this.#space.kernel.close(dmaBuf))
+    lent.buffer = buffer
+    // it may have been closed meanwhile
+    orClose([buffer], () => memory.hold(buffer))
+    return buffer
+  }
+
+  /** The open buffers of the address space, by address. */
+  get buffers(): readonly DmaBuffer[] {
+    return this.#mappings.buffers()
+  }
+
+  /** The buffer that a device reaches at this address, and which of its bytes; null where there is none. */
+  find(iova: bigint): { readonly buffer: DmaBuffer; readonly offset: number } | null {
+    const buffer = this.#mappings.at(iova)
+    return buffer === null ? null : { buffer, offset: Number(iova - buffer.iova) }
+  }
+
+  /** Unmaps all that is mapped in the address space, and closes its buffers. Returns the bytes unmapped. */
+  unmapAll(): bigint {
+    return this.#mappings.clear()
+  }
+
+  /** How many more mappings the kernel takes; null where it does not say. */
+  get availableMappings(): number | null {
+    return this.#space.availableMappings()
+  }
+
+  /** How much memory this process may lock, which mapping it does; null where the kernel does not say. */
+  memlock(): MemlockLimit | null {
+    return memlockLimit(this.#space.kernel)
+  }
+
+  /** Raises the soft limit on locked memory to the hard one, for this process. Throws NOT_SUPPORTED where it cannot. */
+  raiseMemlock(): Promise<MemlockLimit> {
+    return raiseMemlockLimit(this.#space.kernel)
+  }
+
+  #map(
+    { memory, offset, size, owned, dmaBuf }: Omit<BufferMemory, 'access'>,
+    { access = 'rw', iova, addressBits = this.#addressBits }: BufferOptions,
+  ): Promise<DmaBuffer> {
+    return this.#mappings.map({ memory, offset, size, access, owned, dmaBuf }, { iova, addressBits })
+  }
+}

@@ -1,0 +1,128 @@
+import { VfioError } from '../../errors.ts'
+import type { IoctlPointer } from '../../kernel/kernel.ts'
+import { failedWith } from '../../kernel/system-error.ts'
+import {
+  type DeviceFeatureName,
+  deviceFeatureFlag,
+  deviceFeatures,
+  vfioDeviceFeature,
+} from '../../uapi/device-feature.ts'
+import { request } from '../../uapi/requests.ts'
+import { encodeInto } from '../../uapi/struct.ts'
+import type { Descriptor } from '../descriptor.ts'
+import { attempt, callFailed, type Reasons } from '../system-call.ts'
+
+/** What can be done with a feature. */
+export type FeatureOperation = 'get' | 'set'
+
+const operationFlag = {
+  get: deviceFeatureFlag.VFIO_DEVICE_FEATURE_GET,
+  set: deviceFeatureFlag.VFIO_DEVICE_FEATURE_SET,
+} as const
+
+/** What a feature's call takes beside its data. */
+export interface FeatureCall {
+  /** What it is for ('enter low power'), for the error. */
+  readonly goal?: string
+  /** Fields of the data that hold an address, by their offset in the data. */
+  readonly pointers?: readonly IoctlPointer[]
+  readonly reasons?: Reasons
+}
+
+/**
+ * VFIO_DEVICE_FEATURE: what a device's driver can do beyond the basics, each by its name in linux/vfio.h. This is the
+ * bare call; what has a method of its own (`device.enterLowPower`) is better had there.
+ */
+export class DeviceFeatures {
+  readonly #device: Descriptor
+
+  constructor(device: Descriptor) {
+    this.#device = device
+  }
+
+  /** Whether the driver and this kernel have it, for that operation. */
+  has(feature: DeviceFeatureName, operation: FeatureOperation): boolean {
+    const flags = deviceFeatureFlag.VFIO_DEVICE_FEATURE_PROBE | operationFlag[operation]
+    try {
+      this.#device.ioctl(request.VFIO_DEVICE_FEATURE, encodeFeature(feature, flags, new Uint8Array()))
+      return true
+    } catch (error) {
+      // ENOTTY: not that feature; EINVAL: the feature, but not that operation
+      if (failedWith(error, 'ENOTTY', 'EINVAL')) return false
+      throw callFailed(`ask ${this.#device.what} for ${feature}`, error)
+    }
+  }
+
+  /** All that the driver has, with the operations that each allows. */
+  list(): ReadonlyMap<DeviceFeatureName, readonly FeatureOperation[]> {
+    const found = new Map<DeviceFeatureName, readonly FeatureOperation[]>()
+    for (const name of Object.keys(deviceFeatures)) {
+      if (!isFeatureName(name)) continue
+      const operations = (['get', 'set'] as const).filter((operation) => this.has(name, operation))
+      if (operations.length > 0) found.set(name, operations)
+    }
+    return found
+  }
+
+  /**
+   * Gets a feature: `data` goes in, as some take a question with it, and what the kernel made of it is returned. Throws
+   * NOT_SUPPORTED where the driver has no such feature or does not let it be got.
+   */
+  get(feature: DeviceFeatureName, data: Uint8Array, call: FeatureCall = {}): Uint8Array {
+    return this.#call(feature, 'get', data, call)
+  }
+
+  /** Sets it; what the kernel made of the data is returned, as some answer in it. Throws as `get` does. */
+  set(feature: DeviceFeatureName, data: Uint8Array = new Uint8Array(), call: FeatureCall = {}): Uint8Array {
+    return this.#call(feature, 'set', data, call)
+  }
+
+  #call(
+    feature: DeviceFeatureName,
+    operation: FeatureOperation,
+    data: Uint8Array,
+    { goal = `${operation} ${feature}`, pointers = [], reasons = {} }: FeatureCall,
+  ): Uint8Array {
+    const bytes = encodeFeature(feature, operationFlag[operation], data)
+    const inStruct = pointers.map(({ offset, target }) => ({ offset: offset + vfioDeviceFeature.size, target }))
+    try {
+      attempt(
+        `${goal} of ${this.#device.what}`,
+        () => this.#device.ioctl(request.VFIO_DEVICE_FEATURE, bytes, inStruct),
+        {
+          ENOTTY: () => ({
+            code: 'NOT_SUPPORTED',
+            because: `its driver, or this kernel, has no feature ${feature}`,
+            facts: { feature, operation },
+          }),
+          ...reasons,
+        },
+      )
+    } catch (error) {
+      throw this.#notThatOperation(feature, operation, error) ?? error
+    }
+    return bytes.subarray(vfioDeviceFeature.size)
+  }
+
+  /** EINVAL means many things; this one can be found out. */
+  #notThatOperation(feature: DeviceFeatureName, operation: FeatureOperation, error: unknown): VfioError | null {
+    if (!(error instanceof VfioError) || error.code !== 'SYSTEM_CALL_FAILED' || error.errno !== 'EINVAL') return null
+    if (this.has(feature, operation)) return null
+    return new VfioError('NOT_SUPPORTED', `cannot ${operation} ${feature} of ${this.#device.what}`, {
+      hint: 'device.features.list() says what can be done with which',
+      facts: { feature, operation },
+      cause: error.cause,
+    })
+  }
+}
+
+function isFeatureName(name: string): name is DeviceFeatureName {
+  return Object.hasOwn(deviceFeatures, name)
+}
+
+function encodeFeature(feature: DeviceFeatureName, flags: number, data: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(vfioDeviceFeature.size + data.length)
+  encodeInto(vfioDeviceFeature, bytes, { argsz: bytes.length, flags: flags | deviceFeatures[feature].id })
+  bytes.set(data, vfioDeviceFeature.size)
+  return bytes
+}

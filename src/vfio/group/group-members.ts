@@ -1,0 +1,75 @@
+import type { HostFiles } from '../../kernel/kernel.ts'
+import { failedWith } from '../../kernel/system-error.ts'
+import { uuidOrNull } from '../../units.ts'
+
+/** A device of an IOMMU group, by its name on its bus. */
+export interface GroupMember {
+  readonly name: string
+  /** The driver bound to it, or null. */
+  readonly driver: string | null
+  /** VFIO has it: its driver is one of VFIO's, or makes a VFIO device of it. */
+  readonly vfio: boolean
+}
+
+/** The devices of a group (/sys/kernel/iommu_groups/N/devices), sorted; none where sysfs does not tell. */
+export function groupMembers(files: HostFiles, group: number): GroupMember[] {
+  const devices = `/sys/kernel/iommu_groups/${group}/devices`
+  try {
+    return files
+      .list(devices)
+      .sort()
+      .map((name) => groupMember(files, name, `${devices}/${name}`))
+  } catch {
+    // this only explains another error
+    return []
+  }
+}
+
+/** The number of the IOMMU group of a device, by its folder in sysfs; null where it has none. */
+export function iommuGroup(files: HostFiles, path: string): number | null {
+  try {
+    const target = files.readlink(`${path}/iommu_group`)
+    const name = target.slice(target.lastIndexOf('/') + 1)
+    return /^\d{1,9}$/.test(name) ? Number(name) : null
+  } catch (error) {
+    if (failedWith(error, 'ENOENT', 'ENOTDIR', 'EINVAL')) return null
+    throw error
+  }
+}
+
+/** The name of the driver that a `driver` link leads to; null where there is none. */
+export function boundDriver(files: HostFiles, link: string): string | null {
+  try {
+    return files.readlink(link).split('/').at(-1) ?? null
+  } catch {
+    return null
+  }
+}
+
+/** What a device's folder in sysfs says of it. */
+export function groupMember(files: HostFiles, name: string, path: string): GroupMember {
+  const driver = boundDriver(files, `${path}/driver`)
+  return { name, driver, vfio: driver !== null && (isVfioDriver(name, driver) || hasVfioDevice(files, path)) }
+}
+
+/** VFIO's own drivers say so in their names; a mediated device's driver is VFIO's whatever its name (mtty, kvmgt). */
+function isVfioDriver(name: string, driver: string): boolean {
+  return driver.includes('vfio') || uuidOrNull(name) === name
+}
+
+/** The driver of a whole card may give its virtual functions to VFIO by itself (nvidia): they have a vfio-dev folder. */
+function hasVfioDevice(files: HostFiles, path: string): boolean {
+  try {
+    return files.list(`${path}/vfio-dev`).length > 0
+  } catch {
+    return false
+  }
+}
+
+/** Drivers beside which VFIO may use the other devices of a group: they leave DMA alone. */
+const harmlessDrivers = new Set(['pci-stub', 'pcieport'])
+
+/** The members whose drivers keep the group from being viable. */
+export function foreignMembers(members: readonly GroupMember[]): GroupMember[] {
+  return members.filter((member) => member.driver !== null && !harmlessDrivers.has(member.driver) && !member.vfio)
+}

@@ -1,0 +1,17 @@
+import type { HostFiles } from '../../kernel/kernel.ts'
+import type { Reason } from '../system-call.ts'
+import { foreignMembers, groupMembers } from './group-members.ts'
+
+/** Why VFIO cannot have a group: devices of it are with other drivers. Null where sysfs shows none that is. */
+export function notViableReason(files: HostFiles, group: number): Reason | null {
+  const members = groupMembers(files, group)
+  const foreign = foreignMembers(members)
+  const [first] = foreign
+  if (first === undefined) return null
+  return {
+    code: 'GROUP_NOT_VIABLE',
+    because: foreign.map(({ name, driver }) => `${name} is still bound to ${driver}`).join(', '),
+    hint: `echo ${first.name} > /sys/kernel/iommu_groups/${group}/devices/${first.name}/driver/unbind`,
+    facts: { group, siblings: members.map(({ name, driver }) => ({ name, driver })) },
+  }
+}

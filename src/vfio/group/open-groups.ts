@@ -1,0 +1,44 @@
+import { VfioError } from '../../errors.ts'
+import type { Kernel } from '../../kernel/kernel.ts'
+import type { DeviceAddressSpace } from '../attachment.ts'
+import type { Descriptor } from '../descriptor.ts'
+
+interface Owner {
+  readonly space: DeviceAddressSpace
+  /** The group's open node; null where its devices were opened by their own. */
+  readonly node: Descriptor | null
+}
+
+/** A group's devices are all in one address space, and its node can be open once: which has it, in this process. */
+const owners = new WeakMap<Kernel, Map<number, Owner>>()
+
+/** The address space that has this group open, or null. */
+export function spaceOfGroup(kernel: Kernel, group: number): DeviceAddressSpace | null {
+  return owners.get(kernel)?.get(group)?.space ?? null
+}
+
+/** The group's node, where this process has it open. */
+export function groupDescriptor(kernel: Kernel, group: number): Descriptor | null {
+  return owners.get(kernel)?.get(group)?.node ?? null
+}
+
+/** Throws DEVICE_BUSY where another address space of this process has the group. */
+export function checkGroupIsFree(space: DeviceAddressSpace, group: number): void {
+  const owner = spaceOfGroup(space.kernel, group)
+  if (owner === null || owner === space) return
+  throw new VfioError('DEVICE_BUSY', `group ${group} is in another address space of this process`, {
+    hint: 'devices of one group share an address space: open this one in it, with { addressSpace }',
+    facts: { group },
+  })
+}
+
+export function claimGroup(group: number, owner: Owner): void {
+  const { kernel } = owner.space
+  const ofKernel = owners.get(kernel) ?? new Map<number, Owner>()
+  owners.set(kernel, ofKernel.set(group, owner))
+}
+
+/** Does nothing where the group has become another address space's since. */
+export function releaseGroup(group: number, space: DeviceAddressSpace): void {
+  if (spaceOfGroup(space.kernel, group) === space) owners.get(space.kernel)?.delete(group)
+}

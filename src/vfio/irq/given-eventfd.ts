@@ -1,0 +1,25 @@
+import { failedWith } from '../../kernel/system-error.ts'
+import type { Descriptor } from '../descriptor.ts'
+import type { Reason } from '../system-call.ts'
+
+/** The first of these descriptors that is no eventfd as far as /proc knows: the kernel does not say which it refused. */
+export function otherThanEventfd({ kernel: { files, pid } }: Descriptor, fds: readonly number[]): number | null {
+  return (
+    fds.find((fd) => {
+      try {
+        return files.readlink(`/proc/${pid}/fd/${fd}`) !== 'anon_inode:[eventfd]'
+      } catch (error) {
+        return failedWith(error, 'ENOENT')
+      }
+    }) ?? null
+  )
+}
+
+/** `fd` is the one that is not, null where that is not known; `given` are all that were given. */
+export function notAnEventfd(fd: number | null, given: readonly number[]): Reason {
+  return {
+    code: 'INVALID_ARGUMENT',
+    because: `${fd ?? given.join(', ')} is no open eventfd`,
+    facts: { eventfds: given },
+  }
+}

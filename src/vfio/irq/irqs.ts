@@ -1,0 +1,95 @@
+import { VfioError } from '../../errors.ts'
+import { failedWith } from '../../kernel/system-error.ts'
+import type { DeviceInfo } from '../../uapi/device-info.ts'
+import { irqName } from '../../uapi/indexes.ts'
+import { decodeIrqInfo, vfioIrqInfo } from '../../uapi/irq-info.ts'
+import { request } from '../../uapi/requests.ts'
+import { encode } from '../../uapi/struct.ts'
+import { printable } from '../../units.ts'
+import type { Descriptor } from '../descriptor.ts'
+import { callFailed } from '../system-call.ts'
+import { Irq } from './irq.ts'
+import { ActiveIrqs } from './irq-active.ts'
+
+/**
+ * The interrupt indexes of an open device that the kernel answers for, by index or by name; asked for once. By name: of
+ * PCI devices `intx`, `msi`, `msix`, `err` and `req`; of channel I/O (ccw) `io`, `crw` and `req`; of crypto adapters (ap)
+ * `req` and `cfgChg`. One that is not there is NOT_FOUND.
+ */
+export class Irqs implements Iterable<Irq> {
+  readonly #device: Descriptor
+  readonly #info: DeviceInfo
+  readonly #active: ActiveIrqs
+  #known: readonly Irq[] | null = null
+
+  constructor(device: Descriptor, info: DeviceInfo) {
+    this.#device = device
+    this.#info = info
+    this.#active = new ActiveIrqs(device.what, info.flags)
+  }
+
+  get intx(): Irq {
+    return this.get('intx')
+  }
+  get msi(): Irq {
+    return this.get('msi')
+  }
+  get msix(): Irq {
+    return this.get('msix')
+  }
+  get err(): Irq {
+    return this.get('err')
+  }
+  get req(): Irq {
+    return this.get('req')
+  }
+  get io(): Irq {
+    return this.get('io')
+  }
+  get crw(): Irq {
+    return this.get('crw')
+  }
+  get cfgChg(): Irq {
+    return this.get('cfg-chg')
+  }
+
+  /** Throws NOT_FOUND, with the indexes there are. */
+  get(which: number | string): Irq {
+    const all = this.#all()
+    const irq = all.find(({ index, name }) => index === which || name === which)
+    if (irq !== undefined) return irq
+    const there = all.filter(({ count }) => count > 0).map(({ name }) => name)
+    throw new VfioError(
+      'NOT_FOUND',
+      `${this.#device.what} has no irq ${printable(String(which))}; it has ${there.join(', ') || 'none'}`,
+      { facts: { irq: which, irqs: there } },
+    )
+  }
+
+  [Symbol.iterator](): Iterator<Irq> {
+    return this.#all()[Symbol.iterator]()
+  }
+
+  #all(): readonly Irq[] {
+    this.#device.checkOpen()
+    this.#known ??= Array.from({ length: this.#info.numIrqs }, (_, index) => this.#ask(index)).filter(
+      (irq) => irq !== null,
+    )
+    return this.#known
+  }
+
+  /** VFIO_DEVICE_GET_IRQ_INFO; null where the device has no such index. */
+  #ask(index: number): Irq | null {
+    const name = irqName(this.#info.flags, index)
+    // zero but for argsz and index: some drivers leave the flags as they came
+    const bytes = encode(vfioIrqInfo, { argsz: vfioIrqInfo.size, index })
+    try {
+      this.#device.ioctl(request.VFIO_DEVICE_GET_IRQ_INFO, bytes)
+    } catch (error) {
+      if (failedWith(error, 'EINVAL')) return null
+      throw callFailed(`ask ${this.#device.what} for irq ${name}`, error)
+    }
+    const { flags, count } = decodeIrqInfo(bytes)
+    return new Irq(this.#device, this.#active, { index, name, flags, count })
+  }
+}

@@ -1,0 +1,96 @@
+import { VfioError } from '../../errors.ts'
+import type { Accessors, WordWidth } from '../../kernel/kernel.ts'
+import type { RegionFlags } from '../../uapi/region-info.ts'
+import { hex } from '../../units.ts'
+import type { RegisterBlock, RegisterSpecs } from '../registers/register-block.ts'
+import type { Registers } from '../registers/registers.ts'
+import type { Reason } from '../system-call.ts'
+
+/**
+ * Reading and writing a region, the same for one that is trapped (`Region`) and one that is mapped (`MappedRegion`):
+ * each access reaches the device as one of that width. But trapped by Linux before 6.12, one of 64 bits reaches it as two
+ * of 32, the low half first; and `readInto` and `writeFrom` are one call there, which the device's driver splits, on
+ * later kernels with 64-bit accesses in it. Registers that care about the width are read one by one.
+ *
+ * Every access is checked first, as some drivers check nothing: OUT_OF_RANGE, INVALID_ARGUMENT where the offset is no
+ * multiple of the width or the value does not fit it, NOT_SUPPORTED where the region cannot be read or written. A device
+ * that does not answer in its memory is DEVICE_MEMORY_GONE, until it does again.
+ */
+export interface RegionAccess extends Accessors {
+  /** 'bar0', 'config', … or 'region9'. */
+  readonly name: string
+  readonly size: number
+  readonly flags: RegionFlags
+  /** The registers that a block declares. Throws OUT_OF_RANGE where one of them lies outside the region. */
+  as<const Specs extends RegisterSpecs>(block: RegisterBlock<Specs>): Registers<Specs>
+}
+
+export type Way = 'read' | 'write'
+
+export interface Bounds {
+  /** Whose region it is, for people: 'device 0000:00:03.0'. */
+  readonly owner: string
+  readonly name: string
+  readonly size: number
+  readonly flags: RegionFlags
+}
+
+/** Throws INVALID_ARGUMENT, NOT_SUPPORTED or OUT_OF_RANGE where the region does not allow the access. */
+export function checkAccess(region: Bounds, way: Way, offset: number, length: number): void {
+  if (!Number.isSafeInteger(offset) || offset < 0) {
+    throw new VfioError('INVALID_ARGUMENT', `${offset} is not an offset in region ${region.name}`)
+  }
+  if (!region.flags[way]) {
+    throw new VfioError(
+      'NOT_SUPPORTED',
+      `region ${region.name} of ${region.owner} cannot be ${way === 'read' ? 'read' : 'written'}`,
+      { facts: { region: region.name, flags: { ...region.flags } } },
+    )
+  }
+  if (length > region.size - offset) {
+    throw new VfioError(
+      'OUT_OF_RANGE',
+      `cannot ${goalOf(region, way, offset, length)}: it is ${hex(region.size)} bytes long`,
+      {
+        hint: 'vfioctl inspect DEVICE',
+        facts: { region: region.name, offset, length, size: region.size },
+      },
+    )
+  }
+}
+
+export function checkAlignment(region: Bounds, offset: number, width: number): void {
+  if (offset % width === 0) return
+  throw new VfioError('INVALID_ARGUMENT', `offset ${hex(offset)} is no multiple of the access's ${width} bytes`, {
+    facts: { region: region.name, offset, width },
+  })
+}
+
+export function checkNumber(region: Bounds, value: number, width: WordWidth): void {
+  if (!Number.isInteger(value) || value < 0 || value >= 2 ** (8 * width)) throw unfit(region, value, width)
+}
+
+export function checkBigint(region: Bounds, value: bigint): void {
+  if (typeof value !== 'bigint' || BigInt.asUintN(64, value) !== value) throw unfit(region, value, 8)
+}
+
+function unfit(region: Bounds, value: number | bigint, width: number): VfioError {
+  return new VfioError('INVALID_ARGUMENT', `${value} is not an unsigned number of ${8 * width} bits`, {
+    facts: { region: region.name, width },
+  })
+}
+
+/** 'read 4 bytes at 0x10 of region bar0 of device 0000:00:03.0'. */
+export function goalOf(region: Bounds, way: Way, offset: number, length: number): string {
+  const bytes = length === 1 ? 'byte' : 'bytes'
+  return `${way} ${length} ${bytes} at ${hex(offset)} of region ${region.name} of ${region.owner}`
+}
+
+/** Why memory of a device is not there: a mapped access faults, a trapped one gets EIO. */
+export function memoryGone(): Reason {
+  return {
+    code: 'DEVICE_MEMORY_GONE',
+    because: 'the device does not answer; its memory decoding is off, or it is being reset or in low power',
+    hint: 'device.pci.memoryDecode = true, where that is off; opening the device anew turns it on too',
+  }
+}

@@ -1,0 +1,143 @@
+import { VfioError } from '../../errors.ts'
+import { failedWith } from '../../kernel/system-error.ts'
+import type { DeviceInfo } from '../../uapi/device-info.ts'
+import { pciRegionIndex, regionName } from '../../uapi/indexes.ts'
+import { decodeRegionInfo, regionFlag, vfioRegionInfo } from '../../uapi/region-info.ts'
+import { request } from '../../uapi/requests.ts'
+import { hex, printable } from '../../units.ts'
+import type { Descriptor } from '../descriptor.ts'
+import { callForInfo } from '../info-call.ts'
+import { decodeConfigSpace } from '../pci/config-space.ts'
+import { callFailed } from '../system-call.ts'
+import { Region } from './region.ts'
+import type { Area } from './region-areas.ts'
+
+/** Bytes of a standard PCI header, of the part of configuration space that has the list MSI-X is in, and of a vector. */
+const configHeaderSize = 0x40
+const conventionalConfigSize = 0x100
+const msixEntrySize = 16
+
+/**
+ * The regions of an open device, by index or by name. An index may be missing (VGA), and a device may answer for
+ * indexes beyond `numRegions` (mdpy's display, 16): ask for those by number. Iterating gives every index below
+ * `numRegions` that the kernel answers; a region of size 0 is one that is not there.
+ */
+export class Regions implements Iterable<Region> {
+  readonly #device: Descriptor
+  readonly #info: DeviceInfo
+  readonly #known = new Map<number, Region>()
+
+  constructor(device: Descriptor, info: DeviceInfo) {
+    this.#device = device
+    this.#info = info
+  }
+
+  get bar0(): Region {
+    return this.get('bar0')
+  }
+  get bar1(): Region {
+    return this.get('bar1')
+  }
+  get bar2(): Region {
+    return this.get('bar2')
+  }
+  get bar3(): Region {
+    return this.get('bar3')
+  }
+  get bar4(): Region {
+    return this.get('bar4')
+  }
+  get bar5(): Region {
+    return this.get('bar5')
+  }
+  get rom(): Region {
+    return this.get('rom')
+  }
+  get config(): Region {
+    return this.get('config')
+  }
+  get vga(): Region {
+    return this.get('vga')
+  }
+
+  /** Throws NOT_FOUND, with the regions there are. */
+  get(which: number | string): Region {
+    const index = typeof which === 'number' ? which : this.#indexOf(which)
+    if (index !== null && (!Number.isInteger(index) || index < 0 || index > 0xffff_ffff)) {
+      throw new VfioError('INVALID_ARGUMENT', `${index} is not the index of a region`)
+    }
+    const region = index === null ? null : this.#find(index)
+    if (region !== null) return region
+    const there = [...this].filter(({ size }) => size > 0).map(({ name }) => name)
+    throw new VfioError(
+      'NOT_FOUND',
+      `${this.#device.what} has no region ${printable(String(which))}; it has ${there.join(', ') || 'none'}`,
+      { facts: { region: which, regions: there } },
+    )
+  }
+
+  /** The device-specific region of this type and subtype (VFIO_REGION_TYPE_*, …_SUBTYPE_*). Throws NOT_FOUND. */
+  ofType(type: number, subtype: number): Region {
+    const found = [...this].find(({ capabilities }) =>
+      capabilities.some((one) => one.name === 'type' && one.type === type && one.subtype === subtype),
+    )
+    if (found !== undefined) return found
+    throw new VfioError(
+      'NOT_FOUND',
+      `${this.#device.what} has no region of type ${hex(type)}, subtype ${hex(subtype)}`,
+      {
+        facts: { type, subtype },
+      },
+    )
+  }
+
+  *[Symbol.iterator](): Iterator<Region> {
+    for (let index = 0; index < this.#info.numRegions; index++) {
+      const region = this.#find(index)
+      if (region !== null) yield region
+    }
+  }
+
+  /** The index that bears this name, whether or not the device has it. */
+  #indexOf(name: string): number | null {
+    for (let index = 0; index < this.#info.numRegions; index++) {
+      if (regionName(this.#info.flags, index) === name) return index
+    }
+    const number = Number(/^region(\d{1,10})$/.exec(name)?.[1] ?? Number.NaN)
+    return regionName(this.#info.flags, number) === name ? number : null
+  }
+
+  /** VFIO_DEVICE_GET_REGION_INFO, once per index; null where the device has no such region. */
+  #find(index: number): Region | null {
+    this.#device.checkOpen()
+    const known = this.#known.get(index)
+    if (known !== undefined) return known
+    const name = regionName(this.#info.flags, index)
+    let answer: Uint8Array
+    try {
+      answer = callForInfo(vfioRegionInfo, { index }, regionFlag.VFIO_REGION_INFO_FLAG_CAPS, (bytes) =>
+        this.#device.ioctl(request.VFIO_DEVICE_GET_REGION_INFO, bytes),
+      )
+    } catch (error) {
+      if (failedWith(error, 'EINVAL')) return null
+      throw callFailed(`ask ${this.#device.what} for region ${name}`, error)
+    }
+    const host = { descriptor: this.#device, msixTable: () => this.#msixTable(index) }
+    const region = new Region(host, name, { ...decodeRegionInfo(answer), index })
+    this.#known.set(index, region)
+    return region
+  }
+
+  /** Where in this region the MSI-X table lies, as the configuration space says. */
+  #msixTable(index: number): Area | null {
+    if (!this.#info.flags.pci) return null
+    const config = this.#find(pciRegionIndex.VFIO_PCI_CONFIG_REGION_INDEX)
+    if (config === null || config.size < configHeaderSize) return null
+    const bytes = new Uint8Array(Math.min(config.size, conventionalConfigSize))
+    config.readInto(0, bytes)
+    const msix = decodeConfigSpace(bytes).capabilities.find((capability) => capability.name === 'msi-x')
+    if (msix === undefined || msix.fields.tableBar !== index) return null
+    const { tableOffset, vectors } = msix.fields
+    return { start: tableOffset, end: tableOffset + vectors * msixEntrySize }
+  }
+}

@@ -1,0 +1,116 @@
+import { VfioError } from '../../errors.ts'
+import { printable } from '../../units.ts'
+import { type Field, type FieldBits, fieldsOf } from './register-fields.ts'
+
+/** How a register is declared. */
+export interface RegisterSpec {
+  /** Bytes from the start of the region. */
+  readonly offset: number
+  /** Bits of each access. */
+  readonly width: 8 | 16 | 32 | 64
+  /** 'rw' where absent. */
+  readonly access?: 'r' | 'w' | 'rw'
+  /** 64 bits as two 32-bit accesses, in this order, for a device or a bus that takes no wider ones. */
+  readonly order?: 'low-high' | 'high-low'
+  /** By name: one bit, true or false, by its number; several, a number, as [highest, lowest]. */
+  readonly fields?: Readonly<Record<string, FieldBits>>
+  /** An array of this many registers, `stride` bytes apart: their width where absent. */
+  readonly count?: number
+  readonly stride?: number
+}
+
+export type RegisterSpecs = Readonly<Record<string, RegisterSpec>>
+
+/** A declared register, checked and with what it left out. */
+export interface RegisterForm {
+  readonly name: string
+  readonly offset: number
+  readonly width: 8 | 16 | 32 | 64
+  readonly readable: boolean
+  readonly writable: boolean
+  readonly order: 'low-high' | 'high-low' | null
+  readonly fields: ReadonlyMap<string, Field>
+  /** Null for a single register. */
+  readonly count: number | null
+  /** Bytes from one register of an array to the next. */
+  readonly stride: number
+  /** The first byte after it. */
+  readonly end: number
+}
+
+/** Registers as `registerBlock` declared them; `region.as(block)` gives them life. */
+export class RegisterBlock<Specs extends RegisterSpecs> {
+  readonly specs: Specs
+  readonly forms: readonly RegisterForm[]
+
+  constructor(specs: Specs) {
+    this.specs = specs
+    this.forms = Object.entries(specs).map(([name, spec]) => formOf(name, spec))
+  }
+}
+
+/**
+ * Declares a device's registers, by name:
+ *
+ *     const Uart = registerBlock({
+ *       thr: { offset: 0, width: 8, access: 'w' },
+ *       lcr: { offset: 3, width: 8, fields: { wordLength: [1, 0], dlab: 7 } },
+ *       ring: { offset: 0x100, width: 32, count: 16 },
+ *     })
+ *
+ * Two registers may share a place, as a device's often do. Throws INVALID_ARGUMENT where one cannot be: an offset that is
+ * no multiple of the width, fields that overlap or do not fit, array elements that overlap.
+ */
+export function registerBlock<const Specs extends RegisterSpecs>(specs: Specs): RegisterBlock<Specs> {
+  return new RegisterBlock(specs)
+}
+
+const known = ['offset', 'width', 'access', 'order', 'fields', 'count', 'stride']
+
+function formOf(name: string, spec: RegisterSpec): RegisterForm {
+  const { offset, width, access = 'rw', order = null, count = null, fields = {} } = spec
+  const bytes = width / 8
+  const unit = order === null ? bytes : 4
+  const stride = spec.stride ?? bytes
+  const end = offset + stride * ((count ?? 1) - 1) + bytes
+  check(name, [
+    [Object.keys(spec).every((key) => known.includes(key)), `only ${known.join(', ')} describe a register`],
+    [[8, 16, 32, 64].includes(width), `its width is 8, 16, 32 or 64 bits, not ${width}`],
+    [['r', 'w', 'rw'].includes(access), `its access is 'r', 'w' or 'rw', not '${access}'`],
+    [
+      order === null || ['low-high', 'high-low'].includes(order),
+      `its order is 'low-high' or 'high-low', not '${order}'`,
+    ],
+    [order === null || width === 64, `an order is for 64 bits, and it has ${width}`],
+    [isNatural(offset) && offset % unit === 0, `its offset is a multiple of ${unit} bytes, not ${offset}`],
+    [count === null || (isNatural(count) && count > 0), `its count is a whole number from 1, not ${count}`],
+    [spec.stride === undefined || count !== null, 'a stride is for an array, and it has no count'],
+    [isNatural(stride) && stride >= bytes, `its stride is at least its own ${bytes} bytes, not ${stride}`],
+    [stride % unit === 0, `its stride is a multiple of ${unit} bytes, not ${stride}`],
+    [Number.isSafeInteger(end), `it ends at ${end}, beyond every region`],
+  ])
+  return {
+    name,
+    offset,
+    width,
+    readable: access !== 'w',
+    writable: access !== 'r',
+    order,
+    fields: fieldsOf(name, width, fields),
+    count,
+    stride,
+    end,
+  }
+}
+
+function check(name: string, claims: readonly (readonly [holds: boolean, wrong: string])[]): void {
+  const broken = claims.find(([holds]) => !holds)
+  if (broken === undefined) return
+  throw new VfioError('INVALID_ARGUMENT', `register ${printable(name)} cannot be: ${printable(broken[1])}`, {
+    facts: { register: name },
+  })
+}
+
+function isNatural(value: number): boolean {
+  return Number.isSafeInteger(value) && value >= 0
+}

@@ -1,0 +1,104 @@
+import { VfioError } from '../../errors.ts'
+import { hex, printable } from '../../units.ts'
+import type { RegionAccess } from '../region/region-access.ts'
+import { Register } from './register.ts'
+import type { RegisterBlock, RegisterForm, RegisterSpec, RegisterSpecs } from './register-block.ts'
+
+/** A block's registers in a region, by name. */
+export type Registers<Specs extends RegisterSpecs> = { readonly [Name in keyof Specs]: RegisterOf<Specs[Name]> }
+
+/** What a declaration gives: one register or an array of them, with what its access allows. */
+export type RegisterOf<Spec extends RegisterSpec> = Spec extends { readonly count: number }
+  ? RegisterArray<SingleRegister<Spec>>
+  : SingleRegister<Spec>
+
+type SingleRegister<Spec extends RegisterSpec> = Spec extends { readonly access: 'r' }
+  ? ReadableRegister<ValueOf<Spec['width']>, FieldsOf<Spec>>
+  : Spec extends { readonly access: 'w' }
+    ? WritableRegister<ValueOf<Spec['width']>, FieldsOf<Spec>>
+    : ReadWriteRegister<ValueOf<Spec['width']>, FieldsOf<Spec>>
+
+type ValueOf<Width> = Width extends 64 ? bigint : number
+
+type FieldsOf<Spec extends RegisterSpec> = Spec extends { readonly fields: infer Fields }
+  ? { readonly [Name in keyof Fields]: Fields[Name] extends number ? boolean : ValueOf<Spec['width']> }
+  : Readonly<Record<string, never>>
+
+/** A register that can be read: numbers, and a bigint for 64 bits. */
+export interface ReadableRegister<Value, Fields> {
+  readonly name: string
+  /** Bytes from the start of the region. */
+  readonly offset: number
+  readonly width: 8 | 16 | 32 | 64
+  /** One access of the register's width. */
+  read(): Value
+  /** Reads it once: its fields, one bit as true or false and several as a number. */
+  fields(): Fields
+}
+
+/** A register that can be written. */
+export interface WritableRegister<Value, Fields> {
+  readonly name: string
+  readonly offset: number
+  readonly width: 8 | 16 | 32 | 64
+  /** One access of the register's width: a whole value, or fields, where what is not named is 0. */
+  write(value: Value | Partial<Fields>): void
+}
+
+export interface ReadWriteRegister<Value, Fields>
+  extends ReadableRegister<Value, Fields>,
+    WritableRegister<Value, Fields> {
+  /**
+   * Reads it, changes these fields and writes it back: two accesses, between which the device may change it. A bit that
+   * is cleared by writing 1 is cleared so if it was set: `write` such a register.
+   */
+  update(fields: Partial<Fields>): void
+}
+
+/** Registers alike, one after the other. */
+export interface RegisterArray<One> extends Iterable<One> {
+  readonly length: number
+  /** Throws OUT_OF_RANGE beyond the last. */
+  at(index: number): One
+}
+
+/** The block's registers in this region. Throws OUT_OF_RANGE where one lies outside it. */
+export function registersOf<Specs extends RegisterSpecs>(
+  block: RegisterBlock<Specs>,
+  region: RegionAccess,
+): Registers<Specs> {
+  const registers = Object.fromEntries(block.forms.map((form) => [form.name, registerOf(form, region)]))
+  if (!holdsAll(block, registers)) throw new TypeError('a register of the block was left out')
+  return registers
+}
+
+function holdsAll<Specs extends RegisterSpecs>(block: RegisterBlock<Specs>, made: object): made is Registers<Specs> {
+  return Object.keys(block.specs).every((name) => Object.hasOwn(made, name))
+}
+
+function registerOf(form: RegisterForm, region: RegionAccess): Register | RegisterArray<Register> {
+  if (form.end > region.size) {
+    throw new VfioError(
+      'OUT_OF_RANGE',
+      `register ${printable(form.name)} ends at ${hex(form.end)}, and region ${region.name} at ${hex(region.size)}`,
+      { facts: { register: form.name, region: region.name, offset: form.offset, end: form.end, size: region.size } },
+    )
+  }
+  return form.count === null ? new Register(form, region, null) : arrayOf(form, region, form.count)
+}
+
+function arrayOf(form: RegisterForm, region: RegionAccess, length: number): RegisterArray<Register> {
+  const at = (index: number): Register => {
+    if (Number.isInteger(index) && index >= 0 && index < length) return new Register(form, region, index)
+    throw new VfioError('OUT_OF_RANGE', `there is no register ${printable(form.name)}[${index}]: there are ${length}`, {
+      facts: { register: form.name, index, count: length },
+    })
+  }
+  return Object.freeze({
+    length,
+    at,
+    *[Symbol.iterator]() {
+      for (let index = 0; index < length; index++) yield at(index)
+    },
+  })
+}
