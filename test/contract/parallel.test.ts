@@ -53,7 +53,12 @@ describe('A12 devices of one IOMMU are opened and used at the same time', () => 
   beforeAll(async () => {
     const entry = join(folder, 'entry.ts')
     const source = join(import.meta.dirname, '../../src')
-    const modules = ['kernel/linux.ts', 'mock/mock-kernel.ts', 'vfio/device.ts', 'vfio/open-address-space.ts']
+    const modules = [
+      'kernel/linux.ts',
+      'mock/mock-kernel.ts',
+      'vfio/device.ts',
+      'vfio/address-space/open-address-space.ts',
+    ]
     const files = [...modules.map((file) => join(source, file)), join(import.meta.dirname, 'lab.ts')]
     writeFileSync(entry, files.map((file) => `export * from ${JSON.stringify(file)}\n`).join(''))
     const built = await rolldown({ input: entry, platform: 'node', external: ['ffi-rs'] })
