@@ -64,7 +64,7 @@ const groups = [
   {
     name: 'core',
     priority: 2,
-    test: /src\/(kernel|cli\/(?!main|yargs-program|usage-message|completion|version|compile-cache|commands\/(?!list)|opened-device|region-access|mock-host|spec-file|plan-text|bindings|mdevctl)|host|lifecycle\/(list|store|definition)|errors|units|uapi\/errno)|yargs-parser|yargs-platform|rolldown.runtime/,
+    test: /src\/(kernel|cli\/(?!main|yargs-program|usage-message|completion|version|compile-cache|commands\/(?!list)|opened-device|region-access|mock-host|spec-file|plan-text|bindings|mdevctl)|host|lifecycle\/(list|definition|mdev\/(list|store))|errors|units|uapi\/errno)|yargs-parser|yargs-platform|rolldown.runtime/,
   },
   { name: 'plan', test: /node_modules\/yaml\/|src\/lifecycle\/(spec|plan)\/|src\/cli\/(spec-file|plan-text)/ },
   { name: 'yargs', test: /node_modules\/yargs\/|cli\/(yargs-program|usage-message|version)/ },
