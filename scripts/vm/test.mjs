@@ -35,7 +35,7 @@ const boots = [
   { kernel: '6.1', files: [contract] },
   { kernel: '6.1', files: ['test/vm/'] },
   { kernel: '6.12', files: [contract, 'test/vm/machine', 'test/vm/differential'] },
-  { kernel: '7', files: [contract, 'test/vm/machine', 'test/vm/main-job', 'test/vm/samples'] },
+  { kernel: '7', files: [contract, 'test/vm/machine', 'test/vm/main-job', 'test/vm/samples', 'test/vm/differential'] },
   { kernel: '7', iommu: false, files: [`${contract}noiommu`] },
   { kernel: '6.1', twice: true },
 ]
