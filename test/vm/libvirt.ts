@@ -11,6 +11,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { expect, vi } from 'vitest'
+import { startUdevd } from './udevd.ts'
 
 export interface Virsh {
   /** Runs a command of virsh's to a good end; its stdout. */
@@ -23,7 +24,10 @@ export interface Virsh {
 
 /** Starts Debian's libvirtd with nothing but its node devices, and with `mdevctl` in the place of that program. */
 export async function startLibvirt({ mdevctl }: { readonly mdevctl: string }): Promise<Virsh> {
-  startUdevd()
+  const endUdevd = startUdevd()
+  // It tells libvirt of the devices that are there.
+  execFileSync('udevadm', ['trigger'])
+  execFileSync('udevadm', ['settle'])
   const folder = mkdtempSync('/run/libvirt-test-')
   const path = join(folder, 'bin')
   const drivers = join(folder, 'drivers')
@@ -61,14 +65,7 @@ export async function startLibvirt({ mdevctl }: { readonly mdevctl: string }): P
   const calls = () => (existsSync(journal) ? readFileSync(journal, 'utf8').trimEnd().split('\n') : [])
   const stop = () => {
     libvirtd.kill()
-    execFileSync('udevadm', ['control', '--exit'])
+    endUdevd()
   }
   return Object.assign(virsh, { calls, stop })
-}
-
-/** systemd-udevd, which tells libvirt of devices, and has told of those that are there. */
-function startUdevd(): void {
-  execFileSync('/usr/lib/systemd/systemd-udevd', ['--daemon'], { stdio: 'pipe' })
-  execFileSync('udevadm', ['trigger'])
-  execFileSync('udevadm', ['settle'])
 }

@@ -5,7 +5,7 @@ import { active } from '../defined-devices.ts'
 import { card, display, onMtty } from './definitions.ts'
 import { atBoot, property, reload, said, settle } from './systemd.ts'
 
-it('what was defined comes back at boot, with a parent that appears ten seconds late', async () => {
+it('what was defined comes back at boot, with a parent that is ten seconds late, before libvirt starts', async () => {
   const booted = () => property('multi-user.target', 'ActiveState')
   await vi.waitFor(() => expect(booted(), said(atBoot).join('\n')).toBe('active'), { timeout: 110_000, interval: 2000 })
   expect(said(atBoot)).toContain('waiting for mtty, at most 60 s')
@@ -19,6 +19,7 @@ it('what was defined comes back at boot, with a parent that appears ten seconds 
   expect(property(atBoot, 'Result')).toBe('success')
   expect(existsSync(`/sys/bus/pci/drivers/vfio-pci/${card}`)).toBe(true)
   expect(active()).toEqual([...onMtty, display])
+  expect(said('libvirtd.service')).toEqual(active())
 })
 
 it('boot remove leaves nothing that starts a device', async () => {
