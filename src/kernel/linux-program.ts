@@ -1,4 +1,4 @@
-import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
+import type { ChildProcessWithoutNullStreams } from 'node:child_process'
 import type { Readable } from 'node:stream'
 import type { ProgramEnd, ProgramRun } from './kernel.ts'
 import { asCallers } from './linux-errors.ts'
@@ -6,7 +6,9 @@ import { asCallers } from './linux-errors.ts'
 const maxOutput = 1024 * 1024
 
 /** `file` is where the program stands for us, `path` what the caller calls it. */
-export function runProgram(file: string, path: string, run: ProgramRun): Promise<ProgramEnd> {
+export async function runProgram(file: string, path: string, run: ProgramRun): Promise<ProgramEnd> {
+  // Loaded here, as it takes some milliseconds, and few commands run a program.
+  const { spawn } = await import('node:child_process')
   return new Promise((resolve, reject) => {
     // A process group of its own, so that what it started can be killed with it.
     const child = spawn(file, run.arguments, { detached: true, stdio: 'pipe' })
