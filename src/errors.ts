@@ -78,6 +78,20 @@ export class VfioError extends Error {
   }
 }
 
+/** The same error with more said at its end; errno, path, hint and facts stay, or are added to. */
+export function withMore(
+  error: VfioError,
+  said: string,
+  { hint = error.hint ?? undefined, facts = {} }: Pick<ErrorDetails, 'hint' | 'facts'> = {},
+): VfioError {
+  return new VfioError(error.code, `${error.message}; ${said}`, {
+    cause: error.cause ?? error,
+    ...(hint === undefined ? {} : { hint }),
+    ...(error.path === null ? {} : { path: error.path }),
+    facts: { ...error.facts, ...facts },
+  })
+}
+
 /** What a failed call answered, for the end of a sentence: 'permission denied (EACCES)'. */
 export function kernelAnswer(error: unknown): string {
   if (isSystemError(error)) return `${errnoMeaning(error.code)} (${error.code})`

@@ -19,8 +19,9 @@ export const deviceNameForms: string =
   'or a path in /sys'
 
 /**
- * The address or UUID behind any form of a device's name; only nodes and network interfaces are looked up. Throws INVALID_ARGUMENT for what is
- * none, NOT_FOUND for a node or path that leads to no device, AMBIGUOUS for a group's node with several devices.
+ * The address or UUID behind any form of a device's name; only nodes and network interfaces are looked up. Throws
+ * INVALID_ARGUMENT for what is none, NOT_FOUND for a node or path that leads to no device, AMBIGUOUS for a group's node
+ * with several devices.
  */
 export function deviceName(files: HostFiles, text: string): PciAddress | Uuid {
   const name = nameOrNull(text)

@@ -1,4 +1,4 @@
-import { VfioError } from '../errors.ts'
+import { VfioError, withMore } from '../errors.ts'
 import type { HostFiles, Kernel } from '../kernel/kernel.ts'
 import type { LogRecord } from '../kernel/kernel-log.ts'
 import { printable } from '../units.ts'
@@ -39,12 +39,7 @@ export async function withSharedKernelLog<T>(kernel: Kernel, work: () => Promise
 }
 
 function withLines(error: VfioError, lines: readonly string[]): VfioError {
-  return new VfioError(error.code, `${error.message}; the kernel says: ${lines.join(' | ')}`, {
-    ...(error.hint === null ? {} : { hint: error.hint }),
-    ...(error.path === null ? {} : { path: error.path }),
-    ...(error.cause === undefined ? {} : { cause: error.cause }),
-    facts: { ...error.facts, kernelLog: lines },
-  })
+  return withMore(error, `the kernel says: ${lines.join(' | ')}`, { facts: { kernelLog: lines } })
 }
 
 /** Its last lines: what was said just before the answer. */

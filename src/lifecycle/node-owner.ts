@@ -1,4 +1,4 @@
-import { kernelAnswer, VfioError } from '../errors.ts'
+import { kernelAnswer, VfioError, withMore } from '../errors.ts'
 import { accountId } from '../host/accounts.ts'
 import type { HostFiles } from '../kernel/kernel.ts'
 import { failedWith } from '../kernel/system-error.ts'
@@ -69,8 +69,8 @@ export async function giveNodesOrRemove(
       await remove()
     } catch (second) {
       if (!(error instanceof VfioError)) throw error
-      const message = `${error.message}; and the device could not be removed again: ${kernelAnswer(second)}`
-      throw new VfioError(error.code, message, { cause: error, hint: 'vfioctl list shows what is left; vfioctl stop' })
+      const said = `and the device could not be removed again: ${kernelAnswer(second)}`
+      throw withMore(error, said, { hint: 'vfioctl list shows what is left; vfioctl stop' })
     }
     throw error
   }

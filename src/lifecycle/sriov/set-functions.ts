@@ -1,4 +1,4 @@
-import { kernelAnswer, VfioError } from '../../errors.ts'
+import { kernelAnswer, VfioError, withMore } from '../../errors.ts'
 import { type PhysicalFunction, pciPath, physicalFunctionOf, readPhysicalFunction } from '../../host/sriov.ts'
 import { readVgpuFunction } from '../../host/vgpu-functions.ts'
 import { isNvidiaGpu } from '../../host/vgpu-types.ts'
@@ -135,16 +135,8 @@ async function carryOutSteps(
     const now = readPhysicalFunction(kernel.files, card.address)
     if (!(error instanceof VfioError) || now === null || now.count === card.count) throw error
     const { address, count } = card
-    throw new VfioError(
-      error.code,
-      `${error.message}; ${address} had ${count} virtual functions, and has ${now.count} now`,
-      {
-        cause: error.cause ?? error,
-        ...(error.hint === null ? {} : { hint: error.hint }),
-        ...(error.path === null ? {} : { path: error.path }),
-        facts: { ...error.facts, before: count, count: now.count },
-      },
-    )
+    const said = `${address} had ${count} virtual functions, and has ${now.count} now`
+    throw withMore(error, said, { facts: { before: count, count: now.count } })
   }
 }
 
