@@ -8,9 +8,14 @@ export interface LookIntervals {
 
 /**
  * Calls `look` after each device event, and now and then all the same: events can be lost, a container hears none, and
- * not all that changes has one. Returns what ends it.
+ * not all that changes has one. Returns what ends it: no call of `look` comes after that, and no descriptor is left once its
+ * promise is kept, also where the events were still being opened.
  */
-export function onDeviceEvents(kernel: Kernel, look: () => void, { untold, besides }: LookIntervals): () => void {
+export function onDeviceEvents(
+  kernel: Kernel,
+  look: () => void,
+  { untold, besides }: LookIntervals,
+): () => Promise<void> {
   let ended = false
   let watch: Watch | null = null
   let timer = setInterval(look, untold)
@@ -23,10 +28,11 @@ export function onDeviceEvents(kernel: Kernel, look: () => void, { untold, besid
     // What came before anybody told of it.
     look()
   }
-  kernel.watchUevents(look).then(listen, () => {})
+  const opening = kernel.watchUevents(look).then(listen, () => {})
   return () => {
     ended = true
     watch?.close()
     clearInterval(timer)
+    return opening
   }
 }

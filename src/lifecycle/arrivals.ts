@@ -19,7 +19,7 @@ export class Arrivals {
   readonly #until: number
   readonly #signal: AbortSignal | undefined
   readonly #waiters = new Set<Waiter>()
-  #stop: (() => void) | null = null
+  #stop: (() => Promise<void>) | null = null
 
   constructor(kernel: Kernel, timeoutMs: number, signal?: AbortSignal) {
     this.#kernel = kernel
@@ -36,20 +36,21 @@ export class Arrivals {
     })
   }
 
-  close(): void {
-    this.#stop?.()
+  async close(): Promise<void> {
+    const stop = this.#stop
     this.#stop = null
+    await stop?.()
   }
 
-  #start(): () => void {
+  #start(): () => Promise<void> {
     const look = () => this.#look()
     const end = onDeviceEvents(this.#kernel, look, intervals)
     const deadline = setTimeout(look, Math.ceil(this.#until - performance.now()))
     this.#signal?.addEventListener('abort', look)
     return () => {
-      end()
       clearTimeout(deadline)
       this.#signal?.removeEventListener('abort', look)
+      return end()
     }
   }
 

@@ -7,6 +7,7 @@ import { describe, expect, type TestContext, test } from 'vitest'
 import type { Kernel } from '../../src/kernel/kernel.ts'
 import type { IommuMode } from '../../src/vfio/address-space/address-space.ts'
 import { type Device, openDevice } from '../../src/vfio/device.ts'
+import { openDescriptors } from '../descriptors.ts'
 import { bindForMode, skipWithoutMode } from './iommu-modes.ts'
 import { isLinuxBefore } from './kernel.ts'
 import { type Place, places } from './places.ts'
@@ -20,10 +21,6 @@ async function placeFor(context: TestContext, name: (typeof names)[number], iomm
   const place = await places[name](context)
   skipWithoutMode(context, place.kernel, iommu)
   return place
-}
-
-function openDescriptors({ files, pid }: Kernel): number {
-  return files.list(`/proc/${pid}/fd`).length
 }
 
 /** Bytes that are locked in memory: what is mapped for a device. */
@@ -63,12 +60,12 @@ describe.each(modes)('a Worker that is terminated with a device open in mode %s'
     const { kernel, address } = place
     if (kernel.name === 'mock') context.skip('each Worker has a mock of its own')
     if (way === 'while it migrates' && isLinuxBefore(place, 6, 7)) context.skip('mtty migrates since Linux 6.7')
-    const before = { descriptors: openDescriptors(kernel), locked: locked(kernel) }
+    const before = { descriptors: openDescriptors(kernel).length, locked: locked(kernel) }
     const worker = new Worker(program, { workerData: { name: address.name, iommu, way } })
     expect(await once(worker, 'message')).toEqual(['holding'])
     expect(() => openDevice(kernel, address, { iommu })).toThrow(expect.objectContaining({ code: 'DEVICE_BUSY' }))
     await worker.terminate()
-    expect({ descriptors: openDescriptors(kernel), locked: locked(kernel) }).toEqual(before)
+    expect({ descriptors: openDescriptors(kernel).length, locked: locked(kernel) }).toEqual(before)
     await expectFree(place, iommu)
   })
 
@@ -76,12 +73,12 @@ describe.each(modes)('a Worker that is terminated with a device open in mode %s'
     const bound = await bindForMode(context, iommu, 'edu-root-port')
     const { kernel } = bound
     if (kernel.name === 'mock') context.skip('each Worker has a mock of its own')
-    const before = openDescriptors(kernel)
+    const before = openDescriptors(kernel).length
     const workerData = { name: bound.address, iommu, way: 'while the device is being reset' }
     const worker = new Worker(program, { workerData })
     await once(worker, 'message')
     await worker.terminate()
-    expect(openDescriptors(kernel)).toBe(before)
+    expect(openDescriptors(kernel).length).toBe(before)
     await expectFree({ kernel, address: { group: bound.group, name: bound.address } }, iommu)
   })
 })
@@ -114,7 +111,7 @@ describe.each(modes)('closing in mode %s', (iommu) => {
     '%s: device, interrupt, buffer, mapping, address space, in every order, each twice',
     async (name, context) => {
       const { kernel, address } = await placeFor(context, name, iommu)
-      const before = { descriptors: openDescriptors(kernel), locked: locked(kernel) }
+      const before = { descriptors: openDescriptors(kernel).length, locked: locked(kernel) }
       const what = ['device', 'irq', 'buffer', 'space', ...(name === 'edu' ? (['mapped'] as const) : [])] as const
       for (const order of orders(what)) {
         const device = openDevice(kernel, address, { iommu })
@@ -125,7 +122,7 @@ describe.each(modes)('closing in mode %s', (iommu) => {
           taken[one]?.close()
         }
         await waiting
-        const after = { descriptors: openDescriptors(kernel), locked: locked(kernel) }
+        const after = { descriptors: openDescriptors(kernel).length, locked: locked(kernel) }
         expect({ order, ...after }).toEqual({ order, ...before })
       }
     },

@@ -1,5 +1,6 @@
 import { expect, onTestFinished, type TestContext, test, vi } from 'vitest'
 import type { Uevent } from '../../src/kernel/uevents.ts'
+import { openDescriptors } from '../descriptors.ts'
 import { type ContractKernel, contractKernel } from './kernel.ts'
 import { bindPci } from './pci.ts'
 
@@ -73,12 +74,11 @@ test('nothing is told after the end, and the descriptors are gone', async (conte
   const underTest = contractKernel()
   onTestFinished(() => underTest.kernel.dispose())
   const { kernel } = underTest
-  const open = () => kernel.files.list(`/proc/${kernel.pid}/fd`).length
-  const before = open()
+  const before = openDescriptors(kernel)
   const ended = await listen(context, underTest)
   ended.watch.close()
   ended.watch.close()
-  expect(open()).toBeLessThanOrEqual(before)
+  expect(openDescriptors(kernel).filter((it) => !before.includes(it))).toEqual([])
   const others = await listen(context, underTest)
   const { uuid } = await underTest.createMdev('mtty', 'mtty-1')
   await underTest.remove(uuid)

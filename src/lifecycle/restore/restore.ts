@@ -69,7 +69,7 @@ export async function restore(kernel: Kernel, request: RestoreRequest = {}): Pro
       warnings: found.flatMap(({ warnings }) => warnings),
     }
   } finally {
-    arrivals.close()
+    await arrivals.close()
   }
 }
 

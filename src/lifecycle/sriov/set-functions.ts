@@ -177,7 +177,7 @@ async function waitForFunctions(
   try {
     if (await arrivals.until(() => missing(kernel.files, address, count) === null)) return
   } finally {
-    arrivals.close()
+    await arrivals.close()
   }
   const what = missing(kernel.files, address, count) ?? 'they came just now'
   if (signal?.aborted === true) throw new VfioError('INTERRUPTED', `interrupted while waiting for ${address}: ${what}`)

@@ -21,6 +21,12 @@ export async function* watchHost(kernel: Kernel, signal?: AbortSignal): AsyncGen
   const wakeup = new Wakeup(signal)
   const folders = new DefinitionFolders(kernel, wakeup.wake)
   const endEvents = onDeviceEvents(kernel, wakeup.wake, intervals)
+  const end = () => {
+    folders.close()
+    return endEvents()
+  }
+  // Nobody may ask for more of a watch that has ended: it lets go of what it holds all the same.
+  signal?.addEventListener('abort', end)
   let before: HostPicture | null = null
   try {
     for (;;) {
@@ -37,9 +43,9 @@ export async function* watchHost(kernel: Kernel, signal?: AbortSignal): AsyncGen
       await setTimeout(rest)
     }
   } finally {
-    endEvents()
-    folders.close()
+    signal?.removeEventListener('abort', end)
     wakeup.close()
+    await end()
   }
 }
 

@@ -1,0 +1,14 @@
+import type { Kernel } from '../src/kernel/kernel.ts'
+
+/** What each open descriptor of this process is, such as `7 socket:[4711]`. */
+export function openDescriptors({ files, pid }: Pick<Kernel, 'files' | 'pid'>): string[] {
+  const folder = `/proc/${pid}/fd`
+  return files.list(folder).flatMap((fd) => {
+    try {
+      return [`${fd} ${files.readlink(`${folder}/${fd}`)}`]
+    } catch {
+      // The descriptor that lists the folder is in the list and gone afterwards.
+      return []
+    }
+  })
+}
