@@ -157,9 +157,6 @@ const blocked: Readonly<Record<string, readonly MigrationState[]>> = { 'stop-cop
 
 test.for(states)('D6 from %s the device gets to every state that a way leads to', async (from, context) => {
   const opened = await openMigrating(context, 'mtty-1')
-  if (from !== 'stop' && opened.name === 'linux' && isLinuxBefore(opened, 6, 13)) {
-    context.skip('mtty of Linux 6.12 never came back from a change of state on the ways from running')
-  }
   const { migration } = opened.device
   const saved = await savedOf(migration)
   const reach = (state: MigrationState) => {

@@ -39,6 +39,9 @@ const stateNumbers: Readonly<Record<MigrationState, number>> = {
 /** States that have a stream: out of the device, or into it. */
 const streaming: readonly MigrationState[] = ['stop-copy', 'resuming', 'pre-copy', 'pre-copy-p2p']
 
+/** States of a device that runs, with a stream. */
+const preCopying: readonly MigrationState[] = ['pre-copy', 'pre-copy-p2p']
+
 export interface SaveOptions {
   /** Bytes of a chunk at most; 1 MiB where absent. */
   readonly chunkBytes?: number
@@ -97,6 +100,11 @@ export class Migration {
    * leads there, or what was restored is not whole.
    */
   move(state: MigrationState): MigrationData | null {
+    // No way leads there. Linux before 7 looks for one without end, in the kernel, and takes a processor with it.
+    if (preCopying.includes(state) && this.state === 'stop-copy') {
+      const what = `cannot move the migration state of ${this.#device.what} to ${state}: no way leads there from stop-copy`
+      throw new VfioError('INVALID_ARGUMENT', what, { facts: { state } })
+    }
     const bytes = encode(vfioDeviceFeatureMigState, { device_state: stateNumbers[state], data_fd: -1 })
     const answer = this.#features.set('mig-device-state', bytes, {
       goal: `move the migration state to ${state}`,

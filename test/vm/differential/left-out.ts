@@ -2,6 +2,7 @@ import type { KernelVersion } from '../../../src/mock/kernel-traits.ts'
 import { deviceFeatureFlag, deviceFeatures } from '../../../src/uapi/device-feature.ts'
 import { ioasMapFlag, iommuIoasCopy, iommuIoasMap } from '../../../src/uapi/iommufd.ts'
 import { irqSetFlag } from '../../../src/uapi/irq-set.ts'
+import { deviceState } from '../../../src/uapi/migration.ts'
 import { decode } from '../../../src/uapi/struct.ts'
 import type { Call, Struct, Target } from './call.ts'
 
@@ -20,6 +21,10 @@ interface LeftOut {
 }
 
 const uart = 2
+const preCopying: readonly number[] = [
+  deviceState.VFIO_DEVICE_STATE_PRE_COPY,
+  deviceState.VFIO_DEVICE_STATE_PRE_COPY_P2P,
+]
 /** The register of edu. */
 const factorial = 0x08
 
@@ -45,11 +50,12 @@ const leftOut: readonly LeftOut[] = [
   {
     target: 'mtty',
     kernel: '6.12',
-    why: 'a change of state on the ways from running never comes back',
+    why: 'from stop-copy it looks for a way to pre-copy without end',
     isMet: (call) =>
       isIoctl(call, 'VFIO_DEVICE_FEATURE') &&
-      (word(call.argument, 4) & 0xffff) === 2 &&
-      (word(call.argument, 4) & 0x2_0000) !== 0,
+      (word(call.argument, 4) & 0xffff) === deviceFeatures['mig-device-state'].id &&
+      (word(call.argument, 4) & deviceFeatureFlag.VFIO_DEVICE_FEATURE_SET) !== 0 &&
+      preCopying.includes(word(call.argument, 8)),
   },
   {
     why: 'where the kernel puts several pages depends on where the process has them',
