@@ -78,18 +78,28 @@ export class VfioError extends Error {
   }
 }
 
-/** The same error with more said at its end; errno, path, hint and facts stay, or are added to. */
+/** The same error with more said at its end; code, errno, path, hint and facts stay, or are added to. */
 export function withMore(
   error: VfioError,
   said: string,
-  { hint = error.hint ?? undefined, facts = {} }: Pick<ErrorDetails, 'hint' | 'facts'> = {},
+  {
+    code = error.code,
+    hint = error.hint ?? undefined,
+    facts = {},
+  }: Pick<ErrorDetails, 'hint' | 'facts'> & { readonly code?: ErrorCode } = {},
 ): VfioError {
-  return new VfioError(error.code, `${error.message}; ${said}`, {
+  return new VfioError(code, `${error.message}; ${said}`, {
     cause: error.cause ?? error,
     ...(hint === undefined ? {} : { hint }),
     ...(error.path === null ? {} : { path: error.path }),
     facts: { ...error.facts, ...facts },
   })
+}
+
+/** One of ours as it is; of any other, what it says. */
+export function asVfioError(error: unknown): VfioError {
+  if (error instanceof VfioError) return error
+  return new VfioError('SYSTEM_CALL_FAILED', kernelAnswer(error), { cause: error })
 }
 
 /** What a failed call answered, for the end of a sentence: 'permission denied (EACCES)'. */

@@ -1,4 +1,4 @@
-import { kernelAnswer, VfioError } from '../../errors.ts'
+import { asVfioError, kernelAnswer, type VfioError, withMore } from '../../errors.ts'
 import { type PciBinding, pciDrivers } from '../../host/pci-binding.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import type { Step } from '../change.ts'
@@ -75,8 +75,8 @@ async function giveBackAll(kernel: Kernel, turns: readonly Turn[], options: Bind
     } catch (second) {
       const { address, driver } = before
       const left = `${address} could not be given back to ${driver ?? 'no driver'}: ${kernelAnswer(second)}`
-      throw new VfioError('APPLY_INCOMPLETE', `${kernelAnswer(error)}; and ${left}`, {
-        cause: error,
+      throw withMore(asVfioError(error), `and ${left}`, {
+        code: 'APPLY_INCOMPLETE',
         hint: `lspci -ks ${address}`,
         facts: { device: address, driver },
       })

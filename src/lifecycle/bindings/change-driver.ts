@@ -1,4 +1,4 @@
-import { kernelAnswer, VfioError } from '../../errors.ts'
+import { kernelAnswer, VfioError, withMore } from '../../errors.ts'
 import { type PciBinding, pciDevices, pciDrivers, readPciBinding } from '../../host/pci-binding.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import { failedWith } from '../../kernel/system-error.ts'
@@ -51,7 +51,7 @@ export async function changeDriver(
     if (failure !== null) throw failure
     return driver
   } catch (error) {
-    throw await afterGivingBack(kernel, before, asVfioError(address, error), options)
+    throw await afterGivingBack(kernel, before, changeFailed(address, error), options)
   }
 }
 
@@ -78,8 +78,7 @@ async function afterGivingBack(
     return error
   } catch (second) {
     const was = before.driver ?? 'no driver'
-    return new VfioError(error.code, `${error.message}; and giving it back to ${was} failed: ${kernelAnswer(second)}`, {
-      cause: error,
+    return withMore(error, `and giving it back to ${was} failed: ${kernelAnswer(second)}`, {
       hint: `lspci -ks ${before.address} shows which driver has it; dmesg | tail`,
       facts: { device: before.address, driver: before.driver },
     })
@@ -111,7 +110,7 @@ export function heldPci({ files }: Pick<Kernel, 'files'>, { address, driver, gro
   }
 }
 
-function asVfioError(address: PciAddress, error: unknown): VfioError {
+function changeFailed(address: PciAddress, error: unknown): VfioError {
   if (error instanceof VfioError) return error
   const denied = failedWith(error, 'EACCES', 'EPERM')
   const message = `cannot change the driver of ${address}: ${kernelAnswer(error)}`

@@ -1,21 +1,14 @@
 import { VfioError } from '../../errors.ts'
 import { shownUsers } from '../../host/device-users.ts'
-import { findMdevDevice } from '../../host/mdev-devices.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import { bind } from '../bindings/bind.ts'
 import type { BindingOptions } from '../bindings/binding-change.ts'
 import type { ChangeOptions } from '../change.ts'
 import { withSharedKernelLog } from '../kernel-log.ts'
-import { define } from '../mdev/define.ts'
-import { modify } from '../mdev/modify.ts'
-import { start } from '../mdev/start.ts'
-import { stop } from '../mdev/stop.ts'
-import { definedParents } from '../mdev/store.ts'
-import { undefine } from '../mdev/undefine.ts'
 import { setVirtualFunctions } from '../sriov/set-functions.ts'
+import { carryOutMdev } from './apply-mdev.ts'
 import { carryOutVgpu } from './apply-vgpu.ts'
-import { keepOwner } from './kept-owner.ts'
-import { itemName, itemsOf, type Move, type Plan, type PlanEntry, type PlanItem } from './plan.ts'
+import { itemName, itemsOf, type Plan, type PlanItem } from './plan.ts'
 
 export interface ApplyOptions extends Omit<ChangeOptions, 'dryRun'> {
   /** Go on with the other devices where one fails; otherwise the first failure is the end. */
@@ -68,7 +61,7 @@ async function carryOutItem(kernel: Kernel, item: PlanItem, options: ApplyOption
   } else if (item.kind === 'sriov') {
     await setVirtualFunctions(kernel, { device: item.device, count: item.count }, options)
   } else if (item.kind === 'vgpu') await carryOutVgpu(kernel, item, options)
-  else await carryOut(kernel, item, options)
+  else await carryOutMdev(kernel, item, options)
 }
 
 function isBusy(item: PlanItem): boolean {
@@ -78,68 +71,6 @@ function isBusy(item: PlanItem): boolean {
 /** Callouts may be overruled; a device that the host uses is not taken by that. */
 function bindingOptions({ said, signal }: ApplyOptions): BindingOptions {
   return { ...(said === undefined ? {} : { said }), ...(signal === undefined ? {} : { signal }) }
-}
-
-async function carryOut(kernel: Kernel, entry: PlanEntry, options: ChangeOptions): Promise<void> {
-  const made: Move[] = []
-  try {
-    for (const move of entry.moves) {
-      await carryOutMove(kernel, entry, move, options)
-      made.push(move)
-    }
-  } catch (error) {
-    await takeBack(kernel, entry, made, options, error)
-    throw error
-  }
-}
-
-async function carryOutMove(kernel: Kernel, entry: PlanEntry, move: Move, options: ChangeOptions): Promise<void> {
-  const { uuid, parent, wanted } = entry
-  if (move === 'stop') await stop(kernel, { uuid }, options)
-  else if (move === 'undefine') await undefine(kernel, { uuid, parent }, options)
-  else if (move === 'start') await start(kernel, { uuid, parent }, options)
-  else if (move === 'keep owner') await keepOwner(kernel, uuid, entry.owner, options)
-  else if (wanted !== null) {
-    const isDefined = definedParents(kernel.files, uuid, parent).length > 0
-    await (isDefined ? modify : define)(kernel, { uuid, parent, ...wanted }, options)
-  }
-}
-
-/** The old definition and the old device, as far as that was touched. */
-async function takeBack(
-  kernel: Kernel,
-  entry: PlanEntry,
-  made: readonly Move[],
-  options: ChangeOptions,
-  cause: unknown,
-): Promise<void> {
-  const { uuid, parent, stored, storedOwner, running, action } = entry
-  // Without the signal: what interrupted the change must not keep it from being taken back.
-  const { signal: _, ...calm } = options
-  try {
-    if (made.includes('keep owner')) await keepOwner(kernel, uuid, storedOwner, calm)
-    if (made.includes('define')) {
-      if (stored === null) await undefine(kernel, { uuid, parent }, calm)
-      else await modify(kernel, { uuid, parent, ...stored, force: true }, calm)
-    }
-    if (!made.includes('stop') || action !== 'change' || running === null) return
-    const isDefined = definedParents(kernel.files, uuid, running.parent).length > 0
-    const again = await start(kernel, { uuid, ...(isDefined ? { parent: running.parent } : running) }, calm)
-    if (again.type !== running.type)
-      calm.said?.(`${uuid} ran as ${running.type}, and runs as it is defined: ${again.type}`)
-    else if (!isDefined) {
-      calm.said?.(`${uuid} runs again as ${running.type}; attributes that it may have had are not known`)
-    }
-  } catch (error) {
-    const [first, second] = [cause, error].map((it) => (it instanceof Error ? it.message : String(it)))
-    const isGone = running !== null && findMdevDevice(kernel.files, uuid) === null
-    const left = isGone ? ` (${uuid} ran as ${running.type} on ${running.parent}, and does not run now)` : ''
-    throw new VfioError('APPLY_INCOMPLETE', `${first}; and taking it back failed: ${second}${left}`, {
-      cause,
-      hint: `vfioctl list -u ${uuid} shows what is left; the next apply goes on from there`,
-      facts: { uuid, parent },
-    })
-  }
 }
 
 function busyDevices(outcome: string, items: readonly PlanItem[]): VfioError {

@@ -16,7 +16,7 @@ import { findVgpuPlace } from '../vgpu/place.ts'
 import { stopSteps } from '../vgpu/stop-vgpu.ts'
 import { ownedNodes } from '../vgpu/vgpu-nodes.ts'
 import { isOwnerKept, keepOwnerSteps, storedOwner } from './kept-owner.ts'
-import { type Move, type PlannedSriov, type PlannedVgpu, whyKept } from './plan.ts'
+import { type Move, type PlannedSriov, type PlannedVgpu, type Running, whyKept } from './plan.ts'
 import { type PlacedVgpu, type PresentVgpu, VgpuPlacing } from './vgpu-placing.ts'
 import type { PlacedParent } from './wanted-devices.ts'
 
@@ -141,9 +141,13 @@ function removal(files: HostFiles, device: PresentVgpu, reason: string): Planned
   return {
     ...{ kind: 'vgpu', action: 'remove', device: name, parent, type, reason, moves, steps, users, wanted: null },
     owner: null,
-    had: null,
+    running: runningOf(device),
     storedOwner: storedOwner(files, name),
   }
+}
+
+function runningOf({ active, parent, type }: PresentVgpu): Running | null {
+  return active ? { parent, type } : null
 }
 
 function entry(
@@ -178,7 +182,7 @@ function entry(
     users: moves.includes('stop') ? (device?.users ?? []) : [],
     wanted: definition,
     owner,
-    had: action === 'create' && device?.active === true ? device.type : null,
+    running: device === undefined ? null : runningOf(device),
     storedOwner: storedOwner(files, address),
   }
 }

@@ -25,14 +25,20 @@ interface PlannedDevice {
   readonly owner: NodeOwner | null
   /** To whom they go now, for taking a failed change back. */
   readonly storedOwner: NodeOwner | null
+  /** What ran by its name when the plan was made, for the same; null where nothing did. */
+  readonly running: Running | null
+}
+
+/** Where a virtual device runs, and as what. */
+export interface Running {
+  readonly parent: string
+  readonly type: string
 }
 
 /** A vendor's vGPU. Its type is as the spec has it where only its card's future functions will tell the id. */
 export interface PlannedVgpu extends PlannedDevice {
   readonly kind: 'vgpu'
   readonly device: PciAddress
-  /** The type that it had until it was ended to be made anew, for taking a failure back; else null. */
-  readonly had: string | null
 }
 
 /** A mediated device. */
@@ -41,8 +47,6 @@ export interface PlanEntry extends PlannedDevice {
   readonly uuid: Uuid
   /** What is stored now, for taking a failed change back. */
   readonly stored: Definition | null
-  /** What runs now by that UUID, for the same; null where nothing does. */
-  readonly running: { readonly parent: string; readonly type: string } | null
 }
 
 export type Move = 'stop' | 'undefine' | 'define' | 'keep owner' | 'start'
@@ -82,6 +86,8 @@ export function whyKept({ definition }: VirtualDevice, moves: readonly Move[], i
 }
 
 /** By which it is told from others: its address, or its UUID. */
+export function itemName(item: PlanEntry | PlannedVgpu): Uuid | PciAddress
+export function itemName(item: PlanItem): string
 export function itemName(item: PlanItem): string {
   return item.kind === 'mdev' ? item.uuid : item.device
 }

@@ -1,4 +1,4 @@
-import { VfioError } from '../../errors.ts'
+import { asVfioError, VfioError } from '../../errors.ts'
 import { parentName } from '../../host/mdev-types.ts'
 import type { Warning } from '../../host/warning.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
@@ -118,10 +118,4 @@ async function bringUp(task: RestoreTask, arrivals: Arrivals, request: RestoreRe
 
 function failed(error: VfioError): Outcome {
   return { outcome: 'failed', steps: [], error }
-}
-
-function asVfioError(error: unknown): VfioError {
-  if (error instanceof VfioError) return error
-  const message = error instanceof Error ? error.message : String(error)
-  return new VfioError('SYSTEM_CALL_FAILED', message, { cause: error })
 }

@@ -65,6 +65,27 @@ test('a start whose nodes cannot be given away is taken back', async () => {
   expect(kernel.files.owner('/dev/vfio/7')).toEqual({ uid: 64055, gid: 108, mode: 0o660 })
 })
 
+test('where it cannot be removed again either, both are told, and the next start mends it', async () => {
+  const { kernel, faults } = mock()
+  await define(kernel, device)
+  await withSettingsLock(kernel, () => nodeOwners.save(kernel.files, uuid, owner), {})
+  faults.fail({ call: 'files.chmod' }, 'EIO')
+  faults.fail({ call: 'files.write', path: `/sys/bus/mdev/devices/${uuid}/remove` }, 'EAGAIN')
+  await expect(start(kernel, { uuid })).rejects.toMatchObject({
+    code: 'SYSTEM_CALL_FAILED',
+    errno: 'EIO',
+    syscall: 'chmod',
+    path: '/dev/vfio/7',
+    message: expect.stringMatching(
+      /cannot set 0660 on \/dev\/vfio\/7.*EIO.*; and the device could not be removed.*EAGAIN/,
+    ),
+    hint: expect.stringContaining('vfioctl list'),
+  })
+  expect(findMdevDevice(kernel.files, uuid)).not.toBeNull()
+  await start(kernel, { uuid })
+  expect(kernel.files.owner('/dev/vfio/7').mode).toBe(0o660)
+})
+
 test('an apply that fails leaves what was kept before', async () => {
   const { kernel, faults } = mock()
   await applyPlan(kernel, makePlan(kernel, spec({ mode: '0640' })))

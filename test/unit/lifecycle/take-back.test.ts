@@ -62,6 +62,35 @@ describe('a mediated device that could not be made anew', () => {
     expect(said).toEqual([`${uuid} ran as mtty-2, and runs as it is defined: mtty-1`])
   })
 
+  test('runs again where nobody had defined it, and that is said', async () => {
+    const { host, apply, present } = machine('demo')
+    await host.start({ name: uuid, parent: 'mtty', type: 'mtty-1' })
+    const before = present()
+    const { said, error } = await apply(fails)
+    expect(error).toMatchObject({ code: 'ATTRIBUTE_FAILED', errno: 'ENOENT' })
+    expect(present()).toEqual(before)
+    expect(said).toEqual([`${uuid} runs again as mtty-1; attributes that it may have had are not known`])
+  })
+
+  test('runs again although its new definition could not be taken away, which is told', async () => {
+    const { host, apply, present } = machine('demo')
+    await host.start({ name: uuid, parent: gpu, type: 'nvidia-232' })
+    const unlink = (path: string) => {
+      if (path === `/etc/mdevctl.d/mtty/${uuid}`) throw systemError('EROFS', 'unlink', path)
+      return host.kernel.files.unlink(path)
+    }
+    const create = '/sys/class/mdev_bus/mtty/mdev_supported_types/mtty-2/create'
+    const files = instead(refusing(host.kernel, create).files, { unlink })
+    const { error } = await apply(fails, instead(host.kernel, { files }))
+    expect(error).toMatchObject({
+      code: 'APPLY_INCOMPLETE',
+      errno: 'EIO',
+      path: create,
+      message: expect.stringMatching(/EIO.*; and taking it back failed: cannot delete [^;]*EROFS[^;]*$/),
+    })
+    expect(present().filter(({ active }) => active)).toMatchObject([{ parent: gpu, type: 'nvidia-232' }])
+  })
+
   test('and not as it was either, is told as gone, with both reasons', async () => {
     const { host, apply, present } = machine('demo')
     await host.start({ name: uuid, parent: 'mtty', type: 'mtty-1' })
@@ -70,7 +99,7 @@ describe('a mediated device that could not be made anew', () => {
     expect(error).toMatchObject({
       code: 'APPLY_INCOMPLETE',
       message: expect.stringMatching(/attribute no_such .*; and taking it back failed: cannot create .*EIO/),
-      hint: expect.stringContaining(`vfioctl list -u ${uuid}`),
+      hint: expect.stringContaining(`vfioctl list ${uuid}`),
     })
     expect(error?.message).toContain(`(${uuid} ran as mtty-1 on mtty, and does not run now)`)
     expect(present()).toEqual([])
@@ -89,7 +118,7 @@ describe('a vGPU that could not be made anew', () => {
     const { said, error } = await apply(card(fails))
     expect(error).toMatchObject({ code: 'ATTRIBUTE_FAILED' })
     expect(present()).toEqual(before)
-    expect(said).toEqual([`${second} has type 1157 again; attributes that it may have had are not known`])
+    expect(said).toEqual([`${second} runs again as 1157; attributes that it may have had are not known`])
   })
 
   test('is again as it was defined', async () => {
@@ -111,7 +140,7 @@ describe('a vGPU that could not be made anew', () => {
       code: 'APPLY_INCOMPLETE',
       message: expect.stringMatching(/attribute no_such .*; and taking it back failed: .*takes one type at a time/),
     })
-    expect(error?.message).toContain(`(${second} had type 1157, and may have none now)`)
+    expect(error?.message).toContain(`(${second} ran as 1157 on 0000:41:00.0, and does not run now)`)
     expect(present().map(({ name, type, active }) => [name, type, active])).toEqual([[first, '1155', true]])
   })
 })

@@ -1,0 +1,44 @@
+import { findMdevDevice } from '../../host/mdev-devices.ts'
+import type { Kernel } from '../../kernel/kernel.ts'
+import type { ChangeOptions } from '../change.ts'
+import { define } from '../mdev/define.ts'
+import { modify } from '../mdev/modify.ts'
+import { start } from '../mdev/start.ts'
+import { stop } from '../mdev/stop.ts'
+import { definedParents } from '../mdev/store.ts'
+import { undefine } from '../mdev/undefine.ts'
+import { keepOwner } from './kept-owner.ts'
+import { makeMoves } from './make-moves.ts'
+import type { Move, PlanEntry } from './plan.ts'
+
+/** Carries out what a plan has for one mediated device. */
+export function carryOutMdev(kernel: Kernel, entry: PlanEntry, options: ChangeOptions): Promise<void> {
+  const { uuid, parent, stored } = entry
+  const isDefinedOn = (on: string) => definedParents(kernel.files, uuid, on).length > 0
+  const moving = {
+    make: (move: Move, how: ChangeOptions) => carryOutMove(kernel, entry, move, how),
+    async defineAsBefore(how: ChangeOptions) {
+      if (stored === null) await undefine(kernel, { uuid, parent }, how)
+      else await modify(kernel, { uuid, parent, ...stored, force: true }, how)
+    },
+    runningNow: () => findMdevDevice(kernel.files, uuid),
+    async startAgain(ran: { parent: string; type: string }, how: ChangeOptions) {
+      const isDefined = isDefinedOn(ran.parent)
+      const request = isDefined ? { parent: ran.parent } : { parent: ran.parent, type: ran.type }
+      return { change: await start(kernel, { uuid, ...request }, how), isDefined }
+    },
+  }
+  return makeMoves(kernel, entry, moving, options)
+}
+
+async function carryOutMove(kernel: Kernel, entry: PlanEntry, move: Move, options: ChangeOptions): Promise<void> {
+  const { uuid, parent, wanted } = entry
+  if (move === 'stop') await stop(kernel, { uuid }, options)
+  else if (move === 'undefine') await undefine(kernel, { uuid, parent }, options)
+  else if (move === 'start') await start(kernel, { uuid, parent }, options)
+  else if (move === 'keep owner') await keepOwner(kernel, uuid, entry.owner, options)
+  else if (wanted !== null) {
+    const isDefined = definedParents(kernel.files, uuid, parent).length > 0
+    await (isDefined ? modify : define)(kernel, { uuid, parent, ...wanted }, options)
+  }
+}

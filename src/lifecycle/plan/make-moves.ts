@@ -1,0 +1,98 @@
+import { asVfioError, kernelAnswer, withMore } from '../../errors.ts'
+import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
+import type { Change, ChangeOptions } from '../change.ts'
+import { isHalfMade } from '../half-made.ts'
+import { keepOwner } from './kept-owner.ts'
+import { itemName, type Move, type PlanEntry, type PlannedVgpu, type Running } from './plan.ts'
+
+/** How the moves of one kind of virtual device are made, and what it takes to undo them. */
+export interface Moving {
+  readonly make: (move: Move, options: ChangeOptions) => Promise<void>
+  /** Stores what was stored before, or nothing where nothing was. */
+  readonly defineAsBefore: (options: ChangeOptions) => Promise<void>
+  /** What runs by its name now. */
+  readonly runningNow: () => Running | null
+  /** Starts it as it is defined, or as it ran where nobody defined it. */
+  readonly startAgain: (ran: Running, options: ChangeOptions) => Promise<{ change: Change; isDefined: boolean }>
+}
+
+/**
+ * Carries out what a plan has for one virtual device. Where a move fails, the device is taken back to what it was; where
+ * that fails as well, APPLY_INCOMPLETE says what is left, with the errno of the first failure.
+ */
+export async function makeMoves(
+  kernel: Kernel,
+  item: PlanEntry | PlannedVgpu,
+  moving: Moving,
+  options: ChangeOptions,
+): Promise<void> {
+  const made: Move[] = []
+  try {
+    for (const move of item.moves) {
+      await moving.make(move, options)
+      made.push(move)
+    }
+  } catch (error) {
+    // without the signal: what interrupted it must not keep it from being taken back
+    const { signal: _, ...calm } = options
+    const failures = await takeBack(kernel, item, made, moving, calm)
+    if (failures.length === 0) throw error
+    const name = itemName(item)
+    const left = whatIsLeft(kernel.files, item, moving)
+    throw withMore(asVfioError(error), `and taking it back failed: ${failures.map(kernelAnswer).join('; ')}${left}`, {
+      code: 'APPLY_INCOMPLETE',
+      hint: `vfioctl list ${name} shows what is left; the next apply goes on from there`,
+      facts: { device: name, parent: item.parent },
+    })
+  }
+}
+
+/** What failed of it: one failure keeps nothing else from being taken back. */
+async function takeBack(
+  kernel: Kernel,
+  item: PlanEntry | PlannedVgpu,
+  made: readonly Move[],
+  moving: Moving,
+  options: ChangeOptions,
+): Promise<unknown[]> {
+  const failures: unknown[] = []
+  const attempt = (work: () => Promise<void>) => work().catch((error) => void failures.push(error))
+  if (made.includes('define')) await attempt(() => moving.defineAsBefore(options))
+  // after the definition, which takes the owner along where it goes
+  if (made.includes('keep owner')) {
+    await attempt(() => keepOwner(kernel, itemName(item), item.storedOwner, options))
+  }
+  await attempt(() => runAsBefore(kernel.files, item, moving, options))
+  return failures
+}
+
+async function runAsBefore(
+  files: HostFiles,
+  item: PlanEntry | PlannedVgpu,
+  moving: Moving,
+  options: ChangeOptions,
+): Promise<void> {
+  const name = itemName(item)
+  const { running } = item
+  if (running === null || isSame(files, name, running, moving.runningNow())) return
+  const { change, isDefined } = await moving.startAgain(running, options)
+  if (change.type !== running.type) {
+    options.said?.(`${name} ran as ${running.type}, and runs as it is defined: ${change.type}`)
+  } else if (!isDefined) {
+    options.said?.(`${name} runs again as ${running.type}; attributes that it may have had are not known`)
+  }
+}
+
+function isSame(files: HostFiles, name: string, ran: Running, runs: Running | null): boolean {
+  return runs !== null && runs.parent === ran.parent && runs.type === ran.type && !isHalfMade(files, name)
+}
+
+function whatIsLeft(files: HostFiles, item: PlanEntry | PlannedVgpu, moving: Moving): string {
+  const name = itemName(item)
+  const { running } = item
+  const now = moving.runningNow()
+  if (running === null || isSame(files, name, running, now)) return ''
+  const half = isHalfMade(files, name) ? ', half set up' : ''
+  const then = now === null ? 'does not run now' : `runs as ${now.type} on ${now.parent} now${half}`
+  return ` (${name} ran as ${running.type} on ${running.parent}, and ${then})`
+}
