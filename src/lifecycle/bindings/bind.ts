@@ -83,18 +83,8 @@ function bindingToKeep(files: HostFiles, address: PciAddress, driver: string): K
     throw new VfioError('KERNEL_ANSWER', `sysfs does not say what ${address} is`, { facts: { device: address } })
   }
   const wanted = { driver, vendor, device }
-  const stored = readKept(files, address)
+  const stored = keptBindings.readOrNone(files, address)
   return stored !== null && keptBindings.format(stored) === keptBindings.format(wanted) ? null : wanted
-}
-
-/** One that is broken is replaced. */
-function readKept(files: HostFiles, address: PciAddress): KeptBinding | null {
-  try {
-    return keptBindings.read(files, address)
-  } catch (error) {
-    if (error instanceof VfioError && error.code === 'INVALID_SETTING') return null
-    throw error
-  }
 }
 
 function isBridge(address: PciAddress): VfioError {

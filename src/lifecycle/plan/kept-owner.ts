@@ -1,4 +1,3 @@
-import { VfioError } from '../../errors.ts'
 import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
 import type { PciAddress, Uuid } from '../../units.ts'
 import type { ChangeOptions, Step } from '../change.ts'
@@ -7,18 +6,8 @@ import { withSettingsLock } from '../settings/settings.ts'
 
 /** Whether the next start gives a device's nodes to whom the spec says; null where that says nobody. */
 export function isOwnerKept(files: HostFiles, name: Uuid | PciAddress, owner: NodeOwner | null): boolean {
-  const kept = storedOwner(files, name)
+  const kept = nodeOwners.readOrNone(files, name)
   return owner === null || (kept !== null && nodeOwners.format(kept) === nodeOwners.format(owner))
-}
-
-/** One that is broken is written anew. */
-export function storedOwner(files: HostFiles, name: Uuid | PciAddress): NodeOwner | null {
-  try {
-    return nodeOwners.read(files, name)
-  } catch (error) {
-    if (error instanceof VfioError && error.code === 'INVALID_SETTING') return null
-    throw error
-  }
 }
 
 export function keepOwnerSteps(name: Uuid | PciAddress, owner: NodeOwner | null): Step[] {

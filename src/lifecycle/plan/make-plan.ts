@@ -13,7 +13,7 @@ import { nodeOwners } from '../settings/node-owners.ts'
 import { chooseParents } from '../spec/choose-parents.ts'
 import type { Spec } from '../spec/spec.ts'
 import { isMdev, isVgpu, type VirtualDevice } from '../virtual-device.ts'
-import { isOwnerKept, keepOwnerSteps, storedOwner } from './kept-owner.ts'
+import { isOwnerKept, keepOwnerSteps } from './kept-owner.ts'
 import { type Move, type Plan, type PlanEntry, whyKept } from './plan.ts'
 import { planBindings } from './plan-bindings.ts'
 import { planSriov } from './plan-sriov.ts'
@@ -123,7 +123,7 @@ function entry(files: HostFiles, { device, ...planned }: Planned): PlanEntry {
     owner,
     stored: planned.stored ?? device?.definition ?? null,
     running: device?.active === true ? { parent: device.parent, type: device.type } : null,
-    storedOwner: storedOwner(files, uuid),
+    storedOwner: nodeOwners.readOrNone(files, uuid),
   }
 }
 
@@ -144,6 +144,6 @@ function stepsOf(
   if (move === 'keep owner') return keepOwnerSteps(uuid, owner)
   const nodes = moves.includes('stop') ? [] : runningNodes(files, uuid)
   if (nodes.length > 0) return ownerSteps(files, nodes, owner)
-  const next = owner ?? storedOwner(files, uuid)
+  const next = owner ?? nodeOwners.readOrNone(files, uuid)
   return [...creationSteps({ uuid, parent, ...wanted }), ...futureOwnerSteps(files, mdevPath(uuid), next)]
 }

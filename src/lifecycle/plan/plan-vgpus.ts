@@ -6,7 +6,7 @@ import type { Step } from '../change.ts'
 import { type Definition, sameDefinition } from '../definition.ts'
 import { isHalfMade } from '../half-made.ts'
 import { futureOwnerSteps, ownerSteps } from '../node-owner.ts'
-import type { NodeOwner } from '../settings/node-owners.ts'
+import { type NodeOwner, nodeOwners } from '../settings/node-owners.ts'
 import type { SpecDevices } from '../spec/spec.ts'
 import { chooseVgpuType } from '../vgpu/choose-type.ts'
 import { undefineSteps } from '../vgpu/define-vgpu.ts'
@@ -15,7 +15,7 @@ import { newVgpu } from '../vgpu/function-writes.ts'
 import { findVgpuPlace } from '../vgpu/place.ts'
 import { stopSteps } from '../vgpu/stop-vgpu.ts'
 import { ownedNodes } from '../vgpu/vgpu-nodes.ts'
-import { isOwnerKept, keepOwnerSteps, storedOwner } from './kept-owner.ts'
+import { isOwnerKept, keepOwnerSteps } from './kept-owner.ts'
 import { type Move, type PlannedSriov, type PlannedVgpu, type Running, whyKept } from './plan.ts'
 import { type PlacedVgpu, type PresentVgpu, VgpuPlacing } from './vgpu-placing.ts'
 import type { PlacedParent } from './wanted-devices.ts'
@@ -142,7 +142,7 @@ function removal(files: HostFiles, device: PresentVgpu, reason: string): Planned
     ...{ kind: 'vgpu', action: 'remove', device: name, parent, type, reason, moves, steps, users, wanted: null },
     owner: null,
     running: runningOf(device),
-    storedOwner: storedOwner(files, name),
+    storedOwner: nodeOwners.readOrNone(files, name),
   }
 }
 
@@ -183,6 +183,6 @@ function entry(
     wanted: definition,
     owner,
     running: device === undefined ? null : runningOf(device),
-    storedOwner: storedOwner(files, address),
+    storedOwner: nodeOwners.readOrNone(files, address),
   }
 }

@@ -67,6 +67,16 @@ export class Settings<T> {
     return readKept(files, this.path(name), (text, path) => this.#parse(text, path))
   }
 
+  /** The same, where one whose file is broken is as good as none. */
+  readOrNone(files: HostFiles, name: string): T | null {
+    try {
+      return this.read(files, name)
+    } catch (error) {
+      if (error instanceof VfioError && error.code === 'INVALID_SETTING') return null
+      throw error
+    }
+  }
+
   /** The file's text, byte for byte. */
   format(value: T): string {
     return `${JSON.stringify(value, null, 2)}\n`

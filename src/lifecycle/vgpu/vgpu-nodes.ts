@@ -1,7 +1,9 @@
 import { VfioError } from '../../errors.ts'
 import { pciPath } from '../../host/sriov.ts'
-import type { VgpuFunction } from '../../host/vgpu-functions.ts'
+import { readVgpuFunction, type VgpuFunction } from '../../host/vgpu-functions.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
+import { pciAddressOrNull } from '../../units.ts'
+import { groupMembers } from '../../vfio/group/group-members.ts'
 import { type OwnerStep, ownerSteps } from '../node-owner.ts'
 import { type NodeOwner, nodeOwners } from '../settings/node-owners.ts'
 
@@ -25,9 +27,28 @@ export function ownedNodes({ address, group, node, deviceNode }: VgpuFunction): 
   })
 }
 
-/** What gives them back once the vGPU has ended, so that the next one's are not the last one's owner's. */
+/**
+ * What gives them back once the vGPU has ended, so that the next one's are not the last one's owner's. The node of an IOMMU
+ * group with other vGPUs stays with the owner of one of those.
+ */
 export function giveBackSteps(files: HostFiles, vgpu: VgpuFunction): OwnerStep[] {
-  const isGiven = files.kind(nodeOwners.path(vgpu.address)) !== null
-  const nodes = [vgpu.node, vgpu.deviceNode].filter((it) => it !== null)
-  return isGiven ? ownerSteps(files, nodes, root) : []
+  const { address, node, deviceNode } = vgpu
+  if (files.kind(nodeOwners.path(address)) === null) return []
+  return [
+    ...(node === null ? [] : ownerSteps(files, [node], ownerOfOther(files, vgpu) ?? root)),
+    ...(deviceNode === null ? [] : ownerSteps(files, [deviceNode], root)),
+  ]
+}
+
+function ownerOfOther(files: HostFiles, { address, group }: VgpuFunction): NodeOwner | null {
+  if (group === null) return null
+  for (const { name } of groupMembers(files, group)) {
+    const other = pciAddressOrNull(name)
+    if (other === null || other === address || (readVgpuFunction(files, other)?.type ?? 0) === 0) continue
+    const owner = nodeOwners.readOrNone(files, other)
+    if (owner === null) continue
+    const { user, group: its, mode } = owner
+    return { user: user ?? root.user, group: its ?? root.group, mode: mode ?? root.mode }
+  }
+  return null
 }

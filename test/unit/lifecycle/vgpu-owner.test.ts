@@ -136,6 +136,37 @@ describe.each(models)('the nodes of a vGPU with %s', (_, vgpu) => {
   })
 })
 
+test('the node of an IOMMU group stays with the owner of what still runs in it', async () => {
+  const { host } = await machine()
+  const [first, second] = ['41:00.4', '41:00.5'].map((it) => parsePciAddress(it))
+  const { kernel } = host
+  const pci = '/sys/bus/pci/devices'
+  const group = kernel.files.readlink(`${pci}/${first}/iommu_group`)
+  const readlink = (path: string) => {
+    return path === `${pci}/${second}/iommu_group` ? group : kernel.files.readlink(path)
+  }
+  const list = (path: string) => {
+    const names = kernel.files.list(path)
+    return path.endsWith(`${group.slice(group.lastIndexOf('/'))}/devices`) ? [...names, `${second}`] : names
+  }
+  const sharing = new Host(instead(kernel, { files: instead(kernel.files, { readlink, list }) }))
+  for (const name of [first, second]) {
+    if (name === undefined) throw new Error('two functions')
+    await apply(sharing, { parent: '41:00.0', name, type: 'L40S-24Q' }, { owner: kvm })
+  }
+  const owners = () => {
+    return [first, second].flatMap((name) => {
+      const vgpu = name === undefined ? null : readVgpuFunction(sharing.kernel.files, name)
+      return [vgpu?.node, vgpu?.deviceNode].map((node) => sharing.kernel.files.owner(node ?? ''))
+    })
+  }
+  expect(owners()).toEqual([given, given, given, given])
+  await sharing.stop({ name: `${second}` })
+  expect(owners()).toEqual([given, given, given, rootOnly])
+  await sharing.stop({ name: `${first}` })
+  expect(owners()).toEqual([rootOnly, rootOnly, rootOnly, rootOnly])
+})
+
 test('of functions that are not there yet, the plan says the node by its IOMMU group', async () => {
   const { host } = await machine()
   const [, vgpu] = models[1]
