@@ -54,6 +54,25 @@ export function readListed<T>(
 
 /** Under the store's lock. Old file or new file, at whatever moment the process or the machine dies. */
 export function replaceKept(files: HostFiles, file: KeptFile, content: string): void {
+  replaceOne(files, file, content)
+  sync(files, file.folder, pathOf(file))
+}
+
+/** The same for many files of one folder, by their names: each old or new. */
+export function replaceAllKept(files: HostFiles, folder: string, contents: ReadonlyMap<string, string>): void {
+  for (const [name, content] of contents) replaceOne(files, { folder, name }, content)
+  sync(files, folder, folder)
+}
+
+function sync(files: HostFiles, folder: string, path: string): void {
+  try {
+    files.syncDirectory(folder)
+  } catch (error) {
+    throw failed(`cannot save ${path}`, path, error)
+  }
+}
+
+function replaceOne(files: HostFiles, file: KeptFile, content: string): void {
   const path = pathOf(file)
   const temporary = `${file.folder}/.${file.name}.new`
   try {
@@ -61,7 +80,6 @@ export function replaceKept(files: HostFiles, file: KeptFile, content: string): 
     removeLeftover(files, temporary)
     files.create(temporary, content)
     files.rename(temporary, path)
-    files.syncDirectory(file.folder)
   } catch (error) {
     removeLeftover(files, temporary)
     throw failed(`cannot save ${path}`, path, error)

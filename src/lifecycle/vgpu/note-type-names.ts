@@ -3,7 +3,7 @@ import { VfioError } from '../../errors.ts'
 import { knownTypeName, typeNamesPath } from '../../host/vgpu-type-names.ts'
 import type { CreatableType } from '../../host/vgpu-types.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
-import { ensureDirectory, replaceKept } from '../kept-files.ts'
+import { ensureDirectory, replaceAllKept } from '../kept-files.ts'
 
 /** Keeps the names of types while they are listed: once a vGPU is made, its driver tells only the number. */
 export function noteTypeNames(files: HostFiles, types: readonly CreatableType[]): void {
@@ -11,7 +11,7 @@ export function noteTypeNames(files: HostFiles, types: readonly CreatableType[])
   if (unknown.length === 0) return
   try {
     ensureDirectory(files, posix.dirname(typeNamesPath))
-    for (const { id, name } of unknown) replaceKept(files, { folder: typeNamesPath, name: String(id) }, `${name}\n`)
+    replaceAllKept(files, typeNamesPath, new Map(unknown.map(({ id, name }) => [String(id), `${name}\n`])))
   } catch (error) {
     // names are for people: a disk that takes none does not keep a vGPU from being made
     if (!(error instanceof VfioError)) throw error

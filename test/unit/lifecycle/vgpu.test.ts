@@ -1,6 +1,7 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { createMockKernel } from '../../../src/mock/mock-kernel.ts'
 import { Host } from '../../../src/open-host.ts'
+import { instead } from '../instead.ts'
 
 const devices = '/sys/bus/pci/devices'
 
@@ -224,6 +225,21 @@ describe('what only NVIDIA’s own driver has', () => {
     })
     expect(current(host, first)).toBe('0')
   })
+})
+
+test('the names of a card’s types reach the disk together', async () => {
+  const host = await hostWith(cards['NVIDIA’s own driver'])
+  const { kernel } = host
+  const synced: string[] = []
+  const syncDirectory = (path: string) => {
+    synced.push(path)
+    kernel.files.syncDirectory(path)
+  }
+  const counting = new Host(instead(kernel, { files: instead(kernel.files, { syncDirectory }) }))
+  const names = '/var/lib/vfioctl/vgpu-types'
+  await counting.start({ parent: '41:00.0', type: '1157' })
+  expect(kernel.files.list(names)).toHaveLength(7)
+  expect(synced).toEqual([names])
 })
 
 describe('a card that offers no vGPUs says why', () => {
