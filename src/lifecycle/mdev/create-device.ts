@@ -7,7 +7,7 @@ import type { Uuid } from '../../units.ts'
 import { attributeSteps } from '../attribute-path.ts'
 import type { Attribute } from '../definition.ts'
 import { setUpDevice, type Write } from '../set-up-device.ts'
-import { availableNow, refusalReason } from './refusal-reason.ts'
+import { availableNow, cardOf, refusalReason } from './refusal-reason.ts'
 import { removalStep } from './remove-device.ts'
 
 interface NewDevice {
@@ -75,8 +75,12 @@ function creationFailed(files: HostFiles, uuid: Uuid, type: MdevType, { path }: 
 }
 
 function noInstanceLeft(files: HostFiles, { parent, type, name }: MdevType, cause?: unknown): VfioError {
-  const siblings = readMdevDevices(files).devices.filter((device) => device.parent === parent)
-  const held = siblings.map((sibling) => `${sibling.uuid} (${sibling.type})`).join(', ')
+  // the virtual functions of a card are parents of their own, and share what it has
+  const card = cardOf(files, parent)
+  const siblings = readMdevDevices(files).devices.filter((device) => cardOf(files, device.parent) === card)
+  const held = siblings
+    .map((it) => `${it.uuid} (${it.type}${it.parent === parent ? '' : ` on ${it.parent}`})`)
+    .join(', ')
   const shown = name === null ? type : `${type} (${name})`
   const reason = refusalReason(files, { parent, type, name })
   const why =

@@ -1,13 +1,9 @@
-import { mdevBus, readMdevTypes } from '../../host/mdev-types.ts'
-import { readPhysicalFunction } from '../../host/sriov.ts'
+import { type MdevType, mdevBus, readMdevTypes } from '../../host/mdev-types.ts'
+import { physicalFunctionOf, readPhysicalFunction } from '../../host/sriov.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import { pciAddressOrNull } from '../../units.ts'
+import { migReason, type RefusalReason } from '../mig.ts'
 import type { NamedType } from '../type-choice.ts'
-
-export interface RefusalReason {
-  readonly why: string
-  readonly hint: string
-}
 
 interface Refused extends NamedType {
   readonly parent: string
@@ -18,14 +14,25 @@ export function refusalReason(files: HostFiles, { parent, type }: Refused): Refu
   if (files.kind(`${mdevBus}/${parent}`) === null) {
     return { why: `its driver offers nothing on ${parent} any more`, hint: 'vfioctl types; vfioctl groups' }
   }
-  const now = readMdevTypes(files, { parent, type }).types[0]
+  const { types } = readMdevTypes(files, { parent })
+  const now = types.find((it) => it.type === type)
   if (now === undefined) return { why: `${parent} no longer offers ${type}`, hint: `vfioctl types -p ${parent}` }
   const most = now.details.maxInstances
   if (most !== null && now.devices.length >= most) {
     const hint = `vfioctl stop ${now.devices[0]} makes room`
     return { why: `there are ${now.devices.length} of this type already, of at most ${most}`, hint }
   }
-  return withoutFunctions(files, parent)
+  return withoutFunctions(files, parent) ?? migReason(cardOf(files, parent), now, types.filter(isOffered))
+}
+
+function isOffered({ available }: MdevType): boolean {
+  return available !== 0
+}
+
+/** The device whose function a parent is; itself where it is none. */
+export function cardOf(files: HostFiles, parent: string): string {
+  const address = pciAddressOrNull(parent)
+  return (address === null ? null : physicalFunctionOf(files, address)) ?? parent
 }
 
 /** How many more the parent says there can be; null where it does not say. */

@@ -1,7 +1,9 @@
+import { VfioError, withMore } from '../../errors.ts'
 import { knownTypes } from '../../host/vgpu-type-names.ts'
 import { readVgpuTypes } from '../../host/vgpu-types.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import type { PciAddress } from '../../units.ts'
+import { migReason, offersNothing } from '../mig.ts'
 import { isTypeNamed, type NamedType, typeNamed } from '../type-choice.ts'
 
 /**
@@ -10,8 +12,15 @@ import { isTypeNamed, type NamedType, typeNamed } from '../type-choice.ts'
  */
 export function chooseVgpuType(files: HostFiles, card: PciAddress, name: string): NamedType {
   const listed = readVgpuTypes(files, { parent: card }).types
-  const isListed = listed.some((type) => isTypeNamed(type, name))
-  return typeNamed(isListed ? listed : [...listed, ...noted(files, listed)], card, name)
+  if (listed.some((type) => isTypeNamed(type, name))) return typeNamed(listed, card, name)
+  try {
+    return typeNamed([...listed, ...noted(files, listed)], card, name)
+  } catch (error) {
+    const offered = listed.filter(({ availableAtMost }) => availableAtMost > 0)
+    const reason = listed.length === 0 ? offersNothing(card) : migReason(card, { name }, offered)
+    if (reason === null || !(error instanceof VfioError) || error.code !== 'NOT_FOUND') throw error
+    throw withMore(error, reason.why, { hint: reason.hint })
+  }
 }
 
 function noted(files: HostFiles, listed: readonly NamedType[]): NamedType[] {

@@ -5,6 +5,7 @@ import { readCreatableTypes } from '../../host/vgpu-types.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import { failedWith } from '../../kernel/system-error.ts'
 import type { PciAddress } from '../../units.ts'
+import { isMigBacked, migReason, offersNothing } from '../mig.ts'
 import type { NamedType } from '../type-choice.ts'
 
 /** What was to be made, and where. */
@@ -42,27 +43,35 @@ export function vgpuRefused(files: HostFiles, refused: RefusedVgpu, cause?: unkn
   if (failedWith(cause, 'EACCES', 'EPERM')) {
     return new VfioError('PERMISSION_DENIED', `${what}; only root may`, { ...details, hint: 'sudo vfioctl start …' })
   }
-  if (carried.length === 0) {
-    return new VfioError('NO_INSTANCE_LEFT', `${what}, though the card carries no vGPU`, {
-      ...details,
-      hint: `vfioctl types -p ${card}; dmesg | tail, for what the driver says`,
-    })
+  const refusedFor = (why: string, hint: string) => {
+    return new VfioError('NO_INSTANCE_LEFT', `${what}${why}`, { ...details, hint })
   }
-  const others = carried.filter((it) => String(it.type) !== type.type)
+  const offered = offeredBy(files, functions)
   const list = carried.map((it) => `${it.address} as ${shownType(files, it)}`).join(', ')
-  const isOneTypeOnly = others.length > 0 && offersOnly(files, functions, others)
-  return new VfioError(
-    'NO_INSTANCE_LEFT',
-    isOneTypeOnly
-      ? `${what}: the card takes one type at a time, and carries ${list}`
-      : `${what}: there is no room beside ${list}`,
-    {
-      ...details,
-      hint: isOneTypeOnly
-        ? `stop those first (vfioctl stop ${others[0]?.address}); or, where the card can, allow several types: nvidia-smi vgpu -shm 1 -i ${card}`
-        : `vfioctl types -p ${card} shows what fits; vfioctl stop ${carried[0]?.address} makes room`,
-    },
+  const mig = migReason(card, type, offered)
+  if (carried.length === 0) {
+    const reason = mig ?? (offered.length === 0 ? offersNothing(card) : null)
+    const hint = reason?.hint ?? `vfioctl types -p ${card}; dmesg | tail, for what the driver says`
+    return refusedFor(`, though the card carries no vGPU${reason === null ? '' : `: ${reason.why}`}`, hint)
+  }
+  if (mig !== null) return refusedFor(` beside ${list}: ${mig.why}`, mig.hint)
+  const [first] = carried
+  if (first !== undefined && takesOneTypeOnly(files, carried, offered, type)) {
+    const mixed = first.driverModel === 'proprietary' ? mixedSizes(card) : ''
+    return refusedFor(
+      `: the card takes one type at a time, and carries ${list}`,
+      `stop those first (vfioctl stop ${first.address})${mixed}`,
+    )
+  }
+  return refusedFor(
+    `: there is no room beside ${list}`,
+    `vfioctl types -p ${card} shows what fits; vfioctl stop ${first?.address} makes room`,
   )
+}
+
+/** Only NVIDIA's own driver knows them. */
+function mixedSizes(card: PciAddress): string {
+  return `; or, where the card can, allow several types: nvidia-smi vgpu -shm 1 -i ${card}`
 }
 
 /** 'NVIDIA L40S-24Q (1157)' */
@@ -75,9 +84,26 @@ function shownType(files: HostFiles, { type }: VgpuFunction): string {
   return shown({ type: String(id), name: knownTypeName(files, id) })
 }
 
-/** The card's free functions are offered more of what others are, and nothing else. */
-function offersOnly(files: HostFiles, functions: readonly VgpuFunction[], carried: readonly VgpuFunction[]): boolean {
+function offeredBy(files: HostFiles, functions: readonly VgpuFunction[]): NamedType[] {
+  return functions
+    .filter(({ type }) => type === 0)
+    .flatMap(({ address }) => readCreatableTypes(files, address))
+    .map(({ id, name }) => ({ type: String(id), name }))
+}
+
+/**
+ * Whether its one type of another size is what keeps this one out: the card's free functions are offered more of that, and
+ * nothing else. With two types on it, or GPU instances, it takes several.
+ */
+function takesOneTypeOnly(
+  files: HostFiles,
+  carried: readonly VgpuFunction[],
+  offered: readonly NamedType[],
+  wanted: NamedType,
+): boolean {
   const ids = new Set(carried.map(({ type }) => type))
-  const offered = functions.filter(({ type }) => type === 0).flatMap((it) => readCreatableTypes(files, it.address))
-  return offered.length > 0 && offered.every(({ id }) => ids.has(id))
+  const [id = null] = ids
+  if (ids.size !== 1 || id === null || String(id) === wanted.type) return false
+  if (isMigBacked({ name: knownTypeName(files, id) })) return false
+  return offered.length > 0 && offered.every(({ type }) => type === String(id))
 }
