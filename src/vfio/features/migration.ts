@@ -100,7 +100,7 @@ export class Migration {
    * leads there, or what was restored is not whole.
    */
   move(state: MigrationState): MigrationData | null {
-    // No way leads there. Linux before 7 looks for one without end, in the kernel, and takes a processor with it.
+    // No way leads there. Linux 6.12 (all until a fix of June 2026) looks for one without end and keeps the processor.
     if (preCopying.includes(state) && this.state === 'stop-copy') {
       const what = `cannot move the migration state of ${this.#device.what} to ${state}: no way leads there from stop-copy`
       throw new VfioError('INVALID_ARGUMENT', what, { facts: { state } })
