@@ -34,6 +34,8 @@ import {
 } from './raw-iommufd.ts'
 
 const page = 4096n
+/** IOMMU_HWPT_FAULT_ID_VALID, and beside it the queue's number. */
+const faultsTo = 0x4
 /** IOMMU_HWPT_ALLOC_PASID. */
 const besidePasids = 0x8
 
@@ -89,6 +91,8 @@ describe('an object of iommufd', () => {
       [{ dev_id: 99, pt_id }, 'ENOENT'],
       [{ dev_id: raw.id, pt_id: 99 }, 'EINVAL'],
       [{ dev_id: raw.id, pt_id, flags: 0x8000_0000 }, 'EOPNOTSUPP'],
+      [{ dev_id: raw.id, pt_id, flags: faultsTo, fault_id: 99 }, 'ENOENT'],
+      [{ dev_id: raw.id, pt_id: 99, flags: faultsTo, fault_id: 99 }, 'EINVAL'],
       [{ dev_id: raw.id, pt_id, data_len: 8 }, 'EINVAL'],
       [{ dev_id: raw.id, pt_id, __reserved: 1 }, 'EOPNOTSUPP'],
     ] as const

@@ -41,10 +41,12 @@ function destroy(iommufd: Iommufd, id: number): void {
   if (iommufd.compat === object) iommufd.compat = null
 }
 
+/** A page table whose faults go to the queue `fault_id`. */
+const IOMMU_HWPT_FAULT_ID_VALID = 0x4
 /** A page table that address spaces of processes can be beside. */
 const IOMMU_HWPT_ALLOC_PASID = 0x8
 
-/** A page table of no special kind: nothing is nested, and no dirty pages are logged. */
+/** A page table of no special kind: nothing is nested, no dirty pages are logged, and no fault queue is there. */
 function allocatePageTable(iommufd: Iommufd): Command {
   return command(iommuHwptAlloc, 24, (values, { answer }) => {
     const { flags, dev_id, pt_id, data_type, data_len, __reserved } = values
@@ -56,9 +58,14 @@ function allocatePageTable(iommufd: Iommufd): Command {
     // one in another page table is nested, which takes data for it
     if (ioas instanceof PageTable && data_len === 0) throw new Errno('EOPNOTSUPP')
     if (!(ioas instanceof Ioas)) throw new Errno('EINVAL')
-    const known = device.isNoiommu ? 0 : IOMMU_HWPT_ALLOC_PASID
+    const known = device.isNoiommu ? 0 : IOMMU_HWPT_FAULT_ID_VALID | IOMMU_HWPT_ALLOC_PASID
     if ((flags & ~known) !== 0 || data_len !== 0) throw new Errno('EOPNOTSUPP')
     const pageTable = new PageTable(ioas, { isAutomatic: false, isNoiommu: device.isNoiommu })
+    if ((flags & IOMMU_HWPT_FAULT_ID_VALID) !== 0) {
+      // looked for once the page table is there
+      pageTable.destroy()
+      throw new Errno('ENOENT')
+    }
     answer({ out_hwpt_id: iommufd.objects.add(pageTable) })
   })
 }
