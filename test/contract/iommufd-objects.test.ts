@@ -1,5 +1,6 @@
 import { describe, expect, type TestContext, test } from 'vitest'
 import { vfioDeviceBindIommufd } from '../../src/uapi/device-iommufd.ts'
+import { decodeGroupStatus, vfioGroupStatus } from '../../src/uapi/group-status.ts'
 import {
   iommufdRequest,
   iommuHwInfo,
@@ -297,6 +298,27 @@ describe('iommufd as a container', () => {
     compat(IOMMU_VFIO_IOAS_SET, 1)
     raw.openDevice()
     expect(errnoOf(() => kernel.ioctl(raw.group, request.VFIO_GROUP_UNSET_CONTAINER))).toBe('done')
+  })
+
+  test('has a group that left it, while a device of the group is open there: a container refuses it', async (context) => {
+    const { kernel, group, container, open, setContainer, openDevice } = await openRawContainer(
+      context,
+      'compat-type1v2',
+    )
+    const status = () => {
+      const bytes = encode(vfioGroupStatus, { argsz: vfioGroupStatus.size })
+      kernel.ioctl(group, request.VFIO_GROUP_GET_STATUS, bytes)
+      return decodeGroupStatus(bytes)
+    }
+    expect(status()).toEqual({ viable: true, containerSet: false })
+    setContainer()
+    openDevice()
+    expect(status()).toEqual({ viable: true, containerSet: true })
+    kernel.ioctl(group, request.VFIO_GROUP_UNSET_CONTAINER)
+    expect(status()).toEqual({ viable: false, containerSet: false })
+    expect(errnoOf(() => setContainer(open('/dev/vfio/vfio')))).toBe('EPERM')
+    expect(errnoOf(() => setContainer(container))).toBe('done')
+    expect(status()).toEqual({ viable: true, containerSet: true })
   })
 
   test('tells as many capabilities as there is room for, and the size of all', async (context) => {

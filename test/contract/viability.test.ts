@@ -111,6 +111,14 @@ describe('F6 a group of two devices', () => {
         hint: expect.stringContaining(`${sibling}/driver/unbind`),
       }),
     )
+    const [iommufd, fd] = [kernel.open('/dev/iommu', 'rw'), kernel.open(`/dev/vfio/${group}`, 'rw')]
+    onTestFinished(() => {
+      for (const it of [fd, iommufd]) kernel.close(it)
+    })
+    expect(groupFlags(kernel, fd)).toEqual({ viable: false, containerSet: false })
+    // the kernel looks at the drivers no sooner than a device is opened
+    kernel.ioctl(fd, request.VFIO_GROUP_SET_CONTAINER, int32(iommufd))
+    expect(groupFlags(kernel, fd)).toEqual({ viable: true, containerSet: true })
   })
 
   test('one of which another iommufd has cannot be bound: EPERM, and we say which', async (context) => {

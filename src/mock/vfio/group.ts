@@ -79,10 +79,12 @@ export class Group implements OpenFile {
 
   #getStatus(argument: IoctlArgument): number {
     const { bytes } = structArgument(vfioGroupStatus, argument, vfioGroupStatus.size)
-    const { isViable } = this.#now()
+    const isFree = this.#isFree()
     const { VFIO_GROUP_FLAGS_VIABLE, VFIO_GROUP_FLAGS_CONTAINER_SET } = groupFlag
-    const set = this.#context === null ? 0 : VFIO_GROUP_FLAGS_CONTAINER_SET
-    encodeInto(vfioGroupStatus, bytes, { flags: set | (isViable ? VFIO_GROUP_FLAGS_VIABLE : 0) })
+    // in an iommufd it is called viable whatever it is
+    const inContainer = VFIO_GROUP_FLAGS_CONTAINER_SET | VFIO_GROUP_FLAGS_VIABLE
+    const alone = isFree ? VFIO_GROUP_FLAGS_VIABLE : 0
+    encodeInto(vfioGroupStatus, bytes, { flags: this.#context === null ? alone : inContainer })
     return 0
   }
 
@@ -90,10 +92,10 @@ export class Group implements OpenFile {
     const bytes = bufferArgument(argument, 4)
     const file = this.#machine.fds.get(new DataView(bytes.buffer, bytes.byteOffset).getInt32(0, true))
     if (this.#context !== null) throw new Errno('EINVAL')
-    const { isViable, kind } = this.#now()
+    const { kind } = this.#now()
     if (file instanceof Iommufd) file.enter({ isNoiommu: kind === 'noiommu' })
     else if (file instanceof Container) {
-      if (!isViable) throw new Errno('EPERM')
+      if (!this.#isFree()) throw new Errno('EPERM')
       file.attach(this, kind)
     } else throw new Errno(this.#machine.traits.foreignContainer)
     this.#context = file
@@ -151,6 +153,12 @@ export class Group implements OpenFile {
     if (this.#context instanceof Container) this.#context.detach(this)
     else this.#context?.leave()
     this.#context = null
+  }
+
+  /** Neither a driver has it, nor an iommufd in which a device of it was opened. */
+  #isFree(): boolean {
+    const { isViable, key } = this.#now()
+    return isViable && this.#machine.dmaOwners.ownerOf(key) === null
   }
 
   /** ENODEV once the last device of the group is gone. */
