@@ -1,4 +1,5 @@
-// npm run test:vm [-- --kernel NAME… [--twice] [--] VITEST ARGS…]: the contract and vm tests on real kernels.
+// npm run test:vm [-- --kernel NAME… [--twice] [--] VITEST ARGS…]: the contract and vm tests on real kernels. With
+// VFIOCTL_LONG=1, those of them that have a long run (test/long.ts) make it.
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { contractReport } from '../agreement.mjs'
@@ -25,7 +26,9 @@ const report = 'vitest.json'
 const etcFile = 'etc.tar'
 const contract = 'test/contract/'
 /** Of one boot, in seconds: some times what it takes on a machine that does nothing else. */
-const timeouts = { once: 1500, eachOfTwo: 600 }
+const timeouts = { once: 1500, eachOfTwo: 600, long: 36_000 }
+/** What the tests hear of the caller's environment. */
+const heard = ['VFIOCTL_LONG', 'VFIOCTL_SEED', 'VFIOCTL_SEQUENCES']
 
 /**
  * Every kernel runs what the library promises; the tests that start many processes, slow in an emulated machine, run
@@ -106,7 +109,8 @@ async function testInGuest(boot, vitestArgs, { half, etc } = {}) {
   const { kernel, iommu, twice = false, files = [] } = boot
   await prepare(kernel)
   const chosen = vitestArgs.length > 0 ? vitestArgs : files
-  const timeout = twice ? timeouts.eachOfTwo : timeouts.once
+  const once = process.env.VFIOCTL_LONG === '1' ? timeouts.long : timeouts.once
+  const timeout = twice ? timeouts.eachOfTwo : once
   console.log(`\n--- ${nameOf(boot)}${chosen.length > 0 ? `: ${chosen.join(' ')}` : ''}`)
   const result = await runInGuest({
     command: [
@@ -124,6 +128,7 @@ async function testInGuest(boot, vitestArgs, { half, etc } = {}) {
     env: {
       ...(process.stdout.isTTY ? { FORCE_COLOR: '1' } : { NO_COLOR: '1' }),
       ...(half ? { VFIOCTL_REBOOT: half } : {}),
+      ...Object.fromEntries(Object.entries(process.env).filter(([name]) => heard.includes(name))),
     },
     outputs: [report, etcFile],
   })

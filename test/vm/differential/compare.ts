@@ -33,13 +33,16 @@ export async function differenceOf(
   try {
     for (const side of [mock, kernel]) await side.begin(calls)
     for (const [nth, call] of calls.entries()) {
+      lines.push(`${nth}. ${inWords(call)}`)
       const answered: Outcome = await mock.run(call)
       const expected: Outcome = await kernel.run(call, mock.signals)
       coverage.add(call, expected)
-      lines.push(`${nth}. ${inWords(call)}: ${expected}`)
+      lines.push(`${lines.pop()}: ${expected}`)
       if (answered !== expected) return [...lines, `on the mock: ${answered}`].join('\n')
     }
     return null
+  } catch (error) {
+    throw new Error(`no answer at all:\n${lines.join('\n')}`, { cause: error })
   } finally {
     for (const side of [mock, kernel]) await side.end()
   }
