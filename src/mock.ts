@@ -5,11 +5,9 @@
  * does what its device does.
  */
 export type { Kernel } from './kernel/kernel.ts'
-export type { DeviceModel } from './mock/device.ts'
 export { Errno } from './mock/errno.ts'
 export type { KernelVersion } from './mock/kernel-traits.ts'
-export type { MakeFunction, PciBus, PciFunction } from './mock/pci-function.ts'
-export { readScenario } from './mock/read-scenario.ts'
+export { readScenario } from './mock/scenario/read-scenario.ts'
 export type {
   Scenario,
   ScenarioAp,
@@ -22,9 +20,10 @@ export type {
   ScenarioSubchannel,
   ScenarioVgpus,
   ScenarioVgpuType,
-} from './mock/scenario.ts'
+} from './mock/scenario/scenario.ts'
 export type { Clock } from './mock/sdk/clock.ts'
 export type { DeviceContext, MakeModel } from './mock/sdk/device-context.ts'
+export type { DeviceModel } from './mock/sdk/device-model.ts'
 export type { CallFilter, Faults } from './mock/sdk/faults.ts'
 export type { CallingProcess, Feature } from './mock/sdk/feature.ts'
 export type { GuestMemory } from './mock/sdk/guest-memory.ts'
@@ -38,6 +37,7 @@ export { createMockHost, MockHost, type MockHostOptions } from './mock/sdk/mock-
 export type { UnmapListener } from './mock/sdk/page-pins.ts'
 export type { ParentBus } from './mock/sdk/parent-dma.ts'
 export { PciConfig, type PciConfigOptions } from './mock/sdk/pci-config.ts'
+export type { MakeFunction, PciBus, PciFunction } from './mock/sdk/pci-function.ts'
 export {
   type AccessWidth,
   type ModelRegion,

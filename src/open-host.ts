@@ -11,6 +11,7 @@ import { type BindRequest, bind } from './lifecycle/bindings/bind.ts'
 import type { BindingChange, BindingOptions, BindingRequest } from './lifecycle/bindings/binding-change.ts'
 import { release } from './lifecycle/bindings/release.ts'
 import type { Change, ChangeOptions } from './lifecycle/change.ts'
+import type { VirtualDevice } from './lifecycle/device/virtual-device.ts'
 import {
   type DefineRequest,
   type DeviceChoice,
@@ -25,12 +26,11 @@ import {
 import { type DeviceFilter, list } from './lifecycle/list.ts'
 import { type Restored, type RestoreRequest, restore } from './lifecycle/restore/restore.ts'
 import { type SriovChange, type SriovRequest, setVirtualFunctions } from './lifecycle/sriov/set-functions.ts'
-import type { VirtualDevice } from './lifecycle/virtual-device.ts'
 import type { HostChange } from './lifecycle/watch/host-change.ts'
 import { watchHost } from './lifecycle/watch/watch-host.ts'
-import { loadScenario } from './mock/load-scenario.ts'
 import { createMockKernel } from './mock/mock-kernel.ts'
-import type { Scenario } from './mock/scenario.ts'
+import { loadScenario } from './mock/scenario/load-scenario.ts'
+import type { Scenario } from './mock/scenario/scenario.ts'
 import { type AddressSpaceOptions, openAddressSpace } from './vfio/address-space/open-address-space.ts'
 import type { DeviceAddressSpace } from './vfio/attachment.ts'
 import { closeInOrder } from './vfio/close-in-order.ts'

@@ -2,7 +2,7 @@
 // ROUNDS` prints the time of each round in milliseconds, and the heap before the first and after the last, as JSON.
 import { Host } from '../../dist/index.js'
 import { createMockKernel } from '../../dist/mock/mock-kernel.js'
-import { demo } from '../../dist/mock/scenarios/demo.js'
+import { demo } from '../../dist/mock/scenario/shipped/demo.js'
 
 const rounds = Number(process.argv[2])
 // not a MockHost: that keeps a list of what was written, for tests to look at

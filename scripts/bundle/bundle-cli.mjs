@@ -64,12 +64,15 @@ const groups = [
   {
     name: 'core',
     priority: 2,
-    test: /src\/(kernel\/(?!soft-memlock)|cli\/(?!main|write-whole|yargs-program|usage-message|completion|version|compile-cache|commands\/(?!list)|opened-device|region-access|mock-host|spec-file|plan-text|bindings|mdevctl)|host|lifecycle\/(list|definition|mdev\/(list|store))|errors|units|uapi\/errno)|yargs-parser|yargs-platform|rolldown.runtime/,
+    test: /src\/(kernel\/(?!soft-memlock)|cli\/(?!main|completion|version|compile-cache|mock-host|bindings|mdevctl|device|commands\/(?!list)|io\/write-whole|parser\/(?!parser)|arguments\/spec-file|output\/plan-text)|host|lifecycle\/(list|definition\/definition|mdev\/(list|store))|errors|units|uapi\/errno)|yargs-parser|yargs-platform|rolldown.runtime/,
   },
-  { name: 'plan', test: /node_modules\/yaml\/|src\/lifecycle\/(spec|plan)\/|src\/cli\/(spec-file|plan-text)/ },
-  { name: 'yargs', test: /node_modules\/yargs\/|cli\/(yargs-program|usage-message|version)/ },
+  {
+    name: 'plan',
+    test: /node_modules\/yaml\/|src\/lifecycle\/(spec|plan)\/|src\/cli\/(arguments\/spec-file|output\/plan-text)/,
+  },
+  { name: 'yargs', test: /node_modules\/yargs\/|cli\/(parser\/(?!parser)|version)/ },
   { name: 'lifecycle', priority: 1, test: /src\/lifecycle\/(?!spec|plan)/ },
-  { name: 'device', test: /src\/(vfio|uapi|kernel\/soft-memlock|cli\/(opened-device|region-access))/ },
+  { name: 'device', test: /src\/(vfio|uapi|kernel\/soft-memlock|cli\/device)/ },
   { name: 'read-scenario', priority: 1, test: /read-scenario|node_modules\/valibot/ },
   { name: 'mock-kernel', test: /src\/(mock|cli\/mock-host)/ },
 ]

@@ -5,9 +5,9 @@ import { type PciAddress, pciAddressOrNull } from '../units.ts'
 import { foreignMembers, groupMembers, iommuGroup } from '../vfio/group/group-members.ts'
 import { type Flag, type RequiredPositional, text, usageError } from './command.ts'
 import type { Context } from './context.ts'
-import type { Io } from './io.ts'
-import { json } from './output.ts'
-import { reportDryRun } from './report-change.ts'
+import type { Io } from './io/io.ts'
+import { json } from './output/output.ts'
+import { reportDryRun } from './output/report-change.ts'
 
 /** What `bind` and `release` share. */
 

@@ -1,6 +1,6 @@
 import { VfioError } from '../errors.ts'
 import type { Context } from './context.ts'
-import type { Io } from './io.ts'
+import type { Io } from './io/io.ts'
 
 /** What an argument's value names, so that the shell can complete it. */
 export type Completes =

@@ -3,11 +3,11 @@ import { readIommuGroups } from '../host/iommu-groups.ts'
 import { pciDrivers } from '../host/pci-binding.ts'
 import type { HostFiles } from '../kernel/kernel.ts'
 import { list } from '../lifecycle/list.ts'
+import { type GlobalOptions, globalArguments, splitCommandLine, verbose } from './arguments/global-options.ts'
 import type { Argument, ArgumentTable, Completes } from './command.ts'
 import { commands } from './commands.ts'
 import { Context } from './context.ts'
-import type { Io } from './io.ts'
-import { type GlobalOptions, globalArguments, splitCommandLine, verbose } from './options.ts'
+import type { Io } from './io/io.ts'
 
 interface Candidate {
   readonly value: string

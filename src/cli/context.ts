@@ -1,6 +1,6 @@
 import type { Kernel } from '../kernel/kernel.ts'
-import type { Io } from './io.ts'
-import type { GlobalOptions } from './options.ts'
+import type { GlobalOptions } from './arguments/global-options.ts'
+import type { Io } from './io/io.ts'
 
 /** What a command works with. The kernel is opened where it is first asked for, and only the one that was chosen. */
 export class Context {

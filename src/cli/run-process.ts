@@ -1,5 +1,5 @@
 import { basename } from 'node:path'
-import { processIo } from './process-io.ts'
+import { processIo } from './io/process-io.ts'
 import { run } from './run.ts'
 
 /** This process's own command line; by another name, it is that other tool. */

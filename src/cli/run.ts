@@ -1,10 +1,10 @@
+import { type GlobalOptions, globalOptions, splitCommandLine } from './arguments/global-options.ts'
 import type { ArgumentTable, Values } from './command.ts'
 import { commands } from './commands.ts'
 import { Context } from './context.ts'
-import { reportFailure, type Shown } from './failure.ts'
-import type { Io } from './io.ts'
-import { type GlobalOptions, globalOptions, splitCommandLine } from './options.ts'
-import { parseArguments } from './parser.ts'
+import type { Io } from './io/io.ts'
+import { reportFailure, type Shown } from './output/failure.ts'
+import { parseArguments } from './parser/parser.ts'
 
 /** Runs one command line (without node and script) and gives its exit status. Never ends the process. */
 export async function run(argv: readonly string[], io: Io): Promise<number> {
@@ -27,7 +27,7 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
     const { default: command } = await entry.load()
     const parsed = parseArguments(command.arguments, rest)
     if (parsed === null) {
-      const { explainCommand } = await import('./yargs-program.ts')
+      const { explainCommand } = await import('./parser/yargs-program.ts')
       io.out(`${explainCommand(word, command, rest)}\n`)
       return 0
     }
@@ -47,7 +47,7 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
 
 /** A line without a known command. One that asks for nothing gets the help as a message, and is not right. */
 async function explain(word: string | null, rest: readonly string[], io: Io): Promise<number> {
-  const { explainProgram } = await import('./yargs-program.ts')
+  const { explainProgram } = await import('./parser/yargs-program.ts')
   if (word === null && rest.every((token) => token.startsWith('--mock') || token === '--json')) {
     io.err(`${explainProgram(null, ['--help'])}\n`)
     return 2

@@ -1,4 +1,4 @@
-import type { DeviceIdentity } from './virtual-device.ts'
+import type { DeviceIdentity } from './device/virtual-device.ts'
 
 /** One change to the host, exactly as it is or would be made. */
 export type Step =

@@ -1,7 +1,7 @@
 import type { Kernel } from '../kernel/kernel.ts'
 import { type PciAddress, parseUuid, pciAddressOrNull, type Uuid } from '../units.ts'
 import type { Change, ChangeOptions } from './change.ts'
-import type { DefinitionEdit } from './edit-definition.ts'
+import type { DefinitionEdit } from './definition/edit-definition.ts'
 import { deviceIdentifier } from './list.ts'
 import { type DefineRequest as DefineMdevRequest, define } from './mdev/define.ts'
 import { modify } from './mdev/modify.ts'

@@ -4,9 +4,9 @@ import { parentName } from '../host/mdev-types.ts'
 import type { Warning } from '../host/warning.ts'
 import type { HostFiles } from '../kernel/kernel.ts'
 import { type PciAddress, pciAddressOrNull, printable, type Uuid, uuidOrNull } from '../units.ts'
+import type { DeviceIdentity, DeviceState, Listed, VirtualDevice } from './device/virtual-device.ts'
 import { listMdevs } from './mdev/list-mdevs.ts'
 import { listVgpus } from './vgpu/list-vgpus.ts'
-import type { DeviceIdentity, DeviceState, Listed, VirtualDevice } from './virtual-device.ts'
 
 export interface DeviceFilter {
   /** A mediated device's UUID, or the PCI address of the function that is a vGPU. */

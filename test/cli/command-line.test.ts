@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { splitCommandLine } from '../../src/cli/options.ts'
+import { splitCommandLine } from '../../src/cli/arguments/global-options.ts'
 import { mockHost, vfioctl } from './vfioctl.ts'
 
 const uuid = '83b8f4f2-509f-382f-3c1e-e6bfe0fa1001'

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { text } from 'node:stream/consumers'
 import { expect } from 'vitest'
-import type { VirtualDevice } from '../../src/lifecycle/virtual-device.ts'
+import type { VirtualDevice } from '../../src/lifecycle/device/virtual-device.ts'
 import { program, vfioctl } from './vfioctl.ts'
 
 /** Which host the commands are for. */

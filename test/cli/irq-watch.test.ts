@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { type WatchedEvent, watchIrq } from '../../src/cli/irq-watch.ts'
+import { type WatchedEvent, watchIrq } from '../../src/cli/device/irq-watch.ts'
 import { openPci } from '../contract/pci.ts'
 
 const { signal } = new AbortController()

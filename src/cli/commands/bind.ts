@@ -1,8 +1,8 @@
 import { bind as bindDevice } from '../../lifecycle/bindings/bind.ts'
-import { given } from '../arguments.ts'
+import { given } from '../arguments/arguments.ts'
+import { dryRun } from '../arguments/global-options.ts'
 import { bindingOptions, findPciDevice, forceTaking, pciDevice, reportBindings, wholeGroup } from '../bindings.ts'
 import { type Command, command, text } from '../command.ts'
-import { dryRun } from '../options.ts'
 
 const bind: Command = command({
   arguments: {

@@ -1,10 +1,10 @@
 import { resolve } from 'node:path'
 import { type BootChange, installBoot, removeBoot } from '../../lifecycle/boot/install.ts'
-import { action } from '../arguments.ts'
+import { action } from '../arguments/arguments.ts'
+import { dryRun } from '../arguments/global-options.ts'
 import { type Command, command } from '../command.ts'
-import { dryRun } from '../options.ts'
-import { json } from '../output.ts'
-import { shownStep } from '../report-change.ts'
+import { json } from '../output/output.ts'
+import { shownStep } from '../output/report-change.ts'
 
 const boot: Command = command({
   arguments: {

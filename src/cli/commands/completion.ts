@@ -1,5 +1,5 @@
 import { type Command, command, usageError } from '../command.ts'
-import { completionScript } from '../yargs-program.ts'
+import { completionScript } from '../parser/yargs-program.ts'
 
 type Shell = 'bash' | 'zsh'
 

@@ -1,12 +1,12 @@
 import { defineDevice } from '../../lifecycle/device-verbs.ts'
-import { auto, device, force, given, jsonFile, manual, parent, type, uuid } from '../arguments.ts'
-import { changeOptions } from '../change-options.ts'
+import { auto, device, force, given, jsonFile, manual, parent, type, uuid } from '../arguments/arguments.ts'
+import { changeOptions } from '../arguments/change-options.ts'
+import { readDefinitionFile, refuseBeside } from '../arguments/definition-file.ts'
+import { namedDevice } from '../arguments/device-argument.ts'
+import { dryRun } from '../arguments/global-options.ts'
+import { startMode } from '../arguments/start-mode.ts'
 import { type Command, command } from '../command.ts'
-import { readDefinitionFile, refuseBeside } from '../definition-file.ts'
-import { namedDevice } from '../device-argument.ts'
-import { dryRun } from '../options.ts'
-import { reportChange } from '../report-change.ts'
-import { startMode } from '../start-mode.ts'
+import { reportChange } from '../output/report-change.ts'
 
 const define: Command = command({
   arguments: {

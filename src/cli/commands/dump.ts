@@ -1,13 +1,13 @@
 import { VfioError } from '../../errors.ts'
 import { hex, printable } from '../../units.ts'
 import type { Region } from '../../vfio/region/region.ts'
-import { wholeNumber } from '../arguments.ts'
+import { wholeNumber } from '../arguments/arguments.ts'
 import { type Command, command, text } from '../command.ts'
-import { hexDump } from '../hex-dump.ts'
-import { regionNamed, withDevice } from '../opened-device.ts'
-import { json } from '../output.ts'
-import { device, region } from '../region-access.ts'
-import { writeWhole } from '../write-whole.ts'
+import { regionNamed, withDevice } from '../device/opened-device.ts'
+import { device, region } from '../device/region-access.ts'
+import { writeWhole } from '../io/write-whole.ts'
+import { hexDump } from '../output/hex-dump.ts'
+import { json } from '../output/output.ts'
 
 /** Read at a time; a multiple of a dump's line. */
 const piece = 64 * 1024

@@ -2,10 +2,10 @@ import { shownUsers } from '../../host/device-users.ts'
 import { type IommuGroup, readIommuGroups } from '../../host/iommu-groups.ts'
 import { deviceName, deviceNameForms } from '../../host/vfio-device.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
-import { given, wholeNumber } from '../arguments.ts'
+import { given, wholeNumber } from '../arguments/arguments.ts'
 import { type Command, command, text } from '../command.ts'
-import { type Column, json, table } from '../output.ts'
-import { reportWarnings } from '../report-warnings.ts'
+import { type Column, json, table } from '../output/output.ts'
+import { reportWarnings } from '../output/report-warnings.ts'
 
 interface Row {
   readonly group: IommuGroup

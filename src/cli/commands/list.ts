@@ -1,12 +1,12 @@
 import { shownUsers } from '../../host/device-users.ts'
+import type { VirtualDevice } from '../../lifecycle/device/virtual-device.ts'
 import { list as listDevices } from '../../lifecycle/list.ts'
-import type { VirtualDevice } from '../../lifecycle/virtual-device.ts'
 import { printable } from '../../units.ts'
-import { device, given, parent, type, uuid } from '../arguments.ts'
+import { device, given, parent, type, uuid } from '../arguments/arguments.ts'
+import { namedDevice } from '../arguments/device-argument.ts'
 import { type Command, command } from '../command.ts'
-import { namedDevice } from '../device-argument.ts'
-import { type Column, json, table } from '../output.ts'
-import { reportWarnings } from '../report-warnings.ts'
+import { type Column, json, table } from '../output/output.ts'
+import { reportWarnings } from '../output/report-warnings.ts'
 
 const columns: readonly Column<VirtualDevice>[] = [
   { heading: 'DEVICE', cell: (row) => row.name },

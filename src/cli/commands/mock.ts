@@ -1,8 +1,8 @@
-import { scenarioNames } from '../../mock/scenarios/names.ts'
-import { action } from '../arguments.ts'
+import { scenarioNames } from '../../mock/scenario/shipped/names.ts'
+import { action } from '../arguments/arguments.ts'
+import { defaultMock, dryRun } from '../arguments/global-options.ts'
 import { type Command, command, usageError } from '../command.ts'
-import { defaultMock, dryRun } from '../options.ts'
-import { type Column, json, table } from '../output.ts'
+import { type Column, json, table } from '../output/output.ts'
 
 const columns: readonly Column<{ readonly name: string; readonly summary: string }>[] = [
   { heading: 'NAME', cell: ({ name }) => name },

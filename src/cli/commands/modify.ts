@@ -1,12 +1,23 @@
 import { modifyDevice } from '../../lifecycle/device-verbs.ts'
-import { auto, device, force, given, jsonFile, manual, parent, type, uuid, wholeNumber } from '../arguments.ts'
-import { changeOptions } from '../change-options.ts'
+import {
+  auto,
+  device,
+  force,
+  given,
+  jsonFile,
+  manual,
+  parent,
+  type,
+  uuid,
+  wholeNumber,
+} from '../arguments/arguments.ts'
+import { changeOptions } from '../arguments/change-options.ts'
+import { readDefinitionFile, refuseBeside } from '../arguments/definition-file.ts'
+import { requiredDevice } from '../arguments/device-argument.ts'
+import { dryRun } from '../arguments/global-options.ts'
+import { startMode } from '../arguments/start-mode.ts'
 import { type Command, command, text, usageError } from '../command.ts'
-import { readDefinitionFile, refuseBeside } from '../definition-file.ts'
-import { requiredDevice } from '../device-argument.ts'
-import { dryRun } from '../options.ts'
-import { reportChange } from '../report-change.ts'
-import { startMode } from '../start-mode.ts'
+import { reportChange } from '../output/report-change.ts'
 
 const modify: Command = command({
   arguments: {

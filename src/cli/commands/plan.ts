@@ -1,9 +1,9 @@
 import { makePlan } from '../../lifecycle/plan/make-plan.ts'
+import { config, readSpec, specFile } from '../arguments/spec-file.ts'
 import { type Command, command } from '../command.ts'
-import { json } from '../output.ts'
-import { planSteps, planSummary, planTable, sayIfScriptsAreNotAsked } from '../plan-text.ts'
-import { reportWarnings } from '../report-warnings.ts'
-import { config, readSpec, specFile } from '../spec-file.ts'
+import { json } from '../output/output.ts'
+import { planSteps, planSummary, planTable, sayIfScriptsAreNotAsked } from '../output/plan-text.ts'
+import { reportWarnings } from '../output/report-warnings.ts'
 
 const plan: Command = command({
   arguments: {

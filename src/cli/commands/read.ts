@@ -1,11 +1,11 @@
 import { hex } from '../../units.ts'
-import { wholeNumber } from '../arguments.ts'
+import { wholeNumber } from '../arguments/arguments.ts'
 import { type Command, command, usageError } from '../command.ts'
-import { hexDump } from '../hex-dump.ts'
-import type { Io } from '../io.ts'
-import { regionNamed, withDevice } from '../opened-device.ts'
-import { json } from '../output.ts'
-import { device, jsonValue, offset, parsePlace, readValue, region, type Width, width } from '../region-access.ts'
+import { regionNamed, withDevice } from '../device/opened-device.ts'
+import { device, jsonValue, offset, parsePlace, readValue, region, type Width, width } from '../device/region-access.ts'
+import type { Io } from '../io/io.ts'
+import { hexDump } from '../output/hex-dump.ts'
+import { json } from '../output/output.ts'
 
 /** More than any register file, and little enough to hold. */
 const mostAccesses = 1 << 20

@@ -1,7 +1,7 @@
 import { release as releaseDevice } from '../../lifecycle/bindings/release.ts'
+import { dryRun } from '../arguments/global-options.ts'
 import { bindingOptions, findPciDevice, forceTaking, pciDevice, reportBindings, wholeGroup } from '../bindings.ts'
 import { type Command, command } from '../command.ts'
-import { dryRun } from '../options.ts'
 
 const release: Command = command({
   arguments: { device: pciDevice, group: wholeGroup, force: forceTaking, 'dry-run': dryRun },

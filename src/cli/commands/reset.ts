@@ -1,8 +1,8 @@
+import { dryRun } from '../arguments/global-options.ts'
 import { type Command, command } from '../command.ts'
-import { withDevice } from '../opened-device.ts'
-import { dryRun } from '../options.ts'
-import { json } from '../output.ts'
-import { device } from '../region-access.ts'
+import { withDevice } from '../device/opened-device.ts'
+import { device } from '../device/region-access.ts'
+import { json } from '../output/output.ts'
 
 const reset: Command = command({
   arguments: { device, 'dry-run': dryRun },

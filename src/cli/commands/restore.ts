@@ -1,13 +1,13 @@
 import { VfioError } from '../../errors.ts'
 import { defaultTimeoutMs, type RestoreResult, restore as restoreDevices } from '../../lifecycle/restore/restore.ts'
-import { given, parent } from '../arguments.ts'
+import { given, parent } from '../arguments/arguments.ts'
+import { dryRun } from '../arguments/global-options.ts'
+import { parseSeconds } from '../arguments/seconds.ts'
 import { type Command, command } from '../command.ts'
-import { toldError } from '../failure.ts'
-import { dryRun } from '../options.ts'
-import { json } from '../output.ts'
-import { shownStep } from '../report-change.ts'
-import { reportWarnings } from '../report-warnings.ts'
-import { parseSeconds } from '../seconds.ts'
+import { toldError } from '../output/failure.ts'
+import { json } from '../output/output.ts'
+import { shownStep } from '../output/report-change.ts'
+import { reportWarnings } from '../output/report-warnings.ts'
 
 const restore: Command = command({
   arguments: {

@@ -1,13 +1,13 @@
 import { type PhysicalFunction, readPhysicalFunctions } from '../../host/sriov.ts'
 import { setVirtualFunctions } from '../../lifecycle/sriov/set-functions.ts'
-import { given, wholeNumber } from '../arguments.ts'
+import { given, wholeNumber } from '../arguments/arguments.ts'
+import { dryRun } from '../arguments/global-options.ts'
+import { parseSeconds } from '../arguments/seconds.ts'
 import { findPciDevice } from '../bindings.ts'
 import { type Command, command, text } from '../command.ts'
-import { dryRun } from '../options.ts'
-import { type Column, json, table } from '../output.ts'
-import { reportDryRun } from '../report-change.ts'
-import { reportWarnings } from '../report-warnings.ts'
-import { parseSeconds } from '../seconds.ts'
+import { type Column, json, table } from '../output/output.ts'
+import { reportDryRun } from '../output/report-change.ts'
+import { reportWarnings } from '../output/report-warnings.ts'
 
 const columns: readonly Column<PhysicalFunction>[] = [
   { heading: 'DEVICE', cell: (row) => row.address },

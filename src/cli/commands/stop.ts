@@ -1,10 +1,10 @@
 import { stopDevice } from '../../lifecycle/device-verbs.ts'
-import { device, given, overrule, parent, uuid } from '../arguments.ts'
-import { changeOptions } from '../change-options.ts'
+import { device, given, overrule, parent, uuid } from '../arguments/arguments.ts'
+import { changeOptions } from '../arguments/change-options.ts'
+import { requiredDevice } from '../arguments/device-argument.ts'
+import { dryRun } from '../arguments/global-options.ts'
 import { type Command, command } from '../command.ts'
-import { requiredDevice } from '../device-argument.ts'
-import { dryRun } from '../options.ts'
-import { reportChange } from '../report-change.ts'
+import { reportChange } from '../output/report-change.ts'
 
 const stop: Command = command({
   arguments: {

@@ -1,8 +1,8 @@
 import { type DeviceType, readDeviceTypes } from '../../host/device-types.ts'
-import { given, parent, type } from '../arguments.ts'
+import { given, parent, type } from '../arguments/arguments.ts'
 import { type Command, command } from '../command.ts'
-import { type Column, json, table } from '../output.ts'
-import { reportWarnings } from '../report-warnings.ts'
+import { type Column, json, table } from '../output/output.ts'
+import { reportWarnings } from '../output/report-warnings.ts'
 
 const columns: readonly Column<DeviceType>[] = [
   { heading: 'PARENT', cell: (row) => row.parent },

@@ -1,11 +1,11 @@
 import { undefineDevice } from '../../lifecycle/device-verbs.ts'
-import { device, given, overrule, parent, uuid } from '../arguments.ts'
-import { changeOptions } from '../change-options.ts'
+import { device, given, overrule, parent, uuid } from '../arguments/arguments.ts'
+import { changeOptions } from '../arguments/change-options.ts'
+import { requiredDevice } from '../arguments/device-argument.ts'
+import { dryRun } from '../arguments/global-options.ts'
 import { type Command, command } from '../command.ts'
-import { requiredDevice } from '../device-argument.ts'
-import { dryRun } from '../options.ts'
-import { json } from '../output.ts'
-import { reportDryRun } from '../report-change.ts'
+import { json } from '../output/output.ts'
+import { reportDryRun } from '../output/report-change.ts'
 
 const undefine: Command = command({
   arguments: {

@@ -2,7 +2,7 @@ import { VfioError } from '../../errors.ts'
 import type { HostChange } from '../../lifecycle/watch/host-change.ts'
 import { watchHost } from '../../lifecycle/watch/watch-host.ts'
 import { type Command, command } from '../command.ts'
-import { changeText } from '../host-change-text.ts'
+import { changeText } from '../output/host-change-text.ts'
 
 const watch: Command = command({
   arguments: {},

@@ -1,10 +1,9 @@
 import { VfioError } from '../../errors.ts'
 import { hex } from '../../units.ts'
 import type { Region } from '../../vfio/region/region.ts'
+import { dryRun } from '../arguments/global-options.ts'
 import { type Command, command, text, usageError } from '../command.ts'
-import { regionNamed, withDevice } from '../opened-device.ts'
-import { dryRun } from '../options.ts'
-import { json } from '../output.ts'
+import { regionNamed, withDevice } from '../device/opened-device.ts'
 import {
   device,
   jsonValue,
@@ -15,7 +14,8 @@ import {
   type Width,
   width,
   writeValue,
-} from '../region-access.ts'
+} from '../device/region-access.ts'
+import { json } from '../output/output.ts'
 
 interface Access {
   readonly offset: number

@@ -1,7 +1,7 @@
 import yargs, { type Argv } from 'yargs'
 import { printable, unsignedOrNull, uuidOrNull } from '../../units.ts'
 import { usageError } from '../command.ts'
-import { parserConfiguration } from '../parser.ts'
+import { parserConfiguration } from '../parser/parser.ts'
 import { readVersion } from '../version.ts'
 
 /** mdevctl 1.4.0's flags, each with what follows from it. A flag without `value` is a switch. */

@@ -1,5 +1,5 @@
 import type { MdevType } from '../../host/mdev-types.ts'
-import { definitionFile } from '../../lifecycle/definition.ts'
+import { definitionFile } from '../../lifecycle/definition/definition.ts'
 import type { ShownDevice } from './shown-devices.ts'
 
 /** `UUID PARENT TYPE auto|manual`, and whether it is on the other side too. */

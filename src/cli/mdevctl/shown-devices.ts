@@ -2,7 +2,7 @@ import { readMdevDevices } from '../../host/mdev-devices.ts'
 import type { Warning } from '../../host/warning.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import { Callouts } from '../../lifecycle/callouts/callouts.ts'
-import type { Attribute, Definition } from '../../lifecycle/definition.ts'
+import type { Attribute, Definition } from '../../lifecycle/definition/definition.ts'
 import { readDefinitions } from '../../lifecycle/mdev/store.ts'
 import type { Uuid } from '../../units.ts'
 

@@ -2,7 +2,7 @@ import { asVfioError, kernelAnswer, type VfioError, withMore } from '../../error
 import { type PciBinding, pciDrivers } from '../../host/pci-binding.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import type { Step } from '../change.ts'
-import { withLock } from '../lock.ts'
+import { withLock } from '../files/lock.ts'
 import { withSettingsLock } from '../settings/settings.ts'
 import type { BindingChange, BindingOptions } from './binding-change.ts'
 import { changeDriver, giveBack, type Write } from './change-driver.ts'

@@ -5,7 +5,7 @@ import { failedWith } from '../../kernel/system-error.ts'
 import type { PciAddress } from '../../units.ts'
 import { findDeviceNode } from '../../vfio/address-space/device-node.ts'
 import type { Step } from '../change.ts'
-import { type HeldDevice, whileHeld } from '../hold-device.ts'
+import { type HeldDevice, whileHeld } from '../device/hold-device.ts'
 import type { BindingOptions } from './binding-change.ts'
 import { sayWhileWaiting } from './say-while-waiting.ts'
 

@@ -2,7 +2,7 @@ import { VfioError } from '../../errors.ts'
 import type { PciBinding } from '../../host/pci-binding.ts'
 import { readPciUses } from '../../host/pci-uses.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
-import { checkNotHeld } from '../hold-device.ts'
+import { checkNotHeld } from '../device/hold-device.ts'
 import type { BindingOptions } from './binding-change.ts'
 import { heldPci } from './change-driver.ts'
 

@@ -1,6 +1,6 @@
 import { VfioError } from '../../errors.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
-import { type Attribute, compactDefinition, type Definition } from '../definition.ts'
+import { type Attribute, compactDefinition, type Definition } from '../definition/definition.ts'
 import {
   type Action,
   type Event,

@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import type { Attribute } from '../definition.ts'
+import type { Attribute } from '../definition/definition.ts'
 
 /** mdevctl's callout protocol, version 2: what is said to scripts in their arguments, and what they answer. */
 export type Action = 'define' | 'undefine' | 'modify' | 'start' | 'stop'

@@ -3,13 +3,19 @@ import { VfioError } from '../../errors.ts'
 import { parentName } from '../../host/mdev-types.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import { checkedName, parseUuid } from '../../units.ts'
-import { checkAttributes } from '../attribute-path.ts'
 import { Callouts } from '../callouts/callouts.ts'
 import { sayScriptsAreNotAsked } from '../callouts/untold.ts'
 import type { Change, ChangeOptions } from '../change.ts'
-import { type Attribute, type Definition, formatDefinition, type StartMode, sameDefinition } from '../definition.ts'
+import {
+  type Attribute,
+  type Definition,
+  formatDefinition,
+  type StartMode,
+  sameDefinition,
+} from '../definition/definition.ts'
+import { checkAttributes } from '../device/attribute-path.ts'
+import { type MdevIdentity, mdevIdentity } from '../device/virtual-device.ts'
 import { findParent, findType } from '../type-choice.ts'
-import { type MdevIdentity, mdevIdentity } from '../virtual-device.ts'
 import { lookUp } from './device-choice.ts'
 import { definitionPath, readDefinition, type StoredDefinition, saveDefinition, withStoreLock } from './store.ts'
 

@@ -3,7 +3,7 @@ import { readTypeName } from '../../host/mdev-types.ts'
 import type { Warning } from '../../host/warning.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import type { Uuid } from '../../units.ts'
-import type { Listed, MdevIdentity } from '../virtual-device.ts'
+import type { Listed, MdevIdentity } from '../device/virtual-device.ts'
 import { readDefinitions, type StoredDefinition } from './store.ts'
 
 /** Mediated devices that run or are defined, or those of one UUID. */

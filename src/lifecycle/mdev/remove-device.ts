@@ -3,9 +3,9 @@ import { type MdevDevice, mdevPath } from '../../host/mdev-devices.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import { failedWith } from '../../kernel/system-error.ts'
 import type { Uuid } from '../../units.ts'
-import { unmarkHalfMade } from '../half-made.ts'
-import { checkNotHeld, type HeldDevice, whileHeld } from '../hold-device.ts'
-import type { Write } from '../set-up-device.ts'
+import { unmarkHalfMade } from '../device/half-made.ts'
+import { checkNotHeld, type HeldDevice, whileHeld } from '../device/hold-device.ts'
+import type { Write } from '../device/set-up-device.ts'
 
 /** The write that removes a device. */
 export function removalStep(uuid: Uuid): Write {

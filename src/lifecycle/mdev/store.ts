@@ -2,7 +2,7 @@ import type { Warning } from '../../host/warning.ts'
 import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
 import { checkedName, type Uuid, uuidOrNull } from '../../units.ts'
 import type { ChangeOptions } from '../change.ts'
-import { type Definition, formatDefinition, parseDefinition } from '../definition.ts'
+import { type Definition, formatDefinition, parseDefinition } from '../definition/definition.ts'
 import {
   deleteKept,
   ensureDirectory,
@@ -13,8 +13,8 @@ import {
   readKept,
   readListed,
   replaceKept,
-} from '../kept-files.ts'
-import { withLock } from '../lock.ts'
+} from '../files/kept-files.ts'
+import { withLock } from '../files/lock.ts'
 
 /** mdevctl's own store: /etc/mdevctl.d/PARENT/UUID. Its tools, libvirt and udev rules go on working on the same files. */
 const storePath = '/etc/mdevctl.d'

@@ -1,7 +1,7 @@
 import { asVfioError, kernelAnswer, withMore } from '../../errors.ts'
 import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
 import type { Change, ChangeOptions } from '../change.ts'
-import { isHalfMade } from '../half-made.ts'
+import { isHalfMade } from '../device/half-made.ts'
 import { keepOwner } from './kept-owner.ts'
 import { itemName, type Move, type PlanEntry, type PlannedVgpu, type Running } from './plan.ts'
 

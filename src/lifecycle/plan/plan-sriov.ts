@@ -1,7 +1,7 @@
 import { VfioError } from '../../errors.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import type { PciAddress } from '../../units.ts'
-import { isHalfMade } from '../half-made.ts'
+import { isHalfMade } from '../device/half-made.ts'
 import { choosePci } from '../spec/choose-pci.ts'
 import { invalidSpec } from '../spec/invalid-spec.ts'
 import type { PciChoice, Spec, SpecParent } from '../spec/spec.ts'

@@ -2,9 +2,9 @@ import type { DeviceUser } from '../../host/device-users.ts'
 import type { Warning } from '../../host/warning.ts'
 import type { PciAddress, Uuid } from '../../units.ts'
 import type { Step } from '../change.ts'
-import type { Definition } from '../definition.ts'
+import type { Definition } from '../definition/definition.ts'
+import type { VirtualDevice } from '../device/virtual-device.ts'
 import type { NodeOwner } from '../settings/node-owners.ts'
-import type { VirtualDevice } from '../virtual-device.ts'
 
 /** What a spec asks of one virtual device, and why. */
 interface PlannedDevice {

@@ -1,10 +1,10 @@
 import { VfioError } from '../../errors.ts'
 import type { PciAddress } from '../../units.ts'
-import type { Definition } from '../definition.ts'
+import type { Definition } from '../definition/definition.ts'
+import type { VgpuIdentity, VirtualDevice } from '../device/virtual-device.ts'
 import type { NodeOwner } from '../settings/node-owners.ts'
 import { invalidSpec } from '../spec/invalid-spec.ts'
 import type { SpecDevices } from '../spec/spec.ts'
-import type { VgpuIdentity, VirtualDevice } from '../virtual-device.ts'
 import type { FuturePlace } from './plan-vgpus.ts'
 
 export type PresentVgpu = VirtualDevice<VgpuIdentity>

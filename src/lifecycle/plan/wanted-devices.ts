@@ -3,13 +3,13 @@ import { VfioError } from '../../errors.ts'
 import type { MdevType } from '../../host/mdev-types.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import { parseUuid, type Uuid } from '../../units.ts'
-import type { Definition } from '../definition.ts'
+import type { Definition } from '../definition/definition.ts'
+import type { MdevIdentity, VirtualDevice } from '../device/virtual-device.ts'
 import type { NodeOwner } from '../settings/node-owners.ts'
 import type { ChosenParents } from '../spec/choose-parents.ts'
 import { invalidSpec } from '../spec/invalid-spec.ts'
 import type { SpecDevices, SpecParent } from '../spec/spec.ts'
 import { findType } from '../type-choice.ts'
-import type { MdevIdentity, VirtualDevice } from '../virtual-device.ts'
 
 export type PresentMdev = VirtualDevice<MdevIdentity>
 

@@ -4,7 +4,7 @@ import type { Warning } from '../../host/warning.ts'
 import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
 import { checkedName, printable } from '../../units.ts'
 import type { ChangeOptions } from '../change.ts'
-import { parseJsonFile } from '../json-file.ts'
+import { parseJsonFile } from '../files/json-file.ts'
 import {
   deleteKept,
   ensureDirectory,
@@ -15,8 +15,8 @@ import {
   readKept,
   readListed,
   replaceKept,
-} from '../kept-files.ts'
-import { withLock } from '../lock.ts'
+} from '../files/kept-files.ts'
+import { withLock } from '../files/lock.ts'
 
 /** What mdevctl's files have no field for. */
 const settingsPath = '/etc/vfioctl.d'

@@ -1,7 +1,7 @@
 import * as v from 'valibot'
 import { parseDocument } from 'yaml'
 import { type PciAddress, pciAddressOrNull, type Uuid, uuidOrNull } from '../../units.ts'
-import type { Attribute } from '../definition.ts'
+import type { Attribute } from '../definition/definition.ts'
 import { type NodeOwner, octalMode } from '../settings/node-owners.ts'
 import { invalidSpec } from './invalid-spec.ts'
 import type { PciChoice, Spec, SpecBinding, SpecDevices, SpecParent } from './spec.ts'

@@ -1,5 +1,5 @@
 import type { PciAddress, Uuid } from '../../units.ts'
-import type { Attribute, StartMode } from '../definition.ts'
+import type { Attribute, StartMode } from '../definition/definition.ts'
 import type { NodeOwner } from '../settings/node-owners.ts'
 
 /** What should be there: a file's content, checked, with names as they were written. */

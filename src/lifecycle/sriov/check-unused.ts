@@ -6,7 +6,7 @@ import { readVgpuFunctions } from '../../host/vgpu-functions.ts'
 import { knownTypeName } from '../../host/vgpu-type-names.ts'
 import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
 import { heldPci } from '../bindings/change-driver.ts'
-import { checkNotHeld } from '../hold-device.ts'
+import { checkNotHeld } from '../device/hold-device.ts'
 
 /** What the card's virtual functions are and are used for: they would go. */
 export function functionUses(files: HostFiles, { address: card, functions }: PhysicalFunction): string[] {

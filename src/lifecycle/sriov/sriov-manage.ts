@@ -7,7 +7,7 @@ import { type PciAddress, printable } from '../../units.ts'
 import { boundDriver } from '../../vfio/group/group-members.ts'
 import { overrideStep, probeStep, unbindStep, type Write } from '../bindings/change-driver.ts'
 import type { Step } from '../change.ts'
-import { markHalfMade, unmarkHalfMade } from '../half-made.ts'
+import { markHalfMade, unmarkHalfMade } from '../device/half-made.ts'
 
 /** NVIDIA's script: its driver refuses sriov_numvfs, and steps aside for it. */
 const program = '/usr/lib/nvidia/sriov-manage'

@@ -2,7 +2,7 @@ import * as v from 'valibot'
 import type { Warning } from '../../host/warning.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import { type PciAddress, pciAddressOrNull } from '../../units.ts'
-import type { Attribute, Definition, StartMode } from '../definition.ts'
+import type { Attribute, Definition, StartMode } from '../definition/definition.ts'
 import { Settings } from '../settings/settings.ts'
 
 /** What a function is to be made, once it is there. */

@@ -4,11 +4,11 @@ import { currentTypePath, readCurrentType, type VgpuFunction } from '../../host/
 import type { Kernel } from '../../kernel/kernel.ts'
 import { failedWith } from '../../kernel/system-error.ts'
 import type { PciAddress } from '../../units.ts'
-import { attributeSteps } from '../attribute-path.ts'
-import type { Attribute } from '../definition.ts'
-import { unmarkHalfMade } from '../half-made.ts'
-import { type HeldDevice, whileHeld } from '../hold-device.ts'
-import type { NewDevice, Write } from '../set-up-device.ts'
+import type { Attribute } from '../definition/definition.ts'
+import { attributeSteps } from '../device/attribute-path.ts'
+import { unmarkHalfMade } from '../device/half-made.ts'
+import { type HeldDevice, whileHeld } from '../device/hold-device.ts'
+import type { NewDevice, Write } from '../device/set-up-device.ts'
 
 /** The exact writes that make a function a vGPU: its type's id, then each attribute. */
 export function newVgpu(address: PciAddress, type: string, attributes: readonly Attribute[]): NewDevice {

@@ -3,7 +3,7 @@ import { knownTypeName } from '../../host/vgpu-type-names.ts'
 import type { Warning } from '../../host/warning.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import type { PciAddress } from '../../units.ts'
-import { type Listed, type VgpuIdentity, vgpuIdentity } from '../virtual-device.ts'
+import { type Listed, type VgpuIdentity, vgpuIdentity } from '../device/virtual-device.ts'
 import { readVgpuDefinitions, type StoredVgpu } from './definitions.ts'
 
 /** Functions that are vGPUs or are defined to be, or that of one address. */

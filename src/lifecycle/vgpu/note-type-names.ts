@@ -3,7 +3,7 @@ import { VfioError } from '../../errors.ts'
 import { knownTypeName, typeNamesPath } from '../../host/vgpu-type-names.ts'
 import type { CreatableType } from '../../host/vgpu-types.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
-import { ensureDirectory, replaceAllKept } from '../kept-files.ts'
+import { ensureDirectory, replaceAllKept } from '../files/kept-files.ts'
 
 /** Keeps the names of types while they are listed: once a vGPU is made, its driver tells only the number. */
 export function noteTypeNames(files: HostFiles, types: readonly CreatableType[]): void {

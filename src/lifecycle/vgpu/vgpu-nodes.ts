@@ -4,7 +4,7 @@ import { readVgpuFunction, type VgpuFunction } from '../../host/vgpu-functions.t
 import type { HostFiles } from '../../kernel/kernel.ts'
 import { pciAddressOrNull } from '../../units.ts'
 import { groupMembers } from '../../vfio/group/group-members.ts'
-import { type OwnerStep, ownerSteps } from '../node-owner.ts'
+import { type OwnerStep, ownerSteps } from '../device/node-owner.ts'
 import { type NodeOwner, nodeOwners } from '../settings/node-owners.ts'
 
 /** As the kernel makes nodes. */

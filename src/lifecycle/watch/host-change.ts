@@ -1,6 +1,6 @@
 import type { DeviceType } from '../../host/device-types.ts'
 import type { Warning } from '../../host/warning.ts'
-import type { VirtualDevice } from '../virtual-device.ts'
+import type { VirtualDevice } from '../device/virtual-device.ts'
 
 /** 'present': it was there when the watch began. */
 export type ChangeKind = 'present' | 'appeared' | 'changed' | 'gone'

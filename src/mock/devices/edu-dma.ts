@@ -1,4 +1,4 @@
-import type { PciBus } from '../pci-function.ts'
+import type { PciBus } from '../sdk/pci-function.ts'
 import { PendingWork } from './pending-work.ts'
 import { restoreBytes, saveBytes, savedField } from './saved.ts'
 

@@ -1,4 +1,4 @@
-import type { PciBus, PciFunction } from '../pci-function.ts'
+import type { PciBus, PciFunction } from '../sdk/pci-function.ts'
 import { EduDma } from './edu-dma.ts'
 import { PendingWork } from './pending-work.ts'
 import { savedField, savedNumber } from './saved.ts'

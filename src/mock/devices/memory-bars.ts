@@ -1,4 +1,4 @@
-import type { PciFunction } from '../pci-function.ts'
+import type { PciFunction } from '../sdk/pci-function.ts'
 import { savedField } from './saved.ts'
 import { SparseMemory } from './sparse-memory.ts'
 

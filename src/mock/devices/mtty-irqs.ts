@@ -1,8 +1,8 @@
 import { pciIrqIndex } from '../../uapi/indexes.ts'
 import { irqInfoFlag } from '../../uapi/irq-info.ts'
 import { irqSetFlag } from '../../uapi/irq-set.ts'
-import type { EventSink, IrqDescription, IrqSetRequest } from '../device.ts'
 import { Errno } from '../errno.ts'
+import type { EventSink, IrqDescription, IrqSetRequest } from '../sdk/device-model.ts'
 import { isTriggered } from '../vfio-pci/irq-data.ts'
 
 const { VFIO_PCI_INTX_IRQ_INDEX, VFIO_PCI_MSI_IRQ_INDEX, VFIO_PCI_REQ_IRQ_INDEX } = pciIrqIndex

@@ -2,6 +2,8 @@ import { deviceFlag } from '../../uapi/device-info.ts'
 import { pciRegionIndex } from '../../uapi/indexes.ts'
 import { deviceState } from '../../uapi/migration.ts'
 import { regionFlag } from '../../uapi/region-info.ts'
+import { Errno } from '../errno.ts'
+import type { KernelTraits } from '../kernel-traits.ts'
 import {
   checkIrqSet,
   type DeviceDescription,
@@ -12,9 +14,7 @@ import {
   regionOffset,
   singleAccesses,
   splitOffset,
-} from '../device.ts'
-import { Errno } from '../errno.ts'
-import type { KernelTraits } from '../kernel-traits.ts'
+} from '../sdk/device-model.ts'
 import type { Feature } from '../sdk/feature.ts'
 import type { Migration } from '../sdk/migration.ts'
 import { MttyConfig } from './mtty-config.ts'

@@ -1,5 +1,5 @@
-import type { PciBus } from '../pci-function.ts'
-import type { ScenarioPciDevice } from '../scenario.ts'
+import type { ScenarioPciDevice } from '../scenario/scenario.ts'
+import type { PciBus } from '../sdk/pci-function.ts'
 import { activeNamespaces, identifyController, namespaces } from './nvme-identify.ts'
 import { CompletionQueue, type QueueMemory, SubmissionQueue } from './nvme-queues.ts'
 

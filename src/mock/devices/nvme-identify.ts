@@ -1,4 +1,4 @@
-import type { ScenarioPciDevice } from '../scenario.ts'
+import type { ScenarioPciDevice } from '../scenario/scenario.ts'
 
 /** The highest number that a namespace could have. */
 export const namespaces = 256

@@ -1,4 +1,4 @@
-import type { PciBus } from '../pci-function.ts'
+import type { PciBus } from '../sdk/pci-function.ts'
 
 /** Where a queue lies in memory, as the device addresses it, and how many entries it has. */
 export interface QueueMemory {

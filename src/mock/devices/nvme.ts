@@ -1,5 +1,5 @@
-import type { PciBus, PciFunction } from '../pci-function.ts'
-import type { ScenarioPciDevice } from '../scenario.ts'
+import type { ScenarioPciDevice } from '../scenario/scenario.ts'
+import type { PciBus, PciFunction } from '../sdk/pci-function.ts'
 import { NvmeCommands } from './nvme-commands.ts'
 import { PendingWork } from './pending-work.ts'
 

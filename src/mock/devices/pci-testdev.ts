@@ -1,4 +1,4 @@
-import type { PciFunction } from '../pci-function.ts'
+import type { PciFunction } from '../sdk/pci-function.ts'
 
 const testsOfBar = 3
 /** Of a test's header: u8 test, u8 width, u16, u32 offset, u32 data, u32 count, then its name and a NUL. */

@@ -1,6 +1,6 @@
 import { pciIrqIndex, pciRegionIndex } from '../../uapi/indexes.ts'
 import { configHeader } from '../../uapi/pci-regs.ts'
-import type { ScenarioModel } from '../scenario.ts'
+import type { ScenarioModel } from '../scenario/scenario.ts'
 import type { DeviceContext } from '../sdk/device-context.ts'
 import { LineIrq, MessageIrq } from '../sdk/irq.ts'
 import { MdevModel } from '../sdk/mdev-model.ts'

@@ -5,16 +5,16 @@ import { pciRegionIndex } from '../../uapi/indexes.ts'
 import { regionFlag } from '../../uapi/region-info.ts'
 import { request as requests } from '../../uapi/requests.ts'
 import { encodeInto, type Values } from '../../uapi/struct.ts'
-import { BarMapping } from '../bar-mapping.ts'
+import type { IoctlArgument } from '../descriptors/open-file.ts'
+import { Errno } from '../errno.ts'
+import { BarMapping } from '../memory/bar-mapping.ts'
 import {
   type DeviceDescription,
   type DeviceModel,
   type IrqDescription,
   type RegionDescription,
   singleAccesses,
-} from '../device.ts'
-import { Errno } from '../errno.ts'
-import type { IoctlArgument } from '../open-file.ts'
+} from '../sdk/device-model.ts'
 import type { CallingProcess } from '../sdk/feature.ts'
 import { structArgument } from '../vfio/ioctl-argument.ts'
 import type { SampleConfig } from './sample-config.ts'

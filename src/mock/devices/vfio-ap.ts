@@ -1,8 +1,8 @@
 import { deviceFlag } from '../../uapi/device-info.ts'
 import { apIrqIndex } from '../../uapi/indexes.ts'
-import type { DeviceDescription, DeviceModel, IrqDescription, IrqSetRequest } from '../device.ts'
 import { Errno } from '../errno.ts'
 import type { KernelTraits } from '../kernel-traits.ts'
+import type { DeviceDescription, DeviceModel, IrqDescription, IrqSetRequest } from '../sdk/device-model.ts'
 import { EventIrqs } from './event-irqs.ts'
 
 /** What drives a matrix of crypto adapters and domains: nothing to read or map, a reset, and interrupts that tell of it. */

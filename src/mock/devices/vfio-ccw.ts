@@ -1,8 +1,14 @@
 import { deviceFlag } from '../../uapi/device-info.ts'
 import { ccwIrqIndex } from '../../uapi/indexes.ts'
 import { regionFlag } from '../../uapi/region-info.ts'
-import type { DeviceDescription, DeviceModel, IrqDescription, IrqSetRequest, RegionDescription } from '../device.ts'
 import { Errno } from '../errno.ts'
+import type {
+  DeviceDescription,
+  DeviceModel,
+  IrqDescription,
+  IrqSetRequest,
+  RegionDescription,
+} from '../sdk/device-model.ts'
 import { EventIrqs } from './event-irqs.ts'
 import { typeCapability } from './region-type.ts'
 

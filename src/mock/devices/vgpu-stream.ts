@@ -1,4 +1,4 @@
-import type { ScenarioModel } from '../scenario.ts'
+import type { ScenarioModel } from '../scenario/scenario.ts'
 import type { MemoryRegion } from '../sdk/memory-region.ts'
 
 const pageSize = 4096

@@ -1,6 +1,6 @@
-import type { FdTable } from '../fd-table.ts'
-import type { LockedMemory } from '../locked-memory.ts'
+import type { FdTable } from '../descriptors/fd-table.ts'
 import type { Machine } from '../machine.ts'
+import type { LockedMemory } from '../memory/locked-memory.ts'
 import type { Frozen, ProcessRecord } from '../state/state.ts'
 import { Directory, type Folder, readOnly } from './tree.ts'
 

@@ -3,7 +3,7 @@ import { type ApPart, assign, configText, guestMatrix, setConfig, unassign } fro
 import { type ApMaskName, apMask, isOfHost, matrixParent, setApMask } from '../s390/ap-bus.ts'
 import { apqnName, hex, matrixText, readMatrix } from '../s390/ap-matrix.ts'
 import { maskOf, maskText } from '../s390/mask.ts'
-import type { ScenarioAp } from '../scenario.ts'
+import type { ScenarioAp } from '../scenario/scenario.ts'
 import type { Frozen, MdevRecord, MockState, Snapshot } from '../state/state.ts'
 import { below } from './sysfs-paths.ts'
 import { type Directory, link, type Node, readOnly, type TextFile, writeOnly } from './tree.ts'

@@ -8,7 +8,7 @@ import {
   subchannelRecord,
   unbindSubchannel,
 } from '../s390/subchannels.ts'
-import type { ScenarioSubchannel } from '../scenario.ts'
+import type { ScenarioSubchannel } from '../scenario/scenario.ts'
 import type { Snapshot } from '../state/state.ts'
 import { below, subchannelPath } from './sysfs-paths.ts'
 import { type Directory, link, readOnly, writeOnly } from './tree.ts'

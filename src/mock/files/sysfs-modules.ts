@@ -1,6 +1,6 @@
 import type { Machine } from '../machine.ts'
-import { isWritable, moduleParameter, setModuleParameter } from '../module-parameters.ts'
 import type { Snapshot } from '../state/state.ts'
+import { isWritable, moduleParameter, setModuleParameter } from './module-parameters.ts'
 import { type Directory, readOnly, type TextFile } from './tree.ts'
 
 /** /sys/module: what is loaded, and its parameters. */

@@ -1,6 +1,6 @@
 import { vfAddresses } from '../pci/devices.ts'
 import { matrixParent } from '../s390/ap-bus.ts'
-import type { Scenario, ScenarioParent, ScenarioPciDevice } from '../scenario.ts'
+import type { Scenario, ScenarioParent, ScenarioPciDevice } from '../scenario/scenario.ts'
 
 /** Where a PCI device stands: below its bridges, below the root of its bus. */
 export function pciPath({ address, behind = [] }: Pick<ScenarioPciDevice, 'address' | 'behind'>): string {

@@ -1,7 +1,7 @@
 import type { Machine } from '../machine.ts'
 import { findPciDevice, type PciDevice, pciRecord } from '../pci/devices.ts'
 import { areVfsGone, setNumVfs, setVfsAutoprobe } from '../pci/sriov.ts'
-import type { ScenarioSriov } from '../scenario.ts'
+import type { ScenarioSriov } from '../scenario/scenario.ts'
 import { pciKey, type Snapshot } from '../state/state.ts'
 import { pciPath } from './sysfs-paths.ts'
 import { link, type Node, readOnly } from './tree.ts'

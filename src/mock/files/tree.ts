@@ -1,6 +1,6 @@
 import { posix } from 'node:path'
+import type { OpenFile } from '../descriptors/open-file.ts'
 import { Errno } from '../errno.ts'
-import type { OpenFile } from '../open-file.ts'
 
 export type Node = Folder | TextFile | Link | DeviceNode
 

@@ -1,5 +1,5 @@
 import { Errno } from '../errno.ts'
-import { pageSize } from '../memory.ts'
+import { pageSize } from '../memory/memory.ts'
 import { holes, type IovaRange, lastIova, least } from './iova-range.ts'
 
 const page = BigInt(pageSize)

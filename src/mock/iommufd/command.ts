@@ -1,7 +1,7 @@
 import type { IoctlPointer } from '../../kernel/kernel.ts'
 import { decode, encodeInto, type Layout, type Values } from '../../uapi/struct.ts'
+import type { IoctlArgument } from '../descriptors/open-file.ts'
 import { Errno } from '../errno.ts'
-import type { IoctlArgument } from '../open-file.ts'
 import { bufferArgument } from '../vfio/ioctl-argument.ts'
 
 type SizedLayout = Layout & { readonly fields: { readonly size: readonly [0, 'u32'] } }

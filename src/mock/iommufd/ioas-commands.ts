@@ -11,10 +11,10 @@ import {
   iommufdRequest as requests,
 } from '../../uapi/iommufd.ts'
 import { decode, encode } from '../../uapi/struct.ts'
+import type { FdTable } from '../descriptors/fd-table.ts'
+import type { OpenFile } from '../descriptors/open-file.ts'
 import { Errno } from '../errno.ts'
-import type { FdTable } from '../fd-table.ts'
-import { MemoryFile } from '../memory.ts'
-import type { OpenFile } from '../open-file.ts'
+import { MemoryFile } from '../memory/memory.ts'
 import type { DmaMapping } from '../vfio/dma-mappings.ts'
 import { targetOf } from '../vfio/pointer-target.ts'
 import { pointerAt, UserMemory } from '../vfio/user-memory.ts'

@@ -1,6 +1,6 @@
 import { Errno } from '../errno.ts'
-import type { LockedMemory } from '../locked-memory.ts'
-import { pageSize } from '../memory.ts'
+import type { LockedMemory } from '../memory/locked-memory.ts'
+import { pageSize } from '../memory/memory.ts'
 import { type DmaMapping, DmaMappings } from '../vfio/dma-mappings.ts'
 import type { UserMemory } from '../vfio/user-memory.ts'
 import { chooseIova } from './choose-iova.ts'

@@ -9,7 +9,7 @@ import {
   iommufdRequest as requests,
 } from '../../uapi/iommufd.ts'
 import { Errno } from '../errno.ts'
-import type { PhysicalMemory } from '../physical-memory.ts'
+import type { PhysicalMemory } from '../memory/physical-memory.ts'
 import { type Command, command } from './command.ts'
 import { getHwInfo } from './hw-info.ts'
 import { Ioas } from './ioas.ts'

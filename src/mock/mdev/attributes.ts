@@ -1,5 +1,5 @@
 import { Errno } from '../errno.ts'
-import type { ScenarioAttribute, ScenarioMdevType, ScenarioParent } from '../scenario.ts'
+import type { ScenarioAttribute, ScenarioMdevType, ScenarioParent } from '../scenario/scenario.ts'
 import type { MockState } from '../state/state.ts'
 
 /** The attributes of a device of this type. */

@@ -1,4 +1,4 @@
-import type { ScenarioMdevType, ScenarioParent } from '../scenario.ts'
+import type { ScenarioMdevType, ScenarioParent } from '../scenario/scenario.ts'
 import type { Snapshot } from '../state/state.ts'
 
 /** How many devices of a type the parent still has room for, with what it has given out. */

@@ -1,6 +1,6 @@
 import { Errno } from '../errno.ts'
 import { freeIommuGroup } from '../pci/devices.ts'
-import type { Scenario, ScenarioMdevType, ScenarioParent } from '../scenario.ts'
+import type { Scenario, ScenarioMdevType, ScenarioParent } from '../scenario/scenario.ts'
 import { newIdentity } from '../state/identity.ts'
 import { freeVfioIndex, lowestFree, type MdevRecord, type MockState } from '../state/state.ts'
 import { attributesOf } from './attributes.ts'

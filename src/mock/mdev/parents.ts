@@ -1,7 +1,7 @@
 import { findPciDevice, pciRecord } from '../pci/devices.ts'
 import { matrixParent } from '../s390/ap-bus.ts'
 import { subchannelRecord } from '../s390/subchannels.ts'
-import type { Scenario, ScenarioParent } from '../scenario.ts'
+import type { Scenario, ScenarioParent } from '../scenario/scenario.ts'
 import type { Snapshot } from '../state/state.ts'
 
 /** Whether the parent's driver has it registered: that of a PCI device or a subchannel, while it has the device. */

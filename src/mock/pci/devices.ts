@@ -1,4 +1,4 @@
-import type { Scenario, ScenarioPciDevice, ScenarioSriov } from '../scenario.ts'
+import type { Scenario, ScenarioPciDevice, ScenarioSriov } from '../scenario/scenario.ts'
 import { lowestFree, type MockState, type PciRecord, type Snapshot } from '../state/state.ts'
 
 /** A device that is on the bus now, in the group it has now. */

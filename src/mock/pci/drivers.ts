@@ -1,5 +1,5 @@
 import { Errno } from '../errno.ts'
-import type { Scenario } from '../scenario.ts'
+import type { Scenario } from '../scenario/scenario.ts'
 import type { MockState, Snapshot } from '../state/state.ts'
 import { isNoiommuAllowed } from '../vfio/noiommu-mode.ts'
 import { type PciDevice, pciDevices, pciRecord } from './devices.ts'

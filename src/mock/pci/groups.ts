@@ -1,4 +1,4 @@
-import type { Scenario } from '../scenario.ts'
+import type { Scenario } from '../scenario/scenario.ts'
 import type { Snapshot } from '../state/state.ts'
 import { type PciDevice, pciDevices, pciRecord } from './devices.ts'
 import { isVgpuDriver } from './vgpu.ts'

@@ -1,4 +1,4 @@
-import type { Scenario } from '../scenario.ts'
+import type { Scenario } from '../scenario/scenario.ts'
 import type { MockState, Snapshot } from '../state/state.ts'
 import { letGo, probe, removeVfs } from './binding.ts'
 import { freeIommuGroup, type PciDevice, pciDevices, pciDraft, pciRecord } from './devices.ts'

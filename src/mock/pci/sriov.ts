@@ -1,7 +1,7 @@
 import { Errno } from '../errno.ts'
-import { kstrtobool, kstrtoull } from '../kstrto.ts'
-import { moduleParameter } from '../module-parameters.ts'
-import type { Scenario, ScenarioSriov } from '../scenario.ts'
+import { kstrtobool, kstrtoull } from '../files/kstrto.ts'
+import { moduleParameter } from '../files/module-parameters.ts'
+import type { Scenario, ScenarioSriov } from '../scenario/scenario.ts'
 import type { MockState, Snapshot } from '../state/state.ts'
 import { probe, removeVfs } from './binding.ts'
 import {

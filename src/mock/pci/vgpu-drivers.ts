@@ -1,7 +1,7 @@
 import { Errno } from '../errno.ts'
-import { kstrtoull } from '../kstrto.ts'
+import { kstrtoull } from '../files/kstrto.ts'
 import { roomFor } from '../mdev/capacity.ts'
-import type { ScenarioVgpus, ScenarioVgpuType } from '../scenario.ts'
+import type { ScenarioVgpus, ScenarioVgpuType } from '../scenario/scenario.ts'
 import type { VgpuFunction } from './vgpu.ts'
 
 /** How one of the two drivers for vendor-specific VFIO answers at its files. */

@@ -1,5 +1,5 @@
 import { Errno } from '../errno.ts'
-import type { Scenario, ScenarioVgpus, ScenarioVgpuType } from '../scenario.ts'
+import type { Scenario, ScenarioVgpus, ScenarioVgpuType } from '../scenario/scenario.ts'
 import { type MockState, pciKey, type Snapshot } from '../state/state.ts'
 import { findPciDevice, type PciDevice, pciDraft, pciRecord } from './devices.ts'
 import { type DriverModel, openDriver, proprietaryDriver } from './vgpu-drivers.ts'

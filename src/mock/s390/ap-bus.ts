@@ -1,5 +1,5 @@
 import { Errno } from '../errno.ts'
-import type { Scenario, ScenarioAp } from '../scenario.ts'
+import type { Scenario, ScenarioAp } from '../scenario/scenario.ts'
 import type { MockState, Snapshot } from '../state/state.ts'
 import { type ApMatrix, apqns, readMatrix } from './ap-matrix.ts'
 import { changedMask, hasBit, type Mask, maskText, parseMask } from './mask.ts'

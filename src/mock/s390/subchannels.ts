@@ -1,5 +1,5 @@
 import { Errno } from '../errno.ts'
-import type { Scenario, ScenarioSubchannel } from '../scenario.ts'
+import type { Scenario, ScenarioSubchannel } from '../scenario/scenario.ts'
 import type { MockState, Snapshot, SubchannelRecord } from '../state/state.ts'
 
 /** The drivers of the bus css that take channels for input and output: the host's, and VFIO's where it is loaded. */

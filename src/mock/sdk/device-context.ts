@@ -1,6 +1,6 @@
-import type { DeviceModel } from '../device.ts'
 import type { KernelTraits } from '../kernel-traits.ts'
 import type { Clock } from './clock.ts'
+import type { DeviceModel } from './device-model.ts'
 import type { GuestMemory } from './guest-memory.ts'
 import type { ParentBus } from './parent-dma.ts'
 

@@ -1,9 +1,9 @@
 import type { IoctlPointer } from '../../kernel/kernel.ts'
 import { deviceFeatureFlag, deviceFeatures, vfioDeviceFeature } from '../../uapi/device-feature.ts'
+import type { FdTable } from '../descriptors/fd-table.ts'
+import type { IoctlArgument } from '../descriptors/open-file.ts'
 import { Errno } from '../errno.ts'
-import type { FdTable } from '../fd-table.ts'
 import type { KernelTraits } from '../kernel-traits.ts'
-import type { IoctlArgument } from '../open-file.ts'
 import { structArgument } from '../vfio/ioctl-argument.ts'
 import { targetOf } from '../vfio/pointer-target.ts'
 

@@ -1,6 +1,6 @@
 import { Errno } from '../errno.ts'
-import { pageSize } from '../memory.ts'
-import type { PhysicalMemory } from '../physical-memory.ts'
+import { pageSize } from '../memory/memory.ts'
+import type { PhysicalMemory } from '../memory/physical-memory.ts'
 import type { DmaMappings } from '../vfio/dma-mappings.ts'
 import type { PinnedPage, UnmapListener } from './page-pins.ts'
 import type { ParentDma } from './parent-dma.ts'

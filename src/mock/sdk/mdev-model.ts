@@ -1,7 +1,10 @@
 import type { Mapping, MmapOptions } from '../../kernel/kernel.ts'
 import { deviceFlag } from '../../uapi/device-info.ts'
 import { pciIrqIndex, pciRegionIndex } from '../../uapi/indexes.ts'
-import { BarMapping } from '../bar-mapping.ts'
+import { Errno } from '../errno.ts'
+import { BarMapping } from '../memory/bar-mapping.ts'
+import { pageSize } from '../memory/memory.ts'
+import type { DeviceContext } from './device-context.ts'
 import {
   checkIrqSet,
   type DeviceDescription,
@@ -10,10 +13,7 @@ import {
   type IrqSetRequest,
   type RegionDescription,
   regionOffset,
-} from '../device.ts'
-import { Errno } from '../errno.ts'
-import { pageSize } from '../memory.ts'
-import type { DeviceContext } from './device-context.ts'
+} from './device-model.ts'
 import type { Feature } from './feature.ts'
 import type { ModelIrq } from './irq.ts'
 import type { ModelRegion } from './region.ts'

@@ -1,8 +1,8 @@
 import { vfioPrecopyInfo } from '../../uapi/migration.ts'
 import { request as requests } from '../../uapi/requests.ts'
 import { encodeInto } from '../../uapi/struct.ts'
+import type { IoctlArgument, OpenFile } from '../descriptors/open-file.ts'
 import { Errno } from '../errno.ts'
-import type { IoctlArgument, OpenFile } from '../open-file.ts'
 import { structArgument } from '../vfio/ioctl-argument.ts'
 
 /** The stream of a device that is saved. It ends where what has been filled in ends, and may get longer. */

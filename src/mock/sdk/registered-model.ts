@@ -1,6 +1,12 @@
-import type { MakeFunction } from '../pci-function.ts'
-import type { Scenario, ScenarioAttribute, ScenarioMdevType, ScenarioParent, ScenarioPciFunction } from '../scenario.ts'
+import type {
+  Scenario,
+  ScenarioAttribute,
+  ScenarioMdevType,
+  ScenarioParent,
+  ScenarioPciFunction,
+} from '../scenario/scenario.ts'
 import type { MakeModel } from './device-context.ts'
+import type { MakeFunction } from './pci-function.ts'
 
 /** A device model, offered as a type of mediated device. */
 export interface RegisteredModel {

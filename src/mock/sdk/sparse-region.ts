@@ -6,9 +6,9 @@ import {
 } from '../../uapi/region-capabilities.ts'
 import { regionFlag } from '../../uapi/region-info.ts'
 import { encode, encodeInto } from '../../uapi/struct.ts'
-import type { MappedDevice } from '../bar-mapping.ts'
-import { singleAccesses } from '../device.ts'
-import { pageSize } from '../memory.ts'
+import type { MappedDevice } from '../memory/bar-mapping.ts'
+import { pageSize } from '../memory/memory.ts'
+import { singleAccesses } from './device-model.ts'
 import type { ModelRegion } from './region.ts'
 
 export interface SparsePart {

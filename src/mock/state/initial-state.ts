@@ -1,6 +1,6 @@
 import { pciDraft } from '../pci/devices.ts'
 import { addVfs } from '../pci/sriov.ts'
-import type { Scenario } from '../scenario.ts'
+import type { Scenario } from '../scenario/scenario.ts'
 import { emptyState, type MockState, type Snapshot } from './state.ts'
 
 /** The machine as the scenario says it is at first. */

@@ -1,5 +1,5 @@
-import type { Scenario } from '../scenario.ts'
-import { addUevents } from '../uevents.ts'
+import type { Scenario } from '../scenario/scenario.ts'
+import { addUevents } from '../uevents/uevents.ts'
 import { initialState } from './initial-state.ts'
 import { finishRemovals, type MockState, type Snapshot } from './state.ts'
 

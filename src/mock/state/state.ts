@@ -1,6 +1,6 @@
 import type { FileOwner } from '../../kernel/kernel.ts'
 import type { Uevent } from '../../kernel/uevents.ts'
-import type { Scenario } from '../scenario.ts'
+import type { Scenario } from '../scenario/scenario.ts'
 import type { WorkerLife } from './worker-life.ts'
 
 /** Written into every state file, so that a foreign file is told from ours. */

@@ -1,4 +1,4 @@
-import type { MappedDevice } from '../bar-mapping.ts'
+import type { MappedDevice } from '../memory/bar-mapping.ts'
 
 /**
  * A BAR as memory, `start` being where in the BAR it begins: each access is one of the function's. False while the

@@ -2,10 +2,10 @@ import { capabilityIds } from '../../uapi/pci-capability-ids.ts'
 import { capabilityBit, capabilityRegister } from '../../uapi/pci-capability-regs.ts'
 import { commandBit } from '../../uapi/pci-command.ts'
 import { configHeader } from '../../uapi/pci-regs.ts'
-import { singleAccesses } from '../device.ts'
 import { restoreBytes, saveBytes } from '../devices/saved.ts'
 import { Errno } from '../errno.ts'
-import type { ScenarioPciDevice, ScenarioPciFunction } from '../scenario.ts'
+import type { ScenarioPciDevice, ScenarioPciFunction } from '../scenario/scenario.ts'
+import { singleAccesses } from '../sdk/device-model.ts'
 
 const intxDisable = 0x400
 const statusInterrupt = 0x08

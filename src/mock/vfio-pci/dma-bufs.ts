@@ -1,9 +1,9 @@
 import { vfioDeviceFeatureDmaBuf, vfioRegionDmaRange } from '../../uapi/device-feature.ts'
 import { decode } from '../../uapi/struct.ts'
-import type { MappedDevice } from '../bar-mapping.ts'
+import type { OpenFile } from '../descriptors/open-file.ts'
 import { Errno } from '../errno.ts'
-import { pageSize } from '../memory.ts'
-import type { OpenFile } from '../open-file.ts'
+import type { MappedDevice } from '../memory/bar-mapping.ts'
+import { pageSize } from '../memory/memory.ts'
 import type { CallingProcess, Feature } from '../sdk/feature.ts'
 
 /** A memory BAR, as loads and stores reach it; null for what is none. */

@@ -1,5 +1,5 @@
-import type { EventSink } from '../device.ts'
 import { Errno } from '../errno.ts'
+import type { EventSink } from '../sdk/device-model.ts'
 
 /** INTx of one function: a level, which masks itself whenever it has signalled. */
 export class IntxLine {

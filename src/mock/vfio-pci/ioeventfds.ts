@@ -1,5 +1,5 @@
-import type { EventSink, IoeventfdRequest } from '../device.ts'
 import { Errno } from '../errno.ts'
+import type { EventSink, IoeventfdRequest } from '../sdk/device-model.ts'
 
 /** VFIO_PCI_IOEVENTFD_MAX of vfio-pci. */
 const most = 1000

@@ -1,5 +1,5 @@
 import { irqSetFlag } from '../../uapi/irq-set.ts'
-import type { EventSink, IrqSetRequest } from '../device.ts'
+import type { EventSink, IrqSetRequest } from '../sdk/device-model.ts'
 
 /** The eventfds of a request, one per vector; null where a negative number unties it. Looks them up one by one. */
 export function* eachEventfd({ data, count, eventfd }: IrqSetRequest): Generator<EventSink | null> {

@@ -1,7 +1,7 @@
-import type { DeviceModel } from '../device.ts'
 import { makePciFunction } from '../devices/models.ts'
-import type { MakeFunction } from '../pci-function.ts'
-import type { ScenarioPciDevice, ScenarioPciFunction } from '../scenario.ts'
+import type { ScenarioPciDevice, ScenarioPciFunction } from '../scenario/scenario.ts'
+import type { DeviceModel } from '../sdk/device-model.ts'
+import type { MakeFunction } from '../sdk/pci-function.ts'
 import { type PciServices, VfioPciDevice } from './vfio-pci-device.ts'
 
 /** Of a device that the scenario says nothing more of. */

@@ -1,7 +1,7 @@
 import { pciIrqIndex } from '../../uapi/indexes.ts'
-import type { EventSink, IrqSetRequest } from '../device.ts'
 import { Errno } from '../errno.ts'
 import type { KernelTraits } from '../kernel-traits.ts'
+import type { EventSink, IrqSetRequest } from '../sdk/device-model.ts'
 import { eachEventfd, isTriggered } from './irq-data.ts'
 
 /**

@@ -7,7 +7,13 @@ import { regionCapability } from '../../uapi/region-capabilities.ts'
 import { regionFlag } from '../../uapi/region-info.ts'
 import { request as requests } from '../../uapi/requests.ts'
 import { encode } from '../../uapi/struct.ts'
-import { BarMapping, type MappedDevice } from '../bar-mapping.ts'
+import type { IoctlArgument } from '../descriptors/open-file.ts'
+import { Errno } from '../errno.ts'
+import type { KernelTraits } from '../kernel-traits.ts'
+import { BarMapping, type MappedDevice } from '../memory/bar-mapping.ts'
+import { pageSize } from '../memory/memory.ts'
+import type { ScenarioPciDevice, ScenarioPciFunction } from '../scenario/scenario.ts'
+import type { Clock } from '../sdk/clock.ts'
 import {
   type DeviceDescription,
   type DeviceModel,
@@ -18,15 +24,9 @@ import {
   regionOffset,
   singleAccesses,
   splitOffset,
-} from '../device.ts'
-import { Errno } from '../errno.ts'
-import type { KernelTraits } from '../kernel-traits.ts'
-import { pageSize } from '../memory.ts'
-import type { IoctlArgument } from '../open-file.ts'
-import type { PciBus, PciFunction } from '../pci-function.ts'
-import type { ScenarioPciDevice, ScenarioPciFunction } from '../scenario.ts'
-import type { Clock } from '../sdk/clock.ts'
+} from '../sdk/device-model.ts'
 import type { CallingProcess, Feature } from '../sdk/feature.ts'
+import type { PciBus, PciFunction } from '../sdk/pci-function.ts'
 import type { DmaAccess } from '../vfio/dma-mappings.ts'
 import { barMemory } from './bar-memory.ts'
 import { ConfigSpace } from './config-space.ts'

@@ -1,9 +1,9 @@
 import { bindIommufdFlag, vfioDeviceBindIommufd } from '../../uapi/device-iommufd.ts'
 import type { Values } from '../../uapi/struct.ts'
+import type { IoctlArgument } from '../descriptors/open-file.ts'
 import { Errno } from '../errno.ts'
 import type { BoundDevice } from '../iommufd/bound-device.ts'
 import type { Iommufd } from '../iommufd/iommufd.ts'
-import type { IoctlArgument } from '../open-file.ts'
 import { structArgument } from './ioctl-argument.ts'
 import type { VfioGroup } from './vfio-groups.ts'
 

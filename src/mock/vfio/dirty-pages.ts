@@ -6,10 +6,10 @@ import {
   vfioIommuType1DirtyBitmap,
   vfioIommuType1DirtyBitmapGet,
 } from '../../uapi/type1-dirty-pages.ts'
+import type { IoctlArgument } from '../descriptors/open-file.ts'
 import { Errno } from '../errno.ts'
 import type { KernelTraits } from '../kernel-traits.ts'
-import { pageSize } from '../memory.ts'
-import type { IoctlArgument } from '../open-file.ts'
+import { pageSize } from '../memory/memory.ts'
 import type { DmaMapping, DmaMappings } from './dma-mappings.ts'
 import { structArgument } from './ioctl-argument.ts'
 import { bytesAt, pointerAt } from './user-memory.ts'

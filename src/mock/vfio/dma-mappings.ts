@@ -1,5 +1,5 @@
 import { Errno } from '../errno.ts'
-import type { LockedMemory } from '../locked-memory.ts'
+import type { LockedMemory } from '../memory/locked-memory.ts'
 import { PagePins } from '../sdk/page-pins.ts'
 import type { UserMemory } from './user-memory.ts'
 

@@ -1,6 +1,6 @@
 import { decode, type Layout, type Values } from '../../uapi/struct.ts'
+import type { IoctlArgument } from '../descriptors/open-file.ts'
 import { Errno } from '../errno.ts'
-import type { IoctlArgument } from '../open-file.ts'
 
 /**
  * The struct that an ioctl was given. EFAULT where it was given none; EINVAL where its argsz is below `least`, which is

@@ -1,5 +1,5 @@
-import { moduleParameter } from '../module-parameters.ts'
-import type { Scenario } from '../scenario.ts'
+import { moduleParameter } from '../files/module-parameters.ts'
+import type { Scenario } from '../scenario/scenario.ts'
 import type { Snapshot } from '../state/state.ts'
 
 const parameter = ['vfio', 'enable_unsafe_noiommu_mode'] as const

@@ -1,5 +1,5 @@
-import type { DeviceModel } from '../device.ts'
 import type { Machine } from '../machine.ts'
+import type { DeviceModel } from '../sdk/device-model.ts'
 import type { MockState } from '../state/state.ts'
 import type { Use } from './device-file.ts'
 import type { DmaMappings } from './dma-mappings.ts'

@@ -7,8 +7,8 @@ import {
   vfioIommuType1InfoDmaAvail,
   vfioIovaRange,
 } from '../../uapi/type1-capabilities.ts'
+import type { IoctlArgument } from '../descriptors/open-file.ts'
 import type { KernelTraits } from '../kernel-traits.ts'
-import type { IoctlArgument } from '../open-file.ts'
 import { mostBitmapBytes } from './dirty-pages.ts'
 import { structArgument } from './ioctl-argument.ts'
 

@@ -1,7 +1,7 @@
 import type { IoctlPointer } from '../../kernel/kernel.ts'
-import { BarMapping, type MappedDevice } from '../bar-mapping.ts'
-import { singleAccesses } from '../device.ts'
-import { isPageMemory } from '../memory.ts'
+import { BarMapping, type MappedDevice } from '../memory/bar-mapping.ts'
+import { isPageMemory } from '../memory/memory.ts'
+import { singleAccesses } from '../sdk/device-model.ts'
 
 /** Any page-aligned address in the lower half. */
 const somewhere = 0x7f00_0000_0000n

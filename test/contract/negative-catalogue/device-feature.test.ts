@@ -5,7 +5,7 @@ import { migrationFlag, vfioDeviceFeatureMigration } from '../../../src/uapi/mig
 import { request } from '../../../src/uapi/requests.ts'
 import { decode, encode } from '../../../src/uapi/struct.ts'
 import { answerOf } from '../answer.ts'
-import { openRawMtty } from '../irq-raw.ts'
+import { openRawMtty } from '../irq/irq-raw.ts'
 import { isLinuxBefore } from '../kernel.ts'
 
 // libvfio-user's 8 cases of VFIO_DEVICE_FEATURE (test/py/test_migration.py), asked of mtty.

@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises'
 import type { Kernel } from '../../../src/kernel/kernel.ts'
-import { onboard } from '../edu-driver.ts'
+import { onboard } from '../drivers/edu-driver.ts'
 
 const config = 7 * 2 ** 40
 const command = { at: config + 4, memory: 0x2, busMaster: 0x4 }

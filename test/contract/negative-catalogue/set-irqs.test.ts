@@ -3,8 +3,8 @@ import { irqSetFlag, vfioIrqSet } from '../../../src/uapi/irq-set.ts'
 import { request } from '../../../src/uapi/requests.ts'
 import { encode, type Values } from '../../../src/uapi/struct.ts'
 import { answerOf } from '../answer.ts'
-import { signals } from '../irq-eventfds.ts'
-import { err, msix, openRaw, req } from '../irq-raw.ts'
+import { signals } from '../irq/irq-eventfds.ts'
+import { err, msix, openRaw, req } from '../irq/irq-raw.ts'
 import { bindPci } from '../pci.ts'
 
 // libvfio-user's 29 cases of VFIO_DEVICE_SET_IRQS (test/py/test_device_set_irqs.py), asked of vfio-pci.

@@ -3,9 +3,9 @@ import { request } from '../../../src/uapi/requests.ts'
 import { decode, encode, type Values } from '../../../src/uapi/struct.ts'
 import { dmaUnmapFlag, vfioIommuType1DmaUnmap } from '../../../src/uapi/type1.ts'
 import { vfioBitmap } from '../../../src/uapi/type1-dirty-pages.ts'
+import { mapDma, openTranslating } from '../address-space/raw-container.ts'
 import { answerOf } from '../answer.ts'
 import { allocate } from '../iommu-modes.ts'
-import { mapDma, openTranslating } from '../raw-container.ts'
 import { RawEdu } from './raw-edu.ts'
 
 // libvfio-user's 12 cases of unmapping (test/py/test_dma_unmap.py), asked of VFIO's own container and of iommufd's.

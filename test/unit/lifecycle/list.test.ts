@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { openLinux } from '../../../src/kernel/linux.ts'
-import { formatDefinition } from '../../../src/lifecycle/definition.ts'
+import { formatDefinition } from '../../../src/lifecycle/definition/definition.ts'
 import { list } from '../../../src/lifecycle/list.ts'
 import { HostTree, uuids } from '../host-tree.ts'
 

@@ -6,7 +6,7 @@ import { type Device, openDevice } from '../../../src/vfio/device.ts'
 import { IovaAllocator } from '../../../src/vfio/iova/iova-allocator.ts'
 import { expectAnswers } from '../hostile.ts'
 import { HostileKernel } from './hostile-kernel.ts'
-import { LoggedMapping } from './logged-mapping.ts'
+import { LoggedMapping } from './region/logged-mapping.ts'
 
 const address = { group: 5, name: '0000:00:05.0' }
 const kernels = fc.record({

@@ -1,7 +1,7 @@
 import type { Mapping } from '../../../src/kernel/kernel.ts'
 import { systemError } from '../../../src/kernel/system-error.ts'
 import { answerIrq, answerRegion, FakeKernel } from './fake-kernel.ts'
-import { LoggedMapping } from './logged-mapping.ts'
+import { LoggedMapping } from './region/logged-mapping.ts'
 
 const errnos = [
   'EINVAL',

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { FdTable } from '../../../../src/mock/fd-table.ts'
+import { FdTable } from '../../../../src/mock/descriptors/fd-table.ts'
 import { kernelTraits } from '../../../../src/mock/kernel-traits.ts'
 import { callFeature, callingProcess, type Feature } from '../../../../src/mock/sdk/feature.ts'
 import { codeOf, words } from '../machine.ts'

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { demo } from '../../../../src/mock/scenarios/demo.ts'
+import { demo } from '../../../../src/mock/scenario/shipped/demo.ts'
 import { type DeviceContext, type GuestMemory, MdevModel } from '../../../../src/mock.ts'
 import { codeOf } from '../machine.ts'
 import { Bare, openModel, readWrite } from './open-model.ts'

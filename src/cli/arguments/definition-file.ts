@@ -1,0 +1,17 @@
+import { type Definition, parseDefinition } from '../../lifecycle/definition/definition.ts'
+import { usageError } from '../command.ts'
+import { readCallersFile } from '../io/callers-file.ts'
+import type { Io } from '../io/io.ts'
+
+/** The definition in the caller's own `--jsonfile`; null where none is given. */
+export function readDefinitionFile(path: string | undefined, io: Io): Definition | null {
+  if (path === undefined) return null
+  return parseDefinition(readCallersFile(path, `--jsonfile ${path}`, io), path)
+}
+
+/** `--jsonfile` says all of a definition; what would say a part of it again is refused. */
+export function refuseBeside(jsonfile: string | undefined, others: Readonly<Record<string, unknown>>): void {
+  if (jsonfile === undefined) return
+  const given = Object.entries(others).find(([, value]) => value !== undefined && value !== false)
+  if (given !== undefined) throw usageError(`--${given[0]} and --jsonfile exclude each other`)
+}

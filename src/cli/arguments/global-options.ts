@@ -1,0 +1,99 @@
+import { isScenarioName, scenarioNames } from '../../mock/scenario/shipped/names.ts'
+import { printable } from '../../units.ts'
+import type { Flag, Option } from '../command.ts'
+import { text, usageError } from '../command.ts'
+
+/** What stands before or after every command. */
+export interface GlobalOptions {
+  /** A simulated host's name or scenario file; null for the real kernel. */
+  readonly mock: string | null
+  readonly root: string | null
+  readonly json: boolean
+  /** How often -v was given. */
+  readonly verbose: number
+}
+
+export const defaultMock = 'demo'
+
+export const verbose: Flag = {
+  kind: 'flag',
+  alias: 'v',
+  describe: 'Say more; twice, with the stack of an unexpected error',
+}
+
+export const globalArguments: { readonly mock: Option<string>; readonly root: Option<string>; readonly json: Flag } = {
+  mock: {
+    kind: 'option',
+    value: 'NAME|FILE',
+    completes: Object.keys(scenarioNames),
+    parse: text,
+    describe: `Work on a simulated host (${Object.keys(scenarioNames).join(', ')}, or a scenario file) instead of this one`,
+  },
+  root: {
+    kind: 'option',
+    value: 'DIR',
+    completes: 'file',
+    parse: text,
+    describe: 'Take the host’s files from below DIR instead of /',
+  },
+  json: { kind: 'flag', describe: 'Data as JSON on stdout, an error as one JSON object on stderr' },
+}
+
+/** Shared by every command that changes something. */
+export const dryRun: Flag = { kind: 'flag', describe: 'Print the exact writes and make none' }
+
+/** The command line with the command's own word taken out, and `--mock` always with its value. */
+export interface SplitCommandLine {
+  readonly word: string | null
+  readonly rest: readonly string[]
+}
+
+/**
+ * Finds the command among global options. A bare `--mock` takes the word after it only where that word is a shipped
+ * scenario or ends as a scenario file does, so that `vfioctl --mock list` lists.
+ */
+export function splitCommandLine(argv: readonly string[]): SplitCommandLine {
+  const rest: string[] = []
+  let word: string | null = null
+  for (let i = 0; i < argv.length; i++) {
+    const token = argv[i] ?? ''
+    const next = argv[i + 1]
+    if (token === '--') return { word, rest: [...rest, ...argv.slice(i + 1).map(plainArgument)] }
+    if (token === '--mock') {
+      const named = next !== undefined && namesScenario(next)
+      rest.push(`--mock=${named ? next : defaultMock}`)
+      if (named) i++
+    } else if (token === '--root' && word === null) {
+      rest.push(token)
+      if (next !== undefined) rest.push(next)
+      i++
+    } else if (word === null && !token.startsWith('-')) {
+      word = token
+    } else {
+      rest.push(token)
+    }
+  }
+  return { word, rest }
+}
+
+/** After `--`. No command has an argument that begins with '-', and yargs passes over what stands there. */
+function plainArgument(token: string): string {
+  if (!/^-(?!\d)/.test(token)) return token
+  throw usageError(`unexpected argument '${printable(token)}'`, 'vfioctl --help')
+}
+
+function namesScenario(next: string): boolean {
+  return isScenarioName(next) || (/\.(json|[cm]?[jt]s)$/.test(next) && !next.startsWith('-'))
+}
+
+export function globalOptions(
+  values: { readonly mock: string | undefined; readonly root: string | undefined; readonly json: boolean },
+  verbose: number,
+): GlobalOptions {
+  if (values.mock !== undefined && values.root !== undefined) {
+    throw usageError('--mock and --root exclude each other', '--mock simulates the whole host, files and all')
+  }
+  if (values.mock === '') throw usageError('--mock= needs a name or a file')
+  if (values.root === '') throw usageError('--root needs a directory')
+  return { mock: values.mock ?? null, root: values.root ?? null, json: values.json, verbose }
+}

@@ -1,0 +1,51 @@
+import { VfioError } from '../../errors.ts'
+import { findVfioDevice } from '../../host/vfio-device.ts'
+import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
+import type { VirtualDevice } from '../../lifecycle/device/virtual-device.ts'
+import { list } from '../../lifecycle/list.ts'
+import { uuidOrNull } from '../../units.ts'
+import { type Device, openDevice } from '../../vfio/device.ts'
+import type { Region } from '../../vfio/region/region.ts'
+import type { Context } from '../context.ts'
+
+export interface Opened {
+  readonly kernel: Kernel
+  readonly device: Device
+  /** Null for a device that is none, a PCI device with a VFIO driver. */
+  readonly virtualDevice: VirtualDevice | null
+}
+
+/** Opens the device that an argument names, in any form, for as long as `use` takes. */
+export async function withDevice<T>(
+  given: string,
+  context: Context,
+  use: (opened: Opened) => T | Promise<T>,
+): Promise<T> {
+  const kernel = await context.kernel()
+  const uuid = uuidOrNull(given)
+  if (uuid !== null) checkRuns(kernel.files, uuid)
+  const { name, group } = findVfioDevice(kernel.files, given)
+  const [virtualDevice = null] = list(kernel.files, { name, active: true }).devices
+  const device = openDevice(kernel, { group, name })
+  try {
+    return await use({ kernel, device, virtualDevice })
+  } finally {
+    device.close()
+  }
+}
+
+/** Where it does not run, its definition says what to do. */
+function checkRuns(files: HostFiles, uuid: string): void {
+  const { devices } = list(files, { name: uuid })
+  if (devices.some(({ active }) => active)) return
+  const defined = devices.length > 0
+  throw new VfioError('NOT_FOUND', `${uuid} is not ${defined ? 'active' : 'there'}: nothing to open`, {
+    hint: defined ? `vfioctl start ${uuid}` : 'vfioctl list',
+    facts: { uuid, defined },
+  })
+}
+
+/** A region by name ('bar0', 'config') or by number. */
+export function regionNamed(device: Device, name: string): Region {
+  return device.regions.get(/^\d{1,10}$/.test(name) ? Number(name) : name)
+}

@@ -1,0 +1,105 @@
+import { deviceNameForms } from '../../host/vfio-device.ts'
+import { configHeader } from '../../uapi/pci-regs.ts'
+import { hex, printable, unsignedOrNull } from '../../units.ts'
+import type { Region } from '../../vfio/region/region.ts'
+import { type Option, type RequiredPositional, text, usageError } from '../command.ts'
+
+export type Width = 8 | 16 | 32 | 64
+
+/** Where an access goes: a byte offset, and the width that a named register has. */
+export interface Place {
+  readonly offset: number
+  readonly width: Width | null
+}
+
+const widths: readonly Width[] = [8, 16, 32, 64]
+
+export const device: RequiredPositional<string> = {
+  kind: 'required',
+  completes: 'vfio device',
+  parse: text,
+  describe: deviceNameForms,
+}
+
+export const region: RequiredPositional<string> = {
+  kind: 'required',
+  completes: ['bar0', 'bar1', 'bar2', 'bar3', 'bar4', 'bar5', 'rom', 'config', 'vga'],
+  parse: text,
+  describe: 'bar0 … bar5, rom, config, vga, or its number',
+}
+
+export const offset: RequiredPositional<string> = {
+  kind: 'required',
+  completes: 'nothing',
+  parse: text,
+  describe: 'bytes from the start of the region, or a register’s name in config: vendor_id, command, …',
+}
+
+export const width: Option<Width> = {
+  kind: 'option',
+  alias: 'w',
+  value: '8|16|32|64',
+  completes: ['8', '16', '32', '64'],
+  parse: parseWidth,
+  describe: 'bits of each access',
+}
+
+function parseWidth(given: string): Width {
+  const found = widths.find((known) => String(known) === given)
+  if (found === undefined) throw usageError(`--width is 8, 16, 32 or 64, not '${printable(given)}'`)
+  return found
+}
+
+export function parsePlace(given: string, inRegion: string): Place {
+  const number = unsignedOrNull(given)
+  if (number !== null) {
+    if (number > BigInt(Number.MAX_SAFE_INTEGER)) throw usageError(`offset ${given} is beyond every region`)
+    return { offset: Number(number), width: null }
+  }
+  const register = inRegion === 'config' || inRegion === '7' ? configRegister(given) : undefined
+  if (register !== undefined) return register
+  const names = inRegion === 'config' ? `; registers are ${registerNames().join(', ')}` : ''
+  throw usageError(`offset '${printable(given)}' is not a whole number, decimal or 0x…${names}`)
+}
+
+/** Names as in linux/pci_regs.h, in any of the usual spellings: vendor_id, vendorId, PCI_VENDOR_ID. */
+function configRegister(given: string): Place | undefined {
+  const plain = (name: string): string => name.replace(/[-_]/g, '').toLowerCase()
+  const found = Object.entries(configHeader).find(
+    ([name, { macro }]) => plain(name) === plain(given) || plain(macro) === plain(given),
+  )
+  return found?.[1]
+}
+
+function registerNames(): string[] {
+  return Object.keys(configHeader).map((name) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`))
+}
+
+/** A value for an access of that width: unsigned, decimal or 0x. */
+export function parseValue(given: string, bits: Width): bigint {
+  const value = unsignedOrNull(given)
+  if (value === null) throw usageError(`value '${printable(given)}' is not a whole number, decimal or 0x…`)
+  if (BigInt.asUintN(bits, value) !== value) {
+    throw usageError(`value ${given} does not fit ${bits} bits`, bits === 64 ? undefined : `--width ${bits * 2}`)
+  }
+  return value
+}
+
+export function readValue(from: Region, at: number, bits: Width): bigint {
+  if (bits === 8) return BigInt(from.read8(at))
+  if (bits === 16) return BigInt(from.read16(at))
+  if (bits === 32) return BigInt(from.read32(at))
+  return from.read64(at)
+}
+
+export function writeValue(to: Region, at: number, bits: Width, value: bigint): void {
+  if (bits === 8) to.write8(at, Number(value))
+  else if (bits === 16) to.write16(at, Number(value))
+  else if (bits === 32) to.write32(at, Number(value))
+  else to.write64(at, value)
+}
+
+/** In JSON: a number, and a hex string where it has 64 bits. */
+export function jsonValue(value: bigint, bits: Width): number | string {
+  return bits === 64 ? hex(value) : Number(value)
+}

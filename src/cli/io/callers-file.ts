@@ -1,0 +1,17 @@
+import { kernelAnswer, VfioError } from '../../errors.ts'
+import { failedWith } from '../../kernel/system-error.ts'
+import type { Io } from './io.ts'
+
+/** The text of a file of the caller's own; `name` is how the command line says it. */
+export function readCallersFile(path: string, name: string, io: Io): string {
+  try {
+    return io.readFile(path)
+  } catch (cause) {
+    const code = failedWith(cause, 'ENOENT')
+      ? 'NOT_FOUND'
+      : failedWith(cause, 'EACCES')
+        ? 'PERMISSION_DENIED'
+        : 'SYSTEM_CALL_FAILED'
+    throw new VfioError(code, `cannot read ${name}: ${kernelAnswer(cause)}`, { cause, path })
+  }
+}

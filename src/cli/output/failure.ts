@@ -1,0 +1,49 @@
+import { VfioError } from '../../errors.ts'
+import { isSystemError } from '../../kernel/system-error.ts'
+import { exitCode } from '../exit-codes.ts'
+import type { Io } from '../io/io.ts'
+
+export interface Shown {
+  readonly json: boolean
+  readonly verbose: number
+  /** The command that was named, or null. */
+  readonly command: string | null
+}
+
+/** Says what went wrong on stderr, in one line and a hint or as one JSON object, and gives the exit status. */
+export function reportFailure(error: unknown, { json, verbose, command }: Shown, io: Io): number {
+  const failure = error instanceof VfioError ? error : unexpected(error)
+  const status = exitCode(failure.code)
+  const hint = failure.hint ?? (status === 2 && command !== null ? `vfioctl ${command} --help` : null)
+  if (json) {
+    io.err(`${JSON.stringify({ error: { ...toldError(failure), hint, exitCode: status } })}\n`)
+    return status
+  }
+  io.err(`${io.paint('err', 'red', 'vfioctl:')} ${failure.message}\n`)
+  if (hint !== null) io.err(`${io.paint('err', 'dim', 'hint:')} ${hint}\n`)
+  if (verbose > 1) io.err(`${stackOf(error)}\n`)
+  return status
+}
+
+type ToldError = Pick<VfioError, 'code' | 'message' | 'hint' | 'errno' | 'errnoNumber' | 'syscall' | 'path' | 'facts'>
+
+/** An error as JSON tells it. */
+export function toldError({ code, message, hint, errno, errnoNumber, syscall, path, facts }: VfioError): ToldError {
+  return { code, message, hint, errno, errnoNumber, syscall, path, facts }
+}
+
+/** What no one foresaw: a failed system call that nobody worded, or a mistake of this program. */
+function unexpected(error: unknown): VfioError {
+  const message = error instanceof Error ? error.message : String(error)
+  if (isSystemError(error)) return new VfioError('SYSTEM_CALL_FAILED', message, { cause: error })
+  return new VfioError('SYSTEM_CALL_FAILED', `unexpected: ${message.replaceAll('\n', ' ')}`, {
+    cause: error,
+    hint: 'this is a mistake in vfioctl; run it again with -vv and report what it prints',
+  })
+}
+
+function stackOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  const cause = error.cause === undefined ? '' : `\ncaused by: ${stackOf(error.cause)}`
+  return `${error.stack ?? error.message}${cause}`
+}

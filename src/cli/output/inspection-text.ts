@@ -1,0 +1,122 @@
+import { shownUsers } from '../../host/device-users.ts'
+import { configHeader } from '../../uapi/pci-regs.ts'
+import { formatSize, hex, printable } from '../../units.ts'
+import type { CapabilityDescription, IrqDescription, RegionDescription } from '../../vfio/describe-device.ts'
+import type { ConfigSpace, PciCapability } from '../../vfio/pci/config-space.ts'
+import type { Inspection } from '../commands/inspect.ts'
+import type { Io } from '../io/io.ts'
+import { type Column, table } from './output.ts'
+
+type Fact = readonly [name: string, value: string]
+
+const regionColumns: readonly Column<RegionDescription>[] = [
+  { heading: 'INDEX', cell: (region) => region.index },
+  { heading: 'REGION', cell: (region) => region.name },
+  { heading: 'SIZE', cell: ({ size }) => shownSize(size) },
+  { heading: 'FLAGS', cell: ({ flags }) => flagNames(flags) },
+  { heading: 'CAPABILITIES', cell: ({ capabilities }) => capabilities.map(shownFields).join(', ') },
+]
+
+const irqColumns: readonly Column<IrqDescription>[] = [
+  { heading: 'INDEX', cell: (irq) => irq.index },
+  { heading: 'INTERRUPT', cell: (irq) => irq.name },
+  { heading: 'COUNT', cell: (irq) => irq.count },
+  { heading: 'FLAGS', cell: ({ flags }) => flagNames(flags) },
+]
+
+const capabilityColumns: readonly Column<PciCapability>[] = [
+  { heading: 'OFFSET', cell: ({ offset }) => hex(offset, 2) },
+  { heading: 'CAPABILITY', cell: ({ name, id }) => (name === 'unknown' ? `unknown (${hex(id, 2)})` : name) },
+  { heading: 'VERSION', cell: ({ version }) => version },
+  { heading: 'FIELDS', cell: ({ fields }) => shownValues(fields ?? {}) },
+]
+
+/** For people: the facts, then tables. */
+export function inspectionText(inspection: Inspection, io: Io): string {
+  const { device, config } = inspection
+  const facts = deviceFacts(inspection).map(([name, value]) => `${name.padEnd(12)}${value}\n`)
+  const irqs = device.irqs.length === 0 ? 'no interrupts\n' : table(device.irqs, irqColumns, io)
+  const regions = device.regions.length === 0 ? 'no regions\n' : table(device.regions, regionColumns, io)
+  const parts = [facts.join(''), regions, irqs]
+  return [...parts, ...(config === null ? [] : configTables(config, io))].join('\n')
+}
+
+function deviceFacts({ virtualDevice, group, device, addressSpace }: Inspection): Fact[] {
+  const { mode, pageSize, ranges, availableMappings } = addressSpace
+  const pci = group?.devices.find(({ name, bus }) => name === device.name && bus === 'pci')
+  const users = group?.users ?? []
+  const left = availableMappings === null ? '' : `, ${availableMappings} mappings left`
+  return [
+    ['device', device.name],
+    ...(pci === undefined
+      ? []
+      : [
+          ['id', `${pci.vendor?.slice(2)}:${pci.device?.slice(2)}, class ${pci.class}`] satisfies Fact,
+          ['driver', pci.driver ?? 'none'] satisfies Fact,
+        ]),
+    ...(virtualDevice === null ? [] : virtualDeviceFacts(virtualDevice)),
+    ['group', group === null ? 'none' : [group.number, group.node].filter((it) => it !== null).join(', ')],
+    ['flags', flagNames(device.flags)],
+    ['IOMMU', `${mode}, pages from ${formatSize(pageSize)}${left}`],
+    ...ranges.map(({ first, last }, i): Fact => [i === 0 ? 'IOVA' : '', `${first}-${last}`]),
+    ...(users.length === 0 ? [] : [['used by', shownUsers(users)] satisfies Fact]),
+  ]
+}
+
+function virtualDeviceFacts({ parent, type, typeName, definition }: NonNullable<Inspection['virtualDevice']>): Fact[] {
+  return [
+    ['parent', parent],
+    ['type', typeName === null ? type : `${type} (${typeName})`],
+    ['definition', definition === null ? 'none: gone after a stop' : `start ${definition.start}`],
+    ...(definition?.attributes ?? []).map(({ name, value }): Fact => ['attribute', `${name}=${printable(value)}`]),
+  ]
+}
+
+/** The registers by the names that `read` takes; those that are zero are left out. */
+function configTables({ header, capabilities, extendedCapabilities }: ConfigSpace, io: Io): string[] {
+  const values: Readonly<Record<string, number>> = header
+  const registers = Object.entries(configHeader)
+    .map(([name, { offset, width }]) => ({ name, offset, width, value: values[name] ?? 0 }))
+    .filter(({ value }) => value !== 0)
+  const all = [...capabilities, ...extendedCapabilities]
+  const columns: readonly Column<(typeof registers)[number]>[] = [
+    { heading: 'OFFSET', cell: ({ offset }) => hex(offset, 2) },
+    { heading: 'REGISTER', cell: ({ name }) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`) },
+    { heading: 'VALUE', cell: ({ value, width }) => hex(value, width / 4) },
+  ]
+  return [table(registers, columns, io), all.length === 0 ? 'no PCI capabilities\n' : table(all, capabilityColumns, io)]
+}
+
+function flagNames(flags: object): string {
+  return Object.entries(flags)
+    .filter(([, set]) => set === true)
+    .map(([name]) => name)
+    .join(' ')
+}
+
+/** '0x100000 (1 MiB)', '0xff', '0' for a region that is not there. */
+function shownSize(size: string): string {
+  const bytes = Number(size)
+  if (bytes === 0) return '0'
+  return bytes >= 1024 && bytes % 1024 === 0 ? `${size} (${formatSize(bytes)})` : size
+}
+
+/** 'type (type 1, subtype 1)': a capability's name, and what it says. */
+function shownFields({ name, ...fields }: CapabilityDescription<{ readonly name: string }>): string {
+  const said = shownValues(fields)
+  return said === '' ? name : `${name} (${said})`
+}
+
+/** 'vectors 5, masked no' */
+function shownValues(fields: object): string {
+  return Object.entries(fields)
+    .map(([field, value]) => `${field} ${shownValue(field, value)}`)
+    .join(', ')
+}
+
+/** Offsets and ids are what people know in hex. */
+function shownValue(field: string, value: unknown): string {
+  if (typeof value === 'number' && /(Offset|Id)$/.test(field)) return hex(value)
+  if (typeof value === 'boolean') return value ? 'yes' : 'no'
+  return typeof value === 'object' ? JSON.stringify(value) : String(value)
+}

@@ -1,0 +1,88 @@
+import { shownUsers } from '../../host/device-users.ts'
+import type { Kernel } from '../../kernel/kernel.ts'
+import { sayScriptsAreNotAsked } from '../../lifecycle/callouts/untold.ts'
+import {
+  itemName,
+  itemsOf,
+  type Plan,
+  type PlanItem,
+  type PlannedBinding,
+  type PlannedSriov,
+} from '../../lifecycle/plan/plan.ts'
+import type { Io } from '../io/io.ts'
+import { type Column, table } from './output.ts'
+import { shownStep } from './report-change.ts'
+
+const columns: readonly Column<Plan['entries'][number]>[] = [
+  { heading: 'ACTION', cell: (row) => row.action },
+  { heading: 'DEVICE', cell: itemName },
+  { heading: 'PARENT', cell: (row) => row.parent },
+  { heading: 'TYPE', cell: (row) => row.type },
+  { heading: 'BECAUSE IT', cell: (row) => row.reason },
+  {
+    heading: 'USED BY',
+    cell: ({ users }) => shownUsers(users),
+  },
+]
+
+const bindingColumns: readonly Column<PlannedBinding>[] = [
+  { heading: 'ACTION', cell: (row) => row.action },
+  { heading: 'DEVICE', cell: (row) => row.device },
+  { heading: 'DRIVER', cell: (row) => row.driver },
+  { heading: 'BECAUSE IT', cell: (row) => row.reason },
+  { heading: 'IN USE', cell: ({ uses }) => uses.join(', ') },
+]
+
+const sriovColumns: readonly Column<PlannedSriov>[] = [
+  { heading: 'ACTION', cell: (row) => row.action },
+  { heading: 'DEVICE', cell: (row) => row.device },
+  { heading: 'FUNCTIONS', cell: (row) => row.count },
+  { heading: 'BECAUSE IT', cell: (row) => row.reason },
+  { heading: 'IN USE', cell: ({ uses }) => uses.join(', ') },
+]
+
+export function planTable({ bindings, sriov, entries }: Plan, io: Io): string {
+  const tables = [
+    ...(bindings.length === 0 ? [] : [table(bindings, bindingColumns, io)]),
+    ...(sriov.length === 0 ? [] : [table(sriov, sriovColumns, io)]),
+    ...(entries.length === 0 ? [] : [table(entries, columns, io)]),
+  ]
+  return tables.join('\n')
+}
+
+/** 'bind 0000:3b:00.0 to vfio-pci', 'create UUID on mtty (mtty-2)' */
+export function shownItem(item: PlanItem): string {
+  return `${item.action} ${itemName(item)} ${whatOf(item)}`
+}
+
+function whatOf(item: PlanItem): string {
+  if (item.kind === 'binding') return `to ${item.driver}`
+  if (item.kind === 'sriov') return `to ${item.count} virtual functions`
+  return `on ${item.parent} (${item.type})`
+}
+
+/** The exact writes, device by device, in their order. */
+export function planSteps(plan: Plan): string {
+  return itemsOf(plan)
+    .filter(({ action }) => action !== 'keep')
+    .flatMap((item) => [`# ${item.action} ${itemName(item)}: ${item.reason}`, ...item.steps.map(shownStep)])
+    .map((line) => `${line}\n`)
+    .join('')
+}
+
+/** A vendor's script may forbid what a plan has for a mediated device; only carrying it out asks. */
+export function sayIfScriptsAreNotAsked(kernel: Kernel, { entries }: Plan, io: Io): void {
+  if (!entries.some(({ kind, action }) => kind === 'mdev' && action !== 'keep')) return
+  sayScriptsAreNotAsked(kernel, { said: (line) => io.err(`${line}\n`) })
+}
+
+/** `2 to create, 1 to remove; 5 stay`, or that all is as it should be. */
+export function planSummary(plan: Plan): string {
+  const items = itemsOf(plan)
+  const count = (action: (typeof items)[number]['action']) => items.filter((item) => item.action === action).length
+  const changes = (['bind', 'create', 'change', 'remove'] as const).flatMap((action) => {
+    return count(action) === 0 ? [] : [`${count(action)} to ${action}`]
+  })
+  if (changes.length === 0) return `nothing to do: ${items.length} devices are as they should be`
+  return `${changes.join(', ')}; ${count('keep')} stay as they are`
+}

@@ -1,0 +1,44 @@
+import type { Change, Step } from '../../lifecycle/change.ts'
+import { printable } from '../../units.ts'
+import type { Context } from '../context.ts'
+import type { Io } from '../io/io.ts'
+import { json } from './output.ts'
+
+export interface Report {
+  /** For people, on stderr: what was done, or why nothing was. */
+  readonly done: (change: Change) => string
+  readonly already: (change: Change) => string
+  /** What was not named before is data: scripts capture it from stdout. */
+  readonly printName?: boolean
+}
+
+/** Says what a changing command did, or with --dry-run the writes it would make. */
+export function reportChange(change: Change, { options }: Context, io: Io, report: Report): void {
+  if (options.json) io.out(json(change))
+  else if (change.dryRun) reportDryRun([change], io, report.already)
+  else {
+    if (report.printName === true) io.out(`${change.name}\n`)
+    io.err(`${change.changed ? report.done(change) : report.already(change)}\n`)
+  }
+}
+
+export function reportDryRun<T extends Pick<Change, 'changed' | 'steps'>>(
+  changes: readonly T[],
+  io: Io,
+  already: (change: T) => string,
+): void {
+  for (const change of changes) {
+    if (change.changed) io.out(change.steps.map((step) => `${shownStep(step)}\n`).join(''))
+    else io.err(`${already(change)}\n`)
+  }
+}
+
+/** A step as a line that could be typed. */
+export function shownStep(step: Step): string {
+  if (step.action === 'write') return `write '${printable(step.value)}' > ${step.path}`
+  if (step.action === 'delete') return `delete ${step.path}`
+  if (step.action === 'run') return `run ${[step.path, ...step.arguments].join(' ')}`
+  if (step.action === 'chown') return `chown ${step.uid}:${step.gid} ${step.path}`
+  if (step.action === 'chmod') return `chmod ${step.mode} ${step.path}`
+  return `save ${step.path}\n${step.content.trimEnd().replace(/^/gm, '  ')}`
+}

@@ -1,0 +1,128 @@
+import yargs, { type Argv } from 'yargs'
+import { VfioError } from '../../errors.ts'
+import { printable } from '../../units.ts'
+import { globalArguments, verbose } from '../arguments/global-options.ts'
+import type { Argument, ArgumentTable, Command, Example } from '../command.ts'
+import { usageError } from '../command.ts'
+import { commands } from '../commands.ts'
+import { exitMeanings } from '../exit-codes.ts'
+import { readVersion } from '../version.ts'
+import { aliases, namesOf, parserConfiguration } from './parser.ts'
+import { usageMessage } from './usage-message.ts'
+
+const usage = `vfioctl COMMAND [ARGUMENT…]
+
+VFIO devices on this host: what there is, from start to stop, and what is inside`
+
+const epilogue = `\
+Exit status:
+${Object.entries(exitMeanings)
+  .map(([status, meaning]) => `  ${status.padStart(3)}  ${meaning}`)
+  .join('\n')}
+
+Try it on a simulated host:
+  vfioctl types --mock
+  vfioctl start --mock -p mtty -t mtty-2
+
+mdevctl’s own command line, for scripts and libvirt: vfioctl mdevctl …, or a link named mdevctl or lsmdev`
+
+/** The text that a command's line asks for (help, version); throws INVALID_ARGUMENT that says what is wrong with it. */
+export function explainCommand(name: string, command: Command, argv: readonly string[]): string {
+  const own = command.arguments
+  const positionals = Object.entries(own).filter(([, { kind }]) => kind !== 'option' && kind !== 'flag')
+  const summary = commands[name]?.summary ?? ''
+  const parser = programWith(`vfioctl ${name}`, { ...own, ...globalArguments })
+    .command(
+      ['$0', ...positionals.map(shownPositional)].join(' '),
+      summary,
+      (builder) => describe(builder, own, command.examples),
+      () => {},
+    )
+    .version(readVersion())
+  const needed = positionals.filter(([, { kind }]) => kind === 'required').map(shownPositional)
+  return textOf(parser, argv, `vfioctl ${name} --help`, needed)
+}
+
+/** The same for a line without a command, or with one that is not known: then the message says what is nearest. */
+export function explainProgram(word: string | null, argv: readonly string[]): string {
+  const parser = describe(programWith('vfioctl', globalArguments), {}, [])
+    .usage(usage)
+    .epilogue(epilogue)
+    .version(readVersion())
+    .demandCommand(1, 'which command?')
+    .recommendCommands()
+  for (const [name, { summary }] of Object.entries(commands)) parser.command(name, summary, {}, () => {})
+  try {
+    return textOf(parser, word === null ? argv : [word], 'vfioctl --help')
+  } catch (error) {
+    if (word === null || !(error instanceof VfioError)) throw error
+    const nearest = /did you mean .*$/.exec(error.message)
+    const question = nearest === null ? '' : `; ${nearest[0]}`
+    throw usageError(`unknown command '${printable(word)}'${question}`, 'vfioctl --help')
+  }
+}
+
+/** yargs' own script; it asks `vfioctl --get-yargs-completions`, which is answered in `completion.ts`. */
+export function completionScript(shell: 'bash' | 'zsh'): string {
+  // yargs takes the shell's kind from there, now and at each question.
+  process.env['SHELL'] = shell
+  const parser = yargs([]).scriptName('vfioctl').exitProcess(false).completion('completion')
+  const script = textOf(parser, ['completion'], 'vfioctl completion --help')
+  const asking = script.replaceAll('vfioctl --get-yargs-completions', `SHELL=${shell} vfioctl --get-yargs-completions`)
+  if (shell === 'zsh') return `${asking}\n`
+  // PCI addresses hold colons, options may hold '=': both are parts of a word here.
+  return `COMP_WORDBREAKS=\${COMP_WORDBREAKS//[:=]/}\n${asking}\n`
+}
+
+function programWith(name: string, table: ArgumentTable): Argv {
+  const withValue = namesOf(table, 'option')
+  return yargs([])
+    .scriptName(name)
+    .locale('en')
+    .exitProcess(false)
+    .strict()
+    .parserConfiguration(parserConfiguration)
+    .fail((message, error) => {
+      throw usageError(message ?? error.message)
+    })
+    .string(withValue)
+    .nargs(Object.fromEntries(withValue.map((option) => [option, 1])))
+    .boolean(namesOf(table, 'flag'))
+    .count('verbose')
+    .alias(aliases(table))
+    .wrap(null)
+}
+
+function describe<T>(parser: Argv<T>, own: ArgumentTable, examples: readonly Example[]): Argv<T> {
+  for (const [name, argument] of Object.entries({ ...own, ...globalArguments, verbose })) {
+    const { kind, describe } = argument
+    if (kind === 'option') parser.describe(name, `${argument.value}: ${describe}`)
+    else if (kind === 'flag') parser.describe(name, describe)
+    else parser.positional(name, { type: 'string', describe })
+  }
+  return parser
+    .group([...namesOf(own, 'option'), ...namesOf(own, 'flag')], 'Options:')
+    .group([...Object.keys(globalArguments), 'verbose', 'help', 'version'], 'Global options:')
+    .example(examples.map(([line, what]): [string, string] => [line, what]))
+}
+
+function shownPositional([name, { kind }]: [string, Argument]): string {
+  if (kind === 'required') return `<${name}>`
+  if (kind === 'optional') return `[${name}]`
+  return `[${name}..]`
+}
+
+/** What yargs would print. A line that it finds nothing to say about was not for it. */
+function textOf(parser: Argv, argv: readonly string[], hint: string, needed: readonly string[] = []): string {
+  let shown = ''
+  try {
+    parser.parse([...argv], {}, (_error: unknown, _values: unknown, output: string) => {
+      shown = output
+    })
+  } catch (error) {
+    if (!(error instanceof VfioError)) throw error
+    throw usageError(usageMessage(error.message, argv, needed), hint)
+  }
+  if (shown === '') throw usageError('this command line cannot be read', hint)
+  return shown
+}

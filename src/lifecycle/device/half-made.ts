@@ -1,0 +1,37 @@
+import { kernelAnswer, VfioError } from '../../errors.ts'
+import type { HostFiles } from '../../kernel/kernel.ts'
+import { failedWith } from '../../kernel/system-error.ts'
+import { ensureDirectory } from '../files/kept-files.ts'
+
+/** Ours, and gone at the next boot, as the devices are. */
+const folder = '/run/vfioctl/half-made'
+
+/**
+ * A mark that stands while a device's attributes are written: one that is killed in between leaves a running device that
+ * looks like any other, and is not.
+ */
+export function markHalfMade(files: HostFiles, name: string): void {
+  try {
+    for (const path of ['/run', '/run/vfioctl', folder]) ensureDirectory(files, path)
+    files.create(`${folder}/${name}`, '')
+  } catch (cause) {
+    if (failedWith(cause, 'EEXIST')) return
+    throw new VfioError('SYSTEM_CALL_FAILED', `cannot mark ${name} as being set up: ${kernelAnswer(cause)}`, {
+      cause,
+      path: `${folder}/${name}`,
+      hint: `df ${folder}; ls -ld ${folder}`,
+    })
+  }
+}
+
+export function unmarkHalfMade(files: HostFiles, name: string): void {
+  try {
+    files.unlink(`${folder}/${name}`)
+  } catch (error) {
+    if (!failedWith(error, 'ENOENT', 'ENOTDIR')) throw error
+  }
+}
+
+export function isHalfMade(files: HostFiles, name: string): boolean {
+  return files.kind(`${folder}/${name}`) !== null
+}

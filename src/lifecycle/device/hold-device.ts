@@ -1,0 +1,104 @@
+import { kernelAnswer, VfioError } from '../../errors.ts'
+import {
+  type DeviceUser,
+  findDeviceUsers,
+  hasVfioDeviceOpen,
+  shownUsers,
+  userFacts,
+  usersOfAny,
+} from '../../host/device-users.ts'
+import type { Kernel } from '../../kernel/kernel.ts'
+import { failedWith } from '../../kernel/system-error.ts'
+
+/** A device that nobody may have while it is changed. */
+export interface HeldDevice {
+  readonly name: string
+  /** Its group's node and its own, as far as there are any. */
+  readonly node: string | null
+  readonly deviceNode: string | null
+  /** What is tried, for the message: 'cannot stop UUID'. */
+  readonly attempt: string
+  /**
+   * A process that has asked us to, and meanwhile keeps others out itself: that it has the group is no obstacle, as long
+   * as it has no device.
+   */
+  readonly keeper?: number | undefined
+}
+
+/** DEVICE_BUSY, with who holds it, where a process has the device open. */
+export function checkNotHeld(kernel: Kernel, device: HeldDevice): void {
+  releaseGroup(kernel, holdGroup(kernel, device))
+}
+
+/** Runs `work` while nobody else can open the device. DEVICE_BUSY where somebody has it open. */
+export async function whileHeld(kernel: Kernel, device: HeldDevice, work: () => Promise<void>): Promise<void> {
+  const group = holdGroup(kernel, device)
+  try {
+    await work()
+  } finally {
+    releaseGroup(kernel, group)
+  }
+}
+
+/**
+ * Opens the device's group, which one process at a time can: whoever has the device open, or a mapping of it, has the
+ * group, and while we have it nobody else can come in. A check of /proc alone would leave a moment for that. Returns the
+ * descriptor, or null for a device without a group node.
+ */
+function holdGroup(kernel: Kernel, device: HeldDevice): number | null {
+  const { node, deviceNode } = device
+  if (node === null) return null
+  const group = openGroup(kernel, device, node)
+  // Until it is bound to an iommufd, an open node of the device leaves the group free; the removal waits for it too.
+  if (deviceNode !== null && findDeviceUsers(kernel.files, new Set([deviceNode])).size > 0) {
+    releaseGroup(kernel, group)
+    throw deviceBusy(kernel, device, deviceNode)
+  }
+  return group
+}
+
+/** Null where the node is gone, or the keeper has it. */
+function openGroup(kernel: Kernel, device: HeldDevice, node: string): number | null {
+  try {
+    return kernel.open(node, 'rw')
+  } catch (error) {
+    if (failedWith(error, 'ENOENT', 'ENXIO', 'ENODEV')) return null
+    if (failedWith(error, 'EBUSY')) {
+      if (isKept(kernel, node, device.keeper)) return null
+      throw deviceBusy(kernel, device, node, error)
+    }
+    const denied = failedWith(error, 'EACCES', 'EPERM')
+    const message = `${device.attempt}: ${node} cannot be opened: ${kernelAnswer(error)}`
+    throw new VfioError(denied ? 'PERMISSION_DENIED' : 'SYSTEM_CALL_FAILED', message, {
+      cause: error,
+      hint: denied ? 'only root may change devices: sudo vfioctl …' : `ls -l ${node}`,
+      facts: { device: device.name },
+    })
+  }
+}
+
+function isKept({ files }: Kernel, node: string, keeper: number | undefined): boolean {
+  if (keeper === undefined) return false
+  const users = findDeviceUsers(files, new Set([node])).get(node) ?? []
+  return users.length > 0 && users.every(({ pid }) => pid === keeper) && !hasVfioDeviceOpen(files, keeper)
+}
+
+function releaseGroup(kernel: Kernel, group: number | null): void {
+  if (group !== null) kernel.close(group)
+}
+
+function deviceBusy(kernel: Kernel, device: HeldDevice, path: string, cause?: unknown): VfioError {
+  const nodes = [device.node, device.deviceNode].filter((node) => node !== null)
+  const users = usersOfAny(findDeviceUsers(kernel.files, new Set(nodes)), nodes)
+  return new VfioError('DEVICE_BUSY', `${device.attempt}: ${holders(users, kernel.pid)} holds it open`, {
+    cause,
+    path,
+    hint: 'shut down the virtual machine or end the process that uses it, then try again',
+    facts: { device: device.name, users: userFacts(users) },
+  })
+}
+
+function holders(users: readonly DeviceUser[], self: number): string {
+  if (users.length === 0) return 'a process that we may not look into'
+  return shownUsers(users.map((user) => (user.pid === self ? { ...user, command: 'this process' } : user)))
+}

@@ -1,0 +1,63 @@
+import type { DeviceUser } from '../../host/device-users.ts'
+import type { PciAddress, Uuid } from '../../units.ts'
+import type { Definition } from '../definition/definition.ts'
+
+/** What tells virtual devices apart: a mediated device's UUID, or the PCI address of the function that is a vGPU. */
+export type DeviceIdentity = MdevIdentity | VgpuIdentity
+
+export interface MdevIdentity {
+  readonly kind: 'mdev'
+  readonly name: Uuid
+  readonly uuid: Uuid
+}
+
+/** A vendor's vGPU: a virtual function that was given a type. It has no UUID, and its address is used again after it. */
+export interface VgpuIdentity {
+  readonly kind: 'vgpu'
+  readonly name: PciAddress
+  readonly uuid: null
+}
+
+export function mdevIdentity(uuid: Uuid): MdevIdentity {
+  return { kind: 'mdev', name: uuid, uuid }
+}
+
+export function vgpuIdentity(address: PciAddress): VgpuIdentity {
+  return { kind: 'vgpu', name: address, uuid: null }
+}
+
+/** A virtual device: what exists now and what is defined, told together. */
+export type VirtualDevice<Identity extends DeviceIdentity = DeviceIdentity> = Identity &
+  DeviceState & {
+    /** Processes that hold it open. */
+    readonly users: readonly DeviceUser[]
+  }
+
+export interface DeviceState {
+  /** The card: of a vGPU, its physical function. */
+  readonly parent: string
+  /** The running device's type; the defined one where none runs. */
+  readonly type: string
+  /** The type's name for people, or null. */
+  readonly typeName: string | null
+  readonly active: boolean
+  /** What is stored for it under this parent, or null: a transient device. */
+  readonly definition: Definition | null
+  /** IOMMU group, and the node that opens it; null where it is not active. */
+  readonly group: number | null
+  readonly node: string | null
+}
+
+/** A device whose users are entered once all devices are known, and the nodes by which they show. */
+export interface Listed<Identity extends DeviceIdentity> {
+  readonly device: VirtualDevice<Identity> & { readonly users: DeviceUser[] }
+  readonly nodes: readonly string[]
+}
+
+export function isMdev(device: VirtualDevice): device is VirtualDevice<MdevIdentity> {
+  return device.kind === 'mdev'
+}
+
+export function isVgpu(device: VirtualDevice): device is VirtualDevice<VgpuIdentity> {
+  return device.kind === 'vgpu'
+}

@@ -1,0 +1,129 @@
+import { kernelAnswer, VfioError } from '../../errors.ts'
+import { unreadable, type Warning } from '../../host/warning.ts'
+import type { HostFiles } from '../../kernel/kernel.ts'
+import { failedWith } from '../../kernel/system-error.ts'
+
+/** Files below /etc that outlive the machine's being switched off: how they are read, replaced and deleted. */
+
+/** Where a file stands: names are checked before they come here. */
+export interface KeptFile {
+  readonly folder: string
+  readonly name: string
+}
+
+export function pathOf({ folder, name }: KeptFile): string {
+  return `${folder}/${name}`
+}
+
+/** The names in a folder; none where it is not there. One that cannot be listed is a warning with its path. */
+export function listKept(files: HostFiles, folder: string, warnings: Warning[]): string[] {
+  try {
+    return files.list(folder)
+  } catch (error) {
+    if (!failedWith(error, 'ENOENT')) warnings.push(unreadable(folder, error))
+    return []
+  }
+}
+
+/** What a file holds, or null where there is none. Throws what `parse` throws for a file that is broken. */
+export function readKept<T>(files: HostFiles, path: string, parse: (text: string, path: string) => T): T | null {
+  try {
+    return parse(files.read(path), path)
+  } catch (error) {
+    if (failedWith(error, 'ENOENT', 'ENOTDIR')) return null
+    if (error instanceof VfioError) throw error
+    throw failed(`cannot read ${path}`, path, error)
+  }
+}
+
+/** The same in a listing: what is broken or cannot be read is a warning, and null. */
+export function readListed<T>(
+  files: HostFiles,
+  path: string,
+  parse: (text: string, path: string) => T,
+  warnings: Warning[],
+): T | null {
+  try {
+    return parse(files.read(path), path)
+  } catch (error) {
+    if (failedWith(error, 'ENOENT')) return null
+    warnings.push(error instanceof VfioError ? { path, message: error.message } : unreadable(path, error))
+    return null
+  }
+}
+
+/** Under the store's lock. Old file or new file, at whatever moment the process or the machine dies. */
+export function replaceKept(files: HostFiles, file: KeptFile, content: string): void {
+  replaceOne(files, file, content)
+  sync(files, file.folder, pathOf(file))
+}
+
+/** The same for many files of one folder, by their names: each old or new. */
+export function replaceAllKept(files: HostFiles, folder: string, contents: ReadonlyMap<string, string>): void {
+  for (const [name, content] of contents) replaceOne(files, { folder, name }, content)
+  sync(files, folder, folder)
+}
+
+function sync(files: HostFiles, folder: string, path: string): void {
+  try {
+    files.syncDirectory(folder)
+  } catch (error) {
+    throw failed(`cannot save ${path}`, path, error)
+  }
+}
+
+function replaceOne(files: HostFiles, file: KeptFile, content: string): void {
+  const path = pathOf(file)
+  const temporary = `${file.folder}/.${file.name}.new`
+  try {
+    ensureDirectory(files, file.folder)
+    removeLeftover(files, temporary)
+    files.create(temporary, content)
+    files.rename(temporary, path)
+  } catch (error) {
+    removeLeftover(files, temporary)
+    throw failed(`cannot save ${path}`, path, error)
+  }
+}
+
+/** What a killed vfioctl may leave; the next save of that name takes it away. */
+export function isLeftover(name: string): boolean {
+  return /^\..+\.new$/.test(name)
+}
+
+/** Under the store's lock. */
+export function deleteKept(files: HostFiles, file: KeptFile): void {
+  const path = pathOf(file)
+  try {
+    files.unlink(path)
+    files.syncDirectory(file.folder)
+  } catch (error) {
+    throw failed(`cannot delete ${path}`, path, error)
+  }
+}
+
+export function ensureDirectory(files: HostFiles, path: string): void {
+  try {
+    files.makeDirectory(path)
+  } catch (error) {
+    if (!failedWith(error, 'EEXIST')) throw failed(`cannot make ${path}`, path, error)
+  }
+}
+
+function removeLeftover(files: HostFiles, path: string): void {
+  try {
+    files.unlink(path)
+  } catch (error) {
+    if (!failedWith(error, 'ENOENT', 'ENOTDIR', 'EACCES', 'EROFS')) throw error
+  }
+}
+
+function failed(tried: string, path: string, cause: unknown): VfioError {
+  if (cause instanceof VfioError) return cause
+  const denied = failedWith(cause, 'EACCES', 'EPERM', 'EROFS')
+  return new VfioError(denied ? 'PERMISSION_DENIED' : 'SYSTEM_CALL_FAILED', `${tried}: ${kernelAnswer(cause)}`, {
+    path,
+    cause,
+    hint: denied ? 'what is kept there belongs to root: sudo vfioctl …' : `df; ls -ld ${path}`,
+  })
+}

@@ -1,0 +1,35 @@
+import { Errno } from '../errno.ts'
+import type { OpenFile } from './open-file.ts'
+
+/** The descriptors of one kernel object: as in a process, a new one takes the lowest free number. */
+export class FdTable {
+  readonly #files = new Map<number, OpenFile>()
+
+  add(file: OpenFile): number {
+    let fd = 3
+    while (this.#files.has(fd)) fd++
+    this.#files.set(fd, file)
+    return fd
+  }
+
+  find(fd: number): OpenFile | undefined {
+    return this.#files.get(fd)
+  }
+
+  get(fd: number): OpenFile {
+    const file = this.find(fd)
+    if (file === undefined) throw new Errno('EBADF')
+    return file
+  }
+
+  /** Takes the descriptor away and leaves closing the file to the caller. */
+  take(fd: number): OpenFile {
+    const file = this.get(fd)
+    this.#files.delete(fd)
+    return file
+  }
+
+  entries(): [number, OpenFile][] {
+    return [...this.#files].sort(([a], [b]) => a - b)
+  }
+}

@@ -1,0 +1,78 @@
+import type { DmaAccess } from '../vfio/dma-mappings.ts'
+import { isHugeMemory, pageSize } from './memory.ts'
+
+/** The first page frame that the process's memory gets: 4 GiB, above what firmware and devices take. */
+const firstFrame = 0x10_0000n
+const framesOfHugePage = 512n
+
+interface Placed {
+  readonly first: bigint
+  readonly frames: bigint
+  readonly buffer: WeakRef<ArrayBufferLike>
+}
+
+/**
+ * Which page frames of the machine memory lies in. Pages that are neighbours in the process are none there, as on a
+ * machine that has run for a while, but for those of a huge page. It is what a device without an IOMMU reaches.
+ */
+export class PhysicalMemory implements DmaAccess {
+  readonly #first = new WeakMap<ArrayBufferLike, bigint>()
+  /** By the frames, from the lowest on. */
+  #placed: Placed[] = []
+  #next = firstFrame
+
+  /** The physical address of a byte of a buffer. */
+  addressOf(buffer: ArrayBufferLike, offset: number): bigint {
+    const frames = framesOf(buffer)
+    const first = this.#first.get(buffer) ?? this.#place(buffer, frames)
+    const page = BigInt(Math.floor(offset / pageSize))
+    const frame = isHugeMemory(buffer) ? first + page : first + frames - 1n - page
+    return frame * BigInt(pageSize) + BigInt(offset % pageSize)
+  }
+
+  read(address: bigint, into: Uint8Array): boolean {
+    return this.#pages(address, into.length, (bytes, at) => into.set(bytes, at))
+  }
+
+  write(address: bigint, from: Uint8Array): boolean {
+    return this.#pages(address, from.length, (bytes, at) => bytes.set(from.subarray(at, at + bytes.length)))
+  }
+
+  #place(buffer: ArrayBufferLike, frames: bigint): bigint {
+    if (isHugeMemory(buffer)) this.#next = ((this.#next + framesOfHugePage - 1n) / framesOfHugePage) * framesOfHugePage
+    const first = this.#next
+    this.#first.set(buffer, first)
+    this.#next += frames
+    this.#placed = this.#placed.filter((placed) => isThere(placed.buffer.deref()))
+    this.#placed.push({ first, frames, buffer: new WeakRef(buffer) })
+    return first
+  }
+
+  /** Calls back for each page that the bytes lie in, until one that is nobody's. */
+  #pages(address: bigint, length: number, move: (bytes: Uint8Array, at: number) => void): boolean {
+    for (let at = 0; at < length; ) {
+      const [frame, within] = [
+        (address + BigInt(at)) / BigInt(pageSize),
+        Number((address + BigInt(at)) % BigInt(pageSize)),
+      ]
+      const count = Math.min(pageSize - within, length - at)
+      const placed = this.#placed.find(({ first, frames }) => frame >= first && frame < first + frames)
+      const buffer = placed?.buffer.deref()
+      if (placed === undefined || !isThere(buffer)) return false
+      const nth = frame - placed.first
+      const page = isHugeMemory(buffer) ? nth : placed.frames - 1n - nth
+      move(new Uint8Array(buffer, Number(page) * pageSize + within, count), at)
+      at += count
+    }
+    return true
+  }
+}
+
+function framesOf(buffer: ArrayBufferLike): bigint {
+  return BigInt(Math.ceil(buffer.byteLength / pageSize))
+}
+
+/** Memory that was given back has no bytes. */
+function isThere(buffer: ArrayBufferLike | undefined): buffer is ArrayBufferLike {
+  return buffer !== undefined && buffer.byteLength > 0
+}

@@ -1,0 +1,74 @@
+import { basename } from 'node:path'
+import { isMainThread } from 'node:worker_threads'
+import type { FdTable } from '../descriptors/fd-table.ts'
+import { newIdentity } from '../state/identity.ts'
+import { processStart } from '../state/live-process.ts'
+import type { MockState, ProcessRecord } from '../state/state.ts'
+import type { StateStore } from '../state/state-store.ts'
+import { beginWorkerLife, endWorkerLife, type WorkerLife } from '../state/worker-life.ts'
+import { CountedSet } from './counted-set.ts'
+
+/** What this kernel object holds, and the record of it that other processes see. */
+export class ProcessHoldings {
+  /** Keys of the groups that are open, and of those of which a device is bound through its own node. */
+  readonly groups: Set<string> = new Set()
+  readonly bound: CountedSet<string> = new CountedSet()
+  /** Keys of the devices that something of this process holds, and of those that are open for use. */
+  readonly devices: CountedSet<string> = new CountedSet()
+  readonly opened: Set<string> = new Set()
+  readonly locks: Map<number, string> = new Map()
+  readonly #kernel: string = newIdentity()
+  readonly #store: StateStore
+  readonly #fds: FdTable
+  readonly #isShared: boolean
+  #started: string | null | undefined
+  #worker: WorkerLife | null = null
+
+  /** `isShared`: others see the record, and must know when it is of the dead. */
+  constructor(store: StateStore, fds: FdTable, isShared: boolean) {
+    this.#store = store
+    this.#fds = fds
+    this.#isShared = isShared
+  }
+
+  isOwn(record: Pick<ProcessRecord, 'kernel'>): boolean {
+    return record.kernel === this.#kernel
+  }
+
+  record(): ProcessRecord {
+    this.#started ??= processStart(process.pid)
+    if (this.#isShared && !isMainThread) this.#worker ??= beginWorkerLife()
+    return {
+      kernel: this.#kernel,
+      pid: process.pid,
+      started: this.#started,
+      worker: this.#worker,
+      comm: basename(process.argv0).slice(0, 15),
+      cmdline: [process.argv0, ...process.argv.slice(1)].map((argument) => `${argument}\0`).join(''),
+      fds: this.#fds.entries().map(([fd, { link }]) => [fd, link]),
+      groups: [...this.groups],
+      bound: [...this.bound.values()],
+      devices: [...this.devices.values()],
+      opened: [...this.opened],
+      locks: [...this.locks],
+    }
+  }
+
+  /** After everything is let go. */
+  dispose(): void {
+    if (this.#worker !== null) endWorkerLife(this.#worker)
+    this.#worker = null
+  }
+
+  /** Puts the record into the state, in one transaction with `change`. Where that throws, nothing happened. */
+  publish(change: (draft: MockState) => void = () => {}): void {
+    this.#store.update((draft) => {
+      change(draft)
+      const others = draft.processes.filter((process) => !this.isOwn(process))
+      const holdsNothing = this.groups.size + this.devices.size + this.locks.size === 0
+      const record = this.record()
+      const isOpen = record.fds.some(([, link]) => link.startsWith('/dev/'))
+      draft.processes = holdsNothing && !isOpen ? others : [...others, record]
+    })
+  }
+}

@@ -1,0 +1,196 @@
+import type { KernelVersion } from '../kernel-traits.ts'
+
+/** What a mock machine consists of: plain data, so that a scenario can be a JSON file (`read-scenario.ts`). */
+export interface Scenario {
+  readonly name: string
+  /** Which Linux it answers as: '6.1' where absent. */
+  readonly kernel?: KernelVersion
+  /** Loaded modules and their parameters, as /sys/module shows them. */
+  readonly modules: Readonly<Record<string, Readonly<Record<string, string>>>>
+  readonly pci: readonly ScenarioPciDevice[]
+  readonly parents: readonly ScenarioParent[]
+  /** The crypto cards of an IBM Z. */
+  readonly ap?: ScenarioAp
+  /** The channel subsystem of an IBM Z. */
+  readonly css?: readonly ScenarioSubchannel[]
+  /** Bytes of memory that a process may lock, as of one without CAP_IPC_LOCK; no limit where absent. */
+  readonly lockedMemory?: number
+  /** The writable disk at first: text files, and null for a directory. */
+  readonly disk: Readonly<Record<string, string | null>>
+}
+
+export interface ScenarioPciDevice {
+  /** Long form: '0000:3b:00.0'. */
+  readonly address: string
+  /** Addresses of the bridges above it, from the root down. */
+  readonly behind?: readonly string[]
+  /** As sysfs writes them: '0x10de', class '0x030200', revision '0xa1'. */
+  readonly vendor: string
+  readonly device: string
+  readonly subsystemVendor: string
+  readonly subsystemDevice: string
+  readonly class: string
+  readonly revision: string
+  /** The driver that has it at first, and takes it again when it is free. */
+  readonly driver: string | null
+  readonly iommuGroup: number | null
+  readonly numaNode: number
+  /** What it is to vfio-pci; where absent, an endpoint that has nothing but its ids. */
+  readonly function?: ScenarioPciFunction
+  /** A physical function that can be split into virtual ones. */
+  readonly sriov?: ScenarioSriov
+  /** Of a GPU whose driver makes vGPUs of its virtual functions. */
+  readonly vgpus?: ScenarioVgpus
+}
+
+/**
+ * NVIDIA's vendor-specific VFIO: a type that is written to a virtual function makes a vGPU of it, without a mediated device
+ * and its UUID.
+ */
+export interface ScenarioVgpus {
+  /** NVIDIA's own driver (vGPU 17 and later), or the one proposed for the kernel: they answer differently. */
+  readonly driverModel: 'proprietary' | 'open'
+  /** What all types share, such as 49152 MiB of framebuffer. */
+  readonly capacity: Readonly<Record<string, number>>
+  /** While a type is in use, the card refuses the others. The open driver knows nothing else. */
+  readonly oneTypeAtATime: boolean
+  readonly types: readonly ScenarioVgpuType[]
+}
+
+export interface ScenarioVgpuType {
+  /** What is written to `current_vgpu_type`: 1147. */
+  readonly id: number
+  /** 'NVIDIA L40S-1Q'. */
+  readonly name: string
+  /** What one takes of the card's capacity. */
+  readonly uses: Readonly<Record<string, number>>
+  readonly model: ScenarioModel
+}
+
+/** Single root I/O virtualization: a physical function's virtual functions, as its capability describes them. */
+export interface ScenarioSriov {
+  readonly totalVfs: number
+  /** The first one's routing id after the physical function's (bus << 8 | device << 3 | function), and from one to the next. */
+  readonly offset: number
+  readonly stride: number
+  /** Their device id: '0x0010'. */
+  readonly vfDevice: string
+  /** The driver that takes them; null where none does. */
+  readonly vfDriver: string | null
+  readonly vfFunction?: ScenarioPciFunction
+  /** The physical function's own driver makes them when `sriov_numvfs` is written; else it refuses (ENOENT). */
+  readonly driverConfigures: boolean
+  /** How many there are at first: none where absent. */
+  readonly enabled?: number
+}
+
+export interface ScenarioAp {
+  /** The highest numbers that the machine knows, up to 255. */
+  readonly maxAdapter: number
+  readonly maxDomain: number
+  /** Cards that are there, such as { id: 5, type: 'CEX7P' }, and the domains that this host has of each. */
+  readonly adapters: readonly { readonly id: number; readonly type: string }[]
+  readonly domains: readonly number[]
+  /** What is kept for the host at first: '0x' and up to 64 hex digits, of which the leftmost bit is number 0. */
+  readonly apmask: string
+  readonly aqmask: string
+}
+
+export interface ScenarioSubchannel {
+  /** '0.0.0313', and the device behind it: '0.0.1234'. */
+  readonly id: string
+  readonly device: string
+  /** As sysfs shows them: '3390/0c' and '3990/e9'. */
+  readonly deviceType: string
+  readonly controlUnit: string
+  readonly chpids: string
+  readonly pimpampom: string
+  readonly driver: 'io_subchannel' | 'vfio_ccw' | null
+}
+
+/** An endpoint as vfio-pci finds it. */
+export interface ScenarioPciFunction {
+  /** What is behind its BARs: a device of QEMU's, or memory that keeps what is written to it. */
+  readonly kind: 'edu' | 'nvme' | 'pci-testdev' | 'memory' | 'registered'
+  /** Of an NVMe controller, up to 20 characters. */
+  readonly serial?: string
+  /** Bytes of its configuration space: 256, or 4096 of PCI Express. */
+  readonly configSize: 256 | 4096
+  /** The configuration space's bytes at power-on, where they are not zero, in hex by their offset in hex ('0x40'). */
+  readonly config: Readonly<Record<string, string>>
+  /** Bytes of each BAR, a power of two, by its index '0' to '5'; its kind and address stand in `config`. */
+  readonly bars: Readonly<Record<string, number>>
+  /** Bytes of the expansion ROM, or 0. */
+  readonly rom: number
+  /** Whether it can be reset. */
+  readonly reset: boolean
+}
+
+/** A device whose driver offers mediated devices. */
+export interface ScenarioParent {
+  /** A PCI address of the list above, a subchannel, 'matrix' of vfio_ap, or the name of a virtual device. */
+  readonly name: string
+  /** The class of a virtual device: it stands at /sys/devices/virtual/CLASS/NAME. */
+  readonly virtualClass?: string
+  /** The driver on the mdev bus, and its module. */
+  readonly driver: string
+  readonly module: string
+  readonly deviceApi: string
+  /** What all types share, such as 24 ports or 16384 MiB of framebuffer. */
+  readonly capacity: Readonly<Record<string, number>>
+  /** While a type is in use, the others offer nothing (NVIDIA's time-sliced vGPUs). */
+  readonly oneTypeAtATime: boolean
+  /** What the driver answers to one device too many. */
+  readonly whenFull: 'ENOSPC' | 'EUSERS' | 'EINVAL'
+  readonly attributes: readonly ScenarioAttribute[]
+  readonly types: readonly ScenarioMdevType[]
+}
+
+export interface ScenarioMdevType {
+  /** 'mtty-2'. */
+  readonly id: string
+  readonly name: string
+  /** May be of several lines; null where the driver has no description file. */
+  readonly description: string | null
+  /** What one device takes of the parent's capacity. */
+  readonly uses: Readonly<Record<string, number>>
+  readonly model: ScenarioModel
+  /** Of its devices, beside those of all devices of the parent. */
+  readonly attributes?: readonly ScenarioAttribute[]
+}
+
+/** An attribute of each mediated device: '{uuid}' and '{ordinal}' (from 1, the lowest free) in its value are filled in. */
+export interface ScenarioAttribute {
+  /** One name, or two: 'nvidia/vgpu_params'. */
+  readonly path: string
+  readonly value: string
+  readonly access: 'r' | 'rw'
+  /** The driver takes the last byte of every write for a newline and drops it. */
+  readonly dropsLastByte?: boolean
+}
+
+/** What a device does once it is opened (`devices/`). */
+export type ScenarioModel =
+  | { readonly kind: 'mtty'; readonly ports: 1 | 2 }
+  /** A screen of so many pixels. */
+  | { readonly kind: 'mdpy'; readonly width: number; readonly height: number }
+  /** Video memory, a power of two, and the pixels of the screen at most; 0 for any. */
+  | { readonly kind: 'mbochs'; readonly megabytes: number; readonly maxWidth: number; readonly maxHeight: number }
+  /** What drives the crypto domains of an IBM Z, and one channel device of it. */
+  | { readonly kind: 'vfio-ap' | 'vfio-ccw' }
+  /** One that a test registered with its host, by the name it has there. */
+  | { readonly kind: 'registered'; readonly name: string }
+  /** As NVIDIA's drivers make one. */
+  | ({ readonly kind: 'vgpu'; readonly framebufferMiB: number } & ScenarioIds)
+  /** Bytes of BAR0, a power of two, at least 4096. */
+  | ({ readonly kind: 'plain'; readonly barSize: number } & ScenarioIds)
+
+export interface ScenarioIds {
+  readonly vendor: number
+  readonly device: number
+  readonly subsystemVendor: number
+  readonly subsystemDevice: number
+  /** 24 bits: base class, subclass, programming interface. */
+  readonly class: number
+  readonly revision: number
+}

@@ -1,0 +1,141 @@
+import { describe, expect, onTestFinished, type TestContext, test } from 'vitest'
+import type { Kernel, Mapping } from '../../../src/kernel/kernel.ts'
+import { dmaUnmapFlag } from '../../../src/uapi/type1.ts'
+import { errnoOf } from '../errno-of.ts'
+import { allocate, type TranslatingMode, translatingModes } from '../iommu-modes.ts'
+import { reserveHugePages } from './huge-pages.ts'
+import { type ContainerMode, mapDma, openTranslating, unmapDma } from './raw-container.ts'
+import {
+  allocateIoas,
+  attachDevice,
+  bindDevice,
+  fixed,
+  mapIoas,
+  openRawIommufd,
+  readable,
+  unmapIoas,
+} from './raw-iommufd.ts'
+
+const page = 4096
+const MiB2 = 0x20_0000
+const everything = 0xffff_ffff_ffff_ffffn
+
+/** The kernel's own answers about mappings, whatever they are asked through. */
+interface RawMappings {
+  readonly kernel: Kernel
+  /** A page of new memory unless told. */
+  map(iova: bigint, size?: number, memory?: Mapping): void
+  /** Bytes. */
+  unmap(iova: bigint, size: number): bigint
+  unmapAll(): bigint
+}
+
+/** Of an edu's address space, gone after the test. */
+function open(context: TestContext, mode: TranslatingMode): Promise<RawMappings> {
+  return mode === 'iommufd' ? openIoas(context) : openContainer(context, mode)
+}
+
+async function openIoas(context: TestContext): Promise<RawMappings> {
+  const raw = await openRawIommufd(context)
+  const device = raw.openNode()
+  bindDevice(raw, device, raw.iommufd)
+  const ioas_id = allocateIoas(raw)
+  attachDevice(raw, device, ioas_id)
+  return {
+    kernel: raw.kernel,
+    map(iova, size = page, memory) {
+      mapIoas(raw, { ioas_id, flags: fixed | readable, iova, length: BigInt(size) }, memory)
+    },
+    unmap: (iova, size) => unmapIoas(raw, ioas_id, iova, BigInt(size)),
+    unmapAll: () => unmapIoas(raw, ioas_id, 0n, everything),
+  }
+}
+
+async function openContainer(context: TestContext, mode: ContainerMode): Promise<RawMappings> {
+  const raw = await openTranslating(context, mode)
+  raw.openDevice()
+  return {
+    kernel: raw.kernel,
+    map: (iova, size = page, memory) => mapDma(raw, { iova, size: BigInt(size) }, memory),
+    unmap: (iova, size) => unmapDma(raw, iova, BigInt(size)),
+    unmapAll: () => unmapDma(raw, 0n, 0n, dmaUnmapFlag.VFIO_DMA_UNMAP_FLAG_ALL),
+  }
+}
+
+describe.each(translatingModes)('the kernel itself, of mappings in mode %s', (mode) => {
+  test('refuses each wrong one with its errno', async (context) => {
+    const { map } = await open(context, mode)
+    map(0x10_0000n)
+    const refusals = [
+      ['overlap', () => map(0x10_0000n), 'EEXIST'],
+      ['unaligned address', () => map(0x20_0001n), 'EINVAL'],
+      ['unaligned size', () => map(0x20_0000n, 100), 'EINVAL'],
+      ['nothing', () => map(0x20_0000n, 0), 'EINVAL'],
+      ['reserved', () => map(0xfee0_0000n), 'EINVAL'],
+      ['beyond the aperture', () => map(0x80_0000_0000n), 'EINVAL'],
+    ] as const
+    expect(refusals.map(([what, call]) => [what, errnoOf(call)])).toEqual(
+      refusals.map(([what, , code]) => [what, code]),
+    )
+    // a container says so by name from Linux 6.19 on
+    expect(errnoOf(() => map(0xffff_ffff_ffff_f000n, 2 * page))).toMatch(/^(EINVAL|EOVERFLOW)$/)
+  })
+
+  test('B2 unmaps all of nothing: 0 bytes', async (context) => {
+    const { map, unmapAll } = await open(context, mode)
+    expect(unmapAll()).toBe(0n)
+    map(0x10_0000n)
+    map(0x40_0000n)
+    expect([unmapAll(), unmapAll()]).toEqual([BigInt(2 * page), 0n])
+  })
+})
+
+test.for(['compat-type1', 'compat-type1v2'] as const)(
+  "the kernel itself, of a container of iommufd's (%s), knows what is reserved once a device is open, which then cannot be",
+  async (mode, context) => {
+    const raw = await openTranslating(context, mode)
+    mapDma(raw, { iova: 0xfee0_0000n })
+    expect(errnoOf(raw.openDevice)).toBe('EADDRINUSE')
+    expect(unmapDma(raw, 0xfee0_0000n, BigInt(page))).toBe(BigInt(page))
+    raw.openDevice()
+    expect(errnoOf(() => mapDma(raw, { iova: 0xfee0_0000n }))).toBe('EINVAL')
+  },
+)
+
+describe.each([
+  ['type1v2', 'EINVAL'],
+  ['compat-type1v2', 'ENOENT'],
+  ['iommufd', 'ENOENT'],
+] as const)('the kernel itself, of a mapping in mode %s', (mode, refusal) => {
+  test(`B3 refuses to cut it: ${refusal}`, async (context) => {
+    const { kernel, map, unmap } = await open(context, mode)
+    map(0x20_0000n, MiB2, allocate(kernel, MiB2))
+    expect(errnoOf(() => unmap(0x20_0000n, page))).toBe(refusal)
+    expect(errnoOf(() => unmap(0x30_0000n, page))).toBe(refusal)
+    expect(errnoOf(() => unmap(0x3f_f000n, page))).toBe(refusal)
+    expect(unmap(0n, 0x80_0000)).toBe(BigInt(MiB2))
+  })
+})
+
+describe.each(['type1', 'compat-type1'] as const)('the kernel itself, of a mapping in mode %s', (mode) => {
+  test('B3 takes its pages one by one, or more than it is asked to', async (context) => {
+    const { kernel, map, unmap } = await open(context, mode)
+    map(0x20_0000n, MiB2, allocate(kernel, MiB2))
+    const inside = unmap(0x30_0000n, page)
+    // VFIO's own takes nothing but from the beginning on; there it takes as much as is one to the IOMMU
+    expect(inside).toBe(mode === 'type1' ? 0n : BigInt(page))
+    expect(unmap(0x20_0000n, page)).toBeGreaterThanOrEqual(BigInt(page))
+  })
+
+  test('C2 of huge pages, unmapped page by page from the end, unmaps its size', async (context) => {
+    const { kernel, map, unmap } = await open(context, mode)
+    await reserveHugePages(context, kernel, 2)
+    const memory = kernel.allocateMemory({ size: 2 * MiB2, kind: 'hugepages' })
+    onTestFinished(() => memory.close())
+    map(0x20_0000n, 2 * MiB2, memory)
+    let sum = 0n
+    for (let at = 2 * MiB2 - page; at >= 0; at -= page) sum += unmap(0x20_0000n + BigInt(at), page)
+    expect(sum).toBe(BigInt(2 * MiB2))
+    map(0x20_0000n, 2 * MiB2, memory)
+  })
+})

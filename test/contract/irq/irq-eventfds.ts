@@ -1,0 +1,18 @@
+import type { Kernel } from '../../../src/kernel/kernel.ts'
+import { isSystemError } from '../../../src/kernel/system-error.ts'
+
+/** How often an eventfd was signalled since it was read last. */
+export function signals(kernel: Kernel, eventfd: number): number {
+  const bytes = new Uint8Array(8)
+  try {
+    kernel.read(eventfd, bytes)
+  } catch (error) {
+    if (isSystemError(error) && error.code === 'EAGAIN') return 0
+    throw error
+  }
+  return Number(new DataView(bytes.buffer).getBigUint64(0, true))
+}
+
+export function signal(kernel: Kernel, eventfd: number): void {
+  kernel.write(eventfd, new Uint8Array(new BigUint64Array([1n]).buffer))
+}

@@ -1,0 +1,72 @@
+import { onTestFinished, type TestContext } from 'vitest'
+import type { Kernel } from '../../../src/kernel/kernel.ts'
+import { encodeIrqSet, type IrqSet, vfioIrqSet } from '../../../src/uapi/irq-set.ts'
+import { request } from '../../../src/uapi/requests.ts'
+import { encode } from '../../../src/uapi/struct.ts'
+import { openAddressSpaceFor } from '../../../src/vfio/address-space/open-address-space.ts'
+import type { DeviceAddress } from '../../../src/vfio/attachment.ts'
+import type { Descriptor } from '../../../src/vfio/descriptor.ts'
+import { Device } from '../../../src/vfio/device.ts'
+import { answerOf } from '../answer.ts'
+import { type ContractKernel, contractKernel } from '../kernel.ts'
+import { bindPci, type PciName } from '../pci.ts'
+
+/** An open device and its descriptor, for calls that the library would not make. */
+export interface RawDevice extends ContractKernel {
+  readonly device: Device
+  readonly descriptor: Descriptor
+}
+
+export async function openRawPci(context: TestContext, name: PciName): Promise<RawDevice> {
+  const bound = await bindPci(context, name)
+  return { ...bound, ...openRaw(bound.kernel, { group: bound.group, name: bound.address }) }
+}
+
+export function openRawMtty(context: TestContext): Promise<RawDevice> {
+  return openRawMdev(context, 'mtty', 'mtty-2')
+}
+
+export async function openRawMdev(
+  context: TestContext,
+  parent: 'mtty' | 'mdpy' | 'mbochs',
+  type: string,
+): Promise<RawDevice> {
+  const contract = contractKernel()
+  onTestFinished(() => contract.kernel.dispose())
+  if (contract.kernel.files.kind(`/sys/class/mdev_bus/${parent}`) === null) {
+    context.skip(`module ${parent} is not loaded`)
+  }
+  const { uuid, group } = await contract.createMdev(parent, type)
+  onTestFinished(() => contract.remove(uuid))
+  return { ...contract, ...openRaw(contract.kernel, { group, name: uuid }) }
+}
+
+/** Closed after the test. */
+export function openRaw(kernel: Kernel, address: DeviceAddress): { device: Device; descriptor: Descriptor } {
+  const space = openAddressSpaceFor(kernel, address)
+  const attachment = space.attach(address)
+  space.closeWithLast()
+  const device = new Device(attachment)
+  onTestFinished(() => device.close())
+  return { device, descriptor: attachment.descriptor }
+}
+
+export const [intx, msi, msix, err, req] = [0, 1, 2, 3, 4] as const
+
+/** What SET_IRQS answers: its number, or the errno's name. */
+export function setIrqs(descriptor: Descriptor, set: IrqSet): number | string {
+  return answerTo(descriptor, encodeIrqSet(set))
+}
+
+/** The same with an argsz or flags that no codec would write. */
+export function setBadIrqs(
+  descriptor: Descriptor,
+  index: number,
+  { argsz = vfioIrqSet.size, flags }: { argsz?: number; flags: number },
+): number | string {
+  return answerTo(descriptor, encode(vfioIrqSet, { argsz, flags, index, start: 0, count: 1 }))
+}
+
+function answerTo(descriptor: Descriptor, bytes: Uint8Array): number | string {
+  return answerOf(() => descriptor.ioctl(request.VFIO_DEVICE_SET_IRQS, bytes))
+}

@@ -1,0 +1,171 @@
+import { describe, expect, onTestFinished, test } from 'vitest'
+import type { Kernel } from '../../../../src/kernel/kernel.ts'
+import { installBoot, removeBoot } from '../../../../src/lifecycle/boot/install.ts'
+import { createMockHost } from '../../../../src/mock/sdk/mock-host.ts'
+
+const program = ['/usr/bin/node', '/usr/local/bin/vfioctl']
+const image = { program, live: false }
+const unit = '/etc/systemd/system/vfioctl-restore.service'
+const rule = '/etc/udev/rules.d/61-vfioctl.rules'
+
+function mock() {
+  const host = createMockHost('demo')
+  onTestFinished(() => host.kernel.dispose())
+  return host
+}
+
+function makeFolders({ files }: Kernel, path: string): void {
+  const parts = path.split('/').slice(1)
+  for (const [index] of parts.entries()) {
+    const folder = `/${parts.slice(0, index + 1).join('/')}`
+    if (files.kind(folder) === null) files.makeDirectory(folder)
+  }
+}
+
+function put(kernel: Kernel, path: string, text: string): void {
+  makeFolders(kernel, path.slice(0, path.lastIndexOf('/')))
+  if (kernel.files.kind(path) !== null) kernel.files.unlink(path)
+  kernel.files.create(path, text)
+}
+
+/** Every file below /etc, with what it says. */
+function etc({ files }: Kernel, folder = '/etc'): Record<string, string> {
+  const found: Record<string, string> = {}
+  for (const name of files.list(folder)) {
+    const path = `${folder}/${name}`
+    if (files.kind(path) === 'directory') Object.assign(found, etc({ files } as Kernel, path))
+    else found[path] = files.read(path)
+  }
+  return found
+}
+
+describe('boot install', () => {
+  test('writes what runs restore at boot, and for a parent that comes later', async () => {
+    const { kernel } = mock()
+    const before = etc(kernel)
+    const change = await installBoot(kernel, image)
+    const written = Object.fromEntries(Object.entries(etc(kernel)).filter(([path]) => !(path in before)))
+    expect(Object.keys(written)).toEqual(change.steps.map(({ path }) => path))
+    expect(written[unit]).toContain('\nExecStart=/usr/bin/node /usr/local/bin/vfioctl restore\n')
+    expect(written[unit]).toMatch(/^Before=.*libvirtd\.service.*virtqemud\.service/m)
+    expect(written['/etc/systemd/system/vfioctl-restore@.service']).toMatch(/^ExecStart=.* --parent %i /m)
+    expect(written['/etc/systemd/system/multi-user.target.d/vfioctl-restore.conf']).toContain(
+      'Wants=vfioctl-restore.service',
+    )
+    expect(written[rule]).toContain('vfioctl-restore@$kernel.service')
+  })
+
+  test('twice is once, and a dry run is none', async () => {
+    const { kernel } = mock()
+    const before = etc(kernel)
+    const dry = await installBoot(kernel, { ...image, dryRun: true })
+    expect(etc(kernel)).toEqual(before)
+    expect((await installBoot(kernel, image)).steps).toEqual(dry.steps)
+    expect(await installBoot(kernel, image)).toMatchObject({ changed: false, steps: [] })
+  })
+
+  test('writes anew what names another place of vfioctl, and that alone', async () => {
+    const { kernel } = mock()
+    await installBoot(kernel, image)
+    const own = kernel.files.read(unit)
+    put(kernel, unit, own.replaceAll('/usr/local/bin', '/opt/bin'))
+    expect((await installBoot(kernel, image)).steps).toEqual([{ action: 'save', path: unit, content: own }])
+    expect(kernel.files.read(unit)).toBe(own)
+  })
+
+  test('refuses to overwrite a file of somebody else’s, and writes nothing', async () => {
+    const { kernel } = mock()
+    put(kernel, rule, 'ACTION=="add"\n')
+    const before = etc(kernel)
+    await expect(installBoot(kernel, image)).rejects.toMatchObject({ code: 'ALREADY_EXISTS', path: rule })
+    expect(etc(kernel)).toEqual(before)
+  })
+
+  test('takes back what it wrote where a later file cannot be written', async () => {
+    const { kernel, faults } = mock()
+    await installBoot(kernel, image)
+    const own = kernel.files.read(unit)
+    const old = own.replaceAll('/usr/local/bin', '/opt/bin')
+    put(kernel, unit, old)
+    kernel.files.unlink(rule)
+    const before = etc(kernel)
+    faults.fail({ call: 'files.create', path: '/etc/udev/rules.d/.61-vfioctl.rules.new' }, 'ENOSPC')
+    await expect(installBoot(kernel, image)).rejects.toMatchObject({ code: 'SYSTEM_CALL_FAILED', errno: 'ENOSPC' })
+    expect(etc(kernel)).toEqual(before)
+  })
+
+  test.each(['/opt/my tools/vfioctl', '/opt/50%/vfioctl', '/opt/$x/vfioctl', '/opt/"/vfioctl', 'vfioctl'])(
+    'refuses %s, which a unit or a rule would read otherwise',
+    async (script) => {
+      const { kernel } = mock()
+      const refused = installBoot(kernel, { program: ['/usr/bin/node', script], live: false })
+      await expect(refused).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
+    },
+  )
+
+  test('says of mdevctl’s own rule whether it starts the same devices', async () => {
+    const { kernel } = mock()
+    const path = '/usr/lib/udev/rules.d/60-mdevctl.rules'
+    put(kernel, path, 'RUN+="/usr/sbin/mdevctl start-parent-mdevs %k"\n')
+    expect((await installBoot(kernel, image)).notes).toEqual([
+      `mdevctl’s own ${path} starts nothing: it calls /usr/sbin/mdevctl, which is not there`,
+    ])
+    put(kernel, '/usr/sbin/mdevctl', '')
+    expect((await installBoot(kernel, image)).notes).toEqual([
+      expect.stringContaining('starts the same devices: harmless'),
+      expect.stringContaining('ln -s /dev/null /etc/udev/rules.d/60-mdevctl.rules'),
+    ])
+    put(kernel, '/etc/udev/rules.d/60-mdevctl.rules', '')
+    expect((await installBoot(kernel, image)).notes).toEqual([])
+  })
+
+  test('has systemd and udev read the files where they run, and there alone', async () => {
+    const { kernel } = mock()
+    for (const path of ['/usr/bin/systemctl', '/usr/bin/udevadm', '/run/udev/control']) put(kernel, path, '')
+    makeFolders(kernel, '/run/systemd/system')
+    const run = [
+      { action: 'run', path: '/usr/bin/systemctl', arguments: ['daemon-reload'] },
+      { action: 'run', path: '/usr/bin/udevadm', arguments: ['control', '--reload'] },
+    ]
+    const live = { program, live: true, dryRun: true }
+    expect((await installBoot(kernel, live)).steps.slice(-2)).toEqual(run)
+    kernel.files.unlink('/run/udev/control')
+    expect((await installBoot(kernel, live)).steps.slice(-1)).toEqual(run.slice(0, 1))
+    expect((await installBoot(kernel, { ...live, live: false })).steps.map(({ action }) => action)).toEqual(
+      Array(4).fill('save'),
+    )
+  })
+
+  test('is done where systemd cannot be told of it, and says so', async () => {
+    const { kernel } = mock()
+    put(kernel, '/usr/bin/systemctl', '')
+    makeFolders(kernel, '/run/systemd/system')
+    const { changed, notes } = await installBoot(kernel, { program, live: true })
+    expect(changed).toBe(true)
+    expect(notes).toEqual([expect.stringMatching(/^\/usr\/bin\/systemctl daemon-reload could not be run: .*: run it/)])
+  })
+})
+
+describe('boot remove', () => {
+  test('leaves no trace', async () => {
+    const { kernel } = mock()
+    makeFolders(kernel, '/etc/systemd/system')
+    const before = [etc(kernel), kernel.files.list('/etc/systemd/system').sort()]
+    await installBoot(kernel, image)
+    expect((await removeBoot(kernel, image)).steps.map(({ action }) => action)).toEqual(Array(4).fill('delete'))
+    expect([etc(kernel), kernel.files.list('/etc/systemd/system').sort()]).toEqual(before)
+    expect(await removeBoot(kernel, image)).toMatchObject({ changed: false, steps: [] })
+  })
+
+  test('leaves what is somebody else’s, and names it', async () => {
+    const { kernel } = mock()
+    await installBoot(kernel, image)
+    put(kernel, rule, 'ACTION=="add"\n')
+    const target = '/etc/systemd/system/multi-user.target.d/other.conf'
+    put(kernel, target, '[Unit]\n')
+    const { steps, notes } = await removeBoot(kernel, image)
+    expect(steps).toHaveLength(3)
+    expect(notes).toEqual([`${rule} was not written by vfioctl: it is left as it is`])
+    expect([kernel.files.kind(rule), kernel.files.kind(target)]).toEqual(['file', 'file'])
+  })
+})

@@ -1,0 +1,101 @@
+import { expect, onTestFinished, test } from 'vitest'
+import type { Kernel } from '../../../../src/kernel/kernel.ts'
+import { start } from '../../../../src/lifecycle/mdev/start.ts'
+import { applyPlan } from '../../../../src/lifecycle/plan/apply.ts'
+import { makePlan } from '../../../../src/lifecycle/plan/make-plan.ts'
+import { isDone } from '../../../../src/lifecycle/plan/plan.ts'
+import { keptBindings } from '../../../../src/lifecycle/settings/bindings.ts'
+import { parseSpec } from '../../../../src/lifecycle/spec/parse-spec.ts'
+import { createMockKernel } from '../../../../src/mock/mock-kernel.ts'
+import { boundDriver } from '../../../../src/vfio/group/group-members.ts'
+
+const sound = '0000:00:1f.3'
+const bus = '0000:00:1f.4'
+const gpu = '0000:3b:00.0'
+
+function mock(): Kernel {
+  const kernel = createMockKernel('demo')
+  onTestFinished(() => kernel.dispose())
+  return kernel
+}
+
+function planOf(kernel: Kernel, ...bindings: object[]) {
+  return makePlan(kernel, parseSpec(JSON.stringify({ version: 1, bindings }), 'spec.json'))
+}
+
+function driver({ files }: Kernel, device: string): string | null {
+  return boundDriver(files, `/sys/bus/pci/devices/${device}/driver`)
+}
+
+test.each([
+  ['an address', { device: '00:1f.3' }, [sound]],
+  ['a list', { device: ['00:1f.3', bus] }, [sound, bus]],
+  ['a range', { device: '00:1f.1-00:1f.5' }, [sound, bus]],
+  ['ids', { device: { vendor: '8086', device: 'a348' } }, [sound]],
+  ['an IOMMU group', { device: sound, group: true }, ['0000:00:1f.0', sound, bus]],
+])('%s chooses the devices', (_what, binding, devices) => {
+  const { bindings } = planOf(mock(), binding)
+  expect(bindings.map(({ action, device, driver }) => ({ action, device, driver }))).toEqual(
+    devices.map((device) => ({ action: 'bind', device, driver: 'vfio-pci' })),
+  )
+})
+
+test('a plan says why and each write; applied, it is done, and what drifted is bound again', async () => {
+  const kernel = mock()
+  const wanted = { device: sound }
+  const plan = planOf(kernel, wanted)
+  expect(plan.bindings).toMatchObject([{ reason: 'is with snd_hda_intel', uses: [] }])
+  expect(plan.bindings[0]?.steps.map(({ path }) => path)).toEqual([
+    `/sys/bus/pci/devices/${sound}/driver_override`,
+    `/sys/bus/pci/devices/${sound}/driver/unbind`,
+    '/sys/bus/pci/drivers_probe',
+    keptBindings.path(sound),
+  ])
+  expect(isDone(plan)).toBe(false)
+  expect(await applyPlan(kernel, plan)).toMatchObject({ done: [{ device: sound }], failed: [], remaining: [] })
+  expect(driver(kernel, sound)).toBe('vfio-pci')
+  expect(isDone(planOf(kernel, wanted))).toBe(true)
+  kernel.files.unlink(keptBindings.path(sound))
+  expect(planOf(kernel, wanted).bindings).toMatchObject([{ action: 'bind', reason: 'is not kept for the next boot' }])
+})
+
+test('what the host uses is not taken: DEVICE_BUSY before anything is done, or with keepGoing, after the rest', async () => {
+  const kernel = mock()
+  await start(kernel, { parent: gpu, type: 'nvidia-222' })
+  const plan = planOf(kernel, { device: gpu }, { device: sound })
+  await expect(applyPlan(kernel, plan)).rejects.toMatchObject({ code: 'DEVICE_BUSY', facts: { busy: [gpu] } })
+  expect(driver(kernel, sound)).toBe('snd_hda_intel')
+  await expect(applyPlan(kernel, plan, { overrule: true })).rejects.toMatchObject({ code: 'DEVICE_BUSY' })
+  const applied = await applyPlan(kernel, plan, { keepGoing: true })
+  expect(applied).toMatchObject({ done: [{ device: sound }], failed: [{ entry: { device: gpu } }] })
+  expect([driver(kernel, gpu), driver(kernel, sound)]).toEqual(['nvidia', 'vfio-pci'])
+})
+
+test('drivers come before devices, and the first failure ends it', async () => {
+  const kernel = mock()
+  const parents = [{ parent: 'mtty', devices: [{ type: 'mtty-1' }] }]
+  const text = JSON.stringify({ version: 1, bindings: [{ device: sound, driver: 'i801_smbus' }], parents })
+  const applied = await applyPlan(kernel, makePlan(kernel, parseSpec(text, 'spec.json')))
+  expect(applied).toMatchObject({
+    done: [],
+    failed: [{ entry: { device: sound }, error: { code: 'NOT_SUPPORTED' } }],
+    remaining: [{ parent: 'mtty' }],
+  })
+  expect(driver(kernel, sound)).toBe('snd_hda_intel')
+})
+
+test.each([
+  ['two drivers for one device', [{ device: sound }, { device: '00:1f.3', driver: 'i801_smbus' }], 'INVALID_SPEC'],
+  ['a driver that is not there', [{ device: sound, driver: 'nosuch' }], 'NOT_FOUND'],
+  ['ids that no device has', [{ device: { vendor: 'ffff' } }], 'NOT_FOUND'],
+  ['what is no address', [{ device: 'eth0' }], 'INVALID_ARGUMENT'],
+  ['an unknown key', [{ device: sound, drvier: 'vfio-pci' }], 'INVALID_SPEC'],
+  ['a bridge', [{ device: '3a:00.0' }], 'NOT_SUPPORTED'],
+])('%s: nothing is planned', (_what, bindings, code) => {
+  const kernel = mock()
+  expect(() => planOf(kernel, ...bindings)).toThrow(expect.objectContaining({ code }))
+})
+
+test('a spec that says nothing is INVALID_SPEC', () => {
+  expect(() => parseSpec('version: 1', 'a.yaml')).toThrow(/must have parents or bindings/)
+})

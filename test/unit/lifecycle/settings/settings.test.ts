@@ -1,0 +1,108 @@
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import * as v from 'valibot'
+import { expect, test } from 'vitest'
+import type { HostFiles } from '../../../../src/kernel/kernel.ts'
+import { openLinux } from '../../../../src/kernel/linux.ts'
+import { Settings, withSettingsLock } from '../../../../src/lifecycle/settings/settings.ts'
+import { HostTree } from '../../host-tree.ts'
+import { dyingKernel } from '../dying-kernel.ts'
+
+const counts = new Settings('counts', 'count of functions', v.strictObject({ count: v.number() }))
+const folder = 'etc/vfioctl.d/counts'
+const card = '0000:3b:00.0'
+
+function filesOf(tree: HostTree): HostFiles {
+  return openLinux({ root: tree.root }).files
+}
+
+test('what is kept is read again, replaced, and deleted; nothing else stays in its folder', async () => {
+  const tree = new HostTree().directory('etc')
+  const kernel = openLinux({ root: tree.root })
+  const { files } = kernel
+  await withSettingsLock(
+    kernel,
+    () => {
+      counts.save(files, card, { count: 2 })
+      counts.save(files, card, { count: 4 })
+    },
+    {},
+  )
+  expect(readdirSync(join(tree.root, folder))).toEqual([`${card}.json`])
+  expect(counts.read(files, card)).toEqual({ count: 4 })
+  expect(files.read(counts.path(card))).toBe(counts.format({ count: 4 }))
+  expect(counts.list(files)).toEqual({ settings: [{ name: card, value: { count: 4 } }], warnings: [] })
+  counts.delete(files, card)
+  counts.delete(files, card)
+  expect(counts.read(files, card)).toBeNull()
+  expect(readdirSync(join(tree.root, folder))).toEqual([])
+})
+
+test('one at a time changes settings', async () => {
+  const kernel = openLinux({ root: new HostTree().directory('etc').root })
+  const order: string[] = []
+  const turn = (name: string) =>
+    withSettingsLock(
+      kernel,
+      async () => {
+        order.push(`${name} in`)
+        await new Promise((resolve) => setTimeout(resolve, 50))
+        order.push(`${name} out`)
+      },
+      {},
+    )
+  await Promise.all([turn('a'), turn('b')])
+  expect(order.map((it) => it.split(' ')[1])).toEqual(['in', 'out', 'in', 'out'])
+})
+
+test('killed between any two calls of a save, the file is the old one or the new one, and the next save works', () => {
+  const seen = new Set<string>()
+  for (let changes = 0; changes < 6; changes++) {
+    const kernel = openLinux({ root: new HostTree().directory('etc/vfioctl.d').root })
+    const { files } = kernel
+    counts.save(files, card, { count: 1 })
+    try {
+      counts.save(dyingKernel(kernel, changes).kernel.files, card, { count: 2 })
+      seen.add('finished')
+    } catch {
+      seen.add('killed')
+    }
+    seen.add(String(counts.read(files, card)?.count))
+    expect(counts.list(files).warnings).toEqual([])
+    counts.save(files, card, { count: 2 })
+    expect(files.list(`/${folder}`)).toEqual([`${card}.json`])
+  }
+  expect([...seen].sort()).toEqual(['1', '2', 'finished', 'killed'])
+})
+
+test('foreign and unreadable files are each one warning with their path; the rest is read', () => {
+  const tree = new HostTree()
+    .file(`${folder}/${card}.json`, '{"count":1}')
+    .file(`${folder}/broken.json`, '{')
+    .file(`${folder}/more.json`, '{"count":1,"size":2}')
+    .file(`${folder}/notes.txt`, 'mine')
+    .file(`${folder}/.other.json.new`, '{')
+    .directory(`${folder}/folder.json`)
+  const files = filesOf(tree)
+  const { settings, warnings } = counts.list(files)
+  expect(settings).toEqual([{ name: card, value: { count: 1 } }])
+  expect(warnings.map(({ path }) => path)).toEqual(
+    ['broken.json', 'folder.json', 'more.json', 'notes.txt'].map((name) => `/${folder}/${name}`),
+  )
+  expect(() => counts.read(files, 'more')).toThrow(
+    expect.objectContaining({ code: 'INVALID_SETTING', path: `/${folder}/more.json` }),
+  )
+})
+
+test('a host that keeps nothing has no settings, and that is no warning', () => {
+  expect(counts.list(filesOf(new HostTree()))).toEqual({ settings: [], warnings: [] })
+})
+
+test.each(['../x', '..', '.x', '', 'a/b', 'a\0b', 'x'.repeat(300)])('name %j never becomes a path', (name) => {
+  const tree = new HostTree().directory('etc/vfioctl.d')
+  const files = filesOf(tree)
+  for (const call of [() => counts.save(files, name, { count: 1 }), () => counts.read(files, name)]) {
+    expect(call).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }))
+  }
+  expect(readdirSync(join(tree.root, 'etc'), { recursive: true })).toEqual(['vfioctl.d'])
+})
