@@ -2,6 +2,7 @@ import { readDeviceTypes } from '../host/device-types.ts'
 import { readIommuGroups } from '../host/iommu-groups.ts'
 import { pciDrivers } from '../host/pci-binding.ts'
 import type { HostFiles } from '../kernel/kernel.ts'
+import { noDriver } from '../lifecycle/bindings/bind.ts'
 import { list } from '../lifecycle/list.ts'
 import { type GlobalOptions, globalArguments, splitCommandLine, verbose } from './arguments/global-options.ts'
 import type { Argument, ArgumentTable, Completes } from './command.ts'
@@ -112,7 +113,7 @@ async function hostValues(completes: Completes, line: Line, io: Io): Promise<Can
       const { types } = readDeviceTypes(files, parent === undefined ? {} : { parent })
       return types.map(({ type, name }) => ({ value: type, describe: name ?? '' }))
     }
-    if (completes === 'driver') return files.list(pciDrivers).map((value) => ({ value, describe: '' }))
+    if (completes === 'driver') return [noDriver, ...files.list(pciDrivers)].map((value) => ({ value, describe: '' }))
     if (completes === 'vfio device' || completes === 'host device') return groupMembers(files, completes)
     const { devices } = list(files, deviceFilters[completes])
     return devices.map(({ name, parent, type }) => ({ value: name, describe: `${type} on ${parent}` }))

@@ -7,7 +7,12 @@ import { type Command, command, text } from '../command.ts'
 const bind: Command = command({
   arguments: {
     device: pciDevice,
-    driver: { kind: 'optional', completes: 'driver', parse: text, describe: 'vfio-pci where left out' },
+    driver: {
+      kind: 'optional',
+      completes: 'driver',
+      parse: text,
+      describe: 'vfio-pci where left out; none for no driver',
+    },
     group: wholeGroup,
     transient: { kind: 'flag', describe: 'Until the next boot at most: keep nothing of it' },
     force: forceTaking,
@@ -16,13 +21,19 @@ const bind: Command = command({
   examples: [
     ['vfioctl bind 3b:00.0', 'to vfio-pci, now and at every boot'],
     ['vfioctl bind 3b:00.0 --group', 'with what shares its IOMMU group, as VFIO takes all or nothing'],
+    ['vfioctl bind 3b:00.0 none', 'no driver may have it, now and at every boot'],
     ['vfioctl bind 3b:00.0 --dry-run', 'the writes that would do it'],
   ],
   async run({ device, driver, group, transient, ...values }, context, io) {
     const kernel = await context.kernel()
     const request = { device: findPciDevice(kernel.files, device), group, transient, ...given({ driver }) }
     const changes = await bindDevice(kernel, request, bindingOptions(values, io))
-    await reportBindings(changes, context, io, (same) => `already with ${same.to}: ${same.device}; nothing to do`)
+    await reportBindings(
+      changes,
+      context,
+      io,
+      (same) => `already with ${same.to ?? 'no driver'}: ${same.device}; nothing to do`,
+    )
   },
 })
 export default bind

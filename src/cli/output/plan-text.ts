@@ -1,5 +1,6 @@
 import { shownUsers } from '../../host/device-users.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
+import { noDriver } from '../../lifecycle/bindings/bind.ts'
 import { sayScriptsAreNotAsked } from '../../lifecycle/callouts/untold.ts'
 import {
   itemName,
@@ -56,7 +57,7 @@ export function shownItem(item: PlanItem): string {
 }
 
 function whatOf(item: PlanItem): string {
-  if (item.kind === 'binding') return `to ${item.driver}`
+  if (item.kind === 'binding') return item.driver === noDriver ? 'to no driver' : `to ${item.driver}`
   if (item.kind === 'sriov') return `to ${item.count} virtual functions`
   return `on ${item.parent} (${item.type})`
 }

@@ -9,15 +9,18 @@ import { carryOut, type Turn } from './carry-out.ts'
 import { overrideStep, probeStep, unbindStep, type Write } from './change-driver.ts'
 import { members } from './members.ts'
 
+/** In place of a driver: none has the device, and none may take it. No driver has that name, so the override keeps it so. */
+export const noDriver = 'none'
+
 export interface BindRequest extends BindingRequest {
-  /** 'vfio-pci' where absent. */
+  /** 'vfio-pci' where absent; 'none' takes it from the one that it has, and keeps all others away. */
   readonly driver?: string
   /** Not at the next boots: nothing is kept. */
   readonly transient?: boolean
 }
 
 /**
- * Gives a PCI device to a driver, and keeps that for the next boots. One that the driver has already is no change. Where
+ * Gives a PCI device to a driver, or to none, and keeps that for the next boots. One that the driver has already is no change. Where
  * one device of a group fails, those before it are given back.
  */
 export async function bind(
@@ -33,7 +36,7 @@ export function bindingTurns(
   files: HostFiles,
   { device, driver = 'vfio-pci', group = false, transient = false }: BindRequest,
 ): Turn[] {
-  checkLoaded(files, driver)
+  if (driver !== noDriver) checkLoaded(files, driver)
   return members(files, device, group).map((before) => turnTo(files, before, driver, transient))
 }
 
@@ -41,17 +44,22 @@ function turnTo(files: HostFiles, before: PciBinding, driver: string, transient:
   const { address } = before
   if (before.isBridge && driver === 'vfio-pci') throw isBridge(address)
   const kept = transient ? null : bindingToKeep(files, address, driver)
+  const to = driver === noDriver ? null : driver
   return {
     before,
-    to: driver,
-    writes: before.driver === driver ? [] : bindingSteps(before, driver),
+    to,
+    writes: isSo(before, driver) ? [] : bindingSteps(before, driver),
     keeping:
       kept === null ? null : { action: 'save', path: keptBindings.path(address), content: keptBindings.format(kept) },
     keep: () => {
       if (kept !== null) keptBindings.save(files, address, kept)
     },
-    fault: (now) => (now === driver ? null : didNotTake(before, driver, now)),
+    fault: (now) => (now === to ? null : to === null ? tookIt(before, now) : didNotTake(before, to, now)),
   }
+}
+
+function isSo({ driver: has, override }: PciBinding, driver: string): boolean {
+  return driver === noDriver ? has === null && override === noDriver : has === driver
 }
 
 /** The override first, so that no other driver can come in between. */
@@ -59,7 +67,7 @@ export function bindingSteps(before: PciBinding, driver: string): Write[] {
   return [
     ...(before.override === driver ? [] : [overrideStep(before, driver)]),
     ...(before.driver === null ? [] : [unbindStep(before)]),
-    probeStep(before),
+    ...(driver === noDriver ? [] : [probeStep(before)]),
   ]
 }
 
@@ -91,6 +99,13 @@ function isBridge(address: PciAddress): VfioError {
   return new VfioError('NOT_SUPPORTED', `${address} is a bridge, which vfio-pci does not take`, {
     hint: 'a group is viable beside a bridge with pcieport, or with no driver; name the devices behind it',
     facts: { device: address },
+  })
+}
+
+function tookIt({ address }: PciBinding, now: string | null): VfioError {
+  return new VfioError('NOT_SUPPORTED', `${address} was taken from its driver, and ${now} has it all the same`, {
+    hint: `something binds it by hand: driverctl list-overrides; grep -r ${address} /etc`,
+    facts: { device: address, driver: now },
   })
 }
 

@@ -2,7 +2,7 @@ import { VfioError } from '../../errors.ts'
 import { readPciUses } from '../../host/pci-uses.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import type { PciAddress } from '../../units.ts'
-import { bindingTurns } from '../bindings/bind.ts'
+import { bindingTurns, noDriver } from '../bindings/bind.ts'
 import type { Turn } from '../bindings/carry-out.ts'
 import { choosePci } from '../spec/choose-pci.ts'
 import type { SpecBinding } from '../spec/spec.ts'
@@ -30,7 +30,8 @@ export function planBindings(files: HostFiles, bindings: readonly SpecBinding[])
 
 function plannedBinding(files: HostFiles, { before, writes, keeping }: Turn, driver: string): PlannedBinding {
   const steps = [...writes, ...(keeping === null ? [] : [keeping])]
-  const has = before.driver === null ? 'has no driver' : `is with ${before.driver}`
+  const lacks = driver === noDriver ? 'has no driver, and any may take it' : 'has no driver'
+  const has = before.driver === null ? lacks : `is with ${before.driver}`
   return {
     kind: 'binding',
     action: steps.length === 0 ? 'keep' : 'bind',

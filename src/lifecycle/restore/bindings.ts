@@ -3,7 +3,7 @@ import { pciDevices, pciDrivers, readPciBinding } from '../../host/pci-binding.t
 import { readPciIds } from '../../host/pci-ids.ts'
 import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
 import { type PciAddress, parsePciAddress } from '../../units.ts'
-import { bind, bindingSteps } from '../bindings/bind.ts'
+import { bind, bindingSteps, noDriver } from '../bindings/bind.ts'
 import type { ChangeOptions, Step } from '../change.ts'
 import { type KeptBinding, keptBindings } from '../settings/bindings.ts'
 import type { RestoreStage } from './task.ts'
@@ -61,7 +61,7 @@ type Run = Extract<Step, { action: 'run' }>
 
 function loadStep(files: HostFiles, driver: string): Run | null {
   const modprobe = ['/usr/sbin/modprobe', '/sbin/modprobe'].find((path) => files.kind(path) !== null)
-  if (modprobe === undefined || files.kind(`${pciDrivers}/${driver}`) !== null) return null
+  if (driver === noDriver || modprobe === undefined || files.kind(`${pciDrivers}/${driver}`) !== null) return null
   return { action: 'run', path: modprobe, arguments: [driver] }
 }
 

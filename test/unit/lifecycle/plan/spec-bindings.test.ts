@@ -1,10 +1,13 @@
 import { expect, onTestFinished, test } from 'vitest'
 import type { Kernel } from '../../../../src/kernel/kernel.ts'
+import { release } from '../../../../src/lifecycle/bindings/release.ts'
 import { start } from '../../../../src/lifecycle/mdev/start.ts'
 import { applyPlan } from '../../../../src/lifecycle/plan/apply.ts'
 import { makePlan } from '../../../../src/lifecycle/plan/make-plan.ts'
 import { isDone } from '../../../../src/lifecycle/plan/plan.ts'
+import { restore } from '../../../../src/lifecycle/restore/restore.ts'
 import { keptBindings } from '../../../../src/lifecycle/settings/bindings.ts'
+import { withSettingsLock } from '../../../../src/lifecycle/settings/settings.ts'
 import { parseSpec } from '../../../../src/lifecycle/spec/parse-spec.ts'
 import { createMockKernel } from '../../../../src/mock/mock-kernel.ts'
 import { boundDriver } from '../../../../src/vfio/group/group-members.ts'
@@ -57,6 +60,41 @@ test('a plan says why and each write; applied, it is done, and what drifted is b
   expect(isDone(planOf(kernel, wanted))).toBe(true)
   kernel.files.unlink(keptBindings.path(sound))
   expect(planOf(kernel, wanted).bindings).toMatchObject([{ action: 'bind', reason: 'is not kept for the next boot' }])
+})
+
+test('`driver: none` takes a device from its driver, and no driver gets it before it is released', async () => {
+  const kernel = mock()
+  const none = { device: sound, driver: 'none' }
+  const plan = planOf(kernel, none)
+  const override = `/sys/bus/pci/devices/${sound}/driver_override`
+  expect(plan.bindings).toMatchObject([{ action: 'bind', driver: 'none', reason: 'is with snd_hda_intel' }])
+  expect(plan.bindings[0]?.steps).toMatchObject([
+    { path: override, value: 'none' },
+    { path: `/sys/bus/pci/devices/${sound}/driver/unbind` },
+    { action: 'save', path: keptBindings.path(sound) },
+  ])
+  expect((await applyPlan(kernel, plan)).failed).toEqual([])
+  await kernel.files.write('/sys/bus/pci/drivers_probe', sound)
+  expect(driver(kernel, sound)).toBeNull()
+  expect(isDone(planOf(kernel, none))).toBe(true)
+  await kernel.files.write(override, '\n')
+  expect(planOf(kernel, none).bindings).toMatchObject([{ reason: 'has no driver, and any may take it' }])
+  expect(planOf(kernel, { device: sound }).bindings).toMatchObject([{ driver: 'vfio-pci' }])
+  await release(kernel, { device: sound })
+  expect(driver(kernel, sound)).toBe('snd_hda_intel')
+})
+
+test('it comes back at the next boot', async () => {
+  const before = mock()
+  await applyPlan(before, planOf(before, { device: sound, driver: 'none' }))
+  const kept = keptBindings.read(before.files, sound)
+  if (kept === null) throw new Error('nothing was kept')
+  const kernel = mock()
+  await withSettingsLock(kernel, () => keptBindings.save(kernel.files, sound, kept), {})
+  const { results } = await restore(kernel, { parent: sound })
+  expect(results).toMatchObject([{ kind: 'binding', name: 'none', outcome: 'started', error: null }])
+  expect(driver(kernel, sound)).toBeNull()
+  expect((await restore(kernel, { parent: sound })).results).toMatchObject([{ outcome: 'already there' }])
 })
 
 test('what the host uses is not taken: DEVICE_BUSY before anything is done, or with keepGoing, after the rest', async () => {
