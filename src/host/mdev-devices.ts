@@ -45,6 +45,7 @@ export function readMdevDevices(files: HostFiles, only?: Uuid): { devices: MdevD
 
 /** One device, or null where there is none. */
 export function findMdevDevice(files: HostFiles, uuid: Uuid): MdevDevice | null {
+  if (files.kind(mdevPath(uuid)) === null) return null
   try {
     return readMdevDevice(files, uuid)
   } catch (error) {

@@ -78,8 +78,12 @@ export const noMdevSupport: string =
 
 /** One type by its id, or null. A parent can have dozens, of several files each: the others are not looked at. */
 export function findMdevType(files: HostFiles, parent: string, type: string): MdevType | null {
-  if (nameFault(type) !== null || files.kind(`${typesPath(parent)}/${type}`) !== 'directory') return null
-  return readMdevType(files, parent, type, [])
+  return hasMdevType(files, parent, type) ? readMdevType(files, parent, type, []) : null
+}
+
+/** Whether a parent offers a type of that id, with room for one more or not. */
+export function hasMdevType(files: HostFiles, parent: string, type: string): boolean {
+  return nameFault(type) === null && files.kind(`${typesPath(parent)}/${type}`) === 'directory'
 }
 
 function readMdevType(files: HostFiles, parent: string, type: string, warnings: Warning[]): MdevType {

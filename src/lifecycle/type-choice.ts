@@ -1,6 +1,7 @@
 import { VfioError } from '../errors.ts'
 import {
   findMdevType,
+  hasMdevType,
   type MdevType,
   mdevBus,
   mdevParents,
@@ -14,7 +15,8 @@ import { checkedName, printable } from '../units.ts'
 
 /** The parent by the name the kernel gives it; a PCI address may be short or in capitals. NOT_FOUND names the nearest. */
 export function findParent(files: HostFiles, name: string): string {
-  checkedName('parent', name)
+  const known = parentName(checkedName('parent', name))
+  if (files.kind(`${mdevBus}/${known}`) !== null) return known
   const parents = mdevParents(files)
   if (parents === null) {
     throw new VfioError('NOT_SUPPORTED', `cannot use parent ${name}: ${noMdevSupport}`, {
@@ -22,8 +24,6 @@ export function findParent(files: HostFiles, name: string): string {
       hint: 'modprobe mdev, then the card’s own module; `vfioctl types` shows what it brings',
     })
   }
-  const found = parents.find((parent) => parent === parentName(name))
-  if (found !== undefined) return found
   const nearest = nearestNames(name, parents)
   throw new VfioError('NOT_FOUND', `no parent '${printable(name)}' offers mediated devices${didYouMean(nearest)}`, {
     hint: parents.length === 0 ? 'no card offers any: is its driver loaded?' : 'vfioctl types',
@@ -42,6 +42,11 @@ export function isTypeNamed(type: NamedType, name: string): boolean {
   const own = type.name?.replaceAll('_', ' ')
   const wanted = name.replaceAll('_', ' ')
   return type.type === name || own === wanted || own?.split(' ').at(-1) === wanted
+}
+
+/** The id of a type of that parent, named as `isTypeNamed` says. */
+export function findTypeId(files: HostFiles, parent: string, name: string): string {
+  return hasMdevType(files, parent, name) ? name : findType(files, parent, name).type
 }
 
 /** A type of that parent, named as `isTypeNamed` says. */

@@ -26,6 +26,7 @@ export interface ScriptOptions {
 /** The scripts of these folders by their paths, folder by folder, sorted by name as mdevctl runs them. */
 export function listScripts({ files }: Kernel, folders: readonly string[]): string[] {
   return folders.flatMap((folder) => {
+    if (files.kind(folder) === null) return []
     try {
       return files
         .list(folder)

@@ -28,7 +28,8 @@ export function listKept(files: HostFiles, folder: string, warnings: Warning[]):
 /** What a file holds, or null where there is none. Throws what `parse` throws for a file that is broken. */
 export function readKept<T>(files: HostFiles, path: string, parse: (text: string, path: string) => T): T | null {
   try {
-    return parse(files.read(path), path)
+    // most are not there, and an error is dear
+    return files.kind(path) === null ? null : parse(files.read(path), path)
   } catch (error) {
     if (failedWith(error, 'ENOENT', 'ENOTDIR')) return null
     if (error instanceof VfioError) throw error
@@ -103,6 +104,7 @@ export function deleteKept(files: HostFiles, file: KeptFile): void {
 }
 
 export function ensureDirectory(files: HostFiles, path: string): void {
+  if (files.kind(path) === 'directory') return
   try {
     files.makeDirectory(path)
   } catch (error) {
@@ -111,6 +113,7 @@ export function ensureDirectory(files: HostFiles, path: string): void {
 }
 
 function removeLeftover(files: HostFiles, path: string): void {
+  if (files.kind(path) === null) return
   try {
     files.unlink(path)
   } catch (error) {

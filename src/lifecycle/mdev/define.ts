@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { VfioError } from '../../errors.ts'
+import { findMdevDevice } from '../../host/mdev-devices.ts'
 import { parentName } from '../../host/mdev-types.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import { checkedName, parseUuid } from '../../units.ts'
@@ -15,8 +16,7 @@ import {
 } from '../definition/definition.ts'
 import { checkAttributes } from '../device/attribute-path.ts'
 import { type MdevIdentity, mdevIdentity } from '../device/virtual-device.ts'
-import { findParent, findType } from '../type-choice.ts'
-import { lookUp } from './device-choice.ts'
+import { findParent, findTypeId } from '../type-choice.ts'
 import { definitionPath, readDefinition, type StoredDefinition, saveDefinition, withStoreLock } from './store.ts'
 
 export interface DefineRequest {
@@ -65,7 +65,7 @@ interface Wanted extends StoredDefinition {
 
 function resolve(kernel: Kernel, request: DefineRequest): Wanted {
   const uuid = parseUuid(request.uuid ?? randomUUID())
-  const active = request.uuid === undefined ? null : lookUp(kernel.files, { uuid }).active
+  const active = request.uuid === undefined ? null : findMdevDevice(kernel.files, uuid)
   const parent = request.parent === undefined ? active?.parent : parentName(request.parent)
   const type = request.type ?? (active !== null && active.parent === parent ? active.type : undefined)
   if (parent === undefined || type === undefined) {
@@ -86,7 +86,7 @@ function resolve(kernel: Kernel, request: DefineRequest): Wanted {
 
 function checked(kernel: Kernel, name: string, type: string): { parent: string; type: string } {
   const parent = findParent(kernel.files, name)
-  return { parent, type: findType(kernel.files, parent, type).type }
+  return { parent, type: findTypeId(kernel.files, parent, type) }
 }
 
 function unchecked(parent: string, type: string): { parent: string; type: string } {

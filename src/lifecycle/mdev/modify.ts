@@ -7,7 +7,7 @@ import type { Change, ChangeOptions } from '../change.ts'
 import { formatDefinition, sameDefinition } from '../definition/definition.ts'
 import { type DefinitionEdit, editDefinition } from '../definition/edit-definition.ts'
 import { type MdevIdentity, mdevIdentity } from '../device/virtual-device.ts'
-import { findParent, findType } from '../type-choice.ts'
+import { findParent, findTypeId } from '../type-choice.ts'
 import { type DeviceChoice, lookUpKnown, onlyDefinition } from './device-choice.ts'
 import { definitionPath, type StoredDefinition, saveDefinition, withStoreLock } from './store.ts'
 
@@ -50,5 +50,5 @@ function storedDefinition(kernel: Kernel, request: ModifyRequest): StoredDefinit
 
 function resolveType(kernel: Kernel, parent: string, type: string, force = false): string {
   if (force) return checkedName('type', type)
-  return findType(kernel.files, findParent(kernel.files, parent), type).type
+  return findTypeId(kernel.files, findParent(kernel.files, parent), type)
 }

@@ -13,7 +13,7 @@ import { futureOwnerSteps, giveNodes, giveNodesOrRemove, ownerSteps } from '../d
 import { type MdevIdentity, mdevIdentity } from '../device/virtual-device.ts'
 import { withLock } from '../files/lock.ts'
 import { type NodeOwner, nodeOwners } from '../settings/node-owners.ts'
-import { findParent, findType } from '../type-choice.ts'
+import { findParent, findType, findTypeId } from '../type-choice.ts'
 import { checkRoom, createDevice, creationSteps } from './create-device.ts'
 import { type ChosenDevice, lookUp, onlyDefinition } from './device-choice.ts'
 import { checkRemovable, removalStep, removeDevice } from './remove-device.ts'
@@ -55,7 +55,7 @@ export async function start(
   const { uuid } = wanted
   const dryRun = options.dryRun === true
   const parent = findParent(files, wanted.parent)
-  const { type } = findType(files, parent, wanted.type)
+  const type = findTypeId(files, parent, wanted.type)
   const steps = creationSteps({ uuid, parent, type, attributes: wanted.attributes })
   const unchanged: Change<MdevIdentity> = { ...mdevIdentity(uuid), parent, type, changed: false, dryRun, steps: [] }
   const run = async (): Promise<Change<MdevIdentity>> => {
@@ -131,7 +131,7 @@ function resolveTransient({ uuid, active }: ChosenDevice, request: StartRequest)
 }
 
 function checkDefinedType(files: HostFiles, parent: string, defined: string, asked: string): void {
-  if (findType(files, findParent(files, parent), asked).type === defined) return
+  if (findTypeId(files, findParent(files, parent), asked) === defined) return
   throw new VfioError('ALREADY_EXISTS', `it is defined on ${parent} with type ${defined}, not ${asked}`, {
     hint: `leave -t out, or change the definition: vfioctl modify -t ${asked}`,
     facts: { parent, defined, asked },

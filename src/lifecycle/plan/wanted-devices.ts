@@ -9,7 +9,7 @@ import type { NodeOwner } from '../settings/node-owners.ts'
 import type { ChosenParents } from '../spec/choose-parents.ts'
 import { invalidSpec } from '../spec/invalid-spec.ts'
 import type { SpecDevices, SpecParent } from '../spec/spec.ts'
-import { findType } from '../type-choice.ts'
+import { findType, findTypeId } from '../type-choice.ts'
 
 export type PresentMdev = VirtualDevice<MdevIdentity>
 
@@ -77,7 +77,7 @@ class Placing implements Wanted {
         },
       )
     }
-    this.#place(uuid, findType(this.#files, parent, type), devices)
+    this.#place(uuid, { parent, type: findTypeId(this.#files, parent, type) }, devices)
   }
 
   placeCounted({ on: { mdev: on }, choice }: PlacedParent, devices: SpecDevices): void {
@@ -135,7 +135,11 @@ class Placing implements Wanted {
     }
   }
 
-  #place(uuid: Uuid, { parent, type }: MdevType, { start, attributes, owner }: SpecDevices): void {
+  #place(
+    uuid: Uuid,
+    { parent, type }: Pick<MdevType, 'parent' | 'type'>,
+    { start, attributes, owner }: SpecDevices,
+  ): void {
     this.devices.push({ uuid, parent, definition: { type, start, attributes }, owner })
   }
 
