@@ -1,11 +1,11 @@
 import { expect, onTestFinished, test } from 'vitest'
-import { openLinux } from '../../../src/kernel/linux.ts'
-import { isMigBacked } from '../../../src/lifecycle/mig.ts'
-import { createMockKernel } from '../../../src/mock/mock-kernel.ts'
-import type { ScenarioVgpus } from '../../../src/mock/scenario/scenario.ts'
-import { gpuHost } from '../../../src/mock/scenario/shipped/gpu-host.ts'
-import { Host } from '../../../src/open-host.ts'
-import { HostTree, uuids } from '../host-tree.ts'
+import { openLinux } from '../../../../src/kernel/linux.ts'
+import { isMigBacked } from '../../../../src/lifecycle/mig.ts'
+import { createMockKernel } from '../../../../src/mock/mock-kernel.ts'
+import type { ScenarioVgpus } from '../../../../src/mock/scenario/scenario.ts'
+import { gpuHost } from '../../../../src/mock/scenario/shipped/gpu-host.ts'
+import { Host } from '../../../../src/open-host.ts'
+import { HostTree, uuids } from '../../host-tree.ts'
 
 const card = '0000:41:00.0'
 const [first, second] = ['0000:41:00.4', '0000:41:00.5'] as const
