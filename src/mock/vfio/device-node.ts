@@ -112,9 +112,11 @@ export class DeviceNode implements OpenFile {
     const { store, fds, holdings, scenario } = this.#machine
     this.#checkGroup(store.read())
     if (this.#bound !== null) throw new Errno('EINVAL')
+    const { admit } = this.#device
+    if (admit === null && flags !== 0) throw new Errno('EINVAL')
     const token = flags === 0 ? null : targetOf(pointers, vfioDeviceBindIommufd.fields.token_uuid_ptr[0], tokenSize)
     const text = token === null ? null : Buffer.from(token.subarray(0, tokenSize)).toString('hex')
-    store.update((draft) => this.#device.admit(draft, text))
+    store.update((draft) => admit?.(draft, text))
     const iommufd = fds.get(fd)
     if (!(iommufd instanceof Iommufd)) throw new Errno('EBADFD')
     this.#checkFree(store.read())

@@ -137,7 +137,7 @@ export class Group implements OpenFile {
     })
     if (device === undefined) throw new Errno('ENODEV')
     const { token } = splitVfToken(text)
-    this.#machine.store.update((draft) => device.admit(draft, token))
+    this.#machine.store.update((draft) => device.admit?.(draft, token))
     return device
   }
 

@@ -54,8 +54,8 @@ export interface VfioDevice {
   readonly vfioIndex: number | null
   /** It is being taken away, and cannot be opened any more. */
   readonly isLeaving: boolean
-  /** Throws where the device does not open for who brings this token, or none. */
-  admit(draft: MockState, token: string | null): void
+  /** Throws where the device does not open for who brings this VF token, or none; null where it takes no token. */
+  readonly admit: ((draft: MockState, token: string | null) => void) | null
   makeModel(services: DriverServices): DeviceModel
   /** Keeps what the model saved. */
   keep(draft: MockState, saved: unknown): void
@@ -138,9 +138,7 @@ function mdevGroup(scenario: Scenario, { group, birth, uuid, ...mdev }: Frozen<M
     key: birth,
     vfioIndex: mdev.vfioIndex,
     isLeaving: mdev.removing && kernelTraits(scenario).hidesLeaving,
-    admit(_draft, token) {
-      if (token !== null) throw new Errno('EINVAL')
-    },
+    admit: null,
     makeModel(services) {
       const parent = scenario.parents.find(({ name }) => name === mdev.parent)
       const type = parent === undefined ? undefined : typeOf(parent, mdev.type)

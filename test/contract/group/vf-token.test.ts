@@ -1,6 +1,11 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
 import type { Kernel } from '../../../src/kernel/kernel.ts'
+import { bindIommufdFlag, vfioDeviceBindIommufd } from '../../../src/uapi/device-iommufd.ts'
+import { request } from '../../../src/uapi/requests.ts'
+import { encode } from '../../../src/uapi/struct.ts'
+import { findDeviceNode } from '../../../src/vfio/address-space/device-node.ts'
 import { type Device, type DeviceAddress, openDevice } from '../../../src/vfio/device.ts'
+import { errnoOf } from '../errno-of.ts'
 import { bindForMode, type TranslatingMode, translatingModes } from '../iommu-modes.ts'
 import { bindWithFunctions } from '../pci/sriov.ts'
 import { openPci } from '../pci.ts'
@@ -97,4 +102,23 @@ test('a VF token is a UUID', async (context) => {
   expect(() => device.setVfToken('secret')).toThrow(code('INVALID_ARGUMENT'))
   expect(() => device.setVfToken(token)).toThrow(code('NOT_SUPPORTED'))
   expect(() => openDevice(kernel, { group, name: address }, { vfToken: 'secret' })).toThrow(code('INVALID_ARGUMENT'))
+})
+
+test('a VF token is looked at for a PCI device alone: a mediated one takes none', async (context) => {
+  const { kernel, group, address, createMdev, remove } = await bindForMode(context, 'iommufd', 'edu')
+  const { uuid, group: mdevGroup } = await createMdev('mtty', 'mtty-1')
+  const iommufd = kernel.open('/dev/iommu', 'rw')
+  const bind = (name: string, its: number) => {
+    const node = kernel.open(findDeviceNode(kernel.files, { group: its, name })?.path ?? '', 'rw')
+    const flags = bindIommufdFlag.VFIO_DEVICE_BIND_FLAG_TOKEN
+    const bytes = encode(vfioDeviceBindIommufd, { argsz: vfioDeviceBindIommufd.size, iommufd, flags })
+    const answer = errnoOf(() => kernel.ioctl(node, request.VFIO_DEVICE_BIND_IOMMUFD, bytes))
+    kernel.close(node)
+    return answer
+  }
+  // it is nowhere
+  const answers = [bind(address, group), bind(uuid, mdevGroup)]
+  kernel.close(iommufd)
+  await remove(uuid)
+  expect(answers).toEqual(['EFAULT', 'EINVAL'])
 })
