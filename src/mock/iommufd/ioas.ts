@@ -7,6 +7,8 @@ import { chooseIova } from './choose-iova.ts'
 import { holes, type IovaRange, lastIova, overlaps } from './iova-range.ts'
 
 const page = BigInt(pageSize)
+/** Whose pages can be counted. */
+const mostBytes = lastIova - page
 
 /** A part of some memory that is to be mapped. */
 export interface Piece {
@@ -123,7 +125,7 @@ export class Ioas {
   map(pieces: readonly Piece[], iova: bigint | null, access: DmaMapping['access']): bigint {
     const size = pieces.reduce((sum, piece) => sum + piece.size, 0n)
     const mask = this.alignment - 1n
-    if (size === 0n || (size & mask) !== 0n) throw new Errno('EINVAL')
+    if (size === 0n || size > mostBytes || (size & mask) !== 0n) throw new Errno('EINVAL')
     const at = iova ?? this.#choose(pieces, size)
     if (iova !== null) this.#check(iova, size)
     for (const { memory, offset } of pieces) {

@@ -28,6 +28,7 @@ export const mostBitmapBytes: bigint = mostPages / 8n
 /** Where a process wants one bit for each page, from address `base` on. */
 export interface Bitmap {
   readonly base: bigint
+  readonly pgsize: bigint
   readonly bytes: Uint8Array
 }
 
@@ -80,16 +81,21 @@ export class DirtyPages {
     if (size / page > mostPagesInMemory) throw new Errno('ENOMEM')
   }
 
-  /** The bitmap that a call names at `at` of its struct, for `size` bytes from `base` on; EINVAL where nobody logs. */
+  /** The bitmap that a call names at `at` of its struct, for `size` bytes from `base` on; EINVAL where it is too short. */
   bitmap(
     { struct, at, pointers }: { struct: Uint8Array; at: number; pointers: readonly IoctlPointer[] },
     { base, size }: { base: bigint; size: bigint },
   ): Bitmap {
     if (struct.length < at + vfioBitmap.size) throw new Errno('EINVAL')
     const values = decode(vfioBitmap, struct, at)
-    if (this.#bits === null || !isBitmapFor(values, size)) throw new Errno('EINVAL')
+    if (!isBitmapFor(values, size)) throw new Errno('EINVAL')
     const field = at + vfioBitmap.fields.data[0]
-    return { base, bytes: bytesAt(pointerAt(pointers, field)) ?? new Uint8Array() }
+    return { base, pgsize: values.pgsize, bytes: bytesAt(pointerAt(pointers, field)) ?? new Uint8Array() }
+  }
+
+  /** EINVAL where nobody logs, or a bit would not be for a page. */
+  checkFillable({ pgsize }: Bitmap): void {
+    if (this.#bits === null || pgsize !== page) throw new Errno('EINVAL')
   }
 
   /** A driver may have written there, for its device. */
@@ -152,6 +158,7 @@ export class DirtyPages {
     const at = vfioIommuType1DirtyBitmapGet.size - vfioBitmap.size
     const moved = pointers.map((it) => ({ ...it, offset: it.offset - vfioIommuType1DirtyBitmap.size }))
     const bitmap = this.bitmap({ struct: data, at, pointers: moved }, { base: iova, size })
+    this.checkFillable(bitmap)
     if (((iova | size) & (page - 1n)) !== 0n) throw new Errno('EINVAL')
     const found = this.#mappings.overlapping(iova, last)
     if (found.some((it) => it.iova < iova || it.iova + it.size - 1n > last)) throw new Errno('EINVAL')
@@ -159,11 +166,12 @@ export class DirtyPages {
   }
 }
 
-/** It has a bit for each page of the smallest size, and is of a size that there can be. */
+/** It has a bit for each page of its smallest size, and is of a size that there can be. */
 function isBitmapFor({ pgsize, size: bytes }: Values<typeof vfioBitmap>, size: bigint): boolean {
-  const pages = size / page
+  const lowestBit = pgsize & -pgsize
+  const pages = lowestBit === 0n ? size : size / lowestBit
   const needed = ((pages + 63n) / 64n) * 8n
-  return pgsize === page && pages > 0n && bytes >= needed && bytes <= mostBitmapBytes
+  return pages > 0n && bytes >= needed && bytes <= mostBitmapBytes
 }
 
 /** All bits of a mapping. */

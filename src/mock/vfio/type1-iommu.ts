@@ -167,6 +167,7 @@ export class Type1Iommu implements ContainerIommu {
     if (isAll ? iova !== 0n || size !== 0n : size === 0n || (size & mask) !== 0n) throw new Errno('EINVAL')
     const last = isAll ? top : iova + size - 1n
     if (last > top) throw new Errno(this.#traits.type1Wrap)
+    if (bitmap !== null) this.#dirty.checkFillable(bitmap)
     const found = this.mappings.overlapping(iova, last)
     const isCut = ({ iova: start, size: length }: { iova: bigint; size: bigint }) =>
       start < iova || start + length - 1n > last

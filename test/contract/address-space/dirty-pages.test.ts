@@ -12,7 +12,7 @@ import {
 } from '../../../src/uapi/type1-dirty-pages.ts'
 import { errnoOf } from '../errno-of.ts'
 import { allocate } from '../iommu-modes.ts'
-import { contractKernel } from '../kernel.ts'
+import { contractKernel, isLinuxBefore } from '../kernel.ts'
 import { mapDma, openTranslating, type RawContainer, rawContainer, translating, unmapDma } from './raw-container.ts'
 
 const page = 4096n
@@ -53,12 +53,12 @@ function dirtyPages({ kernel, container }: RawContainer) {
       return bitmap
     },
     /** Unmaps, and what of it was dirty. */
-    unmap(size: bigint): Uint8Array {
+    unmap(size: bigint, at = iova, pageSize = page): Uint8Array {
       const bitmap = new Uint8Array(16).fill(before)
       const flags = dmaUnmapFlag.VFIO_DMA_UNMAP_FLAG_GET_DIRTY_BITMAP
       const argsz = vfioIommuType1DmaUnmap.size + vfioBitmap.size
-      const header = encode(vfioIommuType1DmaUnmap, { argsz, flags, iova, size })
-      const behind = encode(vfioBitmap, { pgsize: page, size: 16n })
+      const header = encode(vfioIommuType1DmaUnmap, { argsz, flags, iova: at, size })
+      const behind = encode(vfioBitmap, { pgsize: pageSize, size: 16n })
       const offset = vfioIommuType1DmaUnmap.size + vfioBitmap.fields.data[0]
       const bytes = Uint8Array.of(...header, ...behind)
       kernel.ioctl(container, request.VFIO_IOMMU_UNMAP_DMA, bytes, [{ offset, target: bitmap }])
@@ -72,6 +72,7 @@ async function open(context: TestContext) {
   const memory = allocate(raw.kernel, 0x10_0000)
   onTestFinished(() => memory.close())
   return {
+    raw,
     ...dirtyPages(raw),
     map: (at: bigint, pages: bigint) => mapDma(raw, { iova: at, size: pages * page }, memory),
   }
@@ -168,6 +169,26 @@ describe('the pages that devices may have written to', () => {
     map(iova, 2n)
     set(start)
     expect(errnoOf(() => get(asked))).toBe('EINVAL')
+  })
+
+  test('are EINVAL of what is unmapped while nobody logs, or with pages of another size, which stays', async (context) => {
+    const { set, map, unmap } = await open(context)
+    map(iova, 2n)
+    expect(errnoOf(() => unmap(64n * page))).toBe('EINVAL')
+    set(start)
+    expect(errnoOf(() => unmap(64n * page, iova, 2n * page))).toBe('EINVAL')
+    expect(bits(unmap(64n * page))).toBe(`03 00 00 00 00 00 00 00 ${untouched}`)
+  })
+
+  test('are looked for after the range itself, which may end past 64 bits', async (context) => {
+    const { raw, unmap } = await open(context)
+    const past = 0xffff_ffff_ffff_f000n
+    const alone = errnoOf(() => unmapDma(raw, past, 2n * page))
+    expect([alone, errnoOf(() => unmap(2n * page, past)), errnoOf(() => unmap(2n * page, past, 2n * page))]).toEqual([
+      isLinuxBefore(raw, 6, 19) ? 'EINVAL' : 'EOVERFLOW',
+      alone,
+      alone,
+    ])
   })
 
   test('are EFAULT where the process has no memory for the bitmap', async (context) => {

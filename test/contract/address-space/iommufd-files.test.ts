@@ -70,6 +70,7 @@ describe('a file that is mapped in an IOAS', () => {
     ['with an unknown flag', { flags: fixed | readable | 8 }, 'EOPNOTSUPP'],
     ['at the highest address there is', { iova: 0xffff_ffff_ffff_ffffn }, 'EOVERFLOW'],
     ['from a byte that ends past 64 bits', { start: 0xffff_ffff_ffff_f000n, length: 2n * page }, 'EOVERFLOW'],
+    ['of all bytes but a page', { length: 0xffff_ffff_ffff_f000n }, 'EINVAL'],
     ['in what is no IOAS', { ioas_id: 99 }, 'ENOENT'],
     ['that is not open', { fd: 999 }, 'EBADF'],
     ['from inside a page', { start: 1n }, 'EINVAL'],
