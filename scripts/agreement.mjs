@@ -17,24 +17,36 @@ export function contractReport(kernel, folder = reports) {
 /** @typedef {'agree' | 'differ' | 'mock only' | 'real only' | 'neither'} Verdict */
 
 /**
- * The contract tests of one report by file and name; null where there is no report.
+ * The contract tests of one report by file and name, and the files that could not be loaded, of which all tests have
+ * failed; null where there is no report.
  * @param {string} file
- * @returns {Map<string, Result> | null}
+ * @returns {{ results: Map<string, Result>, broken: Set<string> } | null}
  */
 function resultsOf(file) {
   if (!existsSync(file)) return null
   /** @type {Map<string, Result>} */
   const results = new Map()
+  const broken = new Set()
   const marker = '/test/contract/'
-  for (const { name, assertionResults } of JSON.parse(readFileSync(file, 'utf8')).testResults) {
+  for (const { name, status: ofFile, assertionResults } of JSON.parse(readFileSync(file, 'utf8')).testResults) {
     const at = name.indexOf(marker)
     if (at < 0) continue
+    const tests = name.slice(at + marker.length).replace('.test.ts', '')
+    if (ofFile === 'failed' && assertionResults.length === 0) broken.add(tests)
     for (const { fullName, status } of assertionResults) {
       const result = status === 'passed' ? 'pass' : status === 'failed' ? 'fail' : 'skip'
-      results.set(`${name.slice(at + marker.length).replace('.test.ts', '')}: ${fullName}`, result)
+      results.set(`${tests}: ${fullName}`, result)
     }
   }
-  return results
+  return { results, broken }
+}
+
+/**
+ * @param {{ results: Map<string, Result>, broken: Set<string> }} report
+ * @param {string} test
+ */
+function resultIn({ results, broken }, test) {
+  return results.get(test) ?? (broken.has(test.slice(0, test.indexOf(': '))) ? 'fail' : undefined)
 }
 
 /**
@@ -60,7 +72,8 @@ function compare(version, folder) {
     console.log(`Linux ${version}: no report of ${mock === null ? 'the mock' : 'the real kernel'}; npm test makes both`)
     return null
   }
-  const verdicts = new Map([...mock.keys(), ...linux.keys()].map((it) => [it, verdictOf(mock.get(it), linux.get(it))]))
+  const tests = [...mock.results.keys(), ...linux.results.keys()]
+  const verdicts = new Map(tests.map((it) => [it, verdictOf(resultIn(mock, it), resultIn(linux, it))]))
   /** @type {Record<Verdict, number>} */
   const counts = { agree: 0, differ: 0, 'mock only': 0, 'real only': 0, neither: 0 }
   for (const verdict of verdicts.values()) counts[verdict] += 1

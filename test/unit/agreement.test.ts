@@ -7,10 +7,11 @@ import { expect, onTestFinished, test } from 'vitest'
 const script = join(import.meta.dirname, '../../scripts/agreement.mjs')
 const versions = ['6.1', '6.12', '7', '7-noiommu']
 
-/** As vitest's JSON reporter writes it, of the test 'fits' in fits.test.ts. */
+/** As vitest's JSON reporter writes it, of the test 'fits' in fits.test.ts; 'broken' where that cannot be loaded. */
 function report(status: string): string {
-  const name = '/anywhere/test/contract/fits.test.ts'
-  return JSON.stringify({ testResults: [{ name, assertionResults: [{ fullName: 'fits', status }] }] })
+  const file = { name: '/anywhere/test/contract/fits.test.ts', status: status === 'broken' ? 'failed' : status }
+  const assertionResults = status === 'broken' ? [] : [{ fullName: 'fits', status }]
+  return JSON.stringify({ testResults: [{ ...file, assertionResults }] })
 }
 
 /** Runs the command on reports that say 'passed' but for those that are told; null for one that is missing. */
@@ -48,6 +49,12 @@ test('what differs is shown, and ends the command with 1', () => {
   expect(status).toBe(1)
   expect(lines[1]).toBe('Linux 6.12: 0 agree, 1 differ, 0 mock only, 0 real only, 0 neither')
   expect(lines.at(-1)).toBe('agree      differ     mock only  agree      fits: fits')
+})
+
+test('a test differs whose file cannot be loaded on one of them, and is one with one that fails there', () => {
+  const { status, lines } = agreement({ 'linux-6.1': 'broken', 'mock-7': 'broken', 'linux-7': 'failed' })
+  expect(status).toBe(1)
+  expect(lines.at(-1)).toBe('differ     agree      agree      agree      fits: fits')
 })
 
 test('what was not run is no agreement', () => {
