@@ -5,6 +5,7 @@ import type { Call } from '../vm/differential/call.ts'
 import { differenceOf, mockOf } from '../vm/differential/compare.ts'
 import { Coverage } from '../vm/differential/coverage.ts'
 import { sequences } from '../vm/differential/sequences.ts'
+import { instead } from './instead.ts'
 
 // The run of test/vm/differential, on two mocks: what it would say of a mock that is not as the kernel is.
 test('two kernels that are alike have no difference', async () => {
@@ -33,4 +34,27 @@ test('a difference is the last of what is told, and nothing is called after it',
     'on the mock: 1',
   ])
   expect(coverage.calls).toBe(3)
+})
+
+test('where something breaks, the calls up to it are told', async () => {
+  const calls: Call[] = [
+    { kind: 'open', what: 'container' },
+    { kind: 'close', on: { what: 'container', nth: 0 } },
+  ]
+  const broken = new Error('broken')
+  const kernel = instead(mockOf('7'), {
+    close: () => {
+      throw broken
+    },
+  })
+  await expect(differenceOf(calls, { mock: mockOf('7'), kernel, version: '7' }, new Coverage())).rejects.toThrow(
+    expect.objectContaining({
+      message: [
+        'no answer at all:',
+        '0. open {"what":"container"}: opened',
+        '1. close {"on":{"what":"container","nth":0}}',
+      ].join('\n'),
+      cause: broken,
+    }),
+  )
 })

@@ -30,7 +30,7 @@ export async function differenceOf(
   const { version } = kernels
   const [mock, kernel] = [new Side(kernels.mock, version), new Side(kernels.kernel, version)]
   const lines: string[] = []
-  try {
+  const compare = async () => {
     for (const side of [mock, kernel]) await side.begin(calls)
     for (const [nth, call] of calls.entries()) {
       lines.push(`${nth}. ${inWords(call)}`)
@@ -41,10 +41,13 @@ export async function differenceOf(
       if (answered !== expected) return [...lines, `on the mock: ${answered}`].join('\n')
     }
     return null
+  }
+  try {
+    return await compare().finally(async () => {
+      for (const side of [mock, kernel]) await side.end()
+    })
   } catch (error) {
     throw new Error(`no answer at all:\n${lines.join('\n')}`, { cause: error })
-  } finally {
-    for (const side of [mock, kernel]) await side.end()
   }
 }
 
