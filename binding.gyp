@@ -5,13 +5,11 @@
       'target_name': 'vfioctl',
       'sources': [
         'native/addon.cc',
-        'native/async_ioctl.cc',
         'native/bus_error.cc',
         'native/events.cc',
         'native/guarded_copy.cc',
         'native/ioctl.cc',
         'native/memory.cc',
-        'native/page_frames.cc',
         'native/syscalls.cc',
       ],
       'dependencies': ["<!(node -p \"require('node-addon-api').targets\"):node_addon_api"],

@@ -1,12 +1,12 @@
 // The addon's table of exports. Its surface, typed and described: src/kernel/addon.ts.
 #include <napi.h>
+#include <unistd.h>
 
 #include <iterator>
 
 #include "environment.h"
 #include "events.h"
 #include "memory.h"
-#include "page_frames.h"
 #include "syscalls.h"
 
 namespace vfioctl {
@@ -24,8 +24,6 @@ void ExportWords(Napi::Env env, Napi::Object exports, Word* word) {
 
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   auto* environment = new Environment();
-  environment->mapping = Napi::Persistent(Mapping::DefineIn(env));
-  environment->watch = Napi::Persistent(Watch::DefineIn(env));
   env.SetInstanceData(environment);
 
   exports["close"] = Napi::Function::New<Close>(env, "close");
@@ -37,13 +35,12 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports["pwrite"] = Napi::Function::New<Pwrite>(env, "pwrite");
   ExportWords(env, exports, &environment->word);
   exports["tryLock"] = Napi::Function::New<TryLock>(env, "tryLock");
-  exports["pageSize"] = Napi::Function::New<PageSize>(env, "pageSize");
-  exports["mmap"] = Napi::Function::New<Mmap>(env, "mmap");
-  exports["allocateMemory"] = Napi::Function::New<AllocateMemory>(env, "allocateMemory");
+  exports["pageSize"] = Napi::Number::New(env, static_cast<double>(sysconf(_SC_PAGESIZE)));
+  exports["Mapping"] = Mapping::DefineIn(env);
   exports["pageFrames"] = Napi::Function::New<PageFrames>(env, "pageFrames");
   exports["eventfd"] = Napi::Function::New<Eventfd>(env, "eventfd");
   exports["waitForEventfd"] = Napi::Function::New<WaitForEventfd>(env, "waitForEventfd");
-  exports["watch"] = Napi::Function::New<WatchDescriptor>(env, "watch");
+  exports["Watch"] = Watch::DefineIn(env);
   return exports;
 }
 

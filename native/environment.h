@@ -5,12 +5,9 @@
 
 #include <unistd.h>
 
-#include <memory>
 #include <set>
 
 namespace vfioctl {
-
-class Memory;
 
 // What readWord and writeWord take and answer; JavaScript has it as an array of numbers.
 struct Word {
@@ -21,14 +18,6 @@ struct Word {
 };
 
 struct Environment {
-  Napi::FunctionReference mapping;
-  Napi::FunctionReference watch;
-  // Set while a Mapping is constructed from C++; JavaScript's own `new` finds it empty and is refused.
-  struct {
-    std::shared_ptr<Memory> memory;
-    bool readable = false;
-    bool writable = false;
-  } next_mapping;
   // Made by the addon, so unknown to Node: closed with the environment, where a Worker ends before its JavaScript did.
   std::set<int> descriptors;
   Word word = {};

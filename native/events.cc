@@ -9,7 +9,6 @@
 #include <utility>
 
 #include "args.h"
-#include "environment.h"
 
 namespace vfioctl {
 
@@ -117,10 +116,6 @@ void Watch::Close(const Napi::CallbackInfo&) {
   if (poll_ == nullptr) return;
   poll_->Close();
   Unref();
-}
-
-Napi::Value WatchDescriptor(const Napi::CallbackInfo& info) {
-  return info.Env().GetInstanceData<Environment>()->watch.New({info[0], info[1]});
 }
 
 }  // namespace vfioctl

@@ -25,6 +25,4 @@ class Watch : public Napi::ObjectWrap<Watch> {
   Poll* poll_ = nullptr;  // null once closed
 };
 
-Napi::Value WatchDescriptor(const Napi::CallbackInfo& info);
-
 }  // namespace vfioctl

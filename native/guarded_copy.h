@@ -19,7 +19,7 @@ class GuardedCopy {
 
   // False, with errno, where there is no memory for it.
   bool Fill(Bytes source);
-  void* address() const { return copy_; }
+  uint8_t* address() const { return copy_; }
   void CopyBack(Bytes target) const;
 
  private:

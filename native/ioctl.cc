@@ -1,203 +1,205 @@
-// ioctl(2) for a list of requests, on a copy of the caller's struct: another thread cannot change `argsz` after it was
-// checked, nor see the addresses, and the caller's bytes of a pointer field stay as they were.
+// ioctl(2) for the requests of linux/vfio.h and linux/iommufd.h, on a copy of the caller's struct: another thread
+// cannot change `argsz` after it was checked, nor see the addresses, and the caller's bytes of a pointer field stay as
+// they were.
 #include <fcntl.h>
 #include <sys/ioctl.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
+#include <utility>
 #include <vector>
 
 #include "args.h"
 #include "environment.h"
 #include "guarded_copy.h"
 #include "memory.h"
-#include "requests.h"
-#include "struct_argument.h"
 #include "syscalls.h"
 
 namespace vfioctl {
 namespace {
 
-constexpr uint32_t kMaxPointers = 8;
+constexpr size_t kMaxStruct = size_t{1} << 20;
+// The copy of a struct is longer by this: some drivers copy their whole struct in before they look at argsz, and read
+// zeros there, not our heap.
+constexpr size_t kSlack = 256;
 
-struct Pointer {
-  size_t offset;
-  size_t at;
-  Napi::Value target;
-  Bytes heap = {};
-  GuardedCopy copy;
-  uint64_t address = 0;
-};
+constexpr uint32_t kFirstRequest = 0x3b64;
+constexpr uint32_t kLastRequest = 0x3b95;
 
-bool ReadPointers(const Napi::Value& value, std::vector<Pointer>* pointers) {
-  if (value.IsUndefined()) return true;
-  if (!value.IsArray()) {
-    ThrowType(value.Env(), "pointers must be an array");
-    return false;
-  }
-  const Napi::Array array = value.As<Napi::Array>();
-  const uint32_t count = array.Length();
-  if (count > kMaxPointers) {
-    ThrowRange(value.Env(), "pointers must be at most " + std::to_string(kMaxPointers));
-    return false;
-  }
-  *pointers = std::vector<Pointer>(count);
-  for (uint32_t i = 0; i < count; i++) {
-    const Napi::Value entry = array.Get(i);
-    if (value.Env().IsExceptionPending()) return false;
-    if (!entry.IsObject()) {
-      ThrowType(value.Env(), "each pointer must be an object with offset and target");
-      return false;
-    }
-    const Napi::Value offset = entry.As<Napi::Object>().Get("offset");
-    if (value.Env().IsExceptionPending()) return false;
-    const Napi::Value target = entry.As<Napi::Object>().Get("target");
-    if (value.Env().IsExceptionPending()) return false;
-    const Napi::Value inside = entry.As<Napi::Object>().Get("at");
-    if (value.Env().IsExceptionPending()) return false;
-    uint64_t field = 0;
-    uint64_t at = 0;
-    if (!ReadInteger(offset, "pointer offset", kMaxStruct, &field)) return false;
-    if (!inside.IsUndefined() && !ReadInteger(inside, "pointer at", kMaxSafeInteger, &at)) return false;
-    (*pointers)[i].offset = static_cast<size_t>(field);
-    (*pointers)[i].at = static_cast<size_t>(at);
-    (*pointers)[i].target = target;
-  }
-  return true;
+// The numbers carry no size: a struct says in `argsz`, its first u32, how much of it the kernel may write.
+constexpr bool TakesStruct(uint32_t request) {
+  constexpr uint32_t kSetContainer = 0x3b68, kGetDeviceFd = 0x3b6a, kGetGfxDmabuf = 0x3b73;  // read alone
+  return request != kSetContainer && request != kGetDeviceFd && request != kGetGfxDmabuf;
 }
 
-bool CheckInside(Napi::Env env, const Pointer& pointer, size_t length) {
-  if (pointer.at <= length) return true;
-  ThrowRange(env, "pointer at " + std::to_string(pointer.at) + " is outside the target of " + std::to_string(length) +
-                      " bytes");
+constexpr bool TakesInteger(uint32_t request) {
+  constexpr uint32_t kCheckExtension = 0x3b65, kSetIommu = 0x3b66;
+  return request == kCheckExtension || request == kSetIommu;
+}
+
+struct Call {
+  int fd = -1;
+  uint32_t request = 0;
+  uint64_t value = 0;  // where there is no struct
+  Bytes bytes = {};
+  std::vector<uint8_t> copy;
+
+  int Make() const { return ioctl(fd, request, copy.empty() ? value : reinterpret_cast<uintptr_t>(copy.data())); }
+};
+
+bool ReadCall(const Napi::CallbackInfo& info, Call* call) {
+  uint64_t number = 0;
+  if (!ReadDescriptor(info[0], &call->fd) || !ReadInteger(info[1], "request", UINT32_MAX, &number)) return false;
+  if (number < kFirstRequest || number > kLastRequest) {
+    ThrowRange(info.Env(), "ioctl request " + std::to_string(number) + " is none of VFIO's or iommufd's");
+    return false;
+  }
+  call->request = static_cast<uint32_t>(number);
+  if (info[2].IsUndefined()) return true;
+  if (TakesInteger(call->request)) return ReadInteger(info[2], "argument", INT_MAX, &call->value);
+  Bytes& bytes = call->bytes;
+  if (!ReadBytes(info[2], "argument", &bytes)) return false;
+  if (bytes.length > kMaxStruct) {
+    ThrowRange(info.Env(), "argument must be at most 1 MiB, not " + std::to_string(bytes.length) + " bytes");
+    return false;
+  }
+  call->copy.assign(bytes.data, bytes.data + bytes.length);
+  call->copy.resize(bytes.length + kSlack);
+  uint32_t argsz;
+  memcpy(&argsz, call->copy.data(), sizeof argsz);
+  if (!TakesStruct(call->request) || argsz <= bytes.length) return true;
+  ThrowRange(info.Env(),
+             "argument has argsz " + std::to_string(argsz) + " in " + std::to_string(bytes.length) + " bytes");
   return false;
 }
 
-// Mapped memory is lent as it is, and may be pinned for longer than the call; V8's heap is lent as a guarded copy.
-bool Resolve(Napi::Env env, Pointer* pointer) {
+// What a pointer field of the struct points at during the call.
+struct Pointer {
+  uint64_t offset = 0;
+  Bytes heap = {};
+  GuardedCopy copy;
+};
+
+// Three arguments from `first` on: the field's offset, the target, and where in it. Mapped memory is lent as it is, and
+// may be pinned for longer than the call; V8's heap is lent as a guarded copy.
+bool Lend(const Napi::CallbackInfo& info, size_t first, Call* call, Pointer* pointer) {
+  const Napi::Env env = info.Env();
+  const Napi::Value target = info[first + 1];
+  uint64_t at;
+  if (!ReadInteger(info[first], "pointer offset", kMaxStruct, &pointer->offset) ||
+      !ReadInteger(info[first + 2], "pointer at", kMaxSafeInteger, &at)) {
+    return false;
+  }
   Bytes bytes;
-  if (BytesOf(pointer->target, &bytes)) {
-    if (!CheckInside(env, *pointer, bytes.length)) return false;
-    if (IsViewOfMapping(pointer->target)) {
-      pointer->address = reinterpret_cast<uintptr_t>(bytes.data) + pointer->at;
-      return true;
-    }
-    if (!pointer->copy.Fill(bytes)) {
-      ThrowSystemError(env, errno, "mmap");
-      return false;
-    }
-    pointer->heap = bytes;
-    pointer->address = reinterpret_cast<uintptr_t>(pointer->copy.address()) + pointer->at;
-    return true;
-  }
-  const Mapping* mapping = Mapping::From(pointer->target);
-  if (mapping == nullptr) {
-    ThrowType(env, "pointer target must be a Uint8Array or a mapping of this kernel");
+  if (BytesOf(target, &bytes)) {
+    if (!IsViewOfMapping(target)) pointer->heap = bytes;
+  } else if (const Mapping* mapping = Mapping::From(target); mapping != nullptr && mapping->base() != nullptr) {
+    bytes = {mapping->base(), mapping->length()};
+  } else {
+    ThrowType(env, "pointer target must be a Uint8Array or an open mapping of this kernel");
     return false;
   }
-  if (mapping->base() == nullptr) {
-    ThrowType(env, "pointer target is a closed mapping", "ERR_INVALID_STATE");
+  const uint64_t end = pointer->offset + sizeof(uint64_t);
+  if (pointer->offset < sizeof(uint32_t) || end > call->bytes.length || at > bytes.length) {
+    ThrowRange(env, "pointer offset " + std::to_string(pointer->offset) + " is outside the struct, or at " +
+                        std::to_string(at) + " outside the target");
     return false;
   }
-  if (!CheckInside(env, *pointer, mapping->length())) return false;
-  pointer->address = reinterpret_cast<uintptr_t>(mapping->base()) + pointer->at;
+  if (pointer->heap.data != nullptr && !pointer->copy.Fill(pointer->heap)) {
+    ThrowSystemError(env, errno, "mmap");
+    return false;
+  }
+  const uint8_t* start = pointer->heap.data != nullptr ? pointer->copy.address() : bytes.data;
+  const uint64_t address = reinterpret_cast<uintptr_t>(start) + at;
+  memcpy(call->copy.data() + pointer->offset, &address, sizeof address);
   return true;
 }
 
-bool CheckPointers(Napi::Env env, const Request& request, size_t length, const std::vector<Pointer>& pointers) {
-  if (!pointers.empty() && !(request.takes & kSized)) {
-    ThrowType(env, NameOf(request) + " has no pointer fields");
-    return false;
-  }
-  for (const Pointer& pointer : pointers) {
-    if (pointer.offset < sizeof(uint32_t) || pointer.offset + sizeof(uint64_t) > length) {
-      ThrowRange(env, "pointer offset " + std::to_string(pointer.offset) + " is outside the struct of " +
-                          std::to_string(length) + " bytes");
-      return false;
-    }
-  }
-  return true;
-}
+// Works on a descriptor of its own: the caller's may be closed, and its number taken by another file, before a thread
+// has come to the call. Answers a callback, not a promise: Node-API keeps a promise for ever that no one settles, as
+// where a Worker ends first.
+class AsyncCall : public Napi::AsyncWorker {
+ public:
+  AsyncCall(const Napi::Function& answer, Call call) : AsyncWorker(answer, "vfioctl:ioctl"), call_(std::move(call)) {}
+  ~AsyncCall() override { CloseOwn(); }
+  AsyncCall(const AsyncCall&) = delete;
+  AsyncCall& operator=(const AsyncCall&) = delete;
 
-// The descriptor that a call which went well has made; -1 where it made none. `answer` goes on beyond its struct.
-int MadeDescriptor(uint32_t request, int result, const std::vector<uint8_t>& answer) {
-  if (request == kGroupGetDeviceFd || request == kDeviceGetGfxDmabuf) return result;
-  if (request != kDeviceFeature) return -1;
-  // struct vfio_device_feature, and struct vfio_device_feature_mig_state in its data
-  struct {
-    uint32_t argsz, flags, device_state;
-    int32_t data_fd;
-  } feature;
-  memcpy(&feature, answer.data(), sizeof feature);
-  constexpr uint32_t kSet = 1u << 17, kMigDeviceState = 2, kDmaBuf = 11;
-  if (feature.flags == (kSet | kMigDeviceState)) return feature.data_fd;
-  return (feature.flags & 0xffff) == kDmaBuf && result > 0 ? result : -1;
-}
-
-Napi::Value Answer(Napi::Env env, int result, int error) {
-  if (result >= 0) return Napi::Number::New(env, result);
-  ThrowSystemError(env, error, "ioctl");
-  return {};
-}
-
-Napi::Value WithBytes(Napi::Env env, int fd, const Request& request, Bytes bytes, std::vector<Pointer>* pointers) {
-  std::vector<uint8_t> copy;
-  if (!CopyStruct(env, request, bytes, &copy) || !CheckPointers(env, request, bytes.length, *pointers)) return {};
-  for (Pointer& pointer : *pointers) {
-    if (!Resolve(env, &pointer)) return {};
-    memcpy(copy.data() + pointer.offset, &pointer.address, sizeof pointer.address);
+ protected:
+  void Execute() override {
+    result_ = call_.Make();
+    error_ = errno;
+    // Not later, as the device stays open with it.
+    CloseOwn();
   }
-  const int result = ioctl(fd, request.number, copy.data());
-  const int error = errno;
-  for (const Pointer& pointer : *pointers) {
-    if (pointer.copy.address() != nullptr) pointer.copy.CopyBack(pointer.heap);
-    memcpy(copy.data() + pointer.offset, bytes.data + pointer.offset, sizeof pointer.address);
+
+  void OnOK() override {
+    if (result_ >= 0) Callback().Call({Env().Null(), Napi::Number::New(Env(), result_)});
+    else Callback().Call({SystemError(Env(), error_, "ioctl").Value()});
   }
-  // Answers may come with a failure too: the size or the count that would have been enough.
-  memcpy(bytes.data, copy.data(), bytes.length);
-  const int made = result >= 0 ? MadeDescriptor(request.number, result, copy) : -1;
-  if (made >= 0) env.GetInstanceData<Environment>()->descriptors.insert(made);
-  // The one descriptor that VFIO makes without it.
-  if (made >= 0 && request.number == kDeviceGetGfxDmabuf) fcntl(made, F_SETFD, FD_CLOEXEC);
-  return Answer(env, result, error);
-}
+
+ private:
+  void CloseOwn() {
+    if (call_.fd >= 0) close(std::exchange(call_.fd, -1));
+  }
+
+  Call call_;
+  int result_ = -1;
+  int error_ = 0;
+};
 
 }  // namespace
 
 Napi::Value Ioctl(const Napi::CallbackInfo& info) {
+  constexpr size_t kFirstPointer = 4;
   const Napi::Env env = info.Env();
-  int fd;
-  uint64_t number;
-  std::vector<Pointer> pointers;
-  if (!ReadDescriptor(info[0], &fd) || !ReadInteger(info[1], "request", UINT32_MAX, &number)) return {};
-  const Request* request = FindRequest(number);
-  if (request == nullptr) {
-    ThrowRange(env, "ioctl request " + std::to_string(number) + " is none of VFIO's or iommufd's");
+  Call call;
+  if (!ReadCall(info, &call)) return {};
+  uint64_t made_at = 0;
+  if (!info[3].IsUndefined() && !ReadInteger(info[3], "made", call.bytes.length, &made_at)) return {};
+  std::vector<Pointer> pointers(info.Length() > kFirstPointer ? (info.Length() - kFirstPointer) / 3 : 0);
+  for (size_t i = 0; i < pointers.size(); i++) {
+    if (!Lend(info, kFirstPointer + 3 * i, &call, &pointers[i])) return {};
+  }
+  const int result = call.Make();
+  const int error = errno;
+  int made = result;
+  if (made_at > 0) memcpy(&made, call.copy.data() + made_at, sizeof made);
+  for (const Pointer& pointer : pointers) {
+    if (pointer.heap.data != nullptr) pointer.copy.CopyBack(pointer.heap);
+    memcpy(call.copy.data() + pointer.offset, call.bytes.data + pointer.offset, sizeof(uint64_t));
+  }
+  // Answers may come with a failure too: the size or the count that would have been enough.
+  std::copy_n(call.copy.begin(), call.bytes.length, call.bytes.data);
+  if (result < 0) {
+    ThrowSystemError(env, error, "ioctl");
     return {};
   }
-  // Its getters are JavaScript: before any byte is looked at.
-  if (!ReadPointers(info[3], &pointers)) return {};
-  const Napi::Value argument = info[2];
-  Bytes bytes;
-  if (BytesOf(argument, &bytes) && (request->takes & (kPlain | kSized | kText))) {
-    return WithBytes(env, fd, *request, bytes, &pointers);
+  if (!info[3].IsUndefined() && made >= 0) {
+    env.GetInstanceData<Environment>()->descriptors.insert(made);
+    // VFIO makes that of a display without it.
+    fcntl(made, F_SETFD, FD_CLOEXEC);
   }
-  if (!pointers.empty()) {
-    ThrowType(env, NameOf(*request) + " has pointers but no struct");
+  return Napi::Number::New(env, result);
+}
+
+Napi::Value IoctlAsync(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  Call call;
+  if (!ReadCall(info, &call)) return {};
+  if (!info[3].IsFunction()) {
+    ThrowType(env, "answer must be a function");
     return {};
   }
-  if (argument.IsNumber() && (request->takes & kValue)) {
-    uint64_t value;
-    if (!ReadInteger(argument, "argument", INT_MAX, &value)) return {};
-    const int result = ioctl(fd, request->number, static_cast<unsigned long>(value));
-    return Answer(env, result, errno);
+  call.fd = fcntl(call.fd, F_DUPFD_CLOEXEC, 0);
+  if (call.fd < 0) {
+    ThrowSystemError(env, errno, "ioctl");
+    return {};
   }
-  if (argument.IsUndefined() && (request->takes & kNothing)) {
-    const int result = ioctl(fd, request->number, 0UL);
-    return Answer(env, result, errno);
-  }
-  const char* takes = request->takes & kValue ? "an integer" : request->takes == kNothing ? "no argument" : "a Uint8Array";
-  ThrowType(env, NameOf(*request) + " takes " + takes);
-  return {};
+  // Deletes itself once it has answered.
+  (new AsyncCall(info[3].As<Napi::Function>(), std::move(call)))->Queue();
+  return env.Undefined();
 }
 
 }  // namespace vfioctl

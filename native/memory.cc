@@ -10,7 +10,6 @@
 
 #include "args.h"
 #include "bus_error.h"
-#include "environment.h"
 
 #ifndef MAP_HUGE_2MB
 #define MAP_HUGE_2MB (21 << 26)  // asm-generic/hugetlb_encode.h
@@ -23,35 +22,7 @@ constexpr napi_type_tag kMappingTag = {0x7c1f0d52a6e94b38, 0xb1d35a9e0f4c6278};
 constexpr napi_type_tag kViewTag = {0x2e86b4c19d7f4a05, 0x93f8c60b1ad2e754};
 constexpr uint64_t kHugePage = uint64_t{2} << 20;
 
-Napi::Value NewMapping(Napi::Env env, void* base, size_t length, int fd, bool readable, bool writable) {
-  if (base == MAP_FAILED) {
-    const int error = errno;
-    if (fd >= 0) close(fd);
-    ThrowSystemError(env, error, "mmap");
-    return {};
-  }
-  InstallBusErrorHandler();
-  auto* environment = env.GetInstanceData<Environment>();
-  environment->next_mapping = {std::make_shared<Memory>(base, length, fd), readable, writable};
-  const Napi::Object mapping = environment->mapping.New({});
-  environment->next_mapping = {};
-  return mapping;
-}
-
-template <typename T>
-size_t Load(const volatile uint8_t* from, uint8_t* to) {
-  const T value = *reinterpret_cast<const volatile T*>(from);
-  std::memcpy(to, &value, sizeof(T));
-  return sizeof(T);
-}
-
-template <typename T>
-size_t Store(const uint8_t* from, volatile uint8_t* to) {
-  T value;
-  std::memcpy(&value, from, sizeof(T));
-  *reinterpret_cast<volatile T*>(to) = value;
-  return sizeof(T);
-}
+uint64_t PageSize() { return static_cast<uint64_t>(sysconf(_SC_PAGESIZE)); }
 
 // As the kernel splits a trapped access: 4 bytes where aligned and enough are left, else 2, else 1.
 size_t WidthAt(const volatile uint8_t* address, size_t left) {
@@ -60,25 +31,38 @@ size_t WidthAt(const volatile uint8_t* address, size_t left) {
   return at % 2 == 0 && left >= 2 ? 2 : 1;
 }
 
-void LoadAll(const volatile uint8_t* from, uint8_t* to, size_t length) {
-  for (size_t done = 0; done < length;) {
-    const size_t width = WidthAt(from + done, length - done);
-    if (width == 4) done += Load<uint32_t>(from + done, to + done);
-    else if (width == 2) done += Load<uint16_t>(from + done, to + done);
-    else done += Load<uint8_t>(from + done, to + done);
+template <bool kStore, typename T>
+size_t MoveOne(volatile uint8_t* mapped, uint8_t* bytes) {
+  auto* device = reinterpret_cast<volatile T*>(mapped);
+  T value;
+  if (kStore) {
+    std::memcpy(&value, bytes, sizeof value);
+    *device = value;
+  } else {
+    value = *device;
+    std::memcpy(bytes, &value, sizeof value);
   }
+  return sizeof value;
 }
 
-void StoreAll(const uint8_t* from, volatile uint8_t* to, size_t length) {
+template <bool kStore>
+void MoveAll(volatile uint8_t* mapped, uint8_t* bytes, size_t length) {
   for (size_t done = 0; done < length;) {
-    const size_t width = WidthAt(to + done, length - done);
-    if (width == 4) done += Store<uint32_t>(from + done, to + done);
-    else if (width == 2) done += Store<uint16_t>(from + done, to + done);
-    else done += Store<uint8_t>(from + done, to + done);
+    const size_t width = WidthAt(mapped + done, length - done);
+    if (width == 4) done += MoveOne<kStore, uint32_t>(mapped + done, bytes + done);
+    else if (width == 2) done += MoveOne<kStore, uint16_t>(mapped + done, bytes + done);
+    else done += MoveOne<kStore, uint8_t>(mapped + done, bytes + done);
   }
 }
 
 }  // namespace
+
+bool Memory::Map(int protection, int flags, int fd, off_t offset) {
+  void* base = mmap(nullptr, length_, protection, flags, fd, offset);
+  if (base == MAP_FAILED) return false;
+  base_ = base;
+  return true;
+}
 
 void Memory::Release() {
   if (base_ != nullptr) munmap(std::exchange(base_, nullptr), length_);
@@ -96,8 +80,8 @@ Napi::Function Mapping::DefineIn(Napi::Env env) {
                          InstanceMethod<&Mapping::WriteAt<uint16_t>>("write16"),
                          InstanceMethod<&Mapping::WriteAt<uint32_t>>("write32"),
                          InstanceMethod<&Mapping::WriteAt<uint64_t>>("write64"),
-                         InstanceMethod<&Mapping::ReadInto>("readInto"),
-                         InstanceMethod<&Mapping::WriteFrom>("writeFrom"),
+                         InstanceMethod<&Mapping::Move<false>>("readInto"),
+                         InstanceMethod<&Mapping::Move<true>>("writeFrom"),
                          InstanceMethod<&Mapping::View>("view"),
                          InstanceMethod<&Mapping::Close>("close"),
                          InstanceAccessor<&Mapping::Fd>("fd"),
@@ -110,45 +94,62 @@ const Mapping* Mapping::From(const Napi::Value& value) {
   return object.CheckTypeTag(&kMappingTag) ? Unwrap(object) : nullptr;
 }
 
+// Length, protection, and what of: a descriptor and the offset in it, or a kind of memory.
 Mapping::Mapping(const Napi::CallbackInfo& info) : ObjectWrap(info) {
-  auto& next = info.Env().GetInstanceData<Environment>()->next_mapping;
-  if (!next.memory) {
-    ThrowType(info.Env(), "Illegal constructor", "ERR_ILLEGAL_CONSTRUCTOR");
+  const Napi::Env env = info.Env();
+  const std::string kind = info[2].IsString() ? info[2].As<Napi::String>().Utf8Value() : "";
+  uint64_t length;
+  uint64_t protection;
+  uint64_t offset = 0;
+  int fd = -1;
+  if (!ReadAligned(info[0], "length", 1, kind == "hugepages" ? kHugePage : PageSize(), &length)) return;
+  if (!ReadInteger(info[1], "protection", PROT_READ | PROT_WRITE, &protection)) return;
+  int flags = MAP_SHARED;
+  if (kind == "anonymous") flags |= MAP_ANONYMOUS;
+  else if (kind == "hugepages") flags |= MAP_ANONYMOUS | MAP_HUGETLB | MAP_HUGE_2MB;
+  else if (kind == "memfd") fd = memfd_create("vfioctl", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+  else if (!ReadDescriptor(info[2], &fd) || !ReadAligned(info[3], "offset", 0, PageSize(), &offset)) return;
+
+  const bool made = kind == "memfd";
+  const auto memory = std::make_shared<Memory>(length, made ? fd : -1);
+  const char* failed = nullptr;
+  if (made && fd < 0) failed = "memfd_create";
+  else if (made && ftruncate(fd, static_cast<off_t>(length)) < 0) failed = "ftruncate";
+  else if (!memory->Map(static_cast<int>(protection), flags, fd, static_cast<off_t>(offset))) failed = "mmap";
+  if (failed != nullptr) {
+    ThrowSystemError(env, errno, failed);
     return;
   }
-  memory_ = std::move(next.memory);
-  readable_ = next.readable;
-  writable_ = next.writable;
+  InstallBusErrorHandler();
+  memory_ = memory;
+  readable_ = (protection & PROT_READ) != 0;
+  writable_ = (protection & PROT_WRITE) != 0;
   Napi::Object self = info.This().As<Napi::Object>();
   self.TypeTag(&kMappingTag);
-  const auto length = Napi::Number::New(info.Env(), static_cast<double>(memory_->length()));
-  self.DefineProperty(Napi::PropertyDescriptor::Value("length", length, napi_enumerable));
+  const auto shown = Napi::Number::New(env, static_cast<double>(length));
+  self.DefineProperty(Napi::PropertyDescriptor::Value("length", shown, napi_enumerable));
+}
+
+bool Mapping::Refuse(Napi::Env env) const {
+  const char* refused = readable_ ? "the mapping is read-only" : "the mapping is write-only";
+  ThrowType(env, base() == nullptr ? "the mapping is closed" : refused, "ERR_INVALID_STATE");
+  return false;
 }
 
 // Null after throwing.
 template <typename T>
-volatile T* Mapping::At(const Napi::CallbackInfo& info, bool allowed) {
-  if (base() == nullptr) {
-    ThrowType(info.Env(), "the mapping is closed", "ERR_INVALID_STATE");
-    return nullptr;
-  }
-  if (!allowed) {
-    ThrowType(info.Env(), readable_ ? "the mapping is read-only" : "the mapping is write-only", "ERR_INVALID_STATE");
-    return nullptr;
-  }
+volatile T* Mapping::At(const Napi::CallbackInfo& info) {
   uint64_t offset;
   if (!ReadInteger(info[0], "offset", memory_->length() - sizeof(T), &offset)) return nullptr;
-  if (offset % sizeof(T) != 0) {
-    ThrowRange(info.Env(), "offset must be a multiple of " + std::to_string(sizeof(T)) + ", not " +
-                               std::to_string(offset));
-    return nullptr;
-  }
-  return reinterpret_cast<volatile T*>(memory_->base() + offset);
+  if (offset % sizeof(T) == 0) return reinterpret_cast<volatile T*>(memory_->base() + offset);
+  ThrowRange(info.Env(),
+             "offset must be a multiple of " + std::to_string(sizeof(T)) + ", not " + std::to_string(offset));
+  return nullptr;
 }
 
 template <typename T>
 Napi::Value Mapping::ReadAt(const Napi::CallbackInfo& info) {
-  volatile T* address = At<T>(info, readable_);
+  volatile T* address = IsOpenFor(info.Env(), readable_) ? At<T>(info) : nullptr;
   if (address == nullptr) return {};
   T value = 0;
   if (!SurvivesBusError(address, sizeof(T), [&value, address] { value = *address; })) {
@@ -175,44 +176,26 @@ void Mapping::WriteAt(const Napi::CallbackInfo& info) {
     if (!ReadInteger(info[1], "value", static_cast<T>(~T{0}), &number)) return;
     value = static_cast<T>(number);
   }
-  volatile T* address = At<T>(info, writable_);
+  volatile T* address = IsOpenFor(info.Env(), writable_) ? At<T>(info) : nullptr;
   if (address == nullptr) return;
   if (!SurvivesBusError(address, sizeof(T), [value, address] { *address = value; })) {
     ThrowSystemError(info.Env(), EFAULT, "store");
   }
 }
 
-bool Mapping::Range(const Napi::CallbackInfo& info, bool allowed, uint8_t** mapped, Bytes* bytes) {
-  if (base() == nullptr || !allowed) {
-    const char* refused = readable_ ? "the mapping is read-only" : "the mapping is write-only";
-    ThrowType(info.Env(), base() == nullptr ? "the mapping is closed" : refused, "ERR_INVALID_STATE");
-    return false;
-  }
+// readInto, writeFrom.
+template <bool kStore>
+void Mapping::Move(const Napi::CallbackInfo& info) {
   uint64_t offset;
-  if (!ReadInteger(info[0], "offset", memory_->length(), &offset) || !ReadBytes(info[1], "bytes", bytes)) return false;
-  if (bytes->length > memory_->length() - offset) {
-    ThrowRange(info.Env(), "bytes must end inside the mapping, which has " + std::to_string(memory_->length()));
-    return false;
+  Bytes bytes;
+  if (!IsOpenFor(info.Env(), kStore ? writable_ : readable_)) return;
+  if (!ReadInteger(info[0], "offset", memory_->length(), &offset) || !ReadBytes(info[1], "bytes", &bytes)) return;
+  if (bytes.length > memory_->length() - offset) {
+    return ThrowRange(info.Env(), "bytes must end inside the mapping, which has " + std::to_string(memory_->length()));
   }
-  *mapped = memory_->base() + offset;
-  return true;
-}
-
-void Mapping::ReadInto(const Napi::CallbackInfo& info) {
-  uint8_t* from;
-  Bytes into;
-  if (!Range(info, readable_, &from, &into)) return;
-  if (!SurvivesBusError(from, into.length, [from, into] { LoadAll(from, into.data, into.length); })) {
-    ThrowSystemError(info.Env(), EFAULT, "load");
-  }
-}
-
-void Mapping::WriteFrom(const Napi::CallbackInfo& info) {
-  uint8_t* to;
-  Bytes from;
-  if (!Range(info, writable_, &to, &from)) return;
-  if (!SurvivesBusError(to, from.length, [to, from] { StoreAll(from.data, to, from.length); })) {
-    ThrowSystemError(info.Env(), EFAULT, "store");
+  uint8_t* mapped = memory_->base() + offset;
+  if (!SurvivesBusError(mapped, bytes.length, [=] { MoveAll<kStore>(mapped, bytes.data, bytes.length); })) {
+    ThrowSystemError(info.Env(), EFAULT, kStore ? "store" : "load");
   }
 }
 
@@ -236,7 +219,7 @@ Napi::Value Mapping::View(const Napi::CallbackInfo& info) {
   if (buffer_.IsEmpty()) {
     // In C: where Node refuses (a length above its limit) it has run the finalizer, and node-addon-api frees again.
     auto* hold = new std::shared_ptr<Memory>(memory_);
-    const napi_finalize release = [](napi_env, void*, void* held) { delete static_cast<std::shared_ptr<Memory>*>(held); };
+    const napi_finalize release = [](napi_env, void*, void* it) { delete static_cast<std::shared_ptr<Memory>*>(it); };
     napi_value made = nullptr;
     const napi_status status =
         napi_create_external_arraybuffer(env, memory_->base(), memory_->length(), release, hold, &made);
@@ -273,59 +256,29 @@ bool IsViewOfMapping(const Napi::Value& array) {
   return array.As<Napi::TypedArray>().ArrayBuffer().CheckTypeTag(&kViewTag);
 }
 
-Napi::Value PageSize(const Napi::CallbackInfo& info) {
-  return Napi::Number::New(info.Env(), static_cast<double>(sysconf(_SC_PAGESIZE)));
-}
-
-Napi::Value Mmap(const Napi::CallbackInfo& info) {
-  const uint64_t page = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+Napi::Value PageFrames(const Napi::CallbackInfo& info) {
   int fd;
   uint64_t offset;
-  uint64_t length;
-  if (!ReadDescriptor(info[0], &fd) || !ReadAligned(info[1], "offset", 0, page, &offset) ||
-      !ReadAligned(info[2], "length", 1, page, &length)) {
+  uint64_t* entries;
+  size_t count;
+  const Mapping* mapping = Mapping::From(info[1]);
+  if (mapping == nullptr || mapping->base() == nullptr) {
+    ThrowType(info.Env(), "memory must be an open mapping of this kernel");
     return {};
   }
-  const std::string access = info[3].IsString() ? info[3].As<Napi::String>().Utf8Value() : "";
-  const bool readable = access == "r" || access == "rw";
-  const bool writable = access == "w" || access == "rw";
-  if (!readable && !writable) {
-    ThrowType(info.Env(), "access must be 'r', 'w' or 'rw'");
+  if (!ReadDescriptor(info[0], &fd) || !ReadAligned(info[2], "offset", 0, PageSize(), &offset)) return {};
+  const bool are_entries = ElementsOf<uint64_t, napi_biguint64_array>(info[3], &entries, &count);
+  if (!are_entries || offset > mapping->length() || count > (mapping->length() - offset) / PageSize()) {
+    ThrowRange(info.Env(), "entries must be a BigUint64Array with one for each page, all in the mapping");
     return {};
   }
-  const int protection = (readable ? PROT_READ : 0) | (writable ? PROT_WRITE : 0);
-  void* base = mmap(nullptr, length, protection, MAP_SHARED, fd, static_cast<off_t>(offset));
-  return NewMapping(info.Env(), base, length, -1, readable, writable);
-}
-
-Napi::Value AllocateMemory(const Napi::CallbackInfo& info) {
-  const std::string kind = info[1].IsString() ? info[1].As<Napi::String>().Utf8Value() : "";
-  if (kind != "anonymous" && kind != "hugepages" && kind != "memfd") {
-    ThrowType(info.Env(), "kind must be 'anonymous', 'hugepages' or 'memfd'");
-    return {};
-  }
-  const uint64_t unit = kind == "hugepages" ? kHugePage : static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
-  uint64_t size;
-  if (!ReadAligned(info[0], "size", 1, unit, &size)) return {};
-  int fd = -1;
-  int flags = MAP_SHARED | MAP_ANONYMOUS;
-  if (kind == "hugepages") flags |= MAP_HUGETLB | MAP_HUGE_2MB;
-  if (kind == "memfd") {
-    flags = MAP_SHARED;
-    fd = memfd_create("vfioctl", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    if (fd < 0) {
-      ThrowSystemError(info.Env(), errno, "memfd_create");
-      return {};
-    }
-    if (ftruncate(fd, static_cast<off_t>(size)) < 0) {
-      const int error = errno;
-      close(fd);
-      ThrowSystemError(info.Env(), error, "ftruncate");
-      return {};
-    }
-  }
-  void* base = mmap(nullptr, size, PROT_READ | PROT_WRITE, flags, fd, 0);
-  return NewMapping(info.Env(), base, size, fd, true, true);
+  const uint8_t* start = mapping->base() + offset;
+  const size_t bytes = count * sizeof(uint64_t);
+  const bool locked = mlock(start, count * PageSize()) == 0;
+  const auto at = static_cast<off_t>(reinterpret_cast<uintptr_t>(start) / PageSize() * sizeof(uint64_t));
+  const ssize_t moved = locked ? pread(fd, entries, bytes, at) : -1;
+  if (moved < 0) ThrowSystemError(info.Env(), errno, locked ? "pread" : "mlock");
+  return Napi::Number::New(info.Env(), static_cast<double>(moved));
 }
 
 }  // namespace vfioctl

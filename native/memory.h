@@ -12,19 +12,22 @@ namespace vfioctl {
 // One mmap, unmapped once: by close(), or when the Mapping and every view of it are garbage.
 class Memory {
  public:
-  Memory(void* base, size_t length, int fd) : base_(base), length_(length), fd_(fd) {}
+  // `fd` is closed with it; -1 for none.
+  Memory(size_t length, int fd) : length_(length), fd_(fd) {}
   ~Memory() { Release(); }
   Memory(const Memory&) = delete;
   Memory& operator=(const Memory&) = delete;
 
+  // mmap(2); false with errno.
+  bool Map(int protection, int flags, int fd, off_t offset);
   void Release();
-  // Null once released.
+  // Null until mapped, and once released.
   uint8_t* base() const { return static_cast<uint8_t*>(base_); }
   size_t length() const { return length_; }
   int fd() const { return fd_; }
 
  private:
-  void* base_;
+  void* base_ = nullptr;
   size_t length_;
   int fd_;
 };
@@ -37,20 +40,21 @@ class Mapping : public Napi::ObjectWrap<Mapping> {
   static const Mapping* From(const Napi::Value& value);
 
   explicit Mapping(const Napi::CallbackInfo& info);
-  const void* base() const { return memory_ ? memory_->base() : nullptr; }
+  uint8_t* base() const { return memory_ ? memory_->base() : nullptr; }
   size_t length() const { return memory_ ? memory_->length() : 0; }
 
  private:
   template <typename T>
-  volatile T* At(const Napi::CallbackInfo& info, bool allowed);
+  volatile T* At(const Napi::CallbackInfo& info);
   template <typename T>
   Napi::Value ReadAt(const Napi::CallbackInfo& info);
   template <typename T>
   void WriteAt(const Napi::CallbackInfo& info);
-  // False after throwing; the bytes in JavaScript's hands and as many in the mapping.
-  bool Range(const Napi::CallbackInfo& info, bool allowed, uint8_t** mapped, Bytes* bytes);
-  void ReadInto(const Napi::CallbackInfo& info);
-  void WriteFrom(const Napi::CallbackInfo& info);
+  template <bool kStore>
+  void Move(const Napi::CallbackInfo& info);
+  // False after throwing.
+  bool IsOpenFor(Napi::Env env, bool allowed) const { return (base() != nullptr && allowed) || Refuse(env); }
+  bool Refuse(Napi::Env env) const;
   void ForgetTakenBuffer();
   Napi::Value View(const Napi::CallbackInfo& info);
   Napi::Value Fd(const Napi::CallbackInfo& info);
@@ -66,9 +70,7 @@ class Mapping : public Napi::ObjectWrap<Mapping> {
 // True for a Uint8Array over the buffer that some Mapping's view() made.
 bool IsViewOfMapping(const Napi::Value& array);
 
-// sysconf(_SC_PAGESIZE).
-Napi::Value PageSize(const Napi::CallbackInfo& info);
-Napi::Value Mmap(const Napi::CallbackInfo& info);
-Napi::Value AllocateMemory(const Napi::CallbackInfo& info);
+// mlock(2), which also brings in what was never touched, then pread(2) of /proc/self/pagemap, of which `fd` is.
+Napi::Value PageFrames(const Napi::CallbackInfo& info);
 
 }  // namespace vfioctl

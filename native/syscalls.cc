@@ -41,15 +41,14 @@ Napi::Value Moved(Napi::Env env, ssize_t result, const char* syscall) {
   return Napi::Value(env, moved);
 }
 
-bool ReadTransfer(const Napi::CallbackInfo& info, int* fd, Bytes* bytes) {
-  return ReadDescriptor(info[0], fd) && ReadBytes(info[1], "bytes", bytes);
-}
-
-bool ReadOffset(const Napi::CallbackInfo& info, off_t* offset) {
-  uint64_t number = 0;
-  if (!ReadInteger(info[2], "offset", kMaxSafeInteger, &number)) return false;
-  *offset = static_cast<off_t>(number);
-  return true;
+template <long kNumber, bool kAt = false>
+Napi::Value MoveBytes(const Napi::CallbackInfo& info, const char* syscall) {
+  int fd;
+  Bytes bytes;
+  uint64_t offset = 0;
+  if (kAt && !ReadInteger(info[2], "offset", kMaxSafeInteger, &offset)) return {};
+  if (!ReadDescriptor(info[0], &fd) || !ReadBytes(info[1], "bytes", &bytes)) return {};
+  return Moved(info.Env(), Transfer(kNumber, fd, bytes, static_cast<off_t>(offset)), syscall);
 }
 
 Word* WordOf(napi_env env, napi_callback_info info) {
@@ -85,35 +84,10 @@ void Close(const Napi::CallbackInfo& info) {
   if (close(fd) < 0 && errno != EINTR) ThrowSystemError(info.Env(), errno, "close");
 }
 
-Napi::Value Read(const Napi::CallbackInfo& info) {
-  int fd;
-  Bytes into;
-  if (!ReadTransfer(info, &fd, &into)) return {};
-  return Moved(info.Env(), Transfer(SYS_read, fd, into), "read");
-}
-
-Napi::Value Write(const Napi::CallbackInfo& info) {
-  int fd;
-  Bytes from;
-  if (!ReadTransfer(info, &fd, &from)) return {};
-  return Moved(info.Env(), Transfer(SYS_write, fd, from), "write");
-}
-
-Napi::Value Pread(const Napi::CallbackInfo& info) {
-  int fd;
-  Bytes into;
-  off_t offset;
-  if (!ReadOffset(info, &offset) || !ReadTransfer(info, &fd, &into)) return {};
-  return Moved(info.Env(), Transfer(SYS_pread64, fd, into, offset), "pread");
-}
-
-Napi::Value Pwrite(const Napi::CallbackInfo& info) {
-  int fd;
-  Bytes from;
-  off_t offset;
-  if (!ReadOffset(info, &offset) || !ReadTransfer(info, &fd, &from)) return {};
-  return Moved(info.Env(), Transfer(SYS_pwrite64, fd, from, offset), "pwrite");
-}
+Napi::Value Read(const Napi::CallbackInfo& info) { return MoveBytes<SYS_read>(info, "read"); }
+Napi::Value Write(const Napi::CallbackInfo& info) { return MoveBytes<SYS_write>(info, "write"); }
+Napi::Value Pread(const Napi::CallbackInfo& info) { return MoveBytes<SYS_pread64, true>(info, "pread"); }
+Napi::Value Pwrite(const Napi::CallbackInfo& info) { return MoveBytes<SYS_pwrite64, true>(info, "pwrite"); }
 
 // These two are called so often that it counts what Node-API takes for each argument: there are none.
 napi_value ReadWord(napi_env env, napi_callback_info info) {
@@ -143,7 +117,7 @@ Napi::Value TryLock(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value Eventfd(const Napi::CallbackInfo& info) {
-  uint64_t initial;
+  uint64_t initial = 0;
   if (!ReadInteger(info[0], "initial", UINT32_MAX, &initial)) return {};
   const int fd = eventfd(static_cast<unsigned>(initial), EFD_NONBLOCK | EFD_CLOEXEC);
   if (fd >= 0) info.Env().GetInstanceData<Environment>()->descriptors.insert(fd);
@@ -154,8 +128,8 @@ Napi::Value Eventfd(const Napi::CallbackInfo& info) {
 Napi::Value WaitForEventfd(const Napi::CallbackInfo& info) {
   using Clock = std::chrono::steady_clock;
   const Napi::Env env = info.Env();
-  uint64_t first;
-  uint64_t timeout;
+  uint64_t first = 0;
+  uint64_t timeout = 0;
   int32_t* fds;
   size_t count;
   double* counter;

@@ -64,7 +64,7 @@ const groups = [
   {
     name: 'core',
     priority: 2,
-    test: /src\/(kernel\/(?!soft-memlock)|cli\/(?!main|completion|version|compile-cache|mock-host|bindings|mdevctl|device|commands\/(?!list)|io\/write-whole|parser\/(?!parser)|arguments\/spec-file|output\/plan-text)|host|lifecycle\/(list|definition\/definition|mdev\/(list|store))|errors|units|uapi\/errno)|yargs-parser|yargs-platform|rolldown.runtime/,
+    test: /src\/(kernel\/(?!soft-memlock)|cli\/(?!main|completion|version|compile-cache|mock-host|bindings|mdevctl|device|commands\/(?!list)|io\/write-whole|parser\/(?!parser)|arguments\/spec-file|output\/plan-text)|host|lifecycle\/(list|definition\/definition|mdev\/(list|store))|errors|units|uapi\/(errno|requests|device-feature|migration))|yargs-parser|yargs-platform|rolldown.runtime/,
   },
   {
     name: 'plan',

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { VfioError } from '../errors.ts'
-import type { IoctlPointer, Mapping, MemoryOptions, MmapOptions, Watch } from './kernel.ts'
+import type { IoctlPointer, Mapping, MemoryOptions, Watch } from './kernel.ts'
 
 /**
  * The native addon's whole surface (native/addon.cc). A failed system call is a `SystemError` (code, negative errno,
@@ -14,10 +14,18 @@ export interface Addon {
   close(fd: number): void
   /**
    * ioctl(2), for the requests of linux/vfio.h and linux/iommufd.h alone. The struct is copied in and out around the
-   * call. A `Mapping`, or a view of one, is lent to the kernel as it is and may be pinned; any other `Uint8Array` is
-   * lent as a copy for the length of the call, with nothing mapped behind it.
+   * call. `made` tells of the descriptor that the call makes: 0 where it is the result, else its offset in the struct;
+   * it is closed with this thread, unless before. Then three for each pointer field of the struct: its offset, what it
+   * points at, and where in it. A mapping, or a view of one, is lent to the kernel as it is and may be pinned; any other
+   * `Uint8Array` is lent as a copy for the length of the call, with nothing mapped behind it.
    */
-  ioctl(fd: number, request: number, argument?: Uint8Array | number, pointers?: readonly IoctlPointer[]): number
+  ioctl(
+    fd: number,
+    request: number,
+    argument?: Uint8Array | number,
+    made?: number,
+    ...pointers: readonly (number | IoctlPointer['target'])[]
+  ): number
   /**
    * ioctl(2) in another thread, on a descriptor of its own and with a copy of the struct. Wrong arguments are thrown at
    * once.
@@ -44,18 +52,28 @@ export interface Addon {
   /** flock(2) with LOCK_EX|LOCK_NB: false where it would block. */
   tryLock(fd: number): boolean
   /** sysconf(_SC_PAGESIZE), in bytes. */
-  pageSize(): number
-  /** mmap(2) MAP_SHARED; offset and length are multiples of the page size. */
-  mmap(fd: number, offset: number, length: number, access: MmapOptions['access']): Mapping
-  allocateMemory(size: number, kind: MemoryOptions['kind']): Mapping
-  /** mlock(2), then pread(2) of /proc/self/pagemap. */
-  pageFrames(memory: Mapping, offset: number, count: number): BigUint64Array
+  readonly pageSize: number
+  /**
+   * mmap(2) MAP_SHARED, of a descriptor from `offset` on or of memory. `protection` is 1 for reading, 2 for writing, 3
+   * for both; length and offset are multiples of the page size, and of 2 MiB for huge pages.
+   */
+  readonly Mapping: new (
+    length: number,
+    protection: number,
+    of: number | MemoryOptions['kind'],
+    offset?: number,
+  ) => Mapping
+  /** mlock(2), then pread(2) of /proc/self/pagemap, which `fd` is, from the page at `offset` on. Returns the bytes read. */
+  pageFrames(fd: number, memory: Mapping, offset: number, entries: BigUint64Array): number
   /** eventfd(2) with EFD_NONBLOCK|EFD_CLOEXEC. */
   eventfd(initial: number): number
   /** poll(2) and read(2). `eventfds` are non-blocking; one that is not open is EBADF. */
   waitForEventfd(eventfds: Int32Array, first: number, timeoutMs: number, counter: Float64Array): number
   /** uv_poll on this thread's event loop. Makes the descriptor non-blocking; one watch per descriptor (EEXIST). */
-  watch(fd: number, onReadable: () => void): Watch
+  readonly Watch: new (
+    fd: number,
+    onReadable: () => void,
+  ) => Watch
 }
 
 const surface: readonly (keyof Addon)[] = [
@@ -69,13 +87,11 @@ const surface: readonly (keyof Addon)[] = [
   'readWord',
   'writeWord',
   'tryLock',
-  'pageSize',
-  'mmap',
-  'allocateMemory',
+  'Mapping',
   'pageFrames',
   'eventfd',
   'waitForEventfd',
-  'watch',
+  'Watch',
 ]
 
 let loaded: Addon | null = null

@@ -1,6 +1,7 @@
 import fs, { constants } from 'node:fs'
 import { join } from 'node:path'
 import { loadAddon } from './addon.ts'
+import { descriptorMade } from './descriptor-made.ts'
 import type {
   HostFiles,
   IoctlPointer,
@@ -14,6 +15,7 @@ import type {
   WordWidth,
 } from './kernel.ts'
 import type { KernelLog } from './kernel-log.ts'
+
 import { asCallers } from './linux-errors.ts'
 import { hostFiles } from './linux-files.ts'
 import { followLog } from './linux-log.ts'
@@ -27,6 +29,8 @@ export interface LinuxOptions {
 }
 
 const openFlags = { r: constants.O_RDONLY, w: constants.O_WRONLY, rw: constants.O_RDWR }
+/** PROT_READ and PROT_WRITE. */
+const protections = { r: 1, w: 2, rw: 3 }
 
 /** The real kernel of this machine. */
 export function openLinux({ root = '/' }: LinuxOptions = {}): Kernel {
@@ -68,7 +72,11 @@ class LinuxKernel implements Kernel {
   }
 
   ioctl(fd: number, request: number, argument?: Uint8Array | number, pointers?: readonly IoctlPointer[]): number {
-    return loadAddon().ioctl(fd, request, argument, pointers)
+    const made = descriptorMade(request, argument)
+    if (pointers === undefined) return loadAddon().ioctl(fd, request, argument, made)
+    const fields: (number | IoctlPointer['target'])[] = []
+    for (const { offset, target, at = 0 } of pointers) fields.push(offset, target, at)
+    return loadAddon().ioctl(fd, request, argument, made, ...fields)
   }
 
   ioctlAsync(fd: number, request: number, argument?: Uint8Array): Promise<number> {
@@ -118,19 +126,27 @@ class LinuxKernel implements Kernel {
   }
 
   get pageSize(): number {
-    return loadAddon().pageSize()
+    return loadAddon().pageSize
   }
 
   mmap(fd: number, { offset, length, access }: MmapOptions): Mapping {
-    return loadAddon().mmap(fd, offset, length, access)
+    return new (loadAddon().Mapping)(length, protections[access], fd, offset)
   }
 
   allocateMemory({ size, kind }: MemoryOptions): Mapping {
-    return loadAddon().allocateMemory(size, kind)
+    return new (loadAddon().Mapping)(size, protections.rw, kind)
   }
 
   pageFrames(memory: Mapping, offset: number, count: number): BigUint64Array {
-    return loadAddon().pageFrames(memory, offset, count)
+    const entries = new BigUint64Array(count)
+    const pagemap = fs.openSync('/proc/self/pagemap', 'r')
+    try {
+      // What is not told stays 0: a page that is not in memory.
+      loadAddon().pageFrames(pagemap, memory, offset, entries)
+    } finally {
+      fs.closeSync(pagemap)
+    }
+    return entries
   }
 
   eventfd(initial = 0): number {
@@ -142,7 +158,7 @@ class LinuxKernel implements Kernel {
   }
 
   watch(fd: number, onReadable: () => void): Watch {
-    return loadAddon().watch(fd, onReadable)
+    return new (loadAddon().Watch)(fd, onReadable)
   }
 
   async watchUevents(listener: (event: Uevent) => void): Promise<Watch | null> {

@@ -47,18 +47,13 @@ describe('an ioctl off the event loop', () => {
 })
 
 describe('what is refused before the call', () => {
-  it.each([0, 0x5401, 0x3b6b, 0x3b65, 0x3b96])(
-    'request 0x%s, which takes an argument or is no VFIO request',
-    (number) => {
-      expect(() => loadAddon().ioctlAsync(0, number, undefined, () => {})).toThrow(RangeError)
-    },
-  )
+  it.each([0, 0x5401, 0x3b63, 0x3b96])('request %s, which is none of VFIO’s or iommufd’s', (number) => {
+    expect(() => loadAddon().ioctlAsync(0, number, undefined, () => {})).toThrow(RangeError)
+  })
 
-  it('a struct for a request that takes none, one that is too short, and one whose argsz is beyond its end', () => {
-    const call = (number: number, bytes: Uint8Array) => () => loadAddon().ioctlAsync(0, number, bytes, () => {})
-    expect(call(VFIO_DEVICE_RESET, new Uint8Array(12))).toThrow(RangeError)
-    expect(call(VFIO_DEVICE_PCI_HOT_RESET, new Uint8Array(11))).toThrow(RangeError)
-    expect(call(VFIO_DEVICE_PCI_HOT_RESET, Uint8Array.of(13, ...new Uint8Array(11)))).toThrow(RangeError)
+  it('a struct whose argsz is beyond its end', () => {
+    const bytes = Uint8Array.of(13, ...new Uint8Array(11))
+    expect(() => loadAddon().ioctlAsync(0, VFIO_DEVICE_PCI_HOT_RESET, bytes, () => {})).toThrow(RangeError)
   })
 
   it('a closed descriptor, by the kernel: a rejection', async () => {

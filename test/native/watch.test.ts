@@ -149,10 +149,10 @@ describe('watch', () => {
   it('refuses what is no descriptor or no function', () => {
     const addon = loadAddon()
     for (const bad of [-1, 2 ** 32, Number.NaN, '3', null]) {
-      expect(() => Reflect.apply(addon.watch, undefined, [bad, () => {}])).toThrow(/fd must be/)
+      expect(() => Reflect.construct(addon.Watch, [bad, () => {}])).toThrow(/fd must be/)
     }
     for (const bad of [undefined, null, {}, 'f']) {
-      expect(() => Reflect.apply(addon.watch, undefined, [0, bad])).toThrow(/onReadable must be a function/)
+      expect(() => Reflect.construct(addon.Watch, [0, bad])).toThrow(/onReadable must be a function/)
     }
   })
 

@@ -1,6 +1,6 @@
 // Runs with fake-kernel.c preloaded, and prints what each ioctl did.
 import { closeSync, openSync, readFileSync } from 'node:fs'
-import { load } from './load.mjs'
+import { load, readWrite } from './load.mjs'
 
 const addon = load(process.argv[2])
 const fd = openSync('/dev/null', 'r')
@@ -17,9 +17,9 @@ function attempt(call) {
 answers.nothing = addon.ioctl(fd, 0x3b64)
 answers.value = addon.ioctl(fd, 0x3b65, 41)
 answers.intPointer = addon.ioctl(fd, 0x3b68, new Uint8Array(new Int32Array([1234]).buffer))
-answers.text = addon.ioctl(fd, 0x3b6a, Buffer.from('0000:00:05.0\0 and more'))
+answers.text = addon.ioctl(fd, 0x3b6a, Buffer.from('0000:00:05.0\0 and more'), 0)
 
-const dmabuf = addon.ioctl(fd, 0x3b73, new Uint8Array(4))
+const dmabuf = addon.ioctl(fd, 0x3b73, new Uint8Array(4), 0)
 const flags = /^flags:\s+(\d+)/m.exec(readFileSync(`/proc/self/fdinfo/${dmabuf}`, 'utf8'))[1]
 answers.dmabufCloseOnExec = (Number.parseInt(flags, 8) & 0o2000000) !== 0
 closeSync(dmabuf)
@@ -36,7 +36,7 @@ function feature(length, target) {
   new DataView(struct.buffer).setUint32(0, 24, true)
   new DataView(struct.buffer).setUint32(4, length, true)
   struct.fill(0x5a, 8, 16)
-  const result = attempt(() => addon.ioctl(fd, 0x3b75, struct, [{ offset: 8, target }]))
+  const result = attempt(() => addon.ioctl(fd, 0x3b75, struct, undefined, 8, target, 0))
   return { result, flags: new DataView(struct.buffer).getUint32(4, true), field: [...struct.subarray(8, 16)] }
 }
 
@@ -50,33 +50,19 @@ const short = new Uint8Array(16)
 answers.tooLong = { ...feature(17, short), bytes: [...short] }
 
 // Mapped memory is lent as it is: page-aligned, and a view's offset counts.
-const memory = addon.allocateMemory(4096, 'anonymous')
+const memory = new addon.Mapping(4096, readWrite, 'anonymous')
 answers.mapping = { ...feature(4, memory), word: memory.read32(0) }
 answers.view = { ...feature(4, memory.view().subarray(0x20)), word: memory.read32(0x20) }
 memory.view().set(Buffer.from('mapped'), 0x40)
 const ranges = new Uint8Array(32)
 ranges[0] = 32
-answers.lentView = addon.ioctl(fd, 0x3b84, ranges, [{ offset: 16, target: memory.view().subarray(0x40) }])
+answers.lentView = addon.ioctl(fd, 0x3b84, ranges, undefined, 16, memory.view().subarray(0x40), 0)
 memory.close()
-
-// A getter that detaches the struct, the target or both cannot move bytes under the call.
-const struct = new Uint8Array(24)
-struct[0] = 24
-const target = new Uint8Array(16)
-const trap = {
-  offset: 8,
-  get target() {
-    structuredClone(struct, { transfer: [struct.buffer] })
-    structuredClone(target, { transfer: [target.buffer] })
-    return target
-  },
-}
-answers.detachedUnderway = attempt(() => addon.ioctl(fd, 0x3b75, struct, [trap]))
 
 // Shared memory as the struct works too.
 const shared = new Uint8Array(new SharedArrayBuffer(24))
 shared[0] = 24
 shared[4] = 4
-answers.shared = attempt(() => addon.ioctl(fd, 0x3b75, shared, [{ offset: 8, target: new Uint8Array(8) }]) >= 0)
+answers.shared = attempt(() => addon.ioctl(fd, 0x3b75, shared, undefined, 8, new Uint8Array(8), 0) >= 0)
 
 process.stdout.write(JSON.stringify(answers))

@@ -4,5 +4,5 @@ import { load } from './load.mjs'
 
 const addon = load(workerData.addon)
 const fds = Array.from({ length: 20 }, () => addon.eventfd(0))
-const watches = fds.slice(10).map((fd) => addon.watch(fd, () => {}))
+const watches = fds.slice(10).map((fd) => new addon.Watch(fd, () => {}))
 parentPort.postMessage(watches.length)

@@ -2,7 +2,7 @@
 import { load } from './load.mjs'
 
 const addon = load(process.argv[2])
-const watch = addon.watch(addon.eventfd(0), () => {})
+const watch = new addon.Watch(addon.eventfd(0), () => {})
 const mode = process.argv[3]
 if (mode === 'unref') watch.unref()
 if (mode === 'close') watch.close()

@@ -4,3 +4,6 @@ export function load(path) {
   process.dlopen(module, path)
   return module.exports
 }
+
+/** PROT_READ | PROT_WRITE, as the addon's Mapping takes it. */
+export const readWrite = 3

@@ -1,10 +1,10 @@
 // A Worker that loses its memory and gets it back, over and over, and tells how often both were seen as they should.
 import { ftruncateSync } from 'node:fs'
 import { parentPort, workerData } from 'node:worker_threads'
-import { load } from './load.mjs'
+import { load, readWrite } from './load.mjs'
 
 const addon = load(workerData.addon)
-const memory = addon.allocateMemory(4096, 'memfd')
+const memory = new addon.Mapping(4096, readWrite, 'memfd')
 let lost = 0
 let back = 0
 for (let round = 0; round < workerData.rounds; round++) {

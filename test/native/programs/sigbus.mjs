@@ -1,9 +1,9 @@
 // Ends itself with SIGBUS in the way the second argument names, after the addon has set its handler.
 import { ftruncateSync } from 'node:fs'
-import { load } from './load.mjs'
+import { load, readWrite } from './load.mjs'
 
 const addon = load(process.argv[2])
-const memory = addon.allocateMemory(4096, 'memfd')
+const memory = new addon.Mapping(4096, readWrite, 'memfd')
 const view = memory.view()
 ftruncateSync(memory.fd, 0)
 

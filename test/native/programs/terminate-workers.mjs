@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
-import { load } from './load.mjs'
+import { load, readWrite } from './load.mjs'
 
 async function terminateOne(addon) {
   const worker = new Worker(fileURLToPath(import.meta.url), { workerData: addon })
@@ -12,18 +12,19 @@ async function terminateOne(addon) {
 }
 
 function work(addon) {
-  const memory = addon.allocateMemory(8192, 'anonymous')
+  const memory = new addon.Mapping(8192, readWrite, 'anonymous')
   const view = memory.view()
   let calls = 0
   const fds = [addon.eventfd(1), addon.eventfd(1), addon.eventfd(0)]
-  const watches = fds.map((fd) =>
-    addon.watch(fd, () => {
-      view[0] = calls++
-      if (calls === 5) {
-        watches[1].close()
-        parentPort.postMessage('ready')
-      }
-    }),
+  const watches = fds.map(
+    (fd) =>
+      new addon.Watch(fd, () => {
+        view[0] = calls++
+        if (calls === 5) {
+          watches[1].close()
+          parentPort.postMessage('ready')
+        }
+      }),
   )
 }
 

@@ -5,7 +5,7 @@ const addon = load(process.argv[2])
 const fd = addon.eventfd(1)
 const thrown = [new Error('an error'), 'a string', undefined, null]
 const caught = []
-const watch = addon.watch(fd, () => {
+const watch = new addon.Watch(fd, () => {
   if (thrown.length > 0) throw thrown.shift()
   watch.close()
 })

@@ -1,0 +1,21 @@
+import { deviceFeatureFlag, deviceFeatures, vfioDeviceFeature } from '../uapi/device-feature.ts'
+import { vfioDeviceFeatureMigState } from '../uapi/migration.ts'
+import { request } from '../uapi/requests.ts'
+
+const { VFIO_DEVICE_FEATURE_GET, VFIO_DEVICE_FEATURE_SET } = deviceFeatureFlag
+const setDeviceState = VFIO_DEVICE_FEATURE_SET | deviceFeatures['mig-device-state'].id
+const getDmaBuf = VFIO_DEVICE_FEATURE_GET | deviceFeatures['dma-buf'].id
+
+/**
+ * Where an ioctl answers the descriptor that it makes: 0 where that is its result, else the offset in its struct;
+ * undefined where it makes none.
+ */
+export function descriptorMade(number: number, argument: Uint8Array | number | undefined): number | undefined {
+  if (typeof argument !== 'object') return undefined
+  if (number === request.VFIO_GROUP_GET_DEVICE_FD || number === request.VFIO_DEVICE_GET_GFX_DMABUF) return 0
+  if (number !== request.VFIO_DEVICE_FEATURE || argument.length < vfioDeviceFeature.size) return undefined
+  const [at] = vfioDeviceFeature.fields.flags
+  const flags = new DataView(argument.buffer, argument.byteOffset).getUint32(at, true)
+  if (flags === setDeviceState) return vfioDeviceFeature.size + vfioDeviceFeatureMigState.fields.data_fd[0]
+  return flags === getDmaBuf ? 0 : undefined
+}
