@@ -30,7 +30,10 @@ export function makePlan({ files }: Pick<Kernel, 'files'>, spec: Spec): Plan {
   const sriov = planSriov(files, spec)
   const { devices, surplus } = placeDevices(files, spec.path, parents, present)
   const entries = [
-    ...surplus.map(({ device, reason }) => removal(files, device, reason)),
+    ...surplus.flatMap(({ device, reason }) => {
+      const isMoved = devices.some(({ uuid }) => uuid === device.uuid)
+      return isMoved && device.definition === null ? [] : [removal(files, device, reason, isMoved)]
+    }),
     ...devices.map((wanted) => entryFor(files, wanted, present)),
     ...planVgpus(files, { path: spec.path, parents, sriov, present: all.filter(isVgpu) }),
   ]
@@ -42,17 +45,22 @@ export function makePlan({ files }: Pick<Kernel, 'files'>, spec: Spec): Plan {
   }
 }
 
-/** Removals make room; what is stopped and started again may need it; new ones come last. */
-function orderOf({ action }: Plan['entries'][number]): number {
+/**
+ * Removals make room; what is stopped and started again may need it; new ones come last. Where only a definition goes, that
+ * is after another one of the same device has come: what is kept of its owner goes with the last.
+ */
+function orderOf({ action, moves }: Plan['entries'][number]): number {
+  if (action === 'remove' && !moves.includes('stop')) return 4
   return ['remove', 'change', 'create', 'keep'].indexOf(action)
 }
 
-function removal(files: HostFiles, device: PresentMdev, reason: string): PlanEntry {
+/** `isMoved`: it is wanted on another parent. What brings it there stops it, and its owner stays. */
+function removal(files: HostFiles, device: PresentMdev, reason: string, isMoved: boolean): PlanEntry {
   const moves: Move[] = [
-    ...(device.active ? ['stop' as const] : []),
+    ...(device.active && !isMoved ? ['stop' as const] : []),
     ...(device.definition ? ['undefine' as const] : []),
   ]
-  return entry(files, { ...device, action: 'remove', wanted: null, owner: null, device, reason, moves })
+  return entry(files, { ...device, action: 'remove', wanted: null, owner: null, device, reason, moves, isMoved })
 }
 
 function entryFor(files: HostFiles, asked: WantedDevice, present: readonly PresentMdev[]): PlanEntry {
@@ -105,6 +113,7 @@ function isStored({ definition }: VirtualDevice, wanted: Definition): boolean {
 interface Planned extends Pick<PlanEntry, 'action' | 'uuid' | 'parent' | 'wanted' | 'owner' | 'reason' | 'moves'> {
   readonly device: VirtualDevice | null
   readonly stored?: Definition | null
+  readonly isMoved?: boolean
 }
 
 function entry(files: HostFiles, { device, ...planned }: Planned): PlanEntry {
@@ -130,13 +139,13 @@ function entry(files: HostFiles, { device, ...planned }: Planned): PlanEntry {
 function stepsOf(
   files: HostFiles,
   move: Move,
-  { uuid, parent, wanted, owner, moves }: Omit<Planned, 'device'>,
+  { uuid, parent, wanted, owner, moves, isMoved = false }: Omit<Planned, 'device'>,
 ): Step[] {
   const path = definitionPath(parent, uuid)
   const ownerPath = nodeOwners.path(uuid)
   if (move === 'stop') return [removalStep(uuid)]
   if (move === 'undefine') {
-    const paths = [path, ...(files.kind(ownerPath) === null ? [] : [ownerPath])]
+    const paths = [path, ...(isMoved || files.kind(ownerPath) === null ? [] : [ownerPath])]
     return paths.map((path) => ({ action: 'delete', path }))
   }
   if (wanted === null) return []

@@ -98,7 +98,8 @@ class Placing implements Wanted {
 
   #placeOn(types: readonly MdevType[], count: number, devices: SpecDevices): void {
     const having = this.#present.filter(
-      (device) => this.#isFree(device) && types.some(({ parent, type }) => isOf(device, parent, type)),
+      (device) =>
+        this.#isFree(device) && !this.#isWanted(device) && types.some(({ parent, type }) => isOf(device, parent, type)),
     )
     const kept = having.sort(byWorth).slice(0, count)
     for (const { uuid, parent } of kept) {
@@ -141,6 +142,11 @@ class Placing implements Wanted {
     { start, attributes, owner }: SpecDevices,
   ): void {
     this.devices.push({ uuid, parent, definition: { type, start, attributes }, owner })
+  }
+
+  /** Where it is, or on another parent: it comes there, as a UUID runs once. */
+  #isWanted({ uuid }: PresentMdev): boolean {
+    return this.devices.some((it) => it.uuid === uuid)
   }
 
   #isFree(device: PresentMdev): boolean {

@@ -92,6 +92,28 @@ describe('a plan', () => {
     expect(present(kernel)).toMatchObject([{ uuid, type: 'mtty-2', active: true }])
   })
 
+  test.each(['keep', 'remove'])(
+    'a device that comes to another parent by its UUID is none of a count where it runs (others: %s)',
+    async (others) => {
+      const kernel = mock()
+      await define(kernel, { uuid, parent: gpu, type: 'nvidia-232' })
+      await start(kernel, { uuid })
+      const wanted = [
+        { ...two, others },
+        { parent: 'mtty', devices: [{ type: 'mtty-2', uuid }] },
+      ]
+      await apply(kernel, ...wanted)
+      const running = present(kernel).filter(({ active }) => active)
+      expect(running.map(({ parent, type }) => `${type} on ${parent}`).sort()).toEqual([
+        'mtty-2 on mtty',
+        `nvidia-232 on ${gpu}`,
+        `nvidia-232 on ${gpu}`,
+      ])
+      expect(running).toContainEqual(expect.objectContaining({ uuid, parent: 'mtty' }))
+      expect(makePlan(kernel, spec(...wanted)).entries.map(({ action }) => action)).toEqual(['keep', 'keep', 'keep'])
+    },
+  )
+
   test('spreads a count over all parents that offer the type', () => {
     const kernel = mock()
     const entries = makePlan(
