@@ -1,16 +1,14 @@
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { codeBlocks } from '../readme.ts'
 import { createProject, type EmptyProject } from './empty-project.ts'
 import { majors, nodeOf } from './nodes.ts'
 
 const root = join(import.meta.dirname, '../..')
-const readme = readFileSync(join(root, 'README.md'), 'utf8')
-const [library = '', mock = '', model = '', faults = ''] = [...readme.matchAll(/^```ts\n(.*?)^```$/gms)].map(
-  ([, code]) => code,
-)
+const [library = '', mock = '', model = '', faults = ''] = codeBlocks('ts')
 const uuid = '83b8f4f2-509f-382f-3c1e-e6bfe0fa1001'
 
 let project: EmptyProject

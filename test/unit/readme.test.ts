@@ -1,18 +1,9 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { format } from 'node:util'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { exitMeanings } from '../../src/cli/exit-codes.ts'
-
-const root = join(import.meta.dirname, '../..')
-const readme = readFileSync(join(root, 'README.md'), 'utf8')
-
-/** The code blocks of one language. */
-function blocks(language: string): string[] {
-  return [...readme.matchAll(/^```(\w*)\n(.*?)^```$/gms)].flatMap(([, name, text]) =>
-    name === language ? [text ?? ''] : [],
-  )
-}
+import { codeBlocks, readme } from '../readme.ts'
 
 /** Runs an example as a module, with the package's doors taken from src/. What it logs comes back. */
 async function runExample(code: string, name: string): Promise<string[]> {
@@ -31,7 +22,7 @@ async function runExample(code: string, name: string): Promise<string[]> {
 }
 
 describe('what the README shows', () => {
-  const [library = ''] = blocks('ts')
+  const [library = ''] = codeBlocks('ts')
 
   test('the library example reads the device’s id, gets its bytes back and its interrupt', async () => {
     const said = await runExample(library, 'library')
