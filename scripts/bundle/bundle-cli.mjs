@@ -64,7 +64,7 @@ const groups = [
   {
     name: 'core',
     priority: 2,
-    test: /src\/(kernel\/(?!soft-memlock)|cli\/(?!main|completion|version|compile-cache|mock-host|bindings|mdevctl|device|commands\/(?!list)|io\/write-whole|parser\/(?!parser)|arguments\/spec-file|output\/plan-text)|host|lifecycle\/(list|definition\/definition|mdev\/(list|store))|errors|units|uapi\/(errno|requests|device-feature|migration))|yargs-parser|yargs-platform|rolldown.runtime/,
+    test: /src\/(kernel\/(?!soft-memlock)|cli\/(?!main|completion|version|compile-cache|mock-host|mdevctl|device|commands\/(?!list)|io\/write-whole|parser\/(?!parser)|arguments\/(spec-file|region)|output\/(plan-text|report-bindings))|host|lifecycle\/(list|definition\/definition|mdev\/(list|store))|errors|units|uapi\/(errno|requests|device-feature|migration))|yargs-parser|yargs-platform|rolldown.runtime/,
   },
   {
     name: 'plan',
@@ -72,7 +72,7 @@ const groups = [
   },
   { name: 'yargs', test: /node_modules\/yargs\/|cli\/(parser\/(?!parser)|version)/ },
   { name: 'lifecycle', priority: 1, test: /src\/lifecycle\/(?!spec|plan)/ },
-  { name: 'device', test: /src\/(vfio|uapi|kernel\/soft-memlock|cli\/device)/ },
+  { name: 'device', test: /src\/(vfio|uapi|kernel\/soft-memlock|cli\/(device|arguments\/region))/ },
   { name: 'read-scenario', priority: 1, test: /read-scenario|node_modules\/valibot/ },
   { name: 'mock-kernel', test: /src\/(mock|cli\/mock-host)/ },
 ]

@@ -31,34 +31,32 @@ export interface Flag extends Described {
   readonly alias?: string
 }
 
-/** `--name TEXT`, at most once. `parse` throws INVALID_ARGUMENT for what it cannot take. */
-export interface Option<T> extends Described {
+interface Valued<T> extends Described {
+  readonly completes: Completes
+  /** Throws INVALID_ARGUMENT for what it cannot take. */
+  readonly parse: (text: string) => T
+}
+
+/** `--name TEXT`, at most once. */
+export interface Option<T> extends Valued<T> {
   readonly kind: 'option'
   readonly alias?: string
   /** What stands for the value in the help: 'UUID'. */
   readonly value: string
-  readonly completes: Completes
-  readonly parse: (text: string) => T
 }
 
 /** An argument by position. */
-export interface RequiredPositional<T> extends Described {
+export interface RequiredPositional<T> extends Valued<T> {
   readonly kind: 'required'
-  readonly completes: Completes
-  readonly parse: (text: string) => T
 }
 
-export interface OptionalPositional<T> extends Described {
+export interface OptionalPositional<T> extends Valued<T> {
   readonly kind: 'optional'
-  readonly completes: Completes
-  readonly parse: (text: string) => T
 }
 
 /** The last positional, any number of times. */
-export interface Rest<T> extends Described {
+export interface Rest<T> extends Valued<T> {
   readonly kind: 'rest'
-  readonly completes: Completes
-  readonly parse: (text: string) => T
 }
 
 export type Argument =

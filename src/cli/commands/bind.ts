@@ -1,8 +1,9 @@
 import { bind as bindDevice } from '../../lifecycle/bindings/bind.ts'
-import { given } from '../arguments/arguments.ts'
+import { given } from '../arguments/given.ts'
 import { dryRun } from '../arguments/global-options.ts'
-import { bindingOptions, findPciDevice, forceTaking, pciDevice, reportBindings, wholeGroup } from '../bindings.ts'
+import { bindingOptions, findPciDevice, forceTaking, pciDevice, wholeGroup } from '../arguments/pci-device.ts'
 import { type Command, command, text } from '../command.ts'
+import { reportBindings } from '../output/report-bindings.ts'
 
 const bind: Command = command({
   arguments: {

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import { type BootChange, installBoot, removeBoot } from '../../lifecycle/boot/install.ts'
-import { action } from '../arguments/arguments.ts'
+import { action } from '../arguments/action.ts'
 import { dryRun } from '../arguments/global-options.ts'
 import { type Command, command } from '../command.ts'
 import { json } from '../output/output.ts'

@@ -1,10 +1,11 @@
 import { defineDevice } from '../../lifecycle/device-verbs.ts'
-import { auto, device, force, given, jsonFile, manual, parent, type, uuid } from '../arguments/arguments.ts'
 import { changeOptions } from '../arguments/change-options.ts'
 import { readDefinitionFile, refuseBeside } from '../arguments/definition-file.ts'
 import { namedDevice } from '../arguments/device-argument.ts'
+import { given } from '../arguments/given.ts'
 import { dryRun } from '../arguments/global-options.ts'
 import { startMode } from '../arguments/start-mode.ts'
+import { auto, device, force, jsonFile, manual, parent, type, uuid } from '../arguments/virtual-device.ts'
 import { type Command, command } from '../command.ts'
 import { reportChange } from '../output/report-change.ts'
 

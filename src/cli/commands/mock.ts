@@ -1,5 +1,5 @@
 import { scenarioNames } from '../../mock/scenario/shipped/names.ts'
-import { action } from '../arguments/arguments.ts'
+import { action } from '../arguments/action.ts'
 import { defaultMock, dryRun } from '../arguments/global-options.ts'
 import { type Command, command, usageError } from '../command.ts'
 import { type Column, json, table } from '../output/output.ts'

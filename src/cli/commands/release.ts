@@ -1,7 +1,8 @@
 import { release as releaseDevice } from '../../lifecycle/bindings/release.ts'
 import { dryRun } from '../arguments/global-options.ts'
-import { bindingOptions, findPciDevice, forceTaking, pciDevice, reportBindings, wholeGroup } from '../bindings.ts'
+import { bindingOptions, findPciDevice, forceTaking, pciDevice, wholeGroup } from '../arguments/pci-device.ts'
 import { type Command, command } from '../command.ts'
+import { reportBindings } from '../output/report-bindings.ts'
 
 const release: Command = command({
   arguments: { device: pciDevice, group: wholeGroup, force: forceTaking, 'dry-run': dryRun },

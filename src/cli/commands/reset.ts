@@ -1,7 +1,7 @@
 import { dryRun } from '../arguments/global-options.ts'
+import { device } from '../arguments/region.ts'
 import { type Command, command } from '../command.ts'
 import { withDevice } from '../device/opened-device.ts'
-import { device } from '../device/region-access.ts'
 import { json } from '../output/output.ts'
 
 const reset: Command = command({

@@ -1,8 +1,9 @@
 import { stopDevice } from '../../lifecycle/device-verbs.ts'
-import { device, given, overrule, parent, uuid } from '../arguments/arguments.ts'
 import { changeOptions } from '../arguments/change-options.ts'
 import { requiredDevice } from '../arguments/device-argument.ts'
+import { given } from '../arguments/given.ts'
 import { dryRun } from '../arguments/global-options.ts'
+import { device, overrule, parent, uuid } from '../arguments/virtual-device.ts'
 import { type Command, command } from '../command.ts'
 import { reportChange } from '../output/report-change.ts'
 

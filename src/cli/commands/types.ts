@@ -1,5 +1,6 @@
 import { type DeviceType, readDeviceTypes } from '../../host/device-types.ts'
-import { given, parent, type } from '../arguments/arguments.ts'
+import { given } from '../arguments/given.ts'
+import { parent, type } from '../arguments/virtual-device.ts'
 import { type Command, command } from '../command.ts'
 import { type Column, json, table } from '../output/output.ts'
 import { reportWarnings } from '../output/report-warnings.ts'

@@ -2,19 +2,10 @@ import { VfioError } from '../../errors.ts'
 import { hex } from '../../units.ts'
 import type { Region } from '../../vfio/region/region.ts'
 import { dryRun } from '../arguments/global-options.ts'
+import { device, offset, parsePlace, parseValue, region, type Width, width } from '../arguments/region.ts'
 import { type Command, command, text, usageError } from '../command.ts'
 import { regionNamed, withDevice } from '../device/opened-device.ts'
-import {
-  device,
-  jsonValue,
-  offset,
-  parsePlace,
-  parseValue,
-  region,
-  type Width,
-  width,
-  writeValue,
-} from '../device/region-access.ts'
+import { jsonValue, writeValue } from '../device/region-value.ts'
 import { json } from '../output/output.ts'
 
 interface Access {

@@ -1,7 +1,7 @@
-import yargs, { type Argv } from 'yargs'
+import type { Argv } from 'yargs'
 import { printable, unsignedOrNull, uuidOrNull } from '../../units.ts'
 import { usageError } from '../command.ts'
-import { parserConfiguration } from '../parser/parser.ts'
+import { parseWords, yargsParser } from '../parser/full-yargs.ts'
 import { readVersion } from '../version.ts'
 
 /** mdevctl 1.4.0's flags, each with what follows from it. A flag without `value` is a switch. */
@@ -109,8 +109,8 @@ export function parseMdevctl(program: 'mdevctl' | 'lsmdev', argv: readonly strin
   const operands = name === 'start-parent-mdevs' ? '$0 <parent-device>' : '$0'
   const parser = flagsOn(base(shown), subcommand.flags).command(operands, subcommand.summary)
   const words = program === 'lsmdev' ? argv : argv.slice(1)
-  const { values, text } = read(parser, words)
-  if (text !== '') return { text }
+  const { values, text } = parseWords(parser, words)
+  if (text !== '') return { text: `${text}\n` }
   checkValues(subcommand, values)
   return {
     command: name,
@@ -127,23 +127,14 @@ function explainAll(argv: readonly string[]): { text: string } {
   for (const [name, { summary, hidden }] of Object.entries(subcommands)) {
     if (hidden !== true) parser.command(name, summary)
   }
-  const { text } = read(parser.demandCommand(1, 'which command?'), argv)
-  return { text }
+  const { text } = parseWords(parser.demandCommand(1, 'which command?'), argv)
+  return { text: text === '' ? '' : `${text}\n` }
 }
 
 function base(name: string): Argv {
-  return yargs([])
-    .scriptName(name)
-    .locale('en')
-    .exitProcess(false)
-    .strict()
-    .parserConfiguration(parserConfiguration)
-    .wrap(null)
+  return yargsParser(name, `${name} --help`)
     .alias({ help: 'h', version: 'V' })
     .version(`mdevctl 1.4.0 (vfioctl ${readVersion()})`)
-    .fail((message, error) => {
-      throw usageError(message ?? error.message, `${name} --help`)
-    })
 }
 
 function flagsOn(parser: Argv, flags: Readonly<Record<string, Flag>>): Argv {
@@ -159,15 +150,6 @@ function flagsOn(parser: Argv, flags: Readonly<Record<string, Flag>>): Argv {
     })
   }
   return parser
-}
-
-/** The values by name, or the text that yargs prints in their place. */
-function read(parser: Argv, argv: readonly string[]): { values: Readonly<Record<string, unknown>>; text: string } {
-  let text = ''
-  const values: unknown = parser.parse([...argv], {}, (_error: unknown, _values: unknown, output: string) => {
-    text = output === '' ? '' : `${output}\n`
-  })
-  return { values: typeof values === 'object' && values !== null ? { ...values } : {}, text }
 }
 
 function checkValues({ oneOf = [], flags }: Subcommand, values: Readonly<Record<string, unknown>>): void {

@@ -7,7 +7,8 @@ import { usageError } from '../command.ts'
 import { commands } from '../commands.ts'
 import { exitMeanings } from '../exit-codes.ts'
 import { readVersion } from '../version.ts'
-import { aliases, namesOf, parserConfiguration } from './parser.ts'
+import { parseWords, yargsParser } from './full-yargs.ts'
+import { aliases, namesOf } from './parser.ts'
 import { usageMessage } from './usage-message.ts'
 
 const usage = `vfioctl COMMAND [ARGUMENT…]
@@ -76,21 +77,12 @@ export function completionScript(shell: 'bash' | 'zsh'): string {
 
 function programWith(name: string, table: ArgumentTable): Argv {
   const withValue = namesOf(table, 'option')
-  return yargs([])
-    .scriptName(name)
-    .locale('en')
-    .exitProcess(false)
-    .strict()
-    .parserConfiguration(parserConfiguration)
-    .fail((message, error) => {
-      throw usageError(message ?? error.message)
-    })
+  return yargsParser(name)
     .string(withValue)
     .nargs(Object.fromEntries(withValue.map((option) => [option, 1])))
     .boolean(namesOf(table, 'flag'))
     .count('verbose')
     .alias(aliases(table))
-    .wrap(null)
 }
 
 function describe<T>(parser: Argv<T>, own: ArgumentTable, examples: readonly Example[]): Argv<T> {
@@ -114,15 +106,13 @@ function shownPositional([name, { kind }]: [string, Argument]): string {
 
 /** What yargs would print. A line that it finds nothing to say about was not for it. */
 function textOf(parser: Argv, argv: readonly string[], hint: string, needed: readonly string[] = []): string {
-  let shown = ''
+  let text: string
   try {
-    parser.parse([...argv], {}, (_error: unknown, _values: unknown, output: string) => {
-      shown = output
-    })
+    text = parseWords(parser, argv).text
   } catch (error) {
     if (!(error instanceof VfioError)) throw error
     throw usageError(usageMessage(error.message, argv, needed), hint)
   }
-  if (shown === '') throw usageError('this command line cannot be read', hint)
-  return shown
+  if (text === '') throw usageError('this command line cannot be read', hint)
+  return text
 }

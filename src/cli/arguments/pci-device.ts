@@ -1,0 +1,43 @@
+import { deviceName, deviceNameForms } from '../../host/vfio-device.ts'
+import type { HostFiles } from '../../kernel/kernel.ts'
+import type { BindingOptions } from '../../lifecycle/bindings/binding-change.ts'
+import { type PciAddress, pciAddressOrNull } from '../../units.ts'
+import { type Flag, type RequiredPositional, text, usageError } from '../command.ts'
+import type { Io } from '../io/io.ts'
+
+export const pciDevice: RequiredPositional<string> = {
+  kind: 'required',
+  completes: 'host device',
+  parse: text,
+  describe: `a PCI device: ${deviceNameForms}`,
+}
+
+export const wholeGroup: Flag = {
+  kind: 'flag',
+  alias: 'g',
+  describe: 'With every other endpoint of its IOMMU group',
+}
+
+export const forceTaking: Flag = {
+  kind: 'flag',
+  alias: 'f',
+  describe: 'Although the host uses it: an interface that is up, a mounted disk, virtual functions',
+}
+
+export function findPciDevice(files: HostFiles, given: string): PciAddress {
+  const address = pciAddressOrNull(deviceName(files, given))
+  if (address !== null) return address
+  throw usageError(`${given} is a mediated device: its driver is its parent’s`, 'vfioctl groups shows PCI devices')
+}
+
+export function bindingOptions(
+  values: { readonly 'dry-run': boolean; readonly force: boolean },
+  io: Io,
+): BindingOptions {
+  return {
+    dryRun: values['dry-run'],
+    force: values.force,
+    signal: io.interruption(),
+    said: (line) => io.err(`${line}\n`),
+  }
+}

@@ -1,0 +1,64 @@
+import { type Flag, type Option, type OptionalPositional, text } from '../command.ts'
+import { deviceForms } from './device-argument.ts'
+
+/** What tells of a virtual device, with mdevctl's names. */
+export const uuid: Option<string> = {
+  kind: 'option',
+  alias: 'u',
+  value: 'UUID',
+  completes: 'device',
+  parse: text,
+  describe: 'the device',
+}
+
+export const parent: Option<string> = {
+  kind: 'option',
+  alias: 'p',
+  value: 'PARENT',
+  completes: 'parent',
+  parse: text,
+  describe: 'the card that offers it: a PCI address or name',
+}
+
+export const type: Option<string> = {
+  kind: 'option',
+  alias: 't',
+  value: 'TYPE',
+  completes: 'type',
+  parse: text,
+  describe: 'the type by its id or its name',
+}
+
+export const auto: Flag = {
+  kind: 'flag',
+  alias: 'a',
+  describe: 'Start it whenever its parent appears',
+}
+export const manual: Flag = { kind: 'flag', alias: 'm', describe: 'Start it only on demand' }
+
+export const jsonFile: Option<string> = {
+  kind: 'option',
+  value: 'FILE',
+  completes: 'file',
+  parse: text,
+  describe: 'a definition as mdevctl writes it; - is stdin',
+}
+
+export const device: OptionalPositional<string> = {
+  kind: 'optional',
+  completes: 'device',
+  parse: text,
+  describe: deviceForms,
+}
+
+export const force: Flag = {
+  kind: 'flag',
+  alias: 'f',
+  describe: 'Although this host has no such parent or type now, or a callout script forbids it',
+}
+
+export const overrule: Flag = {
+  kind: 'flag',
+  alias: 'f',
+  describe: 'Although a callout script of the vendor forbids it',
+}

@@ -1,0 +1,22 @@
+import { hex } from '../../units.ts'
+import type { Region } from '../../vfio/region/region.ts'
+import type { Width } from '../arguments/region.ts'
+
+export function readValue(from: Region, at: number, bits: Width): bigint {
+  if (bits === 8) return BigInt(from.read8(at))
+  if (bits === 16) return BigInt(from.read16(at))
+  if (bits === 32) return BigInt(from.read32(at))
+  return from.read64(at)
+}
+
+export function writeValue(to: Region, at: number, bits: Width, value: bigint): void {
+  if (bits === 8) to.write8(at, Number(value))
+  else if (bits === 16) to.write16(at, Number(value))
+  else if (bits === 32) to.write32(at, Number(value))
+  else to.write64(at, value)
+}
+
+/** In JSON: a number, and a hex string where it has 64 bits. */
+export function jsonValue(value: bigint, bits: Width): number | string {
+  return bits === 64 ? hex(value) : Number(value)
+}

@@ -1,0 +1,37 @@
+import type { HostFiles } from '../../kernel/kernel.ts'
+import type { BindingChange } from '../../lifecycle/bindings/binding-change.ts'
+import { foreignMembers, groupMembers, iommuGroup } from '../../vfio/group/group-members.ts'
+import type { Context } from '../context.ts'
+import type { Io } from '../io/io.ts'
+import { json } from './output.ts'
+import { reportDryRun } from './report-change.ts'
+
+export async function reportBindings(
+  changes: readonly BindingChange[],
+  context: Context,
+  io: Io,
+  already: (change: BindingChange) => string,
+): Promise<void> {
+  if (context.options.json) return io.out(json(changes))
+  const [first] = changes
+  if (first?.dryRun === true) return reportDryRun(changes, io, already)
+  for (const change of changes) io.err(`${change.changed ? done(change) : already(change)}\n`)
+  reportViability((await context.kernel()).files, changes, io)
+}
+
+function done({ device, from, to }: BindingChange): string {
+  if (from === to) return `${device} stays with ${to ?? 'no driver'}; what is kept for the next boot is changed`
+  return `${device} is with ${to ?? 'no driver'} now (${from === null ? 'none had it' : `${from} had it`})`
+}
+
+/** What keeps VFIO from using a device that it was just given. */
+function reportViability(files: HostFiles, changes: readonly BindingChange[], io: Io): void {
+  const ofVfio = changes.filter(({ to }) => to?.includes('vfio') === true)
+  const groups = new Set(ofVfio.flatMap(({ device }) => iommuGroup(files, `/sys/bus/pci/devices/${device}`) ?? []))
+  for (const group of groups) {
+    const foreign = foreignMembers(groupMembers(files, group))
+    if (foreign.length === 0) continue
+    const list = foreign.map(({ name, driver }) => `${name} is with ${driver}`).join(', ')
+    io.err(`group ${group} is not viable yet: ${list}; --group takes them too\n`)
+  }
+}
