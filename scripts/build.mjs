@@ -15,8 +15,11 @@ export async function build() {
   const wanted = hashSources(['src', 'scripts/bundle', 'scripts/build.mjs', 'package-lock.json'])
   const done = existsSync(stamp) && existsSync(join(root, 'dist/bin/vfioctl.cjs')) ? readFileSync(stamp, 'utf8') : ''
   if (done !== wanted) {
-    await replaceFolder(join(root, 'dist/bin'), (folder) => bundleCli(join(root, 'src/cli/main.ts'), folder))
-    compileLibrary()
+    // whole, as files of before would go into the package, and be imported here though they are no more
+    await replaceFolder(join(root, 'dist'), async (folder) => {
+      compileLibrary(folder)
+      await bundleCli(join(root, 'src/cli/main.ts'), join(folder, 'bin'))
+    })
     mkdirSync(dirname(stamp), { recursive: true })
     writeFileSync(stamp, wanted)
     console.log('built dist')
@@ -26,14 +29,14 @@ export async function build() {
   else buildAddon()
 }
 
-/** src/ to dist/ by the TypeScript compiler; the command line is bundled instead. */
-function compileLibrary() {
-  const { status, stdout, stderr } = spawnSync(join(root, 'node_modules/.bin/tsc'), ['-p', 'src'], {
+/** src/ by the TypeScript compiler; the command line is bundled instead. */
+function compileLibrary(folder) {
+  const { status, stdout, stderr } = spawnSync(join(root, 'node_modules/.bin/tsc'), ['-p', 'src', '--outDir', folder], {
     cwd: root,
     encoding: 'utf8',
   })
   if (status !== 0) throw new Error(`tsc -p src failed:\n${stdout}${stderr}`)
-  rmSync(join(root, 'dist/cli'), { recursive: true, force: true })
+  rmSync(join(folder, 'cli'), { recursive: true, force: true })
 }
 
 /** What runs meanwhile sees the old folder or the new one, but for the moment between two renames. */

@@ -1,5 +1,5 @@
 // The IOVA allocator alone: what an operation costs beside few live ranges and beside many.
-import { IovaAllocator } from '../../dist/vfio/iova-allocator.js'
+import { IovaAllocator } from '../../dist/vfio/iova/iova-allocator.js'
 
 const page = 4096
 const few = 1000

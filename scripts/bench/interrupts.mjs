@@ -11,7 +11,7 @@ const timeoutMs = 10_000
  * `waiting` has one vector, whose eventfd is written to here as a device would.
  * @param {import('./c-program.mjs').CProgram} c
  * @param {import('../../dist/kernel/kernel.js').Kernel} kernel
- * @param {Pick<import('../../dist/vfio/irq-enabled.js').EnabledIrq, 'waitSync' | 'next' | 'events'>} waiting
+ * @param {Pick<import('../../dist/vfio/irq/irq-enabled.js').EnabledIrq, 'waitSync' | 'next' | 'events'>} waiting
  * @param {number} eventfd
  * @param {{ there: number, woken: number }} counts
  */

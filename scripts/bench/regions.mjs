@@ -9,7 +9,7 @@ const page = 4096
  * @typedef {object} Place
  * @property {string} name
  * @property {number} fd the descriptor that the region's bytes are at
- * @property {import('../../dist/vfio/region.js').Region} region
+ * @property {import('../../dist/vfio/region/region.js').Region} region
  * @property {number} [read] the region's offset of a register that can be read
  * @property {number} [write] and of one that can be written
  */
