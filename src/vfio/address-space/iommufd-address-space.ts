@@ -144,6 +144,11 @@ export class IommufdAddressSpace extends AttachableSpace {
 
   #smallestPage(): number {
     const { alignment } = this.#ioas.ranges()
+    if ((alignment & (alignment - 1n)) !== 0n) {
+      throw new VfioError('KERNEL_ANSWER', `the kernel says that pages are ${alignment} bytes: no power of two`, {
+        facts: { alignment: String(alignment) },
+      })
+    }
     return Math.max(this.kernel.pageSize, alignment > 0x8000_0000n ? 0 : Number(alignment))
   }
 
