@@ -1,3 +1,4 @@
+import { posix } from 'node:path'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import { readKept } from '../files/kept-files.ts'
 
@@ -11,6 +12,8 @@ const folders = [
   '/lib/udev/rules.d',
 ]
 
+const mostLinks = 8
+
 /** What to know of mdevctl's own udev rule, which starts the same definitions; nothing where it has none. */
 export function mdevctlRule(files: HostFiles): string[] {
   for (const folder of folders) {
@@ -22,10 +25,26 @@ export function mdevctlRule(files: HostFiles): string[] {
     if (files.kind(program) === null) {
       return [`mdevctl’s own ${path} starts nothing: it calls ${program}, which is not there`]
     }
+    if (isLinkToUs(files, program)) {
+      return [
+        `${path} runs ${program}, which is vfioctl: under systemd it starts nothing, as udev forbids what it runs to make ` +
+          'code, as Node does; vfioctl’s own rule starts the same devices by a unit',
+      ]
+    }
     return [
       `mdevctl’s own ${path} starts the same devices: harmless, as whoever comes second finds them there`,
       `to leave them to vfioctl: ln -s /dev/null ${folders[0]}/${name} && udevadm control --reload`,
     ]
   }
   return []
+}
+
+/** Whether a path leads to this program, link by link. */
+function isLinkToUs(files: HostFiles, program: string): boolean {
+  let path = program
+  for (let links = 0; links < mostLinks && files.kind(path) === 'symlink'; links++) {
+    path = posix.resolve(posix.dirname(path), files.readlink(path))
+    if (/^vfioctl(?:\.cjs)?$/.test(posix.basename(path))) return true
+  }
+  return false
 }

@@ -1,7 +1,9 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
 import type { Kernel } from '../../../../src/kernel/kernel.ts'
+import { openLinux } from '../../../../src/kernel/linux.ts'
 import { installBoot, removeBoot } from '../../../../src/lifecycle/boot/install.ts'
 import { createMockHost } from '../../../../src/mock/sdk/mock-host.ts'
+import { HostTree } from '../../host-tree.ts'
 
 const program = ['/usr/bin/node', '/usr/local/bin/vfioctl']
 const image = { program, live: false }
@@ -117,6 +119,19 @@ describe('boot install', () => {
     ])
     put(kernel, '/etc/udev/rules.d/60-mdevctl.rules', '')
     expect((await installBoot(kernel, image)).notes).toEqual([])
+  })
+
+  test.each([
+    ['/usr/local/bin/vfioctl', true],
+    ['../local/lib/node_modules/vfioctl/dist/bin/vfioctl.cjs', true],
+    ['../../opt/mdevctl/bin/mdevctl', false],
+    ['mdevctl', false],
+  ])('says that mdevctl’s rule starts nothing where its program is a link to us (%s: %j)', async (target, isUs) => {
+    const tree = new HostTree().link('usr/sbin/mdevctl', target)
+    tree.file('usr/lib/udev/rules.d/60-mdevctl.rules', 'RUN+="/usr/sbin/mdevctl start-parent-mdevs %k"\n')
+    const kernel = openLinux({ root: tree.root })
+    const { notes } = await installBoot(kernel, { ...image, dryRun: true })
+    expect(notes[0]).toContain(isUs ? 'under systemd it starts nothing' : 'starts the same devices: harmless')
   })
 
   test('has systemd and udev read the files where they run, and there alone', async () => {
