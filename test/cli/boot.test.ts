@@ -9,6 +9,7 @@ const units = 'etc/systemd/system'
 const paths = [
   '/etc/systemd/system/vfioctl-restore.service',
   '/etc/systemd/system/vfioctl-restore@.service',
+  '/etc/systemd/system/vfioctl-restore@.path',
   '/etc/systemd/system/multi-user.target.d/vfioctl-restore.conf',
   '/etc/udev/rules.d/61-vfioctl.rules',
 ]
@@ -40,11 +41,11 @@ test('boot install names this Node and this program, once; remove takes all of i
 test('boot install leaves a file of somebody else’s as it is, with exit 1 and what to do', () => {
   const { root, run, read } = image()
   run('install')
-  writeFileSync(join(root, paths[3] ?? ''), '# mine\n')
+  writeFileSync(join(root, paths[4] ?? ''), '# mine\n')
   const { status, stderr } = run('install')
   expect(status).toBe(1)
-  expect(stderr).toContain(`${paths[3]} is there and was not written by vfioctl: nothing is changed`)
-  expect(read(paths[3] ?? '')).toBe('# mine\n')
+  expect(stderr).toContain(`${paths[4]} is there and was not written by vfioctl: nothing is changed`)
+  expect(read(paths[4] ?? '')).toBe('# mine\n')
 })
 
 test('boot as JSON is the library’s change', () => {
@@ -66,7 +67,8 @@ const hasAnalyzer = spawnSync('systemd-analyze', ['--version']).status === 0
 test.skipIf(!hasAnalyzer)('systemd finds no fault in the units (needs systemd-analyze)', () => {
   const { root, run } = image()
   run('install')
-  const files = ['vfioctl-restore.service', 'vfioctl-restore@.service'].map((name) => join(root, units, name))
+  const names = ['vfioctl-restore.service', 'vfioctl-restore@.service', 'vfioctl-restore@.path']
+  const files = names.map((name) => join(root, units, name))
   const { status, stdout, stderr } = spawnSync('systemd-analyze', ['verify', '--man=no', ...files], {
     encoding: 'utf8',
   })

@@ -14,15 +14,22 @@ export interface BootFile {
   readonly content: string
 }
 
+/** Where that host has the programs that the rule runs: udev takes no bare names. */
+export interface HostTools {
+  readonly systemctl: string
+  readonly mkdir: string
+}
+
 /** What brings defined devices up at boot, and later as their parents appear. */
-export function bootFiles(program: Program, systemctl: string): BootFile[] {
+export function bootFiles(program: Program, tools: HostTools): BootFile[] {
   const command = commandLine(program)
   const units = '/etc/systemd/system'
   return [
     { folder: units, name: 'vfioctl-restore.service', content: atBoot(command, program) },
     { folder: units, name: 'vfioctl-restore@.service', content: ofOneParent(command, program) },
+    { folder: units, name: 'vfioctl-restore@.path', content: arrival },
     { folder: `${units}/multi-user.target.d`, name: 'vfioctl-restore.conf', content: wants },
-    { folder: '/etc/udev/rules.d', name: '61-vfioctl.rules', content: rules(command, systemctl) },
+    { folder: '/etc/udev/rules.d', name: '61-vfioctl.rules', content: rules(command, tools) },
   ]
 }
 
@@ -47,12 +54,32 @@ function ofOneParent(command: string, program: Program): string {
 [Unit]
 Description=Start the virtual devices that are defined on %i
 RequiresMountsFor=${program.join(' ')}
+# As often as something comes; yet not without end where the mark cannot be taken away.
+StartLimitIntervalSec=60
+StartLimitBurst=60
 
 [Service]
 Type=oneshot
+# Before it looks at the parent: what comes from now on marks it anew, and has this started again.
+ExecStartPre=-rmdir ${arrived}/%i
 ExecStart=${command} restore --parent %i --timeout 10
 `
 }
+
+/** Below it a folder stands for each parent that came, until somebody looks. */
+const arrived = '/run/vfioctl/arrived'
+
+/**
+ * Starts the unit above, and once more when that ends where its parent came again meanwhile: a `systemctl start` of a unit
+ * that is just ending would count for the start that was.
+ */
+const arrival = `${mark}
+[Unit]
+Description=Have the virtual devices started that are defined on %i
+
+[Path]
+PathExists=${arrived}/%i
+`
 
 /** In place of an [Install] section, whose symlinks `systemctl enable` would have to make. */
 const wants = `${mark}
@@ -65,7 +92,7 @@ Wants=vfioctl-restore.service
  * and a device that has become a parent of mediated ones. What `udevadm trigger` tells again is passed over: what an admin
  * has stopped would come back.
  */
-function rules(command: string, systemctl: string): string {
+function rules(command: string, { systemctl, mkdir }: HostTools): string {
   return `${mark}
 ACTION=="add", SUBSYSTEM=="pci", ENV{SYNTH_UUID}!="?*", TEST=="/etc/vfioctl.d/bindings/$kernel.json", GOTO="vfioctl_restore"
 ACTION=="bind", SUBSYSTEM=="pci", TEST=="/etc/vfioctl.d/sriov/$kernel.json", GOTO="vfioctl_restore"
@@ -73,7 +100,8 @@ ACTION=="change", ENV{MDEV_STATE}=="registered", TEST=="/etc/mdevctl.d/$kernel",
 GOTO="vfioctl_end"
 LABEL="vfioctl_restore"
 # A unit's work, where there are units: udev ends what takes long, and forbids what it runs to make code, as Node does.
-TEST=="/run/systemd/system", RUN+="${systemctl} --no-block start vfioctl-restore@$kernel.service"
+TEST=="/run/systemd/system", RUN+="${mkdir} -p ${arrived}/$kernel"
+TEST=="/run/systemd/system", RUN+="${systemctl} --no-block start vfioctl-restore@$kernel.path"
 TEST!="/run/systemd/system", RUN+="${command} restore --parent $kernel --timeout 10"
 LABEL="vfioctl_end"
 `

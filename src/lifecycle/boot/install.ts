@@ -3,9 +3,9 @@ import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
 import { failedWith } from '../../kernel/system-error.ts'
 import type { Step } from '../change.ts'
 import { deleteKept, ensureDirectory, type KeptFile, pathOf, readKept, replaceKept } from '../files/kept-files.ts'
-import { type BootFile, bootFiles, mark, type Program } from './boot-files.ts'
+import { type BootFile, bootFiles, type HostTools, mark, type Program } from './boot-files.ts'
 import { mdevctlRule } from './mdevctl-rule.ts'
-import { reloadSteps, runReload } from './reload.ts'
+import { type Run, reloadSteps, runReload, stopSteps } from './reload.ts'
 
 export interface BootRequest {
   /** How vfioctl is started: Node and the script, by the absolute paths that they have on that host. */
@@ -31,10 +31,10 @@ export interface BootChange {
  */
 export async function installBoot(kernel: Kernel, request: BootRequest): Promise<BootChange> {
   const { files } = kernel
-  const wanted = bootFiles(request.program, systemctlOf(files)).map((file) => ({ file, now: ownContent(files, file) }))
+  const wanted = bootFiles(request.program, toolsOf(files)).map((file) => ({ file, now: ownContent(files, file) }))
   const missing = wanted.filter(({ file, now }) => now !== file.content)
   const saves = missing.map(({ file }): BootStep => ({ action: 'save', path: pathOf(file), content: file.content }))
-  return finish(kernel, request, saves, mdevctlRule(files), () => {
+  return finish(kernel, request, saves, mdevctlRule(files), reloadSteps(files), () => {
     const done: typeof missing = []
     try {
       for (const entry of missing) {
@@ -55,12 +55,12 @@ export async function installBoot(kernel: Kernel, request: BootRequest): Promise
 /** Deletes what `installBoot` writes. Files of somebody else's at those places are left, and named. */
 export async function removeBoot(kernel: Kernel, request: BootRequest): Promise<BootChange> {
   const { files } = kernel
-  const all = bootFiles(request.program, systemctlOf(files)).filter((file) => files.kind(pathOf(file)) !== null)
+  const all = bootFiles(request.program, toolsOf(files)).filter((file) => files.kind(pathOf(file)) !== null)
   const foreign = all.filter((file) => !isOwn(files, file))
   const own = all.filter((file) => !foreign.includes(file))
   const deletions = own.map((file): BootStep => ({ action: 'delete', path: pathOf(file) }))
   const notes = foreign.map((file) => `${pathOf(file)} was not written by vfioctl: it is left as it is`)
-  return finish(kernel, request, deletions, notes, () => {
+  return finish(kernel, request, deletions, notes, [...stopSteps(files), ...reloadSteps(files)], () => {
     for (const file of own) deleteFile(files, file)
   })
 }
@@ -70,10 +70,11 @@ async function finish(
   { dryRun = false, live }: BootRequest,
   changes: readonly BootStep[],
   notes: readonly string[],
+  runs: readonly Run[],
   work: () => void,
 ): Promise<BootChange> {
   if (changes.length === 0) return { changed: false, dryRun, steps: [], notes }
-  const reload = live ? reloadSteps(kernel.files) : []
+  const reload = live ? runs : []
   const change = { changed: true, dryRun, steps: [...changes, ...reload], notes }
   if (dryRun) return change
   work()
@@ -97,8 +98,10 @@ function isOwn(files: HostFiles, file: KeptFile): boolean {
   return files.kind(path) === 'file' && readKept(files, path, (text) => text.startsWith(`${mark}\n`)) === true
 }
 
-function systemctlOf(files: HostFiles): string {
-  return ['/usr/bin/systemctl', '/bin/systemctl'].find((path) => files.kind(path) !== null) ?? '/usr/bin/systemctl'
+function toolsOf(files: HostFiles): HostTools {
+  const find = (name: string) =>
+    [`/usr/bin/${name}`, `/bin/${name}`].find((path) => files.kind(path) !== null) ?? `/usr/bin/${name}`
+  return { systemctl: find('systemctl'), mkdir: find('mkdir') }
 }
 
 /** An image that is being made may have none of them yet. */

@@ -2,20 +2,39 @@ import { kernelAnswer } from '../../errors.ts'
 import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
 import type { Step } from '../change.ts'
 
-type Run = Extract<Step, { action: 'run' }>
+export type Run = Extract<Step, { action: 'run' }>
 
-/** Who reads units and rules: the program that has it do so, and what is there while it runs. */
-const readers = [
-  { name: 'systemctl', arguments: ['daemon-reload'], runs: '/run/systemd/system' },
+/** What a program of systemd or udev is to do, and what is there while that runs. */
+interface Request {
+  readonly name: string
+  readonly arguments: readonly string[]
+  readonly runs: string
+}
+
+const systemd = '/run/systemd/system'
+const readers: readonly Request[] = [
+  { name: 'systemctl', arguments: ['daemon-reload'], runs: systemd },
   { name: 'udevadm', arguments: ['control', '--reload'], runs: '/run/udev/control' },
-] as const
+]
+const watchers: readonly Request[] = [
+  { name: 'systemctl', arguments: ['stop', 'vfioctl-restore@*.path'], runs: systemd },
+]
 
 const folders = ['/usr/bin', '/bin', '/usr/sbin', '/sbin'] as const
 const patienceMs = 30_000
 
 /** What has systemd and udev read their files anew, where they run. */
 export function reloadSteps(files: HostFiles): Run[] {
-  return readers.flatMap(({ name, arguments: words, runs }) => {
+  return runsOf(files, readers)
+}
+
+/** What ends the units that wait for parents, before systemd forgets their files. */
+export function stopSteps(files: HostFiles): Run[] {
+  return runsOf(files, watchers)
+}
+
+function runsOf(files: HostFiles, requests: readonly Request[]): Run[] {
+  return requests.flatMap(({ name, arguments: words, runs }) => {
     const path = folders.map((folder) => `${folder}/${name}`).find((at) => files.kind(at) !== null)
     return path === undefined || files.kind(runs) === null ? [] : [{ action: 'run', path, arguments: words }]
   })

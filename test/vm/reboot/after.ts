@@ -25,6 +25,7 @@ it('what was defined comes back at boot, with a parent that is ten seconds late,
 it('boot remove leaves nothing that starts a device', async () => {
   expect(vfioctl(['boot', 'remove'])).toMatchObject({ status: 0 })
   expect(property(atBoot, 'LoadState')).toBe('not-found')
+  expect(property('vfioctl-restore@mtty.path', 'ActiveState')).toBe('inactive')
   reload('mtty')
   await settle()
   expect(active()).toEqual([display])

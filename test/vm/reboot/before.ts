@@ -82,6 +82,23 @@ describe('with what boot install wrote', () => {
     await vi.waitFor(() => expect(driver()).toBe('vfio-pci'), patience)
   })
 
+  it('a parent that comes again while the unit is about to end is looked at once more', async () => {
+    const slow = '/run/systemd/system/vfioctl-restore@.service.d'
+    mkdirSync(slow, { recursive: true })
+    writeFileSync(`${slow}/slow.conf`, '[Service]\nExecStartPost=sleep 15\n')
+    run('systemctl', 'daemon-reload')
+    reload('mtty')
+    await vi.waitFor(() => expect(property(ofMtty, 'SubState')).toBe('start-post'), patience)
+    expect(active()).toEqual([...onMtty, display])
+    reload('mtty')
+    expect(active()).toEqual([display])
+    expect(property(ofMtty, 'SubState')).toBe('start-post')
+    await vi.waitFor(() => expect(active()).toEqual([...onMtty, display]), patience)
+    rmSync(slow, { recursive: true })
+    run('systemctl', 'daemon-reload')
+    await settle()
+  })
+
   it('each starts once beside a restore that runs at the same time', async () => {
     run('modprobe', '-r', 'mtty')
     const restore = background(process.execPath, program, 'restore')

@@ -54,7 +54,14 @@ describe('boot install', () => {
     expect(written['/etc/systemd/system/multi-user.target.d/vfioctl-restore.conf']).toContain(
       'Wants=vfioctl-restore.service',
     )
-    expect(written[rule]).toContain('vfioctl-restore@$kernel.service')
+    // made before it is waited for
+    expect(written[rule]).toMatch(
+      /mkdir -p \/run\/vfioctl\/arrived\/\$kernel"\n.* start vfioctl-restore@\$kernel\.path"\n/,
+    )
+    expect(written['/etc/systemd/system/vfioctl-restore@.path']).toContain('\nPathExists=/run/vfioctl/arrived/%i\n')
+    expect(written['/etc/systemd/system/vfioctl-restore@.service']).toMatch(
+      /^ExecStartPre=-rmdir \/run\/vfioctl\/arrived\/%i\nExecStart=/m,
+    )
   })
 
   test('twice is once, and a dry run is none', async () => {
@@ -147,7 +154,7 @@ describe('boot install', () => {
     kernel.files.unlink('/run/udev/control')
     expect((await installBoot(kernel, live)).steps.slice(-1)).toEqual(run.slice(0, 1))
     expect((await installBoot(kernel, { ...live, live: false })).steps.map(({ action }) => action)).toEqual(
-      Array(4).fill('save'),
+      Array(5).fill('save'),
     )
   })
 
@@ -167,9 +174,21 @@ describe('boot remove', () => {
     makeFolders(kernel, '/etc/systemd/system')
     const before = [etc(kernel), kernel.files.list('/etc/systemd/system').sort()]
     await installBoot(kernel, image)
-    expect((await removeBoot(kernel, image)).steps.map(({ action }) => action)).toEqual(Array(4).fill('delete'))
+    expect((await removeBoot(kernel, image)).steps.map(({ action }) => action)).toEqual(Array(5).fill('delete'))
     expect([etc(kernel), kernel.files.list('/etc/systemd/system').sort()]).toEqual(before)
     expect(await removeBoot(kernel, image)).toMatchObject({ changed: false, steps: [] })
+  })
+
+  test('ends what waits for parents in a system that runs', async () => {
+    const { kernel } = mock()
+    await installBoot(kernel, image)
+    put(kernel, '/usr/bin/systemctl', '')
+    makeFolders(kernel, '/run/systemd/system')
+    const { steps } = await removeBoot(kernel, { program, live: true, dryRun: true })
+    expect(steps.slice(-2)).toEqual([
+      { action: 'run', path: '/usr/bin/systemctl', arguments: ['stop', 'vfioctl-restore@*.path'] },
+      { action: 'run', path: '/usr/bin/systemctl', arguments: ['daemon-reload'] },
+    ])
   })
 
   test('leaves what is somebody else’s, and names it', async () => {
@@ -179,7 +198,7 @@ describe('boot remove', () => {
     const target = '/etc/systemd/system/multi-user.target.d/other.conf'
     put(kernel, target, '[Unit]\n')
     const { steps, notes } = await removeBoot(kernel, image)
-    expect(steps).toHaveLength(3)
+    expect(steps).toHaveLength(4)
     expect(notes).toEqual([`${rule} was not written by vfioctl: it is left as it is`])
     expect([kernel.files.kind(rule), kernel.files.kind(target)]).toEqual(['file', 'file'])
   })
