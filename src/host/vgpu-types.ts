@@ -28,6 +28,9 @@ export interface VgpuType extends Omit<MdevType, 'kind' | 'available' | 'devices
   readonly devices: readonly PciAddress[]
 }
 
+/** Of a card that carries nothing and offers nothing. */
+export const offersNothing = 'offers no type at all; in MIG mode a card needs GPU instances first'
+
 /** A card has some hundred types at most; what is beyond that is no list. */
 const maxTypes = 4096
 
@@ -67,7 +70,15 @@ export function readVgpuTypes(files: HostFiles, filter: TypeFilter = {}): { type
     if (only !== undefined && only !== one.physfn && only !== one.address) continue
     cards.set(one.physfn, [...(cards.get(one.physfn) ?? []), one])
   }
-  const types = [...cards].flatMap(([card, its]) => typesOf(files, card, its, warnings))
+  const types = [...cards].flatMap(([card, its]) => {
+    const found = typesOf(files, card, its, warnings)
+    const [first] = its
+    if (found.length === 0 && first !== undefined && its.every(({ type }) => type === 0)) {
+      const path = `${pciPath(first.address)}/nvidia/creatable_vgpu_types`
+      warnings.push({ path, message: `${offersNothing}: nvidia-smi mig -i ${card} -lgi` })
+    }
+    return found
+  })
   warnings.push(...withoutFunctions(files, only))
   return { types: types.filter(({ type }) => filter.type === undefined || filter.type === type), warnings }
 }

@@ -1,3 +1,4 @@
+import { offersNothing } from '../host/vgpu-types.ts'
 import type { NamedType } from './type-choice.ts'
 
 /** Why a card makes no device of a type now, and what helps. */
@@ -37,9 +38,9 @@ export function migReason(
 }
 
 /** Of a card that carries nothing and offers nothing. */
-export function offersNothing(card: string): RefusalReason {
+export function whyNothing(card: string): RefusalReason {
   return {
-    why: 'it offers no type at all; in MIG mode a card needs GPU instances first',
+    why: `it ${offersNothing}`,
     hint: `nvidia-smi -i ${card} -q | grep -A2 'MIG Mode'; nvidia-smi mig -i ${card} -lgi; dmesg | tail`,
   }
 }

@@ -3,7 +3,7 @@ import { knownTypes } from '../../host/vgpu-type-names.ts'
 import { readVgpuTypes } from '../../host/vgpu-types.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import type { PciAddress } from '../../units.ts'
-import { migReason, offersNothing } from '../mig.ts'
+import { migReason, whyNothing } from '../mig.ts'
 import { isTypeNamed, type NamedType, typeNamed } from '../type-choice.ts'
 
 /**
@@ -17,7 +17,7 @@ export function chooseVgpuType(files: HostFiles, card: PciAddress, name: string)
     return typeNamed([...listed, ...noted(files, listed)], card, name)
   } catch (error) {
     const offered = listed.filter(({ availableAtMost }) => availableAtMost > 0)
-    const reason = listed.length === 0 ? offersNothing(card) : migReason(card, { name }, offered)
+    const reason = listed.length === 0 ? whyNothing(card) : migReason(card, { name }, offered)
     if (reason === null || !(error instanceof VfioError) || error.code !== 'NOT_FOUND') throw error
     throw withMore(error, reason.why, { hint: reason.hint })
   }

@@ -5,7 +5,7 @@ import { readCreatableTypes } from '../../host/vgpu-types.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import { failedWith } from '../../kernel/system-error.ts'
 import type { PciAddress } from '../../units.ts'
-import { isMigBacked, migReason, offersNothing } from '../mig.ts'
+import { isMigBacked, migReason, whyNothing } from '../mig.ts'
 import type { NamedType } from '../type-choice.ts'
 
 /** What was to be made, and where. */
@@ -50,7 +50,7 @@ export function vgpuRefused(files: HostFiles, refused: RefusedVgpu, cause?: unkn
   const list = carried.map((it) => `${it.address} as ${shownType(files, it)}`).join(', ')
   const mig = migReason(card, type, offered)
   if (carried.length === 0) {
-    const reason = mig ?? (offered.length === 0 ? offersNothing(card) : null)
+    const reason = mig ?? (offered.length === 0 ? whyNothing(card) : null)
     const hint = reason?.hint ?? `vfioctl types -p ${card}; dmesg | tail, for what the driver says`
     return refusedFor(`, though the card carries no vGPU${reason === null ? '' : `: ${reason.why}`}`, hint)
   }

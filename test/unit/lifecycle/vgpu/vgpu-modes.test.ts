@@ -114,11 +114,17 @@ test('a card in MIG mode takes no type without a GPU instance, and says so', asy
 
 test('a card in MIG mode without instances offers nothing, and says what it needs', async () => {
   const host = hostWith(mig({ small: 0, big: 0 }, false))
-  expect(host.types({ parent: card }).types).toEqual([])
+  const needs = 'in MIG mode a card needs GPU instances first'
+  expect(host.types({ parent: card })).toEqual({
+    types: [],
+    warnings: [
+      { path: `/sys/bus/pci/devices/${first}/nvidia/creatable_vgpu_types`, message: expect.stringContaining(needs) },
+    ],
+  })
   for (const type of ['L40S-24Q', 'L40S-1-12Q', '1300']) {
     await expect(host.start({ parent: card, type })).rejects.toMatchObject({
       code: 'NOT_FOUND',
-      message: expect.stringContaining('in MIG mode a card needs GPU instances first'),
+      message: expect.stringContaining(needs),
       hint: expect.stringContaining('nvidia-smi mig'),
     })
   }
