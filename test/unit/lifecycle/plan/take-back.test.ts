@@ -145,6 +145,33 @@ describe('a vGPU that could not be made anew', () => {
   })
 })
 
+test('what could not be undefined was not removed: it runs again as it was defined', async () => {
+  const readOnly = (kernel: Kernel) => {
+    const unlink = (path: string) => {
+      if (path.startsWith('/etc/')) throw systemError('EROFS', 'unlink', path)
+      return kernel.files.unlink(path)
+    }
+    return instead(kernel, { files: instead(kernel.files, { unlink }) })
+  }
+  const mdev = machine('demo')
+  await mdev.host.define({ name: uuid, parent: 'mtty', type: 'mtty-1' })
+  await mdev.host.start({ name: uuid })
+  const vgpu = machine('gpu-host')
+  await vgpu.host.define({ name: '0000:41:00.4', type: 'L40S-24Q' })
+  await vgpu.host.start({ name: '0000:41:00.4' })
+  for (const [{ host, apply, present }, parent] of [
+    [mdev, 'mtty'],
+    [vgpu, '41:00.0'],
+  ] as const) {
+    const before = present()
+    expect(before).toMatchObject([{ active: true }])
+    const { said, error } = await apply([{ parent, others: 'remove' }], readOnly(host.kernel))
+    expect(error).toMatchObject({ code: 'PERMISSION_DENIED', errno: 'EROFS' })
+    expect(present()).toEqual(before)
+    expect(said).toEqual([])
+  }
+})
+
 test('virtual functions that went for others which did not come: what there is now is said', async () => {
   const { host } = machine('gpu-host')
   await host.setVirtualFunctions({ device: network, count: 3 })
