@@ -52,7 +52,9 @@ describe('a device that no driver has', () => {
   test('is kept from every driver by the driver none, until it is released', async (context) => {
     const { kernel, device } = machine(context, 'edu')
     await bind(kernel, { device })
-    expect(await bind(kernel, { device, driver: 'none' })).toMatchObject([{ from: 'vfio-pci', to: null, changed: true }])
+    expect(await bind(kernel, { device, driver: 'none' })).toMatchObject([
+      { from: 'vfio-pci', to: null, changed: true },
+    ])
     await kernel.files.write('/sys/bus/pci/drivers_probe', device)
     expect([driverOf(kernel.files, device), overrideOf(kernel, device)]).toEqual([null, 'none'])
     expect(await bind(kernel, { device, driver: 'none' })).toMatchObject([{ to: null, changed: false, steps: [] }])
