@@ -4,6 +4,7 @@ import { request } from '../../src/uapi/requests.ts'
 import type { Call } from '../vm/differential/call.ts'
 import { differenceOf, mockOf } from '../vm/differential/compare.ts'
 import { Coverage } from '../vm/differential/coverage.ts'
+import { whyLeftOut } from '../vm/differential/left-out.ts'
 import { sequences } from '../vm/differential/sequences.ts'
 import { instead } from './instead.ts'
 
@@ -57,4 +58,18 @@ test('where something breaks, the calls up to it are told', async () => {
       cause: broken,
     }),
   )
+})
+
+test('a call that is too short to be one that is left out is made', () => {
+  const setState = (bytes: string): Call => ({
+    kind: 'ioctl',
+    request: 'VFIO_DEVICE_FEATURE',
+    number: request.VFIO_DEVICE_FEATURE,
+    on: { what: 'device', nth: 0 },
+    argument: { bytes, fds: [], pages: [] },
+  })
+  const probe = '0800000002000600'
+  const preCopy = '10000000020002000600000000000000'
+  expect(whyLeftOut(setState(probe), 'mtty', '6.12')).toBeNull()
+  expect(whyLeftOut(setState(preCopy), 'mtty', '6.12')).toContain('pre-copy')
 })

@@ -122,6 +122,9 @@ function choosesIova(call: Call, request: string, layout: typeof iommuIoasMap | 
   return (flags & ioasMapFlag.IOMMU_IOAS_MAP_FIXED_IOVA) === 0 && length > 4096n
 }
 
+/** 0 where the struct ends before it. */
 function word(argument: Struct | number | null, at: number): number {
-  return typeof argument === 'object' && argument !== null ? Buffer.from(argument.bytes, 'hex').readUInt32LE(at) : 0
+  if (typeof argument !== 'object' || argument === null) return 0
+  const bytes = Buffer.from(argument.bytes, 'hex')
+  return at + 4 > bytes.length ? 0 : bytes.readUInt32LE(at)
 }
