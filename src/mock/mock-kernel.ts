@@ -13,7 +13,6 @@ import type {
 import type { Uevent } from '../kernel/uevents.ts'
 import { readWordBy, writeWordBy } from '../kernel/words.ts'
 import { Eventfd } from './descriptors/eventfd.ts'
-import { FdTable } from './descriptors/fd-table.ts'
 import { tryLock } from './descriptors/lock.ts'
 import type { OpenFile } from './descriptors/open-file.ts'
 import { watchReadiness } from './descriptors/watch-readiness.ts'
@@ -21,42 +20,16 @@ import { Errno, systemCall } from './errno.ts'
 import { MockFiles } from './files/mock-files.ts'
 import { openNode } from './files/tree.ts'
 import { watchDirectory } from './files/watch-directory.ts'
-import { DmaOwners } from './iommufd/dma-owners.ts'
-import { kernelTraits } from './kernel-traits.ts'
 import type { Machine } from './machine.ts'
-import { LockedMemory } from './memory/locked-memory.ts'
+import { type MachineOptions, type MockKernelOptions, makeMachine } from './make-machine.ts'
 import { allocateMemory, pageSize } from './memory/memory.ts'
-import { PhysicalMemory } from './memory/physical-memory.ts'
-import { ProcessHoldings } from './process/process-holdings.ts'
 import { Waiting } from './process/waiting.ts'
 import { sriovManage, sriovManagePath } from './programs/sriov-manage.ts'
-import type { Scenario, ScenarioParent } from './scenario/scenario.ts'
+import type { Scenario } from './scenario/scenario.ts'
 import type { ScenarioName } from './scenario/shipped/names.ts'
 import { shipped } from './scenario/shipped/shipped.ts'
-import { Clock } from './sdk/clock.ts'
-import type { MakeModel } from './sdk/device-context.ts'
-import { type CallName, type MachineObserver, nobody } from './sdk/machine-observer.ts'
-import { ParentDma } from './sdk/parent-dma.ts'
-import type { MakeFunction } from './sdk/pci-function.ts'
-import { StateDirectory } from './state/state-directory.ts'
-import { MemoryStore } from './state/state-store.ts'
+import type { CallName } from './sdk/machine-observer.ts'
 import { watchUevents } from './uevents/watch-uevents.ts'
-
-export interface MockKernelOptions {
-  /** Where the machine's state is kept, for all processes that name the same directory. In memory where absent. */
-  readonly stateDirectory?: string
-}
-
-/** What a `MockHost` adds. */
-interface MachineOptions extends MockKernelOptions {
-  /** The machine's time; one of its own where absent. */
-  readonly clock?: Clock
-  /** Device models beside those that ship, by the names that the scenario's types have for them. */
-  readonly models?: ReadonlyMap<string, MakeModel>
-  /** Those of PCI functions, by address. */
-  readonly functions?: ReadonlyMap<string, MakeFunction>
-  readonly observer?: MachineObserver
-}
 
 /**
  * A simulated Linux with VFIO, of the version that the scenario names: no hardware, no root, no addon, any platform. Each
@@ -81,30 +54,8 @@ export class MockKernel implements Kernel {
   readonly #onExit = () => this.dispose()
 
   constructor(scenario: Scenario, options: MachineOptions) {
-    const { stateDirectory } = options
-    this.#outlivesProcess = stateDirectory !== undefined
-    const store =
-      stateDirectory === undefined ? new MemoryStore(scenario) : new StateDirectory(stateDirectory, scenario)
-    const fds = new FdTable()
-    const holdings = new ProcessHoldings(store, fds, this.#outlivesProcess)
-    const waitUntil = (condition: () => boolean) => this.#waiting.until(condition)
-    this.machine = {
-      scenario,
-      traits: kernelTraits(scenario),
-      store,
-      fds,
-      holdings,
-      locked: new LockedMemory(scenario.lockedMemory ?? null),
-      physical: new PhysicalMemory(),
-      parents: new Map(scenario.parents.map((parent) => [parent.name, parentDma(scenario, parent)])),
-      dmaOwners: new DmaOwners(),
-      openDevices: new Map(),
-      clock: options.clock ?? new Clock(),
-      observer: options.observer ?? nobody,
-      models: options.models ?? new Map(),
-      functions: options.functions ?? new Map(),
-      waitUntil,
-    }
+    this.#outlivesProcess = options.stateDirectory !== undefined
+    this.machine = makeMachine(scenario, options, (condition) => this.#waiting.until(condition))
     this.#files = new MockFiles(this.machine)
     this.files = this.#files
   }
@@ -304,12 +255,6 @@ export class MockKernel implements Kernel {
   #file(fd: number, call: string): OpenFile {
     return systemCall(call, undefined, () => this.machine.fds.get(fd))
   }
-}
-
-/** A virtual parent has no IOMMU; one on the PCI bus has that of its group. */
-function parentDma({ pci }: Scenario, { name }: ScenarioParent): ParentDma {
-  const device = pci.find(({ address }) => address === name)
-  return new ParentDma({ hasIommu: device !== undefined && device.iommuGroup !== null })
 }
 
 function refuse(code: string): () => never {

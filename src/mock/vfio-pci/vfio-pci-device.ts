@@ -2,16 +2,10 @@ import type { Mapping, MmapOptions } from '../../kernel/kernel.ts'
 import { deviceFeatures } from '../../uapi/device-feature.ts'
 import { deviceFlag } from '../../uapi/device-info.ts'
 import { pciIrqIndex, pciRegionIndex } from '../../uapi/indexes.ts'
-import { vfioInfoCapHeader } from '../../uapi/info-capabilities.ts'
-import { regionCapability } from '../../uapi/region-capabilities.ts'
-import { regionFlag } from '../../uapi/region-info.ts'
 import { request as requests } from '../../uapi/requests.ts'
-import { encode } from '../../uapi/struct.ts'
 import type { IoctlArgument } from '../descriptors/open-file.ts'
 import { Errno } from '../errno.ts'
 import type { KernelTraits } from '../kernel-traits.ts'
-import { BarMapping, type MappedDevice } from '../memory/bar-mapping.ts'
-import { pageSize } from '../memory/memory.ts'
 import type { ScenarioPciDevice, ScenarioPciFunction } from '../scenario/scenario.ts'
 import type { Clock } from '../sdk/clock.ts'
 import {
@@ -21,26 +15,21 @@ import {
   type IrqDescription,
   type IrqSetRequest,
   type RegionDescription,
-  regionOffset,
-  singleAccesses,
   splitOffset,
 } from '../sdk/device-model.ts'
 import type { CallingProcess, Feature } from '../sdk/feature.ts'
 import type { PciBus, PciFunction } from '../sdk/pci-function.ts'
 import type { DmaAccess } from '../vfio/dma-mappings.ts'
-import { barMemory } from './bar-memory.ts'
 import { ConfigSpace } from './config-space.ts'
 import { DmaBufs } from './dma-bufs.ts'
 import type { HotReset } from './hot-reset.ts'
 import { Ioeventfds } from './ioeventfds.ts'
 import { IrqLines } from './irq-lines.ts'
 import { LowPower } from './low-power.ts'
-import { type MsixTable, msixTable } from './msix-table.ts'
+import { PciRegions } from './regions.ts'
 
 const { VFIO_PCI_INTX_IRQ_INDEX } = pciIrqIndex
-const { VFIO_PCI_ROM_REGION_INDEX, VFIO_PCI_CONFIG_REGION_INDEX, VFIO_PCI_VGA_REGION_INDEX, VFIO_PCI_NUM_REGIONS } =
-  pciRegionIndex
-const { VFIO_REGION_INFO_FLAG_READ, VFIO_REGION_INFO_FLAG_WRITE, VFIO_REGION_INFO_FLAG_MMAP } = regionFlag
+const { VFIO_PCI_CONFIG_REGION_INDEX, VFIO_PCI_NUM_REGIONS } = pciRegionIndex
 const irqIndexes = 5
 
 /** What the machine gives the driver of one function. */
@@ -56,21 +45,18 @@ export interface PciServices {
 
 /** The driver vfio-pci on one function, open. */
 export class VfioPciDevice implements DeviceModel {
-  readonly #widest: 4 | 8
   readonly features: ReadonlyMap<number, Feature>
   readonly #what: ScenarioPciFunction
   readonly #config: ConfigSpace
+  readonly #regions: PciRegions
   readonly #irqs: IrqLines
   readonly #ioeventfds = new Ioeventfds()
   readonly #lowPower = new LowPower(() => this.#updateDmaBufs())
-  readonly #dmaBufs = new DmaBufs((index) =>
-    this.#isMappable(index) ? { device: this.#memoryOf(index, 0), size: this.#sizeOf(index) ?? 0 } : null,
-  )
+  readonly #dmaBufs = new DmaBufs((index) => this.#regions.memory(index))
   readonly #hotReset: HotReset
   readonly #bus: PciBus
   #function: PciFunction
   #isGone = false
-  readonly #msixTable: MsixTable | null
 
   constructor(
     device: ScenarioPciDevice,
@@ -80,13 +66,13 @@ export class VfioPciDevice implements DeviceModel {
   ) {
     const { traits, features, hotReset } = services
     this.#hotReset = hotReset
-    this.#widest = traits.trapsQuadwords ? 8 : 4
     const dmaBuf = traits.makesDmaBufs ? [[deviceFeatures['dma-buf'].id, this.#dmaBufs.feature] as const] : []
     this.features = new Map([...features, ...this.#lowPower.features, ...dmaBuf])
     this.#what = what
     this.#config = new ConfigSpace(device, what)
     this.#irqs = new IrqLines(this.#config, traits)
-    this.#msixTable = msixTable(this.#config)
+    const behind = { function: () => this.#function, answers: () => this.#answers }
+    this.#regions = new PciRegions(what, this.#config, behind, { widest: traits.trapsQuadwords ? 8 : 4 })
     this.#bus = this.#makeBus(services)
     this.#function = make(this.#bus)
     // the driver resets what it can at every open
@@ -104,17 +90,7 @@ export class VfioPciDevice implements DeviceModel {
   }
 
   region(index: number): RegionDescription {
-    const offset = regionOffset(index)
-    const size = this.#sizeOf(index)
-    if (size === null) throw new Errno('EINVAL')
-    if (size === 0) return { flags: 0, size, offset }
-    if (index === VFIO_PCI_ROM_REGION_INDEX) return { flags: VFIO_REGION_INFO_FLAG_READ, size, offset }
-    const flags = VFIO_REGION_INFO_FLAG_READ | VFIO_REGION_INFO_FLAG_WRITE
-    if (!this.#isMappable(index)) return { flags, size, offset }
-    const mappable = { flags: flags | VFIO_REGION_INFO_FLAG_MMAP, size, offset }
-    if (this.#msixTable?.bar !== index) return mappable
-    const id = regionCapability.VFIO_REGION_INFO_CAP_MSIX_MAPPABLE
-    return { ...mappable, capabilities: encode(vfioInfoCapHeader, { id, version: 1, next: 0 }) }
+    return this.#regions.describe(index)
   }
 
   irq(index: number): IrqDescription {
@@ -156,47 +132,22 @@ export class VfioPciDevice implements DeviceModel {
     this.#lowPower.access()
     const { index, within } = splitOffset(offset)
     if (index === VFIO_PCI_CONFIG_REGION_INDEX) return this.#readConfig(into, within)
-    const length = this.#clamp(index, within, into.length)
-    for (const { at, width, isTable } of this.#accesses(index, within, length)) {
-      const piece = into.subarray(at, at + width)
-      if (isTable) piece.fill(0xff)
-      else this.#load(index, within + at, piece)
-    }
-    return length
+    return this.#regions.read(into, index, within)
   }
 
   write(from: Uint8Array, offset: number): number {
     this.#lowPower.access()
     const { index, within } = splitOffset(offset)
     if (index === VFIO_PCI_CONFIG_REGION_INDEX) return this.#writeConfig(from, within)
-    if (index === VFIO_PCI_ROM_REGION_INDEX) throw new Errno('EINVAL')
-    const length = this.#clamp(index, within, from.length)
-    for (const { at, width, isTable } of this.#accesses(index, within, length)) {
-      if (!isTable) this.#function.store(index, within + at, from.subarray(at, at + width))
-    }
-    return length
+    return this.#regions.write(from, index, within)
   }
 
-  mmap({ offset, length, access }: MmapOptions): Mapping {
-    const { index, within } = splitOffset(offset)
-    const size = this.#sizeOf(index) ?? 0
-    const room = Math.ceil(size / pageSize) * pageSize
-    const whole = Math.ceil(length / pageSize) * pageSize
-    const isPage = offset % pageSize === 0 && length > 0
-    if (!isPage || !this.#isMappable(index) || within + whole > room) throw new Errno('EINVAL')
-    return new BarMapping(this.#memoryOf(index, within), whole, access)
+  mmap(options: MmapOptions): Mapping {
+    return this.#regions.map(options)
   }
 
   ioeventfd(request: IoeventfdRequest): void {
-    const { index, within } = splitOffset(request.offset)
-    const end = within + request.width
-    const table = this.#msixTable?.bar === index ? this.#msixTable : null
-    const isInTable = table !== null && end > table.start && within < table.end
-    if (index >= VFIO_PCI_ROM_REGION_INDEX || end > (this.#sizeOf(index) ?? 0) || isInTable) throw new Errno('EINVAL')
-    const bytes = new Uint8Array(BigUint64Array.of(request.data).buffer).subarray(0, request.width)
-    this.#ioeventfds.set(request, () => {
-      if (this.#config.isIo(index) || this.#config.isMemoryOn) this.#function.store(index, within, bytes)
-    })
+    this.#ioeventfds.set(request, this.#regions.eventfdWrite(request))
   }
 
   raise(index: number, vector: number): void {
@@ -254,57 +205,9 @@ export class VfioPciDevice implements DeviceModel {
     }
   }
 
-  #memoryOf(index: number, start: number): MappedDevice {
-    return barMemory({
-      size: this.#sizeOf(index) ?? 0,
-      start,
-      answers: () => this.#answers,
-      load: (offset, into) => this.#function.load(index, offset, into),
-      store: (offset, from) => this.#function.store(index, offset, from),
-    })
-  }
-
   /** Its memory does, for who does not come through the driver. */
   get #answers(): boolean {
     return this.#config.isMemoryOn && !this.#lowPower.isAsleep
-  }
-
-  /** Null for an index that the device does not know. */
-  #sizeOf(index: number): number | null {
-    if (index === VFIO_PCI_CONFIG_REGION_INDEX) return this.#config.size
-    if (index === VFIO_PCI_ROM_REGION_INDEX) return this.#what.rom
-    return index >= VFIO_PCI_VGA_REGION_INDEX ? null : (this.#what.bars[String(index)] ?? 0)
-  }
-
-  #isMappable(index: number): boolean {
-    const isBar = index < VFIO_PCI_ROM_REGION_INDEX && this.#what.bars[String(index)] !== undefined
-    return isBar && !this.#config.isIo(index)
-  }
-
-  /** EINVAL past the end; what reaches over it is cut short. EIO where memory decoding is off. */
-  #clamp(index: number, within: number, wanted: number): number {
-    const size = this.#sizeOf(index)
-    if (size === null || within >= size) throw new Errno('EINVAL')
-    const isIo = index < VFIO_PCI_ROM_REGION_INDEX && this.#config.isIo(index)
-    if (!isIo && !this.#config.isMemoryOn) throw new Errno('EIO')
-    return Math.min(wanted, size - within)
-  }
-
-  /** The kernel does not let the MSI-X table be read or written. */
-  *#accesses(
-    index: number,
-    within: number,
-    length: number,
-  ): Generator<{ at: number; width: number; isTable: boolean }> {
-    const table = this.#msixTable?.bar === index ? this.#msixTable : null
-    const isTable = (at: number) => table !== null && within + at >= table.start && within + at < table.end
-    for (const { at, width } of singleAccesses(within, length, this.#widest)) yield { at, width, isTable: isTable(at) }
-  }
-
-  /** The ROM begins with its signature; what follows is not modelled. */
-  #load(index: number, offset: number, into: Uint8Array): void {
-    if (index !== VFIO_PCI_ROM_REGION_INDEX) this.#function.load(index, offset, into)
-    else for (const at of into.keys()) into[at] = [0x55, 0xaa][offset + at] ?? 0
   }
 
   /** Nothing answers where the device is gone: all ones. */

@@ -1,0 +1,158 @@
+import type { Mapping, MmapOptions } from '../../kernel/kernel.ts'
+import { pciRegionIndex } from '../../uapi/indexes.ts'
+import { vfioInfoCapHeader } from '../../uapi/info-capabilities.ts'
+import { regionCapability } from '../../uapi/region-capabilities.ts'
+import { regionFlag } from '../../uapi/region-info.ts'
+import { encode } from '../../uapi/struct.ts'
+import { Errno } from '../errno.ts'
+import { BarMapping, type MappedDevice } from '../memory/bar-mapping.ts'
+import { pageSize } from '../memory/memory.ts'
+import type { ScenarioPciFunction } from '../scenario/scenario.ts'
+import {
+  type IoeventfdRequest,
+  type RegionDescription,
+  regionOffset,
+  singleAccesses,
+  splitOffset,
+} from '../sdk/device-model.ts'
+import type { PciFunction } from '../sdk/pci-function.ts'
+import { barMemory } from './bar-memory.ts'
+import type { ConfigSpace } from './config-space.ts'
+import { type MsixTable, msixTable } from './msix-table.ts'
+
+const { VFIO_PCI_ROM_REGION_INDEX, VFIO_PCI_CONFIG_REGION_INDEX, VFIO_PCI_VGA_REGION_INDEX } = pciRegionIndex
+const { VFIO_REGION_INFO_FLAG_READ, VFIO_REGION_INFO_FLAG_WRITE, VFIO_REGION_INFO_FLAG_MMAP } = regionFlag
+
+/** What lies behind the regions at the moment. */
+interface Behind {
+  readonly function: () => PciFunction
+  /** Whether its memory answers whoever does not come through the driver. */
+  readonly answers: () => boolean
+}
+
+/** The BARs and the ROM of one function, as vfio-pci gives them out: trapped, mapped, and written by eventfds. */
+export class PciRegions {
+  readonly #what: ScenarioPciFunction
+  readonly #config: ConfigSpace
+  readonly #behind: Behind
+  readonly #widest: 4 | 8
+  readonly #msixTable: MsixTable | null
+
+  constructor(what: ScenarioPciFunction, config: ConfigSpace, behind: Behind, { widest }: { widest: 4 | 8 }) {
+    this.#what = what
+    this.#config = config
+    this.#behind = behind
+    this.#widest = widest
+    this.#msixTable = msixTable(config)
+  }
+
+  /** EINVAL for an index that the device does not know. */
+  describe(index: number): RegionDescription {
+    const offset = regionOffset(index)
+    const size = this.#sizeOf(index)
+    if (size === null) throw new Errno('EINVAL')
+    if (size === 0) return { flags: 0, size, offset }
+    if (index === VFIO_PCI_ROM_REGION_INDEX) return { flags: VFIO_REGION_INFO_FLAG_READ, size, offset }
+    const flags = VFIO_REGION_INFO_FLAG_READ | VFIO_REGION_INFO_FLAG_WRITE
+    if (!this.#isMappable(index)) return { flags, size, offset }
+    const mappable = { flags: flags | VFIO_REGION_INFO_FLAG_MMAP, size, offset }
+    if (this.#msixTable?.bar !== index) return mappable
+    const id = regionCapability.VFIO_REGION_INFO_CAP_MSIX_MAPPABLE
+    return { ...mappable, capabilities: encode(vfioInfoCapHeader, { id, version: 1, next: 0 }) }
+  }
+
+  read(into: Uint8Array, index: number, within: number): number {
+    const length = this.#clamp(index, within, into.length)
+    for (const { at, width, isTable } of this.#accesses(index, within, length)) {
+      const piece = into.subarray(at, at + width)
+      if (isTable) piece.fill(0xff)
+      else this.#load(index, within + at, piece)
+    }
+    return length
+  }
+
+  write(from: Uint8Array, index: number, within: number): number {
+    if (index === VFIO_PCI_ROM_REGION_INDEX) throw new Errno('EINVAL')
+    const length = this.#clamp(index, within, from.length)
+    for (const { at, width, isTable } of this.#accesses(index, within, length)) {
+      if (!isTable) this.#behind.function().store(index, within + at, from.subarray(at, at + width))
+    }
+    return length
+  }
+
+  map({ offset, length, access }: MmapOptions): Mapping {
+    const { index, within } = splitOffset(offset)
+    const size = this.#sizeOf(index) ?? 0
+    const room = Math.ceil(size / pageSize) * pageSize
+    const whole = Math.ceil(length / pageSize) * pageSize
+    const isPage = offset % pageSize === 0 && length > 0
+    if (!isPage || !this.#isMappable(index) || within + whole > room) throw new Errno('EINVAL')
+    return new BarMapping(this.#memoryOf(index, within), whole, access)
+  }
+
+  /** The memory of a BAR, for others of the machine; null where it has none. */
+  memory(index: number): { device: MappedDevice; size: number } | null {
+    return this.#isMappable(index) ? { device: this.#memoryOf(index, 0), size: this.#sizeOf(index) ?? 0 } : null
+  }
+
+  /** The write that an eventfd is to do. */
+  eventfdWrite({ offset, width, data }: IoeventfdRequest): () => void {
+    const { index, within } = splitOffset(offset)
+    const end = within + width
+    const table = this.#msixTable?.bar === index ? this.#msixTable : null
+    const isInTable = table !== null && end > table.start && within < table.end
+    if (index >= VFIO_PCI_ROM_REGION_INDEX || end > (this.#sizeOf(index) ?? 0) || isInTable) throw new Errno('EINVAL')
+    const bytes = new Uint8Array(BigUint64Array.of(data).buffer).subarray(0, width)
+    return () => {
+      if (this.#config.isIo(index) || this.#config.isMemoryOn) this.#behind.function().store(index, within, bytes)
+    }
+  }
+
+  #memoryOf(index: number, start: number): MappedDevice {
+    return barMemory({
+      size: this.#sizeOf(index) ?? 0,
+      start,
+      answers: this.#behind.answers,
+      load: (offset, into) => this.#behind.function().load(index, offset, into),
+      store: (offset, from) => this.#behind.function().store(index, offset, from),
+    })
+  }
+
+  /** Null for an index that the device does not know. */
+  #sizeOf(index: number): number | null {
+    if (index === VFIO_PCI_CONFIG_REGION_INDEX) return this.#config.size
+    if (index === VFIO_PCI_ROM_REGION_INDEX) return this.#what.rom
+    return index >= VFIO_PCI_VGA_REGION_INDEX ? null : (this.#what.bars[String(index)] ?? 0)
+  }
+
+  #isMappable(index: number): boolean {
+    const isBar = index < VFIO_PCI_ROM_REGION_INDEX && this.#what.bars[String(index)] !== undefined
+    return isBar && !this.#config.isIo(index)
+  }
+
+  /** EINVAL past the end; what reaches over it is cut short. EIO where memory decoding is off. */
+  #clamp(index: number, within: number, wanted: number): number {
+    const size = this.#sizeOf(index)
+    if (size === null || within >= size) throw new Errno('EINVAL')
+    const isIo = index < VFIO_PCI_ROM_REGION_INDEX && this.#config.isIo(index)
+    if (!isIo && !this.#config.isMemoryOn) throw new Errno('EIO')
+    return Math.min(wanted, size - within)
+  }
+
+  /** The kernel does not let the MSI-X table be read or written. */
+  *#accesses(
+    index: number,
+    within: number,
+    length: number,
+  ): Generator<{ at: number; width: number; isTable: boolean }> {
+    const table = this.#msixTable?.bar === index ? this.#msixTable : null
+    const isTable = (at: number) => table !== null && within + at >= table.start && within + at < table.end
+    for (const { at, width } of singleAccesses(within, length, this.#widest)) yield { at, width, isTable: isTable(at) }
+  }
+
+  /** The ROM begins with its signature; what follows is not modelled. */
+  #load(index: number, offset: number, into: Uint8Array): void {
+    if (index !== VFIO_PCI_ROM_REGION_INDEX) this.#behind.function().load(index, offset, into)
+    else for (const at of into.keys()) into[at] = [0x55, 0xaa][offset + at] ?? 0
+  }
+}
