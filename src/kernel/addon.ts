@@ -16,8 +16,8 @@ export interface Addon {
    * ioctl(2), for the requests of linux/vfio.h and linux/iommufd.h alone. The struct is copied in and out around the
    * call. `made` tells of the descriptor that the call makes: 0 where it is the result, else its offset in the struct;
    * it is closed with this thread, unless before. Then three for each pointer field of the struct: its offset, what it
-   * points at, and where in it. A mapping, or a view of one, is lent to the kernel as it is and may be pinned; any other
-   * `Uint8Array` is lent as a copy for the length of the call, with nothing mapped behind it.
+   * points at, and where in it. A mapping, or a view of one, is lent to the kernel as it is and may be pinned; any
+   * other `Uint8Array` is lent as a copy for the length of the call, with nothing mapped behind it.
    */
   ioctl(
     fd: number,
@@ -63,7 +63,9 @@ export interface Addon {
     of: number | MemoryOptions['kind'],
     offset?: number,
   ) => Mapping
-  /** mlock(2), then pread(2) of /proc/self/pagemap, which `fd` is, from the page at `offset` on. Returns the bytes read. */
+  /**
+   * mlock(2), then pread(2) of /proc/self/pagemap, which `fd` is, from the page at `offset` on. Returns the bytes read.
+   */
   pageFrames(fd: number, memory: Mapping, offset: number, entries: BigUint64Array): number
   /** eventfd(2) with EFD_NONBLOCK|EFD_CLOEXEC. */
   eventfd(initial: number): number

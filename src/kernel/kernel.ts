@@ -22,8 +22,8 @@ export interface Kernel {
   /**
    * ioctl(2). `argument` is a struct (read and overwritten in place), an integer passed by value, or nothing.
    * `pointers` names fields of the struct that hold an address: the kernel side fills each with the address of its
-   * buffer for the length of the call. Requests that are not listed, and structs shorter than the request's own size
-   * or their `argsz`, are refused before the call.
+   * buffer for the length of the call. Requests that are none of VFIO's or iommufd's, and structs shorter than their
+   * `argsz`, are refused before the call.
    */
   ioctl(fd: number, request: number, argument?: Uint8Array | number, pointers?: readonly IoctlPointer[]): number
   /**
@@ -71,8 +71,8 @@ export interface Kernel {
   watch(fd: number, onReadable: () => void): Watch
   /**
    * Calls back with each uevent from then on, in order, until the watch is closed; it keeps Node alive unless unref'd.
-   * Null where nothing tells of devices (no libudev, no ffi-rs, in a Worker, another root): who wants to know looks again from time to
-   * time. In a container a watch may be there and hear nothing.
+   * Null where nothing tells of devices (no libudev, no ffi-rs, in a Worker, another root): who wants to know looks
+   * again from time to time. In a container a watch may be there and hear nothing.
    */
   watchUevents(listener: (event: Uevent) => void): Promise<Watch | null>
 

@@ -11,11 +11,11 @@ import type {
   WordWidth,
 } from '../kernel/kernel.ts'
 import type { Uevent } from '../kernel/uevents.ts'
-import { readWordBy, writeWordBy } from '../kernel/words.ts'
 import { Eventfd } from './descriptors/eventfd.ts'
 import { tryLock } from './descriptors/lock.ts'
 import type { OpenFile } from './descriptors/open-file.ts'
 import { watchReadiness } from './descriptors/watch-readiness.ts'
+import { readWordBy, writeWordBy } from './descriptors/words.ts'
 import { Errno, systemCall } from './errno.ts'
 import { MockFiles } from './files/mock-files.ts'
 import { openNode } from './files/tree.ts'

@@ -5,7 +5,7 @@ import { expect, test } from 'vitest'
 const source = join(import.meta.dirname, '../../src')
 
 /** The floors of src/, lowest first. A file imports from its own floor and those below; the doors, from everywhere. */
-const floors = ['uapi', 'kernel', 'mock', 'vfio', 'host', 'lifecycle', 'guest', 'cli']
+const floors = ['uapi', 'kernel', 'mock', 'vfio', 'host', 'lifecycle', 'cli']
 /** Beside the floors: what every floor may use. */
 const foundation = ['errors.ts', 'units.ts']
 /** Only these may name the simulated kernel; the rest of the house does not know which kernel it has. */
@@ -29,6 +29,11 @@ function imports(): Import[] {
 function floorOf(file: string): string {
   return file.split('/')[0] ?? file
 }
+
+test('every folder of src is a floor', () => {
+  const folders = readdirSync(source, { withFileTypes: true }).filter((entry) => entry.isDirectory())
+  expect(folders.map(({ name }) => name).sort()).toEqual(floors.toSorted())
+})
 
 test('imports go down the floors', () => {
   const upwards = imports().filter(({ from, to }) => {

@@ -1,4 +1,4 @@
-import type { Kernel, WordWidth } from './kernel.ts'
+import type { Kernel, WordWidth } from '../../kernel/kernel.ts'
 
 /** `Kernel.readWord` of a kernel that is no real one. */
 export function readWordBy(kernel: Pick<Kernel, 'pread'>, fd: number, offset: number, width: WordWidth): number {
