@@ -1,6 +1,6 @@
 import type { Mapping } from '../../kernel/kernel.ts'
 import { request as requests } from '../../uapi/requests.ts'
-import { decode, encode, encodeInto } from '../../uapi/struct.ts'
+import { encode } from '../../uapi/struct.ts'
 import {
   decodeType1Info,
   dmaMapFlag,
@@ -38,9 +38,14 @@ export class Type1AddressSpace extends AttachableSpace {
   readonly #container: Container
   readonly #groups: ContainerGroups
   readonly #mapped = new MappedRanges()
-  /** Written anew for each call: as long as it is being made, no other is. */
+  /**
+   * Written anew for each call: as long as it is being made, no other is. Field by field, as `encode` and `decode` take a
+   * quarter as long as mapping and unmapping a page.
+   */
   readonly #mapStruct = encode(vfioIommuType1DmaMap, { argsz: vfioIommuType1DmaMap.size })
+  readonly #mapFields = new DataView(this.#mapStruct.buffer)
   readonly #unmapStruct = encode(vfioIommuType1DmaUnmap, { argsz: vfioIommuType1DmaUnmap.size })
+  readonly #unmapFields = new DataView(this.#unmapStruct.buffer)
   #pageSize: number | null = null
 
   constructor(container: Container, mode: Type1Mode) {
@@ -71,12 +76,12 @@ export class Type1AddressSpace extends AttachableSpace {
     checkMapRequest(request, this.pageSize)
     const { iova, memory, offset, size, access } = request
     const { VFIO_DMA_MAP_FLAG_READ, VFIO_DMA_MAP_FLAG_WRITE } = dmaMapFlag
-    encodeInto(vfioIommuType1DmaMap, this.#mapStruct, {
-      flags: (access === 'w' ? 0 : VFIO_DMA_MAP_FLAG_READ) | (access === 'r' ? 0 : VFIO_DMA_MAP_FLAG_WRITE),
-      iova,
-      size: BigInt(size),
-    })
-    const pointer = { offset: vfioIommuType1DmaMap.fields.vaddr[0], target: memory, at: offset }
+    const flags = (access === 'w' ? 0 : VFIO_DMA_MAP_FLAG_READ) | (access === 'r' ? 0 : VFIO_DMA_MAP_FLAG_WRITE)
+    const { fields } = vfioIommuType1DmaMap
+    this.#mapFields.setUint32(fields.flags[0], flags, true)
+    this.#mapFields.setBigUint64(fields.iova[0], iova, true)
+    this.#mapFields.setBigUint64(fields.size[0], BigInt(size), true)
+    const pointer = { offset: fields.vaddr[0], target: memory, at: offset }
     try {
       this.kernel.ioctl(this.#container.descriptor.fd, requests.VFIO_IOMMU_MAP_DMA, this.#mapStruct, [pointer])
     } catch (error) {
@@ -140,9 +145,12 @@ export class Type1AddressSpace extends AttachableSpace {
   }
 
   #unmap(flags: number, iova: bigint, size: bigint): bigint {
-    encodeInto(vfioIommuType1DmaUnmap, this.#unmapStruct, { flags, iova, size })
+    const { fields } = vfioIommuType1DmaUnmap
+    this.#unmapFields.setUint32(fields.flags[0], flags, true)
+    this.#unmapFields.setBigUint64(fields.iova[0], iova, true)
+    this.#unmapFields.setBigUint64(fields.size[0], size, true)
     this.#container.descriptor.ioctl(requests.VFIO_IOMMU_UNMAP_DMA, this.#unmapStruct)
-    return decode(vfioIommuType1DmaUnmap, this.#unmapStruct).size
+    return this.#unmapFields.getBigUint64(fields.size[0], true)
   }
 
   #info(goal: string): Type1Info {

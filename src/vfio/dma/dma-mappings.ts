@@ -118,13 +118,12 @@ export class DmaMappings {
 
 /** Large memory where huge pages of the IOMMU fit, if there is such a place. */
 function takeAddress(iovas: IovaAllocator, size: number, { iova, addressBits }: Wishes): bigint {
-  const request = { size, iova, addressBits }
-  if (size < 2 ** 21 || iova !== undefined) return iovas.allocate(request)
+  const alignment = size < 2 ** 21 || iova !== undefined ? 'page' : 'huge'
   try {
-    return iovas.allocate({ ...request, alignment: 'huge' })
+    return iovas.allocate({ size, iova, addressBits, alignment })
   } catch (error) {
-    if (error instanceof VfioError && error.code === 'NO_IOVA_LEFT') return iovas.allocate(request)
-    throw error
+    if (alignment === 'page' || !(error instanceof VfioError) || error.code !== 'NO_IOVA_LEFT') throw error
+    return iovas.allocate({ size, addressBits })
   }
 }
 

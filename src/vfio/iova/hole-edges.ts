@@ -17,13 +17,13 @@ const spans = Float64Array.from({ length: 12 }, (_, level) => word * fanOut ** l
 const inverseSpans = spans.map((span) => 1 / span)
 
 /**
- * The edges of holes, which are the free pages of an address space: where each begins, and where it ends, which is the page
- * after its last. A trie of our own, as no library's keeps how wide the holes are: each entry tells how wide those are at
- * most that end there. They may be less: where one shrinks or goes, no other is looked for until a search has found too
- * little there.
+ * The edges of holes, which are the free pages of an address space: where each begins, and where it ends, which is the
+ * page after its last. A trie of our own, as no library's keeps how wide the holes are: each entry tells how wide those
+ * are at most that end there. They may be less: where one shrinks or goes, no other is looked for until a search has
+ * found too little there.
  *
- * What an operation costs follows from how far up the addresses reach, not from how many holes there are. And a hole takes
- * bits: what a large tree's time goes to is memory that is not in the processor's cache.
+ * What an operation costs follows from how far up the addresses reach, not from how many holes there are. And a hole
+ * takes bits: what a large tree's time goes to is memory that is not in the processor's cache.
  */
 export class HoleEdges {
   readonly #pages: number

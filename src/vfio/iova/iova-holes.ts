@@ -1,8 +1,8 @@
 import { HoleEdges, nowhere, type Pages } from './hole-edges.ts'
 
 /**
- * The free pages of an address space, as holes that never touch each other. They are kept as their edges: to free pages or
- * to take them turns over the edge at either end, whatever lies beside them.
+ * The free pages of an address space, as holes that never touch each other. They are kept as their edges: to free pages
+ * or to take them turns over the edge at either end, whatever lies beside them.
  */
 export class IovaHoles {
   readonly #edges: HoleEdges
