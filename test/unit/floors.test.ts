@@ -7,7 +7,7 @@ const source = join(import.meta.dirname, '../../src')
 /** The floors of src/, lowest first. A file imports from its own floor and those below; the doors, from everywhere. */
 const floors = ['uapi', 'kernel', 'mock', 'vfio', 'host', 'lifecycle', 'cli']
 /** Beside the floors: what every floor may use. */
-const foundation = ['errors.ts', 'units.ts']
+const foundation = ['errors.ts', 'schema-fault.ts', 'units.ts']
 /** Only these may name the simulated kernel; the rest of the house does not know which kernel it has. */
 const knowTheMock = ['mock', 'cli', 'open-host.ts', 'mock.ts']
 

@@ -1,4 +1,5 @@
 import * as v from 'valibot'
+import { schemaFault } from '../../schema-fault.ts'
 import { printable } from '../../units.ts'
 
 /** Checks a file's JSON against a schema. Throws what `fail` makes of the place that is off, and what is off there. */
@@ -9,9 +10,8 @@ export function parseJsonFile<T>(
 ): T {
   const result = v.safeParse(schema, parseJson(text, fail))
   if (result.success) return result.output
-  const [issue] = result.issues
-  const place = v.getDotPath(issue)
-  throw fail(`${place === null ? 'the file' : printable(place)}: ${printable(issue.message)}`)
+  const { place, what } = schemaFault(result.issues)
+  throw fail(`${place ?? 'the file'}: ${what}`)
 }
 
 function parseJson(text: string, fail: (what: string, cause?: unknown) => Error): unknown {

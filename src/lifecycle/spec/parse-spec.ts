@@ -1,5 +1,6 @@
 import * as v from 'valibot'
 import { parseDocument } from 'yaml'
+import { schemaFault } from '../../schema-fault.ts'
 import { type PciAddress, pciAddressOrNull, type Uuid, uuidOrNull } from '../../units.ts'
 import type { Attribute } from '../definition/definition.ts'
 import { type NodeOwner, octalMode } from '../settings/node-owners.ts'
@@ -154,8 +155,8 @@ export function parseSpec(text: string, path: string, label?: string): Spec {
   if (isVgpuConfig(content)) return { path, bindings: [], parents: parseVgpuConfig(content, path, label) }
   const result = v.safeParse(specFile, content)
   if (!result.success) {
-    const [issue] = result.issues
-    throw invalidSpec(path, v.getDotPath(issue) ?? 'the file', issue.message)
+    const { place, what } = schemaFault(result.issues)
+    throw invalidSpec(path, place ?? 'the file', what)
   }
   const { bindings = [], parents = [] } = result.output
   checkUuids(parents, path)

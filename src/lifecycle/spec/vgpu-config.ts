@@ -1,4 +1,5 @@
 import * as v from 'valibot'
+import { schemaFault } from '../../schema-fault.ts'
 import { invalidSpec } from './invalid-spec.ts'
 import type { SpecDevices, SpecParent } from './spec.ts'
 
@@ -42,8 +43,8 @@ export function isVgpuConfig(content: unknown): boolean {
 export function parseVgpuConfig(content: unknown, path: string, label: string | undefined): SpecParent[] {
   const result = v.safeParse(vgpuConfig, content)
   if (!result.success) {
-    const [issue] = result.issues
-    throw invalidSpec(path, v.getDotPath(issue) ?? 'the file', issue.message)
+    const { place, what } = schemaFault(result.issues)
+    throw invalidSpec(path, place ?? 'the file', what)
   }
   const configs = result.output['vgpu-configs']
   const labels = Object.keys(configs).sort()

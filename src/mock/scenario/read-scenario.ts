@@ -1,5 +1,6 @@
 import * as v from 'valibot'
 import { VfioError } from '../../errors.ts'
+import { schemaFault } from '../../schema-fault.ts'
 import { pciAddressOrNull, printable } from '../../units.ts'
 import { isTree } from '../files/disk.ts'
 import { vfAddresses } from '../pci/devices.ts'
@@ -227,11 +228,10 @@ export function readScenario(text: string, path: string): Scenario {
 export function parseScenario(value: unknown, path: string): Scenario {
   const result = v.safeParse(scenario, value, { abortEarly: true })
   if (result.success) return result.output
-  const [issue] = result.issues
-  const field = v.getDotPath(issue) ?? ''
-  throw new VfioError('INVALID_DEFINITION', `${path}: ${field === '' ? '' : `${field}: `}${printable(issue.message)}`, {
+  const { place, what } = schemaFault(result.issues)
+  throw new VfioError('INVALID_DEFINITION', `${path}: ${place ?? 'the scenario'}: ${what}`, {
     path,
-    facts: { field },
+    facts: { field: place ?? '' },
     hint: 'a scenario is what `Scenario` of vfioctl/mock describes',
   })
 }

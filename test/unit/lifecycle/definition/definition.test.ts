@@ -37,7 +37,7 @@ test('absent attrs are none, and unknown keys are passed over', () => {
 test.each([
   ['{ not json', 'JSON'],
   ['[]', 'mdev_type'],
-  ['null', 'Object'],
+  ['null', 'an object'],
   ['{"start":"auto"}', 'mdev_type'],
   ['{"mdev_type":"","start":"auto"}', 'mdev_type'],
   ['{"mdev_type":"../../etc","start":"auto"}', 'mdev_type'],
