@@ -1,4 +1,5 @@
 import type { HostFiles } from '../kernel/kernel.ts'
+import { linkedName } from '../kernel/links.ts'
 import { failedWith } from '../kernel/system-error.ts'
 import { type PciAddress, pciAddressOrNull, printable } from '../units.ts'
 import { boundDriver } from '../vfio/group/group-members.ts'
@@ -91,12 +92,7 @@ function readCount(files: HostFiles, path: string, warnings: Warning[]): number 
 }
 
 function linkedAddress(files: HostFiles, path: string): PciAddress | null {
-  try {
-    return pciAddressOrNull(files.readlink(path).split('/').at(-1) ?? '')
-  } catch (error) {
-    if (failedWith(error, 'ENOENT', 'ENOTDIR', 'EINVAL')) return null
-    throw error
-  }
+  return pciAddressOrNull(linkedName(files, path) ?? '')
 }
 
 /**

@@ -1,6 +1,6 @@
 import { VfioError } from '../errors.ts'
 import type { HostFiles } from '../kernel/kernel.ts'
-import { failedWith } from '../kernel/system-error.ts'
+import { linkedName, linkOrNull } from '../kernel/links.ts'
 import { nameFault, type PciAddress, pciAddressOrNull, printable, type Uuid, uuidOrNull } from '../units.ts'
 import { foreignMembers, groupMember, groupMembers, iommuGroup } from '../vfio/group/group-members.ts'
 
@@ -48,8 +48,7 @@ export function deviceName(files: HostFiles, text: string): PciAddress | Uuid {
 /** The PCI device of a network interface, by which administrators know a card; null for what is none of one. */
 function cardOfInterface(files: HostFiles, text: string): PciAddress | null {
   if (nameFault(text) !== null) return null
-  const device = linkOrNull(files, `/sys/class/net/${text}/device`)
-  return pciAddressOrNull(device?.split('/').at(-1) ?? '')
+  return pciAddressOrNull(linkedName(files, `/sys/class/net/${text}/device`) ?? '')
 }
 
 /**
@@ -100,13 +99,4 @@ function notWithVfio(name: string, bus: 'pci' | 'mdev', driver: string | null): 
     hint: bus === 'pci' ? `vfioctl bind ${name}` : 'modprobe vfio_mdev (kernels before 5.16), and dmesg | tail',
     facts: { device: name, driver },
   })
-}
-
-function linkOrNull(files: HostFiles, path: string): string | null {
-  try {
-    return files.readlink(path)
-  } catch (error) {
-    if (failedWith(error, 'ENOENT', 'ENOTDIR', 'EINVAL')) return null
-    throw error
-  }
 }

@@ -1,5 +1,5 @@
 import type { HostFiles } from '../../kernel/kernel.ts'
-import { failedWith } from '../../kernel/system-error.ts'
+import { linkedName } from '../../kernel/links.ts'
 import { uuidOrNull } from '../../units.ts'
 
 /** A device of an IOMMU group, by its name on its bus. */
@@ -27,14 +27,8 @@ export function groupMembers(files: HostFiles, group: number): GroupMember[] {
 
 /** The number of the IOMMU group of a device, by its folder in sysfs; null where it has none. */
 export function iommuGroup(files: HostFiles, path: string): number | null {
-  try {
-    const target = files.readlink(`${path}/iommu_group`)
-    const name = target.slice(target.lastIndexOf('/') + 1)
-    return /^\d{1,9}$/.test(name) ? Number(name) : null
-  } catch (error) {
-    if (failedWith(error, 'ENOENT', 'ENOTDIR', 'EINVAL')) return null
-    throw error
-  }
+  const name = linkedName(files, `${path}/iommu_group`)
+  return name !== null && /^\d{1,9}$/.test(name) ? Number(name) : null
 }
 
 /** The name of the driver that a `driver` link leads to; null where there is none. */

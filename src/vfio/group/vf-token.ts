@@ -1,8 +1,10 @@
 import type { HostFiles } from '../../kernel/kernel.ts'
+import { linkedName } from '../../kernel/links.ts'
 import { type Uuid, uuidBytes } from '../../units.ts'
 import type { Descriptor } from '../descriptor.ts'
 import type { DeviceFeatures } from '../features/features.ts'
 import type { Reason, Reasons } from '../system-call.ts'
+import { boundDriver } from './group-members.ts'
 
 /**
  * Why a device does not open: whoever opens a virtual function must know the token that its physical function's user has
@@ -52,25 +54,16 @@ interface FunctionKind {
 
 function kindOf(files: HostFiles, name: string): FunctionKind {
   const path = `/sys/bus/pci/devices/${name}`
-  const physicalFunction = lastOfLink(files, `${path}/physfn`)
+  const physicalFunction = linkedName(files, `${path}/physfn`)
   if (physicalFunction === null) {
     const hasFunctions = files.kind(`${path}/sriov_totalvfs`) !== null
     return { physicalFunction, takesToken: hasFunctions, why: 'it is no function of an SR-IOV device' }
   }
-  const takesToken = lastOfLink(files, `${path}/physfn/driver`) === 'vfio-pci'
+  const takesToken = boundDriver(files, `${path}/physfn/driver`) === 'vfio-pci'
   return { physicalFunction, takesToken, why: `its physical function ${physicalFunction} is not with vfio-pci` }
 }
 
 function describe({ physicalFunction }: FunctionKind): string {
   if (physicalFunction === null) return 'virtual functions of it are in use'
   return `it is a virtual function of ${physicalFunction}`
-}
-
-function lastOfLink(files: HostFiles, path: string): string | null {
-  try {
-    return files.readlink(path).split('/').at(-1) ?? null
-  } catch {
-    // this only explains another error
-    return null
-  }
 }
