@@ -1,5 +1,5 @@
 // Runs with fake-kernel.c preloaded, and prints what each ioctl did.
-import { closeSync, openSync, readFileSync } from 'node:fs'
+import { openSync, readFileSync } from 'node:fs'
 import { load, readWrite } from './load.mjs'
 
 const addon = load(process.argv[2])
@@ -19,10 +19,21 @@ answers.value = addon.ioctl(fd, 0x3b65, 41)
 answers.intPointer = addon.ioctl(fd, 0x3b68, new Uint8Array(new Int32Array([1234]).buffer))
 answers.text = addon.ioctl(fd, 0x3b6a, Buffer.from('0000:00:05.0\0 and more'), 0)
 
-const dmabuf = addon.ioctl(fd, 0x3b73, new Uint8Array(4), 0)
-const flags = /^flags:\s+(\d+)/m.exec(readFileSync(`/proc/self/fdinfo/${dmabuf}`, 'utf8'))[1]
-answers.dmabufCloseOnExec = (Number.parseInt(flags, 8) & 0o2000000) !== 0
-closeSync(dmabuf)
+function isCloseOnExec(made) {
+  const flags = /^flags:\s+(\d+)/m.exec(readFileSync(`/proc/self/fdinfo/${made}`, 'utf8'))[1]
+  return (Number.parseInt(flags, 8) & 0o2000000) !== 0
+}
+
+// The addon knows of descriptors that it is told of: in the result, or in the struct.
+answers.madeCloseOnExec = [0, 8, undefined].map((made) => {
+  const struct = Uint32Array.of(16, 0, 0, 0)
+  const request = made === 0 ? 0x3b73 : 0x3b79
+  const result = addon.ioctl(fd, request, new Uint8Array(struct.buffer), made)
+  const descriptor = made === 0 ? result : struct[2]
+  const closesOnExec = isCloseOnExec(descriptor)
+  addon.close(descriptor)
+  return closesOnExec
+})
 
 // A failure's answer comes back too; bytes past argsz are the caller's own.
 const info = new Uint8Array(20).fill(7)
