@@ -22,6 +22,11 @@ export class MessageVectors {
     return this.#index
   }
 
+  /** How many vectors it has. */
+  get count(): number {
+    return this.#sinks.length
+  }
+
   /** One message of the function. */
   signal(vector: number): void {
     this.#sinks[vector]?.signal()

@@ -26,9 +26,10 @@ import type { HotReset } from './hot-reset.ts'
 import { Ioeventfds } from './ioeventfds.ts'
 import { IrqLines } from './irq-lines.ts'
 import { LowPower } from './low-power.ts'
+import { MsiRegisters } from './msi-registers.ts'
 import { PciRegions } from './regions.ts'
 
-const { VFIO_PCI_INTX_IRQ_INDEX } = pciIrqIndex
+const { VFIO_PCI_INTX_IRQ_INDEX, VFIO_PCI_MSI_IRQ_INDEX } = pciIrqIndex
 const { VFIO_PCI_CONFIG_REGION_INDEX, VFIO_PCI_NUM_REGIONS } = pciRegionIndex
 const irqIndexes = 5
 
@@ -57,6 +58,7 @@ export class VfioPciDevice implements DeviceModel {
   readonly #bus: PciBus
   #function: PciFunction
   #isGone = false
+  readonly #msi: MsiRegisters | null
 
   constructor(
     device: ScenarioPciDevice,
@@ -71,6 +73,10 @@ export class VfioPciDevice implements DeviceModel {
     this.#what = what
     this.#config = new ConfigSpace(device, what)
     this.#irqs = new IrqLines(this.#config, traits)
+    const { messages } = this.#irqs
+    const msi = this.#config.find('msi')
+    const isEnabled = () => messages.index === VFIO_PCI_MSI_IRQ_INDEX
+    this.#msi = msi === null ? null : new MsiRegisters(this.#config, msi, isEnabled)
     const behind = { function: () => this.#function, answers: () => this.#answers }
     this.#regions = new PciRegions(what, this.#config, behind, { widest: traits.trapsQuadwords ? 8 : 4 })
     this.#bus = this.#makeBus(services)
@@ -101,8 +107,10 @@ export class VfioPciDevice implements DeviceModel {
     const { messages } = this.#irqs
     const had = messages.index
     this.#irqs.set(set)
+    if (had !== null || messages.index === null) return
+    if (messages.index === VFIO_PCI_MSI_IRQ_INDEX) this.#msi?.enabled(messages.count)
     // a function that sends messages asserts INTx no more
-    if (had === null && messages.index !== null) this.#bus.setIntx(false)
+    this.#bus.setIntx(false)
   }
 
   /** The configuration space is kept: the kernel puts it back afterwards. */
@@ -125,6 +133,7 @@ export class VfioPciDevice implements DeviceModel {
   busReset(): void {
     this.#dmaBufs.revokeOnce()
     this.#function.reset()
+    this.#msi?.restored()
     this.#bus.setIntx(false)
   }
 
@@ -184,14 +193,15 @@ export class VfioPciDevice implements DeviceModel {
 
   #makeBus({ dma, clock, raised }: PciServices): PciBus {
     const config = this.#config
+    const msi = this.#msi
     const { intx, messages } = this.#irqs
     return {
       clock,
       get hasMessages() {
-        return messages.index !== null
+        return messages.index !== null && msi?.isTurnedOff !== true
       },
       sendMessage: (vector) => {
-        if (!config.isBusMaster) return
+        if (!config.isBusMaster || msi?.isTurnedOff === true) return
         if (messages.index !== null) raised(messages.index, vector)
         messages.signal(vector)
       },
@@ -213,12 +223,14 @@ export class VfioPciDevice implements DeviceModel {
   /** Nothing answers where the device is gone: all ones. */
   #readConfig(into: Uint8Array, within: number): number {
     const length = this.#config.read(into, within)
+    this.#msi?.read(into, within)
     if (this.#isGone) into.fill(0xff)
     return length
   }
 
   #writeConfig(from: Uint8Array, within: number): number {
     const written = this.#config.write(from, within)
+    this.#msi?.write(from, within)
     this.#updateDmaBufs()
     this.#irqs.intx.look()
     return written

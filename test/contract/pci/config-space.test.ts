@@ -46,6 +46,61 @@ test('opening edu anew turns memory decoding on that was left off', async (conte
   expect([again.pci.memoryDecode, again.regions.bar0.read32(0)]).toEqual([true, 0x0100_00ed])
 })
 
+describe("vfio-pci's own MSI registers of edu", () => {
+  const msi = 0x40
+  const [flags, address, data] = [msi + 2, msi + 4, msi + 12]
+  const raise = 0x60
+  const acknowledge = 0x64
+
+  test('keep address and data until the device is closed', async (context) => {
+    const { device, kernel, group, address: name } = await openPci(context, 'edu')
+    const { config } = device.regions
+    for (const it of [address, address + 4]) config.write32(it, 0xfee0_1004)
+    config.write16(data, 0xabcd)
+    expect([config.read32(address), config.read32(address + 4), config.read16(data)]).toEqual([
+      0xfee0_1004, 0xfee0_1004, 0xabcd,
+    ])
+    device.close()
+    using again = openDevice(kernel, { group, name })
+    const { config: anew } = again.regions
+    expect([anew.read16(flags), anew.read32(address), anew.read32(address + 4), anew.read16(data)]).toEqual([
+      0x80, 0, 0, 0,
+    ])
+  })
+
+  test('keep the lower byte of the flags, but neither enable MSI nor have more vectors', async (context) => {
+    const { device } = await openPci(context, 'edu')
+    const { config } = device.regions
+    config.write16(flags, 0xffff)
+    expect(config.read16(flags)).toBe(0x8e)
+    config.write8(flags, 0)
+    expect([config.read16(flags), device.irqs.msi.count]).toEqual([0, 1])
+  })
+
+  test('turn MSI off and on that is enabled: edu asserts INTx meanwhile', async (context) => {
+    const { device } = await openPci(context, 'edu')
+    const { config, bar0 } = device.regions
+    device.pci.busMaster = true
+    using irq = device.irqs.msi.enable([0])
+    const isIntxAsserted = () => (config.read16(6) & 0x8) !== 0
+    const raised = () => {
+      bar0.write32(raise, 1)
+      const asserted = isIntxAsserted()
+      bar0.write32(acknowledge, 1)
+      return asserted
+    }
+    expect([raised(), irq.waitSync({ timeoutMs: 1000 })]).toEqual([false, { vector: 0, count: 1 }])
+    config.write8(flags, 0x80)
+    expect([raised(), isIntxAsserted()]).toEqual([true, false])
+    config.write8(flags, 0x81)
+    expect([config.read16(flags), raised(), irq.waitSync({ timeoutMs: 1000 })]).toEqual([
+      0x81,
+      false,
+      { vector: 0, count: 1 },
+    ])
+  })
+})
+
 describe('the capabilities of', () => {
   async function capabilities(context: Parameters<typeof openPci>[0], name: PciName) {
     const space = (await openPci(context, name)).device.pci.configSpace()

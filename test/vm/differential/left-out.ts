@@ -1,8 +1,10 @@
 import type { KernelVersion } from '../../../src/mock/kernel-traits.ts'
 import { deviceFeatureFlag, deviceFeatures } from '../../../src/uapi/device-feature.ts'
+import { vfioPciHotReset } from '../../../src/uapi/hot-reset.ts'
 import { ioasMapFlag, iommuIoasCopy, iommuIoasMap } from '../../../src/uapi/iommufd.ts'
 import { irqSetFlag } from '../../../src/uapi/irq-set.ts'
 import { deviceState } from '../../../src/uapi/migration.ts'
+import { request } from '../../../src/uapi/requests.ts'
 import { decode } from '../../../src/uapi/struct.ts'
 import type { Call, Struct, Target } from './call.ts'
 
@@ -27,6 +29,9 @@ const preCopying: readonly number[] = [
 ]
 /** The register of edu. */
 const factorial = 0x08
+/** Where edu's configuration space has neither a header nor a capability any more. */
+const reserved = 0x4e
+const configEnd = 0x100
 
 const leftOut: readonly LeftOut[] = [
   {
@@ -67,6 +72,24 @@ const leftOut: readonly LeftOut[] = [
     kernel: '7',
     why: 'this kernel is built without power management: nothing wakes up',
     isMet: (call) => isIoctl(call, 'VFIO_DEVICE_FEATURE') && (word(call.argument, 4) & 0xffff) === 4,
+  },
+  {
+    target: 'edu',
+    why: 'what the reserved bytes of a configuration space keep is up to the device: until it loses power, as emulated',
+    isMet: (call) => {
+      if (call.kind !== 'pwrite' || call.region !== 7) return false
+      const end = call.offset + call.bytes.length / 2
+      return end > reserved && end <= configEnd
+    },
+  },
+  {
+    target: 'edu',
+    why: 'an address of the process, which the mock has not, stands where groups are counted',
+    isMet: (call) =>
+      call.kind === 'ioctl' &&
+      call.number === request.VFIO_DEVICE_PCI_HOT_RESET &&
+      typeof call.argument === 'object' &&
+      call.argument?.pages.some(({ at }) => at === vfioPciHotReset.fields.count[0]) === true,
   },
   {
     target: 'edu',
