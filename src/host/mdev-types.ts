@@ -22,6 +22,9 @@ export interface MdevType {
   readonly devices: readonly Uuid[]
 }
 
+/** One parent's type, by its id. */
+export type TypeOfParent = Pick<MdevType, 'parent' | 'type'>
+
 export interface TypeFilter {
   readonly parent?: string
   readonly type?: string
@@ -95,7 +98,7 @@ function readMdevType(files: HostFiles, parent: string, type: string, warnings: 
     type,
     name: readOptional(files, `${base}/name`, warnings),
     deviceApi: readOptional(files, `${base}/device_api`, warnings),
-    available: readAvailable(files, `${base}/available_instances`, warnings),
+    available: readAvailable(files, { parent, type }, warnings),
     description,
     details: parseTypeDetails(description ?? ''),
     devices: readDevices(files, `${base}/devices`, warnings),
@@ -116,8 +119,13 @@ function readOptional(files: HostFiles, path: string, warnings: Warning[]): stri
   }
 }
 
-/** The kernel prints '%u': 0 to 2^32-1. */
-function readAvailable(files: HostFiles, path: string, warnings: Warning[]): number | null {
+/** How many more the parent says there can be: the kernel prints '%u', 0 to 2^32-1. Null where it says nothing readable. */
+export function readAvailable(
+  files: HostFiles,
+  { parent, type }: TypeOfParent,
+  warnings: Warning[] = [],
+): number | null {
+  const path = `${typesPath(parent)}/${type}/available_instances`
   try {
     const text = files.read(path).trim()
     if (/^\d{1,10}$/.test(text) && Number(text) <= 0xffff_ffff) return Number(text)

@@ -1,13 +1,13 @@
 import { kernelAnswer, VfioError } from '../../errors.ts'
 import { mdevPath, readMdevDevices } from '../../host/mdev-devices.ts'
-import { type MdevType, mdevBus, typesPath } from '../../host/mdev-types.ts'
+import { mdevBus, readAvailable, readTypeName, type TypeOfParent, typesPath } from '../../host/mdev-types.ts'
 import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
 import { failedWith } from '../../kernel/system-error.ts'
 import type { Uuid } from '../../units.ts'
 import type { Attribute } from '../definition/definition.ts'
 import { attributeSteps } from '../device/attribute-path.ts'
 import { setUpDevice, type Write } from '../device/set-up-device.ts'
-import { availableNow, cardOf, refusalReason } from './refusal-reason.ts'
+import { cardOf, refusalReason } from './refusal-reason.ts'
 import { removalStep } from './remove-device.ts'
 
 interface NewDevice {
@@ -26,15 +26,15 @@ export function creationSteps({ uuid, parent, type, attributes }: NewDevice): Wr
 }
 
 /** NO_INSTANCE_LEFT with the siblings that hold what there is. */
-export function checkRoom(files: HostFiles, type: MdevType): void {
-  if (type.available === 0) throw noInstanceLeft(files, type)
+export function checkRoom(files: HostFiles, type: TypeOfParent): void {
+  if (readAvailable(files, type) === 0) throw noInstanceLeft(files, type)
 }
 
 /** Makes the writes; where one fails, the device is gone again. */
 export function createDevice(
   kernel: Kernel,
   uuid: Uuid,
-  type: MdevType,
+  type: TypeOfParent,
   steps: readonly Write[],
   signal?: AbortSignal,
 ): Promise<void> {
@@ -45,7 +45,7 @@ export function createDevice(
   return setUpDevice(kernel, device, (cause) => creationFailed(kernel.files, uuid, type, create, cause), signal)
 }
 
-function creationFailed(files: HostFiles, uuid: Uuid, type: MdevType, { path }: Write, cause: unknown): VfioError {
+function creationFailed(files: HostFiles, uuid: Uuid, type: TypeOfParent, { path }: Write, cause: unknown): VfioError {
   const what = `cannot create ${uuid} (${type.type} on ${type.parent})`
   if (failedWith(cause, 'EACCES', 'EPERM')) {
     return new VfioError('PERMISSION_DENIED', `${what}: ${kernelAnswer(cause)}; only root may`, {
@@ -62,7 +62,7 @@ function creationFailed(files: HostFiles, uuid: Uuid, type: MdevType, { path }: 
     })
   }
   // Some drivers have one answer, EINVAL, for whatever they refuse.
-  const isFull = failedWith(cause, 'ENOSPC', 'EUSERS') || availableNow(files, type) === 0
+  const isFull = failedWith(cause, 'ENOSPC', 'EUSERS') || readAvailable(files, type) === 0
   if (isFull) return noInstanceLeft(files, type, cause)
   const answered = `${what}: the driver answers ${kernelAnswer(cause)}`
   const reason = refusalReason(files, type)
@@ -74,7 +74,8 @@ function creationFailed(files: HostFiles, uuid: Uuid, type: MdevType, { path }: 
   })
 }
 
-function noInstanceLeft(files: HostFiles, { parent, type, name }: MdevType, cause?: unknown): VfioError {
+function noInstanceLeft(files: HostFiles, { parent, type }: TypeOfParent, cause?: unknown): VfioError {
+  const name = readTypeName(files, parent, type)
   // the virtual functions of a card are parents of their own, and share what it has
   const card = cardOf(files, parent)
   const siblings = readMdevDevices(files).devices.filter((device) => cardOf(files, device.parent) === card)
@@ -82,7 +83,7 @@ function noInstanceLeft(files: HostFiles, { parent, type, name }: MdevType, caus
     .map((it) => `${it.uuid} (${it.type}${it.parent === parent ? '' : ` on ${it.parent}`})`)
     .join(', ')
   const shown = name === null ? type : `${type} (${name})`
-  const reason = refusalReason(files, { parent, type, name })
+  const reason = refusalReason(files, { parent, type })
   const why =
     held === '' ? (reason?.why ?? 'though no device there runs; the driver may need another mode') : `held by ${held}`
   return new VfioError('NO_INSTANCE_LEFT', `${parent} has no room for another ${shown}: ${why}`, {

@@ -1,16 +1,11 @@
-import { type MdevType, mdevBus, readMdevTypes } from '../../host/mdev-types.ts'
+import { type MdevType, mdevBus, readMdevTypes, type TypeOfParent } from '../../host/mdev-types.ts'
 import { physicalFunctionOf, readPhysicalFunction } from '../../host/sriov.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import { pciAddressOrNull } from '../../units.ts'
 import { migReason, type RefusalReason } from '../mig.ts'
-import type { NamedType } from '../type-choice.ts'
-
-interface Refused extends NamedType {
-  readonly parent: string
-}
 
 /** Why a parent may have refused a device of a type, found by looking at it; null where nothing is to be seen. */
-export function refusalReason(files: HostFiles, { parent, type }: Refused): RefusalReason | null {
+export function refusalReason(files: HostFiles, { parent, type }: TypeOfParent): RefusalReason | null {
   if (files.kind(`${mdevBus}/${parent}`) === null) {
     return { why: `its driver offers nothing on ${parent} any more`, hint: 'vfioctl types; vfioctl groups' }
   }
@@ -33,11 +28,6 @@ function isOffered({ available }: MdevType): boolean {
 export function cardOf(files: HostFiles, parent: string): string {
   const address = pciAddressOrNull(parent)
   return (address === null ? null : physicalFunctionOf(files, address)) ?? parent
-}
-
-/** How many more the parent says there can be; null where it does not say. */
-export function availableNow(files: HostFiles, { parent, type }: Refused): number | null {
-  return readMdevTypes(files, { parent, type }).types[0]?.available ?? null
 }
 
 /** A card that makes its vGPUs on virtual functions offers types on itself too, and refuses each. */

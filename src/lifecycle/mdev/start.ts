@@ -13,7 +13,7 @@ import { futureOwnerSteps, giveNodes, giveNodesOrRemove, ownerSteps } from '../d
 import { type MdevIdentity, mdevIdentity } from '../device/virtual-device.ts'
 import { withLock } from '../files/lock.ts'
 import { type NodeOwner, nodeOwners } from '../settings/node-owners.ts'
-import { findParent, findType, findTypeId } from '../type-choice.ts'
+import { findParent, findTypeId } from '../type-choice.ts'
 import { checkRoom, createDevice, creationSteps } from './create-device.ts'
 import { type ChosenDevice, lookUp, onlyDefinition } from './device-choice.ts'
 import { checkRemovable, removalStep, removeDevice } from './remove-device.ts'
@@ -66,8 +66,7 @@ export async function start(
       if (!dryRun) giveNodes(files, owning)
       return { ...unchanged, changed: owning.length > 0, steps: owning }
     }
-    const now = findType(files, parent, type)
-    if (active === null) checkRoom(files, now)
+    if (active === null) checkRoom(files, { parent, type })
     else if (dryRun) checkRemovable(kernel, active)
     const making = [...steps, ...futureOwnerSteps(files, mdevPath(uuid), owner)]
     const change = { ...unchanged, changed: true, steps: active === null ? making : [removalStep(uuid), ...making] }
@@ -78,7 +77,7 @@ export async function start(
     const definition = { type, start: wanted.start, attributes: wanted.attributes }
     await new Callouts(kernel, { uuid, parent, type }, options).around('start', definition, async () => {
       if (active !== null) await removeDevice(kernel, active)
-      await createDevice(kernel, uuid, now, steps, options.signal)
+      await createDevice(kernel, uuid, { parent, type }, steps, options.signal)
       await giveToOwner(kernel, uuid, owner)
     })
     return change

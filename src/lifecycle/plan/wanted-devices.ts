@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { VfioError } from '../../errors.ts'
-import type { MdevType } from '../../host/mdev-types.ts'
+import type { MdevType, TypeOfParent } from '../../host/mdev-types.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import { parseUuid, type Uuid } from '../../units.ts'
 import type { Definition } from '../definition/definition.ts'
@@ -136,11 +136,7 @@ class Placing implements Wanted {
     }
   }
 
-  #place(
-    uuid: Uuid,
-    { parent, type }: Pick<MdevType, 'parent' | 'type'>,
-    { start, attributes, owner }: SpecDevices,
-  ): void {
+  #place(uuid: Uuid, { parent, type }: TypeOfParent, { start, attributes, owner }: SpecDevices): void {
     this.devices.push({ uuid, parent, definition: { type, start, attributes }, owner })
   }
 
