@@ -44,10 +44,10 @@ export function* pciDeviceEntries(
   yield* vgpuEntries(machine, device, state)
 }
 
-/** vfio-pci enables a device while it is open, and the stubs never do. */
+/** vfio-pci enables a device while it is open for use, and the stubs never do. */
 function isEnabled(state: Snapshot, device: PciDevice): boolean {
   const { driver } = pciRecord(state, device)
-  if (driver === 'vfio-pci') return state.processes.some(({ devices }) => devices.includes(pciKey(device.address)))
+  if (driver === 'vfio-pci') return state.processes.some(({ opened }) => opened.includes(pciKey(device.address)))
   return driver !== null && driver !== 'pci-stub' && driver !== 'pci-pf-stub'
 }
 

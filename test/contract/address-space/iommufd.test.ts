@@ -47,15 +47,17 @@ describe('A9 a device by its own node', () => {
     expect(() => detachDevice(raw, device)).toThrow(errno('ENOTTY'))
   })
 
-  test('answers nothing before it is bound', async (context) => {
+  test('answers nothing before it is bound, and is not enabled', async (context) => {
     const raw = await openRawIommufd(context)
     const device = raw.openNode()
     const info = encode(vfioDeviceInfo, { argsz: vfioDeviceInfo.size })
     expect(() => raw.kernel.ioctl(device, request.VFIO_DEVICE_GET_INFO, info)).toThrow(errno('EINVAL'))
     expect(() => raw.kernel.pread(device, new Uint8Array(4), 0)).toThrow(expect.objectContaining({ code: 'EINVAL' }))
+    const isEnabled = () => raw.kernel.files.read(`/sys/bus/pci/devices/${raw.address}/enable`)
+    expect(isEnabled()).toBe('0\n')
     bindDevice(raw, device, raw.iommufd)
     raw.kernel.ioctl(device, request.VFIO_DEVICE_GET_INFO, info)
-    expect(decode(vfioDeviceInfo, info).num_regions).toBe(9)
+    expect([decode(vfioDeviceInfo, info).num_regions, isEnabled()]).toEqual([9, '1\n'])
   })
 
   test('is bound once, to iommufd alone', async (context) => {
