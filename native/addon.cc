@@ -14,7 +14,7 @@ namespace {
 
 void ExportWords(Napi::Env env, Napi::Object exports, Word* word) {
   const Napi::ArrayBuffer memory = Napi::ArrayBuffer::New(env, word, sizeof *word);
-  exports["word"] = Napi::Float64Array::New(env, sizeof *word / sizeof(double), memory, 0);
+  exports["word"] = Napi::Int32Array::New(env, sizeof *word / sizeof(int32_t), memory, 0);
   const napi_property_descriptor calls[] = {
       {"readWord", nullptr, ReadWord, nullptr, nullptr, nullptr, napi_default_jsproperty, word},
       {"writeWord", nullptr, WriteWord, nullptr, nullptr, nullptr, napi_default_jsproperty, word},

@@ -5,16 +5,18 @@
 
 #include <unistd.h>
 
+#include <cstdint>
 #include <set>
 
 namespace vfioctl {
 
-// What readWord and writeWord take and answer; JavaScript has it as an array of numbers.
+// What readWord and writeWord take and answer; JavaScript has it as an array of 32-bit integers.
 struct Word {
-  double fd;
-  double offset;
-  double width;  // in bytes; after the call, how many were moved
-  double value;
+  int64_t offset;
+  int32_t fd;
+  uint32_t width;  // in bytes
+  uint32_t value;
+  int32_t moved;  // in bytes
 };
 
 struct Environment {

@@ -51,27 +51,22 @@ Napi::Value MoveBytes(const Napi::CallbackInfo& info, const char* syscall) {
   return Moved(info.Env(), Transfer(kNumber, fd, bytes, static_cast<off_t>(offset)), syscall);
 }
 
-Word* WordOf(napi_env env, napi_callback_info info) {
-  void* word = nullptr;
-  napi_get_cb_info(env, info, nullptr, nullptr, nullptr, &word);
-  return static_cast<Word*>(word);
-}
-
-// The lowest bytes of `value`: the machines that VFIO is for are little-endian. False after throwing.
-bool TransferWord(Napi::Env env, long number, Word* word, uint32_t* value, const char* syscall) {
-  uint64_t fd;
-  uint64_t offset;
-  if (!CheckInteger(env, word->fd, "fd", INT_MAX, &fd)) return false;
-  if (!CheckInteger(env, word->offset, "offset", kMaxSafeInteger, &offset)) return false;
-  if (word->width != 1 && word->width != 2 && word->width != 4) {
-    ThrowRange(env, "width must be 1, 2 or 4");
-    return false;
+// Called so often that it counts what Node-API takes for each argument: there are none. Of a shorter word these are the
+// lowest bytes: the machines that VFIO is for are little-endian.
+template <long kNumber>
+napi_value TransferWord(napi_env env, napi_callback_info info, const char* syscall) {
+  void* data = nullptr;
+  napi_get_cb_info(env, info, nullptr, nullptr, nullptr, &data);
+  Word* word = static_cast<Word*>(data);
+  if (kNumber == SYS_pread64) word->value = 0;
+  if (word->width > sizeof word->value) {
+    ThrowRange(env, "width must be at most 4");
+    return nullptr;
   }
-  const Bytes bytes = {reinterpret_cast<uint8_t*>(value), static_cast<size_t>(word->width)};
-  const ssize_t moved = Transfer(number, static_cast<int>(fd), bytes, static_cast<off_t>(offset));
-  if (moved < 0) ThrowSystemError(env, errno, syscall);
-  word->width = static_cast<double>(moved);
-  return moved >= 0;
+  const Bytes bytes = {reinterpret_cast<uint8_t*>(&word->value), word->width};
+  word->moved = static_cast<int32_t>(Transfer(kNumber, word->fd, bytes, word->offset));
+  if (word->moved < 0) ThrowSystemError(env, errno, syscall);
+  return nullptr;
 }
 
 }  // namespace
@@ -89,23 +84,8 @@ Napi::Value Write(const Napi::CallbackInfo& info) { return MoveBytes<SYS_write>(
 Napi::Value Pread(const Napi::CallbackInfo& info) { return MoveBytes<SYS_pread64, true>(info, "pread"); }
 Napi::Value Pwrite(const Napi::CallbackInfo& info) { return MoveBytes<SYS_pwrite64, true>(info, "pwrite"); }
 
-// These two are called so often that it counts what Node-API takes for each argument: there are none.
-napi_value ReadWord(napi_env env, napi_callback_info info) {
-  Word* word = WordOf(env, info);
-  uint32_t value = 0;
-  if (TransferWord(env, SYS_pread64, word, &value, "pread")) word->value = value;
-  return nullptr;
-}
-
-napi_value WriteWord(napi_env env, napi_callback_info info) {
-  Word* word = WordOf(env, info);
-  uint64_t value = 0;
-  const uint64_t most = word->width == 4 ? UINT32_MAX : word->width == 2 ? UINT16_MAX : UINT8_MAX;
-  if (!CheckInteger(env, word->value, "value", most, &value)) return nullptr;
-  uint32_t written = static_cast<uint32_t>(value);
-  TransferWord(env, SYS_pwrite64, word, &written, "pwrite");
-  return nullptr;
-}
+napi_value ReadWord(napi_env env, napi_callback_info info) { return TransferWord<SYS_pread64>(env, info, "pread"); }
+napi_value WriteWord(napi_env env, napi_callback_info info) { return TransferWord<SYS_pwrite64>(env, info, "pwrite"); }
 
 Napi::Value TryLock(const Napi::CallbackInfo& info) {
   int fd;

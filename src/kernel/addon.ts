@@ -41,10 +41,11 @@ export interface Addon {
   pread(fd: number, into: Uint8Array, offset: number): number
   pwrite(fd: number, from: Uint8Array, offset: number): number
   /**
-   * What `readWord` and `writeWord` take and give: a descriptor, an offset, a width of 1, 2 or 4 bytes, after the call how
-   * many were moved, and the value. In memory, as arguments would take Node-API a tenth of a short system call.
+   * What `readWord` and `writeWord` take and give, in 32 bits each: the lower and the upper half of an offset, a
+   * descriptor, a width of at most 4 bytes, the value, and how many bytes were moved. In memory, as arguments would take
+   * Node-API a tenth of a short system call. Nothing but the width is judged before it.
    */
-  readonly word: Float64Array
+  readonly word: Int32Array
   /** pread(2). The value is 0 where nothing was moved. */
   readWord(): void
   /** pwrite(2). */

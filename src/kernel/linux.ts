@@ -106,23 +106,19 @@ class LinuxKernel implements Kernel {
   readWord(fd: number, offset: number, width: WordWidth): number {
     const addon = loadAddon()
     const { word } = addon
-    word[0] = fd
-    word[1] = offset
-    word[2] = width
+    aim(word, fd, offset, width)
     addon.readWord()
-    const moved: number = word[2]
-    return moved === width ? (word[3] ?? 0) : ~moved
+    const moved = word[5] ?? 0
+    return moved === width ? (word[4] ?? 0) >>> 0 : ~moved
   }
 
   writeWord(fd: number, offset: number, width: WordWidth, value: number): number {
     const addon = loadAddon()
     const { word } = addon
-    word[0] = fd
-    word[1] = offset
-    word[2] = width
-    word[3] = value
+    aim(word, fd, offset, width)
+    word[4] = value
     addon.writeWord()
-    return word[2]
+    return word[5] ?? 0
   }
 
   get pageSize(): number {
@@ -188,4 +184,12 @@ class LinuxKernel implements Kernel {
   }
 
   dispose(): void {}
+}
+
+function aim(word: Int32Array, fd: number, offset: number, width: WordWidth): void {
+  // an element takes the lowest 32 bits of the whole part
+  word[0] = offset
+  word[1] = offset / 2 ** 32
+  word[2] = fd
+  word[3] = width
 }

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
@@ -96,13 +96,6 @@ describe('transfers', () => {
 })
 
 describe('words', () => {
-  /** The addon's call with what stands in its word. */
-  function call(name: 'readWord' | 'writeWord', ...word: readonly number[]): number[] {
-    addon.word.set(word)
-    addon[name]()
-    return [...addon.word]
-  }
-
   it('are numbers of 1, 2 or 4 bytes, little-endian, read and written at an offset', () => {
     withFile((fd) => {
       expect([kernel.readWord(fd, 0, 1), kernel.readWord(fd, 0, 2), kernel.readWord(fd, 0, 4)]).toEqual([
@@ -118,25 +111,25 @@ describe('words', () => {
   it('say how many bytes there were, where there were fewer', () => {
     withFile((fd) => {
       expect([kernel.readWord(fd, 8, 4), kernel.readWord(fd, 100, 1)]).toEqual([~2, ~0])
-      expect(call('readWord', fd, 8, 4, 77).slice(2)).toEqual([2, 0x3938])
     })
   })
 
-  it('refuse what is no descriptor, offset, width or value, and touch nothing', () => {
+  it('are found beyond 4 GiB', () => {
     withFile((fd) => {
-      for (const bad of [-1, 0.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 53]) {
-        expect(() => call('readWord', bad, 0, 1)).toThrow(/fd must be an integer/)
-        expect(() => call('readWord', fd, bad, 1)).toThrow(/offset must be an integer/)
-        expect(() => call('writeWord', fd, 0, 1, bad)).toThrow(/value must be an integer/)
-        expect(() => call('readWord', fd, 0, bad)).toThrow(/width must be 1, 2 or 4/)
-      }
-      for (const width of [0, 3, 5, 8]) expect(() => call('writeWord', fd, 0, width, 1)).toThrow(RangeError)
-      for (const [width, most] of [
-        [1, 0xff],
-        [2, 0xffff],
-        [4, 0xffff_ffff],
-      ] as const) {
-        expect(() => call('writeWord', fd, 0, width, most + 1)).toThrow(/value must be an integer from 0 to/)
+      const far = 3 * 2 ** 32 + 0xffff_fff0
+      expect(kernel.writeWord(fd, far, 4, 0x8765_4321)).toBe(4)
+      expect([kernel.readWord(fd, far, 4), kernel.readWord(fd, far + 2, 1)]).toEqual([0x8765_4321, 0x65])
+      expect(statSync(path).size).toBe(far + 4)
+    })
+  })
+
+  it('refuse a width for which they have no room, and touch nothing', () => {
+    withFile((fd) => {
+      for (const width of [5, 8, -1]) {
+        addon.word.set([0, 0, fd, width, 0x6161_6161])
+        expect(() => addon.writeWord()).toThrow(RangeError)
+        addon.word.set([0, 0, fd, width])
+        expect(() => addon.readWord()).toThrow(RangeError)
       }
       expect(readFileSync(path, 'utf8')).toBe('0123456789')
     })
