@@ -1,11 +1,11 @@
 import { kernelAnswer, VfioError, withMore } from '../../errors.ts'
 import { type PciBinding, pciDevices, pciDrivers, readPciBinding } from '../../host/pci-binding.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
-import { failedWith } from '../../kernel/system-error.ts'
 import type { PciAddress } from '../../units.ts'
 import { findDeviceNode } from '../../vfio/address-space/device-node.ts'
 import type { Step } from '../change.ts'
 import { type HeldDevice, whileHeld } from '../device/hold-device.ts'
+import { refusedByKernel } from '../refused-by-kernel.ts'
 import type { BindingOptions } from './binding-change.ts'
 import { sayWhileWaiting } from './say-while-waiting.ts'
 
@@ -112,11 +112,8 @@ export function heldPci({ files }: Pick<Kernel, 'files'>, { address, driver, gro
 
 function changeFailed(address: PciAddress, error: unknown): VfioError {
   if (error instanceof VfioError) return error
-  const denied = failedWith(error, 'EACCES', 'EPERM')
-  const message = `cannot change the driver of ${address}: ${kernelAnswer(error)}`
-  return new VfioError(denied ? 'PERMISSION_DENIED' : 'SYSTEM_CALL_FAILED', message, {
-    cause: error,
-    hint: denied ? 'only root may: sudo vfioctl …' : 'dmesg | tail, for what the driver says',
+  return refusedByKernel(`cannot change the driver of ${address}`, error, {
+    hint: 'dmesg | tail, for what the driver says',
     facts: { device: address },
   })
 }

@@ -1,4 +1,4 @@
-import { kernelAnswer, VfioError } from '../../errors.ts'
+import { VfioError } from '../../errors.ts'
 import {
   type DeviceUser,
   findDeviceUsers,
@@ -9,6 +9,7 @@ import {
 } from '../../host/device-users.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import { failedWith } from '../../kernel/system-error.ts'
+import { refusedByKernel } from '../refused-by-kernel.ts'
 
 /** A device that nobody may have while it is changed. */
 export interface HeldDevice {
@@ -67,11 +68,8 @@ function openGroup(kernel: Kernel, device: HeldDevice, node: string): number | n
       if (isKept(kernel, node, device.keeper)) return null
       throw deviceBusy(kernel, device, node, error)
     }
-    const denied = failedWith(error, 'EACCES', 'EPERM')
-    const message = `${device.attempt}: ${node} cannot be opened: ${kernelAnswer(error)}`
-    throw new VfioError(denied ? 'PERMISSION_DENIED' : 'SYSTEM_CALL_FAILED', message, {
-      cause: error,
-      hint: denied ? 'only root may change devices: sudo vfioctl …' : `ls -l ${node}`,
+    throw refusedByKernel(`${device.attempt}: ${node} cannot be opened`, error, {
+      hint: `ls -l ${node}`,
       facts: { device: device.name },
     })
   }

@@ -1,8 +1,8 @@
 import { kernelAnswer, VfioError, withMore } from '../../errors.ts'
 import { accountId } from '../../host/accounts.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
-import { failedWith } from '../../kernel/system-error.ts'
 import type { Step } from '../change.ts'
+import { refusedByKernel } from '../refused-by-kernel.ts'
 import type { NodeOwner } from '../settings/node-owners.ts'
 
 export type OwnerStep = Extract<Step, { action: 'chown' | 'chmod' }>
@@ -40,18 +40,9 @@ export function giveNodes(files: HostFiles, steps: readonly OwnerStep[]): void {
       if (step.action === 'chown') files.chown(step.path, step.uid, step.gid)
       else files.chmod(step.path, Number.parseInt(step.mode, 8))
     } catch (cause) {
-      const denied = failedWith(cause, 'EACCES', 'EPERM')
       const what =
         step.action === 'chown' ? `give ${step.path} to ${step.uid}:${step.gid}` : `set ${step.mode} on ${step.path}`
-      throw new VfioError(
-        denied ? 'PERMISSION_DENIED' : 'SYSTEM_CALL_FAILED',
-        `cannot ${what}: ${kernelAnswer(cause)}`,
-        {
-          cause,
-          path: step.path,
-          hint: denied ? 'only root may: sudo vfioctl …' : `ls -l ${step.path}`,
-        },
-      )
+      throw refusedByKernel(`cannot ${what}`, cause, { path: step.path, hint: `ls -l ${step.path}` })
     }
   }
 }

@@ -1,7 +1,8 @@
-import { kernelAnswer, VfioError } from '../../errors.ts'
+import { VfioError } from '../../errors.ts'
 import { unreadable, type Warning } from '../../host/warning.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import { failedWith } from '../../kernel/system-error.ts'
+import { refusedByKernel } from '../refused-by-kernel.ts'
 
 /** Files below /etc that outlive the machine's being switched off: how they are read, replaced and deleted. */
 
@@ -123,10 +124,5 @@ function removeLeftover(files: HostFiles, path: string): void {
 
 function failed(tried: string, path: string, cause: unknown): VfioError {
   if (cause instanceof VfioError) return cause
-  const denied = failedWith(cause, 'EACCES', 'EPERM', 'EROFS')
-  return new VfioError(denied ? 'PERMISSION_DENIED' : 'SYSTEM_CALL_FAILED', `${tried}: ${kernelAnswer(cause)}`, {
-    path,
-    cause,
-    hint: denied ? 'what is kept there belongs to root: sudo vfioctl …' : `df; ls -ld ${path}`,
-  })
+  return refusedByKernel(tried, cause, { path, hint: `df; ls -ld ${path}` })
 }

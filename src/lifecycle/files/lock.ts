@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { kernelAnswer, VfioError } from '../../errors.ts'
+import { VfioError } from '../../errors.ts'
 import { type DeviceUser, findDeviceUsers, shownUsers } from '../../host/device-users.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
-import { failedWith } from '../../kernel/system-error.ts'
 import type { ChangeOptions } from '../change.ts'
+import { refusedByKernel } from '../refused-by-kernel.ts'
 
 const patience = 120_000
 const silence = 10_000
@@ -70,12 +70,6 @@ function openDirectory(kernel: Kernel, directory: string): number {
   try {
     return kernel.open(directory, 'r')
   } catch (cause) {
-    const denied = failedWith(cause, 'EACCES', 'EPERM')
-    const message = `cannot lock ${directory}: ${kernelAnswer(cause)}`
-    throw new VfioError(denied ? 'PERMISSION_DENIED' : 'SYSTEM_CALL_FAILED', message, {
-      path: directory,
-      cause,
-      hint: denied ? 'only root may change devices: sudo vfioctl …' : `ls -ld ${directory}`,
-    })
+    throw refusedByKernel(`cannot lock ${directory}`, cause, { path: directory, hint: `ls -ld ${directory}` })
   }
 }

@@ -7,6 +7,7 @@ import type { Uuid } from '../../units.ts'
 import type { Attribute } from '../definition/definition.ts'
 import { attributeSteps } from '../device/attribute-path.ts'
 import { setUpDevice, type Write } from '../device/set-up-device.ts'
+import { isDenied, refusedByKernel } from '../refused-by-kernel.ts'
 import { cardOf, refusalReason } from './refusal-reason.ts'
 import { removalStep } from './remove-device.ts'
 
@@ -47,13 +48,9 @@ export function createDevice(
 
 function creationFailed(files: HostFiles, uuid: Uuid, type: TypeOfParent, { path }: Write, cause: unknown): VfioError {
   const what = `cannot create ${uuid} (${type.type} on ${type.parent})`
-  if (failedWith(cause, 'EACCES', 'EPERM')) {
-    return new VfioError('PERMISSION_DENIED', `${what}: ${kernelAnswer(cause)}; only root may`, {
-      cause,
-      path,
-      hint: 'sudo vfioctl start …',
-    })
-  }
+  const details = { path, facts: { uuid, parent: type.parent, type: type.type } }
+  const askDriver = 'dmesg | tail, for what the driver says'
+  if (isDenied(cause)) return refusedByKernel(what, cause, { ...details, hint: askDriver })
   if (failedWith(cause, 'EEXIST')) {
     return new VfioError('ALREADY_EXISTS', `${what}: a device with this UUID was made meanwhile`, {
       cause,
@@ -67,10 +64,9 @@ function creationFailed(files: HostFiles, uuid: Uuid, type: TypeOfParent, { path
   const answered = `${what}: the driver answers ${kernelAnswer(cause)}`
   const reason = refusalReason(files, type)
   return new VfioError('SYSTEM_CALL_FAILED', reason === null ? answered : `${answered}: ${reason.why}`, {
+    ...details,
     cause,
-    path,
-    hint: reason?.hint ?? 'dmesg | tail, for what the driver says',
-    facts: { uuid, parent: type.parent, type: type.type },
+    hint: reason?.hint ?? askDriver,
   })
 }
 

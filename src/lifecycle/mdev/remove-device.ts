@@ -1,11 +1,11 @@
-import { kernelAnswer, VfioError } from '../../errors.ts'
+import type { VfioError } from '../../errors.ts'
 import { type MdevDevice, mdevPath } from '../../host/mdev-devices.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
-import { failedWith } from '../../kernel/system-error.ts'
 import type { Uuid } from '../../units.ts'
 import { unmarkHalfMade } from '../device/half-made.ts'
 import { checkNotHeld, type HeldDevice, whileHeld } from '../device/hold-device.ts'
 import type { Write } from '../device/set-up-device.ts'
+import { refusedByKernel } from '../refused-by-kernel.ts'
 
 /** The write that removes a device. */
 export function removalStep(uuid: Uuid): Write {
@@ -38,14 +38,8 @@ function heldMdev({ uuid, node, deviceNode }: MdevDevice): HeldDevice {
 }
 
 function removalFailed(uuid: Uuid, cause: unknown): VfioError {
-  const denied = failedWith(cause, 'EACCES', 'EPERM')
-  return new VfioError(
-    denied ? 'PERMISSION_DENIED' : 'SYSTEM_CALL_FAILED',
-    `cannot stop ${uuid}: ${kernelAnswer(cause)}`,
-    {
-      cause,
-      hint: denied ? 'only root may: sudo vfioctl stop …' : 'dmesg | tail, for what the driver says',
-      facts: { uuid },
-    },
-  )
+  return refusedByKernel(`cannot stop ${uuid}`, cause, {
+    hint: 'dmesg | tail, for what the driver says',
+    facts: { uuid },
+  })
 }

@@ -9,6 +9,7 @@ import { Arrivals } from '../arrivals.ts'
 import type { ChangeOptions, Step } from '../change.ts'
 import { isHalfMade } from '../device/half-made.ts'
 import { withLock } from '../files/lock.ts'
+import { refusedByKernel } from '../refused-by-kernel.ts'
 import { withSettingsLock } from '../settings/settings.ts'
 import { checkFunctionsUnused } from './check-unused.ts'
 import { checkNotManaged, driverBackSteps, manageSriov, manageStep } from './sriov-manage.ts'
@@ -150,20 +151,17 @@ async function carryOut(kernel: Kernel, card: PhysicalFunction, step: WriteStep 
 }
 
 function writeFailed({ address, driver }: PhysicalFunction, count: string, cause: unknown): VfioError {
-  const what = `cannot give ${address} ${count} virtual functions: ${kernelAnswer(cause)}`
+  const what = `cannot give ${address} ${count} virtual functions`
   const facts = { device: address, driver }
-  if (failedWith(cause, 'EACCES', 'EPERM')) {
-    return new VfioError('PERMISSION_DENIED', `${what}; only root may`, { cause, facts, hint: 'sudo vfioctl sriov …' })
-  }
   if (failedWith(cause, 'ENOENT')) {
     const because = driver === null ? 'no driver has it, and a driver makes them' : `its driver ${driver} makes none`
     const hint =
       driver === 'vfio-pci'
         ? 'echo 1 > /sys/module/vfio_pci/parameters/enable_sriov lets vfio-pci make them'
         : `lspci -ks ${address} shows its drivers`
-    return new VfioError('NOT_SUPPORTED', `${what}: ${because}`, { cause, facts, hint })
+    return new VfioError('NOT_SUPPORTED', `${what}: ${kernelAnswer(cause)}: ${because}`, { cause, facts, hint })
   }
-  return new VfioError('SYSTEM_CALL_FAILED', what, { cause, facts, hint: 'dmesg | tail, for what the driver says' })
+  return refusedByKernel(what, cause, { facts, hint: 'dmesg | tail, for what the driver says' })
 }
 
 async function waitForFunctions(

@@ -9,6 +9,7 @@ import { attributeSteps } from '../device/attribute-path.ts'
 import { unmarkHalfMade } from '../device/half-made.ts'
 import { type HeldDevice, whileHeld } from '../device/hold-device.ts'
 import type { NewDevice, Write } from '../device/set-up-device.ts'
+import { refusedByKernel } from '../refused-by-kernel.ts'
 
 /** The exact writes that make a function a vGPU: its type's id, then each attribute. */
 export function newVgpu(address: PciAddress, type: string, attributes: readonly Attribute[]): NewDevice {
@@ -56,16 +57,14 @@ export async function clearVgpu(kernel: Kernel, vgpu: VgpuFunction): Promise<voi
 }
 
 function clearFailed(address: PciAddress, cause: unknown): VfioError {
-  const what = `cannot stop ${address}: the driver answers ${kernelAnswer(cause)}`
   const facts = { device: address }
   if (failedWith(cause, 'EBUSY')) {
     const hint = 'shut down the virtual machine that uses it, then stop again'
-    return new VfioError('DEVICE_BUSY', `${what}: a virtual machine has it`, { cause, hint, facts })
+    return new VfioError(
+      'DEVICE_BUSY',
+      `cannot stop ${address}: the driver answers ${kernelAnswer(cause)}: a virtual machine has it`,
+      { cause, hint, facts },
+    )
   }
-  const denied = failedWith(cause, 'EACCES', 'EPERM')
-  return new VfioError(denied ? 'PERMISSION_DENIED' : 'SYSTEM_CALL_FAILED', what, {
-    cause,
-    hint: denied ? 'only root may: sudo vfioctl stop …' : 'dmesg | tail, for what the driver says',
-    facts,
-  })
+  return refusedByKernel(`cannot stop ${address}`, cause, { hint: 'dmesg | tail, for what the driver says', facts })
 }

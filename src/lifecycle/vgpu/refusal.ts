@@ -3,9 +3,9 @@ import { readVgpuFunctions, type VgpuFunction } from '../../host/vgpu-functions.
 import { knownTypeName } from '../../host/vgpu-type-names.ts'
 import { readCreatableTypes } from '../../host/vgpu-types.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
-import { failedWith } from '../../kernel/system-error.ts'
 import type { PciAddress } from '../../units.ts'
 import { isMigBacked, migReason, whyNothing } from '../mig.ts'
+import { isDenied, refusedByKernel } from '../refused-by-kernel.ts'
 import type { NamedType } from '../type-choice.ts'
 
 /** What was to be made, and where. */
@@ -22,10 +22,9 @@ export function vgpuRefused(files: HostFiles, refused: RefusedVgpu, cause?: unkn
   const { functions } = readVgpuFunctions(files, card)
   const carried = functions.filter((it) => it.type !== null && it.type !== 0)
   const answer = cause === undefined ? '' : ` (the driver answers ${kernelAnswer(cause)})`
-  const what =
-    address === null
-      ? `${card} takes no ${shown(type)} now${answer}`
-      : `${address} cannot be made ${shown(type)} now${answer}`
+  const tried =
+    address === null ? `${card} takes no ${shown(type)} now` : `${address} cannot be made ${shown(type)} now`
+  const what = `${tried}${answer}`
   const facts = {
     card,
     device: address,
@@ -40,9 +39,7 @@ export function vgpuRefused(files: HostFiles, refused: RefusedVgpu, cause?: unkn
       hint: `vfioctl stop ${its.address} first`,
     })
   }
-  if (failedWith(cause, 'EACCES', 'EPERM')) {
-    return new VfioError('PERMISSION_DENIED', `${what}; only root may`, { ...details, hint: 'sudo vfioctl start …' })
-  }
+  if (isDenied(cause)) return refusedByKernel(tried, cause, { facts, hint: 'dmesg | tail, for what the driver says' })
   const refusedFor = (why: string, hint: string) => {
     return new VfioError('NO_INSTANCE_LEFT', `${what}${why}`, { ...details, hint })
   }
