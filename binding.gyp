@@ -7,7 +7,6 @@
         'native/addon.cc',
         'native/bus_error.cc',
         'native/events.cc',
-        'native/guarded_copy.cc',
         'native/ioctl.cc',
         'native/memory.cc',
         'native/syscalls.cc',

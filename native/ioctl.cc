@@ -86,7 +86,7 @@ struct Pointer {
 bool Lend(const Napi::CallbackInfo& info, size_t first, Call* call, Pointer* pointer) {
   const Napi::Env env = info.Env();
   const Napi::Value target = info[first + 1];
-  uint64_t at;
+  uint64_t at = 0;
   if (!ReadInteger(info[first], "pointer offset", kMaxStruct, &pointer->offset) ||
       !ReadInteger(info[first + 2], "pointer at", kMaxSafeInteger, &at)) {
     return false;

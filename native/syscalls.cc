@@ -18,19 +18,14 @@
 namespace vfioctl {
 namespace {
 
-template <typename Call>
-ssize_t Uninterrupted(Call call) {
+// By number: glibc's own read(2) and its kin let a thread be cancelled in them, which costs a fifth of a short call in
+// a process with threads, as Node is.
+ssize_t Transfer(long number, int fd, Bytes bytes, off_t offset = 0) {
   ssize_t result;
   do {
-    result = call();
+    result = syscall(number, fd, bytes.data, bytes.length, offset);
   } while (result < 0 && errno == EINTR);
   return result;
-}
-
-// By number: glibc's own read(2) and its kin let a thread be cancelled in them, which costs a fifth of a short call in a
-// process with threads, as Node is.
-ssize_t Transfer(long number, int fd, Bytes bytes, off_t offset = 0) {
-  return Uninterrupted([&] { return syscall(number, fd, bytes.data, bytes.length, offset); });
 }
 
 Napi::Value Moved(Napi::Env env, ssize_t result, const char* syscall) {
@@ -117,12 +112,9 @@ Napi::Value WaitForEventfd(const Napi::CallbackInfo& info) {
   if (!ReadInteger(info[1], "first", UINT32_MAX, &first) || !ReadInteger(info[2], "timeoutMs", INT_MAX, &timeout)) {
     return {};
   }
-  if (!ElementsOf<int32_t, napi_int32_array>(info[0], &fds, &count)) {
-    ThrowType(env, "eventfds must be an Int32Array");
-    return {};
-  }
-  if (!ElementsOf<double, napi_float64_array>(info[3], &counter, &counters) || counters == 0) {
-    ThrowType(env, "counter must be a Float64Array with an element");
+  if (!ElementsOf<int32_t, napi_int32_array>(info[0], &fds, &count) ||
+      !ElementsOf<double, napi_float64_array>(info[3], &counter, &counters) || counters == 0) {
+    ThrowType(env, "eventfds must be an Int32Array, and counter a Float64Array with an element");
     return {};
   }
   std::vector<pollfd> polled(count);
