@@ -13,8 +13,16 @@ const word = 32
 const fanOut = 16
 const leafPages = word * fanOut
 /** Pages of an entry by level: in a leaf a word, above that a node. They are enough for 2^52. */
-const spans = Float64Array.from({ length: 12 }, (_, level) => word * fanOut ** level)
+const spans = Float64Array.from({ length: 13 }, (_, level) => word * fanOut ** level)
 const inverseSpans = spans.map((span) => 1 / span)
+/**
+ * A node is a row of integers, each column a line of the processor's cache: its entries, each a child or in a leaf a word
+ * with a bit for each edge, 0 where it is not used; in a leaf the edges where a hole begins; how wide holes are at most, in
+ * pages and from their first huge page on; and a bit for each entry that is used.
+ */
+const [begins, widths, hugeWidths, mask, row] = [fanOut, 2 * fanOut, 3 * fanOut, 4 * fanOut, 5 * fanOut]
+/** What is told of a wider hole, which is then looked at itself. */
+const mostWidth = 0x7fff_ffff
 
 /**
  * The edges of holes, which are the free pages of an address space: where each begins, and where it ends, which is the
@@ -38,16 +46,8 @@ export class HoleEdges {
   /** What was found last: by level the nodes, and the first page of the leaf. */
   readonly #way = new Int32Array(spans.length)
   #leafBase = Number.NaN
-  /** By node: its first page, and a bit for each entry that is used. */
-  #bases = new Float64Array(16)
-  #masks = new Int32Array(16)
-  /** By entry, as are those below: a child, or in a leaf a word with a bit for each edge. 0 where it is not used. */
-  #entries = new Int32Array(16 * fanOut)
-  /** In a leaf the edges where a hole begins. */
-  #begins = new Int32Array(16 * fanOut)
-  /** How wide holes are at most, in pages, and from their first huge page on. 0 where the entry is not used. */
-  #widths = new Float64Array(16 * fanOut)
-  #hugeWidths = new Float64Array(16 * fanOut)
+  /** A node's number is where its row begins. */
+  #nodes = new Int32Array(16 * row)
   /** The hole that was recorded last, until an edge is turned. */
   #begin = 0
   #end = 0
@@ -58,7 +58,7 @@ export class HoleEdges {
   constructor(pages: number, hugePage: number) {
     this.#pages = pages
     this.#hugePage = hugePage
-    this.#root = this.#make(0)
+    this.#root = this.#make()
   }
 
   /** Of the edge that `upTo` found last: whether a hole begins there. */
@@ -77,17 +77,17 @@ export class HoleEdges {
     if (page >= this.#pages) return false
     while (page >= this.#capacity) this.#rise()
     for (let level = this.#find(page); level > 0; level--) {
-      const child = this.#make(Math.floor(page * (inverseSpans[level] ?? 0)) * (spans[level] ?? 0))
+      const child = this.#make()
       this.#enter(this.#way[level] ?? 0, indexOf(page, level), child)
       this.#way[level - 1] = child
     }
     const leaf = this.#way[0] ?? 0
     const index = indexOf(page, 0)
-    const at = leaf * fanOut + index
+    const at = leaf + index
     const bit = 1 << (page & 31)
-    const edges = (this.#entries[at] ?? 0) ^ bit
-    const begins = this.#begins[at] ?? 0
-    this.#begins[at] = kind === 'begin' ? begins | bit : begins & ~bit
+    const edges = (this.#nodes[at] ?? 0) ^ bit
+    const known = this.#nodes[at + begins] ?? 0
+    this.#nodes[at + begins] = kind === 'begin' ? known | bit : known & ~bit
     this.#enter(leaf, index, edges)
     if (edges === 0) this.#leave(page)
     return (edges & bit) !== 0
@@ -100,19 +100,21 @@ export class HoleEdges {
     if (level === 0) {
       const leaf = this.#way[0] ?? 0
       const index = indexOf(page, 0)
-      const edges = (this.#entries[leaf * fanOut + index] ?? 0) & bitsUpTo(page & 31)
-      if (edges !== 0) return this.#edge(leaf, index, highestBit(edges))
+      const edges = (this.#nodes[leaf + index] ?? 0) & bitsUpTo(page & 31)
+      if (edges !== 0) return this.#edge(this.#leafBase, leaf, index, highestBit(edges))
     }
     for (; level <= this.#height; level++) {
       let node = this.#way[level] ?? 0
-      const below = (this.#masks[node] ?? 0) & ~bitsFrom(indexOf(page, level))
+      const below = (this.#nodes[node + mask] ?? 0) & ~bitsFrom(indexOf(page, level))
       if (below === 0) continue
       let index = highestBit(below)
+      let base = beginOfNode(page, level)
       for (; level > 0; level--) {
-        node = this.#entries[node * fanOut + index] ?? 0
-        index = highestBit(this.#masks[node] ?? 0)
+        base += index * (spans[level] ?? 0)
+        node = this.#nodes[node + index] ?? 0
+        index = highestBit(this.#nodes[node + mask] ?? 0)
       }
-      return this.#edge(node, index, highestBit(this.#entries[node * fanOut + index] ?? 0))
+      return this.#edge(base, node, index, highestBit(this.#nodes[node + index] ?? 0))
     }
     this.#isBegin = false
     return nowhere
@@ -125,19 +127,21 @@ export class HoleEdges {
     if (level === 0) {
       const leaf = this.#way[0] ?? 0
       const index = indexOf(page, 0)
-      const edges = (this.#entries[leaf * fanOut + index] ?? 0) & bitsFrom(page & 31)
-      if (edges !== 0) return this.#edge(leaf, index, lowestBit(edges))
+      const edges = (this.#nodes[leaf + index] ?? 0) & bitsFrom(page & 31)
+      if (edges !== 0) return this.#edge(this.#leafBase, leaf, index, lowestBit(edges))
     }
     for (; level <= this.#height; level++) {
       let node = this.#way[level] ?? 0
-      const above = (this.#masks[node] ?? 0) & ~bitsUpTo(indexOf(page, level))
+      const above = (this.#nodes[node + mask] ?? 0) & ~bitsUpTo(indexOf(page, level))
       if (above === 0) continue
       let index = lowestBit(above)
+      let base = beginOfNode(page, level)
       for (; level > 0; level--) {
-        node = this.#entries[node * fanOut + index] ?? 0
-        index = lowestBit(this.#masks[node] ?? 0)
+        base += index * (spans[level] ?? 0)
+        node = this.#nodes[node + index] ?? 0
+        index = lowestBit(this.#nodes[node + mask] ?? 0)
       }
-      return this.#edge(node, index, lowestBit(this.#entries[node * fanOut + index] ?? 0))
+      return this.#edge(base, node, index, lowestBit(this.#nodes[node + index] ?? 0))
     }
     return this.#pages
   }
@@ -152,16 +156,16 @@ export class HoleEdges {
     this.#begin = begin
     this.#end = end
     if (end >= this.#pages) return
-    const width = end - begin
-    const hugeWidth = this.#hugeWidth(begin, end)
+    const width = Math.min(end - begin, mostWidth)
+    const hugeWidth = Math.min(this.#hugeWidth(begin, end), mostWidth)
     this.#find(end)
     for (let level = 0; level <= this.#height; level++) {
-      const at = (this.#way[level] ?? 0) * fanOut + indexOf(end, level)
-      const isWider = width > (this.#widths[at] ?? 0)
-      const isHugeWider = hugeWidth > (this.#hugeWidths[at] ?? 0)
+      const at = (this.#way[level] ?? 0) + indexOf(end, level)
+      const isWider = width > (this.#nodes[at + widths] ?? 0)
+      const isHugeWider = hugeWidth > (this.#nodes[at + hugeWidths] ?? 0)
       if (!isWider && !isHugeWider) return
-      if (isWider) this.#widths[at] = width
-      if (isHugeWider) this.#hugeWidths[at] = hugeWidth
+      if (isWider) this.#nodes[at + widths] = width
+      if (isHugeWider) this.#nodes[at + hugeWidths] = hugeWidth
     }
   }
 
@@ -169,7 +173,7 @@ export class HoleEdges {
   highestPlace(pages: number, window: Pages, alignment: 'page' | 'huge'): number {
     const unit = alignment === 'huge' ? this.#hugePage : 1
     const place = this.#topmostPlace(pages, window, unit)
-    return place === nowhere ? this.#search(this.#root, this.#height, pages, window, unit) : place
+    return place === nowhere ? this.#search(this.#root, this.#height, 0, pages, window, unit) : place
   }
 
   /** In the window's topmost hole: mostly it suffices. It may go on beyond the window, and ends elsewhere then. */
@@ -186,32 +190,31 @@ export class HoleEdges {
   }
 
   /** In the holes that end in the window. */
-  #search(node: number, level: number, pages: number, window: Pages, unit: number): number {
+  #search(node: number, level: number, base: number, pages: number, window: Pages, unit: number): number {
     const { first, last } = window
-    const base = this.#bases[node] ?? 0
     const span = spans[level] ?? 0
     const lowest = first <= base ? 0 : indexOf(first, level)
-    const widths = unit === 1 ? this.#widths : this.#hugeWidths
+    const column = unit === 1 ? widths : hugeWidths
     let index = last >= base + span * fanOut ? fanOut - 1 : indexOf(last, level)
     for (; ; index--) {
-      index = lastWide(widths, node * fanOut, index, pages)
+      index = lastWide(this.#nodes, node + column, index, Math.min(pages, mostWidth))
       if (index < lowest) return nowhere
-      const at = node * fanOut + index
-      const entry = this.#entries[at] ?? 0
+      const at = node + index
+      const entry = this.#nodes[at] ?? 0
       const start = base + index * span
       const place =
         level === 0
           ? this.#searchWord(at, start, pages, window, unit)
-          : this.#search(entry, level - 1, pages, window, unit)
+          : this.#search(entry, level - 1, start, pages, window, unit)
       if (place !== nowhere) return place
-      if (level > 0) widths[at] = widestOf(widths, entry * fanOut)
+      if (level > 0) this.#nodes[at + column] = widestOf(this.#nodes, entry + column)
     }
   }
 
   #searchWord(at: number, base: number, pages: number, { first, last }: Pages, unit: number): number {
-    const edges = this.#entries[at] ?? 0
+    const edges = this.#nodes[at] ?? 0
     let widest = 0
-    for (let ends = edges & ~(this.#begins[at] ?? 0); ends !== 0; ) {
+    for (let ends = edges & ~(this.#nodes[at + begins] ?? 0); ends !== 0; ) {
       const bit = highestBit(ends)
       ends ^= 1 << bit
       const end = base + bit
@@ -223,8 +226,7 @@ export class HoleEdges {
       const width = unit === 1 ? end - begin : this.#hugeWidth(begin, end)
       if (width > widest) widest = width
     }
-    if (unit === 1) this.#widths[at] = widest
-    else this.#hugeWidths[at] = widest
+    this.#nodes[at + (unit === 1 ? widths : hugeWidths)] = Math.min(widest, mostWidth)
     return nowhere
   }
 
@@ -232,9 +234,9 @@ export class HoleEdges {
     return end - Math.ceil(begin / this.#hugePage) * this.#hugePage
   }
 
-  #edge(leaf: number, index: number, bit: number): number {
-    this.#isBegin = ((this.#begins[leaf * fanOut + index] ?? 0) & (1 << bit)) !== 0
-    return (this.#bases[leaf] ?? 0) + index * word + bit
+  #edge(base: number, leaf: number, index: number, bit: number): number {
+    this.#isBegin = ((this.#nodes[leaf + index + begins] ?? 0) & (1 << bit)) !== 0
+    return base + index * word + bit
   }
 
   /** The nodes above this page, as far down as there are any: the level of the lowest. */
@@ -245,17 +247,17 @@ export class HoleEdges {
     for (let level = this.#height; level > 0; level--) {
       this.#way[level] = node
       const index = indexOf(page, level)
-      if (((this.#masks[node] ?? 0) & (1 << index)) === 0) return level
-      node = this.#entries[node * fanOut + index] ?? 0
+      if (((this.#nodes[node + mask] ?? 0) & (1 << index)) === 0) return level
+      node = this.#nodes[node + index] ?? 0
     }
     this.#way[0] = node
-    this.#leafBase = this.#bases[node] ?? 0
+    this.#leafBase = beginOfNode(page, 0)
     return 0
   }
 
   #enter(node: number, index: number, entry: number): void {
-    this.#masks[node] = (this.#masks[node] ?? 0) | (1 << index)
-    this.#entries[node * fanOut + index] = entry
+    this.#nodes[node + mask] = (this.#nodes[node + mask] ?? 0) | (1 << index)
+    this.#nodes[node + index] = entry
   }
 
   /** Takes out the word of this page, and the nodes above it that have no other. */
@@ -263,13 +265,13 @@ export class HoleEdges {
     for (let level = 0; level <= this.#height; level++) {
       const node = this.#way[level] ?? 0
       const index = indexOf(page, level)
-      const at = node * fanOut + index
-      this.#entries[at] = 0
-      this.#widths[at] = 0
-      this.#hugeWidths[at] = 0
-      const mask = (this.#masks[node] ?? 0) ^ (1 << index)
-      this.#masks[node] = mask
-      if (mask !== 0 || level === this.#height) return
+      const at = node + index
+      this.#nodes[at] = 0
+      this.#nodes[at + widths] = 0
+      this.#nodes[at + hugeWidths] = 0
+      const used = (this.#nodes[node + mask] ?? 0) ^ (1 << index)
+      this.#nodes[node + mask] = used
+      if (used !== 0 || level === this.#height) return
       this.#unused.push(node)
       this.#leafBase = Number.NaN
     }
@@ -277,10 +279,10 @@ export class HoleEdges {
 
   /** A root above the root. */
   #rise(): void {
-    const above = this.#make(0)
+    const above = this.#make()
     this.#enter(above, 0, this.#root)
-    this.#widths[above * fanOut] = widestOf(this.#widths, this.#root * fanOut)
-    this.#hugeWidths[above * fanOut] = widestOf(this.#hugeWidths, this.#root * fanOut)
+    this.#nodes[above + widths] = widestOf(this.#nodes, this.#root + widths)
+    this.#nodes[above + hugeWidths] = widestOf(this.#nodes, this.#root + hugeWidths)
     this.#root = above
     this.#height++
     this.#capacity *= fanOut
@@ -288,30 +290,25 @@ export class HoleEdges {
   }
 
   /** A node without entries. */
-  #make(base: number): number {
-    const node = this.#unused.pop() ?? this.#made++
-    if (node === this.#masks.length) {
-      this.#bases = copied(this.#bases, new Float64Array(2 * this.#bases.length))
-      this.#masks = copied(this.#masks, new Int32Array(2 * this.#masks.length))
-      this.#entries = copied(this.#entries, new Int32Array(2 * this.#entries.length))
-      this.#begins = copied(this.#begins, new Int32Array(2 * this.#begins.length))
-      this.#widths = copied(this.#widths, new Float64Array(2 * this.#widths.length))
-      this.#hugeWidths = copied(this.#hugeWidths, new Float64Array(2 * this.#hugeWidths.length))
+  #make(): number {
+    const node = this.#unused.pop() ?? this.#made++ * row
+    if (node === this.#nodes.length) {
+      const nodes = new Int32Array(2 * this.#nodes.length)
+      nodes.set(this.#nodes)
+      this.#nodes = nodes
     }
-    this.#bases[node] = base
     return node
   }
-}
-
-function copied<T extends Float64Array | Int32Array>(from: T, to: T): T {
-  to.set(from)
-  return to
 }
 
 /** Which entry a page lies in. */
 function indexOf(page: number, level: number): number {
   // `&` takes the lowest bits of the whole part, beyond 32 bits too
   return (page * (inverseSpans[level] ?? 0)) & (fanOut - 1)
+}
+
+function beginOfNode(page: number, level: number): number {
+  return Math.floor(page * (inverseSpans[level + 1] ?? 0)) * (spans[level + 1] ?? 0)
 }
 
 /** The highest place in a hole from `least` on. */
@@ -321,16 +318,16 @@ function placeIn(begin: number, end: number, pages: number, least: number, unit:
 }
 
 /** The last entry of a node up to `top` that may have a place of so many pages; -1 where none does. */
-function lastWide(widths: Float64Array, node: number, top: number, pages: number): number {
+function lastWide(nodes: Int32Array, column: number, top: number, pages: number): number {
   let index = top
-  while (index >= 0 && (widths[node + index] ?? 0) < pages) index--
+  while (index >= 0 && (nodes[column + index] ?? 0) < pages) index--
   return index
 }
 
-function widestOf(widths: Float64Array, node: number): number {
+function widestOf(nodes: Int32Array, column: number): number {
   let widest = 0
-  for (let at = node; at < node + fanOut; at++) {
-    const width = widths[at] ?? 0
+  for (let at = column; at < column + fanOut; at++) {
+    const width = nodes[at] ?? 0
     // compared, as Math.max sees to NaN and -0 too
     if (width > widest) widest = width
   }

@@ -157,3 +157,14 @@ test('a hole that was taken whole is not found again, nor another in its place',
   holes.take(5000, 5003)
   expect(holes.takeHighest(3, { first: 0, last: pages - 1 }, 'page')).toBe(1003)
 })
+
+test('holes of more than 2^32 pages are told from another', () => {
+  const holes = new IovaHoles(2 ** 52, hugePage)
+  const [wide, wider] = [2 ** 32 + 10, 2 ** 32 + 20]
+  holes.take(wider, wider)
+  holes.take(wider + 1 + wide, 2 ** 52 - 1)
+  const window = { first: 0, last: 2 ** 52 - 1 }
+  expect(holes.takeHighest(wider + 1, window, 'page')).toBe(null)
+  expect(holes.takeHighest(wider, window, 'page')).toBe(0)
+  expect(holes.takeHighest(wide, window, 'page')).toBe(wider + 1)
+})
