@@ -89,13 +89,14 @@ describe.each(byName)('$name', ({ width, access }) => {
     expect(kernel.calls).toEqual([])
   })
 
-  test.runIf(width > 1)('wants an offset that is a multiple of its width', () => {
-    const { kernel, region } = openRegion()
-    expect(() => access(region, width / 2)).toThrow(
-      expect.objectContaining({ code: 'INVALID_ARGUMENT', facts: { region: 'bar0', offset: width / 2, width } }),
-    )
-    expect(kernel.calls).toEqual([])
-  })
+  if (width > 1)
+    test('wants an offset that is a multiple of its width', () => {
+      const { kernel, region } = openRegion()
+      expect(() => access(region, width / 2)).toThrow(
+        expect.objectContaining({ code: 'INVALID_ARGUMENT', facts: { region: 'bar0', offset: width / 2, width } }),
+      )
+      expect(kernel.calls).toEqual([])
+    })
 
   test('finds nothing in a region of size 0', () => {
     const { kernel, region } = openRegion({ size: 0n })
