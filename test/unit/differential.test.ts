@@ -73,3 +73,21 @@ test('a call that is too short to be one that is left out is made', () => {
   expect(whyLeftOut(setState(probe), 'mtty', '6.12')).toBeNull()
   expect(whyLeftOut(setState(preCopy), 'mtty', '6.12')).toContain('pre-copy')
 })
+
+test("a write to a part of mtty's BAR is left out, and one to all of it is made", () => {
+  const write = (offset: number, bytes: string): Call => {
+    return { kind: 'pwrite', on: { what: 'device', nth: 0 }, region: 7, offset, bytes }
+  }
+  const partial = [write(0x0e, 'ff0400040ff0ff0f00'), write(0x10, 'ffff'), write(0x14, 'ff')]
+  const whole = [write(0x10, '00040ff0'), write(0x0e, 'ff0400040ff0'), write(0x12, 'ffff'), write(0x15, 'ff')]
+  expect(partial.map((it) => whyLeftOut(it, 'mtty', '7'))).toEqual(partial.map(() => expect.stringContaining('stack')))
+  expect(whole.map((it) => whyLeftOut(it, 'mtty', '7'))).toEqual(whole.map(() => null))
+})
+
+test('a write that reaches the reserved bytes of edu is left out, and one that ends before them is made', () => {
+  const write = (offset: number, bytes: string): Call => {
+    return { kind: 'pwrite', on: { what: 'device', nth: 0 }, region: 7, offset, bytes }
+  }
+  expect(whyLeftOut(write(0x4c, '000000'), 'edu', '7')).toContain('reserved')
+  expect([write(0x4c, '0000'), write(0xff, '0000')].map((it) => whyLeftOut(it, 'edu', '7'))).toEqual([null, null])
+})

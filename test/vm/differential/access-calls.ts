@@ -11,11 +11,13 @@ const region = fc.constantFrom(7, 7, 7, 7, 0, 0, 1, 6, 8, 9, 16, 255)
 const registersOfConfig = [0x00, 0x04, 0x04, 0x05, 0x06, 0x0c, 0x0d, 0x10, 0x10, 0x12, 0x14, 0x24, 0x30, 0x3c, 0x3d]
 const capability = [0x40, 0x42, 0x44]
 
+const registerOrOffset = fc.oneof(fc.constantFrom(...registersOfConfig, ...capability), offset)
+
 const read: fc.Arbitrary<Call> = fc.record({
   kind: fc.constant('pread'),
   on: device,
   region,
-  offset,
+  offset: registerOrOffset,
   length: fc.constantFrom(0, 1, 2, 3, 4, 4, 5, 7, 8, 16, 64),
 })
 
@@ -23,7 +25,7 @@ const write: fc.Arbitrary<Call> = fc.record({
   kind: fc.constant('pwrite'),
   on: device,
   region,
-  offset: fc.oneof(fc.constantFrom(...registersOfConfig, ...capability), offset),
+  offset: registerOrOffset,
   bytes: fc
     .array(fc.constantFrom(0x00, 0x02, 0x04, 0x06, 0x0f, 0xf0, 0xff), { minLength: 1, maxLength: 9 })
     .map((bytes) => Buffer.from(bytes).toString('hex')),
