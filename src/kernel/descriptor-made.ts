@@ -4,6 +4,7 @@ import { request } from '../uapi/requests.ts'
 
 const { VFIO_DEVICE_FEATURE_GET, VFIO_DEVICE_FEATURE_SET } = deviceFeatureFlag
 const setDeviceState = VFIO_DEVICE_FEATURE_SET | deviceFeatures['mig-device-state'].id
+const dataFd = vfioDeviceFeature.size + vfioDeviceFeatureMigState.fields.data_fd[0]
 const getDmaBuf = VFIO_DEVICE_FEATURE_GET | deviceFeatures['dma-buf'].id
 
 /**
@@ -16,6 +17,8 @@ export function descriptorMade(number: number, argument: Uint8Array | number | u
   if (number !== request.VFIO_DEVICE_FEATURE || argument.length < vfioDeviceFeature.size) return undefined
   const [at] = vfioDeviceFeature.fields.flags
   const flags = new DataView(argument.buffer, argument.byteOffset).getUint32(at, true)
-  if (flags === setDeviceState) return vfioDeviceFeature.size + vfioDeviceFeatureMigState.fields.data_fd[0]
-  return flags === getDmaBuf ? 0 : undefined
+  if (flags === getDmaBuf) return 0
+  const state = vfioDeviceFeature.size + vfioDeviceFeatureMigState.size
+  // too short for one: the kernel refuses it
+  return flags === setDeviceState && argument.length >= state ? dataFd : undefined
 }

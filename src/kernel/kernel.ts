@@ -22,8 +22,8 @@ export interface Kernel {
   /**
    * ioctl(2). `argument` is a struct (read and overwritten in place), an integer passed by value, or nothing.
    * `pointers` names fields of the struct that hold an address: the kernel side fills each with the address of its
-   * buffer for the length of the call. Requests that are none of VFIO's or iommufd's, and structs shorter than their
-   * `argsz`, are refused before the call.
+   * buffer for the length of the call. Requests that are none of VFIO's or iommufd's, and structs shorter than what
+   * the kernel reads of them or than their `argsz`, are refused before the call: RangeError.
    */
   ioctl(fd: number, request: number, argument?: Uint8Array | number, pointers?: readonly IoctlPointer[]): number
   /**

@@ -1,5 +1,7 @@
 import fs, { constants } from 'node:fs'
 import { join } from 'node:path'
+import { leastBytes } from '../uapi/requests.ts'
+import { hex } from '../units.ts'
 import { loadAddon } from './addon.ts'
 import { descriptorMade } from './descriptor-made.ts'
 import type {
@@ -15,7 +17,6 @@ import type {
   WordWidth,
 } from './kernel.ts'
 import type { KernelLog } from './kernel-log.ts'
-
 import { asCallers } from './linux-errors.ts'
 import { hostFiles } from './linux-files.ts'
 import { followLog } from './linux-log.ts'
@@ -72,6 +73,7 @@ class LinuxKernel implements Kernel {
   }
 
   ioctl(fd: number, request: number, argument?: Uint8Array | number, pointers?: readonly IoctlPointer[]): number {
+    checkLength(request, argument)
     const made = descriptorMade(request, argument)
     if (pointers === undefined) return loadAddon().ioctl(fd, request, argument, made)
     const fields: (number | IoctlPointer['target'])[] = []
@@ -81,6 +83,7 @@ class LinuxKernel implements Kernel {
 
   ioctlAsync(fd: number, request: number, argument?: Uint8Array): Promise<number> {
     return new Promise((resolve, reject) => {
+      checkLength(request, argument)
       loadAddon().ioctlAsync(fd, request, argument, (error, result) =>
         result === undefined ? reject(error) : resolve(result),
       )
@@ -184,6 +187,14 @@ class LinuxKernel implements Kernel {
   }
 
   dispose(): void {}
+}
+
+/** RangeError where the kernel would read past the end of what it is given. */
+function checkLength(request: number, argument: Uint8Array | number | undefined): void {
+  const least = leastBytes[request] ?? 0
+  if (typeof argument === 'object' && argument.length < least) {
+    throw new RangeError(`ioctl request ${hex(request)} takes ${least} bytes or more, not ${argument.length}`)
+  }
 }
 
 function aim(word: Int32Array, fd: number, offset: number, width: WordWidth): void {

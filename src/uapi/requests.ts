@@ -34,3 +34,27 @@ export const request = {
   // migration data descriptor
   VFIO_MIG_GET_PRECOPY_INFO: 0x3b79,
 } as const
+
+/**
+ * How many bytes the kernel reads at least of what each of them points at, whatever its size field says. Where a number
+ * means one thing on a device and another on a container, of the smaller. iommufd reads as much as its struct says.
+ */
+export const leastBytes: Readonly<Record<number, number>> = {
+  [request.VFIO_GROUP_GET_STATUS]: 8,
+  [request.VFIO_GROUP_SET_CONTAINER]: 4,
+  [request.VFIO_GROUP_GET_DEVICE_FD]: 1,
+  [request.VFIO_DEVICE_GET_INFO]: 16,
+  [request.VFIO_DEVICE_GET_REGION_INFO]: 32,
+  [request.VFIO_DEVICE_GET_IRQ_INFO]: 16,
+  [request.VFIO_DEVICE_SET_IRQS]: 20,
+  [request.VFIO_DEVICE_GET_PCI_HOT_RESET_INFO]: 12,
+  [request.VFIO_DEVICE_PCI_HOT_RESET]: 12,
+  [request.VFIO_DEVICE_QUERY_GFX_PLANE]: 24,
+  [request.VFIO_DEVICE_GET_GFX_DMABUF]: 4,
+  [request.VFIO_DEVICE_IOEVENTFD]: 28,
+  [request.VFIO_DEVICE_FEATURE]: 8,
+  [request.VFIO_DEVICE_BIND_IOMMUFD]: 16,
+  [request.VFIO_DEVICE_ATTACH_IOMMUFD_PT]: 12,
+  [request.VFIO_DEVICE_DETACH_IOMMUFD_PT]: 8,
+  [request.VFIO_MIG_GET_PRECOPY_INFO]: 24,
+}

@@ -36,5 +36,7 @@ test('no other call makes one: VFIO_IOMMU_ENABLE has the number of a display’s
   expect(descriptorMade(request.VFIO_DEVICE_GET_GFX_DMABUF, undefined)).toBeUndefined()
   expect(descriptorMade(request.VFIO_SET_IOMMU, 1)).toBeUndefined()
   expect(descriptorMade(request.VFIO_DEVICE_FEATURE, new Uint8Array(4))).toBeUndefined()
+  const withoutState = new Uint8Array(Uint32Array.of(8, set | state).buffer)
+  expect(descriptorMade(request.VFIO_DEVICE_FEATURE, withoutState)).toBeUndefined()
   expect(descriptorMade(request.VFIO_DEVICE_GET_INFO, new Uint8Array(16))).toBeUndefined()
 })
