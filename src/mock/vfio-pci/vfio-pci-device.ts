@@ -138,17 +138,23 @@ export class VfioPciDevice implements DeviceModel {
   }
 
   read(into: Uint8Array, offset: number): number {
-    this.#lowPower.access()
-    const { index, within } = splitOffset(offset)
+    const { index, within } = this.#reach(offset)
     if (index === VFIO_PCI_CONFIG_REGION_INDEX) return this.#readConfig(into, within)
     return this.#regions.read(into, index, within)
   }
 
   write(from: Uint8Array, offset: number): number {
-    this.#lowPower.access()
-    const { index, within } = splitOffset(offset)
+    const { index, within } = this.#reach(offset)
     if (index === VFIO_PCI_CONFIG_REGION_INDEX) return this.#writeConfig(from, within)
     return this.#regions.write(from, index, within)
+  }
+
+  /** EINVAL where there is no such region: the device sleeps on. */
+  #reach(offset: number): ReturnType<typeof splitOffset> {
+    const place = splitOffset(offset)
+    if (place.index >= VFIO_PCI_NUM_REGIONS) throw new Errno('EINVAL')
+    this.#lowPower.access()
+    return place
   }
 
   mmap(options: MmapOptions): Mapping {

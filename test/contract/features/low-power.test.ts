@@ -1,6 +1,8 @@
 import { describe, expect, type TestContext, test } from 'vitest'
+import { errnoOf } from '../errno-of.ts'
+import { openRaw } from '../irq/irq-raw.ts'
 import { openMdev } from '../open-mdev.ts'
-import { type OpenPci, openPci, type PciName } from '../pci.ts'
+import { bindPci, type OpenPci, openPci, type PciName } from '../pci.ts'
 
 function code(expected: string) {
   return expect.objectContaining({ name: 'VfioError', code: expected })
@@ -12,7 +14,10 @@ const every: readonly PciName[] = ['edu', 'edu-root-port', 'e1000e', 'nvme']
  * Devices sleep only where the kernel has power management (CONFIG_PM), which the newest kernel of the virtual machine has
  * not, and a moment after they may; on the mock at once.
  */
-async function untilAsleep({ skip }: TestContext, { name, kernel, address }: OpenPci): Promise<void> {
+async function untilAsleep(
+  { skip }: TestContext,
+  { name, kernel, address }: Pick<OpenPci, 'name' | 'kernel' | 'address'>,
+): Promise<void> {
   if (name === 'mock') return
   const status = `/sys/bus/pci/devices/${address}/power/runtime_status`
   if (kernel.files.kind(status) === null) skip('this kernel has no power management')
@@ -79,6 +84,19 @@ describe('low power', () => {
     expect(() => device.features.get('migration', new Uint8Array(8))).toThrow(code('NOT_SUPPORTED'))
     await asleep.woken()
     expect(device.regions.bar0.map().read32(0)).toBe(0x0100_00ed)
+  })
+
+  test('with wake-up is not left for an access to a region that is not there', async (context) => {
+    const bound = await bindPci(context, 'edu')
+    const { kernel, group, address } = bound
+    const { device, descriptor } = openRaw(kernel, { group, name: address })
+    const mapped = device.regions.bar0.map()
+    using _asleep = device.enterLowPower({ wakeup: true })
+    await untilAsleep(context, bound)
+    const behindTheLast = 9 * 2 ** 40
+    expect(errnoOf(() => kernel.pread(descriptor.fd, new Uint8Array(4), behindTheLast))).toBe('EINVAL')
+    expect(errnoOf(() => kernel.pwrite(descriptor.fd, new Uint8Array(4), behindTheLast))).toBe('EINVAL')
+    expect(() => mapped.read32(8)).toThrow(code('DEVICE_MEMORY_GONE'))
   })
 
   test('is left where the device is closed, and whoever waits is told', async (context) => {
