@@ -8,8 +8,8 @@ export interface LookIntervals {
 
 /**
  * Calls `look` after each device event, and now and then all the same: events can be lost, a container hears none, and
- * not all that changes has one. Returns what ends it: no call of `look` comes after that, and no descriptor is left once its
- * promise is kept, also where the events were still being opened.
+ * not all that changes has one. Returns what ends it: no call of `look` comes after that, and no descriptor is left once
+ * its promise is kept, also where the events were still being opened.
  */
 export function onDeviceEvents(
   kernel: Kernel,

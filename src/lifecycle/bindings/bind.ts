@@ -20,8 +20,8 @@ export interface BindRequest extends BindingRequest {
 }
 
 /**
- * Gives a PCI device to a driver, or to none, and keeps that for the next boots. One that the driver has already is no change. Where
- * one device of a group fails, those before it are given back.
+ * Gives a PCI device to a driver, or to none, and keeps that for the next boots. One that the driver has already is no
+ * change. Where one device of a group fails, those before it are given back.
  */
 export async function bind(
   kernel: Kernel,
