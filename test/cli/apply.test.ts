@@ -35,6 +35,24 @@ describe('plan and apply', () => {
     expect(run(spec, 'apply', '-', '--check').status).toBe(0)
   })
 
+  test.each([
+    [
+      'drivers alone',
+      [],
+      'bindings: [{ device: 00:1f.3 }]',
+      /^ACTION +DEVICE +DRIVER.*\nbind +0000:00:1f\.3 +vfio-pci/,
+    ],
+    [
+      'virtual functions alone',
+      ['gpu-host'],
+      'parents: [{ parent: 81:00.0, sriov: 4 }]',
+      /FUNCTIONS.*\nchange +0000:81:00\.0 +4/,
+    ],
+  ])('show a table of %s', (_, mock, content, expected) => {
+    const plan = vfioctl(['plan', '-', '--mock', ...mock], { env: mockHost().env, input: `version: 1\n${content}` })
+    expect(plan).toMatchObject({ status: 0, stdout: expect.stringMatching(expected) })
+  })
+
   test('asked for the exact writes, say that a vendor’s scripts are not asked and may forbid them', () => {
     const script = '/usr/lib/mdevctl/scripts.d/callouts/licence.sh'
     const { root } = new HostTree().type('card', 'small', { available_instances: '1\n' }).file(script.slice(1), '')

@@ -1,4 +1,5 @@
 import { makePlan } from '../../lifecycle/plan/make-plan.ts'
+import { itemsOf } from '../../lifecycle/plan/plan.ts'
 import { config, readSpec, specFile } from '../arguments/spec-file.ts'
 import { type Command, command } from '../command.ts'
 import { json } from '../output/output.ts'
@@ -27,7 +28,7 @@ const plan: Command = command({
     if (values['dry-run']) {
       io.out(planSteps(found))
       sayIfScriptsAreNotAsked(kernel, found, io)
-    } else if (found.entries.length > 0) io.out(planTable(found, io))
+    } else if (itemsOf(found).length > 0) io.out(planTable(found, io))
     io.err(`${planSummary(found)}\n`)
   },
 })

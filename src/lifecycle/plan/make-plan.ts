@@ -29,12 +29,15 @@ export function makePlan({ files }: Pick<Kernel, 'files'>, spec: Spec): Plan {
     .map((parent) => ({ ...parent, on: chooseParents(files, parent.choice) }))
   const sriov = planSriov(files, spec)
   const { devices, surplus } = placeDevices(files, spec.path, parents, present)
+  const asked = new Set(devices.map(({ uuid }) => uuid))
+  const byUuid = new Map<Uuid, PresentMdev[]>()
+  for (const device of present) byUuid.set(device.uuid, [...(byUuid.get(device.uuid) ?? []), device])
   const entries = [
     ...surplus.flatMap(({ device, reason }) => {
-      const isMoved = devices.some(({ uuid }) => uuid === device.uuid)
+      const isMoved = asked.has(device.uuid)
       return isMoved && device.definition === null ? [] : [removal(files, device, reason, isMoved)]
     }),
-    ...devices.map((wanted) => entryFor(files, wanted, present)),
+    ...devices.map((wanted) => entryFor(files, wanted, byUuid.get(wanted.uuid) ?? [])),
     ...planVgpus(files, { path: spec.path, parents, sriov, present: all.filter(isVgpu) }),
   ]
   return {
@@ -63,9 +66,9 @@ function removal(files: HostFiles, device: PresentMdev, reason: string, isMoved:
   return entry(files, { ...device, action: 'remove', wanted: null, owner: null, device, reason, moves, isMoved })
 }
 
-function entryFor(files: HostFiles, asked: WantedDevice, present: readonly PresentMdev[]): PlanEntry {
+/** `its`: what is there by its UUID, on whatever parent. */
+function entryFor(files: HostFiles, asked: WantedDevice, its: readonly PresentMdev[]): PlanEntry {
   const { definition, owner } = asked
-  const its = present.filter(({ uuid }) => uuid === asked.uuid)
   const device = its.find(({ parent }) => parent === asked.parent) ?? null
   const elsewhere = its.find(({ parent, active }) => active && parent !== asked.parent)
   const keepOwner: Move[] = isOwnerKept(files, asked.uuid, owner) ? [] : ['keep owner']

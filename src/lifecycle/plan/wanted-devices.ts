@@ -51,10 +51,21 @@ class Placing implements Wanted {
   readonly surplus: { readonly device: PresentMdev; readonly reason: string }[] = []
   readonly #files: HostFiles
   readonly #present: readonly PresentMdev[]
+  /** UUIDs that are taken: by what is there, by what is asked for, by what runs. */
+  readonly #here: ReadonlySet<Uuid>
+  readonly #asked = new Set<Uuid>()
+  readonly #running: ReadonlySet<Uuid>
+  /** Devices on their parents that have been placed, or have to go. */
+  readonly #settled = new Set<string>()
+  /** By parent and type: how many are to come, and how many names were tried. */
+  readonly #coming = new Map<string, number>()
+  readonly #tried = new Map<string, number>()
 
   constructor(files: HostFiles, present: readonly PresentMdev[]) {
     this.#files = files
     this.#present = present
+    this.#here = new Set(present.map(({ uuid }) => uuid))
+    this.#running = new Set(present.filter(({ active }) => active).map(({ uuid }) => uuid))
   }
 
   placeNamed({ on: { mdev: on, vgpu } }: PlacedParent, devices: SpecDevices, path: string): void {
@@ -91,7 +102,7 @@ class Placing implements Wanted {
   removeOthers(parents: readonly string[]): void {
     for (const device of this.#present) {
       if (parents.includes(device.parent) && this.#isFree(device)) {
-        this.surplus.push({ device, reason: 'the file does not name its type, and says that others go' })
+        this.#remove(device, 'the file does not name its type, and says that others go')
       }
     }
   }
@@ -106,49 +117,63 @@ class Placing implements Wanted {
       const type = types.find((one) => one.parent === parent)
       if (type !== undefined) this.#place(uuid, type, devices)
     }
-    for (const device of having.slice(count)) {
-      this.surplus.push({ device, reason: `the file asks for ${count} of its type` })
-    }
+    for (const device of having.slice(count)) this.#remove(device, `the file asks for ${count} of its type`)
     for (let missing = kept.length; missing < count; missing++) {
       const type = this.#roomiest(types)
       if (type !== undefined) this.#place(this.#newUuid(type), type, devices)
     }
   }
 
-  /** Where most are left, after those that are placed and not there yet. */
+  /** The first of those of which most are left, after those that are placed and not there yet. */
   #roomiest(types: readonly MdevType[]): MdevType | undefined {
-    const left = ({ parent, type, available }: MdevType) =>
-      (available ?? 0) -
-      this.devices.filter((it) => it.parent === parent && it.definition.type === type && !this.#runs(it.uuid)).length
-    return types.toSorted((a, b) => left(b) - left(a))[0]
-  }
-
-  #runs(uuid: Uuid): boolean {
-    return this.#present.some((device) => device.uuid === uuid && device.active)
+    const left = (one: MdevType) => (one.available ?? 0) - (this.#coming.get(kindOf(one)) ?? 0)
+    return types.reduce<MdevType | undefined>(
+      (best, type) => (best === undefined || left(type) > left(best) ? type : best),
+      undefined,
+    )
   }
 
   /** The same in each run on the same host, so that one that was interrupted goes on with what it began. */
-  #newUuid({ parent, type }: MdevType): Uuid {
-    for (let n = 0; ; n++) {
-      const uuid = derivedUuid(`${parent}/${type}/${n}`)
-      const isTaken = [...this.devices, ...this.#present].some((it) => it.uuid === uuid)
-      if (!isTaken) return uuid
+  #newUuid(type: MdevType): Uuid {
+    const kind = kindOf(type)
+    for (let n = this.#tried.get(kind) ?? 0; ; n++) {
+      const uuid = derivedUuid(`${kind}/${n}`)
+      if (this.#asked.has(uuid) || this.#here.has(uuid)) continue
+      this.#tried.set(kind, n + 1)
+      return uuid
     }
   }
 
   #place(uuid: Uuid, { parent, type }: TypeOfParent, { start, attributes, owner }: SpecDevices): void {
     this.devices.push({ uuid, parent, definition: { type, start, attributes }, owner })
+    this.#asked.add(uuid)
+    this.#settled.add(placeOf({ uuid, parent }))
+    if (this.#running.has(uuid)) return
+    const kind = kindOf({ parent, type })
+    this.#coming.set(kind, (this.#coming.get(kind) ?? 0) + 1)
+  }
+
+  #remove(device: PresentMdev, reason: string): void {
+    this.surplus.push({ device, reason })
+    this.#settled.add(placeOf(device))
   }
 
   /** Where it is, or on another parent: it comes there, as a UUID runs once. */
   #isWanted({ uuid }: PresentMdev): boolean {
-    return this.devices.some((it) => it.uuid === uuid)
+    return this.#asked.has(uuid)
   }
 
   #isFree(device: PresentMdev): boolean {
-    const isSame = (it: { uuid: Uuid; parent: string }) => it.uuid === device.uuid && it.parent === device.parent
-    return !this.devices.some(isSame) && !this.surplus.some(({ device: other }) => isSame(other))
+    return !this.#settled.has(placeOf(device))
   }
+}
+
+function kindOf({ parent, type }: TypeOfParent): string {
+  return `${parent}/${type}`
+}
+
+function placeOf({ uuid, parent }: Pick<PresentMdev, 'uuid' | 'parent'>): string {
+  return `${uuid} ${parent}`
 }
 
 function isOf(device: PresentMdev, parent: string, type: string): boolean {
