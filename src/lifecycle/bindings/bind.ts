@@ -36,7 +36,7 @@ export function bindingTurns(
   files: HostFiles,
   { device, driver = 'vfio-pci', group = false, transient = false }: BindRequest,
 ): Turn[] {
-  if (driver !== noDriver) checkLoaded(files, driver)
+  checkDriver(files, driver)
   return members(files, device, group).map((before) => turnTo(files, before, driver, transient))
 }
 
@@ -71,7 +71,9 @@ export function bindingSteps(before: PciBinding, driver: string): Write[] {
   ]
 }
 
-function checkLoaded(files: HostFiles, driver: string): void {
+/** NOT_FOUND for one that is not loaded. */
+export function checkDriver(files: HostFiles, driver: string): void {
+  if (driver === noDriver) return
   if (files.kind(`${pciDrivers}/${checkedName('driver', driver)}`) !== null) return
   throw new VfioError(
     'NOT_FOUND',

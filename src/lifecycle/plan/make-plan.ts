@@ -13,6 +13,7 @@ import { definitionPath } from '../mdev/store.ts'
 import { nodeOwners } from '../settings/node-owners.ts'
 import { chooseParents } from '../spec/choose-parents.ts'
 import type { Spec } from '../spec/spec.ts'
+import { FutureFunctions } from './future-functions.ts'
 import { isOwnerKept, keepOwnerSteps } from './kept-owner.ts'
 import { type Move, type Plan, type PlanEntry, whyKept } from './plan.ts'
 import { planBindings } from './plan-bindings.ts'
@@ -28,6 +29,7 @@ export function makePlan({ files }: Pick<Kernel, 'files'>, spec: Spec): Plan {
     .filter(({ devices, others }) => devices.length > 0 || others === 'remove')
     .map((parent) => ({ ...parent, on: chooseParents(files, parent.choice) }))
   const sriov = planSriov(files, spec)
+  const future = new FutureFunctions(files, sriov)
   const { devices, surplus } = placeDevices(files, spec.path, parents, present)
   const asked = new Set(devices.map(({ uuid }) => uuid))
   const byUuid = new Map<Uuid, PresentMdev[]>()
@@ -38,10 +40,10 @@ export function makePlan({ files }: Pick<Kernel, 'files'>, spec: Spec): Plan {
       return isMoved && device.definition === null ? [] : [removal(files, device, reason, isMoved)]
     }),
     ...devices.map((wanted) => entryFor(files, wanted, byUuid.get(wanted.uuid) ?? [])),
-    ...planVgpus(files, { path: spec.path, parents, sriov, present: all.filter(isVgpu) }),
+    ...planVgpus(files, { path: spec.path, parents, future, present: all.filter(isVgpu) }),
   ]
   return {
-    bindings: planBindings(files, spec.bindings),
+    bindings: planBindings(files, spec, future),
     sriov,
     entries: entries.sort((a, b) => orderOf(a) - orderOf(b)),
     warnings,

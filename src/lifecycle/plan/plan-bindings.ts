@@ -1,31 +1,71 @@
 import { VfioError } from '../../errors.ts'
 import { readPciUses } from '../../host/pci-uses.ts'
+import { pciAddresses } from '../../host/sriov.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import type { PciAddress } from '../../units.ts'
-import { bindingTurns, noDriver } from '../bindings/bind.ts'
+import { bindingTurns, checkDriver, noDriver } from '../bindings/bind.ts'
 import type { Turn } from '../bindings/carry-out.ts'
-import { choosePci } from '../spec/choose-pci.ts'
-import type { SpecBinding } from '../spec/spec.ts'
+import { areIdsOf, choosePci, fitsPci } from '../spec/choose-pci.ts'
+import { invalidSpec } from '../spec/invalid-spec.ts'
+import type { PciChoice, Spec } from '../spec/spec.ts'
+import type { FutureFunctions } from './future-functions.ts'
 import type { PlannedBinding } from './plan.ts'
+import { futureBinding, futureIds } from './plan-function-binding.ts'
 
-/** What would have to be done for PCI devices to have the drivers that a spec says. */
-export function planBindings(files: HostFiles, bindings: readonly SpecBinding[]): PlannedBinding[] {
+/** What would have to be done for PCI devices, and for virtual functions that are to come, to have the drivers that a spec says. */
+export function planBindings(files: HostFiles, { path, bindings }: Spec, future: FutureFunctions): PlannedBinding[] {
   const planned = new Map<PciAddress, PlannedBinding>()
   for (const { choice, driver, group } of bindings) {
-    const turns = choosePci(files, choice).flatMap((device) => bindingTurns(files, { device, driver, group }))
-    for (const turn of turns) {
-      const { address } = turn.before
-      const other = planned.get(address)?.driver ?? driver
+    for (const item of choose(files, choice, future).flatMap((device) => {
+      return itemsFor(files, path, { device, driver, group }, future)
+    })) {
+      const other = planned.get(item.device)?.driver ?? driver
       if (other !== driver) {
-        throw new VfioError('INVALID_SPEC', `${address} is to have two drivers: ${other} and ${driver}`, {
+        throw new VfioError('INVALID_SPEC', `${item.device} is to have two drivers: ${other} and ${driver}`, {
           hint: 'name it once in bindings; with group: true the rest of its IOMMU group is named too',
-          facts: { device: address, drivers: [other, driver] },
+          facts: { device: item.device, drivers: [other, driver] },
         })
       }
-      planned.set(address, plannedBinding(files, turn, driver))
+      planned.set(item.device, item)
     }
   }
   return [...planned.values()]
+}
+
+/** Those that are named; otherwise those that fit and will be there once the virtual functions are made. */
+function choose(files: HostFiles, choice: PciChoice, future: FutureFunctions): PciAddress[] {
+  if ('names' in choice) return choosePci(files, choice)
+  const coming = future.addresses.filter((address) => {
+    const card = future.cardOf(address)
+    if ('from' in choice || card === null) return fitsPci(files, address, choice)
+    return areIdsOf(futureIds(files, card), choice)
+  })
+  const there =
+    coming.length === 0 ? choosePci(files, choice) : pciAddresses(files).filter((it) => fitsPci(files, it, choice))
+  return [...new Set([...there.filter((address) => future.cardThatDrops(address) === null), ...coming])].sort()
+}
+
+function itemsFor(
+  files: HostFiles,
+  path: string,
+  request: { readonly device: PciAddress; readonly driver: string; readonly group: boolean },
+  future: FutureFunctions,
+): PlannedBinding[] {
+  const { device, driver } = request
+  const drops = future.cardThatDrops(device)
+  if (drops !== null) {
+    throw invalidSpec(path, device, `is to have ${driver}, and goes with the number of virtual functions of ${drops}`)
+  }
+  const card = future.cardOf(device)
+  if (card !== null) {
+    checkDriver(files, driver)
+    return [futureBinding(files, device, card, driver)]
+  }
+  return bindingTurns(files, request).flatMap((turn) => {
+    const { address } = turn.before
+    const isMadeAnew = future.cardOf(address) !== null || future.cardThatDrops(address) !== null
+    return isMadeAnew ? [] : [plannedBinding(files, turn, driver)]
+  })
 }
 
 function plannedBinding(files: HostFiles, { before, writes, keeping }: Turn, driver: string): PlannedBinding {
@@ -39,6 +79,7 @@ function plannedBinding(files: HostFiles, { before, writes, keeping }: Turn, dri
     driver,
     reason: steps.length === 0 ? 'is as it should be' : writes.length === 0 ? 'is not kept for the next boot' : has,
     steps,
+    afterSriov: false,
     uses: writes.length === 0 || before.driver === null ? [] : readPciUses(files, before.address),
   }
 }

@@ -58,6 +58,7 @@ function plannedSriov(files: HostFiles, device: PciAddress, asked: number | 'all
           ? 'is not kept for the next boot'
           : 'is as it should be',
     steps,
+    makesAnew: changes.length > 0,
     uses: changes.length === 0 || card.count === 0 ? [] : functionUses(files, card),
   }
 }

@@ -1,5 +1,6 @@
-import { functionAddresses, pciPath } from '../../host/sriov.ts'
+import { pciPath } from '../../host/sriov.ts'
 import { readVgpuFunction } from '../../host/vgpu-functions.ts'
+import { knownTypes } from '../../host/vgpu-type-names.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import type { PciAddress } from '../../units.ts'
 import type { Step } from '../change.ts'
@@ -8,6 +9,7 @@ import { isHalfMade } from '../device/half-made.ts'
 import { futureOwnerSteps, ownerSteps } from '../device/node-owner.ts'
 import { type NodeOwner, nodeOwners } from '../settings/node-owners.ts'
 import type { SpecDevices } from '../spec/spec.ts'
+import { isTypeNamed } from '../type-choice.ts'
 import { chooseVgpuType } from '../vgpu/choose-type.ts'
 import { undefineSteps } from '../vgpu/define-vgpu.ts'
 import { vgpuFile, vgpuSettings } from '../vgpu/definitions.ts'
@@ -15,23 +17,24 @@ import { newVgpu } from '../vgpu/function-writes.ts'
 import { findVgpuPlace } from '../vgpu/place.ts'
 import { stopSteps } from '../vgpu/stop-vgpu.ts'
 import { ownedNodes } from '../vgpu/vgpu-nodes.ts'
+import type { FutureFunctions } from './future-functions.ts'
 import { isOwnerKept, keepOwnerSteps } from './kept-owner.ts'
-import { type Move, type PlannedSriov, type PlannedVgpu, type Running, whyKept } from './plan.ts'
+import { type Move, type PlannedVgpu, type Running, whyKept } from './plan.ts'
 import { type PlacedVgpu, type PresentVgpu, VgpuPlacing } from './vgpu-placing.ts'
 import type { PlacedParent } from './wanted-devices.ts'
 
 export interface VgpuPlanRequest {
   readonly path: string
   readonly parents: readonly PlacedParent[]
-  readonly sriov: readonly PlannedSriov[]
+  readonly future: FutureFunctions
   readonly present: readonly PresentVgpu[]
 }
 
 /** What would have to be done for vendor vGPUs to be as a spec says, after its virtual functions are there. */
-export function planVgpus(files: HostFiles, { path, parents, sriov, present }: VgpuPlanRequest): PlannedVgpu[] {
+export function planVgpus(files: HostFiles, { path, parents, future, present }: VgpuPlanRequest): PlannedVgpu[] {
   const placing = new VgpuPlacing(path, present)
   const wanted = parents.flatMap((parent) =>
-    placesOf(files, parent, sriov).flatMap((places) =>
+    placesOf(files, parent, future).flatMap((places) =>
       parent.devices.map((devices) => ({
         devices,
         places,
@@ -45,7 +48,7 @@ export function planVgpus(files: HostFiles, { path, parents, sriov, present }: V
     placing.placeCounted(places, devices, definition, replaces)
   }
   for (const { others, on } of parents) {
-    if (others === 'remove') for (const card of on.vgpu) placing.removeOthers(placeOf(files, card, sriov).card)
+    if (others === 'remove') for (const card of on.vgpu) placing.removeOthers(placeOf(files, card, future).card)
   }
   return [
     ...placing.surplus.map(({ device, reason }) => removal(files, device, reason)),
@@ -65,16 +68,14 @@ export interface FuturePlace {
 }
 
 /** Each card by itself, or those that share what is asked for together. */
-function placesOf(files: HostFiles, { on, choice }: PlacedParent, sriov: readonly PlannedSriov[]): FuturePlace[][] {
-  const places = on.vgpu.map((card) => placeOf(files, card, sriov))
+function placesOf(files: HostFiles, { on, choice }: PlacedParent, future: FutureFunctions): FuturePlace[][] {
+  const places = on.vgpu.map((card) => placeOf(files, card, future))
   return 'anyWith' in choice && places.length > 0 ? [places] : places.map((place) => [place])
 }
 
-function placeOf(files: HostFiles, on: PciAddress, sriov: readonly PlannedSriov[]): FuturePlace {
-  const planned = sriov.find(({ device }) => device === on)
-  if (planned !== undefined && planned.action !== 'keep') {
-    return { card: on, functions: functionAddresses(files, on, planned.count), isThere: false }
-  }
+function placeOf(files: HostFiles, on: PciAddress, future: FutureFunctions): FuturePlace {
+  const coming = future.of(on)
+  if (coming !== null) return { card: on, functions: coming, isThere: false }
   const { card, functions } = findVgpuPlace(files, on)
   return { card, functions: functions.map(({ address }) => address), isThere: true }
 }
@@ -84,8 +85,15 @@ function definitionOf(
   [place]: readonly FuturePlace[],
   { type, start, attributes }: SpecDevices,
 ): Definition {
-  const id = place?.isThere === true ? chooseVgpuType(files, place.card, type).type : type
+  const id = place?.isThere === true ? chooseVgpuType(files, place.card, type).type : notedType(files, type)
   return { type: id, start, attributes }
+}
+
+/** By its id, where one of that name was seen before: what is defined stands by that. */
+function notedType(files: HostFiles, name: string): string {
+  const ids = knownTypes(files).map(({ id, name }) => ({ type: String(id), name }))
+  const [only, ...others] = ids.filter((type) => isTypeNamed(type, name))
+  return only !== undefined && others.length === 0 ? only.type : name
 }
 
 /** One that has another type ends first, with all others that do: a card may take no second type beside the first. */

@@ -62,6 +62,8 @@ export interface PlannedBinding {
   readonly steps: readonly Step[]
   /** What uses it now, where it would be taken away: then it is not touched. */
   readonly uses: readonly string[]
+  /** It is a virtual function, which is made before. */
+  readonly afterSriov: boolean
 }
 
 /** What a spec asks of one device's virtual functions, and why. */
@@ -73,6 +75,8 @@ export interface PlannedSriov {
   readonly reason: string
   /** The exact writes, and programs. */
   readonly steps: readonly Step[]
+  /** The functions that are there go, and come anew as far as they are asked for. */
+  readonly makesAnew: boolean
   /** What uses the functions that would go: then they are not touched. */
   readonly uses: readonly string[]
 }
@@ -93,9 +97,8 @@ export function itemName(item: PlanItem): string {
 }
 
 export interface Plan {
-  /** They come first. */
+  /** They come first; those of virtual functions that are made anew, after these are there. */
   readonly bindings: readonly PlannedBinding[]
-  /** Then these. */
   readonly sriov: readonly PlannedSriov[]
   /** In the order in which they are carried out: what goes first makes room for what comes. */
   readonly entries: readonly (PlanEntry | PlannedVgpu)[]
@@ -104,7 +107,12 @@ export interface Plan {
 
 /** All of it, in the order in which it is carried out. */
 export function itemsOf({ bindings, sriov, entries }: Plan): PlanItem[] {
-  return [...bindings, ...sriov, ...entries]
+  return [
+    ...bindings.filter(({ afterSriov }) => !afterSriov),
+    ...sriov,
+    ...bindings.filter(({ afterSriov }) => afterSriov),
+    ...entries,
+  ]
 }
 
 /** Whether carrying it out would change nothing. */

@@ -1,5 +1,5 @@
 import { VfioError } from '../../errors.ts'
-import { readPciIds } from '../../host/pci-ids.ts'
+import { type PciIds, readPciIds } from '../../host/pci-ids.ts'
 import { pciAddresses } from '../../host/sriov.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import { type PciAddress, parsePciAddress, pciAddressOrNull } from '../../units.ts'
@@ -20,7 +20,10 @@ export function fitsPci(
   choice: Exclude<PciChoice, { names: readonly string[] }>,
 ): boolean {
   if ('from' in choice) return pciAddressOrNull(name) === name && choice.from <= name && name <= choice.to
-  const { vendor, device } = readPciIds(files, name, [])
+  return areIdsOf(readPciIds(files, name, []), choice)
+}
+
+export function areIdsOf({ vendor, device }: PciIds, choice: Extract<PciChoice, { vendor: string }>): boolean {
   return vendor === `0x${choice.vendor}` && (choice.device === null || device === `0x${choice.device}`)
 }
 

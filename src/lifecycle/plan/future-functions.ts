@@ -1,0 +1,44 @@
+import { functionAddresses, readPhysicalFunction } from '../../host/sriov.ts'
+import type { HostFiles } from '../../kernel/kernel.ts'
+import type { PciAddress } from '../../units.ts'
+import type { PlannedSriov } from './plan.ts'
+
+/** What becomes of virtual functions where a plan changes their number: the kernel makes all of a card's anew. */
+export class FutureFunctions {
+  readonly #cards = new Map<PciAddress, readonly PciAddress[]>()
+  readonly #coming = new Map<PciAddress, PciAddress>()
+  readonly #going = new Map<PciAddress, PciAddress>()
+
+  constructor(files: HostFiles, sriov: readonly PlannedSriov[]) {
+    for (const { device: card, count, makesAnew } of sriov) {
+      if (!makesAnew) continue
+      const addresses = functionAddresses(files, card, count)
+      this.#cards.set(card, addresses)
+      for (const address of readPhysicalFunction(files, card)?.functions ?? []) this.#going.set(address, card)
+      for (const address of addresses) {
+        this.#coming.set(address, card)
+        this.#going.delete(address)
+      }
+    }
+  }
+
+  /** All that a card is to have; null where those stay that it has. */
+  of(card: PciAddress): readonly PciAddress[] | null {
+    return this.#cards.get(card) ?? null
+  }
+
+  /** Every one that is to come, also in place of one of the same address. */
+  get addresses(): PciAddress[] {
+    return [...this.#coming.keys()]
+  }
+
+  /** The card of a function that is to come; null for any other device. */
+  cardOf(address: PciAddress): PciAddress | null {
+    return this.#coming.get(address) ?? null
+  }
+
+  /** The card of a function that is there and will not come again; null for any other device. */
+  cardThatDrops(address: PciAddress): PciAddress | null {
+    return this.#going.get(address) ?? null
+  }
+}

@@ -1,0 +1,69 @@
+import { readPciBinding } from '../../host/pci-binding.ts'
+import { type PciIds, readPciIds } from '../../host/pci-ids.ts'
+import { pciAddresses, pciPath } from '../../host/sriov.ts'
+import type { HostFiles } from '../../kernel/kernel.ts'
+import { failedWith } from '../../kernel/system-error.ts'
+import type { PciAddress } from '../../units.ts'
+import { noDriver } from '../bindings/bind.ts'
+import { overrideStep, probeStep, unbindStep } from '../bindings/change-driver.ts'
+import type { Step } from '../change.ts'
+import { keptBindings } from '../settings/bindings.ts'
+import type { PlannedBinding } from './plan.ts'
+
+/** What a virtual function that is not there yet will say of itself, by its card (`sriov_vf_device`). */
+export function futureIds(files: HostFiles, card: PciAddress): PciIds {
+  const device = readOrNull(files, `${pciPath(card)}/sriov_vf_device`)
+  const isId = device !== null && /^[0-9a-f]{1,4}$/.test(device)
+  return { ...readPciIds(files, card, []), device: isId ? `0x${device.padStart(4, '0')}` : null }
+}
+
+/** The driver of a virtual function that is to be made before: the kernel offers it to all drivers first. */
+export function futureBinding(files: HostFiles, address: PciAddress, card: PciAddress, driver: string): PlannedBinding {
+  const ids = futureIds(files, card)
+  const first = firstDriver(files, card, ids)
+  const steps: Step[] = [
+    overrideStep({ address }, driver),
+    ...(first === null || first === driver ? [] : [unbindStep({ address })]),
+    ...(driver === noDriver || first === driver ? [] : [probeStep({ address })]),
+    ...keepingSteps(files, address, driver, ids),
+  ]
+  return {
+    kind: 'binding',
+    action: 'bind',
+    device: address,
+    driver,
+    reason: `comes with the virtual functions of ${card}`,
+    steps,
+    uses: [],
+    afterSriov: true,
+  }
+}
+
+function keepingSteps(files: HostFiles, address: PciAddress, driver: string, { vendor, device }: PciIds): Step[] {
+  if (vendor === null || device === null) return []
+  const content = keptBindings.format({ driver, vendor, device })
+  const stored = keptBindings.readOrNone(files, address)
+  if (stored !== null && keptBindings.format(stored) === content) return []
+  return [{ action: 'save', path: keptBindings.path(address), content }]
+}
+
+/** The driver that has others of its kind and will have it at first; null where none has, or where none is asked. */
+function firstDriver(files: HostFiles, card: PciAddress, { vendor, device }: PciIds): string | null {
+  if (readOrNull(files, `${pciPath(card)}/sriov_drivers_autoprobe`) === '0') return null
+  for (const address of pciAddresses(files)) {
+    const ids = readPciIds(files, address, [])
+    if (ids.vendor !== vendor || ids.device !== device || address === card) continue
+    const { driver, override } = readPciBinding(files, address)
+    if (driver !== null && override === null) return driver
+  }
+  return null
+}
+
+function readOrNull(files: HostFiles, path: string): string | null {
+  try {
+    return files.read(path).trim()
+  } catch (error) {
+    if (failedWith(error, 'ENOENT')) return null
+    throw error
+  }
+}
