@@ -38,6 +38,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports["pageSize"] = Napi::Number::New(env, static_cast<double>(sysconf(_SC_PAGESIZE)));
   exports["Mapping"] = Mapping::DefineIn(env);
   exports["pageFrames"] = Napi::Function::New<PageFrames>(env, "pageFrames");
+  exports["pipe"] = Napi::Function::New<Pipe>(env, "pipe");
   exports["eventfd"] = Napi::Function::New<Eventfd>(env, "eventfd");
   exports["waitForEventfd"] = Napi::Function::New<WaitForEventfd>(env, "waitForEventfd");
   exports["Watch"] = Watch::DefineIn(env);

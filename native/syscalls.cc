@@ -1,6 +1,7 @@
 // One function per system call. No call is retried but where a signal came before anything was done.
 #include "syscalls.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
@@ -89,6 +90,16 @@ Napi::Value TryLock(const Napi::CallbackInfo& info) {
   if (locked || errno == EWOULDBLOCK) return Napi::Boolean::New(info.Env(), locked);
   ThrowSystemError(info.Env(), errno, "flock");
   return {};
+}
+
+void Pipe(const Napi::CallbackInfo& info) {
+  int32_t* ends;
+  size_t count;
+  if (!ElementsOf<int32_t, napi_int32_array>(info[0], &ends, &count) || count != 2) {
+    ThrowType(info.Env(), "ends must be an Int32Array of two");
+    return;
+  }
+  if (pipe2(ends, O_CLOEXEC) < 0) ThrowSystemError(info.Env(), errno, "pipe2");
 }
 
 Napi::Value Eventfd(const Napi::CallbackInfo& info) {

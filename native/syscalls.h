@@ -12,6 +12,7 @@ Napi::Value Pwrite(const Napi::CallbackInfo& info);
 napi_value ReadWord(napi_env env, napi_callback_info info);
 napi_value WriteWord(napi_env env, napi_callback_info info);
 Napi::Value TryLock(const Napi::CallbackInfo& info);
+void Pipe(const Napi::CallbackInfo& info);
 Napi::Value Eventfd(const Napi::CallbackInfo& info);
 Napi::Value WaitForEventfd(const Napi::CallbackInfo& info);
 Napi::Value Ioctl(const Napi::CallbackInfo& info);

@@ -86,9 +86,13 @@ export function formatSize(bytes: number): string {
 
 /** Text from outside, safe to show on one line: control characters as escapes, at most 100 characters. */
 export function printable(text: string): string {
-  const cut = text.length > 100 ? `${text.slice(0, 100)}…` : text
+  return escaped(text.length > 100 ? `${text.slice(0, 100)}…` : text)
+}
+
+/** The same, whole. */
+export function escaped(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
-  return cut.replace(/[\u0000-\u001f\u007f-\u009f]/g, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`)
+  return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`)
 }
 
 /**

@@ -68,6 +68,8 @@ export interface Addon {
    * mlock(2), then pread(2) of /proc/self/pagemap, which `fd` is, from the page at `offset` on. Returns the bytes read.
    */
   pageFrames(fd: number, memory: Mapping, offset: number, entries: BigUint64Array): number
+  /** pipe2(2) with O_CLOEXEC: the ends to read from and to write to, which the caller closes. */
+  pipe(ends: Int32Array): void
   /** eventfd(2) with EFD_NONBLOCK|EFD_CLOEXEC. */
   eventfd(initial: number): number
   /** poll(2) and read(2). `eventfds` are non-blocking; one that is not open is EBADF. */
@@ -92,6 +94,7 @@ const surface: readonly (keyof Addon)[] = [
   'tryLock',
   'Mapping',
   'pageFrames',
+  'pipe',
   'eventfd',
   'waitForEventfd',
   'Watch',

@@ -10,7 +10,10 @@ import type { Uevent } from './uevents.ts'
  */
 export interface Kernel {
   readonly name: 'linux' | 'mock'
-  /** Host files: /sys, /proc, /dev, /etc. Paths are absolute, as on the host; a moved root is the kernel's affair. */
+  /**
+   * Host files: /sys, /proc, /dev, /etc. Paths are absolute, as on the host. Below another root they are another
+   * machine's: no link leads out of it, and its device nodes, FIFOs and sockets cannot be opened (EACCES).
+   */
   readonly files: HostFiles
   /** This process's number, as /proc on this kernel shows it. */
   readonly pid: number
@@ -88,9 +91,12 @@ export interface Kernel {
   /** flock(2) with LOCK_EX|LOCK_NB on an opened file or directory: false where another holder has it. */
   tryLock(fd: number): boolean
 
+  /** False where the host's files are another machine's: what is a program there does not run on this one. */
+  readonly runsPrograms: boolean
   /**
    * Runs a program of the host (a callout script, sriov-manage) to its end, by its absolute path and without a shell.
-   * SystemError where it cannot be run: ENOENT, EACCES, ENOEXEC. After `timeoutMs` it is killed with all it started.
+   * SystemError where it cannot be run: ENOENT, EACCES, ENOEXEC; EPERM where `runsPrograms` is false. After `timeoutMs` it
+   * is killed with all it started.
    */
   runProgram(path: string, run: ProgramRun): Promise<ProgramEnd>
 
@@ -106,13 +112,15 @@ export interface ProgramRun {
   /** Its stdin; empty where absent. */
   readonly input?: string
   readonly timeoutMs: number
+  /** It gets the SIGINT, SIGTERM and SIGHUP that this process gets, and does not outlive it. */
+  readonly endsWithUs?: boolean
 }
 
 export interface ProgramEnd {
   /** Null where a signal ended it. */
   readonly status: number | null
   readonly timedOut: boolean
-  /** At most 1 MiB each; what is more is dropped. */
+  /** At most 1 MiB each; what is more is read and dropped. */
   readonly stdout: string
   readonly stderr: string
 }
@@ -209,12 +217,12 @@ export interface HostFiles {
   /** chmod(2); `mode` is the twelve bits of permission. */
   chmod(path: string, mode: number): void
 
-  /** A new file with this content, synced to the disk: EEXIST where one is there. */
-  create(path: string, text: string): void
+  /** A new file with this content, synced to the disk: EEXIST where one is there. `mode` is 0o644 unless told. */
+  create(path: string, text: string, mode?: number): void
   /** rename(2): replaces what is at `to` in one step. */
   rename(from: string, to: string): void
   unlink(path: string): void
-  /** mkdir(2); EEXIST where it is there. */
+  /** mkdir(2) of mode 0755, whatever the umask; EEXIST where it is there. */
   makeDirectory(path: string): void
   removeDirectory(path: string): void
   /** fsync(2) of a directory, so that a rename in it survives a power cut. */

@@ -1,23 +1,32 @@
 import fs, { constants } from 'node:fs'
-import { resolve } from 'node:path'
+import { realRoot, treeBelow } from './below-root.ts'
 import type { FileKind, FileOwner, HostFiles } from './kernel.ts'
 import { asCallers } from './linux-errors.ts'
 import { failedWith, systemError } from './system-error.ts'
 
 const maxFile = 1024 * 1024
+const directoryMode = 0o755
 
 /** Where most files fit, over and over: a fresh buffer for each would take most of the time of a long listing. */
 const smallFile = Buffer.allocUnsafeSlow(16 * 1024)
 
 /** The host's files through node:fs, below `root`. */
 export function hostFiles(root: string): HostFiles {
-  /** What stands before every path, which is absolute: to join them anew for each of thousands would take long. */
-  const above = root === '/' ? '' : resolve(root)
+  const tree = treeBelow(realRoot(root))
 
-  /** Runs a call on the path below the root; its failure is told of the path that the caller knows. */
+  /** Runs a call on what a path leads to; its failure is told of the path that the caller knows. */
   function at<T>(path: string, call: (full: string) => T): T {
     try {
-      return call(above + path)
+      return tree.at(path, call)
+    } catch (error) {
+      throw asCallers(error, path)
+    }
+  }
+
+  /** The same on the path's last name itself. */
+  function entry<T>(path: string, call: (full: string) => T): T {
+    try {
+      return tree.entry(path, call)
     } catch (error) {
       throw asCallers(error, path)
     }
@@ -25,21 +34,34 @@ export function hostFiles(root: string): HostFiles {
 
   return {
     list: (path) => at(path, (full) => fs.readdirSync(full)),
-    read: (path) => at(path, (full) => readBounded(full, path)),
-    readlink: (path) => at(path, (full) => fs.readlinkSync(full)),
-    kind: (path) => at(path, kindOf),
+    read(path) {
+      try {
+        return tree.opened(path, (full) => readBounded(full, path))
+      } catch (error) {
+        throw asCallers(error, path)
+      }
+    },
+    readlink: (path) => entry(path, (full) => fs.readlinkSync(full)),
+    kind(path) {
+      try {
+        return tree.entry(path, kindOf)
+      } catch (error) {
+        if (failedWith(error, 'ENOENT', 'ENOTDIR')) return null
+        throw asCallers(error, path)
+      }
+    },
     owner: (path) => at(path, ownerOf),
     chown: (path, uid, gid) => at(path, (full) => fs.chownSync(full, uid, gid)),
     chmod: (path, mode) => at(path, (full) => fs.chmodSync(full, mode)),
-    create: (path, text) => at(path, (full) => createSynced(full, text)),
-    rename: (from, to) => at(from, (full) => fs.renameSync(full, above + to)),
-    unlink: (path) => at(path, (full) => fs.unlinkSync(full)),
-    makeDirectory: (path) => at(path, (full) => fs.mkdirSync(full)),
-    removeDirectory: (path) => at(path, (full) => fs.rmdirSync(full)),
+    create: (path, text, mode = 0o644) => entry(path, (full) => createSynced(full, text, mode)),
+    rename: (from, to) => entry(from, (full) => entry(to, (target) => fs.renameSync(full, target))),
+    unlink: (path) => entry(path, (full) => fs.unlinkSync(full)),
+    makeDirectory: (path) => entry(path, makeDirectory),
+    removeDirectory: (path) => entry(path, (full) => fs.rmdirSync(full)),
     syncDirectory: (path) => at(path, syncDirectory),
     async write(path, text) {
       try {
-        await writeOnce(above + path, path, text)
+        await tree.during(path, (full) => writeOnce(full, path, text))
       } catch (error) {
         throw asCallers(error, path)
       }
@@ -47,8 +69,8 @@ export function hostFiles(root: string): HostFiles {
   }
 }
 
-function withDescriptor<T>(path: string, flags: number, use: (fd: number) => T): T {
-  const fd = fs.openSync(path, flags, 0o644)
+function withDescriptor<T>(path: string, flags: number, use: (fd: number) => T, mode?: number): T {
+  const fd = fs.openSync(path, flags, mode)
   try {
     return use(fd)
   } finally {
@@ -73,21 +95,12 @@ function readBounded(full: string, path: string): string {
 }
 
 function kindOf(full: string): FileKind | null {
-  const stats = statsOf(full)
-  if (stats === null) return null
+  const stats = fs.lstatSync(full, { throwIfNoEntry: false })
+  if (stats === undefined) return null
   if (stats.isSymbolicLink()) return 'symlink'
   if (stats.isDirectory()) return 'directory'
   if (stats.isFile()) return 'file'
   return stats.isCharacterDevice() || stats.isBlockDevice() ? 'device' : 'other'
-}
-
-function statsOf(full: string): fs.Stats | null {
-  try {
-    return fs.lstatSync(full, { throwIfNoEntry: false }) ?? null
-  } catch (error) {
-    if (failedWith(error, 'ENOTDIR')) return null
-    throw error
-  }
 }
 
 function ownerOf(full: string): FileOwner {
@@ -106,16 +119,26 @@ async function writeOnce(full: string, path: string, text: string): Promise<void
   }
 }
 
-function createSynced(full: string, text: string): void {
-  withDescriptor(full, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, (fd) => {
+/** The umask takes of a mode: it is set once more, before anything is in the file. */
+function createSynced(full: string, text: string, mode: number): void {
+  const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL
+  const fill = (fd: number) => {
     try {
+      fs.fchmodSync(fd, mode)
       fs.writeFileSync(fd, text)
       fs.fsyncSync(fd)
     } catch (error) {
       fs.unlinkSync(full)
       throw error
     }
-  })
+  }
+  withDescriptor(full, flags, fill, mode)
+}
+
+function makeDirectory(full: string): void {
+  fs.mkdirSync(full, directoryMode)
+  const flags = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW
+  withDescriptor(full, flags, (fd) => fs.fchmodSync(fd, directoryMode))
 }
 
 function syncDirectory(full: string): void {

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { leastBytes } from '../uapi/requests.ts'
 import { hex } from '../units.ts'
 import { loadAddon } from './addon.ts'
+import { realRoot, type Tree, treeBelow } from './below-root.ts'
 import { descriptorMade } from './descriptor-made.ts'
 import type {
   HostFiles,
@@ -22,11 +23,14 @@ import { hostFiles } from './linux-files.ts'
 import { followLog } from './linux-log.ts'
 import { runProgram } from './linux-program.ts'
 import { watchUevents } from './linux-uevents.ts'
+import { systemError } from './system-error.ts'
 import type { Uevent } from './uevents.ts'
 
 export interface LinuxOptions {
   /** Where the host's file tree begins, for files and for devices: '/' unless told. */
   readonly root?: string
+  /** Run programs of another root nevertheless, as mdevctl's own tests have it. */
+  readonly runsPrograms?: boolean
 }
 
 const openFlags = { r: constants.O_RDONLY, w: constants.O_WRONLY, rw: constants.O_RDWR }
@@ -34,8 +38,9 @@ const openFlags = { r: constants.O_RDONLY, w: constants.O_WRONLY, rw: constants.
 const protections = { r: 1, w: 2, rw: 3 }
 
 /** The real kernel of this machine. */
-export function openLinux({ root = '/' }: LinuxOptions = {}): Kernel {
-  return new LinuxKernel(root)
+export function openLinux({ root = '/', runsPrograms = false }: LinuxOptions = {}): Kernel {
+  const real = realRoot(root)
+  return new LinuxKernel(real, real === '/' || runsPrograms)
 }
 
 /**
@@ -47,19 +52,23 @@ class LinuxKernel implements Kernel {
   readonly name = 'linux'
   readonly pid = process.pid
   readonly files: HostFiles
+  readonly runsPrograms: boolean
   readonly #root: string
+  readonly #tree: Tree
   /** Opened by node:fs, which keeps count of its own in a Worker: closed there too. */
   readonly #opened = new Set<number>()
 
-  constructor(root: string) {
+  constructor(root: string, runsPrograms: boolean) {
     this.#root = root
+    this.runsPrograms = runsPrograms
+    this.#tree = treeBelow(root)
     this.files = hostFiles(root)
   }
 
   open(path: string, access: 'r' | 'w' | 'rw'): number {
     try {
       // libuv adds O_CLOEXEC.
-      const fd = fs.openSync(join(this.#root, path), openFlags[access] | constants.O_NOCTTY)
+      const fd = this.#tree.opened(path, (full) => fs.openSync(full, openFlags[access] | constants.O_NOCTTY))
       this.#opened.add(fd)
       return fd
     } catch (error) {
@@ -168,7 +177,7 @@ class LinuxKernel implements Kernel {
   watchDirectory(path: string, onChange: () => void): Watch {
     try {
       // What fails later is the directory's end.
-      return fs.watch(join(this.#root, path), () => onChange()).on('error', () => onChange())
+      return this.#tree.at(path, (full) => fs.watch(full, () => onChange()).on('error', () => onChange()))
     } catch (error) {
       throw asCallers(error, path)
     }
@@ -182,7 +191,8 @@ class LinuxKernel implements Kernel {
     return loadAddon().tryLock(fd)
   }
 
-  runProgram(path: string, run: ProgramRun): Promise<ProgramEnd> {
+  async runProgram(path: string, run: ProgramRun): Promise<ProgramEnd> {
+    if (!this.runsPrograms) throw systemError('EPERM', 'execve', path)
     return runProgram(join(this.#root, path), path, run)
   }
 

@@ -45,6 +45,7 @@ export class MockKernel implements Kernel {
   readonly name: Kernel['name'] = 'mock'
   readonly machine: Machine
   readonly pid: number = process.pid
+  readonly runsPrograms: boolean = true
   readonly pageSize: number = pageSize
   readonly files: HostFiles
   readonly #files: MockFiles

@@ -31,7 +31,8 @@ const subcommands: Readonly<Record<string, (call: MdevctlCall) => Promise<void> 
 
 /**
  * `mdevctl` or `lsmdev` as scripts, udev rules and libvirt know them: its flags, output, files and exit statuses (0, 1 for
- * a failure, 2 for a wrong command line). MDEVCTL_ENV_ROOT moves the host's files.
+ * a failure, 2 for a wrong command line). MDEVCTL_ENV_ROOT moves the host's files, and runs
+ * the scripts among them, as in mdevctl's own tests.
  */
 export async function runMdevctl(program: 'mdevctl' | 'lsmdev', argv: readonly string[], io: Io): Promise<number> {
   let line: MdevctlLine | { text: string }
@@ -47,7 +48,7 @@ export async function runMdevctl(program: 'mdevctl' | 'lsmdev', argv: readonly s
   }
   const { openLinux } = await import('../../kernel/linux.ts')
   const root = io.env['MDEVCTL_ENV_ROOT']
-  const kernel = openLinux(given({ root }))
+  const kernel = openLinux({ ...given({ root }), runsPrograms: true })
   try {
     await subcommands[line.command]?.({ kernel, line, io, said: (text) => io.err(`${text}\n`) })
     return 0

@@ -15,6 +15,7 @@ import {
   scriptArguments,
 } from './protocol.ts'
 import { calloutFolders, listScripts, notifierFolders, runScript, type ScriptOptions } from './scripts.ts'
+import { sayScriptsAreElsewhere } from './untold.ts'
 
 /** The script that speaks for a device's type: once one has answered, no other is asked. */
 interface Owner {
@@ -56,6 +57,10 @@ export class Callouts {
 
   /** Asks before, does `work`, and tells afterwards how it went. CALLOUT_REFUSED where a script forbids it. */
   async around<T>(action: Action, definition: Definition, work: () => Promise<T> | T): Promise<T> {
+    if (!this.#kernel.runsPrograms) {
+      sayScriptsAreElsewhere(this.#kernel, this.#options)
+      return await work()
+    }
     await this.#findOwner()
     const config = compactDefinition(definition)
     try {
@@ -121,6 +126,7 @@ export class Callouts {
   }
 
   async #notify(action: Action): Promise<void> {
+    if (!this.#kernel.runsPrograms) return
     for (const path of listScripts(this.#kernel, notifierFolders)) {
       const args = scriptArguments(this.#subject, 'notify', action, this.#state)
       await runScript(this.#kernel, path, args, '', this.#options).catch((error: unknown) => this.#tell(error))
@@ -173,7 +179,7 @@ export class Callouts {
 
   /** Runs script after script, as long as the answers are asked for. */
   async *#answers(event: Event, action: Action | Question, input: string): AsyncGenerator<Answer> {
-    this.#scripts ??= listScripts(this.#kernel, calloutFolders)
+    this.#scripts ??= this.#kernel.runsPrograms ? listScripts(this.#kernel, calloutFolders) : []
     for (const path of this.#scripts) {
       const args = scriptArguments(this.#subject, event, action, this.#state)
       const end = await runScript(this.#kernel, path, args, input, this.#options)

@@ -71,8 +71,10 @@ export function parseAttributes(stdout: string): Attribute[] | undefined {
 
 /** Scripts written in C end their answer with a NUL. */
 function jsonOrUndefined(text: string): unknown {
+  let end = text.length
+  while (text[end - 1] === '\0') end--
   try {
-    return JSON.parse(text.replace(/\0+$/, ''))
+    return JSON.parse(text.slice(0, end))
   } catch {
     return undefined
   }

@@ -1,9 +1,25 @@
 import type { Kernel } from '../../kernel/kernel.ts'
+import { escaped } from '../../units.ts'
 import type { ChangeOptions } from '../change.ts'
 import { calloutFolders, listScripts } from './scripts.ts'
 
+type Listener = NonNullable<ChangeOptions['said']>
+
 /** A dry run asks no script, as a script may act: says so where there is one that could forbid the change. */
-export function sayScriptsAreNotAsked(kernel: Kernel, { said }: ChangeOptions): void {
+export function sayScriptsAreNotAsked(kernel: Kernel, { said }: Pick<ChangeOptions, 'said'>): void {
+  tell(kernel, 'in a dry run', said)
+}
+
+const told = new WeakSet<Listener>()
+
+/** Nor are those of another machine run on this one. Many changes that have one listener say it once. */
+export function sayScriptsAreElsewhere(kernel: Kernel, { said }: Pick<ChangeOptions, 'said'>): void {
+  if (said === undefined || told.has(said)) return
+  told.add(said)
+  tell(kernel, 'below another root', said)
+}
+
+function tell(kernel: Kernel, where: string, said: Listener | undefined): void {
   const scripts = said === undefined ? [] : listScripts(kernel, calloutFolders)
-  if (scripts.length > 0) said?.(`not asked in a dry run, and may forbid it: ${scripts.join(', ')}`)
+  if (scripts.length > 0) said?.(`not asked ${where}, and may forbid it: ${scripts.map(escaped).join(', ')}`)
 }

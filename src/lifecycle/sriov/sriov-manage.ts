@@ -29,6 +29,14 @@ const driver = 'nvidia'
  */
 export async function manageSriov(kernel: Kernel, card: PciAddress, enable: boolean): Promise<void> {
   const { files } = kernel
+  if (!kernel.runsPrograms) {
+    const what = `${card} has its functions by ${program}, and programs below another root are not run`
+    throw new VfioError('NOT_SUPPORTED', what, {
+      path: program,
+      hint: 'on that machine itself: vfioctl sriov',
+      facts: { card },
+    })
+  }
   const before = stateOf(files, card)
   markHalfMade(files, card)
   try {

@@ -23,6 +23,7 @@ const names = new Map<number, string>(
 export class FakeKernel implements Kernel {
   readonly name = 'mock'
   readonly pid = 1
+  readonly runsPrograms = true
   readonly pageSize = 4096
   readonly calls: string[] = []
   readonly descriptors = new Map<number, string>()

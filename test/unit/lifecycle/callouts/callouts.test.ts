@@ -47,7 +47,11 @@ function answering(answers: Readonly<Record<string, string>>, otherwise = 'exit 
 }
 
 async function around(host: HostTree, options = {}, work: () => void = () => {}): Promise<void> {
-  await new Callouts(openLinux({ root: host.root }), subject, options).around('define', definition, work)
+  await new Callouts(openLinux({ root: host.root, runsPrograms: true }), subject, options).around(
+    'define',
+    definition,
+    work,
+  )
 }
 
 describe('scripts around a change', () => {
@@ -159,7 +163,7 @@ describe('scripts around a change', () => {
 })
 
 describe('attributes of a running device', () => {
-  const ask = (host: HostTree) => new Callouts(openLinux({ root: host.root }), subject).attributes()
+  const ask = (host: HostTree) => new Callouts(openLinux({ root: host.root, runsPrograms: true }), subject).attributes()
   const says = (answer: string) =>
     new ScriptHost().script('callouts', 'ap.sh', answering({ 'get attributes': answer, 'get capabilities': 'exit 2' }))
 
@@ -189,7 +193,7 @@ describe('attributes of a running device', () => {
       .type(parent, type, { available_instances: '1\n', device_api: 'vfio-ap\n' })
       .mdev(uuid, parent, type, 7)
       .directory('etc')
-    await define(openLinux({ root: host.root }), { uuid })
+    await define(openLinux({ root: host.root, runsPrograms: true }), { uuid })
     const file = JSON.parse(readFileSync(join(host.root, `etc/mdevctl.d/${parent}/${uuid}`), 'utf8'))
     expect(file).toEqual({ mdev_type: type, start: 'manual', attrs: [{ assign_adapter: '5' }] })
   })
@@ -212,7 +216,9 @@ describe('every changing verb asks', () => {
         .directory('etc')
       if (verb === 'stop') host.mdev(uuid, parent, type, 7)
       if (verb === 'undefine') host.definition(parent, uuid, '{"mdev_type":"t","start":"auto"}')
-      await expect(act(openLinux({ root: host.root }))).rejects.toMatchObject({ code: 'CALLOUT_REFUSED' })
+      await expect(act(openLinux({ root: host.root, runsPrograms: true }))).rejects.toMatchObject({
+        code: 'CALLOUT_REFUSED',
+      })
       const create = readFileSync(
         join(host.root, `sys/class/mdev_bus/${parent}/mdev_supported_types/${type}/create`),
         'utf8',
@@ -231,7 +237,7 @@ describe('every changing verb asks', () => {
     if (verb === 'stop') host.mdev(uuid, parent, type, 7)
     if (verb === 'undefine') host.definition(parent, uuid, '{"mdev_type":"t","start":"auto"}')
     const said: string[] = []
-    await act(openLinux({ root: host.root }), { dryRun: true, said: (line) => said.push(line) })
+    await act(openLinux({ root: host.root, runsPrograms: true }), { dryRun: true, said: (line) => said.push(line) })
     expect(said).toEqual(['not asked in a dry run, and may forbid it: /usr/lib/mdevctl/scripts.d/callouts/no.sh'])
     expect(existsSync(join(host.root, 'journal'))).toBe(false)
   })

@@ -44,7 +44,7 @@ function hostWith(script: string) {
     `#!/bin/bash\nroot=${root}\ncard=$root/${folder}\nprintf "%s\\n" "$*" >> ${calls}\ntries=$(wc -l < ${calls})\n${script}\n`,
   )
   chmodSync(`${root}/usr/lib/nvidia/sriov-manage`, 0o755)
-  const kernel = openLinux({ root })
+  const kernel = openLinux({ root, runsPrograms: true })
   return {
     kernel,
     root,
