@@ -14,7 +14,7 @@ const commandLines = [
   ['start', uuid],
   ['list'],
   ['inspect', uuid],
-  ['read', uuid, 'config', '0', '-n', '64'],
+  ['dump', uuid, 'config', '--length', '64'],
   ['write', uuid, 'bar0', '0', '--fifo', '--text', 'hello from vfio'],
   ['read', uuid, 'bar0', '0', '-n', '15', '--fifo', '--text'],
   ['stop', uuid],

@@ -10,9 +10,12 @@ function serialCard(): ReturnType<typeof mockHost> {
 }
 
 describe('read', () => {
-  it('is one byte where nothing else is said, and a register by name has its own width', () => {
+  it('is as wide as the register that is named, else 32 bits, and less where the offset asks for it', () => {
     const run = serialCard()
-    expect(run('read', uuid, 'config', '0').stdout).toBe('0x00000000: 0x48\n')
+    expect(run('read', uuid, 'config', '0').stdout).toBe('0x00000000: 0x32534348\n')
+    expect(run('read', uuid, 'config', '2').stdout).toBe('0x00000002: 0x3253\n')
+    expect(run('read', uuid, 'config', '1').stdout).toBe('0x00000001: 0x43\n')
+    expect(run('read', uuid, 'config', '0xfe').stdout).toBe('0x000000fe: 0x00\n')
     expect(run('read', uuid, 'config', 'vendor_id').stdout).toBe('0x00000000: 0x4348\n')
     expect(run('read', uuid, 'config', 'PCI_DEVICE_ID').stdout).toBe('0x00000002: 0x3253\n')
     expect(run('read', uuid, '7', '0x2', '-w', '16').stdout).toBe('0x00000002: 0x3253\n')
@@ -28,7 +31,7 @@ describe('read', () => {
 
   it('--text shows control characters as escapes', () => {
     const run = serialCard()
-    run('write', uuid, 'bar0', '0', '--fifo', '0x1b', '0x41')
+    run('write', uuid, 'bar0', '0', '--fifo', '0x1b', '0x41', '--width', '8')
     expect(run('read', uuid, 'bar0', '0', '-n', '2', '--fifo', '--text').stdout).toBe('\\x1bA\n')
   })
 
@@ -64,8 +67,8 @@ describe('write', () => {
   it('consecutive values go to consecutive offsets', () => {
     const run = serialCard()
     expect(run('write', uuid, 'bar0', '3', '0x80')).toMatchObject({ status: 0, stdout: '' })
-    run('write', uuid, 'bar0', '0', '0x0c', '1')
-    expect(run('read', uuid, 'bar0', '0', '-n', '2').stdout).toContain('0c 01')
+    run('write', uuid, 'bar0', '0', '0x0c', '1', '-w', '8')
+    expect(run('read', uuid, 'bar0', '0', '-n', '2', '-w', '8').stdout).toContain('0c 01')
   })
 
   it('--dry-run prints each access and makes none', () => {
@@ -77,6 +80,11 @@ describe('write', () => {
   })
 
   it.each([
+    [
+      'text in accesses of more than a byte',
+      ['bar0', '0', '--text', 'x', '-w', '32'],
+      '--text is written byte by byte',
+    ],
     ['a value too wide', ['bar0', '3', '256'], 'value 256 does not fit 8 bits\nhint: --width 16'],
     ['a negative value', ['bar0', '3', '--', '-1'], "value '-1' is not a whole number"],
     ['no value', ['bar0', '3'], 'what shall be written?'],

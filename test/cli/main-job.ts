@@ -123,7 +123,7 @@ no PCI capabilities
   },
   {
     does: 'dumps its configuration space',
-    args: ['read', uuid, 'config', '0', '-n', '64'],
+    args: ['dump', uuid, 'config', '--length', '64'],
     stdout: `\
 00000000  48 43 53 32 01 00 00 02  10 02 00 07 00 00 00 00  |HCS2............|
 00000010  01 00 00 00 01 00 00 00  00 00 00 00 00 00 00 00  |................|

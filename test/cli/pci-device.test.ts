@@ -39,6 +39,44 @@ describe('a PCI device that vfio-pci has', () => {
   })
 })
 
+/** edu's registers take 32 bits; what is narrower does not reach them, and reads as zero. */
+describe('in a memory BAR', () => {
+  it('an access is 32 bits wide where no width is given', () => {
+    const run = labHost(edu)
+    expect(run('read', edu, 'bar0', '0').stdout).toBe('0x00000000: 0x010000ed\n')
+    expect(run('read', edu, 'bar0', '0', '--width', '8').stdout).toBe('0x00000000: 0x00\n')
+    expect(run('write', edu, 'bar0', '4', '0xff', '--dry-run').stdout).toBe('write32 0x000000ff > bar0 0x4\n')
+    expect(run('write', edu, 'bar0', '4', '0xff')).toMatchObject({ status: 0 })
+  })
+
+  it.each([
+    ['read', 'bar0', '2'],
+    ['read', 'bar0', '0', '--text', '-n', '4'],
+    ['write', 'bar0', '3', '0x80'],
+    ['write', 'bar0', '0', '--text', 'hello', '--dry-run'],
+  ])('none that is narrower is guessed: %s %s %s is exit 2, and --width does it', (verb, ...args) => {
+    const run = labHost(edu)
+    const { status, stdout, stderr } = run(verb, edu, ...args)
+    expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
+    expect(stderr).toContain('say how wide an access is')
+    expect(run(verb, edu, ...args, '--width', '8').status).toBe(0)
+  })
+
+  it('a dump is made of 32-bit accesses, those at its ends whole', () => {
+    const run = labHost(edu)
+    run('write', edu, 'bar0', '4', '0x11223344')
+    expect(run('dump', edu, 'bar0', '--length', '8').stdout).toContain('ed 00 00 01 bb cc dd ee')
+    expect(run('dump', edu, 'bar0', '3', '--length', '3').stdout).toContain('00000003  01 bb cc ')
+    expect(run('dump', edu, 'bar0', '--length', '8', '--width', '16').stdout).toContain('00 00 00 00 00 00 00 00')
+  })
+
+  it('a dump of many pieces has every byte once', () => {
+    const run = labHost(edu)
+    const lines = run('dump', edu, 'bar0', '1', '--length', '0x10003').stdout.split('\n')
+    expect([lines.length, lines.at(-2)?.slice(0, 20)]).toEqual([0x1000 + 2, '00010001  ff ff ff  '])
+  })
+})
+
 describe('dump', () => {
   it('is hex of the region, of a part of it with an offset and a length', () => {
     const { stdout } = labHost(edu)('dump', edu, 'config', '0x2c', '--length', '20')

@@ -1,15 +1,18 @@
 import { VfioError } from '../../errors.ts'
 import { hex, printable } from '../../units.ts'
+import type { Device } from '../../vfio/device.ts'
 import type { Region } from '../../vfio/region/region.ts'
-import { device, region } from '../arguments/region.ts'
+import { device, region, type Width, width } from '../arguments/region.ts'
 import { wholeNumber } from '../arguments/whole-number.ts'
 import { type Command, command, text } from '../command.ts'
+import { accessesOf } from '../device/access-width.ts'
 import { regionNamed, withDevice } from '../device/opened-device.ts'
+import { readValue } from '../device/region-value.ts'
 import { writeWhole } from '../io/write-whole.ts'
 import { hexDump } from '../output/hex-dump.ts'
 import { json } from '../output/output.ts'
 
-/** Read at a time; a multiple of a dump's line. */
+/** Handed on at a time; a multiple of a dump's line. */
 const piece = 64 * 1024
 
 const dump: Command = command({
@@ -30,6 +33,7 @@ const dump: Command = command({
       parse: wholeNumber('--length', Number.MAX_SAFE_INTEGER),
       describe: 'how many; up to the end of the region where left out',
     },
+    width,
     output: {
       kind: 'option',
       alias: 'o',
@@ -42,6 +46,10 @@ const dump: Command = command({
   examples: [
     ['vfioctl dump 3b:00.0 config', 'the configuration space, in hex'],
     ['vfioctl dump 3b:00.0 bar0 0x1000 --length 256', 'a part of a BAR; reading may have effects in the device'],
+    [
+      'vfioctl dump 3b:00.0 bar0 0x1002 --length 2',
+      'two bytes of a 32-bit access, as no narrower one is made of itself',
+    ],
     ['vfioctl dump 3b:00.0 rom --output card.rom', 'the bytes themselves, into a file'],
   ],
   async run(values, context, io) {
@@ -50,19 +58,23 @@ const dump: Command = command({
     await withDevice(values.device, context, ({ device }) => {
       const from = regionNamed(device, values.region)
       const length = checkedLength(from, offset, values.length)
+      const forEachPiece = (use: (bytes: Uint8Array, at: number) => void): void => {
+        for (const { bytes, at } of pieces(device, from, { from: offset, to: offset + length }, values.width))
+          use(bytes, at)
+      }
       const facts = { device: device.name, region: from.name, offset, length }
       if (output !== undefined && output !== '-') {
-        writeWhole(output, (write) => forEachPiece(from, offset, length, write))
+        writeWhole(output, (write) => forEachPiece(write))
         if (context.options.json) io.out(json({ ...facts, output }))
         else io.err(`wrote ${length} bytes of ${from.name} of ${device.name} to ${printable(output)}\n`)
       } else if (output === '-') {
-        forEachPiece(from, offset, length, (bytes) => io.out(bytes))
+        forEachPiece((bytes) => io.out(bytes))
       } else if (context.options.json) {
         const bytes: string[] = []
-        forEachPiece(from, offset, length, (part) => bytes.push(Buffer.from(part).toString('hex')))
+        forEachPiece((part) => bytes.push(Buffer.from(part).toString('hex')))
         io.out(json({ ...facts, bytes: bytes.join('') }))
       } else {
-        forEachPiece(from, offset, length, (bytes, at) => io.out(hexDump(bytes, at)))
+        forEachPiece((bytes, at) => io.out(hexDump(bytes, at)))
       }
     })
   },
@@ -83,16 +95,29 @@ function checkedLength({ name, size }: Region, offset: number, length = size - o
   )
 }
 
-/** In pieces, so that a BAR of gigabytes does not have to fit into memory. */
-function forEachPiece(
-  from: Region,
-  offset: number,
-  length: number,
-  use: (bytes: Uint8Array, at: number) => void,
-): void {
-  for (let done = 0; done < length; done += piece) {
-    const bytes = new Uint8Array(Math.min(piece, length - done))
-    from.readInto(offset + done, bytes)
-    use(bytes, offset + done)
+/**
+ * In pieces, so that a BAR of gigabytes does not have to fit into memory. Each access is a call of its own: the kernel
+ * makes as many 64-bit accesses of a longer one as it can, from 6.12 on.
+ */
+function* pieces(
+  device: Device,
+  region: Region,
+  range: { readonly from: number; readonly to: number },
+  width: Width | undefined,
+): Generator<{ readonly bytes: Uint8Array; readonly at: number }> {
+  const buffer = new Uint8Array(piece + 16)
+  const view = new DataView(buffer.buffer)
+  let at = range.from
+  let filled = 0
+  for (const { offset, bits } of accessesOf(device, region, range, width)) {
+    const before = Math.max(0, range.from - offset)
+    view.setBigUint64(filled, readValue(region, offset, bits) >> BigInt(8 * before), true)
+    filled += Math.min(bits / 8, range.to - offset) - before
+    if (filled < piece) continue
+    yield { bytes: buffer.slice(0, piece), at }
+    buffer.copyWithin(0, piece, filled)
+    filled -= piece
+    at += piece
   }
+  if (filled > 0) yield { bytes: buffer.slice(0, filled), at }
 }

@@ -2,6 +2,7 @@ import { hex } from '../../units.ts'
 import { device, offset, parsePlace, region, type Width, width } from '../arguments/region.ts'
 import { wholeNumber } from '../arguments/whole-number.ts'
 import { type Command, command, usageError } from '../command.ts'
+import { widthAt } from '../device/access-width.ts'
 import { regionNamed, withDevice } from '../device/opened-device.ts'
 import { jsonValue, readValue } from '../device/region-value.ts'
 import type { Io } from '../io/io.ts'
@@ -31,23 +32,23 @@ const read: Command = command({
   },
   examples: [
     ['vfioctl read UUID config vendor_id', 'a register by its name'],
-    ['vfioctl read UUID config 0 --width 32', 'one access of 32 bits'],
-    ['vfioctl read UUID config 0 -n 64', '64 bytes, one by one, as a dump'],
+    ['vfioctl read UUID bar0 0x10', 'one access of 32 bits'],
+    ['vfioctl read UUID config 0 -n 64 --width 8', '64 bytes, one by one, as a dump'],
     ['vfioctl read UUID bar0 0 -n 15 --fifo --text', '15 bytes out of a data port'],
   ],
   async run(values, context, io) {
     const { fifo } = values
     if (values.text && values.raw) throw usageError('--text and --raw exclude each other')
     const place = parsePlace(values.offset, values.region)
-    const bits = values.width ?? place.width ?? 8
-    const step = fifo ? 0 : bits / 8
     const count = values.count ?? 1
     const read = await withDevice(values.device, context, ({ device }) => {
       const from = regionNamed(device, values.region)
+      const bits = values.width ?? widthAt(device, from, place, { bytes: values.text })
+      const step = fifo ? 0 : bits / 8
       const found = Array.from({ length: count }, (_, i) => readValue(from, place.offset + i * step, bits))
-      return { name: device.name, region: from.name, found }
+      return { name: device.name, region: from.name, bits, step, found }
     })
-    const { found } = read
+    const { bits, step, found } = read
     const bytes = toBytes(found, bits)
     if (context.options.json) {
       const shown = { device: read.name, region: read.region, offset: place.offset, width: bits, fifo }

@@ -4,6 +4,7 @@ import type { Region } from '../../vfio/region/region.ts'
 import { dryRun } from '../arguments/global-options.ts'
 import { device, offset, parsePlace, parseValue, region, type Width, width } from '../arguments/region.ts'
 import { type Command, command, text, usageError } from '../command.ts'
+import { widthAt } from '../device/access-width.ts'
 import { regionNamed, withDevice } from '../device/opened-device.ts'
 import { jsonValue, writeValue } from '../device/region-value.ts'
 import { json } from '../output/output.ts'
@@ -32,24 +33,27 @@ const write: Command = command({
   },
   examples: [
     ['vfioctl write UUID config command 0x7', 'a register by its name'],
-    ['vfioctl write UUID bar0 3 0x80', 'one byte'],
+    ['vfioctl write UUID bar0 0x10 0x80', 'one access of 32 bits'],
+    ['vfioctl write UUID bar0 3 0x80 --width 8', 'one byte, to a device that takes bytes'],
     ['vfioctl write UUID bar0 0 --fifo --text "hello, mtty"', 'text into a data port'],
   ],
   async run(values, context, io) {
     const place = parsePlace(values.offset, values.region)
-    const bits = values.width ?? place.width ?? 8
-    const step = values.fifo ? 0 : bits / 8
-    const accesses = valuesToWrite(values.values, values.text, bits).map((value, i) => ({
-      offset: place.offset + i * step,
-      value,
-    }))
+    const given = checkedValues(values.values, values.text, values.width)
     const dry = values['dry-run']
     const written = await withDevice(values.device, context, ({ device }) => {
       const to = regionNamed(device, values.region)
+      const bits = values.width ?? widthAt(device, to, place, { bytes: values.text !== undefined })
+      const step = values.fifo ? 0 : bits / 8
+      const accesses = valuesToWrite(given, values.text, bits).map((value, i) => ({
+        offset: place.offset + i * step,
+        value,
+      }))
       for (const access of accesses) checkAccess(to, access, bits)
       if (!dry) for (const access of accesses) writeValue(to, access.offset, bits, access.value)
-      return { name: device.name, region: to.name }
+      return { name: device.name, region: to.name, bits, accesses }
     })
+    const { bits, accesses } = written
     if (context.options.json) {
       const shown = {
         device: written.name,
@@ -75,13 +79,25 @@ const write: Command = command({
 })
 export default write
 
-function valuesToWrite(given: readonly string[], asText: string | undefined, bits: Width): bigint[] {
+/** What can be told before the device is opened, which makes known how wide an access is. */
+function checkedValues(
+  given: readonly string[],
+  asText: string | undefined,
+  width: Width | undefined,
+): readonly string[] {
   if (asText === undefined) {
     if (given.length === 0) throw usageError('what shall be written?', 'values, or --text STRING')
-    return given.map((value) => parseValue(value, bits))
+    for (const value of given) parseValue(value, width ?? 64)
+    return given
   }
   if (given.length > 0) throw usageError('values and --text exclude each other')
-  if (bits !== 8) throw usageError('--text is written byte by byte: leave --width out')
+  if (width !== undefined && width !== 8) throw usageError('--text is written byte by byte: --width 8')
+  return given
+}
+
+function valuesToWrite(given: readonly string[], asText: string | undefined, bits: Width): bigint[] {
+  if (asText === undefined) return given.map((value) => parseValue(value, bits))
+  if (bits !== 8) throw usageError('--text is written byte by byte: --width 8')
   return Array.from(new TextEncoder().encode(asText), BigInt)
 }
 

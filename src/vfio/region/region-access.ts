@@ -12,6 +12,10 @@ import type { Reason } from '../system-call.ts'
  * of 32, the low half first; and `readInto` and `writeFrom` are one call there, which the device's driver splits, on
  * later kernels with 64-bit accesses in it. Registers that care about the width are read one by one.
  *
+ * No width is refused here, and none is chosen for you: `read32` is what most devices take in a memory BAR. One that the
+ * device does not take reads as all ones on x86-64; on arm64 it is an abort, which a mapped access survives
+ * (DEVICE_MEMORY_GONE) and VFIO's read path in Linux 6.12 does not: the kernel oopses, and the reader hangs.
+ *
  * Every access is checked first, as some drivers check nothing: OUT_OF_RANGE, INVALID_ARGUMENT where the offset is no
  * multiple of the width or the value does not fit it, NOT_SUPPORTED where the region cannot be read or written. A device
  * that does not answer in its memory is DEVICE_MEMORY_GONE, until it does again.
