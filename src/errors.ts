@@ -96,10 +96,32 @@ export function withMore(
   })
 }
 
-/** One of ours as it is; of any other, what it says. */
+/** One of ours as it is; of a failed system call that nobody worded, what was tried; of any other, what it says. */
 export function asVfioError(error: unknown): VfioError {
   if (error instanceof VfioError) return error
-  return new VfioError('SYSTEM_CALL_FAILED', kernelAnswer(error), { cause: error })
+  if (!isSystemError(error)) return new VfioError('SYSTEM_CALL_FAILED', kernelAnswer(error), { cause: error })
+  const { code, syscall, path } = error
+  const denied = code === 'EACCES' || code === 'EPERM'
+  const on = path === undefined ? '' : ` ${path}`
+  return new VfioError(
+    denied ? 'PERMISSION_DENIED' : 'SYSTEM_CALL_FAILED',
+    `cannot ${tried[syscall] ?? syscall}${on}: ${kernelAnswer(error)}`,
+    { cause: error, ...(path === undefined ? {} : { hint: `ls -ld ${path}` }) },
+  )
+}
+
+/** System calls whose names say little to people. */
+const tried: Readonly<Record<string, string>> = {
+  open: 'read',
+  scandir: 'list',
+  lstat: 'look at',
+  stat: 'look at',
+  readlink: 'read the link',
+  unlink: 'delete',
+  rmdir: 'delete',
+  mkdir: 'make',
+  flock: 'lock',
+  tryLock: 'lock',
 }
 
 /** What a failed call answered, for the end of a sentence: 'permission denied (EACCES)'. */

@@ -84,15 +84,23 @@ export function formatSize(bytes: number): string {
   return `${value} ${units[unit] ?? 'B'}`
 }
 
-/** Text from outside, safe to show on one line: control characters as escapes, at most 100 characters. */
+/** Text from outside, safe to show on one line: what is not seen as it is as escapes, at most 100 characters. */
 export function printable(text: string): string {
   return escaped(text.length > 100 ? `${text.slice(0, 100)}…` : text)
 }
 
-/** The same, whole. */
+/**
+ * What a terminal obeys instead of showing it, or shows as nothing or in another place: control characters, those that
+ * turn the direction of writing, line and paragraph separators, invisible ones, halves of a character.
+ */
+const unseen = /\p{Cc}|\p{Cf}|\p{Zl}|\p{Zp}|\p{Cs}|\p{Default_Ignorable_Code_Point}/gu
+
+/** The same in full, with no end cut off. */
 export function escaped(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
-  return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`)
+  return text.replace(unseen, (character) => {
+    const code = character.codePointAt(0) ?? 0
+    return code < 0x100 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u{${code.toString(16)}}`
+  })
 }
 
 /**
@@ -107,10 +115,15 @@ export function checkedName(what: string, name: string): string {
   })
 }
 
-/** Why a name cannot be one component of a path, as the end of a sentence; null where it can. */
+/** Why a name cannot be one component of a path, or should not, as the end of a sentence; null where it can. */
 export function nameFault(name: string): string | null {
+  return pathFault(name) ?? (printable(name) === name ? null : 'holds a control character or is too long')
+}
+
+/** Only why it cannot: a name that is there already may hold whatever a file system takes. */
+export function pathFault(name: string): string | null {
   if (name === '') return 'is empty'
   if (name === '.' || name === '..') return 'would leave its folder'
   if (name.includes('/')) return "holds '/'"
-  return printable(name) === name ? null : 'holds a control character or is too long'
+  return name.includes('\0') ? 'holds a NUL' : null
 }

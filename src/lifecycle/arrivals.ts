@@ -7,6 +7,7 @@ const intervals = { untold: 100, besides: 1000 }
 interface Waiter {
   readonly isThere: () => boolean
   readonly done: (isThere: boolean) => void
+  readonly failed: (error: unknown) => void
 }
 
 /**
@@ -27,10 +28,10 @@ export class Arrivals {
     this.#signal = signal
   }
 
-  /** Whether it came in time. */
+  /** Whether it came in time. Rejects with what `isThere` throws. */
   until(isThere: () => boolean): Promise<boolean> {
-    return new Promise((done) => {
-      this.#waiters.add({ isThere, done })
+    return new Promise((done, failed) => {
+      this.#waiters.add({ isThere, done, failed })
       this.#stop ??= this.#start()
       this.#look()
     })
@@ -57,10 +58,14 @@ export class Arrivals {
   #look(): void {
     const isOver = performance.now() >= this.#until || this.#signal?.aborted === true
     for (const waiter of this.#waiters) {
-      const isThere = waiter.isThere()
-      if (!isThere && !isOver) continue
+      try {
+        const isThere = waiter.isThere()
+        if (!isThere && !isOver) continue
+        waiter.done(isThere)
+      } catch (error) {
+        waiter.failed(error)
+      }
       this.#waiters.delete(waiter)
-      waiter.done(isThere)
     }
   }
 }

@@ -1,4 +1,5 @@
 import { VfioError } from '../../errors.ts'
+import type { Warning } from '../../host/warning.ts'
 import { defaultTimeoutMs, type RestoreResult, restore as restoreDevices } from '../../lifecycle/restore/restore.ts'
 import { given } from '../arguments/given.ts'
 import { dryRun } from '../arguments/global-options.ts'
@@ -47,7 +48,7 @@ const restore: Command = command({
       if (isDry) io.out(results.map(dryResult).join(''))
       else if (results.length === 0) io.err('nothing to do: no device is defined to start by itself\n')
     }
-    failWhere(results, isDry)
+    failWhere(results, warnings, isDry)
   },
 })
 export default restore
@@ -69,10 +70,20 @@ function dryResult({ outcome, name, parent: on, steps, error }: RestoreResult): 
   return [`# ${name}: ${what}`, ...steps.map(shownStep)].map((line) => `${line}\n`).join('')
 }
 
-/** Each was told of as it failed. A parent that is not there yet is no failure of a dry run, which waits for none. */
-function failWhere(results: readonly RestoreResult[], isDry: boolean): void {
+/**
+ * Each was told of as it failed. A parent that is not there yet is no failure of a dry run, which waits for none. What
+ * cannot be read may have been defined to start.
+ */
+function failWhere(results: readonly RestoreResult[], warnings: readonly Warning[], isDry: boolean): void {
   const failed = results.filter(({ error, outcome }) => error !== null && !(isDry && outcome === 'no parent'))
-  if (failed.length === 0) return
+  if (failed.length === 0 && warnings.length === 0) return
+  if (failed.length === 0) {
+    const paths = warnings.map(({ path }) => path)
+    throw new VfioError('RESTORE_INCOMPLETE', `${paths.length} of what is kept cannot be read`, {
+      hint: 'repair it, or take it away: vfioctl undefine UUID, rm FILE',
+      facts: { unreadable: paths },
+    })
+  }
   const interrupted = failed.some(({ error }) => error?.code === 'INTERRUPTED')
   throw new VfioError(
     interrupted ? 'INTERRUPTED' : 'RESTORE_INCOMPLETE',

@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import type { Attribute } from '../definition/definition.ts'
+import { type Attribute, attributeList } from '../definition/attribute-list.ts'
 
 /** mdevctl's callout protocol, version 2: what is said to scripts in their arguments, and what they answer. */
 export type Action = 'define' | 'undefine' | 'modify' | 'start' | 'stop'
@@ -52,21 +52,13 @@ export function parseSupports(stdout: string): Supports | null {
   return result.success ? result.output.supports : null
 }
 
-const attributesAnswer = v.nullable(
-  v.array(
-    v.pipe(
-      v.record(v.string(), v.string()),
-      v.transform((attribute) => Object.entries(attribute)),
-      v.check((pairs) => pairs.length === 1),
-    ),
-  ),
-)
+const attributesAnswer = v.nullable(attributeList)
 
 /** `[{"NAME":"VALUE"},…]`, in order; scripts say "none" as nothing at all or as `[{}]`. Undefined for anything else. */
 export function parseAttributes(stdout: string): Attribute[] | undefined {
   if (stdout === '' || stdout === '[{}]') return []
   const result = v.safeParse(attributesAnswer, jsonOrUndefined(stdout))
-  return result.success ? (result.output ?? []).flat().map(([name, value]) => ({ name, value })) : undefined
+  return result.success ? (result.output ?? []) : undefined
 }
 
 /** Scripts written in C end their answer with a NUL. */

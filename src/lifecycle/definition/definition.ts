@@ -1,16 +1,13 @@
 import * as v from 'valibot'
 import { VfioError } from '../../errors.ts'
 import { nameFault } from '../../units.ts'
-import { parseJsonFile } from '../files/json-file.ts'
+import { checkReadable, parseJsonFile } from '../files/json-file.ts'
+import { type Attribute, attributeList } from './attribute-list.ts'
+
+export type { Attribute } from './attribute-list.ts'
 
 /** When a defined device comes up: by itself once its parent is there, or only on demand. */
 export type StartMode = 'auto' | 'manual'
-
-/** One sysfs attribute to write after creation. Their order is the order of the writes. */
-export interface Attribute {
-  readonly name: string
-  readonly value: string
-}
 
 /** What a definition file says. The file's name is the UUID, its folder the parent. */
 export interface Definition {
@@ -26,16 +23,7 @@ const fileSchema = v.object({
     v.check((type) => nameFault(type) === null, 'must be the name of a type'),
   ),
   start: v.picklist(['auto', 'manual']),
-  attrs: v.optional(
-    v.array(
-      v.pipe(
-        v.record(v.string(), v.string()),
-        v.transform((attribute) => Object.entries(attribute)),
-        v.check((pairs) => pairs.length === 1, 'must have one name'),
-      ),
-    ),
-    [],
-  ),
+  attrs: v.optional(attributeList, []),
 })
 
 interface DefinitionFile {
@@ -44,8 +32,17 @@ interface DefinitionFile {
   readonly attrs: readonly Readonly<Record<string, string>>[]
 }
 
-/** As mdevctl writes it, byte for byte: `mdev_type`, `start`, `attrs`, two spaces, no final newline. */
+/**
+ * As mdevctl writes it, byte for byte: `mdev_type`, `start`, `attrs`, two spaces, no final newline. INVALID_ARGUMENT for
+ * what could not be read back.
+ */
 export function formatDefinition(definition: Definition): string {
+  const text = textOf(definition)
+  checkReadable(text, (written) => parseDefinition(written, 'the definition'))
+  return text
+}
+
+function textOf(definition: Definition): string {
   return JSON.stringify(definitionFile(definition), null, 2)
 }
 
@@ -62,11 +59,11 @@ export function definitionFile({ type, start, attributes }: Definition): Definit
 /** Reads mdevctl's JSON; anything that is off is INVALID_DEFINITION with the path and the place, never a guess. */
 export function parseDefinition(text: string, path: string): Definition {
   const { mdev_type, start, attrs } = parseJsonFile(text, fileSchema, (what, cause) => invalid(path, what, cause))
-  return { type: mdev_type, start, attributes: attrs.flat().map(([name, value]) => ({ name, value })) }
+  return { type: mdev_type, start, attributes: attrs }
 }
 
 export function sameDefinition(a: Definition, b: Definition): boolean {
-  return formatDefinition(a) === formatDefinition(b)
+  return textOf(a) === textOf(b)
 }
 
 function invalid(path: string, what: string, cause?: unknown): VfioError {

@@ -1,4 +1,5 @@
 import * as v from 'valibot'
+import { VfioError } from '../../errors.ts'
 import { schemaFault } from '../../schema-fault.ts'
 import { printable } from '../../units.ts'
 
@@ -12,6 +13,24 @@ export function parseJsonFile<T>(
   if (result.success) return result.output
   const { place, what } = schemaFault(result.issues)
   throw fail(`${place ?? 'the file'}: ${what}`)
+}
+
+/** What the kernel's seam reads of a file at most, in bytes. */
+const longest = 1024 * 1024
+
+/** INVALID_ARGUMENT for a text that, once it is a file, could not be read again. */
+export function checkReadable(text: string, parse: (text: string) => unknown): void {
+  const bytes = Buffer.byteLength(text)
+  if (bytes > longest) throw notKept(`it has ${bytes} bytes, and more than ${longest} are not read back`)
+  try {
+    parse(text)
+  } catch (error) {
+    throw notKept(error instanceof Error ? error.message : String(error), error)
+  }
+}
+
+function notKept(why: string, cause?: unknown): VfioError {
+  return new VfioError('INVALID_ARGUMENT', `this cannot be kept: ${why}`, cause === undefined ? {} : { cause })
 }
 
 function parseJson(text: string, fail: (what: string, cause?: unknown) => Error): unknown {

@@ -79,11 +79,11 @@ function replaceOne(files: HostFiles, file: KeptFile, content: string): void {
   const temporary = `${file.folder}/.${file.name}.new`
   try {
     ensureDirectory(files, file.folder)
-    removeLeftover(files, temporary)
+    clearWay(files, temporary)
     files.create(temporary, content)
     files.rename(temporary, path)
   } catch (error) {
-    removeLeftover(files, temporary)
+    removeQuietly(files, temporary)
     throw failed(`cannot save ${path}`, path, error)
   }
 }
@@ -97,9 +97,16 @@ export function isLeftover(name: string): boolean {
 export function deleteKept(files: HostFiles, file: KeptFile): void {
   const path = pathOf(file)
   try {
-    files.unlink(path)
+    if (files.kind(path) === 'directory') files.removeDirectory(path)
+    else files.unlink(path)
     files.syncDirectory(file.folder)
   } catch (error) {
+    if (failedWith(error, 'ENOTEMPTY')) {
+      throw refusedByKernel(`cannot delete ${path}, a folder`, error, {
+        path,
+        hint: `look into it; then rm -r ${path}`,
+      })
+    }
     throw failed(`cannot delete ${path}`, path, error)
   }
 }
@@ -113,12 +120,36 @@ export function ensureDirectory(files: HostFiles, path: string): void {
   }
 }
 
-function removeLeftover(files: HostFiles, path: string): void {
-  if (files.kind(path) === null) return
+/** Of what a new file is written to first. */
+function clearWay(files: HostFiles, path: string): void {
   try {
-    files.unlink(path)
+    removeLeftover(files, path)
   } catch (error) {
-    if (!failedWith(error, 'ENOENT', 'ENOTDIR', 'EACCES', 'EROFS')) throw error
+    throw refusedByKernel(`cannot take ${path} away, which a new file is written to first`, error, {
+      path,
+      hint: `ls -ld ${path}; then rm -r ${path}`,
+    })
+  }
+}
+
+/** A folder that holds nothing too. */
+function removeLeftover(files: HostFiles, path: string): void {
+  const kind = files.kind(path)
+  if (kind === null) return
+  try {
+    if (kind === 'directory') files.removeDirectory(path)
+    else files.unlink(path)
+  } catch (error) {
+    if (!failedWith(error, 'ENOENT', 'ENOTDIR')) throw error
+  }
+}
+
+/** After a failure, which is what is to be told. */
+function removeQuietly(files: HostFiles, path: string): void {
+  try {
+    removeLeftover(files, path)
+  } catch {
+    // the next save takes it away, or says why not
   }
 }
 

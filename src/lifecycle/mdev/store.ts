@@ -1,6 +1,8 @@
+import { asVfioError, VfioError } from '../../errors.ts'
 import type { Warning } from '../../host/warning.ts'
 import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
-import { checkedName, type Uuid, uuidOrNull } from '../../units.ts'
+import { failedWith } from '../../kernel/system-error.ts'
+import { checkedName, pathFault, printable, type Uuid, uuidOrNull } from '../../units.ts'
 import type { ChangeOptions } from '../change.ts'
 import { type Definition, formatDefinition, parseDefinition } from '../definition/definition.ts'
 import {
@@ -36,7 +38,7 @@ export function readDefinitions(
 ): { definitions: StoredDefinition[]; warnings: Warning[] } {
   const warnings: Warning[] = []
   const definitions: StoredDefinition[] = []
-  for (const parent of listStore(files, warnings)) {
+  for (const parent of listKept(files, storePath, warnings).filter(isParent)) {
     const folder = `${storePath}/${parent}`
     const names = listKept(files, folder, warnings)
     for (const name of only === undefined ? names : names.filter((name) => name === only)) {
@@ -51,10 +53,27 @@ export function readDefinitions(
   return { definitions, warnings }
 }
 
-/** The parents under which a UUID has a definition, readable or not. */
+/**
+ * The parents under which a UUID has a definition, readable or not. Where there is none among those that can be looked
+ * into, and others cannot, that is the error: what cannot be read may be there.
+ */
 export function definedParents(files: HostFiles, uuid: Uuid, parent?: string): string[] {
-  const parents = parent === undefined ? listStore(files, []) : [checkedName('parent', parent)]
-  return parents.filter((name) => files.kind(definitionPath(name, uuid)) !== null).sort()
+  const unseen: unknown[] = []
+  const parents = parent === undefined ? seen(unseen, [], () => files.list(storePath).filter(isParent)) : [parent]
+  const found = parents.filter((name) => {
+    return seen(unseen, null, () => files.kind(pathOf(definitionFile(name, uuid)))) !== null
+  })
+  if (found.length > 0 || unseen.length === 0) return found.sort()
+  throw asVfioError(unseen[0])
+}
+
+function seen<T>(unseen: unknown[], otherwise: T, look: () => T): T {
+  try {
+    return look()
+  } catch (error) {
+    if (!failedWith(error, 'ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG')) unseen.push(error)
+    return otherwise
+  }
 }
 
 /** One definition, or null where there is none. INVALID_DEFINITION where the file is broken. */
@@ -72,9 +91,9 @@ export function withStoreLock<T>(
   return withLock(kernel, storePath, work, options)
 }
 
-/** Under the store's lock. */
+/** Under the store's lock. INVALID_ARGUMENT for a parent that no kernel has. */
 export function saveDefinition(files: HostFiles, { uuid, parent, definition }: StoredDefinition): void {
-  replaceKept(files, definitionFile(parent, uuid), formatDefinition(definition))
+  replaceKept(files, definitionFile(checkedName('parent', parent), uuid), formatDefinition(definition))
 }
 
 /** Under the store's lock. */
@@ -82,11 +101,14 @@ export function deleteDefinition(files: HostFiles, parent: string, uuid: Uuid): 
   deleteKept(files, definitionFile(parent, uuid))
 }
 
+/** INVALID_ARGUMENT for a parent that can be no folder of the store. An odd one that is there can be named. */
 function definitionFile(parent: string, uuid: Uuid): KeptFile {
-  return { folder: `${storePath}/${checkedName('parent', parent)}`, name: uuid }
+  const fault = pathFault(parent) ?? (isParent(parent) ? null : 'is the folder of the callout scripts')
+  if (fault === null) return { folder: `${storePath}/${parent}`, name: uuid }
+  throw new VfioError('INVALID_ARGUMENT', `parent name '${printable(parent)}' ${fault}`, { hint: 'vfioctl types' })
 }
 
-/** The parents that have a folder. Scripts of old mdevctl versions stand in the same place and are no parent. */
-function listStore(files: HostFiles, warnings: Warning[]): string[] {
-  return listKept(files, storePath, warnings).filter((name) => name !== 'scripts.d')
+/** Scripts of old mdevctl versions stand in the same place as the parents' folders. */
+function isParent(name: string): boolean {
+  return name !== 'scripts.d'
 }

@@ -58,7 +58,7 @@ function readableDefinition(files: HostFiles, parent: string, uuid: Uuid): Defin
   try {
     return readDefinition(files, parent, uuid)
   } catch (error) {
-    if (error instanceof VfioError && error.code === 'INVALID_DEFINITION') return null
+    if (error instanceof VfioError) return null
     throw error
   }
 }

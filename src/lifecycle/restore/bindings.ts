@@ -21,7 +21,7 @@ export const boundDevices: RestoreStage = (kernel, only) => {
       parent: name,
       name: value.driver,
       type: null,
-      steps: [],
+      plannedSteps: () => [],
       isParentThere: () => files.kind(`${pciDevices}/${name}`) !== null,
       parentMissing: () =>
         new VfioError('NOT_FOUND', `the device ${name} did not appear: this host has none at that address`, {

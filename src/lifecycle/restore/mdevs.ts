@@ -20,7 +20,7 @@ export const definedMdevs: RestoreStage = (kernel, only) => {
     parent,
     name: uuid,
     type: definition.type,
-    steps: creationSteps({ uuid, parent, ...definition }),
+    plannedSteps: () => creationSteps({ uuid, parent, ...definition }),
     isParentThere: () => files.kind(`${mdevBus}/${parent}`) !== null,
     parentMissing: () => parentMissing(files, parent),
     bringUp: (options: ChangeOptions) => startDefined(kernel, { uuid, parent }, options),

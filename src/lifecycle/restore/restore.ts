@@ -49,7 +49,7 @@ const stages: readonly RestoreStage[] = [boundDevices, definedSriov, definedMdev
  */
 export async function restore(kernel: Kernel, request: RestoreRequest = {}): Promise<Restored> {
   const only = request.parent === undefined ? undefined : parentName(request.parent)
-  const found = stages.map((stage) => stage(kernel, only))
+  const found = stages.map((stage) => findTasks(stage, kernel, only))
   const tasks = found.flatMap((stage) => stage.tasks)
   const arrivals = new Arrivals(
     kernel,
@@ -62,7 +62,7 @@ export async function restore(kernel: Kernel, request: RestoreRequest = {}): Pro
       const parents = [...byParent(tasks)].map(([parent, its]) => {
         return bringUpInOrder(parent, its, arrivals, request, (task, result) => results.set(task, result))
       })
-      return Promise.all(parents)
+      return everyOne(parents)
     })
     return {
       results: tasks.flatMap((task) => results.get(task) ?? []),
@@ -71,6 +71,21 @@ export async function restore(kernel: Kernel, request: RestoreRequest = {}): Pro
   } finally {
     await arrivals.close()
   }
+}
+
+/** What cannot even be looked for keeps nothing else from starting. */
+function findTasks(stage: RestoreStage, kernel: Kernel, only: string | undefined): ReturnType<RestoreStage> {
+  try {
+    return stage(kernel, only)
+  } catch (error) {
+    const { path, message } = asVfioError(error)
+    return { tasks: [], warnings: [{ path: path ?? 'restore', message }] }
+  }
+}
+
+/** Nothing is left at work where one fails, as where a callback of the caller's throws. */
+async function everyOne(all: readonly Promise<void>[]): Promise<void> {
+  for (const outcome of await Promise.allSettled(all)) if (outcome.status === 'rejected') throw outcome.reason
 }
 
 function byParent(tasks: readonly RestoreTask[]): Map<string, RestoreTask[]> {
@@ -88,13 +103,22 @@ async function bringUpInOrder(
 ): Promise<void> {
   let isTold = request.dryRun === true
   for (const task of tasks) {
-    if (!isTold && !task.isParentThere()) {
+    if (!isTold && isMissing(task)) {
       isTold = true
       request.onWaiting?.(parent)
     }
     const result = { ...nameOf(task), ...(await bringUp(task, arrivals, request)) }
     add(task, result)
     request.onResult?.(result)
+  }
+}
+
+/** Where nobody can tell, the task itself says why. */
+function isMissing(task: RestoreTask): boolean {
+  try {
+    return !task.isParentThere()
+  } catch {
+    return false
   }
 }
 
@@ -105,10 +129,10 @@ function nameOf({ kind, name, parent, type }: RestoreTask) {
 type Outcome = Pick<RestoreResult, 'outcome' | 'steps' | 'error'>
 
 async function bringUp(task: RestoreTask, arrivals: Arrivals, request: RestoreRequest): Promise<Outcome> {
-  const isThere = await arrivals.until(() => task.isParentThere())
-  if (request.signal?.aborted === true) return failed(new VfioError('INTERRUPTED', 'interrupted before it was begun'))
-  if (!isThere) return { outcome: 'no parent', steps: task.steps, error: task.parentMissing() }
   try {
+    const isThere = await arrivals.until(() => task.isParentThere())
+    if (request.signal?.aborted === true) return failed(new VfioError('INTERRUPTED', 'interrupted before it was begun'))
+    if (!isThere) return { outcome: 'no parent', steps: task.plannedSteps(), error: task.parentMissing() }
     const { changed, steps } = await task.bringUp(request)
     return { outcome: changed ? 'started' : 'already there', steps, error: null }
   } catch (error) {

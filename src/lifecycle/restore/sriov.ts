@@ -15,7 +15,7 @@ export const definedSriov: RestoreStage = (kernel, only) => {
       parent: name,
       name: `${count} virtual functions`,
       type: null,
-      steps: [],
+      plannedSteps: () => [],
       isParentThere: () => {
         const address = pciAddressOrNull(name)
         const card = address === null ? null : readPhysicalFunction(kernel.files, address)

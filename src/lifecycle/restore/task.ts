@@ -15,8 +15,8 @@ export interface RestoreTask {
   isParentThere(): boolean
   /** Why it cannot be had where its parent did not appear. */
   parentMissing(): VfioError
-  /** The writes that would bring it up, where its parent is not there to ask. */
-  readonly steps: readonly Step[]
+  /** The writes that would bring it up, where its parent is not there to ask. Throws for what nobody can make. */
+  plannedSteps(): readonly Step[]
   /** No change where it is up already. */
   bringUp(options: ChangeOptions): Promise<{ readonly changed: boolean; readonly steps: readonly Step[] }>
 }

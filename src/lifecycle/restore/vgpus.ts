@@ -12,18 +12,18 @@ export const definedVgpus: RestoreStage = (kernel, only) => {
   const { definitions, warnings } = readVgpuDefinitions(files)
   const tasks = definitions
     .filter(({ parent, definition }) => definition.start === 'auto' && (only === undefined || parent === only))
-    .map(({ address, parent, definition }) => {
-      const { create, attributes } = newVgpu(address, definition.type, definition.attributes)
-      return {
-        kind: 'vgpu' as const,
-        parent,
-        name: address,
-        type: definition.type,
-        steps: [create, ...attributes],
-        isParentThere: () => readVgpuFunction(files, address) !== null,
-        parentMissing: () => whyNoVgpus(files, address, parent),
-        bringUp: (options: ChangeOptions) => startVgpu(kernel, { address }, options),
-      }
-    })
+    .map(({ address, parent, definition }) => ({
+      kind: 'vgpu' as const,
+      parent,
+      name: address,
+      type: definition.type,
+      plannedSteps: () => {
+        const { create, attributes } = newVgpu(address, definition.type, definition.attributes)
+        return [create, ...attributes]
+      },
+      isParentThere: () => readVgpuFunction(files, address) !== null,
+      parentMissing: () => whyNoVgpus(files, address, parent),
+      bringUp: (options: ChangeOptions) => startVgpu(kernel, { address }, options),
+    }))
   return { tasks, warnings }
 }

@@ -4,7 +4,7 @@ import type { Warning } from '../../host/warning.ts'
 import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
 import { checkedName, printable } from '../../units.ts'
 import type { ChangeOptions } from '../change.ts'
-import { parseJsonFile } from '../files/json-file.ts'
+import { checkReadable, parseJsonFile } from '../files/json-file.ts'
 import {
   deleteKept,
   ensureDirectory,
@@ -24,6 +24,7 @@ const suffix = '.json'
 
 export interface Setting<T> {
   readonly name: string
+  readonly path: string
   readonly value: T
 }
 
@@ -57,7 +58,7 @@ export class Settings<T> {
         continue
       }
       const found = readListed(files, path, (text) => ({ value: this.#parse(text, path) }), warnings)
-      if (found !== null) settings.push({ name: entry.slice(0, -suffix.length), value: found.value })
+      if (found !== null) settings.push({ name: entry.slice(0, -suffix.length), path, value: found.value })
     }
     return { settings, warnings }
   }
@@ -77,9 +78,11 @@ export class Settings<T> {
     }
   }
 
-  /** The file's text, byte for byte. */
+  /** The file's text, byte for byte. INVALID_ARGUMENT for what could not be read back. */
   format(value: T): string {
-    return `${JSON.stringify(value, null, 2)}\n`
+    const text = `${JSON.stringify(value, null, 2)}\n`
+    checkReadable(text, (written) => this.#parse(written, `the ${this.#what}`))
+    return text
   }
 
   /** Under `withSettingsLock`. */

@@ -53,10 +53,10 @@ export function readVgpuDefinition(files: HostFiles, address: PciAddress): Store
 /** Every one there is, by address. A file that is foreign or cannot be read is a warning with its path. */
 export function readVgpuDefinitions(files: HostFiles): { definitions: StoredVgpu[]; warnings: Warning[] } {
   const { settings, warnings } = vgpuSettings.list(files)
-  const definitions = settings.flatMap(({ name, value }) => {
+  const definitions = settings.flatMap(({ name, path, value }) => {
     const address = pciAddressOrNull(name)
     if (address === name) return [stored(address, value)]
-    warnings.push({ path: vgpuSettings.path(name), message: 'is no definition: its name is no PCI address' })
+    warnings.push({ path, message: 'is no definition: its name is no PCI address' })
     return []
   })
   return { definitions, warnings }

@@ -55,7 +55,8 @@ test.each([
 })
 
 test('what is written is read back the same, whatever the texts hold', () => {
-  const attribute = fc.record({ name: fc.string().filter((name) => name !== '__proto__'), value: fc.string() })
+  const name = fc.oneof(fc.string(), fc.constantFrom('__proto__', 'constructor', 'prototype', '10'))
+  const attribute = fc.record({ name, value: fc.string() })
   fc.assert(
     fc.property(
       fc.record({
@@ -68,6 +69,14 @@ test('what is written is read back the same, whatever the texts hold', () => {
       },
     ),
   )
+})
+
+test('what could not be read back is not written', () => {
+  const attributes = [{ name: 'a', value: 'x'.repeat(1024 * 1024) }]
+  expect(() => formatDefinition({ type: 't', start: 'auto', attributes })).toThrow(
+    expect.objectContaining({ code: 'INVALID_ARGUMENT' }),
+  )
+  expect(() => formatDefinition({ type: '../t', start: 'auto', attributes: [] })).toThrow('mdev_type')
 })
 
 test.each([

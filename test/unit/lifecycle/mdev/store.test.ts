@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import type { HostFiles } from '../../../../src/kernel/kernel.ts'
 import { openLinux } from '../../../../src/kernel/linux.ts'
+import { systemError } from '../../../../src/kernel/system-error.ts'
 import { type Definition, formatDefinition } from '../../../../src/lifecycle/definition/definition.ts'
 import {
   definedParents,
@@ -85,6 +86,52 @@ test('a broken definition can be found and deleted', () => {
   expect(() => readDefinition(files, 'mtty', uuid)).toThrow(expect.objectContaining({ code: 'INVALID_DEFINITION' }))
   deleteDefinition(files, 'mtty', uuid)
   expect(definedParents(files, uuid)).toEqual([])
+})
+
+test('folders of odd names and links in a loop keep no other definition from being found, and can be deleted from', () => {
+  const odd = ['a\u001b[7mb', 'x'.repeat(200), 'a b\n', '-p', '\u202e']
+  const tree = new HostTree().definition('mtty', uuids[1], formatDefinition(before)).link('etc/mdevctl.d/loop', 'loop')
+  for (const parent of odd) tree.definition(parent, uuids[0], '{')
+  const files = filesOf(tree)
+  expect(definedParents(files, parseUuid(uuids[1]))).toEqual(['mtty'])
+  expect(definedParents(files, uuid)).toEqual([...odd].sort())
+  expect(readDefinitions(files).warnings).toHaveLength(odd.length + 1)
+  for (const parent of odd) deleteDefinition(files, parent, uuid)
+  expect(definedParents(files, uuid)).toEqual([])
+})
+
+test('a store that cannot be read may have the definition: that is the error', () => {
+  const files = filesOf(new HostTree().directory('etc/mdevctl.d/mtty'))
+  const denied: HostFiles = {
+    ...files,
+    kind: (path) => {
+      if (path.endsWith(uuid)) throw systemError('EACCES', 'lstat', path)
+      return files.kind(path)
+    },
+  }
+  expect(() => definedParents(denied, uuid)).toThrow(expect.objectContaining({ code: 'PERMISSION_DENIED' }))
+  expect(definedParents(denied, parseUuid(uuids[1]))).toEqual([])
+})
+
+test('the folder of the callout scripts is no parent', () => {
+  const files = filesOf(new HostTree().directory('etc/mdevctl.d'))
+  expect(() => saveDefinition(files, { uuid, parent: 'scripts.d', definition: before })).toThrow(
+    expect.objectContaining({ code: 'INVALID_ARGUMENT' }),
+  )
+})
+
+test('an empty folder stands neither for a definition nor in the way of one; a full one is named with what helps', () => {
+  const tree = new HostTree().directory(`etc/mdevctl.d/mtty/.${uuid}.new`).directory(`etc/mdevctl.d/mtty/${uuids[1]}`)
+  const files = filesOf(tree)
+  saveDefinition(files, { uuid, parent: 'mtty', definition: before })
+  deleteDefinition(files, 'mtty', parseUuid(uuids[1]))
+  expect(files.list('/etc/mdevctl.d/mtty')).toEqual([uuid])
+  const path = `/etc/mdevctl.d/mtty/.${uuid}.new`
+  tree.file(`${path}/inside`, '')
+  expect(() => saveDefinition(files, { uuid, parent: 'mtty', definition: after })).toThrow(
+    expect.objectContaining({ path, errno: 'ENOTEMPTY', hint: expect.stringContaining(`rm -r ${path}`) }),
+  )
+  expect(readDefinition(files, 'mtty', uuid)).toEqual(before)
 })
 
 test.each(['../x', '..', '.', '', 'a/b', 'a\0b', 'x'.repeat(300)])('parent name %j never becomes a path', (parent) => {

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import type { Kernel } from '../../../../src/kernel/kernel.ts'
+import { systemError } from '../../../../src/kernel/system-error.ts'
 import { bind } from '../../../../src/lifecycle/bindings/bind.ts'
 import { list } from '../../../../src/lifecycle/list.ts'
 import { define } from '../../../../src/lifecycle/mdev/define.ts'
@@ -7,6 +8,7 @@ import { start } from '../../../../src/lifecycle/mdev/start.ts'
 import { type RestoreRequest, restore } from '../../../../src/lifecycle/restore/restore.ts'
 import { keptBindings } from '../../../../src/lifecycle/settings/bindings.ts'
 import { createMockKernel } from '../../../../src/mock/mock-kernel.ts'
+import { demo } from '../../../../src/mock/scenario/shipped/demo.ts'
 import { boundDriver } from '../../../../src/vfio/group/group-members.ts'
 
 const gpu = '0000:3b:00.0'
@@ -63,7 +65,54 @@ function under(kernel: Kernel, request: RestoreRequest = {}) {
   return { told, restored }
 }
 
+/** The same call, which an I/O error ends at one path. */
+function failingAt<T>(call: (path: string) => T, broken: string): (path: string) => T {
+  return (path) => {
+    if (path === broken) throw systemError('EIO', 'lstat', path)
+    return call(path)
+  }
+}
+
 describe('what is defined to start by itself', () => {
+  test('starts beside what nobody can make or read: that is told, each once', async () => {
+    const disk = {
+      ...demo.disk,
+      [`/etc/mdevctl.d/mtty/${first}`]: '{"mdev_type":"mtty-2","start":"auto"}',
+      [`/etc/mdevctl.d/mtty/${second}`]: '{"mdev_type":"mtty-2","start":"auto","attrs":[{"../x":"1"}]}',
+      [`/etc/mdevctl.d/nowhere/${third}`]: '{"mdev_type":"mtty-2","start":"auto","attrs":[{"../x":"1"}]}',
+      '/etc/vfioctl.d/vgpus/..json': '{"parent":"0000:41:00.0","type":"1157","start":"auto","attributes":[]}',
+      '/etc/vfioctl.d/bindings/x\u001b.json': '{"driver":"vfio-pci","vendor":"0x8086","device":"0x1234"}',
+    }
+    const kernel = createMockKernel({ ...demo, disk })
+    onTestFinished(() => kernel.dispose())
+    const { results, warnings } = await restore(kernel, { timeoutMs: 0 })
+    expect(results.map(({ name, outcome, error }) => [name, outcome, error?.code])).toEqual([
+      ['vfio-pci', 'no parent', 'NOT_FOUND'],
+      [first, 'started', undefined],
+      [second, 'failed', 'INVALID_ARGUMENT'],
+      [third, 'failed', 'INVALID_ARGUMENT'],
+    ])
+    expect(warnings.map(({ path }) => path)).toEqual(['/etc/vfioctl.d/vgpus/..json'])
+  })
+
+  test('starts where others cannot even be looked for', async () => {
+    const binding = '{"driver":"vfio-pci","vendor":"0x10de","device":"0x1eb8"}'
+    const kernel = createMockKernel({
+      ...demo,
+      disk: { ...demo.disk, [`/etc/vfioctl.d/bindings/${gpu}.json`]: binding },
+    })
+    onTestFinished(() => kernel.dispose())
+    await defineTty(kernel, first)
+    const { files } = kernel
+    const kind = files.kind.bind(files)
+    vi.spyOn(files, 'kind').mockImplementation(failingAt(kind, `/sys/bus/pci/devices/${gpu}`))
+    const { results } = await restore(kernel, { timeoutMs: 0 })
+    expect(results.map(({ name, outcome, error }) => [name, outcome, error?.errno ?? error?.message])).toEqual([
+      ['vfio-pci', 'failed', 'EIO'],
+      [first, 'started', undefined],
+    ])
+  })
+
   test('starts, and nothing else does; once more is no change', async () => {
     const kernel = mock()
     await define4Q(kernel, second)

@@ -31,7 +31,10 @@ test('what is kept is read again, replaced, and deleted; nothing else stays in i
   expect(readdirSync(join(tree.root, folder))).toEqual([`${card}.json`])
   expect(counts.read(files, card)).toEqual({ count: 4 })
   expect(files.read(counts.path(card))).toBe(counts.format({ count: 4 }))
-  expect(counts.list(files)).toEqual({ settings: [{ name: card, value: { count: 4 } }], warnings: [] })
+  expect(counts.list(files)).toEqual({
+    settings: [{ name: card, path: counts.path(card), value: { count: 4 } }],
+    warnings: [],
+  })
   counts.delete(files, card)
   counts.delete(files, card)
   expect(counts.read(files, card)).toBeNull()
@@ -85,13 +88,23 @@ test('foreign and unreadable files are each one warning with their path; the res
     .directory(`${folder}/folder.json`)
   const files = filesOf(tree)
   const { settings, warnings } = counts.list(files)
-  expect(settings).toEqual([{ name: card, value: { count: 1 } }])
+  expect(settings).toEqual([{ name: card, path: counts.path(card), value: { count: 1 } }])
   expect(warnings.map(({ path }) => path)).toEqual(
     ['broken.json', 'folder.json', 'more.json', 'notes.txt'].map((name) => `/${folder}/${name}`),
   )
   expect(() => counts.read(files, 'more')).toThrow(
     expect.objectContaining({ code: 'INVALID_SETTING', path: `/${folder}/more.json` }),
   )
+})
+
+test.each([
+  ['an invalid value', { count: Number.NaN }],
+  ['more than is read of a file', { count: 1, note: 'x'.repeat(1024 * 1024) }],
+])('%s is not written: it could not be read back', (_, value) => {
+  const files = filesOf(new HostTree().directory('etc/vfioctl.d'))
+  const noted = new Settings('counts', 'count', v.strictObject({ count: v.number(), note: v.optional(v.string()) }))
+  expect(() => noted.save(files, card, value)).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }))
+  expect(files.list('/etc/vfioctl.d')).toEqual([])
 })
 
 test('a host that keeps nothing has no settings, and that is no warning', () => {
