@@ -1,6 +1,7 @@
 import type { HostFiles } from '../kernel/kernel.ts'
 import { failedWith } from '../kernel/system-error.ts'
-import { nameFault, pciAddressOrNull, printable, type Uuid, uuidOrNull } from '../units.ts'
+import { nameFault, type PciAddress, pciAddressOrNull, printable, type Uuid, uuidOrNull } from '../units.ts'
+import { physicalFunctionOf } from './sriov.ts'
 import { parseTypeDetails, type TypeDetails } from './type-details.ts'
 import { unreadable, type Warning } from './warning.ts'
 
@@ -26,6 +27,7 @@ export interface MdevType {
 export type TypeOfParent = Pick<MdevType, 'parent' | 'type'>
 
 export interface TypeFilter {
+  /** A card stands for its virtual functions too. */
   readonly parent?: string
   readonly type?: string
 }
@@ -59,7 +61,7 @@ export function readMdevTypes(files: HostFiles, filter: TypeFilter = {}): { type
   const only = filter.parent === undefined ? undefined : parentName(filter.parent)
   if (parents === null) warnings.push({ path: mdevBus, message: noMdevSupport })
   for (const parent of parents ?? []) {
-    if (only !== undefined && only !== parent) continue
+    if (only !== undefined && only !== parent && only !== physicalOf(files, parent)) continue
     let names: string[]
     try {
       names = files.list(typesPath(parent)).sort()
@@ -73,6 +75,11 @@ export function readMdevTypes(files: HostFiles, filter: TypeFilter = {}): { type
     }
   }
   return { types, warnings }
+}
+
+function physicalOf(files: HostFiles, parent: string): PciAddress | null {
+  const address = pciAddressOrNull(parent)
+  return address === null ? null : physicalFunctionOf(files, address)
 }
 
 /** In words, with the modules that bring it. */

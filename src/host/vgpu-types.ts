@@ -2,7 +2,7 @@ import type { HostFiles } from '../kernel/kernel.ts'
 import { failedWith } from '../kernel/system-error.ts'
 import { type PciAddress, printable } from '../units.ts'
 import { type MdevType, parentName, type TypeFilter } from './mdev-types.ts'
-import { readPciIds } from './pci-ids.ts'
+import { needsFunctions } from './nvidia-gpu.ts'
 import { pciPath, readPhysicalFunctions } from './sriov.ts'
 import { readVgpuFunctions, type VgpuFunction } from './vgpu-functions.ts'
 import { knownTypeName } from './vgpu-type-names.ts'
@@ -121,17 +121,10 @@ function framebufferOf(name: string | null): number | null {
   return size === undefined ? null : Number(size) * 1024
 }
 
-/** Whether it is a GPU of NVIDIA's, whose virtual functions its driver can make vGPUs of. */
-export function isNvidiaGpu(files: HostFiles, address: PciAddress): boolean {
-  const { vendor, class: kind } = readPciIds(files, address, [])
-  return vendor === '0x10de' && kind?.startsWith('0x03') === true
-}
-
-/** NVIDIA's cards that could have virtual functions and have none: that is why they offer nothing. */
+/** NVIDIA's cards whose vGPUs are made of virtual functions, and that have none: that is why they offer nothing. */
 function withoutFunctions(files: HostFiles, only: string | undefined): Warning[] {
   return readPhysicalFunctions(files)
-    .functions.filter(({ address, count }) => count === 0 && (only === undefined || only === address))
-    .filter(({ address }) => isNvidiaGpu(files, address))
+    .functions.filter((card) => (only === undefined || only === card.address) && needsFunctions(files, card))
     .map(({ address, total }) => {
       const message = `is 0, and vGPUs are made of virtual functions: vfioctl sriov ${address} ${total}`
       return { path: `${pciPath(address)}/sriov_numvfs`, message }

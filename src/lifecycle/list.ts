@@ -1,6 +1,6 @@
 import { VfioError } from '../errors.ts'
 import { findDeviceUsers, usersOfAny } from '../host/device-users.ts'
-import { parentName } from '../host/mdev-types.ts'
+import { parentMatcher } from '../host/mdev-places.ts'
 import type { Warning } from '../host/warning.ts'
 import type { HostFiles } from '../kernel/kernel.ts'
 import { type PciAddress, pciAddressOrNull, printable, type Uuid, uuidOrNull } from '../units.ts'
@@ -11,6 +11,7 @@ import { listVgpus } from './vgpu/list-vgpus.ts'
 export interface DeviceFilter {
   /** A mediated device's UUID, or the PCI address of the function that is a vGPU. */
   readonly name?: string
+  /** A card stands for its virtual functions too. */
   readonly parent?: string
   /** By id. */
   readonly type?: string
@@ -27,7 +28,7 @@ export function list(files: HostFiles, filter: DeviceFilter = {}): { devices: Vi
   const address = name === undefined ? undefined : pciAddressOrNull(name)
   const mdevs = uuid === null ? nothing : listMdevs(files, uuid)
   const vgpus = address === null ? nothing : listVgpus(files, address)
-  const passes = passing(filter)
+  const passes = passing(files, filter)
   const found: Listed<DeviceIdentity>[] = [...mdevs.listed, ...vgpus.listed].filter(({ device }) => passes(device))
   const users = findDeviceUsers(files, new Set(found.flatMap(({ nodes }) => nodes)))
   for (const { device, nodes } of found) if (device.active) device.users.push(...usersOfAny(users, nodes))
@@ -46,10 +47,10 @@ export function deviceIdentifier(text: string): Uuid | PciAddress {
   })
 }
 
-function passing(filter: DeviceFilter): (device: DeviceState) => boolean {
-  const parent = filter.parent === undefined ? undefined : parentName(filter.parent)
+function passing(files: HostFiles, filter: DeviceFilter): (device: DeviceState) => boolean {
+  const isMeant = filter.parent === undefined ? undefined : parentMatcher(files, filter.parent)
   return (device) =>
-    (parent === undefined || device.parent === parent) &&
+    (isMeant === undefined || isMeant(device.parent)) &&
     (filter.type === undefined || device.type === filter.type) &&
     (filter.active === undefined || device.active === filter.active) &&
     (filter.defined === undefined || (device.definition !== null) === filter.defined)

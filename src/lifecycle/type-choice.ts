@@ -1,4 +1,5 @@
 import { VfioError } from '../errors.ts'
+import { type MdevPlace, parentsOf } from '../host/mdev-places.ts'
 import {
   findMdevType,
   hasMdevType,
@@ -31,6 +32,12 @@ export function findParent(files: HostFiles, name: string): string {
   })
 }
 
+/** The place by the name of a parent, or of a card whose virtual functions are parents. NOT_FOUND as `findParent`. */
+export function findPlace(files: HostFiles, name: string): MdevPlace {
+  const parents = parentsOf(files, name)
+  return parents.length === 0 ? { name: findParent(files, name), parents: [] } : { name: parentName(name), parents }
+}
+
 /** A type as people know it. */
 export interface NamedType {
   readonly type: string
@@ -52,6 +59,22 @@ export function findTypeId(files: HostFiles, parent: string, name: string): stri
 /** A type of that parent, named as `isTypeNamed` says. */
 export function findType(files: HostFiles, parent: string, name: string): MdevType {
   return findMdevType(files, parent, name) ?? typeNamed(readMdevTypes(files, { parent }).types, parent, name)
+}
+
+/** The id of a type that parents of a place have, named as `isTypeNamed` says. */
+export function findTypeIdOn(files: HostFiles, { name: place, parents }: MdevPlace, name: string): string {
+  const [first] = parents
+  if (parents.some((parent) => hasMdevType(files, parent, name))) return name
+  if (first === undefined || parents.length === 1) return findType(files, first ?? place, name).type
+  // all functions of a card have the same types, as a rule
+  const having = parents.find((parent) => readMdevTypes(files, { parent }).types.some((it) => isTypeNamed(it, name)))
+  return typeNamed(readMdevTypes(files, { parent: having ?? first }).types, place, name).type
+}
+
+/** A type of each of a place's parents that has it, likewise. */
+export function findTypesOn(files: HostFiles, place: MdevPlace, name: string): MdevType[] {
+  const id = findTypeIdOn(files, place, name)
+  return place.parents.flatMap((parent) => findMdevType(files, parent, id) ?? [])
 }
 
 /** The one of a parent's types that is named so: NOT_FOUND names the nearest, AMBIGUOUS those that share the name. */

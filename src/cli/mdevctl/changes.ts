@@ -31,13 +31,13 @@ export async function define({ kernel, line, io, said }: MdevctlCall): Promise<v
     start: fromFile?.start ?? (line.has('auto') ? ('auto' as const) : undefined),
     attributes: fromFile?.attributes,
   })
-  const change = await defineDevice(kernel, { ...request, force: true }, options(line, said))
+  const change = await defineDevice(kernel, { ...request, ...exact, force: true }, options(line, said))
   if (!change.changed) throw refusal('ALREADY_EXISTS', `${change.uuid} is already defined on ${change.parent}`)
   printNew(change, uuid, io)
 }
 
 export async function undefine({ kernel, line, said }: MdevctlCall): Promise<void> {
-  const choice = { uuid: theUuid(line), ...given({ parent: line.value('parent') }) }
+  const choice = { uuid: theUuid(line), ...exact, ...given({ parent: line.value('parent') }) }
   const changes = await undefineDevice(kernel, choice, options(line, said))
   if (changes.every(({ changed }) => !changed)) throw refusal('NOT_FOUND', `${choice.uuid} is not defined`)
 }
@@ -62,7 +62,7 @@ export async function modify(call: MdevctlCall): Promise<void> {
     removeAttribute: line.has('delattr') ? at : undefined,
   })
   if (request.removeAttribute !== undefined && index === undefined && hasNoAttribute(kernel, uuid, parent)) return
-  await modifyDevice(kernel, { uuid, ...request, force: true }, options(line, said))
+  await modifyDevice(kernel, { uuid, ...request, ...exact, force: true }, options(line, said))
 }
 
 /** A new definition in place of the old one, or where there was none. */
@@ -73,7 +73,7 @@ async function replaceDefinition(
 ): Promise<void> {
   const parent = line.value('parent')
   if (parent === undefined) throw parentNeeded('modify')
-  const request = { uuid, parent, ...definition, force: true }
+  const request = { uuid, parent, ...definition, ...exact, force: true }
   if (definedParents(kernel.files, uuid, parent).length > 0) await modifyDevice(kernel, request, options(line, said))
   else await defineDevice(kernel, request, options(line, said))
 }
@@ -97,7 +97,7 @@ async function modifyLive(call: MdevctlCall, definition: Definition | null): Pro
   }
   await new Callouts(kernel, active, options(line, said)).modifyLive(definition)
   if (!line.has('defined')) return
-  await modifyDevice(kernel, { uuid, parent: active.parent, ...definition, force: true }, options(line, said))
+  await modifyDevice(kernel, { uuid, parent: active.parent, ...definition, ...exact, force: true }, options(line, said))
 }
 
 export async function start({ kernel, line, io, said }: MdevctlCall): Promise<void> {
@@ -109,7 +109,7 @@ export async function start({ kernel, line, io, said }: MdevctlCall): Promise<vo
   if (type !== undefined && parent === undefined) throw parentNeeded('start')
   if (parent !== undefined) checkSpelling(kernel, parent)
   const request = given({ uuid, parent, type, attributes: fromFile?.attributes, start: fromFile?.start })
-  const change = await startDevice(kernel, request, options(line, said))
+  const change = await startDevice(kernel, { ...request, ...exact }, options(line, said))
   if (!change.changed) throw alreadyRuns(change)
   printNew(change, uuid, io)
 }
@@ -128,13 +128,16 @@ export async function startParentMdevs({ kernel, line, io, said }: MdevctlCall):
   for (const { uuid, parent, definition } of definitions) {
     if (parent !== line.operand || definition.start !== 'auto') continue
     try {
-      const change = await startDevice(kernel, { uuid, parent }, { said })
+      const change = await startDevice(kernel, { uuid, parent, ...exact }, { said })
       if (!change.changed) throw alreadyRuns(change)
     } catch (error) {
       io.err(`Warning: ${error instanceof Error ? error.message : String(error)}\n`)
     }
   }
 }
+
+/** A parent is what mdevctl has by that name, never a card for its functions. */
+const exact = { exactParent: true }
 
 function options(line: MdevctlLine, said: (text: string) => void): ChangeOptions {
   return { overrule: line.has('force'), said }

@@ -1,5 +1,6 @@
 import { kernelAnswer, VfioError } from '../../errors.ts'
 import { mdevPath, readMdevDevices } from '../../host/mdev-devices.ts'
+import { cardOf } from '../../host/mdev-places.ts'
 import { mdevBus, readAvailable, readTypeName, type TypeOfParent, typesPath } from '../../host/mdev-types.ts'
 import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
 import { failedWith } from '../../kernel/system-error.ts'
@@ -8,7 +9,7 @@ import type { Attribute } from '../definition/definition.ts'
 import { attributeSteps } from '../device/attribute-path.ts'
 import { setUpDevice, type Write } from '../device/set-up-device.ts'
 import { isDenied, refusedByKernel } from '../refused-by-kernel.ts'
-import { cardOf, refusalReason } from './refusal-reason.ts'
+import { refusalReason } from './refusal-reason.ts'
 import { removalStep } from './remove-device.ts'
 
 interface NewDevice {
@@ -28,7 +29,7 @@ export function creationSteps({ uuid, parent, type, attributes }: NewDevice): Wr
 
 /** NO_INSTANCE_LEFT with the siblings that hold what there is. */
 export function checkRoom(files: HostFiles, type: TypeOfParent): void {
-  if (readAvailable(files, type) === 0) throw noInstanceLeft(files, type)
+  if (readAvailable(files, type) === 0) throw noInstanceLeft(files, type, {})
 }
 
 /** Makes the writes; where one fails, the device is gone again. */
@@ -60,7 +61,7 @@ function creationFailed(files: HostFiles, uuid: Uuid, type: TypeOfParent, { path
   }
   // Some drivers have one answer, EINVAL, for whatever they refuse.
   const isFull = failedWith(cause, 'ENOSPC', 'EUSERS') || readAvailable(files, type) === 0
-  if (isFull) return noInstanceLeft(files, type, cause)
+  if (isFull) return noInstanceLeft(files, type, { cause })
   const answered = `${what}: the driver answers ${kernelAnswer(cause)}`
   const reason = refusalReason(files, type)
   return new VfioError('SYSTEM_CALL_FAILED', reason === null ? answered : `${answered}: ${reason.why}`, {
@@ -70,22 +71,27 @@ function creationFailed(files: HostFiles, uuid: Uuid, type: TypeOfParent, { path
   })
 }
 
-function noInstanceLeft(files: HostFiles, { parent, type }: TypeOfParent, cause?: unknown): VfioError {
+/** NO_INSTANCE_LEFT of a parent, or of all that `place` stands for, with what holds what there is. */
+export function noInstanceLeft(
+  files: HostFiles,
+  { parent, type }: TypeOfParent,
+  { place = parent, cause }: { readonly place?: string; readonly cause?: unknown },
+): VfioError {
   const name = readTypeName(files, parent, type)
   // the virtual functions of a card are parents of their own, and share what it has
   const card = cardOf(files, parent)
   const siblings = readMdevDevices(files).devices.filter((device) => cardOf(files, device.parent) === card)
   const held = siblings
-    .map((it) => `${it.uuid} (${it.type}${it.parent === parent ? '' : ` on ${it.parent}`})`)
+    .map((it) => `${it.uuid} (${it.type}${it.parent === place ? '' : ` on ${it.parent}`})`)
     .join(', ')
   const shown = name === null ? type : `${type} (${name})`
   const reason = refusalReason(files, { parent, type })
   const why =
     held === '' ? (reason?.why ?? 'though no device there runs; the driver may need another mode') : `held by ${held}`
-  return new VfioError('NO_INSTANCE_LEFT', `${parent} has no room for another ${shown}: ${why}`, {
+  return new VfioError('NO_INSTANCE_LEFT', `${place} has no room for another ${shown}: ${why}`, {
     ...(cause === undefined ? {} : { cause }),
     path: `${typesPath(parent)}/${type}/available_instances`,
-    hint: reason?.hint ?? `vfioctl types -p ${parent} shows what is free; vfioctl stop UUID makes room`,
+    hint: reason?.hint ?? `vfioctl types -p ${place} shows what is free; vfioctl stop UUID makes room`,
     facts: { parent, type, siblings: siblings.map((sibling) => ({ uuid: sibling.uuid, type: sibling.type })) },
   })
 }

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { VfioError } from '../../errors.ts'
 import { findMdevDevice } from '../../host/mdev-devices.ts'
-import { parentName } from '../../host/mdev-types.ts'
-import type { Kernel } from '../../kernel/kernel.ts'
-import { checkedName, parseUuid } from '../../units.ts'
+import { parentName, type TypeOfParent } from '../../host/mdev-types.ts'
+import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
+import { checkedName, parseUuid, type Uuid } from '../../units.ts'
 import { Callouts } from '../callouts/callouts.ts'
 import { sayScriptsAreNotAsked } from '../callouts/untold.ts'
 import type { Change, ChangeOptions } from '../change.ts'
@@ -16,13 +16,17 @@ import {
 } from '../definition/definition.ts'
 import { checkAttributes } from '../device/attribute-path.ts'
 import { type MdevIdentity, mdevIdentity } from '../device/virtual-device.ts'
-import { findParent, findTypeId } from '../type-choice.ts'
+import { findTypeIdOn } from '../type-choice.ts'
+import { expectedPlace, freeParent, placeOf } from './choose-parent.ts'
+import { lookUp } from './device-choice.ts'
 import { definitionPath, readDefinition, type StoredDefinition, saveDefinition, withStoreLock } from './store.ts'
 
 export interface DefineRequest {
   /** Made up where absent. Of a running device alone: its parent and type are taken from it. */
   readonly uuid?: string
+  /** A card stands for its virtual functions too, unless `exactParent`: one that is not defined yet is taken. */
   readonly parent?: string
+  readonly exactParent?: boolean
   /** By id ('nvidia-222') or by name ('GRID T4-1B'). */
   readonly type?: string
   /** 'manual' where absent. */
@@ -38,14 +42,16 @@ export async function define(
   request: DefineRequest,
   options: ChangeOptions = {},
 ): Promise<Change<MdevIdentity>> {
-  const wanted = resolve(kernel, request)
+  const uuid = parseUuid(request.uuid ?? randomUUID())
   if (options.dryRun === true) {
+    const wanted = resolve(kernel, request, uuid)
     sayScriptsAreNotAsked(kernel, options)
     return toChange(wanted, isNew(kernel, wanted), true)
   }
   const run = async (): Promise<Change<MdevIdentity>> => {
+    const wanted = resolve(kernel, request, uuid)
     if (!isNew(kernel, wanted)) return toChange(wanted, false, false)
-    const { uuid, parent, definition, asksScript } = wanted
+    const { parent, definition, asksScript } = wanted
     const callouts = new Callouts(kernel, { uuid, parent, type: definition.type }, options)
     return callouts.around('define', definition, async () => {
       const attributes = asksScript ? await callouts.attributes() : null
@@ -63,11 +69,12 @@ interface Wanted extends StoredDefinition {
   readonly asksScript: boolean
 }
 
-function resolve(kernel: Kernel, request: DefineRequest): Wanted {
-  const uuid = parseUuid(request.uuid ?? randomUUID())
+function resolve(kernel: Kernel, request: DefineRequest, uuid: Uuid): Wanted {
   const active = request.uuid === undefined ? null : findMdevDevice(kernel.files, uuid)
   const parent = request.parent === undefined ? active?.parent : parentName(request.parent)
-  const type = request.type ?? (active !== null && active.parent === parent ? active.type : undefined)
+  const isThere =
+    parent !== undefined && active !== null && lookUp(kernel.files, { ...request, uuid, parent }).active !== null
+  const type = request.type ?? (isThere ? active.type : undefined)
   if (parent === undefined || type === undefined) {
     throw new VfioError('INVALID_ARGUMENT', `no ${parent === undefined ? 'parent' : 'type'} given for ${uuid}`, {
       hint: 'vfioctl define -p PARENT -t TYPE (only a running device can be defined by its UUID alone)',
@@ -75,22 +82,27 @@ function resolve(kernel: Kernel, request: DefineRequest): Wanted {
   }
   const attributes = request.attributes ?? []
   checkAttributes(attributes)
-  const place = request.force === true ? unchecked(parent, type) : checked(kernel, parent, type)
+  const on = parentAndType(kernel.files, { ...request, uuid, parent, type })
   return {
     uuid,
-    parent: place.parent,
-    definition: { type: place.type, start: request.start ?? 'manual', attributes },
-    asksScript: request.attributes === undefined && active?.parent === place.parent && active.type === place.type,
+    parent: on.parent,
+    definition: { type: on.type, start: request.start ?? 'manual', attributes },
+    asksScript: request.attributes === undefined && active?.parent === on.parent && active.type === on.type,
   }
 }
 
-function checked(kernel: Kernel, name: string, type: string): { parent: string; type: string } {
-  const parent = findParent(kernel.files, name)
-  return { parent, type: findTypeId(kernel.files, parent, type) }
-}
-
-function unchecked(parent: string, type: string): { parent: string; type: string } {
-  return { parent: checkedName('parent', parent), type: checkedName('type', type) }
+/** Of a card, the function on which the device is or is defined, or one that is free. */
+function parentAndType(
+  files: HostFiles,
+  request: DefineRequest & { readonly uuid: Uuid; readonly parent: string; readonly type: string },
+): TypeOfParent {
+  const { uuid, type: name, exactParent, force } = request
+  const parent = checkedName('parent', request.parent)
+  const place = force === true ? expectedPlace(files, parent, exactParent) : placeOf(files, parent, exactParent)
+  const type = force === true ? checkedName('type', name) : findTypeIdOn(files, place, name)
+  const { active, definedOn } = lookUp(files, request)
+  const known = [...definedOn, ...(active === null ? [] : [active.parent])].find((it) => place.parents.includes(it))
+  return { parent: known ?? freeParent(files, place, type, uuid), type }
 }
 
 function isNew(kernel: Kernel, { uuid, parent, definition, asksScript }: Wanted): boolean {

@@ -1,14 +1,17 @@
 import { VfioError } from '../../errors.ts'
 import { findMdevDevice, type MdevDevice } from '../../host/mdev-devices.ts'
+import { parentMatcher } from '../../host/mdev-places.ts'
 import { parentName } from '../../host/mdev-types.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
-import { parseUuid, type Uuid } from '../../units.ts'
+import { checkedName, parseUuid, type Uuid } from '../../units.ts'
 import { definedParents, readDefinition, type StoredDefinition } from './store.ts'
 
 /** Which device: a UUID, and its parent where the UUID is defined under several. */
 export interface DeviceChoice {
   readonly uuid: string
+  /** A card stands for its virtual functions too, unless `exactParent`: mdevctl knows of no cards. */
   readonly parent?: string
+  readonly exactParent?: boolean
 }
 
 /** What a choice stands for on this host: the running device, and the parents under which it is defined. */
@@ -20,10 +23,16 @@ export interface ChosenDevice {
 
 export function lookUp(files: HostFiles, choice: DeviceChoice): ChosenDevice {
   const uuid = parseUuid(choice.uuid)
-  const parent = choice.parent === undefined ? undefined : parentName(choice.parent)
+  const isMeant = meaning(files, choice)
   const running = findMdevDevice(files, uuid)
-  const active = parent === undefined || running?.parent === parent ? running : null
-  return { uuid, active, definedOn: definedParents(files, uuid, parent) }
+  const active = running !== null && isMeant(running.parent) ? running : null
+  return { uuid, active, definedOn: definedParents(files, uuid).filter(isMeant) }
+}
+
+function meaning(files: HostFiles, { parent, exactParent }: DeviceChoice): (parent: string) => boolean {
+  if (parent === undefined) return () => true
+  const known = checkedName('parent', parentName(parent))
+  return exactParent === true ? (other) => other === known : parentMatcher(files, known)
 }
 
 /** As `lookUp`; NOT_FOUND where the host knows no such device at all. */

@@ -1,5 +1,7 @@
+import { cardOf } from '../../host/mdev-places.ts'
 import { type MdevType, mdevBus, readMdevTypes, type TypeOfParent } from '../../host/mdev-types.ts'
-import { physicalFunctionOf, readPhysicalFunction } from '../../host/sriov.ts'
+import { needsFunctions } from '../../host/nvidia-gpu.ts'
+import { readPhysicalFunction } from '../../host/sriov.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import { pciAddressOrNull } from '../../units.ts'
 import { migReason, type RefusalReason } from '../mig.ts'
@@ -24,19 +26,13 @@ function isOffered({ available }: MdevType): boolean {
   return available !== 0
 }
 
-/** The device whose function a parent is; itself where it is none. */
-export function cardOf(files: HostFiles, parent: string): string {
-  const address = pciAddressOrNull(parent)
-  return (address === null ? null : physicalFunctionOf(files, address)) ?? parent
-}
-
 /** A card that makes its vGPUs on virtual functions offers types on itself too, and refuses each. */
 function withoutFunctions(files: HostFiles, parent: string): RefusalReason | null {
   const address = pciAddressOrNull(parent)
   const card = address === null ? null : readPhysicalFunction(files, address)
-  if (address === null || card === null || card.count > 0) return null
+  if (card === null || !needsFunctions(files, card)) return null
   return {
-    why: `${address} can have ${card.total} virtual functions and has none`,
-    hint: `vfioctl sriov ${address} all, then vfioctl types`,
+    why: `${card.address} can have ${card.total} virtual functions and has none`,
+    hint: `vfioctl sriov ${card.address} all, then vfioctl types`,
   }
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { VfioError } from '../../errors.ts'
 import { findMdevDevice, type MdevDevice, mdevPath, nodesOf } from '../../host/mdev-devices.ts'
-import { typesPath } from '../../host/mdev-types.ts'
+import type { MdevPlace } from '../../host/mdev-places.ts'
 import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
 import { parseUuid, type Uuid } from '../../units.ts'
 import { Callouts } from '../callouts/callouts.ts'
@@ -13,7 +13,8 @@ import { futureOwnerSteps, giveNodes, giveNodesOrRemove, ownerSteps } from '../d
 import { type MdevIdentity, mdevIdentity } from '../device/virtual-device.ts'
 import { withLock } from '../files/lock.ts'
 import { type NodeOwner, nodeOwners } from '../settings/node-owners.ts'
-import { findParent, findTypeId } from '../type-choice.ts'
+import { findParent, findTypeId, findTypeIdOn } from '../type-choice.ts'
+import { chooseParent, lockOf, placeOf } from './choose-parent.ts'
 import { checkRoom, createDevice, creationSteps } from './create-device.ts'
 import { type ChosenDevice, lookUp, onlyDefinition } from './device-choice.ts'
 import { checkRemovable, removalStep, removeDevice } from './remove-device.ts'
@@ -21,7 +22,9 @@ import { checkRemovable, removalStep, removeDevice } from './remove-device.ts'
 export interface StartRequest {
   /** Made up where absent. A defined device needs nothing else. */
   readonly uuid?: string
+  /** A card stands for its virtual functions too, unless `exactParent`: a free one is taken. */
   readonly parent?: string
+  readonly exactParent?: boolean
   /** By id ('nvidia-222') or by name ('GRID T4-1B'). */
   readonly type?: string
   /** Written in this order; those of the definition where absent. */
@@ -54,12 +57,13 @@ export async function start(
   const wanted = resolve(files, request)
   const { uuid } = wanted
   const dryRun = options.dryRun === true
-  const parent = findParent(files, wanted.parent)
-  const type = findTypeId(files, parent, wanted.type)
-  const steps = creationSteps({ uuid, parent, type, attributes: wanted.attributes })
-  const unchanged: Change<MdevIdentity> = { ...mdevIdentity(uuid), parent, type, changed: false, dryRun, steps: [] }
+  const place = placeOf(files, wanted.parent, request.exactParent)
+  const type = findTypeIdOn(files, place, wanted.type)
   const run = async (): Promise<Change<MdevIdentity>> => {
-    const active = runningDevice(files, uuid, { parent, type })
+    const active = runningDevice(files, uuid, { place, type })
+    const parent = active?.parent ?? chooseParent(files, place, type, uuid)
+    const steps = creationSteps({ uuid, parent, type, attributes: wanted.attributes })
+    const unchanged: Change<MdevIdentity> = { ...mdevIdentity(uuid), parent, type, changed: false, dryRun, steps: [] }
     const owner = nodeOwners.read(files, uuid)
     if (active !== null && !isHalfMade(files, uuid)) {
       const owning = ownerSteps(files, nodesOf(active), owner)
@@ -82,7 +86,7 @@ export async function start(
     })
     return change
   }
-  return dryRun ? run() : withLock(kernel, typesPath(parent), run, options)
+  return dryRun ? run() : withLock(kernel, lockOf(files, place.parents[0] ?? place.name), run, options)
 }
 
 /** A device whose nodes cannot be given away is removed again. */
@@ -109,7 +113,8 @@ function resolve(files: HostFiles, request: StartRequest): Wanted {
       hint: 'vfioctl start -u UUID, or vfioctl start -p PARENT -t TYPE',
     })
   }
-  const device = lookUp(files, { uuid: request.uuid, ...(parent === undefined ? {} : { parent }) })
+  const { exactParent = false } = request
+  const device = lookUp(files, { uuid: request.uuid, exactParent, ...(parent === undefined ? {} : { parent }) })
   const stored = onlyDefinition(files, device)
   if (stored === null) return resolveTransient(device, request)
   const { uuid, definition } = stored
@@ -138,9 +143,9 @@ function checkDefinedType(files: HostFiles, parent: string, defined: string, ask
 }
 
 /** The device, where it runs as it should. */
-function runningDevice(files: HostFiles, uuid: Uuid, wanted: { parent: string; type: string }): MdevDevice | null {
+function runningDevice(files: HostFiles, uuid: Uuid, wanted: { place: MdevPlace; type: string }): MdevDevice | null {
   const active = findMdevDevice(files, uuid)
-  if (active === null || (active.parent === wanted.parent && active.type === wanted.type)) return active
+  if (active === null || (wanted.place.parents.includes(active.parent) && active.type === wanted.type)) return active
   throw new VfioError('ALREADY_EXISTS', `${uuid} runs already, on ${active.parent} with type ${active.type}`, {
     hint: `vfioctl stop ${uuid} first, or take another UUID`,
     facts: { uuid, parent: active.parent, type: active.type },

@@ -1,11 +1,11 @@
 import { findMdevDevice } from '../../host/mdev-devices.ts'
-import { typesPath } from '../../host/mdev-types.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import { Callouts } from '../callouts/callouts.ts'
 import { sayScriptsAreNotAsked } from '../callouts/untold.ts'
 import type { Change, ChangeOptions } from '../change.ts'
 import { type MdevIdentity, mdevIdentity } from '../device/virtual-device.ts'
 import { withLock } from '../files/lock.ts'
+import { lockOf } from './choose-parent.ts'
 import { type ChosenDevice, type DeviceChoice, lookUpKnown } from './device-choice.ts'
 import { checkRemovable, removalStep, removeDevice } from './remove-device.ts'
 
@@ -49,7 +49,7 @@ export async function stop(
     )
     return change
   }
-  return withLock(kernel, typesPath(parent), run, options)
+  return withLock(kernel, lockOf(kernel.files, parent), run, options)
 }
 
 function notRunning({ uuid, definedOn }: ChosenDevice, dryRun: boolean): Change<MdevIdentity> {

@@ -12,6 +12,7 @@ import { removalStep } from '../mdev/remove-device.ts'
 import { definitionPath } from '../mdev/store.ts'
 import { nodeOwners } from '../settings/node-owners.ts'
 import { chooseParents } from '../spec/choose-parents.ts'
+import { gpuParents } from '../spec/gpu-parents.ts'
 import type { Spec } from '../spec/spec.ts'
 import { FutureFunctions } from './future-functions.ts'
 import { isOwnerKept, keepOwnerSteps } from './kept-owner.ts'
@@ -25,7 +26,8 @@ import { type PresentMdev, placeDevices, type WantedDevice } from './wanted-devi
 export function makePlan({ files }: Pick<Kernel, 'files'>, spec: Spec): Plan {
   const { devices: all, warnings } = list(files)
   const present = all.filter(isMdev)
-  const parents = spec.parents
+  const gpus = gpuParents(files, spec)
+  const parents = [...spec.parents, ...gpus.parents]
     .filter(({ devices, others }) => devices.length > 0 || others === 'remove')
     .map((parent) => ({ ...parent, on: chooseParents(files, parent.choice) }))
   const sriov = planSriov(files, spec)
@@ -46,7 +48,7 @@ export function makePlan({ files }: Pick<Kernel, 'files'>, spec: Spec): Plan {
     bindings: planBindings(files, spec, future),
     sriov,
     entries: entries.sort((a, b) => orderOf(a) - orderOf(b)),
-    warnings,
+    warnings: [...warnings, ...gpus.warnings],
   }
 }
 

@@ -35,7 +35,7 @@ export function planSriov(files: HostFiles, { path, parents }: Spec): PlannedSri
 }
 
 function pciChoice(choice: SpecParent['choice'], path: string): PciChoice {
-  if (!('anyWith' in choice) && !('gpus' in choice)) return choice
+  if (!('anyWith' in choice)) return choice
   throw invalidSpec(path, 'sriov', 'needs the card by its address, a range or {vendor, device}')
 }
 

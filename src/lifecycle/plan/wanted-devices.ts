@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { VfioError } from '../../errors.ts'
+import { cardOf, type MdevPlace } from '../../host/mdev-places.ts'
 import type { MdevType, TypeOfParent } from '../../host/mdev-types.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import { parseUuid, type Uuid } from '../../units.ts'
@@ -9,7 +10,7 @@ import type { NodeOwner } from '../settings/node-owners.ts'
 import type { ChosenParents } from '../spec/choose-parents.ts'
 import { invalidSpec } from '../spec/invalid-spec.ts'
 import type { SpecDevices, SpecParent } from '../spec/spec.ts'
-import { findType, findTypeId } from '../type-choice.ts'
+import { findTypesOn } from '../type-choice.ts'
 
 export type PresentMdev = VirtualDevice<MdevIdentity>
 
@@ -40,7 +41,8 @@ export function placeDevices(
   // What is named by its UUID is never taken for one of a count.
   for (const parent of parents) for (const devices of parent.devices) placing.placeNamed(parent, devices, path)
   for (const parent of parents) for (const devices of parent.devices) placing.placeCounted(parent, devices)
-  for (const parent of parents) if (parent.others === 'remove') placing.removeOthers(parent.on.mdev)
+  for (const { others, on } of parents)
+    if (others === 'remove') placing.removeOthers(on.mdev.flatMap((it) => it.parents))
   return placing
 }
 
@@ -68,35 +70,35 @@ class Placing implements Wanted {
     this.#running = new Set(present.filter(({ active }) => active).map(({ uuid }) => uuid))
   }
 
-  placeNamed({ on: { mdev: on, vgpu } }: PlacedParent, devices: SpecDevices, path: string): void {
+  placeNamed({ on: { mdev: on, vgpu }, others }: PlacedParent, devices: SpecDevices, path: string): void {
     const { wanted, type } = devices
+    const names = on.map(({ name }) => name).join(', ')
     if ('function' in wanted && vgpu.length === 0) {
-      throw invalidSpec(path, wanted.function, `no card of vGPUs fits, and ${on.join(', ')} takes a uuid`)
+      throw invalidSpec(path, wanted.function, `no card of vGPUs fits, and ${names} takes a uuid`)
     }
     if (!('uuid' in wanted)) return
     const { uuid } = wanted
     if (on.length === 0) throw invalidSpec(path, uuid, `a vGPU of ${vgpu.join(', ')} has no UUID: function names it`)
-    const its = this.#present.find((device) => device.uuid === uuid && on.includes(device.parent))
-    const parent = its?.parent ?? (on.length === 1 ? on[0] : undefined)
-    if (parent === undefined) {
-      throw new VfioError(
-        'AMBIGUOUS',
-        `${path}: ${uuid} is one device, and ${on.length} parents fit: ${on.join(', ')}`,
-        {
-          path,
-          hint: 'name one parent for it',
-        },
-      )
+    const its = this.#present.find(
+      (device) => device.uuid === uuid && on.some((it) => it.parents.includes(device.parent)),
+    )
+    const [place, ...more] = on.filter(({ parents }) => its === undefined || parents.includes(its.parent))
+    if (place === undefined || more.length > 0) {
+      throw new VfioError('AMBIGUOUS', `${path}: ${uuid} is one device, and ${on.length} parents fit: ${names}`, {
+        path,
+        hint: 'name one parent for it',
+      })
     }
-    this.#place(uuid, { parent, type: findTypeId(this.#files, parent, type) }, devices)
+    const types = findTypesOn(this.#files, place, type)
+    const own = types.find(({ parent }) => parent === its?.parent) ?? this.#roomiest(types, others, [place])
+    if (own !== undefined) this.#place(uuid, own, devices)
   }
 
-  placeCounted({ on: { mdev: on }, choice }: PlacedParent, devices: SpecDevices): void {
-    const { wanted, type } = devices
+  placeCounted({ on: { mdev: on }, choice, others }: PlacedParent, devices: SpecDevices): void {
+    const { wanted } = devices
     if (!('count' in wanted) || on.length === 0) return
-    const types = on.map((parent) => findType(this.#files, parent, type))
-    if ('anyWith' in choice) this.#placeOn(types, wanted.count, devices)
-    else for (const one of types) this.#placeOn([one], wanted.count, devices)
+    if ('anyWith' in choice) this.#placeOn(on, wanted.count, devices, others)
+    else for (const place of on) this.#placeOn([place], wanted.count, devices, others)
   }
 
   removeOthers(parents: readonly string[]): void {
@@ -107,7 +109,8 @@ class Placing implements Wanted {
     }
   }
 
-  #placeOn(types: readonly MdevType[], count: number, devices: SpecDevices): void {
+  #placeOn(places: readonly MdevPlace[], count: number, devices: SpecDevices, others: SpecParent['others']): void {
+    const types = places.flatMap((place) => findTypesOn(this.#files, place, devices.type))
     const having = this.#present.filter(
       (device) =>
         this.#isFree(device) && !this.#isWanted(device) && types.some(({ parent, type }) => isOf(device, parent, type)),
@@ -119,18 +122,41 @@ class Placing implements Wanted {
     }
     for (const device of having.slice(count)) this.#remove(device, `the file asks for ${count} of its type`)
     for (let missing = kept.length; missing < count; missing++) {
-      const type = this.#roomiest(types)
+      const type = this.#roomiest(types, others, places)
       if (type !== undefined) this.#place(this.#newUuid(type), type, devices)
     }
   }
 
-  /** The first of those of which most are left, after those that are placed and not there yet. */
-  #roomiest(types: readonly MdevType[]): MdevType | undefined {
+  /**
+   * The first of those of which most are left, after those that are placed and not there yet. A virtual function carries
+   * one device: NO_INSTANCE_LEFT where each has its own.
+   */
+  #roomiest(
+    types: readonly MdevType[],
+    others: SpecParent['others'],
+    places: readonly MdevPlace[],
+  ): MdevType | undefined {
     const left = (one: MdevType) => (one.available ?? 0) - (this.#coming.get(kindOf(one)) ?? 0)
-    return types.reduce<MdevType | undefined>(
+    const free = types.filter(({ parent }) => !this.#isTaken(parent, others))
+    const [first] = types
+    if (first !== undefined && free.length === 0) {
+      const name = places.map((place) => place.name).join(', ')
+      throw new VfioError('NO_INSTANCE_LEFT', `${name} has no virtual function left for ${first.type}`, {
+        hint: `vfioctl list -p ${places[0]?.name}; each function carries one vGPU`,
+        facts: { places: places.map((place) => place.name), type: first.type, functions: types.length },
+      })
+    }
+    return free.reduce<MdevType | undefined>(
       (best, type) => (best === undefined || left(type) > left(best) ? type : best),
       undefined,
     )
+  }
+
+  /** Whether a virtual function has its device: one that was placed on it, or one that stays there. */
+  #isTaken(parent: string, others: SpecParent['others']): boolean {
+    if (cardOf(this.#files, parent) === parent) return false
+    if (this.devices.some((it) => it.parent === parent)) return true
+    return others === 'keep' && this.#present.some((it) => it.parent === parent && this.#isFree(it))
   }
 
   /** The same in each run on the same host, so that one that was interrupted goes on with what it began. */

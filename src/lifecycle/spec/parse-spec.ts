@@ -152,7 +152,7 @@ const specFile = v.pipe(
  */
 export function parseSpec(text: string, path: string, label?: string): Spec {
   const content = parseYaml(text, path)
-  if (isVgpuConfig(content)) return { path, bindings: [], parents: parseVgpuConfig(content, path, label) }
+  if (isVgpuConfig(content)) return { path, bindings: [], parents: [], gpus: parseVgpuConfig(content, path, label) }
   const result = v.safeParse(specFile, content)
   if (!result.success) {
     const { place, what } = schemaFault(result.issues)
@@ -160,7 +160,7 @@ export function parseSpec(text: string, path: string, label?: string): Spec {
   }
   const { bindings = [], parents = [] } = result.output
   checkUuids(parents, path)
-  return { path, bindings, parents }
+  return { path, bindings, parents, gpus: [] }
 }
 
 function parseYaml(text: string, path: string): unknown {

@@ -9,6 +9,23 @@ export interface Spec {
   /** Which driver PCI devices have, before anything else. */
   readonly bindings: readonly SpecBinding[]
   readonly parents: readonly SpecParent[]
+  /** What NVIDIA's GPUs carry, of a file of its vgpu-device-manager: of those that fit a GPU, the last holds. */
+  readonly gpus: readonly SpecGpus[]
+}
+
+/** What GPUs of NVIDIA's carry, and nothing beside it. */
+export interface SpecGpus {
+  /** By their numbers, counted over all of the host. */
+  readonly gpus: 'all' | readonly number[]
+  /** Any GPU where it is null. */
+  readonly filters: readonly GpuFilter[] | null
+  readonly devices: readonly { readonly type: string; readonly count: number }[]
+}
+
+/** Device and vendor in one number: 0x20b510de; of the subsystem too, or any. */
+export interface GpuFilter {
+  readonly id: number
+  readonly subsystem: number | null
 }
 
 export interface SpecBinding {
@@ -41,8 +58,6 @@ export type ParentChoice =
   | PciChoice
   /** Whatever parent offers this type. */
   | { readonly anyWith: string }
-  /** NVIDIA's GPUs by their order on the bus, where their device id is one of `ids` (any, where there are none). */
-  | { readonly gpus: 'all' | readonly number[]; readonly ids: readonly string[] }
 
 /** Devices of one type. */
 export interface SpecDevices {

@@ -1,7 +1,8 @@
 import { kernelAnswer, VfioError, withMore } from '../../errors.ts'
+import { parentsOf } from '../../host/mdev-places.ts'
+import { isNvidiaGpu, makesNoVgpus } from '../../host/nvidia-gpu.ts'
 import { type PhysicalFunction, pciPath, physicalFunctionOf, readPhysicalFunction } from '../../host/sriov.ts'
 import { readVgpuFunction } from '../../host/vgpu-functions.ts'
-import { isNvidiaGpu } from '../../host/vgpu-types.ts'
 import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
 import { failedWith } from '../../kernel/system-error.ts'
 import { type PciAddress, pciAddressOrNull, printable } from '../../units.ts'
@@ -192,14 +193,14 @@ function missing(files: HostFiles, address: PciAddress, count: number): string |
   if (card.count !== count || card.functions.length !== count) {
     return `it has ${card.functions.length} virtual functions, not ${count}`
   }
-  if (!isNvidiaGpu(files, address) || card.driver === null || !makesVgpus(card.driver)) return null
-  const waiting = card.functions.filter((vf) => readVgpuFunction(files, vf) === null)
+  if (!isNvidiaGpu(files, address) || makesNoVgpus(card.driver)) return null
+  const waiting = card.functions.filter((vf) => !offersVgpus(files, vf))
   return waiting.length === 0 ? null : `${waiting.length} of them, such as ${waiting[0]}, show no vGPU types`
 }
 
-/** vfio-pci and pci-pf-stub hand out virtual functions of a GPU as they are. */
-function makesVgpus(driver: string): boolean {
-  return driver !== 'vfio-pci' && driver !== 'pci-pf-stub'
+/** As vendor-specific VFIO, or as a parent of mediated devices. */
+function offersVgpus(files: HostFiles, address: PciAddress): boolean {
+  return readVgpuFunction(files, address) !== null || parentsOf(files, address).length > 0
 }
 
 export function keepSteps(files: HostFiles, address: PciAddress, count: number): Step[] {

@@ -1,8 +1,8 @@
 import { VfioError } from '../../errors.ts'
-import { mdevParents } from '../../host/mdev-types.ts'
+import { parentsOf } from '../../host/mdev-places.ts'
+import { isSriovGpu, makesNoVgpus } from '../../host/nvidia-gpu.ts'
 import { pciPath, physicalFunctionOf, readPhysicalFunction } from '../../host/sriov.ts'
 import { readVgpuFunction, readVgpuFunctions, type VgpuFunction } from '../../host/vgpu-functions.ts'
-import { isNvidiaGpu } from '../../host/vgpu-types.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import { type PciAddress, pciAddressOrNull, printable } from '../../units.ts'
 import { boundDriver } from '../../vfio/group/group-members.ts'
@@ -16,10 +16,10 @@ export interface VgpuPlace {
 /** Whether a parent's name stands for a card with vendor vGPUs, or one that could have them, or a function of one. */
 export function isVgpuPlace(files: HostFiles, parent: string): boolean {
   const address = pciAddressOrNull(parent)
-  if (address === null || mdevParents(files)?.includes(address) === true) return false
+  if (address === null || parentsOf(files, address).length > 0) return false
   if (readVgpuFunction(files, address) !== null || readVgpuFunctions(files, address).functions.length > 0) return true
   const card = physicalFunctionOf(files, address) ?? address
-  return readPhysicalFunction(files, card) !== null && isNvidiaGpu(files, card)
+  return readPhysicalFunction(files, card) !== null && isSriovGpu(files, card)
 }
 
 /** The place by the address of a card or of one of its functions. Where there is none, the error says why. */
@@ -51,6 +51,10 @@ export function whyNoVgpus(files: HostFiles, address: PciAddress, parent?: PciAd
   const card = readPhysicalFunction(files, physicalFunctionOf(files, address) ?? address)
   if (card === null) {
     return notSupported(address, 'it is neither a card with virtual functions nor one of those', 'vfioctl types')
+  }
+  if (card.count === 0 && makesNoVgpus(card.driver)) {
+    const its = card.driver === null ? 'no driver has the card' : `the driver ${card.driver} makes none`
+    return notSupported(address, `${its}; NVIDIA's vGPU host driver does`, `vfioctl groups; lspci -ks ${card.address}`)
   }
   if (card.count === 0) {
     const hint = `vfioctl sriov ${card.address} ${card.total}`

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { expect, onTestFinished, test } from 'vitest'
+import { readDeviceTypes } from '../../../../src/host/device-types.ts'
 import { type KernelLog, type LogRecord, parseLogRecord } from '../../../../src/kernel/kernel-log.ts'
 import { openLinux } from '../../../../src/kernel/linux.ts'
 import { systemError } from '../../../../src/kernel/system-error.ts'
@@ -34,6 +35,8 @@ async function refused(tree: HostTree, errno: string, said: readonly LogRecord[]
 test('a card without virtual functions, which it has to have, is told with the command that makes them', async () => {
   const path = `sys/devices/pci0000:00/${gpu}`
   const tree = host().file(`${path}/sriov_totalvfs`, '16\n').file(`${path}/sriov_numvfs`, '0\n')
+  tree.file(`${path}/class`, '0x030200\n').file(`${path}/device`, '0x2235\n')
+  tree.directory('sys/bus/pci/drivers/nvidia').link(`${path}/driver`, '../../../bus/pci/drivers/nvidia')
   expect(await refused(tree, 'EINVAL')).toMatchObject({
     code: 'SYSTEM_CALL_FAILED',
     errno: 'EINVAL',
@@ -42,6 +45,15 @@ test('a card without virtual functions, which it has to have, is told with the c
   })
   tree.file(`${path}/sriov_numvfs`, '16\n')
   expect(await refused(tree, 'EIO')).toMatchObject({ hint: 'dmesg | tail, for what the driver says' })
+})
+
+test('a Turing card, whose driver makes no virtual functions though it advertises them, is not told to have some', async () => {
+  const path = `sys/devices/pci0000:00/${gpu}`
+  const tree = host().file(`${path}/sriov_totalvfs`, '16\n').file(`${path}/sriov_numvfs`, '0\n')
+  tree.file(`${path}/class`, '0x030200\n').file(`${path}/device`, '0x1eb8\n')
+  tree.directory('sys/bus/pci/drivers/nvidia').link(`${path}/driver`, '../../../bus/pci/drivers/nvidia')
+  expect(await refused(tree, 'EINVAL')).toMatchObject({ hint: 'dmesg | tail, for what the driver says' })
+  expect(readDeviceTypes(openLinux({ root: tree.root }).files).warnings).toEqual([])
 })
 
 test('as many as there can be of a type are told', async () => {
