@@ -18,6 +18,8 @@ export interface KernelTraits {
   readonly hidesLeaving: boolean
   /** VFIO_IOMMU_GET_INFO and VFIO_DEVICE_GET_INFO fill in as much of their struct as the caller has; 6.6. */
   readonly copiesInfoWhole: boolean
+  /** How many names `reset_method` takes: one for each way there is; CXL's came with 6.12. */
+  readonly resetMethods: 6 | 7
   /** Each capability of an answer begins at a multiple of 8 bytes, and the whole ends at one; 6.6. */
   readonly alignsCapabilities: boolean
   /** vfio-pci reads and writes 8 bytes in one access; 6.10. */
@@ -53,6 +55,7 @@ const traits: Readonly<Record<KernelVersion, KernelTraits>> = {
     type1Wrap: 'EINVAL',
     hidesLeaving: false,
     copiesInfoWhole: false,
+    resetMethods: 6,
     alignsCapabilities: false,
     trapsQuadwords: false,
     msixGrows: false,
@@ -74,6 +77,7 @@ const traits: Readonly<Record<KernelVersion, KernelTraits>> = {
     type1Wrap: 'EINVAL',
     hidesLeaving: true,
     copiesInfoWhole: true,
+    resetMethods: 7,
     alignsCapabilities: true,
     trapsQuadwords: true,
     msixGrows: true,
@@ -95,6 +99,7 @@ const traits: Readonly<Record<KernelVersion, KernelTraits>> = {
     type1Wrap: 'EOVERFLOW',
     hidesLeaving: true,
     copiesInfoWhole: true,
+    resetMethods: 7,
     alignsCapabilities: true,
     trapsQuadwords: true,
     msixGrows: true,

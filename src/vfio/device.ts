@@ -130,7 +130,7 @@ export class Device implements Disposable, AsyncDisposable {
    * mapped memory does not answer meanwhile. Throws NOT_SUPPORTED where the device has no reset, DEVICE_BUSY.
    */
   async reset(): Promise<void> {
-    await resetDevice(this.#descriptor, this.info)
+    await resetDevice(this.#descriptor, this)
   }
 
   /**

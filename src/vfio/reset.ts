@@ -1,4 +1,5 @@
 import { VfioError } from '../errors.ts'
+import { failedWith } from '../kernel/system-error.ts'
 import type { DeviceInfo } from '../uapi/device-info.ts'
 import { request } from '../uapi/requests.ts'
 import type { Descriptor } from './descriptor.ts'
@@ -6,23 +7,29 @@ import { callFailed, type Reason } from './system-call.ts'
 
 /**
  * VFIO_DEVICE_RESET, off the event loop: some devices take a second, the kernel waits for a minute. Throws NOT_SUPPORTED
- * where the device has no reset of its own, DEVICE_BUSY where the kernel has the device locked for something else.
+ * where the device has no reset of its own or every way to reset it is turned off (`reset_method` in sysfs), DEVICE_BUSY
+ * where the kernel has the device locked for something else.
  */
-export async function resetDevice(device: Descriptor, { flags }: DeviceInfo): Promise<void> {
+export async function resetDevice(
+  device: Descriptor,
+  { name, info: { flags } }: { readonly name: string; readonly info: DeviceInfo },
+): Promise<void> {
   const goal = `reset ${device.what}`
+  const noReset = () => whyNone(device, flags.pci ? name : null)
   // some drivers (mtty, mdpy) succeed all the same, and do nothing that could be relied on
   if (!flags.reset) {
-    throw new VfioError('NOT_SUPPORTED', `cannot ${goal}: ${noReset.because}`, {
-      hint: noReset.hint,
-      facts: { flags: { ...flags } },
+    const { because, hint, facts } = noReset()
+    throw new VfioError('NOT_SUPPORTED', `cannot ${goal}: ${because}`, {
+      hint,
+      facts: { ...facts, flags: { ...flags } },
     })
   }
   try {
     await device.kernel.ioctlAsync(device.fd, request.VFIO_DEVICE_RESET)
   } catch (error) {
     throw callFailed(goal, error, {
-      EINVAL: () => noReset,
-      ENOTTY: () => noReset,
+      EINVAL: noReset,
+      ENOTTY: noReset,
       EAGAIN: () => ({
         code: 'DEVICE_BUSY',
         because: 'the kernel has it locked for something else, such as another reset',
@@ -32,8 +39,32 @@ export async function resetDevice(device: Descriptor, { flags }: DeviceInfo): Pr
   }
 }
 
-const noReset = {
-  code: 'NOT_SUPPORTED',
-  because: 'it has no reset of its own',
-  hint: '`vfioctl inspect DEVICE` shows the flag reset where there is one',
-} as const satisfies Reason
+type NoReset = Reason & Required<Pick<Reason, 'hint' | 'facts'>>
+
+/** A device that is no PCI device has no `reset_method`; nor has one that the kernel knows no way for. */
+function whyNone({ kernel }: Descriptor, pciName: string | null): NoReset {
+  const path = `/sys/bus/pci/devices/${pciName}/reset_method`
+  if (pciName !== null && isEmpty(kernel.files, path)) {
+    return {
+      code: 'NOT_SUPPORTED',
+      because: `every way to reset it is turned off: ${path} is empty`,
+      hint: `echo default > ${path}, then open it again`,
+      facts: { resetMethod: path },
+    }
+  }
+  return {
+    code: 'NOT_SUPPORTED',
+    because: 'it has no reset of its own',
+    hint: '`vfioctl inspect DEVICE` shows the flag reset where there is one',
+    facts: {},
+  }
+}
+
+function isEmpty(files: Descriptor['kernel']['files'], path: string): boolean {
+  try {
+    return files.read(path).trim() === ''
+  } catch (error) {
+    if (failedWith(error, 'ENOENT', 'EACCES', 'EPERM', 'EIO', 'ENODEV')) return false
+    throw error
+  }
+}

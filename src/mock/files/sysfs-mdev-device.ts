@@ -6,6 +6,7 @@ import { beginRemoval, parseRemove } from '../mdev/remove.ts'
 import { matrixParent } from '../s390/ap-bus.ts'
 import type { Scenario, ScenarioAttribute, ScenarioParent } from '../scenario/scenario.ts'
 import type { Frozen, MdevRecord } from '../state/state.ts'
+import { waitForRelease } from '../vfio/wait-for-release.ts'
 import { apMdevEntries } from './sysfs-ap.ts'
 import { addIommuGroup } from './sysfs-iommu-group.ts'
 import { below, parentPath } from './sysfs-paths.ts'
@@ -50,10 +51,11 @@ export function addMdevDevice(sys: Directory, machine: Machine, mdev: Mdev): voi
 }
 
 /** Resolves once the device is gone: while anyone has it open, that takes until they close it. */
-async function remove({ store, waitUntil }: Machine, { birth }: Mdev, bytes: Buffer): Promise<void> {
+async function remove(machine: Machine, { birth }: Mdev, bytes: Buffer): Promise<void> {
+  const { store } = machine
   if (!parseRemove(bytes)) return
   store.update((draft) => beginRemoval(draft, birth))
-  await waitUntil(() => store.read().mdevs.every((mdev) => mdev.birth !== birth))
+  await waitForRelease(machine, [birth], () => store.read().mdevs.every((mdev) => mdev.birth !== birth))
 }
 
 function addAttributes(directory: Directory, machine: Machine, parent: ScenarioParent, mdev: Mdev): void {

@@ -3,8 +3,9 @@ import type { Machine } from '../machine.ts'
 import { override } from '../pci/binding.ts'
 import { type PciDevice, pciRecord } from '../pci/devices.ts'
 import { isRemoved, removeDevice, rescan } from '../pci/hotplug.ts'
-import { resetDevice, resetMethods, setResetMethods } from '../pci/reset.ts'
+import { hasReset, resetDevice, resetMethods, setResetMethods } from '../pci/reset.ts'
 import { type MockState, pciKey, type Snapshot } from '../state/state.ts'
+import { waitForRelease } from '../vfio/wait-for-release.ts'
 import { kstrtoull } from './kstrto.ts'
 import { pciPath } from './sysfs-paths.ts'
 import { sriovEntries } from './sysfs-sriov.ts'
@@ -58,13 +59,12 @@ function enable(driver: string | null, bytes: Buffer): void {
 }
 
 function* hotplugEntries(machine: Machine, device: PciDevice): Generator<readonly [string, Node]> {
-  const { store, scenario, openDevices, waitUntil } = machine
+  const { store, scenario } = machine
   const isWanted = (bytes: Buffer) => kstrtoull(bytes, { base: 0, bits: 64, tooLarge: 'EINVAL' }) !== 0n
   const remove = async (bytes: Buffer) => {
     if (!isWanted(bytes)) return
-    store.update((draft) => removeDevice(draft, scenario, device))
-    openDevices.get(pciKey(device.address))?.model.requestRelease?.()
-    await waitUntil(() => isRemoved(store.read(), device))
+    const leaving = store.update((draft) => removeDevice(draft, scenario, device))
+    await waitForRelease(machine, leaving.map(pciKey), () => isRemoved(store.read(), device))
   }
   yield ['remove', writeOnly(remove)]
   yield [
@@ -77,11 +77,12 @@ function* hotplugEntries(machine: Machine, device: PciDevice): Generator<readonl
 
 function* resetEntries(machine: Machine, device: PciDevice, state: Snapshot): Generator<readonly [string, Node]> {
   const { scenario, store } = machine
+  if (!hasReset(scenario, state, device)) return
   const methods = resetMethods(scenario, state, device)
-  if (methods.length === 0) return
+  const shown = methods.length === 0 ? '' : `${methods.join(' ')}\n`
   yield ['reset', writeOnly((bytes) => resetDevice(machine, device, bytes))]
   const write = (bytes: Buffer) => store.update((draft) => setResetMethods(draft, scenario, device, bytes))
-  yield ['reset_method', { ...readOnly(`${methods.join(' ')}\n`), write }]
+  yield ['reset_method', { ...readOnly(shown), write }]
 }
 
 function modalias({ vendor, device, subsystemVendor, subsystemDevice, ...pci }: PciDevice): string {

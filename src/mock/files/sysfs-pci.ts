@@ -6,6 +6,7 @@ import { pciDrivers, removeId, setBusAutoprobe } from '../pci/drivers.ts'
 import { rescan } from '../pci/hotplug.ts'
 import { type MockState, pciKey, type Snapshot } from '../state/state.ts'
 import { noiommuPrefix } from '../vfio/vfio-groups.ts'
+import { waitForRelease } from '../vfio/wait-for-release.ts'
 import { kstrtoull } from './kstrto.ts'
 import { addIommuGroup } from './sysfs-iommu-group.ts'
 import { below, pciPath } from './sysfs-paths.ts'
@@ -95,9 +96,8 @@ function addDriver(sys: Directory, machine: Machine, driver: string): void {
 }
 
 async function unbindAndWait(machine: Machine, driver: string, bytes: Buffer): Promise<void> {
-  const { scenario, store, openDevices, waitUntil } = machine
+  const { scenario, store } = machine
   const device = named(scenario, store.read(), bytes)
   store.update((draft) => unbind(draft, device, driver))
-  openDevices.get(pciKey(device.address))?.model.requestRelease?.()
-  await waitUntil(() => isUnbound(store.read(), device))
+  await waitForRelease(machine, [pciKey(device.address)], () => isUnbound(store.read(), device))
 }

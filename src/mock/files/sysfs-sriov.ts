@@ -3,6 +3,7 @@ import { findPciDevice, type PciDevice, pciRecord } from '../pci/devices.ts'
 import { areVfsGone, setNumVfs, setVfsAutoprobe } from '../pci/sriov.ts'
 import type { ScenarioSriov } from '../scenario/scenario.ts'
 import { pciKey, type Snapshot } from '../state/state.ts'
+import { waitForRelease } from '../vfio/wait-for-release.ts'
 import { pciPath } from './sysfs-paths.ts'
 import { link, type Node, readOnly } from './tree.ts'
 
@@ -25,16 +26,16 @@ export function* sriovEntries(
 }
 
 function* physfnEntries(
-  { store, scenario, openDevices, waitUntil }: Machine,
+  machine: Machine,
   device: PciDevice,
   sriov: ScenarioSriov,
   state: Snapshot,
 ): Generator<readonly [string, Node]> {
+  const { store, scenario } = machine
   const { vfs, vfsAutoprobe } = pciRecord(state, device)
   const setCount = async (bytes: Buffer) => {
     store.update((draft) => setNumVfs(draft, scenario, device, bytes))
-    for (const vf of vfs) openDevices.get(pciKey(vf))?.model.requestRelease?.()
-    await waitUntil(() => areVfsGone(store.read(), device))
+    await waitForRelease(machine, vfs.map(pciKey), () => areVfsGone(store.read(), device))
   }
   const setAutoprobe = (bytes: Buffer) => store.update((draft) => setVfsAutoprobe(draft, device, bytes))
   yield ['sriov_totalvfs', readOnly(`${sriov.totalVfs}\n`)]

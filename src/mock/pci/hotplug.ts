@@ -3,13 +3,17 @@ import type { MockState, Snapshot } from '../state/state.ts'
 import { letGo, probe, removeVfs } from './binding.ts'
 import { freeIommuGroup, type PciDevice, pciDevices, pciDraft, pciRecord } from './devices.ts'
 
-/** A write to a device's `remove`: it leaves the bus, with what is behind it, once nobody has it open any more. */
-export function removeDevice(draft: MockState, scenario: Scenario, device: PciDevice): void {
-  for (const leaving of withThoseBehind(scenario, draft, device)) {
+/**
+ * A write to a device's `remove`: it leaves the bus, with what is behind it, once nobody has it open any more. Returns
+ * the addresses of all that leave.
+ */
+export function removeDevice(draft: MockState, scenario: Scenario, device: PciDevice): string[] {
+  return withThoseBehind(scenario, draft, device).flatMap((leaving) => {
     letGo(draft, leaving)
     removeVfs(draft, leaving)
     pciDraft(draft, leaving).leaving = true
-  }
+    return [leaving.address, ...pciRecord(draft, leaving).vfs]
+  })
 }
 
 export function isRemoved(state: Snapshot, device: PciDevice): boolean {

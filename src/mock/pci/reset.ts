@@ -1,13 +1,24 @@
 import { capabilityBit, capabilityRegister } from '../../uapi/pci-capability-regs.ts'
 import { Errno } from '../errno.ts'
 import { kstrtoull } from '../files/kstrto.ts'
+import { kernelTraits } from '../kernel-traits.ts'
 import type { Machine } from '../machine.ts'
 import type { Scenario } from '../scenario/scenario.ts'
 import { type MockState, pciKey, type Snapshot } from '../state/state.ts'
 import { ConfigSpace } from '../vfio-pci/config-space.ts'
 import { type PciDevice, pciDevices, pciDraft, pciRecord } from './devices.ts'
 
-/** The ways to reset a device, the first of which is taken; none where it cannot be reset. */
+/** Whether the kernel found a way to reset the device: then sysfs has its two files, whatever is written to them. */
+export function hasReset(scenario: Scenario, state: Snapshot, device: PciDevice): boolean {
+  return supportedResets(scenario, state, device).length > 0
+}
+
+/** Whether vfio-pci can reset a device that it opens now: not where every way was turned off. */
+export function canReset(state: Snapshot, device: PciDevice): boolean {
+  return device.function?.reset === true && pciRecord(state, device).resetMethods?.length !== 0
+}
+
+/** The ways to reset a device, the first of which is taken; none where they were all turned off. */
 export function resetMethods(scenario: Scenario, state: Snapshot, device: PciDevice): readonly string[] {
   const chosen = pciRecord(state, device).resetMethods
   return chosen ?? supportedResets(scenario, state, device)
@@ -36,20 +47,31 @@ function siblings(scenario: Scenario, state: Snapshot, { address, behind = [] }:
   )
 }
 
-/** A write to `reset_method`: an order of those there are, or none for the kernel's own. EINVAL for anything else. */
+/**
+ * A write to `reset_method`: an order of those there are, `default` for the kernel's own, or an empty line for none at
+ * all. EINVAL for anything else, and for more names than there can be ways.
+ */
 export function setResetMethods(draft: MockState, scenario: Scenario, device: PciDevice, bytes: Buffer): void {
-  const wanted = bytes.toString('latin1').trim().split(' ')
+  const text = bytes.toString('latin1')
   const supported = supportedResets(scenario, draft, device)
-  const isDefault = wanted.length === 1 && ['', 'default'].includes(wanted[0] ?? '')
-  if (!isDefault && !wanted.every((method) => supported.includes(method))) throw new Errno('EINVAL')
-  pciDraft(draft, device).resetMethods = isDefault ? null : wanted
+  const isDefault = /^default\n?$/.test(text)
+  const wanted = isDefault ? [] : text.split(' ').map((name) => name.trim())
+  const named = wanted.filter((name) => name !== '')
+  const { resetMethods } = kernelTraits(scenario)
+  if (named.length > resetMethods || !named.every((method) => supported.includes(method))) throw new Errno('EINVAL')
+  pciDraft(draft, device).resetMethods = isDefault ? null : named
 }
 
-/** A write to `reset`: a 1. Of a device that is closed, or open elsewhere, only what is kept of it is forgotten. */
-export function resetDevice({ store, openDevices }: Machine, device: PciDevice, bytes: Buffer): void {
+/**
+ * A write to `reset`: a 1. ENOTTY where every way was turned off. Of a device that is closed, or open elsewhere, only what
+ * is kept of it is forgotten.
+ */
+export function resetDevice({ scenario, store, openDevices }: Machine, device: PciDevice, bytes: Buffer): void {
   if (kstrtoull(bytes, { base: 0, bits: 64, tooLarge: 'EINVAL' }) !== 1n) throw new Errno('EINVAL')
+  if (resetMethods(scenario, store.read(), device).length === 0) throw new Errno('ENOTTY')
   const model = openDevices.get(pciKey(device.address))?.model
-  if (model !== undefined) model.reset()
+  if (model?.busReset !== undefined) model.busReset()
+  else if (model !== undefined) model.reset()
   else {
     store.update((draft) => {
       pciDraft(draft, device).model = null

@@ -40,6 +40,8 @@ export interface PciServices {
   readonly traits: KernelTraits
   readonly features: ReadonlyMap<number, Feature>
   readonly hotReset: HotReset
+  /** Whether the kernel has a way to reset the function at the moment. */
+  canReset(): boolean
   /** The function raises an interrupt. */
   raised(index: number, vector: number): void
 }
@@ -47,8 +49,10 @@ export interface PciServices {
 /** The driver vfio-pci on one function, open. */
 export class VfioPciDevice implements DeviceModel {
   readonly features: ReadonlyMap<number, Feature>
-  readonly #what: ScenarioPciFunction
   readonly #config: ConfigSpace
+  readonly #canReset: () => boolean
+  /** As it was tried when the device was opened. */
+  readonly #resetWorks: boolean
   readonly #regions: PciRegions
   readonly #irqs: IrqLines
   readonly #ioeventfds = new Ioeventfds()
@@ -66,11 +70,12 @@ export class VfioPciDevice implements DeviceModel {
     services: PciServices,
     make: (bus: PciBus) => PciFunction,
   ) {
-    const { traits, features, hotReset } = services
+    const { traits, features, hotReset, canReset } = services
     this.#hotReset = hotReset
+    this.#canReset = canReset
+    this.#resetWorks = canReset()
     const dmaBuf = traits.makesDmaBufs ? [[deviceFeatures['dma-buf'].id, this.#dmaBufs.feature] as const] : []
     this.features = new Map([...features, ...this.#lowPower.features, ...dmaBuf])
-    this.#what = what
     this.#config = new ConfigSpace(device, what)
     this.#irqs = new IrqLines(this.#config, traits)
     const { messages } = this.#irqs
@@ -82,7 +87,7 @@ export class VfioPciDevice implements DeviceModel {
     this.#bus = this.#makeBus(services)
     this.#function = make(this.#bus)
     // the driver resets what it can at every open
-    if (what.reset) this.#bus.setIntx(false)
+    if (this.#resetWorks) this.#bus.setIntx(false)
     this.#updateDmaBufs()
   }
 
@@ -91,7 +96,7 @@ export class VfioPciDevice implements DeviceModel {
   }
 
   info(): DeviceDescription {
-    const reset = this.#what.reset ? deviceFlag.VFIO_DEVICE_FLAGS_RESET : 0
+    const reset = this.#resetWorks ? deviceFlag.VFIO_DEVICE_FLAGS_RESET : 0
     return { flags: deviceFlag.VFIO_DEVICE_FLAGS_PCI | reset, regions: VFIO_PCI_NUM_REGIONS, irqs: irqIndexes }
   }
 
@@ -115,7 +120,8 @@ export class VfioPciDevice implements DeviceModel {
 
   /** The configuration space is kept: the kernel puts it back afterwards. */
   reset(): void {
-    if (!this.#what.reset) throw new Errno('EINVAL')
+    if (!this.#resetWorks) throw new Errno('EINVAL')
+    if (!this.#canReset()) throw new Errno('ENOTTY')
     this.busReset()
   }
 

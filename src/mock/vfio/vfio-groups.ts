@@ -5,6 +5,7 @@ import type { Machine } from '../machine.ts'
 import { typeOf } from '../mdev/capacity.ts'
 import { type PciDevice, pciDraft, pciRecord } from '../pci/devices.ts'
 import { isViable, pciGroups, vfioMembers } from '../pci/groups.ts'
+import { canReset } from '../pci/reset.ts'
 import { checkVfToken, vfTokenFeature } from '../pci/vf-token.ts'
 import { currentVgpu, isVgpuDriver } from '../pci/vgpu.ts'
 import type { Scenario, ScenarioModel } from '../scenario/scenario.ts'
@@ -112,6 +113,7 @@ function pciDevice(device: PciDevice, state: Snapshot): VfioDevice {
         traits,
         features,
         hotReset,
+        canReset: () => canReset(store.read(), device),
         saved: model,
         functions: machine.functions,
       })
