@@ -1,7 +1,8 @@
 import { expect, onTestFinished, type TestContext, test } from 'vitest'
 import type { HostFiles } from '../../../src/kernel/kernel.ts'
 import { failedWith } from '../../../src/kernel/system-error.ts'
-import { bindPci, driverOf } from '../pci.ts'
+import { MockKernel } from '../../../src/mock/mock-kernel.ts'
+import { bindPci, driverOf, openPci } from '../pci.ts'
 
 const bus = '/sys/bus/pci'
 const newId = `${bus}/drivers/vfio-pci/new_id`
@@ -133,3 +134,21 @@ test('a device that a driver has is not enabled or disabled by hand: EBUSY', asy
   expect(await write(enable, '1')).toBe('EBUSY')
   expect(await write(enable, '0')).toBe('EBUSY')
 })
+
+test('who has a device that is to go is asked at once by req, and every ten seconds until it is closed', async (context) => {
+  const { kernel, device, address } = await openPci(context, 'edu')
+  const clock = kernel instanceof MockKernel ? kernel.machine.clock : null
+  clock?.hold()
+  const irq = device.irqs.get('req').enable([0])
+  const unbound = kernel.files.write(`${bus}/drivers/vfio-pci/unbind`, address)
+  expect(await irq.next({ timeoutMs: 5000 })).toEqual({ vector: 0, count: 1 })
+  const before = performance.now()
+  clock?.advance(9_000)
+  await expect(irq.next({ timeoutMs: clock === null ? 8_000 : 0 })).rejects.toMatchObject({ code: 'INTERRUPT_TIMEOUT' })
+  clock?.advance(1_000)
+  expect(await irq.next({ timeoutMs: 5_000 })).toEqual({ vector: 0, count: 1 })
+  if (clock === null) expect(performance.now() - before).toBeGreaterThan(9_000)
+  device.close()
+  await unbound
+  expect(driverOf(kernel.files, address)).toBe(null)
+}, 30_000)
