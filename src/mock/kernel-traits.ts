@@ -18,6 +18,8 @@ export interface KernelTraits {
   readonly hidesLeaving: boolean
   /** VFIO_IOMMU_GET_INFO and VFIO_DEVICE_GET_INFO fill in as much of their struct as the caller has; 6.6. */
   readonly copiesInfoWhole: boolean
+  /** A group's `type` can be changed while drivers that leave DMA alone have its devices, however many they are; 6.5. */
+  readonly retypesAttended: boolean
   /** How many names `reset_method` takes: one for each way there is; CXL's came with 6.12. */
   readonly resetMethods: 6 | 7
   /** Each capability of an answer begins at a multiple of 8 bytes, and the whole ends at one; 6.6. */
@@ -55,6 +57,7 @@ const traits: Readonly<Record<KernelVersion, KernelTraits>> = {
     type1Wrap: 'EINVAL',
     hidesLeaving: false,
     copiesInfoWhole: false,
+    retypesAttended: false,
     resetMethods: 6,
     alignsCapabilities: false,
     trapsQuadwords: false,
@@ -77,6 +80,7 @@ const traits: Readonly<Record<KernelVersion, KernelTraits>> = {
     type1Wrap: 'EINVAL',
     hidesLeaving: true,
     copiesInfoWhole: true,
+    retypesAttended: true,
     resetMethods: 7,
     alignsCapabilities: true,
     trapsQuadwords: true,
@@ -99,6 +103,7 @@ const traits: Readonly<Record<KernelVersion, KernelTraits>> = {
     type1Wrap: 'EOVERFLOW',
     hidesLeaving: true,
     copiesInfoWhole: true,
+    retypesAttended: true,
     resetMethods: 7,
     alignsCapabilities: true,
     trapsQuadwords: true,

@@ -3,6 +3,8 @@ import type { Machine } from '../machine.ts'
 import { bind, isUnbound, newId, probe, unbind } from '../pci/binding.ts'
 import { findPciDevice, type PciDevice, pciDevices, pciRecord } from '../pci/devices.ts'
 import { pciDrivers, removeId, setBusAutoprobe } from '../pci/drivers.ts'
+import { groupType, setGroupType } from '../pci/group-type.ts'
+import { pciGroups } from '../pci/groups.ts'
 import { rescan } from '../pci/hotplug.ts'
 import { type MockState, pciKey, type Snapshot } from '../state/state.ts'
 import { noiommuPrefix } from '../vfio/vfio-groups.ts'
@@ -31,8 +33,13 @@ export function addPci(sys: Directory, machine: Machine, state: Snapshot): void 
       sys.at(below(here)).set(device.address, link(here, path))
     }
     if (device.iommuGroup === null) continue
-    const group = record.isNoiommu ? ({ type: 'unknown', name: 'vfio-noiommu' } as const) : ({ type: 'DMA' } as const)
-    addIommuGroup(sys, { number: device.iommuGroup, ...group }, device.address, path)
+    const number = device.iommuGroup
+    const write = (bytes: Buffer) =>
+      machine.store.update((draft) => {
+        setGroupType(draft, machine.traits, pciGroups(scenario, draft).get(number) ?? [], bytes)
+      })
+    const name = record.isNoiommu ? { name: 'vfio-noiommu' } : {}
+    addIommuGroup(sys, { number, type: groupType(state, device), write, ...name }, device.address, path)
     if (record.vfioIndex === null) continue
     const prefix = noiommuPrefix({ kind: record.isNoiommu ? 'noiommu' : 'translated' })
     addVfioGroup(sys, `${prefix}${device.iommuGroup}`)

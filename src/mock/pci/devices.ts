@@ -53,6 +53,7 @@ export function newRecord(device: Pick<PciDevice, 'driver' | 'iommuGroup' | 'phy
     leaving: false,
     removed: false,
     group: device.iommuGroup,
+    groupType: 'DMA',
     isNoiommu: false,
     vfs: [],
     vfsAutoprobe: true,

@@ -20,10 +20,13 @@ export function pciGroups(scenario: Scenario, state: Snapshot): Map<number, PciD
 
 /** Whether VFIO may have a group of these: no driver uses DMA in it. */
 export function isViable(state: Snapshot, members: readonly PciDevice[]): boolean {
-  return members.every((device) => {
-    const { driver } = pciRecord(state, device)
-    return driver === null || harmlessDrivers.has(driver) || isVfioDriver(device, driver)
-  })
+  return members.every((device) => isHarmless(state, device))
+}
+
+/** No driver of the host uses DMA with it. */
+export function isHarmless(state: Snapshot, device: PciDevice): boolean {
+  const { driver } = pciRecord(state, device)
+  return driver === null || harmlessDrivers.has(driver) || isVfioDriver(device, driver)
 }
 
 /** Those of them that a driver of VFIO has. */

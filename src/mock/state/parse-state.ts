@@ -81,6 +81,7 @@ function isPci(value: unknown): value is PciRecord {
     ['unbinding', 'leaving', 'removed', 'isNoiommu', 'vfsAutoprobe'].every((key) => typeof value[key] === 'boolean') &&
     ['vfioIndex', 'group'].every((key) => value[key] === null || isCount(value[key])) &&
     isListOf(value['vfs'], isString) &&
+    isString(value['groupType']) &&
     isCount(value['vgpuType']) &&
     isObject(value['vgpuAttributes']) &&
     Object.values(value['vgpuAttributes']).every(isString) &&

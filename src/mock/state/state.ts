@@ -55,6 +55,8 @@ export interface PciRecord {
   /** Taken off the bus until it is looked for again. */
   removed: boolean
   group: number | null
+  /** How the host's drivers use its group: 'DMA', 'DMA-FQ' or 'identity'. */
+  groupType: string
   /** VFIO made its group, as it has no IOMMU; both go with the driver. */
   isNoiommu: boolean
   /** Addresses of its virtual functions, in their order. */
@@ -186,6 +188,7 @@ const gone = {
   removed: true,
   driverOverride: null,
   group: null,
+  groupType: 'DMA',
   vfsAutoprobe: true,
   resetMethods: null,
   model: null,
