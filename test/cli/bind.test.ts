@@ -34,6 +34,7 @@ describe('bind and release', () => {
   it.each([
     ['a device that is not there', ['bind', '7f:00.0'], 3],
     ['a driver that is not there', ['bind', sound, 'nosuch'], 3],
+    ['a driver named like an option', ['bind', sound, '--', '-r'], 2],
     ['a mediated device', ['bind', '83b8f4f2-509f-382f-3c1e-e6bfe0fa1001'], 2],
     ['a bridge', ['bind', '3a:00.0'], 6],
   ])('%s: one line and a hint', (_what, args, status) => {

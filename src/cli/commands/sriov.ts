@@ -68,6 +68,7 @@ const sriov: Command = command({
     if (context.options.json) io.out(json(change))
     else if (isDry) reportDryRun([change], io, () => already)
     else if (!change.changed) io.err(`${already}\n`)
+    else if (change.total === 0) io.err(`${change.device} has no SR-IOV now; the number kept for it is forgotten\n`)
     else {
       const kept = transient ? 'until the next boot' : 'now and at every boot'
       io.err(`${change.device} has ${change.count} of ${change.total} virtual functions, ${kept}\n`)

@@ -1,3 +1,4 @@
+import { pciDevices } from '../../host/pci-binding.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import type { BindingChange } from '../../lifecycle/bindings/binding-change.ts'
 import { foreignMembers, groupMembers, iommuGroup } from '../../vfio/group/group-members.ts'
@@ -15,11 +16,13 @@ export async function reportBindings(
   if (context.options.json) return io.out(json(changes))
   const [first] = changes
   if (first?.dryRun === true) return reportDryRun(changes, io, already)
-  for (const change of changes) io.err(`${change.changed ? done(change) : already(change)}\n`)
-  reportViability((await context.kernel()).files, changes, io)
+  const { files } = await context.kernel()
+  for (const change of changes) io.err(`${change.changed ? done(files, change) : already(change)}\n`)
+  reportViability(files, changes, io)
 }
 
-function done({ device, from, to }: BindingChange): string {
+function done(files: HostFiles, { device, from, to }: BindingChange): string {
+  if (files.kind(`${pciDevices}/${device}`) === null) return `${device} is not there; what was kept for it is forgotten`
   if (from === to) return `${device} stays with ${to ?? 'no driver'}; what is kept for the next boot is changed`
   return `${device} is with ${to ?? 'no driver'} now (${from === null ? 'none had it' : `${from} had it`})`
 }
@@ -27,7 +30,7 @@ function done({ device, from, to }: BindingChange): string {
 /** What keeps VFIO from using a device that it was just given. */
 function reportViability(files: HostFiles, changes: readonly BindingChange[], io: Io): void {
   const ofVfio = changes.filter(({ to }) => to?.includes('vfio') === true)
-  const groups = new Set(ofVfio.flatMap(({ device }) => iommuGroup(files, `/sys/bus/pci/devices/${device}`) ?? []))
+  const groups = new Set(ofVfio.flatMap(({ device }) => iommuGroup(files, `${pciDevices}/${device}`) ?? []))
   for (const group of groups) {
     const foreign = foreignMembers(groupMembers(files, group))
     if (foreign.length === 0) continue

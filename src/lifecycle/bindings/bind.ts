@@ -1,8 +1,9 @@
 import { VfioError } from '../../errors.ts'
+import { checkedDriver } from '../../host/driver-name.ts'
 import { type PciBinding, pciDrivers } from '../../host/pci-binding.ts'
 import { readPciIds } from '../../host/pci-ids.ts'
 import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
-import { checkedName, type PciAddress } from '../../units.ts'
+import type { PciAddress } from '../../units.ts'
 import { type KeptBinding, keptBindings } from '../settings/bindings.ts'
 import type { BindingChange, BindingOptions, BindingRequest } from './binding-change.ts'
 import { carryOut, type Turn } from './carry-out.ts'
@@ -54,7 +55,7 @@ function turnTo(files: HostFiles, before: PciBinding, driver: string, transient:
     keep: () => {
       if (kept !== null) keptBindings.save(files, address, kept)
     },
-    fault: (now) => (now === to ? null : to === null ? tookIt(before, now) : didNotTake(before, to, now)),
+    fault: (now) => (now === to ? null : to === null ? tookIt(before, now) : didNotTake(before, to)),
   }
 }
 
@@ -74,7 +75,7 @@ export function bindingSteps(before: PciBinding, driver: string): Write[] {
 /** NOT_FOUND for one that is not loaded. */
 export function checkDriver(files: HostFiles, driver: string): void {
   if (driver === noDriver) return
-  if (files.kind(`${pciDrivers}/${checkedName('driver', driver)}`) !== null) return
+  if (files.kind(`${pciDrivers}/${checkedDriver(driver)}`) !== null) return
   throw new VfioError(
     'NOT_FOUND',
     `there is no PCI driver ${driver}: its module is not loaded, or it has another name`,
@@ -105,19 +106,18 @@ function isBridge(address: PciAddress): VfioError {
 }
 
 function tookIt({ address }: PciBinding, now: string | null): VfioError {
-  return new VfioError('NOT_SUPPORTED', `${address} was taken from its driver, and ${now} has it all the same`, {
+  return new VfioError('NOT_SUPPORTED', `${address} was taken from its driver, and ${now} took it all the same`, {
     hint: `something binds it by hand: driverctl list-overrides; grep -r ${address} /etc`,
     facts: { device: address, driver: now },
   })
 }
 
-function didNotTake({ address, group }: PciBinding, wanted: string, now: string | null): VfioError {
-  const has = now === null ? 'no driver has it now' : `${now} has it`
+function didNotTake({ address, group }: PciBinding, wanted: string): VfioError {
   const [why, hint] =
     group === null && wanted.includes('vfio')
       ? ['no IOMMU isolates it', 'intel_iommu=on on the kernel command line, or VT-d/AMD-Vi in the firmware’s setup']
       : ['the driver refused it', 'dmesg | tail, for what the driver says']
-  return new VfioError('NOT_SUPPORTED', `${wanted} did not take ${address}: ${why} (${has})`, {
+  return new VfioError('NOT_SUPPORTED', `${wanted} did not take ${address}: ${why}`, {
     hint,
     facts: { device: address, driver: wanted, group },
   })

@@ -75,7 +75,7 @@ async function afterGivingBack(
 ): Promise<VfioError> {
   try {
     await giveBack(kernel, before, options)
-    return error
+    return withMore(error, `${readPciBinding(kernel.files, before.address).driver ?? 'no driver'} has it now`)
   } catch (second) {
     const was = before.driver ?? 'no driver'
     return withMore(error, `and giving it back to ${was} failed: ${kernelAnswer(second)}`, {

@@ -1,19 +1,23 @@
 import { VfioError } from '../../errors.ts'
-import type { PciBinding } from '../../host/pci-binding.ts'
+import { type PciBinding, pciDevices } from '../../host/pci-binding.ts'
 import { readPciIds } from '../../host/pci-ids.ts'
 import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
+import { type PciAddress, parsePciAddress } from '../../units.ts'
 import { keptBindings } from '../settings/bindings.ts'
 import type { BindingChange, BindingOptions, BindingRequest } from './binding-change.ts'
 import { carryOut, type Turn } from './carry-out.ts'
 import { overrideStep, probeStep, unbindStep, type Write } from './change-driver.ts'
 import { members } from './members.ts'
 
-/** Drivers that know no device of their own: whoever has one was told to. */
-const borrowers = new Set(['vfio-pci', 'pci-stub', 'pci-pf-stub', 'uio_pci_generic'])
+/** Drivers that know no device of their own: whoever has one was told to. VFIO's own for one vendor are told too. */
+function isBorrower(driver: string): boolean {
+  return /vfio|^(pci-stub|pci-pf-stub|uio_pci_generic|igb_uio|pciback)$/.test(driver)
+}
 
 /**
  * Gives a PCI device back to whichever driver knows it, and keeps nothing of it for the next boots. One that nobody took
- * away is no change.
+ * away is no change. Of one that is gone, what was kept is forgotten; NOT_FOUND where nothing was. NOT_SUPPORTED where a
+ * driver that has only what it was told to have takes it again: then it stays as it was, and kept.
  */
 export async function release(
   kernel: Kernel,
@@ -21,19 +25,37 @@ export async function release(
   options: BindingOptions = {},
 ): Promise<readonly BindingChange[]> {
   const { files } = kernel
-  return carryOut(kernel, () => members(files, device, group).map((before) => turnBack(files, before)), options)
+  const turns = () => {
+    const gone = keptOfGone(files, parsePciAddress(device))
+    return gone === null ? members(files, device, group).map((before) => turnBack(files, before)) : [gone]
+  }
+  return carryOut(kernel, turns, options)
+}
+
+/** Forgets what is kept for a device that is not there; null for one that is, or of which nothing is kept. */
+function keptOfGone(files: HostFiles, address: PciAddress): Turn | null {
+  const forgetting = forget(files, address)
+  if (forgetting.keeping === null || files.kind(`${pciDevices}/${address}`) !== null) return null
+  const before = { address, driver: null, override: null, group: null, isBridge: false }
+  return { before, to: null, writes: [], ...forgetting, fault: () => null }
+}
+
+function forget(files: HostFiles, address: PciAddress): Pick<Turn, 'keeping' | 'keep'> {
+  const path = keptBindings.path(address)
+  return {
+    keeping: files.kind(path) === null ? null : { action: 'delete', path },
+    keep: () => keptBindings.delete(files, address),
+  }
 }
 
 function turnBack(files: HostFiles, before: PciBinding): Turn {
-  const path = keptBindings.path(before.address)
-  const isKept = files.kind(path) !== null
-  const writes = releaseSteps(before, isKept)
+  const forgetting = forget(files, before.address)
+  const writes = releaseSteps(before, forgetting.keeping !== null)
   return {
     before,
     to: writes.some(({ path }) => path === probeStep(before).path) ? null : before.driver,
     writes,
-    keeping: isKept ? { action: 'delete', path } : null,
-    keep: () => keptBindings.delete(files, before.address),
+    ...forgetting,
     fault: (now) => takenAgain(files, before, now),
   }
 }
@@ -42,14 +64,14 @@ function turnBack(files: HostFiles, before: PciBinding): Turn {
 function releaseSteps(before: PciBinding, isKept: boolean): Write[] {
   const { driver, override } = before
   const clear = override === null ? [] : [overrideStep(before, null)]
-  const isBorrowed = driver !== null && (borrowers.has(driver) || override === driver)
+  const isBorrowed = driver !== null && (isBorrower(driver) || override === driver)
   if (isBorrowed) return [...clear, unbindStep(before), probeStep(before)]
   const wasBegun = driver === null && (override !== null || isKept)
   return wasBegun ? [...clear, probeStep(before)] : clear
 }
 
-function takenAgain(files: HostFiles, { address, driver }: PciBinding, now: string | null): VfioError | null {
-  if (now === null || now !== driver || !borrowers.has(now)) return null
+function takenAgain(files: HostFiles, { address }: PciBinding, now: string | null): VfioError | null {
+  if (now === null || !isBorrower(now)) return null
   const { vendor, device } = readPciIds(files, address, [])
   const ids = `${vendor?.slice(2)} ${device?.slice(2)}`
   return new VfioError('NOT_SUPPORTED', `${now} took ${address} again: its id was added to that driver (${ids})`, {

@@ -62,7 +62,7 @@ type Run = Extract<Step, { action: 'run' }>
 function loadStep(files: HostFiles, driver: string): Run | null {
   const modprobe = ['/usr/sbin/modprobe', '/sbin/modprobe'].find((path) => files.kind(path) !== null)
   if (driver === noDriver || modprobe === undefined || files.kind(`${pciDrivers}/${driver}`) !== null) return null
-  return { action: 'run', path: modprobe, arguments: [driver] }
+  return { action: 'run', path: modprobe, arguments: ['--', driver] }
 }
 
 /** Where it fails, binding says that there is no such driver, and what to do. */

@@ -1,4 +1,5 @@
 import * as v from 'valibot'
+import { driverNameFault } from '../../host/driver-name.ts'
 import { Settings } from './settings.ts'
 
 /** The driver that a PCI device is to have at every boot. */
@@ -9,11 +10,15 @@ export interface KeptBinding {
   readonly device: string
 }
 
+export const driverName: v.GenericSchema<unknown, string> = v.pipe(
+  v.string(),
+  v.check((name) => driverNameFault(name) === null, 'must be the name of a driver'),
+)
 const id = v.pipe(v.string(), v.regex(/^0x[0-9a-f]{4}$/, 'must be a PCI id such as 0x8086'))
 
 /** By PCI address. */
 export const keptBindings: Settings<KeptBinding> = new Settings(
   'bindings',
   'driver binding',
-  v.strictObject({ driver: v.pipe(v.string(), v.regex(/^[\w.-]{1,64}$/, 'must be a driver')), vendor: id, device: id }),
+  v.strictObject({ driver: driverName, vendor: id, device: id }),
 )

@@ -3,6 +3,7 @@ import { parseDocument } from 'yaml'
 import { schemaFault } from '../../schema-fault.ts'
 import { type PciAddress, pciAddressOrNull, type Uuid, uuidOrNull } from '../../units.ts'
 import type { Attribute } from '../definition/definition.ts'
+import { driverName } from '../settings/bindings.ts'
 import { type NodeOwner, octalMode } from '../settings/node-owners.ts'
 import { invalidSpec } from './invalid-spec.ts'
 import type { PciChoice, Spec, SpecBinding, SpecDevices, SpecParent } from './spec.ts'
@@ -131,7 +132,7 @@ const parent = v.pipe(
 const binding = v.pipe(
   v.strictObject({
     device: v.union(pciChoices, 'must be a PCI address, a list of them, a range FROM-TO or {vendor, device}'),
-    driver: v.optional(v.pipe(v.string(), v.nonEmpty()), 'vfio-pci'),
+    driver: v.optional(driverName, 'vfio-pci'),
     group: v.optional(v.boolean(), false),
   }),
   v.transform(({ device, ...rest }): SpecBinding => ({ choice: device, ...rest })),

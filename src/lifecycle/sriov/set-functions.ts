@@ -13,6 +13,7 @@ import { withLock } from '../files/lock.ts'
 import { refusedByKernel } from '../refused-by-kernel.ts'
 import { withSettingsLock } from '../settings/settings.ts'
 import { checkFunctionsUnused } from './check-unused.ts'
+import { forgetGone } from './forget-gone.ts'
 import { checkNotManaged, driverBackSteps, manageSriov, manageStep } from './sriov-manage.ts'
 import { sriovSettings } from './sriov-settings.ts'
 
@@ -49,6 +50,10 @@ export async function setVirtualFunctions(
   options: ChangeOptions = {},
 ): Promise<SriovChange> {
   const { files } = kernel
+  if (request.count === 0) {
+    const forgotten = await forgetGone(kernel, request.device, options)
+    if (forgotten !== null) return forgotten
+  }
   const { address } = findPhysicalFunction(files, request.device)
   const dryRun = options.dryRun === true
   const run = async (): Promise<SriovChange> => {
@@ -205,9 +210,8 @@ function offersVgpus(files: HostFiles, address: PciAddress): boolean {
 
 export function keepSteps(files: HostFiles, address: PciAddress, count: number): Step[] {
   const path = sriovSettings.path(address)
-  const stored = sriovSettings.read(files, address)
-  if ((stored?.count ?? 0) === count) return []
-  if (count === 0) return [{ action: 'delete', path }]
+  if (count === 0) return files.kind(path) === null ? [] : [{ action: 'delete', path }]
+  if (sriovSettings.readOrNone(files, address)?.count === count) return []
   return [{ action: 'save', path, content: sriovSettings.format({ count }) }]
 }
 

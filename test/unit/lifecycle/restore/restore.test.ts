@@ -255,7 +255,7 @@ describe('a driver that was kept for the next boots', () => {
     kernel.files.makeDirectory('/sbin')
     kernel.files.create('/sbin/modprobe', '')
     const [planned] = (await restore(kernel, { dryRun: true })).results
-    expect(planned?.steps[0]).toEqual({ action: 'run', path: '/sbin/modprobe', arguments: ['pci-stub'] })
+    expect(planned?.steps[0]).toEqual({ action: 'run', path: '/sbin/modprobe', arguments: ['--', 'pci-stub'] })
     expect(planned?.steps.slice(1)).toMatchObject([
       { path: `${path}/driver_override`, value: 'pci-stub' },
       { path: `${path}/driver/unbind` },
