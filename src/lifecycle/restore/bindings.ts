@@ -1,71 +1,42 @@
 import { VfioError } from '../../errors.ts'
-import { pciDevices, pciDrivers, readPciBinding } from '../../host/pci-binding.ts'
-import { readPciIds } from '../../host/pci-ids.ts'
-import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
-import { type PciAddress, parsePciAddress } from '../../units.ts'
-import { bind, bindingSteps, noDriver } from '../bindings/bind.ts'
-import type { ChangeOptions, Step } from '../change.ts'
-import { type KeptBinding, keptBindings } from '../settings/bindings.ts'
-import type { RestoreStage } from './task.ts'
+import { pciDevices } from '../../host/pci-binding.ts'
+import { pciAddressOrNull } from '../../units.ts'
+import { bindKept } from '../bindings/bind-kept.ts'
+import type { ChangeOptions } from '../change.ts'
+import { keptBindings } from '../settings/bindings.ts'
+import type { RestoreStage, RestoreTask } from './task.ts'
 
-const modprobePatienceMs = 60_000
-
-/** The drivers that PCI devices are to have at every boot. */
-export const boundDevices: RestoreStage = (kernel, only) => {
+/**
+ * The drivers that PCI devices are to have at every boot. That of a virtual function which its card is not to get is kept
+ * until it is: there is nothing to bring up.
+ */
+export const boundDevices: RestoreStage = (kernel, coming) => {
   const { files } = kernel
   const { settings, warnings } = keptBindings.list(files)
-  const tasks = settings
-    .filter(({ name }) => only === undefined || name === only)
-    .map(({ name, value }) => ({
-      kind: 'binding' as const,
-      parent: name,
-      name: value.driver,
-      type: null,
-      plannedSteps: () => [],
-      isParentThere: () => files.kind(`${pciDevices}/${name}`) !== null,
-      parentMissing: () =>
-        new VfioError('NOT_FOUND', `the device ${name} did not appear: this host has none at that address`, {
-          hint: `lspci; vfioctl release ${name} forgets it`,
-          facts: { device: name },
-        }),
-      bringUp: (options: ChangeOptions) => bindKept(kernel, parsePciAddress(name), value, options),
-    }))
+  const tasks = settings.flatMap(({ name, value }): RestoreTask[] => {
+    const address = pciAddressOrNull(name)
+    if (address !== name) {
+      warnings.push({ path: keptBindings.path(name), message: 'is no driver binding: its name is no PCI address' })
+      return []
+    }
+    if ((coming.only !== undefined && name !== coming.only) || coming.isLeftOut(address)) return []
+    return [
+      {
+        kind: 'binding',
+        parent: name,
+        name: value.driver,
+        type: null,
+        plannedSteps: () => [],
+        isParentThere: () => files.kind(`${pciDevices}/${name}`) !== null,
+        canParentCome: () => coming.can(address),
+        parentMissing: () =>
+          new VfioError('NOT_FOUND', `the device ${name} is not there: this host has none at that address`, {
+            hint: `lspci; vfioctl release ${name} forgets it`,
+            facts: { device: name },
+          }),
+        bringUp: (options: ChangeOptions) => bindKept(kernel, address, value, options),
+      },
+    ]
+  })
   return { tasks, warnings }
-}
-
-/** The module of its driver comes first: at boot nobody else has asked for it. */
-async function bindKept(kernel: Kernel, address: PciAddress, kept: KeptBinding, options: ChangeOptions) {
-  const { files } = kernel
-  checkSameCard(files, address, kept)
-  const load = loadStep(files, kept.driver)
-  if (load !== null && options.dryRun === true) {
-    return { changed: true, steps: [load, ...bindingSteps(readPciBinding(files, address), kept.driver)] }
-  }
-  if (load !== null) await runModprobe(kernel, load)
-  const [change] = await bind(kernel, { device: address, driver: kept.driver, transient: true }, options)
-  return { changed: change?.changed === true, steps: [...(load === null ? [] : [load]), ...(change?.steps ?? [])] }
-}
-
-/** Addresses move when cards do: what stands there now may be the disk. */
-function checkSameCard(files: HostFiles, address: PciAddress, { vendor, device }: KeptBinding): void {
-  const now = readPciIds(files, address, [])
-  if (now.vendor === vendor && now.device === device) return
-  throw new VfioError(
-    'NOT_SUPPORTED',
-    `${address} is another device than the one whose driver was kept: ${now.vendor}:${now.device}, not ${vendor}:${device}`,
-    { hint: `lspci -nns ${address}; then vfioctl bind or release ${address}`, facts: { device: address } },
-  )
-}
-
-type Run = Extract<Step, { action: 'run' }>
-
-function loadStep(files: HostFiles, driver: string): Run | null {
-  const modprobe = ['/usr/sbin/modprobe', '/sbin/modprobe'].find((path) => files.kind(path) !== null)
-  if (driver === noDriver || modprobe === undefined || files.kind(`${pciDrivers}/${driver}`) !== null) return null
-  return { action: 'run', path: modprobe, arguments: ['--', driver] }
-}
-
-/** Where it fails, binding says that there is no such driver, and what to do. */
-async function runModprobe(kernel: Kernel, { path, arguments: words }: Run): Promise<void> {
-  await kernel.runProgram(path, { arguments: words, timeoutMs: modprobePatienceMs }).catch(() => {})
 }

@@ -1,19 +1,21 @@
 import { VfioError } from '../../errors.ts'
 import { mdevBus } from '../../host/mdev-types.ts'
 import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
+import { pciAddressOrNull, type Uuid } from '../../units.ts'
 import { boundDriver } from '../../vfio/group/group-members.ts'
 import type { Change, ChangeOptions } from '../change.ts'
 import { creationSteps } from '../mdev/create-device.ts'
 import { start } from '../mdev/start.ts'
 import { readDefinitions } from '../mdev/store.ts'
+import type { Coming } from './coming.ts'
 import type { RestoreStage } from './task.ts'
 
 /** The mediated devices that are defined to start by themselves, by us, mdevctl or libvirt. */
-export const definedMdevs: RestoreStage = (kernel, only) => {
+export const definedMdevs: RestoreStage = (kernel, coming) => {
   const { files } = kernel
   const { definitions, warnings } = readDefinitions(files)
   const wanted = definitions.filter(({ parent, definition }) => {
-    return definition.start === 'auto' && (only === undefined || parent === only)
+    return definition.start === 'auto' && (coming.only === undefined || parent === coming.only)
   })
   const tasks = wanted.map(({ uuid, parent, definition }) => ({
     kind: 'mdev' as const,
@@ -22,7 +24,8 @@ export const definedMdevs: RestoreStage = (kernel, only) => {
     type: definition.type,
     plannedSteps: () => creationSteps({ uuid, parent, ...definition }),
     isParentThere: () => files.kind(`${mdevBus}/${parent}`) !== null,
-    parentMissing: () => parentMissing(files, parent),
+    canParentCome: () => canCome(coming, parent),
+    parentMissing: () => parentMissing(files, uuid, parent),
     bringUp: (options: ChangeOptions) => startDefined(kernel, { uuid, parent }, options),
   }))
   return { tasks: tasks.sort((a, b) => (a.name < b.name ? -1 : 1)), warnings }
@@ -42,15 +45,23 @@ async function startDefined(
   }
 }
 
-function parentMissing(files: HostFiles, parent: string): VfioError {
-  const [why, hint] = whyMissing(files, parent)
-  return new VfioError('NOT_FOUND', `its parent ${parent} did not appear: ${why}`, { hint, facts: { parent } })
+/** A parent without a PCI address is its driver's own, and comes with that. */
+function canCome(coming: Coming, parent: string): boolean {
+  const address = pciAddressOrNull(parent)
+  return address === null || coming.can(address)
 }
 
-function whyMissing(files: HostFiles, parent: string): [why: string, hint: string] {
+function parentMissing(files: HostFiles, uuid: Uuid, parent: string): VfioError {
+  const [why, hint] = whyMissing(files, uuid, parent)
+  return new VfioError('NOT_FOUND', `its parent ${parent} is not there: ${why}`, { hint, facts: { parent } })
+}
+
+function whyMissing(files: HostFiles, uuid: Uuid, parent: string): [why: string, hint: string] {
   const path = `/sys/bus/pci/devices/${parent}`
   if (files.kind(path) === null) {
-    return ['this host has no such device', 'lsmod | grep -i MODULE: is its driver loaded? lspci: is the card there?']
+    const look =
+      pciAddressOrNull(parent) === null ? 'lsmod: is the module of its driver loaded?' : 'lspci: is the card there?'
+    return ['this host has no such device', `${look} vfioctl undefine -u ${uuid} -p ${parent} forgets it`]
   }
   const driver = boundDriver(files, `${path}/driver`)
   if (driver === null) return ['the device is there, and no driver has it', `lspci -ks ${parent} names its modules`]

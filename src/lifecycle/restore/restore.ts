@@ -6,6 +6,7 @@ import { Arrivals } from '../arrivals.ts'
 import type { ChangeOptions, Step } from '../change.ts'
 import { withSharedKernelLog } from '../kernel-log.ts'
 import { boundDevices } from './bindings.ts'
+import { Coming } from './coming.ts'
 import { definedMdevs } from './mdevs.ts'
 import { definedSriov } from './sriov.ts'
 import type { RestoreStage, RestoreTask } from './task.ts'
@@ -49,7 +50,8 @@ const stages: readonly RestoreStage[] = [boundDevices, definedSriov, definedMdev
  */
 export async function restore(kernel: Kernel, request: RestoreRequest = {}): Promise<Restored> {
   const only = request.parent === undefined ? undefined : parentName(request.parent)
-  const found = stages.map((stage) => findTasks(stage, kernel, only))
+  const coming = new Coming(kernel.files, only)
+  const found = stages.map((stage) => findTasks(stage, kernel, coming))
   const tasks = found.flatMap((stage) => stage.tasks)
   const arrivals = new Arrivals(
     kernel,
@@ -60,7 +62,10 @@ export async function restore(kernel: Kernel, request: RestoreRequest = {}): Pro
     const results = new Map<RestoreTask, RestoreResult>()
     await withSharedKernelLog(kernel, () => {
       const parents = [...byParent(tasks)].map(([parent, its]) => {
-        return bringUpInOrder(parent, its, arrivals, request, (task, result) => results.set(task, result))
+        return bringUpInOrder(parent, its, arrivals, request, (task, result) => {
+          results.set(task, result)
+          if (task.kind === 'sriov') coming.end(task.parent)
+        })
       })
       return everyOne(parents)
     })
@@ -74,9 +79,9 @@ export async function restore(kernel: Kernel, request: RestoreRequest = {}): Pro
 }
 
 /** What cannot even be looked for keeps nothing else from starting. */
-function findTasks(stage: RestoreStage, kernel: Kernel, only: string | undefined): ReturnType<RestoreStage> {
+function findTasks(stage: RestoreStage, kernel: Kernel, coming: Coming): ReturnType<RestoreStage> {
   try {
-    return stage(kernel, only)
+    return stage(kernel, coming)
   } catch (error) {
     const { path, message } = asVfioError(error)
     return { tasks: [], warnings: [{ path: path ?? 'restore', message }] }
@@ -103,7 +108,7 @@ async function bringUpInOrder(
 ): Promise<void> {
   let isTold = request.dryRun === true
   for (const task of tasks) {
-    if (!isTold && isMissing(task)) {
+    if (!isTold && isWaitedFor(task)) {
       isTold = true
       request.onWaiting?.(parent)
     }
@@ -114,9 +119,9 @@ async function bringUpInOrder(
 }
 
 /** Where nobody can tell, the task itself says why. */
-function isMissing(task: RestoreTask): boolean {
+function isWaitedFor(task: RestoreTask): boolean {
   try {
-    return !task.isParentThere()
+    return !task.isParentThere() && task.canParentCome()
   } catch {
     return false
   }
@@ -130,9 +135,9 @@ type Outcome = Pick<RestoreResult, 'outcome' | 'steps' | 'error'>
 
 async function bringUp(task: RestoreTask, arrivals: Arrivals, request: RestoreRequest): Promise<Outcome> {
   try {
-    const isThere = await arrivals.until(() => task.isParentThere())
+    await arrivals.until(() => task.isParentThere() || !task.canParentCome())
     if (request.signal?.aborted === true) return failed(new VfioError('INTERRUPTED', 'interrupted before it was begun'))
-    if (!isThere) return { outcome: 'no parent', steps: task.plannedSteps(), error: task.parentMissing() }
+    if (!task.isParentThere()) return { outcome: 'no parent', steps: task.plannedSteps(), error: task.parentMissing() }
     const { changed, steps } = await task.bringUp(request)
     return { outcome: changed ? 'started' : 'already there', steps, error: null }
   } catch (error) {

@@ -1,33 +1,56 @@
 import { VfioError } from '../../errors.ts'
-import { readPhysicalFunction } from '../../host/sriov.ts'
-import { pciAddressOrNull } from '../../units.ts'
-import { setVirtualFunctions } from '../sriov/set-functions.ts'
+import { pciPath, readPhysicalFunction } from '../../host/sriov.ts'
+import type { HostFiles } from '../../kernel/kernel.ts'
+import { type PciAddress, pciAddressOrNull } from '../../units.ts'
+import { makeVirtualFunctions } from '../sriov/set-functions.ts'
 import { sriovSettings } from '../sriov/sriov-settings.ts'
-import type { RestoreStage } from './task.ts'
+import type { RestoreStage, RestoreTask } from './task.ts'
 
 /** The numbers of virtual functions that are kept for every boot. */
-export const definedSriov: RestoreStage = (kernel, only) => {
-  const { settings, warnings } = sriovSettings.list(kernel.files)
-  const tasks = settings
-    .filter(({ name }) => only === undefined || name === only)
-    .map(({ name, value: { count } }) => ({
-      kind: 'sriov' as const,
-      parent: name,
-      name: `${count} virtual functions`,
-      type: null,
-      plannedSteps: () => [],
-      isParentThere: () => {
-        const address = pciAddressOrNull(name)
-        const card = address === null ? null : readPhysicalFunction(kernel.files, address)
-        return card !== null && card.driver !== null
+export const definedSriov: RestoreStage = (kernel, coming) => {
+  const { files } = kernel
+  const { settings, warnings } = sriovSettings.list(files)
+  const tasks = settings.flatMap(({ name, value: { count } }): RestoreTask[] => {
+    const address = pciAddressOrNull(name)
+    if (address !== name) {
+      const message = 'is no number of virtual functions: its name is no PCI address'
+      warnings.push({ path: sriovSettings.path(name), message })
+      return []
+    }
+    if (coming.only !== undefined && name !== coming.only) return []
+    return [
+      {
+        kind: 'sriov',
+        parent: name,
+        name: `${count} virtual functions`,
+        type: null,
+        plannedSteps: () => [],
+        isParentThere: () => (readPhysicalFunction(files, address)?.driver ?? null) !== null,
+        canParentCome: () => coming.can(address) && !isAnotherCard(files, address),
+        parentMissing: () => whyNoFunctions(files, address),
+        bringUp: (options) => makeVirtualFunctions(kernel, { device: name, count, transient: true }, options),
       },
-      parentMissing: () =>
-        new VfioError('NOT_FOUND', `${name} did not appear with a driver, so it has no virtual functions`, {
-          hint: `lspci -ks ${name}`,
-          facts: { parent: name },
-        }),
-      bringUp: (options: Parameters<typeof setVirtualFunctions>[2]) =>
-        setVirtualFunctions(kernel, { device: name, count, transient: true }, options),
-    }))
+    ]
+  })
   return { tasks, warnings }
+}
+
+function isAnotherCard(files: HostFiles, address: PciAddress): boolean {
+  return files.kind(pciPath(address)) !== null && readPhysicalFunction(files, address) === null
+}
+
+function whyNoFunctions(files: HostFiles, address: PciAddress): VfioError {
+  const forget = `vfioctl sriov ${address} 0 forgets the number`
+  const facts = { parent: address }
+  if (files.kind(pciPath(address)) === null) {
+    return new VfioError('NOT_FOUND', `the card ${address} is not there`, { hint: `lspci; ${forget}`, facts })
+  }
+  if (isAnotherCard(files, address)) {
+    const what = `${address} has no SR-IOV: it is another card than the one whose number of functions was kept`
+    return new VfioError('NOT_SUPPORTED', what, { hint: `lspci -nns ${address}; ${forget}`, facts })
+  }
+  return new VfioError('NOT_FOUND', `${address} did not get a driver, so it has no virtual functions`, {
+    hint: `lspci -ks ${address}`,
+    facts,
+  })
 }

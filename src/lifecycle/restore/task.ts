@@ -2,6 +2,7 @@ import type { VfioError } from '../../errors.ts'
 import type { Warning } from '../../host/warning.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import type { ChangeOptions, Step } from '../change.ts'
+import type { Coming } from './coming.ts'
 
 /** One thing that is defined to come up by itself. */
 export interface RestoreTask {
@@ -13,7 +14,9 @@ export interface RestoreTask {
   /** Of a virtual device. */
   readonly type: string | null
   isParentThere(): boolean
-  /** Why it cannot be had where its parent did not appear. */
+  /** Whether it is worth waiting where its parent is not there. */
+  canParentCome(): boolean
+  /** Why it cannot be had where its parent is not there in the end. */
   parentMissing(): VfioError
   /** The writes that would bring it up, where its parent is not there to ask. Throws for what nobody can make. */
   plannedSteps(): readonly Step[]
@@ -21,8 +24,8 @@ export interface RestoreTask {
   bringUp(options: ChangeOptions): Promise<{ readonly changed: boolean; readonly steps: readonly Step[] }>
 }
 
-/** Finds the tasks of one kind, of one parent or of all. */
+/** Finds the tasks of one kind, of `coming.only` or of all. */
 export type RestoreStage = (
   kernel: Kernel,
-  parent: string | undefined,
+  coming: Coming,
 ) => { readonly tasks: readonly RestoreTask[]; readonly warnings: readonly Warning[] }

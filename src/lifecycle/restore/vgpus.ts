@@ -1,4 +1,8 @@
+import { VfioError } from '../../errors.ts'
+import { pciPath } from '../../host/sriov.ts'
 import { readVgpuFunction } from '../../host/vgpu-functions.ts'
+import type { HostFiles } from '../../kernel/kernel.ts'
+import type { PciAddress } from '../../units.ts'
 import type { ChangeOptions } from '../change.ts'
 import { readVgpuDefinitions } from '../vgpu/definitions.ts'
 import { newVgpu } from '../vgpu/function-writes.ts'
@@ -7,23 +11,36 @@ import { startVgpu } from '../vgpu/start-vgpu.ts'
 import type { RestoreStage } from './task.ts'
 
 /** The vendor vGPUs that are defined to start by themselves: each function gets the type that it had. */
-export const definedVgpus: RestoreStage = (kernel, only) => {
+export const definedVgpus: RestoreStage = (kernel, coming) => {
   const { files } = kernel
   const { definitions, warnings } = readVgpuDefinitions(files)
   const tasks = definitions
-    .filter(({ parent, definition }) => definition.start === 'auto' && (only === undefined || parent === only))
-    .map(({ address, parent, definition }) => ({
-      kind: 'vgpu' as const,
-      parent,
-      name: address,
-      type: definition.type,
-      plannedSteps: () => {
-        const { create, attributes } = newVgpu(address, definition.type, definition.attributes)
-        return [create, ...attributes]
-      },
-      isParentThere: () => readVgpuFunction(files, address) !== null,
-      parentMissing: () => whyNoVgpus(files, address, parent),
-      bringUp: (options: ChangeOptions) => startVgpu(kernel, { address }, options),
-    }))
+    .filter(
+      ({ parent, definition }) => definition.start === 'auto' && (coming.only === undefined || parent === coming.only),
+    )
+    .map(({ address, parent, definition }) => {
+      return {
+        kind: 'vgpu' as const,
+        parent,
+        name: address,
+        type: definition.type,
+        plannedSteps: () => {
+          const { create, attributes } = newVgpu(address, definition.type, definition.attributes)
+          return [create, ...attributes]
+        },
+        isParentThere: () => readVgpuFunction(files, address) !== null,
+        canParentCome: () => coming.can(address),
+        parentMissing: () => whyNoVgpu(files, address, parent),
+        bringUp: (options: ChangeOptions) => startVgpu(kernel, { address }, options),
+      }
+    })
   return { tasks, warnings }
+}
+
+function whyNoVgpu(files: HostFiles, address: PciAddress, card: PciAddress): VfioError {
+  if (files.kind(pciPath(card)) !== null) return whyNoVgpus(files, address, card)
+  return new VfioError('NOT_FOUND', `its card ${card} is not there: this host has none at that address`, {
+    hint: `lspci; vfioctl undefine ${address} forgets it`,
+    facts: { parent: card },
+  })
 }

@@ -14,6 +14,7 @@ import { refusedByKernel } from '../refused-by-kernel.ts'
 import { withSettingsLock } from '../settings/settings.ts'
 import { checkFunctionsUnused } from './check-unused.ts'
 import { forgetGone } from './forget-gone.ts'
+import { withKeptDrivers } from './kept-drivers.ts'
 import { checkNotManaged, driverBackSteps, manageSriov, manageStep } from './sriov-manage.ts'
 import { sriovSettings } from './sriov-settings.ts'
 
@@ -42,9 +43,19 @@ const defaultTimeoutMs = 30_000
 
 /**
  * Gives a physical function that many virtual ones, waits until they are there, a GPU's with what its driver makes of
- * them, and keeps the number for the next boot. DEVICE_BUSY, before anything is done, where one that would go is used.
+ * them, and keeps the number for the next boot. Those that come anew get the drivers that are kept for them. DEVICE_BUSY,
+ * before anything is done, where one that would go is used.
  */
-export async function setVirtualFunctions(
+export function setVirtualFunctions(
+  kernel: Kernel,
+  request: SriovRequest,
+  options: ChangeOptions = {},
+): Promise<SriovChange> {
+  return withKeptDrivers(kernel, request.device, options, () => makeVirtualFunctions(kernel, request, options))
+}
+
+/** The same, with whichever drivers the kernel chooses. */
+export async function makeVirtualFunctions(
   kernel: Kernel,
   request: SriovRequest,
   options: ChangeOptions = {},

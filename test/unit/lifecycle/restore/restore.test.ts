@@ -263,12 +263,12 @@ describe('a driver that was kept for the next boots', () => {
     ])
   })
 
-  test('waits for its device until time is up, and gets it as it is plugged in', async () => {
+  test('waits for its device, which was named, until time is up, and gets it as it is plugged in', async () => {
     const kernel = await host()
     await kernel.files.write(`${path}/remove`, '1')
-    const { results } = await restore(kernel, { timeoutMs: 50 })
+    const { results } = await restore(kernel, { parent: sound, timeoutMs: 50 })
     expect(results).toMatchObject([{ outcome: 'no parent', error: { code: 'NOT_FOUND', facts: { device: sound } } }])
-    const restored = restore(kernel)
+    const restored = restore(kernel, { parent: sound })
     await kernel.files.write('/sys/bus/pci/rescan', '1')
     expect((await restored).results).toMatchObject([{ outcome: 'started' }])
   })

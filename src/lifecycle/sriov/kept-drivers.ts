@@ -1,0 +1,63 @@
+import { asVfioError, type VfioError, withMore } from '../../errors.ts'
+import { functionAddresses, readPhysicalFunction } from '../../host/sriov.ts'
+import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
+import { pciAddressOrNull } from '../../units.ts'
+import { bindKept, isKeptCard } from '../bindings/bind-kept.ts'
+import type { ChangeOptions, Step } from '../change.ts'
+import { futureBinding } from '../plan/plan-function-binding.ts'
+import { keptBindings } from '../settings/bindings.ts'
+import type { SriovChange } from './set-functions.ts'
+
+/**
+ * Virtual functions come anew whenever their number changes, with whichever driver knows them. What is kept for one is
+ * for whatever is at its place: it gets that driver again, and one that is gone will, once it comes.
+ */
+export async function withKeptDrivers(
+  kernel: Kernel,
+  device: string,
+  options: ChangeOptions,
+  make: () => Promise<SriovChange>,
+): Promise<SriovChange> {
+  const { files } = kernel
+  const address = pciAddressOrNull(device)
+  const before = address === null ? [] : (readPhysicalFunction(files, address)?.functions ?? [])
+  const change = await make()
+  if (!change.steps.some(({ action }) => action === 'write' || action === 'run')) return change
+  if (change.dryRun) return { ...change, steps: [...change.steps, ...plannedSteps(files, change)] }
+  for (const gone of before.filter((it) => !change.functions.includes(it))) {
+    const kept = keptBindings.readOrNone(files, gone)
+    if (kept === null) continue
+    options.said?.(
+      `${gone} is gone; ${kept.driver} is kept for it until it comes again (vfioctl release ${gone} forgets it)`,
+    )
+  }
+  return { ...change, steps: [...change.steps, ...(await bindAll(kernel, change, options))] }
+}
+
+function plannedSteps(files: HostFiles, { device: card, count }: SriovChange): Step[] {
+  return functionAddresses(files, card, count).flatMap((address) => {
+    const kept = keptBindings.readOrNone(files, address)
+    return kept === null ? [] : futureBinding(files, address, card, kept.driver).steps
+  })
+}
+
+/** One that fails keeps the others from nothing; the first failure is thrown, with what there is all the same. */
+async function bindAll(kernel: Kernel, change: SriovChange, options: ChangeOptions): Promise<Step[]> {
+  const failures: VfioError[] = []
+  const steps: Step[] = []
+  for (const address of change.functions) {
+    const kept = keptBindings.readOrNone(kernel.files, address)
+    if (kept === null || !isKeptCard(kernel.files, address, kept)) continue
+    try {
+      const bound = await bindKept(kernel, address, kept, options)
+      steps.push(...bound.steps)
+      if (bound.changed) options.said?.(`${address} is with ${kept.driver} again, as is kept for it`)
+    } catch (error) {
+      failures.push(asVfioError(error))
+    }
+  }
+  const [first] = failures
+  if (first === undefined) return steps
+  const others = failures.length === 1 ? '' : `, and ${failures.length - 1} more failed like that`
+  throw withMore(first, `${change.device} has its ${change.count} virtual functions all the same${others}`)
+}
