@@ -24,10 +24,13 @@ export async function define({ kernel, line, io, said }: MdevctlCall): Promise<v
   const fromFile = readDefinitionFile(line.value('jsonfile'), io)
   const parent = line.value('parent')
   if (fromFile !== null && parent === undefined) throw parentNeeded('define')
+  const type = fromFile?.type ?? line.value('type')
+  const running = uuid === undefined ? null : findMdevDevice(kernel.files, parseUuid(uuid))
+  if (parent === undefined && type !== undefined) throw parentNeeded('define')
   const request = given({
     uuid,
     parent,
-    type: fromFile?.type ?? line.value('type'),
+    type: type ?? running?.type,
     start: fromFile?.start ?? (line.has('auto') ? ('auto' as const) : undefined),
     attributes: fromFile?.attributes,
   })
@@ -48,21 +51,19 @@ export async function modify(call: MdevctlCall): Promise<void> {
   if (line.has('live')) return modifyLive(call, fromFile)
   const uuid = theUuid(line)
   const parent = line.value('parent')
-  if (line.has('auto') && line.has('manual'))
-    throw refusal('INVALID_ARGUMENT', '--auto and --manual exclude each other')
   if (fromFile !== null) return replaceDefinition(call, uuid, fromFile)
   const index = line.value('index')
   const at = index === undefined ? {} : { index: Number(index) }
   const [name, value] = [line.value('addattr'), line.value('value')]
+  const isEmptyList = index === undefined && hasNoAttribute(kernel, uuid, parent)
   const request = given({
     parent,
     type: line.value('type'),
     start: line.has('auto') ? ('auto' as const) : line.has('manual') ? ('manual' as const) : undefined,
     addAttribute: name === undefined || value === undefined ? undefined : { name, value, ...at },
-    removeAttribute: line.has('delattr') ? at : undefined,
+    removeAttribute: line.has('delattr') && !isEmptyList ? at : undefined,
   })
-  if (request.removeAttribute !== undefined && index === undefined && hasNoAttribute(kernel, uuid, parent)) return
-  await modifyDevice(kernel, { uuid, ...request, ...exact, force: true }, options(line, said))
+  await modifyDevice(kernel, { uuid, ...request, ...exact, force: true, anew: true }, options(line, said))
 }
 
 /** A new definition in place of the old one, or where there was none. */
@@ -73,7 +74,7 @@ async function replaceDefinition(
 ): Promise<void> {
   const parent = line.value('parent')
   if (parent === undefined) throw parentNeeded('modify')
-  const request = { uuid, parent, ...definition, ...exact, force: true }
+  const request = { uuid, parent, ...definition, ...exact, force: true, anew: true }
   if (definedParents(kernel.files, uuid, parent).length > 0) await modifyDevice(kernel, request, options(line, said))
   else await defineDevice(kernel, request, options(line, said))
 }
@@ -106,8 +107,8 @@ export async function start({ kernel, line, io, said }: MdevctlCall): Promise<vo
   const fromFile = readDefinitionFile(line.value('jsonfile'), io)
   if (fromFile !== null && parent === undefined) throw parentNeeded('start')
   const type = fromFile?.type ?? line.value('type')
-  if (type !== undefined && parent === undefined) throw parentNeeded('start')
   if (parent !== undefined) checkSpelling(kernel, parent)
+  else if (type !== undefined && !isDefined(kernel, uuid)) throw parentNeeded('start')
   const request = given({ uuid, parent, type, attributes: fromFile?.attributes, start: fromFile?.start })
   const change = await startDevice(kernel, { ...request, ...exact }, options(line, said))
   if (!change.changed) throw alreadyRuns(change)
@@ -148,12 +149,16 @@ function printNew(change: Change, asked: string | undefined, io: MdevctlCall['io
   if (asked === undefined) io.out(`${change.uuid}\n`)
 }
 
-/** mdevctl takes away the last attribute where there is none, and says nothing. */
+/** mdevctl takes away the last attribute where there is none, and says nothing; the file is written anew. */
 function hasNoAttribute(kernel: Kernel, uuid: Uuid, parent: string | undefined): boolean {
   const own = readDefinitions(kernel.files, uuid).definitions.filter(
     (it) => parent === undefined || it.parent === parent,
   )
   return own.length === 1 && own[0]?.definition.attributes.length === 0
+}
+
+function isDefined(kernel: Kernel, uuid: string | undefined): boolean {
+  return uuid !== undefined && definedParents(kernel.files, parseUuid(uuid)).length > 0
 }
 
 /** Our own verbs take a parent's name in other forms too. */

@@ -1,8 +1,9 @@
 import type { Argv } from 'yargs'
-import { printable, unsignedOrNull, uuidOrNull } from '../../units.ts'
+import { printable, uuidOrNull } from '../../units.ts'
 import { usageError } from '../command.ts'
 import { parseWords, yargsParser } from '../parser/full-yargs.ts'
 import { readVersion } from '../version.ts'
+import { inLongForm } from './words.ts'
 
 /** mdevctl 1.4.0's flags, each with what follows from it. A flag without `value` is a switch. */
 interface Flag {
@@ -19,6 +20,8 @@ interface Subcommand {
   readonly flags: Readonly<Record<string, Flag>>
   /** Of each of these lists, at least one flag must be there. */
   readonly oneOf?: readonly (readonly string[])[]
+  /** Of this list, at most one may be. */
+  readonly atMostOne?: readonly string[]
   readonly hidden?: true
 }
 
@@ -36,6 +39,9 @@ const listFlags = {
   uuid,
   parent,
 } as const
+
+/** What `modify` can do to a definition. */
+const modifications = ['auto', 'manual', 'addattr', 'delattr', 'jsonfile']
 
 const subcommands: Readonly<Record<string, Subcommand>> = {
   define: {
@@ -73,7 +79,8 @@ const subcommands: Readonly<Record<string, Subcommand>> = {
       jsonfile: { ...jsonfile, conflicts: ['type', 'index', 'value', 'addattr'] },
       force,
     },
-    oneOf: [['uuid'], ['auto', 'manual', 'addattr', 'delattr', 'jsonfile']],
+    oneOf: [['uuid'], modifications],
+    atMostOne: modifications,
   },
   start: {
     summary: 'Start a mediated device',
@@ -105,11 +112,19 @@ export function parseMdevctl(program: 'mdevctl' | 'lsmdev', argv: readonly strin
     program === 'lsmdev' ? 'list' : argv[0] !== undefined && Object.hasOwn(subcommands, argv[0]) ? argv[0] : null
   const subcommand = name === null ? undefined : subcommands[name]
   if (name === null || subcommand === undefined) return explainAll(argv)
+  const asksForHelp = argv.some((word) => word === '--help' || word === '-h')
   const shown = program === 'lsmdev' ? 'lsmdev' : `mdevctl ${name}`
-  const operands = name === 'start-parent-mdevs' ? '$0 <parent-device>' : '$0'
-  const parser = flagsOn(base(shown), subcommand.flags).command(operands, subcommand.summary)
+  const hasOperand = name === 'start-parent-mdevs'
+  const parser = flagsOn(base(shown), subcommand.flags).command(
+    hasOperand ? '$0 <parent-device>' : '$0',
+    subcommand.summary,
+  )
   const words = program === 'lsmdev' ? argv : argv.slice(1)
-  const { values, text } = parseWords(parser, words)
+  if (name !== 'list') parser.version(false)
+  const { values, text } = parseWords(
+    parser,
+    asksForHelp ? ['--help'] : inLongForm(words.map(longVersion), subcommand.flags, hasOperand),
+  )
   if (text !== '') return { text: `${text}\n` }
   checkValues(subcommand, values)
   return {
@@ -120,21 +135,33 @@ export function parseMdevctl(program: 'mdevctl' | 'lsmdev', argv: readonly strin
   }
 }
 
-function explainAll(argv: readonly string[]): { text: string } {
+function explainAll([first, ...rest]: readonly string[]): MdevctlLine | { text: string } {
+  const [topic] = rest
+  if (first === 'help' && topic !== undefined && Object.hasOwn(subcommands, topic)) {
+    return parseMdevctl('mdevctl', [topic, '--help'])
+  }
+  const isHelp = first === 'help' && topic === undefined
+  const words = first === undefined ? [] : [isHelp ? '--help' : longVersion(first), ...rest]
   const parser = base('mdevctl').usage(
     'mdevctl COMMAND [FLAG…]\n\nMediated devices, with the command line of mdevctl 1.4.0',
   )
   for (const [name, { summary, hidden }] of Object.entries(subcommands)) {
     if (hidden !== true) parser.command(name, summary)
   }
-  const { text } = parseWords(parser.demandCommand(1, 'which command?'), argv)
+  const { text } = parseWords(parser.demandCommand(1, 'which command?'), words)
   return { text: text === '' ? '' : `${text}\n` }
 }
 
 function base(name: string): Argv {
-  return yargsParser(name, `${name} --help`)
-    .alias({ help: 'h', version: 'V' })
-    .version(`mdevctl 1.4.0 (vfioctl ${readVersion()})`)
+  return yargsParser(name, `${name} --help`).alias({ help: 'h', version: 'V' }).version(versionText())
+}
+
+function versionText(): string {
+  return `mdevctl 1.4.0 (vfioctl ${readVersion()})`
+}
+
+function longVersion(word: string): string {
+  return word === '-V' ? '--version' : word
 }
 
 function flagsOn(parser: Argv, flags: Readonly<Record<string, Flag>>): Argv {
@@ -152,17 +179,16 @@ function flagsOn(parser: Argv, flags: Readonly<Record<string, Flag>>): Argv {
   return parser
 }
 
-function checkValues({ oneOf = [], flags }: Subcommand, values: Readonly<Record<string, unknown>>): void {
-  for (const name of Object.keys(flags)) {
-    if (Array.isArray(values[name])) throw usageError(`--${name} is given more than once`)
-  }
+function checkValues({ oneOf = [], atMostOne = [] }: Subcommand, values: Readonly<Record<string, unknown>>): void {
+  const [one, other] = atMostOne.filter((name) => values[name] !== undefined)
+  if (other !== undefined) throw usageError(`--${one} and --${other} exclude each other`)
   for (const names of oneOf) {
     if (names.some((name) => values[name] !== undefined)) continue
     throw usageError(`${names.map((name) => `--${name}`).join(' or ')} is needed`)
   }
   const [uuid, index] = [textOrUndefined(values['uuid']), textOrUndefined(values['index'])]
   if (uuid !== undefined && uuidOrNull(uuid) === null) throw usageError(`--uuid '${printable(uuid)}' is no UUID`)
-  if (index !== undefined && (unsignedOrNull(index) ?? 1n << 32n) >= 1n << 32n) {
+  if (index !== undefined && !(/^\+?\d{1,20}$/.test(index) && BigInt(index) < 1n << 32n)) {
     throw usageError(`--index '${printable(index)}' is no number`)
   }
 }

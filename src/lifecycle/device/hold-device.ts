@@ -1,4 +1,5 @@
 import { VfioError } from '../../errors.ts'
+import { isSelfOrAncestor } from '../../host/ancestors.ts'
 import {
   type DeviceUser,
   findDeviceUsers,
@@ -20,8 +21,8 @@ export interface HeldDevice {
   /** What is tried, for the message: 'cannot stop UUID'. */
   readonly attempt: string
   /**
-   * A process that has asked us to, and meanwhile keeps others out itself: that it has the group is no obstacle, as long
-   * as it has no device.
+   * A process that has asked us to, perhaps for one that began it, and meanwhile keeps others out itself: that it has the
+   * group is no obstacle, as long as it has no device.
    */
   readonly keeper?: number | undefined
 }
@@ -78,7 +79,8 @@ function openGroup(kernel: Kernel, device: HeldDevice, node: string): number | n
 function isKept({ files }: Kernel, node: string, keeper: number | undefined): boolean {
   if (keeper === undefined) return false
   const users = findDeviceUsers(files, new Set([node])).get(node) ?? []
-  return users.length > 0 && users.every(({ pid }) => pid === keeper) && !hasVfioDeviceOpen(files, keeper)
+  const isKeeper = ({ pid }: DeviceUser) => isSelfOrAncestor(files, pid, keeper) && !hasVfioDeviceOpen(files, pid)
+  return users.length > 0 && users.every(isKeeper)
 }
 
 function releaseGroup(kernel: Kernel, group: number | null): void {

@@ -12,7 +12,10 @@ import { type DeviceChoice, lookUpKnown, onlyDefinition } from './device-choice.
 import { definitionPath, type StoredDefinition, saveDefinition, withStoreLock } from './store.ts'
 
 /** What to change in a definition; the running device is left alone. */
-export interface ModifyRequest extends DeviceChoice, DefinitionEdit {}
+export interface ModifyRequest extends DeviceChoice, DefinitionEdit {
+  /** Write the file also where nothing changes in what it says. */
+  readonly anew?: boolean
+}
 
 export async function modify(
   kernel: Kernel,
@@ -25,7 +28,7 @@ export async function modify(
     const { type } = request
     const resolved = type === undefined ? undefined : resolveType(kernel, stored.parent, type, request.force)
     const wanted = { ...stored, definition: editDefinition(stored.definition, request, resolved) }
-    const changed = !sameDefinition(stored.definition, wanted.definition)
+    const changed = request.anew === true || !sameDefinition(stored.definition, wanted.definition)
     const { uuid, parent, definition } = wanted
     if (dryRun) sayScriptsAreNotAsked(kernel, options)
     if (changed && !dryRun) {

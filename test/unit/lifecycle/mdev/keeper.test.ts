@@ -27,6 +27,21 @@ test('a group that the asking process has open, as libvirt does to keep others o
   kernel.close(group)
 })
 
+test('the same where a shell stands between it and us', async () => {
+  const { kernel, node } = await running()
+  const group = kernel.open(node, 'rw')
+  const read = kernel.files.read.bind(kernel.files)
+  const [shell, stranger] = [70_001, 70_002]
+  kernel.files.read = (path) => {
+    if (path === `/proc/${shell}/stat`) return `${shell} (sh) -c (x)) S ${kernel.pid} 1 1 0 -1 4194560\n`
+    if (path === `/proc/${stranger}/stat`) return `${stranger} (sh) S 1 ${kernel.pid} 1 0 -1 4194560\n`
+    return read(path)
+  }
+  await expect(stop(kernel, { uuid }, { keeper: stranger })).rejects.toMatchObject({ code: 'DEVICE_BUSY' })
+  expect(await stop(kernel, { uuid }, { keeper: shell })).toMatchObject({ changed: true })
+  kernel.close(group)
+})
+
 test('the device that it has open is one', async () => {
   const { kernel, group } = await running()
   const device = openDevice(kernel, { group, name: uuid })
