@@ -3,7 +3,7 @@ import { failedWith } from '../kernel/system-error.ts'
 import { pciAddressOrNull, uuidOrNull } from '../units.ts'
 import { findDeviceNode } from '../vfio/address-space/device-node.ts'
 import { foreignMembers, type GroupMember, groupMembers } from '../vfio/group/group-members.ts'
-import { type DeviceUser, findDeviceUsers } from './device-users.ts'
+import { type DeviceUser, findDeviceUsers, usersOfAny } from './device-users.ts'
 import { readPciIds } from './pci-ids.ts'
 import { unreadable, type Warning } from './warning.ts'
 
@@ -53,12 +53,8 @@ export function readIommuGroups(
     .map((number) => ({ number, members: groupMembers(files, number) }))
     .filter(({ members }) => filter.device === undefined || members.some(({ name }) => name === filter.device))
     .map(({ number, members }) => readGroup(files, number, members, warnings))
-  const nodes = new Set(found.flatMap((group) => nodesOf(group)))
-  const users = findDeviceUsers(files, nodes)
-  const groups = found.map((group) => ({
-    ...group,
-    users: merged(nodesOf(group).map((node) => users.get(node) ?? [])),
-  }))
+  const users = findDeviceUsers(files, new Set(found.flatMap(openedAs)))
+  const groups = found.map((group) => ({ ...group, users: usersOfAny(users, openedAs(group)) }))
   return { groups, warnings }
 }
 
@@ -113,11 +109,7 @@ function readDevice(files: HostFiles, group: number, member: GroupMember, warnin
   return { ...member, bus, ...ids, node }
 }
 
-function nodesOf({ node, devices }: Pick<IommuGroup, 'node' | 'devices'>): string[] {
-  return [node, ...devices.map((device) => device.node)].filter((path) => path !== null)
-}
-
-/** One process may hold several nodes. */
-function merged(users: readonly (readonly DeviceUser[])[]): DeviceUser[] {
-  return [...new Map(users.flat().map((user) => [user.pid, user])).values()]
+/** Its node, and those and the names of its devices. */
+function openedAs({ node, devices }: Pick<IommuGroup, 'node' | 'devices'>): string[] {
+  return [node, ...devices.flatMap((device) => [device.node, device.name])].filter((name) => name !== null)
 }

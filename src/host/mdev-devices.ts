@@ -79,6 +79,11 @@ export function nodesOf({ node, deviceNode }: MdevDevice): string[] {
   return [node, deviceNode].filter((it) => it !== null)
 }
 
+/** What its users are found by: its nodes, and its name, by which /proc may tell it. */
+export function openedAs(device: MdevDevice): string[] {
+  return [...nodesOf(device), device.uuid]
+}
+
 function lastName(path: string): string {
   return path.slice(path.lastIndexOf('/') + 1)
 }

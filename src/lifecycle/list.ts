@@ -30,8 +30,8 @@ export function list(files: HostFiles, filter: DeviceFilter = {}): { devices: Vi
   const vgpus = address === null ? nothing : listVgpus(files, address)
   const passes = passing(files, filter)
   const found: Listed<DeviceIdentity>[] = [...mdevs.listed, ...vgpus.listed].filter(({ device }) => passes(device))
-  const users = findDeviceUsers(files, new Set(found.flatMap(({ nodes }) => nodes)))
-  for (const { device, nodes } of found) if (device.active) device.users.push(...usersOfAny(users, nodes))
+  const users = findDeviceUsers(files, new Set(found.flatMap((it) => it.openedAs)))
+  for (const { device, openedAs } of found) if (device.active) device.users.push(...usersOfAny(users, openedAs))
   const devices = found.map(({ device }) => device).sort(byParentThenName)
   return { devices, warnings: [...mdevs.warnings, ...vgpus.warnings] }
 }

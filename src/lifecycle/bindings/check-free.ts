@@ -1,6 +1,7 @@
 import { VfioError } from '../../errors.ts'
+import { endsOf } from '../../host/in-use/pci-use.ts'
+import { PciUses } from '../../host/in-use/pci-uses.ts'
 import type { PciBinding } from '../../host/pci-binding.ts'
-import { readPciUses } from '../../host/pci-uses.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import { checkNotHeld } from '../device/hold-device.ts'
 import type { BindingOptions } from './binding-change.ts'
@@ -11,14 +12,19 @@ export function checkFree(kernel: Kernel, binding: PciBinding, { force = false, 
   const { address, driver } = binding
   if (driver === null) return
   checkNotHeld(kernel, heldPci(kernel, binding))
-  const uses = readPciUses(kernel.files, address)
-  if (uses.length === 0) return
+  const found = new PciUses(kernel.files).of(address)
+  if (found.length === 0) return
+  const uses = found.map(({ what }) => what)
   if (force) {
     said?.(`${address} is taken from ${driver}, as --force asks, although ${uses.join('; ')}`)
     return
   }
   throw new VfioError('DEVICE_BUSY', `cannot take ${address} from ${driver}: ${uses.join('; ')}`, {
-    hint: 'end that use first (ip link set NAME down, umount, vfioctl stop), or --force takes it all the same',
+    hint: `end that use first${inBrackets(endsOf(found))}, or --force takes it all the same`,
     facts: { device: address, driver, uses },
   })
+}
+
+function inBrackets(text: string): string {
+  return text === '' ? '' : ` (${text})`
 }

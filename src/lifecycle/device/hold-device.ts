@@ -48,13 +48,14 @@ export async function whileHeld(kernel: Kernel, device: HeldDevice, work: () => 
  * descriptor, or null for a device without a group node.
  */
 function holdGroup(kernel: Kernel, device: HeldDevice): number | null {
-  const { node, deviceNode } = device
+  const { name, node, deviceNode } = device
   if (node === null) return null
   const group = openGroup(kernel, device, node)
   // Until it is bound to an iommufd, an open node of the device leaves the group free; the removal waits for it too.
-  if (deviceNode !== null && findDeviceUsers(kernel.files, new Set([deviceNode])).size > 0) {
+  const own = [deviceNode, name].filter((it) => it !== null)
+  if (findDeviceUsers(kernel.files, new Set(own)).size > 0) {
     releaseGroup(kernel, group)
-    throw deviceBusy(kernel, device, deviceNode)
+    throw deviceBusy(kernel, device, deviceNode ?? node)
   }
   return group
 }
@@ -88,8 +89,8 @@ function releaseGroup(kernel: Kernel, group: number | null): void {
 }
 
 function deviceBusy(kernel: Kernel, device: HeldDevice, path: string, cause?: unknown): VfioError {
-  const nodes = [device.node, device.deviceNode].filter((node) => node !== null)
-  const users = usersOfAny(findDeviceUsers(kernel.files, new Set(nodes)), nodes)
+  const names = [device.node, device.deviceNode, device.name].filter((name) => name !== null)
+  const users = usersOfAny(findDeviceUsers(kernel.files, new Set(names)), names)
   return new VfioError('DEVICE_BUSY', `${device.attempt}: ${holders(users, kernel.pid)} holds it open`, {
     cause,
     path,

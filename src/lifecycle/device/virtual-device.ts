@@ -48,10 +48,10 @@ export interface DeviceState {
   readonly node: string | null
 }
 
-/** A device whose users are entered once all devices are known, and the nodes by which they show. */
+/** A device whose users are entered once all devices are known, and the names by which they show. */
 export interface Listed<Identity extends DeviceIdentity> {
   readonly device: VirtualDevice<Identity> & { readonly users: DeviceUser[] }
-  readonly nodes: readonly string[]
+  readonly openedAs: readonly string[]
 }
 
 export function isMdev(device: VirtualDevice): device is VirtualDevice<MdevIdentity> {

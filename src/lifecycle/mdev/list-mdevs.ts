@@ -1,4 +1,4 @@
-import { type MdevDevice, nodesOf, readMdevDevices } from '../../host/mdev-devices.ts'
+import { type MdevDevice, openedAs, readMdevDevices } from '../../host/mdev-devices.ts'
 import { readTypeName } from '../../host/mdev-types.ts'
 import type { Warning } from '../../host/warning.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
@@ -27,7 +27,7 @@ export function listMdevs(files: HostFiles, only?: Uuid): { listed: Listed<MdevI
       node: running?.node ?? null,
       users: [],
     }
-    return { device, nodes: running === null ? [] : nodesOf(running) }
+    return { device, openedAs: running === null ? [] : openedAs(running) }
   })
   return { listed, warnings: [...running.warnings, ...stored.warnings] }
 }

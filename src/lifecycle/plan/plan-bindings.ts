@@ -1,5 +1,5 @@
 import { VfioError } from '../../errors.ts'
-import { readPciUses } from '../../host/pci-uses.ts'
+import { PciUses } from '../../host/in-use/pci-uses.ts'
 import { pciAddresses } from '../../host/sriov.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import type { PciAddress } from '../../units.ts'
@@ -15,9 +15,10 @@ import { futureBinding, futureIds } from './plan-function-binding.ts'
 /** What would have to be done for PCI devices, and for virtual functions that are to come, to have the drivers that a spec says. */
 export function planBindings(files: HostFiles, { path, bindings }: Spec, future: FutureFunctions): PlannedBinding[] {
   const planned = new Map<PciAddress, PlannedBinding>()
+  const host = new PciUses(files)
   for (const { choice, driver, group } of bindings) {
     for (const item of choose(files, choice, future).flatMap((device) => {
-      return itemsFor(files, path, { device, driver, group }, future)
+      return itemsFor(files, path, { device, driver, group }, future, host)
     })) {
       const other = planned.get(item.device)?.driver ?? driver
       if (other !== driver) {
@@ -50,6 +51,7 @@ function itemsFor(
   path: string,
   request: { readonly device: PciAddress; readonly driver: string; readonly group: boolean },
   future: FutureFunctions,
+  host: PciUses,
 ): PlannedBinding[] {
   const { device, driver } = request
   const drops = future.cardThatDrops(device)
@@ -64,11 +66,11 @@ function itemsFor(
   return bindingTurns(files, request).flatMap((turn) => {
     const { address } = turn.before
     const isMadeAnew = future.cardOf(address) !== null || future.cardThatDrops(address) !== null
-    return isMadeAnew ? [] : [plannedBinding(files, turn, driver)]
+    return isMadeAnew ? [] : [plannedBinding(host, turn, driver)]
   })
 }
 
-function plannedBinding(files: HostFiles, { before, writes, keeping }: Turn, driver: string): PlannedBinding {
+function plannedBinding(host: PciUses, { before, writes, keeping }: Turn, driver: string): PlannedBinding {
   const steps = [...writes, ...(keeping === null ? [] : [keeping])]
   const lacks = driver === noDriver ? 'has no driver, and any may take it' : 'has no driver'
   const has = before.driver === null ? lacks : `is with ${before.driver}`
@@ -80,6 +82,6 @@ function plannedBinding(files: HostFiles, { before, writes, keeping }: Turn, dri
     reason: steps.length === 0 ? 'is as it should be' : writes.length === 0 ? 'is not kept for the next boot' : has,
     steps,
     afterSriov: false,
-    uses: writes.length === 0 || before.driver === null ? [] : readPciUses(files, before.address),
+    uses: writes.length === 0 || before.driver === null ? [] : host.of(before.address).map(({ what }) => what),
   }
 }

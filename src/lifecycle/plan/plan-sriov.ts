@@ -59,6 +59,6 @@ function plannedSriov(files: HostFiles, device: PciAddress, asked: number | 'all
           : 'is as it should be',
     steps,
     makesAnew: changes.length > 0,
-    uses: changes.length === 0 || card.count === 0 ? [] : functionUses(files, card),
+    uses: changes.length === 0 || card.count === 0 ? [] : functionUses(files, card).map(({ what }) => what),
   }
 }

@@ -1,6 +1,6 @@
 import { VfioError } from '../../errors.ts'
 import { findDeviceUsers } from '../../host/device-users.ts'
-import { readVgpuFunction, type VgpuFunction } from '../../host/vgpu-functions.ts'
+import { openedAs, readVgpuFunction, type VgpuFunction } from '../../host/vgpu-functions.ts'
 import { readCreatableTypes } from '../../host/vgpu-types.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import type { NamedType } from '../type-choice.ts'
@@ -19,8 +19,8 @@ export function chooseFunction(files: HostFiles, { card, functions }: VgpuPlace,
   if (functions.length === 1 && only !== undefined) return named(files, only, type)
   const free = now.filter((it) => it.type === 0)
   const offered = free.filter((it) => offers(files, it, type))
-  const users = findDeviceUsers(files, new Set(offered.flatMap(nodesOf)))
-  const unused = offered.filter((it) => nodesOf(it).every((node) => !users.has(node)))
+  const users = findDeviceUsers(files, new Set(offered.flatMap(openedAs)))
+  const unused = offered.filter((it) => openedAs(it).every((name) => !users.has(name)))
   const chosen = unused.find(({ address }) => files.kind(vgpuSettings.path(address)) === null)
   if (chosen !== undefined) return chosen
   if (offered.length === 0 && free.length > 0) throw vgpuRefused(files, { card, address: null, type })
@@ -48,8 +48,4 @@ function named(files: HostFiles, vgpu: VgpuFunction, type: NamedType): VgpuFunct
 
 function offers(files: HostFiles, { address }: VgpuFunction, { type }: NamedType): boolean {
   return readCreatableTypes(files, address).some(({ id }) => String(id) === type)
-}
-
-function nodesOf({ node, deviceNode }: VgpuFunction): string[] {
-  return [node, deviceNode].filter((it) => it !== null)
 }

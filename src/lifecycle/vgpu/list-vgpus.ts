@@ -1,4 +1,4 @@
-import { readVgpuFunctions, type VgpuFunction } from '../../host/vgpu-functions.ts'
+import { openedAs, readVgpuFunctions, type VgpuFunction } from '../../host/vgpu-functions.ts'
 import { knownTypeName } from '../../host/vgpu-type-names.ts'
 import type { Warning } from '../../host/warning.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
@@ -42,6 +42,5 @@ function listVgpu(
     node: active ? (found?.node ?? null) : null,
     users: [],
   }
-  const nodes = [found?.node ?? null, found?.deviceNode ?? null].filter((node) => node !== null)
-  return { device, nodes: active ? nodes : [] }
+  return { device, openedAs: active && found !== undefined ? openedAs(found) : [] }
 }

@@ -1,4 +1,5 @@
 import type { HostFiles } from '../../kernel/kernel.ts'
+import { listOrNone } from '../../kernel/readable.ts'
 import type { DeviceAddress } from '../attachment.ts'
 
 /** A device's own node, by which iommufd takes it (kernels from 6.6 on, CONFIG_VFIO_DEVICE_CDEV). */
@@ -41,14 +42,6 @@ export function isNoiommuGroup(files: HostFiles, group: number): boolean {
 /** iommufd is loaded. */
 export function hasIommufd(files: HostFiles): boolean {
   return kindOrNull(files, '/dev/iommu') === 'device'
-}
-
-function listOrNone(files: HostFiles, path: string): string[] {
-  try {
-    return files.list(path)
-  } catch {
-    return []
-  }
 }
 
 function kindOrNull(files: HostFiles, path: string): ReturnType<HostFiles['kind']> {
