@@ -8,8 +8,7 @@ const root = dirname(import.meta.dirname)
 
 /** Does what is missing; quick when nothing is. */
 export async function setup() {
-  // Not `npm ci`: it refuses a lock file written where other platforms' optional packages could not be seen.
-  if (!packagesMatchLock()) runOrThrow('npm', ['install', '--no-save', '--no-audit', '--no-fund'])
+  if (!packagesMatchLock()) runOrThrow('npm', ['ci', '--no-audit', '--no-fund'])
   await ensureCompiler()
   runOrThrow(process.execPath, ['scripts/build.mjs'])
 }

@@ -29,7 +29,7 @@ try {
     '\nA mediated device, from start to stop, on a simulated host (--mock; nothing of this machine is touched):',
   )
   for (const args of commandLines) show(['--mock', ...args])
-  console.log('\nvfioctl --help shows the rest; without --mock it works on this machine.')
+  console.log('\nnpx vfioctl --help shows the rest; without --mock it works on this machine.')
 } finally {
   rmSync(state, { recursive: true, force: true })
 }
@@ -37,7 +37,7 @@ try {
 /** @param {string[]} args */
 function show(args) {
   const shown = args.map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word}'`)).join(' ')
-  console.log(`\n$ vfioctl ${shown}`)
+  console.log(`\n$ npx vfioctl ${shown}`)
   const { status, error } = spawnSync(process.execPath, [program, ...args], {
     stdio: ['ignore', 'inherit', 'inherit'],
     env: { ...process.env, XDG_STATE_HOME: state },

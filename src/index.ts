@@ -4,6 +4,8 @@
  * `openHost()` is where everything starts: what a machine's cards offer, its mediated devices, and opened devices with
  * their regions and interrupts. `vfioctl/mock` has the simulated kernel that takes the machine's place in tests.
  */
+import './platform-types.ts'
+
 export { type ErrorCode, type Fact, VfioError } from './errors.ts'
 export type { DeviceType } from './host/device-types.ts'
 export type { DeviceUser } from './host/device-users.ts'

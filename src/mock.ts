@@ -4,6 +4,8 @@
  * `createMockHost()` is where a test starts. A model is a class that extends `MdevModel`, has regions and interrupts, and
  * does what its device does.
  */
+import './platform-types.ts'
+
 export type { Kernel } from './kernel/kernel.ts'
 export { Errno } from './mock/errno.ts'
 export type { KernelVersion } from './mock/kernel-traits.ts'

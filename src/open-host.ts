@@ -60,8 +60,8 @@ export function openHost(options: HostOptions = {}): Host {
 }
 
 /**
- * A machine with VFIO: what its cards offer, its virtual devices, and the devices that are opened on it. Disposing it
- * closes what was opened and forgotten.
+ * A machine with VFIO: what its cards offer, its virtual devices, and the devices that are opened on it. Closing it, or
+ * `await using`, closes what was opened and forgotten.
  */
 export class Host implements AsyncDisposable {
   readonly kernel: Kernel
@@ -166,10 +166,15 @@ export class Host implements AsyncDisposable {
     return opened
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  /** Closes what was opened and forgotten, and ends what waits for this host. Twice is once. */
+  async close(): Promise<void> {
     this.#closing.abort(new VfioError('CLOSED', 'the host is closed'))
     const opened = [...this.#opened]
     this.#opened.clear()
     closeInOrder([...opened.reverse(), { close: () => this.kernel.dispose() }])
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
   }
 }

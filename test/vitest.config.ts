@@ -19,7 +19,15 @@ export default defineConfig({
         extends: true,
         test: { name: 'cli', include: ['cli/**/*.test.ts'], globalSetup: join(import.meta.dirname, 'cli/build.ts') },
       },
-      { extends: true, test: { name: 'package', include: ['package/**/*.test.ts'], testTimeout: 120_000 } },
+      {
+        extends: true,
+        test: {
+          name: 'package',
+          include: ['package/**/*.test.ts'],
+          globalSetup: join(import.meta.dirname, 'package/pack.ts'),
+          testTimeout: 120_000,
+        },
+      },
       { extends: true, test: { name: 'abi', include: ['abi/**/*.test.ts'] } },
       {
         extends: true,

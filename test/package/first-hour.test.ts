@@ -1,28 +1,57 @@
-import { execFileSync } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { codeBlocks } from '../readme.ts'
 import { createProject, type EmptyProject } from './empty-project.ts'
 import { majors, nodeOf } from './nodes.ts'
 
-const root = join(import.meta.dirname, '../..')
 const [library = '', mock = '', model = '', faults = ''] = codeBlocks('ts')
 const uuid = '83b8f4f2-509f-382f-3c1e-e6bfe0fa1001'
 
 let project: EmptyProject
 
 beforeAll(() => {
-  const destination = mkdtempSync(join(tmpdir(), 'vfioctl-pack-'))
-  const packing = [join(root, 'scripts/pack.mjs'), destination]
-  const tarball = execFileSync(process.execPath, packing, { encoding: 'utf8' }).trim().split('\n').at(-1) ?? ''
-  project = createProject(tarball)
-  rmSync(destination, { recursive: true })
+  project = createProject(inject('tarball'))
   for (const major of majors) nodeOf(major)
 }, 300_000)
 
 afterAll(() => project?.remove())
+
+const compiled = { status: 0, stdout: '' }
+
+function compile(folder: string, options: object): { status: number | null; stdout: string } {
+  const strict = { strict: true, exactOptionalPropertyTypes: true, noUncheckedIndexedAccess: true, noEmit: true }
+  const compilerOptions = { ...strict, target: 'es2022', module: 'nodenext', ...options }
+  project.write(`${folder}/tsconfig.json`, JSON.stringify({ compilerOptions }))
+  const tsc = join(import.meta.dirname, '../../node_modules/typescript/bin/tsc')
+  const { status, stdout } = project.run(process.execPath, [tsc, '-p', folder])
+  return { status, stdout }
+}
+
+describe('the package’s types', () => {
+  test('compile strictly, themselves checked too, with neither Node’s types nor the DOM’s in scope', () => {
+    project.write(
+      'types/index.ts',
+      [
+        "import { Host, openHost, type VfioError } from 'vfioctl'",
+        "import { createMockHost, MdevModel } from 'vfioctl/mock'",
+        'export class Model extends MdevModel {}',
+        "export const hosts: readonly Host[] = [openHost(), new Host(createMockHost('demo').kernel)]",
+        'export const codeOf = (error: VfioError): string => error.code',
+        'export async function end(): Promise<void> {',
+        '  for (const host of hosts) await host.close()',
+        '}',
+      ].join('\n'),
+    )
+    expect(compile('types', { lib: ['es2022'], types: [], skipLibCheck: false })).toEqual(compiled)
+  })
+
+  test('fit every example of the README', () => {
+    for (const [i, block] of [library, mock, model, faults].entries()) project.write(`examples/${i}.ts`, block)
+    // vitest's own types are not ours to check
+    expect(compile('examples', { lib: ['esnext', 'dom'], types: [], skipLibCheck: true })).toEqual(compiled)
+  })
+})
 
 describe.each(['with the addon', 'without the addon'] as const)('a user’s first hour %s', (variant) => {
   beforeAll(() => {
