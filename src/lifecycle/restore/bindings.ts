@@ -1,6 +1,6 @@
 import { VfioError } from '../../errors.ts'
 import { pciDevices } from '../../host/pci-binding.ts'
-import { pciAddressOrNull } from '../../units.ts'
+import { parsePciAddress, pciAddressOrNull } from '../../units.ts'
 import { bindKept } from '../bindings/bind-kept.ts'
 import type { ChangeOptions } from '../change.ts'
 import { keptBindings } from '../settings/bindings.ts'
@@ -15,11 +15,8 @@ export const boundDevices: RestoreStage = (kernel, coming) => {
   const { settings, warnings } = keptBindings.list(files)
   const tasks = settings.flatMap(({ name, value }): RestoreTask[] => {
     const address = pciAddressOrNull(name)
-    if (address !== name) {
-      warnings.push({ path: keptBindings.path(name), message: 'is no driver binding: its name is no PCI address' })
+    if ((coming.only !== undefined && name !== coming.only) || (address !== null && coming.isLeftOut(address)))
       return []
-    }
-    if ((coming.only !== undefined && name !== coming.only) || coming.isLeftOut(address)) return []
     return [
       {
         kind: 'binding',
@@ -28,13 +25,13 @@ export const boundDevices: RestoreStage = (kernel, coming) => {
         type: null,
         plannedSteps: () => [],
         isParentThere: () => files.kind(`${pciDevices}/${name}`) !== null,
-        canParentCome: () => coming.can(address),
+        canParentCome: () => address !== null && coming.can(address),
         parentMissing: () =>
           new VfioError('NOT_FOUND', `the device ${name} is not there: this host has none at that address`, {
             hint: `lspci; vfioctl release ${name} forgets it`,
             facts: { device: name },
           }),
-        bringUp: (options: ChangeOptions) => bindKept(kernel, address, value, options),
+        bringUp: (options: ChangeOptions) => bindKept(kernel, parsePciAddress(name), value, options),
       },
     ]
   })

@@ -41,9 +41,14 @@ export class Coming {
 
   /** Whether a device is a virtual function that its card, which is there, could have, has not, and is not to get. */
   isLeftOut(address: PciAddress): boolean {
-    if (this.can(address)) return false
-    const cards = readPhysicalFunctions(this.#files).functions
-    return cards.some(({ address: card, total }) => functionAddresses(this.#files, card, total).includes(address))
+    try {
+      if (this.can(address)) return false
+      const cards = readPhysicalFunctions(this.#files).functions
+      return cards.some(({ address: card, total }) => functionAddresses(this.#files, card, total).includes(address))
+    } catch {
+      // it is looked for again, and then the failure is told as its own
+      return false
+    }
   }
 
   #isOnBus(address: PciAddress): boolean {

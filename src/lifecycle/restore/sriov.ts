@@ -12,11 +12,6 @@ export const definedSriov: RestoreStage = (kernel, coming) => {
   const { settings, warnings } = sriovSettings.list(files)
   const tasks = settings.flatMap(({ name, value: { count } }): RestoreTask[] => {
     const address = pciAddressOrNull(name)
-    if (address !== name) {
-      const message = 'is no number of virtual functions: its name is no PCI address'
-      warnings.push({ path: sriovSettings.path(name), message })
-      return []
-    }
     if (coming.only !== undefined && name !== coming.only) return []
     return [
       {
@@ -25,9 +20,9 @@ export const definedSriov: RestoreStage = (kernel, coming) => {
         name: `${count} virtual functions`,
         type: null,
         plannedSteps: () => [],
-        isParentThere: () => (readPhysicalFunction(files, address)?.driver ?? null) !== null,
-        canParentCome: () => coming.can(address) && !isAnotherCard(files, address),
-        parentMissing: () => whyNoFunctions(files, address),
+        isParentThere: () => address !== null && (readPhysicalFunction(files, address)?.driver ?? null) !== null,
+        canParentCome: () => address !== null && coming.can(address) && !isAnotherCard(files, address),
+        parentMissing: () => whyNoFunctions(files, name),
         bringUp: (options) => makeVirtualFunctions(kernel, { device: name, count, transient: true }, options),
       },
     ]
@@ -39,11 +34,12 @@ function isAnotherCard(files: HostFiles, address: PciAddress): boolean {
   return files.kind(pciPath(address)) !== null && readPhysicalFunction(files, address) === null
 }
 
-function whyNoFunctions(files: HostFiles, address: PciAddress): VfioError {
-  const forget = `vfioctl sriov ${address} 0 forgets the number`
-  const facts = { parent: address }
-  if (files.kind(pciPath(address)) === null) {
-    return new VfioError('NOT_FOUND', `the card ${address} is not there`, { hint: `lspci; ${forget}`, facts })
+function whyNoFunctions(files: HostFiles, name: string): VfioError {
+  const address = pciAddressOrNull(name)
+  const forget = `vfioctl sriov ${name} 0 forgets the number`
+  const facts = { parent: name }
+  if (address === null || files.kind(pciPath(address)) === null) {
+    return new VfioError('NOT_FOUND', `the card ${name} is not there`, { hint: `lspci; ${forget}`, facts })
   }
   if (isAnotherCard(files, address)) {
     const what = `${address} has no SR-IOV: it is another card than the one whose number of functions was kept`
