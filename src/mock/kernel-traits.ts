@@ -42,6 +42,8 @@ export interface KernelTraits {
   readonly coreDescribesRegions: boolean
   /** vfio-pci makes dma-bufs of BARs, and iommufd maps files; 6.19 and 6.13, as far as the kernel is built for it. */
   readonly makesDmaBufs: boolean
+  /** /proc/PID/fdinfo names the device behind a descriptor; 6.18. */
+  readonly tellsOpenDevice: boolean
   /** Interrupts of vfio-ap: none, req, then cfg-chg too; after 6.1, after 6.12. */
   readonly vfioApIrqs: 0 | 1 | 2
   /** What a queue of another device is to vfio_ap, and whether a device's matrix can be written as a whole (6.10). */
@@ -69,6 +71,7 @@ const traits: Readonly<Record<KernelVersion, KernelTraits>> = {
     hasPrecopyInfoV2: false,
     coreDescribesRegions: false,
     makesDmaBufs: false,
+    tellsOpenDevice: false,
     vfioApIrqs: 0,
     apqnTaken: 'EADDRINUSE',
     hasApConfig: false,
@@ -92,6 +95,7 @@ const traits: Readonly<Record<KernelVersion, KernelTraits>> = {
     hasPrecopyInfoV2: false,
     coreDescribesRegions: false,
     makesDmaBufs: false,
+    tellsOpenDevice: false,
     vfioApIrqs: 1,
     apqnTaken: 'EBUSY',
     hasApConfig: true,
@@ -115,6 +119,7 @@ const traits: Readonly<Record<KernelVersion, KernelTraits>> = {
     hasPrecopyInfoV2: true,
     coreDescribesRegions: true,
     makesDmaBufs: true,
+    tellsOpenDevice: true,
     vfioApIrqs: 2,
     apqnTaken: 'EBUSY',
     hasApConfig: true,

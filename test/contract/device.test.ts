@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
+import { findDeviceUsers } from '../../src/host/device-users.ts'
 import { describeDevice } from '../../src/vfio/describe-device.ts'
 import { openDevice } from '../../src/vfio/device.ts'
-import { contractKernel } from './kernel.ts'
+import { contractKernel, isLinuxBefore } from './kernel.ts'
 import { openMdev } from './open-mdev.ts'
 
 function code(expected: string, errno: string | null = null) {
@@ -46,6 +47,15 @@ describe('an opened mediated device', () => {
     const again = openDevice(kernel, { group, name: uuid })
     expect(again.regions.config.read16(0)).toBe(0x4348)
     again.close()
+  })
+
+  test('is told by /proc as the one behind its descriptor, from 6.18 on', async (context) => {
+    const { device, kernel, uuid } = await openMdev(context, 'mtty', 'mtty-1')
+    const users = () => findDeviceUsers(kernel.files, new Set([uuid])).get(uuid)
+    if (isLinuxBefore({ kernel }, 6, 18)) expect(users()).toBe(undefined)
+    else expect(users()).toMatchObject([{ pid: kernel.pid }])
+    device.close()
+    expect(users()).toBe(undefined)
   })
 
   test('answers nothing once it is closed', async (context) => {

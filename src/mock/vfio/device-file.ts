@@ -10,6 +10,7 @@ import { Eventfd } from '../descriptors/eventfd.ts'
 import type { IoctlArgument, OpenFile } from '../descriptors/open-file.ts'
 import { Errno } from '../errno.ts'
 import { hasIommufd } from '../iommufd/has-iommufd.ts'
+import type { KernelTraits } from '../kernel-traits.ts'
 import type { Machine } from '../machine.ts'
 import type { DeviceModel, EventSink } from '../sdk/device-model.ts'
 import { type CallingProcess, callFeature, callingProcess, type Feature } from '../sdk/feature.ts'
@@ -29,15 +30,23 @@ export interface Use {
   end(): void
 }
 
+/** What fdinfo says of a descriptor of a device, since 6.18. */
+export function deviceDetails({ tellsOpenDevice }: KernelTraits, path: string): Readonly<Record<string, string>> {
+  return tellsOpenDevice ? { 'vfio-device-syspath': path } : {}
+}
+
 /** One descriptor of an opened device: reads and writes structs, and asks the model. */
 export class DeviceFile implements OpenFile {
   readonly link = 'anon_inode:[vfio-device]'
+  readonly details: Readonly<Record<string, string>>
   readonly #model: DeviceModel
   readonly #machine: Machine
   readonly #use: Use
   #position = 0
 
-  constructor(model: DeviceModel, machine: Machine, use: Use) {
+  /** `path`: the device's folder in sysfs. */
+  constructor(model: DeviceModel, machine: Machine, use: Use, path: string) {
+    this.details = deviceDetails(machine.traits, path)
     this.#model = model
     this.#machine = machine
     this.#use = use

@@ -14,7 +14,7 @@ import { Iommufd } from '../iommufd/iommufd.ts'
 import type { Machine } from '../machine.ts'
 import type { Snapshot } from '../state/state.ts'
 import { bindArgument, bindDevice } from './bind-device.ts'
-import { DeviceFile } from './device-file.ts'
+import { DeviceFile, deviceDetails } from './device-file.ts'
 import { structArgument } from './ioctl-argument.ts'
 import { OpenDevice } from './open-device.ts'
 import { targetOf } from './pointer-target.ts'
@@ -37,6 +37,7 @@ interface Bound {
 export class DeviceNode implements OpenFile {
   readonly link: string
   readonly lockPath: string
+  readonly details: Readonly<Record<string, string>>
   readonly #machine: Machine
   readonly #groupKey: string
   readonly #device: VfioDevice
@@ -48,6 +49,7 @@ export class DeviceNode implements OpenFile {
     this.#device = device
     this.link = path
     this.lockPath = path
+    this.details = deviceDetails(machine.traits, device.path)
   }
 
   /** ENODEV where the device is gone, or about to go. */
@@ -138,7 +140,7 @@ export class DeviceNode implements OpenFile {
         this.#checkGroup(draft)
         this.#checkFree(draft)
       })
-      this.#bound = { file: new DeviceFile(open.model, this.#machine, open), device }
+      this.#bound = { file: new DeviceFile(open.model, this.#machine, open, this.#device.path), device }
     } catch (error) {
       onClosed()
       throw error

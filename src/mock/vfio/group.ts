@@ -119,7 +119,7 @@ export class Group implements OpenFile {
     if (context === null || (context instanceof Container && !context.hasIommu)) throw new Errno('EINVAL')
     const { fds } = this.#machine
     const open = this.#devices.get(this.#now(), device, context)
-    const fd = fds.add(new DeviceFile(open.model, this.#machine, open))
+    const fd = fds.add(new DeviceFile(open.model, this.#machine, open, device.path))
     try {
       open.begin()
     } catch (error) {

@@ -1,5 +1,6 @@
 import { makeMdevModel } from '../devices/models.ts'
 import { Errno } from '../errno.ts'
+import { parentPath, pciPath } from '../files/sysfs-paths.ts'
 import { kernelTraits } from '../kernel-traits.ts'
 import type { Machine } from '../machine.ts'
 import { typeOf } from '../mdev/capacity.ts'
@@ -49,6 +50,8 @@ export interface DriverServices {
 /** A device that VFIO has. */
 export interface VfioDevice {
   readonly name: string
+  /** Its folder in sysfs. */
+  readonly path: string
   /** Tells it from an earlier device of the same name. */
   readonly key: string
   /** Of its vfio-dev folder, and of its own node; null while it has none. */
@@ -90,6 +93,7 @@ function pciDevice(device: PciDevice, state: Snapshot): VfioDevice {
   const { driver, unbinding, vfioIndex, isNoiommu, model } = pciRecord(state, device)
   return {
     name: device.address,
+    path: pciPath(device),
     key: pciKey(device.address),
     vfioIndex,
     isLeaving: unbinding,
@@ -137,6 +141,7 @@ function makeVgpuModel(device: PciDevice, state: Snapshot, services: DriverServi
 function mdevGroup(scenario: Scenario, { group, birth, uuid, ...mdev }: Frozen<MdevRecord>): VfioGroup {
   const device: VfioDevice = {
     name: uuid,
+    path: mdevPath(scenario, { parent: mdev.parent, uuid }),
     key: birth,
     vfioIndex: mdev.vfioIndex,
     isLeaving: mdev.removing && kernelTraits(scenario).hidesLeaving,
@@ -155,6 +160,11 @@ function mdevGroup(scenario: Scenario, { group, birth, uuid, ...mdev }: Frozen<M
     },
   }
   return { number: group, key: birth, isViable: true, kind: 'mediated', devices: [device] }
+}
+
+function mdevPath(scenario: Scenario, { parent, uuid }: { readonly parent: string; readonly uuid: string }): string {
+  const its = scenario.parents.find(({ name }) => name === parent)
+  return `${its === undefined ? '/sys/devices/virtual' : parentPath(scenario, its)}/${uuid}`
 }
 
 /** The model of what a driver makes of a piece of its hardware. */
