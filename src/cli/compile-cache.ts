@@ -13,7 +13,10 @@ export function enableCompileCache(env: Readonly<Record<string, string | undefin
   if (!base.startsWith('/')) return
   const folder = join(base, 'vfioctl/compiled')
   try {
-    if (!isOurs(folder)) {
+    const there = nearestThere(folder)
+    // As root in another user's home, nothing is made.
+    if (!isOurs(there)) return
+    if (there !== folder) {
       mkdirSync(folder, { recursive: true, mode: 0o700 })
       if (!isOurs(folder)) return
     }
@@ -21,6 +24,10 @@ export function enableCompileCache(env: Readonly<Record<string, string | undefin
   } catch {
     // A home that cannot be written, or none: without.
   }
+}
+
+function nearestThere(folder: string): string {
+  return lstatSync(folder, { throwIfNoEntry: false }) === undefined ? nearestThere(dirname(folder)) : folder
 }
 
 /** True where this user or root owns the folder and all above it, and nobody else may write or rename there. */

@@ -199,6 +199,8 @@ export interface FileOwner {
 
 /** Host files. Every failure is a `SystemError` with the path as the caller gave it. */
 export interface HostFiles {
+  /** The user whom we are to these files; 0 is root. */
+  readonly uid: number
   /** Names in a directory, in no order. */
   list(path: string): string[]
   /** A whole text file, at most 1 MiB (EFBIG beyond). */

@@ -13,7 +13,8 @@ export function asCallers(error: unknown, path: string): unknown {
   const code = linuxNames.get(error.errno) ?? error.code
   if (code === error.code && error.path === path) return error
   const said = /^[^:]*: ([^,]*)/.exec(error.message)?.[1] ?? error.message
-  const meaning = code === error.code ? said : errnoMeaning(code)
+  // what was thrown in Linux's name says the call
+  const meaning = code === error.code && !said.startsWith(error.syscall) ? said : errnoMeaning(code)
   const told = new Error(`${code}: ${meaning}, ${error.syscall} '${path}'`, { cause: error })
   return Object.assign(told, { errno: error.errno, code, syscall: error.syscall, path })
 }

@@ -33,6 +33,7 @@ export function hostFiles(root: string): HostFiles {
   }
 
   return {
+    uid: process.geteuid?.() ?? 0,
     list: (path) => at(path, (full) => fs.readdirSync(full)),
     read(path) {
       try {

@@ -4,6 +4,7 @@ import { failedWith } from '../../kernel/system-error.ts'
 import type { Step } from '../change.ts'
 import { deleteKept, ensureDirectory, type KeptFile, pathOf, readKept, replaceKept } from '../files/kept-files.ts'
 import { type BootFile, bootFiles, type HostTools, mark, type Program } from './boot-files.ts'
+import { checkProgram } from './check-program.ts'
 import { mdevctlRule } from './mdevctl-rule.ts'
 import { type Run, reloadSteps, runReload, stopSteps } from './reload.ts'
 
@@ -26,11 +27,12 @@ export interface BootChange {
 }
 
 /**
- * Writes the units and the udev rule that run `restore`. ALREADY_EXISTS where a file of somebody else's is in the way, and
+ * Writes the units and the udev rule that run `restore`. Refuses as `checkProgram` does. ALREADY_EXISTS where a file of somebody else's is in the way, and
  * then nothing is written; where a write fails, those before it are taken back.
  */
 export async function installBoot(kernel: Kernel, request: BootRequest): Promise<BootChange> {
   const { files } = kernel
+  checkProgram(files, request.program)
   const wanted = bootFiles(request.program, toolsOf(files)).map((file) => ({ file, now: ownContent(files, file) }))
   const missing = wanted.filter(({ file, now }) => now !== file.content)
   const saves = missing.map(({ file }): BootStep => ({ action: 'save', path: pathOf(file), content: file.content }))

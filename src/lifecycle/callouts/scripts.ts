@@ -1,8 +1,9 @@
 import { kernelAnswer, VfioError } from '../../errors.ts'
+import { realPlace } from '../../host/changeable-by-others.ts'
 import { unreadable } from '../../host/warning.ts'
-import type { Kernel, ProgramEnd } from '../../kernel/kernel.ts'
+import type { HostFiles, Kernel, ProgramEnd } from '../../kernel/kernel.ts'
 import { failedWith } from '../../kernel/system-error.ts'
-import { printable } from '../../units.ts'
+import { escaped, printable } from '../../units.ts'
 
 /** Where distributions and vendors put them; the second of each is mdevctl's older place. */
 export const calloutFolders: readonly string[] = [
@@ -21,6 +22,8 @@ export interface ScriptOptions {
   /** Takes what a script says on its stderr. */
   readonly said?: (text: string) => void
   readonly timeoutMs?: number
+  /** Aborted where the command is interrupted: the script that runs is ended. */
+  readonly signal?: AbortSignal
 }
 
 /** The scripts of these folders by their paths, folder by folder, sorted by name as mdevctl runs them. */
@@ -44,30 +47,80 @@ export function listScripts({ files }: Kernel, folders: readonly string[]): stri
 }
 
 /**
- * Runs a script to its end, and tells what it said on stderr. Null for a file that is no program. One that hangs or is
- * killed is CALLOUT_FAILED: what it would have forbidden is not known.
+ * Runs a script to its end, and tells what it said on stderr. Null for a file that is no program. CALLOUT_FAILED where it
+ * cannot be run, is not only root's, hangs or is killed: what it would have forbidden is not known.
  */
 export async function runScript(
   kernel: Kernel,
   path: string,
   args: readonly string[],
   input: string,
-  { said, timeoutMs = patienceMs }: ScriptOptions,
+  { said, timeoutMs = patienceMs, signal }: ScriptOptions,
 ): Promise<(ProgramEnd & { readonly status: number }) | null> {
   let end: ProgramEnd
   try {
-    end = await kernel.runProgram(path, { arguments: args, input, timeoutMs })
+    if (!isProgram(kernel.files, path)) return null
+    checkOwners(kernel.files, path)
+    end = await kernel.runProgram(path, { arguments: args, input, timeoutMs, endsWithUs: true })
   } catch (error) {
-    if (failedWith(error, 'EACCES', 'ENOEXEC', 'ENOENT')) return null
-    throw new VfioError('CALLOUT_FAILED', `cannot run ${path}: ${kernelAnswer(error)}`, { cause: error, path })
+    if (error instanceof VfioError) throw error
+    throw new VfioError('CALLOUT_FAILED', `cannot run ${escaped(path)}: ${kernelAnswer(error)}`, {
+      cause: error,
+      path,
+      hint: hintFor(kernel.files, path, error),
+    })
   }
-  const name = path.slice(path.lastIndexOf('/') + 1)
-  for (const line of end.stderr.split('\n').filter(Boolean)) said?.(`${name}: ${printable(line)}`)
+  const name = escaped(path.slice(path.lastIndexOf('/') + 1))
+  for (const line of end.stderr.split('\n').filter(Boolean)) said?.(`${name}: ${escaped(line)}`)
   if (end.status !== null && !end.timedOut) return { ...end, status: end.status }
+  if (signal?.aborted === true)
+    throw new VfioError('INTERRUPTED', `interrupted while ${escaped(path)} was asked`, { path })
   const how = end.timedOut ? `did not end within ${timeoutMs / 1000} s and was killed` : 'was killed by a signal'
-  throw new VfioError('CALLOUT_FAILED', `${path} ${how}`, {
+  throw new VfioError('CALLOUT_FAILED', `${escaped(path)} ${how}`, {
     path,
-    hint: `run it by hand to see where it waits: ${path} ${args.join(' ')}`,
+    hint: `run it by hand to see where it waits: ${escaped([path, ...args].join(' '))}`,
     facts: { script: path, timedOut: end.timedOut },
   })
+}
+
+/**
+ * Whether a file among the scripts is to be run: a README or a folder is not. One that looks like a program and lacks its
+ * permission is CALLOUT_FAILED, as nobody knows what it would say.
+ */
+function isProgram(files: HostFiles, path: string): boolean {
+  const kind = files.kind(path)
+  if (kind === 'directory') return false
+  if (kind !== 'file' || (files.owner(path).mode & 0o111) !== 0) return true
+  if (!/^(?:#!|\x7fELF)/.test(files.read(path))) return false
+  throw new VfioError('CALLOUT_FAILED', `${escaped(path)} is a program that nobody may execute`, {
+    path,
+    hint: `chmod +x ${escaped(path)}; or move it out of its folder, if it is not to be asked`,
+  })
+}
+
+/** Whoever can change a script of root's is root. */
+function checkOwners(files: HostFiles, path: string): void {
+  const why = realPlace(files, path).changeable
+  if (why === null) return
+  throw new VfioError('CALLOUT_FAILED', `${escaped(path)} is not run: ${escaped(why)}`, {
+    path,
+    hint: 'scripts and the folders above them must be root’s, and writable by nobody else: chown root:root, chmod go-w',
+  })
+}
+
+/** ENOENT of a script that is there is its interpreter's. */
+function hintFor(files: HostFiles, path: string, error: unknown): string {
+  const [line = ''] = failedWith(error, 'ENOENT', 'EACCES', 'ENOEXEC') ? firstLine(files, path) : []
+  if (line.endsWith('\r'))
+    return `its lines end in CR LF, and so does the interpreter’s name: sed -i 's/\\r$//' ${escaped(path)}`
+  if (line.startsWith('#!')) return `its first line asks for ${printable(line.slice(2).trim())}: install that`
+  return `ls -l ${escaped(path)}; what it would forbid is not known, so it is not done without it`
+}
+
+function firstLine(files: HostFiles, path: string): string[] {
+  try {
+    return files.read(path).split('\n', 1)
+  } catch {
+    return []
+  }
 }

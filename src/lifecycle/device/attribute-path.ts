@@ -1,4 +1,5 @@
 import { VfioError } from '../../errors.ts'
+import type { HostFiles } from '../../kernel/kernel.ts'
 import { printable } from '../../units.ts'
 import type { Attribute } from '../definition/definition.ts'
 import type { Write } from './set-up-device.ts'
@@ -14,6 +15,16 @@ export function attributeSteps(folder: string, attributes: readonly Attribute[])
     path: `${folder}/${checkedAttributeName(name)}`,
     value: `${value}\n`,
   }))
+}
+
+/** Links in a device's folder (`subsystem`, `driver`) lead to other devices: throws where one is on the way. */
+export function checkStaysInDevice(files: HostFiles, folder: string, path: string): void {
+  let at = folder
+  for (const part of path.slice(folder.length + 1).split('/')) {
+    at = `${at}/${part}`
+    if (files.kind(at) !== 'symlink') continue
+    throw new VfioError('INVALID_ARGUMENT', `${at} is a link, which leads out of the device`, { path: at })
+  }
 }
 
 export function checkAttributes(attributes: readonly Attribute[]): void {

@@ -3,6 +3,7 @@ import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
 import { failedWith } from '../../kernel/system-error.ts'
 import type { Step } from '../change.ts'
 import { withKernelLog } from '../kernel-log.ts'
+import { checkStaysInDevice } from './attribute-path.ts'
 import { markHalfMade, unmarkHalfMade } from './half-made.ts'
 
 export type Write = Extract<Step, { action: 'write' }>
@@ -50,6 +51,7 @@ async function makeWrites(
   for (const step of attributes) {
     if (signal?.aborted === true) throw interrupted(name, await rollBack(files, device))
     try {
+      checkStaysInDevice(files, device.path, step.path)
       await files.write(step.path, step.value)
     } catch (error) {
       throw attributeFailed(device, step, error, await rollBack(files, device))

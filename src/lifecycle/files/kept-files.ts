@@ -1,4 +1,5 @@
 import { VfioError } from '../../errors.ts'
+import { changedBy } from '../../host/changeable-by-others.ts'
 import { unreadable, type Warning } from '../../host/warning.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import { failedWith } from '../../kernel/system-error.ts'
@@ -80,12 +81,18 @@ function replaceOne(files: HostFiles, file: KeptFile, content: string): void {
   try {
     ensureDirectory(files, file.folder)
     clearWay(files, temporary)
-    files.create(temporary, content)
+    files.create(temporary, content, keptMode(files, path))
     files.rename(temporary, path)
   } catch (error) {
     removeQuietly(files, temporary)
     throw failed(`cannot save ${path}`, path, error)
   }
+}
+
+/** A file that is replaced keeps its mode, unless others could write it by that. */
+function keptMode(files: HostFiles, path: string): number | undefined {
+  if (files.kind(path) !== 'file' || changedBy(files, path) !== null) return undefined
+  return files.owner(path).mode & 0o777
 }
 
 /** What a killed vfioctl may leave; the next save of that name takes it away. */

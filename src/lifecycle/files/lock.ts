@@ -1,18 +1,23 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { VfioError } from '../../errors.ts'
 import { type DeviceUser, findDeviceUsers, shownUsers } from '../../host/device-users.ts'
-import type { Kernel } from '../../kernel/kernel.ts'
+import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
+import { failedWith } from '../../kernel/system-error.ts'
 import type { ChangeOptions } from '../change.ts'
 import { refusedByKernel } from '../refused-by-kernel.ts'
+import { ensureDirectory } from './kept-files.ts'
 
 const patience = 120_000
 const silence = 10_000
 const longestPause = 250
 
+/** Ours, and gone at the next boot. */
+const folder = '/run/vfioctl/locks'
+
 /**
- * Runs `work` while holding the flock(2) of a directory: no file of its own, and the kernel drops it when the process
- * dies. Waits at most two minutes for others, who may be many or may wait for a vendor's script, then STORE_LOCKED; says
- * so after ten seconds.
+ * Runs `work` while holding the lock of a directory that it changes: flock(2) on a file of ours, as the directory itself
+ * could be locked by whoever may read it. The kernel drops it when the process dies; the file stays. Waits at most two
+ * minutes for others, who may be many or may wait for a vendor's script, then STORE_LOCKED; says so after ten seconds.
  */
 export async function withLock<T>(
   kernel: Kernel,
@@ -20,7 +25,7 @@ export async function withLock<T>(
   work: () => Promise<T> | T,
   options: Pick<ChangeOptions, 'said' | 'signal'>,
 ): Promise<T> {
-  const fd = openDirectory(kernel, directory)
+  const fd = openLock(kernel, directory)
   try {
     await waitForLock(kernel, fd, directory, options)
     return await work()
@@ -43,11 +48,12 @@ async function waitForLock(
     if (signal?.aborted === true) throw new VfioError('INTERRUPTED', `interrupted while another changed ${directory}`)
     const waited = performance.now() - began
     if (waited > patience) {
-      const holders = othersWith(kernel, directory)
+      const path = lockPath(directory)
+      const holders = othersWith(kernel, path)
       const who = holders.length === 0 ? 'others have' : `${shownUsers(holders)} and perhaps others have`
       throw new VfioError('STORE_LOCKED', `${who} been changing ${directory} for ${patience / 1000} seconds`, {
-        path: directory,
-        hint: `fuser -v ${directory}`,
+        path,
+        hint: `fuser -v ${path}`,
         facts: { holders: holders.map(({ pid, command }) => ({ pid, command })) },
       })
     }
@@ -60,16 +66,33 @@ async function waitForLock(
   }
 }
 
-/** Who has the directory open, to change it or to wait for that, as we do. */
-function othersWith(kernel: Kernel, directory: string): DeviceUser[] {
-  const users = findDeviceUsers(kernel.files, new Set([directory])).get(directory) ?? []
+/** Who has the lock's file open, to change the directory or to wait for that, as we do. */
+function othersWith(kernel: Kernel, path: string): DeviceUser[] {
+  const users = findDeviceUsers(kernel.files, new Set([path])).get(path) ?? []
   return users.filter(({ pid }) => pid !== kernel.pid)
 }
 
-function openDirectory(kernel: Kernel, directory: string): number {
+function lockPath(directory: string): string {
+  return `${folder}/${directory.slice(1).replaceAll('/', '-')}`
+}
+
+/** Only root can open it. */
+function openLock(kernel: Kernel, directory: string): number {
+  const { files } = kernel
+  const path = lockPath(directory)
+  for (const above of ['/run', '/run/vfioctl', folder]) ensureDirectory(files, above)
   try {
-    return kernel.open(directory, 'r')
+    if (files.kind(path) === null) makeLock(files, path)
+    return kernel.open(path, 'rw')
   } catch (cause) {
-    throw refusedByKernel(`cannot lock ${directory}`, cause, { path: directory, hint: `ls -ld ${directory}` })
+    throw refusedByKernel(`cannot lock ${directory}`, cause, { path, hint: `ls -ld ${path}` })
+  }
+}
+
+function makeLock(files: HostFiles, path: string): void {
+  try {
+    files.create(path, '', 0o600)
+  } catch (error) {
+    if (!failedWith(error, 'EEXIST')) throw error
   }
 }

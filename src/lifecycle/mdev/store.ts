@@ -1,4 +1,5 @@
 import { asVfioError, VfioError } from '../../errors.ts'
+import { changedBy } from '../../host/changeable-by-others.ts'
 import type { Warning } from '../../host/warning.ts'
 import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
 import { failedWith } from '../../kernel/system-error.ts'
@@ -46,7 +47,10 @@ export function readDefinitions(
       const uuid = uuidOrNull(name)
       if (uuid === name) {
         const definition = readListed(files, path, parseDefinition, warnings)
-        if (definition !== null) definitions.push({ uuid, parent, definition })
+        if (definition === null) continue
+        definitions.push({ uuid, parent, definition })
+        const why = changedBy(files, path) ?? changedBy(files, folder)
+        if (why !== null) warnings.push({ path, message: `is not only root’s to change: ${why}` })
       } else if (!isLeftover(name)) warnings.push({ path, message: 'is no definition: its name is no UUID' })
     }
   }

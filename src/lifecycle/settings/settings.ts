@@ -1,5 +1,6 @@
 import type { GenericSchema } from 'valibot'
 import { VfioError } from '../../errors.ts'
+import { realPlace } from '../../host/changeable-by-others.ts'
 import type { Warning } from '../../host/warning.ts'
 import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
 import { checkedName, printable } from '../../units.ts'
@@ -57,7 +58,7 @@ export class Settings<T> {
         warnings.push({ path, message: `is no ${this.#what}: its name does not end in ${suffix}` })
         continue
       }
-      const found = readListed(files, path, (text) => ({ value: this.#parse(text, path) }), warnings)
+      const found = readListed(files, path, (text) => ({ value: this.#trusted(files, text, path) }), warnings)
       if (found !== null) settings.push({ name: entry.slice(0, -suffix.length), path, value: found.value })
     }
     return { settings, warnings }
@@ -65,7 +66,7 @@ export class Settings<T> {
 
   /** One, or null where there is none. INVALID_SETTING where its file is broken. */
   read(files: HostFiles, name: string): T | null {
-    return readKept(files, this.path(name), (text, path) => this.#parse(text, path))
+    return readKept(files, this.path(name), (text, path) => this.#trusted(files, text, path))
   }
 
   /** The same, where one whose file is broken is as good as none. */
@@ -98,6 +99,16 @@ export class Settings<T> {
   #file(name: string): KeptFile {
     if (name.startsWith('.')) throw new VfioError('INVALID_ARGUMENT', `name '${printable(name)}' begins with a dot`)
     return { folder: this.#folder, name: `${checkedName(this.#what, name)}${suffix}` }
+  }
+
+  /** Root acts on it: whoever can change it is root. */
+  #trusted(files: HostFiles, text: string, path: string): T {
+    const { changeable } = realPlace(files, path)
+    if (changeable === null) return this.#parse(text, path)
+    throw new VfioError('INVALID_SETTING', `${path} is not used: ${changeable}`, {
+      path,
+      hint: `look at it, then chown root:root and chmod go-w what others can change; ls -ld ${settingsPath} ${path}`,
+    })
   }
 
   #parse(text: string, path: string): T {

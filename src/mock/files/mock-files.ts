@@ -18,6 +18,7 @@ const nodeModes: Readonly<Record<string, number>> = { '/dev/vfio/vfio': 0o666, '
 
 /** The machine's files behind the seam's interface. */
 export class MockFiles implements HostFiles {
+  readonly uid: number = 0
   readonly #machine: Machine
   #root: { readonly of: Snapshot; readonly folder: Folder } | null = null
 

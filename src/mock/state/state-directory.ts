@@ -1,5 +1,6 @@
-import { homedir } from 'node:os'
-import { isAbsolute, join } from 'node:path'
+import { statSync } from 'node:fs'
+import { homedir, userInfo } from 'node:os'
+import { dirname, isAbsolute, join } from 'node:path'
 import { kernelAnswer, VfioError } from '../../errors.ts'
 import { failedWith, isSystemError } from '../../kernel/system-error.ts'
 import { checkedName } from '../../units.ts'
@@ -118,11 +119,21 @@ export function rebootMock(stateDirectory: string, scenario: Scenario): void {
   store.update((draft) => Object.assign(draft, rebootedState(scenario, draft)))
 }
 
-/** $XDG_STATE_HOME/vfioctl/mock/NAME, in ~/.local/state where that is not set. INVALID_ARGUMENT for a bad name. */
+/**
+ * $XDG_STATE_HOME/vfioctl/mock/NAME, in ~/.local/state where that is not set. As root by another user's environment
+ * (sudo), in root's own home: that user could not use what root leaves in theirs. INVALID_ARGUMENT for a bad name.
+ */
 export function mockStateDirectory(name: string, env: Readonly<Record<string, string | undefined>>): string {
   const home = env['XDG_STATE_HOME']
-  const base = home !== undefined && isAbsolute(home) ? home : join(env['HOME'] || homedir(), '.local', 'state')
+  const named = home !== undefined && isAbsolute(home) ? home : join(env['HOME'] || homedir(), '.local', 'state')
+  const base = isAnothers(named) ? join(userInfo().homedir, '.local', 'state') : named
   return join(base, 'vfioctl', 'mock', checkedName('mock', name))
+}
+
+function isAnothers(folder: string): boolean {
+  if (process.geteuid?.() !== 0) return false
+  const stats = statSync(folder, { throwIfNoEntry: false })
+  return stats === undefined ? isAnothers(dirname(folder)) : stats.uid !== 0
 }
 
 function directoryError(what: 'read' | 'write', directory: string, error: unknown): unknown {

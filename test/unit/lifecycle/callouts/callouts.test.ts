@@ -25,6 +25,11 @@ const versionTwo = JSON.stringify({
   },
 })
 
+function putScript(host: HostTree, path: string, text: string, mode = 0o755): void {
+  host.file(path, text)
+  chmodSync(join(host.root, path), mode)
+}
+
 /** A host whose scripts write each call to a journal: their name, their arguments, what they are given on stdin. */
 class ScriptHost extends HostTree {
   script(kind: 'callouts' | 'notifiers', name: string, body: string): this {
@@ -148,6 +153,67 @@ describe('scripts around a change', () => {
       .script('callouts', 'ap.sh', 'exit 0')
     await around(host)
     expect(host.journal).toContain(`ap.sh -t ${type} -e pre -a define -s none ${device}`)
+  })
+
+  test('stdin, stdout and stderr can be opened by their names, as with mdevctl', async () => {
+    const host = new HostTree()
+    const said: string[] = []
+    const body = 'read -r x </dev/stdin; echo "$4 $(cut -d: -f2- <<<"$x")" >/dev/stderr; echo fine >/dev/stdout'
+    putScript(host, 'usr/lib/mdevctl/scripts.d/callouts/by-name.sh', `#!/bin/bash\n${body}\n`)
+    await around(host, { said: (line: string) => said.push(line) })
+    expect(said[1]).toBe('by-name.sh: pre "vfio_ap-passthrough","start":"manual","attrs":[{"assign_adapter":"5"}]}')
+  })
+
+  test('words are told whole, however long', async () => {
+    const host = new ScriptHost().script('callouts', 'ap.sh', answering({ 'pre define': 'printf %01000d 7 >&2' }))
+    const said: string[] = []
+    await around(host, { said: (line: string) => said.push(line) })
+    expect(said).toEqual([`ap.sh: ${'7'.padStart(1000, '0')}`])
+  })
+
+  test.each([
+    ['whose interpreter is not there', '#!/usr/bin/no-such-python2\n', 0o755, 'asks for /usr/bin/no-such-python2'],
+    ['with lines of CR LF', '#!/bin/sh\r\nexit 1\r\n', 0o755, 'CR LF'],
+    ['that nobody may execute', '#!/bin/sh\nexit 1\n', 0o644, 'chmod +x'],
+    ['that everybody can write', '#!/bin/sh\nexit 0\n', 0o777, 'chown root:root'],
+  ])('one %s is CALLOUT_FAILED, and what it may forbid is not done', async (_which, text, mode, hint) => {
+    const host = new HostTree()
+    putScript(host, 'usr/lib/mdevctl/scripts.d/callouts/ap-check.sh', text, mode)
+    let done = false
+    const failed = around(host, {}, () => {
+      done = true
+    })
+    await expect(failed).rejects.toMatchObject({ code: 'CALLOUT_FAILED', hint: expect.stringContaining(hint) })
+    expect(done).toBe(false)
+  })
+
+  test('one that leads to nothing is CALLOUT_FAILED', async () => {
+    const host = new HostTree().link('usr/lib/mdevctl/scripts.d/callouts/ap.sh', '/opt/vendor/gone')
+    await expect(around(host)).rejects.toMatchObject({ code: 'CALLOUT_FAILED', errno: 'ENOENT' })
+  })
+
+  test('one in a folder that everybody can write is not run', async () => {
+    const host = new ScriptHost().script('callouts', 'ap.sh', 'exit 0')
+    chmodSync(join(host.root, 'usr/lib/mdevctl/scripts.d'), 0o777)
+    await expect(around(host)).rejects.toThrow('/usr/lib/mdevctl/scripts.d can be written by everybody')
+    expect(host.journal).toEqual([])
+  })
+
+  test('below another root none is run: the change is made, and that is said once', async () => {
+    const host = new ScriptHost().script('callouts', 'no.sh', 'exit 1').script('notifiers', 'log.sh', '')
+    const said: string[] = []
+    const callouts = new Callouts(openLinux({ root: host.root }), subject, { said: (line) => said.push(line) })
+    expect(await callouts.around('define', definition, () => 'done')).toBe('done')
+    await callouts.around('undefine', definition, () => {})
+    expect(await callouts.attributes()).toBeNull()
+    expect(said).toEqual(['not asked below another root, and may forbid it: /usr/lib/mdevctl/scripts.d/callouts/no.sh'])
+    expect(host.journal).toEqual([])
+  })
+
+  test('an answer of NULs is read in no time', async () => {
+    const host = new ScriptHost().script('callouts', 'ap.sh', 'head -c 900000 /dev/zero; echo x')
+    await around(host)
+    expect(host.journal.some((line) => line.includes('-e pre'))).toBe(true)
   })
 
   test('scripts of mdevctl’s older place count too, after the others', async () => {

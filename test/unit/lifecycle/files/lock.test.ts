@@ -18,10 +18,20 @@ function neverFree(kernel: Kernel): Kernel {
   return kernel
 }
 
+test('the lock is a file that only root can open; whoever locks the directory itself keeps nobody out', async () => {
+  const { root } = new HostTree().directory('etc/mdevctl.d')
+  const [kernel, other] = [openLinux({ root }), openLinux({ root })]
+  const fd = other.open('/etc/mdevctl.d', 'r')
+  onTestFinished(() => other.close(fd))
+  expect(other.tryLock(fd)).toBe(true)
+  const work = () => kernel.files.owner('/run/vfioctl/locks/etc-mdevctl.d').mode
+  expect(await withLock(kernel, '/etc/mdevctl.d', work, {})).toBe(0o600)
+})
+
 test('who waits for a lock says so, and gives up with the name of who has it: STORE_LOCKED', async () => {
   const { root } = new HostTree()
     .directory('etc/mdevctl.d')
-    .link('proc/812/fd/5', '/etc/mdevctl.d')
+    .link('proc/812/fd/5', '/run/vfioctl/locks/etc-mdevctl.d')
     .file('proc/812/comm', 'vfioctl\n')
   const said: string[] = []
   const work = vi.fn()

@@ -119,3 +119,24 @@ test.each(['../x', '..', '.x', '', 'a/b', 'a\0b', 'x'.repeat(300)])('name %j nev
   }
   expect(readdirSync(join(tree.root, 'etc'), { recursive: true })).toEqual(['vfioctl.d'])
 })
+
+test('a setting that others can write is not used, and is a warning in a list; saved again it is root’s alone', () => {
+  const tree = new HostTree().directory('etc/vfioctl.d')
+  const files = filesOf(tree)
+  counts.save(files, card, { count: 1 })
+  files.chmod(counts.path(card), 0o666)
+  const why = expect.stringContaining('can be written by everybody')
+  expect(() => counts.read(files, card)).toThrow(expect.objectContaining({ code: 'INVALID_SETTING', message: why }))
+  expect(counts.list(files)).toEqual({ settings: [], warnings: [{ path: counts.path(card), message: why }] })
+  counts.save(files, card, { count: 2 })
+  expect(files.owner(counts.path(card)).mode).toBe(0o644)
+  expect(counts.read(files, card)).toEqual({ count: 2 })
+})
+
+test('a file that is replaced keeps its mode', () => {
+  const files = filesOf(new HostTree().directory('etc/vfioctl.d'))
+  counts.save(files, card, { count: 1 })
+  files.chmod(counts.path(card), 0o600)
+  counts.save(files, card, { count: 2 })
+  expect(files.owner(counts.path(card)).mode).toBe(0o600)
+})
