@@ -41,7 +41,7 @@ describe('a restore waits only for what can still come', () => {
     await files.write(pci(network, 'remove'), '1')
     await files.write(pci('0000:81:00.1', 'remove'), '1')
     const uuid = '83b8f4f2-509f-382f-3c1e-e6bfe0fa1001'
-    await host.define({ uuid, parent: network, type: 'any-1', start: 'auto', force: true })
+    await host.define({ name: uuid, parent: network, type: 'any-1', start: 'auto', force: true })
     expect(await atOnce(host)).toMatchObject([
       { kind: 'binding', parent: '0000:81:00.1', outcome: 'no parent' },
       {
