@@ -1,6 +1,6 @@
 import { VfioError } from './errors.ts'
 import { type DeviceType, readDeviceTypes } from './host/device-types.ts'
-import { type GroupFilter, type IommuGroup, readIommuGroups } from './host/iommu-groups.ts'
+import { type FoundGroups, type GroupFilter, readIommuGroups } from './host/iommu-groups.ts'
 import type { TypeFilter } from './host/mdev-types.ts'
 import { type PhysicalFunction, readPhysicalFunctions } from './host/sriov.ts'
 import { findVfioDevice } from './host/vfio-device.ts'
@@ -79,7 +79,7 @@ export class Host implements AsyncDisposable {
   }
 
   /** The IOMMU groups, by their numbers: VFIO takes those that are viable, as a whole. */
-  groups(filter?: GroupFilter): { groups: IommuGroup[]; warnings: Warning[] } {
+  groups(filter?: GroupFilter): FoundGroups {
     return readIommuGroups(this.kernel.files, filter)
   }
 

@@ -2,8 +2,9 @@ import type { HostFiles } from '../kernel/kernel.ts'
 import { failedWith } from '../kernel/system-error.ts'
 import { pciAddressOrNull, uuidOrNull } from '../units.ts'
 import { findDeviceNode } from '../vfio/address-space/device-node.ts'
-import { foreignMembers, type GroupMember, groupMembers } from '../vfio/group/group-members.ts'
+import { foreignMembers, type GroupMember, groupMember, groupMembers, iommuGroup } from '../vfio/group/group-members.ts'
 import { type DeviceUser, findDeviceUsers, usersOfAny } from './device-users.ts'
+import { unsafeInterrupts } from './interrupt-isolation.ts'
 import { readPciIds } from './pci-ids.ts'
 import { unreadable, type Warning } from './warning.ts'
 
@@ -41,21 +42,65 @@ export interface GroupFilter {
 }
 
 const groupsPath = '/sys/kernel/iommu_groups'
+const pciPath = '/sys/bus/pci/devices'
+
+export interface FoundGroups {
+  readonly groups: IommuGroup[]
+  /**
+   * PCI devices that are in no group though this machine has an IOMMU: none is in front of them, or they get one with
+   * their first driver (arm64, virtio-iommu).
+   */
+  readonly withoutGroup: GroupDevice[]
+  readonly warnings: Warning[]
+}
 
 /** Every IOMMU group by its number, or those of the filter. What cannot be read is a warning, and the rest goes on. */
-export function readIommuGroups(
-  files: HostFiles,
-  filter: GroupFilter = {},
-): { groups: IommuGroup[]; warnings: Warning[] } {
+export function readIommuGroups(files: HostFiles, filter: GroupFilter = {}): FoundGroups {
   const warnings: Warning[] = []
-  const found = numbers(files, warnings)
+  const all = numbers(files, warnings)
     .filter((number) => filter.number === undefined || number === filter.number)
     .map((number) => ({ number, members: groupMembers(files, number) }))
+  const found = all
     .filter(({ members }) => filter.device === undefined || members.some(({ name }) => name === filter.device))
     .map(({ number, members }) => readGroup(files, number, members, warnings))
   const users = findDeviceUsers(files, new Set(found.flatMap(openedAs)))
   const groups = found.map((group) => ({ ...group, users: usersOfAny(users, openedAs(group)) }))
-  return { groups, warnings }
+  if (groups.some(isBehindIommu)) warnings.push(...[unsafeInterrupts(files)].filter((warning) => warning !== null))
+  const members = new Set(all.flatMap((group) => group.members.map(({ name }) => name)))
+  const withoutGroup = filter.number === undefined ? ungrouped(files, filter, members, warnings) : []
+  return { groups, withoutGroup, warnings }
+}
+
+/** Not one that VFIO made by itself: of mediated devices, and in noiommu mode. */
+function isBehindIommu({ type, devices }: Pick<IommuGroup, 'type' | 'devices'>): boolean {
+  return type !== 'unknown' && devices.some(({ bus }) => bus === 'pci')
+}
+
+function ungrouped(
+  files: HostFiles,
+  { device }: GroupFilter,
+  members: ReadonlySet<string>,
+  warnings: Warning[],
+): GroupDevice[] {
+  if (members.size === 0 && namesIn(files, '/sys/class/iommu').length === 0) return []
+  return namesIn(files, pciPath)
+    .filter((name) => (device === undefined || name === device) && pciAddressOrNull(name) === name)
+    .filter((name) => !members.has(name) && iommuGroup(files, `${pciPath}/${name}`) === null)
+    .map((name) => ({
+      ...groupMember(files, name, `${pciPath}/${name}`),
+      bus: 'pci',
+      ...readPciIds(files, name, warnings),
+      node: null,
+    }))
+}
+
+/** Sorted; none of a folder that cannot be listed, which `numbers` has told. */
+function namesIn(files: HostFiles, path: string): string[] {
+  try {
+    return files.list(path).sort()
+  } catch {
+    return []
+  }
 }
 
 function numbers(files: HostFiles, warnings: Warning[]): number[] {

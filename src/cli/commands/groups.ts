@@ -9,21 +9,25 @@ import { type Column, json, table } from '../output/output.ts'
 import { reportWarnings } from '../output/report-warnings.ts'
 
 interface Row {
-  readonly group: IommuGroup
+  /** Null for a device that is in none. */
+  readonly group: IommuGroup | null
   readonly device: IommuGroup['devices'][number]
 }
 
 const columns: readonly Column<Row>[] = [
-  { heading: 'GROUP', cell: ({ group }) => group.number },
+  { heading: 'GROUP', cell: ({ group }) => group?.number ?? 'none' },
   { heading: 'DEVICE', cell: ({ device }) => device.name },
   { heading: 'CLASS', cell: ({ device }) => device.class },
   { heading: 'ID', cell: ({ device }) => shownIds(device) },
   { heading: 'DRIVER', cell: ({ device }) => device.driver },
-  { heading: 'VIABLE', cell: ({ group }) => viability(group) },
-  { heading: 'NODE', cell: ({ group, device }) => [group.node, device.node].filter((node) => node !== null).join(' ') },
+  { heading: 'VIABLE', cell: ({ group, device }) => (group === null ? whyNoGroup(device) : viability(group)) },
+  {
+    heading: 'NODE',
+    cell: ({ group, device }) => [group?.node ?? null, device.node].filter((node) => node !== null).join(' '),
+  },
   {
     heading: 'USED BY',
-    cell: ({ group }) => shownUsers(group.users),
+    cell: ({ group }) => shownUsers(group?.users ?? []),
   },
 ]
 
@@ -61,7 +65,8 @@ const groups: Command = command({
       return
     }
     reportWarnings(found.warnings, io)
-    const rows = found.groups.flatMap((group) => group.devices.map((device) => ({ group, device })))
+    const inGroups = found.groups.flatMap((group) => group.devices.map((device) => ({ group, device })))
+    const rows = [...inGroups, ...found.withoutGroup.map((device) => ({ group: null, device }))]
     if (rows.length > 0) io.out(table(rows, columns, io))
     else if (found.warnings.length === 0) io.err('no IOMMU group is like that\n')
   },
@@ -77,6 +82,11 @@ function deviceFilter(files: HostFiles, given: string): { number: number } | { d
 /** As lspci -n shows them: '8086:10d3'. */
 function shownIds({ vendor, device }: Row['device']): string {
   return vendor === null || device === null ? '' : `${vendor.slice(2)}:${device.slice(2)}`
+}
+
+/** The kernel puts some into a group when a first driver is offered them, and so not before they are bound. */
+function whyNoGroup({ driver }: Row['device']): string {
+  return driver === null ? 'not before a driver has it: vfioctl bind' : 'no: no IOMMU is in front of it'
 }
 
 function viability({ viable, spoiledBy }: IommuGroup): string {

@@ -1,3 +1,4 @@
+import { unsafeInterrupts } from '../../host/interrupt-isolation.ts'
 import { pciDevices } from '../../host/pci-binding.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import type { BindingChange } from '../../lifecycle/bindings/binding-change.ts'
@@ -6,6 +7,7 @@ import type { Context } from '../context.ts'
 import type { Io } from '../io/io.ts'
 import { json } from './output.ts'
 import { reportDryRun } from './report-change.ts'
+import { reportWarnings } from './report-warnings.ts'
 
 export async function reportBindings(
   changes: readonly BindingChange[],
@@ -31,6 +33,8 @@ function done(files: HostFiles, { device, from, to }: BindingChange): string {
 function reportViability(files: HostFiles, changes: readonly BindingChange[], io: Io): void {
   const ofVfio = changes.filter(({ to }) => to?.includes('vfio') === true)
   const groups = new Set(ofVfio.flatMap(({ device }) => iommuGroup(files, `${pciDevices}/${device}`) ?? []))
+  const unsafe = groups.size === 0 ? null : unsafeInterrupts(files)
+  if (unsafe !== null) reportWarnings([unsafe], io)
   for (const group of groups) {
     const foreign = foreignMembers(groupMembers(files, group))
     if (foreign.length === 0) continue

@@ -5,6 +5,7 @@ import { kstrtobool } from './kstrto.ts'
 
 /** Parameters that can be written while the module is loaded, all of them a yes or no; the others are read-only. */
 const writable: ReadonlySet<string> = new Set([
+  'iommufd/allow_unsafe_interrupts',
   'vfio/enable_unsafe_noiommu_mode',
   'vfio_iommu_type1/allow_unsafe_interrupts',
   'vfio_iommu_type1/disable_hugepages',

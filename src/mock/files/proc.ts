@@ -8,13 +8,14 @@ import { Directory, type Folder, readOnly } from './tree.ts'
  * /proc of this process, and of every live one that holds something of the same machine. Made anew at each look: an
  * eventfd of this process is open without being part of the machine's state.
  */
-export function procFolder({ fds, holdings, locked, store, traits }: Machine): Folder {
+export function procFolder({ fds, holdings, locked, scenario, store, traits }: Machine): Folder {
   return {
     kind: 'directory',
     onDisk: false,
     get entries() {
       const proc = new Directory()
       proc.at('sys/kernel').set('osrelease', readOnly(`${traits.release}\n`))
+      proc.set('interrupts', readOnly(interrupts(scenario.isolatesInterrupts !== false)))
       const others = store.read().processes.filter((record) => !holdings.isOwn(record))
       for (const record of [holdings.record(), ...others]) addProcess(proc.at(String(record.pid)), record)
       addLockedMemory(proc.at(String(process.pid)), locked)
@@ -22,6 +23,12 @@ export function procFolder({ fds, holdings, locked, store, traits }: Machine): F
       return proc.set('self', { kind: 'symlink', target: String(process.pid) }).entries
     },
   }
+}
+
+/** On x86-64, the names of the interrupt controllers say whether the IOMMU remaps what they send. */
+function interrupts(areRemapped: boolean): string {
+  const remapped = areRemapped ? 'IR-' : ''
+  return `${' '.repeat(11)}CPU0\n  4:${'7'.padStart(11)}  ${remapped}IO-APIC    4-edge      ttyS0\n`
 }
 
 /** CAP_IPC_LOCK (linux/capability.h), with which no limit holds. */

@@ -17,9 +17,11 @@ export function override(draft: MockState, device: PciDevice, bytes: Buffer): vo
 export function probe(draft: MockState, scenario: Scenario, device: PciDevice): void {
   if (pciRecord(draft, device).driver !== null) return
   for (const driver of pciDrivers(scenario)) {
+    if (!matches(draft, device, driver)) continue
+    const offered = grouped(draft, scenario, device)
     // that a driver refuses the device goes to the kernel's log alone
-    if (!matches(draft, device, driver) || refusal(scenario, draft, device, driver) !== null) continue
-    attach(draft, scenario, device, driver)
+    if (refusal(scenario, draft, offered, driver) !== null) continue
+    attach(draft, scenario, offered, driver)
     return
   }
 }
@@ -28,16 +30,18 @@ export function probe(draft: MockState, scenario: Scenario, device: PciDevice): 
 export function bind(draft: MockState, scenario: Scenario, device: PciDevice, driver: string): void {
   if (!matches(draft, device, driver)) throw new Errno('ENODEV')
   if (pciRecord(draft, device).driver !== null) throw new Errno('EBUSY')
-  const refused = refusal(scenario, draft, device, driver)
+  const offered = grouped(draft, scenario, device)
+  const refused = refusal(scenario, draft, offered, driver)
   if (refused !== null) throw new Errno(refused)
-  attach(draft, scenario, device, driver)
+  attach(draft, scenario, offered, driver)
 }
 
 /** A write to a driver's `new_id`. */
 export function newId(draft: MockState, scenario: Scenario, driver: string, bytes: Buffer): void {
   for (const device of addId(draft, scenario, driver, bytes)) {
-    if (pciRecord(draft, device).driver !== null || refusal(scenario, draft, device, driver) !== null) continue
-    attach(draft, scenario, device, driver)
+    if (pciRecord(draft, device).driver !== null) continue
+    const offered = grouped(draft, scenario, device)
+    if (refusal(scenario, draft, offered, driver) === null) attach(draft, scenario, offered, driver)
   }
 }
 
@@ -73,6 +77,14 @@ export function removeVfs(draft: MockState, physfn: PciDevice): void {
 /** Whether an unbinding has come to its end. */
 export function isUnbound(state: Snapshot, { address }: PciDevice): boolean {
   return state.pci[address]?.unbinding !== true
+}
+
+/** A device that is offered to a driver gets its IOMMU group by then, which it keeps whether the driver takes it or not. */
+function grouped(draft: MockState, scenario: Scenario, device: PciDevice): PciDevice {
+  const its = scenario.pci.find(({ address }) => address === device.address)
+  if (its?.groupedWhenProbed !== true || pciRecord(draft, device).group !== null) return device
+  pciDraft(draft, device).group = its.iommuGroup
+  return { ...device, iommuGroup: its.iommuGroup }
 }
 
 function attach(draft: MockState, scenario: Scenario, device: PciDevice, driver: string): void {

@@ -45,14 +45,17 @@ export function pciDraft(draft: MockState, device: ScenarioPciDevice): PciRecord
 }
 
 /** As the scenario says. */
-export function newRecord(device: Pick<PciDevice, 'driver' | 'iommuGroup' | 'physfn'>): PciRecord {
+export function newRecord(
+  device: Pick<PciDevice, 'driver' | 'iommuGroup' | 'groupedWhenProbed' | 'physfn'>,
+): PciRecord {
+  const isGrouped = device.driver !== null || device.groupedWhenProbed !== true
   return {
     driver: device.driver,
     driverOverride: null,
     unbinding: false,
     leaving: false,
     removed: false,
-    group: device.iommuGroup,
+    group: isGrouped ? device.iommuGroup : null,
     groupType: 'DMA',
     isNoiommu: false,
     vfs: [],

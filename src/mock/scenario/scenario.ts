@@ -13,6 +13,8 @@ export interface Scenario {
   readonly ap?: ScenarioAp
   /** The channel subsystem of an IBM Z. */
   readonly css?: readonly ScenarioSubchannel[]
+  /** The IOMMU sees to it that a device raises no interrupts but its own; true where absent. */
+  readonly isolatesInterrupts?: boolean
   /** Bytes of memory that a process may lock, as of one without CAP_IPC_LOCK; no limit where absent. */
   readonly lockedMemory?: number
   /** The writable disk at first: text files, and null for a directory. */
@@ -34,6 +36,8 @@ export interface ScenarioPciDevice {
   /** The driver that has it at first, and takes it again when it is free. */
   readonly driver: string | null
   readonly iommuGroup: number | null
+  /** The kernel makes its group when a first driver is offered it, as on arm64; it is there at once where absent. */
+  readonly groupedWhenProbed?: boolean
   readonly numaNode: number
   /** What it is to vfio-pci; where absent, an endpoint that has nothing but its ids. */
   readonly function?: ScenarioPciFunction

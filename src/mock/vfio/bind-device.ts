@@ -4,6 +4,8 @@ import type { IoctlArgument } from '../descriptors/open-file.ts'
 import { Errno } from '../errno.ts'
 import type { BoundDevice } from '../iommufd/bound-device.ts'
 import type { Iommufd } from '../iommufd/iommufd.ts'
+import type { Machine } from '../machine.ts'
+import { checkInterrupts } from './check-interrupts.ts'
 import { structArgument } from './ioctl-argument.ts'
 import type { VfioGroup } from './vfio-groups.ts'
 
@@ -22,8 +24,14 @@ export function bindArgument(argument: IoctlArgument): {
   return { bytes, values }
 }
 
-/** Binds a device of a group to an iommufd. EPERM where a driver, or another iommufd, has the group. */
-export function bindDevice(group: VfioGroup, iommufd: Iommufd): BoundDevice {
-  if (group.kind === 'translated' && !group.isViable) throw new Errno('EPERM')
+/**
+ * Binds a device of a group to an iommufd. EPERM where a driver, or another iommufd, has the group, and where it could
+ * raise interrupts that are not its own.
+ */
+export function bindDevice(machine: Machine, group: VfioGroup, iommufd: Iommufd): BoundDevice {
+  if (group.kind === 'translated') {
+    checkInterrupts(machine, 'iommufd')
+    if (!group.isViable) throw new Errno('EPERM')
+  }
   return iommufd.bind(group.key, group.kind)
 }

@@ -5,6 +5,7 @@ import { addPublished } from '../descriptors/add-published.ts'
 import type { IoctlArgument, OpenFile } from '../descriptors/open-file.ts'
 import { Errno } from '../errno.ts'
 import type { Machine } from '../machine.ts'
+import { checkInterrupts } from './check-interrupts.ts'
 import type { ContainerIommu } from './container-iommu.ts'
 import type { DmaMappings } from './dma-mappings.ts'
 import { integerArgument } from './ioctl-argument.ts'
@@ -42,7 +43,7 @@ export class Container implements OpenFile {
   /** EPERM for groups with an IOMMU and groups without together. */
   attach(group: object, kind: GroupKind): void {
     if (this.#groups.size > 0 && this.#isNoiommu !== (kind === 'noiommu')) throw new Errno('EPERM')
-    this.#iommu?.attach(group, kind === 'translated')
+    if (this.#iommu !== null) this.#attachTo(this.#iommu, group, kind)
     this.#groups.set(group, kind)
   }
 
@@ -96,13 +97,19 @@ export class Container implements OpenFile {
     if (this.#offers(type) <= 0) throw new Errno('ENODEV')
     const iommu = this.#isNoiommu ? this.#noIommu() : this.#makeType1(type)
     try {
-      for (const [group, kind] of this.#groups) iommu.attach(group, kind === 'translated')
+      for (const [group, kind] of this.#groups) this.#attachTo(iommu, group, kind)
     } catch (error) {
       iommu.close()
       throw error
     }
     this.#iommu = iommu
     return 0
+  }
+
+  /** EPERM where a device behind the IOMMU could raise any interrupt. */
+  #attachTo(iommu: ContainerIommu, group: object, kind: GroupKind): void {
+    if (kind === 'translated') checkInterrupts(this.#machine, 'vfio_iommu_type1')
+    iommu.attach(group, kind === 'translated')
   }
 
   #makeType1(type: number): Type1Iommu {

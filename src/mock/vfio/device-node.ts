@@ -124,7 +124,7 @@ export class DeviceNode implements OpenFile {
     this.#checkFree(store.read())
     const group = vfioGroups(scenario, store.read()).find(({ key }) => key === this.#groupKey)
     if (group === undefined) throw new Errno('ENODEV')
-    const device = bindDevice(group, iommufd)
+    const device = bindDevice(this.#machine, group, iommufd)
     const onClosed = () => {
       device.unbind()
       holdings.bound.remove(this.#groupKey)

@@ -46,7 +46,7 @@ export class GroupDevices {
       if (iommufd.compat !== null) throw new Errno('EPERM')
       return null
     }
-    const bound = bindDevice(group, iommufd)
+    const bound = bindDevice(this.#machine, group, iommufd)
     try {
       bound.attach(iommufd.compatId)
       return bound

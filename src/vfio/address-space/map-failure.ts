@@ -20,7 +20,7 @@ export function mapFailed(space: AddressSpace, mapped: MappedRanges, request: Ma
     EOVERFLOW: () => reserved(space, iova, BigInt(size)),
     // reserved addresses, the end of the aperture, and before 6.19 the end of 64 bits
     EINVAL: () => reserved(space, iova, BigInt(size)),
-    ENOMEM: () => outOfMemory(space.kernel, BigInt(size)),
+    ENOMEM: () => outOfMemory(space.kernel, BigInt(size), space.mode),
     ENOSPC: () => noneLeft(space.kernel.files, mapped.count),
     EFAULT: () => ({
       code: 'NOT_SUPPORTED',

@@ -1,7 +1,11 @@
 import { describe, expect, test } from 'vitest'
 import { readIommuGroups } from '../../../src/host/iommu-groups.ts'
 import { hostFiles } from '../../../src/kernel/linux-files.ts'
+import { createMockKernel } from '../../../src/mock/mock-kernel.ts'
+import { lab } from '../../contract/lab.ts'
 import { HostTree, uuids } from '../host-tree.ts'
+
+const edu = '0000:00:03.0'
 
 interface Pci {
   readonly group: number
@@ -43,8 +47,31 @@ describe('an IOMMU group', () => {
           users: [],
         },
       ],
+      withoutGroup: [],
       warnings: [],
     })
+  })
+
+  test('may be missing until a first driver has the device: it is told apart, where others have theirs', async () => {
+    const pci = lab.pci.map((device) => (device.address === edu ? { ...device, groupedWhenProbed: true } : device))
+    const { files } = createMockKernel({ ...lab, pci })
+    const isIn = () => readIommuGroups(files).groups.some(({ devices }) => devices.some(({ name }) => name === edu))
+    expect(isIn()).toBe(false)
+    expect(readIommuGroups(files).withoutGroup).toMatchObject([{ name: edu, driver: null, vendor: '0x1234' }])
+    expect(readIommuGroups(files, { device: edu }).withoutGroup).toHaveLength(1)
+    expect(readIommuGroups(files, { number: 3 }).withoutGroup).toEqual([])
+    await files.write(`/sys/bus/pci/devices/${edu}/driver_override`, 'vfio-pci')
+    await files.write('/sys/bus/pci/drivers_probe', edu)
+    expect([isIn(), readIommuGroups(files).withoutGroup]).toEqual([true, []])
+    expect(files.kind('/dev/vfio/3')).toBe('device')
+    await files.write(`/sys/bus/pci/devices/${edu}/driver/unbind`, edu)
+    expect(isIn()).toBe(true)
+  })
+
+  test('is missing everywhere on a machine without an IOMMU: then no device is listed for that', () => {
+    const { files } = createMockKernel({ ...lab, pci: lab.pci.map((device) => ({ ...device, iommuGroup: null })) })
+    const { groups, withoutGroup, warnings } = readIommuGroups(files)
+    expect([groups, withoutGroup, warnings.length]).toEqual([[], [], 1])
   })
 
   test('is not viable where one of its devices has a driver of the host, and that one is named', () => {

@@ -105,6 +105,20 @@ describe('ENOMEM of a mapping', () => {
     })
   })
 
+  test('is of all the user’s processes in mode iommufd, where this one alone does not pass the limit', () => {
+    expect(outOfMemory(kernelWith({ lck: 1 * KiB }), BigInt(4 * MiB), 'iommufd')).toMatchObject({
+      code: 'MEMLOCK_EXCEEDED',
+      because:
+        'it needs 4 MiB of locked memory, and in mode iommufd the limit of 8 MiB is for all processes of this user ' +
+        'together: this one has 1 MiB, so others have the rest (or there is no memory left)',
+      hint: expect.stringContaining('ulimit -l 12288'),
+      facts: { locked: 1 * MiB, limit: 8 * MiB, countedBy: 'user' },
+    })
+    for (const process of [{ capEff: '4000' }, { soft: 'unlimited' }]) {
+      expect(outOfMemory(kernelWith(process), BigInt(64 * MiB), 'iommufd').code).toBe('SYSTEM_CALL_FAILED')
+    }
+  })
+
   test('asks for more than the process can give itself, where the hard limit is passed too', () => {
     expect(outOfMemory(kernelWith({}), BigInt(64 * MiB)).hint).toBe(
       'ulimit -l 65536 as root (in KiB), LimitMEMLOCK= of the systemd unit, or setcap cap_ipc_lock+ep on the program',
