@@ -4,7 +4,7 @@ import { type PciAddress, printable } from '../../units.ts'
 import { type BlockDevice, BlockDevices, nodeOf, shownBlock } from './block-devices.ts'
 import type { DeviceGraph } from './device-graph.ts'
 import { type FileSystem, readFileSystems } from './file-systems.ts'
-import { type Mount, mountOf, readMounts, readSwaps, type Swap } from './mounts.ts'
+import { type Mount, mountOf, readSwaps, type Swap } from './mounts.ts'
 import { counted, type PciUse } from './pci-use.ts'
 
 /** What is on the disks of PCI devices, through as many layers as there are. */
@@ -16,9 +16,9 @@ export class BlockUses {
   /** Loop devices and the files behind them. */
   readonly #loops: readonly { readonly device: BlockDevice; readonly file: string }[]
 
-  constructor(files: HostFiles, graph: DeviceGraph) {
+  constructor(files: HostFiles, graph: DeviceGraph, mounts: readonly Mount[]) {
     this.#block = new BlockDevices(files, graph)
-    this.#mounts = this.#block.all.length === 0 ? [] : readMounts(files)
+    this.#mounts = mounts
     this.#fileSystems = readFileSystems(files, this.#block, this.#mounts)
     this.#swaps = readSwaps(files)
     this.#loops = this.#block.all.flatMap((device) => {

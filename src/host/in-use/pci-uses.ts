@@ -10,8 +10,17 @@ import { knownTypeName } from '../vgpu-type-names.ts'
 import { BlockUses } from './block-uses.ts'
 import { DeviceGraph } from './device-graph.ts'
 import { deviceNodes } from './device-nodes.ts'
+import { type Mount, readMounts } from './mounts.ts'
 import { NetworkUses } from './network-uses.ts'
 import { counted, type PciUse } from './pci-use.ts'
+import { sharedFolderUses } from './shared-folder-uses.ts'
+
+interface Seen {
+  readonly graph: DeviceGraph
+  readonly mounts: readonly Mount[]
+  readonly block: BlockUses
+  readonly network: NetworkUses
+}
 
 /** Virtual functions in use that are named. */
 const mostFunctions = 3
@@ -22,7 +31,7 @@ const mostFunctions = 3
  */
 export class PciUses {
   readonly #files: HostFiles
-  #seen: { readonly graph: DeviceGraph; readonly block: BlockUses; readonly network: NetworkUses } | null = null
+  #seen: Seen | null = null
 
   constructor(files: HostFiles) {
     this.#files = files
@@ -32,7 +41,9 @@ export class PciUses {
   get #host() {
     if (this.#seen === null) {
       const graph = new DeviceGraph(this.#files)
-      this.#seen = { graph, block: new BlockUses(this.#files, graph), network: new NetworkUses(this.#files, graph) }
+      const mounts = readMounts(this.#files)
+      const block = new BlockUses(this.#files, graph, mounts)
+      this.#seen = { graph, mounts, block, network: new NetworkUses(this.#files, graph) }
     }
     return this.#seen
   }
@@ -64,6 +75,7 @@ export class PciUses {
     return [
       ...this.#host.network.of(address),
       ...this.#host.block.of(address),
+      ...sharedFolderUses(this.#files, this.#host.graph, this.#host.mounts, address),
       ...this.#virtualDevicesOf(address),
       ...openedBy(nodes, users),
     ]

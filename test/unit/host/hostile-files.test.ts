@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { VfioError } from '../../../src/errors.ts'
 import { findDeviceUsers } from '../../../src/host/device-users.ts'
+import { PciUses } from '../../../src/host/in-use/pci-uses.ts'
 import { readIommuGroups } from '../../../src/host/iommu-groups.ts'
 import { readMdevDevices } from '../../../src/host/mdev-devices.ts'
 import { readMdevTypes } from '../../../src/host/mdev-types.ts'
@@ -9,6 +10,7 @@ import { deviceName, findVfioDevice } from '../../../src/host/vfio-device.ts'
 import type { FileOwner, HostFiles } from '../../../src/kernel/kernel.ts'
 import { isSystemError, systemError } from '../../../src/kernel/system-error.ts'
 import { list } from '../../../src/lifecycle/list.ts'
+import { parsePciAddress } from '../../../src/units.ts'
 import { expectAnswers } from '../hostile.ts'
 
 const uuid = '83b8f4f2-509f-382f-3c1e-e6bfe0fa1001'
@@ -97,6 +99,7 @@ class HostileFiles implements HostFiles {
 }
 
 const readers: Readonly<Record<string, (files: HostFiles) => unknown>> = {
+  'PciUses of a device': (files) => new PciUses(files).of(parsePciAddress('0000:3b:00.0')),
   readMdevTypes: (files) => readMdevTypes(files),
   readMdevDevices: (files) => readMdevDevices(files),
   readIommuGroups: (files) => readIommuGroups(files),

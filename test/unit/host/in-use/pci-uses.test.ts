@@ -184,6 +184,19 @@ describe('a disk behind several layers', () => {
   })
 })
 
+test('a folder of its host that a virtual machine has mounted, by 9p or virtiofs', () => {
+  const tree = host().file(`${device}/virtio3/mount_tag`, 'home\0')
+  for (const name of ['virtio3', 'virtio4']) {
+    tree.link(`sys/bus/virtio/devices/${name}`, `../../../../${device}/${name}`)
+  }
+  tree.link('sys/fs/virtiofs/0/device', `../../../../${device}/virtio4`).file('sys/fs/virtiofs/0/tag', 'data\n')
+  tree.file(
+    'proc/1/mountinfo',
+    '40 1 0:31 / /home rw - 9p home rw\n41 1 0:32 / /data rw - virtiofs data rw\n42 1 0:33 / /x rw - tmpfs home rw\n',
+  )
+  expect(uses(tree)).toEqual(['shared folder home is mounted on /home', 'shared folder data is mounted on /data'])
+})
+
 describe('a network card', () => {
   const one = '0000:3b:00.0'
   const port = (name: string, flags = '0x1002\n') => classDevice(host(), name, 'net', { flags })
