@@ -23,6 +23,7 @@ import {
   stopDevice,
   undefineDevice,
 } from './lifecycle/device-verbs.ts'
+import { type Kept, listKeptForBoot } from './lifecycle/kept.ts'
 import { type DeviceFilter, list } from './lifecycle/list.ts'
 import { type Restored, type RestoreRequest, restore } from './lifecycle/restore/restore.ts'
 import { type SriovChange, type SriovRequest, setVirtualFunctions } from './lifecycle/sriov/set-functions.ts'
@@ -86,6 +87,11 @@ export class Host implements AsyncDisposable {
   /** What runs and what is defined, told together. */
   list(filter?: DeviceFilter): { devices: VirtualDevice[]; warnings: Warning[] } {
     return list(this.kernel.files, filter)
+  }
+
+  /** What is kept for the next boots, of all devices or of one, which need not be there. */
+  kept(device?: string): { kept: Kept[]; warnings: Warning[] } {
+    return listKeptForBoot(this.kernel.files, device)
   }
 
   define(request: DefineRequest, options?: ChangeOptions): Promise<Change> {

@@ -32,13 +32,23 @@ const list: Command = command({
     type: { ...type, describe: 'only devices of this type' },
     active: { kind: 'flag', describe: 'Only what runs' },
     defined: { kind: 'flag', alias: 'd', describe: 'Only what is defined' },
+    kept: {
+      kind: 'flag',
+      describe:
+        'What is kept for the next boots instead, also of devices that are gone: drivers, virtual functions, vGPUs',
+    },
   },
   examples: [
     ['vfioctl list', 'all devices: START is when it comes up, - for one that is not defined'],
     ['vfioctl list -d -v', 'what is defined, with its attributes'],
+    ['vfioctl list --kept', 'what comes back at the next boot, and the command that forgets it'],
     ['vfioctl list --json', 'the same for programs'],
   ],
   async run(values, context, io) {
+    if (values.kept) {
+      const { reportKept } = await import('../output/kept-text.ts')
+      return reportKept(values.device ?? values.uuid, context, io)
+    }
     const named = await namedDevice(values, context)
     const filter = {
       ...given({ name: named, parent: values.parent, type: values.type }),

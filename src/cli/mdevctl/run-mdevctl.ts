@@ -71,9 +71,11 @@ async function list({ kernel, line, io, said }: MdevctlCall): Promise<void> {
 }
 
 function types({ kernel, line, io }: MdevctlCall): void {
-  const found = readMdevTypes(kernel.files, given({ parent: line.value('parent') }))
+  // the name as it stands, where our own verbs take others for it
+  const parent = line.value('parent')
+  const found = readMdevTypes(kernel.files)
   warn(found.warnings, io)
-  const types = found.types.filter(isShown)
+  const types = found.types.filter(isShown).filter((type) => parent === undefined || type.parent === parent)
   io.out(line.has('dumpjson') ? typesJson(types) : typesText(types))
 }
 
