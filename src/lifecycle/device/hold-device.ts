@@ -45,17 +45,16 @@ export async function whileHeld(kernel: Kernel, device: HeldDevice, work: () => 
 /**
  * Opens the device's group, which one process at a time can: whoever has the device open, or a mapping of it, has the
  * group, and while we have it nobody else can come in. A check of /proc alone would leave a moment for that. Returns the
- * descriptor, or null for a device without a group node.
+ * descriptor, or null for a device without a group node (a kernel may have devices' own alone).
  */
 function holdGroup(kernel: Kernel, device: HeldDevice): number | null {
   const { name, node, deviceNode } = device
-  if (node === null) return null
-  const group = openGroup(kernel, device, node)
+  const group = node === null ? null : openGroup(kernel, device, node)
   // Until it is bound to an iommufd, an open node of the device leaves the group free; the removal waits for it too.
   const own = [deviceNode, name].filter((it) => it !== null)
   if (findDeviceUsers(kernel.files, new Set(own)).size > 0) {
     releaseGroup(kernel, group)
-    throw deviceBusy(kernel, device, deviceNode ?? node)
+    throw deviceBusy(kernel, device, deviceNode ?? node ?? name)
   }
   return group
 }
