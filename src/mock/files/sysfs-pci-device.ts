@@ -1,7 +1,7 @@
 import { Errno } from '../errno.ts'
 import type { Machine } from '../machine.ts'
 import { override } from '../pci/binding.ts'
-import { type PciDevice, pciRecord } from '../pci/devices.ts'
+import { type PciDevice, pciDraft, pciRecord } from '../pci/devices.ts'
 import { isRemoved, removeDevice, rescan } from '../pci/hotplug.ts'
 import { hasReset, resetDevice, resetMethods, setResetMethods } from '../pci/reset.ts'
 import { type MockState, pciKey, type Snapshot } from '../state/state.ts'
@@ -33,7 +33,9 @@ export function* pciDeviceEntries(
     uevent: uevent(device, driver),
   }
   for (const [name, value] of Object.entries(attributes)) yield [name, readOnly(`${value}\n`)]
-  yield ['enable', { ...readOnly(isEnabled(state, device) ? '1\n' : '0\n'), write: (bytes) => enable(driver, bytes) }]
+  const enabled = pciRecord(state, device).enabledByHand + (isEnabled(state, device) ? 1 : 0)
+  const setEnabled = (bytes: Buffer) => store.update((draft) => enable(draft, device, bytes))
+  yield ['enable', { ...readOnly(`${enabled}\n`), write: setEnabled }]
   const write = (bytes: Buffer) => store.update((draft: MockState) => override(draft, device, bytes))
   yield ['driver_override', { ...readOnly(`${driverOverride ?? '(null)'}\n`), write }]
   yield ['subsystem', link(path, '/sys/bus/pci')]
@@ -52,10 +54,13 @@ function isEnabled(state: Snapshot, device: PciDevice): boolean {
   return driver !== null && driver !== 'pci-stub' && driver !== 'pci-pf-stub'
 }
 
-/** A write to `enable`: refused while a driver has the device. Without one there is nothing here that it would change. */
-function enable(driver: string | null, bytes: Buffer): void {
-  kstrtoull(bytes, { base: 0, bits: 64 })
-  if (driver !== null) throw new Errno('EBUSY')
+/** A write to `enable`: EBUSY while a driver has the device. A 0 takes back one of the others; EIO where there is none. */
+function enable(draft: MockState, device: PciDevice, bytes: Buffer): void {
+  const isOn = kstrtoull(bytes, { base: 0, bits: 64, tooLarge: 'EINVAL' }) !== 0n
+  const record = pciDraft(draft, device)
+  if (record.driver !== null) throw new Errno('EBUSY')
+  if (!isOn && record.enabledByHand === 0) throw new Errno('EIO')
+  record.enabledByHand += isOn ? 1 : -1
 }
 
 function* hotplugEntries(machine: Machine, device: PciDevice): Generator<readonly [string, Node]> {

@@ -57,6 +57,7 @@ export function newRecord(
     removed: false,
     group: isGrouped ? device.iommuGroup : null,
     groupType: 'DMA',
+    enabledByHand: 0,
     isNoiommu: false,
     vfs: [],
     vfsAutoprobe: true,

@@ -26,8 +26,10 @@ export function matches(state: Snapshot, device: PciDevice, driver: string): boo
   return device.driver === driver || (state.pciBus.ids[driver] ?? []).some((id) => isIdOf(device, id))
 }
 
+type Ids = Pick<PciDevice, 'vendor' | 'device' | 'subsystemVendor' | 'subsystemDevice'>
+
 /** Ids as far as they are given: vendor, device, and those of the subsystem. */
-function isIdOf(device: PciDevice, id: readonly string[]): boolean {
+function isIdOf(device: Ids, id: readonly string[]): boolean {
   const its = [device.vendor, device.device, device.subsystemVendor, device.subsystemDevice].map(Number)
   return id.every((part, index) => part === 'any' || Number.parseInt(part, 16) === its[index])
 }
@@ -60,36 +62,68 @@ function isBridge(device: PciDevice): boolean {
   return device.class.startsWith('0x0604')
 }
 
-/** A write to `new_id`: two to six hex numbers. The devices that fit and are free are the driver's then. */
+/**
+ * A write to `new_id`: EINVAL for what is no id, EEXIST where the driver takes such a device already, which is not asked
+ * of an id in full. The devices that fit and are free are the driver's then.
+ */
 export function addId(draft: MockState, scenario: Scenario, driver: string, bytes: Buffer): PciDevice[] {
-  const id = parseId(bytes)
+  const fields = parseId(bytes)
   const ids = draft.pciBus.ids[driver] ?? []
-  const known = scenario.pci.some((device) => device.driver === driver && isIdOf(device, id))
-  if (known || ids.some((other) => sameId(other, id))) throw new Errno('EEXIST')
+  const id = kept(fields)
+  const such = idsOf(fields)
+  const own = scenario.pci.filter((device) => device.driver === driver).map(({ vendor, device }) => [vendor, device])
+  const isKnown = [...ids, ...own].some((other) => isIdOf(such, other))
+  if (fields.length < fullId && isKnown) throw new Errno('EEXIST')
+  // what the driver makes of its own ids, of which all that are known have nothing
+  if ((fields[6] ?? 0n) !== 0n) throw new Errno('EINVAL')
   draft.pciBus.ids[driver] = [...ids, id]
   return pciDevices(scenario, draft).filter((device) => matches(draft, device, driver))
 }
 
-/** A write to `remove_id`: ENODEV where it was never given. Devices that it brought stay with the driver. */
+/**
+ * A write to `remove_id`: the first that has the numbers that are given goes; ENODEV where none has. Devices that it
+ * brought stay with the driver.
+ */
 export function removeId(draft: MockState, driver: string, bytes: Buffer): void {
-  const id = parseId(bytes)
+  const wanted = kept(parseId(bytes))
   const ids = draft.pciBus.ids[driver] ?? []
-  const at = ids.findIndex((other) => sameId(other, id))
+  const at = ids.findIndex((id) => wanted.every((part, index) => (index >= 2 && part === 'any') || part === id[index]))
   if (at < 0) throw new Errno('ENODEV')
   draft.pciBus.ids[driver] = ids.toSpliced(at, 1)
 }
 
-/** Vendor and device must be there; what follows them may be left out, and is any then. The class is not kept. */
-function parseId(bytes: Buffer): string[] {
-  const numbers = bytes.toString('latin1').trim().split(/\s+/)
-  const isId = numbers.length >= 2 && numbers.length <= 6 && numbers.every((part) => /^(0x)?[0-9a-f]{1,8}$/i.test(part))
-  if (!isId) throw new Errno('EINVAL')
-  return numbers.slice(0, 4).map((part) => (/^f{8}$/i.test(part) ? 'any' : part.toLowerCase()))
+/** Vendor, device, those of the subsystem, class, its mask, and the driver's own number. */
+const fullId = 7
+const anyId = 0xffff_ffffn
+
+/** Hex numbers as sscanf reads them: up to the first thing that is none. Vendor and device must be there. */
+function parseId(bytes: Buffer): bigint[] {
+  const fields: bigint[] = []
+  const number = /\s*(?:0x)?([0-9a-f]+)/iy
+  const text = bytes.toString('latin1')
+  for (let found = number.exec(text); found !== null && fields.length < fullId; found = number.exec(text)) {
+    fields.push(BigInt.asUintN(fields.length < 6 ? 32 : 64, BigInt(`0x${found[1]}`)))
+  }
+  if (fields.length < 2) throw new Errno('EINVAL')
+  return fields
 }
 
-/** Of vendor and device. */
-function sameId(one: readonly string[], other: readonly string[]): boolean {
-  return [0, 1].every((index) => Number.parseInt(one[index] ?? '', 16) === Number.parseInt(other[index] ?? '', 16))
+/** What is left out is any. The class is not kept. */
+function kept([
+  vendor = 0n,
+  device = 0n,
+  subsystemVendor = anyId,
+  subsystemDevice = anyId,
+]: readonly bigint[]): string[] {
+  return [vendor, device, subsystemVendor, subsystemDevice].map((part) => (part === anyId ? 'any' : part.toString(16)))
+}
+
+/** A device with these ids, which has 16 bits for each. */
+function idsOf(fields: readonly bigint[]): Ids {
+  const [vendor = '', device = '', subsystemVendor = '', subsystemDevice = ''] = [0, 1, 2, 3].map(
+    (index) => `0x${BigInt.asUintN(16, fields[index] ?? anyId).toString(16)}`,
+  )
+  return { vendor, device, subsystemVendor, subsystemDevice }
 }
 
 /** A write to `drivers_autoprobe` of the bus: everything but a 0 is yes. */

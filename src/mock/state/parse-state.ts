@@ -83,6 +83,7 @@ function isPci(value: unknown): value is PciRecord {
     isListOf(value['vfs'], isString) &&
     isString(value['groupType']) &&
     isCount(value['vgpuType']) &&
+    isCount(value['enabledByHand']) &&
     isObject(value['vgpuAttributes']) &&
     Object.values(value['vgpuAttributes']).every(isString) &&
     (value['resetMethods'] === null || isListOf(value['resetMethods'], isString)) &&

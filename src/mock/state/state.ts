@@ -59,6 +59,8 @@ export interface PciRecord {
   groupType: string
   /** VFIO made its group, as it has no IOMMU; both go with the driver. */
   isNoiommu: boolean
+  /** How often it was enabled by hand: `enable`. */
+  enabledByHand: number
   /** Addresses of its virtual functions, in their order. */
   vfs: string[]
   /** They are offered to drivers when they appear: `sriov_drivers_autoprobe`. */
@@ -189,6 +191,7 @@ const gone = {
   driverOverride: null,
   group: null,
   groupType: 'DMA',
+  enabledByHand: 0,
   vfsAutoprobe: true,
   resetMethods: null,
   model: null,

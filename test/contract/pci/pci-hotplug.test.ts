@@ -26,7 +26,7 @@ async function machine(context: TestContext): Promise<Machine> {
       await files.write(file, text)
       return 'done'
     } catch (error) {
-      const codes = ['EBUSY', 'ENODEV', 'EINVAL', 'ENOENT', 'EACCES', 'EEXIST']
+      const codes = ['EBUSY', 'ENODEV', 'EINVAL', 'ENOENT', 'EACCES', 'EEXIST', 'EIO']
       return codes.find((code) => failedWith(error, code)) ?? String(error)
     }
   }
@@ -89,6 +89,56 @@ test('new_id gives a driver the free devices of an id; remove_id leaves them wit
   expect(driverOf(files, testdev)).toBe('vfio-pci')
   expect(await write(`${path}/driver/unbind`, testdev)).toBe('done')
   expect(await write(`${bus}/drivers/vfio-pci/bind`, testdev)).toBe('ENODEV')
+})
+
+test('new_id reads hex numbers up to what is none; an id in full may be given again; remove_id takes the first', async (context) => {
+  const { files, write } = await machine(context)
+  const said: string[] = []
+  const give = async (file: string, ids: readonly string[]) => {
+    for (const id of ids) said.push(`${id.trim()}: ${await write(file, id)}`)
+  }
+  await give(newId, ['4321 1111', '\t4321  1111\n', '14321 1111', '4321 1111 1 2 3', '4321,1111', '4321 2222 1 2 x'])
+  await give(newId, ['4321 1111 ffffffff ffffffff 0 0 0 9', '4321 3333 1 2 3 4 5'])
+  expect(said.splice(0)).toEqual([
+    '4321 1111: done',
+    '4321  1111: EEXIST',
+    '14321 1111: EEXIST',
+    '4321 1111 1 2 3: EEXIST',
+    '4321,1111: EINVAL',
+    '4321 2222 1 2 x: done',
+    '4321 1111 ffffffff ffffffff 0 0 0 9: done',
+    '4321 3333 1 2 3 4 5: EINVAL',
+  ])
+  await give(removeId, [
+    '14321 1111',
+    '4321 1111 1 2',
+    '4321 1111',
+    '4321 1111',
+    '4321 1111',
+    '4321 2222 1',
+    '4321 2222',
+  ])
+  expect(said).toEqual([
+    '14321 1111: ENODEV',
+    '4321 1111 1 2: ENODEV',
+    '4321 1111: done',
+    '4321 1111: done',
+    '4321 1111: ENODEV',
+    '4321 2222 1: done',
+    '4321 2222: ENODEV',
+  ])
+  expect(files.kind(newId)).toBe('file')
+})
+
+test('a device without a driver is enabled as often as is written, and not disabled more often', async (context) => {
+  const { files, testdev, write } = await machine(context)
+  const path = `${bus}/devices/${testdev}`
+  await write(`${path}/driver/unbind`, testdev)
+  const said: string[] = []
+  for (const text of ['0', '1', '2', '-1', '18446744073709551616', '0', '0', '0']) {
+    said.push(`${await write(`${path}/enable`, text)} ${files.read(`${path}/enable`).trim()}`)
+  }
+  expect(said).toEqual(['EIO 0', 'done 1', 'done 2', 'EINVAL 2', 'EINVAL 2', 'done 1', 'done 0', 'EIO 0'])
 })
 
 test('drivers_autoprobe takes everything but a 0 for yes', async (context) => {
