@@ -9,6 +9,7 @@ import type { BindingChange, BindingOptions, BindingRequest } from './binding-ch
 import { carryOut, type Turn } from './carry-out.ts'
 import { overrideStep, probeStep, unbindStep, type Write } from './change-driver.ts'
 import { members } from './members.ts'
+import { nextBootLines } from './next-boot.ts'
 
 /** In place of a driver: none has the device, and none may take it. No driver has that name, so the override keeps it so. */
 export const noDriver = 'none'
@@ -29,7 +30,12 @@ export async function bind(
   request: BindRequest,
   options: BindingOptions = {},
 ): Promise<readonly BindingChange[]> {
-  return carryOut(kernel, () => bindingTurns(kernel.files, request), options)
+  const changes = await carryOut(kernel, () => bindingTurns(kernel.files, request), options)
+  if (request.transient === true) return changes
+  for (const { device } of changes) {
+    for (const line of nextBootLines(kernel.files, device, request.driver ?? 'vfio-pci')) options.said?.(line)
+  }
+  return changes
 }
 
 /** What it comes to, device by device. */

@@ -8,6 +8,7 @@ import type { BindingChange, BindingOptions, BindingRequest } from './binding-ch
 import { carryOut, type Turn } from './carry-out.ts'
 import { overrideStep, probeStep, unbindStep, type Write } from './change-driver.ts'
 import { members } from './members.ts'
+import { nextBootLines, othersAtNextBoot } from './next-boot.ts'
 
 /** Drivers that know no device of their own: whoever has one was told to. VFIO's own for one vendor are told too. */
 function isBorrower(driver: string): boolean {
@@ -29,7 +30,9 @@ export async function release(
     const gone = keptOfGone(files, parsePciAddress(device))
     return gone === null ? members(files, device, group).map((before) => turnBack(files, before)) : [gone]
   }
-  return carryOut(kernel, turns, options)
+  const changes = await carryOut(kernel, turns, options)
+  for (const change of changes) for (const line of nextBootLines(files, change.device, null)) options.said?.(line)
+  return changes
 }
 
 /** Forgets what is kept for a device that is not there; null for one that is, or of which nothing is kept. */
@@ -75,7 +78,14 @@ function takenAgain(files: HostFiles, { address }: PciBinding, now: string | nul
   const { vendor, device } = readPciIds(files, address, [])
   const ids = `${vendor?.slice(2)} ${device?.slice(2)}`
   return new VfioError('NOT_SUPPORTED', `${now} took ${address} again: its id was added to that driver (${ids})`, {
-    hint: `echo ${ids} > /sys/bus/pci/drivers/${now}/remove_id; grep -r ids= /etc/modprobe.d`,
+    hint: `echo ${ids} > /sys/bus/pci/drivers/${now}/remove_id, then release it again; ${whoAdded(files, address)}`,
     facts: { device: address, driver: now },
   })
+}
+
+function whoAdded(files: HostFiles, address: PciAddress): string {
+  const others = othersAtNextBoot(files, address).map(({ place, mend }) => `it stands in ${place}: ${mend}`)
+  return others.length > 0
+    ? others.join('; ')
+    : 'driverctl from 0.115 on adds ids to vfio-pci (driverctl list-overrides)'
 }

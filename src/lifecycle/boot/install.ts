@@ -1,8 +1,11 @@
 import { VfioError } from '../../errors.ts'
 import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
 import { failedWith } from '../../kernel/system-error.ts'
+import { pciAddressOrNull } from '../../units.ts'
+import { nextBootLines } from '../bindings/next-boot.ts'
 import type { Step } from '../change.ts'
 import { deleteKept, ensureDirectory, type KeptFile, pathOf, readKept, replaceKept } from '../files/kept-files.ts'
+import { keptBindings } from '../settings/bindings.ts'
 import { type BootFile, bootFiles, type HostTools, mark, type Program } from './boot-files.ts'
 import { checkProgram } from './check-program.ts'
 import { mdevctlRule } from './mdevctl-rule.ts'
@@ -36,7 +39,7 @@ export async function installBoot(kernel: Kernel, request: BootRequest): Promise
   const wanted = bootFiles(request.program, toolsOf(files)).map((file) => ({ file, now: ownContent(files, file) }))
   const missing = wanted.filter(({ file, now }) => now !== file.content)
   const saves = missing.map(({ file }): BootStep => ({ action: 'save', path: pathOf(file), content: file.content }))
-  return finish(kernel, request, saves, mdevctlRule(files), reloadSteps(files), () => {
+  return finish(kernel, request, saves, [...mdevctlRule(files), ...boundByOthers(files)], reloadSteps(files), () => {
     const done: typeof missing = []
     try {
       for (const entry of missing) {
@@ -51,6 +54,14 @@ export async function installBoot(kernel: Kernel, request: BootRequest): Promise
       }
       throw error
     }
+  })
+}
+
+/** Where somebody else gives a device another driver at boot than the one that is kept for it. */
+function boundByOthers(files: HostFiles): string[] {
+  return keptBindings.list(files).settings.flatMap(({ name, value }) => {
+    const address = pciAddressOrNull(name)
+    return address === null ? [] : nextBootLines(files, address, value.driver)
   })
 }
 

@@ -1,4 +1,4 @@
-import { kernelAnswer, VfioError, withMore } from '../../errors.ts'
+import { asVfioError, kernelAnswer, withMore } from '../../errors.ts'
 import { accountId } from '../../host/accounts.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import type { Step } from '../change.ts'
@@ -55,15 +55,16 @@ export async function giveNodesOrRemove(
 ): Promise<void> {
   try {
     giveNodes(files, steps)
-  } catch (error) {
+  } catch (cause) {
+    const error = asVfioError(cause)
     try {
       await remove()
     } catch (second) {
-      if (!(error instanceof VfioError)) throw error
       const said = `and the device could not be removed again: ${kernelAnswer(second)}`
       throw withMore(error, said, { hint: 'vfioctl list shows what is left; vfioctl stop' })
     }
-    throw error
+    const isNodeGone = error.path !== null && files.kind(error.path) === null
+    throw withMore(error, 'the device was removed again', isNodeGone ? { hint: 'vfioctl list; dmesg | tail' } : {})
   }
 }
 

@@ -36,8 +36,8 @@ export async function makeMoves(
     // without the signal: what interrupted it must not keep it from being taken back
     const { signal: _, ...calm } = options
     const failures = await takeBack(kernel, item, made, moving, calm)
-    if (failures.length === 0) throw error
     const name = itemName(item)
+    if (failures.length === 0) throw backAsBefore(error, item, made, moving)
     const left = whatIsLeft(kernel.files, item, moving)
     throw withMore(asVfioError(error), `and taking it back failed: ${failures.map(kernelAnswer).join('; ')}${left}`, {
       code: 'APPLY_INCOMPLETE',
@@ -45,6 +45,13 @@ export async function makeMoves(
       facts: { device: name, parent: item.parent },
     })
   }
+}
+
+/** What the failure says of the device was before it was taken back. */
+function backAsBefore(error: unknown, item: PlanEntry | PlannedVgpu, made: readonly Move[], moving: Moving): unknown {
+  const now = moving.runningNow()
+  if (item.running === null || now === null || made.length === 0) return error
+  return withMore(asVfioError(error), `${itemName(item)} runs as before: as ${now.type} on ${now.parent}`)
 }
 
 /** What failed of it: one failure keeps nothing else from being taken back. */

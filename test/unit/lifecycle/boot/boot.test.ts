@@ -203,3 +203,14 @@ describe('boot remove', () => {
     expect([kernel.files.kind(rule), kernel.files.kind(target)]).toEqual(['file', 'file'])
   })
 })
+
+test('boot install tells where another tool gives a device another driver at boot than the one that is kept', async () => {
+  const { kernel } = mock()
+  const device = '0000:00:1f.3'
+  put(kernel, `/etc/vfioctl.d/bindings/${device}.json`, '{"driver":"none","vendor":"0x8086","device":"0xa348"}')
+  put(kernel, `/etc/driverctl.d/pci-${device}`, 'vfio-pci\n')
+  const { notes } = await installBoot(kernel, image)
+  expect(notes).toEqual([
+    `at the next boot vfio-pci may get ${device} all the same, by /etc/driverctl.d/pci-${device}:1: driverctl unset-override ${device}`,
+  ])
+})

@@ -59,7 +59,12 @@ test('a start whose nodes cannot be given away is taken back', async () => {
   await define(kernel, device)
   await withSettingsLock(kernel, () => nodeOwners.save(kernel.files, uuid, owner), {})
   faults.fail({ call: 'files.chmod' }, 'EIO')
-  await expect(start(kernel, { uuid })).rejects.toMatchObject({ errno: 'EIO', path: '/dev/vfio/7' })
+  await expect(start(kernel, { uuid })).rejects.toMatchObject({
+    errno: 'EIO',
+    path: '/dev/vfio/7',
+    message: expect.stringMatching(/; the device was removed again$/),
+    hint: 'vfioctl list; dmesg | tail',
+  })
   expect(findMdevDevice(kernel.files, uuid)).toBeNull()
   await start(kernel, { uuid })
   expect(kernel.files.owner('/dev/vfio/7')).toEqual({ uid: 64055, gid: 108, mode: 0o660 })

@@ -68,6 +68,7 @@ describe('a mediated device that could not be made anew', () => {
     const before = present()
     const { said, error } = await apply(fails)
     expect(error).toMatchObject({ code: 'ATTRIBUTE_FAILED', errno: 'ENOENT' })
+    expect(error?.message).toMatch(new RegExp(`; ${uuid} runs as before: as mtty-1 on mtty$`))
     expect(present()).toEqual(before)
     expect(said).toEqual([`${uuid} runs again as mtty-1; attributes that it may have had are not known`])
   })
