@@ -79,6 +79,7 @@ describe('the addon', () => {
       'ioctlAsync',
       'pageFrames',
       'pageSize',
+      'pipe',
       'pread',
       'pwrite',
       'read',

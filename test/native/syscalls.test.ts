@@ -24,6 +24,28 @@ function transfer(name: (typeof transfers)[number], ...args: readonly unknown[])
   return Reflect.apply(addon[name], undefined, args)
 }
 
+describe('a pipe', () => {
+  it('can be opened by name, as no socket can, and is not there for programs that are not given it', () => {
+    const ends = new Int32Array(2)
+    addon.pipe(ends)
+    const [read = -1, write = -1] = ends
+    const again = kernel.open(`/proc/self/fd/${write}`, 'w')
+    expect(kernel.write(again, Buffer.from('by name'))).toBe(7)
+    const bytes = new Uint8Array(7)
+    expect([kernel.read(read, bytes), Buffer.from(bytes).toString()]).toEqual([7, 'by name'])
+    const flags = [read, write].map((fd) => readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8').match(/flags:\t(\d+)/)?.[1])
+    // O_CLOEXEC
+    expect(flags.map((octal) => Number.parseInt(octal ?? '0', 8) & 0o2000000)).toEqual([0o2000000, 0o2000000])
+    for (const fd of [again, read, write]) kernel.close(fd)
+  })
+
+  it('takes an Int32Array of two', () => {
+    for (const ends of [new Int32Array(3), new Uint8Array(8), undefined]) {
+      expect(() => Reflect.apply(addon.pipe, undefined, [ends])).toThrow(TypeError)
+    }
+  })
+})
+
 describe('transfers', () => {
   it('move bytes at the file’s position, or at an offset without moving it', () => {
     withFile((fd) => {

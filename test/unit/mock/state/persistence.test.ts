@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { chownSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { rolldown } from 'rolldown'
@@ -252,6 +252,18 @@ describe('the state files', () => {
     expect(mockStateDirectory('demo', { XDG_STATE_HOME: 'relative', HOME: '/home/a' })).toMatch(/^\/home\/a/)
     expect(codeOf(() => mockStateDirectory('../x', {}))).toBe('INVALID_ARGUMENT')
   })
+
+  test.skipIf(process.geteuid?.() !== 0)(
+    'stand in root’s own home where root has the environment of another user',
+    () => {
+      const home = mkdtempSync(join(tmpdir(), 'vfioctl-home-'))
+      onTestFinished(() => rmSync(home, { recursive: true }))
+      chownSync(home, 1234, 1234)
+      const own = join(userInfo().homedir, '.local/state/vfioctl/mock/demo')
+      expect(mockStateDirectory('demo', { HOME: home })).toBe(own)
+      expect(mockStateDirectory('demo', { XDG_STATE_HOME: join(home, '.state'), HOME: '/root' })).toBe(own)
+    },
+  )
 })
 
 function failureOf(work: () => unknown): unknown {
