@@ -120,7 +120,6 @@ export class MdevModel implements DeviceModel {
 
   disappear(): void {
     this.#isGone = true
-    this.requestRelease()
   }
 
   /** Interrupts end with the last user. */

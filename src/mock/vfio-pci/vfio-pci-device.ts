@@ -181,7 +181,6 @@ export class VfioPciDevice implements DeviceModel {
     this.#function.close()
     this.#function = absent
     this.#isGone = true
-    this.requestRelease()
   }
 
   requestRelease(): void {
