@@ -1,5 +1,11 @@
 import { describe, expect, test } from 'vitest'
-import { deviceFeatureFlag, deviceFeatures, vfioDeviceFeature } from '../../../src/uapi/device-feature.ts'
+import {
+  deviceFeatureFlag,
+  deviceFeatures,
+  vfioDeviceFeature,
+  vfioDeviceFeatureDmaBuf,
+  vfioRegionDmaRange,
+} from '../../../src/uapi/device-feature.ts'
 import {
   vfioDeviceFeatureDmaLoggingControl,
   vfioDeviceFeatureDmaLoggingRange,
@@ -43,6 +49,18 @@ describe('the features', () => {
     expect(() => device.features.get('low-power-exit', new Uint8Array())).toThrow(
       expect.objectContaining({ code: 'NOT_SUPPORTED', errno: 'EINVAL' }),
     )
+  })
+
+  test('make dma-bufs of BARs alone: ENODEV for the ROM, for configuration space and what follows', async (context) => {
+    const { device } = await openPci(context, 'edu')
+    if (!device.features.has('dma-buf', 'get')) context.skip('this kernel makes no dma-buf of a BAR')
+    const range = encode(vfioRegionDmaRange, { offset: 0n, length: 0x1000n })
+    for (const region_index of [6, 7, 8, 9]) {
+      const asked = encode(vfioDeviceFeatureDmaBuf, { region_index, nr_ranges: 1 })
+      expect(() => device.features.get('dma-buf', Buffer.concat([asked, range]))).toThrow(
+        expect.objectContaining({ errno: 'ENODEV' }),
+      )
+    }
   })
 
   test('of mtty are migration and the logging of its DMA from Linux 6.7 on', async (context) => {
