@@ -38,14 +38,27 @@ export function uuidBytes(uuid: Uuid): Uint8Array {
 }
 
 function isPciAddress(text: string): text is PciAddress {
-  return /^[0-9a-f]{4,}:[0-9a-f]{2}:[01][0-9a-f]\.[0-7]$/.test(text)
+  return /^[0-9a-f]{4,8}:[0-9a-f]{2}:[01][0-9a-f]\.[0-7]$/.test(text)
 }
 
-/** '3b:00.0' and '0000:3B:00.0' alike; null where it is no PCI address. */
+/** As lspci, lshw (pci@), udev (pci-), devlink (pci/) and nvidia-smi (eight digits of domain) print it, and as people do. */
+const pciForm = /^(?:pci[-@/])?(?:([0-9a-f]{4,8}):)?([0-9a-f]{2}):([01][0-9a-f])\.([0-7])$/
+/** As libvirt names the device. */
+const libvirtPciForm = /^pci_([0-9a-f]{4,8})_([0-9a-f]{2})_([01][0-9a-f])_([0-7])$/
+
+/**
+ * '3b:00.0', '0000:3B:00.0', '00000000:3B:00.0' and 'pci_0000_3b_00_0' alike; null where it is no PCI address. A domain
+ * that is left out is 0000.
+ */
 export function pciAddressOrNull(text: string): PciAddress | null {
-  const long = /^[0-9a-f]{2}:/i.test(text) ? `0000:${text}` : text
-  const lower = long.toLowerCase()
-  return isPciAddress(lower) ? lower : null
+  // As the kernel writes it, with a domain of four digits, or more where it needs them.
+  if (isPciAddress(text) && (text.indexOf(':') === 4 || text[0] !== '0')) return text
+  const lower = text.toLowerCase()
+  const parts = pciForm.exec(lower) ?? libvirtPciForm.exec(lower)
+  if (parts === null) return null
+  const [, domain = '', bus, device, fn] = parts
+  const address = `${domain.replace(/^0+/, '').padStart(4, '0')}:${bus}:${device}.${fn}`
+  return isPciAddress(address) ? address : null
 }
 
 /** Throws INVALID_ARGUMENT where the text is no PCI address. */

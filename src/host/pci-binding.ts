@@ -1,8 +1,8 @@
-import { VfioError } from '../errors.ts'
 import type { HostFiles } from '../kernel/kernel.ts'
 import { failedWith } from '../kernel/system-error.ts'
 import type { PciAddress } from '../units.ts'
 import { boundDriver, iommuGroup } from '../vfio/group/group-members.ts'
+import { checkOnPciBus, pciDevices } from './pci-bus.ts'
 
 /** Which driver has a PCI device, and which may. */
 export interface PciBinding {
@@ -15,19 +15,12 @@ export interface PciBinding {
   readonly isBridge: boolean
 }
 
-export const pciDevices = '/sys/bus/pci/devices'
 export const pciDrivers = '/sys/bus/pci/drivers'
 
 /** Throws NOT_FOUND where this host has no such device. */
 export function readPciBinding(files: HostFiles, address: PciAddress): PciBinding {
   const path = `${pciDevices}/${address}`
-  if (files.kind(path) === null) {
-    throw new VfioError('NOT_FOUND', `there is no PCI device ${address}`, {
-      path,
-      hint: 'vfioctl groups',
-      facts: { device: address },
-    })
-  }
+  checkOnPciBus(files, address)
   return {
     address,
     driver: boundDriver(files, `${path}/driver`),

@@ -3,7 +3,7 @@ import { linkedName } from '../kernel/links.ts'
 import { failedWith } from '../kernel/system-error.ts'
 import { type PciAddress, pciAddressOrNull, printable } from '../units.ts'
 import { boundDriver } from '../vfio/group/group-members.ts'
-import { pciDevices } from './pci-binding.ts'
+import { pciAddresses, pciDevices } from './pci-bus.ts'
 import { unreadable, type Warning } from './warning.ts'
 
 /** A physical function that can have virtual ones: single root I/O virtualization. */
@@ -19,19 +19,6 @@ export interface PhysicalFunction {
 
 export function pciPath(address: PciAddress): string {
   return `${pciDevices}/${address}`
-}
-
-/** Every PCI address on the bus, sorted; none where there is no bus. */
-export function pciAddresses(files: HostFiles): PciAddress[] {
-  try {
-    return files
-      .list(pciDevices)
-      .flatMap((name) => pciAddressOrNull(name) ?? [])
-      .sort()
-  } catch (error) {
-    if (failedWith(error, 'ENOENT')) return []
-    throw error
-  }
 }
 
 /** Every physical function that can have virtual ones. What cannot be read is a warning, and the rest goes on. */

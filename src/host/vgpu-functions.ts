@@ -3,7 +3,8 @@ import { failedWith } from '../kernel/system-error.ts'
 import { type PciAddress, printable } from '../units.ts'
 import { findDeviceNode } from '../vfio/address-space/device-node.ts'
 import { boundDriver, iommuGroup } from '../vfio/group/group-members.ts'
-import { pciAddresses, pciPath, physicalFunctionOf } from './sriov.ts'
+import { pciAddresses } from './pci-bus.ts'
+import { pciPath, physicalFunctionOf } from './sriov.ts'
 import { unreadable, type Warning } from './warning.ts'
 
 /**

@@ -1,4 +1,5 @@
 import { VfioError } from '../errors.ts'
+import { deviceNameOrNull } from '../host/device-name.ts'
 import { findDeviceUsers, usersOfAny } from '../host/device-users.ts'
 import { parentMatcher } from '../host/mdev-places.ts'
 import type { Warning } from '../host/warning.ts'
@@ -40,7 +41,7 @@ const nothing = { listed: [], warnings: [] }
 
 /** What names a virtual device. INVALID_ARGUMENT for what is neither a UUID nor a PCI address. */
 export function deviceIdentifier(text: string): Uuid | PciAddress {
-  const name = uuidOrNull(text) ?? pciAddressOrNull(text)
+  const name = deviceNameOrNull(text)
   if (name !== null) return name
   throw new VfioError('INVALID_ARGUMENT', `'${printable(text)}' is neither a UUID nor a PCI address`, {
     hint: 'vfioctl list; a UUID looks like 83b8f4f2-509f-382f-3c1e-e6bfe0fa1001, an address like 0000:41:00.4',

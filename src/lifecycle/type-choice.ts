@@ -11,13 +11,16 @@ import {
   readMdevTypes,
 } from '../host/mdev-types.ts'
 import { nearestNames } from '../host/nearest-name.ts'
+import { checkOnPciBus } from '../host/pci-bus.ts'
 import type { HostFiles } from '../kernel/kernel.ts'
-import { checkedName, printable } from '../units.ts'
+import { checkedName, pciAddressOrNull, printable } from '../units.ts'
 
 /** The parent by the name the kernel gives it; a PCI address may be short or in capitals. NOT_FOUND names the nearest. */
 export function findParent(files: HostFiles, name: string): string {
   const known = parentName(checkedName('parent', name))
   if (files.kind(`${mdevBus}/${known}`) !== null) return known
+  const address = pciAddressOrNull(known)
+  if (address !== null) checkOnPciBus(files, address)
   const parents = mdevParents(files)
   if (parents === null) {
     throw new VfioError('NOT_SUPPORTED', `cannot use parent ${name}: ${noMdevSupport}`, {
@@ -25,8 +28,13 @@ export function findParent(files: HostFiles, name: string): string {
       hint: 'modprobe mdev, then the card’s own module; `vfioctl types` shows what it brings',
     })
   }
+  throw noSuchParent(files, name)
+}
+
+export function noSuchParent(files: HostFiles, name: string): VfioError {
+  const parents = mdevParents(files) ?? []
   const nearest = nearestNames(name, parents)
-  throw new VfioError('NOT_FOUND', `no parent '${printable(name)}' offers mediated devices${didYouMean(nearest)}`, {
+  return new VfioError('NOT_FOUND', `no parent '${printable(name)}' offers mediated devices${didYouMean(nearest)}`, {
     hint: parents.length === 0 ? 'no card offers any: is its driver loaded?' : 'vfioctl types',
     facts: { parent: name, nearest },
   })
@@ -90,14 +98,22 @@ export function typeNamed<T extends NamedType>(types: readonly T[], parent: stri
       facts: { parent, types: named.map(({ type }) => type) },
     })
   }
-  const nearest = nearestNames(
-    name,
-    types.flatMap((type) => [type.type, ...(type.name === null ? [] : [type.name])]),
+  throw noSuchType(types, parent, name)
+}
+
+/** Of a parent's types, or with `parent` null of all of a host's, none is named so. */
+export function noSuchType(types: readonly NamedType[], parent: string | null, name: string): VfioError {
+  const known = types.flatMap((type) => [type.type, ...(type.name === null ? [] : [type.name])])
+  const nearest = nearestNames(name, [...new Set(known)])
+  const who = parent === null ? 'no card here' : parent
+  return new VfioError(
+    'NOT_FOUND',
+    `${who} has ${parent === null ? 'a' : 'no'} type '${printable(name)}'${didYouMean(nearest)}`,
+    {
+      hint: parent === null ? 'vfioctl types' : `vfioctl types -p ${parent}`,
+      facts: { parent, type: name, nearest },
+    },
   )
-  throw new VfioError('NOT_FOUND', `${parent} has no type '${printable(name)}'${didYouMean(nearest)}`, {
-    hint: `vfioctl types -p ${parent}`,
-    facts: { parent, type: name, nearest },
-  })
 }
 
 function didYouMean(nearest: readonly string[]): string {

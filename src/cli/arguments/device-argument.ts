@@ -1,59 +1,45 @@
-import { VfioError } from '../../errors.ts'
-import { nodesOf, readMdevDevices } from '../../host/mdev-devices.ts'
-import { readVgpuFunction, readVgpuFunctions } from '../../host/vgpu-functions.ts'
-import type { HostFiles } from '../../kernel/kernel.ts'
-import { type PciAddress, pciAddressOrNull, printable, type Uuid, uuidOrNull } from '../../units.ts'
+import { deviceNameForms, deviceNameOrNull } from '../../host/device-name.ts'
+import { namedDevice as findDevice, namedParent as findParent } from '../../lifecycle/named-device.ts'
+import { type PciAddress, printable, type Uuid } from '../../units.ts'
 import { usageError } from '../command.ts'
 import type { Context } from '../context.ts'
 
-export const deviceForms = 'a UUID, the PCI address of a vGPU, a /dev/vfio/N node or a path in /sys'
+export const deviceForms: string = `${deviceNameForms}; of a UUID as much as tells it from the others`
+
+interface Names {
+  readonly device: string | undefined
+  readonly uuid: string | undefined
+}
 
 /** The virtual device that a positional DEVICE or `-u` names; undefined where neither is given. */
-export async function namedDevice(
-  { device, uuid }: { readonly device: string | undefined; readonly uuid: string | undefined },
-  context: Context,
-): Promise<Uuid | PciAddress | undefined> {
-  if (device !== undefined && uuid !== undefined) throw usageError('the device is named twice, by position and by -u')
-  const name = device ?? uuid
+export async function namedDevice(names: Names, context: Context): Promise<Uuid | PciAddress | undefined> {
+  const name = givenName(names)
   return name === undefined ? undefined : findDevice((await context.kernel()).files, name)
 }
 
 /** The same, where there must be one. */
-export async function requiredDevice(
-  names: { readonly device: string | undefined; readonly uuid: string | undefined },
-  context: Context,
-  hint: string,
-): Promise<Uuid | PciAddress> {
+export async function requiredDevice(names: Names, context: Context, hint: string): Promise<Uuid | PciAddress> {
   const name = await namedDevice(names, context)
   if (name === undefined) throw usageError('which device?', hint)
   return name
 }
 
-/** The UUID or address behind any form of DEVICE. */
-function findDevice(files: HostFiles, name: string): Uuid | PciAddress {
-  const known = uuidOrNull(name) ?? pciAddressOrNull(name)
-  if (known !== null) return known
-  if (name.startsWith('/dev/vfio/')) return deviceAtNode(files, name)
-  if (name.startsWith('/sys/')) return deviceAtPath(files, name)
-  throw usageError(`'${printable(name)}' is not a device: ${deviceForms}`, 'vfioctl list')
+/** The name that a device is to have: a UUID as a whole, or the address of the function that becomes a vGPU. */
+export async function newDevice(names: Names, context: Context): Promise<Uuid | PciAddress | undefined> {
+  const name = givenName(names)
+  if (name === undefined) return undefined
+  if (deviceNameOrNull(name) === null && /^[0-9a-f-]+$/i.test(name)) {
+    throw usageError(`'${printable(name)}' is not a whole UUID, as a new device needs`, '`uuidgen` makes one')
+  }
+  return findDevice((await context.kernel()).files, name)
 }
 
-function deviceAtPath(files: HostFiles, path: string): Uuid | PciAddress {
-  const parts = path.split('/')
-  const uuid = parts.map(uuidOrNull).findLast((part) => part !== null)
-  const address = parts.map(pciAddressOrNull).findLast((part) => part !== null)
-  if (uuid) return uuid
-  if (address && readVgpuFunction(files, address) !== null) return address
-  throw new VfioError('NOT_FOUND', `no virtual device is at ${printable(path)}`, { hint: 'vfioctl list' })
+function givenName({ device, uuid }: Names): string | undefined {
+  if (device !== undefined && uuid !== undefined) throw usageError('the device is named twice, by position and by -u')
+  return device ?? uuid
 }
 
-function deviceAtNode(files: HostFiles, node: string): Uuid | PciAddress {
-  const mdev = readMdevDevices(files).devices.find((device) => nodesOf(device).includes(node))
-  if (mdev !== undefined) return mdev.uuid
-  const vgpu = readVgpuFunctions(files).functions.find((it) => it.node === node || it.deviceNode === node)
-  if (vgpu !== undefined) return vgpu.address
-  throw new VfioError('NOT_FOUND', `no running virtual device is behind ${printable(node)}`, {
-    hint: 'vfioctl list',
-    facts: { node },
-  })
+/** The card that `-p` names, in any form of a device's name. */
+export async function namedParent(parent: string | undefined, context: Context): Promise<string | undefined> {
+  return parent === undefined ? undefined : findParent((await context.kernel()).files, parent)
 }

@@ -1,4 +1,4 @@
-import { deviceName, deviceNameForms } from '../../host/vfio-device.ts'
+import { deviceName, deviceNameForms, pciDevicesNamed } from '../../host/device-name.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import type { BindingOptions } from '../../lifecycle/bindings/binding-change.ts'
 import { type PciAddress, pciAddressOrNull } from '../../units.ts'
@@ -9,7 +9,7 @@ export const pciDevice: RequiredPositional<string> = {
   kind: 'required',
   completes: 'host device',
   parse: text,
-  describe: `a PCI device: ${deviceNameForms}`,
+  describe: `a PCI device: ${deviceNameForms}; 3b:00.* is all its functions`,
 }
 
 export const wholeGroup: Flag = {
@@ -24,8 +24,17 @@ export const forceTaking: Flag = {
   describe: 'Although the host uses it: an interface that is up, a mounted disk, virtual functions',
 }
 
+/** One, or of a name that ends in `.*` every function. */
+export function findPciDevices(files: HostFiles, given: string): PciAddress[] {
+  return pciDevicesNamed(files, given).map((name) => checkedPci(name, given))
+}
+
 export function findPciDevice(files: HostFiles, given: string): PciAddress {
-  const address = pciAddressOrNull(deviceName(files, given))
+  return checkedPci(deviceName(files, given), given)
+}
+
+function checkedPci(name: string, given: string): PciAddress {
+  const address = pciAddressOrNull(name)
   if (address !== null) return address
   throw usageError(`${given} is a mediated device: its driver is its parent’s`, 'vfioctl groups shows PCI devices')
 }

@@ -1,7 +1,7 @@
-import { deviceNameForms } from '../../host/vfio-device.ts'
 import { configHeader } from '../../uapi/pci-regs.ts'
 import { printable, unsignedOrNull } from '../../units.ts'
 import { type Option, type RequiredPositional, text, usageError } from '../command.ts'
+import { deviceForms } from './device-argument.ts'
 
 export type Width = 8 | 16 | 32 | 64
 
@@ -17,7 +17,7 @@ export const device: RequiredPositional<string> = {
   kind: 'required',
   completes: 'vfio device',
   parse: text,
-  describe: deviceNameForms,
+  describe: deviceForms,
 }
 
 export const region: RequiredPositional<string> = {

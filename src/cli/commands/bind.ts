@@ -1,7 +1,7 @@
 import { bind as bindDevice } from '../../lifecycle/bindings/bind.ts'
 import { given } from '../arguments/given.ts'
 import { dryRun } from '../arguments/global-options.ts'
-import { bindingOptions, findPciDevice, forceTaking, pciDevice, wholeGroup } from '../arguments/pci-device.ts'
+import { bindingOptions, findPciDevices, forceTaking, pciDevice, wholeGroup } from '../arguments/pci-device.ts'
 import { type Command, command, text } from '../command.ts'
 import { reportBindings } from '../output/report-bindings.ts'
 
@@ -27,7 +27,7 @@ const bind: Command = command({
   ],
   async run({ device, driver, group, transient, ...values }, context, io) {
     const kernel = await context.kernel()
-    const request = { device: findPciDevice(kernel.files, device), group, transient, ...given({ driver }) }
+    const request = { device: findPciDevices(kernel.files, device), group, transient, ...given({ driver }) }
     const changes = await bindDevice(kernel, request, bindingOptions(values, io))
     await reportBindings(
       changes,

@@ -1,7 +1,7 @@
 import { defineDevice } from '../../lifecycle/device-verbs.ts'
 import { changeOptions } from '../arguments/change-options.ts'
 import { readDefinitionFile, refuseBeside } from '../arguments/definition-file.ts'
-import { namedDevice } from '../arguments/device-argument.ts'
+import { namedParent, newDevice } from '../arguments/device-argument.ts'
 import { given } from '../arguments/given.ts'
 import { dryRun } from '../arguments/global-options.ts'
 import { startMode } from '../arguments/start-mode.ts'
@@ -29,10 +29,10 @@ const define: Command = command({
   async run(values, context, io) {
     refuseBeside(values.jsonfile, { type: values.type, auto: values.auto, manual: values.manual })
     const fromFile = readDefinitionFile(values.jsonfile, io)
-    const named = await namedDevice(values, context)
+    const named = await newDevice(values, context)
     const request = given({
       name: named,
-      parent: values.parent,
+      parent: await namedParent(values.parent, context),
       type: fromFile?.type ?? values.type,
       start: fromFile?.start ?? startMode(values),
       attributes: fromFile?.attributes,

@@ -1,7 +1,10 @@
+import { VfioError } from '../../errors.ts'
 import { shownUsers } from '../../host/device-users.ts'
-import { type IommuGroup, readIommuGroups } from '../../host/iommu-groups.ts'
-import { deviceName, deviceNameForms } from '../../host/vfio-device.ts'
+import { type GroupFilter, type IommuGroup, readIommuGroups } from '../../host/iommu-groups.ts'
+import { checkExists } from '../../host/vfio-device.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
+import { namedDevice } from '../../lifecycle/named-device.ts'
+import { deviceForms } from '../arguments/device-argument.ts'
 import { given } from '../arguments/given.ts'
 import { wholeNumber } from '../arguments/whole-number.ts'
 import { type Command, command, text } from '../command.ts'
@@ -37,7 +40,7 @@ const groups: Command = command({
       kind: 'optional',
       completes: 'host device',
       parse: text,
-      describe: `only the group of this device: ${deviceNameForms}`,
+      describe: `only the group of this device: ${deviceForms}`,
     },
     group: {
       kind: 'option',
@@ -60,6 +63,7 @@ const groups: Command = command({
       ...(values.device === undefined ? {} : deviceFilter(files, values.device)),
     }
     const found = readIommuGroups(files, filter)
+    if (found.groups.length === 0) checkIsThere(files, filter)
     if (context.options.json) {
       io.out(json(found))
       return
@@ -68,15 +72,21 @@ const groups: Command = command({
     const inGroups = found.groups.flatMap((group) => group.devices.map((device) => ({ group, device })))
     const rows = [...inGroups, ...found.withoutGroup.map((device) => ({ group: null, device }))]
     if (rows.length > 0) io.out(table(rows, columns, io))
-    else if (found.warnings.length === 0) io.err('no IOMMU group is like that\n')
   },
 })
 export default groups
 
+/** What was named and has no group may be there all the same: then the warnings say why. */
+function checkIsThere(files: HostFiles, { number, device }: GroupFilter): void {
+  if (device !== undefined) checkExists(files, device)
+  if (number === undefined) return
+  throw new VfioError('NOT_FOUND', `there is no IOMMU group ${number}`, { hint: 'vfioctl groups', facts: { number } })
+}
+
 /** A group's node names the group, however many devices it has. */
 function deviceFilter(files: HostFiles, given: string): { number: number } | { device: string } {
   const number = /^\/dev\/vfio\/(?:noiommu-)?(\d{1,9})$/.exec(given)?.[1]
-  return number === undefined ? { device: deviceName(files, given) } : { number: Number(number) }
+  return number === undefined ? { device: namedDevice(files, given) } : { number: Number(number) }
 }
 
 /** As lspci -n shows them: '8086:10d3'. */

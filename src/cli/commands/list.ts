@@ -1,8 +1,10 @@
 import { shownUsers } from '../../host/device-users.ts'
 import type { VirtualDevice } from '../../lifecycle/device/virtual-device.ts'
 import { list as listDevices } from '../../lifecycle/list.ts'
+import { checkNamesAreThere } from '../../lifecycle/named-device.ts'
+import { isTypeNamed } from '../../lifecycle/type-choice.ts'
 import { printable } from '../../units.ts'
-import { namedDevice } from '../arguments/device-argument.ts'
+import { namedDevice, namedParent } from '../arguments/device-argument.ts'
 import { given } from '../arguments/given.ts'
 import { device, parent, type, uuid } from '../arguments/virtual-device.ts'
 import { type Command, command } from '../command.ts'
@@ -51,19 +53,20 @@ const list: Command = command({
     }
     const named = await namedDevice(values, context)
     const filter = {
-      ...given({ name: named, parent: values.parent, type: values.type }),
+      ...given({ name: named, parent: await namedParent(values.parent, context) }),
       ...(values.active ? { active: true } : {}),
       ...(values.defined ? { defined: true } : {}),
     }
     const { files } = await context.kernel()
-    const found = listDevices(files, filter)
+    const found = withTypeNamed(listDevices(files, filter), values.type)
+    if (found.devices.length === 0) checkNamesAreThere(files, { ...filter, ...given({ type: values.type }) })
     if (context.options.json) {
       io.out(json(found))
       return
     }
     reportWarnings(found.warnings, io)
     if (found.devices.length === 0) {
-      const all = Object.keys(filter).length === 0
+      const all = Object.keys(filter).length === 0 && values.type === undefined
       io.err(all ? 'no virtual devices; `vfioctl types` shows what can be made\n' : 'no virtual device is like that\n')
       return
     }
@@ -71,6 +74,13 @@ const list: Command = command({
   },
 })
 export default list
+
+/** Those of a type by its id or its name; all where none is named. */
+function withTypeNamed<T extends ReturnType<typeof listDevices>>(found: T, type: string | undefined): T {
+  if (type === undefined) return found
+  const isIt = (device: VirtualDevice) => isTypeNamed({ type: device.type, name: device.typeName }, type)
+  return { ...found, devices: found.devices.filter(isIt) }
+}
 
 function attributes({ definition }: VirtualDevice): string[] {
   return (definition?.attributes ?? []).map(({ name, value }, index) => `    @${index} ${name}=${printable(value)}`)

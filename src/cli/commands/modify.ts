@@ -1,7 +1,7 @@
 import { modifyDevice } from '../../lifecycle/device-verbs.ts'
 import { changeOptions } from '../arguments/change-options.ts'
 import { readDefinitionFile, refuseBeside } from '../arguments/definition-file.ts'
-import { requiredDevice } from '../arguments/device-argument.ts'
+import { namedParent, requiredDevice } from '../arguments/device-argument.ts'
 import { given } from '../arguments/given.ts'
 import { dryRun } from '../arguments/global-options.ts'
 import { startMode } from '../arguments/start-mode.ts'
@@ -65,7 +65,12 @@ const modify: Command = command({
     if (Object.keys(changes).length === 0) {
       throw usageError('nothing to change is named', 'one of -t, --auto, --manual, --addattr, --delattr, --jsonfile')
     }
-    const request = { name, ...given({ parent: values.parent }), ...changes, force: values.force }
+    const request = {
+      name,
+      ...given({ parent: await namedParent(values.parent, context) }),
+      ...changes,
+      force: values.force,
+    }
     const change = await modifyDevice(await context.kernel(), request, changeOptions(values, io))
     reportChange(change, context, io, {
       done: (done) => `modified ${done.name} on ${done.parent} (${done.type}); a running device stays as it is`,

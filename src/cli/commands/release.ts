@@ -1,6 +1,6 @@
 import { release as releaseDevice } from '../../lifecycle/bindings/release.ts'
 import { dryRun } from '../arguments/global-options.ts'
-import { bindingOptions, findPciDevice, forceTaking, pciDevice, wholeGroup } from '../arguments/pci-device.ts'
+import { bindingOptions, findPciDevices, forceTaking, pciDevice, wholeGroup } from '../arguments/pci-device.ts'
 import { type Command, command } from '../command.ts'
 import { reportBindings } from '../output/report-bindings.ts'
 
@@ -12,7 +12,7 @@ const release: Command = command({
   ],
   async run({ device, group, ...values }, context, io) {
     const kernel = await context.kernel()
-    const request = { device: findPciDevice(kernel.files, device), group }
+    const request = { device: findPciDevices(kernel.files, device), group }
     const changes = await releaseDevice(kernel, request, bindingOptions(values, io))
     await reportBindings(changes, context, io, ({ device, to }) => {
       return `already released: ${device} is with ${to ?? 'no driver'}; nothing to do`

@@ -1,6 +1,7 @@
 import { VfioError } from '../../errors.ts'
 import type { Warning } from '../../host/warning.ts'
 import { defaultTimeoutMs, type RestoreResult, restore as restoreDevices } from '../../lifecycle/restore/restore.ts'
+import { namedParent } from '../arguments/device-argument.ts'
 import { given } from '../arguments/given.ts'
 import { dryRun } from '../arguments/global-options.ts'
 import { parseSeconds } from '../arguments/seconds.ts'
@@ -31,7 +32,7 @@ const restore: Command = command({
     const isJson = context.options.json
     const isDry = values['dry-run']
     const { results, warnings } = await restoreDevices(await context.kernel(), {
-      ...given({ parent: values.parent, timeoutMs: values.timeout }),
+      ...given({ parent: await namedParent(values.parent, context), timeoutMs: values.timeout }),
       dryRun: isDry,
       signal: io.interruption(),
       said: (line) => io.err(`${line}\n`),

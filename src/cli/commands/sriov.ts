@@ -1,5 +1,5 @@
 import { type PhysicalFunction, readPhysicalFunctions } from '../../host/sriov.ts'
-import { setVirtualFunctions } from '../../lifecycle/sriov/set-functions.ts'
+import { findPhysicalFunction, setVirtualFunctions } from '../../lifecycle/sriov/set-functions.ts'
 import { given } from '../arguments/given.ts'
 import { dryRun } from '../arguments/global-options.ts'
 import { findPciDevice } from '../arguments/pci-device.ts'
@@ -51,13 +51,15 @@ const sriov: Command = command({
     const kernel = await context.kernel()
     const address = device === undefined ? undefined : findPciDevice(kernel.files, device)
     if (address === undefined || count === undefined) {
-      const { functions, warnings } = readPhysicalFunctions(kernel.files)
-      const shown = functions.filter((it) => address === undefined || it.address === address)
-      if (context.options.json) io.out(json({ functions: shown, warnings }))
+      const { functions, warnings } =
+        address === undefined
+          ? readPhysicalFunctions(kernel.files)
+          : { functions: [findPhysicalFunction(kernel.files, address)], warnings: [] }
+      if (context.options.json) io.out(json({ functions, warnings }))
       else {
         reportWarnings(warnings, io)
-        if (shown.length === 0) io.err('no device of this host can have virtual functions\n')
-        else io.out(table(shown, columns, io))
+        if (functions.length === 0) io.err('no device of this host can have virtual functions\n')
+        else io.out(table(functions, columns, io))
       }
       return
     }

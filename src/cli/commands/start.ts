@@ -4,7 +4,7 @@ import { startDevice } from '../../lifecycle/device-verbs.ts'
 import { list } from '../../lifecycle/list.ts'
 import { changeOptions } from '../arguments/change-options.ts'
 import { readDefinitionFile, refuseBeside } from '../arguments/definition-file.ts'
-import { namedDevice } from '../arguments/device-argument.ts'
+import { namedDevice, namedParent, newDevice } from '../arguments/device-argument.ts'
 import { given } from '../arguments/given.ts'
 import { dryRun } from '../arguments/global-options.ts'
 import { device, jsonFile, overrule, parent, type, uuid } from '../arguments/virtual-device.ts'
@@ -31,10 +31,11 @@ const start: Command = command({
   async run(values, context, io) {
     refuseBeside(values.jsonfile, { type: values.type })
     const fromFile = readDefinitionFile(values.jsonfile, io)
-    const named = await namedDevice(values, context)
+    const isMade = values.type !== undefined || fromFile !== null
+    const named = await (isMade ? newDevice : namedDevice)(values, context)
     const request = given({
       name: named,
-      parent: values.parent,
+      parent: await namedParent(values.parent, context),
       type: fromFile?.type ?? values.type,
       attributes: fromFile?.attributes,
     })

@@ -1,6 +1,6 @@
 import { stopDevice } from '../../lifecycle/device-verbs.ts'
 import { changeOptions } from '../arguments/change-options.ts'
-import { requiredDevice } from '../arguments/device-argument.ts'
+import { namedParent, requiredDevice } from '../arguments/device-argument.ts'
 import { given } from '../arguments/given.ts'
 import { dryRun } from '../arguments/global-options.ts'
 import { device, overrule, parent, uuid } from '../arguments/virtual-device.ts'
@@ -21,7 +21,7 @@ const stop: Command = command({
   ],
   async run(values, context, io) {
     const name = await requiredDevice(values, context, 'vfioctl stop UUID; `vfioctl list --active` shows them')
-    const choice = { name, ...given({ parent: values.parent }) }
+    const choice = { name, ...given({ parent: await namedParent(values.parent, context) }) }
     const change = await stopDevice(await context.kernel(), choice, changeOptions(values, io))
     reportChange(change, context, io, {
       done: (done) => `stopped ${done.name} on ${done.parent} (${done.type})`,

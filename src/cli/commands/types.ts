@@ -1,4 +1,7 @@
 import { type DeviceType, readDeviceTypes } from '../../host/device-types.ts'
+import { checkNamesAreThere } from '../../lifecycle/named-device.ts'
+import { isTypeNamed } from '../../lifecycle/type-choice.ts'
+import { namedParent } from '../arguments/device-argument.ts'
 import { given } from '../arguments/given.ts'
 import { parent, type } from '../arguments/virtual-device.ts'
 import { type Command, command } from '../command.ts'
@@ -30,18 +33,21 @@ const types: Command = command({
   ],
   async run(values, context, io) {
     const { files } = await context.kernel()
-    const found = readDeviceTypes(files, given({ parent: values.parent, type: values.type }))
+    const parent = await namedParent(values.parent, context)
+    const { types, warnings } = readDeviceTypes(files, given({ parent }))
+    const asked = values.type
+    const found = { types: asked === undefined ? types : types.filter((it) => isTypeNamed(it, asked)), warnings }
+    if (found.types.length === 0) checkNamesAreThere(files, given({ parent, type: asked }))
     if (context.options.json) {
       io.out(json(found))
       return
     }
     reportWarnings(found.warnings, io)
     if (found.types.length === 0) {
-      const isFiltered = values.parent !== undefined || values.type !== undefined
       io.err(
-        isFiltered
-          ? 'no card offers that; `vfioctl types` shows what there is\n'
-          : 'no card offers virtual devices; is its driver loaded?\n',
+        parent === undefined
+          ? 'no card offers virtual devices; is its driver loaded?\n'
+          : `${parent} offers no virtual devices; \`vfioctl types\` shows what does\n`,
       )
       return
     }

@@ -1,6 +1,6 @@
 import { undefineDevice } from '../../lifecycle/device-verbs.ts'
 import { changeOptions } from '../arguments/change-options.ts'
-import { requiredDevice } from '../arguments/device-argument.ts'
+import { namedParent, requiredDevice } from '../arguments/device-argument.ts'
 import { given } from '../arguments/given.ts'
 import { dryRun } from '../arguments/global-options.ts'
 import { device, overrule, parent, uuid } from '../arguments/virtual-device.ts'
@@ -19,7 +19,7 @@ const undefine: Command = command({
   examples: [['vfioctl undefine UUID', 'forget it; a running device goes on running']],
   async run(values, context, io) {
     const name = await requiredDevice(values, context, 'vfioctl undefine UUID; `vfioctl list -d` shows them')
-    const choice = { name, ...given({ parent: values.parent }) }
+    const choice = { name, ...given({ parent: await namedParent(values.parent, context) }) }
     const changes = await undefineDevice(await context.kernel(), choice, changeOptions(values, io))
     const already = `not defined: ${name}; nothing to do`
     if (context.options.json) io.out(json(changes))

@@ -3,6 +3,7 @@ import { findVfioDevice } from '../../host/vfio-device.ts'
 import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
 import type { VirtualDevice } from '../../lifecycle/device/virtual-device.ts'
 import { list } from '../../lifecycle/list.ts'
+import { namedDevice } from '../../lifecycle/named-device.ts'
 import { uuidOrNull } from '../../units.ts'
 import { type Device, openDevice } from '../../vfio/device.ts'
 import type { Region } from '../../vfio/region/region.ts'
@@ -22,9 +23,9 @@ export async function withDevice<T>(
   use: (opened: Opened) => T | Promise<T>,
 ): Promise<T> {
   const kernel = await context.kernel()
-  const uuid = uuidOrNull(given)
-  if (uuid !== null) checkRuns(kernel.files, uuid)
-  const { name, group } = findVfioDevice(kernel.files, given)
+  const known = namedDevice(kernel.files, given)
+  if (uuidOrNull(known) !== null) checkRuns(kernel.files, known)
+  const { name, group } = findVfioDevice(kernel.files, known)
   const [virtualDevice = null] = list(kernel.files, { name, active: true }).devices
   const device = openDevice(kernel, { group, name })
   try {

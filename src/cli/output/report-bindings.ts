@@ -1,5 +1,5 @@
 import { unsafeInterrupts } from '../../host/interrupt-isolation.ts'
-import { pciDevices } from '../../host/pci-binding.ts'
+import { pciDevices } from '../../host/pci-bus.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import type { BindingChange } from '../../lifecycle/bindings/binding-change.ts'
 import { foreignMembers, groupMembers, iommuGroup } from '../../vfio/group/group-members.ts'

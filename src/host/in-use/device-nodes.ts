@@ -3,7 +3,7 @@ import { listOrNone, readOrEmpty } from '../../kernel/readable.ts'
 import type { PciAddress } from '../../units.ts'
 import { findDeviceNode } from '../../vfio/address-space/device-node.ts'
 import { iommuGroup } from '../../vfio/group/group-members.ts'
-import { pciDevices } from '../pci-binding.ts'
+import { pciDevices } from '../pci-bus.ts'
 import type { DeviceGraph } from './device-graph.ts'
 
 /** What a process that uses a PCI device has open: nodes in /dev, and the device itself by its address. */

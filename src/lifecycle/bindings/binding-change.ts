@@ -13,8 +13,8 @@ export interface BindingChange {
 }
 
 export interface BindingRequest {
-  /** Its PCI address, long or short. */
-  readonly device: string
+  /** Its PCI address, long or short; or several. */
+  readonly device: string | readonly string[]
   /** Every endpoint of its IOMMU group, as VFIO takes the group as a whole. */
   readonly group?: boolean
 }

@@ -1,5 +1,6 @@
 import { kernelAnswer, VfioError, withMore } from '../../errors.ts'
-import { type PciBinding, pciDevices, pciDrivers, readPciBinding } from '../../host/pci-binding.ts'
+import { type PciBinding, pciDrivers, readPciBinding } from '../../host/pci-binding.ts'
+import { pciDevices } from '../../host/pci-bus.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import type { PciAddress } from '../../units.ts'
 import { findDeviceNode } from '../../vfio/address-space/device-node.ts'

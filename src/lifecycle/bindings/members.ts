@@ -3,8 +3,13 @@ import type { HostFiles } from '../../kernel/kernel.ts'
 import { parsePciAddress, pciAddressOrNull } from '../../units.ts'
 import { groupMembers } from '../../vfio/group/group-members.ts'
 
-/** The device, or with `group` every endpoint of its IOMMU group: bridges stay with the host. */
-export function members(files: HostFiles, device: string, group: boolean): PciBinding[] {
+/** The devices, or with `group` every endpoint of their IOMMU groups, each once: bridges stay with the host. */
+export function members(files: HostFiles, device: string | readonly string[], group: boolean): PciBinding[] {
+  const found = [device].flat().flatMap((one) => withGroup(files, one, group))
+  return [...new Map(found.map((binding) => [binding.address, binding])).values()]
+}
+
+function withGroup(files: HostFiles, device: string, group: boolean): PciBinding[] {
   const its = readPciBinding(files, parsePciAddress(device))
   if (!group || its.group === null) return [its]
   return groupMembers(files, its.group)

@@ -1,5 +1,6 @@
 import { VfioError } from '../../errors.ts'
-import { type PciBinding, pciDevices } from '../../host/pci-binding.ts'
+import type { PciBinding } from '../../host/pci-binding.ts'
+import { pciDevices } from '../../host/pci-bus.ts'
 import { readPciIds } from '../../host/pci-ids.ts'
 import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
 import { type PciAddress, parsePciAddress } from '../../units.ts'

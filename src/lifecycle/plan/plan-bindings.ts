@@ -1,6 +1,6 @@
 import { VfioError } from '../../errors.ts'
 import { PciUses } from '../../host/in-use/pci-uses.ts'
-import { pciAddresses } from '../../host/sriov.ts'
+import { pciAddresses } from '../../host/pci-bus.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import type { PciAddress } from '../../units.ts'
 import { bindingTurns, checkDriver, noDriver } from '../bindings/bind.ts'

@@ -1,6 +1,7 @@
 import { readPciBinding } from '../../host/pci-binding.ts'
+import { pciAddresses } from '../../host/pci-bus.ts'
 import { type PciIds, readPciIds } from '../../host/pci-ids.ts'
-import { pciAddresses, pciPath } from '../../host/sriov.ts'
+import { pciPath } from '../../host/sriov.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import { failedWith } from '../../kernel/system-error.ts'
 import type { PciAddress } from '../../units.ts'

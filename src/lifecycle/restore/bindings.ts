@@ -1,5 +1,5 @@
 import { VfioError } from '../../errors.ts'
-import { pciDevices } from '../../host/pci-binding.ts'
+import { pciDevices } from '../../host/pci-bus.ts'
 import { parsePciAddress, pciAddressOrNull } from '../../units.ts'
 import { bindKept } from '../bindings/bind-kept.ts'
 import type { ChangeOptions } from '../change.ts'

@@ -1,4 +1,4 @@
-import { pciDevices } from '../../host/pci-binding.ts'
+import { pciDevices } from '../../host/pci-bus.ts'
 import { functionAddresses, readPhysicalFunction, readPhysicalFunctions } from '../../host/sriov.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import { type PciAddress, pciAddressOrNull } from '../../units.ts'

@@ -1,6 +1,6 @@
 import { VfioError } from '../../errors.ts'
+import { pciAddresses } from '../../host/pci-bus.ts'
 import { type PciIds, readPciIds } from '../../host/pci-ids.ts'
-import { pciAddresses } from '../../host/sriov.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import { type PciAddress, parsePciAddress, pciAddressOrNull } from '../../units.ts'
 import type { PciChoice } from './spec.ts'

@@ -1,6 +1,7 @@
 import { kernelAnswer, VfioError, withMore } from '../../errors.ts'
 import { parentsOf } from '../../host/mdev-places.ts'
 import { isNvidiaGpu, makesNoVgpus } from '../../host/nvidia-gpu.ts'
+import { checkOnPciBus } from '../../host/pci-bus.ts'
 import { type PhysicalFunction, pciPath, physicalFunctionOf, readPhysicalFunction } from '../../host/sriov.ts'
 import { readVgpuFunction } from '../../host/vgpu-functions.ts'
 import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
@@ -91,9 +92,10 @@ export function findPhysicalFunction(files: HostFiles, device: string): Physical
   const address = pciAddressOrNull(device)
   const found = address === null ? null : readPhysicalFunction(files, address)
   if (found !== null) return found
-  if (address === null || files.kind(pciPath(address)) === null) {
+  if (address === null) {
     throw new VfioError('NOT_FOUND', `there is no PCI device '${printable(device)}'`, { hint: 'vfioctl sriov' })
   }
+  checkOnPciBus(files, address)
   const above = physicalFunctionOf(files, address)
   const because = above === null ? 'it has no SR-IOV' : `it is a virtual function itself, of ${above}`
   throw new VfioError('NOT_SUPPORTED', `${address} cannot have virtual functions: ${because}`, {

@@ -1,6 +1,7 @@
 import { VfioError } from '../../errors.ts'
 import { parentsOf } from '../../host/mdev-places.ts'
 import { isSriovGpu, makesNoVgpus } from '../../host/nvidia-gpu.ts'
+import { checkOnPciBus } from '../../host/pci-bus.ts'
 import { pciPath, physicalFunctionOf, readPhysicalFunction } from '../../host/sriov.ts'
 import { readVgpuFunction, readVgpuFunctions, type VgpuFunction } from '../../host/vgpu-functions.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
@@ -46,7 +47,8 @@ function notThere(parent: string): VfioError {
  */
 export function whyNoVgpus(files: HostFiles, address: PciAddress, parent?: PciAddress): VfioError {
   if (files.kind(pciPath(address)) === null) {
-    return parent === undefined || files.kind(pciPath(parent)) === null ? notThere(address) : whyNoVgpus(files, parent)
+    if (parent !== undefined && files.kind(pciPath(parent)) !== null) return whyNoVgpus(files, parent)
+    checkOnPciBus(files, address)
   }
   const card = readPhysicalFunction(files, physicalFunctionOf(files, address) ?? address)
   if (card === null) {

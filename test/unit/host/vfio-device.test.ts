@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { deviceName, findVfioDevice } from '../../../src/host/vfio-device.ts'
+import { deviceName } from '../../../src/host/device-name.ts'
+import { findVfioDevice } from '../../../src/host/vfio-device.ts'
 import { hostFiles } from '../../../src/kernel/linux-files.ts'
 import { HostTree, uuids } from '../host-tree.ts'
 
@@ -55,8 +56,9 @@ describe('a device that VFIO has is found by', () => {
 
 describe('a name', () => {
   test.each([
-    ['that is none', 'eth0', 'INVALID_ARGUMENT', "'eth0' is not a device"],
-    ['of an interface of no PCI device', 'eth1', 'INVALID_ARGUMENT', "'eth1' is not a device"],
+    ['that could be an interface’s', 'eth0', 'NOT_FOUND', 'there is no device eth0; did you mean eth1?'],
+    ['of an interface of no PCI device', 'eth1', 'NOT_FOUND', 'the network interface eth1 belongs to no PCI device'],
+    ['that is none', 'two words', 'INVALID_ARGUMENT', "'two words' is not a device"],
     ['with a control character', 'a\n', 'INVALID_ARGUMENT', "'a\\x0a'"],
     ['of a node that leads nowhere', '/dev/vfio/99', 'NOT_FOUND', 'behind /dev/vfio/99'],
     ['of the container', '/dev/vfio/vfio', 'NOT_FOUND', 'behind /dev/vfio/vfio'],

@@ -1,0 +1,41 @@
+import { VfioError } from '../errors.ts'
+import type { HostFiles } from '../kernel/kernel.ts'
+import { failedWith } from '../kernel/system-error.ts'
+import { type PciAddress, pciAddressOrNull } from '../units.ts'
+
+export const pciDevices = '/sys/bus/pci/devices'
+
+/** Every PCI address on the bus, sorted; none where there is no bus. */
+export function pciAddresses(files: HostFiles): PciAddress[] {
+  try {
+    return files
+      .list(pciDevices)
+      .flatMap((name) => pciAddressOrNull(name) ?? [])
+      .sort()
+  } catch (error) {
+    if (failedWith(error, 'ENOENT')) return []
+    throw error
+  }
+}
+
+/** Throws NOT_FOUND, with the nearest that is there, where this host has no such device. */
+export function checkOnPciBus(files: HostFiles, address: PciAddress): void {
+  const path = `${pciDevices}/${address}`
+  if (files.kind(path) !== null) return
+  const nearest = nearestAddresses(files, address)
+  const question = nearest.length === 0 ? '' : `; did you mean ${nearest.join(' or ')}?`
+  throw new VfioError('NOT_FOUND', `there is no PCI device ${address}${question}`, {
+    path,
+    hint: 'vfioctl groups, lspci -D',
+    facts: { device: address, nearest },
+  })
+}
+
+/** The same place in another domain, as the domain is what people leave out; else the device's other functions. */
+function nearestAddresses(files: HostFiles, address: PciAddress): PciAddress[] {
+  const place = address.slice(address.indexOf(':'))
+  const device = address.slice(0, address.lastIndexOf('.') + 1)
+  const all = pciAddresses(files)
+  const elsewhere = all.filter((other) => other.endsWith(place))
+  return (elsewhere.length > 0 ? elsewhere : all.filter((other) => other.startsWith(device))).slice(0, 3)
+}
