@@ -1,10 +1,50 @@
+import { type BaseIssue, getDotPath } from 'valibot'
 import { VfioError } from '../../errors.ts'
+import { schemaFault } from '../../schema-fault.ts'
 import { printable } from '../../units.ts'
+import type { Path, YamlContent } from './read-yaml.ts'
+import type { Place } from './yaml-fault.ts'
 
-export function invalidSpec(path: string, place: string, what: string, cause?: unknown): VfioError {
-  return new VfioError('INVALID_SPEC', `${path}: ${printable(place)}: ${printable(what)}`, {
+export function invalidSpec(path: string, place: string, what: string, at?: Place): VfioError {
+  const where = at === undefined ? path : `${path}:${at.line}:${at.column}`
+  return new VfioError('INVALID_SPEC', `${where}: ${printable(place)}: ${printable(what)}`, {
     path,
-    hint: 'vfioctl apply --help shows a file',
-    ...(cause === undefined ? {} : { cause }),
+    hint: 'vfioctl plan --help shows a file',
+    ...(at === undefined ? {} : { facts: { line: at.line, column: at.column } }),
   })
+}
+
+/** The first thing that keeps a file's content from fitting its schema, with where it stands. */
+export function invalidContent(
+  file: string,
+  content: YamlContent,
+  issues: readonly [BaseIssue<unknown>, ...BaseIssue<unknown>[]],
+): VfioError {
+  const path = pathOf(issues[0])
+  return invalidSpec(file, placeInWords(path), schemaFault(issues).what, content.placeOf(path))
+}
+
+function pathOf(issue: BaseIssue<unknown>): Path {
+  if (getDotPath(issue) === null) return []
+  return (issue.path ?? []).map(({ key }) => (typeof key === 'number' ? key : String(key)))
+}
+
+const one: Readonly<Record<string, string>> = {
+  parents: 'parent',
+  devices: 'device',
+  bindings: 'binding',
+  attributes: 'attribute',
+}
+
+/** 'parent 1, device 2, count': items are counted from 1. */
+export function placeInWords(path: Path): string {
+  if (path.length === 0) return 'the file'
+  const words: string[] = []
+  for (const part of path) {
+    const list = typeof part === 'number' ? words.pop() : undefined
+    if (typeof part !== 'number') words.push(part)
+    else if (list !== undefined && Object.hasOwn(one, list)) words.push(`${one[list]} ${part + 1}`)
+    else words.push(...(list === undefined ? [] : [list]), `entry ${part + 1}`)
+  }
+  return words.join(', ')
 }

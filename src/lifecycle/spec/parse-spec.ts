@@ -1,16 +1,17 @@
 import * as v from 'valibot'
-import { parseDocument } from 'yaml'
-import { schemaFault } from '../../schema-fault.ts'
 import { type PciAddress, pciAddressOrNull, type Uuid, uuidOrNull } from '../../units.ts'
 import type { Attribute } from '../definition/definition.ts'
 import { driverName } from '../settings/bindings.ts'
 import { type NodeOwner, octalMode } from '../settings/node-owners.ts'
-import { invalidSpec } from './invalid-spec.ts'
+import { invalidContent, invalidSpec, placeInWords } from './invalid-spec.ts'
+import { knownKeys } from './known-keys.ts'
+import { readYaml, type YamlContent } from './read-yaml.ts'
 import type { PciChoice, Spec, SpecBinding, SpecDevices, SpecParent } from './spec.ts'
 import { isVgpuConfig, parseVgpuConfig } from './vgpu-config.ts'
+import { YamlFault } from './yaml-fault.ts'
 
-/** A file with thousands of devices is a few hundred KiB; aliases in YAML can make more of less. */
-const maxText = 1024 * 1024
+/** A file with thousands of devices is a few hundred KiB. */
+export const largestSpec: number = 1024 * 1024
 const maxCount = 65_536
 
 const count = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(maxCount))
@@ -60,13 +61,13 @@ const account = v.pipe(
   v.regex(/^[^\s:/-][^\s:/]*$/, 'must be a name or a number'),
 )
 const owner = v.pipe(
-  v.strictObject({ user: v.optional(account), group: v.optional(account), mode: v.optional(octalMode) }),
+  knownKeys({ user: v.optional(account), group: v.optional(account), mode: v.optional(octalMode) }),
   v.check((it) => Object.keys(it).length > 0, 'must say user, group or mode'),
   v.transform(({ user = null, group = null, mode = null }): NodeOwner => ({ user, group, mode })),
 )
 
 const devices = v.pipe(
-  v.strictObject({
+  knownKeys({
     type: v.pipe(v.string(), v.nonEmpty('must name a type')),
     uuid: v.optional(uuid),
     function: v.optional(pciAddress),
@@ -102,18 +103,18 @@ const pciChoices = [
     v.transform((names): PciChoice => ({ names })),
   ),
   v.pipe(
-    v.strictObject({ vendor: hexId, device: v.optional(hexId) }),
+    knownKeys({ vendor: hexId, device: v.optional(hexId) }),
     v.transform(({ vendor, device }): PciChoice => ({ vendor, device: device ?? null })),
   ),
 ] as const
 
 const choice = v.union(
-  [...pciChoices, v.strictObject({ anyWith: v.pipe(v.string(), v.nonEmpty()) })],
+  [...pciChoices, knownKeys({ anyWith: v.pipe(v.string(), v.nonEmpty()) })],
   'must be a PCI address or name, a list of them, a range FROM-TO, {vendor, device} or {anyWith: TYPE}',
 )
 
 const parent = v.pipe(
-  v.strictObject({
+  knownKeys({
     parent: choice,
     sriov: v.optional(v.union([v.literal('all'), count], 'must be a number of virtual functions, or all')),
     devices: v.optional(v.array(devices), []),
@@ -130,7 +131,7 @@ const parent = v.pipe(
 )
 
 const binding = v.pipe(
-  v.strictObject({
+  knownKeys({
     device: v.union(pciChoices, 'must be a PCI address, a list of them, a range FROM-TO or {vendor, device}'),
     driver: v.optional(driverName, 'vfio-pci'),
     group: v.optional(v.boolean(), false),
@@ -139,7 +140,7 @@ const binding = v.pipe(
 )
 
 const specFile = v.pipe(
-  v.strictObject({
+  knownKeys({
     version: v.literal(1),
     bindings: v.optional(v.array(binding)),
     parents: v.optional(v.array(parent)),
@@ -153,41 +154,45 @@ const specFile = v.pipe(
  */
 export function parseSpec(text: string, path: string, label?: string): Spec {
   const content = parseYaml(text, path)
-  if (isVgpuConfig(content)) return { path, bindings: [], parents: [], gpus: parseVgpuConfig(content, path, label) }
-  const result = v.safeParse(specFile, content)
-  if (!result.success) {
-    const { place, what } = schemaFault(result.issues)
-    throw invalidSpec(path, place ?? 'the file', what)
+  if (isVgpuConfig(content.value)) {
+    return { path, bindings: [], parents: [], gpus: parseVgpuConfig(content, path, label) }
   }
+  const result = v.safeParse(specFile, content.value)
+  if (!result.success) throw invalidContent(path, content, result.issues)
   const { bindings = [], parents = [] } = result.output
-  checkUuids(parents, path)
+  checkUuids(parents, path, content)
   return { path, bindings, parents, gpus: [] }
 }
 
-function parseYaml(text: string, path: string): unknown {
-  if (text.length > maxText) throw invalidSpec(path, 'the file', `has more than ${maxText} characters`)
-  const document = parseDocument(text, { uniqueKeys: true })
-  const [error] = document.errors
-  if (error !== undefined) throw invalidSpec(path, 'the file', error.message.split('\n')[0] ?? 'is no YAML', error)
+function parseYaml(text: string, path: string): YamlContent {
+  if (text.length > largestSpec) throw invalidSpec(path, 'the file', `has more than ${largestSpec} characters`)
   try {
-    return document.toJS({ maxAliasCount: 100 })
-  } catch (cause) {
-    throw invalidSpec(path, 'the file', cause instanceof Error ? cause.message : 'has too many aliases', cause)
+    return readYaml(text)
+  } catch (error) {
+    if (!(error instanceof YamlFault)) throw error
+    throw invalidSpec(path, 'the file', error.message, error.place)
   }
 }
 
 function rangeOf(text: string): PciChoice | null {
-  const [, from, to] = /^([0-9a-fA-F:.]+)-([0-9a-fA-F:.]+)$/.exec(text) ?? []
+  const functions = /^(.+)\.\*$/.exec(text)?.[1]
+  const [, from, to] =
+    /^([0-9a-fA-F:.]+)-([0-9a-fA-F:.]+)$/.exec(functions === undefined ? text : `${functions}.0-${functions}.7`) ?? []
   const [first, last] = [pciAddressOrNull(from ?? ''), pciAddressOrNull(to ?? '')]
   return first === null || last === null ? null : { from: first, to: last }
 }
 
 /** A UUID stands for one device. */
-function checkUuids(parents: readonly SpecParent[], path: string): void {
+function checkUuids(parents: readonly SpecParent[], path: string, content: YamlContent): void {
   const seen = new Set<string>()
-  for (const { wanted } of parents.flatMap(({ devices }) => devices)) {
-    if (!('uuid' in wanted)) continue
-    if (seen.has(wanted.uuid)) throw invalidSpec(path, wanted.uuid, 'is there twice')
-    seen.add(wanted.uuid)
+  for (const [index, { devices }] of parents.entries()) {
+    for (const [at, { wanted }] of devices.entries()) {
+      if (!('uuid' in wanted)) continue
+      const place = ['parents', index, 'devices', at, 'uuid']
+      if (seen.has(wanted.uuid)) {
+        throw invalidSpec(path, placeInWords(place), `${wanted.uuid} is there twice`, content.placeOf(place))
+      }
+      seen.add(wanted.uuid)
+    }
   }
 }

@@ -1,10 +1,11 @@
 import * as v from 'valibot'
 import { nearestNames } from '../../host/nearest-name.ts'
-import { schemaFault } from '../../schema-fault.ts'
 import { printable } from '../../units.ts'
 import { isMigBacked } from '../mig.ts'
 import { parseGpuFilter } from './gpu-ids.ts'
-import { invalidSpec } from './invalid-spec.ts'
+import { invalidContent, invalidSpec } from './invalid-spec.ts'
+import { knownKeys } from './known-keys.ts'
+import type { YamlContent } from './read-yaml.ts'
 import type { SpecGpus } from './spec.ts'
 
 const count = v.pipe(
@@ -43,7 +44,7 @@ const vgpuDevices = v.pipe(
 )
 
 const entry = v.pipe(
-  v.strictObject({
+  knownKeys({
     'device-filter': v.nullish(
       v.union([v.string(), v.array(v.string())], 'must be an id in quotes, or a list of them'),
     ),
@@ -65,7 +66,7 @@ const entry = v.pipe(
 )
 
 /** NVIDIA vgpu-device-manager's file: configs by their names, each a list of what which GPUs carry. */
-const vgpuConfig = v.strictObject({
+const vgpuConfig = knownKeys({
   version: v.literal('v1'),
   'vgpu-configs': v.optional(v.record(v.string(), v.pipe(v.array(entry), v.minLength(1, 'must have an entry'))), {}),
 })
@@ -76,12 +77,9 @@ export function isVgpuConfig(content: unknown): boolean {
 }
 
 /** One config of it: the one of that label, or the only one. All of the file is checked. */
-export function parseVgpuConfig(content: unknown, path: string, label: string | undefined): readonly SpecGpus[] {
-  const result = v.safeParse(vgpuConfig, content)
-  if (!result.success) {
-    const { place, what } = schemaFault(result.issues)
-    throw invalidSpec(path, place ?? 'the file', what)
-  }
+export function parseVgpuConfig(content: YamlContent, path: string, label: string | undefined): readonly SpecGpus[] {
+  const result = v.safeParse(vgpuConfig, content.value)
+  if (!result.success) throw invalidContent(path, content, result.issues)
   const configs = new Map(Object.entries(result.output['vgpu-configs']))
   const labels = [...configs.keys()].sort()
   const [only] = labels
@@ -91,7 +89,7 @@ export function parseVgpuConfig(content: unknown, path: string, label: string | 
   const nearest = label === undefined ? [] : nearestNames(label, labels)
   const which = `--config ${shown(nearest.length > 0 ? nearest : labels)}`
   const what = label === undefined ? 'has several: which one?' : `has no '${printable(label)}':`
-  throw invalidSpec(path, 'vgpu-configs', `${what} ${which}`)
+  throw invalidSpec(path, 'vgpu-configs', `${what} ${which}`, content.placeOf(['vgpu-configs']))
 }
 
 /** A file of NVIDIA's has hundreds. */
