@@ -86,6 +86,8 @@ export type Example = readonly [commandLine: string, what: string]
 export interface Command<T extends ArgumentTable = ArgumentTable> {
   readonly arguments: T
   readonly examples: readonly Example[]
+  /** What its help ends with. */
+  readonly epilogue?: string
   run(values: Values<T>, context: Context, io: Io): Promise<void> | void
 }
 
@@ -94,6 +96,7 @@ export function command<const T extends ArgumentTable>(definition: Command<T>): 
   return {
     arguments: definition.arguments,
     examples: definition.examples,
+    ...(definition.epilogue === undefined ? {} : { epilogue: definition.epilogue }),
     run: (values, context, io) => definition.run(values as Values<T>, context, io),
   }
 }

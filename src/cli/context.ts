@@ -1,3 +1,4 @@
+import { checkHost } from '../host/check-host.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import type { GlobalOptions } from './arguments/global-options.ts'
 import type { Io } from './io/io.ts'
@@ -26,7 +27,9 @@ export class Context {
     const { mock, root } = this.options
     if (mock === null) {
       const { openLinux } = await import('../kernel/linux.ts')
-      return openLinux(root === null ? {} : { root })
+      const kernel = openLinux(root === null ? {} : { root })
+      checkHost(kernel.files, root)
+      return kernel
     }
     const { openMock } = await import('./mock-host.ts')
     return openMock(mock, this.#io)

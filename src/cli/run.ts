@@ -4,12 +4,14 @@ import { commands } from './commands.ts'
 import { Context } from './context.ts'
 import type { Io } from './io/io.ts'
 import { reportFailure, type Shown } from './output/failure.ts'
+import { forSameHost } from './output/same-host.ts'
 import { parseArguments } from './parser/parser.ts'
+import { withKnownWords } from './synonyms.ts'
 
 /** Runs one command line (without node and script) and gives its exit status. Never ends the process. */
 export async function run(argv: readonly string[], io: Io): Promise<number> {
   // Until the options are parsed, what can be seen of them.
-  let shown: Shown = { json: argv.includes('--json'), verbose: 0, command: null }
+  let shown: Shown = { json: argv.includes('--json'), verbose: 0, command: null, mock: null, root: null }
   try {
     if (argv[0] === '--get-yargs-completions') {
       const { complete } = await import('./completion.ts')
@@ -20,12 +22,13 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
       const { runMdevctl } = await import('./mdevctl/run-mdevctl.ts')
       return await runMdevctl('mdevctl', argv.slice(1), io)
     }
-    const { word, rest } = splitCommandLine(argv)
+    const { word, rest, orElse } = withKnownWords(splitCommandLine(argv))
     const entry = word !== null && Object.hasOwn(commands, word) ? commands[word] : undefined
     if (word === null || entry === undefined) return await explain(word, rest, io)
     shown = { ...shown, command: word }
     const { default: command } = await entry.load()
-    const parsed = parseArguments(command.arguments, rest)
+    const parsed =
+      parseArguments(command.arguments, rest) ?? (orElse === null ? null : parseArguments(command.arguments, orElse))
     if (parsed === null) {
       const { explainCommand } = await import('./parser/yargs-program.ts')
       io.out(`${explainCommand(word, command, rest)}\n`)
@@ -33,9 +36,10 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
     }
     const options = readGlobals(parsed.values, parsed.verbose)
     shown = { ...options, command: word }
-    const context = new Context(options, io)
+    const told: Io = { ...io, err: (text) => io.err(forSameHost(text, options)) }
+    const context = new Context(options, told)
     try {
-      await command.run(parsed.values, context, io)
+      await command.run(parsed.values, context, told)
     } finally {
       context.dispose()
     }

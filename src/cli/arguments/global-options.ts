@@ -46,22 +46,33 @@ export const dryRun: Flag = { kind: 'flag', describe: 'Print the exact writes an
 export interface SplitCommandLine {
   readonly word: string | null
   readonly rest: readonly string[]
+  /** The same where `--mock` took a word that the command may need: that word is the command's. */
+  readonly orElse: readonly string[] | null
 }
 
 /**
  * Finds the command among global options. A bare `--mock` takes the word after it only where that word is a shipped
- * scenario or ends as a scenario file does, so that `vfioctl --mock list` lists.
+ * scenario, so that `vfioctl --mock list` lists; or where it ends as a scenario file does and the command has all that it
+ * needs without it, so that `vfioctl apply --mock spec.json` applies that file.
  */
 export function splitCommandLine(argv: readonly string[]): SplitCommandLine {
   const rest: string[] = []
+  /** Where `--mock` has a file, and which. */
+  let taken: readonly [at: number, file: string] | null = null
   let word: string | null = null
+  const split = (more: readonly string[]): SplitCommandLine => {
+    const orElse = taken === null ? null : [...rest.with(taken[0], `--mock=${defaultMock}`), ...more]
+    if (taken !== null) orElse?.splice(taken[0] + 1, 0, taken[1])
+    return { word, rest: [...rest, ...more], orElse }
+  }
   for (let i = 0; i < argv.length; i++) {
     const token = argv[i] ?? ''
     const next = argv[i + 1]
-    if (token === '--') return { word, rest: [...rest, ...argv.slice(i + 1).map(plainArgument)] }
+    if (token === '--') return split(argv.slice(i + 1).map(plainArgument))
     if (token === '--mock') {
       const named = next !== undefined && namesScenario(next)
       rest.push(`--mock=${named ? next : defaultMock}`)
+      if (named && !isScenarioName(next)) taken = [rest.length - 1, next]
       if (named) i++
     } else if (token === '--root' && word === null) {
       rest.push(token)
@@ -73,7 +84,7 @@ export function splitCommandLine(argv: readonly string[]): SplitCommandLine {
       rest.push(token)
     }
   }
-  return { word, rest }
+  return split([])
 }
 
 /** After `--`. No command has an argument that begins with '-', and yargs passes over what stands there. */

@@ -1,4 +1,4 @@
-import { parseSpec } from '../../lifecycle/spec/parse-spec.ts'
+import { largestSpec, parseSpec } from '../../lifecycle/spec/parse-spec.ts'
 import type { Spec } from '../../lifecycle/spec/spec.ts'
 import { type Option, type RequiredPositional, text } from '../command.ts'
 import { readCallersFile } from '../io/callers-file.ts'
@@ -20,5 +20,20 @@ export const config: Option<string> = {
 }
 
 export function readSpec(path: string, label: string | undefined, io: Io): Spec {
-  return parseSpec(readCallersFile(path, path, io), path === '-' ? 'stdin' : path, label)
+  return parseSpec(readCallersFile(path, path, io, largestSpec), path === '-' ? 'stdin' : path, label)
 }
+
+/** What a file looks like, for the help. */
+export const specExample: string = `\
+A file:
+  version: 1
+  bindings:                       # drivers of PCI devices: vfio-pci, or another \`driver\`, or none
+    - device: 00:1f.3
+      group: true                 # with what shares its IOMMU group
+  parents:
+    - parent: 3b:00.0             # or a range, a list, { vendor: 10de }, { anyWith: TYPE }
+      sriov: all                  # or a number; left out, what there is
+      others: keep                # or remove: devices of types that are not named here
+      devices:
+        - { type: GRID T4-4Q, count: 2, owner: { group: kvm, mode: '0660' } }
+        - { type: GRID T4-4Q, uuid: 83b8f4f2-509f-382f-3c1e-e6bfe0fa1001, autostart: false }`

@@ -4,7 +4,7 @@ import { makePlan } from '../../lifecycle/plan/make-plan.ts'
 import { isDone, itemName } from '../../lifecycle/plan/plan.ts'
 import { changeOptions } from '../arguments/change-options.ts'
 import { dryRun } from '../arguments/global-options.ts'
-import { config, readSpec, specFile } from '../arguments/spec-file.ts'
+import { config, readSpec, specExample, specFile } from '../arguments/spec-file.ts'
 import { overrule } from '../arguments/virtual-device.ts'
 import { type Command, command, usageError } from '../command.ts'
 import type { Io } from '../io/io.ts'
@@ -26,6 +26,7 @@ const apply: Command = command({
     ['vfioctl apply vgpus.yaml --check', 'for scripts: would anything change?'],
     ['vfioctl apply dm.yaml --config A100-20C', 'a file of NVIDIA’s vgpu-device-manager'],
   ],
+  epilogue: specExample,
   async run(values, context, io) {
     if (values.check && values['dry-run']) throw usageError('--check and --dry-run exclude each other')
     const kernel = await context.kernel()

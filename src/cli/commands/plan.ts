@@ -1,6 +1,6 @@
 import { makePlan } from '../../lifecycle/plan/make-plan.ts'
 import { itemsOf } from '../../lifecycle/plan/plan.ts'
-import { config, readSpec, specFile } from '../arguments/spec-file.ts'
+import { config, readSpec, specExample, specFile } from '../arguments/spec-file.ts'
 import { type Command, command } from '../command.ts'
 import { json } from '../output/output.ts'
 import { planSteps, planSummary, planTable, sayIfScriptsAreNotAsked } from '../output/plan-text.ts'
@@ -16,6 +16,7 @@ const plan: Command = command({
     ['vfioctl plan vgpus.yaml', 'each device: create, change, keep or remove, and why'],
     ['vfioctl plan vgpus.yaml --dry-run', 'the writes that apply would make'],
   ],
+  epilogue: specExample,
   async run(values, context, io) {
     const spec = readSpec(values.file, values.config, io)
     const kernel = await context.kernel()

@@ -3,10 +3,11 @@ import { failedWith } from '../../kernel/system-error.ts'
 import type { Io } from './io.ts'
 
 /** The text of a file of the caller's own; `name` is how the command line says it. */
-export function readCallersFile(path: string, name: string, io: Io): string {
+export function readCallersFile(path: string, name: string, io: Io, mostBytes?: number): string {
   try {
-    return io.readFile(path)
+    return io.readFile(path, mostBytes)
   } catch (cause) {
+    if (cause instanceof VfioError) throw cause
     const code = failedWith(cause, 'ENOENT')
       ? 'NOT_FOUND'
       : failedWith(cause, 'EACCES')

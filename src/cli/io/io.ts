@@ -6,8 +6,8 @@ export interface Io {
   err(text: string): void
   /** Text in a colour or weight, plain where the stream is no terminal or NO_COLOR is set. */
   paint(stream: 'out' | 'err', style: Style, text: string): string
-  /** A file of the caller's (not of the host under `--root` or `--mock`): '-' is stdin. */
-  readFile(path: string): string
+  /** A file of the caller's (not of the host under `--root` or `--mock`), of at most 16 MiB or that many bytes: '-' is stdin. */
+  readFile(path: string, mostBytes?: number): string
   /**
    * Aborted at the first SIGINT or SIGTERM from now on, which then no longer ends the process: for what must be taken back
    * or told first. The second one ends it.

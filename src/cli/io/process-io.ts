@@ -1,8 +1,9 @@
-import { fstatSync, readFileSync, writeSync } from 'node:fs'
+import { fstatSync, writeSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { styleText } from 'node:util'
 import { isSystemError } from '../../kernel/system-error.ts'
 import type { Io } from './io.ts'
+import { readBounded } from './read-bounded.ts'
 
 /**
  * The real process. Output goes straight to the descriptor: `process.stdout` alone costs a tenth of a short command's
@@ -17,8 +18,7 @@ export function processIo(): Io {
       isTerminal(stream === 'out' ? 1 : 2)
         ? styleText(style, text, { stream: stream === 'out' ? process.stdout : process.stderr })
         : text,
-    // By its descriptor: what stdin is may be a socket, which cannot be opened by name.
-    readFile: (path) => readFileSync(path === '-' || path === '/dev/stdin' ? 0 : path, 'utf8'),
+    readFile: (path, mostBytes = 16 * 1024 * 1024) => readBounded(path, mostBytes),
     interruption,
     readerGone: reader.signal,
     program: [process.execPath, resolve(process.argv[1] ?? '')],

@@ -2,8 +2,9 @@ import { VfioError } from '../../errors.ts'
 import { isSystemError } from '../../kernel/system-error.ts'
 import { exitCode } from '../exit-codes.ts'
 import type { Io } from '../io/io.ts'
+import { forSameHost, type GivenHost } from './same-host.ts'
 
-export interface Shown {
+export interface Shown extends GivenHost {
   readonly json: boolean
   readonly verbose: number
   /** The command that was named, or null. */
@@ -11,15 +12,17 @@ export interface Shown {
 }
 
 /** Says what went wrong on stderr, in one line and a hint or as one JSON object, and gives the exit status. */
-export function reportFailure(error: unknown, { json, verbose, command }: Shown, io: Io): number {
+export function reportFailure(error: unknown, { json, verbose, command, ...host }: Shown, io: Io): number {
   const failure = error instanceof VfioError ? error : unexpected(error)
   const status = exitCode(failure.code)
-  const hint = failure.hint ?? (status === 2 && command !== null ? `vfioctl ${command} --help` : null)
+  const usage = status === 2 && command !== null ? `vfioctl ${command} --help` : null
+  const hint = failure.hint === null ? usage : forSameHost(failure.hint, host)
+  const message = forSameHost(failure.message, host)
   if (json) {
-    io.err(`${JSON.stringify({ error: { ...toldError(failure), hint, exitCode: status } })}\n`)
+    io.err(`${JSON.stringify({ error: { ...toldError(failure), message, hint, exitCode: status } })}\n`)
     return status
   }
-  io.err(`${io.paint('err', 'red', 'vfioctl:')} ${failure.message}\n`)
+  io.err(`${io.paint('err', 'red', 'vfioctl:')} ${message}\n`)
   if (hint !== null) io.err(`${io.paint('err', 'dim', 'hint:')} ${hint}\n`)
   if (verbose > 1) io.err(`${stackOf(error)}\n`)
   return status

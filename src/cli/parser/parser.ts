@@ -18,8 +18,22 @@ export interface Parsed {
  */
 export function parseArguments(own: ArgumentTable, argv: readonly string[]): Parsed | null {
   const table: ArgumentTable = { ...own, ...globalArguments }
+  const { argv: found, error } = tokens(table, argv)
+  const { _: words, verbose: said, ...options } = found
+  if (error !== null || !Object.keys(options).every((name) => Object.hasOwn(table, name))) return null
+  const positionals = positionalValues(own, words.map(String))
+  if (positionals === null) return null
+  return { values: readValues(table, { ...options, ...positionals }), verbose: typeof said === 'number' ? said : 0 }
+}
+
+/** How many words of a line are no options, nor their values. */
+export function countWords(own: ArgumentTable, argv: readonly string[]): number {
+  return tokens({ ...own, ...globalArguments }, argv).argv._.length
+}
+
+function tokens(table: ArgumentTable, argv: readonly string[]): ReturnType<typeof Parser.detailed> {
   const withValue = namesOf(table, 'option')
-  const { argv: found, error } = Parser.detailed([...argv], {
+  return Parser.detailed([...argv], {
     string: withValue,
     narg: Object.fromEntries(withValue.map((name) => [name, 1])),
     boolean: [...namesOf(table, 'flag'), 'help'],
@@ -27,11 +41,6 @@ export function parseArguments(own: ArgumentTable, argv: readonly string[]): Par
     alias: aliases(table),
     configuration: parserConfiguration,
   })
-  const { _: words, verbose: said, ...options } = found
-  if (error !== null || !Object.keys(options).every((name) => Object.hasOwn(table, name))) return null
-  const positionals = positionalValues(own, words.map(String))
-  if (positionals === null) return null
-  return { values: readValues(table, { ...options, ...positionals }), verbose: typeof said === 'number' ? said : 0 }
 }
 
 export const parserConfiguration: Readonly<Record<string, boolean>> = {

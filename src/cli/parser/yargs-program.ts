@@ -6,9 +6,10 @@ import type { Argument, ArgumentTable, Command, Example } from '../command.ts'
 import { usageError } from '../command.ts'
 import { commands } from '../commands.ts'
 import { exitMeanings } from '../exit-codes.ts'
+import { rightVerb } from '../synonyms.ts'
 import { readVersion } from '../version.ts'
 import { parseWords, yargsParser } from './full-yargs.ts'
-import { aliases, namesOf } from './parser.ts'
+import { aliases, countWords, namesOf } from './parser.ts'
 import { usageMessage } from './usage-message.ts'
 
 const usage = `vfioctl COMMAND [ARGUMENT…]
@@ -39,8 +40,12 @@ export function explainCommand(name: string, command: Command, argv: readonly st
       (builder) => describe(builder, own, command.examples),
       () => {},
     )
+    .epilogue(command.epilogue ?? '')
     .version(readVersion())
-  const needed = positionals.filter(([, { kind }]) => kind === 'required').map(shownPositional)
+  const needed = positionals
+    .slice(countWords(own, argv))
+    .filter(([, { kind }]) => kind === 'required')
+    .map(shownPositional)
   return textOf(parser, argv, `vfioctl ${name} --help`, needed)
 }
 
@@ -57,8 +62,9 @@ export function explainProgram(word: string | null, argv: readonly string[]): st
     return textOf(parser, word === null ? argv : [word], 'vfioctl --help')
   } catch (error) {
     if (word === null || !(error instanceof VfioError)) throw error
-    const nearest = /did you mean .*$/.exec(error.message)
-    const question = nearest === null ? '' : `; ${nearest[0]}`
+    const verb = rightVerb(word)
+    const nearest = verb ?? /did you mean .*$/.exec(error.message)?.[0]
+    const question = nearest === undefined ? '' : `; ${nearest}`
     throw usageError(`unknown command '${printable(word)}'${question}`, 'vfioctl --help')
   }
 }

@@ -1,0 +1,70 @@
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
+import { VfioError } from '../../errors.ts'
+import { failedWith } from '../../kernel/system-error.ts'
+import { printable } from '../../units.ts'
+
+const chunkBytes = 64 * 1024
+/** How long a named pipe may stay without anybody who writes to it, in milliseconds, and how often it is looked at. */
+const writersMs = 5000
+const restMs = 20
+
+/**
+ * The text of a file of the caller's, of at most so many bytes: no more is read, be it a file, a pipe or a device. '-' is
+ * stdin, by its descriptor, as it may be a socket, which cannot be opened by name. A byte order mark is left out.
+ */
+export function readBounded(path: string, mostBytes: number): string {
+  const isStdin = path === '-' || path === '/dev/stdin'
+  // Non-blocking: a named pipe without a writer would be waited for without a word.
+  const fd = isStdin ? 0 : openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY)
+  try {
+    const about = fstatSync(fd)
+    if (about.isFile() && about.size > mostBytes) throw tooLarge(path, mostBytes)
+    return decoded(path, Buffer.concat(readChunks(fd, path, mostBytes, about.isFIFO() && !isStdin)))
+  } finally {
+    if (!isStdin) closeSync(fd)
+  }
+}
+
+function readChunks(fd: number, path: string, mostBytes: number, isNamedPipe: boolean): Buffer[] {
+  const chunks: Buffer[] = []
+  const began = performance.now()
+  for (let total = 0; ; ) {
+    const chunk = Buffer.alloc(chunkBytes)
+    const bytes = readSome(fd, chunk)
+    if (bytes === null || (bytes === 0 && isNamedPipe && total === 0)) {
+      if (bytes === 0 && performance.now() - began > writersMs) {
+        throw new VfioError('TIMED_OUT', `nobody has written to the pipe ${printable(path)} in ${writersMs / 1000} s`, {
+          path,
+        })
+      }
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, restMs)
+      continue
+    }
+    if (bytes === 0) return chunks
+    total += bytes
+    if (total > mostBytes) throw tooLarge(path, mostBytes)
+    chunks.push(chunk.subarray(0, bytes))
+  }
+}
+
+/** Null where there is nothing yet. */
+function readSome(fd: number, into: Buffer): number | null {
+  try {
+    return readSync(fd, into)
+  } catch (error) {
+    if (failedWith(error, 'EAGAIN')) return null
+    throw error
+  }
+}
+
+function decoded(path: string, bytes: Uint8Array): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+  } catch (cause) {
+    throw new VfioError('INVALID_ARGUMENT', `${printable(path)} is no text in UTF-8`, { path, cause })
+  }
+}
+
+function tooLarge(path: string, mostBytes: number): VfioError {
+  return new VfioError('INVALID_ARGUMENT', `${printable(path)} has more than ${mostBytes} bytes`, { path })
+}
