@@ -28,8 +28,10 @@ export async function release(
 ): Promise<readonly BindingChange[]> {
   const { files } = kernel
   const turns = () => {
-    const gone = keptOfGone(files, parsePciAddress(device))
-    return gone === null ? members(files, device, group).map((before) => turnBack(files, before)) : [gone]
+    const named = [device].flat().map((one) => ({ one, gone: keptOfGone(files, parsePciAddress(one)) }))
+    const there = named.filter(({ gone }) => gone === null).map(({ one }) => one)
+    const back = members(files, there, group).map((before) => turnBack(files, before))
+    return [...back, ...named.flatMap(({ gone }) => gone ?? [])]
   }
   const changes = await carryOut(kernel, turns, options)
   for (const change of changes) for (const line of nextBootLines(files, change.device, null)) options.said?.(line)
