@@ -1,6 +1,6 @@
 import { findMdevDevice } from '../host/mdev-devices.ts'
 import { mdevBus } from '../host/mdev-types.ts'
-import { pciDevices } from '../host/pci-binding.ts'
+import { pciDevices } from '../host/pci-bus.ts'
 import { readPhysicalFunction } from '../host/sriov.ts'
 import { readVgpuFunction } from '../host/vgpu-functions.ts'
 import type { Warning } from '../host/warning.ts'
