@@ -21,10 +21,9 @@ export function isGpu(files: HostFiles, address: PciAddress): boolean {
  * card such as a T4 advertises SR-IOV too, and its vGPUs are mediated devices of the card itself.
  */
 export function isSriovGpu(files: HostFiles, address: PciAddress): boolean {
-  if (!isNvidiaGpu(files, address)) return false
-  const id = Number(readPciIds(files, address, []).device ?? 0)
-  const isTuring116 = id >= 0x2180 && id <= 0x21ff
-  return id >= 0x2080 && !isTuring116
+  const id = Number(readPciIds(files, address, []).device ?? Number.NaN)
+  const isOlder = id < 0x2080 || (id >= 0x2180 && id <= 0x21ff)
+  return isNvidiaGpu(files, address) && !isOlder
 }
 
 /** Whether a driver hands out a GPU or its virtual functions as they are, or uses it otherwise: it makes no vGPUs. */

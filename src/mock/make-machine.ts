@@ -58,7 +58,7 @@ export function makeMachine(
 }
 
 /** A virtual parent has no IOMMU; one on the PCI bus has that of its group. */
-function parentDma({ pci }: Scenario, { name }: ScenarioParent): ParentDma {
-  const device = pci.find(({ address }) => address === name)
+function parentDma({ pci }: Scenario, { name, card = name }: ScenarioParent): ParentDma {
+  const device = pci.find(({ address }) => address === card)
   return new ParentDma({ hasIommu: device !== undefined && device.iommuGroup !== null })
 }

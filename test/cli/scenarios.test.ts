@@ -8,10 +8,11 @@ const uuid = '83b8f4f2-509f-382f-3c1e-e6bfe0fa1001'
 describe('mock list', () => {
   it('names what --mock can be', () => {
     const run = mockHost()
-    expect(run('mock', 'list').stdout).toMatch(/^NAME +WHAT\ndemo .*\ngpu-host .*\nmainframe /)
+    expect(run('mock', 'list').stdout).toMatch(/^NAME +WHAT\ndemo .*\ngpu-host .*\na40-host .*\nmainframe /)
     expect(JSON.parse(run('mock', 'list', '--json').stdout).map(({ name }: { name: string }) => name)).toEqual([
       'demo',
       'gpu-host',
+      'a40-host',
       'mainframe',
     ])
   })
@@ -20,7 +21,7 @@ describe('mock list', () => {
     const { status, stderr } = vfioctl(['--mock=gpu-hots', 'list'])
     expect(status).toBe(3)
     expect(stderr).toContain("no simulated host 'gpu-hots'")
-    expect(stderr).toContain('demo, gpu-host, mainframe')
+    expect(stderr).toContain('demo, gpu-host, a40-host, mainframe')
   })
 })
 

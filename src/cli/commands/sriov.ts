@@ -66,14 +66,19 @@ const sriov: Command = command({
     const request = { device: address, count, transient, ...given({ timeoutMs: timeout }) }
     const said = (line: string) => io.err(`${line}\n`)
     const change = await setVirtualFunctions(kernel, request, { dryRun: isDry, signal: io.interruption(), said })
-    const already = `already so: ${change.device} has ${change.count} of ${change.total} virtual functions`
+    const isOther = change.asked !== change.count
+    const asked = !isOther ? '' : `; its driver makes so many where ${change.asked} are asked for`
+    const already = `already so: ${change.device} has ${change.count} of ${change.total} virtual functions${asked}`
     if (context.options.json) io.out(json(change))
     else if (isDry) reportDryRun([change], io, () => already)
     else if (!change.changed) io.err(`${already}\n`)
     else if (change.total === 0) io.err(`${change.device} has no SR-IOV now; the number kept for it is forgotten\n`)
-    else {
+    else if (isOther && !kernel.runsPrograms) {
+      const will = `is to have ${change.asked} of ${change.total} virtual functions from its next boot on`
+      io.err(`${change.device} ${will}; below another root NVIDIA's sriov-manage is not run\n`)
+    } else {
       const kept = transient ? 'until the next boot' : 'now and at every boot'
-      io.err(`${change.device} has ${change.count} of ${change.total} virtual functions, ${kept}\n`)
+      io.err(`${change.device} has ${change.count} of ${change.total} virtual functions, ${kept}${asked}\n`)
     }
   },
 })

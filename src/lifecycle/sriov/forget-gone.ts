@@ -20,6 +20,7 @@ export async function forgetGone(kernel: Kernel, device: string, options: Change
   if (!dryRun) await withSettingsLock(kernel, () => sriovSettings.delete(files, address), options)
   return {
     device: address,
+    asked: 0,
     count: 0,
     total: 0,
     functions: [],

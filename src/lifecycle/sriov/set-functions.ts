@@ -1,23 +1,23 @@
-import { kernelAnswer, VfioError, withMore } from '../../errors.ts'
+import { VfioError, withMore } from '../../errors.ts'
 import { parentsOf } from '../../host/mdev-places.ts'
-import { isNvidiaGpu, makesNoVgpus } from '../../host/nvidia-gpu.ts'
+import { isNvidiaGpu, isSriovGpu, makesNoVgpus } from '../../host/nvidia-gpu.ts'
 import { checkOnPciBus } from '../../host/pci-bus.ts'
 import { type PhysicalFunction, pciPath, physicalFunctionOf, readPhysicalFunction } from '../../host/sriov.ts'
 import { readVgpuFunction } from '../../host/vgpu-functions.ts'
 import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
-import { failedWith } from '../../kernel/system-error.ts'
 import { type PciAddress, pciAddressOrNull, printable } from '../../units.ts'
 import { Arrivals } from '../arrivals.ts'
 import type { ChangeOptions, Step } from '../change.ts'
 import { isHalfMade } from '../device/half-made.ts'
 import { withLock } from '../files/lock.ts'
-import { refusedByKernel } from '../refused-by-kernel.ts'
+import { withKernelLog } from '../kernel-log.ts'
 import { withSettingsLock } from '../settings/settings.ts'
 import { checkFunctionsUnused } from './check-unused.ts'
 import { forgetGone } from './forget-gone.ts'
 import { withKeptDrivers } from './kept-drivers.ts'
 import { checkNotManaged, driverBackSteps, manageSriov, manageStep } from './sriov-manage.ts'
 import { sriovSettings } from './sriov-settings.ts'
+import { writeRefused } from './write-refusal.ts'
 
 export interface SriovRequest {
   /** The physical function: a PCI address, short or long. */
@@ -31,6 +31,8 @@ export interface SriovRequest {
 
 export interface SriovChange {
   readonly device: PciAddress
+  readonly asked: number
+  /** How many there are: some drivers make all, whatever is asked for. With `dryRun`, as many as are asked for. */
   readonly count: number
   readonly total: number
   /** Those that are there; with `dryRun`, that were there. */
@@ -71,18 +73,27 @@ export async function makeVirtualFunctions(
   const run = async (): Promise<SriovChange> => {
     const card = findPhysicalFunction(files, address)
     const count = checkedCount(files, card, request.count)
-    const steps = sriovSteps(files, card, count)
+    const now = sriovSteps(files, card, count)
+    // a host below another root runs no programs of NVIDIA's: it has them at its own next boot
+    const isForItsBoot =
+      !kernel.runsPrograms && request.transient !== true && now.some(({ action }) => action === 'run')
+    const steps = isForItsBoot ? [] : now
     if (steps.length > 0 && card.count > 0) checkFunctionsUnused(kernel, card)
     const kept = request.transient === true ? [] : keepSteps(files, address, count)
-    const change = { device: address, count, total: card.total, dryRun, steps: [...steps, ...kept] }
+    const change = { device: address, asked: count, total: card.total, dryRun, steps: [...steps, ...kept] }
+    let made = steps.length === 0 ? card.count : count
     if (!dryRun) {
       if (isHalfMade(files, address)) checkNotManaged(files, address)
       await carryOutSteps(kernel, card, steps)
-      if (steps.length > 0) await waitForFunctions(kernel, address, count, request, options.signal)
-      if (kept.length > 0) await withSettingsLock(kernel, () => keep(files, address, count), options)
+      if (steps.length > 0) {
+        made = countMade(files, steps, card, count)
+        await waitForFunctions(kernel, address, made, request, options.signal)
+      }
+      const isKept = kept.length > 0 || (made !== count && request.transient !== true && steps.length > 0)
+      if (isKept) await withSettingsLock(kernel, () => keep(files, address, count, made), options)
     }
     const { functions } = dryRun ? card : findPhysicalFunction(files, address)
-    return { ...change, functions, changed: change.steps.length > 0 }
+    return { ...change, count: made, functions, changed: change.steps.length > 0 }
   }
   return dryRun ? run() : withLock(kernel, pciPath(address), run, options)
 }
@@ -116,6 +127,16 @@ export function checkedCount(files: HostFiles, card: PhysicalFunction, asked: nu
   if (!Number.isInteger(count) || count < 0 || count > total) {
     throw new VfioError('OUT_OF_RANGE', `${address} can have 0 to ${total} virtual functions, not ${count}`, { facts })
   }
+  if (isManaged(files, card) && count !== 0 && !isSriovGpu(files, address)) {
+    throw new VfioError(
+      'NOT_SUPPORTED',
+      `NVIDIA's driver makes no virtual functions of ${address}, though the card advertises them`,
+      {
+        hint: `its vGPUs are mediated devices of the card itself: vfioctl types -p ${address}`,
+        facts,
+      },
+    )
+  }
   if (isManaged(files, card) && count !== 0 && count !== total) {
     throw new VfioError('NOT_SUPPORTED', `NVIDIA's driver makes all ${total} virtual functions of ${address} or none`, {
       hint: `vfioctl sriov ${address} ${total}; each becomes a vGPU only where it is given a type`,
@@ -132,12 +153,39 @@ export function sriovSteps(files: HostFiles, card: PhysicalFunction, count: numb
     const enable = count > 0 ? [manageStep(address, true)] : []
     return [...driverBackSteps(files, address), manageStep(address, false), ...enable]
   }
-  if (card.count === count) return []
+  if (card.count === count || isAllThatComes(files, card, count)) return []
   // the kernel goes from one number to another only by way of none
   const counts = card.count > 0 && count > 0 ? [0, count] : [count]
   if (isManaged(files, card)) return counts.map((each) => manageStep(address, each > 0))
   const path = `${pciPath(address)}/sriov_numvfs`
   return counts.map((each) => ({ action: 'write', path, value: String(each) }))
+}
+
+/** Asking again would end those that there are, for the same ones. */
+function isAllThatComes(files: HostFiles, { address, count: now }: PhysicalFunction, count: number): boolean {
+  if (now === 0 || count === 0) return false
+  const stored = sriovSettings.read(files, address)
+  return stored?.count === count && stored.made === now
+}
+
+/** As many as there are by now: the kernel makes them before it answers a write, and some drivers make others than asked. */
+function countMade(
+  files: HostFiles,
+  steps: readonly (WriteStep | RunStep)[],
+  { address, driver }: PhysicalFunction,
+  count: number,
+): number {
+  if (steps.some(({ action }) => action === 'run')) return count
+  const made = readPhysicalFunction(files, address)?.count ?? count
+  if (made > 0 || count === 0) return made
+  throw new VfioError(
+    'NOT_SUPPORTED',
+    `the driver ${driver} took ${count} virtual functions for ${address}, and made none`,
+    {
+      hint: `dmesg | tail; lspci -ks ${address} shows its drivers`,
+      facts: { device: address, count, made },
+    },
+  )
 }
 
 type WriteStep = Extract<Step, { action: 'write' }>
@@ -150,7 +198,8 @@ async function carryOutSteps(
   steps: readonly (WriteStep | RunStep)[],
 ): Promise<void> {
   try {
-    for (const step of steps) await carryOut(kernel, card, step)
+    const subject = { name: card.address, card: pciPath(card.address) }
+    for (const step of steps) await withKernelLog(kernel, subject, () => carryOut(kernel, card, step))
   } catch (error) {
     const now = readPhysicalFunction(kernel.files, card.address)
     if (!(error instanceof VfioError) || now === null || now.count === card.count) throw error
@@ -165,22 +214,8 @@ async function carryOut(kernel: Kernel, card: PhysicalFunction, step: WriteStep 
   try {
     await kernel.files.write(step.path, step.value)
   } catch (cause) {
-    throw writeFailed(card, step.value, cause)
+    throw writeRefused(card, step.value, cause)
   }
-}
-
-function writeFailed({ address, driver }: PhysicalFunction, count: string, cause: unknown): VfioError {
-  const what = `cannot give ${address} ${count} virtual functions`
-  const facts = { device: address, driver }
-  if (failedWith(cause, 'ENOENT')) {
-    const because = driver === null ? 'no driver has it, and a driver makes them' : `its driver ${driver} makes none`
-    const hint =
-      driver === 'vfio-pci'
-        ? 'echo 1 > /sys/module/vfio_pci/parameters/enable_sriov lets vfio-pci make them'
-        : `lspci -ks ${address} shows its drivers`
-    return new VfioError('NOT_SUPPORTED', `${what}: ${kernelAnswer(cause)}: ${because}`, { cause, facts, hint })
-  }
-  return refusedByKernel(what, cause, { facts, hint: 'dmesg | tail, for what the driver says' })
 }
 
 async function waitForFunctions(
@@ -228,7 +263,7 @@ export function keepSteps(files: HostFiles, address: PciAddress, count: number):
   return [{ action: 'save', path, content: sriovSettings.format({ count }) }]
 }
 
-function keep(files: HostFiles, address: PciAddress, count: number): void {
+function keep(files: HostFiles, address: PciAddress, count: number, made: number): void {
   if (count === 0) sriovSettings.delete(files, address)
-  else sriovSettings.save(files, address, { count })
+  else sriovSettings.save(files, address, made === count ? { count } : { count, made })
 }

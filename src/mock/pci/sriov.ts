@@ -27,7 +27,7 @@ export function setNumVfs(draft: MockState, scenario: Scenario, physfn: PciDevic
   if (!configures(scenario, draft, physfn, sriov)) throw new Errno('ENOENT')
   if (wanted === 0) removeVfs(draft, physfn)
   else if (vfs.length > 0) throw new Errno('EBUSY')
-  else addVfs(draft, scenario, physfn, wanted)
+  else addVfs(draft, scenario, physfn, sriov.makesAll === true ? sriov.totalVfs : wanted)
 }
 
 export function setVfsAutoprobe(draft: MockState, physfn: PciDevice, bytes: Buffer): void {

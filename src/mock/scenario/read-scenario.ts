@@ -84,6 +84,7 @@ const sriov = v.strictObject({
   vfDriver: v.nullable(name),
   vfFunction: v.exactOptional(pciFunction),
   driverConfigures: v.boolean(),
+  makesAll: v.exactOptional(v.boolean()),
   enabled: v.exactOptional(v.pipe(count, v.maxValue(256))),
 })
 
@@ -170,6 +171,7 @@ const mdevType = v.strictObject({
 
 const parent = v.strictObject({
   name,
+  card: v.exactOptional(address),
   virtualClass: v.exactOptional(name),
   driver: name,
   module: name,

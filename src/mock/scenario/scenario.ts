@@ -84,6 +84,8 @@ export interface ScenarioSriov {
   readonly vfFunction?: ScenarioPciFunction
   /** The physical function's own driver makes them when `sriov_numvfs` is written; else it refuses (ENOENT). */
   readonly driverConfigures: boolean
+  /** Its driver makes all of them, whatever number is written (Intel's QAT). */
+  readonly makesAll?: boolean
   /** How many there are at first: none where absent. */
   readonly enabled?: number
 }
@@ -134,6 +136,8 @@ export interface ScenarioPciFunction {
 export interface ScenarioParent {
   /** A PCI address of the list above, a subchannel, 'matrix' of vfio_ap, or the name of a virtual device. */
   readonly name: string
+  /** Of a virtual function that carries one device (NVIDIA's cards before vGPU 17): its card, all of which share the capacity. */
+  readonly card?: string
   /** The class of a virtual device: it stands at /sys/devices/virtual/CLASS/NAME. */
   readonly virtualClass?: string
   /** The driver on the mdev bus, and its module. */

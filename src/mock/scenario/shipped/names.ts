@@ -1,8 +1,10 @@
 /** The scenarios that ship, and what each is. */
-export const scenarioNames: { readonly [Name in 'demo' | 'gpu-host' | 'mainframe']: string } = {
+export const scenarioNames: { readonly [Name in 'demo' | 'gpu-host' | 'a40-host' | 'mainframe']: string } = {
   demo: 'a T4 shared as mediated devices, an Intel GPU with GVT-g, the kernel’s sample serial card',
   'gpu-host':
     'GPUs with SR-IOV and vendor-specific VFIO beside a time-sliced T4, and a network card with virtual functions',
+  'a40-host':
+    'an A40 whose virtual functions are parents of mediated devices, a T4 that makes none, a QAT card that makes all',
   mainframe: 'an IBM Z: crypto cards for vfio_ap, DASD subchannels for vfio_ccw',
 }
 
