@@ -2,7 +2,7 @@ import type { HostFiles } from './kernel.ts'
 import { failedWith } from './system-error.ts'
 
 /** What a symlink of the host leads to; null where there is none. */
-export function linkOrNull(files: Pick<HostFiles, 'readlink'>, path: string): string | null {
+function linkOrNull(files: Pick<HostFiles, 'readlink'>, path: string): string | null {
   try {
     return files.readlink(path)
   } catch (error) {

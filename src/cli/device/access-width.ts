@@ -19,7 +19,7 @@ export interface Access {
  * an abort, which in VFIO's read path takes Linux 6.12 down. Never configuration space, nor I/O ports, nor a region that
  * the driver makes up.
  */
-export function isDeviceMemory(device: Device, { index }: Region): boolean {
+function isDeviceMemory(device: Device, { index }: Region): boolean {
   const { pci, ccw, ap } = device.info.flags
   if (!pci) return !ccw && !ap
   if (index <= VFIO_PCI_BAR5_REGION_INDEX) return !isIo(device, index)

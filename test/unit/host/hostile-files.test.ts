@@ -48,6 +48,7 @@ const errnos = ['ENOENT', 'EACCES', 'EIO', 'ENOTDIR', 'EINVAL', 'ENODEV']
 
 /** Files that are up to anything, as far as a path and a seed say: the same each time they are looked at. */
 class HostileFiles implements HostFiles {
+  readonly uid = 0
   readonly #seed: number
   readonly #refusals: number
 

@@ -14,7 +14,7 @@ test('what is kept for the next boots is listed with how it is now and what forg
   await host.setVirtualFunctions({ device: network, count: 2 })
   await host.bind({ device: vf })
   await host.bind({ device: '0000:81:00.1', driver: 'none' })
-  await host.define({ uuid, parent: 'gone', type: 'any-1', start: 'auto', force: true })
+  await host.define({ name: uuid, parent: 'gone', type: 'any-1', start: 'auto', force: true })
   await host.define({ name: '0000:41:00.4', type: 'L40S-8Q' })
   files.makeDirectory('/etc/vfioctl.d/node-owners')
   files.create(`/etc/vfioctl.d/node-owners/${uuid}.json`, '{"user":null,"group":"kvm","mode":"0660"}')

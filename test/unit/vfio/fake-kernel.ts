@@ -47,6 +47,7 @@ export class FakeKernel implements Kernel {
   #next = 10
 
   files: HostFiles = {
+    uid: 0,
     list: (path) => this.directories.get(path) ?? this.#noFile('scandir', path),
     readlink: (path) => this.links.get(path) ?? this.#noFile('readlink', path),
     read: (path) => this.#noFile('open', path),
