@@ -1,4 +1,5 @@
 import { VfioError } from '../../errors.ts'
+import { changedBy, realPlace } from '../../host/changeable-by-others.ts'
 import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
 import { failedWith } from '../../kernel/system-error.ts'
 import { pciAddressOrNull } from '../../units.ts'
@@ -30,16 +31,17 @@ export interface BootChange {
 }
 
 /**
- * Writes the units and the udev rule that run `restore`. Refuses as `checkProgram` does. ALREADY_EXISTS where a file of somebody else's is in the way, and
- * then nothing is written; where a write fails, those before it are taken back.
+ * Writes the units and the udev rule that run `restore`. Refuses as `checkProgram` does. ALREADY_EXISTS where a file of
+ * somebody else's is in the way, and then nothing is written; where a write fails, those before it are taken back.
  */
 export async function installBoot(kernel: Kernel, request: BootRequest): Promise<BootChange> {
   const { files } = kernel
   checkProgram(files, request.program)
   const wanted = bootFiles(request.program, toolsOf(files)).map((file) => ({ file, now: ownContent(files, file) }))
-  const missing = wanted.filter(({ file, now }) => now !== file.content)
+  const missing = wanted.filter(({ file, now }) => now !== file.content || changedBy(files, pathOf(file)) !== null)
   const saves = missing.map(({ file }): BootStep => ({ action: 'save', path: pathOf(file), content: file.content }))
-  return finish(kernel, request, saves, [...mdevctlRule(files), ...boundByOthers(files)], reloadSteps(files), () => {
+  const notes = [...mdevctlRule(files), ...boundByOthers(files), ...openFolders(files, wanted)]
+  return finish(kernel, request, saves, notes, reloadSteps(files), () => {
     const done: typeof missing = []
     try {
       for (const entry of missing) {
@@ -92,6 +94,17 @@ async function finish(
   if (dryRun) return change
   work()
   return { ...change, notes: [...(await runReload(kernel, reload)), ...notes] }
+}
+
+/** Whoever can write where units and rules are is root at the next boot, with ours or without. */
+function openFolders(files: HostFiles, wanted: readonly { readonly file: BootFile }[]): string[] {
+  const folders = new Set(wanted.map(({ file }) => file.folder))
+  const reasons = [...folders]
+    .filter((folder) => files.kind(folder) !== null)
+    .map((folder) => realPlace(files, folder).changeable)
+  return [...new Set(reasons)]
+    .filter((why) => why !== null)
+    .map((why) => `${why}: who uses that is root at the next boot`)
 }
 
 /** What stands at the place of a file of ours, or null. ALREADY_EXISTS where it is somebody else's. */

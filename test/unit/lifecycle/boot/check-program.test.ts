@@ -48,6 +48,21 @@ test.each([
     })
 })
 
+test('a unit of ours that everybody can write is written anew, and a folder of units that they can write is told', async () => {
+  const tree = new HostTree()
+  const kernel = openLinux({ root: tree.root })
+  const request = { program: ['/usr/bin/node', `/opt/${bin}`], live: false }
+  await installBoot(kernel, request)
+  expect((await installBoot(kernel, request)).changed).toBe(false)
+  const rule = '/etc/udev/rules.d/61-vfioctl.rules'
+  kernel.files.chmod(rule, 0o666)
+  expect((await installBoot(kernel, request)).steps).toMatchObject([{ action: 'save', path: rule }])
+  expect(kernel.files.owner(rule).mode).toBe(0o644)
+  kernel.files.chmod('/etc/systemd', 0o777)
+  const { notes } = await installBoot(kernel, request)
+  expect(notes).toEqual(['/etc/systemd can be written by everybody: who uses that is root at the next boot'])
+})
+
 test('what an image does not have yet is passed over', async () => {
   expect((await install(new HostTree(), `/usr/lib/node_modules/vfioctl/${bin}`)).changed).toBe(true)
 })
