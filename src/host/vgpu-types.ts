@@ -116,7 +116,7 @@ function typesOf(
 }
 
 /** NVIDIA's names end in the gibibytes and the series: 'L40S-24Q', 'A100-1-5C', 'A100-1-5CME'. */
-function framebufferOf(name: string | null): number | null {
+export function framebufferOf(name: string | null): number | null {
   const size = /-(\d{1,4})[ABCQ](?:\d|ME|NOME|MEALL|GFX)*$/.exec(name ?? '')?.[1]
   return size === undefined ? null : Number(size) * 1024
 }

@@ -70,7 +70,7 @@ describe('plan and apply', () => {
     const run = host()
     const { entries, applied } = JSON.parse(run(spec, 'apply', '-', '--json').stdout)
     expect(entries).toMatchObject([{ action: 'create' }, { action: 'create' }])
-    expect(applied).toEqual({ done: entries.map(({ uuid }: { uuid: string }) => uuid), failed: [], remaining: [] })
+    expect(applied).toEqual({ done: entries.map(({ uuid }: { uuid: string }) => uuid), failed: [], takenBack: [], remaining: [] })
   })
 
   test('replace what a GPU carries by a config of vgpu-device-manager’s file', () => {
@@ -91,12 +91,22 @@ describe('plan and apply', () => {
     expect(run('', 'plan', '/no/such/file').status).toBe(3)
   })
 
-  test('more than the card holds fails, says what was done, and leaves nothing half', () => {
+  test('more than the card holds is said before anything is done, and exits with 6', () => {
     const run = host()
     const tooMany = spec.replace('count: 2', 'count: 5')
-    const applied = run(tooMany, 'apply', '-')
-    expect(applied.status).toBe(6)
-    expect(applied.stderr).toContain('4 devices were changed, 1 failed, 0 were not begun')
-    expect(JSON.parse(run('', 'list', '--json').stdout).devices).toHaveLength(4)
+    for (const words of [
+      ['plan', '-'],
+      ['apply', '-'],
+      ['apply', '-', '--check'],
+      ['apply', '-', '--keep-going'],
+    ]) {
+      expect(run(tooMany, ...words)).toMatchObject({
+        status: 6,
+        stderr: expect.stringContaining(
+          '0000:3b:00.0 has room for 4 more of nvidia-232 (GRID T4-4Q), and 5 are to come',
+        ),
+      })
+    }
+    expect(JSON.parse(run('', 'list', '--json').stdout).devices).toEqual([])
   })
 })

@@ -2,6 +2,7 @@ import { VfioError } from '../../errors.ts'
 import { type Applied, applyPlan } from '../../lifecycle/plan/apply.ts'
 import { makePlan } from '../../lifecycle/plan/make-plan.ts'
 import { isDone, itemName } from '../../lifecycle/plan/plan.ts'
+import { checkRoom } from '../../lifecycle/plan/room.ts'
 import { changeOptions } from '../arguments/change-options.ts'
 import { dryRun } from '../arguments/global-options.ts'
 import { config, readSpec, specExample, specFile } from '../arguments/spec-file.ts'
@@ -37,6 +38,7 @@ const apply: Command = command({
       if (isJson) io.out(json({ ...plan, applied: null }))
       else if (values['dry-run']) io.out(planSteps(plan))
       if (values['dry-run']) sayIfScriptsAreNotAsked(kernel, plan, io)
+      if (!values['keep-going']) checkRoom(plan)
       if (values.check && !isDone(plan))
         throw new VfioError('WOULD_CHANGE', planSummary(plan), { hint: 'vfioctl plan FILE' })
       if (!isJson) io.err(`${planSummary(plan)}\n`)
@@ -52,21 +54,23 @@ const apply: Command = command({
     })
     if (isJson) io.out(json({ ...plan, applied: told(applied) }))
     reportEnd(applied, io, isJson)
+    checkRoom(plan)
   },
 })
 export default apply
 
 /** Errors as JSON says them elsewhere. */
-function told({ done, failed, remaining }: Applied) {
+function told({ done, failed, takenBack, remaining }: Applied) {
   return {
     done: done.map(itemName),
+    takenBack: takenBack.map(itemName),
     failed: failed.map(({ entry, error }) => ({ name: itemName(entry), message: messageOf(error) })),
     remaining: remaining.map(itemName),
   }
 }
 
 /** Throws the first failure's kind where there was one, so that the exit status is its own. */
-function reportEnd({ done, failed, remaining }: Applied, io: Io, isJson: boolean): void {
+function reportEnd({ done, failed, takenBack, remaining }: Applied, io: Io, isJson: boolean): void {
   const [first, ...others] = failed
   if (first === undefined) {
     if (!isJson) io.err(`done: ${done.length} devices changed\n`)
@@ -74,7 +78,8 @@ function reportEnd({ done, failed, remaining }: Applied, io: Io, isJson: boolean
   }
   for (const { entry, error } of others) if (!isJson) io.err(`${itemName(entry)}: ${messageOf(error)}\n`)
   const known = first.error instanceof VfioError ? first.error : null
-  const counts = `${done.length} devices were changed, ${failed.length} failed, ${remaining.length} were not begun`
+  const back = takenBack.length === 0 ? '' : `${takenBack.length} taken back, `
+  const counts = `${done.length} devices were changed, ${failed.length} failed, ${back}${remaining.length} were not begun`
   throw new VfioError(known?.code ?? 'SYSTEM_CALL_FAILED', `${messageOf(first.error)}; ${counts}`, {
     cause: first.error,
     ...(known?.hint == null ? {} : { hint: known.hint }),

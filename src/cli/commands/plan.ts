@@ -1,5 +1,6 @@
 import { makePlan } from '../../lifecycle/plan/make-plan.ts'
 import { itemsOf } from '../../lifecycle/plan/plan.ts'
+import { checkRoom } from '../../lifecycle/plan/room.ts'
 import { config, readSpec, specExample, specFile } from '../arguments/spec-file.ts'
 import { type Command, command } from '../command.ts'
 import { json } from '../output/output.ts'
@@ -23,6 +24,7 @@ const plan: Command = command({
     const found = makePlan(kernel, spec)
     if (context.options.json) {
       io.out(json(found))
+      checkRoom(found)
       return
     }
     reportWarnings(found.warnings, io)
@@ -31,6 +33,7 @@ const plan: Command = command({
       sayIfScriptsAreNotAsked(kernel, found, io)
     } else if (itemsOf(found).length > 0) io.out(planTable(found, io))
     io.err(`${planSummary(found)}\n`)
+    checkRoom(found)
   },
 })
 export default plan

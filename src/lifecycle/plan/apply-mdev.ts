@@ -8,18 +8,24 @@ import { stop } from '../mdev/stop.ts'
 import { definedParents } from '../mdev/store.ts'
 import { undefine } from '../mdev/undefine.ts'
 import { keepOwner } from './kept-owner.ts'
-import { makeMoves } from './make-moves.ts'
+import { type MadeMoves, makeMoves } from './make-moves.ts'
 import type { Move, PlanEntry } from './plan.ts'
 
 /** Carries out what a plan has for one mediated device. */
-export function carryOutMdev(kernel: Kernel, entry: PlanEntry, options: ChangeOptions): Promise<void> {
+export function carryOutMdev(
+  kernel: Kernel,
+  entry: PlanEntry,
+  options: ChangeOptions,
+  journal: MadeMoves[],
+): Promise<void> {
   const { uuid, parent, stored } = entry
   const isDefinedOn = (on: string) => definedParents(kernel.files, uuid, on).length > 0
   const moving = {
     make: (move: Move, how: ChangeOptions) => carryOutMove(kernel, entry, move, how),
     async defineAsBefore(how: ChangeOptions) {
       if (stored === null) await undefine(kernel, { uuid, parent }, how)
-      else await modify(kernel, { uuid, parent, ...stored, force: true }, how)
+      else if (isDefinedOn(parent)) await modify(kernel, { uuid, parent, ...stored, force: true }, how)
+      else await define(kernel, { uuid, parent, ...stored, force: true }, how)
     },
     runningNow: () => findMdevDevice(kernel.files, uuid),
     async startAgain(ran: { parent: string; type: string }, how: ChangeOptions) {
@@ -28,7 +34,7 @@ export function carryOutMdev(kernel: Kernel, entry: PlanEntry, options: ChangeOp
       return { change: await start(kernel, { uuid, ...request }, how), isDefined }
     },
   }
-  return makeMoves(kernel, entry, moving, options)
+  return makeMoves(kernel, entry, moving, options, journal)
 }
 
 async function carryOutMove(kernel: Kernel, entry: PlanEntry, move: Move, options: ChangeOptions): Promise<void> {

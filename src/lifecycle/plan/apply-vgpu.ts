@@ -8,11 +8,16 @@ import { findVgpuPlace } from '../vgpu/place.ts'
 import { startVgpu } from '../vgpu/start-vgpu.ts'
 import { stopVgpu } from '../vgpu/stop-vgpu.ts'
 import { keepOwner } from './kept-owner.ts'
-import { makeMoves } from './make-moves.ts'
+import { type MadeMoves, makeMoves } from './make-moves.ts'
 import type { Move, PlannedVgpu, Running } from './plan.ts'
 
 /** Carries out what a plan has for one vGPU. */
-export async function carryOutVgpu(kernel: Kernel, item: PlannedVgpu, options: ChangeOptions): Promise<void> {
+export async function carryOutVgpu(
+  kernel: Kernel,
+  item: PlannedVgpu,
+  options: ChangeOptions,
+  journal: MadeMoves[],
+): Promise<void> {
   const { files } = kernel
   const { device: address } = item
   const stored = readVgpuDefinition(files, address)
@@ -32,7 +37,7 @@ export async function carryOutVgpu(kernel: Kernel, item: PlannedVgpu, options: C
       return { change: await startVgpu(kernel, request, how), isDefined }
     },
   }
-  return makeMoves(kernel, item, moving, options)
+  return makeMoves(kernel, item, moving, options, journal)
 }
 
 async function carryOutMove(

@@ -1,4 +1,4 @@
-import { VfioError } from '../../errors.ts'
+import { kernelAnswer, VfioError, withMore } from '../../errors.ts'
 import { shownUsers } from '../../host/device-users.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import { bind } from '../bindings/bind.ts'
@@ -8,7 +8,10 @@ import { withSharedKernelLog } from '../kernel-log.ts'
 import { setVirtualFunctions } from '../sriov/set-functions.ts'
 import { carryOutMdev } from './apply-mdev.ts'
 import { carryOutVgpu } from './apply-vgpu.ts'
+import { type CardGroup, CardGroups } from './card-groups.ts'
+import { isNoRoom, takeAllBack } from './make-moves.ts'
 import { itemName, itemsOf, type Plan, type PlanItem } from './plan.ts'
+import { checkRoom, noRoom } from './room.ts'
 
 export interface ApplyOptions extends Omit<ChangeOptions, 'dryRun'> {
   /** Go on with the other devices where one fails; otherwise the first failure is the end. */
@@ -21,47 +24,114 @@ export interface ApplyOptions extends Omit<ChangeOptions, 'dryRun'> {
 export interface Applied {
   readonly done: readonly PlanItem[]
   readonly failed: readonly { readonly entry: PlanItem; readonly error: unknown }[]
+  /** What was made and taken back, as its card had no room for all. */
+  readonly takenBack: readonly PlanItem[]
   /** What was not begun. */
   readonly remaining: readonly PlanItem[]
 }
 
 /**
- * Carries out a plan, device by device, drivers first. What would take a device from whoever uses it is DEVICE_BUSY before
- * anything is done. A device whose change fails is taken back to what it was.
+ * Carries out a plan, device by device, drivers first. What would take a device from whoever uses it is DEVICE_BUSY, and
+ * what has no room on its card NO_INSTANCE_LEFT, before anything is done. A device whose change fails is taken back to what
+ * it was; where a card turns out to have no room for one, all that was done on that card is.
  */
 export async function applyPlan(kernel: Kernel, plan: Plan, options: ApplyOptions = {}): Promise<Applied> {
   const items = itemsOf(plan).filter(({ action }) => action !== 'keep')
-  const busy = items.filter(isBusy)
-  if (options.keepGoing !== true && busy.length > 0) throw busyDevices('nothing is done', busy)
-  return withSharedKernelLog(kernel, () => carryOutItems(kernel, items, options))
+  if (options.keepGoing !== true) checkCanEndWell(plan)
+  return withSharedKernelLog(kernel, () => new Applying(kernel, plan, items, options).run())
 }
 
-async function carryOutItems(kernel: Kernel, items: readonly PlanItem[], options: ApplyOptions): Promise<Applied> {
-  const done: PlanItem[] = []
-  const failed: { entry: PlanItem; error: unknown }[] = []
-  for (const [i, item] of items.entries()) {
-    options.onProgress?.(item, i, items.length)
-    try {
-      if (options.signal?.aborted === true) throw new VfioError('INTERRUPTED', 'interrupted between two devices')
-      if (isBusy(item)) throw busyDevices('it is left as it is', [item])
-      await carryOutItem(kernel, item, options)
-      done.push(item)
-    } catch (error) {
-      failed.push({ entry: item, error })
-      const isEnd = options.keepGoing !== true || options.signal?.aborted === true
-      if (isEnd) return { done, failed, remaining: items.slice(i + 1) }
+/** NO_INSTANCE_LEFT or DEVICE_BUSY where carrying it out would stop somewhere: nothing is done then. */
+export function checkCanEndWell(plan: Plan): void {
+  checkRoom(plan)
+  const busy = itemsOf(plan).filter(isBusy)
+  if (busy.length > 0) throw busyDevices('nothing is done', busy)
+}
+
+class Applying {
+  readonly #kernel: Kernel
+  readonly #items: readonly PlanItem[]
+  readonly #options: ApplyOptions
+  readonly #groups: CardGroups
+  readonly #done = new Set<PlanItem>()
+  readonly #failed: { entry: PlanItem; error: unknown }[] = []
+  readonly #takenBack: PlanItem[] = []
+  readonly #skipped: PlanItem[] = []
+
+  constructor(kernel: Kernel, plan: Plan, items: readonly PlanItem[], options: ApplyOptions) {
+    this.#kernel = kernel
+    this.#items = items
+    this.#options = options
+    this.#groups = new CardGroups(kernel.files, items, plan.noRoom)
+  }
+
+  async run(): Promise<Applied> {
+    const { signal, keepGoing, onProgress } = this.#options
+    for (const [i, item] of this.#items.entries()) {
+      const group = this.#groups.of(item)
+      if (group?.isOver === true) {
+        this.#skipped.push(item)
+        continue
+      }
+      onProgress?.(item, i, this.#items.length)
+      try {
+        if (signal?.aborted === true) throw new VfioError('INTERRUPTED', 'interrupted between two devices')
+        const [first, ...others] = group?.noRoom ?? []
+        if (first !== undefined) throw noRoom([first, ...others], 'it is left as it is')
+        if (isBusy(item)) throw busyDevices('it is left as it is', [item])
+        await this.#carryOut(item, group)
+        this.#done.add(item)
+      } catch (error) {
+        this.#failed.push({ entry: item, error: await this.#afterTakingBack(error, group) })
+        const isEnd = keepGoing !== true || signal?.aborted === true
+        if (isEnd) return this.#applied(this.#items.slice(i + 1))
+      }
+    }
+    return this.#applied([])
+  }
+
+  #applied(rest: readonly PlanItem[]): Applied {
+    return {
+      done: [...this.#done],
+      failed: this.#failed,
+      takenBack: this.#takenBack,
+      remaining: [...this.#skipped, ...rest],
     }
   }
-  return { done, failed, remaining: [] }
+
+  async #carryOut(item: PlanItem, group: CardGroup | null): Promise<void> {
+    const options = this.#options
+    const kernel = this.#kernel
+    if (item.kind === 'binding') {
+      await bind(kernel, { device: item.device, driver: item.driver }, bindingOptions(options))
+    } else if (item.kind === 'sriov') {
+      await setVirtualFunctions(kernel, { device: item.device, count: item.count }, options)
+    } else if (item.kind === 'vgpu') await carryOutVgpu(kernel, item, options, group?.journal ?? [])
+    else await carryOutMdev(kernel, item, options, group?.journal ?? [])
+  }
+
+  /** Where there was no room: what had to go for it comes back. */
+  async #afterTakingBack(error: unknown, group: CardGroup | null): Promise<unknown> {
+    if (!isNoRoom(error) || group === null || group.journal.length === 0) return error
+    const hasStopped = group.journal.some(({ made }) => made.includes('stop'))
+    if (this.#options.keepGoing === true && !hasStopped) {
+      const failures = await takeAllBack(this.#kernel, group.journal.splice(-1), this.#options)
+      return failures.length === 0 ? error : takingBackFailed(error, failures)
+    }
+    const failures = await takeAllBack(this.#kernel, group.journal, this.#options)
+    for (const { item } of group.journal) if (this.#done.delete(item)) this.#takenBack.push(item)
+    group.isOver = true
+    const cards = [...group.cards].join(' and ')
+    if (failures.length === 0) return withMore(error, `${cards} is taken back to what it was`)
+    return takingBackFailed(error, failures)
+  }
 }
 
-async function carryOutItem(kernel: Kernel, item: PlanItem, options: ApplyOptions): Promise<void> {
-  if (item.kind === 'binding') {
-    await bind(kernel, { device: item.device, driver: item.driver }, bindingOptions(options))
-  } else if (item.kind === 'sriov') {
-    await setVirtualFunctions(kernel, { device: item.device, count: item.count }, options)
-  } else if (item.kind === 'vgpu') await carryOutVgpu(kernel, item, options)
-  else await carryOutMdev(kernel, item, options)
+function takingBackFailed(error: VfioError, failures: readonly unknown[]): VfioError {
+  return withMore(error, `and taking it back failed: ${failures.map(kernelAnswer).join('; ')}`, {
+    code: 'APPLY_INCOMPLETE',
+    hint: 'vfioctl list shows what is left; the next apply goes on from there',
+  })
 }
 
 function isBusy(item: PlanItem): boolean {

@@ -1,6 +1,6 @@
 import { functionAddresses, readPhysicalFunction } from '../../host/sriov.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
-import type { PciAddress } from '../../units.ts'
+import { type PciAddress, pciAddressOrNull } from '../../units.ts'
 import type { PlannedSriov } from './plan.ts'
 
 /** What becomes of virtual functions where a plan changes their number: the kernel makes all of a card's anew. */
@@ -20,6 +20,12 @@ export class FutureFunctions {
         this.#going.delete(address)
       }
     }
+  }
+
+  /** Whether the functions of a card are made anew. */
+  isCard(card: string): boolean {
+    const address = pciAddressOrNull(card)
+    return address !== null && this.#cards.has(address)
   }
 
   /** All that a card is to have; null where those stay that it has. */

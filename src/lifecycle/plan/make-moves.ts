@@ -1,4 +1,4 @@
-import { asVfioError, kernelAnswer, withMore } from '../../errors.ts'
+import { asVfioError, kernelAnswer, VfioError, withMore } from '../../errors.ts'
 import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
 import type { Change, ChangeOptions } from '../change.ts'
 import { isHalfMade } from '../device/half-made.ts'
@@ -16,23 +16,35 @@ export interface Moving {
   readonly startAgain: (ran: Running, options: ChangeOptions) => Promise<{ change: Change; isDefined: boolean }>
 }
 
+/** What was made of a plan on cards that share it, so that all of it can be taken back. */
+export interface MadeMoves {
+  readonly item: PlanEntry | PlannedVgpu
+  readonly moving: Moving
+  readonly made: Move[]
+}
+
 /**
  * Carries out what a plan has for one virtual device. Where a move fails, the device is taken back to what it was; where
- * that fails as well, APPLY_INCOMPLETE says what is left, with the errno of the first failure.
+ * that fails as well, APPLY_INCOMPLETE says what is left, with the errno of the first failure. Where there is no room for
+ * it, nothing is taken back yet: whoever keeps the journal takes back all that is in it.
  */
 export async function makeMoves(
   kernel: Kernel,
   item: PlanEntry | PlannedVgpu,
   moving: Moving,
   options: ChangeOptions,
+  journal: MadeMoves[],
 ): Promise<void> {
   const made: Move[] = []
+  journal.push({ item, moving, made })
   try {
     for (const move of item.moves) {
       await moving.make(move, options)
       made.push(move)
     }
   } catch (error) {
+    if (isNoRoom(error)) throw error
+    journal.pop()
     // without the signal: what interrupted it must not keep it from being taken back
     const { signal: _, ...calm } = options
     const failures = await takeBack(kernel, item, made, moving, calm)
@@ -52,6 +64,35 @@ function backAsBefore(error: unknown, item: PlanEntry | PlannedVgpu, made: reado
   const now = moving.runningNow()
   if (item.running === null || now === null || made.length === 0) return error
   return withMore(asVfioError(error), `${itemName(item)} runs as before: as ${now.type} on ${now.parent}`)
+}
+
+export function isNoRoom(error: unknown): error is VfioError {
+  return error instanceof VfioError && error.code === 'NO_INSTANCE_LEFT'
+}
+
+/** All ends that was begun, before what ran before is started again, as it was. Returns what failed of it. */
+export async function takeAllBack(
+  kernel: Kernel,
+  journal: readonly MadeMoves[],
+  options: ChangeOptions,
+): Promise<unknown[]> {
+  const { signal: _, ...calm } = options
+  const failures: unknown[] = []
+  const attempt = (work: () => Promise<void>) => work().catch((error) => void failures.push(error))
+  const { files } = kernel
+  for (const { item, moving, made } of journal.toReversed()) {
+    const now = moving.runningNow()
+    const isOther = now !== null && !isSame(files, itemName(item), item.running, now)
+    if (made.includes('start') && isOther) await attempt(() => moving.make('stop', calm))
+  }
+  for (const { item, moving, made } of journal.toReversed()) {
+    if (made.includes('define') || made.includes('undefine')) await attempt(() => moving.defineAsBefore(calm))
+    if (made.includes('keep owner') || (made.includes('undefine') && item.storedOwner !== null)) {
+      await attempt(() => keepOwner(kernel, itemName(item), item.storedOwner, calm))
+    }
+  }
+  for (const { item, moving } of journal) await attempt(() => runAsBefore(files, item, moving, calm))
+  return failures
 }
 
 /** What failed of it: one failure keeps nothing else from being taken back. */
@@ -90,8 +131,10 @@ async function runAsBefore(
   }
 }
 
-function isSame(files: HostFiles, name: string, ran: Running, runs: Running | null): boolean {
-  return runs !== null && runs.parent === ran.parent && runs.type === ran.type && !isHalfMade(files, name)
+function isSame(files: HostFiles, name: string, ran: Running | null, runs: Running | null): boolean {
+  return (
+    runs !== null && ran !== null && runs.parent === ran.parent && runs.type === ran.type && !isHalfMade(files, name)
+  )
 }
 
 function whatIsLeft(files: HostFiles, item: PlanEntry | PlannedVgpu, moving: Moving): string {

@@ -20,6 +20,7 @@ import { type Move, type Plan, type PlanEntry, whyKept } from './plan.ts'
 import { planBindings } from './plan-bindings.ts'
 import { planSriov } from './plan-sriov.ts'
 import { planVgpus } from './plan-vgpus.ts'
+import { reckonRoom } from './room.ts'
 import { type PresentMdev, placeDevices, type WantedDevice } from './wanted-devices.ts'
 
 /** What would have to be done for this host to be as a spec says. Changes nothing. */
@@ -36,18 +37,20 @@ export function makePlan({ files }: Pick<Kernel, 'files'>, spec: Spec): Plan {
   const asked = new Set(devices.map(({ uuid }) => uuid))
   const byUuid = new Map<Uuid, PresentMdev[]>()
   for (const device of present) byUuid.set(device.uuid, [...(byUuid.get(device.uuid) ?? []), device])
+  const vgpus = planVgpus(files, { path: spec.path, parents, future, present: all.filter(isVgpu) })
   const entries = [
     ...surplus.flatMap(({ device, reason }) => {
       const isMoved = asked.has(device.uuid)
       return isMoved && device.definition === null ? [] : [removal(files, device, reason, isMoved)]
     }),
-    ...devices.map((wanted) => entryFor(files, wanted, byUuid.get(wanted.uuid) ?? [])),
-    ...planVgpus(files, { path: spec.path, parents, future, present: all.filter(isVgpu) }),
+    ...inTurn(devices.map((wanted) => entryFor(files, wanted, byUuid.get(wanted.uuid) ?? []))),
+    ...vgpus.entries,
   ]
   return {
     bindings: planBindings(files, spec, future),
     sriov,
     entries: entries.sort((a, b) => orderOf(a) - orderOf(b)),
+    noRoom: [...vgpus.noRoom, ...reckonRoom(files, entries, all, future)],
     warnings: [...warnings, ...gpus.warnings],
   }
 }
@@ -59,6 +62,22 @@ export function makePlan({ files }: Pick<Kernel, 'files'>, spec: Spec): Plan {
 function orderOf({ action, moves }: Plan['entries'][number]): number {
   if (action === 'remove' && !moves.includes('stop')) return 4
   return ['remove', 'change', 'create', 'keep'].indexOf(action)
+}
+
+/** Where several are made anew as others than they were, all end before the first one starts: it may need the room of another. */
+function inTurn(entries: readonly PlanEntry[]): PlanEntry[] {
+  const isOther = ({ action, moves, running, parent, type }: PlanEntry) =>
+    action === 'change' && moves.includes('stop') && (running?.parent !== parent || running.type !== type)
+  if (entries.filter(isOther).length < 2) return [...entries]
+  return entries.flatMap((one) => {
+    if (!isOther(one)) return [one]
+    const [ending, ...steps] = one.steps
+    const moves = one.moves.filter((move) => move !== 'stop')
+    return [
+      { ...one, moves: ['stop'], steps: ending === undefined ? [] : [ending] },
+      { ...one, action: 'create', reason: `is to be made anew: it ${one.reason}`, moves, steps, users: [] },
+    ]
+  })
 }
 
 /** `isMoved`: it is wanted on another parent. What brings it there stops it, and its owner stays. */

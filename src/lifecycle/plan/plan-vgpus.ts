@@ -19,7 +19,7 @@ import { stopSteps } from '../vgpu/stop-vgpu.ts'
 import { ownedNodes } from '../vgpu/vgpu-nodes.ts'
 import type { FutureFunctions } from './future-functions.ts'
 import { isOwnerKept, keepOwnerSteps } from './kept-owner.ts'
-import { type Move, type PlannedVgpu, type Running, whyKept } from './plan.ts'
+import { type Move, type NoRoom, type PlannedVgpu, type Running, whyKept } from './plan.ts'
 import { type PlacedVgpu, type PresentVgpu, VgpuPlacing } from './vgpu-placing.ts'
 import type { PlacedParent } from './wanted-devices.ts'
 
@@ -31,7 +31,10 @@ export interface VgpuPlanRequest {
 }
 
 /** What would have to be done for vendor vGPUs to be as a spec says, after its virtual functions are there. */
-export function planVgpus(files: HostFiles, { path, parents, future, present }: VgpuPlanRequest): PlannedVgpu[] {
+export function planVgpus(
+  files: HostFiles,
+  { path, parents, future, present }: VgpuPlanRequest,
+): { readonly entries: PlannedVgpu[]; readonly noRoom: readonly NoRoom[] } {
   const placing = new VgpuPlacing(path, present)
   const wanted = parents.flatMap((parent) =>
     placesOf(files, parent, future).flatMap((places) =>
@@ -50,13 +53,14 @@ export function planVgpus(files: HostFiles, { path, parents, future, present }: 
   for (const { others, on } of parents) {
     if (others === 'remove') for (const card of on.vgpu) placing.removeOthers(placeOf(files, card, future).card)
   }
-  return [
+  const entries = [
     ...placing.surplus.map(({ device, reason }) => removal(files, device, reason)),
     ...placing.placed.flatMap((placed) => {
       const device = present.find(({ name }) => name === placed.address)
       return entriesFor(files, placed, device)
     }),
   ]
+  return { entries, noRoom: placing.noRoom }
 }
 
 export interface FuturePlace {

@@ -96,12 +96,21 @@ export function itemName(item: PlanItem): string {
   return item.kind === 'mdev' ? item.uuid : item.device
 }
 
+/** A card that cannot carry all that is to come to it. */
+export interface NoRoom {
+  readonly card: string
+  readonly why: string
+  readonly hint: string
+}
+
 export interface Plan {
   /** They come first; those of virtual functions that are made anew, after these are there. */
   readonly bindings: readonly PlannedBinding[]
   readonly sriov: readonly PlannedSriov[]
   /** In the order in which they are carried out: what goes first makes room for what comes. */
   readonly entries: readonly (PlanEntry | PlannedVgpu)[]
+  /** Then nothing is done on these cards. */
+  readonly noRoom: readonly NoRoom[]
   readonly warnings: readonly Warning[]
 }
 
@@ -115,7 +124,7 @@ export function itemsOf({ bindings, sriov, entries }: Plan): PlanItem[] {
   ]
 }
 
-/** Whether carrying it out would change nothing. */
+/** Whether all is as it should be. */
 export function isDone(plan: Plan): boolean {
-  return itemsOf(plan).every(({ action }) => action === 'keep')
+  return plan.noRoom.length === 0 && itemsOf(plan).every(({ action }) => action === 'keep')
 }

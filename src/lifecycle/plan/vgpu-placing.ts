@@ -1,10 +1,10 @@
-import { VfioError } from '../../errors.ts'
 import type { PciAddress } from '../../units.ts'
 import type { Definition } from '../definition/definition.ts'
 import type { VgpuIdentity, VirtualDevice } from '../device/virtual-device.ts'
 import type { NodeOwner } from '../settings/node-owners.ts'
 import { invalidSpec } from '../spec/invalid-spec.ts'
 import type { SpecDevices } from '../spec/spec.ts'
+import type { NoRoom } from './plan.ts'
 import type { FuturePlace } from './plan-vgpus.ts'
 
 export type PresentVgpu = VirtualDevice<VgpuIdentity>
@@ -22,6 +22,8 @@ export interface PlacedVgpu {
 export class VgpuPlacing {
   readonly placed: PlacedVgpu[] = []
   readonly surplus: { readonly device: PresentVgpu; readonly reason: string }[] = []
+  /** Cards that have not as many functions as the spec asks for. */
+  readonly noRoom: NoRoom[] = []
   readonly #path: string
   readonly #present: readonly PresentVgpu[]
 
@@ -71,12 +73,8 @@ export class VgpuPlacing {
     const usable = replaces ? this.#unusedFirst(free) : free.filter(({ address }) => this.#presentAt(address) === null)
     const chosen = usable.slice(0, missing)
     if (chosen.length < missing) {
-      const cards = places.map(({ card }) => card).join(', ')
-      throw new VfioError('NO_INSTANCE_LEFT', `${this.#path}: ${cards} has no function left for ${type}`, {
-        path: this.#path,
-        hint: 'vfioctl sriov; vfioctl list',
-        facts: { cards: places.map(({ card }) => card), type, functions: all.length },
-      })
+      const why = `it has no function left for ${type}: of ${all.length}, ${chosen.length} are free, and ${missing} are missing`
+      for (const { card } of places) this.noRoom.push({ card, why, hint: 'vfioctl sriov; vfioctl list' })
     }
     for (const { address, card } of chosen) this.placed.push({ address, card, definition, owner })
   }

@@ -2,6 +2,7 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { applyPlan } from '../../../../src/lifecycle/plan/apply.ts'
 import { makePlan } from '../../../../src/lifecycle/plan/make-plan.ts'
 import { isDone, itemName, itemsOf } from '../../../../src/lifecycle/plan/plan.ts'
+import { checkRoom } from '../../../../src/lifecycle/plan/room.ts'
 import { parseSpec } from '../../../../src/lifecycle/spec/parse-spec.ts'
 import { createMockKernel } from '../../../../src/mock/mock-kernel.ts'
 import { Host } from '../../../../src/open-host.ts'
@@ -128,7 +129,8 @@ describe('a spec of vendor vGPUs', () => {
     ['a type that nobody knows', '{ type: L40S-3Q }', "has no type 'L40S-3Q'"],
   ])('is refused with %s', (_, devices, because) => {
     const { plan } = gpuHost()
-    expect(() => plan(`version: 1\nparents: [{ parent: 41:00.0, devices: [${devices}] }]`)).toThrow(because)
+    const refused = () => checkRoom(plan(`version: 1\nparents: [{ parent: 41:00.0, devices: [${devices}] }]`))
+    expect(refused).toThrow(because)
   })
 
   test('gives a network card its virtual functions too, and keeps their number', async () => {

@@ -92,10 +92,10 @@ describe('drivers of virtual functions', () => {
 
 test('before its card has functions again, a vGPU that is defined is the one that the file asks for', async () => {
   const kernel = mock()
-  const wanted = { parent: '41:00.0', sriov: 'all', devices: [{ type: 'L40S-24Q', count: 1 }] }
+  const wanted = { parent: '61:00.0', sriov: 2, devices: [{ type: 'DC-24Q', count: 1 }] }
   await applyPlan(kernel, planOf(kernel, [], wanted))
   for (const { name } of list(kernel.files).devices) await stopVgpu(kernel, parsePciAddress(name))
-  await setVirtualFunctions(kernel, { device: '41:00.0', count: 0, transient: true })
+  await setVirtualFunctions(kernel, { device: '61:00.0', count: 0, transient: true })
   await applyPlan(kernel, planOf(kernel, [], wanted))
   expect(planOf(kernel, [], wanted).entries.map(({ action }) => action)).toEqual(['keep'])
 })

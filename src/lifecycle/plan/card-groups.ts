@@ -1,0 +1,57 @@
+import type { HostFiles } from '../../kernel/kernel.ts'
+import { cardOf } from '../mdev/refusal-reason.ts'
+import type { MadeMoves } from './make-moves.ts'
+import type { NoRoom, PlanEntry, PlanItem, PlannedVgpu } from './plan.ts'
+
+/** Cards between which a plan moves devices stand or fall together: what is made on them is taken back together. */
+export interface CardGroup {
+  readonly cards: ReadonlySet<string>
+  readonly journal: MadeMoves[]
+  /** Cards of it that are known to have no room, before anything is done. */
+  readonly noRoom: readonly NoRoom[]
+  /** Whether it was taken back: then nothing more is done on it. */
+  isOver: boolean
+}
+
+export class CardGroups {
+  readonly #groups: CardGroup[] = []
+  readonly #files: HostFiles
+
+  constructor(files: HostFiles, items: readonly PlanItem[], noRoom: readonly NoRoom[]) {
+    this.#files = files
+    for (const item of items) {
+      if (isDevice(item)) this.#join(this.#cardsOf(item), noRoom)
+    }
+  }
+
+  /** Null for what is done to a host device. */
+  of(item: PlanItem): CardGroup | null {
+    if (!isDevice(item)) return null
+    const [card = ''] = this.#cardsOf(item)
+    return this.#groups.find(({ cards }) => cards.has(card)) ?? null
+  }
+
+  #cardsOf({ kind, parent, running }: PlanEntry | PlannedVgpu): string[] {
+    return [parent, ...(running === null ? [] : [running.parent])].map((name) => {
+      return kind === 'mdev' ? cardOf(this.#files, name) : name
+    })
+  }
+
+  #join(cards: readonly string[], noRoom: readonly NoRoom[]): void {
+    const touched = this.#groups.filter((group) => cards.some((card) => group.cards.has(card)))
+    const [only] = touched
+    if (touched.length === 1 && only !== undefined && cards.every((card) => only.cards.has(card))) return
+    const all = new Set([...touched.flatMap((group) => [...group.cards]), ...cards])
+    for (const group of touched) this.#groups.splice(this.#groups.indexOf(group), 1)
+    this.#groups.push({
+      cards: all,
+      journal: [],
+      noRoom: noRoom.filter(({ card }) => all.has(card)),
+      isOver: false,
+    })
+  }
+}
+
+function isDevice(item: PlanItem): item is PlanEntry | PlannedVgpu {
+  return item.kind === 'mdev' || item.kind === 'vgpu'
+}

@@ -1,0 +1,58 @@
+import type { HostFiles } from '../../kernel/kernel.ts'
+import type { VirtualDevice } from '../device/virtual-device.ts'
+import { cardOf } from '../mdev/refusal-reason.ts'
+import type { PlanEntry, PlannedVgpu } from './plan.ts'
+
+/** A virtual device that runs, or is to run, on a card. */
+export interface Carried {
+  /** UUID or address. */
+  readonly name: string
+  /** The card, or the one of its functions that is the parent. */
+  readonly parent: string
+  readonly type: string
+}
+
+/** What a card carries now, and what a plan has for it. */
+export interface CardLoad {
+  readonly card: string
+  readonly kind: VirtualDevice['kind']
+  readonly stays: readonly Carried[]
+  readonly leaves: readonly Carried[]
+  readonly comes: readonly Carried[]
+}
+
+/** Of each card to which something comes. */
+export function cardLoads(
+  files: HostFiles,
+  entries: readonly (PlanEntry | PlannedVgpu)[],
+  present: readonly VirtualDevice[],
+): CardLoad[] {
+  const leaving = new Set(entries.filter(({ moves }) => moves.includes('stop')).map(nameOf))
+  const loads = new Map<
+    string,
+    { kind: VirtualDevice['kind']; stays: Carried[]; leaves: Carried[]; comes: Carried[] }
+  >()
+  const load = (kind: VirtualDevice['kind'], parent: string) => {
+    const card = kind === 'mdev' ? cardOf(files, parent) : parent
+    const known = loads.get(card) ?? { kind, stays: [], leaves: [], comes: [] }
+    loads.set(card, known)
+    return known
+  }
+  for (const { kind, name, parent, type, active } of present) {
+    if (active) load(kind, parent)[leaving.has(name) ? 'leaves' : 'stays'].push({ name, parent, type })
+  }
+  for (const item of entries) {
+    const { kind, parent, type } = item
+    if (isComing(item)) load(kind, parent).comes.push({ name: nameOf(item), parent, type })
+  }
+  return [...loads].filter(([, { comes }]) => comes.length > 0).map(([card, its]) => ({ card, ...its }))
+}
+
+/** Whether it makes a device, and does not only give one that runs to its owner. */
+function isComing({ action, moves, running }: PlanEntry | PlannedVgpu): boolean {
+  return moves.includes('start') && (action === 'create' || running === null || moves.includes('stop'))
+}
+
+function nameOf(item: PlanEntry | PlannedVgpu): string {
+  return item.kind === 'mdev' ? item.uuid : item.device
+}

@@ -1,0 +1,40 @@
+import { VfioError } from '../../errors.ts'
+import type { HostFiles } from '../../kernel/kernel.ts'
+import type { VirtualDevice } from '../device/virtual-device.ts'
+import { cardLoads } from './card-load.ts'
+import type { FutureFunctions } from './future-functions.ts'
+import { mdevRoomFault } from './mdev-room.ts'
+import type { NoRoom, Plan, PlanEntry, PlannedVgpu } from './plan.ts'
+import { vgpuRoomFault } from './vgpu-room.ts'
+
+/**
+ * The cards that cannot carry all that a plan has for them, once all of it is carried out. Only what is sure is said: what
+ * sysfs does not tell shows when the device is made, and the card is taken back to what it was then.
+ */
+export function reckonRoom(
+  files: HostFiles,
+  entries: readonly (PlanEntry | PlannedVgpu)[],
+  present: readonly VirtualDevice[],
+  future: FutureFunctions,
+): NoRoom[] {
+  return cardLoads(files, entries, present).flatMap((load) => {
+    // what is said of functions that go is not said of those that come
+    if (future.isCard(load.card)) return []
+    const fault = load.kind === 'mdev' ? mdevRoomFault(files, load) : vgpuRoomFault(files, load)
+    return fault === null ? [] : [{ card: load.card, ...fault }]
+  })
+}
+
+export function noRoom(faults: readonly [NoRoom, ...NoRoom[]], outcome: string): VfioError {
+  const what = faults.map(({ card, why }) => `${card} cannot carry all that the file asks for: ${why}`).join('; ')
+  return new VfioError('NO_INSTANCE_LEFT', `${outcome}: ${what}`, {
+    hint: faults[0].hint,
+    facts: { cards: faults.map(({ card }) => card) },
+  })
+}
+
+/** NO_INSTANCE_LEFT where a plan has more for a card than it can carry. */
+export function checkRoom({ noRoom: faults }: Pick<Plan, 'noRoom'>): void {
+  const [first, ...others] = faults
+  if (first !== undefined) throw noRoom([first, ...others], 'nothing is done')
+}

@@ -1,0 +1,99 @@
+import { readVgpuFunctions, type VgpuFunction } from '../../host/vgpu-functions.ts'
+import { knownTypes } from '../../host/vgpu-type-names.ts'
+import { framebufferOf, readCreatableTypes } from '../../host/vgpu-types.ts'
+import type { HostFiles } from '../../kernel/kernel.ts'
+import { type PciAddress, pciAddressOrNull } from '../../units.ts'
+import { isMigBacked } from '../mig.ts'
+import { vgpuRefused } from '../vgpu/refusal.ts'
+import type { CardLoad } from './card-load.ts'
+import { oneKindFault } from './one-kind.ts'
+import type { NoRoom } from './plan.ts'
+
+type Fault = Omit<NoRoom, 'card'>
+
+/** A type as a card of vendor vGPUs tells of it. */
+interface CardType {
+  readonly type: string
+  readonly name: string
+  readonly framebufferMiB: number | null
+}
+
+/** Why a card cannot carry the vGPUs that are to come beside those that stay; null where nothing speaks against it. */
+export function vgpuRoomFault(files: HostFiles, load: CardLoad): Fault | null {
+  const card = pciAddressOrNull(load.card)
+  const functions = card === null ? [] : readVgpuFunctions(files, card).functions
+  if (card === null || functions.length === 0) return null
+  const offers = new Map(
+    functions.filter(({ type }) => type === 0).map(({ address }) => [address, readCreatableTypes(files, address)]),
+  )
+  const offered = [...offers.values()].flat().map(cardType)
+  const refused = load.leaves.length === 0 ? refusedNow(files, card, load, offers) : null
+  if (refused !== null) return refused
+  const noted = knownTypes(files).map(cardType)
+  const types = [...offered, ...noted.filter(({ type }) => !offered.some((it) => it.type === type))]
+  const why = tooMuchFramebuffer(load, offered) ?? oneKind(load, functions, offered, types)
+  return why === null ? null : { why, hint: `vfioctl types -p ${card} shows what fits; vfioctl list -p ${card}` }
+}
+
+/** Where nothing leaves, what is not offered now will not be then. */
+function refusedNow(
+  files: HostFiles,
+  card: PciAddress,
+  { comes }: CardLoad,
+  offers: ReadonlyMap<string, readonly { readonly id: number; readonly name: string }[]>,
+): Fault | null {
+  for (const { name, type } of comes) {
+    const its = offers.get(name)
+    if (its === undefined || its.some(({ id }) => String(id) === type)) continue
+    const known = knownTypes(files).find(({ id }) => String(id) === type)
+    const { message, hint } = vgpuRefused(files, { card, address: null, type: { type, name: known?.name ?? null } })
+    return { why: message, hint: hint ?? `vfioctl types -p ${card}` }
+  }
+  return null
+}
+
+/** The largest type of a card takes all of it; which that is shows while the card carries nothing and offers all of them. */
+function tooMuchFramebuffer({ stays, leaves, comes }: CardLoad, offered: readonly CardType[]): string | null {
+  if (stays.length + leaves.length > 0) return null
+  const after = comes.map(({ type }) => offered.find((it) => it.type === type))
+  const boards = new Set(after.map((it) => (it === undefined || isMigBacked(it) ? null : boardOf(it.name))))
+  const [board] = boards
+  if (boards.size !== 1 || board == null) return null
+  const ofBoard = offered.filter(({ name }) => boardOf(name) === board)
+  const whole = Math.max(...ofBoard.map(({ framebufferMiB }) => framebufferMiB ?? 0))
+  const sum = after.reduce((total, it) => total + (it?.framebufferMiB ?? 0), 0)
+  return sum > whole ? `they take ${sum} MiB of framebuffer, and it has ${whole} MiB` : null
+}
+
+function oneKind(
+  load: CardLoad,
+  functions: readonly VgpuFunction[],
+  offered: readonly CardType[],
+  types: readonly CardType[],
+): string | null {
+  const offeredTypes = new Set(offered.map(({ type }) => type))
+  const boards = new Set([...load.stays, ...load.leaves, ...load.comes].map(({ type }) => boardNamed(types, type)))
+  const known = types
+    .filter((type) => !isMigBacked(type) && boards.has(boardOf(type.name)))
+    .map(({ type, framebufferMiB }) => ({
+      type,
+      details: { framebufferMiB, maxResolution: null, heads: null, maxInstances: null },
+      isOffered: offeredTypes.has(type),
+    }))
+  const isOpen = functions.some(({ driverModel }) => driverModel === 'open')
+  return oneKindFault({ ...load, types: known, isOneTypeOnly: isOpen })
+}
+
+function cardType({ id, name }: { readonly id: number; readonly name: string }): CardType {
+  return { type: String(id), name, framebufferMiB: framebufferOf(name) }
+}
+
+function boardNamed(types: readonly CardType[], type: string): string | null {
+  const found = types.find((it) => it.type === type)
+  return found === undefined ? null : boardOf(found.name)
+}
+
+/** 'NVIDIA L40S' of 'NVIDIA L40S-24Q' */
+function boardOf(name: string): string | null {
+  return /^(.+)-\d{1,4}[ABCQ]$/.exec(name)?.[1] ?? null
+}
