@@ -1,7 +1,7 @@
+import { cardOf } from '../../host/mdev-places.ts'
 import { type MdevType, mdevParents, readMdevTypes } from '../../host/mdev-types.ts'
 import { readPciIds } from '../../host/pci-ids.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
-import { cardOf } from '../mdev/refusal-reason.ts'
 import { isMigBacked } from '../mig.ts'
 import type { CardLoad, Carried } from './card-load.ts'
 import { oneKindFault } from './one-kind.ts'

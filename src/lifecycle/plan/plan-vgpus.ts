@@ -35,7 +35,7 @@ export function planVgpus(
   files: HostFiles,
   { path, parents, future, present }: VgpuPlanRequest,
 ): { readonly entries: PlannedVgpu[]; readonly noRoom: readonly NoRoom[] } {
-  const placing = new VgpuPlacing(path, present)
+  const placing = new VgpuPlacing(files, path, present)
   const wanted = parents.flatMap((parent) =>
     placesOf(files, parent, future).flatMap((places) =>
       parent.devices.map((devices) => ({
@@ -50,6 +50,7 @@ export function planVgpus(
   for (const { devices, places, definition, replaces } of wanted) {
     placing.placeCounted(places, devices, definition, replaces)
   }
+  placing.settleCounts()
   for (const { others, on } of parents) {
     if (others === 'remove') for (const card of on.vgpu) placing.removeOthers(placeOf(files, card, future).card)
   }

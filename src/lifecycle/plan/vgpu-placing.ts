@@ -1,3 +1,4 @@
+import type { HostFiles } from '../../kernel/kernel.ts'
 import type { PciAddress } from '../../units.ts'
 import type { Definition } from '../definition/definition.ts'
 import type { VgpuIdentity, VirtualDevice } from '../device/virtual-device.ts'
@@ -6,6 +7,7 @@ import { invalidSpec } from '../spec/invalid-spec.ts'
 import type { SpecDevices } from '../spec/spec.ts'
 import type { NoRoom } from './plan.ts'
 import type { FuturePlace } from './plan-vgpus.ts'
+import { fitsAsIs, preferences } from './preferences.ts'
 
 export type PresentVgpu = VirtualDevice<VgpuIdentity>
 
@@ -24,10 +26,15 @@ export class VgpuPlacing {
   readonly surplus: { readonly device: PresentVgpu; readonly reason: string }[] = []
   /** Cards that have not as many functions as the spec asks for. */
   readonly noRoom: NoRoom[] = []
+  /** How many are asked for without a name, by card and type. */
+  readonly #counted = new Map<string, number>()
+  readonly #demands: Demand[] = []
+  readonly #files: HostFiles
   readonly #path: string
   readonly #present: readonly PresentVgpu[]
 
-  constructor(path: string, present: readonly PresentVgpu[]) {
+  constructor(files: HostFiles, path: string, present: readonly PresentVgpu[]) {
+    this.#files = files
     this.#path = path
     this.#present = present
   }
@@ -53,21 +60,40 @@ export class VgpuPlacing {
   ): void {
     if (!('count' in wanted)) return
     const { count } = wanted
-    const { type } = definition
-    const having = this.#present
-      .filter(({ name, type: has }) => has === type && this.#isFree(name))
-      .flatMap((device) => {
-        const place = places.find(({ functions }) => functions.includes(device.name))
-        return place === undefined ? [] : [{ device, card: place.card }]
-      })
-      .sort((a, b) => byWorth(a.device, b.device))
-    for (const { device, card } of having.slice(0, count)) {
-      this.placed.push({ address: device.name, card, definition, owner })
+    for (const { card } of places) {
+      const kind = `${card} ${definition.type}`
+      this.#counted.set(kind, (this.#counted.get(kind) ?? 0) + count)
     }
-    for (const { device } of having.slice(count)) {
+    this.#demands.push({ places, owner, definition, replaces, missing: count })
+  }
+
+  /** Those that are there first, the best for each; then free functions. What is left of a counted type then goes. */
+  settleCounts(): void {
+    for (const isGood of preferences) {
+      for (const demand of this.#demands) this.#takeThere(demand, isGood)
+    }
+    for (const demand of this.#demands) this.#takeFree(demand)
+    for (const device of this.#present) {
+      const count = this.#counted.get(`${device.parent} ${device.type}`)
+      if (count === undefined || !this.#isFree(device.name)) continue
       this.surplus.push({ device, reason: `the file asks for ${count} of its type` })
     }
-    const missing = Math.max(0, count - having.length)
+  }
+
+  #takeThere(demand: Demand, isGood: (device: PresentVgpu, fits: () => boolean) => boolean): void {
+    const { places, owner, definition } = demand
+    for (const device of this.#present.toSorted(byName)) {
+      if (demand.missing === 0) return
+      const card = places.find(({ functions }) => functions.includes(device.name))?.card
+      if (card === undefined || device.type !== definition.type || !this.#isFree(device.name)) continue
+      if (!isGood(device, () => fitsAsIs(this.#files, device, { ...definition, owner }))) continue
+      this.placed.push({ address: device.name, card, definition, owner })
+      demand.missing--
+    }
+  }
+
+  #takeFree({ places, owner, definition, replaces, missing }: Demand): void {
+    const { type } = definition
     const all = places.flatMap(({ card, functions }) => functions.map((address) => ({ address, card })))
     const free = all.filter(({ address }) => this.#isFree(address))
     const usable = replaces ? this.#unusedFirst(free) : free.filter(({ address }) => this.#presentAt(address) === null)
@@ -107,9 +133,15 @@ export class VgpuPlacing {
   }
 }
 
-/** Those that run before those that are only defined, those in use first, in a steady order. */
-function byWorth(a: PresentVgpu, b: PresentVgpu): number {
-  if (a.active !== b.active) return a.active ? -1 : 1
-  if (a.users.length > 0 !== b.users.length > 0) return a.users.length > 0 ? -1 : 1
+/** So many of a type, on whichever of these cards. */
+interface Demand {
+  readonly places: readonly FuturePlace[]
+  readonly owner: NodeOwner | null
+  readonly definition: Definition
+  readonly replaces: boolean
+  missing: number
+}
+
+function byName(a: PresentVgpu, b: PresentVgpu): number {
   return a.name < b.name ? -1 : 1
 }

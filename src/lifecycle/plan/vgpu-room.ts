@@ -52,6 +52,9 @@ function refusedNow(
   return null
 }
 
+/** Of fewer, the list of a card's types is none of all that it can carry. */
+const fullListOfSizes = 4
+
 /** The largest type of a card takes all of it; which that is shows while the card carries nothing and offers all of them. */
 function tooMuchFramebuffer({ stays, leaves, comes }: CardLoad, offered: readonly CardType[]): string | null {
   if (stays.length + leaves.length > 0) return null
@@ -60,7 +63,9 @@ function tooMuchFramebuffer({ stays, leaves, comes }: CardLoad, offered: readonl
   const [board] = boards
   if (boards.size !== 1 || board == null) return null
   const ofBoard = offered.filter(({ name }) => boardOf(name) === board)
-  const whole = Math.max(...ofBoard.map(({ framebufferMiB }) => framebufferMiB ?? 0))
+  const sizes = new Set(ofBoard.flatMap(({ framebufferMiB }) => framebufferMiB ?? []))
+  if (sizes.size < fullListOfSizes) return null
+  const whole = Math.max(...sizes)
   const sum = after.reduce((total, it) => total + (it?.framebufferMiB ?? 0), 0)
   return sum > whole ? `they take ${sum} MiB of framebuffer, and it has ${whole} MiB` : null
 }

@@ -11,6 +11,7 @@ import type { ChosenParents } from '../spec/choose-parents.ts'
 import { invalidSpec } from '../spec/invalid-spec.ts'
 import type { SpecDevices, SpecParent } from '../spec/spec.ts'
 import { findTypesOn } from '../type-choice.ts'
+import { fitsAsIs, preferences } from './preferences.ts'
 
 export type PresentMdev = VirtualDevice<MdevIdentity>
 
@@ -41,6 +42,7 @@ export function placeDevices(
   // What is named by its UUID is never taken for one of a count.
   for (const parent of parents) for (const devices of parent.devices) placing.placeNamed(parent, devices, path)
   for (const parent of parents) for (const devices of parent.devices) placing.placeCounted(parent, devices)
+  placing.settleCounts()
   for (const { others, on } of parents)
     if (others === 'remove') placing.removeOthers(on.mdev.flatMap((it) => it.parents))
   return placing
@@ -59,7 +61,9 @@ class Placing implements Wanted {
   readonly #running: ReadonlySet<Uuid>
   /** Devices on their parents that have been placed, or have to go. */
   readonly #settled = new Set<string>()
-  /** By parent and type: how many are to come, and how many names were tried. */
+  /** By parent and type: how many are asked for without a name, are to come, and how many names were tried. */
+  readonly #counted = new Map<string, number>()
+  readonly #demands: Demand[] = []
   readonly #coming = new Map<string, number>()
   readonly #tried = new Map<string, number>()
 
@@ -101,6 +105,14 @@ class Placing implements Wanted {
     else for (const place of on) this.#placeOn([place], wanted.count, devices, others)
   }
 
+  #removeSurplus(): void {
+    for (const device of this.#present) {
+      const count = this.#counted.get(kindOf(device))
+      if (count === undefined || !this.#isFree(device) || this.#isWanted(device)) continue
+      this.#remove(device, `the file asks for ${count} of its type`)
+    }
+  }
+
   removeOthers(parents: readonly string[]): void {
     for (const device of this.#present) {
       if (parents.includes(device.parent) && this.#isFree(device)) {
@@ -111,19 +123,36 @@ class Placing implements Wanted {
 
   #placeOn(places: readonly MdevPlace[], count: number, devices: SpecDevices, others: SpecParent['others']): void {
     const types = places.flatMap((place) => findTypesOn(this.#files, place, devices.type))
-    const having = this.#present.filter(
-      (device) =>
-        this.#isFree(device) && !this.#isWanted(device) && types.some(({ parent, type }) => isOf(device, parent, type)),
-    )
-    const kept = having.sort(byWorth).slice(0, count)
-    for (const { uuid, parent } of kept) {
-      const type = types.find((one) => one.parent === parent)
-      if (type !== undefined) this.#place(uuid, type, devices)
+    for (const type of types) this.#counted.set(kindOf(type), (this.#counted.get(kindOf(type)) ?? 0) + count)
+    this.#demands.push({ places, types, devices, others, missing: count })
+  }
+
+  /** Those that are there first, the best for each; what is left of a counted type goes; then come new ones. */
+  settleCounts(): void {
+    for (const isGood of preferences) {
+      for (const demand of this.#demands) this.#takeThere(demand, isGood)
     }
-    for (const device of having.slice(count)) this.#remove(device, `the file asks for ${count} of its type`)
-    for (let missing = kept.length; missing < count; missing++) {
-      const type = this.#roomiest(types, others, places)
-      if (type !== undefined) this.#place(this.#newUuid(type), type, devices)
+    this.#removeSurplus()
+    for (const { places, types, devices, others, missing } of this.#demands) {
+      for (let n = 0; n < missing; n++) {
+        const type = this.#roomiest(types, others, places)
+        if (type !== undefined) this.#place(this.#newUuid(type), type, devices)
+      }
+    }
+  }
+
+  #takeThere(demand: Demand, isGood: (device: PresentMdev, fits: () => boolean) => boolean): void {
+    if (demand.missing === 0) return
+    const types = new Map(demand.types.map((type) => [kindOf(type), type]))
+    const good = this.#present.filter((device) => {
+      const isOpen = types.has(kindOf(device)) && this.#isFree(device) && !this.#isWanted(device)
+      return isOpen && isGood(device, () => fitsAsIs(this.#files, device, demand.devices))
+    })
+    for (const device of good.sort(byUuid).slice(0, demand.missing)) {
+      const type = types.get(kindOf(device))
+      if (type === undefined) continue
+      this.#place(device.uuid, type, demand.devices)
+      demand.missing--
     }
   }
 
@@ -202,14 +231,16 @@ function placeOf({ uuid, parent }: Pick<PresentMdev, 'uuid' | 'parent'>): string
   return `${uuid} ${parent}`
 }
 
-function isOf(device: PresentMdev, parent: string, type: string): boolean {
-  return device.parent === parent && device.type === type
+/** So many of a type, in whichever of these places. */
+interface Demand {
+  readonly places: readonly MdevPlace[]
+  readonly others: SpecParent['others']
+  readonly types: readonly MdevType[]
+  readonly devices: SpecDevices
+  missing: number
 }
 
-/** Those that run before those that are only defined, in a steady order. */
-function byWorth(a: PresentMdev, b: PresentMdev): number {
-  if (a.active !== b.active) return a.active ? -1 : 1
-  if (a.users.length > 0 !== b.users.length > 0) return a.users.length > 0 ? -1 : 1
+function byUuid(a: PresentMdev, b: PresentMdev): number {
   return a.uuid < b.uuid ? -1 : 1
 }
 
