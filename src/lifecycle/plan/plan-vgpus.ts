@@ -172,11 +172,11 @@ function entry(
   moves: readonly Move[],
 ): PlannedVgpu {
   const { create, attributes } = newVgpu(address, definition.type, definition.attributes)
-  const content = vgpuSettings.format(vgpuFile({ parent: card, definition }))
   const steps = moves.flatMap((move): Step[] => {
     if (move === 'stop') return stopSteps(files, address)
     if (move === 'keep owner') return keepOwnerSteps(address, owner)
-    if (move === 'define') return [{ action: 'save', path: vgpuSettings.path(address), content }]
+    if (move === 'define')
+      return [{ action: 'save', path: vgpuSettings.path(address), content: shownFile(card, definition) }]
     const nodes = nodesToGive(files, address, owner)
     if (action === 'change') return ownerSteps(files, nodes, owner)
     const isKnown = nodes.length > 0 && device?.active !== true
@@ -198,4 +198,10 @@ function entry(
     running: device === undefined ? null : runningOf(device),
     storedOwner: nodeOwners.readOrNone(files, address),
   }
+}
+
+/** As it will be kept, or, where only the functions to come will tell the type's id, with its name in that place. */
+function shownFile(card: PciAddress, definition: Definition): string {
+  const file = vgpuFile({ parent: card, definition })
+  return /^\d+$/.test(definition.type) ? vgpuSettings.format(file) : `${JSON.stringify(file, null, 2)}\n`
 }
