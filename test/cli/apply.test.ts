@@ -70,7 +70,12 @@ describe('plan and apply', () => {
     const run = host()
     const { entries, applied } = JSON.parse(run(spec, 'apply', '-', '--json').stdout)
     expect(entries).toMatchObject([{ action: 'create' }, { action: 'create' }])
-    expect(applied).toEqual({ done: entries.map(({ uuid }: { uuid: string }) => uuid), failed: [], takenBack: [], remaining: [] })
+    expect(applied).toEqual({
+      done: entries.map(({ uuid }: { uuid: string }) => uuid),
+      failed: [],
+      takenBack: [],
+      remaining: [],
+    })
   })
 
   test('replace what a GPU carries by a config of vgpu-device-manager’s file', () => {
