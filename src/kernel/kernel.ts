@@ -214,6 +214,12 @@ export interface HostFiles {
    */
   write(path: string, text: string): Promise<void>
 
+  /**
+   * Whether somebody has a block device for himself, who need not show elsewhere: a mounted file system, swap, an array,
+   * a pool (open(2) with O_EXCL answers EBUSY). False for what is none, or cannot be asked.
+   */
+  isClaimed(path: string): boolean
+
   owner(path: string): FileOwner
   chown(path: string, uid: number, gid: number): void
   /** chmod(2); `mode` is the twelve bits of permission. */

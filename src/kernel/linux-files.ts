@@ -12,7 +12,9 @@ const smallFile = Buffer.allocUnsafeSlow(16 * 1024)
 
 /** The host's files through node:fs, below `root`. */
 export function hostFiles(root: string): HostFiles {
-  const tree = treeBelow(realRoot(root))
+  const real = realRoot(root)
+  const isHost = real === '/'
+  const tree = treeBelow(real)
 
   /** Runs a call on what a path leads to; its failure is told of the path that the caller knows. */
   function at<T>(path: string, call: (full: string) => T): T {
@@ -50,6 +52,10 @@ export function hostFiles(root: string): HostFiles {
         if (failedWith(error, 'ENOENT', 'ENOTDIR')) return null
         throw asCallers(error, path)
       }
+    },
+    isClaimed(path) {
+      // a node of another root is of this machine all the same
+      return isHost && tree.at(path, isClaimed)
     },
     owner: (path) => at(path, ownerOf),
     chown: (path, uid, gid) => at(path, (full) => fs.chownSync(full, uid, gid)),
@@ -102,6 +108,16 @@ function kindOf(full: string): FileKind | null {
   if (stats.isDirectory()) return 'directory'
   if (stats.isFile()) return 'file'
   return stats.isCharacterDevice() || stats.isBlockDevice() ? 'device' : 'other'
+}
+
+/** Read-only, and not waiting for a medium: nothing happens to the device by that. */
+function isClaimed(full: string): boolean {
+  try {
+    if (!fs.statSync(full).isBlockDevice()) return false
+    return withDescriptor(full, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_EXCL, () => false)
+  } catch (error) {
+    return failedWith(error, 'EBUSY')
+  }
 }
 
 function ownerOf(full: string): FileOwner {

@@ -9,6 +9,7 @@ import { counted, type PciUse } from './pci-use.ts'
 
 /** What is on the disks of PCI devices, through as many layers as there are. */
 export class BlockUses {
+  readonly #files: HostFiles
   readonly #block: BlockDevices
   readonly #mounts: readonly Mount[]
   readonly #fileSystems: readonly FileSystem[]
@@ -17,6 +18,7 @@ export class BlockUses {
   readonly #loops: readonly { readonly device: BlockDevice; readonly file: string }[]
 
   constructor(files: HostFiles, graph: DeviceGraph, mounts: readonly Mount[]) {
+    this.#files = files
     this.#block = new BlockDevices(files, graph)
     this.#mounts = mounts
     this.#fileSystems = readFileSystems(files, this.#block, this.#mounts)
@@ -28,11 +30,12 @@ export class BlockUses {
   }
 
   of(address: PciAddress): PciUse[] {
-    return this.#carriedBy(address).flatMap((device) => [
+    const uses = this.#carriedBy(address).flatMap((device) => [
       ...this.#mountsOf(device),
       ...this.#swapsOn(device),
       ...this.#holdersOf(device),
     ])
+    return uses.length > 0 ? uses : this.#claimsOn(address)
   }
 
   /** Nodes of the PCI device's disks, and of what is made of them. */
@@ -69,6 +72,16 @@ export class BlockUses {
       .map((one) => ({
         what: `${shownBlock(device)} ${shownMount(one)}`,
         end: one.at[0] === undefined || one.at[0] === '/' ? null : `umount ${one.at[0]}`,
+      }))
+  }
+
+  /** What shows in none of these ways: a pool of ZFS, a journal on a disk of its own, a target of iSCSI… */
+  #claimsOn(address: PciAddress): PciUse[] {
+    return this.#carriedBy(address)
+      .filter((device) => device.number !== '' && this.#files.isClaimed(nodeOf(device)))
+      .map((device) => ({
+        what: `${shownBlock(device)} is claimed by a file system, an array or a program`,
+        end: `lsblk ${nodeOf(device)}`,
       }))
   }
 

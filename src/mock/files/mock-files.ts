@@ -80,6 +80,11 @@ export class MockFiles implements HostFiles {
     }
   }
 
+  /** It has no block devices. */
+  isClaimed(): boolean {
+    return false
+  }
+
   owner(path: string): FileOwner {
     return systemCall('stat', path, () => this.#ownerOf(this.find(path)))
   }

@@ -72,6 +72,10 @@ class HostileFiles implements HostFiles {
     return kinds[this.#picks('lstat', path)(kinds.length)] ?? null
   }
 
+  isClaimed(path: string): boolean {
+    return this.#picks('open', path)(2) === 1
+  }
+
   /** The readers change nothing. */
   owner(): FileOwner {
     return { uid: 0, gid: 0, mode: 0o600 }

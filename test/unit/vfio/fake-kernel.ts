@@ -62,6 +62,7 @@ export class FakeKernel implements Kernel {
     makeDirectory: (path) => this.#noFile('mkdir', path),
     removeDirectory: (path) => this.#noFile('rmdir', path),
     syncDirectory: (path) => this.#noFile('open', path),
+    isClaimed: () => false,
   }
 
   open(path: string): number {

@@ -3,6 +3,7 @@ import { PciUses } from '../../../../src/host/in-use/pci-uses.ts'
 import { hostFiles } from '../../../../src/kernel/linux-files.ts'
 import { parsePciAddress } from '../../../../src/units.ts'
 import { HostTree, uuids } from '../../host-tree.ts'
+import { instead } from '../../instead.ts'
 
 const card = '0000:3b:00.0'
 const device = `sys/devices/pci0000:3a/0000:3a:00.0/${card}`
@@ -154,6 +155,18 @@ describe('a disk behind several layers', () => {
     expect(uses(tree)).toEqual([])
     tree.file('proc/spl/kstat/zfs/tank/state', 'ONLINE\n')
     expect(uses(tree)).toEqual(['/dev/sda1 is in use by ZFS pool tank'])
+  })
+
+  test('a disk that somebody has for himself, where nothing else tells why', () => {
+    const tree = disk(host()).file('proc/1/mountinfo', '')
+    const asked: string[] = []
+    const isClaimed = (path: string) => asked.push(path) > 0 && path === '/dev/sda1'
+    const seen = () => new PciUses(instead(hostFiles(tree.root), { isClaimed })).of(parsePciAddress(card))
+    expect(seen().map(({ what }) => what)).toEqual(['/dev/sda1 is claimed by a file system, an array or a program'])
+    tree.file('proc/1/mountinfo', '22 1 8:1 / /srv rw - ext4 /dev/sda1 rw\n')
+    asked.length = 0
+    expect(seen().map(({ what }) => what)).toEqual(['/dev/sda1 is mounted on /srv'])
+    expect(asked).toEqual([])
   })
 
   test('an NVMe disk with several paths is each controller’s that has one', () => {
