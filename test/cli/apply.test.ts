@@ -9,7 +9,11 @@ parents:
     devices:
       - { type: T4-4Q, count: 2 }
 `
-const vgpuConfig = 'version: v1\nvgpu-configs:\n  big:\n    - devices: all\n      vgpu-devices: { T4-8Q: 2 }\n'
+const vgpuConfig = `version: v1
+vgpu-configs:
+  big: [{ devices: all, vgpu-devices: { T4-8Q: 2 } }]
+  none: [{ devices: all, vgpu-devices: {} }]
+`
 
 function host() {
   const { env } = mockHost()
@@ -91,7 +95,7 @@ describe('plan and apply', () => {
     const run = host()
     expect(run('version: 1\nparents: 5', 'plan', '-')).toMatchObject({
       status: 2,
-      stderr: expect.stringContaining('stdin: parents: '),
+      stderr: expect.stringContaining('stdin:2:1: parents: must be a list'),
     })
     expect(run('', 'plan', '/no/such/file').status).toBe(3)
   })
