@@ -65,9 +65,10 @@ export function readIommuGroups(files: HostFiles, filter: GroupFilter = {}): Fou
     .map(({ number, members }) => readGroup(files, number, members, warnings))
   const users = findDeviceUsers(files, new Set(found.flatMap(openedAs)))
   const groups = found.map((group) => ({ ...group, users: usersOfAny(users, openedAs(group)) }))
-  if (groups.some(isBehindIommu)) warnings.push(...[unsafeInterrupts(files)].filter((warning) => warning !== null))
   const members = new Set(all.flatMap((group) => group.members.map(({ name }) => name)))
   const withoutGroup = filter.number === undefined ? ungrouped(files, filter, members, warnings) : []
+  const unsafe = groups.some(isBehindIommu) || withoutGroup.length > 0 ? unsafeInterrupts(files) : null
+  if (unsafe !== null) warnings.push(unsafe)
   return { groups, withoutGroup, warnings }
 }
 

@@ -1,7 +1,24 @@
+import { mkdtempSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { mockHost } from './vfioctl.ts'
+import { lab } from '../contract/lab.ts'
+import { mockHost, vfioctl } from './vfioctl.ts'
 
 const sound = '0000:00:1f.3'
+
+it('bind and groups say that VFIO refuses a device for its interrupts, before it is opened or even bound', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'vfioctl-unsafe-'))
+  const scenario = join(folder, 'lab.json')
+  writeFileSync(scenario, JSON.stringify({ ...lab, isolatesInterrupts: false }))
+  const env = { XDG_STATE_HOME: join(folder, 'state') }
+  const run = (...args: string[]) => vfioctl([`--mock=${scenario}`, ...args], { env })
+  const refused = 'VFIO opens no PCI device here (EPERM)'
+  expect(run('bind', '00:03.0', '--dry-run').stderr).toContain(refused)
+  expect(run('bind', '00:03.0')).toMatchObject({ status: 0, stderr: expect.stringContaining(refused) })
+  expect(run('groups', '00:03.0').stderr).toContain(refused)
+  expect(run('inspect', '00:03.0').status).toBe(4)
+})
 
 describe('bind and release', () => {
   it('say what they do, what keeps the group from VFIO, and that it is already so', () => {

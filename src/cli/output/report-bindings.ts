@@ -16,9 +16,11 @@ export async function reportBindings(
   already: (change: BindingChange) => string,
 ): Promise<void> {
   if (context.options.json) return io.out(json(changes))
+  const { files } = await context.kernel()
+  const unsafe = groupsOfVfio(files, changes).size === 0 ? null : unsafeInterrupts(files)
+  if (unsafe !== null) reportWarnings([unsafe], io)
   const [first] = changes
   if (first?.dryRun === true) return reportDryRun(changes, io, already)
-  const { files } = await context.kernel()
   for (const change of changes) io.err(`${change.changed ? done(files, change) : already(change)}\n`)
   reportViability(files, changes, io)
 }
@@ -29,13 +31,15 @@ function done(files: HostFiles, { device, from, to }: BindingChange): string {
   return `${device} is with ${to ?? 'no driver'} now (${from === null ? 'none had it' : `${from} had it`})`
 }
 
+/** The IOMMU groups, as far as they have one, of the devices that a driver of VFIO gets. */
+function groupsOfVfio(files: HostFiles, changes: readonly BindingChange[]): Set<number> {
+  const ofVfio = changes.filter(({ to }) => to?.includes('vfio') === true)
+  return new Set(ofVfio.flatMap(({ device }) => iommuGroup(files, `${pciDevices}/${device}`) ?? []))
+}
+
 /** What keeps VFIO from using a device that it was just given. */
 function reportViability(files: HostFiles, changes: readonly BindingChange[], io: Io): void {
-  const ofVfio = changes.filter(({ to }) => to?.includes('vfio') === true)
-  const groups = new Set(ofVfio.flatMap(({ device }) => iommuGroup(files, `${pciDevices}/${device}`) ?? []))
-  const unsafe = groups.size === 0 ? null : unsafeInterrupts(files)
-  if (unsafe !== null) reportWarnings([unsafe], io)
-  for (const group of groups) {
+  for (const group of groupsOfVfio(files, changes)) {
     const foreign = foreignMembers(groupMembers(files, group))
     if (foreign.length === 0) continue
     const list = foreign.map(({ name, driver }) => `${name} is with ${driver}`).join(', ')

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { unsafeInterrupts } from '../../../src/host/interrupt-isolation.ts'
+import { readIommuGroups } from '../../../src/host/iommu-groups.ts'
 import { hostFiles } from '../../../src/kernel/linux-files.ts'
 import { createMockKernel } from '../../../src/mock/mock-kernel.ts'
 import { openDevice } from '../../../src/vfio/device.ts'
@@ -34,6 +35,7 @@ test.for([
     const open = () => openDevice(kernel, { group: 3, name: '0000:00:03.0' })
     const warning = unsafeInterrupts(kernel.files)
     expect(warning?.message).toContain('/sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts')
+    expect(readIommuGroups(kernel.files).warnings).toEqual([warning])
     expect(open).toThrow(expect.objectContaining({ code: 'PERMISSION_DENIED', errno: 'EPERM' }))
     for (const module of ['vfio_iommu_type1', 'iommufd']) {
       const path = `/sys/module/${module}/parameters/allow_unsafe_interrupts`
