@@ -106,14 +106,20 @@ export function printable(text: string): string {
  * What a terminal obeys instead of showing it, or shows as nothing or in another place: control characters, those that
  * turn the direction of writing, line and paragraph separators, invisible ones, halves of a character.
  */
-const unseen = /\p{Cc}|\p{Cf}|\p{Zl}|\p{Zp}|\p{Cs}|\p{Default_Ignorable_Code_Point}/gu
+const unseen = /\p{Cc}|\p{Cf}|\p{Zl}|\p{Zp}|\p{Cs}|\p{Default_Ignorable_Code_Point}|\p{Noncharacter_Code_Point}/gu
 
 /** The same in full, with no end cut off. */
 export function escaped(text: string): string {
-  return text.replace(unseen, (character) => {
+  return escapedAs(text, (character) => {
     const code = character.codePointAt(0) ?? 0
     return code < 0x100 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u{${code.toString(16)}}`
   })
+}
+
+/** A text in which each character that is not seen as it is is written in another way. */
+export function escapedAs(text: string, write: (character: string) => string): string {
+  // as nearly all are, and long ones at that
+  return /^[\x20-\x7e]*$/.test(text) ? text : text.replace(unseen, write)
 }
 
 /**

@@ -4,6 +4,8 @@ import { pciDrivers } from '../host/pci-binding.ts'
 import type { HostFiles } from '../kernel/kernel.ts'
 import { noDriver } from '../lifecycle/bindings/bind.ts'
 import { list } from '../lifecycle/list.ts'
+import { isModule } from '../mock/scenario/load-scenario.ts'
+import { escaped } from '../units.ts'
 import { type GlobalOptions, globalArguments, splitCommandLine, verbose } from './arguments/global-options.ts'
 import type { Argument, ArgumentTable, Completes } from './command.ts'
 import { commands } from './commands.ts'
@@ -25,8 +27,9 @@ interface Line {
 
 /** Answers the shell's question what could stand for the last of `words`: one candidate a line, as yargs' script asks. */
 export async function complete(words: readonly string[], io: Io): Promise<string> {
-  const before = words.slice(1, -1)
-  const current = words.at(-1) ?? ''
+  const typed = words.map(unquoted)
+  const before = typed.slice(1, -1)
+  const current = typed.at(-1) ?? ''
   try {
     const { word, rest } = splitCommandLine(before)
     const options = seenOptions(rest)
@@ -41,6 +44,12 @@ export async function complete(words: readonly string[], io: Io): Promise<string
     // A question about a host that cannot be read has no answer; an error would land in the user's command line.
     return ''
   }
+}
+
+/** bash hands over words as they are typed. */
+function unquoted(word: string): string {
+  const inside = /^(['"])([^'"]*)\1?$/.exec(word)?.[2]
+  return inside ?? word.replace(/\\(.)/g, '$1')
 }
 
 function commandCandidates(): Candidate[] {
@@ -103,7 +112,8 @@ async function valuesFor(argument: Argument, line: Line, io: Io): Promise<Candid
 
 async function hostValues(completes: Completes, line: Line, io: Io): Promise<Candidate[]> {
   if (typeof completes === 'object') return completes.map((value) => ({ value, describe: '' }))
-  if (completes === 'nothing' || completes === 'file') return []
+  // A question must not run code, as a scenario that is a module would.
+  if (completes === 'nothing' || completes === 'file' || isModule(line.options.mock ?? '')) return []
   const context = new Context(line.options, io)
   try {
     const { files } = await context.kernel()
@@ -162,11 +172,14 @@ function seenOptions(before: readonly string[]): GlobalOptions {
   return { ...line.options, mock: optionValue(line, 'mock') ?? null, root: optionValue(line, 'root') ?? null }
 }
 
-/** bash takes bare values; zsh takes 'value:description', with the value's own colons escaped. */
+/**
+ * bash takes bare values; zsh takes 'value:description', with the value's own colons escaped. What nobody could type is
+ * left out.
+ */
 function shown(found: readonly Candidate[], current: string, io: Io): string {
   const zsh = io.env['SHELL']?.includes('zsh') === true
   return found
-    .filter(({ value }) => value.startsWith(current))
-    .map(({ value, describe }) => (zsh ? `${value.replaceAll(':', '\\:')}:${describe}\n` : `${value}\n`))
+    .filter(({ value }) => value.startsWith(current) && escaped(value) === value)
+    .map(({ value, describe }) => (zsh ? `${value.replace(/[\\:]/g, '\\$&')}:${escaped(describe)}\n` : `${value}\n`))
     .join('')
 }

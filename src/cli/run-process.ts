@@ -6,10 +6,11 @@ import { run } from './run.ts'
 export async function runProcess(): Promise<void> {
   const [, script = '', ...argv] = process.argv
   const program = basename(script)
+  const io = processIo()
   if (program === 'mdevctl' || program === 'lsmdev') {
     const { runMdevctl } = await import('./mdevctl/run-mdevctl.ts')
-    process.exitCode = await runMdevctl(program, argv, processIo())
+    process.exitCode = io.statusOf(await runMdevctl(program, argv, io))
   } else {
-    process.exitCode = await run(argv, processIo())
+    process.exitCode = io.statusOf(await run(argv, io))
   }
 }

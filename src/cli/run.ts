@@ -53,7 +53,7 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
 async function explain(word: string | null, rest: readonly string[], io: Io): Promise<number> {
   const { explainProgram } = await import('./parser/yargs-program.ts')
   if (word === null && rest.every((token) => token.startsWith('--mock') || token === '--json')) {
-    io.err(`${explainProgram(null, ['--help'])}\n`)
+    for (const line of explainProgram(null, ['--help']).split('\n')) io.err(`${line}\n`)
     return 2
   }
   io.out(`${explainProgram(word, rest)}\n`)

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, symlinkSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
@@ -57,6 +57,24 @@ describe('completion offers', () => {
   })
 })
 
+const oddHost = mkdtempSync(join(tmpdir(), 'vfioctl-odd-'))
+for (const type of ['odd;$(id) *', 'odd\u001b[2J', 'odd\n']) {
+  mkdirSync(join(oddHost, 'sys/class/mdev_bus/mtty/mdev_supported_types', type), { recursive: true })
+}
+
+describe('completion', () => {
+  it('leaves out what a terminal would obey, and what nobody could type', () => {
+    expect(offered(`define --root ${oddHost} -p mtty -t `)).toEqual(['odd;$(id) *'])
+  })
+
+  it('runs no code: a scenario that is a module is not loaded', () => {
+    const scenario = join(oddHost, 'scenario.cjs')
+    writeFileSync(scenario, `require('node:fs').writeFileSync(${JSON.stringify(`${scenario}.ran`)}, '')`)
+    expect(offered(`start --mock ${scenario} `)).toEqual([])
+    expect(existsSync(`${scenario}.ran`)).toBe(false)
+  })
+})
+
 describe('the script, in bash', () => {
   const { env } = hostWithDevices()
   const folder = mkdtempSync(join(tmpdir(), 'vfioctl-bin-'))
@@ -66,10 +84,12 @@ describe('the script, in bash', () => {
     ['completes commands', 'vfioctl undef', 'undefine'],
     ['completes UUIDs', 'vfioctl --mock stop ', active],
     ['keeps a PCI address whole', 'vfioctl --mock types -p 0000:3b', '0000:3b:00.0'],
+    ['quotes what a shell would run', `vfioctl --root ${oddHost} define -p mtty -t odd`, 'odd\\;\\$\\(id\\)\\ \\*'],
+    ['takes a word as it was quoted', `vfioctl --root ${oddHost} define -p mtty -t odd\\;`, 'odd\\;\\$\\(id\\)\\ \\*'],
   ])('%s', (_what, line, expected) => {
     const script = `
       source <(vfioctl completion bash)
-      read -ra COMP_WORDS <<< "$1"; [[ $1 == *' ' ]] && COMP_WORDS+=('')
+      read -r -a COMP_WORDS <<< "$1"; [[ $1 == *' ' ]] && COMP_WORDS+=('')
       COMP_CWORD=$((\${#COMP_WORDS[@]} - 1))
       _vfioctl_yargs_completions
       [[ $COMP_WORDBREAKS == *[:=]* ]] && echo 'words break at : or ='

@@ -1,7 +1,7 @@
 import { execFileSync, spawnSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { mockHost, program, vfioctl } from './vfioctl.ts'
 
@@ -67,7 +67,74 @@ describe('types', () => {
   })
 })
 
+describe('names and texts of others', () => {
+  const odd = 'a\u001b[2J\u009b31m\u202eb\u200b\ufdd2c\nROW'
+  /** A host whose card, type, texts and settings all have it in them. */
+  function oddHost(): string {
+    const root = rootWithDefinitions({ [uuid]: '{' })
+    const type = `sys/class/mdev_bus/card ${odd}/mdev_supported_types/type ${odd}`
+    const files = {
+      [`${type}/name`]: odd,
+      [`${type}/description`]: odd,
+      [`${type}/device_api`]: odd,
+      [`${type}/available_instances`]: odd,
+      [`etc/mdevctl.d/card ${odd}/${uuid}`]: JSON.stringify({
+        mdev_type: 't',
+        start: 'auto',
+        attrs: [{ [odd]: odd }],
+      }),
+      [`etc/vfioctl.d/bindings/${odd}.json`]: JSON.stringify({ driver: 'x', vendor: '0x8086', device: '0x1234' }),
+    }
+    for (const [path, text] of Object.entries(files)) {
+      mkdirSync(dirname(join(root, path)), { recursive: true })
+      writeFileSync(join(root, path), text)
+    }
+    return root
+  }
+  const root = oddHost()
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: those that no terminal may be given
+  const unseen = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u200b\u202e\ufdd0-\ufddf]/
+
+  it.each([
+    'types -v',
+    'list -v',
+    'restore --timeout 0.1',
+    `undefine --dry-run ${uuid}`,
+    `apply /${odd}`,
+    `start -u ${uuid} --mock=${odd}`,
+  ])('%j: no terminal obeys them, and none makes a line', (line) => {
+    const words = line.split(' ')
+    const { stdout, stderr } = vfioctl([...words, ...(line.includes('--mock') ? [] : ['--root', root])])
+    expect(`${stdout}${stderr}`).toContain('a\\x1b[2J')
+    expect(`${stdout}${stderr}`).not.toMatch(unseen)
+    expect(`${stdout}${stderr}`).not.toMatch(/^ROW/m)
+  })
+
+  it('are the same in JSON, without a character that a terminal obeys', () => {
+    const { stdout } = vfioctl(['list', '--json', '--root', root])
+    expect(stdout).not.toMatch(unseen)
+    const json: unknown = JSON.parse(stdout)
+    expect(json).toMatchObject({ devices: [{ definition: { attributes: [{ name: odd, value: odd }] } }] })
+  })
+})
+
 describe('streams', () => {
+  it.skipIf(!existsSync('/dev/full'))('what cannot be said keeps nothing from being done, and is the status', () => {
+    const run = mockHost()
+    const unsaid = (stdout: string, stderr: string, words: string) =>
+      spawnSync('bash', ['-c', `"$0" "$1" ${words} >${stdout} 2>${stderr}`, process.execPath, program], {
+        encoding: 'utf8',
+        env: { PATH: process.env['PATH'] ?? '', ...run.env },
+      }).status
+    expect(unsaid('/dev/null', '/dev/full', `define --mock -u ${uuid} -p mtty -t mtty-1 --auto`)).toBe(1)
+    expect(unsaid('/dev/null', '/dev/full', 'restore --mock')).toBe(1)
+    expect(run('list', '--active').stdout).toContain(uuid)
+    expect(unsaid('/dev/full', join(run.env.XDG_STATE_HOME ?? '', 'said'), 'list --mock')).toBe(1)
+    expect(readFileSync(join(run.env.XDG_STATE_HOME ?? '', 'said'), 'utf8')).toBe(
+      'vfioctl: cannot write to stdout: no space left on device (ENOSPC)\n',
+    )
+  })
+
   it('a reader that goes away is no failure', () => {
     const definitions = Object.fromEntries(
       Array.from({ length: 2000 }, (_, i) => [`83b8f4f2-509f-382f-3c1e-${String(i).padStart(12, '0')}`, definition]),

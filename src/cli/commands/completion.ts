@@ -1,5 +1,5 @@
 import { type Command, command, usageError } from '../command.ts'
-import { completionScript } from '../parser/yargs-program.ts'
+import { completionScripts } from '../completion-script.ts'
 
 type Shell = 'bash' | 'zsh'
 
@@ -18,7 +18,7 @@ const completion: Command = command({
   ],
   run(values, _context, io) {
     const shell = values.shell ?? (io.env['SHELL']?.endsWith('zsh') ? 'zsh' : 'bash')
-    io.out(completionScript(shell))
+    io.out(completionScripts[shell])
   },
 })
 export default completion

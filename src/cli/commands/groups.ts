@@ -71,7 +71,7 @@ const groups: Command = command({
     reportWarnings(found.warnings, io)
     const inGroups = found.groups.flatMap((group) => group.devices.map((device) => ({ group, device })))
     const rows = [...inGroups, ...found.withoutGroup.map((device) => ({ group: null, device }))]
-    if (rows.length > 0) io.out(table(rows, columns, io))
+    if (rows.length > 0) io.out(table(rows, columns))
   },
 })
 export default groups

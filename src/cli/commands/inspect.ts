@@ -45,7 +45,7 @@ const inspect: Command = command({
       return
     }
     reportWarnings(inspection.warnings, io)
-    io.out(inspectionText(inspection, io))
+    io.out(inspectionText(inspection))
   },
 })
 export default inspect

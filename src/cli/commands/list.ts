@@ -70,7 +70,7 @@ const list: Command = command({
       io.err(all ? 'no virtual devices; `vfioctl types` shows what can be made\n' : 'no virtual device is like that\n')
       return
     }
-    io.out(table(found.devices, columns, io, context.options.verbose > 0 ? attributes : undefined))
+    io.out(table(found.devices, columns, context.options.verbose > 0 ? attributes : undefined))
   },
 })
 export default list

@@ -27,7 +27,7 @@ const mock: Command = command({
     const { mock, root, json: asJson } = context.options
     if (values.action === 'list') {
       const scenarios = Object.entries(scenarioNames).map(([name, summary]) => ({ name, summary }))
-      io.out(asJson ? json(scenarios) : table(scenarios, columns, io))
+      io.out(asJson ? json(scenarios) : table(scenarios, columns))
       return
     }
     if (root !== null) throw usageError('--root is not for the simulated host')

@@ -31,7 +31,7 @@ const plan: Command = command({
     if (values['dry-run']) {
       io.out(planSteps(found))
       sayIfScriptsAreNotAsked(kernel, found, io)
-    } else if (itemsOf(found).length > 0) io.out(planTable(found, io))
+    } else if (itemsOf(found).length > 0) io.out(planTable(found))
     io.err(`${planSummary(found)}\n`)
     checkRoom(found)
   },

@@ -1,6 +1,7 @@
 import { VfioError } from '../../errors.ts'
 import type { Warning } from '../../host/warning.ts'
 import { defaultTimeoutMs, type RestoreResult, restore as restoreDevices } from '../../lifecycle/restore/restore.ts'
+import { escaped } from '../../units.ts'
 import { namedParent } from '../arguments/device-argument.ts'
 import { given } from '../arguments/given.ts'
 import { dryRun } from '../arguments/global-options.ts'
@@ -37,7 +38,9 @@ const restore: Command = command({
       signal: io.interruption(),
       said: (line) => io.err(`${line}\n`),
       onResult: (result) => {
-        if (!isJson && !isDry) io.err(`${shownResult(result)}\n`)
+        if (isJson || isDry) return
+        io.err(`${shownResult(result)}\n`)
+        if (result.error !== null && result.error.hint !== null) io.err(`  hint: ${result.error.hint}\n`)
       },
       onWaiting: (missing) => {
         if (!isJson) io.err(`waiting for ${missing}, at most ${(values.timeout ?? defaultTimeoutMs) / 1000} s\n`)
@@ -61,14 +64,13 @@ function told({ error, ...result }: RestoreResult) {
 function shownResult({ kind, outcome, name, parent: on, type, error }: RestoreResult): string {
   const what = kind === 'binding' ? `${on} with driver ${name}` : `${name} on ${on}${type === null ? '' : ` (${type})`}`
   if (error === null) return `${outcome}: ${what}`
-  const hint = error.hint === null ? '' : `\n  hint: ${error.hint}`
-  return `${outcome}: ${what}: ${error.message}${hint}`
+  return `${outcome}: ${what}: ${error.message}`
 }
 
 function dryResult({ outcome, name, parent: on, steps, error }: RestoreResult): string {
   const what = outcome === 'no parent' ? `once ${on} is there` : outcome === 'failed' ? (error?.message ?? '') : on
   if (outcome === 'already there') return ''
-  return [`# ${name}: ${what}`, ...steps.map(shownStep)].map((line) => `${line}\n`).join('')
+  return [escaped(`# ${name}: ${what}`), ...steps.map(shownStep)].map((line) => `${line}\n`).join('')
 }
 
 /**

@@ -59,7 +59,7 @@ const sriov: Command = command({
       else {
         reportWarnings(warnings, io)
         if (functions.length === 0) io.err('no device of this host can have virtual functions\n')
-        else io.out(table(functions, columns, io))
+        else io.out(table(functions, columns))
       }
       return
     }

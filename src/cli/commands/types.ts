@@ -52,7 +52,7 @@ const types: Command = command({
       return
     }
     const below = context.options.verbose > 0 ? describe : undefined
-    io.out(table(found.types, columns, io, below))
+    io.out(table(found.types, columns, below))
   },
 })
 export default types

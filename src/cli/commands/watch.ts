@@ -1,8 +1,10 @@
 import { VfioError } from '../../errors.ts'
 import type { HostChange } from '../../lifecycle/watch/host-change.ts'
 import { watchHost } from '../../lifecycle/watch/watch-host.ts'
+import { escaped } from '../../units.ts'
 import { type Command, command } from '../command.ts'
 import { changeText } from '../output/host-change-text.ts'
+import { jsonLine } from '../output/output.ts'
 
 const watch: Command = command({
   arguments: {},
@@ -15,7 +17,7 @@ const watch: Command = command({
     const signal = AbortSignal.any([interruption, io.readerGone])
     try {
       for await (const change of watchHost(await context.kernel(), signal))
-        io.out(context.options.json ? jsonLine(change) : `${changeText(change)}\n`)
+        io.out(context.options.json ? jsonLine(timed(change)) : `${escaped(changeText(change))}\n`)
     } catch (error) {
       if (!signal.aborted || error !== signal.reason) throw error
     }
@@ -24,6 +26,6 @@ const watch: Command = command({
 })
 export default watch
 
-function jsonLine({ what, change, ...thing }: HostChange): string {
-  return `${JSON.stringify({ time: new Date().toISOString(), what, change, ...thing })}\n`
+function timed({ what, change, ...thing }: HostChange): object {
+  return { time: new Date().toISOString(), what, change, ...thing }
 }

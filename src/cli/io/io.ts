@@ -1,11 +1,12 @@
 /** What a command is given of its process: where data and messages go. Tests give their own. */
 export interface Io {
-  /** Data, to stdout. */
+  /**
+   * Data, to stdout. Of text, what a terminal would obey or hide is an escape; bytes are written as they are. What cannot
+   * be written is dropped, here and in `err`: the exit status says it.
+   */
   out(text: string | Uint8Array): void
-  /** Messages for people, to stderr. */
+  /** One message for people, to stderr, on one line. */
   err(text: string): void
-  /** Text in a colour or weight, plain where the stream is no terminal or NO_COLOR is set. */
-  paint(stream: 'out' | 'err', style: Style, text: string): string
   /** A file of the caller's (not of the host under `--root` or `--mock`), of at most 16 MiB or that many bytes: '-' is stdin. */
   readFile(path: string, mostBytes?: number): string
   /**
@@ -21,5 +22,3 @@ export interface Io {
   readonly readerGone: AbortSignal
   readonly env: Readonly<Record<string, string | undefined>>
 }
-
-export type Style = 'bold' | 'dim' | 'red' | 'green' | 'yellow'

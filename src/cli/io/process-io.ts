@@ -1,29 +1,35 @@
-import { fstatSync, writeSync } from 'node:fs'
+import { fstatSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { styleText } from 'node:util'
-import { isSystemError } from '../../kernel/system-error.ts'
+import { kernelAnswer } from '../../errors.ts'
 import type { Io } from './io.ts'
+import { OutputStream } from './output-stream.ts'
+import { forTerminal } from './paint.ts'
 import { readBounded } from './read-bounded.ts'
 
-/**
- * The real process. Output goes straight to the descriptor: `process.stdout` alone costs a tenth of a short command's
- * time, and an asynchronous write could be lost where the process ends.
- */
-export function processIo(): Io {
+/** The real process. */
+export interface ProcessIo extends Io {
+  /** The exit status, once all is said: a success of which something could not be said is none. */
+  statusOf(status: number): number
+}
+
+export function processIo(): ProcessIo {
   const reader = new AbortController()
+  const stdout = new OutputStream(1, () => reader.abort())
+  const stderr = new OutputStream(2, () => {})
+  const say = (text: string) => stderr.write(Buffer.from(`${forTerminal(onOneLine(text), terminal(2))}\n`))
   return {
-    out: (text) => writeAll(1, text, () => reader.abort()),
-    err: (text) => writeAll(2, text, () => {}),
-    paint: (stream, style, text) =>
-      isTerminal(stream === 'out' ? 1 : 2)
-        ? styleText(style, text, { stream: stream === 'out' ? process.stdout : process.stderr })
-        : text,
+    out: (text) => stdout.write(typeof text === 'string' ? Buffer.from(forTerminal(text, terminal(1))) : text),
+    err: say,
     readFile: (path, mostBytes = 16 * 1024 * 1024) => readBounded(path, mostBytes),
     interruption,
     readerGone: reader.signal,
     program: [process.execPath, resolve(process.argv[1] ?? '')],
     caller: process.ppid,
     env: process.env,
+    statusOf(status) {
+      if (stdout.failure !== null) say(`vfioctl: cannot write to stdout: ${kernelAnswer(stdout.failure)}`)
+      return stdout.failure === null && stderr.failure === null ? status : status || 1
+    },
   }
 }
 
@@ -33,29 +39,16 @@ function interruption(): AbortSignal {
   return interrupted.signal
 }
 
-/** A reader that is gone (`vfioctl list | head`) is no failure: what is left is dropped. */
-function writeAll(fd: 1 | 2, text: string | Uint8Array, onGone: () => void): void {
-  let rest = typeof text === 'string' ? Buffer.from(text) : text
-  try {
-    while (rest.length > 0) rest = rest.subarray(writeSync(fd, rest))
-  } catch (error) {
-    if (!isSystemError(error)) throw error
-    if (error.code === 'EPIPE') {
-      onGone()
-      return
-    }
-    if (error.code !== 'EAGAIN') throw error
-    // Another process made this pipe non-blocking and it is full: the event loop waits for room.
-    const stream = fd === 1 ? process.stdout : process.stderr
-    stream.on('error', onGone)
-    stream.write(rest)
-  }
+/** A newline in a name makes no line of its own. */
+function onOneLine(text: string): string {
+  return text.replace(/\n$/, '').replaceAll('\n', '\\x0a')
 }
 
-function isTerminal(fd: 1 | 2): boolean {
+function terminal(fd: 1 | 2): NodeJS.WritableStream | null {
   try {
-    return fstatSync(fd).isCharacterDevice()
+    if (!fstatSync(fd).isCharacterDevice()) return null
   } catch {
-    return false
+    return null
   }
+  return fd === 1 ? process.stdout : process.stderr
 }

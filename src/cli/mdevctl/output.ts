@@ -1,14 +1,16 @@
 import type { MdevType } from '../../host/mdev-types.ts'
 import { definitionFile } from '../../lifecycle/definition/definition.ts'
+import { escaped } from '../../units.ts'
+import { json } from '../output/output.ts'
 import type { ShownDevice } from './shown-devices.ts'
 
 /** `UUID PARENT TYPE auto|manual`, and whether it is on the other side too. */
 export function listText(devices: readonly ShownDevice[], other: 'defined' | 'active', verbose: boolean): string {
   return devices
     .map(({ uuid, parent, definition: { type, start, attributes }, isBoth }) => {
-      const line = `${uuid} ${parent} ${type} ${start}${isBoth ? ` (${other})` : ''}\n`
+      const line = `${uuid} ${escaped(parent)} ${escaped(type)} ${start}${isBoth ? ` (${other})` : ''}\n`
       if (!verbose || attributes.length === 0) return line
-      return `${line}  Attrs:\n${attributes.map(({ name, value }, i) => `    @{${i}}: {"${name}":"${value}"}\n`).join('')}`
+      return `${line}  Attrs:\n${attributes.map(({ name, value }, i) => `    @{${i}}: {"${escaped(name)}":"${escaped(value)}"}\n`).join('')}`
     })
     .join('')
 }
@@ -24,12 +26,12 @@ export function typesText(types: readonly ShownType[]): string {
   let parent = ''
   return types
     .map((type) => {
-      const heading = type.parent === parent ? '' : `${type.parent}\n`
+      const heading = type.parent === parent ? '' : `${escaped(type.parent)}\n`
       parent = type.parent
-      return `${heading}  ${type.type}
+      return `${heading}  ${escaped(type.type)}
     Available instances: ${type.available}
-    Device API: ${type.deviceApi}
-${type.name === null ? '' : `    Name: ${type.name}\n`}${type.description === null ? '' : `    Description: ${onOneLine(type.description)}\n`}`
+    Device API: ${escaped(type.deviceApi)}
+${type.name === null ? '' : `    Name: ${escaped(type.name)}\n`}${type.description === null ? '' : `    Description: ${onOneLine(type.description)}\n`}`
     })
     .join('')
 }
@@ -67,5 +69,5 @@ function byParent(entries: readonly (readonly [parent: string, entry: object])[]
 
 /** Two spaces, no final newline. */
 function pretty(value: object): string {
-  return JSON.stringify(value, null, 2)
+  return json(value).trimEnd()
 }

@@ -1,7 +1,9 @@
-import { VfioError } from '../../errors.ts'
+import { asVfioError, VfioError } from '../../errors.ts'
 import { isSystemError } from '../../kernel/system-error.ts'
 import { exitCode } from '../exit-codes.ts'
 import type { Io } from '../io/io.ts'
+import { paint } from '../io/paint.ts'
+import { jsonLine } from './output.ts'
 import { forSameHost, type GivenHost } from './same-host.ts'
 
 export interface Shown extends GivenHost {
@@ -19,12 +21,12 @@ export function reportFailure(error: unknown, { json, verbose, command, ...host 
   const hint = failure.hint === null ? usage : forSameHost(failure.hint, host)
   const message = forSameHost(failure.message, host)
   if (json) {
-    io.err(`${JSON.stringify({ error: { ...toldError(failure), message, hint, exitCode: status } })}\n`)
+    io.err(jsonLine({ error: { ...toldError(failure), message, hint, exitCode: status } }))
     return status
   }
-  io.err(`${io.paint('err', 'red', 'vfioctl:')} ${message}\n`)
-  if (hint !== null) io.err(`${io.paint('err', 'dim', 'hint:')} ${hint}\n`)
-  if (verbose > 1) io.err(`${stackOf(error)}\n`)
+  io.err(`${paint('red', 'vfioctl:')} ${message}\n`)
+  if (hint !== null) io.err(`${paint('dim', 'hint:')} ${hint}\n`)
+  if (verbose > 1) for (const line of stackOf(error).split('\n')) io.err(`${line}\n`)
   return status
 }
 
@@ -38,7 +40,7 @@ export function toldError({ code, message, hint, errno, errnoNumber, syscall, pa
 /** What no one foresaw: a failed system call that nobody worded, or a mistake of this program. */
 function unexpected(error: unknown): VfioError {
   const message = error instanceof Error ? error.message : String(error)
-  if (isSystemError(error)) return new VfioError('SYSTEM_CALL_FAILED', message, { cause: error })
+  if (isSystemError(error)) return asVfioError(error)
   return new VfioError('SYSTEM_CALL_FAILED', `unexpected: ${message.replaceAll('\n', ' ')}`, {
     cause: error,
     hint: 'this is a mistake in vfioctl; run it again with -vv and report what it prints',

@@ -1,10 +1,9 @@
 import { shownUsers } from '../../host/device-users.ts'
 import { configHeader } from '../../uapi/pci-regs.ts'
-import { formatSize, hex, printable } from '../../units.ts'
+import { escaped, formatSize, hex, printable } from '../../units.ts'
 import type { CapabilityDescription, IrqDescription, RegionDescription } from '../../vfio/describe-device.ts'
 import type { ConfigSpace, PciCapability } from '../../vfio/pci/config-space.ts'
 import type { Inspection } from '../commands/inspect.ts'
-import type { Io } from '../io/io.ts'
 import { type Column, table } from './output.ts'
 
 type Fact = readonly [name: string, value: string]
@@ -32,13 +31,13 @@ const capabilityColumns: readonly Column<PciCapability>[] = [
 ]
 
 /** For people: the facts, then tables. */
-export function inspectionText(inspection: Inspection, io: Io): string {
+export function inspectionText(inspection: Inspection): string {
   const { device, config } = inspection
-  const facts = deviceFacts(inspection).map(([name, value]) => `${name.padEnd(12)}${value}\n`)
-  const irqs = device.irqs.length === 0 ? 'no interrupts\n' : table(device.irqs, irqColumns, io)
-  const regions = device.regions.length === 0 ? 'no regions\n' : table(device.regions, regionColumns, io)
+  const facts = deviceFacts(inspection).map(([name, value]) => `${name.padEnd(12)}${escaped(value)}\n`)
+  const irqs = device.irqs.length === 0 ? 'no interrupts\n' : table(device.irqs, irqColumns)
+  const regions = device.regions.length === 0 ? 'no regions\n' : table(device.regions, regionColumns)
   const parts = [facts.join(''), regions, irqs]
-  return [...parts, ...(config === null ? [] : configTables(config, io))].join('\n')
+  return [...parts, ...(config === null ? [] : configTables(config))].join('\n')
 }
 
 function deviceFacts({ virtualDevice, group, device, addressSpace }: Inspection): Fact[] {
@@ -73,7 +72,7 @@ function virtualDeviceFacts({ parent, type, typeName, definition }: NonNullable<
 }
 
 /** The registers by the names that `read` takes; those that are zero are left out. */
-function configTables({ header, capabilities, extendedCapabilities }: ConfigSpace, io: Io): string[] {
+function configTables({ header, capabilities, extendedCapabilities }: ConfigSpace): string[] {
   const values: Readonly<Record<string, number>> = header
   const registers = Object.entries(configHeader)
     .map(([name, { offset, width }]) => ({ name, offset, width, value: values[name] ?? 0 }))
@@ -84,7 +83,7 @@ function configTables({ header, capabilities, extendedCapabilities }: ConfigSpac
     { heading: 'REGISTER', cell: ({ name }) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`) },
     { heading: 'VALUE', cell: ({ value, width }) => hex(value, width / 4) },
   ]
-  return [table(registers, columns, io), all.length === 0 ? 'no PCI capabilities\n' : table(all, capabilityColumns, io)]
+  return [table(registers, columns), all.length === 0 ? 'no PCI capabilities\n' : table(all, capabilityColumns)]
 }
 
 function flagNames(flags: object): string {

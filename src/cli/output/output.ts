@@ -1,8 +1,22 @@
-import type { Io } from '../io/io.ts'
+import { escaped, escapedAs } from '../../units.ts'
+import { paint } from '../io/paint.ts'
 
 /** JSON for machines, indented. 64-bit values come as hex strings: JSON's numbers would round them. */
 export function json(value: unknown): string {
-  return `${JSON.stringify(value, null, 2)}\n`
+  return `${asciiControls(JSON.stringify(value, null, 2))}\n`
+}
+
+/** The same on one line. */
+export function jsonLine(value: unknown): string {
+  return `${asciiControls(JSON.stringify(value))}\n`
+}
+
+/** JSON itself escapes only what it must: what else a terminal obeys or hides is an escape too, of the same value. */
+function asciiControls(text: string): string {
+  return escapedAs(text, (character) => {
+    if (character === '\n') return character
+    return character.replace(/[\s\S]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
+  })
 }
 
 export interface Column<T> {
@@ -12,15 +26,10 @@ export interface Column<T> {
 
 /**
  * Padded columns under a heading, never cut. A column that is empty in every row is left out; an empty cell among
- * others is '-'. `below` adds lines under a row.
+ * others is '-'. `below` adds lines under a row. A row is one line, whatever its names hold.
  */
-export function table<T>(
-  rows: readonly T[],
-  columns: readonly Column<T>[],
-  io: Io,
-  below?: (row: T) => string[],
-): string {
-  const cells = columns.map(({ cell }) => rows.map((row) => String(cell(row) ?? '')))
+export function table<T>(rows: readonly T[], columns: readonly Column<T>[], below?: (row: T) => string[]): string {
+  const cells = columns.map(({ cell }) => rows.map((row) => escaped(String(cell(row) ?? ''))))
   const shown = columns.flatMap(({ heading }, index) => {
     const values = cells[index] ?? []
     return values.every((value) => value === '') ? [] : [{ heading, values: values.map((value) => value || '-') }]
@@ -38,7 +47,7 @@ export function table<T>(
       .map(({ values }) => values[index])
       .join('  ')
       .trimEnd(),
-    ...(below?.(row) ?? []),
+    ...(below?.(row) ?? []).map(escaped),
   ])
-  return `${[io.paint('out', 'bold', heading), ...lines].join('\n')}\n`
+  return `${[paint('bold', heading), ...lines].join('\n')}\n`
 }

@@ -10,6 +10,7 @@ import {
   type PlannedBinding,
   type PlannedSriov,
 } from '../../lifecycle/plan/plan.ts'
+import { escaped } from '../../units.ts'
 import type { Io } from '../io/io.ts'
 import { type Column, table } from './output.ts'
 import { shownStep } from './report-change.ts'
@@ -42,11 +43,11 @@ const sriovColumns: readonly Column<PlannedSriov>[] = [
   { heading: 'IN USE', cell: ({ uses }) => uses.join(', ') },
 ]
 
-export function planTable({ bindings, sriov, entries }: Plan, io: Io): string {
+export function planTable({ bindings, sriov, entries }: Plan): string {
   const tables = [
-    ...(bindings.length === 0 ? [] : [table(bindings, bindingColumns, io)]),
-    ...(sriov.length === 0 ? [] : [table(sriov, sriovColumns, io)]),
-    ...(entries.length === 0 ? [] : [table(entries, columns, io)]),
+    ...(bindings.length === 0 ? [] : [table(bindings, bindingColumns)]),
+    ...(sriov.length === 0 ? [] : [table(sriov, sriovColumns)]),
+    ...(entries.length === 0 ? [] : [table(entries, columns)]),
   ]
   return tables.join('\n')
 }
@@ -66,7 +67,7 @@ function whatOf(item: PlanItem): string {
 export function planSteps(plan: Plan): string {
   return itemsOf(plan)
     .filter(({ action }) => action !== 'keep')
-    .flatMap((item) => [`# ${item.action} ${itemName(item)}: ${item.reason}`, ...item.steps.map(shownStep)])
+    .flatMap((item) => [escaped(`# ${item.action} ${itemName(item)}: ${item.reason}`), ...item.steps.map(shownStep)])
     .map((line) => `${line}\n`)
     .join('')
 }

@@ -1,5 +1,5 @@
 import type { Change, Step } from '../../lifecycle/change.ts'
-import { printable } from '../../units.ts'
+import { escaped, printable } from '../../units.ts'
 import type { Context } from '../context.ts'
 import type { Io } from '../io/io.ts'
 import { json } from './output.ts'
@@ -35,10 +35,11 @@ export function reportDryRun<T extends Pick<Change, 'changed' | 'steps'>>(
 
 /** A step as a line that could be typed. */
 export function shownStep(step: Step): string {
-  if (step.action === 'write') return `write '${printable(step.value)}' > ${step.path}`
-  if (step.action === 'delete') return `delete ${step.path}`
-  if (step.action === 'run') return `run ${[step.path, ...step.arguments].join(' ')}`
-  if (step.action === 'chown') return `chown ${step.uid}:${step.gid} ${step.path}`
-  if (step.action === 'chmod') return `chmod ${step.mode} ${step.path}`
-  return `save ${step.path}\n${step.content.trimEnd().replace(/^/gm, '  ')}`
+  const path = escaped(step.path)
+  if (step.action === 'write') return `write '${printable(step.value)}' > ${path}`
+  if (step.action === 'delete') return `delete ${path}`
+  if (step.action === 'run') return `run ${[path, ...step.arguments.map(escaped)].join(' ')}`
+  if (step.action === 'chown') return `chown ${step.uid}:${step.gid} ${path}`
+  if (step.action === 'chmod') return `chmod ${step.mode} ${path}`
+  return `save ${path}\n${step.content.trimEnd().replace(/^/gm, '  ')}`
 }

@@ -1,4 +1,4 @@
-import yargs, { type Argv } from 'yargs'
+import type { Argv } from 'yargs'
 import { VfioError } from '../../errors.ts'
 import { printable } from '../../units.ts'
 import { globalArguments, verbose } from '../arguments/global-options.ts'
@@ -67,18 +67,6 @@ export function explainProgram(word: string | null, argv: readonly string[]): st
     const question = nearest === undefined ? '' : `; ${nearest}`
     throw usageError(`unknown command '${printable(word)}'${question}`, 'vfioctl --help')
   }
-}
-
-/** yargs' own script; it asks `vfioctl --get-yargs-completions`, which is answered in `completion.ts`. */
-export function completionScript(shell: 'bash' | 'zsh'): string {
-  // yargs takes the shell's kind from there, now and at each question.
-  process.env['SHELL'] = shell
-  const parser = yargs([]).scriptName('vfioctl').exitProcess(false).completion('completion')
-  const script = textOf(parser, ['completion'], 'vfioctl completion --help')
-  const asking = script.replaceAll('vfioctl --get-yargs-completions', `SHELL=${shell} vfioctl --get-yargs-completions`)
-  if (shell === 'zsh') return `${asking}\n`
-  // PCI addresses hold colons, options may hold '=': both are parts of a word here.
-  return `COMP_WORDBREAKS=\${COMP_WORDBREAKS//[:=]/}\n${asking}\n`
 }
 
 function programWith(name: string, table: ArgumentTable): Argv {

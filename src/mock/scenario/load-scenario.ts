@@ -26,8 +26,12 @@ export function loadScenario(
   } catch (error) {
     throw error instanceof VfioError ? error : notThere(nameOrFile, error)
   }
-  const isModule = /\.[cm]?[jt]s$/.test(nameOrFile)
-  return isModule ? parseScenario(defaultExport(nameOrFile), nameOrFile) : readScenario(text, nameOrFile)
+  return isModule(nameOrFile) ? parseScenario(defaultExport(nameOrFile), nameOrFile) : readScenario(text, nameOrFile)
+}
+
+/** Whether a scenario's file is code, which is run to load it. */
+export function isModule(file: string): boolean {
+  return /\.[cm]?[jt]s$/.test(file)
 }
 
 function notThere(nameOrFile: string, cause: unknown): VfioError {

@@ -1,0 +1,35 @@
+/**
+ * What a shell runs at TAB: it asks `vfioctl --get-yargs-completions`, which is answered in `completion.ts`. What stands
+ * in the answer is the host's, so bash quotes each word before it is inserted; zsh's own `_describe` does.
+ */
+export const completionScripts: Readonly<Record<'bash' | 'zsh', string>> = {
+  // PCI addresses hold colons, options may hold '=': both are parts of a word here.
+  bash: `COMP_WORDBREAKS=\${COMP_WORDBREAKS//[:=]/}
+_vfioctl_yargs_completions()
+{
+    local found
+    COMPREPLY=()
+    mapfile -t found < <(SHELL=bash vfioctl --get-yargs-completions "\${COMP_WORDS[@]:0:COMP_CWORD+1}")
+    [ \${#found[@]} -eq 0 ] || mapfile -t COMPREPLY < <(printf '%q\\n' "\${found[@]}")
+}
+complete -o bashdefault -o default -F _vfioctl_yargs_completions vfioctl
+`,
+  zsh: `#compdef vfioctl
+_vfioctl_yargs_completions()
+{
+  local reply
+  local IFS=$'\\n'
+  reply=($(SHELL=zsh vfioctl --get-yargs-completions "\${(@)words[1,CURRENT]}"))
+  if [[ \${#reply} -gt 0 ]]; then
+    _describe 'values' reply
+  else
+    _default
+  fi
+}
+if [[ "\${zsh_eval_context[-1]}" == "loadautofunc" ]]; then
+  _vfioctl_yargs_completions "$@"
+else
+  compdef _vfioctl_yargs_completions vfioctl
+fi
+`,
+}
