@@ -99,7 +99,11 @@ export function withMore(
 /** One of ours as it is; of a failed system call that nobody worded, what was tried; of any other, what it says. */
 export function asVfioError(error: unknown): VfioError {
   if (error instanceof VfioError) return error
-  if (!isSystemError(error)) return new VfioError('SYSTEM_CALL_FAILED', kernelAnswer(error), { cause: error })
+  if (!isSystemError(error)) {
+    // Node's own answer to a path with a NUL in it
+    const isArgument = error instanceof Error && 'code' in error && error.code === 'ERR_INVALID_ARG_VALUE'
+    return new VfioError(isArgument ? 'INVALID_ARGUMENT' : 'SYSTEM_CALL_FAILED', kernelAnswer(error), { cause: error })
+  }
   const { code, syscall, path } = error
   const denied = code === 'EACCES' || code === 'EPERM'
   const on = path === undefined ? '' : ` ${path}`

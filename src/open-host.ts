@@ -1,10 +1,11 @@
-import { VfioError } from './errors.ts'
+import { asVfioError, VfioError } from './errors.ts'
 import { type DeviceType, readDeviceTypes } from './host/device-types.ts'
 import { type FoundGroups, type GroupFilter, readIommuGroups } from './host/iommu-groups.ts'
 import type { TypeFilter } from './host/mdev-types.ts'
 import { type PhysicalFunction, readPhysicalFunctions } from './host/sriov.ts'
 import { findVfioDevice } from './host/vfio-device.ts'
 import type { Warning } from './host/warning.ts'
+import { checkArguments, type HostCall } from './host-arguments.ts'
 import type { Kernel } from './kernel/kernel.ts'
 import { openLinux } from './kernel/linux.ts'
 import { type BindRequest, bind } from './lifecycle/bindings/bind.ts'
@@ -55,9 +56,47 @@ interface Opened {
 
 /** This machine, or with `mock` a simulated one: NOT_FOUND or INVALID_DEFINITION where there is none to be had. */
 export function openHost(options: HostOptions = {}): Host {
-  const { mock } = options
-  if (mock !== undefined) return new Host(createMockKernel(typeof mock === 'string' ? loadScenario(mock) : mock))
-  return new Host(openLinux(options.root === undefined ? {} : { root: options.root }))
+  return told('openHost', [options], () => {
+    const { mock } = options
+    if (mock !== undefined) return new Host(createMockKernel(typeof mock === 'string' ? loadScenario(mock) : mock))
+    return new Host(openLinux(options.root === undefined ? {} : { root: options.root }))
+  })
+}
+
+/** Runs a method on arguments that are checked first. What fails is told in one way, whatever it was. */
+function told<T>(call: HostCall, given: readonly unknown[], work: () => T): T {
+  checkArguments(call, given)
+  return asOurs(work)
+}
+
+async function toldLater<T>(call: HostCall, given: readonly unknown[], work: () => Promise<T>): Promise<T> {
+  checkArguments(call, given)
+  try {
+    return await work()
+  } catch (error) {
+    throw asVfioError(error)
+  }
+}
+
+/** The same for what changes the host, which does nothing where it was aborted before it is asked. */
+function changing<T>(
+  call: HostCall,
+  [request, options]: readonly [unknown, Pick<ChangeOptions, 'signal'> | undefined],
+  work: () => Promise<T>,
+): Promise<T> {
+  return toldLater(call, [request, options], async () => {
+    if (options?.signal?.aborted === true)
+      throw new VfioError('INTERRUPTED', `${call}: interrupted before it was begun`)
+    return work()
+  })
+}
+
+function asOurs<T>(work: () => T): T {
+  try {
+    return work()
+  } catch (error) {
+    throw asVfioError(error)
+  }
 }
 
 /**
@@ -76,70 +115,70 @@ export class Host implements AsyncDisposable {
 
   /** The types that parents offer. What cannot be read is a warning, and the rest goes on. */
   types(filter?: TypeFilter): { types: DeviceType[]; warnings: Warning[] } {
-    return readDeviceTypes(this.kernel.files, filter)
+    return told('types', [filter], () => readDeviceTypes(this.kernel.files, filter))
   }
 
   /** The IOMMU groups, by their numbers: VFIO takes those that are viable, as a whole. */
   groups(filter?: GroupFilter): FoundGroups {
-    return readIommuGroups(this.kernel.files, filter)
+    return told('groups', [filter], () => readIommuGroups(this.kernel.files, filter))
   }
 
   /** What runs and what is defined, told together. */
   list(filter?: DeviceFilter): { devices: VirtualDevice[]; warnings: Warning[] } {
-    return list(this.kernel.files, filter)
+    return told('list', [filter], () => list(this.kernel.files, filter))
   }
 
   /** What is kept for the next boots, of all devices or of one, which need not be there. */
   kept(device?: string): { kept: Kept[]; warnings: Warning[] } {
-    return listKeptForBoot(this.kernel.files, device)
+    return told('kept', [device], () => listKeptForBoot(this.kernel.files, device))
   }
 
-  define(request: DefineRequest, options?: ChangeOptions): Promise<Change> {
-    return defineDevice(this.kernel, request, options)
+  async define(request: DefineRequest, options?: ChangeOptions): Promise<Change> {
+    return changing('define', [request, options], () => defineDevice(this.kernel, request, options))
   }
 
-  undefine(choice: DeviceChoice, options?: ChangeOptions): Promise<readonly Change[]> {
-    return undefineDevice(this.kernel, choice, options)
+  async undefine(choice: DeviceChoice, options?: ChangeOptions): Promise<readonly Change[]> {
+    return changing('undefine', [choice, options], () => undefineDevice(this.kernel, choice, options))
   }
 
-  modify(request: ModifyRequest, options?: ChangeOptions): Promise<Change> {
-    return modifyDevice(this.kernel, request, options)
+  async modify(request: ModifyRequest, options?: ChangeOptions): Promise<Change> {
+    return changing('modify', [request, options], () => modifyDevice(this.kernel, request, options))
   }
 
-  start(request: StartRequest, options?: ChangeOptions): Promise<Change> {
-    return startDevice(this.kernel, request, options)
+  async start(request: StartRequest, options?: ChangeOptions): Promise<Change> {
+    return changing('start', [request, options], () => startDevice(this.kernel, request, options))
   }
 
-  stop(choice: DeviceChoice, options?: ChangeOptions): Promise<Change> {
-    return stopDevice(this.kernel, choice, options)
+  async stop(choice: DeviceChoice, options?: ChangeOptions): Promise<Change> {
+    return changing('stop', [choice, options], () => stopDevice(this.kernel, choice, options))
   }
 
   /** Gives a PCI device to a driver: vfio-pci, unless another is named. */
-  bind(request: BindRequest, options?: BindingOptions): Promise<readonly BindingChange[]> {
-    return bind(this.kernel, request, options)
+  async bind(request: BindRequest, options?: BindingOptions): Promise<readonly BindingChange[]> {
+    return changing('bind', [request, options], () => bind(this.kernel, request, options))
   }
 
   /** Gives a PCI device back to the driver that knows it. */
-  release(request: BindingRequest, options?: BindingOptions): Promise<readonly BindingChange[]> {
-    return release(this.kernel, request, options)
+  async release(request: BindingRequest, options?: BindingOptions): Promise<readonly BindingChange[]> {
+    return changing('release', [request, options], () => release(this.kernel, request, options))
   }
 
   /**
    * Starts what is defined to start by itself, waiting for parents that are not there yet. What fails does not stop the
    * rest: each has its own result.
    */
-  restore(request?: RestoreRequest): Promise<Restored> {
-    return restore(this.kernel, request)
+  async restore(request?: RestoreRequest): Promise<Restored> {
+    return toldLater('restore', [request], () => restore(this.kernel, request))
   }
 
   /** Physical functions that can have virtual ones (SR-IOV), and those that they have. */
   physicalFunctions(): { functions: PhysicalFunction[]; warnings: Warning[] } {
-    return readPhysicalFunctions(this.kernel.files)
+    return asOurs(() => readPhysicalFunctions(this.kernel.files))
   }
 
   /** Gives a device that many virtual functions, waits until they are there, and keeps the number for every boot. */
-  setVirtualFunctions(request: SriovRequest, options?: ChangeOptions): Promise<SriovChange> {
-    return setVirtualFunctions(this.kernel, request, options)
+  async setVirtualFunctions(request: SriovRequest, options?: ChangeOptions): Promise<SriovChange> {
+    return changing('setVirtualFunctions', [request, options], () => setVirtualFunctions(this.kernel, request, options))
   }
 
   /**
@@ -147,7 +186,9 @@ export class Host implements AsyncDisposable {
    * and how many more of them can be made. It goes on until the loop is left or `signal` is aborted, which rejects with
    * its reason. CLOSED where the host is closed meanwhile.
    */
-  watch({ signal }: { readonly signal?: AbortSignal } = {}): AsyncIterableIterator<HostChange> {
+  watch(options: { readonly signal?: AbortSignal } = {}): AsyncIterableIterator<HostChange> {
+    checkArguments('watch', [options])
+    const { signal } = options
     const signals = signal === undefined ? [] : [signal]
     return watchHost(this.kernel, AbortSignal.any([...signals, this.#closing.signal]))
   }
@@ -158,12 +199,14 @@ export class Host implements AsyncDisposable {
    * chosen. The caller closes it, or the host does.
    */
   async openDevice(device: string, options?: OpenDeviceOptions): Promise<Device> {
-    return this.#keep(openDevice(this.kernel, findVfioDevice(this.kernel.files, device), options))
+    return told('openDevice', [device, options], () => {
+      return this.#keep(openDevice(this.kernel, findVfioDevice(this.kernel.files, device), options))
+    })
   }
 
   /** An address space for several devices to share. The caller closes it, or the host does, with the devices in it. */
   openAddressSpace(options?: AddressSpaceOptions): DeviceAddressSpace {
-    return this.#keep(openAddressSpace(this.kernel, options))
+    return told('openAddressSpace', [options], () => this.#keep(openAddressSpace(this.kernel, options)))
   }
 
   #keep<T extends Opened>(opened: T): T {

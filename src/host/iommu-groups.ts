@@ -1,12 +1,11 @@
 import type { HostFiles } from '../kernel/kernel.ts'
-import { failedWith } from '../kernel/system-error.ts'
 import { pciAddressOrNull, uuidOrNull } from '../units.ts'
 import { findDeviceNode } from '../vfio/address-space/device-node.ts'
 import { foreignMembers, type GroupMember, groupMember, groupMembers, iommuGroup } from '../vfio/group/group-members.ts'
 import { type DeviceUser, findDeviceUsers, usersOfAny } from './device-users.ts'
 import { unsafeInterrupts } from './interrupt-isolation.ts'
 import { readPciIds } from './pci-ids.ts'
-import { unreadable, type Warning } from './warning.ts'
+import { listOrWarn, readOrWarn, type Warning } from './warning.ts'
 
 /** What cannot be told apart by the IOMMU, and is given away as a whole: /sys/kernel/iommu_groups/N. */
 export interface IommuGroup {
@@ -59,10 +58,20 @@ export function readIommuGroups(files: HostFiles, filter: GroupFilter = {}): Fou
   const warnings: Warning[] = []
   const all = numbers(files, warnings)
     .filter((number) => filter.number === undefined || number === filter.number)
-    .map((number) => ({ number, members: groupMembers(files, number) }))
+    .flatMap((number) => {
+      const devices = `${groupsPath}/${number}/devices`
+      return readOrWarn(devices, warnings, [], () => {
+        // what cannot be told of is not viable for having no members
+        files.list(devices)
+        return [{ number, members: groupMembers(files, number) }]
+      })
+    })
   const found = all
     .filter(({ members }) => filter.device === undefined || members.some(({ name }) => name === filter.device))
-    .map(({ number, members }) => readGroup(files, number, members, warnings))
+    .flatMap(({ number, members }) => {
+      const path = `${groupsPath}/${number}`
+      return readOrWarn(path, warnings, [], () => [readGroup(files, number, members, warnings)])
+    })
   const users = findDeviceUsers(files, new Set(found.flatMap(openedAs)))
   const groups = found.map((group) => ({ ...group, users: usersOfAny(users, openedAs(group)) }))
   const members = new Set(all.flatMap((group) => group.members.map(({ name }) => name)))
@@ -105,13 +114,9 @@ function namesIn(files: HostFiles, path: string): string[] {
 }
 
 function numbers(files: HostFiles, warnings: Warning[]): number[] {
-  let names: string[] = []
-  try {
-    names = files.list(groupsPath)
-  } catch (error) {
-    if (!failedWith(error, 'ENOENT')) throw error
-  }
-  if (names.length === 0) warnings.push({ path: groupsPath, message: noGroups })
+  const already = warnings.length
+  const names = listOrWarn(files, groupsPath, warnings)
+  if (names.length === 0 && warnings.length === already) warnings.push({ path: groupsPath, message: noGroups })
   return names
     .filter((name) => /^\d{1,9}$/.test(name))
     .map(Number)
@@ -139,12 +144,7 @@ function readGroup(
 }
 
 function readType(files: HostFiles, path: string, warnings: Warning[]): string | null {
-  try {
-    return files.read(path).trim() || null
-  } catch (error) {
-    if (!failedWith(error, 'ENOENT')) warnings.push(unreadable(path, error))
-    return null
-  }
+  return readOrWarn(path, warnings, null, () => files.read(path).trim() || null)
 }
 
 function readDevice(files: HostFiles, group: number, member: GroupMember, warnings: Warning[]): GroupDevice {

@@ -3,7 +3,7 @@ import { failedWith } from '../kernel/system-error.ts'
 import { type Uuid, uuidOrNull } from '../units.ts'
 import { findDeviceNode } from '../vfio/address-space/device-node.ts'
 import { iommuGroup } from '../vfio/group/group-members.ts'
-import { unreadable, type Warning } from './warning.ts'
+import { listOrWarn, unreadable, type Warning } from './warning.ts'
 
 /** A mediated device that exists: /sys/bus/mdev/devices/UUID, a symlink into its parent's folder. */
 export interface MdevDevice {
@@ -27,7 +27,7 @@ export function mdevPath(uuid: Uuid): string {
 export function readMdevDevices(files: HostFiles, only?: Uuid): { devices: MdevDevice[]; warnings: Warning[] } {
   const warnings: Warning[] = []
   const devices: MdevDevice[] = []
-  for (const name of only === undefined ? listDevices(files) : [only]) {
+  for (const name of only === undefined ? listOrWarn(files, devicesPath, warnings) : [only]) {
     const uuid = uuidOrNull(name)
     const path = `${devicesPath}/${name}`
     if (uuid === null) {
@@ -50,15 +50,6 @@ export function findMdevDevice(files: HostFiles, uuid: Uuid): MdevDevice | null 
     return readMdevDevice(files, uuid)
   } catch (error) {
     if (failedWith(error, 'ENOENT')) return null
-    throw error
-  }
-}
-
-function listDevices(files: HostFiles): string[] {
-  try {
-    return files.list(devicesPath)
-  } catch (error) {
-    if (failedWith(error, 'ENOENT')) return []
     throw error
   }
 }

@@ -3,7 +3,7 @@ import { failedWith } from '../kernel/system-error.ts'
 import { nameFault, type PciAddress, pciAddressOrNull, printable, type Uuid, uuidOrNull } from '../units.ts'
 import { physicalFunctionOf } from './sriov.ts'
 import { parseTypeDetails, type TypeDetails } from './type-details.ts'
-import { unreadable, type Warning } from './warning.ts'
+import { readOrWarn, unreadable, type Warning } from './warning.ts'
 
 /** A kind of mediated device that a parent offers: /sys/class/mdev_bus/PARENT/mdev_supported_types/TYPE. */
 export interface MdevType {
@@ -57,7 +57,7 @@ export function mdevParents(files: HostFiles): string[] | null {
 export function readMdevTypes(files: HostFiles, filter: TypeFilter = {}): { types: MdevType[]; warnings: Warning[] } {
   const warnings: Warning[] = []
   const types: MdevType[] = []
-  const parents = mdevParents(files)
+  const parents = readOrWarn(mdevBus, warnings, [], () => mdevParents(files))
   const only = filter.parent === undefined ? undefined : parentName(filter.parent)
   if (parents === null) warnings.push({ path: mdevBus, message: noMdevSupport })
   for (const parent of parents ?? []) {

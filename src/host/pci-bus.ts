@@ -2,11 +2,12 @@ import { VfioError } from '../errors.ts'
 import type { HostFiles } from '../kernel/kernel.ts'
 import { failedWith } from '../kernel/system-error.ts'
 import { type PciAddress, pciAddressOrNull } from '../units.ts'
+import { unreadable, type Warning } from './warning.ts'
 
 export const pciDevices = '/sys/bus/pci/devices'
 
-/** Every PCI address on the bus, sorted; none where there is no bus. */
-export function pciAddresses(files: HostFiles): PciAddress[] {
+/** Every PCI address on the bus, sorted; none where there is no bus. In a listing, what cannot be read is a warning. */
+export function pciAddresses(files: HostFiles, warnings?: Warning[]): PciAddress[] {
   try {
     return files
       .list(pciDevices)
@@ -14,7 +15,9 @@ export function pciAddresses(files: HostFiles): PciAddress[] {
       .sort()
   } catch (error) {
     if (failedWith(error, 'ENOENT')) return []
-    throw error
+    if (warnings === undefined) throw error
+    warnings.push(unreadable(pciDevices, error))
+    return []
   }
 }
 

@@ -4,7 +4,7 @@ import { failedWith } from '../kernel/system-error.ts'
 import { type PciAddress, pciAddressOrNull, printable } from '../units.ts'
 import { boundDriver } from '../vfio/group/group-members.ts'
 import { pciAddresses, pciDevices } from './pci-bus.ts'
-import { unreadable, type Warning } from './warning.ts'
+import { readOrWarn, unreadable, type Warning } from './warning.ts'
 
 /** A physical function that can have virtual ones: single root I/O virtualization. */
 export interface PhysicalFunction {
@@ -24,7 +24,9 @@ export function pciPath(address: PciAddress): string {
 /** Every physical function that can have virtual ones. What cannot be read is a warning, and the rest goes on. */
 export function readPhysicalFunctions(files: HostFiles): { functions: PhysicalFunction[]; warnings: Warning[] } {
   const warnings: Warning[] = []
-  const functions = pciAddresses(files).flatMap((address) => readPhysicalFunction(files, address, warnings) ?? [])
+  const functions = pciAddresses(files, warnings).flatMap((address) => {
+    return readOrWarn(pciPath(address), warnings, null, () => readPhysicalFunction(files, address, warnings)) ?? []
+  })
   return { functions, warnings }
 }
 

@@ -5,7 +5,7 @@ import { findDeviceNode } from '../vfio/address-space/device-node.ts'
 import { boundDriver, iommuGroup } from '../vfio/group/group-members.ts'
 import { pciAddresses } from './pci-bus.ts'
 import { pciPath, physicalFunctionOf } from './sriov.ts'
-import { unreadable, type Warning } from './warning.ts'
+import { readOrWarn, unreadable, type Warning } from './warning.ts'
 
 /**
  * A virtual function that can be made a vGPU: its driver shows folder nvidia/ (vendor-specific VFIO, since Linux 6.8 and
@@ -39,8 +39,10 @@ export function readVgpuFunctions(
   physfn?: PciAddress,
 ): { functions: VgpuFunction[]; warnings: Warning[] } {
   const warnings: Warning[] = []
-  const functions = pciAddresses(files)
-    .flatMap((address) => readVgpuFunction(files, address, warnings) ?? [])
+  const functions = pciAddresses(files, warnings)
+    .flatMap((address) => {
+      return readOrWarn(pciPath(address), warnings, null, () => readVgpuFunction(files, address, warnings)) ?? []
+    })
     .filter((found) => physfn === undefined || found.physfn === physfn)
   return { functions, warnings }
 }

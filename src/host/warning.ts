@@ -1,4 +1,6 @@
 import { kernelAnswer } from '../errors.ts'
+import type { HostFiles } from '../kernel/kernel.ts'
+import { failedWith } from '../kernel/system-error.ts'
 
 /** One file or sysfs node that could not be read as it should: the rest of a listing goes on without it. */
 export interface Warning {
@@ -8,4 +10,19 @@ export interface Warning {
 
 export function unreadable(path: string, error: unknown): Warning {
   return { path, message: `cannot be read: ${kernelAnswer(error)}` }
+}
+
+/** What `read` finds; where it fails, `otherwise` and a warning with the path. What is not there is no warning. */
+export function readOrWarn<T>(path: string, warnings: Warning[], otherwise: T, read: () => T): T {
+  try {
+    return read()
+  } catch (error) {
+    if (!failedWith(error, 'ENOENT')) warnings.push(unreadable(path, error))
+    return otherwise
+  }
+}
+
+/** The names in a folder; none where it is not there. One that cannot be listed is a warning with its path. */
+export function listOrWarn(files: Pick<HostFiles, 'list'>, path: string, warnings: Warning[]): string[] {
+  return readOrWarn(path, warnings, [], () => files.list(path))
 }

@@ -22,5 +22,5 @@ export async function reportKept(device: string | undefined, context: Context, i
   }
   reportWarnings(found.warnings, io)
   if (found.kept.length === 0) io.err('nothing is kept for the next boots\n')
-  else io.out(table(found.kept, columns, io))
+  else io.out(table(found.kept, columns))
 }

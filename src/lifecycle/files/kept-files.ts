@@ -17,16 +17,6 @@ export function pathOf({ folder, name }: KeptFile): string {
   return `${folder}/${name}`
 }
 
-/** The names in a folder; none where it is not there. One that cannot be listed is a warning with its path. */
-export function listKept(files: HostFiles, folder: string, warnings: Warning[]): string[] {
-  try {
-    return files.list(folder)
-  } catch (error) {
-    if (!failedWith(error, 'ENOENT')) warnings.push(unreadable(folder, error))
-    return []
-  }
-}
-
 /** What a file holds, or null where there is none. Throws what `parse` throws for a file that is broken. */
 export function readKept<T>(files: HostFiles, path: string, parse: (text: string, path: string) => T): T | null {
   try {

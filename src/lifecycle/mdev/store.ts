@@ -1,6 +1,6 @@
 import { asVfioError, VfioError } from '../../errors.ts'
 import { changedBy } from '../../host/changeable-by-others.ts'
-import type { Warning } from '../../host/warning.ts'
+import { listOrWarn, type Warning } from '../../host/warning.ts'
 import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
 import { failedWith } from '../../kernel/system-error.ts'
 import { checkedName, pathFault, printable, type Uuid, uuidOrNull } from '../../units.ts'
@@ -11,7 +11,6 @@ import {
   ensureDirectory,
   isLeftover,
   type KeptFile,
-  listKept,
   pathOf,
   readKept,
   readListed,
@@ -39,9 +38,9 @@ export function readDefinitions(
 ): { definitions: StoredDefinition[]; warnings: Warning[] } {
   const warnings: Warning[] = []
   const definitions: StoredDefinition[] = []
-  for (const parent of listKept(files, storePath, warnings).filter(isParent)) {
+  for (const parent of listOrWarn(files, storePath, warnings).filter(isParent)) {
     const folder = `${storePath}/${parent}`
-    const names = listKept(files, folder, warnings)
+    const names = listOrWarn(files, folder, warnings)
     for (const name of only === undefined ? names : names.filter((name) => name === only)) {
       const path = `${folder}/${name}`
       const uuid = uuidOrNull(name)

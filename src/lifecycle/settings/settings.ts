@@ -1,7 +1,7 @@
 import type { GenericSchema } from 'valibot'
 import { VfioError } from '../../errors.ts'
 import { realPlace } from '../../host/changeable-by-others.ts'
-import type { Warning } from '../../host/warning.ts'
+import { listOrWarn, type Warning } from '../../host/warning.ts'
 import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
 import { checkedName, printable } from '../../units.ts'
 import type { ChangeOptions } from '../change.ts'
@@ -11,7 +11,6 @@ import {
   ensureDirectory,
   isLeftover,
   type KeptFile,
-  listKept,
   pathOf,
   readKept,
   readListed,
@@ -51,7 +50,7 @@ export class Settings<T> {
   list(files: HostFiles): { settings: Setting<T>[]; warnings: Warning[] } {
     const warnings: Warning[] = []
     const settings: Setting<T>[] = []
-    for (const entry of listKept(files, this.#folder, warnings).sort()) {
+    for (const entry of listOrWarn(files, this.#folder, warnings).sort()) {
       const path = `${this.#folder}/${entry}`
       if (isLeftover(entry)) continue
       if (!entry.endsWith(suffix)) {

@@ -1,4 +1,5 @@
 import { setTimeout } from 'node:timers/promises'
+import { asVfioError } from '../../errors.ts'
 import { readDeviceTypes } from '../../host/device-types.ts'
 import { onDeviceEvents } from '../../host/on-device-events.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
@@ -34,7 +35,7 @@ export async function* watchHost(kernel: Kernel, signal?: AbortSignal): AsyncGen
       wakeup.forget()
       const began = performance.now()
       folders.listen()
-      const now = look(kernel)
+      const now = lookOrFail(kernel)
       const rest = Math.max(shortestRest, restPerLook * (performance.now() - began))
       yield* changesBetween(before, now)
       before = now
@@ -46,6 +47,14 @@ export async function* watchHost(kernel: Kernel, signal?: AbortSignal): AsyncGen
     signal?.removeEventListener('abort', end)
     wakeup.close()
     await end()
+  }
+}
+
+function lookOrFail(kernel: Kernel): HostPicture {
+  try {
+    return look(kernel)
+  } catch (error) {
+    throw asVfioError(error)
   }
 }
 

@@ -1,0 +1,133 @@
+import * as v from 'valibot'
+import { VfioError } from './errors.ts'
+import type { GroupFilter } from './host/iommu-groups.ts'
+import type { TypeFilter } from './host/mdev-types.ts'
+import type { BindRequest } from './lifecycle/bindings/bind.ts'
+import type { BindingOptions, BindingRequest } from './lifecycle/bindings/binding-change.ts'
+import type { ChangeOptions } from './lifecycle/change.ts'
+import type { DefineRequest, DeviceChoice, ModifyRequest, StartRequest } from './lifecycle/device-verbs.ts'
+import type { DeviceFilter } from './lifecycle/list.ts'
+import type { RestoreRequest } from './lifecycle/restore/restore.ts'
+import type { SriovRequest } from './lifecycle/sriov/set-functions.ts'
+import { schemaFault } from './schema-fault.ts'
+import type { IommuMode } from './vfio/address-space/address-space.ts'
+import type { AddressSpaceOptions } from './vfio/address-space/open-address-space.ts'
+import type { OpenDeviceOptions } from './vfio/device.ts'
+
+/** What the methods of a host take, checked as their types say: JavaScript, or a file, may hand over anything. */
+
+/** By name, what is checked. */
+export type HostCall =
+  | 'openHost'
+  | 'define'
+  | 'start'
+  | 'stop'
+  | 'undefine'
+  | 'modify'
+  | 'bind'
+  | 'release'
+  | 'setVirtualFunctions'
+  | 'restore'
+  | 'kept'
+  | 'types'
+  | 'groups'
+  | 'list'
+  | 'watch'
+  | 'openDevice'
+  | 'openAddressSpace'
+
+/** A schema of every field of `T`, and of no other. */
+type Fields<T> = { readonly [Name in keyof Required<T>]: v.GenericSchema<unknown, unknown> }
+
+const text = v.optional(v.string())
+const flag = v.optional(v.boolean())
+const whole = v.optional(v.pipe(v.number(), v.safeInteger()))
+const milliseconds = v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(2 ** 31 - 1)))
+const callback = v.optional(v.function())
+const signal = v.optional(v.instance(AbortSignal))
+const start = v.optional(v.picklist(['auto', 'manual']))
+const attribute = { name: v.string(), value: v.string() }
+const attributes = v.optional(v.array(v.object(attribute)))
+
+function fields<T>(entries: Fields<T>): v.GenericSchema<unknown, unknown> {
+  return v.object(entries)
+}
+
+const changing = { dryRun: flag, signal, said: callback }
+const changeOptions = fields<ChangeOptions>({ ...changing, overrule: flag })
+const bindingOptions = fields<BindingOptions>({ ...changing, force: flag })
+const made = { name: text, parent: text, exactParent: flag, type: text, start, attributes }
+const chosen = { name: v.string(), parent: text }
+const binding = { device: v.union([v.string(), v.array(v.string())]), group: flag }
+const iommu = v.optional(
+  v.picklist(['type1', 'type1v2', 'compat-type1', 'compat-type1v2', 'iommufd', 'noiommu'] satisfies IommuMode[]),
+)
+
+const requests: Readonly<Record<HostCall, readonly v.GenericSchema<unknown, unknown>[]>> = {
+  openHost: [v.optional(v.object({ root: text, mock: v.optional(v.union([v.string(), v.looseObject({})])) }))],
+  define: [fields<DefineRequest>({ ...made, force: flag }), changeOptions],
+  start: [fields<StartRequest>(made), changeOptions],
+  stop: [fields<DeviceChoice>(chosen), changeOptions],
+  undefine: [fields<DeviceChoice>(chosen), changeOptions],
+  modify: [
+    fields<ModifyRequest>({
+      ...chosen,
+      type: text,
+      start,
+      attributes,
+      addAttribute: v.optional(v.object({ ...attribute, index: whole })),
+      removeAttribute: v.optional(v.object({ index: whole })),
+      force: flag,
+    }),
+    changeOptions,
+  ],
+  bind: [fields<BindRequest>({ ...binding, driver: text, transient: flag }), bindingOptions],
+  release: [fields<BindingRequest>(binding), bindingOptions],
+  setVirtualFunctions: [
+    fields<SriovRequest>({
+      device: v.string(),
+      count: v.union([v.literal('all'), v.pipe(v.number(), v.safeInteger())]),
+      transient: flag,
+      timeoutMs: milliseconds,
+    }),
+    changeOptions,
+  ],
+  restore: [
+    v.optional(
+      fields<RestoreRequest>({
+        ...changing,
+        parent: text,
+        timeoutMs: milliseconds,
+        onResult: callback,
+        onWaiting: callback,
+      }),
+    ),
+  ],
+  kept: [text],
+  types: [v.optional(fields<TypeFilter>({ parent: text, type: text }))],
+  groups: [v.optional(fields<GroupFilter>({ number: whole, device: text }))],
+  list: [v.optional(fields<DeviceFilter>({ name: text, parent: text, type: text, active: flag, defined: flag }))],
+  watch: [v.optional(fields<{ signal?: AbortSignal }>({ signal }))],
+  openDevice: [
+    v.string(),
+    v.optional(
+      fields<OpenDeviceOptions>({ iommu, addressSpace: v.optional(v.object({})), vfToken: text, addressBits: whole }),
+    ),
+  ],
+  openAddressSpace: [v.optional(fields<AddressSpaceOptions>({ iommu }))],
+}
+
+/** Throws INVALID_ARGUMENT, with the place, for what a method's types do not allow. */
+export function checkArguments(call: HostCall, given: readonly unknown[]): void {
+  for (const [index, schema] of requests[call].entries()) {
+    const value = given[index]
+    const isLast = index === requests[call].length - 1
+    const result = v.safeParse(isLast ? v.optional(schema) : schema, value)
+    if (result.success) continue
+    const { place, what } = schemaFault(result.issues)
+    throw new VfioError(
+      'INVALID_ARGUMENT',
+      `${call}: ${place ?? (index === 0 ? 'its argument' : 'its options')} ${what}`,
+    )
+  }
+}

@@ -1,0 +1,156 @@
+import fc from 'fast-check'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { VfioError } from '../../src/errors.ts'
+import { createMockHost, type MockHost } from '../../src/mock.ts'
+import { Host } from '../../src/open-host.ts'
+
+const running = '83b8f4f2-509f-382f-3c1e-e6bfe0fa1001'
+const gpu = '0000:3b:00.0'
+
+async function demo(): Promise<{ mock: MockHost; host: Host }> {
+  const mock = createMockHost('demo')
+  const host = new Host(mock.kernel)
+  onTestFinished(() => host[Symbol.asyncDispose]())
+  await host.start({ name: running, parent: 'mtty', type: 'mtty-1' })
+  return { mock, host }
+}
+
+/** A method by its name, as JavaScript calls it, with whatever. */
+async function call(host: Host, name: string, given: readonly unknown[]): Promise<unknown> {
+  const method: unknown = Reflect.get(host, name)
+  if (typeof method !== 'function') throw new Error(`a host has no ${name}`)
+  const answer: unknown = await Reflect.apply(method, host, [...given])
+  return answer
+}
+
+const text = fc.oneof(
+  fc.constantFrom(
+    running,
+    gpu,
+    'mtty',
+    'mtty-1',
+    'mtty-2',
+    'nvidia-222',
+    '../x',
+    '',
+    'a\0b',
+    '\u001b[2J',
+    'x'.repeat(300),
+  ),
+  fc.constantFrom('/dev/vfio/1', '/sys/class/net/eth0', '/sys/a\0b', '__proto__', 'auto', 'manual', 'vfio-pci', 'none'),
+)
+const names = ['name', 'parent', 'type', 'start', 'attributes', 'device', 'driver', 'group', 'count', 'number', 'iommu']
+const value = fc.oneof({ weight: 3, arbitrary: text }, { weight: 1, arbitrary: fc.anything() })
+const request = fc.dictionary(fc.constantFrom(...names), value, { maxKeys: 5 })
+const options = fc.oneof(
+  fc.constant(undefined),
+  fc.record({ dryRun: fc.oneof(fc.boolean(), fc.anything()), signal: fc.anything() }, { requiredKeys: [] }),
+  fc.anything(),
+)
+
+describe('whatever a method is given', () => {
+  test.each(['types', 'groups', 'list', 'define', 'undefine', 'modify', 'start', 'stop', 'bind', 'release'])(
+    '%s does it, or throws a VfioError; what is no argument changes nothing',
+    async (name) => {
+      const { mock, host } = await demo()
+      await fc.assert(
+        fc.asyncProperty(fc.oneof(request, request, fc.anything()), options, async (given, more) => {
+          const before = mock.inspect.writes.length
+          try {
+            await call(host, name, [given, more])
+          } catch (error) {
+            expect(error).toBeInstanceOf(VfioError)
+            if (error instanceof VfioError && error.code === 'INVALID_ARGUMENT') {
+              expect(mock.inspect.writes).toHaveLength(before)
+            }
+          }
+          expect(host.list().warnings).toEqual([])
+        }),
+        { numRuns: 60 },
+      )
+    },
+  )
+
+  test.each(['setVirtualFunctions', 'openDevice', 'openAddressSpace', 'watch', 'restore'])(
+    '%s does it, or throws a VfioError',
+    async (name) => {
+      const { host } = await demo()
+      await fc.assert(
+        fc.asyncProperty(fc.oneof(value, request), options, async (given, more) => {
+          await call(host, name, [given, more]).catch((error: unknown) => expect(error).toBeInstanceOf(VfioError))
+        }),
+        { numRuns: 60 },
+      )
+    },
+  )
+})
+
+describe('arguments are what their types say', () => {
+  const place = { parent: 'mtty', type: 'mtty-2' }
+  test.each([
+    ['define', { ...place, start: 'whenever' }, 'start'],
+    ['define', { ...place, start: true }, 'start'],
+    ['define', { ...place, attributes: [{ name: 'x', value: 5 }] }, 'attributes.0.value'],
+    ['define', { ...place, attributes: [{ name: 'x' }] }, 'attributes.0.value'],
+    ['start', { ...place, parent: 5 }, 'parent'],
+    ['stop', {}, 'name'],
+    ['stop', undefined, 'its argument'],
+    ['modify', { name: running, addAttribute: { name: 'a', value: 'b', index: '0' } }, 'addAttribute.index'],
+    ['setVirtualFunctions', { device: gpu, count: Number.NaN }, 'count'],
+    ['bind', { device: gpu, group: 'yes' }, 'group'],
+  ])('%s(%j): the error names %s, and nothing is written', async (name, given, at) => {
+    const { mock, host } = await demo()
+    const before = mock.inspect.writes.length
+    const error: unknown = await call(host, name, [given]).catch((thrown: unknown) => thrown)
+    expect(error).toMatchObject({ name: 'VfioError', code: 'INVALID_ARGUMENT' })
+    expect(error).toHaveProperty('message', expect.stringContaining(`${name}: ${at} `))
+    expect(mock.inspect.writes).toHaveLength(before)
+  })
+
+  test.each([
+    ['define', { ...place }],
+    ['start', { ...place }],
+    ['stop', { name: running }],
+    ['undefine', { name: running }],
+    ['bind', { device: '0000:00:1f.3' }],
+    ['release', { device: '0000:00:1f.3' }],
+  ])('%s does nothing where it was aborted before', async (name, given) => {
+    const { mock, host } = await demo()
+    const before = mock.inspect.writes.length
+    await expect(call(host, name, [given, { signal: AbortSignal.abort() }])).rejects.toMatchObject({
+      code: 'INTERRUPTED',
+    })
+    expect(mock.inspect.writes).toHaveLength(before)
+  })
+})
+
+describe('a call of the kernel that nobody foresaw to fail', () => {
+  test.each([
+    ['define', 'tryLock', undefined, [{ parent: 'mtty', type: 'mtty-2' }]],
+    ['start', 'files.readlink', undefined, [{ name: running, parent: 'mtty', type: 'mtty-1' }]],
+    ['stop', 'files.readlink', undefined, [{ name: running }]],
+  ] as const)('%s: a failed %s is a VfioError with its errno', async (name, failing, path, given) => {
+    const { mock, host } = await demo()
+    mock.faults.fail({ call: failing, ...(path === undefined ? {} : { path }) }, 'EIO')
+    await expect(call(host, name, given)).rejects.toMatchObject({ name: 'VfioError', errno: 'EIO' })
+  })
+
+  test.each([
+    ['list', '/sys/bus/mdev/devices'],
+    ['list', '/sys/bus/pci/devices'],
+    ['types', '/sys/class/mdev_bus'],
+    ['types', '/sys/bus/pci/devices'],
+    ['groups', '/sys/kernel/iommu_groups'],
+    ['groups', '/sys/kernel/iommu_groups/1/devices'],
+  ])('%s: a folder that cannot be listed is one warning with its path, and the rest is there', async (name, path) => {
+    const { mock, host } = await demo()
+    mock.faults.fail({ call: 'files.list', path }, 'EACCES')
+    const { warnings } = listing(await call(host, name, []))
+    expect(warnings).toEqual([{ path, message: 'cannot be read: permission denied (EACCES)' }])
+  })
+})
+
+function listing(answer: unknown): { warnings: unknown } {
+  if (typeof answer === 'object' && answer !== null && 'warnings' in answer) return { warnings: answer.warnings }
+  throw new Error('no listing')
+}
