@@ -146,7 +146,7 @@ describe('exit codes of what the host refuses', () => {
     expect(run('inspect', uuid)).toEqual({
       status: 3,
       stdout: '',
-      stderr: `vfioctl: ${uuid} is not active: nothing to open\nhint: vfioctl start ${uuid}\n`,
+      stderr: `vfioctl: ${uuid} is not active: nothing to open\nhint: vfioctl start --mock ${uuid}\n`,
     })
   })
 })

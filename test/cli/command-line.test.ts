@@ -103,7 +103,7 @@ describe('errors with --json', () => {
     const { status, stdout, stderr } = mockHost()('start', '-p', 'mtty', '-t', 'mtty-9', '--json')
     expect({ status, stdout }).toEqual({ status: 3, stdout: '' })
     expect(JSON.parse(stderr)).toMatchObject({
-      error: { code: 'NOT_FOUND', exitCode: 3, hint: 'vfioctl types -p mtty', facts: { type: 'mtty-9' } },
+      error: { code: 'NOT_FOUND', exitCode: 3, hint: 'vfioctl types --mock -p mtty', facts: { type: 'mtty-9' } },
     })
   })
 

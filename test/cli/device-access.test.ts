@@ -120,7 +120,7 @@ describe('inspect', () => {
     const { status, stdout, stderr } = mockHost()('inspect', '3b:00.0')
     expect({ status, stdout }).toEqual({ status: 6, stdout: '' })
     expect(stderr).toContain('cannot open 0000:3b:00.0: the driver nvidia has it')
-    expect(stderr).toContain('hint: vfioctl bind 0000:3b:00.0')
+    expect(stderr).toContain('hint: vfioctl bind --mock 0000:3b:00.0')
   })
 
   it('JSON has the virtual device, its group, the opened device and its configuration space', () => {
