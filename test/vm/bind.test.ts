@@ -1,5 +1,7 @@
-import { execFileSync } from 'node:child_process'
-import { readdirSync, writeFileSync } from 'node:fs'
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, readdirSync, writeFileSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { vfioctl } from '../cli/vfioctl.ts'
 
@@ -9,6 +11,24 @@ const interfaces = `/sys/bus/pci/devices/${card}/net`
 function driver(): string | null {
   const { groups } = JSON.parse(vfioctl(['groups', card, '--json']).stdout)
   return groups[0].devices[0].driver
+}
+
+/** A process in a network namespace of its own, to which the card's interface is moved while `work` runs. */
+async function whileMoved(work: () => void): Promise<void> {
+  const [name = ''] = readdirSync(interfaces)
+  const other = spawn('unshare', ['--net', 'sh', '-c', 'echo there && exec sleep 1000'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  try {
+    await once(other.stdout, 'data')
+    execFileSync('busybox', ['ip', 'link', 'set', name, 'netns', String(other.pid)])
+    work()
+  } finally {
+    other.kill('SIGKILL')
+    await once(other, 'exit')
+  }
+  // the kernel gives it back some time after the namespace is gone
+  for (let tries = 0; !existsSync(`/sys/class/net/${name}`) && tries < 100; tries++) await sleep(100)
 }
 
 /** IFF_UP of the card's network interface, as `ip link set` changes it. */
@@ -24,6 +44,15 @@ describe('a network card that the host uses', () => {
   afterAll(() => {
     vfioctl(['release', card])
     execFileSync('modprobe', ['-r', 'e1000e'])
+  })
+
+  it('is not taken while its interface is in another network namespace', async () => {
+    await whileMoved(() => {
+      const { status, stderr } = vfioctl(['bind', card])
+      expect(status).toBe(5)
+      expect(stderr).toContain(`a network interface of ${card} is in another network namespace`)
+    })
+    expect(readdirSync(interfaces)).toHaveLength(1)
   })
 
   it('is not taken while its interface is up; goes to vfio-pci, opens there, and comes back with its interface', () => {
