@@ -10,7 +10,7 @@ describe('a command line that is wrong is one line, a hint and exit 2', () => {
     ['a mistyped command', ['lits'], "unknown command 'lits'; did you mean 'list'?", 'vfioctl --help'],
     ['an unknown option', ['list', '--frob'], 'unknown option --frob', 'vfioctl list --help'],
     ['one argument too many', ['list', uuid, 'more'], "unexpected argument 'more'", 'vfioctl list --help'],
-    ['missing arguments', ['read', uuid], 'arguments are missing: <device> <region> <offset>', 'vfioctl read --help'],
+    ['missing arguments', ['read', uuid], 'arguments are missing: <region> <offset>', 'vfioctl read --help'],
     ['an option without its value', ['list', '-p'], '-p needs a value', 'vfioctl list --help'],
   ])('%s', (_what, args, message, hint) => {
     expect(vfioctl(args)).toEqual({ status: 2, stdout: '', stderr: `vfioctl: ${message}\nhint: ${hint}\n` })

@@ -43,7 +43,7 @@ describe('the scenario gpu-host', () => {
     const { status, stderr } = mockHost()('gpu-host', 'inspect', '41:00.4')
     expect(status).toBe(3)
     expect(stderr).toContain('no vGPU has been made of this virtual function')
-    expect(stderr).toContain('vfioctl start -p 0000:41:00.4 -t TYPE')
+    expect(stderr).toContain('vfioctl start --mock gpu-host -p 0000:41:00.4 -t TYPE')
   })
 
   it('says why a card offers nothing: without virtual functions no vGPUs, and a network card none at all', () => {
