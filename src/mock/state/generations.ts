@@ -34,14 +34,16 @@ export class Generations {
   }
 
   read(): Generation {
+    let missing = 0
     for (;;) {
       const number = this.newest()
       if (number === 0) return { number, text: '' }
       try {
         return { number, text: readFileSync(this.path(number), 'utf8') }
       } catch (error) {
-        // pruned since it was listed: there are newer ones
-        if (!failedWith(error, 'ENOENT')) throw error
+        // Pruned since it was listed: there are newer ones. A link to nothing stays the newest.
+        if (!failedWith(error, 'ENOENT') || number === missing) throw error
+        missing = number
       }
     }
   }

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chownSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { chownSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
@@ -273,3 +273,9 @@ function failureOf(work: () => unknown): unknown {
     return error
   }
 }
+
+test('a state that is a link to nothing is an error, not a wait for a newer one', () => {
+  const directory = mkdtempSync(join(folder, 'dangling-'))
+  symlinkSync(join(directory, 'nowhere'), join(directory, 'state-1.json'))
+  expect(() => new Generations(directory).read()).toThrow(expect.objectContaining({ code: 'ENOENT' }))
+})
