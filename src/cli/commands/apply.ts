@@ -1,7 +1,7 @@
 import { VfioError } from '../../errors.ts'
-import { type Applied, applyPlan } from '../../lifecycle/plan/apply.ts'
+import { type Applied, applyPlan, checkCanEndWell } from '../../lifecycle/plan/apply.ts'
 import { makePlan } from '../../lifecycle/plan/make-plan.ts'
-import { isDone, itemName } from '../../lifecycle/plan/plan.ts'
+import { isDone, itemName, losses, type Plan } from '../../lifecycle/plan/plan.ts'
 import { checkRoom } from '../../lifecycle/plan/room.ts'
 import { changeOptions } from '../arguments/change-options.ts'
 import { dryRun } from '../arguments/global-options.ts'
@@ -19,6 +19,7 @@ const apply: Command = command({
     config,
     check: { kind: 'flag', describe: 'Change nothing: exit 0 where nothing would change, 10 where something would' },
     'keep-going': { kind: 'flag', alias: 'k', describe: 'Go on with the other devices where one fails or is in use' },
+    yes: { kind: 'flag', alias: 'y', describe: 'Remove what has to go for it without asking, as where no terminal is' },
     force: overrule,
     'dry-run': dryRun,
   },
@@ -44,6 +45,8 @@ const apply: Command = command({
       if (!isJson) io.err(`${planSummary(plan)}\n`)
       return
     }
+    if (!values['keep-going']) checkCanEndWell(plan)
+    if (!values.yes) await askBeforeRemoving(plan, io)
     const applied = await applyPlan(kernel, plan, {
       ...changeOptions(values, io),
       keepGoing: values['keep-going'],
@@ -58,6 +61,17 @@ const apply: Command = command({
   },
 })
 export default apply
+
+/** In a terminal; elsewhere a script has said what it wants by its file. */
+async function askBeforeRemoving(plan: Plan, io: Io): Promise<void> {
+  const lost = losses(plan)
+  if (lost.length === 0 || io.confirm === null) return
+  for (const line of lost) io.err(line)
+  if (await io.confirm(`${lost.length} to remove: go on?`)) return
+  throw new VfioError('WOULD_CHANGE', 'nothing is done: the removal was not confirmed', {
+    hint: '--yes does it unasked',
+  })
+}
 
 /** Errors as JSON says them elsewhere. */
 function told({ done, failed, takenBack, remaining }: Applied) {

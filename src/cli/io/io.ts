@@ -14,6 +14,8 @@ export interface Io {
    * or told first. The second one ends it.
    */
   interruption(): AbortSignal
+  /** Asks for yes or no, with no as the default; null where no terminal is there to ask. */
+  readonly confirm: ((question: string) => Promise<boolean>) | null
   /** How this program was started, by absolute paths: Node, then the script. */
   readonly program: readonly string[]
   /** The process that started this one. */

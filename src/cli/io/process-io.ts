@@ -1,6 +1,7 @@
 import { fstatSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { kernelAnswer } from '../../errors.ts'
+import { terminalConfirm } from './confirm.ts'
 import type { Io } from './io.ts'
 import { OutputStream } from './output-stream.ts'
 import { forTerminal } from './paint.ts'
@@ -22,6 +23,7 @@ export function processIo(): ProcessIo {
     err: say,
     readFile: (path, mostBytes = 16 * 1024 * 1024) => readBounded(path, mostBytes),
     interruption,
+    confirm: terminalConfirm(),
     readerGone: reader.signal,
     program: [process.execPath, resolve(process.argv[1] ?? '')],
     caller: process.ppid,

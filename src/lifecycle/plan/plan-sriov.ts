@@ -49,6 +49,7 @@ function plannedSriov(files: HostFiles, device: PciAddress, asked: number | 'all
     action: steps.length === 0 ? 'keep' : 'change',
     device,
     count,
+    before: card.count,
     reason:
       changes.length > 0
         ? isHalfMade(files, device)

@@ -72,6 +72,8 @@ export interface PlannedSriov {
   readonly action: 'change' | 'keep'
   readonly device: PciAddress
   readonly count: number
+  /** How many it has now. */
+  readonly before: number
   readonly reason: string
   /** The exact writes, and programs. */
   readonly steps: readonly Step[]
@@ -127,4 +129,15 @@ export function itemsOf({ bindings, sriov, entries }: Plan): PlanItem[] {
 /** Whether all is as it should be. */
 export function isDone(plan: Plan): boolean {
   return plan.noRoom.length === 0 && itemsOf(plan).every(({ action }) => action === 'keep')
+}
+
+/** What is there and will not be afterwards, in words: devices that go, running or defined, and virtual functions. */
+export function losses({ sriov, entries }: Plan): string[] {
+  const fewer = sriov.filter(({ makesAnew, before, count }) => makesAnew && count < before)
+  return [
+    ...entries
+      .filter(({ action }) => action === 'remove')
+      .map((item) => `remove ${itemName(item)} on ${item.parent} (${item.type}): ${item.reason}`),
+    ...fewer.map(({ device, before, count }) => `${device}: ${count} virtual functions in place of ${before}`),
+  ]
 }
