@@ -90,7 +90,8 @@ export async function makeVirtualFunctions(
         await waitForFunctions(kernel, address, made, request, options.signal)
       }
       const isKept = kept.length > 0 || (made !== count && request.transient !== true && steps.length > 0)
-      if (isKept) await withSettingsLock(kernel, () => keep(files, address, count, made), options)
+      if (isKept)
+        await withSettingsLock(kernel, () => keep(files, address, count, isForItsBoot ? count : made), options)
     }
     const { functions } = dryRun ? card : findPhysicalFunction(files, address)
     return { ...change, count: made, functions, changed: change.steps.length > 0 }
