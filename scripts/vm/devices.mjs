@@ -23,4 +23,8 @@ export const defaultDevices = [
   'ivshmem-plain,memdev=shared,addr=0x9',
   'bochs-display,addr=0xa',
   'qemu-xhci,addr=0xb',
+  // 00:0c.0: an NVMe disk that may have several controllers, so the kernel has it below none of them.
+  'nvme-subsys,id=shared-disk',
+  'nvme,id=disk-controller,addr=0xc,serial=disk,subsys=shared-disk',
+  'nvme-ns,drive=disk,bus=disk-controller',
 ]

@@ -1,10 +1,14 @@
 // Boots the virtual machine, runs one command in it, and ends it.
 import { spawn } from 'node:child_process'
-import { copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { cacheFolder, privateFolder } from './cache.mjs'
 import { defaultDevices } from './devices.mjs'
 import { prepare } from './prepare.mjs'
+
+/** What is behind the guest's one disk: zeros, a new one each time. */
+const diskFile = 'disk'
+const diskSize = 256 * 1024 * 1024
 
 /** Where the command leaves files for its caller. */
 export const outputsFolder = '/run/vm/out'
@@ -39,6 +43,8 @@ export async function runInGuest(options) {
   const runFolder = await privateFolder(cacheFolder)
   try {
     await mkdir(join(runFolder, 'out'))
+    await writeFile(join(runFolder, diskFile), '')
+    await truncate(join(runFolder, diskFile), diskSize)
     await copyFirstProcess(runFolder, options.systemd ?? false)
     if (options.etc) await writeFile(join(runFolder, 'etc.tar'), options.etc)
     await writeFile(join(runFolder, 'command.sh'), commandScript(command, cwd, env))
@@ -102,6 +108,7 @@ function machine({ image, initrd, packages, overlay }, runFolder, devices, iommu
     ...['-kernel', image, '-initrd', initrd, '-append', append],
     ...(iommu ? ['-device', 'intel-iommu,intremap=on,caching-mode=on'] : []),
     ...['-object', 'memory-backend-ram,id=shared,size=1M,share=on'],
+    ...['-blockdev', `driver=file,node-name=disk,filename=${join(runFolder, diskFile).replaceAll(',', ',,')}`],
     ...[...defaultDevices, ...devices].flatMap((it) => ['-device', it]),
     ...share('host', '/', true),
     ...share('packages', packages, true),
