@@ -1,7 +1,8 @@
-import { mkdtempSync } from 'node:fs'
+import { mkdtempSync, readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { HostTree } from '../unit/host-tree.ts'
 import { vfioctl } from './vfioctl.ts'
 
 const l40s = '0000:41:00.0'
@@ -21,6 +22,30 @@ function counts(run: ReturnType<typeof gpuHost>): Record<string, number> {
 }
 
 describe('vfioctl sriov', () => {
+  test('below another root keeps the number for a card whose functions a program makes, and does not run it', () => {
+    const card = 'sys/devices/pci0000:00/0000:41:00.0'
+    const tree = new HostTree()
+      .file(`${card}/vendor`, '0x10de\n')
+      .file(`${card}/device`, '0x2235\n')
+      .file(`${card}/class`, '0x030200\n')
+      .file(`${card}/sriov_totalvfs`, '2\n')
+      .file(`${card}/sriov_numvfs`, '0\n')
+      .link('sys/bus/pci/devices/0000:41:00.0', '../../../devices/pci0000:00/0000:41:00.0')
+      .file('sys/bus/pci/drivers/nvidia/unbind', '')
+      .link(`${card}/driver`, '../../../bus/pci/drivers/nvidia')
+      .file('etc/hostname', 'other\n')
+    expect(vfioctl(['sriov', '41:00.0', 'all', '--root', tree.root])).toEqual({
+      status: 0,
+      stdout: '',
+      stderr:
+        '0000:41:00.0 is to have 2 of 2 virtual functions from its next boot on; ' +
+        "below another root NVIDIA's sriov-manage is not run\n",
+    })
+    expect(JSON.parse(readFileSync(join(tree.root, 'etc/vfioctl.d/sriov/0000:41:00.0.json'), 'utf8'))).toEqual({
+      count: 2,
+    })
+  })
+
   test('lists what can have virtual functions, all of it or one device, and as JSON', () => {
     const run = gpuHost()
     const { status, stdout, stderr } = run('sriov')
