@@ -110,6 +110,9 @@ Napi::Value Eventfd(const Napi::CallbackInfo& info) {
   return Moved(info.Env(), fd, "eventfd");
 }
 
+// In milliseconds: a Worker or a process that is being ended ends between two waits.
+constexpr uint64_t longestWait = 250;
+
 // One that is alone is read before it is polled: where its event is there already, that is all it takes.
 Napi::Value WaitForEventfd(const Napi::CallbackInfo& info) {
   using Clock = std::chrono::steady_clock;
@@ -146,7 +149,7 @@ Napi::Value WaitForEventfd(const Napi::CallbackInfo& info) {
       if (errno != EAGAIN) return Moved(env, -1, "read");
     }
     const Clock::time_point now = Clock::now();
-    if (!end) end = now + std::chrono::milliseconds(timeout);
+    if (!end) end = now + std::chrono::milliseconds(std::min(timeout, longestWait));
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(*end - now).count();
     result = poll(polled.data(), count, static_cast<int>(std::max<decltype(left)>(left, 0)));
     if (result == 0) return Napi::Number::New(env, -1);
