@@ -5,7 +5,7 @@ import type { HostFiles } from '../../kernel/kernel.ts'
 import type { PciAddress } from '../../units.ts'
 import { bindingTurns, checkDriver, noDriver } from '../bindings/bind.ts'
 import type { Turn } from '../bindings/carry-out.ts'
-import { areIdsOf, choosePci, fitsPci } from '../spec/choose-pci.ts'
+import { areIdsOf, choosePci, fitsPci, noneFits } from '../spec/choose-pci.ts'
 import { invalidSpec } from '../spec/invalid-spec.ts'
 import type { PciChoice, Spec } from '../spec/spec.ts'
 import type { FutureFunctions } from './future-functions.ts'
@@ -41,9 +41,11 @@ function choose(files: HostFiles, choice: PciChoice, future: FutureFunctions): P
     if ('from' in choice || card === null) return fitsPci(files, address, choice)
     return areIdsOf(futureIds(files, card), choice)
   })
-  const there =
-    coming.length === 0 ? choosePci(files, choice) : pciAddresses(files).filter((it) => fitsPci(files, it, choice))
-  return [...new Set([...there.filter((address) => future.cardThatDrops(address) === null), ...coming])].sort()
+  const there = pciAddresses(files).filter((it) => fitsPci(files, it, choice))
+  const staying = there.filter((address) => future.cardThatDrops(address) === null)
+  const chosen = [...new Set([...staying, ...coming])].sort()
+  if (chosen.length > 0) return chosen
+  throw noneFits(choice, there.length === 0 ? '' : ' but what goes with a number of virtual functions in this file')
 }
 
 function itemsFor(

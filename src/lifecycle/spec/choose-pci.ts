@@ -10,7 +10,12 @@ export function choosePci(files: HostFiles, choice: PciChoice): PciAddress[] {
   if ('names' in choice) return choice.names.map(parsePciAddress)
   const chosen = pciAddresses(files).filter((address) => fitsPci(files, address, choice))
   if (chosen.length > 0) return chosen
-  throw new VfioError('NOT_FOUND', `no PCI device of this host is ${pciChoiceInWords(choice)}`, { hint: 'lspci -Dn' })
+  throw noneFits(choice)
+}
+
+export function noneFits(choice: PciChoice, but = ''): VfioError {
+  const what = `no PCI device of this host is ${pciChoiceInWords(choice)}${but}`
+  return new VfioError('NOT_FOUND', what, { hint: 'lspci -Dn' })
 }
 
 /** By its address, or by what it is. What is no PCI device fits nothing. */

@@ -81,6 +81,13 @@ describe('drivers of virtual functions', () => {
     ])
   })
 
+  test('a range of nothing but functions that go with the number is refused before anything is done', async () => {
+    const kernel = mock()
+    await setVirtualFunctions(kernel, { device: port, count: 8 })
+    const refused = expect.objectContaining({ code: 'NOT_FOUND', message: expect.stringContaining('in this file') })
+    expect(() => planOf(kernel, [{ device: '81:01.0-81:01.7' }], having(0))).toThrow(refused)
+  })
+
   test('one that goes with the number is refused before anything is done', async () => {
     const kernel = mock()
     await setVirtualFunctions(kernel, { device: port, count: 8 })
