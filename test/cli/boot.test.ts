@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -16,6 +16,7 @@ const paths = [
 
 function image() {
   const root = mkdtempSync(join(tmpdir(), 'vfioctl-boot-'))
+  mkdirSync(join(root, 'sys')) // as the file system of a host that does not run has it, empty
   const run = (...args: string[]) => vfioctl(['boot', ...args, '--root', root])
   return { root, run, read: (path: string) => readFileSync(join(root, path), 'utf8') }
 }
