@@ -39,7 +39,17 @@ const boots = [
   { kernel: '6.1', files: [contract] },
   { kernel: '6.1', files: ['test/vm/'] },
   { kernel: '6.12', files: [contract, 'test/vm/machine', 'test/vm/differential'] },
-  { kernel: '7', files: [contract, 'test/vm/machine', 'test/vm/main-job', 'test/vm/samples', 'test/vm/differential'] },
+  {
+    kernel: '7',
+    files: [
+      contract,
+      'test/vm/machine',
+      'test/vm/main-job',
+      'test/vm/samples',
+      'test/vm/holders',
+      'test/vm/differential',
+    ],
+  },
   { kernel: '7', iommu: false, files: [`${contract}address-space/noiommu`] },
   { kernel: '6.1', twice: true },
 ]
