@@ -6,8 +6,8 @@ import { ensureLists, machineArchive, unpack } from './archive.mjs'
 import { cached, cacheFolder, hashedName } from './cache.mjs'
 import { run } from './debian.mjs'
 
-/** What our drop-in stands beside and is used by, what tells libvirt and rules of devices, and what boots. */
-const wanted = ['mdevctl', 'libvirt-daemon', 'libvirt-clients', 'udev', 'systemd']
+/** What our drop-in stands beside and is used by, what tells libvirt and rules of devices, what boots, and what uses disks. */
+const wanted = ['mdevctl', 'libvirt-daemon', 'libvirt-clients', 'udev', 'systemd', 'btrfs-progs']
 
 /**
  * The folder with the packages' files, to be laid over the machine's own.

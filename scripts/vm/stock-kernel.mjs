@@ -13,7 +13,7 @@ import { run } from './debian.mjs'
 export function stock({ suite, packagePattern, kbuild, source, compiler }) {
   return {
     files: ['stock-kernel.mjs', 'kernels.mjs'],
-    drivers: ['nvme', 'e1000e', 'ahci', 'i2c-i801', 'xhci-pci', 'pci-stub', 'uio_pci_generic'],
+    drivers: ['nvme', 'e1000e', 'ahci', 'i2c-i801', 'xhci-pci', 'pci-stub', 'uio_pci_generic', 'loop', 'btrfs'],
     tools: [compiler, 'make', 'xz-utils', 'libelf1', 'pahole'],
     async fetch(work) {
       const archive = suite ? await suiteArchive(suite, join(work, 'apt')) : machineArchive

@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process'
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { vfioctl } from '../cli/vfioctl.ts'
 
@@ -31,6 +32,31 @@ describe('an NVMe disk that may have several controllers', () => {
     expect(refused.status).toBe(5)
     expect(refused.stderr).toContain(`cannot take ${controller} from nvme: /dev/${disk()} is swap space\n`)
     expect(refused.stderr).toContain(`swapoff /dev/${disk()}`)
+    expect(vfioctl(['bind', controller, '--dry-run']).status).toBe(0)
+  })
+
+  it('is not taken while it is the second member of a mounted btrfs, of which mountinfo names the first alone', () => {
+    const folder = mkdtempSync('/tmp/btrfs-')
+    const image = join(folder, 'first')
+    writeFileSync(image, '')
+    truncateSync(image, 128 * 1024 * 1024)
+    execFileSync('modprobe', ['-a', 'loop', 'btrfs'])
+    const first = execFileSync('losetup', ['--find', '--show', image], { encoding: 'utf8' }).trim()
+    try {
+      execFileSync('mkfs.btrfs', ['--quiet', '--force', first, `/dev/${disk()}`])
+      execFileSync('btrfs', ['device', 'scan'], { stdio: 'ignore' })
+      execFileSync('mount', ['-t', 'btrfs', first, '/mnt'])
+      const named = /^.* - btrfs (\S+) /m.exec(readFileSync('/proc/1/mountinfo', 'utf8'))?.[1]
+      const refused = vfioctl(['bind', controller])
+      execFileSync('umount', ['/mnt'])
+      expect(named).toBe(first)
+      expect(refused.status).toBe(5)
+      expect(refused.stderr).toContain(`/dev/${disk()}`)
+      expect(refused.stderr).toContain('/mnt')
+    } finally {
+      execFileSync('losetup', ['--detach', first])
+      rmSync(folder, { recursive: true })
+    }
     expect(vfioctl(['bind', controller, '--dry-run']).status).toBe(0)
   })
 })
