@@ -1,7 +1,11 @@
 import { expect, onTestFinished, type TestContext, test } from 'vitest'
 import type { HostFiles, Kernel } from '../../../src/kernel/kernel.ts'
 import { failedWith } from '../../../src/kernel/system-error.ts'
+import { bind } from '../../../src/lifecycle/bindings/bind.ts'
+import { release } from '../../../src/lifecycle/bindings/release.ts'
+import { keptBindings } from '../../../src/lifecycle/settings/bindings.ts'
 import { setVirtualFunctions } from '../../../src/lifecycle/sriov/set-functions.ts'
+import { parsePciAddress } from '../../../src/units.ts'
 import { bindPci, driverOf } from '../pci.ts'
 
 const devices = '/sys/bus/pci/devices'
@@ -197,4 +201,20 @@ test('our verb says of vfio-pci that may not split a device what lets it', async
     errno: 'ENOENT',
     hint: expect.stringContaining('enable_sriov'),
   })
+})
+
+test('a function that comes anew gets the driver that is kept for it, and is forgotten where it is gone', async (context) => {
+  const { kernel, files, address } = await nvme(context)
+  const made = await setVirtualFunctions(kernel, { device: address, count: 1 })
+  const [first = parsePciAddress(address)] = made.functions
+  onTestFinished(async () => {
+    await setVirtualFunctions(kernel, { device: address, count: 0 })
+    await release(kernel, { device: first })
+    expect(keptBindings.read(files, first)).toBeNull()
+  })
+  await bind(kernel, { device: first, driver: 'none' })
+  expect(driverOf(files, first)).toBeNull()
+  const { functions } = await setVirtualFunctions(kernel, { device: address, count: 2 })
+  // vfio-pci has a physical function's virtual ones come to itself
+  expect(functions.map((it) => driverOf(files, it))).toEqual([null, 'vfio-pci'])
 })
