@@ -1,3 +1,5 @@
+import { obeyLate } from './finish-first.ts'
+
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 /** For a program's own end; what still runs then is killed. */
 const patienceMs = 2000
@@ -27,7 +29,8 @@ export function endWithUs(group: number): () => void {
 }
 
 function onSignal(signal: NodeJS.Signals): void {
-  if (process.listenerCount(signal) === 1) lastSignal = signal
+  const others = process.listeners(signal).filter((listener) => listener !== onSignal && listener !== obeyLate)
+  if (others.length === 0) lastSignal = signal
   const told = [...groups]
   for (const group of told) send(group, signal)
   setTimeout(

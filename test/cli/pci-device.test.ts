@@ -150,19 +150,22 @@ describe('irq', () => {
     expect(late.stderr).toMatch(/^vfioctl: msi of 0000:00:03\.0 had 0 of 1 events in time\nhint: .*\n$/)
   })
 
-  it('watch ends cleanly with SIGINT: 130, and the device is free again', async () => {
-    const run = labHost(edu)
-    const child = spawn(process.execPath, [program, ...run.args, 'irq', edu, 'watch', 'msi'], {
-      env: { ...process.env, ...run.env },
-      stdio: ['ignore', 'inherit', 'pipe'],
-    })
-    const ended = once(child, 'exit')
-    // it says that the bus is not mastered, and goes on
-    await once(child.stderr, 'data')
-    child.kill('SIGINT')
-    expect(await ended).toEqual([130, null])
-    expect(run('read', edu, 'config', 'vendor_id').status).toBe(0)
-  })
+  it.each(['SIGINT', 'SIGHUP'] as const)(
+    'watch ends cleanly with %s: 130, and the device is free again',
+    async (signal) => {
+      const run = labHost(edu)
+      const child = spawn(process.execPath, [program, ...run.args, 'irq', edu, 'watch', 'msi'], {
+        env: { ...process.env, ...run.env },
+        stdio: ['ignore', 'inherit', 'pipe'],
+      })
+      const ended = once(child, 'exit')
+      // it says that the bus is not mastered, and goes on
+      await once(child.stderr, 'data')
+      child.kill(signal)
+      expect(await ended).toEqual([130, null])
+      expect(run('read', edu, 'config', 'vendor_id').status).toBe(0)
+    },
+  )
 
   it.each([
     [2, ['poke'], "'poke' is neither watch nor trigger"],

@@ -94,6 +94,14 @@ describe('waiting for an eventfd', () => {
   })
 })
 
+describe('a Worker that waits for long', () => {
+  it.each(['terminate', 'exit'])('does not keep %s from its end', (end) => {
+    const before = performance.now()
+    expect(runProgram('wait-in-worker.mjs', [end])).toMatchObject({ status: 0, stdout: 'ended' })
+    expect(performance.now() - before).toBeLessThan(30_000)
+  })
+})
+
 describe('a Worker that is terminated', () => {
   it('gives back the eventfds it made', async () => {
     const before = readdirSync('/proc/self/fd').length

@@ -10,8 +10,8 @@ export interface Io {
   /** A file of the caller's (not of the host under `--root` or `--mock`), of at most 16 MiB or that many bytes: '-' is stdin. */
   readFile(path: string, mostBytes?: number): string
   /**
-   * Aborted at the first SIGINT or SIGTERM from now on, which then no longer ends the process: for what must be taken back
-   * or told first. The second one ends it.
+   * Aborted at the first SIGINT, SIGTERM or SIGHUP from now on, which then no longer ends the process: for what must be
+   * taken back or told first. The second one ends it.
    */
   interruption(): AbortSignal
   /** Asks for yes or no, with no as the default; null where no terminal is there to ask. */

@@ -1,6 +1,7 @@
 import { VfioError } from '../../errors.ts'
 import { changedBy } from '../../host/changeable-by-others.ts'
 import { unreadable, type Warning } from '../../host/warning.ts'
+import { finishFirst } from '../../kernel/finish-first.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import { failedWith } from '../../kernel/system-error.ts'
 import { refusedByKernel } from '../refused-by-kernel.ts'
@@ -68,6 +69,7 @@ function sync(files: HostFiles, folder: string, path: string): void {
 function replaceOne(files: HostFiles, file: KeptFile, content: string): void {
   const path = pathOf(file)
   const temporary = `${file.folder}/.${file.name}.new`
+  finishFirst()
   try {
     ensureDirectory(files, file.folder)
     clearWay(files, temporary)

@@ -1,0 +1,27 @@
+const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+
+let isHeld = false
+
+/**
+ * What runs from now on until the event loop's next turn is not torn by a signal: a file that is made and then renamed
+ * would stay behind. The signal is obeyed right after.
+ */
+export function finishFirst(): void {
+  if (isHeld) return
+  isHeld = true
+  // First of all listeners: one that listens once would be gone already.
+  for (const signal of signals) process.prependListener(signal, obeyLate)
+  // The loop looks for signals before it comes to this.
+  setImmediate(letGo)
+}
+
+/** Whoever else listens to the signal decides what becomes of us; where nobody does, we end by it. */
+export function obeyLate(signal: NodeJS.Signals): void {
+  letGo()
+  if (process.listenerCount(signal) === 0) process.kill(process.pid, signal)
+}
+
+function letGo(): void {
+  isHeld = false
+  for (const signal of signals) process.off(signal, obeyLate)
+}
