@@ -3,7 +3,7 @@ import type { ErrorCode } from '../errors.ts'
 /** What the exit status says. The manual and the README show this table. */
 export const exitMeanings: Readonly<Record<number, string>> = {
   0: 'done, or already so',
-  1: 'failed',
+  1: 'failed, or not all output could be written',
   2: 'the command line is wrong or ambiguous',
   3: 'what was named is not there',
   4: 'not permitted, or a limit of this user',
