@@ -14,6 +14,7 @@ import { nodeOwners } from '../settings/node-owners.ts'
 import { chooseParents } from '../spec/choose-parents.ts'
 import { gpuParents } from '../spec/gpu-parents.ts'
 import type { Spec } from '../spec/spec.ts'
+import { checkContradictions, losesDriver } from './contradictions.ts'
 import { FutureFunctions } from './future-functions.ts'
 import { isOwnerKept, keepOwnerSteps } from './kept-owner.ts'
 import { type Move, type Plan, type PlanEntry, whyKept } from './plan.ts'
@@ -33,11 +34,13 @@ export function makePlan({ files }: Pick<Kernel, 'files'>, spec: Spec): Plan {
     .map((parent) => ({ ...parent, on: chooseParents(files, parent.choice) }))
   const sriov = planSriov(files, spec)
   const future = new FutureFunctions(files, sriov)
-  const { devices, surplus } = placeDevices(files, spec.path, parents, present)
+  const bindings = planBindings(files, spec, future)
+  const lost = new Set<string>(bindings.filter(losesDriver).map(({ device }) => device))
+  const { devices, surplus } = placeDevices(files, spec.path, parents, present, lost)
   const asked = new Set(devices.map(({ uuid }) => uuid))
   const byUuid = new Map<Uuid, PresentMdev[]>()
   for (const device of present) byUuid.set(device.uuid, [...(byUuid.get(device.uuid) ?? []), device])
-  const vgpus = planVgpus(files, { path: spec.path, parents, future, present: all.filter(isVgpu) })
+  const vgpus = planVgpus(files, { path: spec.path, parents, future, lost, present: all.filter(isVgpu) })
   const entries = [
     ...surplus.flatMap(({ device, reason }) => {
       const isMoved = asked.has(device.uuid)
@@ -46,8 +49,9 @@ export function makePlan({ files }: Pick<Kernel, 'files'>, spec: Spec): Plan {
     ...inTurn(devices.map((wanted) => entryFor(files, wanted, byUuid.get(wanted.uuid) ?? []))),
     ...vgpus.entries,
   ]
+  checkContradictions(files, { path: spec.path, parents, bindings, sriov, entries })
   return {
-    bindings: planBindings(files, spec, future),
+    bindings,
     sriov,
     entries: entries.sort((a, b) => orderOf(a) - orderOf(b)),
     noRoom: [...vgpus.noRoom, ...reckonRoom(files, entries, all, future)],

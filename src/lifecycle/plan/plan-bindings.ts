@@ -83,6 +83,7 @@ function plannedBinding(host: PciUses, { before, writes, keeping }: Turn, driver
     driver,
     reason: steps.length === 0 ? 'is as it should be' : writes.length === 0 ? 'is not kept for the next boot' : has,
     steps,
+    takenFrom: writes.length === 0 ? null : before.driver,
     afterSriov: false,
     uses: writes.length === 0 || before.driver === null ? [] : host.of(before.address).map(({ what }) => what),
   }

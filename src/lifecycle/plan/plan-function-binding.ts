@@ -36,6 +36,7 @@ export function futureBinding(files: HostFiles, address: PciAddress, card: PciAd
     reason: `comes with the virtual functions of ${card}`,
     steps,
     uses: [],
+    takenFrom: null,
     afterSriov: true,
   }
 }

@@ -27,15 +27,17 @@ export interface VgpuPlanRequest {
   readonly path: string
   readonly parents: readonly PlacedParent[]
   readonly future: FutureFunctions
+  /** Functions that lose their driver by the same file. */
+  readonly lost: ReadonlySet<string>
   readonly present: readonly PresentVgpu[]
 }
 
 /** What would have to be done for vendor vGPUs to be as a spec says, after its virtual functions are there. */
 export function planVgpus(
   files: HostFiles,
-  { path, parents, future, present }: VgpuPlanRequest,
+  { path, parents, future, lost, present }: VgpuPlanRequest,
 ): { readonly entries: PlannedVgpu[]; readonly noRoom: readonly NoRoom[] } {
-  const placing = new VgpuPlacing(files, path, present)
+  const placing = new VgpuPlacing(files, path, present, lost)
   const wanted = parents.flatMap((parent) =>
     placesOf(files, parent, future).flatMap((places) =>
       parent.devices.map((devices) => ({

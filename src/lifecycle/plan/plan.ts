@@ -62,6 +62,8 @@ export interface PlannedBinding {
   readonly steps: readonly Step[]
   /** What uses it now, where it would be taken away: then it is not touched. */
   readonly uses: readonly string[]
+  /** The driver that loses it; null where none does, and of a function that is to come. */
+  readonly takenFrom: string | null
   /** It is a virtual function, which is made before. */
   readonly afterSriov: boolean
 }
@@ -131,13 +133,19 @@ export function isDone(plan: Plan): boolean {
   return plan.noRoom.length === 0 && itemsOf(plan).every(({ action }) => action === 'keep')
 }
 
-/** What is there and will not be afterwards, in words: devices that go, running or defined, and virtual functions. */
-export function losses({ sriov, entries }: Plan): string[] {
+/** What is taken away, in words: devices that end or go, virtual functions, and devices from their drivers. */
+export function losses({ bindings, sriov, entries }: Plan): string[] {
   const fewer = sriov.filter(({ makesAnew, before, count }) => makesAnew && count < before)
   return [
-    ...entries
-      .filter(({ action }) => action === 'remove')
-      .map((item) => `remove ${itemName(item)} on ${item.parent} (${item.type}): ${item.reason}`),
+    ...bindings.flatMap(({ device, driver, takenFrom }) => {
+      return takenFrom === null ? [] : `take ${device} from ${takenFrom}: it is to have ${driver}`
+    }),
     ...fewer.map(({ device, before, count }) => `${device}: ${count} virtual functions in place of ${before}`),
+    ...entries
+      .filter(({ action, moves }) => action === 'remove' || moves.includes('stop'))
+      .map((item) => {
+        const verb = item.action === 'remove' ? 'remove' : 'end'
+        return `${verb} ${itemName(item)} on ${item.parent} (${item.running?.type ?? item.type}): ${item.reason}`
+      }),
   ]
 }

@@ -32,8 +32,11 @@ export class VgpuPlacing {
   readonly #files: HostFiles
   readonly #path: string
   readonly #present: readonly PresentVgpu[]
+  readonly #lost: ReadonlySet<string>
 
-  constructor(files: HostFiles, path: string, present: readonly PresentVgpu[]) {
+  /** `lost`: functions that are not to be vGPUs. */
+  constructor(files: HostFiles, path: string, present: readonly PresentVgpu[], lost: ReadonlySet<string>) {
+    this.#lost = lost
     this.#files = files
     this.#path = path
     this.#present = present
@@ -86,6 +89,7 @@ export class VgpuPlacing {
       if (demand.missing === 0) return
       const card = places.find(({ functions }) => functions.includes(device.name))?.card
       if (card === undefined || device.type !== definition.type || !this.#isFree(device.name)) continue
+      if (this.#lost.has(device.name)) continue
       if (!isGood(device, () => fitsAsIs(this.#files, device, { ...definition, owner }))) continue
       this.placed.push({ address: device.name, card, definition, owner })
       demand.missing--
@@ -95,7 +99,7 @@ export class VgpuPlacing {
   #takeFree({ places, owner, definition, replaces, missing }: Demand): void {
     const { type } = definition
     const all = places.flatMap(({ card, functions }) => functions.map((address) => ({ address, card })))
-    const free = all.filter(({ address }) => this.#isFree(address))
+    const free = all.filter(({ address }) => this.#isFree(address) && !this.#lost.has(address))
     const usable = replaces ? this.#unusedFirst(free) : free.filter(({ address }) => this.#presentAt(address) === null)
     const chosen = usable.slice(0, missing)
     if (chosen.length < missing) {

@@ -31,14 +31,15 @@ export interface Wanted {
   readonly surplus: readonly { readonly device: PresentMdev; readonly reason: string }[]
 }
 
-/** Gives each device that a spec asks for its place: on those that are there first, then on free ones. */
+/** Gives each device that a spec asks for its place, on no function that is `lost` to its driver: on those that are there first, then on free ones. */
 export function placeDevices(
   files: HostFiles,
   path: string,
   parents: readonly PlacedParent[],
   present: readonly PresentMdev[],
+  lost: ReadonlySet<string>,
 ): Wanted {
-  const placing = new Placing(files, present)
+  const placing = new Placing(files, present, lost)
   // What is named by its UUID is never taken for one of a count.
   for (const parent of parents) for (const devices of parent.devices) placing.placeNamed(parent, devices, path)
   for (const parent of parents) for (const devices of parent.devices) placing.placeCounted(parent, devices)
@@ -55,6 +56,7 @@ class Placing implements Wanted {
   readonly surplus: { readonly device: PresentMdev; readonly reason: string }[] = []
   readonly #files: HostFiles
   readonly #present: readonly PresentMdev[]
+  readonly #lost: ReadonlySet<string>
   /** UUIDs that are taken: by what is there, by what is asked for, by what runs. */
   readonly #here: ReadonlySet<Uuid>
   readonly #asked = new Set<Uuid>()
@@ -67,7 +69,8 @@ class Placing implements Wanted {
   readonly #coming = new Map<string, number>()
   readonly #tried = new Map<string, number>()
 
-  constructor(files: HostFiles, present: readonly PresentMdev[]) {
+  constructor(files: HostFiles, present: readonly PresentMdev[], lost: ReadonlySet<string>) {
+    this.#lost = lost
     this.#files = files
     this.#present = present
     this.#here = new Set(present.map(({ uuid }) => uuid))
@@ -145,7 +148,8 @@ class Placing implements Wanted {
     if (demand.missing === 0) return
     const types = new Map(demand.types.map((type) => [kindOf(type), type]))
     const good = this.#present.filter((device) => {
-      const isOpen = types.has(kindOf(device)) && this.#isFree(device) && !this.#isWanted(device)
+      const isOpen =
+        types.has(kindOf(device)) && !this.#lost.has(device.parent) && this.#isFree(device) && !this.#isWanted(device)
       return isOpen && isGood(device, () => fitsAsIs(this.#files, device, demand.devices))
     })
     for (const device of good.sort(byUuid).slice(0, demand.missing)) {
@@ -184,7 +188,7 @@ class Placing implements Wanted {
   /** Whether a virtual function has its device: one that was placed on it, or one that stays there. */
   #isTaken(parent: string, others: SpecParent['others']): boolean {
     if (cardOf(this.#files, parent) === parent) return false
-    if (this.devices.some((it) => it.parent === parent)) return true
+    if (this.#lost.has(parent) || this.devices.some((it) => it.parent === parent)) return true
     return others === 'keep' && this.#present.some((it) => it.parent === parent && this.#isFree(it))
   }
 

@@ -83,10 +83,23 @@ const binding = {
     driver: fc.constantFrom('vfio-pci', 'none'),
     group: fc.boolean(),
   }),
-  'gpu-host': fc.record({
-    device: fc.constantFrom('81:01.0', '81:01.2', '81:01.0-81:01.7', '81:00.1', '82:00.0'),
-    driver: fc.constantFrom('vfio-pci', 'vfio-pci', 'none'),
-  }),
+  'gpu-host': fc.oneof(
+    {
+      weight: 5,
+      arbitrary: fc.record({
+        device: fc.constantFrom('81:01.0', '81:01.2', '81:01.0-81:01.7', '81:00.1', '82:00.0'),
+        driver: fc.constantFrom('vfio-pci', 'vfio-pci', 'none'),
+      }),
+    },
+    // cards and functions that other parts of the file need
+    {
+      weight: 2,
+      arbitrary: fc.record({
+        device: fc.constantFrom('81:00.0', '3b:00.0', '41:00.0', '41:00.4', '61:00.4'),
+        driver: fc.constant('none'),
+      }),
+    },
+  ),
   mainframe: fc.constant({ device: '3b:00.0' }),
 }
 

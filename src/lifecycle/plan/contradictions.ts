@@ -1,0 +1,114 @@
+import { VfioError } from '../../errors.ts'
+import { isNvidiaGpu } from '../../host/nvidia-gpu.ts'
+import { readPciBinding } from '../../host/pci-binding.ts'
+import { physicalFunctionOf } from '../../host/sriov.ts'
+import type { HostFiles } from '../../kernel/kernel.ts'
+import { failedWith } from '../../kernel/system-error.ts'
+import { type PciAddress, pciAddressOrNull } from '../../units.ts'
+import { noDriver } from '../bindings/bind.ts'
+import { invalidSpec } from '../spec/invalid-spec.ts'
+import { itemName, type Plan, type PlannedBinding, type PlannedSriov } from './plan.ts'
+import type { PlacedParent } from './wanted-devices.ts'
+
+interface Asked extends Pick<Plan, 'bindings' | 'sriov' | 'entries'> {
+  readonly path: string
+  readonly parents: readonly PlacedParent[]
+}
+
+/**
+ * Refuses a file of which one part takes away what another part needs: INVALID_SPEC. NOT_SUPPORTED if the host's own state
+ * keeps a card from having the virtual functions that are asked for.
+ */
+export function checkContradictions(files: HostFiles, asked: Asked): void {
+  const { path, bindings, sriov } = asked
+  const byDevice = new Map(bindings.map((binding) => [binding.device, binding]))
+  for (const item of sriov) checkDriverMakesFunctions(files, path, item, byDevice.get(item.device))
+  for (const binding of bindings) {
+    if (!losesDriver(binding)) continue
+    const needed = devicesOn(binding, asked) ?? onFunctionsOf(files, binding, asked)
+    if (needed === null) continue
+    throw invalidSpec(path, binding.device, `bindings give it to ${binding.driver}, and ${needed}`)
+  }
+}
+
+/** vfio-pci makes virtual functions where its module is told to; pci-stub and no driver make none. */
+function checkDriverMakesFunctions(
+  files: HostFiles,
+  path: string,
+  { device, count, makesAnew }: PlannedSriov,
+  binding: PlannedBinding | undefined,
+): void {
+  const now = readPciBinding(files, device).driver
+  const driver = binding === undefined ? now : binding.driver === noDriver ? null : binding.driver
+  const isTouched = makesAnew || driver !== now
+  if (count === 0 || !isTouched || makesFunctions(files, driver)) return
+  const what = driver === null ? 'a card without a driver makes none' : `${driver} makes none`
+  if (binding !== undefined && driver !== now) {
+    throw invalidSpec(
+      path,
+      device,
+      `bindings give it to ${binding.driver}, and parents ask for ${count} virtual functions of it: ${what}`,
+    )
+  }
+  // a change of NVIDIA's card that was killed half way gives the card its driver back
+  if (driver === null && isNvidiaGpu(files, device)) return
+  throw new VfioError('NOT_SUPPORTED', `${path}: ${device} cannot have ${count} virtual functions: ${what}`, {
+    path,
+    hint: mending(device, driver, binding),
+    facts: { device, count, driver },
+  })
+}
+
+function mending(device: PciAddress, driver: string | null, binding: PlannedBinding | undefined): string {
+  const allow =
+    driver === 'vfio-pci' ? '; echo 1 > /sys/module/vfio_pci/parameters/enable_sriov lets vfio-pci make them' : ''
+  const out = binding === undefined ? '' : ', and take it out of bindings'
+  return `vfioctl release ${device} gives it back to its own driver${out}${allow}`
+}
+
+function makesFunctions(files: HostFiles, driver: string | null): boolean {
+  if (driver === null || driver === 'pci-stub') return false
+  if (driver !== 'vfio-pci') return true
+  try {
+    return /^[Y1]$/i.test(files.read('/sys/module/vfio_pci/parameters/enable_sriov').trim())
+  } catch (error) {
+    if (failedWith(error, 'ENOENT')) return false
+    throw error
+  }
+}
+
+/** Whether it loses the driver that it has, or that it would come with as a function. */
+export function losesDriver({ driver, afterSriov, takenFrom }: PlannedBinding): boolean {
+  if (afterSriov) return driver === noDriver || driver === 'pci-stub' || /vfio[-_]pci$/.test(driver)
+  return takenFrom !== null
+}
+
+/** What the file has on this device, in words. */
+function devicesOn({ device, driver }: PlannedBinding, { entries, parents }: Asked): string | null {
+  const entry = entries.find((it) => {
+    return it.wanted !== null && (it.parent === device || (it.kind === 'vgpu' && it.device === device))
+  })
+  if (entry !== undefined) {
+    const what = entry.kind === 'mdev' ? 'mediated device' : 'vGPU'
+    const why = driver === noDriver ? 'a driver makes them' : `${driver} makes none`
+    return `parents ask for the ${what} ${itemName(entry)} (${entry.type}) on it: ${why}`
+  }
+  const isParent = parents.some(({ on: { mdev, vgpu } }) => {
+    return vgpu.includes(device) || mdev.some((place) => place.parents.includes(device))
+  })
+  return isParent ? 'parents say what it carries: without its driver it carries nothing' : null
+}
+
+/** What the file asks of virtual functions that go with the driver of their card, in words. */
+function onFunctionsOf(files: HostFiles, { device, afterSriov }: PlannedBinding, asked: Asked): string | null {
+  if (afterSriov) return null
+  const isIts = (name: string): boolean => {
+    const address = pciAddressOrNull(name)
+    return address !== null && physicalFunctionOf(files, address) === device
+  }
+  const along = "the card's own driver takes its virtual functions along"
+  const bound = asked.bindings.find((it) => !it.afterSriov && isIts(it.device))
+  if (bound !== undefined) return `its virtual function ${bound.device} to ${bound.driver}: ${along}`
+  const carrier = asked.entries.find(({ parent, wanted }) => wanted !== null && isIts(parent))
+  return carrier === undefined ? null : `parents ask for ${itemName(carrier)} on ${carrier.parent}: ${along}`
+}
