@@ -26,6 +26,7 @@ constexpr size_t kSlack = 256;
 
 constexpr uint32_t kFirstRequest = 0x3b64;
 constexpr uint32_t kLastRequest = 0x3b95;
+constexpr uint32_t kGetUserNamespace = 0xb701;  // NS_GET_USERNS of linux/nsfs.h: makes a descriptor, takes nothing
 
 // The numbers carry no size: a struct says in `argsz`, its first u32, how much of it the kernel may write.
 constexpr bool TakesStruct(uint32_t request) {
@@ -51,7 +52,7 @@ struct Call {
 bool ReadCall(const Napi::CallbackInfo& info, Call* call) {
   uint64_t number = 0;
   if (!ReadDescriptor(info[0], &call->fd) || !ReadInteger(info[1], "request", UINT32_MAX, &number)) return false;
-  if (number < kFirstRequest || number > kLastRequest) {
+  if ((number < kFirstRequest || number > kLastRequest) && number != kGetUserNamespace) {
     ThrowRange(info.Env(), "ioctl request " + std::to_string(number) + " is none of VFIO's or iommufd's");
     return false;
   }

@@ -1,4 +1,5 @@
 import { asVfioError, VfioError } from './errors.ts'
+import { checkHost } from './host/check-host.ts'
 import { type DeviceType, readDeviceTypes } from './host/device-types.ts'
 import { type FoundGroups, type GroupFilter, readIommuGroups } from './host/iommu-groups.ts'
 import type { TypeFilter } from './host/mdev-types.ts'
@@ -59,7 +60,10 @@ export function openHost(options: HostOptions = {}): Host {
   return told('openHost', [options], () => {
     const { mock } = options
     if (mock !== undefined) return new Host(createMockKernel(typeof mock === 'string' ? loadScenario(mock) : mock))
-    return new Host(openLinux(options.root === undefined ? {} : { root: options.root }))
+    const { root } = options
+    const kernel = openLinux(root === undefined ? {} : { root })
+    checkHost(kernel.files, root ?? null)
+    return new Host(kernel)
   })
 }
 

@@ -40,7 +40,7 @@ export interface GroupFilter {
   readonly device?: string
 }
 
-const groupsPath = '/sys/kernel/iommu_groups'
+export const iommuGroups = '/sys/kernel/iommu_groups'
 const pciPath = '/sys/bus/pci/devices'
 
 export interface FoundGroups {
@@ -59,7 +59,7 @@ export function readIommuGroups(files: HostFiles, filter: GroupFilter = {}): Fou
   const all = numbers(files, warnings)
     .filter((number) => filter.number === undefined || number === filter.number)
     .flatMap((number) => {
-      const devices = `${groupsPath}/${number}/devices`
+      const devices = `${iommuGroups}/${number}/devices`
       return readOrWarn(devices, warnings, [], () => {
         // what cannot be told of is not viable for having no members
         files.list(devices)
@@ -69,7 +69,7 @@ export function readIommuGroups(files: HostFiles, filter: GroupFilter = {}): Fou
   const found = all
     .filter(({ members }) => filter.device === undefined || members.some(({ name }) => name === filter.device))
     .flatMap(({ number, members }) => {
-      const path = `${groupsPath}/${number}`
+      const path = `${iommuGroups}/${number}`
       return readOrWarn(path, warnings, [], () => [readGroup(files, number, members, warnings)])
     })
   const users = findDeviceUsers(files, new Set(found.flatMap(openedAs)))
@@ -115,8 +115,8 @@ function namesIn(files: HostFiles, path: string): string[] {
 
 function numbers(files: HostFiles, warnings: Warning[]): number[] {
   const already = warnings.length
-  const names = listOrWarn(files, groupsPath, warnings)
-  if (names.length === 0 && warnings.length === already) warnings.push({ path: groupsPath, message: noGroups })
+  const names = listOrWarn(files, iommuGroups, warnings)
+  if (names.length === 0 && warnings.length === already) warnings.push({ path: iommuGroups, message: noGroups })
   return names
     .filter((name) => /^\d{1,9}$/.test(name))
     .map(Number)
@@ -135,7 +135,7 @@ function readGroup(
   const spoiledBy = foreignMembers(members)
   return {
     number,
-    type: readType(files, `${groupsPath}/${number}/type`, warnings),
+    type: readType(files, `${iommuGroups}/${number}/type`, warnings),
     devices: members.map((member) => readDevice(files, number, member, warnings)),
     viable: spoiledBy.length === 0,
     spoiledBy,

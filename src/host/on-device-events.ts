@@ -7,14 +7,15 @@ export interface LookIntervals {
 }
 
 /**
- * Calls `look` after each device event, and now and then all the same: events can be lost, a container hears none, and
- * not all that changes has one. Returns what ends it: no call of `look` comes after that, and no descriptor is left once
+ * Calls `look` after each device event, and now and then all the same: events can be lost, and not
+ * all that changes has one. `onSilence` hears why none can come. Returns what ends it: no call of `look` comes after that, and no descriptor is left once
  * its promise is kept, also where the events were still being opened.
  */
 export function onDeviceEvents(
   kernel: Kernel,
   look: () => void,
   { untold, besides }: LookIntervals,
+  onSilence: (reason: unknown) => void = () => {},
 ): () => Promise<void> {
   let ended = false
   let watch: Watch | null = null
@@ -28,7 +29,7 @@ export function onDeviceEvents(
     // What came before anybody told of it.
     look()
   }
-  const opening = kernel.watchUevents(look).then(listen, () => {})
+  const opening = kernel.watchUevents(look).then(listen, onSilence)
   return () => {
     ended = true
     watch?.close()

@@ -13,7 +13,7 @@ export interface Addon {
   /** close(2). */
   close(fd: number): void
   /**
-   * ioctl(2), for the requests of linux/vfio.h and linux/iommufd.h alone. The struct is copied in and out around the
+   * ioctl(2), for the requests of linux/vfio.h and linux/iommufd.h and NS_GET_USERNS alone. The struct is copied in and out around the
    * call. `made` tells of the descriptor that the call makes: 0 where it is the result, else its offset in the struct;
    * it is closed with this thread, unless before. Then three for each pointer field of the struct: its offset, what it
    * points at, and where in it. A mapping, or a view of one, is lent to the kernel as it is and may be pinned; any

@@ -75,7 +75,8 @@ export interface Kernel {
   /**
    * Calls back with each uevent from then on, in order, until the watch is closed; it keeps Node alive unless unref'd.
    * Null where nothing tells of devices (no libudev, no ffi-rs, in a Worker, another root): who wants to know looks
-   * again from time to time. In a container a watch may be there and hear nothing.
+   * again from time to time. NOT_SUPPORTED with the reason where this kernel's events go to other namespaces alone, as in
+   * a rootless container.
    */
   watchUevents(listener: (event: Uevent) => void): Promise<Watch | null>
 

@@ -1,15 +1,26 @@
 import { VfioError } from '../errors.ts'
 import type { Watch } from './kernel.ts'
 import { openUdevMonitor } from './libudev.ts'
+import { checkUeventsCome } from './uevent-namespace.ts'
 import type { Uevent } from './uevents.ts'
 
-/** `watch` is the kernel's own, on the monitor's descriptor. Null where nothing tells of devices. */
+/**
+ * `watch` is the kernel's own, on the monitor's descriptor. Null where nothing tells of devices; rejects with NOT_SUPPORTED
+ * where the kernel tells other namespaces alone.
+ */
 export async function watchUevents(
   watch: (fd: number, onReadable: () => void) => Watch,
   listener: (event: Uevent) => void,
 ): Promise<Watch | null> {
   const monitor = await openUdevMonitor()
   if (monitor === null) return null
+  try {
+    checkUeventsCome()
+  } catch (error) {
+    monitor.close()
+    if (error instanceof VfioError && error.code === 'ADDON_MISSING') return null
+    throw error
+  }
   let closed = false
   const takeSome = () => {
     // Not all of a flood at once: others on this loop have their turn too. The listener may close it meanwhile.

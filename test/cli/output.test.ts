@@ -36,7 +36,7 @@ ${uuid}  mtty    mtty-1  Single port serial  active  7      /dev/vfio/7
     expect(run('list')).toEqual({
       status: 0,
       stdout: '',
-      stderr: 'no virtual devices; `vfioctl types` shows what can be made\n',
+      stderr: 'no virtual devices; `vfioctl types --mock` shows what can be made\n',
     })
     expect(run('list', '--json')).toEqual({
       status: 0,

@@ -20,7 +20,7 @@ describe('mock list', () => {
   it('and a name that none has is answered with them', () => {
     const { status, stderr } = vfioctl(['--mock=gpu-hots', 'list'])
     expect(status).toBe(3)
-    expect(stderr).toContain("no simulated host 'gpu-hots'")
+    expect(stderr).toContain("no simulated host 'gpu-hots': there is no such file; did you mean gpu-host?")
     expect(stderr).toContain('demo, gpu-host, a40-host, mainframe')
   })
 })

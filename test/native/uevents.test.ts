@@ -1,4 +1,6 @@
+import { spawnSync } from 'node:child_process'
 import { readdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect, it, type TestContext, vi } from 'vitest'
 import { openLinux } from '../../src/kernel/linux.ts'
 import type { Uevent } from '../../src/kernel/uevents.ts'
@@ -64,6 +66,15 @@ describe('uevents of the real kernel', () => {
       stdout: 'type null '.repeat(4),
       stderr: '',
     })
+  })
+
+  it('are refused with the reason in a network namespace that another user namespace owns', (context) => {
+    const program = join(import.meta.dirname, 'programs/watch-uevents.mjs')
+    const inside = ['--user', '--map-root-user', '--net', process.execPath, program]
+    if (spawnSync('unshare', [...inside.slice(0, 3), 'true']).status !== 0) context.skip('unshare makes no namespaces')
+    const { stdout } = spawnSync('unshare', inside, { encoding: 'utf8' })
+    if (stdout === 'none\n') context.skip('ffi-rs or libudev is not installed')
+    expect(stdout).toMatch(/^NOT_SUPPORTED this network namespace belongs to a user namespace other than the first/)
   })
 
   it('are not to be had of another root', async () => {

@@ -3,6 +3,8 @@ import type { HostChange } from '../../lifecycle/watch/host-change.ts'
 import { watchHost } from '../../lifecycle/watch/watch-host.ts'
 import { escaped } from '../../units.ts'
 import { type Command, command } from '../command.ts'
+import type { Context } from '../context.ts'
+import type { Io } from '../io/io.ts'
 import { changeText } from '../output/host-change-text.ts'
 import { jsonLine } from '../output/output.ts'
 
@@ -16,8 +18,7 @@ const watch: Command = command({
     const interruption = io.interruption()
     const signal = AbortSignal.any([interruption, io.readerGone])
     try {
-      for await (const change of watchHost(await context.kernel(), signal))
-        io.out(context.options.json ? jsonLine(timed(change)) : `${escaped(changeText(change))}\n`)
+      for await (const change of watchHost(await context.kernel(), signal)) tell(change, context, io)
     } catch (error) {
       if (!signal.aborted || error !== signal.reason) throw error
     }
@@ -25,6 +26,12 @@ const watch: Command = command({
   },
 })
 export default watch
+
+/** Data on stdout, and for people what is no device on stderr. */
+function tell(change: HostChange, { options }: Context, io: Io): void {
+  if (options.json) io.out(jsonLine(timed(change)))
+  else io[change.what === 'warning' ? 'err' : 'out'](`${escaped(changeText(change))}\n`)
+}
 
 function timed({ what, change, ...thing }: HostChange): object {
   return { time: new Date().toISOString(), what, change, ...thing }

@@ -1,5 +1,6 @@
 import { VfioError } from '../../errors.ts'
 import { checkedDriver } from '../../host/driver-name.ts'
+import { iommuGroups } from '../../host/iommu-groups.ts'
 import { type PciBinding, pciDrivers } from '../../host/pci-binding.ts'
 import { readPciIds } from '../../host/pci-ids.ts'
 import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
@@ -61,7 +62,7 @@ function turnTo(files: HostFiles, before: PciBinding, driver: string, transient:
     keep: () => {
       if (kept !== null) keptBindings.save(files, address, kept)
     },
-    fault: (now) => (now === to ? null : to === null ? tookIt(before, now) : didNotTake(before, to)),
+    fault: (now) => (now === to ? null : to === null ? tookIt(before, now) : didNotTake(files, before, to)),
   }
 }
 
@@ -118,13 +119,24 @@ function tookIt({ address }: PciBinding, now: string | null): VfioError {
   })
 }
 
-function didNotTake({ address, group }: PciBinding, wanted: string): VfioError {
+function didNotTake(files: HostFiles, { address, group }: PciBinding, wanted: string): VfioError {
   const [why, hint] =
     group === null && wanted.includes('vfio')
-      ? ['no IOMMU isolates it', 'intel_iommu=on on the kernel command line, or VT-d/AMD-Vi in the firmware’s setup']
+      ? withoutIommu(files)
       : ['the driver refused it', 'dmesg | tail, for what the driver says']
   return new VfioError('NOT_SUPPORTED', `${wanted} did not take ${address}: ${why}`, {
     hint,
     facts: { device: address, driver: wanted, group },
   })
+}
+
+/** Groups of others tell that an IOMMU is at work, and not in front of this one. */
+function withoutIommu(files: HostFiles): readonly [why: string, hint: string] {
+  if (files.kind(iommuGroups) === null || files.list(iommuGroups).length === 0) {
+    return ['no IOMMU is on', 'intel_iommu=on on the kernel command line, or VT-d/AMD-Vi in the firmware’s setup']
+  }
+  return [
+    'the IOMMU of this machine is on, and not in front of this device',
+    'vfioctl groups shows which devices are isolated; dmesg | grep -iE "dmar|iommu", for units that were left out',
+  ]
 }

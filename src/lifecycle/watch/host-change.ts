@@ -13,7 +13,7 @@ export type HostChange =
   | { readonly what: 'definition'; readonly change: ChangeKind; readonly device: VirtualDevice }
   /** A type that a parent offers, and how many more of it can be made. */
   | { readonly what: 'type'; readonly change: ChangeKind; readonly type: DeviceType }
-  /** Something of the host that cannot be read, or can again. */
+  /** Something of the host that cannot be read, or can again; or why the kernel tells nothing, and it is looked at. */
   | { readonly what: 'warning'; readonly change: ChangeKind; readonly warning: Warning }
 
 /** A host at one moment: everything that changes can be told of, by its key, with what of it is compared. */

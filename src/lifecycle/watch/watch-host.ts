@@ -1,7 +1,8 @@
 import { setTimeout } from 'node:timers/promises'
-import { asVfioError } from '../../errors.ts'
+import { asVfioError, VfioError } from '../../errors.ts'
 import { readDeviceTypes } from '../../host/device-types.ts'
 import { onDeviceEvents } from '../../host/on-device-events.ts'
+import type { Warning } from '../../host/warning.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import { list } from '../list.ts'
 import { DefinitionFolders } from './definition-folders.ts'
@@ -21,7 +22,12 @@ const restPerLook = 5
 export async function* watchHost(kernel: Kernel, signal?: AbortSignal): AsyncGenerator<HostChange, never, undefined> {
   const wakeup = new Wakeup(signal)
   const folders = new DefinitionFolders(kernel, wakeup.wake)
-  const endEvents = onDeviceEvents(kernel, wakeup.wake, intervals)
+  const silence: Warning[] = []
+  const endEvents = onDeviceEvents(kernel, wakeup.wake, intervals, (reason) => {
+    if (!(reason instanceof VfioError)) return
+    silence.push({ path: reason.path ?? '/sys', message: `${reason.message}; looking once a second` })
+    wakeup.wake()
+  })
   const end = () => {
     folders.close()
     return endEvents()
@@ -35,7 +41,7 @@ export async function* watchHost(kernel: Kernel, signal?: AbortSignal): AsyncGen
       wakeup.forget()
       const began = performance.now()
       folders.listen()
-      const now = lookOrFail(kernel)
+      const now = lookOrFail(kernel, silence)
       const rest = Math.max(shortestRest, restPerLook * (performance.now() - began))
       yield* changesBetween(before, now)
       before = now
@@ -50,18 +56,18 @@ export async function* watchHost(kernel: Kernel, signal?: AbortSignal): AsyncGen
   }
 }
 
-function lookOrFail(kernel: Kernel): HostPicture {
+function lookOrFail(kernel: Kernel, silence: readonly Warning[]): HostPicture {
   try {
-    return look(kernel)
+    return look(kernel, silence)
   } catch (error) {
     throw asVfioError(error)
   }
 }
 
-function look({ files }: Kernel): HostPicture {
+function look({ files }: Kernel, silence: readonly Warning[]): HostPicture {
   const { devices, warnings } = list(files)
   const types = readDeviceTypes(files)
-  return pictureOf(devices, types.types, [...types.warnings, ...warnings])
+  return pictureOf(devices, types.types, [...silence, ...types.warnings, ...warnings])
 }
 
 /** Remembers that something happened until somebody waits for it. */

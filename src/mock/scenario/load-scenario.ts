@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { closest, distance } from 'fastest-levenshtein'
 import { kernelAnswer, VfioError } from '../../errors.ts'
 import { failedWith } from '../../kernel/system-error.ts'
 import { printable } from '../../units.ts'
@@ -34,9 +35,14 @@ export function isModule(file: string): boolean {
   return /\.[cm]?[jt]s$/.test(file)
 }
 
+/** A name that is not a file may be one of ours, misspelt. */
+const mostTypos = 3
+
 function notThere(nameOrFile: string, cause: unknown): VfioError {
   const missing = failedWith(cause, 'ENOENT')
-  const because = missing ? 'there is no such file' : kernelAnswer(cause)
+  const nearest = closest(nameOrFile, Object.keys(scenarioNames))
+  const question = distance(nameOrFile, nearest) <= mostTypos ? `; did you mean ${nearest}?` : ''
+  const because = missing ? `there is no such file${question}` : kernelAnswer(cause)
   const what = `no simulated host '${printable(nameOrFile)}': ${because}`
   return new VfioError(missing ? 'NOT_FOUND' : 'SYSTEM_CALL_FAILED', what, {
     cause,

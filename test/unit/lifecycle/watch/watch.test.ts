@@ -1,6 +1,7 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
+import { VfioError } from '../../../../src/errors.ts'
 import { openLinux } from '../../../../src/kernel/linux.ts'
 import type { HostChange } from '../../../../src/lifecycle/watch/host-change.ts'
 import { watchHost } from '../../../../src/lifecycle/watch/watch-host.ts'
@@ -51,4 +52,20 @@ test('devices are told where nothing tells of them: they are looked for', async 
   expect(await next()).toBe(`device appeared ${uuids[0]}`)
   rmSync(join(tree.root, `sys/bus/mdev/devices/${uuids[0]}`))
   expect(await next()).toBe(`device gone ${uuids[0]}`)
+})
+
+test('where the kernel’s events go elsewhere, the reason is told, and the host is looked at', async () => {
+  const tree = new HostTree().type(gpu, 'nvidia-222', { device_api: 'vfio-pci', available_instances: '16' })
+  const stop = new AbortController()
+  onTestFinished(() => stop.abort())
+  const kernel = openLinux({ root: tree.root })
+  const reason = new VfioError('NOT_SUPPORTED', 'none comes here', { path: '/proc/self/ns/net' })
+  kernel.watchUevents = () => Promise.reject(reason)
+  const changes = watchHost(kernel, stop.signal)
+  const told = [(await changes.next()).value, (await changes.next()).value]
+  expect(told.find(({ what }) => what === 'warning')).toMatchObject({
+    warning: { path: '/proc/self/ns/net', message: 'none comes here; looking once a second' },
+  })
+  tree.mdev(uuids[0], gpu, 'nvidia-222', 7)
+  expect(shown((await changes.next()).value)).toBe(`device appeared ${uuids[0]}`)
 })
