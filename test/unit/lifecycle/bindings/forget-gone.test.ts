@@ -99,3 +99,23 @@ test('a driver that refuses a card: the message says which has it after it was g
   const error = { code: 'NOT_SUPPORTED', message: expect.stringMatching(/; snd_hda_intel has it now$/) }
   await expect(bind(kernel, { device: sound })).rejects.toMatchObject(error)
 })
+
+test.each([
+  [['7'], 'the IOMMU of this machine is on, and not in front of this device'],
+  [[], 'no IOMMU is on'],
+])('a card in no group, on a host with the groups %j', async (groups, why) => {
+  const kernel = mock('demo')
+  const { files } = kernel
+  const [write, list, readlink] = [files.write.bind(files), files.list.bind(files), files.readlink.bind(files)]
+  files.write = async (path, text) => {
+    if (path !== '/sys/bus/pci/drivers_probe') await write(path, text)
+  }
+  files.list = (path) => (path === '/sys/kernel/iommu_groups' ? groups : list(path))
+  files.readlink = (path) => {
+    if (path.endsWith('/iommu_group'))
+      throw Object.assign(new Error('ENOENT'), { code: 'ENOENT', errno: -2, syscall: 'readlink' })
+    return readlink(path)
+  }
+  const error = { code: 'NOT_SUPPORTED', message: expect.stringContaining(why) }
+  await expect(bind(kernel, { device: sound })).rejects.toMatchObject(error)
+})
