@@ -40,6 +40,7 @@ const byCode: Readonly<Record<ErrorCode, number>> = {
   INVALID_SPEC: 2,
   APPLY_INCOMPLETE: 1,
   WOULD_CHANGE: 10,
+  NOT_CONFIRMED: 1,
   RESTORE_INCOMPLETE: 1,
   CALLOUT_REFUSED: 1,
   CALLOUT_FAILED: 1,

@@ -13,6 +13,11 @@ import { json } from '../output/output.ts'
 import { planSteps, planSummary, sayIfScriptsAreNotAsked, shownItem } from '../output/plan-text.ts'
 import { reportWarnings } from '../output/report-warnings.ts'
 
+const whatGoes = `\
+What goes: devices of a type beyond its count; with others: remove, and by a file of vgpu-device-manager, all that the file
+does not name on that parent; virtual functions beyond sriov. What runs as another type ends and starts anew; devices go
+from their drivers by bindings. In a terminal that is listed and asked first; elsewhere it is not asked.`
+
 const apply: Command = command({
   arguments: {
     file: specFile,
@@ -28,7 +33,7 @@ const apply: Command = command({
     ['vfioctl apply vgpus.yaml --check', 'for scripts: would anything change?'],
     ['vfioctl apply dm.yaml --config A100-20C', 'a file of NVIDIA’s vgpu-device-manager'],
   ],
-  epilogue: specExample,
+  epilogue: `${whatGoes}\n\n${specExample}`,
   async run(values, context, io) {
     if (values.check && values['dry-run']) throw usageError('--check and --dry-run exclude each other')
     const kernel = await context.kernel()
@@ -67,8 +72,8 @@ async function askBeforeRemoving(plan: Plan, io: Io): Promise<void> {
   const lost = losses(plan)
   if (lost.length === 0 || io.confirm === null) return
   for (const line of lost) io.err(line)
-  if (await io.confirm(`${lost.length} to remove: go on?`)) return
-  throw new VfioError('WOULD_CHANGE', 'nothing is done: the removal was not confirmed', {
+  if (await io.confirm(`${lost.length} to be taken away: go on?`)) return
+  throw new VfioError('NOT_CONFIRMED', 'nothing is changed: it was not confirmed', {
     hint: '--yes does it unasked',
   })
 }
