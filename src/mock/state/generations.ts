@@ -1,11 +1,14 @@
-import { linkSync, mkdirSync, readdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs'
+import { linkSync, mkdirSync, readdirSync, readFileSync, statSync, unlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { VfioError } from '../../errors.ts'
 import { failedWith } from '../../kernel/system-error.ts'
 import { newIdentity } from './identity.ts'
 import { isRunning } from './live-process.ts'
 
 /** Generations left for readers that are slow to open what they listed. */
 const kept = 16
+/** More than the state of any host; a file is read whole. */
+const mostBytes = 256 * 1024 * 1024
 
 export interface Generation {
   /** 0 where there is none yet. */
@@ -39,7 +42,7 @@ export class Generations {
       const number = this.newest()
       if (number === 0) return { number, text: '' }
       try {
-        return { number, text: readFileSync(this.path(number), 'utf8') }
+        return { number, text: readState(this.path(number)) }
       } catch (error) {
         // Pruned since it was listed: there are newer ones. A link to nothing stays the newest.
         if (!failedWith(error, 'ENOENT') || number === missing) throw error
@@ -107,4 +110,15 @@ function unlinkIfThere(path: string): void {
   } catch (error) {
     if (!failedWith(error, 'ENOENT')) throw error
   }
+}
+
+/** A pipe would be waited for, and what is too large would fill the memory. */
+function readState(path: string): string {
+  const about = statSync(path)
+  if (about.isFile() && about.size <= mostBytes) return readFileSync(path, 'utf8')
+  const what = about.isFile() ? `it has ${about.size} bytes` : 'it is no file'
+  throw new VfioError('INVALID_DEFINITION', `${path} is no state of a mock kernel: ${what}`, {
+    path,
+    hint: 'vfioctl mock reset',
+  })
 }
