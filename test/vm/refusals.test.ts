@@ -12,7 +12,8 @@ afterEach(() => {
 })
 
 function listed(): unknown[] {
-  return JSON.parse(vfioctl(['list', uuid, '--json']).stdout).devices
+  const { devices } = JSON.parse(vfioctl(['list', '--json']).stdout)
+  return devices.filter((device: { name: string }) => device.name === uuid)
 }
 
 describe('a device that another process has open', () => {
@@ -77,7 +78,9 @@ describe('without root', () => {
 
 describe('bad input', () => {
   it.each([
-    [2, ['start', '-u', 'xyz', ...mtty]],
+    [2, ['start', '-u', `${uuid}0`, ...mtty]],
+    [3, ['start', '-u', 'xyz', ...mtty]],
+    [3, ['list', uuid]],
     [3, ['start', '-u', uuid, '-p', 'mty', '-t', 'mtty-2']],
     [3, ['start', '-u', uuid, '-p', 'mtty', '-t', 'mtty-3']],
     [3, ['start', '-u', uuid]],
