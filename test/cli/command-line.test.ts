@@ -70,16 +70,24 @@ describe('--mock', () => {
     ['after a command, bare', ['list', '--mock'], 'list', ['--mock=demo']],
     ['before an argument', ['stop', '--mock', uuid], 'stop', ['--mock=demo', uuid]],
     ['with the name of a scenario', ['--mock', 'demo', 'list'], 'list', ['--mock=demo']],
-    ['with a file', ['--mock', 'my.json', 'list'], 'list', ['--mock=my.json']],
     ['with any name after =', ['--mock=other', 'list'], 'list', ['--mock=other']],
     ['before a node', ['inspect', '--mock', '/dev/vfio/7'], 'inspect', ['--mock=demo', '/dev/vfio/7']],
     ['before --, which is dropped', ['list', '--mock', '--', uuid], 'list', ['--mock=demo', uuid]],
   ])('%s', (_where, argv, word, rest) => {
-    expect(splitCommandLine(argv)).toEqual({ word, rest })
+    expect(splitCommandLine(argv)).toEqual({ word, rest, orElse: null })
+  })
+
+  it('a file behind it is the host, or the command’s own where that lacks one', () => {
+    const [rest, orElse] = [['--mock=my.json'], ['--mock=demo', 'my.json']]
+    expect(splitCommandLine(['--mock', 'my.json', 'list'])).toEqual({ word: 'list', rest, orElse })
   })
 
   it('the value of --root is not taken for a command', () => {
-    expect(splitCommandLine(['--root', 'list', 'types'])).toEqual({ word: 'types', rest: ['--root', 'list'] })
+    expect(splitCommandLine(['--root', 'list', 'types'])).toEqual({
+      word: 'types',
+      rest: ['--root', 'list'],
+      orElse: null,
+    })
   })
 
   it('a scenario file that is not there is exit 3', () => {

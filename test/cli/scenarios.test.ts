@@ -51,7 +51,7 @@ describe('the scenario gpu-host', () => {
     const { stdout, stderr } = run('gpu-host', 'types', '-p', '61:00.0')
     expect(stdout).toBe('')
     expect(stderr).toContain(
-      'sriov_numvfs is 0, and vGPUs are made of virtual functions: vfioctl sriov 0000:61:00.0 48',
+      'sriov_numvfs is 0, and vGPUs are made of virtual functions: vfioctl sriov --mock gpu-host 0000:61:00.0 48',
     )
     expect(run('gpu-host', 'types', '-p', '81:00.0').stderr).toContain('0000:81:00.0 offers no virtual devices')
   })
