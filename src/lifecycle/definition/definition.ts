@@ -2,9 +2,10 @@ import * as v from 'valibot'
 import { VfioError } from '../../errors.ts'
 import { nameFault } from '../../units.ts'
 import { checkReadable, parseJsonFile } from '../files/json-file.ts'
-import { type Attribute, attributeList } from './attribute-list.ts'
+import type { Attribute } from './attribute.ts'
+import { attributeList } from './attribute-list.ts'
 
-export type { Attribute } from './attribute-list.ts'
+export type { Attribute } from './attribute.ts'
 
 /** When a defined device comes up: by itself once its parent is there, or only on demand. */
 export type StartMode = 'auto' | 'manual'
