@@ -20,6 +20,8 @@ export interface KernelTraits {
   readonly copiesInfoWhole: boolean
   /** A group's `type` can be changed while drivers that leave DMA alone have its devices, however many they are; 6.5. */
   readonly retypesAttended: boolean
+  /** How many bits of each number that `new_id` is given are compared with what a driver takes already; all in 7. */
+  readonly newIdBits: 16 | 32
   /** How many names `reset_method` takes: one for each way there is; CXL's came with 6.12. */
   readonly resetMethods: 6 | 7
   /** Each capability of an answer begins at a multiple of 8 bytes, and the whole ends at one; 6.6. */
@@ -60,6 +62,7 @@ const traits: Readonly<Record<KernelVersion, KernelTraits>> = {
     hidesLeaving: false,
     copiesInfoWhole: false,
     retypesAttended: false,
+    newIdBits: 16,
     resetMethods: 6,
     alignsCapabilities: false,
     trapsQuadwords: false,
@@ -84,6 +87,7 @@ const traits: Readonly<Record<KernelVersion, KernelTraits>> = {
     hidesLeaving: true,
     copiesInfoWhole: true,
     retypesAttended: true,
+    newIdBits: 16,
     resetMethods: 7,
     alignsCapabilities: true,
     trapsQuadwords: true,
@@ -108,6 +112,7 @@ const traits: Readonly<Record<KernelVersion, KernelTraits>> = {
     hidesLeaving: true,
     copiesInfoWhole: true,
     retypesAttended: true,
+    newIdBits: 32,
     resetMethods: 7,
     alignsCapabilities: true,
     trapsQuadwords: true,

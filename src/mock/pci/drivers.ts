@@ -1,4 +1,5 @@
 import { Errno } from '../errno.ts'
+import { kernelTraits } from '../kernel-traits.ts'
 import type { Scenario } from '../scenario/scenario.ts'
 import type { MockState, Snapshot } from '../state/state.ts'
 import { isNoiommuAllowed } from '../vfio/noiommu-mode.ts'
@@ -70,7 +71,7 @@ export function addId(draft: MockState, scenario: Scenario, driver: string, byte
   const fields = parseId(bytes)
   const ids = draft.pciBus.ids[driver] ?? []
   const id = kept(fields)
-  const such = idsOf(fields)
+  const such = idsOf(fields, kernelTraits(scenario).newIdBits)
   const own = scenario.pci.filter((device) => device.driver === driver).map(({ vendor, device }) => [vendor, device])
   const isKnown = [...ids, ...own].some((other) => isIdOf(such, other))
   if (fields.length < fullId && isKnown) throw new Errno('EEXIST')
@@ -118,10 +119,10 @@ function kept([
   return [vendor, device, subsystemVendor, subsystemDevice].map((part) => (part === anyId ? 'any' : part.toString(16)))
 }
 
-/** A device with these ids, which has 16 bits for each. */
-function idsOf(fields: readonly bigint[]): Ids {
+/** A device with these ids, as far as the kernel compares them. */
+function idsOf(fields: readonly bigint[], bits: 16 | 32): Ids {
   const [vendor = '', device = '', subsystemVendor = '', subsystemDevice = ''] = [0, 1, 2, 3].map(
-    (index) => `0x${BigInt.asUintN(16, fields[index] ?? anyId).toString(16)}`,
+    (index) => `0x${BigInt.asUintN(bits, fields[index] ?? anyId).toString(16)}`,
   )
   return { vendor, device, subsystemVendor, subsystemDevice }
 }

@@ -1,7 +1,8 @@
 import { expect, onTestFinished, type TestContext, test } from 'vitest'
-import type { HostFiles } from '../../../src/kernel/kernel.ts'
+import type { HostFiles, Kernel } from '../../../src/kernel/kernel.ts'
 import { failedWith } from '../../../src/kernel/system-error.ts'
 import { MockKernel } from '../../../src/mock/mock-kernel.ts'
+import { isLinuxBefore } from '../kernel.ts'
 import { bindPci, driverOf, openPci } from '../pci.ts'
 
 const bus = '/sys/bus/pci'
@@ -10,6 +11,7 @@ const removeId = `${bus}/drivers/vfio-pci/remove_id`
 const bridge = '0000:00:05.0'
 
 interface Machine {
+  readonly kernel: Kernel
   readonly files: HostFiles
   /** pci-testdev, which cannot be reset, with vfio-pci. */
   readonly testdev: string
@@ -30,7 +32,7 @@ async function machine(context: TestContext): Promise<Machine> {
       return codes.find((code) => failedWith(error, code)) ?? String(error)
     }
   }
-  return { files, testdev, write }
+  return { kernel, files, testdev, write }
 }
 
 test('remove takes a device off the bus, with its group, and rescan finds it as it first was', async (context) => {
@@ -92,7 +94,9 @@ test('new_id gives a driver the free devices of an id; remove_id leaves them wit
 })
 
 test('new_id reads hex numbers up to what is none; an id in full may be given again; remove_id takes the first', async (context) => {
-  const { files, write } = await machine(context)
+  const { kernel, files, write } = await machine(context)
+  // what is beyond 16 bits is cut off before it is looked for
+  const isCut = isLinuxBefore({ kernel }, 7, 0)
   const said: string[] = []
   const give = async (file: string, ids: readonly string[]) => {
     for (const id of ids) said.push(`${id.trim()}: ${await write(file, id)}`)
@@ -102,7 +106,7 @@ test('new_id reads hex numbers up to what is none; an id in full may be given ag
   expect(said.splice(0)).toEqual([
     '4321 1111: done',
     '4321  1111: EEXIST',
-    '14321 1111: EEXIST',
+    `14321 1111: ${isCut ? 'EEXIST' : 'done'}`,
     '4321 1111 1 2 3: EEXIST',
     '4321,1111: EINVAL',
     '4321 2222 1 2 x: done',
@@ -119,7 +123,7 @@ test('new_id reads hex numbers up to what is none; an id in full may be given ag
     '4321 2222',
   ])
   expect(said).toEqual([
-    '14321 1111: ENODEV',
+    `14321 1111: ${isCut ? 'ENODEV' : 'done'}`,
     '4321 1111 1 2: ENODEV',
     '4321 1111: done',
     '4321 1111: done',
