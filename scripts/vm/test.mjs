@@ -26,7 +26,7 @@ const report = 'vitest.json'
 const etcFile = 'etc.tar'
 const contract = 'test/contract/'
 /** Of one boot, in seconds: some times what it takes on a machine that does nothing else. */
-const timeouts = { once: 1500, eachOfTwo: 600, long: 36_000 }
+const timeouts = { once: 2100, eachOfTwo: 600, long: 36_000 }
 /** What the tests hear of the caller's environment. */
 const heard = ['VFIOCTL_LONG', 'VFIOCTL_SEED', 'VFIOCTL_SEQUENCES']
 
