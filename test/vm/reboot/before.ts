@@ -44,7 +44,9 @@ it('restore tells of a parent that is not there, and starts what is on others', 
   const { status, stderr } = vfioctl(['restore', '--timeout', '1'])
   rmSync(`/etc/mdevctl.d/${parent}`, { recursive: true })
   expect(status).not.toBe(0)
-  expect(stderr).toContain(`no parent: ${uuid} on ${parent} (nvidia-222): its parent ${parent} is not there: this host has no such device`)
+  expect(stderr).toContain(
+    `no parent: ${uuid} on ${parent} (nvidia-222): its parent ${parent} is not there: this host has no such device`,
+  )
   expect(active()).toEqual([...onMtty, display])
 })
 
