@@ -4,7 +4,10 @@ import { copyFile, mkdir, readFile, rm, truncate, writeFile } from 'node:fs/prom
 import { join } from 'node:path'
 import { cacheFolder, privateFolder } from './cache.mjs'
 import { defaultDevices } from './devices.mjs'
+import { live } from './lanes.mjs'
 import { prepare } from './prepare.mjs'
+
+/** @typedef {import('./lanes.mjs').Log} Log */
 
 /** What is behind the guest's one disk: zeros, a new one each time. */
 const diskFile = 'disk'
@@ -35,6 +38,7 @@ export const outputsFolder = '/run/vm/out'
  * @param {Record<string, string>} [options.env]
  * @param {string[]} [options.outputs] names of files to bring back
  * @param {boolean} [options.showConsole] as it comes, on stderr
+ * @param {Log} [options.log] hears what the command says, in place of this process's stdout and stderr
  * @returns {Promise<Result>}
  */
 export async function runInGuest(options) {
@@ -48,7 +52,10 @@ export async function runInGuest(options) {
     await copyFirstProcess(runFolder, options.systemd ?? false)
     if (options.etc) await writeFile(join(runFolder, 'etc.tar'), options.etc)
     await writeFile(join(runFolder, 'command.sh'), commandScript(command, cwd, env))
-    const result = await boot(machine(prepared, runFolder, devices, iommu), timeout, options.showConsole ?? false)
+    const result = await boot(machine(prepared, runFolder, devices, iommu), timeout, {
+      showConsole: options.showConsole ?? false,
+      log: options.log ?? live,
+    })
     return { ...result, outputs: await collect(join(runFolder, 'out'), outputs) }
   } finally {
     await rm(runFolder, { recursive: true, force: true })
@@ -141,22 +148,22 @@ function port(name, fd) {
 /**
  * @param {string[]} args
  * @param {number} timeout
- * @param {boolean} showConsole
+ * @param {{ showConsole: boolean, log: Log }} saying
  * @returns {Promise<Omit<Result, 'outputs'>>}
  */
-async function boot(args, timeout, showConsole) {
+async function boot(args, timeout, { showConsole, log }) {
   // setpriv: the machine ends with this process, however this process ends.
   const qemu = spawn('setpriv', ['--pdeathsig', 'KILL', 'qemu-system-x86_64', ...args], {
     stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'pipe', 'pipe'],
   })
   const [, consoleOut, qemuErrors, stdout, stderr, statusPort] = qemu.stdio
-  stdout.pipe(process.stdout, { end: false })
-  stderr.pipe(process.stderr, { end: false })
+  stdout.on('data', log.out)
+  stderr.on('data', log.err)
   let consoleText = ''
   for (const stream of [consoleOut, qemuErrors]) {
     stream.setEncoding('utf8').on('data', (text) => {
       consoleText += text
-      if (showConsole) process.stderr.write(text)
+      if (showConsole) log.err(text)
     })
   }
   let statusText = ''

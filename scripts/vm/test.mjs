@@ -7,10 +7,12 @@ import { setup } from '../setup.mjs'
 import { countVitest } from '../test-counts.mjs'
 import { Unavailable } from './debian.mjs'
 import { outputsFolder, runInGuest } from './guest.mjs'
+import { inLanes } from './lanes.mjs'
 import { leadingOptions } from './leading-options.mjs'
 import { prepare } from './prepare.mjs'
 
 /** @typedef {import('../test-counts.mjs').Counts} Counts */
+/** @typedef {import('./lanes.mjs').Log} Log */
 
 /**
  * @typedef {object} Boot
@@ -68,15 +70,30 @@ export async function testOnKernels({ kernels = [], vitestArgs = [], twice = fal
     kernels.length > 0 ? kernels.map((kernel) => ({ kernel, twice })) : boots.filter((boot) => !twice || boot.twice)
   /** @type {Counts} */
   const total = { passed: 0, failed: [], skipped: [] }
+  /** @param {Boot} boot @param {Counts} counts */
+  const add = (boot, { passed, failed, skipped }) => {
+    total.passed += passed
+    total.failed.push(...failed.map((it) => `${nameOf(boot)}: ${it}`))
+    total.skipped.push(...skipped.map((it) => `${nameOf(boot)}: ${it}`))
+  }
+  /** @type {Boot[]} */
+  const waiting = []
+  // One after the other: boots of one kernel share what is prepared, and a compiler takes every processor.
   for (const boot of chosen) {
-    const counts = await (boot.twice ? testTwice(boot) : testOnce(boot, vitestArgs)).catch((error) => {
-      if (error instanceof Unavailable && mayLack) return { passed: 0, failed: [], skipped: [error.message] }
+    try {
+      await prepare(boot.kernel)
+      waiting.push(boot)
+    } catch (error) {
+      const isLack = error instanceof Unavailable && mayLack
+      add(boot, { passed: 0, failed: isLack ? [] : [error.message], skipped: isLack ? [error.message] : [] })
+    }
+  }
+  await inLanes(waiting, async (boot, log) => {
+    const counts = await (boot.twice ? testTwice(boot, log) : testOnce(boot, vitestArgs, log)).catch((error) => {
       return { passed: 0, failed: [error.message], skipped: [] }
     })
-    total.passed += counts.passed
-    total.failed.push(...counts.failed.map((it) => `${nameOf(boot)}: ${it}`))
-    total.skipped.push(...counts.skipped.map((it) => `${nameOf(boot)}: ${it}`))
-  }
+    add(boot, counts)
+  })
   return total
 }
 
@@ -85,20 +102,21 @@ function nameOf({ kernel, iommu = true, twice = false }) {
   return `kernel ${kernel}${iommu ? '' : ' without IOMMU'}${twice ? ', booted twice' : ''}`
 }
 
-/** @param {Boot} boot @param {string[]} vitestArgs */
-async function testOnce(boot, vitestArgs) {
-  const { counts } = await testInGuest(boot, vitestArgs)
+/** @param {Boot} boot @param {string[]} vitestArgs @param {Log} log */
+async function testOnce(boot, vitestArgs, log) {
+  const { counts } = await testInGuest(boot, vitestArgs, log)
   return counts
 }
 
 /**
  * @param {Boot} boot
+ * @param {Log} log
  * @returns {Promise<Counts>}
  */
-async function testTwice(boot) {
-  const before = await testInGuest(boot, ['test/vm/reboot/before'], { half: 'before' })
+async function testTwice(boot, log) {
+  const before = await testInGuest(boot, ['test/vm/reboot/before'], log, { half: 'before' })
   if (before.etc === undefined) return before.counts
-  const { counts } = await testInGuest(boot, ['test/vm/reboot/after'], { half: 'after', etc: before.etc })
+  const { counts } = await testInGuest(boot, ['test/vm/reboot/after'], log, { half: 'after', etc: before.etc })
   return {
     passed: before.counts.passed + counts.passed,
     failed: [...before.counts.failed, ...counts.failed],
@@ -112,16 +130,18 @@ async function testTwice(boot) {
  * processor 1 to 2 s to start.
  * @param {Boot} boot
  * @param {string[]} vitestArgs
+ * @param {Log} log
  * @param {{ half?: 'before' | 'after', etc?: Buffer }} [reboot]
  * @returns {Promise<{ counts: Counts, etc?: Buffer | undefined }>}
  */
-async function testInGuest(boot, vitestArgs, { half, etc } = {}) {
+async function testInGuest(boot, vitestArgs, log, { half, etc } = {}) {
   const { kernel, iommu, twice = false, files = [] } = boot
-  await prepare(kernel)
   const chosen = vitestArgs.length > 0 ? vitestArgs : files
   const once = process.env.VFIOCTL_LONG === '1' ? timeouts.long : timeouts.once
   const timeout = twice ? timeouts.eachOfTwo : once
-  console.log(`\n--- ${nameOf(boot)}${chosen.length > 0 ? `: ${chosen.join(' ')}` : ''}`)
+  const title = `${nameOf(boot)}${chosen.length > 0 ? `: ${chosen.join(' ')}` : ''}`
+  log.out(`\n--- ${title}\n`)
+  const start = performance.now()
   const result = await runInGuest({
     command: [
       ...[process.execPath, 'node_modules/vitest/vitest.mjs', 'run', '--config', 'test/vitest.config.ts'],
@@ -141,7 +161,9 @@ async function testInGuest(boot, vitestArgs, { half, etc } = {}) {
       ...Object.fromEntries(Object.entries(process.env).filter(([name]) => heard.includes(name))),
     },
     outputs: [report, etcFile],
+    log,
   })
+  log.out(`--- ${title}: ${((performance.now() - start) / 1000).toFixed(0)} s\n`)
   const json = result.outputs.get(report)?.toString()
   if (json !== undefined) {
     if (vitestArgs.length === 0 && (files.length === 0 || files.some((it) => it.startsWith(contract)))) {
@@ -150,7 +172,7 @@ async function testInGuest(boot, vitestArgs, { half, etc } = {}) {
     return { counts: countVitest(json), etc: result.outputs.get(etcFile) }
   }
   const end = result.timedOut ? `not done after ${timeout} s` : endOf(result)
-  console.error(`vitest in the virtual machine: ${end}; the console said:\n${result.console}`)
+  log.err(`vitest in the virtual machine: ${end}; the console said:\n${result.console}\n`)
   return { counts: { passed: 0, failed: [`the tests: ${end}`], skipped: [] } }
 }
 
