@@ -1,4 +1,4 @@
-import { VfioError } from '../errors.ts'
+import { VfioError } from '../base/errors.ts'
 import type { Context } from './context.ts'
 import type { Io } from './io/io.ts'
 

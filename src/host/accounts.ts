@@ -1,7 +1,7 @@
-import { VfioError } from '../errors.ts'
+import { VfioError } from '../base/errors.ts'
+import { failedWith } from '../base/system-error.ts'
+import { printable } from '../base/units.ts'
 import type { HostFiles } from '../kernel/kernel.ts'
-import { failedWith } from '../kernel/system-error.ts'
-import { printable } from '../units.ts'
 
 const databases = { user: '/etc/passwd', group: '/etc/group' } as const
 

@@ -1,4 +1,4 @@
-import { VfioError } from '../errors.ts'
+import { VfioError } from '../base/errors.ts'
 import type { HostFiles } from '../kernel/kernel.ts'
 
 /**

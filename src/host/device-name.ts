@@ -1,11 +1,11 @@
-import { VfioError } from '../errors.ts'
+import { VfioError } from '../base/errors.ts'
+import { isSystemError } from '../base/system-error.ts'
+import { nameFault, type PciAddress, pciAddressOrNull, printable, type Uuid, uuidOrNull } from '../base/units.ts'
 import type { HostFiles } from '../kernel/kernel.ts'
-import { followLinks } from '../kernel/links.ts'
-import { isSystemError } from '../kernel/system-error.ts'
-import { nameFault, type PciAddress, pciAddressOrNull, printable, type Uuid, uuidOrNull } from '../units.ts'
-import { foreignMembers, groupMembers } from '../vfio/group/group-members.ts'
+import { foreignMembers, groupMembers } from './group-members.ts'
 import { nearestNames } from './nearest-name.ts'
 import { pciAddresses } from './pci-bus.ts'
+import { followLinks } from './sysfs/links.ts'
 
 /** How people name a device. */
 export const deviceNameForms: string =

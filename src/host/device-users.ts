@@ -1,7 +1,7 @@
-import type { Fact } from '../errors.ts'
+import type { Fact } from '../base/errors.ts'
+import { printable } from '../base/units.ts'
 import type { HostFiles } from '../kernel/kernel.ts'
-import { linkOrEmpty, listOrNone, readOrEmpty } from '../kernel/readable.ts'
-import { printable } from '../units.ts'
+import { linkOrEmpty, listOrNone, readOrEmpty } from './sysfs/readable.ts'
 import { type VirtualMachine, virtualMachineOf } from './virtual-machine.ts'
 
 /** A process that holds a device open. */

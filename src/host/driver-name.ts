@@ -1,5 +1,5 @@
-import { VfioError } from '../errors.ts'
-import { nameFault, printable } from '../units.ts'
+import { VfioError } from '../base/errors.ts'
+import { nameFault, printable } from '../base/units.ts'
 
 /**
  * Why a name can be no driver's, as the end of a sentence; null where it can. It becomes one component of a path, a word

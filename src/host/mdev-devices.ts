@@ -1,8 +1,8 @@
+import { failedWith } from '../base/system-error.ts'
+import { type Uuid, uuidOrNull } from '../base/units.ts'
 import type { HostFiles } from '../kernel/kernel.ts'
-import { failedWith } from '../kernel/system-error.ts'
-import { type Uuid, uuidOrNull } from '../units.ts'
-import { findDeviceNode } from '../vfio/address-space/device-node.ts'
-import { iommuGroup } from '../vfio/group/group-members.ts'
+import { findDeviceNode } from './device-node.ts'
+import { iommuGroup } from './group-members.ts'
 import { listOrWarn, unreadable, type Warning } from './warning.ts'
 
 /** A mediated device that exists: /sys/bus/mdev/devices/UUID, a symlink into its parent's folder. */

@@ -1,5 +1,5 @@
+import { nameFault, pciAddressOrNull } from '../base/units.ts'
 import type { HostFiles } from '../kernel/kernel.ts'
-import { nameFault, pciAddressOrNull } from '../units.ts'
 import { mdevBus, mdevParents, parentName } from './mdev-types.ts'
 import { functionAddresses, physicalFunctionOf, readPhysicalFunction } from './sriov.ts'
 

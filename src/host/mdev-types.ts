@@ -1,6 +1,6 @@
+import { failedWith } from '../base/system-error.ts'
+import { nameFault, type PciAddress, pciAddressOrNull, printable, type Uuid, uuidOrNull } from '../base/units.ts'
 import type { HostFiles } from '../kernel/kernel.ts'
-import { failedWith } from '../kernel/system-error.ts'
-import { nameFault, type PciAddress, pciAddressOrNull, printable, type Uuid, uuidOrNull } from '../units.ts'
 import { physicalFunctionOf } from './sriov.ts'
 import { parseTypeDetails, type TypeDetails } from './type-details.ts'
 import { readOrWarn, unreadable, type Warning } from './warning.ts'

@@ -1,5 +1,5 @@
+import type { PciAddress } from '../base/units.ts'
 import type { HostFiles } from '../kernel/kernel.ts'
-import type { PciAddress } from '../units.ts'
 import { readMdevTypes } from './mdev-types.ts'
 import { readPciIds } from './pci-ids.ts'
 import type { PhysicalFunction } from './sriov.ts'

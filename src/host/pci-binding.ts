@@ -1,7 +1,7 @@
+import { failedWith } from '../base/system-error.ts'
+import type { PciAddress } from '../base/units.ts'
 import type { HostFiles } from '../kernel/kernel.ts'
-import { failedWith } from '../kernel/system-error.ts'
-import type { PciAddress } from '../units.ts'
-import { boundDriver, iommuGroup } from '../vfio/group/group-members.ts'
+import { boundDriver, iommuGroup } from './group-members.ts'
 import { checkOnPciBus, pciDevices } from './pci-bus.ts'
 
 /** Which driver has a PCI device, and which may. */

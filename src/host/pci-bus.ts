@@ -1,7 +1,7 @@
-import { VfioError } from '../errors.ts'
+import { VfioError } from '../base/errors.ts'
+import { failedWith } from '../base/system-error.ts'
+import { type PciAddress, pciAddressOrNull } from '../base/units.ts'
 import type { HostFiles } from '../kernel/kernel.ts'
-import { failedWith } from '../kernel/system-error.ts'
-import { type PciAddress, pciAddressOrNull } from '../units.ts'
 import { unreadable, type Warning } from './warning.ts'
 
 export const pciDevices = '/sys/bus/pci/devices'

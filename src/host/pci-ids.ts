@@ -1,6 +1,6 @@
+import { failedWith } from '../base/system-error.ts'
+import { printable } from '../base/units.ts'
 import type { HostFiles } from '../kernel/kernel.ts'
-import { failedWith } from '../kernel/system-error.ts'
-import { printable } from '../units.ts'
 import { unreadable, type Warning } from './warning.ts'
 
 /** What a PCI device says it is, as sysfs shows it: '0x020000', '0x8086', '0x10d3'. */

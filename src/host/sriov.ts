@@ -1,9 +1,9 @@
+import { failedWith } from '../base/system-error.ts'
+import { type PciAddress, pciAddressOrNull, printable } from '../base/units.ts'
 import type { HostFiles } from '../kernel/kernel.ts'
-import { linkedName } from '../kernel/links.ts'
-import { failedWith } from '../kernel/system-error.ts'
-import { type PciAddress, pciAddressOrNull, printable } from '../units.ts'
-import { boundDriver } from '../vfio/group/group-members.ts'
+import { boundDriver } from './group-members.ts'
 import { pciAddresses, pciDevices } from './pci-bus.ts'
+import { linkedName } from './sysfs/links.ts'
 import { readOrWarn, unreadable, type Warning } from './warning.ts'
 
 /** A physical function that can have virtual ones: single root I/O virtualization. */

@@ -1,8 +1,8 @@
-import { VfioError } from '../errors.ts'
+import { VfioError } from '../base/errors.ts'
+import { pciAddressOrNull, uuidOrNull } from '../base/units.ts'
 import type { HostFiles } from '../kernel/kernel.ts'
-import { pciAddressOrNull, uuidOrNull } from '../units.ts'
-import { groupMember, iommuGroup } from '../vfio/group/group-members.ts'
 import { deviceName } from './device-name.ts'
+import { groupMember, iommuGroup } from './group-members.ts'
 import { checkOnPciBus } from './pci-bus.ts'
 
 /** A device that VFIO may open: what its group knows it by. */

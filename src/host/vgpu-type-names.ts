@@ -1,5 +1,5 @@
+import { printable } from '../base/units.ts'
 import type { HostFiles } from '../kernel/kernel.ts'
-import { printable } from '../units.ts'
 
 /** A file for each id with the type's name: a driver names only what can be made now, not what is there already. */
 export const typeNamesPath = '/var/lib/vfioctl/vgpu-types'

@@ -1,6 +1,6 @@
+import { failedWith } from '../base/system-error.ts'
+import { type PciAddress, printable } from '../base/units.ts'
 import type { HostFiles } from '../kernel/kernel.ts'
-import { failedWith } from '../kernel/system-error.ts'
-import { type PciAddress, printable } from '../units.ts'
 import { type MdevType, parentName, type TypeFilter } from './mdev-types.ts'
 import { needsFunctions } from './nvidia-gpu.ts'
 import { pciPath, readPhysicalFunctions } from './sriov.ts'

@@ -1,6 +1,6 @@
-import { kernelAnswer } from '../errors.ts'
+import { kernelAnswer } from '../base/errors.ts'
+import { failedWith } from '../base/system-error.ts'
 import type { HostFiles } from '../kernel/kernel.ts'
-import { failedWith } from '../kernel/system-error.ts'
 
 /** One file or sysfs node that could not be read as it should: the rest of a listing goes on without it. */
 export interface Warning {

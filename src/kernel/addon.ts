@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { VfioError } from '../errors.ts'
+import { VfioError } from '../base/errors.ts'
 import type { IoctlPointer, Mapping, MemoryOptions, Watch } from './kernel.ts'
 
 /**

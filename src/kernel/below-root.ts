@@ -1,6 +1,6 @@
 import fs, { constants } from 'node:fs'
 import { resolve } from 'node:path'
-import { failedWith, systemError } from './system-error.ts'
+import { failedWith, systemError } from '../base/system-error.ts'
 
 /** open(2)'s O_PATH, which Node does not name: a place in the tree, opened without any effect on what stands there. */
 const O_PATH = 0o10000000

@@ -1,5 +1,5 @@
-import { errnoMeaning, errnoNumber } from '../uapi/errno.ts'
-import { isSystemError } from './system-error.ts'
+import { errnoMeaning, errnoNumber } from '../base/errno.ts'
+import { isSystemError } from '../base/system-error.ts'
 
 /** By number: what libuv has no name for, or another name than Linux's headers. */
 const linuxNames = new Map(['EOPNOTSUPP', 'EUSERS', 'EBADFD'].map((name) => [-errnoNumber(name), name]))

@@ -1,8 +1,8 @@
 import fs, { constants } from 'node:fs'
+import { failedWith, systemError } from '../base/system-error.ts'
 import { realRoot, treeBelow } from './below-root.ts'
 import type { FileKind, FileOwner, HostFiles } from './kernel.ts'
 import { asCallers } from './linux-errors.ts'
-import { failedWith, systemError } from './system-error.ts'
 
 const maxFile = 1024 * 1024
 const directoryMode = 0o755

@@ -1,6 +1,6 @@
 import fs, { constants } from 'node:fs'
+import { failedWith } from '../base/system-error.ts'
 import { type KernelLog, type LogRecord, parseLogRecord } from './kernel-log.ts'
-import { failedWith } from './system-error.ts'
 
 /** A read gives one record, of at most so many bytes (CONSOLE_EXT_LOG_MAX). */
 const record = Buffer.allocUnsafeSlow(8192)

@@ -1,4 +1,4 @@
-import { VfioError } from '../errors.ts'
+import { VfioError } from '../base/errors.ts'
 import type { Watch } from './kernel.ts'
 import { openUdevMonitor } from './libudev.ts'
 import { checkUeventsCome } from './uevent-namespace.ts'

@@ -1,7 +1,8 @@
 import fs, { constants } from 'node:fs'
 import { join } from 'node:path'
+import { systemError } from '../base/system-error.ts'
+import { hex } from '../base/units.ts'
 import { leastBytes } from '../uapi/requests.ts'
-import { hex } from '../units.ts'
 import { loadAddon } from './addon.ts'
 import { realRoot, type Tree, treeBelow } from './below-root.ts'
 import { descriptorMade } from './descriptor-made.ts'
@@ -23,7 +24,6 @@ import { hostFiles } from './linux-files.ts'
 import { followLog } from './linux-log.ts'
 import { runProgram } from './linux-program.ts'
 import { watchUevents } from './linux-uevents.ts'
-import { systemError } from './system-error.ts'
 import type { Uevent } from './uevents.ts'
 
 /** How long the addon waits for eventfds at most, in milliseconds. */

@@ -1,5 +1,5 @@
 import fs from 'node:fs'
-import { VfioError } from '../errors.ts'
+import { VfioError } from '../base/errors.ts'
 import { loadAddon } from './addon.ts'
 
 /** By PROC_USER_INIT_INO (linux/proc_ns.h): the initial user namespace has this inode on every machine. */

@@ -1,5 +1,5 @@
+import { type PciAddress, parseUuid, pciAddressOrNull, type Uuid } from '../base/units.ts'
 import type { Kernel } from '../kernel/kernel.ts'
-import { type PciAddress, parseUuid, pciAddressOrNull, type Uuid } from '../units.ts'
 import type { Change, ChangeOptions } from './change.ts'
 import type { DefinitionEdit } from './definition/edit-definition.ts'
 import { deviceIdentifier } from './list.ts'

@@ -1,8 +1,8 @@
-import { VfioError, withMore } from '../errors.ts'
+import { VfioError, withMore } from '../base/errors.ts'
+import { printable } from '../base/units.ts'
+import { boundDriver } from '../host/group-members.ts'
 import type { HostFiles, Kernel } from '../kernel/kernel.ts'
 import type { LogRecord } from '../kernel/kernel-log.ts'
-import { printable } from '../units.ts'
-import { boundDriver } from '../vfio/group/group-members.ts'
 
 /** What is about a device in the kernel's log. */
 export interface LogSubject {

@@ -1,5 +1,5 @@
-import { type ErrorDetails, kernelAnswer, VfioError } from '../errors.ts'
-import { failedWith } from '../kernel/system-error.ts'
+import { type ErrorDetails, kernelAnswer, VfioError } from '../base/errors.ts'
+import { failedWith } from '../base/system-error.ts'
 
 /** Of a change that root alone may make. */
 export function isDenied(cause: unknown): boolean {

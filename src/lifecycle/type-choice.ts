@@ -1,4 +1,5 @@
-import { VfioError } from '../errors.ts'
+import { VfioError } from '../base/errors.ts'
+import { checkedName, pciAddressOrNull, printable } from '../base/units.ts'
 import { type MdevPlace, parentsOf } from '../host/mdev-places.ts'
 import {
   findMdevType,
@@ -13,7 +14,6 @@ import {
 import { nearestNames } from '../host/nearest-name.ts'
 import { checkOnPciBus } from '../host/pci-bus.ts'
 import type { HostFiles } from '../kernel/kernel.ts'
-import { checkedName, pciAddressOrNull, printable } from '../units.ts'
 
 /** The parent by the name the kernel gives it; a PCI address may be short or in capitals. NOT_FOUND names the nearest. */
 export function findParent(files: HostFiles, name: string): string {

@@ -1,4 +1,4 @@
-import { systemError } from '../kernel/system-error.ts'
+import { systemError } from '../base/system-error.ts'
 
 /** What a call inside the mock answers when it fails. The kernel's door makes a `SystemError` of it. */
 export class Errno extends Error {

@@ -1,4 +1,4 @@
-import { VfioError } from '../errors.ts'
+import { VfioError } from '../base/errors.ts'
 import { type DeviceCapability, decodeDeviceCapability } from './device-capabilities.ts'
 import { infoCapabilities } from './info-capabilities.ts'
 import { decode } from './struct.ts'

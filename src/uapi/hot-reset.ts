@@ -1,4 +1,4 @@
-import { VfioError } from '../errors.ts'
+import { VfioError } from '../base/errors.ts'
 import { decode, encodeInto } from './struct.ts'
 
 /** struct vfio_pci_hot_reset_info, of VFIO_DEVICE_GET_PCI_HOT_RESET_INFO, before its devices. */

@@ -1,4 +1,4 @@
-import { VfioError } from '../errors.ts'
+import { VfioError } from '../base/errors.ts'
 import { decode } from './struct.ts'
 
 /** struct vfio_info_cap_header; `next` counts from the start of the info struct, 0 ends the chain. */

@@ -1,4 +1,4 @@
-import { VfioError } from '../errors.ts'
+import { VfioError } from '../base/errors.ts'
 import { decode, encodeInto } from './struct.ts'
 
 /** struct vfio_irq_set, of VFIO_DEVICE_SET_IRQS, before its data. */

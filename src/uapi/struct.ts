@@ -1,4 +1,4 @@
-import { VfioError } from '../errors.ts'
+import { VfioError } from '../base/errors.ts'
 
 /** How a field of a kernel struct is stored; all are little-endian, as on every machine VFIO runs this package on. */
 export type FieldType = 'u8' | 'u16' | 'u32' | 's32' | 'u64'

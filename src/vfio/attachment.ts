@@ -1,4 +1,4 @@
-import type { Uuid } from '../units.ts'
+import type { Uuid } from '../base/units.ts'
 import type { AddressSpace } from './address-space/address-space.ts'
 import { closeInOrder } from './close-in-order.ts'
 import type { Descriptor } from './descriptor.ts'

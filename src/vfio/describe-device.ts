@@ -1,9 +1,9 @@
+import { hex } from '../base/units.ts'
 import type { DeviceCapability } from '../uapi/device-capabilities.ts'
 import type { DeviceFlags } from '../uapi/device-info.ts'
 import type { IrqFlags } from '../uapi/irq-info.ts'
 import type { RegionCapability } from '../uapi/region-capabilities.ts'
 import type { RegionFlags } from '../uapi/region-info.ts'
-import { hex } from '../units.ts'
 import type { IommuMode } from './address-space/address-space.ts'
 import type { Device } from './device.ts'
 

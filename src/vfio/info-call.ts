@@ -1,4 +1,4 @@
-import { VfioError } from '../errors.ts'
+import { VfioError } from '../base/errors.ts'
 import { decode, encode, type Layout, type Values } from '../uapi/struct.ts'
 
 type InfoLayout = Layout & {

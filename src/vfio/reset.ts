@@ -1,5 +1,5 @@
-import { VfioError } from '../errors.ts'
-import { failedWith } from '../kernel/system-error.ts'
+import { VfioError } from '../base/errors.ts'
+import { failedWith } from '../base/system-error.ts'
 import type { DeviceInfo } from '../uapi/device-info.ts'
 import { request } from '../uapi/requests.ts'
 import type { Descriptor } from './descriptor.ts'

@@ -1,4 +1,4 @@
-import { isSystemError } from '../../src/kernel/system-error.ts'
+import { isSystemError } from '../../src/base/system-error.ts'
 
 /** What a call answers: its number, the errno's name, or that the seam refused it before any kernel saw it. */
 export function answerOf(call: () => number): number | string {

@@ -1,4 +1,4 @@
-import { isSystemError } from '../../src/kernel/system-error.ts'
+import { isSystemError } from '../../src/base/system-error.ts'
 
 /** What a call of the kernel answers: the errno's name, or 'done'. */
 export function errnoOf(call: () => unknown): string {

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, describe, expect, it, vi } from 'vitest'
-import { VfioError } from '../../src/errors.ts'
+import { VfioError } from '../../src/base/errors.ts'
 import { addonPath, compileLibrary } from './programs.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'vfioctl-addon-'))

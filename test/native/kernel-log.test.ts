@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { readdirSync, writeFileSync } from 'node:fs'
 import { describe, expect, it, type TestContext } from 'vitest'
-import { VfioError } from '../../src/errors.ts'
+import { VfioError } from '../../src/base/errors.ts'
 import { openLinux } from '../../src/kernel/linux.ts'
 import { withKernelLog } from '../../src/lifecycle/kernel-log.ts'
 

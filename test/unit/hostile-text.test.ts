@@ -9,7 +9,7 @@ import {
   printable,
   unsignedOrNull,
   uuidOrNull,
-} from '../../src/units.ts'
+} from '../../src/base/units.ts'
 import { expectAnswers, spoilt, textOf } from './hostile.ts'
 
 const uuid = '83b8f4f2-509f-382f-3c1e-e6bfe0fa1001'

@@ -2,7 +2,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import fc from 'fast-check'
 import { expect } from 'vitest'
-import { VfioError } from '../../src/errors.ts'
+import { VfioError } from '../../src/base/errors.ts'
 import { long, tell } from '../long.ts'
 
 export const hostileInputs: number = long ? 100_000 : 500

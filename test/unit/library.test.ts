@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { VfioError } from '../../src/errors.ts'
+import { VfioError } from '../../src/base/errors.ts'
+import { Host } from '../../src/host.ts'
 import { createMockHost, type MockHost } from '../../src/mock.ts'
-import { Host } from '../../src/open-host.ts'
 
 const running = '83b8f4f2-509f-382f-3c1e-e6bfe0fa1001'
 const gpu = '0000:3b:00.0'

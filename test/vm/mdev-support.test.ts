@@ -1,7 +1,7 @@
 // What users see where the kernel's mediated device support is not loaded, and that it is found once it is.
 import { execFileSync } from 'node:child_process'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { Host } from '../../src/open-host.ts'
+import { Host } from '../../src/host.ts'
 import { contractKernel } from '../contract/kernel.ts'
 
 const samples = ['mtty', 'mdpy', 'mbochs']

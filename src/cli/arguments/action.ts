@@ -1,4 +1,4 @@
-import { printable } from '../../units.ts'
+import { printable } from '../../base/units.ts'
 import { type RequiredPositional, usageError } from '../command.ts'
 
 /** What a command of several deeds is to do; `does` has each with what it means. */

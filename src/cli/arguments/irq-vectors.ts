@@ -1,4 +1,4 @@
-import { printable } from '../../units.ts'
+import { printable } from '../../base/units.ts'
 import { usageError } from '../command.ts'
 
 /** MSI-X has no more. */

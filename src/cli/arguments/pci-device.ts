@@ -1,7 +1,7 @@
+import { type PciAddress, pciAddressOrNull } from '../../base/units.ts'
 import { deviceName, deviceNameForms, pciDevicesNamed } from '../../host/device-name.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import type { BindingOptions } from '../../lifecycle/bindings/binding-change.ts'
-import { type PciAddress, pciAddressOrNull } from '../../units.ts'
 import { type Flag, type RequiredPositional, text, usageError } from '../command.ts'
 import type { Io } from '../io/io.ts'
 

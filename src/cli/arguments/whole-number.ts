@@ -1,4 +1,4 @@
-import { printable, unsignedOrNull } from '../../units.ts'
+import { printable, unsignedOrNull } from '../../base/units.ts'
 import { usageError } from '../command.ts'
 
 /** Parses a whole number from 0, decimal or 0x; `what` begins the message. */

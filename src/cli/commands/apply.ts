@@ -1,4 +1,4 @@
-import { VfioError } from '../../errors.ts'
+import { VfioError } from '../../base/errors.ts'
 import { type Applied, applyPlan, checkCanEndWell } from '../../lifecycle/plan/apply.ts'
 import { makePlan } from '../../lifecycle/plan/make-plan.ts'
 import { isDone, itemName, losses, type Plan } from '../../lifecycle/plan/plan.ts'

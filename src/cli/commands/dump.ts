@@ -1,5 +1,5 @@
-import { VfioError } from '../../errors.ts'
-import { hex, printable } from '../../units.ts'
+import { VfioError } from '../../base/errors.ts'
+import { hex, printable } from '../../base/units.ts'
 import type { Device } from '../../vfio/device.ts'
 import type { Region } from '../../vfio/region/region.ts'
 import { device, region, type Width, width } from '../arguments/region.ts'

@@ -1,4 +1,4 @@
-import { VfioError } from '../../errors.ts'
+import { VfioError } from '../../base/errors.ts'
 import { shownUsers } from '../../host/device-users.ts'
 import { type GroupFilter, type IommuGroup, readIommuGroups } from '../../host/iommu-groups.ts'
 import { checkExists } from '../../host/vfio-device.ts'

@@ -1,5 +1,5 @@
-import { VfioError } from '../../errors.ts'
-import { printable } from '../../units.ts'
+import { VfioError } from '../../base/errors.ts'
+import { printable } from '../../base/units.ts'
 import type { Device } from '../../vfio/device.ts'
 import type { Irq } from '../../vfio/irq/irq.ts'
 import { given } from '../arguments/given.ts'

@@ -1,4 +1,4 @@
-import { hex } from '../../units.ts'
+import { hex } from '../../base/units.ts'
 import { device, offset, parsePlace, region, type Width, width } from '../arguments/region.ts'
 import { wholeNumber } from '../arguments/whole-number.ts'
 import { type Command, command, usageError } from '../command.ts'

@@ -1,5 +1,5 @@
-import { VfioError } from '../../errors.ts'
-import { hex } from '../../units.ts'
+import { VfioError } from '../../base/errors.ts'
+import { hex } from '../../base/units.ts'
 import type { Region } from '../../vfio/region/region.ts'
 import { dryRun } from '../arguments/global-options.ts'
 import { device, offset, parsePlace, parseValue, region, type Width, width } from '../arguments/region.ts'

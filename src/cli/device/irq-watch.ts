@@ -1,4 +1,4 @@
-import { VfioError } from '../../errors.ts'
+import { VfioError } from '../../base/errors.ts'
 import type { Device } from '../../vfio/device.ts'
 import type { Irq } from '../../vfio/irq/irq.ts'
 

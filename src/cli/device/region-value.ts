@@ -1,4 +1,4 @@
-import { hex } from '../../units.ts'
+import { hex } from '../../base/units.ts'
 import type { Region } from '../../vfio/region/region.ts'
 import type { Width } from '../arguments/region.ts'
 

@@ -1,5 +1,5 @@
-import { kernelAnswer, VfioError } from '../../errors.ts'
-import { failedWith } from '../../kernel/system-error.ts'
+import { kernelAnswer, VfioError } from '../../base/errors.ts'
+import { failedWith } from '../../base/system-error.ts'
 import type { Io } from './io.ts'
 
 /** The text of a file of the caller's own; `name` is how the command line says it. */

@@ -1,6 +1,6 @@
 import { writeSync } from 'node:fs'
 import type { Writable } from 'node:stream'
-import { failedWith, isSystemError } from '../../kernel/system-error.ts'
+import { failedWith, isSystemError } from '../../base/system-error.ts'
 
 /**
  * stdout or stderr. Output goes straight to the descriptor: `process.stdout` alone costs a tenth of a short command's

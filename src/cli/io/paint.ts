@@ -1,5 +1,5 @@
 import { styleText } from 'node:util'
-import { escaped } from '../../units.ts'
+import { escaped } from '../../base/units.ts'
 
 export type Style = 'bold' | 'dim' | 'red' | 'green' | 'yellow'
 

@@ -1,6 +1,6 @@
 import { fstatSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { kernelAnswer } from '../../errors.ts'
+import { kernelAnswer } from '../../base/errors.ts'
 import { terminalConfirm } from './confirm.ts'
 import type { Io } from './io.ts'
 import { OutputStream } from './output-stream.ts'

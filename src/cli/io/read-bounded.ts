@@ -1,7 +1,7 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
-import { VfioError } from '../../errors.ts'
-import { failedWith } from '../../kernel/system-error.ts'
-import { printable } from '../../units.ts'
+import { VfioError } from '../../base/errors.ts'
+import { failedWith } from '../../base/system-error.ts'
+import { printable } from '../../base/units.ts'
 
 const chunkBytes = 64 * 1024
 /** How long a named pipe may stay without anybody who writes to it, in milliseconds, and how often it is looked at. */

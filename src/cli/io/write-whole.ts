@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import fs from 'node:fs'
-import { kernelAnswer, VfioError } from '../../errors.ts'
-import { isSystemError } from '../../kernel/system-error.ts'
-import { printable } from '../../units.ts'
+import { kernelAnswer, VfioError } from '../../base/errors.ts'
+import { isSystemError } from '../../base/system-error.ts'
+import { printable } from '../../base/units.ts'
 
 /**
  * Writes a file of the caller's: all that `produce` hands over, or nothing, and what was there before stays. What is no

@@ -1,5 +1,5 @@
 import type { Argv } from 'yargs'
-import { printable, uuidOrNull } from '../../units.ts'
+import { printable, uuidOrNull } from '../../base/units.ts'
 import { usageError } from '../command.ts'
 import { parseWords, yargsParser } from '../parser/full-yargs.ts'
 import { readVersion } from '../version.ts'

@@ -1,4 +1,4 @@
-import { printable } from '../../units.ts'
+import { printable } from '../../base/units.ts'
 import { usageError } from '../command.ts'
 
 /** A flag as far as the words of a line are concerned: its one letter, and whether it has a value. */

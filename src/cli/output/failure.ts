@@ -1,5 +1,5 @@
-import { asVfioError, VfioError } from '../../errors.ts'
-import { isSystemError } from '../../kernel/system-error.ts'
+import { asVfioError, VfioError } from '../../base/errors.ts'
+import { isSystemError } from '../../base/system-error.ts'
 import { exitCode } from '../exit-codes.ts'
 import type { Io } from '../io/io.ts'
 import { paint } from '../io/paint.ts'

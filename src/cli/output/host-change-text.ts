@@ -1,6 +1,6 @@
+import { printable } from '../../base/units.ts'
 import type { DeviceType } from '../../host/device-types.ts'
 import type { HostChange } from '../../lifecycle/watch/host-change.ts'
-import { printable } from '../../units.ts'
 
 /** One line for people: 'device UUID appeared: mtty-2 on mtty, /dev/vfio/7'. */
 export function changeText(told: HostChange): string {

@@ -1,6 +1,6 @@
+import { escaped, formatSize, hex, printable } from '../../base/units.ts'
 import { shownUsers } from '../../host/device-users.ts'
 import { configHeader } from '../../uapi/pci-regs.ts'
-import { escaped, formatSize, hex, printable } from '../../units.ts'
 import type { CapabilityDescription, IrqDescription, RegionDescription } from '../../vfio/describe-device.ts'
 import type { ConfigSpace, PciCapability } from '../../vfio/pci/config-space.ts'
 import type { Inspection } from '../commands/inspect.ts'

@@ -1,4 +1,4 @@
-import { escaped, escapedAs } from '../../units.ts'
+import { escaped, escapedAs } from '../../base/units.ts'
 import { paint } from '../io/paint.ts'
 
 /** JSON for machines, indented. 64-bit values come as hex strings: JSON's numbers would round them. */

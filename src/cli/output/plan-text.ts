@@ -1,3 +1,4 @@
+import { escaped } from '../../base/units.ts'
 import { shownUsers } from '../../host/device-users.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import { noDriver } from '../../lifecycle/bindings/bind.ts'
@@ -10,7 +11,6 @@ import {
   type PlannedBinding,
   type PlannedSriov,
 } from '../../lifecycle/plan/plan.ts'
-import { escaped } from '../../units.ts'
 import type { Io } from '../io/io.ts'
 import { type Column, table } from './output.ts'
 import { shownStep } from './report-change.ts'

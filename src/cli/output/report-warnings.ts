@@ -1,5 +1,5 @@
+import { printable } from '../../base/units.ts'
 import type { Warning } from '../../host/warning.ts'
-import { printable } from '../../units.ts'
 import type { Io } from '../io/io.ts'
 import { paint } from '../io/paint.ts'
 

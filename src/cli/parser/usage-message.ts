@@ -1,4 +1,4 @@
-import { printable } from '../../units.ts'
+import { printable } from '../../base/units.ts'
 
 /** yargs' sentence about a command line, as this tool says it. `argv` shows how a name was written. */
 export function usageMessage(sentence: string, argv: readonly string[], needed: readonly string[]): string {

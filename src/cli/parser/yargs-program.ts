@@ -1,6 +1,6 @@
 import type { Argv } from 'yargs'
-import { VfioError } from '../../errors.ts'
-import { printable } from '../../units.ts'
+import { VfioError } from '../../base/errors.ts'
+import { printable } from '../../base/units.ts'
 import { globalArguments, verbose } from '../arguments/global-options.ts'
 import type { Argument, ArgumentTable, Command, Example } from '../command.ts'
 import { usageError } from '../command.ts'

@@ -1,6 +1,6 @@
+import type { PciAddress } from '../../base/units.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
-import { linkOrEmpty, listOrNone, readOrEmpty } from '../../kernel/readable.ts'
-import type { PciAddress } from '../../units.ts'
+import { linkOrEmpty, listOrNone, readOrEmpty } from '../sysfs/readable.ts'
 import type { DeviceGraph, SysDevice } from './device-graph.ts'
 
 /** A disk, a partition of one, or what is made of them. */

@@ -1,6 +1,6 @@
+import { type PciAddress, printable } from '../../base/units.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
-import { readOrEmpty } from '../../kernel/readable.ts'
-import { type PciAddress, printable } from '../../units.ts'
+import { readOrEmpty } from '../sysfs/readable.ts'
 import { type BlockDevice, BlockDevices, nodeOf, shownBlock } from './block-devices.ts'
 import type { DeviceGraph } from './device-graph.ts'
 import { type FileSystem, readFileSystems } from './file-systems.ts'

@@ -1,7 +1,7 @@
 import { posix } from 'node:path'
+import { type PciAddress, pciAddressOrNull } from '../../base/units.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
-import { linkOrEmpty, listOrNone } from '../../kernel/readable.ts'
-import { type PciAddress, pciAddressOrNull } from '../../units.ts'
+import { linkOrEmpty, listOrNone } from '../sysfs/readable.ts'
 
 /** A device as a bus, a class or /sys/dev lists it. */
 export interface SysDevice {

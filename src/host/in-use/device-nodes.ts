@@ -1,9 +1,9 @@
+import type { PciAddress } from '../../base/units.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
-import { listOrNone, readOrEmpty } from '../../kernel/readable.ts'
-import type { PciAddress } from '../../units.ts'
-import { findDeviceNode } from '../../vfio/address-space/device-node.ts'
-import { iommuGroup } from '../../vfio/group/group-members.ts'
+import { findDeviceNode } from '../device-node.ts'
+import { iommuGroup } from '../group-members.ts'
 import { pciDevices } from '../pci-bus.ts'
+import { listOrNone, readOrEmpty } from '../sysfs/readable.ts'
 import type { DeviceGraph } from './device-graph.ts'
 
 /** What a process that uses a PCI device has open: nodes in /dev, and the device itself by its address. */

@@ -1,6 +1,6 @@
+import { nameFault } from '../../base/units.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
-import { linkOrEmpty, listOrNone, readOrEmpty } from '../../kernel/readable.ts'
-import { nameFault } from '../../units.ts'
+import { linkOrEmpty, listOrNone, readOrEmpty } from '../sysfs/readable.ts'
 import type { BlockDevice, BlockDevices } from './block-devices.ts'
 import type { Mount } from './mounts.ts'
 

@@ -1,5 +1,5 @@
 import type { HostFiles } from '../../kernel/kernel.ts'
-import { linkOrEmpty, listOrNone, readOrEmpty } from '../../kernel/readable.ts'
+import { linkOrEmpty, listOrNone, readOrEmpty } from '../sysfs/readable.ts'
 
 export interface Mount {
   /** Of its file system: '8:1'; '0:NN' of one that is on no one block device. */

@@ -1,7 +1,7 @@
+import { type PciAddress, printable } from '../../base/units.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
-import { linkedName } from '../../kernel/links.ts'
-import { listOrNone, readOrEmpty } from '../../kernel/readable.ts'
-import { type PciAddress, printable } from '../../units.ts'
+import { linkedName } from '../sysfs/links.ts'
+import { listOrNone, readOrEmpty } from '../sysfs/readable.ts'
 import type { DeviceGraph } from './device-graph.ts'
 import type { PciUse } from './pci-use.ts'
 

@@ -1,6 +1,6 @@
+import { type PciAddress, printable } from '../../base/units.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
-import { linkOrEmpty, listOrNone, readOrEmpty } from '../../kernel/readable.ts'
-import { type PciAddress, printable } from '../../units.ts'
+import { linkOrEmpty, listOrNone, readOrEmpty } from '../sysfs/readable.ts'
 import type { DeviceGraph } from './device-graph.ts'
 import type { Mount } from './mounts.ts'
 import type { PciUse } from './pci-use.ts'

@@ -1,4 +1,4 @@
-import type { PciAddress } from '../../units.ts'
+import type { PciAddress } from '../../base/units.ts'
 import type { ChangeOptions, Step } from '../change.ts'
 
 /** What was done, or with `dryRun` would be, about which driver has a PCI device. No steps: it was already so. */

@@ -1,4 +1,4 @@
-import { asVfioError, kernelAnswer, type VfioError, withMore } from '../../errors.ts'
+import { asVfioError, kernelAnswer, type VfioError, withMore } from '../../base/errors.ts'
 import { type PciBinding, pciDrivers } from '../../host/pci-binding.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import type { Step } from '../change.ts'

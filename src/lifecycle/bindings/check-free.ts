@@ -1,4 +1,4 @@
-import { VfioError } from '../../errors.ts'
+import { VfioError } from '../../base/errors.ts'
 import { endsOf } from '../../host/in-use/pci-use.ts'
 import { PciUses } from '../../host/in-use/pci-uses.ts'
 import type { PciBinding } from '../../host/pci-binding.ts'

@@ -1,7 +1,7 @@
+import { parsePciAddress, pciAddressOrNull } from '../../base/units.ts'
+import { groupMembers } from '../../host/group-members.ts'
 import { type PciBinding, readPciBinding } from '../../host/pci-binding.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
-import { parsePciAddress, pciAddressOrNull } from '../../units.ts'
-import { groupMembers } from '../../vfio/group/group-members.ts'
 
 /** The devices, or with `group` every endpoint of their IOMMU groups, each once: bridges stay with the host. */
 export function members(files: HostFiles, device: string | readonly string[], group: boolean): PciBinding[] {

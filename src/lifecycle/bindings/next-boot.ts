@@ -1,6 +1,6 @@
+import { type PciAddress, printable } from '../../base/units.ts'
 import { readPciIds } from '../../host/pci-ids.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
-import { type PciAddress, printable } from '../../units.ts'
 
 /** Where modprobe reads its settings; driverctl's are a file for each device (its bus, a dash, its name), which holds a driver. */
 const modprobeFolders = [

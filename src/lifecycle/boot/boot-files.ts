@@ -1,5 +1,5 @@
-import { VfioError } from '../../errors.ts'
-import { printable } from '../../units.ts'
+import { VfioError } from '../../base/errors.ts'
+import { printable } from '../../base/units.ts'
 
 /** How this program is started, by absolute paths: Node, then the script. */
 export type Program = readonly string[]

@@ -1,8 +1,8 @@
-import { VfioError } from '../../errors.ts'
+import { VfioError } from '../../base/errors.ts'
+import { failedWith } from '../../base/system-error.ts'
+import { escaped } from '../../base/units.ts'
 import { realPlace } from '../../host/changeable-by-others.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
-import { failedWith } from '../../kernel/system-error.ts'
-import { escaped } from '../../units.ts'
 import type { Program } from './boot-files.ts'
 
 const hint = 'install it for all users, as root: npm install -g vfioctl; then run that one: vfioctl boot install'

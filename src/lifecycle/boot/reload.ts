@@ -1,4 +1,4 @@
-import { kernelAnswer } from '../../errors.ts'
+import { kernelAnswer } from '../../base/errors.ts'
 import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
 import type { Step } from '../change.ts'
 

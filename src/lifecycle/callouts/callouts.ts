@@ -1,4 +1,4 @@
-import { VfioError } from '../../errors.ts'
+import { VfioError } from '../../base/errors.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import { type Attribute, compactDefinition, type Definition } from '../definition/definition.ts'
 import {

@@ -1,9 +1,9 @@
-import { kernelAnswer, VfioError } from '../../errors.ts'
+import { kernelAnswer, VfioError } from '../../base/errors.ts'
+import { failedWith } from '../../base/system-error.ts'
+import { escaped, printable } from '../../base/units.ts'
 import { realPlace } from '../../host/changeable-by-others.ts'
 import { unreadable } from '../../host/warning.ts'
 import type { HostFiles, Kernel, ProgramEnd } from '../../kernel/kernel.ts'
-import { failedWith } from '../../kernel/system-error.ts'
-import { escaped, printable } from '../../units.ts'
 
 /** Where distributions and vendors put them; the second of each is mdevctl's older place. */
 export const calloutFolders: readonly string[] = [

@@ -1,5 +1,5 @@
+import { escaped } from '../../base/units.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
-import { escaped } from '../../units.ts'
 import type { ChangeOptions } from '../change.ts'
 import { calloutFolders, listScripts } from './scripts.ts'
 

@@ -1,6 +1,6 @@
 import * as v from 'valibot'
-import { VfioError } from '../../errors.ts'
-import { nameFault } from '../../units.ts'
+import { VfioError } from '../../base/errors.ts'
+import { nameFault } from '../../base/units.ts'
 import { checkReadable, parseJsonFile } from '../files/json-file.ts'
 import type { Attribute } from './attribute.ts'
 import { attributeList } from './attribute-list.ts'

@@ -1,4 +1,4 @@
-import { VfioError } from '../../errors.ts'
+import { VfioError } from '../../base/errors.ts'
 import { checkAttributes } from '../device/attribute-path.ts'
 import type { Attribute, Definition, StartMode } from './definition.ts'
 

@@ -1,6 +1,6 @@
-import { VfioError } from '../../errors.ts'
+import { VfioError } from '../../base/errors.ts'
+import { printable } from '../../base/units.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
-import { printable } from '../../units.ts'
 import type { Attribute } from '../definition/definition.ts'
 import type { Write } from './set-up-device.ts'
 

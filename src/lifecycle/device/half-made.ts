@@ -1,6 +1,6 @@
-import { kernelAnswer, VfioError } from '../../errors.ts'
+import { kernelAnswer, VfioError } from '../../base/errors.ts'
+import { failedWith } from '../../base/system-error.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
-import { failedWith } from '../../kernel/system-error.ts'
 import { ensureDirectory } from '../files/kept-files.ts'
 
 /** Ours, and gone at the next boot, as the devices are. */

@@ -1,4 +1,5 @@
-import { VfioError } from '../../errors.ts'
+import { VfioError } from '../../base/errors.ts'
+import { failedWith } from '../../base/system-error.ts'
 import { isSelfOrAncestor } from '../../host/ancestors.ts'
 import {
   type DeviceUser,
@@ -9,7 +10,6 @@ import {
   usersOfAny,
 } from '../../host/device-users.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
-import { failedWith } from '../../kernel/system-error.ts'
 import { refusedByKernel } from '../refused-by-kernel.ts'
 
 /** A device that nobody may have while it is changed. */

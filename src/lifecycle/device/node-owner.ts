@@ -1,4 +1,4 @@
-import { asVfioError, kernelAnswer, withMore } from '../../errors.ts'
+import { asVfioError, kernelAnswer, withMore } from '../../base/errors.ts'
 import { accountId } from '../../host/accounts.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import type { Step } from '../change.ts'

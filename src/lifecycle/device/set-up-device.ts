@@ -1,6 +1,6 @@
-import { kernelAnswer, VfioError } from '../../errors.ts'
+import { kernelAnswer, VfioError } from '../../base/errors.ts'
+import { failedWith } from '../../base/system-error.ts'
 import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
-import { failedWith } from '../../kernel/system-error.ts'
 import type { Step } from '../change.ts'
 import { withKernelLog } from '../kernel-log.ts'
 import { checkStaysInDevice } from './attribute-path.ts'

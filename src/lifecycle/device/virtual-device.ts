@@ -1,5 +1,5 @@
+import type { PciAddress, Uuid } from '../../base/units.ts'
 import type { DeviceUser } from '../../host/device-users.ts'
-import type { PciAddress, Uuid } from '../../units.ts'
 import type { Definition } from '../definition/definition.ts'
 
 /** What tells virtual devices apart: a mediated device's UUID, or the PCI address of the function that is a vGPU. */

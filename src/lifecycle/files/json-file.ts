@@ -1,7 +1,7 @@
 import * as v from 'valibot'
-import { VfioError } from '../../errors.ts'
-import { schemaFault } from '../../schema-fault.ts'
-import { printable } from '../../units.ts'
+import { VfioError } from '../../base/errors.ts'
+import { schemaFault } from '../../base/schema-fault.ts'
+import { printable } from '../../base/units.ts'
 
 /** Checks a file's JSON against a schema. Throws what `fail` makes of the place that is off, and what is off there. */
 export function parseJsonFile<T>(

@@ -1,9 +1,9 @@
-import { VfioError } from '../../errors.ts'
+import { VfioError } from '../../base/errors.ts'
+import { failedWith } from '../../base/system-error.ts'
 import { changedBy } from '../../host/changeable-by-others.ts'
 import { unreadable, type Warning } from '../../host/warning.ts'
 import { finishFirst } from '../../kernel/finish-first.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
-import { failedWith } from '../../kernel/system-error.ts'
 import { refusedByKernel } from '../refused-by-kernel.ts'
 
 /** Files below /etc that outlive the machine's being switched off: how they are read, replaced and deleted. */

@@ -1,9 +1,9 @@
-import { VfioError } from '../../errors.ts'
+import { VfioError } from '../../base/errors.ts'
+import { checkedName, parseUuid, type Uuid } from '../../base/units.ts'
 import { findMdevDevice, type MdevDevice } from '../../host/mdev-devices.ts'
 import { parentMatcher } from '../../host/mdev-places.ts'
 import { parentName } from '../../host/mdev-types.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
-import { checkedName, parseUuid, type Uuid } from '../../units.ts'
 import { definedParents, readDefinition, type StoredDefinition } from './store.ts'
 
 /** Which device: a UUID, and its parent where the UUID is defined under several. */

@@ -1,8 +1,8 @@
+import type { Uuid } from '../../base/units.ts'
 import { type MdevDevice, openedAs, readMdevDevices } from '../../host/mdev-devices.ts'
 import { readTypeName } from '../../host/mdev-types.ts'
 import type { Warning } from '../../host/warning.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
-import type { Uuid } from '../../units.ts'
 import type { Listed, MdevIdentity } from '../device/virtual-device.ts'
 import { readDefinitions, type StoredDefinition } from './store.ts'
 

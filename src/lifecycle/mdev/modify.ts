@@ -1,6 +1,6 @@
-import { VfioError } from '../../errors.ts'
+import { VfioError } from '../../base/errors.ts'
+import { checkedName } from '../../base/units.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
-import { checkedName } from '../../units.ts'
 import { Callouts } from '../callouts/callouts.ts'
 import { sayScriptsAreNotAsked } from '../callouts/untold.ts'
 import type { Change, ChangeOptions } from '../change.ts'

@@ -1,9 +1,9 @@
+import { pciAddressOrNull } from '../../base/units.ts'
 import { cardOf } from '../../host/mdev-places.ts'
 import { type MdevType, mdevBus, readMdevTypes, type TypeOfParent } from '../../host/mdev-types.ts'
 import { needsFunctions } from '../../host/nvidia-gpu.ts'
 import { readPhysicalFunction } from '../../host/sriov.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
-import { pciAddressOrNull } from '../../units.ts'
 import { migReason, type RefusalReason } from '../mig.ts'
 
 /** Why a parent may have refused a device of a type, found by looking at it; null where nothing is to be seen. */

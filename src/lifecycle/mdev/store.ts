@@ -1,9 +1,9 @@
-import { asVfioError, VfioError } from '../../errors.ts'
+import { asVfioError, VfioError } from '../../base/errors.ts'
+import { failedWith } from '../../base/system-error.ts'
+import { checkedName, pathFault, printable, type Uuid, uuidOrNull } from '../../base/units.ts'
 import { changedBy } from '../../host/changeable-by-others.ts'
 import { listOrWarn, type Warning } from '../../host/warning.ts'
 import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
-import { failedWith } from '../../kernel/system-error.ts'
-import { checkedName, pathFault, printable, type Uuid, uuidOrNull } from '../../units.ts'
 import type { ChangeOptions } from '../change.ts'
 import { type Definition, formatDefinition, parseDefinition } from '../definition/definition.ts'
 import {

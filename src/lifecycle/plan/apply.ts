@@ -1,4 +1,4 @@
-import { kernelAnswer, VfioError, withMore } from '../../errors.ts'
+import { kernelAnswer, VfioError, withMore } from '../../base/errors.ts'
 import { shownUsers } from '../../host/device-users.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import { bind } from '../bindings/bind.ts'

@@ -1,6 +1,6 @@
+import { type PciAddress, pciAddressOrNull } from '../../base/units.ts'
 import { functionAddresses, readPhysicalFunction } from '../../host/sriov.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
-import { type PciAddress, pciAddressOrNull } from '../../units.ts'
 import type { PlannedSriov } from './plan.ts'
 
 /** What becomes of virtual functions where a plan changes their number: the kernel makes all of a card's anew. */

@@ -1,5 +1,5 @@
+import type { PciAddress, Uuid } from '../../base/units.ts'
 import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
-import type { PciAddress, Uuid } from '../../units.ts'
 import type { ChangeOptions, Step } from '../change.ts'
 import { type NodeOwner, nodeOwners } from '../settings/node-owners.ts'
 import { withSettingsLock } from '../settings/settings.ts'

@@ -1,4 +1,4 @@
-import { asVfioError, kernelAnswer, VfioError, withMore } from '../../errors.ts'
+import { asVfioError, kernelAnswer, VfioError, withMore } from '../../base/errors.ts'
 import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
 import type { Change, ChangeOptions } from '../change.ts'
 import { isHalfMade } from '../device/half-made.ts'

@@ -1,6 +1,6 @@
+import type { Uuid } from '../../base/units.ts'
 import { findMdevDevice, mdevPath, nodesOf } from '../../host/mdev-devices.ts'
 import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
-import type { Uuid } from '../../units.ts'
 import type { Step } from '../change.ts'
 import { type Definition, formatDefinition, sameDefinition } from '../definition/definition.ts'
 import { isHalfMade } from '../device/half-made.ts'

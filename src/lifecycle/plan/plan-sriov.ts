@@ -1,6 +1,6 @@
-import { VfioError } from '../../errors.ts'
+import { VfioError } from '../../base/errors.ts'
+import type { PciAddress } from '../../base/units.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
-import type { PciAddress } from '../../units.ts'
 import { isHalfMade } from '../device/half-made.ts'
 import { choosePci } from '../spec/choose-pci.ts'
 import { invalidSpec } from '../spec/invalid-spec.ts'

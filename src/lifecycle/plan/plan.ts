@@ -1,6 +1,6 @@
+import type { PciAddress, Uuid } from '../../base/units.ts'
 import type { DeviceUser } from '../../host/device-users.ts'
 import type { Warning } from '../../host/warning.ts'
-import type { PciAddress, Uuid } from '../../units.ts'
 import type { Step } from '../change.ts'
 import type { Definition } from '../definition/definition.ts'
 import type { VirtualDevice } from '../device/virtual-device.ts'

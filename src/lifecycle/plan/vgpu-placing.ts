@@ -1,5 +1,5 @@
+import type { PciAddress } from '../../base/units.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
-import type { PciAddress } from '../../units.ts'
 import type { Definition } from '../definition/definition.ts'
 import type { VgpuIdentity, VirtualDevice } from '../device/virtual-device.ts'
 import type { NodeOwner } from '../settings/node-owners.ts'

@@ -1,6 +1,6 @@
-import { VfioError } from '../../errors.ts'
+import { VfioError } from '../../base/errors.ts'
+import { parsePciAddress, pciAddressOrNull } from '../../base/units.ts'
 import { pciDevices } from '../../host/pci-bus.ts'
-import { parsePciAddress, pciAddressOrNull } from '../../units.ts'
 import { bindKept } from '../bindings/bind-kept.ts'
 import type { ChangeOptions } from '../change.ts'
 import { keptBindings } from '../settings/bindings.ts'

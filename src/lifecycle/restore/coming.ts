@@ -1,7 +1,7 @@
+import { type PciAddress, pciAddressOrNull } from '../../base/units.ts'
 import { pciDevices } from '../../host/pci-bus.ts'
 import { functionAddresses, readPhysicalFunction, readPhysicalFunctions } from '../../host/sriov.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
-import { type PciAddress, pciAddressOrNull } from '../../units.ts'
 import { sriovSettings } from '../sriov/sriov-settings.ts'
 
 /**

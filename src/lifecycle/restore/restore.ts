@@ -1,4 +1,4 @@
-import { asVfioError, VfioError } from '../../errors.ts'
+import { asVfioError, VfioError } from '../../base/errors.ts'
 import { parentName } from '../../host/mdev-types.ts'
 import type { Warning } from '../../host/warning.ts'
 import type { Kernel } from '../../kernel/kernel.ts'

@@ -1,4 +1,4 @@
-import type { VfioError } from '../../errors.ts'
+import type { VfioError } from '../../base/errors.ts'
 import type { Warning } from '../../host/warning.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import type { ChangeOptions, Step } from '../change.ts'

@@ -1,9 +1,9 @@
 import type { GenericSchema } from 'valibot'
-import { VfioError } from '../../errors.ts'
+import { VfioError } from '../../base/errors.ts'
+import { checkedName, printable } from '../../base/units.ts'
 import { realPlace } from '../../host/changeable-by-others.ts'
 import { listOrWarn, type Warning } from '../../host/warning.ts'
 import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
-import { checkedName, printable } from '../../units.ts'
 import type { ChangeOptions } from '../change.ts'
 import { checkReadable, parseJsonFile } from '../files/json-file.ts'
 import {

@@ -1,8 +1,8 @@
-import { VfioError } from '../../errors.ts'
+import { VfioError } from '../../base/errors.ts'
+import { type PciAddress, parsePciAddress, pciAddressOrNull } from '../../base/units.ts'
 import { pciAddresses } from '../../host/pci-bus.ts'
 import { type PciIds, readPciIds } from '../../host/pci-ids.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
-import { type PciAddress, parsePciAddress, pciAddressOrNull } from '../../units.ts'
 import type { PciChoice } from './spec.ts'
 
 /** The PCI devices that a choice stands for, in the bus's order. NOT_FOUND where there is none. */

@@ -1,6 +1,6 @@
+import type { PciAddress } from '../../base/units.ts'
 import { pciPath } from '../../host/sriov.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
-import type { PciAddress } from '../../units.ts'
 import type { GpuFilter } from './spec.ts'
 
 /** Device and vendor in one number, as NVIDIA's tools write them: 0x20B510DE. */

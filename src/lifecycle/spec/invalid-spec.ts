@@ -1,7 +1,7 @@
 import { type BaseIssue, getDotPath } from 'valibot'
-import { VfioError } from '../../errors.ts'
-import { schemaFault } from '../../schema-fault.ts'
-import { printable } from '../../units.ts'
+import { VfioError } from '../../base/errors.ts'
+import { schemaFault } from '../../base/schema-fault.ts'
+import { printable } from '../../base/units.ts'
 import type { Path, YamlContent } from './read-yaml.ts'
 import type { Place } from './yaml-fault.ts'
 

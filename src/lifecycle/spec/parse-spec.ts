@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { type PciAddress, pciAddressOrNull, type Uuid, uuidOrNull } from '../../units.ts'
+import { type PciAddress, pciAddressOrNull, type Uuid, uuidOrNull } from '../../base/units.ts'
 import type { Attribute } from '../definition/definition.ts'
 import { driverName } from '../settings/bindings.ts'
 import { type NodeOwner, octalMode } from '../settings/node-owners.ts'

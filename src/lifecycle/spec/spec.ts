@@ -1,4 +1,4 @@
-import type { PciAddress, Uuid } from '../../units.ts'
+import type { PciAddress, Uuid } from '../../base/units.ts'
 import type { Attribute, StartMode } from '../definition/definition.ts'
 import type { NodeOwner } from '../settings/node-owners.ts'
 

@@ -1,6 +1,6 @@
 import * as v from 'valibot'
+import { printable } from '../../base/units.ts'
 import { nearestNames } from '../../host/nearest-name.ts'
-import { printable } from '../../units.ts'
 import { isMigBacked } from '../mig.ts'
 import { parseGpuFilter } from './gpu-ids.ts'
 import { invalidContent, invalidSpec } from './invalid-spec.ts'

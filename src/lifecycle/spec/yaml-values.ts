@@ -9,7 +9,7 @@ import {
   type YAMLMap,
   type YAMLSeq,
 } from 'yaml'
-import { printable } from '../../units.ts'
+import { printable } from '../../base/units.ts'
 import type { Path } from './read-yaml.ts'
 import { type Place, placeAt, YamlFault } from './yaml-fault.ts'
 

@@ -1,4 +1,4 @@
-import { VfioError } from '../../errors.ts'
+import { VfioError } from '../../base/errors.ts'
 import { endsOf, type PciUse } from '../../host/in-use/pci-use.ts'
 import { PciUses, usesOfFunction } from '../../host/in-use/pci-uses.ts'
 import { readPciBinding } from '../../host/pci-binding.ts'

@@ -1,6 +1,6 @@
+import { pciAddressOrNull } from '../../base/units.ts'
 import { readPhysicalFunction } from '../../host/sriov.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
-import { pciAddressOrNull } from '../../units.ts'
 import type { ChangeOptions } from '../change.ts'
 import { withSettingsLock } from '../settings/settings.ts'
 import type { SriovChange } from './set-functions.ts'

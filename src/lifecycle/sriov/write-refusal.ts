@@ -1,6 +1,6 @@
-import { kernelAnswer, VfioError } from '../../errors.ts'
+import { kernelAnswer, VfioError } from '../../base/errors.ts'
+import { failedWith } from '../../base/system-error.ts'
 import type { PhysicalFunction } from '../../host/sriov.ts'
-import { failedWith } from '../../kernel/system-error.ts'
 import { refusedByKernel } from '../refused-by-kernel.ts'
 
 /**

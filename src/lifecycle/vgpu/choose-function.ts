@@ -1,4 +1,4 @@
-import { VfioError } from '../../errors.ts'
+import { VfioError } from '../../base/errors.ts'
 import { findDeviceUsers } from '../../host/device-users.ts'
 import { openedAs, readVgpuFunction, type VgpuFunction } from '../../host/vgpu-functions.ts'
 import { readCreatableTypes } from '../../host/vgpu-types.ts'

@@ -1,8 +1,8 @@
-import { VfioError, withMore } from '../../errors.ts'
+import { VfioError, withMore } from '../../base/errors.ts'
+import type { PciAddress } from '../../base/units.ts'
 import { knownTypes } from '../../host/vgpu-type-names.ts'
 import { readVgpuTypes } from '../../host/vgpu-types.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
-import type { PciAddress } from '../../units.ts'
 import { migReason, whyNothing } from '../mig.ts'
 import { isTypeNamed, type NamedType, typeNamed } from '../type-choice.ts'
 

@@ -1,7 +1,7 @@
 import * as v from 'valibot'
+import { type PciAddress, pciAddressOrNull } from '../../base/units.ts'
 import type { Warning } from '../../host/warning.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
-import { type PciAddress, pciAddressOrNull } from '../../units.ts'
 import type { Attribute, Definition, StartMode } from '../definition/definition.ts'
 import { Settings } from '../settings/settings.ts'
 

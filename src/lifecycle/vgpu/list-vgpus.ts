@@ -1,8 +1,8 @@
+import type { PciAddress } from '../../base/units.ts'
 import { openedAs, readVgpuFunctions, type VgpuFunction } from '../../host/vgpu-functions.ts'
 import { knownTypeName } from '../../host/vgpu-type-names.ts'
 import type { Warning } from '../../host/warning.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
-import type { PciAddress } from '../../units.ts'
 import { type Listed, type VgpuIdentity, vgpuIdentity } from '../device/virtual-device.ts'
 import { readVgpuDefinitions, type StoredVgpu } from './definitions.ts'
 

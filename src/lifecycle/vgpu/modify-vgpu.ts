@@ -1,6 +1,6 @@
-import { VfioError } from '../../errors.ts'
+import { VfioError } from '../../base/errors.ts'
+import type { PciAddress } from '../../base/units.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
-import type { PciAddress } from '../../units.ts'
 import type { Change, ChangeOptions } from '../change.ts'
 import { type DefinitionEdit, editDefinition } from '../definition/edit-definition.ts'
 import type { VgpuIdentity } from '../device/virtual-device.ts'

@@ -1,5 +1,5 @@
 import { posix } from 'node:path'
-import { VfioError } from '../../errors.ts'
+import { VfioError } from '../../base/errors.ts'
 import { knownTypeName, typeNamesPath } from '../../host/vgpu-type-names.ts'
 import type { CreatableType } from '../../host/vgpu-types.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'

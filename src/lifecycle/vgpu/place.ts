@@ -1,12 +1,12 @@
-import { VfioError } from '../../errors.ts'
+import { VfioError } from '../../base/errors.ts'
+import { type PciAddress, pciAddressOrNull, printable } from '../../base/units.ts'
+import { boundDriver } from '../../host/group-members.ts'
 import { parentsOf } from '../../host/mdev-places.ts'
 import { isSriovGpu, makesNoVgpus } from '../../host/nvidia-gpu.ts'
 import { checkOnPciBus } from '../../host/pci-bus.ts'
 import { pciPath, physicalFunctionOf, readPhysicalFunction } from '../../host/sriov.ts'
 import { readVgpuFunction, readVgpuFunctions, type VgpuFunction } from '../../host/vgpu-functions.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
-import { type PciAddress, pciAddressOrNull, printable } from '../../units.ts'
-import { boundDriver } from '../../vfio/group/group-members.ts'
 
 /** Where a vGPU can be made: a card, and all of its functions or the one that was named. */
 export interface VgpuPlace {

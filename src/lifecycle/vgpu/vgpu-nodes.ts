@@ -1,9 +1,9 @@
-import { VfioError } from '../../errors.ts'
+import { VfioError } from '../../base/errors.ts'
+import { pciAddressOrNull } from '../../base/units.ts'
+import { groupMembers } from '../../host/group-members.ts'
 import { pciPath } from '../../host/sriov.ts'
 import { readVgpuFunction, type VgpuFunction } from '../../host/vgpu-functions.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
-import { pciAddressOrNull } from '../../units.ts'
-import { groupMembers } from '../../vfio/group/group-members.ts'
 import { type OwnerStep, ownerSteps } from '../device/node-owner.ts'
 import { type NodeOwner, nodeOwners } from '../settings/node-owners.ts'
 

@@ -1,5 +1,5 @@
+import { isSystemError } from '../../base/system-error.ts'
 import type { Kernel, Watch } from '../../kernel/kernel.ts'
-import { isSystemError } from '../../kernel/system-error.ts'
 
 /** Where definitions stand: mdevctl's, and our own. Each has folders of its own for the files. */
 const roots = ['/etc/mdevctl.d', '/etc/vfioctl.d']

@@ -1,5 +1,5 @@
 import { setTimeout } from 'node:timers/promises'
-import { asVfioError, VfioError } from '../../errors.ts'
+import { asVfioError, VfioError } from '../../base/errors.ts'
 import { readDeviceTypes } from '../../host/device-types.ts'
 import { onDeviceEvents } from '../../host/on-device-events.ts'
 import type { Warning } from '../../host/warning.ts'

@@ -1,5 +1,5 @@
+import { systemError } from '../../base/system-error.ts'
 import type { FileKind, FileOwner, HostFiles } from '../../kernel/kernel.ts'
-import { systemError } from '../../kernel/system-error.ts'
 import { asSystemError, Errno, systemCall } from '../errno.ts'
 import type { Machine } from '../machine.ts'
 import type { CallName } from '../sdk/machine-observer.ts'

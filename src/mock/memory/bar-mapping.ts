@@ -1,5 +1,5 @@
+import { systemError } from '../../base/system-error.ts'
 import type { Mapping } from '../../kernel/kernel.ts'
-import { systemError } from '../../kernel/system-error.ts'
 import { singleAccesses } from '../sdk/device-model.ts'
 
 /** How a mapping reaches what is behind it; false where nothing answers at the moment. */

@@ -1,7 +1,7 @@
 import { linkSync, mkdirSync, readdirSync, readFileSync, statSync, unlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { VfioError } from '../../errors.ts'
-import { failedWith } from '../../kernel/system-error.ts'
+import { VfioError } from '../../base/errors.ts'
+import { failedWith } from '../../base/system-error.ts'
 import { newIdentity } from './identity.ts'
 import { isRunning } from './live-process.ts'
 

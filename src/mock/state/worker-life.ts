@@ -1,7 +1,7 @@
 import { closeSync, existsSync, fstatSync, openSync, statSync, unlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { failedWith } from '../../kernel/system-error.ts'
+import { failedWith } from '../../base/system-error.ts'
 import { newIdentity } from './identity.ts'
 
 /** A descriptor that is open for as long as a Worker lives, and which file it has, so that its number may come back. */

@@ -1,4 +1,4 @@
-import { VfioError } from '../../errors.ts'
+import { VfioError } from '../../base/errors.ts'
 import type { Kernel, Mapping } from '../../kernel/kernel.ts'
 import { Attachment, type AttachOptions, type DeviceAddress, type DeviceAddressSpace } from '../attachment.ts'
 import { closeInOrder } from '../close-in-order.ts'

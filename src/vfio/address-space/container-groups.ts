@@ -1,4 +1,4 @@
-import { VfioError } from '../../errors.ts'
+import { VfioError } from '../../base/errors.ts'
 import type { AttachOptions, DeviceAddress, DeviceAddressSpace } from '../attachment.ts'
 import { closeInOrder, orClose } from '../close-in-order.ts'
 import { type Group, openGroup } from '../group/group.ts'

@@ -1,4 +1,4 @@
-import { VfioError } from '../../errors.ts'
+import { VfioError } from '../../base/errors.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import { extension, VFIO_API_VERSION } from '../../uapi/container.ts'
 import { request } from '../../uapi/requests.ts'

@@ -1,6 +1,6 @@
-import { VfioError } from '../../errors.ts'
+import { VfioError } from '../../base/errors.ts'
+import { failedWith } from '../../base/system-error.ts'
 import type { Mapping } from '../../kernel/kernel.ts'
-import { failedWith } from '../../kernel/system-error.ts'
 import type { Attachment, AttachOptions, DeviceAddress } from '../attachment.ts'
 import { checkGroupIsFree, claimGroup, releaseGroup } from '../group/open-groups.ts'
 import { attempt } from '../system-call.ts'

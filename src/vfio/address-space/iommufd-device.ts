@@ -1,4 +1,7 @@
-import { VfioError } from '../../errors.ts'
+import { VfioError } from '../../base/errors.ts'
+import { type Uuid, uuidBytes } from '../../base/units.ts'
+import { findDeviceNode } from '../../host/device-node.ts'
+import { groupMembers } from '../../host/group-members.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import {
   bindIommufdFlag,
@@ -8,18 +11,15 @@ import {
 } from '../../uapi/device-iommufd.ts'
 import { request as requests } from '../../uapi/requests.ts'
 import { encode } from '../../uapi/struct.ts'
-import { type Uuid, uuidBytes } from '../../units.ts'
 import type { AttachOptions, DeviceAddress } from '../attachment.ts'
 import { orClose } from '../close-in-order.ts'
 import { Descriptor } from '../descriptor.ts'
-import { groupMembers } from '../group/group-members.ts'
 import { nodePermission } from '../group/node-permission.ts'
 import { notViableReason } from '../group/not-viable.ts'
 import { vfTokenReasons } from '../group/vf-token.ts'
 import { noVgpuReason } from '../group/vgpu-reason.ts'
 import { attempt, type Reason } from '../system-call.ts'
 import type { Entered } from './attachable-space.ts'
-import { findDeviceNode } from './device-node.ts'
 import type { Ioas } from './iommufd.ts'
 
 const users = 'fuser -v /dev/vfio/* /dev/vfio/devices/*'

@@ -1,5 +1,5 @@
+import { failedWith } from '../../base/system-error.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
-import { failedWith } from '../../kernel/system-error.ts'
 import {
   ioasMapFlag,
   iommuDestroy,

@@ -1,6 +1,6 @@
-import { VfioError } from '../../errors.ts'
+import { VfioError } from '../../base/errors.ts'
+import { hex } from '../../base/units.ts'
 import type { Mapping } from '../../kernel/kernel.ts'
-import { hex } from '../../units.ts'
 import type { MapRequest } from './address-space.ts'
 
 const mostAddress = 0xffff_ffff_ffff_ffffn

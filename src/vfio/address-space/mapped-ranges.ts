@@ -1,5 +1,5 @@
-import { VfioError } from '../../errors.ts'
-import { hex } from '../../units.ts'
+import { VfioError } from '../../base/errors.ts'
+import { hex } from '../../base/units.ts'
 import { RecurringMap } from '../dma/recurring-map.ts'
 
 /**

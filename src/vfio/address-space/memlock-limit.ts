@@ -1,6 +1,6 @@
+import { failedWith } from '../../base/system-error.ts'
+import { formatSize } from '../../base/units.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
-import { failedWith } from '../../kernel/system-error.ts'
-import { formatSize } from '../../units.ts'
 import type { Reason } from '../system-call.ts'
 import type { IommuMode } from './address-space.ts'
 

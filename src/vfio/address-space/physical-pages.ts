@@ -1,4 +1,4 @@
-import { VfioError } from '../../errors.ts'
+import { VfioError } from '../../base/errors.ts'
 import type { Kernel, Mapping } from '../../kernel/kernel.ts'
 import { pageFrame } from '../../uapi/pagemap.ts'
 import { attempt, type Reason } from '../system-call.ts'

@@ -1,4 +1,4 @@
-import { VfioError } from '../../errors.ts'
+import { VfioError } from '../../base/errors.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import { raiseSoftMemlock } from '../../kernel/soft-memlock.ts'
 import { type MemlockLimit, memlockLimit } from './memlock-limit.ts'

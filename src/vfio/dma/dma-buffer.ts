@@ -1,6 +1,6 @@
-import { VfioError } from '../../errors.ts'
+import { VfioError } from '../../base/errors.ts'
+import { hex } from '../../base/units.ts'
 import type { Mapping } from '../../kernel/kernel.ts'
-import { hex } from '../../units.ts'
 import type { DmaAccess } from '../address-space/address-space.ts'
 
 export interface DmaBufferParts {

@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises'
-import { VfioError } from '../../errors.ts'
+import { VfioError } from '../../base/errors.ts'
 import type { AddressSpace, MapRequest } from '../address-space/address-space.ts'
 import { checkPart } from '../address-space/map-request.ts'
 import { closeInOrder } from '../close-in-order.ts'

@@ -1,6 +1,6 @@
-import { VfioError } from '../../errors.ts'
+import { VfioError } from '../../base/errors.ts'
+import { formatSize } from '../../base/units.ts'
 import type { HostFiles, Mapping } from '../../kernel/kernel.ts'
-import { formatSize } from '../../units.ts'
 import type { AddressSpace } from '../address-space/address-space.ts'
 import { attempt, type Reason } from '../system-call.ts'
 

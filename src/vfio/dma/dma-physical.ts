@@ -1,6 +1,6 @@
-import { VfioError } from '../../errors.ts'
+import { VfioError } from '../../base/errors.ts'
+import { formatSize, hex } from '../../base/units.ts'
 import type { Mapping } from '../../kernel/kernel.ts'
-import { formatSize, hex } from '../../units.ts'
 import type { AddressSpace, MapRequest } from '../address-space/address-space.ts'
 import type { IovaRequest } from '../iova/iova-allocator.ts'
 import type { DmaIndex } from './dma-index.ts'

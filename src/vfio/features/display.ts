@@ -1,5 +1,5 @@
-import { VfioError } from '../../errors.ts'
-import { failedWith } from '../../kernel/system-error.ts'
+import { VfioError } from '../../base/errors.ts'
+import { failedWith } from '../../base/system-error.ts'
 import { drmPlaneType, gfxPlaneFlag, gfxRegion, vfioDeviceGfxPlaneInfo } from '../../uapi/graphics.ts'
 import { request } from '../../uapi/requests.ts'
 import { decode, encode } from '../../uapi/struct.ts'

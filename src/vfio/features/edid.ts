@@ -1,4 +1,4 @@
-import { VfioError } from '../../errors.ts'
+import { VfioError } from '../../base/errors.ts'
 import { gfxLinkState, vfioRegionGfxEdid } from '../../uapi/graphics.ts'
 import type { Region } from '../region/region.ts'
 

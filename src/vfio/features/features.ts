@@ -1,6 +1,6 @@
-import { VfioError } from '../../errors.ts'
+import { VfioError } from '../../base/errors.ts'
+import { failedWith } from '../../base/system-error.ts'
 import type { IoctlPointer } from '../../kernel/kernel.ts'
-import { failedWith } from '../../kernel/system-error.ts'
 import {
   type DeviceFeatureName,
   deviceFeatureFlag,

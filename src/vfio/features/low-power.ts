@@ -1,4 +1,4 @@
-import { VfioError } from '../../errors.ts'
+import { VfioError } from '../../base/errors.ts'
 import { vfioDeviceLowPowerEntryWithWakeup } from '../../uapi/device-feature.ts'
 import { encode } from '../../uapi/struct.ts'
 import { closeInOrder, orClose } from '../close-in-order.ts'

@@ -1,6 +1,6 @@
-import { VfioError } from '../../errors.ts'
+import { VfioError } from '../../base/errors.ts'
+import { failedWith } from '../../base/system-error.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
-import { failedWith } from '../../kernel/system-error.ts'
 import { vfioPrecopyInfo } from '../../uapi/migration.ts'
 import { request } from '../../uapi/requests.ts'
 import { decode, encode } from '../../uapi/struct.ts'

@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises'
-import { VfioError } from '../../errors.ts'
+import { VfioError } from '../../base/errors.ts'
 import {
   deviceState,
   migrationFlag,

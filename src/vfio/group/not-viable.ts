@@ -1,6 +1,6 @@
+import { foreignMembers, groupMembers } from '../../host/group-members.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import type { Reason } from '../system-call.ts'
-import { foreignMembers, groupMembers } from './group-members.ts'
 
 /** Why VFIO cannot have a group: devices of it are with other drivers. Null where sysfs shows none that is. */
 export function notViableReason(files: HostFiles, group: number): Reason | null {

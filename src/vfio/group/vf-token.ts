@@ -1,10 +1,10 @@
+import { type Uuid, uuidBytes } from '../../base/units.ts'
+import { boundDriver } from '../../host/group-members.ts'
+import { linkedName } from '../../host/sysfs/links.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
-import { linkedName } from '../../kernel/links.ts'
-import { type Uuid, uuidBytes } from '../../units.ts'
 import type { Descriptor } from '../descriptor.ts'
 import type { DeviceFeatures } from '../features/features.ts'
 import type { Reason, Reasons } from '../system-call.ts'
-import { boundDriver } from './group-members.ts'
 
 /**
  * Why a device does not open: whoever opens a virtual function must know the token that its physical function's user has

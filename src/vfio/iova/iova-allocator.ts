@@ -1,5 +1,5 @@
-import { VfioError } from '../../errors.ts'
-import { formatSize, hex } from '../../units.ts'
+import { VfioError } from '../../base/errors.ts'
+import { formatSize, hex } from '../../base/units.ts'
 import type { IovaRange } from '../address-space/address-space.ts'
 import type { Pages } from './hole-edges.ts'
 import { IovaHoles } from './iova-holes.ts'

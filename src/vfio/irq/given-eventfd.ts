@@ -1,4 +1,4 @@
-import { failedWith } from '../../kernel/system-error.ts'
+import { failedWith } from '../../base/system-error.ts'
 import type { Descriptor } from '../descriptor.ts'
 import type { Reason } from '../system-call.ts'
 

@@ -1,4 +1,4 @@
-import { VfioError } from '../../errors.ts'
+import { VfioError } from '../../base/errors.ts'
 import type { DeviceFlags } from '../../uapi/device-info.ts'
 import { pciIrqIndex } from '../../uapi/indexes.ts'
 

@@ -1,5 +1,5 @@
-import { VfioError } from '../../errors.ts'
-import { failedWith } from '../../kernel/system-error.ts'
+import { VfioError } from '../../base/errors.ts'
+import { failedWith } from '../../base/system-error.ts'
 import type { IrqInfo } from '../../uapi/irq-info.ts'
 import { encodeIrqSet, type IrqSet } from '../../uapi/irq-set.ts'
 import { request } from '../../uapi/requests.ts'

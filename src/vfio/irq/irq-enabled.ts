@@ -1,4 +1,4 @@
-import { VfioError } from '../../errors.ts'
+import { VfioError } from '../../base/errors.ts'
 import { closeInOrder, orClose } from '../close-in-order.ts'
 import { attempt } from '../system-call.ts'
 import type { Irq } from './irq.ts'

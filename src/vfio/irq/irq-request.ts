@@ -1,4 +1,4 @@
-import { VfioError } from '../../errors.ts'
+import { VfioError } from '../../base/errors.ts'
 import type { VectorRequest } from './irq-vector.ts'
 
 /** A vector by its number, or with an eventfd of another's to signal. */

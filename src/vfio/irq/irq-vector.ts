@@ -1,5 +1,5 @@
+import { failedWith } from '../../base/system-error.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
-import { failedWith } from '../../kernel/system-error.ts'
 import { attempt, callFailed } from '../system-call.ts'
 
 /** A vector to enable; `eventfd` is another's, or null for one of our own. */

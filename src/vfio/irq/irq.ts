@@ -1,4 +1,4 @@
-import { VfioError } from '../../errors.ts'
+import { VfioError } from '../../base/errors.ts'
 import type { IrqFlags, IrqInfo } from '../../uapi/irq-info.ts'
 import type { Descriptor } from '../descriptor.ts'
 import type { ActiveIrqs } from './irq-active.ts'

@@ -1,8 +1,8 @@
-import { VfioError } from '../../errors.ts'
+import { VfioError } from '../../base/errors.ts'
+import { hex } from '../../base/units.ts'
 import { capabilityName, extendedCapabilityName } from '../../uapi/pci-capability-ids.ts'
 import { statusBit } from '../../uapi/pci-command.ts'
 import { configHeader } from '../../uapi/pci-regs.ts'
-import { hex } from '../../units.ts'
 import { type DecodedCapability, decodeCapability } from './pci-capability.ts'
 
 /**

@@ -1,5 +1,6 @@
-import { VfioError } from '../../errors.ts'
-import { failedWith } from '../../kernel/system-error.ts'
+import { VfioError } from '../../base/errors.ts'
+import { failedWith } from '../../base/system-error.ts'
+import { boundDriver } from '../../host/group-members.ts'
 import {
   type DependentDevice,
   decodeHotResetInfo,
@@ -10,7 +11,6 @@ import {
 import { request } from '../../uapi/requests.ts'
 import { decode, encodeInto } from '../../uapi/struct.ts'
 import type { Descriptor } from '../descriptor.ts'
-import { boundDriver } from '../group/group-members.ts'
 import { groupDescriptor } from '../group/open-groups.ts'
 import { callFailed, type Reason } from '../system-call.ts'
 

@@ -1,7 +1,7 @@
-import { VfioError } from '../../errors.ts'
+import { VfioError } from '../../base/errors.ts'
+import { hex } from '../../base/units.ts'
 import type { CapabilityName, ExtendedCapabilityName } from '../../uapi/pci-capability-ids.ts'
 import { capabilityBit as bit, capabilityRegister as register } from '../../uapi/pci-capability-regs.ts'
-import { hex } from '../../units.ts'
 
 /** What the capabilities that are decoded say, by their names. Sizes and offsets are in bytes. */
 export interface DecodedFields {

@@ -1,7 +1,7 @@
-import { VfioError } from '../../errors.ts'
+import { VfioError } from '../../base/errors.ts'
+import { hex } from '../../base/units.ts'
 import { commandBit } from '../../uapi/pci-command.ts'
 import { configHeader } from '../../uapi/pci-regs.ts'
-import { hex } from '../../units.ts'
 import type { Region } from '../region/region.ts'
 import { type ConfigSpace, decodeConfigSpace } from './config-space.ts'
 

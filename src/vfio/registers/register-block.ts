@@ -1,5 +1,5 @@
-import { VfioError } from '../../errors.ts'
-import { printable } from '../../units.ts'
+import { VfioError } from '../../base/errors.ts'
+import { printable } from '../../base/units.ts'
 import { type Field, type FieldBits, fieldsOf } from './register-fields.ts'
 
 /** How a register is declared. */

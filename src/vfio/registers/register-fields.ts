@@ -1,5 +1,5 @@
-import { VfioError } from '../../errors.ts'
-import { printable } from '../../units.ts'
+import { VfioError } from '../../base/errors.ts'
+import { printable } from '../../base/units.ts'
 
 /** One bit by its number, or several as [highest, lowest]. */
 export type FieldBits = number | readonly [high: number, low: number]

@@ -1,5 +1,5 @@
-import { VfioError } from '../../errors.ts'
-import { printable } from '../../units.ts'
+import { VfioError } from '../../base/errors.ts'
+import { printable } from '../../base/units.ts'
 import type { RegionAccess } from '../region/region-access.ts'
 import type { RegisterForm } from './register-block.ts'
 import { decodeFields, encodeFields, type FieldValue } from './register-fields.ts'

@@ -1,5 +1,5 @@
-import { VfioError } from '../../errors.ts'
-import { hex, printable } from '../../units.ts'
+import { VfioError } from '../../base/errors.ts'
+import { hex, printable } from '../../base/units.ts'
 import type { RegionAccess } from '../region/region-access.ts'
 import { Register } from './register.ts'
 import type { RegisterBlock, RegisterForm, RegisterSpec, RegisterSpecs } from './register-block.ts'

@@ -1,6 +1,6 @@
 import { describe, expect, onTestFinished, type TestContext, test } from 'vitest'
+import { findDeviceNode, isNoiommuGroup } from '../../../src/host/device-node.ts'
 import { openContainer } from '../../../src/vfio/address-space/container.ts'
-import { findDeviceNode, isNoiommuGroup } from '../../../src/vfio/address-space/device-node.ts'
 import { NoiommuDevices, NoiommuGroups } from '../../../src/vfio/address-space/noiommu-address-space.ts'
 import { openAddressSpace } from '../../../src/vfio/address-space/open-address-space.ts'
 import { type Device, type DeviceAddressSpace, openDevice } from '../../../src/vfio/device.ts'

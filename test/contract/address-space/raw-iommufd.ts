@@ -1,4 +1,5 @@
 import { expect, onTestFinished, type TestContext } from 'vitest'
+import { findDeviceNode } from '../../../src/host/device-node.ts'
 import type { Mapping } from '../../../src/kernel/kernel.ts'
 import {
   vfioDeviceAttachIommufdPt,
@@ -15,7 +16,6 @@ import {
 } from '../../../src/uapi/iommufd.ts'
 import { request } from '../../../src/uapi/requests.ts'
 import { decode, encode, type Layout, type Values } from '../../../src/uapi/struct.ts'
-import { findDeviceNode } from '../../../src/vfio/address-space/device-node.ts'
 import { allocate, bindForMode } from '../iommu-modes.ts'
 import type { BoundPci, PciName } from '../pci.ts'
 

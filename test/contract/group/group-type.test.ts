@@ -1,6 +1,6 @@
 import { expect, onTestFinished, test } from 'vitest'
+import { failedWith } from '../../../src/base/system-error.ts'
 import type { HostFiles } from '../../../src/kernel/kernel.ts'
-import { failedWith } from '../../../src/kernel/system-error.ts'
 import { openDevice } from '../../../src/vfio/device.ts'
 import { contractKernel, isLinuxBefore } from '../kernel.ts'
 import { addresses, bindPci } from '../pci.ts'

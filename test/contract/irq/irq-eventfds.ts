@@ -1,5 +1,5 @@
+import { isSystemError } from '../../../src/base/system-error.ts'
 import type { Kernel } from '../../../src/kernel/kernel.ts'
-import { isSystemError } from '../../../src/kernel/system-error.ts'
 
 /** How often an eventfd was signalled since it was read last. */
 export function signals(kernel: Kernel, eventfd: number): number {

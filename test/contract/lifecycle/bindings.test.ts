@@ -1,10 +1,10 @@
 import { describe, expect, onTestFinished, type TestContext, test } from 'vitest'
+import { type PciAddress, parsePciAddress } from '../../../src/base/units.ts'
+import { iommuGroup } from '../../../src/host/group-members.ts'
 import type { Kernel } from '../../../src/kernel/kernel.ts'
 import { bind } from '../../../src/lifecycle/bindings/bind.ts'
 import { release } from '../../../src/lifecycle/bindings/release.ts'
 import { keptBindings } from '../../../src/lifecycle/settings/bindings.ts'
-import { type PciAddress, parsePciAddress } from '../../../src/units.ts'
-import { iommuGroup } from '../../../src/vfio/group/group-members.ts'
 import { contractKernel } from '../kernel.ts'
 import { addresses, driverOf, type PciName } from '../pci.ts'
 

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { expect, onTestFinished, type TestContext, test } from 'vitest'
-import { isSystemError } from '../../../src/kernel/system-error.ts'
+import { isSystemError } from '../../../src/base/system-error.ts'
 import { type ContractKernel, contractKernel } from '../kernel.ts'
 
 type Parent = 'mtty' | 'mdpy' | 'mbochs'

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { expect, onTestFinished, test } from 'vitest'
+import { parseUuid } from '../../../src/base/units.ts'
 import { findMdevDevice, nodesOf } from '../../../src/host/mdev-devices.ts'
 import type { Kernel } from '../../../src/kernel/kernel.ts'
 import { start } from '../../../src/lifecycle/mdev/start.ts'
@@ -8,7 +9,6 @@ import { undefine } from '../../../src/lifecycle/mdev/undefine.ts'
 import { applyPlan } from '../../../src/lifecycle/plan/apply.ts'
 import { makePlan } from '../../../src/lifecycle/plan/make-plan.ts'
 import { parseSpec } from '../../../src/lifecycle/spec/parse-spec.ts'
-import { parseUuid } from '../../../src/units.ts'
 import { contractKernel } from '../kernel.ts'
 
 const uuid = parseUuid(randomUUID())

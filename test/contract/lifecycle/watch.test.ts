@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
+import { Host } from '../../../src/host.ts'
 import type { HostChange } from '../../../src/lifecycle/watch/host-change.ts'
-import { Host } from '../../../src/open-host.ts'
 import { openDescriptors } from '../../descriptors.ts'
 import { contractKernel } from '../kernel.ts'
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { failedWith } from '../../../src/kernel/system-error.ts'
-import { hex } from '../../../src/units.ts'
+import { failedWith } from '../../../src/base/system-error.ts'
+import { hex } from '../../../src/base/units.ts'
 import { driverOf, openPci, type PciName } from '../pci.ts'
 
 const config256 = 'config 0x100 rw'

@@ -1,11 +1,11 @@
 import { expect, onTestFinished, type TestContext, test } from 'vitest'
+import { failedWith } from '../../../src/base/system-error.ts'
+import { parsePciAddress } from '../../../src/base/units.ts'
 import type { HostFiles, Kernel } from '../../../src/kernel/kernel.ts'
-import { failedWith } from '../../../src/kernel/system-error.ts'
 import { bind } from '../../../src/lifecycle/bindings/bind.ts'
 import { release } from '../../../src/lifecycle/bindings/release.ts'
 import { keptBindings } from '../../../src/lifecycle/settings/bindings.ts'
 import { setVirtualFunctions } from '../../../src/lifecycle/sriov/set-functions.ts'
-import { parsePciAddress } from '../../../src/units.ts'
 import { bindPci, driverOf } from '../pci.ts'
 
 const devices = '/sys/bus/pci/devices'

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
+import { parsePciAddress } from '../../../src/base/units.ts'
 import { deviceName, deviceNameOrNull, pciDevicesNamed } from '../../../src/host/device-name.ts'
 import { checkOnPciBus } from '../../../src/host/pci-bus.ts'
 import { hostFiles } from '../../../src/kernel/linux-files.ts'
-import { parsePciAddress } from '../../../src/units.ts'
 import { HostTree, uuids } from '../host-tree.ts'
 
 const [uuid] = uuids

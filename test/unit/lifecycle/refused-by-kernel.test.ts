@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { systemError } from '../../../src/kernel/system-error.ts'
+import { systemError } from '../../../src/base/system-error.ts'
 import { refusedByKernel } from '../../../src/lifecycle/refused-by-kernel.ts'
 
 const details = { path: '/etc/mdevctl.d', hint: 'df', facts: { device: 'a' } }

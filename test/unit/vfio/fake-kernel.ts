@@ -1,5 +1,5 @@
+import { systemError } from '../../../src/base/system-error.ts'
 import type { HostFiles, Kernel, Mapping, MmapOptions, Watch, WordWidth } from '../../../src/kernel/kernel.ts'
-import { systemError } from '../../../src/kernel/system-error.ts'
 import { readWordBy, writeWordBy } from '../../../src/mock/descriptors/words.ts'
 import { vfioDeviceInfo } from '../../../src/uapi/device-info.ts'
 import { vfioGroupStatus } from '../../../src/uapi/group-status.ts'

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { VfioError } from '../../../src/errors.ts'
+import { VfioError } from '../../../src/base/errors.ts'
 import type { IommuMode } from '../../../src/vfio/address-space/address-space.ts'
 import { type Device, openDevice } from '../../../src/vfio/device.ts'
 import { IovaAllocator } from '../../../src/vfio/iova/iova-allocator.ts'

@@ -1,5 +1,5 @@
+import { systemError } from '../../../src/base/system-error.ts'
 import type { Mapping } from '../../../src/kernel/kernel.ts'
-import { systemError } from '../../../src/kernel/system-error.ts'
 import { answerIrq, answerRegion, FakeKernel } from './fake-kernel.ts'
 import { LoggedMapping } from './region/logged-mapping.ts'
 

@@ -1,5 +1,5 @@
+import { isSystemError } from '../../../src/base/system-error.ts'
 import type { HostFiles, Kernel } from '../../../src/kernel/kernel.ts'
-import { isSystemError } from '../../../src/kernel/system-error.ts'
 import { request } from '../../../src/uapi/requests.ts'
 import { bindEdu, folderOf, groupOf, names } from './devices.ts'
 

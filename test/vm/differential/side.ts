@@ -1,5 +1,5 @@
+import { isSystemError } from '../../../src/base/system-error.ts'
 import type { Kernel, Mapping } from '../../../src/kernel/kernel.ts'
-import { isSystemError } from '../../../src/kernel/system-error.ts'
 import type { KernelVersion } from '../../../src/mock/kernel-traits.ts'
 import { deviceFeatureFlag, deviceFeatures } from '../../../src/uapi/device-feature.ts'
 import { vfioPciHotResetInfo } from '../../../src/uapi/hot-reset.ts'

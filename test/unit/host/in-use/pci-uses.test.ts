@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
+import { parsePciAddress } from '../../../../src/base/units.ts'
 import { PciUses } from '../../../../src/host/in-use/pci-uses.ts'
 import { hostFiles } from '../../../../src/kernel/linux-files.ts'
-import { parsePciAddress } from '../../../../src/units.ts'
 import { HostTree, uuids } from '../../host-tree.ts'
 import { instead } from '../../instead.ts'
 

@@ -1,11 +1,11 @@
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import { boundDriver } from '../../../../src/host/group-members.ts'
 import type { Kernel } from '../../../../src/kernel/kernel.ts'
 import { bind } from '../../../../src/lifecycle/bindings/bind.ts'
 import { release } from '../../../../src/lifecycle/bindings/release.ts'
 import { sayWhileWaiting } from '../../../../src/lifecycle/bindings/say-while-waiting.ts'
 import { keptBindings } from '../../../../src/lifecycle/settings/bindings.ts'
 import { createMockHost } from '../../../../src/mock/sdk/mock-host.ts'
-import { boundDriver } from '../../../../src/vfio/group/group-members.ts'
 import { dyingKernel } from '../dying-kernel.ts'
 
 /** Three devices of the demo that share a group: one without a driver, a sound card, and a bus. */

@@ -1,10 +1,10 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { Host } from '../../../../src/host.ts'
 import { bind } from '../../../../src/lifecycle/bindings/bind.ts'
 import { release } from '../../../../src/lifecycle/bindings/release.ts'
 import { restore } from '../../../../src/lifecycle/restore/restore.ts'
 import { keptBindings } from '../../../../src/lifecycle/settings/bindings.ts'
 import { createMockKernel } from '../../../../src/mock/mock-kernel.ts'
-import { Host } from '../../../../src/open-host.ts'
 
 const sound = '0000:00:1f.3'
 const network = '0000:81:00.0'

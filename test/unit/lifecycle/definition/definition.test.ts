@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { VfioError } from '../../../../src/errors.ts'
+import { VfioError } from '../../../../src/base/errors.ts'
 import { type Definition, formatDefinition, parseDefinition } from '../../../../src/lifecycle/definition/definition.ts'
 import { expectAnswers, spoilt } from '../../hostile.ts'
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { VfioError } from '../../../../src/errors.ts'
+import { VfioError } from '../../../../src/base/errors.ts'
 import { openLinux } from '../../../../src/kernel/linux.ts'
 import { attributeSteps } from '../../../../src/lifecycle/device/attribute-path.ts'
 import { setUpDevice, type Write } from '../../../../src/lifecycle/device/set-up-device.ts'

@@ -1,4 +1,5 @@
 import { expect, onTestFinished, test } from 'vitest'
+import { parseUuid } from '../../../../src/base/units.ts'
 import { accountId } from '../../../../src/host/accounts.ts'
 import { findMdevDevice } from '../../../../src/host/mdev-devices.ts'
 import { hostFiles } from '../../../../src/kernel/linux-files.ts'
@@ -10,7 +11,6 @@ import { nodeOwners } from '../../../../src/lifecycle/settings/node-owners.ts'
 import { withSettingsLock } from '../../../../src/lifecycle/settings/settings.ts'
 import { parseSpec } from '../../../../src/lifecycle/spec/parse-spec.ts'
 import { createMockHost } from '../../../../src/mock/sdk/mock-host.ts'
-import { parseUuid } from '../../../../src/units.ts'
 import { HostTree, uuids } from '../../host-tree.ts'
 
 const uuid = parseUuid(uuids[0])

@@ -1,10 +1,10 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { Host } from '../../../../src/host.ts'
 import { applyPlan } from '../../../../src/lifecycle/plan/apply.ts'
 import { makePlan } from '../../../../src/lifecycle/plan/make-plan.ts'
 import { parseSpec } from '../../../../src/lifecycle/spec/parse-spec.ts'
 import { createMockKernel } from '../../../../src/mock/mock-kernel.ts'
 import { createMockHost } from '../../../../src/mock.ts'
-import { Host } from '../../../../src/open-host.ts'
 import { uuids } from '../../host-tree.ts'
 
 // An A40 before vGPU 17: its virtual functions are the parents of its mediated devices.

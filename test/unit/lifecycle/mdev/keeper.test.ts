@@ -1,9 +1,9 @@
 import { expect, onTestFinished, test } from 'vitest'
+import { parseUuid } from '../../../../src/base/units.ts'
 import { findMdevDevice } from '../../../../src/host/mdev-devices.ts'
 import { start } from '../../../../src/lifecycle/mdev/start.ts'
 import { stop } from '../../../../src/lifecycle/mdev/stop.ts'
 import { createMockKernel } from '../../../../src/mock/mock-kernel.ts'
-import { parseUuid } from '../../../../src/units.ts'
 import { openDevice } from '../../../../src/vfio/device.ts'
 
 const uuid = parseUuid('83b8f4f2-509f-382f-3c1e-e6bfe0fa1001')

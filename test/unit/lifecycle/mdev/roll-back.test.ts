@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest'
+import { systemError } from '../../../../src/base/system-error.ts'
+import { parseUuid } from '../../../../src/base/units.ts'
 import type { MdevType } from '../../../../src/host/mdev-types.ts'
 import type { Kernel } from '../../../../src/kernel/kernel.ts'
 import { openLinux } from '../../../../src/kernel/linux.ts'
-import { systemError } from '../../../../src/kernel/system-error.ts'
 import { createDevice, creationSteps } from '../../../../src/lifecycle/mdev/create-device.ts'
-import { parseUuid } from '../../../../src/units.ts'
 import { HostTree, uuids } from '../../host-tree.ts'
 import { instead } from '../../instead.ts'
 

@@ -1,9 +1,10 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { systemError } from '../../../../src/base/system-error.ts'
+import { parseUuid } from '../../../../src/base/units.ts'
 import type { HostFiles } from '../../../../src/kernel/kernel.ts'
 import { openLinux } from '../../../../src/kernel/linux.ts'
-import { systemError } from '../../../../src/kernel/system-error.ts'
 import { type Definition, formatDefinition } from '../../../../src/lifecycle/definition/definition.ts'
 import {
   definedParents,
@@ -12,7 +13,6 @@ import {
   readDefinitions,
   saveDefinition,
 } from '../../../../src/lifecycle/mdev/store.ts'
-import { parseUuid } from '../../../../src/units.ts'
 import { HostTree, uuids } from '../../host-tree.ts'
 import { dyingKernel } from '../dying-kernel.ts'
 

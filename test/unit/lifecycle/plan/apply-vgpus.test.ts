@@ -1,11 +1,11 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { Host } from '../../../../src/host.ts'
 import { applyPlan } from '../../../../src/lifecycle/plan/apply.ts'
 import { makePlan } from '../../../../src/lifecycle/plan/make-plan.ts'
 import { isDone, itemName, itemsOf } from '../../../../src/lifecycle/plan/plan.ts'
 import { checkRoom } from '../../../../src/lifecycle/plan/room.ts'
 import { parseSpec } from '../../../../src/lifecycle/spec/parse-spec.ts'
 import { createMockKernel } from '../../../../src/mock/mock-kernel.ts'
-import { Host } from '../../../../src/open-host.ts'
 
 const l40s = '0000:41:00.0'
 const rtx = '0000:61:00.0'

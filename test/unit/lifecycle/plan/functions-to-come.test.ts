@@ -1,4 +1,6 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { parsePciAddress } from '../../../../src/base/units.ts'
+import { boundDriver } from '../../../../src/host/group-members.ts'
 import type { Kernel } from '../../../../src/kernel/kernel.ts'
 import { list } from '../../../../src/lifecycle/list.ts'
 import { applyPlan } from '../../../../src/lifecycle/plan/apply.ts'
@@ -8,8 +10,6 @@ import { parseSpec } from '../../../../src/lifecycle/spec/parse-spec.ts'
 import { setVirtualFunctions } from '../../../../src/lifecycle/sriov/set-functions.ts'
 import { stopVgpu } from '../../../../src/lifecycle/vgpu/stop-vgpu.ts'
 import { createMockKernel } from '../../../../src/mock/mock-kernel.ts'
-import { parsePciAddress } from '../../../../src/units.ts'
-import { boundDriver } from '../../../../src/vfio/group/group-members.ts'
 
 const port = '0000:81:00.0'
 

@@ -1,4 +1,5 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { Host } from '../../../../src/host.ts'
 import type { HostFiles } from '../../../../src/kernel/kernel.ts'
 import { applyPlan } from '../../../../src/lifecycle/plan/apply.ts'
 import { makePlan } from '../../../../src/lifecycle/plan/make-plan.ts'
@@ -9,7 +10,6 @@ import { MockKernel } from '../../../../src/mock/mock-kernel.ts'
 import { sriovManage } from '../../../../src/mock/programs/sriov-manage.ts'
 import type { Scenario } from '../../../../src/mock/scenario/scenario.ts'
 import { gpuHost } from '../../../../src/mock/scenario/shipped/gpu-host.ts'
-import { Host } from '../../../../src/open-host.ts'
 import { driverOf } from '../../mock/pci/pci-scenario.ts'
 import { dyingKernel, Killed, type Program } from '../dying-kernel.ts'
 

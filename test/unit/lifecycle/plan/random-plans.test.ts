@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { VfioError } from '../../../../src/errors.ts'
+import { VfioError } from '../../../../src/base/errors.ts'
 import { list } from '../../../../src/lifecycle/list.ts'
 import { type Applied, applyPlan } from '../../../../src/lifecycle/plan/apply.ts'
 import { makePlan } from '../../../../src/lifecycle/plan/make-plan.ts'

@@ -1,4 +1,5 @@
 import { expect, onTestFinished, test } from 'vitest'
+import { boundDriver } from '../../../../src/host/group-members.ts'
 import type { Kernel } from '../../../../src/kernel/kernel.ts'
 import { release } from '../../../../src/lifecycle/bindings/release.ts'
 import { start } from '../../../../src/lifecycle/mdev/start.ts'
@@ -10,7 +11,6 @@ import { keptBindings } from '../../../../src/lifecycle/settings/bindings.ts'
 import { withSettingsLock } from '../../../../src/lifecycle/settings/settings.ts'
 import { parseSpec } from '../../../../src/lifecycle/spec/parse-spec.ts'
 import { createMockKernel } from '../../../../src/mock/mock-kernel.ts'
-import { boundDriver } from '../../../../src/vfio/group/group-members.ts'
 
 const sound = '0000:00:1f.3'
 const bus = '0000:00:1f.4'

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
+import { systemError } from '../../../../src/base/system-error.ts'
+import { boundDriver } from '../../../../src/host/group-members.ts'
 import type { Kernel } from '../../../../src/kernel/kernel.ts'
-import { systemError } from '../../../../src/kernel/system-error.ts'
 import { bind } from '../../../../src/lifecycle/bindings/bind.ts'
 import { list } from '../../../../src/lifecycle/list.ts'
 import { define } from '../../../../src/lifecycle/mdev/define.ts'
@@ -9,7 +10,6 @@ import { type RestoreRequest, restore } from '../../../../src/lifecycle/restore/
 import { keptBindings } from '../../../../src/lifecycle/settings/bindings.ts'
 import { createMockKernel } from '../../../../src/mock/mock-kernel.ts'
 import { demo } from '../../../../src/mock/scenario/shipped/demo.ts'
-import { boundDriver } from '../../../../src/vfio/group/group-members.ts'
 
 const gpu = '0000:3b:00.0'
 const first = '83b8f4f2-509f-382f-3c1e-e6bfe0fa1001'

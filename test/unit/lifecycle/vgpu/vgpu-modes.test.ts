@@ -1,10 +1,10 @@
 import { expect, onTestFinished, test } from 'vitest'
+import { Host } from '../../../../src/host.ts'
 import { openLinux } from '../../../../src/kernel/linux.ts'
 import { isMigBacked } from '../../../../src/lifecycle/mig.ts'
 import { createMockKernel } from '../../../../src/mock/mock-kernel.ts'
 import type { ScenarioVgpus } from '../../../../src/mock/scenario/scenario.ts'
 import { gpuHost } from '../../../../src/mock/scenario/shipped/gpu-host.ts'
-import { Host } from '../../../../src/open-host.ts'
 import { HostTree, uuids } from '../../host-tree.ts'
 
 const card = '0000:41:00.0'

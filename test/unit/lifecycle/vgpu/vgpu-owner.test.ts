@@ -1,5 +1,7 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { type PciAddress, parsePciAddress } from '../../../../src/base/units.ts'
 import { readVgpuFunction } from '../../../../src/host/vgpu-functions.ts'
+import { Host } from '../../../../src/host.ts'
 import { applyPlan } from '../../../../src/lifecycle/plan/apply.ts'
 import { makePlan } from '../../../../src/lifecycle/plan/make-plan.ts'
 import { nodeOwners } from '../../../../src/lifecycle/settings/node-owners.ts'
@@ -7,8 +9,6 @@ import { withSettingsLock } from '../../../../src/lifecycle/settings/settings.ts
 import { parseSpec } from '../../../../src/lifecycle/spec/parse-spec.ts'
 import { gpuHost } from '../../../../src/mock/scenario/shipped/gpu-host.ts'
 import { createMockHost } from '../../../../src/mock/sdk/mock-host.ts'
-import { Host } from '../../../../src/open-host.ts'
-import { type PciAddress, parsePciAddress } from '../../../../src/units.ts'
 import { instead } from '../../instead.ts'
 
 const rootOnly = { uid: 0, gid: 0, mode: 0o600 }

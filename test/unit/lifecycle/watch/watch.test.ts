@@ -1,7 +1,7 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import { VfioError } from '../../../../src/errors.ts'
+import { VfioError } from '../../../../src/base/errors.ts'
 import { openLinux } from '../../../../src/kernel/linux.ts'
 import type { HostChange } from '../../../../src/lifecycle/watch/host-change.ts'
 import { watchHost } from '../../../../src/lifecycle/watch/watch-host.ts'

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { VfioError } from '../../../../src/errors.ts'
+import { VfioError } from '../../../../src/base/errors.ts'
 import { Errno } from '../../../../src/mock/errno.ts'
 import { parseCreate } from '../../../../src/mock/mdev/create.ts'
 import { parseRemove } from '../../../../src/mock/mdev/remove.ts'

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { isSystemError } from '../../../../src/base/system-error.ts'
 import type { Kernel } from '../../../../src/kernel/kernel.ts'
-import { isSystemError } from '../../../../src/kernel/system-error.ts'
 import { vfioDeviceBindIommufd } from '../../../../src/uapi/device-iommufd.ts'
 import { iommufdRequest } from '../../../../src/uapi/iommufd.ts'
 import { request } from '../../../../src/uapi/requests.ts'

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { systemError } from '../../../../src/base/system-error.ts'
 import { openLinux } from '../../../../src/kernel/linux.ts'
-import { systemError } from '../../../../src/kernel/system-error.ts'
 import { memlockLimit, outOfMemory } from '../../../../src/vfio/address-space/memlock-limit.ts'
 import { HostTree } from '../../host-tree.ts'
 import { expectAnswers, spoilt } from '../../hostile.ts'

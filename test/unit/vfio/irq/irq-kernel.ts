@@ -1,5 +1,5 @@
+import { failedWith, systemError } from '../../../../src/base/system-error.ts'
 import type { Watch } from '../../../../src/kernel/kernel.ts'
-import { failedWith, systemError } from '../../../../src/kernel/system-error.ts'
 import { Eventfd } from '../../../../src/mock/descriptors/eventfd.ts'
 import { watchReadiness } from '../../../../src/mock/descriptors/watch-readiness.ts'
 import { decodeIrqSet, type IrqSet } from '../../../../src/uapi/irq-set.ts'

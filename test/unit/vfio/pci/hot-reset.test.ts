@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { systemError } from '../../../../src/kernel/system-error.ts'
+import { systemError } from '../../../../src/base/system-error.ts'
 import { deviceFlag } from '../../../../src/uapi/device-info.ts'
 import {
   decodeHotResetInfo,

@@ -1,5 +1,5 @@
+import { systemError } from '../../../../src/base/system-error.ts'
 import type { Mapping } from '../../../../src/kernel/kernel.ts'
-import { systemError } from '../../../../src/kernel/system-error.ts'
 
 /** Memory that writes down each access in `calls`, as 'load 4@0x10' from the beginning of the file it maps. */
 export class LoggedMapping implements Mapping {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { systemError } from '../../../../src/kernel/system-error.ts'
+import { systemError } from '../../../../src/base/system-error.ts'
 import { openDevice } from '../../../../src/vfio/device.ts'
 import type { Region } from '../../../../src/vfio/region/region.ts'
 import { answerRegion, FakeKernel } from '../fake-kernel.ts'

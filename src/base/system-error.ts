@@ -1,4 +1,4 @@
-import { errnoNumber } from '../uapi/errno.ts'
+import { errnoNumber } from './errno.ts'
 
 /** A failed system call, in the shape of Node's own: `code` 'EBUSY', `errno` -16, `syscall` 'ioctl', `path` if it had one. */
 export interface SystemError extends Error {

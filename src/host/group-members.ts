@@ -1,6 +1,6 @@
-import type { HostFiles } from '../../kernel/kernel.ts'
-import { linkedName } from '../../kernel/links.ts'
-import { uuidOrNull } from '../../units.ts'
+import { uuidOrNull } from '../base/units.ts'
+import type { HostFiles } from '../kernel/kernel.ts'
+import { linkedName } from './sysfs/links.ts'
 
 /** A device of an IOMMU group, by its name on its bus. */
 export interface GroupMember {

@@ -1,5 +1,5 @@
-import type { HostFiles } from './kernel.ts'
-import { failedWith } from './system-error.ts'
+import { failedWith } from '../../base/system-error.ts'
+import type { HostFiles } from '../../kernel/kernel.ts'
 
 /** What a symlink of the host leads to; null where there is none. */
 function linkOrNull(files: Pick<HostFiles, 'readlink'>, path: string): string | null {

@@ -1,6 +1,6 @@
-import type { HostFiles } from '../../kernel/kernel.ts'
-import { listOrNone } from '../../kernel/readable.ts'
-import type { DeviceAddress } from '../attachment.ts'
+import type { HostFiles } from '../kernel/kernel.ts'
+import type { DeviceAddress } from '../vfio/attachment.ts'
+import { listOrNone } from './sysfs/readable.ts'
 
 /** A device's own node, by which iommufd takes it (kernels from 6.6 on, CONFIG_VFIO_DEVICE_CDEV). */
 export interface DeviceNode {

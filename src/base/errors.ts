@@ -1,5 +1,5 @@
-import { isSystemError } from './kernel/system-error.ts'
-import { errnoMeaning } from './uapi/errno.ts'
+import { errnoMeaning } from './errno.ts'
+import { isSystemError } from './system-error.ts'
 
 /** Stable names for what went wrong. The command line's exit codes are made from them (`cli/exit-codes.ts`). */
 export type ErrorCode =

@@ -1,6 +1,6 @@
 import * as v from 'valibot'
 import { expect, test } from 'vitest'
-import { schemaFault } from '../../src/schema-fault.ts'
+import { schemaFault } from '../../../src/base/schema-fault.ts'
 
 const schema = v.strictObject({
   type: v.pipe(v.string(), v.nonEmpty()),

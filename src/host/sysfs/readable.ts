@@ -1,4 +1,4 @@
-import type { HostFiles } from './kernel.ts'
+import type { HostFiles } from '../../kernel/kernel.ts'
 
 /** What a directory holds; nothing where it is not there, or not ours to look into. */
 export function listOrNone(files: Pick<HostFiles, 'list'>, path: string): string[] {

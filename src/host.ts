@@ -1,4 +1,4 @@
-import { asVfioError, VfioError } from './errors.ts'
+import { asVfioError, VfioError } from './base/errors.ts'
 import { checkHost } from './host/check-host.ts'
 import { type DeviceType, readDeviceTypes } from './host/device-types.ts'
 import { type FoundGroups, type GroupFilter, readIommuGroups } from './host/iommu-groups.ts'
