@@ -1,6 +1,13 @@
 import type { HostFiles } from '../kernel/kernel.ts'
-import type { DeviceAddress } from '../vfio/attachment.ts'
 import { listOrNone } from './sysfs/readable.ts'
+
+/** A device as its IOMMU group knows it. */
+export interface DeviceAddress {
+  /** The number of the device's IOMMU group; null where it has none, as without an IOMMU and without group nodes. */
+  readonly group: number | null
+  /** Its name there: a PCI address in its long form, or an mdev's UUID. */
+  readonly name: string
+}
 
 /** A device's own node, by which iommufd takes it (kernels from 6.6 on, CONFIG_VFIO_DEVICE_CDEV). */
 export interface DeviceNode {

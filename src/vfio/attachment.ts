@@ -1,15 +1,8 @@
 import type { Uuid } from '../base/units.ts'
+import type { DeviceAddress } from '../host/device-node.ts'
 import type { AddressSpace } from './address-space/address-space.ts'
 import { closeInOrder } from './close-in-order.ts'
 import type { Descriptor } from './descriptor.ts'
-
-/** A device as its IOMMU group knows it. */
-export interface DeviceAddress {
-  /** The number of the device's IOMMU group; null where it has none, as without an IOMMU and without group nodes. */
-  readonly group: number | null
-  /** Its name there: a PCI address in its long form, or an mdev's UUID. */
-  readonly name: string
-}
 
 /** What opening a device takes beside its address. */
 export interface AttachOptions {

@@ -1,11 +1,12 @@
 import { VfioError } from '../base/errors.ts'
 import { nameFault, parseUuid, printable } from '../base/units.ts'
+import type { DeviceAddress } from '../host/device-node.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { type DeviceInfo, decodeDeviceInfo, deviceFlag, vfioDeviceInfo } from '../uapi/device-info.ts'
 import { request } from '../uapi/requests.ts'
 import type { IommuMode } from './address-space/address-space.ts'
 import { type AddressSpaceOptions, openAddressSpaceFor } from './address-space/open-address-space.ts'
-import type { Attachment, DeviceAddress, DeviceAddressSpace } from './attachment.ts'
+import type { Attachment, DeviceAddressSpace } from './attachment.ts'
 import { closeInOrder, orClose } from './close-in-order.ts'
 import type { Descriptor } from './descriptor.ts'
 import { Dma, type DmaOptions } from './dma/dma.ts'
@@ -23,7 +24,7 @@ import { Regions } from './region/regions.ts'
 import { resetDevice } from './reset.ts'
 import { attempt } from './system-call.ts'
 
-export type { DeviceAddress, DeviceAddressSpace } from './attachment.ts'
+export type { DeviceAddressSpace } from './attachment.ts'
 
 export interface OpenDeviceOptions extends AddressSpaceOptions, DmaOptions {
   /** To share with other devices. Without it, the device gets one of its own, closed with it. */

@@ -1,6 +1,7 @@
 import { onTestFinished, type TestContext } from 'vitest'
+import type { DeviceAddress } from '../../src/host/device-node.ts'
 import type { HostFiles, Kernel } from '../../src/kernel/kernel.ts'
-import { type Device, type DeviceAddress, openDevice } from '../../src/vfio/device.ts'
+import { type Device, openDevice } from '../../src/vfio/device.ts'
 import { type ContractKernel, contractKernel } from './kernel.ts'
 
 /** The PCI devices of the machine that the suite knows: the guest's (scripts/vm/devices.mjs), and the mock's lab. */

@@ -1,6 +1,6 @@
 import { onTestFinished, type TestContext } from 'vitest'
+import type { DeviceAddress } from '../../src/host/device-node.ts'
 import type { Kernel } from '../../src/kernel/kernel.ts'
-import type { DeviceAddress } from '../../src/vfio/device.ts'
 import { contractKernel } from './kernel.ts'
 import { bindPci } from './pci.ts'
 

@@ -1,6 +1,7 @@
 import { VfioError } from '../../base/errors.ts'
+import type { DeviceAddress } from '../../host/device-node.ts'
 import type { Kernel, Mapping } from '../../kernel/kernel.ts'
-import { Attachment, type AttachOptions, type DeviceAddress, type DeviceAddressSpace } from '../attachment.ts'
+import { Attachment, type AttachOptions, type DeviceAddressSpace } from '../attachment.ts'
 import { closeInOrder } from '../close-in-order.ts'
 import type { Descriptor } from '../descriptor.ts'
 import type { IommuMode, IovaRange, MapRequest } from './address-space.ts'

@@ -1,5 +1,6 @@
 import { VfioError } from '../../base/errors.ts'
-import type { AttachOptions, DeviceAddress, DeviceAddressSpace } from '../attachment.ts'
+import type { DeviceAddress } from '../../host/device-node.ts'
+import type { AttachOptions, DeviceAddressSpace } from '../attachment.ts'
 import { closeInOrder, orClose } from '../close-in-order.ts'
 import { type Group, openGroup } from '../group/group.ts'
 import { checkGroupIsFree, claimGroup, releaseGroup } from '../group/open-groups.ts'

@@ -1,5 +1,6 @@
+import type { DeviceAddress } from '../../host/device-node.ts'
 import type { Kernel, Mapping } from '../../kernel/kernel.ts'
-import type { Attachment, AttachOptions, DeviceAddress } from '../attachment.ts'
+import type { Attachment, AttachOptions } from '../attachment.ts'
 import { closeInOrder } from '../close-in-order.ts'
 import { attempt } from '../system-call.ts'
 import type { IovaRange, MapRequest } from './address-space.ts'

@@ -1,3 +1,4 @@
+import type { DeviceAddress } from '../../host/device-node.ts'
 import type { Mapping } from '../../kernel/kernel.ts'
 import { request as requests } from '../../uapi/requests.ts'
 import { encode } from '../../uapi/struct.ts'
@@ -12,7 +13,7 @@ import {
   vfioIommuType1Info,
 } from '../../uapi/type1.ts'
 import { dmaAvail, iovaRanges } from '../../uapi/type1-capabilities.ts'
-import type { Attachment, AttachOptions, DeviceAddress } from '../attachment.ts'
+import type { Attachment, AttachOptions } from '../attachment.ts'
 import { closeInOrder } from '../close-in-order.ts'
 import { callForInfo } from '../info-call.ts'
 import { attempt } from '../system-call.ts'

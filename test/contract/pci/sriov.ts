@@ -1,5 +1,5 @@
 import { onTestFinished, type TestContext } from 'vitest'
-import type { DeviceAddress } from '../../../src/vfio/device.ts'
+import type { DeviceAddress } from '../../../src/host/device-node.ts'
 import type { TranslatingMode } from '../iommu-modes.ts'
 import { bindForMode } from '../iommu-modes.ts'
 import { isLinuxBefore } from '../kernel.ts'
