@@ -9,7 +9,7 @@ import { definedParents } from '../mdev/store.ts'
 import { undefine } from '../mdev/undefine.ts'
 import { keepOwner } from './kept-owner.ts'
 import { type MadeMoves, makeMoves } from './make-moves.ts'
-import type { Move, PlanEntry } from './plan.ts'
+import type { Move, PlanEntry, PlannedVgpu } from './plan.ts'
 
 /** Carries out what a plan has for one mediated device. */
 export function carryOutMdev(
@@ -17,6 +17,7 @@ export function carryOutMdev(
   entry: PlanEntry,
   options: ChangeOptions,
   journal: MadeMoves[],
+  planned: PlanEntry | PlannedVgpu = entry,
 ): Promise<void> {
   const { uuid, parent, stored } = entry
   const isDefinedOn = (on: string) => definedParents(kernel.files, uuid, on).length > 0
@@ -34,7 +35,7 @@ export function carryOutMdev(
       return { change: await start(kernel, { uuid, ...request }, how), isDefined }
     },
   }
-  return makeMoves(kernel, entry, moving, options, journal)
+  return makeMoves(kernel, entry, moving, options, journal, planned)
 }
 
 async function carryOutMove(kernel: Kernel, entry: PlanEntry, move: Move, options: ChangeOptions): Promise<void> {

@@ -7,11 +7,13 @@ import { readVgpuDefinition } from '../vgpu/definitions.ts'
 import { findVgpuPlace } from '../vgpu/place.ts'
 import { startVgpu } from '../vgpu/start-vgpu.ts'
 import { stopVgpu } from '../vgpu/stop-vgpu.ts'
+import { carryOutMdev } from './apply-mdev.ts'
 import { keepOwner } from './kept-owner.ts'
 import { type MadeMoves, makeMoves } from './make-moves.ts'
 import type { Move, PlannedVgpu, Running } from './plan.ts'
+import { turnedOutMdev } from './turned-out-mdev.ts'
 
-/** Carries out what a plan has for one vGPU. */
+/** Carries out what a plan has for one vGPU: as a mediated device if its function has come as a parent of those. */
 export async function carryOutVgpu(
   kernel: Kernel,
   item: PlannedVgpu,
@@ -20,6 +22,8 @@ export async function carryOutVgpu(
 ): Promise<void> {
   const { files } = kernel
   const { device: address } = item
+  const mdev = turnedOutMdev(files, item)
+  if (mdev !== null) return carryOutMdev(kernel, mdev, options, journal, item)
   const stored = readVgpuDefinition(files, address)
   const moving = {
     make: (move: Move, how: ChangeOptions) => carryOutMove(kernel, item, move, how),

@@ -5,10 +5,10 @@ import { bind } from '../bindings/bind.ts'
 import type { BindingOptions } from '../bindings/binding-change.ts'
 import type { ChangeOptions } from '../change.ts'
 import { withSharedKernelLog } from '../kernel-log.ts'
-import { setVirtualFunctions } from '../sriov/set-functions.ts'
 import { carryOutMdev } from './apply-mdev.ts'
 import { carryOutVgpu } from './apply-vgpu.ts'
 import { type CardGroup, CardGroups } from './card-groups.ts'
+import { carryOutSriov, type MadeFunctions } from './made-functions.ts'
 import { isNoRoom, takeAllBack } from './make-moves.ts'
 import { itemName, itemsOf, type Plan, type PlanItem } from './plan.ts'
 import { checkRoom, noRoom } from './room.ts'
@@ -105,26 +105,62 @@ class Applying {
     if (item.kind === 'binding') {
       await bind(kernel, { device: item.device, driver: item.driver }, bindingOptions(options))
     } else if (item.kind === 'sriov') {
-      await setVirtualFunctions(kernel, { device: item.device, count: item.count }, options)
+      const made = await carryOutSriov(kernel, item, options)
+      if (item.makesAnew) this.#groups.ofCard(item.device)?.functions.push(made)
     } else if (item.kind === 'vgpu') await carryOutVgpu(kernel, item, options, group?.journal ?? [])
     else await carryOutMdev(kernel, item, options, group?.journal ?? [])
   }
 
-  /** Where there was no room: what had to go for it comes back. */
+  /** Where there was no room, or functions are not what was asked for: what had to go for it comes back. */
   async #afterTakingBack(error: unknown, group: CardGroup | null): Promise<unknown> {
-    if (!isNoRoom(error) || group === null || group.journal.length === 0) return error
-    const hasStopped = group.journal.some(({ made }) => made.includes('stop'))
+    if (group === null || !isUnforeseen(error, group)) return error
+    const { journal, functions } = group
+    if (journal.length + functions.length === 0) return error
+    const hasStopped = journal.some(({ made }) => made.includes('stop'))
     if (this.#options.keepGoing === true && !hasStopped) {
-      const failures = await takeAllBack(this.#kernel, group.journal.splice(-1), this.#options)
+      const failures = isNoRoom(error) ? await takeAllBack(this.#kernel, journal.splice(-1), this.#options) : []
       return failures.length === 0 ? error : takingBackFailed(error, failures)
     }
-    const failures = await takeAllBack(this.#kernel, group.journal, this.#options)
-    for (const { item } of group.journal) if (this.#done.delete(item)) this.#takenBack.push(item)
+    const failures = await takeAllBack(this.#kernel, journal, this.#options)
+    for (const { planned } of journal) this.#isTakenBack(planned)
     group.isOver = true
+    const numbers = failures.length > 0 ? '' : await this.#takeFunctionsBack(functions, failures)
     const cards = [...group.cards].join(' and ')
-    if (failures.length === 0) return withMore(error, `${cards} is taken back to what it was`)
+    if (failures.length === 0) return withMore(error, `${cards} is taken back to what it was${numbers}`)
     return takingBackFailed(error, failures)
   }
+
+  #isTakenBack(item: PlanItem): void {
+    if (this.#done.delete(item)) this.#takenBack.push(item)
+  }
+
+  /** Those that have got another driver by the same file stay. Returns what is then, in words. */
+  async #takeFunctionsBack(made: readonly MadeFunctions[], failures: unknown[]): Promise<string> {
+    const { signal: _, ...calm } = this.#options
+    const isBound = [...this.#done].some((item) => item.kind === 'binding' && item.afterSriov)
+    const words: string[] = []
+    for (const { item, takeBack } of made) {
+      const { device, before, count } = item
+      words.push(`, with ${isBound ? count : before} virtual functions`)
+      if (isBound) continue
+      await takeBack(calm).then(
+        () => this.#isTakenBack(item),
+        (error) =>
+          failures.push(new VfioError('APPLY_INCOMPLETE', `${device}: ${kernelAnswer(error)}`, { cause: error })),
+      )
+    }
+    return words.join('')
+  }
+}
+
+/** What a plan cannot know: how much room a card has, and of functions that were to come, what their driver makes of them. */
+function isUnforeseen(error: unknown, { functions }: CardGroup): error is VfioError {
+  if (isNoRoom(error)) return true
+  return (
+    functions.length > 0 &&
+    error instanceof VfioError &&
+    ['NOT_FOUND', 'AMBIGUOUS', 'NOT_SUPPORTED'].includes(error.code)
+  )
 }
 
 function takingBackFailed(error: VfioError, failures: readonly unknown[]): VfioError {

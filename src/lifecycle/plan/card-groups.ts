@@ -1,5 +1,6 @@
 import { cardOf } from '../../host/mdev-places.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
+import type { MadeFunctions } from './made-functions.ts'
 import type { MadeMoves } from './make-moves.ts'
 import type { NoRoom, PlanEntry, PlanItem, PlannedVgpu } from './plan.ts'
 
@@ -7,6 +8,8 @@ import type { NoRoom, PlanEntry, PlanItem, PlannedVgpu } from './plan.ts'
 export interface CardGroup {
   readonly cards: ReadonlySet<string>
   readonly journal: MadeMoves[]
+  /** Virtual functions that were made for it. */
+  readonly functions: MadeFunctions[]
   /** Cards of it that are known to have no room, before anything is done. */
   readonly noRoom: readonly NoRoom[]
   /** Whether it was taken back: then nothing more is done on it. */
@@ -24,11 +27,16 @@ export class CardGroups {
     }
   }
 
+  /** Of the devices that come to a card; null for a card to which none comes. */
+  ofCard(card: string): CardGroup | null {
+    return this.#groups.find(({ cards }) => cards.has(card)) ?? null
+  }
+
   /** Null for what is done to a host device. */
   of(item: PlanItem): CardGroup | null {
     if (!isDevice(item)) return null
     const [card = ''] = this.#cardsOf(item)
-    return this.#groups.find(({ cards }) => cards.has(card)) ?? null
+    return this.ofCard(card)
   }
 
   #cardsOf({ kind, parent, running }: PlanEntry | PlannedVgpu): string[] {
@@ -46,6 +54,7 @@ export class CardGroups {
     this.#groups.push({
       cards: all,
       journal: [],
+      functions: [],
       noRoom: noRoom.filter(({ card }) => all.has(card)),
       isOver: false,
     })

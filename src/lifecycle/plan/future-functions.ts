@@ -8,9 +8,14 @@ export class FutureFunctions {
   readonly #cards = new Map<PciAddress, readonly PciAddress[]>()
   readonly #coming = new Map<PciAddress, PciAddress>()
   readonly #going = new Map<PciAddress, PciAddress>()
+  /** Those that cards could have, and will not. */
+  readonly #never = new Map<PciAddress, PlannedSriov>()
 
   constructor(files: HostFiles, sriov: readonly PlannedSriov[]) {
-    for (const { device: card, count, makesAnew } of sriov) {
+    for (const item of sriov) {
+      const { device: card, count, makesAnew } = item
+      const { total = count } = readPhysicalFunction(files, card) ?? {}
+      for (const address of functionAddresses(files, card, total).slice(count)) this.#never.set(address, item)
       if (!makesAnew) continue
       const addresses = functionAddresses(files, card, count)
       this.#cards.set(card, addresses)
@@ -41,6 +46,11 @@ export class FutureFunctions {
   /** The card of a function that is to come; null for any other device. */
   cardOf(address: PciAddress): PciAddress | null {
     return this.#coming.get(address) ?? null
+  }
+
+  /** What a file has for the card of a function that the card could have, and will not have by that; null for any other. */
+  exclusionOf(address: PciAddress): PlannedSriov | null {
+    return this.#never.get(address) ?? null
   }
 
   /** The card of a function that is there and will not come again; null for any other device. */

@@ -18,7 +18,10 @@ export interface Moving {
 
 /** What was made of a plan on cards that share it, so that all of it can be taken back. */
 export interface MadeMoves {
+  /** What was carried out. */
   readonly item: PlanEntry | PlannedVgpu
+  /** What the plan had: another where a function turned out to be a parent of mediated devices. */
+  readonly planned: PlanEntry | PlannedVgpu
   readonly moving: Moving
   readonly made: Move[]
 }
@@ -34,9 +37,10 @@ export async function makeMoves(
   moving: Moving,
   options: ChangeOptions,
   journal: MadeMoves[],
+  planned: PlanEntry | PlannedVgpu = item,
 ): Promise<void> {
   const made: Move[] = []
-  journal.push({ item, moving, made })
+  journal.push({ item, planned, moving, made })
   try {
     for (const move of item.moves) {
       await moving.make(move, options)

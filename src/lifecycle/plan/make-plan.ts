@@ -11,12 +11,12 @@ import { creationSteps } from '../mdev/create-device.ts'
 import { removalStep } from '../mdev/remove-device.ts'
 import { definitionPath } from '../mdev/store.ts'
 import { nodeOwners } from '../settings/node-owners.ts'
-import { chooseParents } from '../spec/choose-parents.ts'
 import { gpuParents } from '../spec/gpu-parents.ts'
 import type { Spec } from '../spec/spec.ts'
 import { checkContradictions, losesDriver } from './contradictions.ts'
 import { FutureFunctions } from './future-functions.ts'
 import { isOwnerKept, keepOwnerSteps } from './kept-owner.ts'
+import { parentsToBe } from './parents-to-be.ts'
 import { type Move, type Plan, type PlanEntry, whyKept } from './plan.ts'
 import { planBindings } from './plan-bindings.ts'
 import { planSriov } from './plan-sriov.ts'
@@ -29,18 +29,25 @@ export function makePlan({ files }: Pick<Kernel, 'files'>, spec: Spec): Plan {
   const { devices: all, warnings } = list(files)
   const present = all.filter(isMdev)
   const gpus = gpuParents(files, spec)
-  const parents = [...spec.parents, ...gpus.parents]
-    .filter(({ devices, others }) => devices.length > 0 || others === 'remove')
-    .map((parent) => ({ ...parent, on: chooseParents(files, parent.choice) }))
   const sriov = planSriov(files, spec)
   const future = new FutureFunctions(files, sriov)
+  const parents = [...spec.parents, ...gpus.parents]
+    .filter(({ devices, others }) => devices.length > 0 || others === 'remove')
+    .map((parent) => ({ ...parent, on: parentsToBe(files, spec.path, parent.choice, future) }))
   const bindings = planBindings(files, spec, future)
   const lost = new Set<string>(bindings.filter(losesDriver).map(({ device }) => device))
   const { devices, surplus } = placeDevices(files, spec.path, parents, present, lost)
   const asked = new Set(devices.map(({ uuid }) => uuid))
   const byUuid = new Map<Uuid, PresentMdev[]>()
   for (const device of present) byUuid.set(device.uuid, [...(byUuid.get(device.uuid) ?? []), device])
-  const vgpus = planVgpus(files, { path: spec.path, parents, future, lost, present: all.filter(isVgpu) })
+  const vgpus = planVgpus(files, {
+    path: spec.path,
+    parents,
+    future,
+    lost,
+    present: all.filter(isVgpu),
+    mdevs: present,
+  })
   const entries = [
     ...surplus.flatMap(({ device, reason }) => {
       const isMoved = asked.has(device.uuid)

@@ -20,8 +20,9 @@ import { ownedNodes } from '../vgpu/vgpu-nodes.ts'
 import type { FutureFunctions } from './future-functions.ts'
 import { isOwnerKept, keepOwnerSteps } from './kept-owner.ts'
 import { type Move, type NoRoom, type PlannedVgpu, type Running, whyKept } from './plan.ts'
+import { reasonToCome } from './turned-out-mdev.ts'
 import { type PlacedVgpu, type PresentVgpu, VgpuPlacing } from './vgpu-placing.ts'
-import type { PlacedParent } from './wanted-devices.ts'
+import type { PlacedParent, PresentMdev } from './wanted-devices.ts'
 
 export interface VgpuPlanRequest {
   readonly path: string
@@ -30,14 +31,16 @@ export interface VgpuPlanRequest {
   /** Functions that lose their driver by the same file. */
   readonly lost: ReadonlySet<string>
   readonly present: readonly PresentVgpu[]
+  /** Mediated devices, also those that wait for their functions. */
+  readonly mdevs: readonly PresentMdev[]
 }
 
 /** What would have to be done for vendor vGPUs to be as a spec says, after its virtual functions are there. */
 export function planVgpus(
   files: HostFiles,
-  { path, parents, future, lost, present }: VgpuPlanRequest,
+  { path, parents, future, lost, present, mdevs }: VgpuPlanRequest,
 ): { readonly entries: PlannedVgpu[]; readonly noRoom: readonly NoRoom[] } {
-  const placing = new VgpuPlacing(files, path, present, lost)
+  const placing = new VgpuPlacing(files, path, present, lost, new Set(mdevs.map(({ parent }) => parent)))
   const wanted = parents.flatMap((parent) =>
     placesOf(files, parent, future).flatMap((places) =>
       parent.devices.map((devices) => ({
@@ -54,19 +57,21 @@ export function planVgpus(
   }
   placing.settleCounts()
   for (const { others, on } of parents) {
-    if (others === 'remove') for (const card of on.vgpu) placing.removeOthers(placeOf(files, card, future).card)
+    if (others === 'remove') for (const parent of on.vgpu) placing.removeOthers(parent)
   }
   const entries = [
     ...placing.surplus.map(({ device, reason }) => removal(files, device, reason)),
     ...placing.placed.flatMap((placed) => {
       const device = present.find(({ name }) => name === placed.address)
-      return entriesFor(files, placed, device)
+      return entriesFor(files, placed, device, future)
     }),
   ]
   return { entries, noRoom: placing.noRoom }
 }
 
 export interface FuturePlace {
+  /** The card, or the one of its functions that was named. */
+  readonly on: PciAddress
   readonly card: PciAddress
   /** Where vGPUs can be, once the spec's virtual functions are there. */
   readonly functions: readonly PciAddress[]
@@ -82,9 +87,11 @@ function placesOf(files: HostFiles, { on, choice }: PlacedParent, future: Future
 
 function placeOf(files: HostFiles, on: PciAddress, future: FutureFunctions): FuturePlace {
   const coming = future.of(on)
-  if (coming !== null) return { card: on, functions: coming, isThere: false }
+  if (coming !== null) return { on, card: on, functions: coming, isThere: false }
+  const owner = future.cardOf(on)
+  if (owner !== null) return { on, card: owner, functions: [on], isThere: false }
   const { card, functions } = findVgpuPlace(files, on)
-  return { card, functions: functions.map(({ address }) => address), isThere: true }
+  return { on, card, functions: functions.map(({ address }) => address), isThere: true }
 }
 
 function definitionOf(
@@ -104,7 +111,12 @@ function notedType(files: HostFiles, name: string): string {
 }
 
 /** One that has another type ends first, with all others that do: a card may take no second type beside the first. */
-function entriesFor(files: HostFiles, wanted: PlacedVgpu, device: PresentVgpu | undefined): PlannedVgpu[] {
+function entriesFor(
+  files: HostFiles,
+  wanted: PlacedVgpu,
+  device: PresentVgpu | undefined,
+  future: FutureFunctions,
+): PlannedVgpu[] {
   const { address, definition, owner } = wanted
   const stored = device?.definition ?? null
   const nodes = nodesToGive(files, address, owner)
@@ -114,7 +126,10 @@ function entriesFor(files: HostFiles, wanted: PlacedVgpu, device: PresentVgpu | 
   ]
   const one = (action: PlannedVgpu['action'], reason: string, moves: Move[]) =>
     entry(files, wanted, device, action, reason, moves)
-  if (device === undefined) return [one('create', 'is not there', [...keep, 'start'])]
+  if (device === undefined) {
+    const reason = future.cardOf(address) === null ? 'is not there' : reasonToCome(files, wanted.card)
+    return [one('create', reason, [...keep, 'start'])]
+  }
   if (!device.active) return [one('create', 'is defined and does not run', [...keep, 'start'])]
   const fault = faultOf(files, device, definition)
   if (fault !== null) {

@@ -26,17 +26,25 @@ export class VgpuPlacing {
   readonly surplus: { readonly device: PresentVgpu; readonly reason: string }[] = []
   /** Cards that have not as many functions as the spec asks for. */
   readonly noRoom: NoRoom[] = []
-  /** How many are asked for without a name, by card and type. */
+  /** How many are asked for without a name, by card or function and type. */
   readonly #counted = new Map<string, number>()
   readonly #demands: Demand[] = []
   readonly #files: HostFiles
   readonly #path: string
   readonly #present: readonly PresentVgpu[]
   readonly #lost: ReadonlySet<string>
+  readonly #mdevParents: ReadonlySet<string>
 
-  /** `lost`: functions that are not to be vGPUs. */
-  constructor(files: HostFiles, path: string, present: readonly PresentVgpu[], lost: ReadonlySet<string>) {
+  /** `lost`: functions that are not to be vGPUs; `mdevParents`: for which mediated devices are defined, if they make those. */
+  constructor(
+    files: HostFiles,
+    path: string,
+    present: readonly PresentVgpu[],
+    lost: ReadonlySet<string>,
+    mdevParents: ReadonlySet<string>,
+  ) {
     this.#lost = lost
+    this.#mdevParents = mdevParents
     this.#files = files
     this.#path = path
     this.#present = present
@@ -63,8 +71,8 @@ export class VgpuPlacing {
   ): void {
     if (!('count' in wanted)) return
     const { count } = wanted
-    for (const { card } of places) {
-      const kind = `${card} ${definition.type}`
+    for (const { on } of places) {
+      const kind = `${on} ${definition.type}`
       this.#counted.set(kind, (this.#counted.get(kind) ?? 0) + count)
     }
     this.#demands.push({ places, owner, definition, replaces, missing: count })
@@ -77,7 +85,8 @@ export class VgpuPlacing {
     }
     for (const demand of this.#demands) this.#takeFree(demand)
     for (const device of this.#present) {
-      const count = this.#counted.get(`${device.parent} ${device.type}`)
+      const { name, parent, type } = device
+      const count = this.#counted.get(`${parent} ${type}`) ?? this.#counted.get(`${name} ${type}`)
       if (count === undefined || !this.#isFree(device.name)) continue
       this.surplus.push({ device, reason: `the file asks for ${count} of its type` })
     }
@@ -98,7 +107,10 @@ export class VgpuPlacing {
 
   #takeFree({ places, owner, definition, replaces, missing }: Demand): void {
     const { type } = definition
-    const all = places.flatMap(({ card, functions }) => functions.map((address) => ({ address, card })))
+    const isDefined = ({ address }: { readonly address: PciAddress }) => this.#mdevParents.has(address)
+    const all = places
+      .flatMap(({ card, functions }) => functions.map((address) => ({ address, card })))
+      .toSorted((a, b) => Number(isDefined(b)) - Number(isDefined(a)))
     const free = all.filter(({ address }) => this.#isFree(address) && !this.#lost.has(address))
     const usable = replaces ? this.#unusedFirst(free) : free.filter(({ address }) => this.#presentAt(address) === null)
     const chosen = usable.slice(0, missing)
@@ -109,9 +121,10 @@ export class VgpuPlacing {
     for (const { address, card } of chosen) this.placed.push({ address, card, definition, owner })
   }
 
-  removeOthers(card: PciAddress): void {
+  /** `on`: a card, or one of its functions. */
+  removeOthers(on: PciAddress): void {
     for (const device of this.#present) {
-      if (device.parent === card && this.#isFree(device.name)) {
+      if ((device.parent === on || device.name === on) && this.#isFree(device.name)) {
         this.surplus.push({ device, reason: 'the file does not name its type, and says that others go' })
       }
     }

@@ -1,6 +1,5 @@
-import { createHash } from 'node:crypto'
 import { VfioError } from '../../base/errors.ts'
-import { parseUuid, type Uuid } from '../../base/units.ts'
+import type { Uuid } from '../../base/units.ts'
 import { cardOf, type MdevPlace } from '../../host/mdev-places.ts'
 import type { MdevType, TypeOfParent } from '../../host/mdev-types.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
@@ -11,6 +10,7 @@ import type { ChosenParents } from '../spec/choose-parents.ts'
 import { invalidSpec } from '../spec/invalid-spec.ts'
 import type { SpecDevices, SpecParent } from '../spec/spec.ts'
 import { findTypesOn } from '../type-choice.ts'
+import { derivedUuid } from './derived-uuid.ts'
 import { fitsAsIs, preferences } from './preferences.ts'
 
 export type PresentMdev = VirtualDevice<MdevIdentity>
@@ -40,7 +40,9 @@ export function placeDevices(
   lost: ReadonlySet<string>,
 ): Wanted {
   const placing = new Placing(files, present, lost)
-  // What is named by its UUID is never taken for one of a count.
+  // what is named by its UUID is never taken for another, nor what is on a function that is named for one of a count
+  for (const parent of parents) for (const devices of parent.devices) placing.reserve(devices)
+  for (const parent of parents) for (const devices of parent.devices) placing.placeOnFunction(parent, devices, path)
   for (const parent of parents) for (const devices of parent.devices) placing.placeNamed(parent, devices, path)
   for (const parent of parents) for (const devices of parent.devices) placing.placeCounted(parent, devices)
   placing.settleCounts()
@@ -60,6 +62,7 @@ class Placing implements Wanted {
   /** UUIDs that are taken: by what is there, by what is asked for, by what runs. */
   readonly #here: ReadonlySet<Uuid>
   readonly #asked = new Set<Uuid>()
+  readonly #named = new Set<Uuid>()
   readonly #running: ReadonlySet<Uuid>
   /** Devices on their parents that have been placed, or have to go. */
   readonly #settled = new Set<string>()
@@ -77,12 +80,35 @@ class Placing implements Wanted {
     this.#running = new Set(present.filter(({ active }) => active).map(({ uuid }) => uuid))
   }
 
+  reserve({ wanted }: SpecDevices): void {
+    if ('uuid' in wanted) this.#named.add(wanted.uuid)
+  }
+
+  /** A virtual function that is a parent carries one device: that, whatever its UUID. */
+  placeOnFunction({ on: { mdev, vgpu } }: PlacedParent, devices: SpecDevices, path: string): void {
+    const { wanted } = devices
+    if (!('function' in wanted) || vgpu.length > 0) return
+    const { function: name } = wanted
+    const isIts = mdev.some(({ parents }) => parents.includes(name)) && cardOf(this.#files, name) !== name
+    if (!isIts) {
+      const names = mdev.map((place) => place.name).join(', ')
+      throw invalidSpec(path, name, `${names} has no such virtual function`)
+    }
+    if (this.devices.some(({ parent }) => parent === name)) throw invalidSpec(path, name, 'is there twice')
+    const [type] = findTypesOn(this.#files, { name, parents: [name] }, devices.type)
+    if (type === undefined) return
+    const open = this.#present.filter((device) => kindOf(device) === kindOf(type) && !this.#named.has(device.uuid))
+    const fits = (device: PresentMdev) => () => fitsAsIs(this.#files, device, devices)
+    const best = preferences.flatMap(
+      (isGood) => open.toSorted(byUuid).find((device) => isGood(device, fits(device))) ?? [],
+    )
+    this.#counted.set(kindOf(type), (this.#counted.get(kindOf(type)) ?? 0) + 1)
+    this.#place(best[0]?.uuid ?? this.#newUuid(type), type, devices)
+  }
+
   placeNamed({ on: { mdev: on, vgpu }, others }: PlacedParent, devices: SpecDevices, path: string): void {
     const { wanted, type } = devices
     const names = on.map(({ name }) => name).join(', ')
-    if ('function' in wanted && vgpu.length === 0) {
-      throw invalidSpec(path, wanted.function, `no card of vGPUs fits, and ${names} takes a uuid`)
-    }
     if (!('uuid' in wanted)) return
     const { uuid } = wanted
     if (on.length === 0) throw invalidSpec(path, uuid, `a vGPU of ${vgpu.join(', ')} has no UUID: function names it`)
@@ -196,8 +222,8 @@ class Placing implements Wanted {
   #newUuid(type: MdevType): Uuid {
     const kind = kindOf(type)
     for (let n = this.#tried.get(kind) ?? 0; ; n++) {
-      const uuid = derivedUuid(`${kind}/${n}`)
-      if (this.#asked.has(uuid) || this.#here.has(uuid)) continue
+      const uuid = derivedUuid(type, n)
+      if (this.#asked.has(uuid) || this.#here.has(uuid) || this.#named.has(uuid)) continue
       this.#tried.set(kind, n + 1)
       return uuid
     }
@@ -246,13 +272,4 @@ interface Demand {
 
 function byUuid(a: PresentMdev, b: PresentMdev): number {
   return a.uuid < b.uuid ? -1 : 1
-}
-
-/** UUID version 5 (RFC 9562, section 5.5) in a name space of our own. */
-function derivedUuid(name: string): Uuid {
-  const space = Buffer.from('6b0f6f0c95b04c0f8d1f6a1c3f4f7a11', 'hex')
-  const bytes = createHash('sha1').update(space).update(name).digest().subarray(0, 16)
-  bytes.writeUInt8((bytes.readUInt8(6) & 0x0f) | 0x50, 6)
-  bytes.writeUInt8((bytes.readUInt8(8) & 0x3f) | 0x80, 8)
-  return parseUuid(bytes.toString('hex'))
 }

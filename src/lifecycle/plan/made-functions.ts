@@ -1,0 +1,35 @@
+import type { Kernel } from '../../kernel/kernel.ts'
+import type { ChangeOptions } from '../change.ts'
+import { withSettingsLock } from '../settings/settings.ts'
+import { setVirtualFunctions } from '../sriov/set-functions.ts'
+import { sriovSettings } from '../sriov/sriov-settings.ts'
+import type { PlannedSriov } from './plan.ts'
+
+/** Virtual functions that a plan has made, and what it takes to have as many as before. */
+export interface MadeFunctions {
+  readonly item: PlannedSriov
+  readonly takeBack: (options: ChangeOptions) => Promise<void>
+}
+
+/** Gives a card its virtual functions, as a plan says. */
+export async function carryOutSriov(
+  kernel: Kernel,
+  item: PlannedSriov,
+  options: ChangeOptions,
+): Promise<MadeFunctions> {
+  const { files } = kernel
+  const { device, count, before } = item
+  const stored = sriovSettings.readOrNone(files, device)
+  await setVirtualFunctions(kernel, { device, count }, options)
+  return {
+    item,
+    async takeBack(how) {
+      await setVirtualFunctions(kernel, { device, count: before, transient: true }, how)
+      await withSettingsLock(
+        kernel,
+        () => (stored === null ? sriovSettings.delete(files, device) : sriovSettings.save(files, device, stored)),
+        how,
+      )
+    },
+  }
+}
