@@ -13,18 +13,9 @@ import { type BindRequest, bind } from './lifecycle/bindings/bind.ts'
 import type { BindingChange, BindingOptions, BindingRequest } from './lifecycle/bindings/binding-change.ts'
 import { release } from './lifecycle/bindings/release.ts'
 import type { Change, ChangeOptions } from './lifecycle/change.ts'
+import type { DefineRequest, DeviceChoice, ModifyRequest, StartRequest } from './lifecycle/device/requests.ts'
 import type { VirtualDevice } from './lifecycle/device/virtual-device.ts'
-import {
-  type DefineRequest,
-  type DeviceChoice,
-  defineDevice,
-  type ModifyRequest,
-  modifyDevice,
-  type StartRequest,
-  startDevice,
-  stopDevice,
-  undefineDevice,
-} from './lifecycle/device-verbs.ts'
+import { defineDevice, modifyDevice, startDevice, stopDevice, undefineDevice } from './lifecycle/device-verbs.ts'
 import { type Kept, listKeptForBoot } from './lifecycle/kept.ts'
 import { type DeviceFilter, list } from './lifecycle/list.ts'
 import { type Restored, type RestoreRequest, restore } from './lifecycle/restore/restore.ts'

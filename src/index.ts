@@ -6,10 +6,11 @@
  */
 import './platform-types.ts'
 
-export { type ErrorCode, type Fact, VfioError } from './base/errors.ts'
+export { type ErrorCode, type ErrorDetails, type Fact, VfioError } from './base/errors.ts'
 export { type PciAddress, parseUuid, type Uuid } from './base/units.ts'
 export type { DeviceType } from './host/device-types.ts'
 export type { DeviceUser } from './host/device-users.ts'
+export type { GroupMember } from './host/group-members.ts'
 export type { FoundGroups, GroupDevice, GroupFilter, IommuGroup } from './host/iommu-groups.ts'
 export type { MdevType, TypeFilter } from './host/mdev-types.ts'
 export type { PhysicalFunction } from './host/sriov.ts'
@@ -18,24 +19,70 @@ export type { VgpuType } from './host/vgpu-types.ts'
 export type { VirtualMachine } from './host/virtual-machine.ts'
 export type { Warning } from './host/warning.ts'
 export { Host, type HostOptions, openHost } from './host.ts'
-export type { Accessors, Kernel } from './kernel/kernel.ts'
+export type {
+  Accessors,
+  FileKind,
+  FileOwner,
+  HostFiles,
+  IoctlPointer,
+  Kernel,
+  Mapping,
+  MemoryOptions,
+  MmapOptions,
+  ProgramEnd,
+  ProgramRun,
+  Watch,
+  WordWidth,
+} from './kernel/kernel.ts'
+export type { KernelLog, LogRecord } from './kernel/kernel-log.ts'
+export type { Uevent } from './kernel/uevents.ts'
 export type { BindRequest } from './lifecycle/bindings/bind.ts'
 export type { BindingChange, BindingOptions, BindingRequest } from './lifecycle/bindings/binding-change.ts'
 export type { Change, ChangeOptions, Step } from './lifecycle/change.ts'
 export type { Attribute, Definition, StartMode } from './lifecycle/definition/definition.ts'
-export type { DeviceIdentity, VirtualDevice } from './lifecycle/device/virtual-device.ts'
-export type { DefineRequest, DeviceChoice, ModifyRequest, StartRequest } from './lifecycle/device-verbs.ts'
+export type { DefinitionEdit } from './lifecycle/definition/edit-definition.ts'
+export type { DefineRequest, DeviceChoice, ModifyRequest, StartRequest } from './lifecycle/device/requests.ts'
+export type {
+  DeviceIdentity,
+  DeviceState,
+  MdevIdentity,
+  VgpuIdentity,
+  VirtualDevice,
+} from './lifecycle/device/virtual-device.ts'
 export type { Kept } from './lifecycle/kept.ts'
 export type { DeviceFilter } from './lifecycle/list.ts'
 export type { Restored, RestoreRequest, RestoreResult } from './lifecycle/restore/restore.ts'
+export type { Restorable } from './lifecycle/restore/task.ts'
 export type { SriovChange, SriovRequest } from './lifecycle/sriov/set-functions.ts'
 export type { ChangeKind, HostChange } from './lifecycle/watch/host-change.ts'
+export type { KernelVersion } from './mock/kernel-traits.ts'
+export type {
+  Scenario,
+  ScenarioAp,
+  ScenarioAttribute,
+  ScenarioIds,
+  ScenarioMdevType,
+  ScenarioModel,
+  ScenarioParent,
+  ScenarioPciDevice,
+  ScenarioPciFunction,
+  ScenarioSriov,
+  ScenarioSubchannel,
+  ScenarioVgpus,
+  ScenarioVgpuType,
+} from './mock/scenario/scenario.ts'
+export type { DeviceCapability } from './uapi/device-capabilities.ts'
 export type { DeviceFeatureName } from './uapi/device-feature.ts'
+export type { DeviceFlags, DeviceInfo } from './uapi/device-info.ts'
+export type { IrqFlags, IrqInfo } from './uapi/irq-info.ts'
+export type { CapabilityName, ExtendedCapabilityName } from './uapi/pci-capability-ids.ts'
+export type { RegionCapability, SparseArea } from './uapi/region-capabilities.ts'
+export type { RegionFlags } from './uapi/region-info.ts'
 export type { AddressSpace, DmaAccess, IommuMode, IovaRange, MapRequest } from './vfio/address-space/address-space.ts'
 export type { MemlockLimit } from './vfio/address-space/memlock-limit.ts'
 export type { AddressSpaceOptions } from './vfio/address-space/open-address-space.ts'
 export type { Device, DeviceAddressSpace, OpenDeviceOptions } from './vfio/device.ts'
-export type { AllocateOptions, Dma, DmaOptions, MapOptions } from './vfio/dma/dma.ts'
+export type { AllocateOptions, BufferOptions, Dma, DmaOptions, MapOptions } from './vfio/dma/dma.ts'
 export type { DmaBuffer } from './vfio/dma/dma-buffer.ts'
 export type {
   Display,
@@ -51,21 +98,40 @@ export type { DeviceFeatures, FeatureCall, FeatureOperation } from './vfio/featu
 export type { LowPower, LowPowerOptions } from './vfio/features/low-power.ts'
 export type { Migration, MigrationState, RestoreOptions, SaveOptions } from './vfio/features/migration.ts'
 export type { MigrationData, PreCopyInfo } from './vfio/features/migration-data.ts'
-export type { Irq } from './vfio/irq/irq.ts'
+export type { EnableOptions, Irq } from './vfio/irq/irq.ts'
 export type { EnabledIrq } from './vfio/irq/irq-enabled.ts'
+export type { IrqEvents } from './vfio/irq/irq-events.ts'
+export type { RequestedVector } from './vfio/irq/irq-request.ts'
 export type { IrqEvent } from './vfio/irq/irq-waiters.ts'
+export type { EventsOptions, WaitOptions, WaitSyncOptions } from './vfio/irq/irq-waiting.ts'
+export type { Irqs } from './vfio/irq/irqs.ts'
 export type { ConfigSpace, PciCapability } from './vfio/pci/config-space.ts'
 export type { AffectedDevice } from './vfio/pci/hot-reset.ts'
+export type { DecodedCapability, DecodedFields, PciCapabilityName } from './vfio/pci/pci-capability.ts'
 export type { PciFunction } from './vfio/pci/pci-function.ts'
 export type { Ioeventfd, IoeventfdRequest, IoeventfdWrite } from './vfio/region/ioeventfd.ts'
 export type { MappedRegion } from './vfio/region/mapped-region.ts'
 export type { Region } from './vfio/region/region.ts'
 export type { RegionAccess } from './vfio/region/region-access.ts'
-export { type RegisterBlock, type RegisterSpec, registerBlock } from './vfio/registers/register-block.ts'
+export type { Area } from './vfio/region/region-areas.ts'
+export type { Regions } from './vfio/region/regions.ts'
+export {
+  type RegisterBlock,
+  type RegisterForm,
+  type RegisterSpec,
+  type RegisterSpecs,
+  registerBlock,
+} from './vfio/registers/register-block.ts'
+export type { RegisterField, RegisterFieldBits } from './vfio/registers/register-fields.ts'
 export type {
   ReadableRegister,
   ReadWriteRegister,
   RegisterArray,
+  RegisterFieldValues,
+  RegisterOf,
   Registers,
+  RegisterValue,
+  SingleRegister,
   WritableRegister,
 } from './vfio/registers/registers.ts'
+export type { Reason, Reasons } from './vfio/system-call.ts'

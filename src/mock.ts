@@ -6,15 +6,36 @@
  */
 import './platform-types.ts'
 
-export type { Kernel } from './kernel/kernel.ts'
+export type {
+  Accessors,
+  FileKind,
+  FileOwner,
+  HostFiles,
+  IoctlPointer,
+  Kernel,
+  Mapping,
+  MemoryOptions,
+  MmapOptions,
+  ProgramEnd,
+  ProgramRun,
+  Watch,
+  WordWidth,
+} from './kernel/kernel.ts'
+export type { KernelLog, LogRecord } from './kernel/kernel-log.ts'
+export type { Uevent } from './kernel/uevents.ts'
+export type { FdTable } from './mock/descriptors/fd-table.ts'
+export type { IoctlArgument, OpenFile, Readiness } from './mock/descriptors/open-file.ts'
 export { Errno } from './mock/errno.ts'
-export type { KernelVersion } from './mock/kernel-traits.ts'
+export type { KernelTraits, KernelVersion } from './mock/kernel-traits.ts'
+export type { MappedDevice } from './mock/memory/bar-mapping.ts'
 export { readScenario } from './mock/scenario/read-scenario.ts'
 export type {
   Scenario,
   ScenarioAp,
   ScenarioAttribute,
+  ScenarioIds,
   ScenarioMdevType,
+  ScenarioModel,
   ScenarioParent,
   ScenarioPciDevice,
   ScenarioPciFunction,
@@ -23,23 +44,32 @@ export type {
   ScenarioVgpus,
   ScenarioVgpuType,
 } from './mock/scenario/scenario.ts'
+export type { ScenarioName } from './mock/scenario/shipped/names.ts'
 export type { Clock } from './mock/sdk/clock.ts'
 export type { DeviceContext, MakeModel } from './mock/sdk/device-context.ts'
-export type { DeviceModel } from './mock/sdk/device-model.ts'
+export type {
+  DeviceDescription,
+  DeviceModel,
+  EventSink,
+  IrqDescription,
+  IrqSetRequest,
+  ModelIoeventfd,
+  RegionDescription,
+} from './mock/sdk/device-model.ts'
 export type { CallFilter, Faults } from './mock/sdk/faults.ts'
 export type { CallingProcess, Feature } from './mock/sdk/feature.ts'
 export type { GuestMemory } from './mock/sdk/guest-memory.ts'
 export type { FileWrite, Inspection, MappingState, PinnedPageState, RaisedInterrupt } from './mock/sdk/inspection.ts'
 export { LineIrq, MessageIrq, type ModelIrq } from './mock/sdk/irq.ts'
-export type { CallName, RequestName } from './mock/sdk/machine-observer.ts'
+export type { Call, CallName, RequestName } from './mock/sdk/machine-observer.ts'
 export { MdevModel } from './mock/sdk/mdev-model.ts'
 export { type Fault, MemoryRegion, type MemoryRegionOptions } from './mock/sdk/memory-region.ts'
-export { Migration, type MigrationOptions } from './mock/sdk/migration.ts'
+export { type MigrationOptions, ModelMigration } from './mock/sdk/migration.ts'
 export { createMockHost, MockHost, type MockHostOptions } from './mock/sdk/mock-host.ts'
 export type { UnmapListener } from './mock/sdk/page-pins.ts'
 export type { ParentBus } from './mock/sdk/parent-dma.ts'
 export { PciConfig, type PciConfigOptions } from './mock/sdk/pci-config.ts'
-export type { MakeFunction, PciBus, PciFunction } from './mock/sdk/pci-function.ts'
+export type { MakeFunction, PciBus, PciFunctionModel } from './mock/sdk/pci-function.ts'
 export {
   type AccessWidth,
   type ModelRegion,

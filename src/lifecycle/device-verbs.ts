@@ -1,11 +1,11 @@
 import { type PciAddress, parseUuid, pciAddressOrNull, type Uuid } from '../base/units.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import type { Change, ChangeOptions } from './change.ts'
-import type { DefinitionEdit } from './definition/edit-definition.ts'
+import type { DefineRequest, DeviceChoice, ModifyRequest, StartRequest } from './device/requests.ts'
 import { deviceIdentifier } from './list.ts'
-import { type DefineRequest as DefineMdevRequest, define } from './mdev/define.ts'
+import { define } from './mdev/define.ts'
 import { modify } from './mdev/modify.ts'
-import { type StartRequest as StartMdevRequest, start } from './mdev/start.ts'
+import { start } from './mdev/start.ts'
 import { stop } from './mdev/stop.ts'
 import { undefine } from './mdev/undefine.ts'
 import { defineVgpu, undefineVgpu } from './vgpu/define-vgpu.ts'
@@ -15,22 +15,6 @@ import { startVgpu } from './vgpu/start-vgpu.ts'
 import { stopVgpu } from './vgpu/stop-vgpu.ts'
 
 /** The verbs for virtual devices of either kind: mediated devices by UUID, vendor vGPUs by their function's address. */
-
-interface Named {
-  /** A mediated device's UUID, made up where absent; or the PCI address of the function that is the vGPU. */
-  readonly name?: string
-}
-
-export interface StartRequest extends Omit<StartMdevRequest, 'uuid'>, Named {}
-export interface DefineRequest extends Omit<DefineMdevRequest, 'uuid'>, Named {}
-
-/** Which device, and its parent where a UUID is defined under several. */
-export interface DeviceChoice {
-  readonly name: string
-  readonly parent?: string
-}
-
-export interface ModifyRequest extends DeviceChoice, DefinitionEdit {}
 
 /** A defined device by its name, or one that is made on the spot of a parent and a type. */
 export async function startDevice(kernel: Kernel, request: StartRequest, options?: ChangeOptions): Promise<Change> {

@@ -17,15 +17,20 @@ export interface DeviceAddressSpace extends AddressSpace {
   /**
    * Opens the device in this address space. Throws NOT_FOUND, DEVICE_BUSY, PERMISSION_DENIED, GROUP_NOT_VIABLE,
    * NOT_SUPPORTED.
+   * @internal
    */
   attach(address: DeviceAddress, options?: AttachOptions): Attachment
   /**
    * Takes a device over that is open in another address space: attached to this one at once, with no moment between in
    * which it is attached to none. Returns how it leaves. Throws NOT_SUPPORTED, DEVICE_BUSY, IOVA_RESERVED, and then leaves
    * the device where it is.
+   * @internal
    */
   takeOver(attachment: Attachment): () => void
-  /** Keeps the device from reaching any memory until it is taken over again. Throws NOT_SUPPORTED. */
+  /**
+   * Keeps the device from reaching any memory until it is taken over again. Throws NOT_SUPPORTED.
+   * @internal
+   */
   detach(attachment: Attachment): void
   /** Close it when the last device leaves. */
   closeWithLast(): void

@@ -7,39 +7,24 @@ import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
 import { Callouts } from '../callouts/callouts.ts'
 import { sayScriptsAreNotAsked } from '../callouts/untold.ts'
 import type { Change, ChangeOptions } from '../change.ts'
-import {
-  type Attribute,
-  type Definition,
-  formatDefinition,
-  type StartMode,
-  sameDefinition,
-} from '../definition/definition.ts'
+import { type Definition, formatDefinition, sameDefinition } from '../definition/definition.ts'
 import { checkAttributes } from '../device/attribute-path.ts'
+import type { DefineRequest } from '../device/requests.ts'
 import { type MdevIdentity, mdevIdentity } from '../device/virtual-device.ts'
 import { findTypeIdOn } from '../type-choice.ts'
 import { expectedPlace, freeParent, placeOf } from './choose-parent.ts'
 import { lookUp } from './device-choice.ts'
 import { definitionPath, readDefinition, type StoredDefinition, saveDefinition, withStoreLock } from './store.ts'
 
-export interface DefineRequest {
+export interface DefineMdevRequest extends Omit<DefineRequest, 'name'> {
   /** Made up where absent. Of a running device alone: its parent and type are taken from it. */
   readonly uuid?: string
-  /** A card stands for its virtual functions too, unless `exactParent`: one that is not defined yet is taken. */
-  readonly parent?: string
-  readonly exactParent?: boolean
-  /** By id ('nvidia-222') or by name ('GRID T4-1B'). */
-  readonly type?: string
-  /** 'manual' where absent. */
-  readonly start?: StartMode
-  readonly attributes?: readonly Attribute[]
-  /** Define it although this host has no such parent or type now. */
-  readonly force?: boolean
 }
 
 /** Stores a definition. The same one again is no change; another one for the same UUID and parent is ALREADY_EXISTS. */
 export async function define(
   kernel: Kernel,
-  request: DefineRequest,
+  request: DefineMdevRequest,
   options: ChangeOptions = {},
 ): Promise<Change<MdevIdentity>> {
   const uuid = parseUuid(request.uuid ?? randomUUID())
@@ -69,7 +54,7 @@ interface Wanted extends StoredDefinition {
   readonly asksScript: boolean
 }
 
-function resolve(kernel: Kernel, request: DefineRequest, uuid: Uuid): Wanted {
+function resolve(kernel: Kernel, request: DefineMdevRequest, uuid: Uuid): Wanted {
   const active = request.uuid === undefined ? null : findMdevDevice(kernel.files, uuid)
   const parent = request.parent === undefined ? active?.parent : parentName(request.parent)
   const isThere =
@@ -94,7 +79,7 @@ function resolve(kernel: Kernel, request: DefineRequest, uuid: Uuid): Wanted {
 /** Of a card, the function on which the device is or is defined, or one that is free. */
 function parentAndType(
   files: HostFiles,
-  request: DefineRequest & { readonly uuid: Uuid; readonly parent: string; readonly type: string },
+  request: DefineMdevRequest & { readonly uuid: Uuid; readonly parent: string; readonly type: string },
 ): TypeOfParent {
   const { uuid, type: name, exactParent, force } = request
   const parent = checkedName('parent', request.parent)

@@ -7,7 +7,7 @@ import type { HostFiles } from '../../kernel/kernel.ts'
 import { definedParents, readDefinition, type StoredDefinition } from './store.ts'
 
 /** Which device: a UUID, and its parent where the UUID is defined under several. */
-export interface DeviceChoice {
+export interface MdevChoice {
   readonly uuid: string
   /** A card stands for its virtual functions too, unless `exactParent`: mdevctl knows of no cards. */
   readonly parent?: string
@@ -21,7 +21,7 @@ export interface ChosenDevice {
   readonly definedOn: readonly string[]
 }
 
-export function lookUp(files: HostFiles, choice: DeviceChoice): ChosenDevice {
+export function lookUp(files: HostFiles, choice: MdevChoice): ChosenDevice {
   const uuid = parseUuid(choice.uuid)
   const isMeant = meaning(files, choice)
   const running = findMdevDevice(files, uuid)
@@ -29,14 +29,14 @@ export function lookUp(files: HostFiles, choice: DeviceChoice): ChosenDevice {
   return { uuid, active, definedOn: definedParents(files, uuid).filter(isMeant) }
 }
 
-function meaning(files: HostFiles, { parent, exactParent }: DeviceChoice): (parent: string) => boolean {
+function meaning(files: HostFiles, { parent, exactParent }: MdevChoice): (parent: string) => boolean {
   if (parent === undefined) return () => true
   const known = checkedName('parent', parentName(parent))
   return exactParent === true ? (other) => other === known : parentMatcher(files, known)
 }
 
 /** As `lookUp`; NOT_FOUND where the host knows no such device at all. */
-export function lookUpKnown(files: HostFiles, choice: DeviceChoice): ChosenDevice {
+export function lookUpKnown(files: HostFiles, choice: MdevChoice): ChosenDevice {
   const device = lookUp(files, choice)
   if (device.active !== null || device.definedOn.length > 0) return device
   const where = choice.parent === undefined ? '' : ` on ${choice.parent}`

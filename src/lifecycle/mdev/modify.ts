@@ -8,18 +8,18 @@ import { formatDefinition, sameDefinition } from '../definition/definition.ts'
 import { type DefinitionEdit, editDefinition } from '../definition/edit-definition.ts'
 import { type MdevIdentity, mdevIdentity } from '../device/virtual-device.ts'
 import { findParent, findTypeId } from '../type-choice.ts'
-import { type DeviceChoice, lookUpKnown, onlyDefinition } from './device-choice.ts'
+import { lookUpKnown, type MdevChoice, onlyDefinition } from './device-choice.ts'
 import { definitionPath, type StoredDefinition, saveDefinition, withStoreLock } from './store.ts'
 
 /** What to change in a definition; the running device is left alone. */
-export interface ModifyRequest extends DeviceChoice, DefinitionEdit {
+export interface ModifyMdevRequest extends MdevChoice, DefinitionEdit {
   /** Write the file also where nothing changes in what it says. */
   readonly anew?: boolean
 }
 
 export async function modify(
   kernel: Kernel,
-  request: ModifyRequest,
+  request: ModifyMdevRequest,
   options: ChangeOptions = {},
 ): Promise<Change<MdevIdentity>> {
   const dryRun = options.dryRun === true
@@ -41,7 +41,7 @@ export async function modify(
   return dryRun ? run() : withStoreLock(kernel, run, options)
 }
 
-function storedDefinition(kernel: Kernel, request: ModifyRequest): StoredDefinition {
+function storedDefinition(kernel: Kernel, request: ModifyMdevRequest): StoredDefinition {
   const device = lookUpKnown(kernel.files, request)
   const stored = onlyDefinition(kernel.files, device)
   if (stored !== null) return stored

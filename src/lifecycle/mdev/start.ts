@@ -10,6 +10,7 @@ import type { Change, ChangeOptions } from '../change.ts'
 import type { Attribute, StartMode } from '../definition/definition.ts'
 import { isHalfMade } from '../device/half-made.ts'
 import { futureOwnerSteps, giveNodes, giveNodesOrRemove, ownerSteps } from '../device/node-owner.ts'
+import type { StartRequest } from '../device/requests.ts'
 import { type MdevIdentity, mdevIdentity } from '../device/virtual-device.ts'
 import { withLock } from '../files/lock.ts'
 import { type NodeOwner, nodeOwners } from '../settings/node-owners.ts'
@@ -19,18 +20,9 @@ import { checkRoom, createDevice, creationSteps } from './create-device.ts'
 import { type ChosenDevice, lookUp, onlyDefinition } from './device-choice.ts'
 import { checkRemovable, removalStep, removeDevice } from './remove-device.ts'
 
-export interface StartRequest {
+export interface StartMdevRequest extends Omit<StartRequest, 'name'> {
   /** Made up where absent. A defined device needs nothing else. */
   readonly uuid?: string
-  /** A card stands for its virtual functions too, unless `exactParent`: a free one is taken. */
-  readonly parent?: string
-  readonly exactParent?: boolean
-  /** By id ('nvidia-222') or by name ('GRID T4-1B'). */
-  readonly type?: string
-  /** Written in this order; those of the definition where absent. */
-  readonly attributes?: readonly Attribute[]
-  /** What callout scripts are told of a device without a definition; 'manual' where absent. */
-  readonly start?: StartMode
 }
 
 /** A request, with what its definition adds. */
@@ -50,7 +42,7 @@ interface Wanted {
  */
 export async function start(
   kernel: Kernel,
-  request: StartRequest,
+  request: StartMdevRequest,
   options: ChangeOptions = {},
 ): Promise<Change<MdevIdentity>> {
   const { files } = kernel
@@ -97,7 +89,7 @@ async function giveToOwner(kernel: Kernel, uuid: Uuid, owner: NodeOwner | null):
   await giveNodesOrRemove(files, ownerSteps(files, nodesOf(made), owner), () => removeDevice(kernel, made))
 }
 
-function resolve(files: HostFiles, request: StartRequest): Wanted {
+function resolve(files: HostFiles, request: StartMdevRequest): Wanted {
   const { parent, type, attributes } = request
   if (request.uuid === undefined) {
     if (parent !== undefined && type !== undefined) {
@@ -122,7 +114,7 @@ function resolve(files: HostFiles, request: StartRequest): Wanted {
   return { uuid, parent: stored.parent, ...definition, attributes: attributes ?? definition.attributes }
 }
 
-function resolveTransient({ uuid, active }: ChosenDevice, request: StartRequest): Wanted {
+function resolveTransient({ uuid, active }: ChosenDevice, request: StartMdevRequest): Wanted {
   const parent = request.parent ?? active?.parent
   const type = request.type ?? active?.type
   const { start = 'manual', attributes = [] } = request

@@ -6,7 +6,7 @@ import type { Change, ChangeOptions } from '../change.ts'
 import { type MdevIdentity, mdevIdentity } from '../device/virtual-device.ts'
 import { withLock } from '../files/lock.ts'
 import { lockOf } from './choose-parent.ts'
-import { type ChosenDevice, type DeviceChoice, lookUpKnown } from './device-choice.ts'
+import { type ChosenDevice, lookUpKnown, type MdevChoice } from './device-choice.ts'
 import { checkRemovable, removalStep, removeDevice } from './remove-device.ts'
 
 export interface StopOptions extends ChangeOptions {
@@ -20,7 +20,7 @@ export interface StopOptions extends ChangeOptions {
  */
 export async function stop(
   kernel: Kernel,
-  choice: DeviceChoice,
+  choice: MdevChoice,
   options: StopOptions = {},
 ): Promise<Change<MdevIdentity>> {
   const chosen = lookUpKnown(kernel.files, choice)

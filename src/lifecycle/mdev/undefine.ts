@@ -8,7 +8,7 @@ import type { Definition } from '../definition/definition.ts'
 import { type MdevIdentity, mdevIdentity } from '../device/virtual-device.ts'
 import { nodeOwners } from '../settings/node-owners.ts'
 import { withSettingsLock } from '../settings/settings.ts'
-import { type DeviceChoice, lookUpKnown } from './device-choice.ts'
+import { lookUpKnown, type MdevChoice } from './device-choice.ts'
 import { definedParents, definitionPath, deleteDefinition, readDefinition, withStoreLock } from './store.ts'
 
 /**
@@ -17,7 +17,7 @@ import { definedParents, definitionPath, deleteDefinition, readDefinition, withS
  */
 export async function undefine(
   kernel: Kernel,
-  choice: DeviceChoice,
+  choice: MdevChoice,
   options: ChangeOptions = {},
 ): Promise<readonly Change<MdevIdentity>[]> {
   const { files } = kernel

@@ -9,7 +9,7 @@ import { boundDevices } from './bindings.ts'
 import { Coming } from './coming.ts'
 import { definedMdevs } from './mdevs.ts'
 import { definedSriov } from './sriov.ts'
-import type { RestoreStage, RestoreTask } from './task.ts'
+import type { Restorable, RestoreStage, RestoreTask } from './task.ts'
 import { definedVgpus } from './vgpus.ts'
 
 /** How long parents may take to appear unless told. */
@@ -27,7 +27,7 @@ export interface RestoreRequest extends Omit<ChangeOptions, 'overrule'> {
 }
 
 /** What became of one thing that is defined to come up by itself; with `dryRun`, what would. */
-export interface RestoreResult extends Pick<RestoreTask, 'kind' | 'name' | 'parent' | 'type'> {
+export interface RestoreResult extends Restorable {
   readonly outcome: 'started' | 'already there' | 'failed' | 'no parent'
   /** The writes. Those that it waits for where there is no parent. */
   readonly steps: readonly Step[]

@@ -4,8 +4,8 @@ import type { Kernel } from '../../kernel/kernel.ts'
 import type { ChangeOptions, Step } from '../change.ts'
 import type { Coming } from './coming.ts'
 
-/** One thing that is defined to come up by itself. */
-export interface RestoreTask {
+/** What is defined to come up by itself. */
+export interface Restorable {
   readonly kind: 'binding' | 'sriov' | 'mdev' | 'vgpu'
   /** The device that has to be there first. */
   readonly parent: string
@@ -13,6 +13,10 @@ export interface RestoreTask {
   readonly name: string
   /** Of a virtual device. */
   readonly type: string | null
+}
+
+/** How it comes up. */
+export interface RestoreTask extends Restorable {
   isParentThere(): boolean
   /** Whether it is worth waiting where its parent is not there. */
   canParentCome(): boolean

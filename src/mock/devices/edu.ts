@@ -1,4 +1,4 @@
-import type { PciBus, PciFunction } from '../sdk/pci-function.ts'
+import type { PciBus, PciFunctionModel } from '../sdk/pci-function.ts'
 import { EduDma } from './edu-dma.ts'
 import { PendingWork } from './pending-work.ts'
 import { savedField, savedNumber } from './saved.ts'
@@ -24,7 +24,7 @@ const dmaRegisters = 0x80
  * QEMU's device for teaching (docs/specs/edu.rst): a factorial, an interrupt that software can raise, and DMA to and
  * from a buffer of 4 KiB. It keeps its registers through a reset.
  */
-export class Edu implements PciFunction {
+export class Edu implements PciFunctionModel {
   readonly #bus: PciBus
   readonly #dma: EduDma
   readonly #computation: PendingWork

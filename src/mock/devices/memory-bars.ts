@@ -1,9 +1,9 @@
-import type { PciFunction } from '../sdk/pci-function.ts'
+import type { PciFunctionModel } from '../sdk/pci-function.ts'
 import { savedField } from './saved.ts'
 import { SparseMemory } from './sparse-memory.ts'
 
 /** A function whose BARs keep what is written to them, and that does nothing by itself. */
-export class MemoryBars implements PciFunction {
+export class MemoryBars implements PciFunctionModel {
   readonly #bars: ReadonlyMap<number, SparseMemory>
 
   constructor(bars: Readonly<Record<string, number>>, saved: unknown) {

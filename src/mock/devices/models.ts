@@ -2,7 +2,7 @@ import { Errno } from '../errno.ts'
 import type { ScenarioModel, ScenarioPciDevice, ScenarioPciFunction } from '../scenario/scenario.ts'
 import type { DeviceContext, MakeModel } from '../sdk/device-context.ts'
 import type { DeviceModel } from '../sdk/device-model.ts'
-import type { MakeFunction, PciBus, PciFunction } from '../sdk/pci-function.ts'
+import type { MakeFunction, PciBus, PciFunctionModel } from '../sdk/pci-function.ts'
 import { Edu } from './edu.ts'
 import { Mbochs } from './mbochs.ts'
 import { Mdpy } from './mdpy.ts'
@@ -50,7 +50,7 @@ export function makePciFunction(
   what: ScenarioPciFunction,
   bus: PciBus,
   { saved, functions }: { saved: unknown; functions: ReadonlyMap<string, MakeFunction> },
-): PciFunction {
+): PciFunctionModel {
   switch (what.kind) {
     case 'registered': {
       const make = functions.get(device.address)

@@ -1,6 +1,6 @@
 import { migrationFlag } from '../../uapi/migration.ts'
 import { Errno } from '../errno.ts'
-import { Migration } from '../sdk/migration.ts'
+import { ModelMigration } from '../sdk/migration.ts'
 import { portSize, type Uart } from './uart.ts'
 
 const { VFIO_MIGRATION_STOP_COPY, VFIO_MIGRATION_P2P, VFIO_MIGRATION_PRE_COPY } = migrationFlag
@@ -11,10 +11,10 @@ const magic = 0x7e9d_0989_8c3e_2c4en
 const majorVersion = 1
 
 /** What mtty does of migration since Linux 6.7: its ports are 36 bytes each, behind a header that can be pre-copied. */
-export function mttyMigration(ports: readonly Uart[], state: number): Migration {
+export function mttyMigration(ports: readonly Uart[], state: number): ModelMigration {
   const size = headerSize + ports.length * portSize
   const header = headerOf(ports.length)
-  return new Migration({
+  return new ModelMigration({
     name: 'mtty_mig',
     flags: VFIO_MIGRATION_STOP_COPY | VFIO_MIGRATION_P2P | VFIO_MIGRATION_PRE_COPY,
     state,

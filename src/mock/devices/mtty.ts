@@ -16,7 +16,7 @@ import {
   splitOffset,
 } from '../sdk/device-model.ts'
 import type { Feature } from '../sdk/feature.ts'
-import type { Migration } from '../sdk/migration.ts'
+import type { ModelMigration } from '../sdk/migration.ts'
 import { MttyConfig } from './mtty-config.ts'
 import { EarlyMttyIrqs, LateMttyIrqs, type MttyIrqs } from './mtty-irqs.ts'
 import { emptyLog } from './mtty-logging.ts'
@@ -39,7 +39,7 @@ export class Mtty implements DeviceModel {
   readonly #uarts: readonly [Uart, Uart]
   #infoAsked: boolean
   readonly #irqs: MttyIrqs
-  readonly #migration: Migration
+  readonly #migration: ModelMigration
   readonly features: ReadonlyMap<number, Feature>
 
   constructor(ports: 1 | 2, { traits, saved }: { traits: KernelTraits; saved: unknown }) {

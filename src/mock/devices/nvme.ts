@@ -1,5 +1,5 @@
 import type { ScenarioPciDevice } from '../scenario/scenario.ts'
-import type { PciBus, PciFunction } from '../sdk/pci-function.ts'
+import type { PciBus, PciFunctionModel } from '../sdk/pci-function.ts'
 import { NvmeCommands } from './nvme-commands.ts'
 import { PendingWork } from './pending-work.ts'
 
@@ -33,7 +33,7 @@ const completionEntryExponent = 4
  * QEMU's NVMe controller (hw/nvme), as far as one without a namespace goes: an admin queue, which answers Identify and
  * makes and deletes I/O queues, and interrupts. Its other commands are Invalid Command Opcode here.
  */
-export class Nvme implements PciFunction {
+export class Nvme implements PciFunctionModel {
   readonly #bus: PciBus
   readonly #commands: NvmeCommands
   readonly #work: PendingWork

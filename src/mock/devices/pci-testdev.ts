@@ -1,4 +1,4 @@
-import type { PciFunction } from '../sdk/pci-function.ts'
+import type { PciFunctionModel } from '../sdk/pci-function.ts'
 
 const testsOfBar = 3
 /** Of a test's header: u8 test, u8 width, u16, u32 offset, u32 data, u32 count, then its name and a NUL. */
@@ -17,7 +17,7 @@ const bars: readonly (readonly [name: string, places: number])[] = [
 ]
 
 /** QEMU's device to test ioeventfd with (hw/misc/pci-testdev.c): it counts the writes to a place that it names. */
-export class PciTestdev implements PciFunction {
+export class PciTestdev implements PciFunctionModel {
   /** The test that is on, as its header stands in both BARs. */
   #header: DataView | null = null
   #test = 0

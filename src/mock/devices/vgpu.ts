@@ -7,7 +7,7 @@ import type { DeviceContext } from '../sdk/device-context.ts'
 import { LineIrq, MessageIrq } from '../sdk/irq.ts'
 import { MdevModel } from '../sdk/mdev-model.ts'
 import { MemoryRegion } from '../sdk/memory-region.ts'
-import { Migration } from '../sdk/migration.ts'
+import { ModelMigration } from '../sdk/migration.ts'
 import { PciConfig } from '../sdk/pci-config.ts'
 import { savedField } from './saved.ts'
 import { header, isHeader, readPages, writePages } from './vgpu-stream.ts'
@@ -29,7 +29,7 @@ export class Vgpu extends MdevModel {
   readonly #config: PciConfig
   readonly #registers: MemoryRegion
   readonly #framebuffer: MemoryRegion
-  readonly #migration: Migration
+  readonly #migration: ModelMigration
 
   constructor(model: Extract<ScenarioModel, { kind: 'vgpu' }>, context: DeviceContext) {
     super(context)
@@ -84,14 +84,14 @@ export class Vgpu extends MdevModel {
     }
   }
 
-  #makeMigration(model: Extract<ScenarioModel, { kind: 'vgpu' }>): Migration {
+  #makeMigration(model: Extract<ScenarioModel, { kind: 'vgpu' }>): ModelMigration {
     const own = header(model)
     const body = () => {
       const config = new Uint8Array(kept.end - kept.start)
       this.#config.read(config, kept.start)
       return Buffer.concat([config, writePages([this.#registers, this.#framebuffer])])
     }
-    return new Migration({
+    return new ModelMigration({
       name: '[nvidia-vgpu]',
       flags: migrationFlag.VFIO_MIGRATION_STOP_COPY,
       size: () => 2 * (registersSize + this.#framebuffer.size),

@@ -35,7 +35,7 @@ export interface DeviceModel {
   /** What else ioctl(2) does on the device's file, such as VFIO_DEVICE_QUERY_GFX_PLANE. ENOTTY where absent. */
   ioctl?(request: number, argument: IoctlArgument, process: CallingProcess): number
   /** VFIO_DEVICE_IOEVENTFD. Absent where the driver has none: ENOTTY. */
-  ioeventfd?(request: IoeventfdRequest): void
+  ioeventfd?(request: ModelIoeventfd): void
   /** The bus that the device is on is reset, by the user of any device there. */
   busReset?(): void
   /** The driver is to let go of the device: it may ask its users to do so. */
@@ -87,7 +87,7 @@ export interface IrqSetRequest {
 }
 
 /** struct vfio_device_ioeventfd, its width and descriptor checked: a write to be done whenever an eventfd is signalled. */
-export interface IoeventfdRequest {
+export interface ModelIoeventfd {
   /** In the device's file. */
   readonly offset: number
   /** Bytes. */

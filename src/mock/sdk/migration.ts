@@ -45,7 +45,7 @@ export interface MigrationOptions {
 }
 
 /** Migration of a device model: its states, its streams, and the features by which a process asks for them. */
-export class Migration {
+export class ModelMigration {
   readonly #options: MigrationOptions
   #state: number
   #saving: SaveFile | null = null

@@ -1,7 +1,7 @@
 import type { Clock } from './clock.ts'
 
 /** The model of a PCI function: what is behind its BARs. vfio-pci, the driver, stands between it and who opened it. */
-export interface PciFunction {
+export interface PciFunctionModel {
   /** One load of `into.length` bytes, 1, 2, 4 or 8, from a BAR. */
   load(bar: number, offset: number, into: Uint8Array): void
   /** One store likewise. */
@@ -14,7 +14,7 @@ export interface PciFunction {
 }
 
 /** Makes the model of a function whenever it is opened; `saved` is what the one before it saved, and null at first. */
-export type MakeFunction = (bus: PciBus, saved: unknown) => PciFunction
+export type MakeFunction = (bus: PciBus, saved: unknown) => PciFunctionModel
 
 /** What a PCI function can do outside itself. */
 export interface PciBus {

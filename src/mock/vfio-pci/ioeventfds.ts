@@ -1,5 +1,5 @@
 import { Errno } from '../errno.ts'
-import type { EventSink, IoeventfdRequest } from '../sdk/device-model.ts'
+import type { EventSink, ModelIoeventfd } from '../sdk/device-model.ts'
 
 /** VFIO_PCI_IOEVENTFD_MAX of vfio-pci. */
 const most = 1000
@@ -9,7 +9,7 @@ export class Ioeventfds {
   readonly #stops = new Map<string, () => void>()
 
   /** EEXIST for one that is there, ENODEV for one to be removed that is not, ENOSPC for one too many. */
-  set({ offset, width, data, eventfd }: IoeventfdRequest, write: () => void): void {
+  set({ offset, width, data, eventfd }: ModelIoeventfd, write: () => void): void {
     const key = `${offset} ${width} ${data}`
     const stop = this.#stops.get(key)
     if (eventfd === null) {

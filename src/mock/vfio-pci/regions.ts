@@ -9,13 +9,13 @@ import { BarMapping, type MappedDevice } from '../memory/bar-mapping.ts'
 import { pageSize } from '../memory/memory.ts'
 import type { ScenarioPciFunction } from '../scenario/scenario.ts'
 import {
-  type IoeventfdRequest,
+  type ModelIoeventfd,
   type RegionDescription,
   regionOffset,
   singleAccesses,
   splitOffset,
 } from '../sdk/device-model.ts'
-import type { PciFunction } from '../sdk/pci-function.ts'
+import type { PciFunctionModel } from '../sdk/pci-function.ts'
 import { barMemory } from './bar-memory.ts'
 import type { ConfigSpace } from './config-space.ts'
 import { type MsixTable, msixTable } from './msix-table.ts'
@@ -25,7 +25,7 @@ const { VFIO_REGION_INFO_FLAG_READ, VFIO_REGION_INFO_FLAG_WRITE, VFIO_REGION_INF
 
 /** What lies behind the regions at the moment. */
 interface Behind {
-  readonly function: () => PciFunction
+  readonly function: () => PciFunctionModel
   /** Whether its memory answers whoever does not come through the driver. */
   readonly answers: () => boolean
 }
@@ -96,7 +96,7 @@ export class PciRegions {
   }
 
   /** The write that an eventfd is to do. */
-  eventfdWrite({ offset, width, data }: IoeventfdRequest): () => void {
+  eventfdWrite({ offset, width, data }: ModelIoeventfd): () => void {
     const { index, within } = splitOffset(offset)
     const end = within + width
     const table = this.#msixTable?.bar === index ? this.#msixTable : null

@@ -11,14 +11,14 @@ import type { Clock } from '../sdk/clock.ts'
 import {
   type DeviceDescription,
   type DeviceModel,
-  type IoeventfdRequest,
   type IrqDescription,
   type IrqSetRequest,
+  type ModelIoeventfd,
   type RegionDescription,
   splitOffset,
 } from '../sdk/device-model.ts'
 import type { CallingProcess, Feature } from '../sdk/feature.ts'
-import type { PciBus, PciFunction } from '../sdk/pci-function.ts'
+import type { PciBus, PciFunctionModel } from '../sdk/pci-function.ts'
 import type { DmaAccess } from '../vfio/dma-mappings.ts'
 import { ConfigSpace } from './config-space.ts'
 import { DmaBufs } from './dma-bufs.ts'
@@ -60,7 +60,7 @@ export class VfioPciDevice implements DeviceModel {
   readonly #dmaBufs = new DmaBufs((index) => this.#regions.memory(index))
   readonly #hotReset: HotReset
   readonly #bus: PciBus
-  #function: PciFunction
+  #function: PciFunctionModel
   #isGone = false
   readonly #msi: MsiRegisters | null
 
@@ -68,7 +68,7 @@ export class VfioPciDevice implements DeviceModel {
     device: ScenarioPciDevice,
     what: ScenarioPciFunction,
     services: PciServices,
-    make: (bus: PciBus) => PciFunction,
+    make: (bus: PciBus) => PciFunctionModel,
   ) {
     const { traits, features, hotReset, canReset } = services
     this.#hotReset = hotReset
@@ -167,7 +167,7 @@ export class VfioPciDevice implements DeviceModel {
     return this.#regions.map(options)
   }
 
-  ioeventfd(request: IoeventfdRequest): void {
+  ioeventfd(request: ModelIoeventfd): void {
     this.#ioeventfds.set(request, this.#regions.eventfdWrite(request))
   }
 
@@ -249,7 +249,7 @@ export class VfioPciDevice implements DeviceModel {
 }
 
 /** Where a function was pulled out: loads give all ones, stores go nowhere. */
-const absent: PciFunction = {
+const absent: PciFunctionModel = {
   load: (_bar, _offset, into) => {
     into.fill(0xff)
   },

@@ -13,7 +13,7 @@ export interface DmaOptions {
   readonly addressBits?: number
 }
 
-interface BufferOptions extends DmaOptions {
+export interface BufferOptions extends DmaOptions {
   /** What devices may do with it; 'rw' unless told. */
   readonly access?: DmaAccess
   /** Where devices find it, a multiple of the page size; chosen unless told. */

@@ -63,17 +63,18 @@ export interface DecodedFields {
   }
 }
 
-type Name = CapabilityName | ExtendedCapabilityName | 'unknown'
+/** What the PCI specifications call a capability; 'unknown' for an id without a name here. */
+export type PciCapabilityName = CapabilityName | ExtendedCapabilityName | 'unknown'
 
 /** A name with its fields; null for what is not decoded. */
 export type DecodedCapability =
   | {
       readonly [Known in keyof DecodedFields]: { readonly name: Known; readonly fields: DecodedFields[Known] }
     }[keyof DecodedFields]
-  | { readonly name: Exclude<Name, keyof DecodedFields>; readonly fields: null }
+  | { readonly name: Exclude<PciCapabilityName, keyof DecodedFields>; readonly fields: null }
 
 /** Decodes the capability at `at` of a configuration space. Throws KERNEL_ANSWER where the space ends inside it. */
-export function decodeCapability(name: Name, space: DataView, at: number): DecodedCapability {
+export function decodeCapability(name: PciCapabilityName, space: DataView, at: number): DecodedCapability {
   const first = (length: number): DataView => part(name, space, at, length)
   switch (name) {
     case 'power-management':

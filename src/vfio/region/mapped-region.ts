@@ -183,13 +183,19 @@ export class MappedRegion implements RegionAccess, Disposable {
     return exportDmaBuf(this.#device, this.region, { start, end: start + mapping.length })
   }
 
-  /** `dependent` is closed before the mapping is: what other devices reach of it. */
+  /**
+   * `dependent` is closed before the mapping is: what other devices reach of it.
+   * @internal
+   */
   hold(dependent: Dependent): void {
     this.#openWindows()
     this.#dependents.add(dependent)
   }
 
-  /** For a dependent that closes by itself. */
+  /**
+   * For a dependent that closes by itself.
+   * @internal
+   */
   release(dependent: Dependent): void {
     this.#dependents.delete(dependent)
   }

@@ -1,6 +1,6 @@
 import { VfioError } from '../../base/errors.ts'
 import { printable } from '../../base/units.ts'
-import { type Field, type FieldBits, fieldsOf } from './register-fields.ts'
+import { fieldsOf, type RegisterField, type RegisterFieldBits } from './register-fields.ts'
 
 /** How a register is declared. */
 export interface RegisterSpec {
@@ -13,7 +13,7 @@ export interface RegisterSpec {
   /** 64 bits as two 32-bit accesses, in this order, for a device or a bus that takes no wider ones. */
   readonly order?: 'low-high' | 'high-low'
   /** By name: one bit, true or false, by its number; several, a number, as [highest, lowest]. */
-  readonly fields?: Readonly<Record<string, FieldBits>>
+  readonly fields?: Readonly<Record<string, RegisterFieldBits>>
   /** An array of this many registers, `stride` bytes apart: their width where absent. */
   readonly count?: number
   readonly stride?: number
@@ -29,7 +29,7 @@ export interface RegisterForm {
   readonly readable: boolean
   readonly writable: boolean
   readonly order: 'low-high' | 'high-low' | null
-  readonly fields: ReadonlyMap<string, Field>
+  readonly fields: ReadonlyMap<string, RegisterField>
   /** Null for a single register. */
   readonly count: number | null
   /** Bytes from one register of an array to the next. */

@@ -2,10 +2,10 @@ import { VfioError } from '../../base/errors.ts'
 import { printable } from '../../base/units.ts'
 
 /** One bit by its number, or several as [highest, lowest]. */
-export type FieldBits = number | readonly [high: number, low: number]
+export type RegisterFieldBits = number | readonly [high: number, low: number]
 
 /** Bits of a register with a name. */
-export interface Field {
+export interface RegisterField {
   readonly low: number
   readonly bits: number
   /** Declared as one bit: true or false. */
@@ -18,9 +18,9 @@ export type FieldValue = boolean | number | bigint
 export function fieldsOf(
   register: string,
   width: number,
-  declared: Readonly<Record<string, FieldBits>>,
-): ReadonlyMap<string, Field> {
-  const fields = new Map<string, Field>()
+  declared: Readonly<Record<string, RegisterFieldBits>>,
+): ReadonlyMap<string, RegisterField> {
+  const fields = new Map<string, RegisterField>()
   let taken = 0n
   for (const [name, bits] of Object.entries(declared)) {
     const [high, low] = typeof bits === 'number' ? [bits, bits] : bits
@@ -37,7 +37,10 @@ export function fieldsOf(
 }
 
 /** What a register's value says, by field: as wide as the value, a number or a bigint. */
-export function decodeFields(fields: ReadonlyMap<string, Field>, value: number | bigint): Record<string, FieldValue> {
+export function decodeFields(
+  fields: ReadonlyMap<string, RegisterField>,
+  value: number | bigint,
+): Record<string, FieldValue> {
   return Object.fromEntries(Array.from(fields, ([name, field]) => [name, extract(field, value)]))
 }
 
@@ -47,7 +50,7 @@ export function decodeFields(fields: ReadonlyMap<string, Field>, value: number |
  */
 export function encodeFields(
   register: string,
-  fields: ReadonlyMap<string, Field>,
+  fields: ReadonlyMap<string, RegisterField>,
   value: number | bigint,
   changes: Readonly<Record<string, unknown>>,
 ): bigint {
@@ -63,7 +66,7 @@ export function encodeFields(
   return changed
 }
 
-function extract({ low, bits, isFlag }: Field, value: number | bigint): FieldValue {
+function extract({ low, bits, isFlag }: RegisterField, value: number | bigint): FieldValue {
   if (typeof value === 'bigint') {
     const found = (value >> BigInt(low)) & maskOf(bits)
     return isFlag ? found === 1n : found
@@ -72,7 +75,7 @@ function extract({ low, bits, isFlag }: Field, value: number | bigint): FieldVal
   return isFlag ? found === 1 : found
 }
 
-function bitsOf(register: string, name: string, field: Field, to: unknown, whole: number | bigint): bigint {
+function bitsOf(register: string, name: string, field: RegisterField, to: unknown, whole: number | bigint): bigint {
   if (field.isFlag) {
     if (typeof to === 'boolean') return BigInt(to)
     throw wrong(register, name, `it is true or false, not ${printable(String(to))}`)

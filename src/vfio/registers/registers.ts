@@ -12,16 +12,19 @@ export type RegisterOf<Spec extends RegisterSpec> = Spec extends { readonly coun
   ? RegisterArray<SingleRegister<Spec>>
   : SingleRegister<Spec>
 
-type SingleRegister<Spec extends RegisterSpec> = Spec extends { readonly access: 'r' }
-  ? ReadableRegister<ValueOf<Spec['width']>, FieldsOf<Spec>>
+/** One register, with what its access allows. */
+export type SingleRegister<Spec extends RegisterSpec> = Spec extends { readonly access: 'r' }
+  ? ReadableRegister<RegisterValue<Spec['width']>, RegisterFieldValues<Spec>>
   : Spec extends { readonly access: 'w' }
-    ? WritableRegister<ValueOf<Spec['width']>, FieldsOf<Spec>>
-    : ReadWriteRegister<ValueOf<Spec['width']>, FieldsOf<Spec>>
+    ? WritableRegister<RegisterValue<Spec['width']>, RegisterFieldValues<Spec>>
+    : ReadWriteRegister<RegisterValue<Spec['width']>, RegisterFieldValues<Spec>>
 
-type ValueOf<Width> = Width extends 64 ? bigint : number
+/** What is read of a register of that width. */
+export type RegisterValue<Width> = Width extends 64 ? bigint : number
 
-type FieldsOf<Spec extends RegisterSpec> = Spec extends { readonly fields: infer Fields }
-  ? { readonly [Name in keyof Fields]: Fields[Name] extends number ? boolean : ValueOf<Spec['width']> }
+/** The values of a register's fields, by name: one bit as true or false, several as a number. */
+export type RegisterFieldValues<Spec extends RegisterSpec> = Spec extends { readonly fields: infer Fields }
+  ? { readonly [Name in keyof Fields]: Fields[Name] extends number ? boolean : RegisterValue<Spec['width']> }
   : Readonly<Record<string, never>>
 
 /** A register that can be read: numbers, and a bigint for 64 bits. */
