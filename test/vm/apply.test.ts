@@ -91,7 +91,7 @@ describe('a spec file, on real parents', () => {
     unlinkSync(`/etc/mdevctl.d/mbochs/${onParent('mbochs')}`)
     writeFileSync('/sys/class/mdev_bus/mtty/mdev_supported_types/mtty-2/create', other)
     expect(vfioctl(['apply', wanted, '--check'])).toMatchObject({ status: 10 })
-    expect(vfioctl(['apply', wanted])).toMatchObject({ status: 0 })
+    expect(vfioctl(['apply', wanted, '--yes'])).toMatchObject({ status: 0 })
     expect(present()).toEqual(made)
     expect(vfioctl(['apply', wanted, '--check'])).toMatchObject({ status: 0 })
   })
@@ -113,10 +113,14 @@ describe('a spec file, on real parents', () => {
     const preload = join(import.meta.dirname, 'programs/die-after-write.cjs')
     for (let after = 1; ; after++) {
       await drift()
-      const { status, signal, stderr } = spawnSync(process.execPath, ['--require', preload, program, 'apply', wanted], {
-        env: { ...process.env, DIE_AFTER: `${after}` },
-        encoding: 'utf8',
-      })
+      const { status, signal, stderr } = spawnSync(
+        process.execPath,
+        ['--require', preload, program, 'apply', wanted, '--yes'],
+        {
+          env: { ...process.env, DIE_AFTER: `${after}` },
+          encoding: 'utf8',
+        },
+      )
       if (status === 0) {
         expect(after).toBeGreaterThan(10)
         break

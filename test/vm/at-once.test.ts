@@ -4,7 +4,7 @@ import { vfioctl } from '../cli/vfioctl.ts'
 
 afterEach(() => {
   const input = JSON.stringify({ version: 1, parents: [{ parent: 'mtty', others: 'remove' }] })
-  expect(vfioctl(['apply', '-'], { input })).toMatchObject({ status: 0 })
+  expect(vfioctl(['apply', '-', '--yes'], { input })).toMatchObject({ status: 0 })
 })
 
 it(

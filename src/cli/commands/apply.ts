@@ -1,7 +1,7 @@
 import { VfioError } from '../../base/errors.ts'
 import { type Applied, applyPlan, checkCanEndWell } from '../../lifecycle/plan/apply.ts'
 import { makePlan } from '../../lifecycle/plan/make-plan.ts'
-import { isDone, itemName, losses, type Plan } from '../../lifecycle/plan/plan.ts'
+import { isDone, itemName } from '../../lifecycle/plan/plan.ts'
 import { checkRoom } from '../../lifecycle/plan/room.ts'
 import { changeOptions } from '../arguments/change-options.ts'
 import { dryRun } from '../arguments/global-options.ts'
@@ -9,6 +9,7 @@ import { config, readSpec, specExample, specFile } from '../arguments/spec-file.
 import { overrule } from '../arguments/virtual-device.ts'
 import { type Command, command, usageError } from '../command.ts'
 import type { Io } from '../io/io.ts'
+import { confirmLosses } from '../output/confirm-losses.ts'
 import { json } from '../output/output.ts'
 import { planSteps, planSummary, sayIfScriptsAreNotAsked, shownItem } from '../output/plan-text.ts'
 import { reportWarnings } from '../output/report-warnings.ts'
@@ -16,7 +17,7 @@ import { reportWarnings } from '../output/report-warnings.ts'
 const whatGoes = `\
 What goes: devices of a type beyond its count; with others: remove, and by a file of vgpu-device-manager, all that the file
 does not name on that parent; virtual functions beyond sriov. What runs as another type ends and starts anew; devices go
-from their drivers by bindings. In a terminal that is listed and asked first; elsewhere it is not asked.`
+from their drivers by bindings. In a terminal that is listed and asked first; elsewhere, as in a script, it needs --yes.`
 
 const apply: Command = command({
   arguments: {
@@ -24,7 +25,11 @@ const apply: Command = command({
     config,
     check: { kind: 'flag', describe: 'Change nothing: exit 0 where nothing would change, 10 where something would' },
     'keep-going': { kind: 'flag', alias: 'k', describe: 'Go on with the other devices where one fails or is in use' },
-    yes: { kind: 'flag', alias: 'y', describe: 'Remove what has to go for it without asking, as where no terminal is' },
+    yes: {
+      kind: 'flag',
+      alias: 'y',
+      describe: 'Do unasked what takes something away: removes it, or ends it to start anew',
+    },
     force: overrule,
     'dry-run': dryRun,
   },
@@ -51,7 +56,7 @@ const apply: Command = command({
       return
     }
     if (!values['keep-going']) checkCanEndWell(plan)
-    if (!values.yes) await askBeforeRemoving(plan, io)
+    if (!values.yes) await confirmLosses(plan, io, isJson)
     const applied = await applyPlan(kernel, plan, {
       ...changeOptions(values, io),
       keepGoing: values['keep-going'],
@@ -66,17 +71,6 @@ const apply: Command = command({
   },
 })
 export default apply
-
-/** In a terminal; elsewhere a script has said what it wants by its file. */
-async function askBeforeRemoving(plan: Plan, io: Io): Promise<void> {
-  const lost = losses(plan)
-  if (lost.length === 0 || io.confirm === null) return
-  for (const line of lost) io.err(line)
-  if (await io.confirm(`${lost.length} to be taken away: go on?`)) return
-  throw new VfioError('NOT_CONFIRMED', 'nothing is changed: it was not confirmed', {
-    hint: '--yes does it unasked',
-  })
-}
 
 /** Errors as JSON says them elsewhere. */
 function told({ done, failed, takenBack, remaining }: Applied) {
