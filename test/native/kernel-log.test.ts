@@ -3,7 +3,7 @@ import { readdirSync, writeFileSync } from 'node:fs'
 import { describe, expect, it, type TestContext } from 'vitest'
 import { VfioError } from '../../src/base/errors.ts'
 import { openLinux } from '../../src/kernel/linux.ts'
-import { withKernelLog } from '../../src/lifecycle/kernel-log.ts'
+import { withKernelLog } from '../../src/lifecycle/change/kernel-log.ts'
 
 /** Has the real kernel say something: it logs the option of a mount that it refuses. Nothing is mounted. */
 function refusedMount(option: string): void {

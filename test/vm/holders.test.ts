@@ -4,8 +4,8 @@ import { existsSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
 import { afterEach, expect, it } from 'vitest'
 import { parseUuid } from '../../src/base/units.ts'
-import { findMdevDevice } from '../../src/host/mdev-devices.ts'
 import { openLinux } from '../../src/kernel/linux.ts'
+import { findMdevDevice } from '../../src/lifecycle/kinds/mdev/mdev-devices.ts'
 import { vfioctl } from '../cli/vfioctl.ts'
 
 const uuid = parseUuid('83b8f4f2-509f-382f-3c1e-e6bfe0fa1005')

@@ -1,4 +1,4 @@
-import type { ChangeOptions } from '../../lifecycle/change.ts'
+import type { ChangeOptions } from '../../lifecycle/change/change.ts'
 import type { Io } from '../io/io.ts'
 
 /** How a changing command was asked to go about it; what callout scripts say goes to stderr. */

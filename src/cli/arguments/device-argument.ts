@@ -1,6 +1,6 @@
 import { type PciAddress, printable, type Uuid } from '../../base/units.ts'
 import { deviceNameForms, deviceNameOrNull } from '../../host/device-name.ts'
-import { namedDevice as findDevice, namedParent as findParent } from '../../lifecycle/named-device.ts'
+import { namedDevice as findDevice, namedParent as findParent } from '../../lifecycle/kinds/named-device.ts'
 import { usageError } from '../command.ts'
 import type { Context } from '../context.ts'
 

@@ -1,4 +1,4 @@
-import { defineDevice } from '../../lifecycle/device-verbs.ts'
+import { defineDevice } from '../../lifecycle/kinds/device-verbs.ts'
 import { changeOptions } from '../arguments/change-options.ts'
 import { readDefinitionFile, refuseBeside } from '../arguments/definition-file.ts'
 import { namedParent, newDevice } from '../arguments/device-argument.ts'

@@ -1,4 +1,4 @@
-import { modifyDevice } from '../../lifecycle/device-verbs.ts'
+import { modifyDevice } from '../../lifecycle/kinds/device-verbs.ts'
 import { changeOptions } from '../arguments/change-options.ts'
 import { readDefinitionFile, refuseBeside } from '../arguments/definition-file.ts'
 import { namedParent, requiredDevice } from '../arguments/device-argument.ts'

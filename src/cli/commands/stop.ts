@@ -1,4 +1,4 @@
-import { stopDevice } from '../../lifecycle/device-verbs.ts'
+import { stopDevice } from '../../lifecycle/kinds/device-verbs.ts'
 import { changeOptions } from '../arguments/change-options.ts'
 import { namedParent, requiredDevice } from '../arguments/device-argument.ts'
 import { given } from '../arguments/given.ts'

@@ -1,4 +1,4 @@
-import { undefineDevice } from '../../lifecycle/device-verbs.ts'
+import { undefineDevice } from '../../lifecycle/kinds/device-verbs.ts'
 import { changeOptions } from '../arguments/change-options.ts'
 import { namedParent, requiredDevice } from '../arguments/device-argument.ts'
 import { given } from '../arguments/given.ts'

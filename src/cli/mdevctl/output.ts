@@ -1,6 +1,6 @@
 import { escaped } from '../../base/units.ts'
-import type { MdevType } from '../../host/mdev-types.ts'
 import { definitionFile } from '../../lifecycle/definition/definition.ts'
+import type { MdevType } from '../../lifecycle/kinds/mdev/mdev-types.ts'
 import { json } from '../output/output.ts'
 import type { ShownDevice } from './shown-devices.ts'
 

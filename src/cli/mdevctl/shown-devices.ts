@@ -1,10 +1,10 @@
 import type { Uuid } from '../../base/units.ts'
-import { readMdevDevices } from '../../host/mdev-devices.ts'
 import type { Warning } from '../../host/warning.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import { Callouts } from '../../lifecycle/callouts/callouts.ts'
 import type { Attribute, Definition } from '../../lifecycle/definition/definition.ts'
-import { readDefinitions } from '../../lifecycle/mdev/store.ts'
+import { readMdevDevices } from '../../lifecycle/kinds/mdev/mdev-devices.ts'
+import { readDefinitions } from '../../lifecycle/kinds/mdev/store.ts'
 
 /** A device as mdevctl's `list` shows it: a running one, or with `-d` a defined one. */
 export interface ShownDevice {

@@ -1,5 +1,5 @@
 import { printable } from '../../base/units.ts'
-import type { DeviceType } from '../../host/device-types.ts'
+import type { DeviceType } from '../../lifecycle/kinds/device-types.ts'
 import type { HostChange } from '../../lifecycle/watch/host-change.ts'
 
 /** One line for people: 'device UUID appeared: mtty-2 on mtty, /dev/vfio/7'. */

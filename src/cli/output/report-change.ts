@@ -1,5 +1,5 @@
 import { escaped, printable } from '../../base/units.ts'
-import type { Change, Step } from '../../lifecycle/change.ts'
+import type { Change, Step } from '../../lifecycle/change/change.ts'
 import type { Context } from '../context.ts'
 import type { Io } from '../io/io.ts'
 import { json } from './output.ts'

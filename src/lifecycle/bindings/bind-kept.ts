@@ -3,7 +3,7 @@ import type { PciAddress } from '../../base/units.ts'
 import { pciDrivers, readPciBinding } from '../../host/pci-binding.ts'
 import { readPciIds } from '../../host/pci-ids.ts'
 import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
-import type { ChangeOptions, Step } from '../change.ts'
+import type { ChangeOptions, Step } from '../change/change.ts'
 import type { KeptBinding } from '../settings/bindings.ts'
 import { bind, bindingSteps, noDriver } from './bind.ts'
 

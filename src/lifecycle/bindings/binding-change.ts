@@ -1,5 +1,5 @@
 import type { PciAddress } from '../../base/units.ts'
-import type { ChangeOptions, Step } from '../change.ts'
+import type { ChangeOptions, Step } from '../change/change.ts'
 
 /** What was done, or with `dryRun` would be, about which driver has a PCI device. No steps: it was already so. */
 export interface BindingChange {

@@ -1,7 +1,7 @@
 import { asVfioError, kernelAnswer, type VfioError, withMore } from '../../base/errors.ts'
 import { type PciBinding, pciDrivers } from '../../host/pci-binding.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
-import type { Step } from '../change.ts'
+import type { Step } from '../change/change.ts'
 import { withLock } from '../files/lock.ts'
 import { withSettingsLock } from '../settings/settings.ts'
 import type { BindingChange, BindingOptions } from './binding-change.ts'

@@ -1,9 +1,9 @@
 import { VfioError } from '../../base/errors.ts'
-import { endsOf } from '../../host/in-use/pci-use.ts'
-import { PciUses } from '../../host/in-use/pci-uses.ts'
 import type { PciBinding } from '../../host/pci-binding.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import { checkNotHeld } from '../device/hold-device.ts'
+import { endsOf } from '../in-use/pci-use.ts'
+import { PciUses } from '../in-use/pci-uses.ts'
 import type { BindingOptions } from './binding-change.ts'
 import { heldPci } from './change-driver.ts'
 

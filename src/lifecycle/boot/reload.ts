@@ -1,6 +1,6 @@
 import { kernelAnswer } from '../../base/errors.ts'
 import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
-import type { Step } from '../change.ts'
+import type { Step } from '../change/change.ts'
 
 export type Run = Extract<Step, { action: 'run' }>
 

@@ -1,6 +1,6 @@
 import { escaped } from '../../base/units.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
-import type { ChangeOptions } from '../change.ts'
+import type { ChangeOptions } from '../change/change.ts'
 import { calloutFolders, listScripts } from './scripts.ts'
 
 type Listener = NonNullable<ChangeOptions['said']>

@@ -1,5 +1,5 @@
 import { VfioError } from '../../base/errors.ts'
-import { checkAttributes } from '../device/attribute-path.ts'
+import { checkAttributes } from './attribute-path.ts'
 import type { Attribute, Definition, StartMode } from './definition.ts'
 
 export interface DefinitionEdit {

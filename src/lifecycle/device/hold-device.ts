@@ -10,7 +10,7 @@ import {
   usersOfAny,
 } from '../../host/device-users.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
-import { refusedByKernel } from '../refused-by-kernel.ts'
+import { refusedByKernel } from '../change/refused-by-kernel.ts'
 
 /** A device that nobody may have while it is changed. */
 export interface HeldDevice {

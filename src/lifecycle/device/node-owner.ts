@@ -1,8 +1,8 @@
 import { asVfioError, kernelAnswer, withMore } from '../../base/errors.ts'
 import { accountId } from '../../host/accounts.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
-import type { Step } from '../change.ts'
-import { refusedByKernel } from '../refused-by-kernel.ts'
+import type { Step } from '../change/change.ts'
+import { refusedByKernel } from '../change/refused-by-kernel.ts'
 import type { NodeOwner } from '../settings/node-owners.ts'
 
 export type OwnerStep = Extract<Step, { action: 'chown' | 'chmod' }>

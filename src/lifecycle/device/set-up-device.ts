@@ -1,9 +1,9 @@
 import { kernelAnswer, VfioError } from '../../base/errors.ts'
 import { failedWith } from '../../base/system-error.ts'
 import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
-import type { Step } from '../change.ts'
-import { withKernelLog } from '../kernel-log.ts'
-import { checkStaysInDevice } from './attribute-path.ts'
+import type { Step } from '../change/change.ts'
+import { withKernelLog } from '../change/kernel-log.ts'
+import { checkStaysInDevice } from '../definition/attribute-path.ts'
 import { markHalfMade, unmarkHalfMade } from './half-made.ts'
 
 export type Write = Extract<Step, { action: 'write' }>

@@ -4,7 +4,7 @@ import { changedBy } from '../../host/changeable-by-others.ts'
 import { unreadable, type Warning } from '../../host/warning.ts'
 import { finishFirst } from '../../kernel/finish-first.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
-import { refusedByKernel } from '../refused-by-kernel.ts'
+import { refusedByKernel } from '../change/refused-by-kernel.ts'
 
 /** Files below /etc that outlive the machine's being switched off: how they are read, replaced and deleted. */
 

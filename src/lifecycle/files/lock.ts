@@ -3,8 +3,8 @@ import { VfioError } from '../../base/errors.ts'
 import { failedWith } from '../../base/system-error.ts'
 import { type DeviceUser, findDeviceUsers, shownUsers } from '../../host/device-users.ts'
 import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
-import type { ChangeOptions } from '../change.ts'
-import { refusedByKernel } from '../refused-by-kernel.ts'
+import type { ChangeOptions } from '../change/change.ts'
+import { refusedByKernel } from '../change/refused-by-kernel.ts'
 import { ensureDirectory } from './kept-files.ts'
 
 const patience = 120_000

@@ -1,5 +1,5 @@
-import { cardOf } from '../../host/mdev-places.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
+import { cardOf } from '../kinds/mdev/mdev-places.ts'
 import type { MadeFunctions } from './made-functions.ts'
 import type { MadeMoves } from './make-moves.ts'
 import type { NoRoom, PlanEntry, PlanItem, PlannedVgpu } from './plan.ts'

@@ -1,6 +1,6 @@
-import { cardOf } from '../../host/mdev-places.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import type { VirtualDevice } from '../device/virtual-device.ts'
+import { cardOf } from '../kinds/mdev/mdev-places.ts'
 import type { PlanEntry, PlannedVgpu } from './plan.ts'
 
 /** A virtual device that runs, or is to run, on a card. */

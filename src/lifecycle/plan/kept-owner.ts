@@ -1,6 +1,6 @@
 import type { PciAddress, Uuid } from '../../base/units.ts'
 import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
-import type { ChangeOptions, Step } from '../change.ts'
+import type { ChangeOptions, Step } from '../change/change.ts'
 import { type NodeOwner, nodeOwners } from '../settings/node-owners.ts'
 import { withSettingsLock } from '../settings/settings.ts'
 

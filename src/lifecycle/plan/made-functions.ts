@@ -1,5 +1,5 @@
 import type { Kernel } from '../../kernel/kernel.ts'
-import type { ChangeOptions } from '../change.ts'
+import type { ChangeOptions } from '../change/change.ts'
 import { withSettingsLock } from '../settings/settings.ts'
 import { setVirtualFunctions } from '../sriov/set-functions.ts'
 import { sriovSettings } from '../sriov/sriov-settings.ts'

@@ -1,6 +1,6 @@
 import { asVfioError, kernelAnswer, VfioError, withMore } from '../../base/errors.ts'
 import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
-import type { Change, ChangeOptions } from '../change.ts'
+import type { Change, ChangeOptions } from '../change/change.ts'
 import { isHalfMade } from '../device/half-made.ts'
 import { keepOwner } from './kept-owner.ts'
 import { itemName, type Move, type PlanEntry, type PlannedVgpu, type Running } from './plan.ts'

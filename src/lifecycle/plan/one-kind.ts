@@ -1,4 +1,4 @@
-import type { TypeDetails } from '../../host/type-details.ts'
+import type { TypeDetails } from '../kinds/mdev/type-details.ts'
 import type { CardLoad } from './card-load.ts'
 
 export interface KindOfCard extends Pick<CardLoad, 'stays' | 'leaves' | 'comes'> {

@@ -7,7 +7,7 @@ import { pciPath } from '../../host/sriov.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import { noDriver } from '../bindings/bind.ts'
 import { overrideStep, probeStep, unbindStep } from '../bindings/change-driver.ts'
-import type { Step } from '../change.ts'
+import type { Step } from '../change/change.ts'
 import { keptBindings } from '../settings/bindings.ts'
 import type { PlannedBinding } from './plan.ts'
 

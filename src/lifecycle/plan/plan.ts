@@ -1,7 +1,7 @@
 import type { PciAddress, Uuid } from '../../base/units.ts'
 import type { DeviceUser } from '../../host/device-users.ts'
 import type { Warning } from '../../host/warning.ts'
-import type { Step } from '../change.ts'
+import type { Step } from '../change/change.ts'
 import type { Definition } from '../definition/definition.ts'
 import type { VirtualDevice } from '../device/virtual-device.ts'
 import type { NodeOwner } from '../settings/node-owners.ts'

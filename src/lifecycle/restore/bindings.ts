@@ -2,7 +2,7 @@ import { VfioError } from '../../base/errors.ts'
 import { parsePciAddress, pciAddressOrNull } from '../../base/units.ts'
 import { pciDevices } from '../../host/pci-bus.ts'
 import { bindKept } from '../bindings/bind-kept.ts'
-import type { ChangeOptions } from '../change.ts'
+import type { ChangeOptions } from '../change/change.ts'
 import { keptBindings } from '../settings/bindings.ts'
 import type { RestoreStage, RestoreTask } from './task.ts'
 

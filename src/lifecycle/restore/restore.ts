@@ -1,16 +1,16 @@
 import { asVfioError, VfioError } from '../../base/errors.ts'
-import { parentName } from '../../host/mdev-types.ts'
+import { Arrivals } from '../../host/wait-for-device.ts'
 import type { Warning } from '../../host/warning.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
-import { Arrivals } from '../arrivals.ts'
-import type { ChangeOptions, Step } from '../change.ts'
-import { withSharedKernelLog } from '../kernel-log.ts'
+import type { ChangeOptions, Step } from '../change/change.ts'
+import { withSharedKernelLog } from '../change/kernel-log.ts'
+import { parentName } from '../kinds/mdev/mdev-types.ts'
+import { definedMdevs } from '../kinds/mdev/restore-mdevs.ts'
+import { definedVgpus } from '../kinds/nvidia-vgpu/restore-vgpus.ts'
 import { boundDevices } from './bindings.ts'
 import { Coming } from './coming.ts'
-import { definedMdevs } from './mdevs.ts'
 import { definedSriov } from './sriov.ts'
 import type { Restorable, RestoreStage, RestoreTask } from './task.ts'
-import { definedVgpus } from './vgpus.ts'
 
 /** How long parents may take to appear unless told. */
 export const defaultTimeoutMs = 60_000

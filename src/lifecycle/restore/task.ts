@@ -1,7 +1,7 @@
 import type { VfioError } from '../../base/errors.ts'
 import type { Warning } from '../../host/warning.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
-import type { ChangeOptions, Step } from '../change.ts'
+import type { ChangeOptions, Step } from '../change/change.ts'
 import type { Coming } from './coming.ts'
 
 /** What is defined to come up by itself. */

@@ -4,7 +4,7 @@ import { checkedName, printable } from '../../base/units.ts'
 import { realPlace } from '../../host/changeable-by-others.ts'
 import { listOrWarn, type Warning } from '../../host/warning.ts'
 import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
-import type { ChangeOptions } from '../change.ts'
+import type { ChangeOptions } from '../change/change.ts'
 import { checkReadable, parseJsonFile } from '../files/json-file.ts'
 import {
   deleteKept,

@@ -1,7 +1,7 @@
 import * as v from 'valibot'
 import { printable } from '../../base/units.ts'
 import { nearestNames } from '../../host/nearest-name.ts'
-import { isMigBacked } from '../mig.ts'
+import { isMigBacked } from '../kinds/mdev/mig.ts'
 import { parseGpuFilter } from './gpu-ids.ts'
 import { invalidContent, invalidSpec } from './invalid-spec.ts'
 import { knownKeys } from './known-keys.ts'

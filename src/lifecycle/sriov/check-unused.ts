@@ -1,11 +1,11 @@
 import { VfioError } from '../../base/errors.ts'
-import { endsOf, type PciUse } from '../../host/in-use/pci-use.ts'
-import { PciUses, usesOfFunction } from '../../host/in-use/pci-uses.ts'
 import { readPciBinding } from '../../host/pci-binding.ts'
 import type { PhysicalFunction } from '../../host/sriov.ts'
 import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
 import { heldPci } from '../bindings/change-driver.ts'
 import { checkNotHeld } from '../device/hold-device.ts'
+import { endsOf, type PciUse } from '../in-use/pci-use.ts'
+import { PciUses, usesOfFunction } from '../in-use/pci-uses.ts'
 
 /** What the card's virtual functions are and are used for: they would go. */
 export function functionUses(files: HostFiles, { functions }: PhysicalFunction): PciUse[] {

@@ -1,7 +1,7 @@
 import { pciAddressOrNull } from '../../base/units.ts'
 import { readPhysicalFunction } from '../../host/sriov.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
-import type { ChangeOptions } from '../change.ts'
+import type { ChangeOptions } from '../change/change.ts'
 import { withSettingsLock } from '../settings/settings.ts'
 import type { SriovChange } from './set-functions.ts'
 import { sriovSettings } from './sriov-settings.ts'

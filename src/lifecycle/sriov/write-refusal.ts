@@ -1,7 +1,7 @@
 import { kernelAnswer, VfioError } from '../../base/errors.ts'
 import { failedWith } from '../../base/system-error.ts'
 import type { PhysicalFunction } from '../../host/sriov.ts'
-import { refusedByKernel } from '../refused-by-kernel.ts'
+import { refusedByKernel } from '../change/refused-by-kernel.ts'
 
 /**
  * Why a write to `sriov_numvfs` may have been refused (drivers/pci/iov.c and pci-sysfs; a driver adds its own). The kernel's

@@ -1,10 +1,10 @@
 import { setTimeout } from 'node:timers/promises'
 import { asVfioError, VfioError } from '../../base/errors.ts'
-import { readDeviceTypes } from '../../host/device-types.ts'
 import { onDeviceEvents } from '../../host/on-device-events.ts'
 import type { Warning } from '../../host/warning.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
-import { list } from '../list.ts'
+import { readDeviceTypes } from '../kinds/device-types.ts'
+import { list } from '../kinds/list.ts'
 import { DefinitionFolders } from './definition-folders.ts'
 import { changesBetween, type HostChange, type HostPicture, pictureOf } from './host-change.ts'
 

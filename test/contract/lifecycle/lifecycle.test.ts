@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { parseUuid } from '../../../src/base/units.ts'
-import { findMdevDevice } from '../../../src/host/mdev-devices.ts'
 import { Host } from '../../../src/host.ts'
+import { findMdevDevice } from '../../../src/lifecycle/kinds/mdev/mdev-devices.ts'
 import { contractKernel } from '../kernel.ts'
 
 /** A host whose devices and definitions, as far as a test makes them, go away after it. */

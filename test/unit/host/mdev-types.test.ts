@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { readMdevTypes } from '../../../src/host/mdev-types.ts'
 import { openLinux } from '../../../src/kernel/linux.ts'
+import { readMdevTypes } from '../../../src/lifecycle/kinds/mdev/mdev-types.ts'
 import { HostTree, uuids } from '../host-tree.ts'
 
 function types(tree: HostTree, filter = {}) {

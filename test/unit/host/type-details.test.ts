@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { parseTypeDetails } from '../../../src/host/type-details.ts'
+import { parseTypeDetails } from '../../../src/lifecycle/kinds/mdev/type-details.ts'
 import { expectAnswers, textOf } from '../hostile.ts'
 
 const nothing = { framebufferMiB: null, maxResolution: null, heads: null, maxInstances: null }

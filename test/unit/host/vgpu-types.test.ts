@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
 import { pciAddressOrNull } from '../../../src/base/units.ts'
-import { readVgpuFunction } from '../../../src/host/vgpu-functions.ts'
-import { readCreatableTypes } from '../../../src/host/vgpu-types.ts'
 import type { Warning } from '../../../src/host/warning.ts'
 import { openLinux } from '../../../src/kernel/linux.ts'
+import { readVgpuFunction } from '../../../src/lifecycle/kinds/nvidia-vgpu/vgpu-functions.ts'
+import { readCreatableTypes } from '../../../src/lifecycle/kinds/nvidia-vgpu/vgpu-types.ts'
 import { HostTree } from '../host-tree.ts'
 
 const address = pciAddressOrNull('41:00.4')

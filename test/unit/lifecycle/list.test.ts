@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { openLinux } from '../../../src/kernel/linux.ts'
 import { formatDefinition } from '../../../src/lifecycle/definition/definition.ts'
-import { list } from '../../../src/lifecycle/list.ts'
+import { list } from '../../../src/lifecycle/kinds/list.ts'
 import { HostTree, uuids } from '../host-tree.ts'
 
 const parent = '0000:3b:00.0'

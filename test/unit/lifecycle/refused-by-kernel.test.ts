@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { systemError } from '../../../src/base/system-error.ts'
-import { refusedByKernel } from '../../../src/lifecycle/refused-by-kernel.ts'
+import { refusedByKernel } from '../../../src/lifecycle/change/refused-by-kernel.ts'
 
 const details = { path: '/etc/mdevctl.d', hint: 'df', facts: { device: 'a' } }
 

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { VfioError } from '../../../../src/base/errors.ts'
 import { openLinux } from '../../../../src/kernel/linux.ts'
-import { attributeSteps } from '../../../../src/lifecycle/device/attribute-path.ts'
+import { attributeSteps } from '../../../../src/lifecycle/definition/attribute-path.ts'
 import { setUpDevice, type Write } from '../../../../src/lifecycle/device/set-up-device.ts'
 import { HostTree, uuids } from '../../host-tree.ts'
 

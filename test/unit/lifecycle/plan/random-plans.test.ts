@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { VfioError } from '../../../../src/base/errors.ts'
-import { list } from '../../../../src/lifecycle/list.ts'
+import { list } from '../../../../src/lifecycle/kinds/list.ts'
 import { type Applied, applyPlan } from '../../../../src/lifecycle/plan/apply.ts'
 import { makePlan } from '../../../../src/lifecycle/plan/make-plan.ts'
 import { isDone, itemName, type Plan } from '../../../../src/lifecycle/plan/plan.ts'

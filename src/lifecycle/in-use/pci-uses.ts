@@ -1,0 +1,140 @@
+import { type PciAddress, pciAddressOrNull } from '../../base/units.ts'
+import { type DeviceUser, findDeviceUsers, shownUsers } from '../../host/device-users.ts'
+import { pciPath } from '../../host/sriov.ts'
+import { linkedName } from '../../host/sysfs/links.ts'
+import { listOrNone } from '../../host/sysfs/readable.ts'
+import type { HostFiles } from '../../kernel/kernel.ts'
+import { readMdevDevices } from '../kinds/mdev/mdev-devices.ts'
+import { readVgpuFunction } from '../kinds/nvidia-vgpu/vgpu-functions.ts'
+import { knownTypeName } from '../kinds/nvidia-vgpu/vgpu-type-names.ts'
+import { BlockUses } from './block-uses.ts'
+import { DeviceGraph } from './device-graph.ts'
+import { deviceNodes } from './device-nodes.ts'
+import { type Mount, readMounts } from './mounts.ts'
+import { NetworkUses } from './network-uses.ts'
+import { counted, type PciUse } from './pci-use.ts'
+import { sharedFolderUses } from './shared-folder-uses.ts'
+
+interface Seen {
+  readonly graph: DeviceGraph
+  readonly mounts: readonly Mount[]
+  readonly block: BlockUses
+  readonly network: NetworkUses
+}
+
+/** Virtual functions in use that are named. */
+const mostFunctions = 3
+
+/**
+ * What PCI devices carry and who has them open, as the host was when it was looked at: the one place to ask before
+ * anything is taken from somebody. What cannot be seen is not told.
+ */
+export class PciUses {
+  readonly #files: HostFiles
+  #seen: Seen | null = null
+
+  constructor(files: HostFiles) {
+    this.#files = files
+  }
+
+  /** Looked at once, and not before it is asked for. */
+  get #host() {
+    if (this.#seen === null) {
+      const graph = new DeviceGraph(this.#files)
+      const mounts = readMounts(this.#files)
+      const block = new BlockUses(this.#files, graph, mounts)
+      this.#seen = { graph, mounts, block, network: new NetworkUses(this.#files, graph) }
+    }
+    return this.#seen
+  }
+
+  of(address: PciAddress): PciUse[] {
+    return this.ofAll([address]).get(address) ?? []
+  }
+
+  /** Those of several, which looks through /proc once. */
+  ofAll(addresses: readonly PciAddress[]): Map<PciAddress, PciUse[]> {
+    const functions = new Map(addresses.map((address) => [address, this.#functionsOf(address)]))
+    const all = [...new Set([...addresses, ...[...functions.values()].flat()])]
+    const nodes = new Map(all.map((address) => [address, this.#nodesOf(address)]))
+    const users = findDeviceUsers(this.#files, new Set([...nodes.values()].flat()))
+    const own = new Map(all.map((address) => [address, this.#ownUses(address, nodes.get(address) ?? [], users)]))
+    return new Map(
+      addresses.map((address) => {
+        const its = functions.get(address) ?? []
+        return [address, [...(own.get(address) ?? []), ...usesByFunctions(its, own)]]
+      }),
+    )
+  }
+
+  #nodesOf(address: PciAddress): string[] {
+    return [...new Set([...deviceNodes(this.#files, this.#host.graph, address), ...this.#host.block.nodesOf(address)])]
+  }
+
+  #ownUses(address: PciAddress, nodes: readonly string[], users: ReadonlyMap<string, readonly DeviceUser[]>): PciUse[] {
+    return [
+      ...this.#host.network.of(address),
+      ...this.#host.block.of(address),
+      ...sharedFolderUses(this.#files, this.#host.graph, this.#host.mounts, address),
+      ...this.#virtualDevicesOf(address),
+      ...openedBy(nodes, users),
+    ]
+  }
+
+  /** They go with their physical function's driver. */
+  #functionsOf(address: PciAddress): readonly PciAddress[] {
+    return listOrNone(this.#files, pciPath(address))
+      .filter((name) => /^virtfn\d{1,5}$/.test(name))
+      .sort((a, b) => a.localeCompare(b, 'en', { numeric: true }))
+      .flatMap((name) => pciAddressOrNull(linkedName(this.#files, `${pciPath(address)}/${name}`) ?? '') ?? [])
+  }
+
+  /** A vGPU that this function is, and mediated devices. */
+  #virtualDevicesOf(address: PciAddress): PciUse[] {
+    const type = readVgpuFunction(this.#files, address)?.type ?? 0
+    const name = knownTypeName(this.#files, type) ?? `type ${type}`
+    const mdevs = readMdevDevices(this.#files).devices.filter(({ parent }) => parent === address)
+    return [
+      ...(type === 0 ? [] : [{ what: `${address} is a vGPU (${name})`, end: `vfioctl stop ${address}` }]),
+      ...(mdevs.length === 0
+        ? []
+        : [
+            {
+              what: `mediated devices run on it: ${mdevs.map(({ uuid }) => uuid).join(', ')}`,
+              end: `vfioctl stop ${mdevs[0]?.uuid}`,
+            },
+          ]),
+    ]
+  }
+}
+
+/** Who has it open, by each node; by its address only where no node says so. */
+function openedBy(nodes: readonly string[], users: ReadonlyMap<string, readonly DeviceUser[]>): PciUse[] {
+  const byNode = nodes.flatMap((node) => (users.get(node) ?? []).map((user) => ({ user, node })))
+  const seen = new Set(byNode.flatMap(({ user, node }) => (node.startsWith('/') ? [user.pid] : [])))
+  return byNode
+    .filter(({ user, node }) => node.startsWith('/') || !seen.has(user.pid))
+    .map(({ user, node }) => opened(user, node))
+}
+
+/** By its address it is open without a node of this host: through a descriptor that was handed over, or in a container. */
+function opened(user: DeviceUser, node: string): PciUse {
+  return { what: `${shownUsers([user])} has ${node.startsWith('/') ? node : 'it'} open`, end: null }
+}
+
+function usesByFunctions(functions: readonly PciAddress[], own: ReadonlyMap<PciAddress, readonly PciUse[]>): PciUse[] {
+  if (functions.length === 0) return []
+  const used = functions.flatMap((address) => usesOfFunction(address, own.get(address) ?? []))
+  const shown = used.slice(0, mostFunctions)
+  const more = used.length - shown.length
+  return [
+    { what: `it has ${counted(functions.length, 'virtual function')}`, end: null },
+    ...shown,
+    ...(more === 0 ? [] : [{ what: `and ${more} more uses of its functions`, end: null }]),
+  ]
+}
+
+/** The same, told of the function among others. */
+export function usesOfFunction(address: PciAddress, uses: readonly PciUse[]): PciUse[] {
+  return uses.map(({ what, end }) => ({ what: what.startsWith(address) ? what : `${address}: ${what}`, end }))
+}

@@ -1,0 +1,63 @@
+import { VfioError } from '../../base/errors.ts'
+import { type PciAddress, pciAddressOrNull, printable, type Uuid, uuidOrNull } from '../../base/units.ts'
+import { deviceNameOrNull } from '../../host/device-name.ts'
+import { findDeviceUsers, usersOfAny } from '../../host/device-users.ts'
+import type { Warning } from '../../host/warning.ts'
+import type { HostFiles } from '../../kernel/kernel.ts'
+import type { DeviceIdentity, DeviceState, Listed, VirtualDevice } from '../device/virtual-device.ts'
+import { listMdevs } from './mdev/list-mdevs.ts'
+import { parentMatcher } from './mdev/mdev-places.ts'
+import { listVgpus } from './nvidia-vgpu/list-vgpus.ts'
+
+export interface DeviceFilter {
+  /** A mediated device's UUID, or the PCI address of the function that is a vGPU. */
+  readonly name?: string
+  /** A card stands for its virtual functions too. */
+  readonly parent?: string
+  /** By id. */
+  readonly type?: string
+  /** Only those that run, or only those that do not. */
+  readonly active?: boolean
+  /** Only those with a definition, or only those without. */
+  readonly defined?: boolean
+}
+
+/** What runs and what is defined, told together: one entry for each device and parent, sorted by parent, then name. */
+export function list(files: HostFiles, filter: DeviceFilter = {}): { devices: VirtualDevice[]; warnings: Warning[] } {
+  const name = filter.name === undefined ? undefined : deviceIdentifier(filter.name)
+  const uuid = name === undefined ? undefined : uuidOrNull(name)
+  const address = name === undefined ? undefined : pciAddressOrNull(name)
+  const mdevs = uuid === null ? nothing : listMdevs(files, uuid)
+  const vgpus = address === null ? nothing : listVgpus(files, address)
+  const passes = passing(files, filter)
+  const found: Listed<DeviceIdentity>[] = [...mdevs.listed, ...vgpus.listed].filter(({ device }) => passes(device))
+  const users = findDeviceUsers(files, new Set(found.flatMap((it) => it.openedAs)))
+  for (const { device, openedAs } of found) if (device.active) device.users.push(...usersOfAny(users, openedAs))
+  const devices = found.map(({ device }) => device).sort(byParentThenName)
+  return { devices, warnings: [...mdevs.warnings, ...vgpus.warnings] }
+}
+
+const nothing = { listed: [], warnings: [] }
+
+/** What names a virtual device. INVALID_ARGUMENT for what is neither a UUID nor a PCI address. */
+export function deviceIdentifier(text: string): Uuid | PciAddress {
+  const name = deviceNameOrNull(text)
+  if (name !== null) return name
+  throw new VfioError('INVALID_ARGUMENT', `'${printable(text)}' is neither a UUID nor a PCI address`, {
+    hint: 'vfioctl list; a UUID looks like 83b8f4f2-509f-382f-3c1e-e6bfe0fa1001, an address like 0000:41:00.4',
+  })
+}
+
+function passing(files: HostFiles, filter: DeviceFilter): (device: DeviceState) => boolean {
+  const isMeant = filter.parent === undefined ? undefined : parentMatcher(files, filter.parent)
+  return (device) =>
+    (isMeant === undefined || isMeant(device.parent)) &&
+    (filter.type === undefined || device.type === filter.type) &&
+    (filter.active === undefined || device.active === filter.active) &&
+    (filter.defined === undefined || (device.definition !== null) === filter.defined)
+}
+
+function byParentThenName(a: VirtualDevice, b: VirtualDevice): number {
+  if (a.parent !== b.parent) return a.parent < b.parent ? -1 : 1
+  return a.name < b.name ? -1 : a.name > b.name ? 1 : 0
+}

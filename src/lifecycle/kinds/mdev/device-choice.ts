@@ -1,0 +1,61 @@
+import { VfioError } from '../../../base/errors.ts'
+import { checkedName, parseUuid, type Uuid } from '../../../base/units.ts'
+import type { HostFiles } from '../../../kernel/kernel.ts'
+import { findMdevDevice, type MdevDevice } from './mdev-devices.ts'
+import { parentMatcher } from './mdev-places.ts'
+import { parentName } from './mdev-types.ts'
+import { definedParents, readDefinition, type StoredDefinition } from './store.ts'
+
+/** Which device: a UUID, and its parent where the UUID is defined under several. */
+export interface MdevChoice {
+  readonly uuid: string
+  /** A card stands for its virtual functions too, unless `exactParent`: mdevctl knows of no cards. */
+  readonly parent?: string
+  readonly exactParent?: boolean
+}
+
+/** What a choice stands for on this host: the running device, and the parents under which it is defined. */
+export interface ChosenDevice {
+  readonly uuid: Uuid
+  readonly active: MdevDevice | null
+  readonly definedOn: readonly string[]
+}
+
+export function lookUp(files: HostFiles, choice: MdevChoice): ChosenDevice {
+  const uuid = parseUuid(choice.uuid)
+  const isMeant = meaning(files, choice)
+  const running = findMdevDevice(files, uuid)
+  const active = running !== null && isMeant(running.parent) ? running : null
+  return { uuid, active, definedOn: definedParents(files, uuid).filter(isMeant) }
+}
+
+function meaning(files: HostFiles, { parent, exactParent }: MdevChoice): (parent: string) => boolean {
+  if (parent === undefined) return () => true
+  const known = checkedName('parent', parentName(parent))
+  return exactParent === true ? (other) => other === known : parentMatcher(files, known)
+}
+
+/** As `lookUp`; NOT_FOUND where the host knows no such device at all. */
+export function lookUpKnown(files: HostFiles, choice: MdevChoice): ChosenDevice {
+  const device = lookUp(files, choice)
+  if (device.active !== null || device.definedOn.length > 0) return device
+  const where = choice.parent === undefined ? '' : ` on ${choice.parent}`
+  throw new VfioError('NOT_FOUND', `there is no device ${device.uuid}${where}: none runs and none is defined`, {
+    hint: 'vfioctl list',
+    facts: { uuid: device.uuid },
+  })
+}
+
+/** The one definition that is meant, or null; AMBIGUOUS where the UUID is defined under several parents. */
+export function onlyDefinition(files: HostFiles, { uuid, definedOn }: ChosenDevice): StoredDefinition | null {
+  const [parent] = definedOn
+  if (parent === undefined) return null
+  if (definedOn.length > 1) {
+    throw new VfioError('AMBIGUOUS', `${uuid} is defined under ${definedOn.join(' and ')}`, {
+      hint: `say which: -p ${parent}`,
+      facts: { uuid, parents: definedOn },
+    })
+  }
+  const definition = readDefinition(files, parent, uuid)
+  return definition === null ? null : { uuid, parent, definition }
+}

@@ -1,0 +1,59 @@
+import { nameFault, pciAddressOrNull } from '../../../base/units.ts'
+import { functionAddresses, physicalFunctionOf, readPhysicalFunction } from '../../../host/sriov.ts'
+import type { HostFiles } from '../../../kernel/kernel.ts'
+import { mdevBus, mdevParents, parentName } from './mdev-types.ts'
+
+/** Where mediated devices are made by one name: a parent, or a card whose virtual functions are the parents. */
+export interface MdevPlace {
+  /** The parent's own name, or the card's. */
+  readonly name: string
+  /** In the order of their numbers. */
+  readonly parents: readonly string[]
+}
+
+/** The device whose virtual function a parent is; itself where it is none. */
+export function cardOf(files: HostFiles, parent: string): string {
+  const address = pciAddressOrNull(parent)
+  return (address === null ? null : physicalFunctionOf(files, address)) ?? parent
+}
+
+/**
+ * The parents of mediated devices that a name stands for: of a card whose virtual functions are parents, those (NVIDIA's
+ * cards from Ampere to vGPU 16); else the one of that name. None where there is none.
+ */
+export function parentsOf(files: HostFiles, name: string): string[] {
+  const address = pciAddressOrNull(name)
+  const functions = address === null ? [] : (readPhysicalFunction(files, address)?.functions ?? [])
+  const parents = functions.filter((it) => isParent(files, it))
+  if (parents.length > 0) return parents
+  const known = parentName(name)
+  return isParent(files, known) ? [known] : []
+}
+
+/** Every place of this host, sorted by name: a card with its functions is one. */
+export function mdevPlaces(files: HostFiles): MdevPlace[] {
+  const places = new Map<string, string[]>()
+  for (const parent of mdevParents(files) ?? []) {
+    const card = cardOf(files, parent)
+    places.set(card, [...(places.get(card) ?? []), parent])
+  }
+  return [...places]
+    .map(([name, its]) => ({ name, parents: its.length === 1 ? its : its.filter((parent) => parent !== name) }))
+    .sort((a, b) => (a.name < b.name ? -1 : 1))
+}
+
+/** Whether a parent is meant by a name: by its own, or by that of the card whose function it is or will be. */
+export function parentMatcher(files: HostFiles, name: string): (parent: string) => boolean {
+  const known = parentName(name)
+  const address = pciAddressOrNull(name)
+  const card = address === null ? null : readPhysicalFunction(files, address)
+  const meant = new Set<string>([known])
+  if (card !== null) {
+    for (const it of [...card.functions, ...functionAddresses(files, card.address, card.total)]) meant.add(it)
+  }
+  return (parent) => meant.has(parent)
+}
+
+function isParent(files: HostFiles, name: string): boolean {
+  return nameFault(name) === null && files.kind(`${mdevBus}/${name}`) !== null
+}

@@ -1,0 +1,156 @@
+import { failedWith } from '../../../base/system-error.ts'
+import { nameFault, type PciAddress, pciAddressOrNull, printable, type Uuid, uuidOrNull } from '../../../base/units.ts'
+import { physicalFunctionOf } from '../../../host/sriov.ts'
+import { readOrWarn, unreadable, type Warning } from '../../../host/warning.ts'
+import type { HostFiles } from '../../../kernel/kernel.ts'
+import { parseTypeDetails, type TypeDetails } from './type-details.ts'
+
+/** A kind of mediated device that a parent offers: /sys/class/mdev_bus/PARENT/mdev_supported_types/TYPE. */
+export interface MdevType {
+  readonly kind: 'mdev'
+  readonly parent: string
+  readonly type: string
+  /** The name for people ('GRID T4-1B'), or null. */
+  readonly name: string | null
+  /** 'vfio-pci', 'vfio-ccw', 'vfio-ap', …; null where the driver says none. */
+  readonly deviceApi: string | null
+  /** How many more can be made; null where the driver says nothing readable. */
+  readonly available: number | null
+  /** The driver's own text, lines and all, or null. */
+  readonly description: string | null
+  readonly details: TypeDetails
+  /** The devices of this type that exist. */
+  readonly devices: readonly Uuid[]
+}
+
+/** One parent's type, by its id. */
+export type TypeOfParent = Pick<MdevType, 'parent' | 'type'>
+
+export interface TypeFilter {
+  /** A card stands for its virtual functions too. */
+  readonly parent?: string
+  readonly type?: string
+}
+
+export const mdevBus = '/sys/class/mdev_bus'
+
+export function typesPath(parent: string): string {
+  return `${mdevBus}/${parent}/mdev_supported_types`
+}
+
+/** A parent's name as the kernel has it: a PCI address in its long form, whichever was given. */
+export function parentName(given: string): string {
+  return pciAddressOrNull(given) ?? given
+}
+
+/** Names of the parents, sorted; null where the kernel has no mediated device support loaded. */
+export function mdevParents(files: HostFiles): string[] | null {
+  try {
+    return files.list(mdevBus).sort()
+  } catch (error) {
+    if (failedWith(error, 'ENOENT')) return null
+    throw error
+  }
+}
+
+/** Every type of every parent, sorted by both. What cannot be read is a warning, and the rest goes on. */
+export function readMdevTypes(files: HostFiles, filter: TypeFilter = {}): { types: MdevType[]; warnings: Warning[] } {
+  const warnings: Warning[] = []
+  const types: MdevType[] = []
+  const parents = readOrWarn(mdevBus, warnings, [], () => mdevParents(files))
+  const only = filter.parent === undefined ? undefined : parentName(filter.parent)
+  if (parents === null) warnings.push({ path: mdevBus, message: noMdevSupport })
+  for (const parent of parents ?? []) {
+    if (only !== undefined && only !== parent && only !== physicalOf(files, parent)) continue
+    let names: string[]
+    try {
+      names = files.list(typesPath(parent)).sort()
+    } catch (error) {
+      warnings.push(unreadable(typesPath(parent), error))
+      continue
+    }
+    for (const type of names) {
+      if (filter.type !== undefined && filter.type !== type) continue
+      types.push(readMdevType(files, parent, type, warnings))
+    }
+  }
+  return { types, warnings }
+}
+
+function physicalOf(files: HostFiles, parent: string): PciAddress | null {
+  const address = pciAddressOrNull(parent)
+  return address === null ? null : physicalFunctionOf(files, address)
+}
+
+/** In words, with the modules that bring it. */
+export const noMdevSupport: string =
+  'no mediated device support is loaded (module mdev, and the card’s own: kvmgt, nvidia-vgpu-vfio, vfio_ap, vfio_ccw)'
+
+/** One type by its id, or null. A parent can have dozens, of several files each: the others are not looked at. */
+export function findMdevType(files: HostFiles, parent: string, type: string): MdevType | null {
+  return hasMdevType(files, parent, type) ? readMdevType(files, parent, type, []) : null
+}
+
+/** Whether a parent offers a type of that id, with room for one more or not. */
+export function hasMdevType(files: HostFiles, parent: string, type: string): boolean {
+  return nameFault(type) === null && files.kind(`${typesPath(parent)}/${type}`) === 'directory'
+}
+
+function readMdevType(files: HostFiles, parent: string, type: string, warnings: Warning[]): MdevType {
+  const base = `${typesPath(parent)}/${type}`
+  const description = readOptional(files, `${base}/description`, warnings)
+  return {
+    kind: 'mdev',
+    parent,
+    type,
+    name: readOptional(files, `${base}/name`, warnings),
+    deviceApi: readOptional(files, `${base}/device_api`, warnings),
+    available: readAvailable(files, { parent, type }, warnings),
+    description,
+    details: parseTypeDetails(description ?? ''),
+    devices: readDevices(files, `${base}/devices`, warnings),
+  }
+}
+
+/** The type's name for people, or null; never a warning: a list shows it only in passing. */
+export function readTypeName(files: HostFiles, parent: string, type: string): string | null {
+  return readOptional(files, `${typesPath(parent)}/${type}/name`, [])
+}
+
+function readOptional(files: HostFiles, path: string, warnings: Warning[]): string | null {
+  try {
+    return files.read(path).trim() || null
+  } catch (error) {
+    if (!failedWith(error, 'ENOENT')) warnings.push(unreadable(path, error))
+    return null
+  }
+}
+
+/** How many more the parent says there can be: the kernel prints '%u', 0 to 2^32-1. Null where it says nothing readable. */
+export function readAvailable(
+  files: HostFiles,
+  { parent, type }: TypeOfParent,
+  warnings: Warning[] = [],
+): number | null {
+  const path = `${typesPath(parent)}/${type}/available_instances`
+  try {
+    const text = files.read(path).trim()
+    if (/^\d{1,10}$/.test(text) && Number(text) <= 0xffff_ffff) return Number(text)
+    warnings.push({ path, message: `says '${printable(text)}', which is no number of instances` })
+  } catch (error) {
+    warnings.push(unreadable(path, error))
+  }
+  return null
+}
+
+function readDevices(files: HostFiles, path: string, warnings: Warning[]): Uuid[] {
+  try {
+    return files
+      .list(path)
+      .flatMap((name) => uuidOrNull(name) ?? [])
+      .sort()
+  } catch (error) {
+    if (!failedWith(error, 'ENOENT')) warnings.push(unreadable(path, error))
+    return []
+  }
+}

@@ -1,0 +1,39 @@
+import type { PciAddress } from '../../../base/units.ts'
+import { readPciIds } from '../../../host/pci-ids.ts'
+import type { PhysicalFunction } from '../../../host/sriov.ts'
+import type { HostFiles } from '../../../kernel/kernel.ts'
+import { readMdevTypes } from './mdev-types.ts'
+
+/** Whether it is a GPU of NVIDIA's, whose driver can make vGPUs of it or of its virtual functions. */
+export function isNvidiaGpu(files: HostFiles, address: PciAddress): boolean {
+  const { vendor, class: kind } = readPciIds(files, address, [])
+  return vendor === '0x10de' && kind?.startsWith('0x03') === true
+}
+
+/** Whether NVIDIA's tools count it among the GPUs: a VGA or 3D controller. */
+export function isGpu(files: HostFiles, address: PciAddress): boolean {
+  const { vendor, class: kind } = readPciIds(files, address, [])
+  return vendor === '0x10de' && (kind === '0x030000' || kind === '0x030200')
+}
+
+/**
+ * Whether this GPU's driver makes virtual functions of it: from the GA100 on, by the device ids of the chips. A Turing
+ * card such as a T4 advertises SR-IOV too, and its vGPUs are mediated devices of the card itself.
+ */
+export function isSriovGpu(files: HostFiles, address: PciAddress): boolean {
+  const id = Number(readPciIds(files, address, []).device ?? Number.NaN)
+  const isOlder = id < 0x2080 || (id >= 0x2180 && id <= 0x21ff)
+  return isNvidiaGpu(files, address) && !isOlder
+}
+
+/** Whether a driver hands out a GPU or its virtual functions as they are, or uses it otherwise: it makes no vGPUs. */
+export function makesNoVgpus(driver: string | null): boolean {
+  return driver === null || driver === 'pci-pf-stub' || driver === 'nouveau' || driver.startsWith('vfio')
+}
+
+/** Whether the card offers no virtual devices because it has no virtual functions yet, of which they would be made. */
+export function needsFunctions(files: HostFiles, { address, count, driver }: PhysicalFunction): boolean {
+  if (count > 0 || makesNoVgpus(driver) || !isSriovGpu(files, address)) return false
+  // such a card may show types on itself too, and refuses each
+  return readMdevTypes(files, { parent: address }).types.every(({ devices }) => devices.length === 0)
+}

@@ -1,0 +1,30 @@
+import { VfioError, withMore } from '../../../base/errors.ts'
+import type { PciAddress } from '../../../base/units.ts'
+import type { HostFiles } from '../../../kernel/kernel.ts'
+import { migReason, whyNothing } from '../mdev/mig.ts'
+import { isTypeNamed, type NamedType, typeNamed } from '../mdev/type-choice.ts'
+import { knownTypes } from './vgpu-type-names.ts'
+import { readVgpuTypes } from './vgpu-types.ts'
+
+/**
+ * A type of vGPU by its id or name ('1157', 'NVIDIA L40S-24Q', 'L40S-24Q'). A card lists only what can be made now: what
+ * it does not list is looked for among the names that were noted earlier.
+ */
+export function chooseVgpuType(files: HostFiles, card: PciAddress, name: string): NamedType {
+  const listed = readVgpuTypes(files, { parent: card }).types
+  if (listed.some((type) => isTypeNamed(type, name))) return typeNamed(listed, card, name)
+  try {
+    return typeNamed([...listed, ...noted(files, listed)], card, name)
+  } catch (error) {
+    const offered = listed.filter(({ availableAtMost }) => availableAtMost > 0)
+    const reason = listed.length === 0 ? whyNothing(card) : migReason(card, { name }, offered)
+    if (reason === null || !(error instanceof VfioError) || error.code !== 'NOT_FOUND') throw error
+    throw withMore(error, reason.why, { hint: reason.hint })
+  }
+}
+
+function noted(files: HostFiles, listed: readonly NamedType[]): NamedType[] {
+  return knownTypes(files)
+    .map(({ id, name }) => ({ type: String(id), name }))
+    .filter(({ type }) => !listed.some((other) => other.type === type))
+}
