@@ -36,23 +36,18 @@ export type { BindRequest } from './lifecycle/bindings/bind.ts'
 export type { BindingChange, BindingOptions, BindingRequest } from './lifecycle/bindings/binding-change.ts'
 export type { Kept } from './lifecycle/boot/kept.ts'
 export type { Change, ChangeOptions, Step } from './lifecycle/change/change.ts'
+export type { DeviceIdentity, MdevIdentity, VgpuIdentity } from './lifecycle/change/device-identity.ts'
 export type { Attribute, Definition, StartMode } from './lifecycle/definition/definition.ts'
 export type { DefinitionEdit } from './lifecycle/definition/edit-definition.ts'
 export type { DefineRequest, DeviceChoice, ModifyRequest, StartRequest } from './lifecycle/device/requests.ts'
-export type {
-  DeviceIdentity,
-  DeviceState,
-  MdevIdentity,
-  VgpuIdentity,
-  VirtualDevice,
-} from './lifecycle/device/virtual-device.ts'
+export type { Restorable } from './lifecycle/device/restore-task.ts'
+export type { DeviceState, VirtualDevice } from './lifecycle/device/virtual-device.ts'
 export type { DeviceType } from './lifecycle/kinds/device-types.ts'
 export type { DeviceFilter } from './lifecycle/kinds/list.ts'
 export type { MdevType, TypeFilter } from './lifecycle/kinds/mdev/mdev-types.ts'
 export type { TypeDetails } from './lifecycle/kinds/mdev/type-details.ts'
 export type { VgpuType } from './lifecycle/kinds/nvidia-vgpu/vgpu-types.ts'
 export type { Restored, RestoreRequest, RestoreResult } from './lifecycle/restore/restore.ts'
-export type { Restorable } from './lifecycle/restore/task.ts'
 export type { SriovChange, SriovRequest } from './lifecycle/sriov/set-functions.ts'
 export type { ChangeKind, HostChange } from './lifecycle/watch/host-change.ts'
 export type { KernelVersion } from './mock/kernel-traits.ts'

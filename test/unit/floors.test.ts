@@ -10,8 +10,27 @@ const source = join(import.meta.dirname, '../../src')
  */
 const floors = [['base'], ['uapi'], ['kernel'], ['host', 'mock'], ['vfio', 'lifecycle'], ['cli']]
 const folders = floors.flat()
+/** The folders inside a floor, likewise. */
+const innerFloors: Readonly<Record<string, readonly (readonly string[])[]>> = {
+  lifecycle: [
+    ['change'],
+    ['files'],
+    ['definition', 'settings'],
+    ['device'],
+    ['callouts'],
+    ['kinds/mdev'],
+    ['kinds/nvidia-vgpu'],
+    ['kinds'],
+    ['in-use'],
+    ['bindings'],
+    ['sriov'],
+    ['spec'],
+    ['plan'],
+    ['restore', 'boot', 'watch'],
+  ],
+}
 /** Only these may name the simulated kernel; the rest of the house does not know which kernel it has. */
-const knowTheMock = ['mock', 'cli', 'host.ts', 'mock.ts']
+const knowTheMock = ['mock', 'cli', 'index.ts', 'host.ts', 'mock.ts']
 
 interface Import {
   readonly from: string
@@ -44,6 +63,14 @@ test('imports go down the floors', () => {
     return upper !== -1 && lower !== -1 && folderOf(from) !== folderOf(to) && lower >= upper
   })
   expect(notDown).toEqual([])
+})
+
+test.each(Object.entries(innerFloors))('inside %s too', (floor, levels) => {
+  const inner = imports().filter(({ from, to }) => folderOf(from) === floor && folderOf(to) === floor)
+  const placeOf = (file: string) => dirname(file).slice(floor.length + 1)
+  const levelOf = (file: string) => levels.findIndex((level) => level.includes(placeOf(file)))
+  expect(inner.filter(({ from, to }) => levelOf(from) === -1 || levelOf(to) === -1)).toEqual([])
+  expect(inner.filter(({ from, to }) => placeOf(from) !== placeOf(to) && levelOf(from) <= levelOf(to))).toEqual([])
 })
 
 test('a floor does not import the doors', () => {

@@ -1,11 +1,11 @@
 import { asVfioError, kernelAnswer, type VfioError, withMore } from '../../base/errors.ts'
 import { type PciBinding, pciDrivers } from '../../host/pci-binding.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
-import type { Step } from '../change/change.ts'
+import type { Step, Write } from '../change/change.ts'
 import { withLock } from '../files/lock.ts'
 import { withSettingsLock } from '../settings/settings.ts'
 import type { BindingChange, BindingOptions } from './binding-change.ts'
-import { changeDriver, giveBack, type Write } from './change-driver.ts'
+import { changeDriver, giveBack } from './change-driver.ts'
 import { checkFree } from './check-free.ts'
 
 /** What is to become of one device. */

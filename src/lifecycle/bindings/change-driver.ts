@@ -4,13 +4,11 @@ import { findDeviceNode } from '../../host/device-node.ts'
 import { type PciBinding, pciDrivers, readPciBinding } from '../../host/pci-binding.ts'
 import { pciDevices } from '../../host/pci-bus.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
-import type { Step } from '../change/change.ts'
+import type { Write } from '../change/change.ts'
 import { refusedByKernel } from '../change/refused-by-kernel.ts'
 import { type HeldDevice, whileHeld } from '../device/hold-device.ts'
 import type { BindingOptions } from './binding-change.ts'
 import { sayWhileWaiting } from './say-while-waiting.ts'
-
-export type Write = Extract<Step, { action: 'write' }>
 
 /** Which driver alone may take the device; null for whichever knows it. */
 export function overrideStep({ address }: Pick<PciBinding, 'address'>, driver: string | null): Write {

@@ -1,4 +1,4 @@
-import type { DeviceIdentity } from '../device/virtual-device.ts'
+import type { DeviceIdentity } from './device-identity.ts'
 
 /** One change to the host, exactly as it is or would be made. */
 export type Step =
@@ -13,6 +13,9 @@ export type Step =
   | { readonly action: 'chown'; readonly path: string; readonly uid: number; readonly gid: number }
   /** Its permission bits in octal: '0660'. */
   | { readonly action: 'chmod'; readonly path: string; readonly mode: string }
+
+/** A step that is a write to sysfs. */
+export type Write = Extract<Step, { action: 'write' }>
 
 /** What a changing verb did, or with `dryRun` would do. No steps: it was already so. */
 export type Change<Identity extends DeviceIdentity = DeviceIdentity> = Identity & {

@@ -1,7 +1,7 @@
 import { VfioError } from '../../base/errors.ts'
 import { printable } from '../../base/units.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
-import type { Write } from '../device/set-up-device.ts'
+import type { Write } from '../change/change.ts'
 import type { Attribute } from './definition.ts'
 
 /**

@@ -1,12 +1,10 @@
 import { kernelAnswer, VfioError } from '../../base/errors.ts'
 import { failedWith } from '../../base/system-error.ts'
 import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
-import type { Step } from '../change/change.ts'
+import type { Write } from '../change/change.ts'
 import { withKernelLog } from '../change/kernel-log.ts'
 import { checkStaysInDevice } from '../definition/attribute-path.ts'
 import { markHalfMade, unmarkHalfMade } from './half-made.ts'
-
-export type Write = Extract<Step, { action: 'write' }>
 
 /** A virtual device that is to be made, as the writes that make it and the one that takes it away again. */
 export interface NewDevice {

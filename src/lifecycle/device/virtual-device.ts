@@ -1,30 +1,6 @@
-import type { PciAddress, Uuid } from '../../base/units.ts'
 import type { DeviceUser } from '../../host/device-users.ts'
+import type { DeviceIdentity, MdevIdentity, VgpuIdentity } from '../change/device-identity.ts'
 import type { Definition } from '../definition/definition.ts'
-
-/** What tells virtual devices apart: a mediated device's UUID, or the PCI address of the function that is a vGPU. */
-export type DeviceIdentity = MdevIdentity | VgpuIdentity
-
-export interface MdevIdentity {
-  readonly kind: 'mdev'
-  readonly name: Uuid
-  readonly uuid: Uuid
-}
-
-/** A vendor's vGPU: a virtual function that was given a type. It has no UUID, and its address is used again after it. */
-export interface VgpuIdentity {
-  readonly kind: 'vgpu'
-  readonly name: PciAddress
-  readonly uuid: null
-}
-
-export function mdevIdentity(uuid: Uuid): MdevIdentity {
-  return { kind: 'mdev', name: uuid, uuid }
-}
-
-export function vgpuIdentity(address: PciAddress): VgpuIdentity {
-  return { kind: 'vgpu', name: address, uuid: null }
-}
 
 /** A virtual device: what exists now and what is defined, told together. */
 export type VirtualDevice<Identity extends DeviceIdentity = DeviceIdentity> = Identity &

@@ -8,9 +8,9 @@ import { PciUses } from '../in-use/pci-uses.ts'
 import { areIdsOf, choosePci, fitsPci, noneFits } from '../spec/choose-pci.ts'
 import { invalidSpec } from '../spec/invalid-spec.ts'
 import type { PciChoice, Spec } from '../spec/spec.ts'
+import { futureBindingSteps, futureIds } from '../sriov/future-binding.ts'
 import type { FutureFunctions } from './future-functions.ts'
 import type { PlannedBinding } from './plan.ts'
-import { futureBinding, futureIds } from './plan-function-binding.ts'
 
 /** What would have to be done for PCI devices, and for virtual functions that are to come, to have the drivers that a spec says. */
 export function planBindings(files: HostFiles, { path, bindings }: Spec, future: FutureFunctions): PlannedBinding[] {
@@ -63,7 +63,19 @@ function itemsFor(
   const card = future.cardOf(device)
   if (card !== null) {
     checkDriver(files, driver)
-    return [futureBinding(files, device, card, driver)]
+    return [
+      {
+        kind: 'binding',
+        action: 'bind',
+        device,
+        driver,
+        reason: `comes with the virtual functions of ${card}`,
+        steps: futureBindingSteps(files, device, card, driver),
+        uses: [],
+        takenFrom: null,
+        afterSriov: true,
+      },
+    ]
   }
   return bindingTurns(files, request).flatMap((turn) => {
     const { address } = turn.before

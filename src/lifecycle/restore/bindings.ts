@@ -3,8 +3,8 @@ import { parsePciAddress, pciAddressOrNull } from '../../base/units.ts'
 import { pciDevices } from '../../host/pci-bus.ts'
 import { bindKept } from '../bindings/bind-kept.ts'
 import type { ChangeOptions } from '../change/change.ts'
+import type { RestoreStage, RestoreTask } from '../device/restore-task.ts'
 import { keptBindings } from '../settings/bindings.ts'
-import type { RestoreStage, RestoreTask } from './task.ts'
 
 /**
  * The drivers that PCI devices are to have at every boot. That of a virtual function which its card is not to get is kept

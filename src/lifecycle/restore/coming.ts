@@ -2,6 +2,7 @@ import { type PciAddress, pciAddressOrNull } from '../../base/units.ts'
 import { pciDevices } from '../../host/pci-bus.ts'
 import { functionAddresses, readPhysicalFunction, readPhysicalFunctions } from '../../host/sriov.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
+import type { Coming } from '../device/restore-task.ts'
 import { sriovSettings } from '../sriov/sriov-settings.ts'
 
 /**
@@ -9,7 +10,7 @@ import { sriovSettings } from '../sriov/sriov-settings.ts'
  * that is plugged in later the udev rule tells: what is not on the bus comes only as a virtual function, by a number that
  * is kept for its card.
  */
-export class Coming {
+export class ComingDevices implements Coming {
   /** The device that the restore is for alone, or undefined. Who names it knows that it comes. */
   readonly only: string | undefined
   readonly #files: HostFiles

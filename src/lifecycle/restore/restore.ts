@@ -4,13 +4,13 @@ import type { Warning } from '../../host/warning.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import type { ChangeOptions, Step } from '../change/change.ts'
 import { withSharedKernelLog } from '../change/kernel-log.ts'
+import type { Restorable, RestoreStage, RestoreTask } from '../device/restore-task.ts'
 import { parentName } from '../kinds/mdev/mdev-types.ts'
 import { definedMdevs } from '../kinds/mdev/restore-mdevs.ts'
 import { definedVgpus } from '../kinds/nvidia-vgpu/restore-vgpus.ts'
 import { boundDevices } from './bindings.ts'
-import { Coming } from './coming.ts'
+import { ComingDevices } from './coming.ts'
 import { definedSriov } from './sriov.ts'
-import type { Restorable, RestoreStage, RestoreTask } from './task.ts'
 
 /** How long parents may take to appear unless told. */
 export const defaultTimeoutMs = 60_000
@@ -50,7 +50,7 @@ const stages: readonly RestoreStage[] = [boundDevices, definedSriov, definedMdev
  */
 export async function restore(kernel: Kernel, request: RestoreRequest = {}): Promise<Restored> {
   const only = request.parent === undefined ? undefined : parentName(request.parent)
-  const coming = new Coming(kernel.files, only)
+  const coming = new ComingDevices(kernel.files, only)
   const found = stages.map((stage) => findTasks(stage, kernel, coming))
   const tasks = found.flatMap((stage) => stage.tasks)
   const arrivals = new Arrivals(
@@ -79,7 +79,7 @@ export async function restore(kernel: Kernel, request: RestoreRequest = {}): Pro
 }
 
 /** What cannot even be looked for keeps nothing else from starting. */
-function findTasks(stage: RestoreStage, kernel: Kernel, coming: Coming): ReturnType<RestoreStage> {
+function findTasks(stage: RestoreStage, kernel: Kernel, coming: ComingDevices): ReturnType<RestoreStage> {
   try {
     return stage(kernel, coming)
   } catch (error) {

@@ -2,9 +2,9 @@ import { VfioError } from '../../base/errors.ts'
 import { type PciAddress, pciAddressOrNull } from '../../base/units.ts'
 import { pciPath, readPhysicalFunction } from '../../host/sriov.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
+import type { RestoreStage, RestoreTask } from '../device/restore-task.ts'
 import { makeVirtualFunctions } from '../sriov/set-functions.ts'
 import { sriovSettings } from '../sriov/sriov-settings.ts'
-import type { RestoreStage, RestoreTask } from './task.ts'
 
 /** The numbers of virtual functions that are kept for every boot. */
 export const definedSriov: RestoreStage = (kernel, coming) => {

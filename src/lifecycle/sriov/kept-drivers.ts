@@ -4,8 +4,8 @@ import { functionAddresses, readPhysicalFunction } from '../../host/sriov.ts'
 import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
 import { bindKept, isKeptCard } from '../bindings/bind-kept.ts'
 import type { ChangeOptions, Step } from '../change/change.ts'
-import { futureBinding } from '../plan/plan-function-binding.ts'
 import { keptBindings } from '../settings/bindings.ts'
+import { futureBindingSteps } from './future-binding.ts'
 import type { SriovChange } from './set-functions.ts'
 
 /**
@@ -37,7 +37,7 @@ export async function withKeptDrivers(
 function plannedSteps(files: HostFiles, { device: card, count }: SriovChange): Step[] {
   return functionAddresses(files, card, count).flatMap((address) => {
     const kept = keptBindings.readOrNone(files, address)
-    return kept === null ? [] : futureBinding(files, address, card, kept.driver).steps
+    return kept === null ? [] : futureBindingSteps(files, address, card, kept.driver)
   })
 }
 

@@ -5,8 +5,8 @@ import { type PciAddress, printable } from '../../base/units.ts'
 import { boundDriver } from '../../host/group-members.ts'
 import { pciPath, readPhysicalFunction } from '../../host/sriov.ts'
 import type { HostFiles, Kernel, ProgramEnd } from '../../kernel/kernel.ts'
-import { overrideStep, probeStep, unbindStep, type Write } from '../bindings/change-driver.ts'
-import type { Step } from '../change/change.ts'
+import { overrideStep, probeStep, unbindStep } from '../bindings/change-driver.ts'
+import type { Step, Write } from '../change/change.ts'
 import { markHalfMade, unmarkHalfMade } from '../device/half-made.ts'
 
 /** NVIDIA's script: its driver refuses sriov_numvfs, and steps aside for it. */

@@ -1,5 +1,7 @@
-import { offersNothing } from '../nvidia-vgpu/vgpu-types.ts'
 import type { NamedType } from './type-choice.ts'
+
+/** Of a card that lists no types. */
+export const offersNothing = 'offers no type at all; in MIG mode a card needs GPU instances first'
 
 /** Why a card makes no device of a type now, and what helps. */
 export interface RefusalReason {

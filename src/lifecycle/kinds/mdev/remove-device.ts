@@ -1,10 +1,10 @@
 import type { VfioError } from '../../../base/errors.ts'
 import type { Uuid } from '../../../base/units.ts'
 import type { Kernel } from '../../../kernel/kernel.ts'
+import type { Write } from '../../change/change.ts'
 import { refusedByKernel } from '../../change/refused-by-kernel.ts'
 import { unmarkHalfMade } from '../../device/half-made.ts'
 import { checkNotHeld, type HeldDevice, whileHeld } from '../../device/hold-device.ts'
-import type { Write } from '../../device/set-up-device.ts'
 import { type MdevDevice, mdevPath } from './mdev-devices.ts'
 
 /** The write that removes a device. */

@@ -4,6 +4,7 @@ import { pciPath, readPhysicalFunctions } from '../../../host/sriov.ts'
 import { unreadable, type Warning } from '../../../host/warning.ts'
 import type { HostFiles } from '../../../kernel/kernel.ts'
 import { type MdevType, parentName, type TypeFilter } from '../mdev/mdev-types.ts'
+import { offersNothing } from '../mdev/mig.ts'
 import { needsFunctions } from '../mdev/nvidia-gpu.ts'
 import { readVgpuFunctions, type VgpuFunction } from './vgpu-functions.ts'
 import { knownTypeName } from './vgpu-type-names.ts'
@@ -27,9 +28,6 @@ export interface VgpuType extends Omit<MdevType, 'kind' | 'available' | 'devices
   /** Functions that are vGPUs of this type. */
   readonly devices: readonly PciAddress[]
 }
-
-/** Of a card that carries nothing and offers nothing. */
-export const offersNothing = 'offers no type at all; in MIG mode a card needs GPU instances first'
 
 /** A card has some hundred types at most; what is beyond that is no list. */
 const maxTypes = 4096

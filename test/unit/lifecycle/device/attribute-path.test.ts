@@ -3,8 +3,9 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { VfioError } from '../../../../src/base/errors.ts'
 import { openLinux } from '../../../../src/kernel/linux.ts'
+import type { Write } from '../../../../src/lifecycle/change/change.ts'
 import { attributeSteps } from '../../../../src/lifecycle/definition/attribute-path.ts'
-import { setUpDevice, type Write } from '../../../../src/lifecycle/device/set-up-device.ts'
+import { setUpDevice } from '../../../../src/lifecycle/device/set-up-device.ts'
 import { HostTree, uuids } from '../../host-tree.ts'
 
 const [mine, other] = uuids

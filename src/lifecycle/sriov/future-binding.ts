@@ -9,7 +9,6 @@ import { noDriver } from '../bindings/bind.ts'
 import { overrideStep, probeStep, unbindStep } from '../bindings/change-driver.ts'
 import type { Step } from '../change/change.ts'
 import { keptBindings } from '../settings/bindings.ts'
-import type { PlannedBinding } from './plan.ts'
 
 /** What a virtual function that is not there yet will say of itself, by its card (`sriov_vf_device`). */
 export function futureIds(files: HostFiles, card: PciAddress): PciIds {
@@ -19,26 +18,15 @@ export function futureIds(files: HostFiles, card: PciAddress): PciIds {
 }
 
 /** The driver of a virtual function that is to be made before: the kernel offers it to all drivers first. */
-export function futureBinding(files: HostFiles, address: PciAddress, card: PciAddress, driver: string): PlannedBinding {
+export function futureBindingSteps(files: HostFiles, address: PciAddress, card: PciAddress, driver: string): Step[] {
   const ids = futureIds(files, card)
   const first = firstDriver(files, card, ids)
-  const steps: Step[] = [
+  return [
     overrideStep({ address }, driver),
     ...(first === null || first === driver ? [] : [unbindStep({ address })]),
     ...(driver === noDriver || first === driver ? [] : [probeStep({ address })]),
     ...keepingSteps(files, address, driver, ids),
   ]
-  return {
-    kind: 'binding',
-    action: 'bind',
-    device: address,
-    driver,
-    reason: `comes with the virtual functions of ${card}`,
-    steps,
-    uses: [],
-    takenFrom: null,
-    afterSriov: true,
-  }
 }
 
 function keepingSteps(files: HostFiles, address: PciAddress, driver: string, { vendor, device }: PciIds): Step[] {

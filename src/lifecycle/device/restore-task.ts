@@ -1,8 +1,8 @@
 import type { VfioError } from '../../base/errors.ts'
+import type { PciAddress } from '../../base/units.ts'
 import type { Warning } from '../../host/warning.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import type { ChangeOptions, Step } from '../change/change.ts'
-import type { Coming } from './coming.ts'
 
 /** What is defined to come up by itself. */
 export interface Restorable {
@@ -26,6 +26,16 @@ export interface RestoreTask extends Restorable {
   plannedSteps(): readonly Step[]
   /** No change where it is up already. */
   bringUp(options: ChangeOptions): Promise<{ readonly changed: boolean; readonly steps: readonly Step[] }>
+}
+
+/** Which devices can still come while a restore waits. */
+export interface Coming {
+  /** The device that the restore is for alone, or undefined. */
+  readonly only: string | undefined
+  /** Whether a device is on the PCI bus, or may get there. */
+  can(address: PciAddress): boolean
+  /** Whether a device is a virtual function that its card, which is there, could have, has not, and is not to get. */
+  isLeftOut(address: PciAddress): boolean
 }
 
 /** Finds the tasks of one kind, of `coming.only` or of all. */

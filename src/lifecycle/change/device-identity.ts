@@ -1,0 +1,25 @@
+import type { PciAddress, Uuid } from '../../base/units.ts'
+
+/** What tells virtual devices apart: a mediated device's UUID, or the PCI address of the function that is a vGPU. */
+export type DeviceIdentity = MdevIdentity | VgpuIdentity
+
+export interface MdevIdentity {
+  readonly kind: 'mdev'
+  readonly name: Uuid
+  readonly uuid: Uuid
+}
+
+/** A vendor's vGPU: a virtual function that was given a type. It has no UUID, and its address is used again after it. */
+export interface VgpuIdentity {
+  readonly kind: 'vgpu'
+  readonly name: PciAddress
+  readonly uuid: null
+}
+
+export function mdevIdentity(uuid: Uuid): MdevIdentity {
+  return { kind: 'mdev', name: uuid, uuid }
+}
+
+export function vgpuIdentity(address: PciAddress): VgpuIdentity {
+  return { kind: 'vgpu', name: address, uuid: null }
+}
