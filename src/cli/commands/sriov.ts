@@ -1,5 +1,6 @@
 import { type PhysicalFunction, readPhysicalFunctions } from '../../host/sriov.ts'
-import { findPhysicalFunction, setVirtualFunctions } from '../../lifecycle/sriov/set-functions.ts'
+import { findPhysicalFunction } from '../../lifecycle/sriov/asked-count.ts'
+import { setVirtualFunctions } from '../../lifecycle/sriov/set-functions.ts'
 import { given } from '../arguments/given.ts'
 import { dryRun } from '../arguments/global-options.ts'
 import { findPciDevice } from '../arguments/pci-device.ts'

@@ -12,7 +12,8 @@ import { readVgpuDefinitions, vgpuSettings } from '../kinds/nvidia-vgpu/definiti
 import { readVgpuFunction } from '../kinds/nvidia-vgpu/vgpu-functions.ts'
 import { type KeptBinding, keptBindings } from '../settings/bindings.ts'
 import { nodeOwners } from '../settings/node-owners.ts'
-import { sriovSettings } from '../sriov/sriov-settings.ts'
+import { isKeptForCard } from '../sriov/kept-number.ts'
+import { type KeptNumber, sriovSettings } from '../sriov/sriov-settings.ts'
 
 /** One thing that is kept for the next boots. */
 export interface Kept {
@@ -51,7 +52,7 @@ export function listKeptForBoot(files: HostFiles, device?: string): { kept: Kept
       kind: 'functions' as const,
       device: name,
       what: `${value.count} virtual functions`,
-      now: countNow(files, name),
+      now: countNow(files, name, value),
       path: sriovSettings.path(name),
       forget: `vfioctl sriov ${name} 0`,
     })),
@@ -96,11 +97,11 @@ function bindingNow(files: HostFiles, name: string, kept: KeptBinding): string {
   return `with ${boundDriver(files, `${pciDevices}/${address}/driver`) ?? 'no driver'}`
 }
 
-function countNow(files: HostFiles, name: string): string {
+function countNow(files: HostFiles, name: string, kept: KeptNumber): string {
   const address = pciAddressOrNull(name)
   if (address === null || files.kind(`${pciDevices}/${address}`) === null) return 'not there'
   const card = readPhysicalFunction(files, address)
-  return card === null ? 'another device' : `has ${card.count}`
+  return card === null || !isKeptForCard(files, address, kept) ? 'another device' : `has ${card.count}`
 }
 
 function vgpuNow(type: number | null | undefined): string {

@@ -7,12 +7,14 @@ import type { HostFiles } from '../../kernel/kernel.ts'
 import { noDriver } from '../bindings/bind.ts'
 import { isNvidiaGpu } from '../kinds/mdev/nvidia-gpu.ts'
 import { invalidSpec } from '../spec/invalid-spec.ts'
+import type { FutureFunctions } from './future-functions.ts'
 import { itemName, type Plan, type PlannedBinding, type PlannedSriov } from './plan.ts'
 import type { PlacedParent } from './wanted-devices.ts'
 
 interface Asked extends Pick<Plan, 'bindings' | 'sriov' | 'entries'> {
   readonly path: string
   readonly parents: readonly PlacedParent[]
+  readonly future: FutureFunctions
 }
 
 /**
@@ -20,9 +22,19 @@ interface Asked extends Pick<Plan, 'bindings' | 'sriov' | 'entries'> {
  * keeps a card from having the virtual functions that are asked for.
  */
 export function checkContradictions(files: HostFiles, asked: Asked): void {
-  const { path, bindings, sriov } = asked
+  const { path, bindings, sriov, future } = asked
   const byDevice = new Map(bindings.map((binding) => [binding.device, binding]))
   for (const item of sriov) checkDriverMakesFunctions(files, path, item, byDevice.get(item.device))
+  for (const { wanted, parent, ...entry } of asked.entries) {
+    const name = entry.kind === 'vgpu' ? entry.device : pciAddressOrNull(parent)
+    const card = wanted === null || name === null ? null : future.cardThatDrops(name)
+    if (name === null || card === null) continue
+    throw invalidSpec(
+      path,
+      name,
+      `parents ask for what it carries, and it goes with the number of virtual functions of ${card}`,
+    )
+  }
   for (const binding of bindings) {
     if (!losesDriver(binding)) continue
     const needed = devicesOn(binding, asked) ?? onFunctionsOf(files, binding, asked)

@@ -16,7 +16,8 @@ export class FutureFunctions {
       const { device: card, count, makesAnew } = item
       const { total = count } = readPhysicalFunction(files, card) ?? {}
       for (const address of functionAddresses(files, card, total).slice(count)) this.#never.set(address, item)
-      if (!makesAnew) continue
+      // none is what a card has in either case, and where it may have none there is nothing to look at
+      if (!makesAnew && count > 0) continue
       const addresses = functionAddresses(files, card, count)
       this.#cards.set(card, addresses)
       for (const address of readPhysicalFunction(files, card)?.functions ?? []) this.#going.set(address, card)

@@ -56,7 +56,7 @@ export function makePlan({ files }: Pick<Kernel, 'files'>, spec: Spec): Plan {
     ...inTurn(devices.map((wanted) => entryFor(files, wanted, byUuid.get(wanted.uuid) ?? []))),
     ...vgpus.entries,
   ]
-  checkContradictions(files, { path: spec.path, parents, bindings, sriov, entries })
+  checkContradictions(files, { path: spec.path, parents, bindings, sriov, entries, future })
   return {
     bindings,
     sriov,

@@ -5,8 +5,10 @@ import { isHalfMade } from '../device/half-made.ts'
 import { choosePci } from '../spec/choose-pci.ts'
 import { invalidSpec } from '../spec/invalid-spec.ts'
 import type { PciChoice, Spec, SpecParent } from '../spec/spec.ts'
+import { checkedCount, findPhysicalFunction } from '../sriov/asked-count.ts'
 import { functionUses } from '../sriov/check-unused.ts'
-import { checkedCount, findPhysicalFunction, keepSteps, sriovSteps } from '../sriov/set-functions.ts'
+import { functionsSteps } from '../sriov/functions-plan.ts'
+import { keepSteps } from '../sriov/kept-number.ts'
 import type { PlannedSriov } from './plan.ts'
 
 /** What would have to be done for devices to have as many virtual functions as a spec says. */
@@ -42,7 +44,7 @@ function pciChoice(choice: SpecParent['choice'], path: string): PciChoice {
 function plannedSriov(files: HostFiles, device: PciAddress, asked: number | 'all'): PlannedSriov {
   const card = findPhysicalFunction(files, device)
   const count = checkedCount(files, card, asked)
-  const changes = sriovSteps(files, card, count)
+  const changes = functionsSteps(files, card, count)
   const steps = [...changes, ...keepSteps(files, device, count)]
   return {
     kind: 'sriov',

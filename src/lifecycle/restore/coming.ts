@@ -3,6 +3,7 @@ import { pciDevices } from '../../host/pci-bus.ts'
 import { functionAddresses, readPhysicalFunction, readPhysicalFunctions } from '../../host/sriov.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import type { Coming } from '../device/restore-task.ts'
+import { isKeptForCard } from '../sriov/kept-number.ts'
 import { sriovSettings } from '../sriov/sriov-settings.ts'
 
 /**
@@ -22,7 +23,7 @@ export class ComingDevices implements Coming {
     this.#files = files
     const counts = sriovSettings.list(files).settings.flatMap(({ name, value }): [PciAddress, number][] => {
       const address = pciAddressOrNull(name)
-      return address === null ? [] : [[address, value.count]]
+      return address === null || !isKeptForCard(files, address, value) ? [] : [[address, value.count]]
     })
     this.#counts = new Map(counts)
   }

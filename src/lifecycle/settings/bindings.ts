@@ -14,11 +14,15 @@ export const driverName: v.GenericSchema<unknown, string> = v.pipe(
   v.string(),
   v.check((name) => driverNameFault(name) === null, 'must be the name of a driver'),
 )
-const id = v.pipe(v.string(), v.regex(/^0x[0-9a-f]{4}$/, 'must be a PCI id such as 0x8086'))
+/** As sysfs shows it. */
+export const pciId: v.GenericSchema<unknown, string> = v.pipe(
+  v.string(),
+  v.regex(/^0x[0-9a-f]{4}$/, 'must be a PCI id such as 0x8086'),
+)
 
 /** By PCI address. */
 export const keptBindings: Settings<KeptBinding> = new Settings(
   'bindings',
   'driver binding',
-  v.strictObject({ driver: driverName, vendor: id, device: id }),
+  v.strictObject({ driver: driverName, vendor: pciId, device: pciId }),
 )

@@ -1,5 +1,5 @@
-import { asVfioError, type VfioError, withMore } from '../../base/errors.ts'
-import { pciAddressOrNull } from '../../base/units.ts'
+import { asVfioError, kernelAnswer, type VfioError, withMore } from '../../base/errors.ts'
+import { type PciAddress, pciAddressOrNull } from '../../base/units.ts'
 import { functionAddresses, readPhysicalFunction } from '../../host/sriov.ts'
 import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
 import { bindKept, isKeptCard } from '../bindings/bind-kept.ts'
@@ -21,7 +21,9 @@ export async function withKeptDrivers(
   const { files } = kernel
   const address = pciAddressOrNull(device)
   const before = address === null ? [] : (readPhysicalFunction(files, address)?.functions ?? [])
-  const change = await make()
+  const change = await make().catch(async (error) => {
+    throw await withDriversAgain(kernel, address, before, error, options)
+  })
   if (!change.steps.some(({ action }) => action === 'write' || action === 'run')) return change
   if (change.dryRun) return { ...change, steps: [...change.steps, ...plannedSteps(files, change)] }
   for (const gone of before.filter((it) => !change.functions.includes(it))) {
@@ -31,7 +33,22 @@ export async function withKeptDrivers(
       `${gone} is gone; ${kept.driver} is kept for it until it comes again (vfioctl release ${gone} forgets it)`,
     )
   }
-  return { ...change, steps: [...change.steps, ...(await bindAll(kernel, change, options))] }
+  return { ...change, steps: [...change.steps, ...(await bindKeptOf(kernel, change, options))] }
+}
+
+/** A change that failed may have made as many functions as before, anew. */
+async function withDriversAgain(
+  kernel: Kernel,
+  card: PciAddress | null,
+  before: readonly PciAddress[],
+  error: unknown,
+  options: ChangeOptions,
+): Promise<unknown> {
+  const now = card === null ? null : readPhysicalFunction(kernel.files, card)
+  if (before.length === 0 || now?.functions.length !== before.length || options.dryRun === true) return error
+  const failures = (await bindAll(kernel, now.functions, options)).failures.map(kernelAnswer)
+  if (failures.length === 0) return error
+  return withMore(asVfioError(error), `and their drivers could not be given back: ${failures.join('; ')}`)
 }
 
 function plannedSteps(files: HostFiles, { device: card, count }: SriovChange): Step[] {
@@ -42,10 +59,22 @@ function plannedSteps(files: HostFiles, { device: card, count }: SriovChange): S
 }
 
 /** One that fails keeps the others from nothing; the first failure is thrown, with what there is all the same. */
-async function bindAll(kernel: Kernel, change: SriovChange, options: ChangeOptions): Promise<Step[]> {
+async function bindKeptOf(kernel: Kernel, change: SriovChange, options: ChangeOptions): Promise<Step[]> {
+  const { steps, failures } = await bindAll(kernel, change.functions, options)
+  const [first] = failures
+  if (first === undefined) return steps
+  const others = failures.length === 1 ? '' : `, and ${failures.length - 1} more failed like that`
+  throw withMore(first, `${change.device} has its ${change.count} virtual functions all the same${others}`)
+}
+
+async function bindAll(
+  kernel: Kernel,
+  functions: readonly PciAddress[],
+  options: ChangeOptions,
+): Promise<{ steps: Step[]; failures: VfioError[] }> {
   const failures: VfioError[] = []
   const steps: Step[] = []
-  for (const address of change.functions) {
+  for (const address of functions) {
     const kept = keptBindings.readOrNone(kernel.files, address)
     if (kept === null || !isKeptCard(kernel.files, address, kept)) continue
     try {
@@ -56,8 +85,5 @@ async function bindAll(kernel: Kernel, change: SriovChange, options: ChangeOptio
       failures.push(asVfioError(error))
     }
   }
-  const [first] = failures
-  if (first === undefined) return steps
-  const others = failures.length === 1 ? '' : `, and ${failures.length - 1} more failed like that`
-  throw withMore(first, `${change.device} has its ${change.count} virtual functions all the same${others}`)
+  return { steps, failures }
 }

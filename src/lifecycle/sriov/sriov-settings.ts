@@ -1,18 +1,25 @@
 import * as v from 'valibot'
+import { pciId } from '../settings/bindings.ts'
 import { Settings } from '../settings/settings.ts'
 
-interface SriovFile {
+/** How many virtual functions a card is to have. */
+export interface KeptNumber {
   readonly count: number
   /** How many its driver made when so many were asked for, if others. */
   readonly made?: number
+  /** Which card it is, as sysfs shows it ('0x8086', '0x1592'). */
+  readonly vendor?: string
+  readonly device?: string
 }
 
 const number = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(0xffff))
 
-const schema: v.GenericSchema<unknown, SriovFile> = v.strictObject({
+const schema: v.GenericSchema<unknown, KeptNumber> = v.strictObject({
   count: number,
   made: v.exactOptional(number),
+  vendor: v.exactOptional(pciId),
+  device: v.exactOptional(pciId),
 })
 
 /** /etc/vfioctl.d/sriov/ADDRESS.json: how many virtual functions a card is to have at every boot. */
-export const sriovSettings: Settings<SriovFile> = new Settings('sriov', 'number of virtual functions', schema)
+export const sriovSettings: Settings<KeptNumber> = new Settings('sriov', 'number of virtual functions', schema)

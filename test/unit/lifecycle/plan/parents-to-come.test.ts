@@ -93,6 +93,19 @@ describe('virtual functions that come as parents of mediated devices, as NVIDIA�
   })
 })
 
+test('a file that takes a card’s functions asks for no mediated device on them', async () => {
+  const host = hostOf()
+  await setVirtualFunctions(host.kernel, { device: card, count: 'all' })
+  const plan = () => planOf(host, { parent: '41:00.0', sriov: 0, devices: [{ type: 'A40-8Q' }] })
+  expect(plan).toThrow(
+    expect.objectContaining({ code: 'INVALID_SPEC', message: expect.stringContaining(`of ${card}`) }),
+  )
+})
+
+test('a card that is to have no functions, and nothing on them, is as it should be once it has none', async () => {
+  await applied(hostOf('gpu-host'), { parent: '61:00.0', sriov: 0, others: 'remove' })
+})
+
 describe('a function that is named as a parent', () => {
   test('is one that the file’s own number of functions will bring', async () => {
     const host = hostOf('gpu-host')

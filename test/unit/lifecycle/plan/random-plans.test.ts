@@ -11,7 +11,7 @@ import { long } from '../../../long.ts'
 
 /** Files for a host, one applied after the other, and whether a process holds the first device that runs meanwhile. */
 interface Story {
-  readonly scenario: 'demo' | 'gpu-host' | 'mainframe'
+  readonly scenario: 'demo' | 'gpu-host' | 'a40-host' | 'mainframe'
   readonly files: readonly { readonly content: object; readonly isHeld: boolean }[]
 }
 
@@ -70,6 +70,17 @@ const parents = {
     vgpus('61:00.0', ['DC-12Q', 'DC-24Q', 'DC-96Q'], ['61:00.4', '61:00.5', '61:01.0'], numbers),
     fc.record({ parent: fc.constantFrom('81:00.0', '81:00.1'), sriov: numbers }),
   ),
+  'a40-host': fc.oneof(
+    vgpus(
+      '41:00.0',
+      ['A40-8Q', 'A40-24Q', 'A40-12Q'],
+      ['41:00.4', '41:00.5', '41:01.0'],
+      fc.constantFrom(undefined, 'all', 'all', 0),
+    ),
+    mdevs('41:00.4', ['A40-8Q', 'A40-24Q'], 1),
+    mdevs('3b:00.0', ['T4-4Q', 'T4-8Q'], 3),
+    fc.record({ parent: fc.constant('b1:00.0'), sriov: numbers }),
+  ),
   mainframe: fc.oneof(
     mdevs('matrix', ['vfio_ap-passthrough'], 2),
     mdevs('0.0.0313', ['vfio_ccw-io'], 2),
@@ -100,11 +111,12 @@ const binding = {
       }),
     },
   ),
+  'a40-host': fc.record({ device: fc.constantFrom('b1:01.0', '41:00.4'), driver: fc.constantFrom('vfio-pci', 'none') }),
   mainframe: fc.constant({ device: '3b:00.0' }),
 }
 
 const story: fc.Arbitrary<Story> = fc
-  .constantFrom('demo', 'demo', 'gpu-host', 'gpu-host', 'mainframe')
+  .constantFrom('demo', 'demo', 'gpu-host', 'gpu-host', 'a40-host', 'mainframe')
   .chain((name) => {
     const scenario = name as Story['scenario']
     const content = fc

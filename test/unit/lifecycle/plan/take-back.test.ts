@@ -1,6 +1,9 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { VfioError } from '../../../../src/base/errors.ts'
 import { systemError } from '../../../../src/base/system-error.ts'
+import { parsePciAddress } from '../../../../src/base/units.ts'
+import { boundDriver } from '../../../../src/host/group-members.ts'
+import { readPhysicalFunction } from '../../../../src/host/sriov.ts'
 import { Host } from '../../../../src/host.ts'
 import type { Kernel } from '../../../../src/kernel/kernel.ts'
 import { applyPlan } from '../../../../src/lifecycle/plan/apply.ts'
@@ -11,7 +14,7 @@ import { instead } from '../../instead.ts'
 
 const uuid = '83b8f4f2-509f-382f-3c1e-e6bfe0fa1001'
 const gpu = '0000:3b:00.0'
-const network = '0000:81:00.0'
+const network = parsePciAddress('81:00.0')
 
 function machine(scenario: 'demo' | 'gpu-host') {
   const host = new Host(createMockKernel(scenario))
@@ -173,14 +176,32 @@ test('what could not be undefined was not removed: it runs again as it was defin
   }
 })
 
-test('virtual functions that went for others which did not come: what there is now is said', async () => {
-  const { host } = machine('gpu-host')
-  await host.setVirtualFunctions({ device: network, count: 3 })
-  const kernel = refusing(host.kernel, `/sys/bus/pci/devices/${network}/sriov_numvfs`, '5')
-  await expect(new Host(kernel).setVirtualFunctions({ device: network, count: 5 })).rejects.toMatchObject({
-    code: 'SYSTEM_CALL_FAILED',
-    errno: 'EIO',
-    message: expect.stringMatching(/EIO.*; 0000:81:00.0 had 3 virtual functions, and has 0 now$/),
-    facts: { before: 3, count: 0 },
+describe('virtual functions that went for others which did not come', () => {
+  const numbers = `/sys/bus/pci/devices/${network}/sriov_numvfs`
+
+  test('come again, with the drivers that are kept for them, and the error says so', async () => {
+    const { host } = machine('gpu-host')
+    await host.setVirtualFunctions({ device: network, count: 3 })
+    await host.bind({ device: '81:01.0' })
+    const kernel = refusing(host.kernel, numbers, '5')
+    await expect(new Host(kernel).setVirtualFunctions({ device: network, count: 5 })).rejects.toMatchObject({
+      code: 'SYSTEM_CALL_FAILED',
+      errno: 'EIO',
+      message: expect.stringMatching(/EIO.*; 0000:81:00.0 had 3 virtual functions, and has them again$/),
+      facts: { before: 3, count: 3 },
+    })
+    expect(readPhysicalFunction(host.kernel.files, network)?.count).toBe(3)
+    expect(boundDriver(host.kernel.files, '/sys/bus/pci/devices/0000:81:01.0/driver')).toBe('vfio-pci')
+  })
+
+  test('and do not come again either: what there is now is said', async () => {
+    const { host } = machine('gpu-host')
+    await host.setVirtualFunctions({ device: network, count: 3 })
+    const kernel = refusing(refusing(host.kernel, numbers, '5'), numbers, '3')
+    await expect(new Host(kernel).setVirtualFunctions({ device: network, count: 5 })).rejects.toMatchObject({
+      code: 'SYSTEM_CALL_FAILED',
+      message: expect.stringMatching(/had 3 virtual functions, and has 0 now: as many again failed too: .*EIO/),
+      facts: { before: 3, count: 0 },
+    })
   })
 })

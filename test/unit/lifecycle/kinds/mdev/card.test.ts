@@ -120,7 +120,12 @@ describe('of drivers that make other virtual functions than they are asked for',
   test('a QAT card’s makes all: what was asked for is kept, and asking again ends nothing', async () => {
     const host = a40Host()
     expect(await host.setVirtualFunctions({ device: qat, count: 4 })).toMatchObject({ asked: 4, count: 16 })
-    expect(JSON.parse(host.kernel.files.read(`${sriovSettings}/${qat}.json`))).toEqual({ count: 4, made: 16 })
+    expect(JSON.parse(host.kernel.files.read(`${sriovSettings}/${qat}.json`))).toEqual({
+      count: 4,
+      made: 16,
+      vendor: '0x8086',
+      device: '0x37c8',
+    })
     expect(await host.setVirtualFunctions({ device: qat, count: 4 })).toMatchObject({ count: 16, changed: false })
     const spec = parseSpec(`version: 1\nparents:\n  - { parent: "${qat}", sriov: 4 }\n`, 'spec.yaml')
     expect(makePlan(host.kernel, spec).sriov).toMatchObject([{ action: 'keep' }])

@@ -1,0 +1,56 @@
+import { VfioError } from '../../base/errors.ts'
+import { pciAddressOrNull, printable } from '../../base/units.ts'
+import { checkOnPciBus } from '../../host/pci-bus.ts'
+import { type PhysicalFunction, physicalFunctionOf, readPhysicalFunction } from '../../host/sriov.ts'
+import type { HostFiles } from '../../kernel/kernel.ts'
+import { isHalfMade } from '../device/half-made.ts'
+import { isNvidiaGpu, isSriovGpu } from '../kinds/mdev/nvidia-gpu.ts'
+
+/** NOT_FOUND and NOT_SUPPORTED where there is no such card, or none with virtual functions. */
+export function findPhysicalFunction(files: HostFiles, device: string): PhysicalFunction {
+  const address = pciAddressOrNull(device)
+  const found = address === null ? null : readPhysicalFunction(files, address)
+  if (found !== null) return found
+  if (address === null) {
+    throw new VfioError('NOT_FOUND', `there is no PCI device '${printable(device)}'`, { hint: 'vfioctl sriov' })
+  }
+  checkOnPciBus(files, address)
+  const above = physicalFunctionOf(files, address)
+  const because = above === null ? 'it has no SR-IOV' : `it is a virtual function itself, of ${above}`
+  throw new VfioError('NOT_SUPPORTED', `${address} cannot have virtual functions: ${because}`, {
+    hint: above === null ? 'vfioctl sriov shows what can' : `vfioctl sriov ${above} COUNT`,
+    facts: { device: address },
+  })
+}
+
+/** NVIDIA's driver makes all virtual functions or none, by a script of its own, which may have been killed half way. */
+export function isManaged(files: HostFiles, { address, driver }: PhysicalFunction): boolean {
+  return isNvidiaGpu(files, address) && (driver === 'nvidia' || isHalfMade(files, address))
+}
+
+/** As a number. OUT_OF_RANGE or NOT_SUPPORTED for what the card cannot have. */
+export function checkedCount(files: HostFiles, card: PhysicalFunction, asked: number | 'all'): number {
+  const count = asked === 'all' ? card.total : asked
+  const { address, total } = card
+  const facts = { device: address, count, total }
+  if (!Number.isInteger(count) || count < 0 || count > total) {
+    throw new VfioError('OUT_OF_RANGE', `${address} can have 0 to ${total} virtual functions, not ${count}`, { facts })
+  }
+  if (isManaged(files, card) && count !== 0 && !isSriovGpu(files, address)) {
+    throw new VfioError(
+      'NOT_SUPPORTED',
+      `NVIDIA's driver makes no virtual functions of ${address}, though the card advertises them`,
+      {
+        hint: `its vGPUs are mediated devices of the card itself: vfioctl types -p ${address}`,
+        facts,
+      },
+    )
+  }
+  if (isManaged(files, card) && count !== 0 && count !== total) {
+    throw new VfioError('NOT_SUPPORTED', `NVIDIA's driver makes all ${total} virtual functions of ${address} or none`, {
+      hint: `vfioctl sriov ${address} ${total}; each becomes a vGPU only where it is given a type`,
+      facts,
+    })
+  }
+  return count
+}

@@ -1,0 +1,135 @@
+import { kernelAnswer, VfioError, withMore } from '../../base/errors.ts'
+import type { PciAddress } from '../../base/units.ts'
+import { type PhysicalFunction, pciPath, readPhysicalFunction } from '../../host/sriov.ts'
+import { Arrivals } from '../../host/wait-for-device.ts'
+import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
+import { withKernelLog } from '../change/kernel-log.ts'
+import { isHalfMade } from '../device/half-made.ts'
+import { parentsOf } from '../kinds/mdev/mdev-places.ts'
+import { isNvidiaGpu, makesNoVgpus } from '../kinds/mdev/nvidia-gpu.ts'
+import { readVgpuFunction } from '../kinds/nvidia-vgpu/vgpu-functions.ts'
+import { type FunctionsPlan, type FunctionsStep, functionsSteps } from './functions-plan.ts'
+import { manageSriov } from './sriov-manage.ts'
+import { writeRefused } from './write-refusal.ts'
+
+export interface Patience {
+  /** How long the functions may take to appear, in milliseconds. */
+  readonly timeoutMs: number
+  readonly signal: AbortSignal | undefined
+}
+
+/**
+ * Makes a card's functions as planned, and waits until they are there. Returns how many there are: some drivers make others
+ * than they are asked for. Where it fails, the card gets as many as before if its driver makes them, and the error says
+ * how many it has then.
+ */
+export async function carryOutFunctions(
+  kernel: Kernel,
+  { card, count, steps }: FunctionsPlan,
+  patience: Patience,
+): Promise<number> {
+  if (steps.length === 0) return card.count
+  let made: number
+  try {
+    await makeSteps(kernel, card, steps)
+    made = countMade(kernel.files, steps, card, count)
+  } catch (error) {
+    throw await withBefore(kernel, card, error)
+  }
+  await waitForFunctions(kernel, card.address, made, patience)
+  return made
+}
+
+async function makeSteps(kernel: Kernel, card: PhysicalFunction, steps: readonly FunctionsStep[]): Promise<void> {
+  const subject = { name: card.address, card: pciPath(card.address) }
+  for (const step of steps) await withKernelLog(kernel, subject, () => carryOut(kernel, card, step))
+}
+
+/** The error, with what the card has after as many as before were asked for again. */
+async function withBefore(kernel: Kernel, { address, count }: PhysicalFunction, error: unknown): Promise<unknown> {
+  const { files } = kernel
+  const left = readPhysicalFunction(files, address)
+  if (!(error instanceof VfioError) || left === null || left.count === count) return error
+  const said = `${address} had ${count} virtual functions`
+  const counts = (now: number) => ({ facts: { before: count, count: now } })
+  // of a card that is left half made, the next change begins anew
+  if (count === 0 || isHalfMade(files, address))
+    return withMore(error, `${said}, and has ${left.count} now`, counts(left.count))
+  try {
+    await makeSteps(kernel, left, functionsSteps(files, left, count))
+  } catch (refusal) {
+    const now = readPhysicalFunction(files, address)?.count ?? 0
+    return withMore(
+      error,
+      `${said}, and has ${now} now: as many again failed too: ${kernelAnswer(refusal)}`,
+      counts(now),
+    )
+  }
+  return withMore(error, `${said}, and has them again`, counts(count))
+}
+
+/** As many as there are by now: the kernel makes them before it answers a write, and some drivers make others than asked. */
+function countMade(
+  files: HostFiles,
+  steps: readonly FunctionsStep[],
+  { address, driver }: PhysicalFunction,
+  count: number,
+): number {
+  if (steps.some(({ action }) => action === 'run')) return count
+  const made = readPhysicalFunction(files, address)?.count ?? count
+  if (made > 0 || count === 0) return made
+  throw new VfioError(
+    'NOT_SUPPORTED',
+    `the driver ${driver} took ${count} virtual functions for ${address}, and made none`,
+    {
+      hint: `dmesg | tail; lspci -ks ${address} shows its drivers`,
+      facts: { device: address, count, made },
+    },
+  )
+}
+
+async function carryOut(kernel: Kernel, card: PhysicalFunction, step: FunctionsStep): Promise<void> {
+  if (step.action === 'run') return manageSriov(kernel, card.address, step.arguments[0] === '-e')
+  try {
+    await kernel.files.write(step.path, step.value)
+  } catch (cause) {
+    throw writeRefused(card, step.value, cause)
+  }
+}
+
+async function waitForFunctions(
+  kernel: Kernel,
+  address: PciAddress,
+  count: number,
+  { timeoutMs, signal }: Patience,
+): Promise<void> {
+  const arrivals = new Arrivals(kernel, timeoutMs, signal)
+  try {
+    if (await arrivals.until(() => missing(kernel.files, address, count) === null)) return
+  } finally {
+    await arrivals.close()
+  }
+  const what = missing(kernel.files, address, count) ?? 'they came just now'
+  if (signal?.aborted === true) throw new VfioError('INTERRUPTED', `interrupted while waiting for ${address}: ${what}`)
+  throw new VfioError('TIMED_OUT', `${address} did not get ready in ${timeoutMs / 1000} s: ${what}`, {
+    hint: `dmesg | tail; vfioctl types -p ${address}`,
+    facts: { device: address, count },
+  })
+}
+
+/** What is not there yet, in words; null where all is. */
+function missing(files: HostFiles, address: PciAddress, count: number): string | null {
+  const card = readPhysicalFunction(files, address)
+  if (card === null) return 'the device itself is not there'
+  if (card.count !== count || card.functions.length !== count) {
+    return `it has ${card.functions.length} virtual functions, not ${count}`
+  }
+  if (!isNvidiaGpu(files, address) || makesNoVgpus(card.driver)) return null
+  const waiting = card.functions.filter((vf) => !offersVgpus(files, vf))
+  return waiting.length === 0 ? null : `${waiting.length} of them, such as ${waiting[0]}, show no vGPU types`
+}
+
+/** As vendor-specific VFIO, or as a parent of mediated devices. */
+function offersVgpus(files: HostFiles, address: PciAddress): boolean {
+  return readVgpuFunction(files, address) !== null || parentsOf(files, address).length > 0
+}
