@@ -20,7 +20,7 @@ export function mdevctlRule(files: HostFiles): string[] {
     const path = `${folder}/${name}`
     const text = readKept(files, path, (content) => content)
     if (text === null) continue
-    const program = /(\/\S+\/mdevctl) start-parent-mdevs/.exec(text)?.[1]
+    const program = calledProgram(text)
     if (program === undefined) return []
     if (files.kind(program) === null) {
       return [`mdevctl’s own ${path} starts nothing: it calls ${program}, which is not there`]
@@ -37,6 +37,13 @@ export function mdevctlRule(files: HostFiles): string[] {
     ]
   }
   return []
+}
+
+/** '/usr/sbin/mdevctl', of `RUN+="/usr/sbin/mdevctl start-parent-mdevs %k"`. */
+function calledProgram(rule: string): string | undefined {
+  const [before, after] = rule.split(' start-parent-mdevs', 2)
+  const word = after === undefined ? undefined : before?.split(/\s/).at(-1)
+  return word?.endsWith('/mdevctl') === true ? word.slice(word.indexOf('/')) : undefined
 }
 
 /** Whether a path leads to this program, link by link. */

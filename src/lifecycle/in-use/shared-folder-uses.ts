@@ -23,7 +23,7 @@ export function sharedFolderUses(
 
 /** `mount_tag` of 9pnet_virtio; of virtiofs /sys/fs/virtiofs/N/tag, beside a link to its device (Linux 6.9). */
 function tagsOf(files: HostFiles, { link, name }: { readonly link: string; readonly name: string }) {
-  const plan9 = readOrEmpty(files, `${link}/mount_tag`).replace(/[\0\n]+$/, '')
+  const [plan9 = ''] = readOrEmpty(files, `${link}/mount_tag`).split(/[\0\n]/, 1)
   const shared = listOrNone(files, '/sys/fs/virtiofs')
     .filter((entry) => linkOrEmpty(files, `/sys/fs/virtiofs/${entry}/device`).split('/').at(-1) === name)
     .map((entry) => readOrEmpty(files, `/sys/fs/virtiofs/${entry}/tag`).trim())

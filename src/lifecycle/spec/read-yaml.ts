@@ -1,5 +1,6 @@
-import { Composer, type Document, LineCounter, type ParsedNode, Parser } from 'yaml'
+import { Composer, type Document, LineCounter, type ParsedNode } from 'yaml'
 import { type Place, placeAt, YamlFault, yamlFault } from './yaml-fault.ts'
+import { boundedTokens } from './yaml-tokens.ts'
 import { YamlValues } from './yaml-values.ts'
 
 export type Path = readonly (string | number)[]
@@ -11,7 +12,7 @@ export interface YamlContent {
   placeOf(path: Path): Place
 }
 
-/** Throws YamlFault, with its place, for what is no YAML. Depth is bounded; the cost grows with the length alone. */
+/** Throws YamlFault, with its place, for what is no YAML. Depth and words are bounded; the cost grows with their number alone. */
 export function readYaml(text: string): YamlContent {
   checkDepth(text)
   const lines = new LineCounter()
@@ -29,7 +30,7 @@ function onlyDocument(text: string, lines: LineCounter): Found {
   const traces = Error.stackTraceLimit
   Error.stackTraceLimit = 0
   try {
-    for (const token of new Parser(lines.addNewLine).parse(text)) {
+    for (const token of boundedTokens(text, lines)) {
       if (token.type === 'error') throw new YamlFault('this cannot stand here', placeAt(lines, token.offset))
       for (const document of composer.next(token)) found.push(checked(document, lines))
       if (found.length > 1) break

@@ -15,8 +15,8 @@ export interface TypeDetails {
 export function parseTypeDetails(description: string): TypeDetails {
   const fields = new Map<string, string>()
   for (const part of description.split(/[,\n]/)) {
-    const [, name, value] = /^\s*([a-z_]+)\s*[=:]\s*(.+?)\s*$/i.exec(part) ?? []
-    if (name !== undefined && value !== undefined) fields.set(name.toLowerCase(), value)
+    const [, name, value = ''] = /^([a-z_]+)\s*[=:](.+)$/is.exec(part.trim()) ?? []
+    if (name !== undefined) fields.set(name.toLowerCase(), value.trim())
   }
   const prose = /(\d{1,6})\s*MB video memory/.exec(description)?.[1]
   const shownResolution = /(\d{2,5}x\d{2,5}) framebuffer/.exec(description)?.[1]

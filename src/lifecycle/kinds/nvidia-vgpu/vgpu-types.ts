@@ -49,7 +49,8 @@ export function readCreatableTypes(files: HostFiles, address: PciAddress, warnin
 function parseCreatable(text: string, path: string, warnings: Warning[]): CreatableType[] {
   const types = new Map<number, string>()
   for (const line of text.split('\n', maxTypes)) {
-    const [, digits = '', name = ''] = /^(\d{1,10})\s*:\s*(.*?)\s*$/.exec(line) ?? []
+    const [, digits = '', said = ''] = /^(\d{1,10})\s*:(.*)$/s.exec(line) ?? []
+    const name = said.trim()
     const id = Number(digits)
     if (digits === '') continue
     if (id === 0 || id > 0xffff_ffff || name === '' || printable(name) !== name) {
