@@ -1,4 +1,5 @@
-import { type DeviceType, readDeviceTypes } from '../../lifecycle/kinds/device-types.ts'
+import type { DeviceType } from '../../lifecycle/device/device-type.ts'
+import { readDeviceTypes } from '../../lifecycle/kinds/device-types.ts'
 import { isTypeNamed } from '../../lifecycle/kinds/mdev/type-choice.ts'
 import { checkNamesAreThere } from '../../lifecycle/kinds/named-device.ts'
 import { namedParent } from '../arguments/device-argument.ts'
@@ -12,7 +13,10 @@ const columns: readonly Column<DeviceType>[] = [
   { heading: 'PARENT', cell: (row) => row.parent },
   { heading: 'TYPE', cell: (row) => row.type },
   { heading: 'NAME', cell: (row) => row.name },
-  { heading: 'FREE', cell: (row) => (row.kind === 'mdev' ? row.available : `up to ${row.availableAtMost}`) },
+  {
+    heading: 'FREE',
+    cell: (row) => (row.availableAtMost === undefined ? row.available : `up to ${row.availableAtMost}`),
+  },
   {
     heading: 'FRAMEBUFFER',
     cell: ({ details }) => (details.framebufferMiB === null ? null : `${details.framebufferMiB} MiB`),

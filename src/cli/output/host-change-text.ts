@@ -1,5 +1,5 @@
 import { printable } from '../../base/units.ts'
-import type { DeviceType } from '../../lifecycle/kinds/device-types.ts'
+import type { DeviceType } from '../../lifecycle/device/device-type.ts'
 import type { HostChange } from '../../lifecycle/watch/host-change.ts'
 
 /** One line for people: 'device UUID appeared: mtty-2 on mtty, /dev/vfio/7'. */
@@ -30,7 +30,7 @@ function describe(told: HostChange): [name: string, more: string] {
 }
 
 function room(type: DeviceType): string {
-  if (type.kind === 'vgpu') return `at most ${type.availableAtMost} more can be made`
+  if (type.availableAtMost !== undefined) return `at most ${type.availableAtMost} more can be made`
   return `${type.available ?? 'nobody knows how many'} more can be made`
 }
 

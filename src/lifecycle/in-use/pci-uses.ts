@@ -4,9 +4,7 @@ import { pciPath } from '../../host/sriov.ts'
 import { linkedName } from '../../host/sysfs/links.ts'
 import { listOrNone } from '../../host/sysfs/readable.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
-import { readMdevDevices } from '../kinds/mdev/mdev-devices.ts'
-import { readVgpuFunction } from '../kinds/nvidia-vgpu/vgpu-functions.ts'
-import { knownTypeName } from '../kinds/nvidia-vgpu/vgpu-type-names.ts'
+import { kinds } from '../kinds/kinds.ts'
 import { BlockUses } from './block-uses.ts'
 import { DeviceGraph } from './device-graph.ts'
 import { deviceNodes } from './device-nodes.ts'
@@ -76,7 +74,7 @@ export class PciUses {
       ...this.#host.network.of(address),
       ...this.#host.block.of(address),
       ...sharedFolderUses(this.#files, this.#host.graph, this.#host.mounts, address),
-      ...this.#virtualDevicesOf(address),
+      ...kinds.flatMap((kind) => kind.usesOf(this.#files, address)),
       ...openedBy(nodes, users),
     ]
   }
@@ -87,24 +85,6 @@ export class PciUses {
       .filter((name) => /^virtfn\d{1,5}$/.test(name))
       .sort((a, b) => a.localeCompare(b, 'en', { numeric: true }))
       .flatMap((name) => pciAddressOrNull(linkedName(this.#files, `${pciPath(address)}/${name}`) ?? '') ?? [])
-  }
-
-  /** A vGPU that this function is, and mediated devices. */
-  #virtualDevicesOf(address: PciAddress): PciUse[] {
-    const type = readVgpuFunction(this.#files, address)?.type ?? 0
-    const name = knownTypeName(this.#files, type) ?? `type ${type}`
-    const mdevs = readMdevDevices(this.#files).devices.filter(({ parent }) => parent === address)
-    return [
-      ...(type === 0 ? [] : [{ what: `${address} is a vGPU (${name})`, end: `vfioctl stop ${address}` }]),
-      ...(mdevs.length === 0
-        ? []
-        : [
-            {
-              what: `mediated devices run on it: ${mdevs.map(({ uuid }) => uuid).join(', ')}`,
-              end: `vfioctl stop ${mdevs[0]?.uuid}`,
-            },
-          ]),
-    ]
   }
 }
 

@@ -1,14 +1,12 @@
 import { VfioError } from '../../base/errors.ts'
-import { type PciAddress, pciAddressOrNull, printable, type Uuid, uuidOrNull } from '../../base/units.ts'
+import { type PciAddress, printable, type Uuid } from '../../base/units.ts'
 import { deviceNameOrNull } from '../../host/device-name.ts'
 import { findDeviceUsers, usersOfAny } from '../../host/device-users.ts'
 import type { Warning } from '../../host/warning.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
-import type { DeviceIdentity } from '../change/device-identity.ts'
-import type { DeviceState, Listed, VirtualDevice } from '../device/virtual-device.ts'
-import { listMdevs } from './mdev/list-mdevs.ts'
+import type { DeviceState, VirtualDevice } from '../device/virtual-device.ts'
+import { kinds } from './kinds.ts'
 import { parentMatcher } from './mdev/mdev-places.ts'
-import { listVgpus } from './nvidia-vgpu/list-vgpus.ts'
 
 export interface DeviceFilter {
   /** A mediated device's UUID, or the PCI address of the function that is a vGPU. */
@@ -26,19 +24,15 @@ export interface DeviceFilter {
 /** What runs and what is defined, told together: one entry for each device and parent, sorted by parent, then name. */
 export function list(files: HostFiles, filter: DeviceFilter = {}): { devices: VirtualDevice[]; warnings: Warning[] } {
   const name = filter.name === undefined ? undefined : deviceIdentifier(filter.name)
-  const uuid = name === undefined ? undefined : uuidOrNull(name)
-  const address = name === undefined ? undefined : pciAddressOrNull(name)
-  const mdevs = uuid === null ? nothing : listMdevs(files, uuid)
-  const vgpus = address === null ? nothing : listVgpus(files, address)
+  const asked = kinds.filter((kind) => name === undefined || kind.takesName(name))
+  const all = asked.map((kind) => kind.list(files, name))
   const passes = passing(files, filter)
-  const found: Listed<DeviceIdentity>[] = [...mdevs.listed, ...vgpus.listed].filter(({ device }) => passes(device))
+  const found = all.flatMap(({ listed }) => listed).filter(({ device }) => passes(device))
   const users = findDeviceUsers(files, new Set(found.flatMap((it) => it.openedAs)))
   for (const { device, openedAs } of found) if (device.active) device.users.push(...usersOfAny(users, openedAs))
   const devices = found.map(({ device }) => device).sort(byParentThenName)
-  return { devices, warnings: [...mdevs.warnings, ...vgpus.warnings] }
+  return { devices, warnings: all.flatMap(({ warnings }) => warnings) }
 }
-
-const nothing = { listed: [], warnings: [] }
 
 /** What names a virtual device. INVALID_ARGUMENT for what is neither a UUID nor a PCI address. */
 export function deviceIdentifier(text: string): Uuid | PciAddress {

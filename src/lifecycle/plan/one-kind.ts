@@ -1,4 +1,4 @@
-import type { TypeDetails } from '../kinds/mdev/type-details.ts'
+import type { TypeDetails } from '../device/device-type.ts'
 import type { CardLoad } from './card-load.ts'
 
 export interface KindOfCard extends Pick<CardLoad, 'stays' | 'leaves' | 'comes'> {

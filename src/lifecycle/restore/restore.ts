@@ -5,9 +5,8 @@ import type { Kernel } from '../../kernel/kernel.ts'
 import type { ChangeOptions, Step } from '../change/change.ts'
 import { withSharedKernelLog } from '../change/kernel-log.ts'
 import type { Restorable, RestoreStage, RestoreTask } from '../device/restore-task.ts'
+import { kinds } from '../kinds/kinds.ts'
 import { parentName } from '../kinds/mdev/mdev-types.ts'
-import { definedMdevs } from '../kinds/mdev/restore-mdevs.ts'
-import { definedVgpus } from '../kinds/nvidia-vgpu/restore-vgpus.ts'
 import { boundDevices } from './bindings.ts'
 import { ComingDevices } from './coming.ts'
 import { definedSriov } from './sriov.ts'
@@ -41,8 +40,8 @@ export interface Restored {
   readonly warnings: readonly Warning[]
 }
 
-/** In the order in which what belongs to one device comes up. */
-const stages: readonly RestoreStage[] = [boundDevices, definedSriov, definedMdevs, definedVgpus]
+/** What belongs to one device comes up in this order, virtual devices last. */
+const stagesBefore: readonly RestoreStage[] = [boundDevices, definedSriov]
 
 /**
  * Brings up what is defined to come up by itself: for each device one thing after the other, once it is there, and all
@@ -51,6 +50,8 @@ const stages: readonly RestoreStage[] = [boundDevices, definedSriov, definedMdev
 export async function restore(kernel: Kernel, request: RestoreRequest = {}): Promise<Restored> {
   const only = request.parent === undefined ? undefined : parentName(request.parent)
   const coming = new ComingDevices(kernel.files, only)
+  const verbs = await Promise.all(kinds.map((kind) => kind.verbs()))
+  const stages = [...stagesBefore, ...verbs.map((its) => its.restore)]
   const found = stages.map((stage) => findTasks(stage, kernel, coming))
   const tasks = found.flatMap((stage) => stage.tasks)
   const arrivals = new Arrivals(

@@ -1,6 +1,6 @@
 import type { Warning } from '../../host/warning.ts'
+import type { DeviceType } from '../device/device-type.ts'
 import type { VirtualDevice } from '../device/virtual-device.ts'
-import type { DeviceType } from '../kinds/device-types.ts'
 
 /** 'present': it was there when the watch began. */
 export type ChangeKind = 'present' | 'appeared' | 'changed' | 'gone'

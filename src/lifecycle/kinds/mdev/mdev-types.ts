@@ -3,34 +3,17 @@ import { nameFault, type PciAddress, pciAddressOrNull, printable, type Uuid, uui
 import { physicalFunctionOf } from '../../../host/sriov.ts'
 import { readOrWarn, unreadable, type Warning } from '../../../host/warning.ts'
 import type { HostFiles } from '../../../kernel/kernel.ts'
-import { parseTypeDetails, type TypeDetails } from './type-details.ts'
+import type { DeviceType, TypeFilter } from '../../device/device-type.ts'
+import { parseTypeDetails } from './type-details.ts'
 
 /** A kind of mediated device that a parent offers: /sys/class/mdev_bus/PARENT/mdev_supported_types/TYPE. */
-export interface MdevType {
+export interface MdevType extends DeviceType {
   readonly kind: 'mdev'
-  readonly parent: string
-  readonly type: string
-  /** The name for people ('GRID T4-1B'), or null. */
-  readonly name: string | null
-  /** 'vfio-pci', 'vfio-ccw', 'vfio-ap', …; null where the driver says none. */
-  readonly deviceApi: string | null
-  /** How many more can be made; null where the driver says nothing readable. */
-  readonly available: number | null
-  /** The driver's own text, lines and all, or null. */
-  readonly description: string | null
-  readonly details: TypeDetails
-  /** The devices of this type that exist. */
   readonly devices: readonly Uuid[]
 }
 
 /** One parent's type, by its id. */
 export type TypeOfParent = Pick<MdevType, 'parent' | 'type'>
-
-export interface TypeFilter {
-  /** A card stands for its virtual functions too. */
-  readonly parent?: string
-  readonly type?: string
-}
 
 export const mdevBus = '/sys/class/mdev_bus'
 

@@ -1,11 +1,4 @@
-/** What can be read out of a vendor's description; null for what it does not say. */
-export interface TypeDetails {
-  readonly framebufferMiB: number | null
-  /** 'WIDTHxHEIGHT' */
-  readonly maxResolution: string | null
-  readonly heads: number | null
-  readonly maxInstances: number | null
-}
+import type { TypeDetails } from '../../device/device-type.ts'
 
 /**
  * Reads the descriptions that drivers write, each in its own way:

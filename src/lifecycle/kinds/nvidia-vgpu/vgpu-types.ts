@@ -3,7 +3,8 @@ import { type PciAddress, printable } from '../../../base/units.ts'
 import { pciPath, readPhysicalFunctions } from '../../../host/sriov.ts'
 import { unreadable, type Warning } from '../../../host/warning.ts'
 import type { HostFiles } from '../../../kernel/kernel.ts'
-import { type MdevType, parentName, type TypeFilter } from '../mdev/mdev-types.ts'
+import type { DeviceType, TypeFilter } from '../../device/device-type.ts'
+import { parentName } from '../mdev/mdev-types.ts'
 import { offersNothing } from '../mdev/mig.ts'
 import { needsFunctions } from '../mdev/nvidia-gpu.ts'
 import { readVgpuFunctions, type VgpuFunction } from './vgpu-functions.ts'
@@ -16,14 +17,14 @@ export interface CreatableType {
 }
 
 /** A kind of vendor vGPU that a card offers now, or has. */
-export interface VgpuType extends Omit<MdevType, 'kind' | 'available' | 'devices'> {
+export interface VgpuType extends DeviceType {
   readonly kind: 'vgpu'
   /** The card's physical function. */
   readonly parent: PciAddress
   /** The id, in decimal: '1157'. */
   readonly type: string
   readonly available: null
-  /** How many more can be made at most: its driver says only which functions take one, and one start changes that. */
+  /** Its driver says only which functions take one, and one start changes that. */
   readonly availableAtMost: number
   /** Functions that are vGPUs of this type. */
   readonly devices: readonly PciAddress[]

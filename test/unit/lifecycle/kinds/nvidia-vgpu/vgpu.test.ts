@@ -35,9 +35,7 @@ function current(host: Host, address: string): string {
 }
 
 function offered(host: Host, parent: string): string[] {
-  return host
-    .types({ parent })
-    .types.flatMap((type) => (type.kind === 'vgpu' && type.availableAtMost > 0 ? type.type : []))
+  return host.types({ parent }).types.flatMap((type) => ((type.availableAtMost ?? 0) > 0 ? type.type : []))
 }
 
 describe.each(Object.entries(cards))('vGPUs with %s', (_, its) => {

@@ -1,0 +1,73 @@
+import type { PciAddress, Uuid } from '../../base/units.ts'
+import type { Warning } from '../../host/warning.ts'
+import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
+import type { Change, ChangeOptions } from '../change/change.ts'
+import type { DeviceIdentity } from '../change/device-identity.ts'
+import type { DeviceType, TypeFilter } from './device-type.ts'
+import type { DefineRequest, DeviceChoice, ModifyRequest, StartRequest } from './requests.ts'
+import type { RestoreStage } from './restore-task.ts'
+import type { Listed } from './virtual-device.ts'
+
+/** What names a virtual device. */
+export type DeviceName = Uuid | PciAddress
+
+/** A virtual device that holds a PCI device. */
+export interface VirtualUse {
+  /** For the end of a sentence: 'mediated devices run on it: 83b8f4f2-…'. */
+  readonly what: string
+  /** The command that ends it. */
+  readonly end: string
+}
+
+/** What a listing found, and what it could not read. */
+export interface FoundDevices {
+  readonly listed: readonly Listed<DeviceIdentity>[]
+  readonly warnings: readonly Warning[]
+}
+
+/** What cards offer, and what could not be read. */
+export interface FoundTypes {
+  readonly types: readonly DeviceType[]
+  readonly warnings: readonly Warning[]
+  /** Why this host can have none of the kind at all; said only if it has no other kind either. */
+  readonly unsupported: Warning | null
+}
+
+/**
+ * A kind of virtual device: a folder beside the others in `kinds`, and a row of `kinds/kinds.ts`. The verbs, the lists and
+ * `restore` go through the rows; nothing else knows how many kinds there are. Each kind guarantees:
+ *
+ * - The same once more is no change: `changed` is false, and there are no steps.
+ * - With `dryRun` nothing is written, and the steps are exactly those that would be.
+ * - What a process has open, or a callout refuses, is not taken away: DEVICE_BUSY with who has it, CALLOUT_REFUSED.
+ * - What fails or is aborted halfway is taken back; an error says what is there then.
+ * - A refusal of the kernel is told with its errno and with the reason, found by looking at the host.
+ */
+export interface VirtualDeviceKind {
+  readonly kind: DeviceIdentity['kind']
+  /** Whether a device of this kind can have a name of that form. */
+  takesName(name: DeviceName): boolean
+  /** Whether the device of that name is of this kind, found by looking: it runs, is defined, or could be made there. */
+  claims(files: HostFiles, name: DeviceName): boolean
+  /** Whether that parent, or card, makes devices of this kind. */
+  claimsParent(files: HostFiles, parent: string): boolean
+  /** What the cards offer, by parent and type. */
+  types(files: HostFiles, filter: TypeFilter): FoundTypes
+  /** The devices that run or are defined, or the one of that name. */
+  list(files: HostFiles, name?: DeviceName): FoundDevices
+  /** What of this kind runs on a PCI device. */
+  usesOf(files: HostFiles, address: PciAddress): readonly VirtualUse[]
+  /** What changes them: loaded when it is asked for, as most commands only look. */
+  verbs(): Promise<DeviceVerbs>
+}
+
+/** How devices of one kind are changed. `restore` finds those that are defined to start by themselves. */
+export interface DeviceVerbs {
+  define(kernel: Kernel, request: DefineRequest, options?: ChangeOptions): Promise<Change>
+  modify(kernel: Kernel, request: ModifyRequest, options?: ChangeOptions): Promise<Change>
+  /** One change for each parent on which it is defined. */
+  undefine(kernel: Kernel, choice: DeviceChoice, options?: ChangeOptions): Promise<readonly Change[]>
+  start(kernel: Kernel, request: StartRequest, options?: ChangeOptions): Promise<Change>
+  stop(kernel: Kernel, choice: DeviceChoice, options?: ChangeOptions): Promise<Change>
+  readonly restore: RestoreStage
+}
