@@ -15,6 +15,12 @@ import { json } from '../output/output.ts'
 /** Handed on at a time; a multiple of a dump's line. */
 const piece = 64 * 1024
 
+interface Piece {
+  readonly bytes: Uint8Array
+  /** In the region. */
+  readonly at: number
+}
+
 const dump: Command = command({
   arguments: {
     device,
@@ -55,31 +61,32 @@ const dump: Command = command({
   async run(values, context, io) {
     const { output } = values
     const offset = values.offset ?? 0
-    await withDevice(values.device, context, ({ device }) => {
+    await withDevice(values.device, context, async ({ device }) => {
       const from = regionNamed(device, values.region)
       const length = checkedLength(from, offset, values.length)
-      const forEachPiece = (use: (bytes: Uint8Array, at: number) => void): void => {
-        for (const { bytes, at } of pieces(device, from, { from: offset, to: offset + length }, values.width))
-          use(bytes, at)
-      }
+      const read = pieces(device, from, { from: offset, to: offset + length }, values.width)
       const facts = { device: device.name, region: from.name, offset, length }
       if (output !== undefined && output !== '-') {
-        writeWhole(output, (write) => forEachPiece(write))
+        await writeWhole(output, contentOf(read), io.interruption())
         if (context.options.json) io.out(json({ ...facts, output }))
         else io.err(`wrote ${length} bytes of ${from.name} of ${device.name} to ${printable(output)}\n`)
       } else if (output === '-') {
-        forEachPiece((bytes) => io.out(bytes))
+        for (const { bytes } of read) io.out(bytes)
       } else if (context.options.json) {
         const bytes: string[] = []
-        forEachPiece((part) => bytes.push(Buffer.from(part).toString('hex')))
+        for (const part of read) bytes.push(Buffer.from(part.bytes).toString('hex'))
         io.out(json({ ...facts, bytes: bytes.join('') }))
       } else {
-        forEachPiece((bytes, at) => io.out(hexDump(bytes, at)))
+        for (const { bytes, at } of read) io.out(hexDump(bytes, at))
       }
     })
   },
 })
 export default dump
+
+function* contentOf(read: Iterable<Piece>): Generator<Uint8Array> {
+  for (const { bytes } of read) yield bytes
+}
 
 function checkedLength({ name, size }: Region, offset: number, length = size - offset): number {
   if (size === 0) throw new VfioError('NOT_SUPPORTED', `region ${name} is not there: its size is 0`)
@@ -104,7 +111,7 @@ function* pieces(
   region: Region,
   range: { readonly from: number; readonly to: number },
   width: Width | undefined,
-): Generator<{ readonly bytes: Uint8Array; readonly at: number }> {
+): Generator<Piece> {
   const buffer = new Uint8Array(piece + 16)
   const view = new DataView(buffer.buffer)
   let at = range.from

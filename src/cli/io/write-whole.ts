@@ -1,37 +1,44 @@
 import { randomBytes } from 'node:crypto'
 import fs from 'node:fs'
+import { setImmediate } from 'node:timers/promises'
 import { kernelAnswer, VfioError } from '../../base/errors.ts'
 import { isSystemError } from '../../base/system-error.ts'
 import { printable } from '../../base/units.ts'
 
 /**
- * Writes a file of the caller's: all that `produce` hands over, or nothing, and what was there before stays. What is no
- * plain file (a pipe, /dev/null) is written to as it comes.
+ * Writes a file of the caller's: all pieces or nothing, and what was there before stays. What is no plain file (a pipe,
+ * /dev/null) is written to as they come. INTERRUPTED once `interruption` is aborted.
  */
-export function writeWhole(path: string, produce: (write: (bytes: Uint8Array) => void) => void): void {
+export async function writeWhole(path: string, pieces: Iterable<Uint8Array>, interruption: AbortSignal): Promise<void> {
   const before = asCallers(path, () => fs.statSync(path, { throwIfNoEntry: false }))
   if (before !== undefined && !before.isFile()) {
     const fd = asCallers(path, () => fs.openSync(path, 'w'))
-    try {
-      produce((bytes) => asCallers(path, () => writeAll(fd, bytes)))
-    } finally {
-      fs.closeSync(fd)
-    }
-    return
+    return await fill(fd, path, pieces, interruption)
   }
   const target = before === undefined ? path : asCallers(path, () => fs.realpathSync(path))
   const fresh = `${target}.${randomBytes(6).toString('hex')}`
   const fd = asCallers(path, () => fs.openSync(fresh, 'wx', before === undefined ? 0o666 : before.mode & 0o777))
   try {
-    try {
-      produce((bytes) => asCallers(path, () => writeAll(fd, bytes)))
-    } finally {
-      fs.closeSync(fd)
-    }
+    await fill(fd, path, pieces, interruption)
     asCallers(path, () => fs.renameSync(fresh, target))
   } catch (error) {
     fs.rmSync(fresh, { force: true })
     throw error
+  }
+}
+
+/** Closes the descriptor too. */
+async function fill(fd: number, path: string, pieces: Iterable<Uint8Array>, interruption: AbortSignal): Promise<void> {
+  try {
+    for (const bytes of pieces) {
+      asCallers(path, () => writeAll(fd, bytes))
+      // only the event loop sees a signal
+      await setImmediate()
+      if (interruption.aborted)
+        throw new VfioError('INTERRUPTED', `interrupted while writing ${printable(path)}`, { path })
+    }
+  } finally {
+    fs.closeSync(fd)
   }
 }
 

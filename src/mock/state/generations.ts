@@ -7,7 +7,7 @@ import { isRunning } from './live-process.ts'
 
 /** Generations left for readers that are slow to open what they listed. */
 const kept = 16
-/** More than the state of any host; a file is read whole. */
+/** More than the state of any host; a file is read whole, and what would not be read back is not written. */
 const mostBytes = 256 * 1024 * 1024
 
 export interface Generation {
@@ -54,9 +54,11 @@ export class Generations {
   /**
    * Makes `text` the generation after `base`. 'taken': another process has been faster. 'overtaken': the name was free,
    * but newer generations are there and `base` is not. Either others went on from ours in no time, or we slept so long
-   * that the name had been pruned; only what the newest one says of its history can tell.
+   * that the name had been pruned; only what the newest one says of its history can tell. OUT_OF_RANGE for a text that
+   * could not be read back: the old one stays.
    */
   commit(base: number, text: string): 'committed' | 'taken' | 'overtaken' {
+    checkSize(text, this.directory)
     mkdirSync(this.directory, { recursive: true, mode: 0o700 })
     const temporary = join(this.directory, `.new-${process.pid}-${newIdentity()}`)
     try {
@@ -121,4 +123,15 @@ function readState(path: string): string {
     path,
     hint: 'vfioctl mock reset',
   })
+}
+
+/** Most are far from it: the bytes are counted only where it could be too long. */
+function checkSize(text: string, directory: string): void {
+  const bytes = 3 * text.length > mostBytes ? Buffer.byteLength(text) : 0
+  if (bytes <= mostBytes) return
+  throw new VfioError(
+    'OUT_OF_RANGE',
+    `cannot keep the mock's state in ${directory}: it would have ${bytes} bytes, and more than ${mostBytes} are not read back`,
+    { path: directory, hint: 'vfioctl mock reset' },
+  )
 }

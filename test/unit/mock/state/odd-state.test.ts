@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, truncateSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -20,4 +20,13 @@ test.each([
   make(generations.path(1))
   const error = { code: 'INVALID_DEFINITION', message: expect.stringContaining(why), hint: 'vfioctl mock reset' }
   expect(() => generations.read()).toThrow(expect.objectContaining(error))
+})
+
+test('a state that would not be read back is not written, and the old one stays', () => {
+  const generations = new Generations(mkdtempSync(join(tmpdir(), 'vfioctl-odd-state-')))
+  expect(generations.commit(0, 'old')).toBe('committed')
+  const error = { code: 'OUT_OF_RANGE', message: expect.stringContaining('are not read back') }
+  expect(() => generations.commit(1, ' '.repeat(256 * 1024 * 1024 + 1))).toThrow(expect.objectContaining(error))
+  expect(generations.read()).toEqual({ number: 1, text: 'old' })
+  expect(readdirSync(generations.directory)).toEqual(['state-1.json'])
 })
