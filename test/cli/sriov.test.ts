@@ -43,6 +43,8 @@ describe('vfioctl sriov', () => {
     })
     expect(JSON.parse(readFileSync(join(tree.root, 'etc/vfioctl.d/sriov/0000:41:00.0.json'), 'utf8'))).toEqual({
       count: 2,
+      vendor: '0x10de',
+      device: '0x2235',
     })
   })
 
@@ -96,7 +98,7 @@ describe('vfioctl sriov', () => {
     const before = counts(run)
     expect(run('sriov', '81:00.0', '2', '--dry-run')).toEqual({
       status: 0,
-      stdout: `write '2' > ${path}\nsave ${kept}\n  {\n    "count": 2\n  }\n`,
+      stdout: `write '2' > ${path}\nsave ${kept}\n  {\n    "count": 2,\n    "vendor": "0x8086",\n    "device": "0x1592"\n  }\n`,
       stderr: '',
     })
     expect(run('sriov', '41:00.0', 'all', '--dry-run').stdout).toMatch(

@@ -50,6 +50,7 @@ export function checkCanEndWell(plan: Plan): void {
 
 class Applying {
   readonly #kernel: Kernel
+  readonly #path: string
   readonly #items: readonly PlanItem[]
   readonly #options: ApplyOptions
   readonly #groups: CardGroups
@@ -60,6 +61,7 @@ class Applying {
 
   constructor(kernel: Kernel, plan: Plan, items: readonly PlanItem[], options: ApplyOptions) {
     this.#kernel = kernel
+    this.#path = plan.path
     this.#items = items
     this.#options = options
     this.#groups = new CardGroups(kernel.files, items, plan.noRoom)
@@ -77,7 +79,7 @@ class Applying {
       try {
         if (signal?.aborted === true) throw new VfioError('INTERRUPTED', 'interrupted between two devices')
         const [first, ...others] = group?.noRoom ?? []
-        if (first !== undefined) throw noRoom([first, ...others], 'it is left as it is')
+        if (first !== undefined) throw noRoom(this.#path, [first, ...others], 'it is left as it is')
         if (isBusy(item)) throw busyDevices('it is left as it is', [item])
         await this.#carryOut(item, group)
         this.#done.add(item)

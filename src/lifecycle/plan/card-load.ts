@@ -1,6 +1,7 @@
 import type { HostFiles } from '../../kernel/kernel.ts'
 import type { VirtualDevice } from '../device/virtual-device.ts'
 import { cardOf } from '../kinds/mdev/mdev-places.ts'
+import type { Place } from '../spec/yaml-fault.ts'
 import type { PlanEntry, PlannedVgpu } from './plan.ts'
 
 /** A virtual device that runs, or is to run, on a card. */
@@ -14,6 +15,8 @@ export interface Carried {
 
 /** What a card carries now, and what a plan has for it. */
 export interface CardLoad {
+  /** Where the file asks for the first of what comes. */
+  readonly at: Place | null
   readonly card: string
   readonly kind: VirtualDevice['kind']
   readonly stays: readonly Carried[]
@@ -30,11 +33,11 @@ export function cardLoads(
   const leaving = new Set(entries.filter(({ moves }) => moves.includes('stop')).map(nameOf))
   const loads = new Map<
     string,
-    { kind: VirtualDevice['kind']; stays: Carried[]; leaves: Carried[]; comes: Carried[] }
+    { at: Place | null; kind: VirtualDevice['kind']; stays: Carried[]; leaves: Carried[]; comes: Carried[] }
   >()
   const load = (kind: VirtualDevice['kind'], parent: string) => {
     const card = kind === 'mdev' ? cardOf(files, parent) : parent
-    const known = loads.get(card) ?? { kind, stays: [], leaves: [], comes: [] }
+    const known = loads.get(card) ?? { at: null, kind, stays: [], leaves: [], comes: [] }
     loads.set(card, known)
     return known
   }
@@ -43,7 +46,10 @@ export function cardLoads(
   }
   for (const item of entries) {
     const { kind, parent, type } = item
-    if (isComing(item)) load(kind, parent).comes.push({ name: nameOf(item), parent, type })
+    if (!isComing(item)) continue
+    const its = load(kind, parent)
+    its.at ??= item.at
+    its.comes.push({ name: nameOf(item), parent, type })
   }
   return [...loads].filter(([, { comes }]) => comes.length > 0).map(([card, its]) => ({ card, ...its }))
 }

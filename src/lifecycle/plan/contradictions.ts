@@ -6,7 +6,7 @@ import { physicalFunctionOf } from '../../host/sriov.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import { noDriver } from '../bindings/bind.ts'
 import { isNvidiaGpu } from '../kinds/mdev/nvidia-gpu.ts'
-import { invalidSpec } from '../spec/invalid-spec.ts'
+import { inFile, invalidSpec } from '../spec/invalid-spec.ts'
 import type { FutureFunctions } from './future-functions.ts'
 import { itemName, type Plan, type PlannedBinding, type PlannedSriov } from './plan.ts'
 import type { PlacedParent } from './wanted-devices.ts'
@@ -33,13 +33,14 @@ export function checkContradictions(files: HostFiles, asked: Asked): void {
       path,
       name,
       `parents ask for what it carries, and it goes with the number of virtual functions of ${card}`,
+      entry.at,
     )
   }
   for (const binding of bindings) {
     if (!losesDriver(binding)) continue
     const needed = devicesOn(binding, asked) ?? onFunctionsOf(files, binding, asked)
     if (needed === null) continue
-    throw invalidSpec(path, binding.device, `bindings give it to ${binding.driver}, and ${needed}`)
+    throw invalidSpec(path, binding.device, `bindings give it to ${binding.driver}, and ${needed}`, binding.at)
   }
 }
 
@@ -47,7 +48,7 @@ export function checkContradictions(files: HostFiles, asked: Asked): void {
 function checkDriverMakesFunctions(
   files: HostFiles,
   path: string,
-  { device, count, makesAnew }: PlannedSriov,
+  { at, device, count, makesAnew }: PlannedSriov,
   binding: PlannedBinding | undefined,
 ): void {
   const now = readPciBinding(files, device).driver
@@ -60,15 +61,20 @@ function checkDriverMakesFunctions(
       path,
       device,
       `bindings give it to ${binding.driver}, and parents ask for ${count} virtual functions of it: ${what}`,
+      binding.at,
     )
   }
   // a change of NVIDIA's card that was killed half way gives the card its driver back
   if (driver === null && isNvidiaGpu(files, device)) return
-  throw new VfioError('NOT_SUPPORTED', `${path}: ${device} cannot have ${count} virtual functions: ${what}`, {
-    path,
-    hint: mending(device, driver, binding),
-    facts: { device, count, driver },
-  })
+  throw new VfioError(
+    'NOT_SUPPORTED',
+    `${inFile(path, at)}: ${device} cannot have ${count} virtual functions: ${what}`,
+    {
+      path,
+      hint: mending(device, driver, binding),
+      facts: { device, count, driver, ...at },
+    },
+  )
 }
 
 function mending(device: PciAddress, driver: string | null, binding: PlannedBinding | undefined): string {

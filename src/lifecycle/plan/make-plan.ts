@@ -33,7 +33,7 @@ export function makePlan({ files }: Pick<Kernel, 'files'>, spec: Spec): Plan {
   const future = new FutureFunctions(files, sriov)
   const parents = [...spec.parents, ...gpus.parents]
     .filter(({ devices, others }) => devices.length > 0 || others === 'remove')
-    .map((parent) => ({ ...parent, on: parentsToBe(files, spec.path, parent.choice, future) }))
+    .map((parent) => ({ ...parent, on: parentsToBe(files, spec.path, parent, future) }))
   const bindings = planBindings(files, spec, future)
   const lost = new Set<string>(bindings.filter(losesDriver).map(({ device }) => device))
   const { devices, surplus } = placeDevices(files, spec.path, parents, present, lost)
@@ -58,6 +58,7 @@ export function makePlan({ files }: Pick<Kernel, 'files'>, spec: Spec): Plan {
   ]
   checkContradictions(files, { path: spec.path, parents, bindings, sriov, entries, future })
   return {
+    path: spec.path,
     bindings,
     sriov,
     entries: entries.sort((a, b) => orderOf(a) - orderOf(b)),
@@ -97,7 +98,17 @@ function removal(files: HostFiles, device: PresentMdev, reason: string, isMoved:
     ...(device.active && !isMoved ? ['stop' as const] : []),
     ...(device.definition ? ['undefine' as const] : []),
   ]
-  return entry(files, { ...device, action: 'remove', wanted: null, owner: null, device, reason, moves, isMoved })
+  return entry(files, {
+    ...device,
+    action: 'remove',
+    at: null,
+    wanted: null,
+    owner: null,
+    device,
+    reason,
+    moves,
+    isMoved,
+  })
 }
 
 /** `its`: what is there by its UUID, on whatever parent. */
@@ -147,14 +158,15 @@ function isStored({ definition }: VirtualDevice, wanted: Definition): boolean {
   return definition !== null && sameDefinition(definition, wanted)
 }
 
-interface Planned extends Pick<PlanEntry, 'action' | 'uuid' | 'parent' | 'wanted' | 'owner' | 'reason' | 'moves'> {
+interface Planned
+  extends Pick<PlanEntry, 'action' | 'uuid' | 'parent' | 'wanted' | 'owner' | 'reason' | 'at' | 'moves'> {
   readonly device: VirtualDevice | null
   readonly stored?: Definition | null
   readonly isMoved?: boolean
 }
 
 function entry(files: HostFiles, { device, ...planned }: Planned): PlanEntry {
-  const { action, uuid, parent, wanted, owner, reason, moves } = planned
+  const { action, uuid, parent, wanted, owner, reason, at, moves } = planned
   return {
     kind: 'mdev',
     action,
@@ -162,6 +174,7 @@ function entry(files: HostFiles, { device, ...planned }: Planned): PlanEntry {
     parent,
     type: wanted?.type ?? device?.type ?? '',
     reason,
+    at,
     moves,
     steps: moves.flatMap((move) => stepsOf(files, move, planned)),
     users: moves.includes('stop') ? (device?.users ?? []) : [],

@@ -7,7 +7,7 @@ import type { CardLoad, Carried } from './card-load.ts'
 import { oneKindFault } from './one-kind.ts'
 import type { NoRoom } from './plan.ts'
 
-type Fault = Omit<NoRoom, 'card'>
+type Fault = Omit<NoRoom, 'card' | 'at'>
 
 /** Why a card cannot carry the mediated devices that are to come beside those that stay; null where nothing speaks against it. */
 export function mdevRoomFault(files: HostFiles, load: CardLoad): Fault | null {

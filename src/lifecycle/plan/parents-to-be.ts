@@ -4,7 +4,7 @@ import { parentsOf } from '../kinds/mdev/mdev-places.ts'
 import { isSriovGpu } from '../kinds/mdev/nvidia-gpu.ts'
 import { type ChosenParents, chooseParents } from '../spec/choose-parents.ts'
 import { invalidSpec } from '../spec/invalid-spec.ts'
-import type { ParentChoice } from '../spec/spec.ts'
+import type { SpecParent } from '../spec/spec.ts'
 import type { FutureFunctions } from './future-functions.ts'
 
 /**
@@ -14,7 +14,7 @@ import type { FutureFunctions } from './future-functions.ts'
 export function parentsToBe(
   files: HostFiles,
   path: string,
-  choice: ParentChoice,
+  { choice, at }: Pick<SpecParent, 'choice' | 'at'>,
   future: FutureFunctions,
 ): ChosenParents {
   if (!('names' in choice)) return chooseParents(files, choice)
@@ -25,7 +25,7 @@ export function parentsToBe(
     if (excluding !== null) {
       const { device: card, count } = excluding
       const what = count === 0 ? 'no virtual functions' : `the first ${count} virtual functions alone`
-      throw invalidSpec(path, address, `parents ask for what it carries, and sriov gives ${card} ${what}`)
+      throw invalidSpec(path, address, `parents ask for what it carries, and sriov gives ${card} ${what}`, at)
     }
     const card = future.cardOf(address)
     const isParent = parentsOf(files, address).length > 0

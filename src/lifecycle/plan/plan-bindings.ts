@@ -1,4 +1,3 @@
-import { VfioError } from '../../base/errors.ts'
 import type { PciAddress } from '../../base/units.ts'
 import { pciAddresses } from '../../host/pci-bus.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
@@ -8,6 +7,7 @@ import { PciUses } from '../in-use/pci-uses.ts'
 import { areIdsOf, choosePci, fitsPci, noneFits } from '../spec/choose-pci.ts'
 import { invalidSpec } from '../spec/invalid-spec.ts'
 import type { PciChoice, Spec } from '../spec/spec.ts'
+import type { Place } from '../spec/yaml-fault.ts'
 import { futureBindingSteps, futureIds } from '../sriov/future-binding.ts'
 import type { FutureFunctions } from './future-functions.ts'
 import type { PlannedBinding } from './plan.ts'
@@ -16,16 +16,14 @@ import type { PlannedBinding } from './plan.ts'
 export function planBindings(files: HostFiles, { path, bindings }: Spec, future: FutureFunctions): PlannedBinding[] {
   const planned = new Map<PciAddress, PlannedBinding>()
   const host = new PciUses(files)
-  for (const { choice, driver, group } of bindings) {
+  for (const { at, choice, driver, group } of bindings) {
     for (const item of choose(files, choice, future).flatMap((device) => {
-      return itemsFor(files, path, { device, driver, group }, future, host)
+      return itemsFor(files, path, { at, device, driver, group }, future, host)
     })) {
       const other = planned.get(item.device)?.driver ?? driver
       if (other !== driver) {
-        throw new VfioError('INVALID_SPEC', `${item.device} is to have two drivers: ${other} and ${driver}`, {
-          hint: 'name it once in bindings; with group: true the rest of its IOMMU group is named too',
-          facts: { device: item.device, drivers: [other, driver] },
-        })
+        const what = `is to have two drivers, ${other} and ${driver}: name it once (group: true names the rest of its IOMMU group)`
+        throw invalidSpec(path, item.device, what, at)
       }
       planned.set(item.device, item)
     }
@@ -51,14 +49,19 @@ function choose(files: HostFiles, choice: PciChoice, future: FutureFunctions): P
 function itemsFor(
   files: HostFiles,
   path: string,
-  request: { readonly device: PciAddress; readonly driver: string; readonly group: boolean },
+  request: { readonly at: Place | null; readonly device: PciAddress; readonly driver: string; readonly group: boolean },
   future: FutureFunctions,
   host: PciUses,
 ): PlannedBinding[] {
-  const { device, driver } = request
+  const { at, device, driver } = request
   const drops = future.cardThatDrops(device)
   if (drops !== null) {
-    throw invalidSpec(path, device, `is to have ${driver}, and goes with the number of virtual functions of ${drops}`)
+    throw invalidSpec(
+      path,
+      device,
+      `is to have ${driver}, and goes with the number of virtual functions of ${drops}`,
+      at,
+    )
   }
   const card = future.cardOf(device)
   if (card !== null) {
@@ -66,6 +69,7 @@ function itemsFor(
     return [
       {
         kind: 'binding',
+        at,
         action: 'bind',
         device,
         driver,
@@ -80,16 +84,22 @@ function itemsFor(
   return bindingTurns(files, request).flatMap((turn) => {
     const { address } = turn.before
     const isMadeAnew = future.cardOf(address) !== null || future.cardThatDrops(address) !== null
-    return isMadeAnew ? [] : [plannedBinding(host, turn, driver)]
+    return isMadeAnew ? [] : [plannedBinding(host, turn, driver, at)]
   })
 }
 
-function plannedBinding(host: PciUses, { before, writes, keeping }: Turn, driver: string): PlannedBinding {
+function plannedBinding(
+  host: PciUses,
+  { before, writes, keeping }: Turn,
+  driver: string,
+  at: Place | null,
+): PlannedBinding {
   const steps = [...writes, ...(keeping === null ? [] : [keeping])]
   const lacks = driver === noDriver ? 'has no driver, and any may take it' : 'has no driver'
   const has = before.driver === null ? lacks : `is with ${before.driver}`
   return {
     kind: 'binding',
+    at,
     action: steps.length === 0 ? 'keep' : 'bind',
     device: before.address,
     driver,

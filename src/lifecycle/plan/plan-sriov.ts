@@ -1,10 +1,10 @@
-import { VfioError } from '../../base/errors.ts'
 import type { PciAddress } from '../../base/units.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import { isHalfMade } from '../device/half-made.ts'
 import { choosePci } from '../spec/choose-pci.ts'
 import { invalidSpec } from '../spec/invalid-spec.ts'
 import type { PciChoice, Spec, SpecParent } from '../spec/spec.ts'
+import type { Place } from '../spec/yaml-fault.ts'
 import { checkedCount, findPhysicalFunction } from '../sriov/asked-count.ts'
 import { functionUses } from '../sriov/check-unused.ts'
 import { functionsSteps } from '../sriov/functions-plan.ts'
@@ -14,21 +14,13 @@ import type { PlannedSriov } from './plan.ts'
 /** What would have to be done for devices to have as many virtual functions as a spec says. */
 export function planSriov(files: HostFiles, { path, parents }: Spec): PlannedSriov[] {
   const planned = new Map<PciAddress, PlannedSriov>()
-  for (const { choice, sriov } of parents) {
+  for (const { at, choice, sriov } of parents) {
     if (sriov === null) continue
-    for (const device of choosePci(files, pciChoice(choice, path))) {
-      const item = plannedSriov(files, device, sriov)
+    for (const device of choosePci(files, pciChoice(choice, path, at))) {
+      const item = plannedSriov(files, device, sriov, at)
       const other = planned.get(device)?.count ?? item.count
       if (other !== item.count) {
-        throw new VfioError(
-          'INVALID_SPEC',
-          `${path}: ${device} is to have ${other} and ${item.count} virtual functions`,
-          {
-            path,
-            hint: 'say it once',
-            facts: { device, counts: [other, item.count] },
-          },
-        )
+        throw invalidSpec(path, device, `is to have ${other} and ${item.count} virtual functions: say it once`, at)
       }
       planned.set(device, item)
     }
@@ -36,18 +28,19 @@ export function planSriov(files: HostFiles, { path, parents }: Spec): PlannedSri
   return [...planned.values()]
 }
 
-function pciChoice(choice: SpecParent['choice'], path: string): PciChoice {
+function pciChoice(choice: SpecParent['choice'], path: string, at: Place | null): PciChoice {
   if (!('anyWith' in choice)) return choice
-  throw invalidSpec(path, 'sriov', 'needs the card by its address, a range or {vendor, device}')
+  throw invalidSpec(path, 'sriov', 'needs the card by its address, a range or {vendor, device}', at)
 }
 
-function plannedSriov(files: HostFiles, device: PciAddress, asked: number | 'all'): PlannedSriov {
+function plannedSriov(files: HostFiles, device: PciAddress, asked: number | 'all', at: Place | null): PlannedSriov {
   const card = findPhysicalFunction(files, device)
   const count = checkedCount(files, card, asked)
   const changes = functionsSteps(files, card, count)
   const steps = [...changes, ...keepSteps(files, device, count)]
   return {
     kind: 'sriov',
+    at,
     action: steps.length === 0 ? 'keep' : 'change',
     device,
     count,

@@ -170,6 +170,7 @@ function removal(files: HostFiles, device: PresentVgpu, reason: string): Planned
   const steps = moves.flatMap((move) => (move === 'stop' ? stopSteps(files, name) : undefineSteps(files, name, false)))
   return {
     ...{ kind: 'vgpu', action: 'remove', device: name, parent, type, reason, moves, steps, users, wanted: null },
+    at: null,
     owner: null,
     running: runningOf(device),
     storedOwner: nodeOwners.readOrNone(files, name),
@@ -182,7 +183,7 @@ function runningOf({ active, parent, type }: PresentVgpu): Running | null {
 
 function entry(
   files: HostFiles,
-  { address, card, definition, owner }: PlacedVgpu,
+  { address, card, definition, at, owner }: PlacedVgpu,
   device: PresentVgpu | undefined,
   action: PlannedVgpu['action'],
   reason: string,
@@ -207,6 +208,7 @@ function entry(
     parent: card,
     type: definition.type,
     reason,
+    at,
     moves,
     steps,
     users: moves.includes('stop') ? (device?.users ?? []) : [],

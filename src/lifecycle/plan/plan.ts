@@ -5,6 +5,7 @@ import type { Step } from '../change/change.ts'
 import type { Definition } from '../definition/definition.ts'
 import type { VirtualDevice } from '../device/virtual-device.ts'
 import type { NodeOwner } from '../settings/node-owners.ts'
+import type { Place } from '../spec/yaml-fault.ts'
 
 /** What a spec asks of one virtual device, and why. */
 interface PlannedDevice {
@@ -13,6 +14,8 @@ interface PlannedDevice {
   /** Its type by id; of a removal, the one that it has. */
   readonly type: string
   readonly reason: string
+  /** Where the file asks for it; null where that is not known, and of what it has no place for. */
+  readonly at: Place | null
   /** What it comes down to, in order; empty for `keep`. */
   readonly moves: readonly Move[]
   /** The exact writes. */
@@ -53,6 +56,7 @@ export type Move = 'stop' | 'undefine' | 'define' | 'keep owner' | 'start'
 
 /** What a spec asks of one PCI device's driver, and why. */
 export interface PlannedBinding {
+  readonly at: Place | null
   readonly kind: 'binding'
   readonly action: 'bind' | 'keep'
   readonly device: PciAddress
@@ -70,6 +74,7 @@ export interface PlannedBinding {
 
 /** What a spec asks of one device's virtual functions, and why. */
 export interface PlannedSriov {
+  readonly at: Place | null
   readonly kind: 'sriov'
   readonly action: 'change' | 'keep'
   readonly device: PciAddress
@@ -102,12 +107,16 @@ export function itemName(item: PlanItem): string {
 
 /** A card that cannot carry all that is to come to it. */
 export interface NoRoom {
+  /** Of the first entry that asks for it. */
+  readonly at: Place | null
   readonly card: string
   readonly why: string
   readonly hint: string
 }
 
 export interface Plan {
+  /** The file. */
+  readonly path: string
   /** They come first; those of virtual functions that are made anew, after these are there. */
   readonly bindings: readonly PlannedBinding[]
   readonly sriov: readonly PlannedSriov[]

@@ -1,6 +1,7 @@
 import { VfioError } from '../../base/errors.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import type { VirtualDevice } from '../device/virtual-device.ts'
+import { inFile } from '../spec/invalid-spec.ts'
 import { cardLoads } from './card-load.ts'
 import type { FutureFunctions } from './future-functions.ts'
 import { mdevRoomFault } from './mdev-room.ts'
@@ -21,20 +22,23 @@ export function reckonRoom(
     // what is said of functions that go is not said of those that come
     if (future.isCard(load.card)) return []
     const fault = load.kind === 'mdev' ? mdevRoomFault(files, load) : vgpuRoomFault(files, load)
-    return fault === null ? [] : [{ card: load.card, ...fault }]
+    return fault === null ? [] : [{ at: load.at, card: load.card, ...fault }]
   })
 }
 
-export function noRoom(faults: readonly [NoRoom, ...NoRoom[]], outcome: string): VfioError {
-  const what = faults.map(({ card, why }) => `${card} cannot carry all that the file asks for: ${why}`).join('; ')
+export function noRoom(path: string, faults: readonly [NoRoom, ...NoRoom[]], outcome: string): VfioError {
+  const what = faults
+    .map(({ at, card, why }) => `${inFile(path, at)}: ${card} cannot carry all that the file asks for: ${why}`)
+    .join('; ')
   return new VfioError('NO_INSTANCE_LEFT', `${outcome}: ${what}`, {
     hint: faults[0].hint,
-    facts: { cards: faults.map(({ card }) => card) },
+    path,
+    facts: { ...faults[0].at, cards: faults.map(({ card }) => card) },
   })
 }
 
 /** NO_INSTANCE_LEFT where a plan has more for a card than it can carry. */
-export function checkRoom({ noRoom: faults }: Pick<Plan, 'noRoom'>): void {
+export function checkRoom({ path, noRoom: faults }: Pick<Plan, 'path' | 'noRoom'>): void {
   const [first, ...others] = faults
-  if (first !== undefined) throw noRoom([first, ...others], 'nothing is done')
+  if (first !== undefined) throw noRoom(path, [first, ...others], 'nothing is done')
 }

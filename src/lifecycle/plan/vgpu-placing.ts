@@ -6,6 +6,7 @@ import type { VirtualDevice } from '../device/virtual-device.ts'
 import type { NodeOwner } from '../settings/node-owners.ts'
 import { invalidSpec } from '../spec/invalid-spec.ts'
 import type { SpecDevices } from '../spec/spec.ts'
+import type { Place } from '../spec/yaml-fault.ts'
 import type { NoRoom } from './plan.ts'
 import type { FuturePlace } from './plan-vgpus.ts'
 import { fitsAsIs, preferences } from './preferences.ts'
@@ -17,6 +18,7 @@ export interface PlacedVgpu {
   readonly address: PciAddress
   readonly card: PciAddress
   readonly definition: Definition
+  readonly at: Place | null
   /** Null where the spec does not say. */
   readonly owner: NodeOwner | null
 }
@@ -51,22 +53,23 @@ export class VgpuPlacing {
     this.#present = present
   }
 
-  placeNamed(places: readonly FuturePlace[], { wanted, owner }: SpecDevices, definition: Definition): void {
+  placeNamed(places: readonly FuturePlace[], { at, wanted, owner }: SpecDevices, definition: Definition): void {
     if (!('function' in wanted)) return
     const { function: address } = wanted
     const card = places.find(({ functions }) => functions.includes(address))?.card
     if (card === undefined) {
       const cards = places.map((place) => place.card).join(', ')
-      throw invalidSpec(this.#path, address, `${cards} has no such virtual function`)
+      throw invalidSpec(this.#path, address, `${cards} has no such virtual function`, at)
     }
-    if (this.placed.some((other) => other.address === address)) throw invalidSpec(this.#path, address, 'is there twice')
-    this.placed.push({ address, card, definition, owner })
+    if (this.placed.some((other) => other.address === address))
+      throw invalidSpec(this.#path, address, 'is there twice', at)
+    this.placed.push({ address, card, definition, at, owner })
   }
 
   /** `replaces`: what the spec does not name goes, and makes room. */
   placeCounted(
     places: readonly FuturePlace[],
-    { wanted, owner }: SpecDevices,
+    { at, wanted, owner }: SpecDevices,
     definition: Definition,
     replaces: boolean,
   ): void {
@@ -76,7 +79,7 @@ export class VgpuPlacing {
       const kind = `${on} ${definition.type}`
       this.#counted.set(kind, (this.#counted.get(kind) ?? 0) + count)
     }
-    this.#demands.push({ places, owner, definition, replaces, missing: count })
+    this.#demands.push({ places, at, owner, definition, replaces, missing: count })
   }
 
   /** Those that are there first, the best for each; then free functions. What is left of a counted type then goes. */
@@ -94,19 +97,19 @@ export class VgpuPlacing {
   }
 
   #takeThere(demand: Demand, isGood: (device: PresentVgpu, fits: () => boolean) => boolean): void {
-    const { places, owner, definition } = demand
+    const { places, at, owner, definition } = demand
     for (const device of this.#present.toSorted(byName)) {
       if (demand.missing === 0) return
       const card = places.find(({ functions }) => functions.includes(device.name))?.card
       if (card === undefined || device.type !== definition.type || !this.#isFree(device.name)) continue
       if (this.#lost.has(device.name)) continue
       if (!isGood(device, () => fitsAsIs(this.#files, device, { ...definition, owner }))) continue
-      this.placed.push({ address: device.name, card, definition, owner })
+      this.placed.push({ address: device.name, card, definition, at, owner })
       demand.missing--
     }
   }
 
-  #takeFree({ places, owner, definition, replaces, missing }: Demand): void {
+  #takeFree({ places, at, owner, definition, replaces, missing }: Demand): void {
     const { type } = definition
     const isDefined = ({ address }: { readonly address: PciAddress }) => this.#mdevParents.has(address)
     const all = places
@@ -117,9 +120,9 @@ export class VgpuPlacing {
     const chosen = usable.slice(0, missing)
     if (chosen.length < missing) {
       const why = `it has no function left for ${type}: of ${all.length}, ${chosen.length} are free, and ${missing} are missing`
-      for (const { card } of places) this.noRoom.push({ card, why, hint: 'vfioctl sriov; vfioctl list' })
+      for (const { card } of places) this.noRoom.push({ at, card, why, hint: 'vfioctl sriov; vfioctl list' })
     }
-    for (const { address, card } of chosen) this.placed.push({ address, card, definition, owner })
+    for (const { address, card } of chosen) this.placed.push({ address, card, definition, at, owner })
   }
 
   /** `on`: a card, or one of its functions. */
@@ -153,6 +156,7 @@ export class VgpuPlacing {
 
 /** So many of a type, on whichever of these cards. */
 interface Demand {
+  readonly at: Place | null
   readonly places: readonly FuturePlace[]
   readonly owner: NodeOwner | null
   readonly definition: Definition

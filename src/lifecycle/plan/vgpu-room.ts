@@ -9,7 +9,7 @@ import type { CardLoad } from './card-load.ts'
 import { oneKindFault } from './one-kind.ts'
 import type { NoRoom } from './plan.ts'
 
-type Fault = Omit<NoRoom, 'card'>
+type Fault = Omit<NoRoom, 'card' | 'at'>
 
 /** A type as a card of vendor vGPUs tells of it. */
 interface CardType {

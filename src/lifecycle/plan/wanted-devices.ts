@@ -9,8 +9,9 @@ import type { MdevType, TypeOfParent } from '../kinds/mdev/mdev-types.ts'
 import { findTypesOn } from '../kinds/mdev/type-choice.ts'
 import type { NodeOwner } from '../settings/node-owners.ts'
 import type { ChosenParents } from '../spec/choose-parents.ts'
-import { invalidSpec } from '../spec/invalid-spec.ts'
+import { inFile, invalidSpec } from '../spec/invalid-spec.ts'
 import type { SpecDevices, SpecParent } from '../spec/spec.ts'
+import type { Place } from '../spec/yaml-fault.ts'
 import { derivedUuid } from './derived-uuid.ts'
 import { fitsAsIs, preferences } from './preferences.ts'
 
@@ -21,6 +22,7 @@ export interface WantedDevice {
   readonly uuid: Uuid
   readonly parent: string
   readonly definition: Definition
+  readonly at: Place | null
   /** Null where the spec does not say. */
   readonly owner: NodeOwner | null
 }
@@ -40,11 +42,11 @@ export function placeDevices(
   present: readonly PresentMdev[],
   lost: ReadonlySet<string>,
 ): Wanted {
-  const placing = new Placing(files, present, lost)
+  const placing = new Placing(files, path, present, lost)
   // what is named by its UUID is never taken for another, nor what is on a function that is named for one of a count
   for (const parent of parents) for (const devices of parent.devices) placing.reserve(devices)
-  for (const parent of parents) for (const devices of parent.devices) placing.placeOnFunction(parent, devices, path)
-  for (const parent of parents) for (const devices of parent.devices) placing.placeNamed(parent, devices, path)
+  for (const parent of parents) for (const devices of parent.devices) placing.placeOnFunction(parent, devices)
+  for (const parent of parents) for (const devices of parent.devices) placing.placeNamed(parent, devices)
   for (const parent of parents) for (const devices of parent.devices) placing.placeCounted(parent, devices)
   placing.settleCounts()
   for (const { others, on } of parents)
@@ -58,6 +60,7 @@ class Placing implements Wanted {
   readonly devices: WantedDevice[] = []
   readonly surplus: { readonly device: PresentMdev; readonly reason: string }[] = []
   readonly #files: HostFiles
+  readonly #path: string
   readonly #present: readonly PresentMdev[]
   readonly #lost: ReadonlySet<string>
   /** UUIDs that are taken: by what is there, by what is asked for, by what runs. */
@@ -73,7 +76,8 @@ class Placing implements Wanted {
   readonly #coming = new Map<string, number>()
   readonly #tried = new Map<string, number>()
 
-  constructor(files: HostFiles, present: readonly PresentMdev[], lost: ReadonlySet<string>) {
+  constructor(files: HostFiles, path: string, present: readonly PresentMdev[], lost: ReadonlySet<string>) {
+    this.#path = path
     this.#lost = lost
     this.#files = files
     this.#present = present
@@ -86,16 +90,17 @@ class Placing implements Wanted {
   }
 
   /** A virtual function that is a parent carries one device: that, whatever its UUID. */
-  placeOnFunction({ on: { mdev, vgpu } }: PlacedParent, devices: SpecDevices, path: string): void {
+  placeOnFunction({ on: { mdev, vgpu } }: PlacedParent, devices: SpecDevices): void {
     const { wanted } = devices
     if (!('function' in wanted) || vgpu.length > 0) return
     const { function: name } = wanted
     const isIts = mdev.some(({ parents }) => parents.includes(name)) && cardOf(this.#files, name) !== name
     if (!isIts) {
       const names = mdev.map((place) => place.name).join(', ')
-      throw invalidSpec(path, name, `${names} has no such virtual function`)
+      throw invalidSpec(this.#path, name, `${names} has no such virtual function`, devices.at)
     }
-    if (this.devices.some(({ parent }) => parent === name)) throw invalidSpec(path, name, 'is there twice')
+    if (this.devices.some(({ parent }) => parent === name))
+      throw invalidSpec(this.#path, name, 'is there twice', devices.at)
     const [type] = findTypesOn(this.#files, { name, parents: [name] }, devices.type)
     if (type === undefined) return
     const open = this.#present.filter((device) => kindOf(device) === kindOf(type) && !this.#named.has(device.uuid))
@@ -107,24 +112,29 @@ class Placing implements Wanted {
     this.#place(best[0]?.uuid ?? this.#newUuid(type), type, devices)
   }
 
-  placeNamed({ on: { mdev: on, vgpu }, others }: PlacedParent, devices: SpecDevices, path: string): void {
+  placeNamed({ on: { mdev: on, vgpu }, others }: PlacedParent, devices: SpecDevices): void {
     const { wanted, type } = devices
     const names = on.map(({ name }) => name).join(', ')
     if (!('uuid' in wanted)) return
     const { uuid } = wanted
-    if (on.length === 0) throw invalidSpec(path, uuid, `a vGPU of ${vgpu.join(', ')} has no UUID: function names it`)
+    if (on.length === 0)
+      throw invalidSpec(this.#path, uuid, `a vGPU of ${vgpu.join(', ')} has no UUID: function names it`, devices.at)
     const its = this.#present.find(
       (device) => device.uuid === uuid && on.some((it) => it.parents.includes(device.parent)),
     )
     const [place, ...more] = on.filter(({ parents }) => its === undefined || parents.includes(its.parent))
     if (place === undefined || more.length > 0) {
-      throw new VfioError('AMBIGUOUS', `${path}: ${uuid} is one device, and ${on.length} parents fit: ${names}`, {
-        path,
-        hint: 'name one parent for it',
-      })
+      throw new VfioError(
+        'AMBIGUOUS',
+        `${inFile(this.#path, devices.at)}: ${uuid} is one device, and ${on.length} parents fit: ${names}`,
+        {
+          path: this.#path,
+          hint: 'name one parent for it',
+        },
+      )
     }
     const types = findTypesOn(this.#files, place, type)
-    const own = types.find(({ parent }) => parent === its?.parent) ?? this.#roomiest(types, others, [place])
+    const own = types.find(({ parent }) => parent === its?.parent) ?? this.#roomiest(types, others, [place], devices.at)
     if (own !== undefined) this.#place(uuid, own, devices)
   }
 
@@ -165,7 +175,7 @@ class Placing implements Wanted {
     this.#removeSurplus()
     for (const { places, types, devices, others, missing } of this.#demands) {
       for (let n = 0; n < missing; n++) {
-        const type = this.#roomiest(types, others, places)
+        const type = this.#roomiest(types, others, places, devices.at)
         if (type !== undefined) this.#place(this.#newUuid(type), type, devices)
       }
     }
@@ -195,16 +205,22 @@ class Placing implements Wanted {
     types: readonly MdevType[],
     others: SpecParent['others'],
     places: readonly MdevPlace[],
+    at: Place | null,
   ): MdevType | undefined {
     const left = (one: MdevType) => (one.available ?? 0) - (this.#coming.get(kindOf(one)) ?? 0)
     const free = types.filter(({ parent }) => !this.#isTaken(parent, others))
     const [first] = types
     if (first !== undefined && free.length === 0) {
       const name = places.map((place) => place.name).join(', ')
-      throw new VfioError('NO_INSTANCE_LEFT', `${name} has no virtual function left for ${first.type}`, {
-        hint: `vfioctl list -p ${places[0]?.name}; each function carries one vGPU`,
-        facts: { places: places.map((place) => place.name), type: first.type, functions: types.length },
-      })
+      throw new VfioError(
+        'NO_INSTANCE_LEFT',
+        `${inFile(this.#path, at)}: ${name} has no virtual function left for ${first.type}`,
+        {
+          path: this.#path,
+          hint: `vfioctl list -p ${places[0]?.name}; each function carries one vGPU`,
+          facts: { ...at, places: places.map((place) => place.name), type: first.type, functions: types.length },
+        },
+      )
     }
     return free.reduce<MdevType | undefined>(
       (best, type) => (best === undefined || left(type) > left(best) ? type : best),
@@ -230,8 +246,8 @@ class Placing implements Wanted {
     }
   }
 
-  #place(uuid: Uuid, { parent, type }: TypeOfParent, { start, attributes, owner }: SpecDevices): void {
-    this.devices.push({ uuid, parent, definition: { type, start, attributes }, owner })
+  #place(uuid: Uuid, { parent, type }: TypeOfParent, { at, start, attributes, owner }: SpecDevices): void {
+    this.devices.push({ uuid, parent, definition: { type, start, attributes }, at, owner })
     this.#asked.add(uuid)
     this.#settled.add(placeOf({ uuid, parent }))
     if (this.#running.has(uuid)) return

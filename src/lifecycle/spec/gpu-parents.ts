@@ -88,11 +88,13 @@ function parentOf(files: HostFiles, { address, index, path }: Gpu, { devices }: 
   if (twice !== undefined) throw invalidSpec(path, twice.type, `is there twice for GPU ${index} (${address})`)
   return [
     {
+      at: null,
       choice: { names: [address] },
       sriov: null,
       devices: wanted.map(({ type, count }) => ({
         type,
         wanted: { count },
+        at: null,
         start: 'auto',
         attributes: [],
         owner: null,

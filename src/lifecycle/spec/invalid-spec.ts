@@ -5,12 +5,17 @@ import { printable } from '../../base/units.ts'
 import type { Path, YamlContent } from './read-yaml.ts'
 import type { Place } from './yaml-fault.ts'
 
-export function invalidSpec(path: string, place: string, what: string, at?: Place): VfioError {
-  const where = at === undefined ? path : `${path}:${at.line}:${at.column}`
+/** 'vgpus.yaml:5:9', or the file alone where its line is not known. */
+export function inFile(path: string, at: Place | null): string {
+  return at === null ? path : `${path}:${at.line}:${at.column}`
+}
+
+export function invalidSpec(path: string, place: string, what: string, at: Place | null = null): VfioError {
+  const where = inFile(path, at)
   return new VfioError('INVALID_SPEC', `${where}: ${printable(place)}: ${printable(what)}`, {
     path,
     hint: 'vfioctl plan --help shows a file',
-    ...(at === undefined ? {} : { facts: { line: at.line, column: at.column } }),
+    ...(at === null ? {} : { facts: { line: at.line, column: at.column } }),
   })
 }
 

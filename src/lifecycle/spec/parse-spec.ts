@@ -82,6 +82,7 @@ const devices = v.pipe(
   ),
   v.transform(
     (it): SpecDevices => ({
+      at: null,
       type: it.type,
       wanted: wantedOf(it),
       start: it.autostart ? 'auto' : 'manual',
@@ -122,6 +123,7 @@ const parent = v.pipe(
   }),
   v.transform(
     (it): SpecParent => ({
+      at: null,
       choice: it.parent,
       sriov: it.sriov ?? null,
       devices: it.devices,
@@ -136,7 +138,7 @@ const binding = v.pipe(
     driver: v.optional(driverName, 'vfio-pci'),
     group: v.optional(v.boolean(), false),
   }),
-  v.transform(({ device, ...rest }): SpecBinding => ({ choice: device, ...rest })),
+  v.transform(({ device, ...rest }): SpecBinding => ({ at: null, choice: device, ...rest })),
 )
 
 const specFile = v.pipe(
@@ -161,7 +163,22 @@ export function parseSpec(text: string, path: string, label?: string): Spec {
   if (!result.success) throw invalidContent(path, content, result.issues)
   const { bindings = [], parents = [] } = result.output
   checkUuids(parents, path, content)
-  return { path, bindings, parents, gpus: [] }
+  return { path, ...withPlaces(bindings, parents, content), gpus: [] }
+}
+
+function withPlaces(
+  bindings: readonly SpecBinding[],
+  parents: readonly SpecParent[],
+  content: YamlContent,
+): Pick<Spec, 'bindings' | 'parents'> {
+  return {
+    bindings: bindings.map((it, index) => ({ ...it, at: content.placeOf(['bindings', index]) })),
+    parents: parents.map((it, index) => ({
+      ...it,
+      at: content.placeOf(['parents', index]),
+      devices: it.devices.map((each, n) => ({ ...each, at: content.placeOf(['parents', index, 'devices', n]) })),
+    })),
+  }
 }
 
 function parseYaml(text: string, path: string): YamlContent {

@@ -1,6 +1,7 @@
 import type { PciAddress, Uuid } from '../../base/units.ts'
 import type { Attribute, StartMode } from '../definition/definition.ts'
 import type { NodeOwner } from '../settings/node-owners.ts'
+import type { Place } from './yaml-fault.ts'
 
 /** What should be there: a file's content, checked, with names as they were written. */
 export interface Spec {
@@ -29,6 +30,7 @@ export interface GpuFilter {
 }
 
 export interface SpecBinding {
+  readonly at: Place | null
   readonly choice: PciChoice
   readonly driver: string
   /** With every other endpoint of their IOMMU groups. */
@@ -36,6 +38,8 @@ export interface SpecBinding {
 }
 
 export interface SpecParent {
+  /** Where it stands in its file; null where that is not known. */
+  readonly at: Place | null
   readonly choice: ParentChoice
   /** How many virtual functions each has, before its devices; null where the file does not say. */
   readonly sriov: number | 'all' | null
@@ -61,6 +65,7 @@ export type ParentChoice =
 
 /** Devices of one type. */
 export interface SpecDevices {
+  readonly at: Place | null
   /** By id ('nvidia-222') or by name ('GRID T4-1B'). */
   readonly type: string
   /** One by its UUID, a vGPU by its function, or so many with whatever name. */

@@ -4,6 +4,7 @@ import { bind } from '../../../../src/lifecycle/bindings/bind.ts'
 import { applyPlan } from '../../../../src/lifecycle/plan/apply.ts'
 import { makePlan } from '../../../../src/lifecycle/plan/make-plan.ts'
 import { isDone, itemName } from '../../../../src/lifecycle/plan/plan.ts'
+import { checkRoom } from '../../../../src/lifecycle/plan/room.ts'
 import { parseSpec } from '../../../../src/lifecycle/spec/parse-spec.ts'
 import { setVirtualFunctions } from '../../../../src/lifecycle/sriov/set-functions.ts'
 import { createMockKernel } from '../../../../src/mock/mock-kernel.ts'
@@ -60,6 +61,49 @@ test.each([
     message: expect.stringMatching(`${device}: bindings give it to .*, and parents`),
   }
   expect(() => planOf(gpuHost(), bindings, parent)).toThrow(expect.objectContaining(refused))
+})
+
+test.each([
+  [
+    'a contradiction',
+    'bindings:\n  - device: 81:00.0\nparents:\n  - { parent: 81:00.0, sriov: 5 }',
+    'INVALID_SPEC',
+    3,
+    5,
+  ],
+  [
+    'two numbers of functions for one card',
+    'parents:\n  - { parent: 81:00.0, sriov: 5 }\n  - { parent: 81:00.0, sriov: 6 }',
+    'INVALID_SPEC',
+    4,
+    5,
+  ],
+  [
+    'two drivers for one device',
+    'bindings:\n  - device: 82:00.0\n  - { device: 82:00.0, driver: none }',
+    'INVALID_SPEC',
+    4,
+    5,
+  ],
+  [
+    'a card without room',
+    'parents:\n  - parent: 3b:00.0\n    devices:\n      - { type: T4-8Q, count: 0 }\n      - { type: T4-4Q, count: 9 }',
+    'NO_INSTANCE_LEFT',
+    6,
+    9,
+  ],
+  [
+    'a card without functions for all',
+    'parents:\n  - parent: 61:00.0\n    sriov: 2\n    devices:\n      - { type: DC-24Q, count: 3 }',
+    'NO_INSTANCE_LEFT',
+    6,
+    9,
+  ],
+])('%s is told with line and column of its entry', (_what, content, code, line, column) => {
+  const kernel = gpuHost()
+  const plan = () => checkRoom(makePlan(kernel, parseSpec(`version: 1\n${content}`, 'spec.yaml')))
+  const message = expect.stringContaining(`spec.yaml:${line}:${column}: `)
+  expect(plan).toThrow(expect.objectContaining({ code, message, facts: expect.objectContaining({ line, column }) }))
 })
 
 test('a card is not given away by the file that gives its functions away', async () => {

@@ -30,23 +30,44 @@ parents:
     ]
     expect(parseSpec(text, 'a.yaml').parents).toEqual([
       {
+        at: { line: 4, column: 5 },
         choice: { names: ['3b:00.0'] },
         sriov: null,
         others: 'remove',
         devices: [
           {
+            at: { line: 7, column: 9 },
             type: 'GRID T4-4Q',
             wanted: { count: 2 },
             start: 'auto',
             attributes,
             owner: { user: null, group: 'kvm', mode: '0660' },
           },
-          { type: 'GRID T4-1B', wanted: { uuid }, start: 'manual', attributes: [], owner: null },
+          {
+            at: { line: 13, column: 9 },
+            type: 'GRID T4-1B',
+            wanted: { uuid },
+            start: 'manual',
+            attributes: [],
+            owner: null,
+          },
         ],
       },
-      { choice: { from: '0000:41:00.4', to: '0000:41:01.3' }, sriov: null, others: 'keep', devices: [] },
-      { choice: { vendor: '10de', device: '2237' }, sriov: null, others: 'keep', devices: [] },
-      { choice: { anyWith: 'mtty-2' }, sriov: null, others: 'keep', devices: [] },
+      {
+        at: { line: 14, column: 5 },
+        choice: { from: '0000:41:00.4', to: '0000:41:01.3' },
+        sriov: null,
+        others: 'keep',
+        devices: [],
+      },
+      {
+        at: { line: 15, column: 5 },
+        choice: { vendor: '10de', device: '2237' },
+        sriov: null,
+        others: 'keep',
+        devices: [],
+      },
+      { at: { line: 16, column: 5 }, choice: { anyWith: 'mtty-2' }, sriov: null, others: 'keep', devices: [] },
     ])
   })
 
