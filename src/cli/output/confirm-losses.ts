@@ -20,7 +20,7 @@ export async function confirmLosses(plan: Plan, io: Pick<Io, 'err' | 'confirm'>,
 
 function notConfirmed(why: string, what: string, lost: readonly string[]): VfioError {
   return new VfioError('NOT_CONFIRMED', `nothing is changed: ${why}`, {
-    hint: `vfioctl apply FILE --yes ${what}`,
+    hint: `\`vfioctl apply FILE --yes\` ${what}`,
     facts: { lost },
   })
 }

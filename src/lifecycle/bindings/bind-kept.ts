@@ -40,7 +40,10 @@ function checkSameCard(files: HostFiles, address: PciAddress, kept: KeptBinding)
   throw new VfioError(
     'NOT_SUPPORTED',
     `${address} is another device than the one whose driver was kept: ${now.vendor}:${now.device}, not ${vendor}:${device}`,
-    { hint: `lspci -nns ${address}; then vfioctl bind or release ${address}`, facts: { device: address } },
+    {
+      hint: `lspci -nns ${address}; vfioctl bind ${address}, or vfioctl release ${address} to forget it`,
+      facts: { device: address },
+    },
   )
 }
 
