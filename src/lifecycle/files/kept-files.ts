@@ -40,10 +40,16 @@ export function readListed<T>(
   try {
     return parse(files.read(path), path)
   } catch (error) {
-    if (failedWith(error, 'ENOENT')) return null
-    warnings.push(error instanceof VfioError ? { path, message: error.message } : unreadable(path, error))
+    // deleted since it was listed; a link to nothing is still there
+    if (failedWith(error, 'ENOENT') && files.kind(path) === null) return null
+    warnings.push(error instanceof VfioError ? faultOf(path, error) : unreadable(path, error))
     return null
   }
+}
+
+/** The warning's own path stands before it. */
+function faultOf(path: string, { message }: VfioError): Warning {
+  return { path, message: message.startsWith(`${path} `) ? message.slice(path.length + 1) : message }
 }
 
 /** Under the store's lock. Old file or new file, at whatever moment the process or the machine dies. */
