@@ -17,6 +17,8 @@ export interface NewDevice {
   readonly remove: Write
   /** The folder in sysfs of the device that its driver drives. */
   readonly card: string
+  /** Why its driver may have refused an attribute, by looking before the device is removed again; null for nothing. */
+  readonly explainAttribute?: (step: Write, cause: unknown) => { readonly why: string; readonly hint: string } | null
 }
 
 /**
@@ -52,7 +54,8 @@ async function makeWrites(
       checkStaysInDevice(files, device.path, step.path)
       await files.write(step.path, step.value)
     } catch (error) {
-      throw attributeFailed(device, step, error, await rollBack(files, device))
+      const reason = device.explainAttribute?.(step, error) ?? null
+      throw attributeFailed(device, step, { cause: error, reason }, await rollBack(files, device))
     }
   }
   if (attributes.length > 0) unmarkHalfMade(files, name)
@@ -81,17 +84,24 @@ function interrupted(name: string, rollBackError: unknown): VfioError {
   })
 }
 
-function attributeFailed(device: NewDevice, { path, value }: Write, cause: unknown, rollBackError: unknown): VfioError {
+function attributeFailed(
+  device: NewDevice,
+  { path, value }: Write,
+  {
+    cause,
+    reason,
+  }: { readonly cause: unknown; readonly reason: { readonly why: string; readonly hint: string } | null },
+  rollBackError: unknown,
+): VfioError {
   const attribute = path.slice(device.path.length + 1)
-  const what = `cannot set attribute ${attribute} of ${device.name} to '${value.trim()}': ${kernelAnswer(cause)}`
+  const answer = reason === null ? kernelAnswer(cause) : `${kernelAnswer(cause)}: ${reason.why}`
+  const what = `cannot set attribute ${attribute} of ${device.name} to '${value.trim()}': ${answer}`
   const facts = { device: device.name, attribute, value: value.trim() }
   if (rollBackError === null) {
     return new VfioError('ATTRIBUTE_FAILED', `${what}; the device was removed again`, {
       cause,
       path,
-      hint: failedWith(cause, 'ENOENT')
-        ? `the driver has no such attribute; vfioctl modify ${device.name} --delattr -i INDEX`
-        : 'dmesg | tail, for what the driver says of that value',
+      hint: reason?.hint ?? hintOf(device, cause),
       facts: { ...facts, remains: false },
     })
   }
@@ -105,4 +115,9 @@ function attributeFailed(device: NewDevice, { path, value }: Write, cause: unkno
       facts: { ...facts, remains: true },
     },
   )
+}
+
+function hintOf({ name }: NewDevice, cause: unknown): string {
+  if (!failedWith(cause, 'ENOENT')) return 'dmesg | tail, for what the driver says of that value'
+  return `the driver has no such attribute; vfioctl modify ${name} --delattr -i INDEX`
 }

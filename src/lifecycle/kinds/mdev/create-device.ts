@@ -7,6 +7,7 @@ import { isDenied, refusedByKernel } from '../../change/refused-by-kernel.ts'
 import { attributeSteps } from '../../definition/attribute-path.ts'
 import type { Attribute } from '../../definition/definition.ts'
 import { setUpDevice } from '../../device/set-up-device.ts'
+import { apRefusal } from './ap-refusal.ts'
 import { mdevPath, readMdevDevices } from './mdev-devices.ts'
 import { cardOf } from './mdev-places.ts'
 import { mdevBus, readAvailable, readTypeName, type TypeOfParent, typesPath } from './mdev-types.ts'
@@ -44,7 +45,15 @@ export function createDevice(
   const [create, ...attributes] = steps
   if (create === undefined) throw new TypeError('a device is made by at least one write')
   const card = `${mdevBus}/${type.parent}`
-  const device = { name: uuid, path: mdevPath(uuid), create, attributes, remove: removalStep(uuid), card }
+  const device = {
+    name: uuid,
+    path: mdevPath(uuid),
+    create,
+    attributes,
+    remove: removalStep(uuid),
+    card,
+    explainAttribute: (step: Write, cause: unknown) => apRefusal(kernel.files, uuid, step, cause),
+  }
   return setUpDevice(kernel, device, (cause) => creationFailed(kernel.files, uuid, type, create, cause), signal)
 }
 
