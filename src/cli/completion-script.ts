@@ -1,6 +1,6 @@
 /**
  * What a shell runs at TAB: it asks `vfioctl --get-yargs-completions`, which is answered in `completion.ts`. What stands
- * in the answer is the host's, so bash quotes each word before it is inserted; zsh's own `_describe` does.
+ * in the answer is the host's, so bash quotes each word before it is inserted, as the word was begun; zsh's own `_describe` does.
  */
 export const completionScripts: Readonly<Record<'bash' | 'zsh', string>> = {
   // PCI addresses hold colons, options may hold '=': both are parts of a word here.
@@ -10,7 +10,13 @@ _vfioctl_yargs_completions()
     local found
     COMPREPLY=()
     mapfile -t found < <(SHELL=bash vfioctl --get-yargs-completions "\${COMP_WORDS[@]:0:COMP_CWORD+1}")
-    [ \${#found[@]} -eq 0 ] || mapfile -t COMPREPLY < <(printf '%q\\n' "\${found[@]}")
+    [ \${#found[@]} -gt 0 ] || return
+    case \${COMP_WORDS[COMP_CWORD]} in
+        # between these, bash would put something else in place of !
+        \\"*) mapfile -t COMPREPLY < <(printf '%s\\n' "\${found[@]}" | sed '/!/d;s/[\\\\"$\`]/\\\\&/g') ;;
+        \\'*) mapfile -t COMPREPLY < <(printf '%s\\n' "\${found[@]}" | sed "s/'/'\\\\\\\\''/g") ;;
+        *) mapfile -t COMPREPLY < <(printf '%q\\n' "\${found[@]}") ;;
+    esac
 }
 complete -o bashdefault -o default -F _vfioctl_yargs_completions vfioctl
 `,

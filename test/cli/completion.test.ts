@@ -85,6 +85,8 @@ describe('the script, in bash', () => {
     ['completes UUIDs', 'vfioctl --mock stop ', active],
     ['keeps a PCI address whole', 'vfioctl --mock types -p 0000:3b', '0000:3b:00.0'],
     ['quotes what a shell would run', `vfioctl --root ${oddHost} define -p mtty -t odd`, 'odd\\;\\$\\(id\\)\\ \\*'],
+    ['goes on in double quotes', `vfioctl --root ${oddHost} define -p mtty -t "odd`, 'odd;\\$(id) *'],
+    ['goes on in single quotes', `vfioctl --root ${oddHost} define -p mtty -t 'odd`, 'odd;$(id) *'],
     ['takes a word as it was quoted', `vfioctl --root ${oddHost} define -p mtty -t odd\\;`, 'odd\\;\\$\\(id\\)\\ \\*'],
   ])('%s', (_what, line, expected) => {
     const script = `
