@@ -41,7 +41,9 @@ export function planVgpus(
   { path, parents, future, lost, present, mdevs }: VgpuPlanRequest,
 ): { readonly entries: PlannedVgpu[]; readonly noRoom: readonly NoRoom[] } {
   const placing = new VgpuPlacing(files, path, present, lost, new Set(mdevs.map(({ parent }) => parent)))
-  const wanted = parents.flatMap((parent) =>
+  // where nothing is to be, it makes no difference that nothing can be
+  const asking = parents.filter(({ devices }) => devices.length > 0)
+  const wanted = asking.flatMap((parent) =>
     placesOf(files, parent, future).flatMap((places) =>
       parent.devices.map((devices) => ({
         devices,

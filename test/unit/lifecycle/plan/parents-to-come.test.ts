@@ -102,6 +102,15 @@ test('a file that takes a card’s functions asks for no mediated device on them
   )
 })
 
+test('a card of which nothing is asked is as it should be also if no driver has its function', async () => {
+  const host = hostOf('gpu-host')
+  const parents = [{ parent: '61:00.0', sriov: 1, others: 'remove' }]
+  const spec = { version: 1, bindings: [{ device: '61:00.4', driver: 'none' }], parents }
+  const plan = () => makePlan(host.kernel, parseSpec(JSON.stringify(spec), 'spec.json'))
+  expect(await applyPlan(host.kernel, plan())).toMatchObject({ failed: [] })
+  expect(isDone(plan())).toBe(true)
+})
+
 test('a card that is to have no functions, and nothing on them, is as it should be once it has none', async () => {
   await applied(hostOf('gpu-host'), { parent: '61:00.0', sriov: 0, others: 'remove' })
 })
