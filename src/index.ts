@@ -49,7 +49,7 @@ export type { VgpuType } from './lifecycle/kinds/nvidia-vgpu/vgpu-types.ts'
 export type { Restored, RestoreRequest, RestoreResult } from './lifecycle/restore/restore.ts'
 export type { SriovChange, SriovRequest } from './lifecycle/sriov/set-functions.ts'
 export type { ChangeKind, HostChange } from './lifecycle/watch/host-change.ts'
-export type { KernelVersion } from './mock/kernel-traits.ts'
+export type { KernelVersion } from './mock/base/kernel-traits.ts'
 export type {
   Scenario,
   ScenarioAp,

@@ -23,11 +23,26 @@ export type {
 } from './kernel/kernel.ts'
 export type { KernelLog, LogRecord } from './kernel/kernel-log.ts'
 export type { Uevent } from './kernel/uevents.ts'
+export type { Clock } from './mock/base/clock.ts'
+export { Errno } from './mock/base/errno.ts'
+export type { KernelTraits, KernelVersion } from './mock/base/kernel-traits.ts'
+export type { CallFilter, Faults } from './mock/controls/faults.ts'
+export type {
+  FileWrite,
+  Inspection,
+  MappingState,
+  PinnedPageState,
+  RaisedInterrupt,
+} from './mock/controls/inspection.ts'
+export { createMockHost, MockHost, type MockHostOptions } from './mock/controls/mock-host.ts'
+export type { RegisteredFunction, RegisteredModel } from './mock/controls/registered-model.ts'
 export type { FdTable } from './mock/descriptors/fd-table.ts'
 export type { IoctlArgument, OpenFile, Readiness } from './mock/descriptors/open-file.ts'
-export { Errno } from './mock/errno.ts'
-export type { KernelTraits, KernelVersion } from './mock/kernel-traits.ts'
+export type { Call, CallName, RequestName } from './mock/machine/machine-observer.ts'
 export type { MappedDevice } from './mock/memory/bar-mapping.ts'
+export type { GuestMemory } from './mock/memory/guest-memory.ts'
+export type { UnmapListener } from './mock/memory/page-pins.ts'
+export type { ParentBus } from './mock/memory/parent-dma.ts'
 export { readScenario } from './mock/scenario/read-scenario.ts'
 export type {
   Scenario,
@@ -44,8 +59,6 @@ export type {
   ScenarioVgpus,
   ScenarioVgpuType,
 } from './mock/scenario/scenario.ts'
-export type { ScenarioName } from './mock/scenario/shipped/names.ts'
-export type { Clock } from './mock/sdk/clock.ts'
 export type { DeviceContext, MakeModel } from './mock/sdk/device-context.ts'
 export type {
   DeviceDescription,
@@ -56,18 +69,11 @@ export type {
   ModelIoeventfd,
   RegionDescription,
 } from './mock/sdk/device-model.ts'
-export type { CallFilter, Faults } from './mock/sdk/faults.ts'
 export type { CallingProcess, Feature } from './mock/sdk/feature.ts'
-export type { GuestMemory } from './mock/sdk/guest-memory.ts'
-export type { FileWrite, Inspection, MappingState, PinnedPageState, RaisedInterrupt } from './mock/sdk/inspection.ts'
 export { LineIrq, MessageIrq, type ModelIrq } from './mock/sdk/irq.ts'
-export type { Call, CallName, RequestName } from './mock/sdk/machine-observer.ts'
 export { MdevModel } from './mock/sdk/mdev-model.ts'
 export { type Fault, MemoryRegion, type MemoryRegionOptions } from './mock/sdk/memory-region.ts'
 export { type MigrationOptions, ModelMigration } from './mock/sdk/migration.ts'
-export { createMockHost, MockHost, type MockHostOptions } from './mock/sdk/mock-host.ts'
-export type { UnmapListener } from './mock/sdk/page-pins.ts'
-export type { ParentBus } from './mock/sdk/parent-dma.ts'
 export { PciConfig, type PciConfigOptions } from './mock/sdk/pci-config.ts'
 export type { MakeFunction, PciBus, PciFunctionModel } from './mock/sdk/pci-function.ts'
 export {
@@ -76,7 +82,7 @@ export {
   TrappedRegion,
   type TrappedRegionOptions,
 } from './mock/sdk/region.ts'
-export type { RegisteredFunction, RegisteredModel } from './mock/sdk/registered-model.ts'
 export { type SparsePart, SparseRegion } from './mock/sdk/sparse-region.ts'
+export type { ScenarioName } from './mock/shipped/names.ts'
 export { mockStateDirectory, resetMock } from './mock/state/state-directory.ts'
 export { pciIrqIndex, pciRegionIndex } from './uapi/indexes.ts'

@@ -1,8 +1,8 @@
 // A device of the mock's started, opened, read, closed and stopped, again and again: `node --expose-gc mock-rounds.mjs
 // ROUNDS` prints the time of each round in milliseconds, and the heap before the first and after the last, as JSON.
 import { Host } from '../../dist/index.js'
-import { createMockKernel } from '../../dist/mock/mock-kernel.js'
-import { demo } from '../../dist/mock/scenario/shipped/demo.js'
+import { createMockKernel } from '../../dist/mock/kernel/mock-kernel.js'
+import { demo } from '../../dist/mock/shipped/demo.js'
 
 const rounds = Number(process.argv[2])
 // not a MockHost: that keeps a list of what was written, for tests to look at

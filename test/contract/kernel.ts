@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Kernel } from '../../src/kernel/kernel.ts'
 import { openLinux } from '../../src/kernel/linux.ts'
-import { createMockKernel } from '../../src/mock/mock-kernel.ts'
+import { createMockKernel } from '../../src/mock/kernel/mock-kernel.ts'
 import { labUnderTest } from './lab.ts'
 
 /** A kernel that the contract suite runs on, and what a test needs to have a device there. */

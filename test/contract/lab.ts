@@ -1,6 +1,6 @@
 import type { Scenario, ScenarioPciDevice, ScenarioPciFunction } from '../../src/mock/scenario/scenario.ts'
-import { demo } from '../../src/mock/scenario/shipped/demo.ts'
-import { sampleDisplays } from '../../src/mock/scenario/shipped/sample-displays.ts'
+import { demo } from '../../src/mock/shipped/demo.ts'
+import { sampleDisplays } from '../../src/mock/shipped/sample-displays.ts'
 
 /**
  * The virtual machine of scripts/vm on the mock: the same devices at the same addresses, in the same groups, with the

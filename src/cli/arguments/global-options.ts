@@ -1,5 +1,5 @@
 import { printable } from '../../base/units.ts'
-import { isScenarioName, scenarioNames } from '../../mock/scenario/shipped/names.ts'
+import { isScenarioName, scenarioNames } from '../../mock/shipped/names.ts'
 import type { Flag, Option } from '../command.ts'
 import { text, usageError } from '../command.ts'
 

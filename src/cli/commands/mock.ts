@@ -1,4 +1,4 @@
-import { scenarioNames } from '../../mock/scenario/shipped/names.ts'
+import { scenarioNames } from '../../mock/shipped/names.ts'
 import { action } from '../arguments/action.ts'
 import { defaultMock, dryRun } from '../arguments/global-options.ts'
 import { type Command, command, usageError } from '../command.ts'

@@ -1,4 +1,4 @@
-import { isScenarioName } from '../../mock/scenario/shipped/names.ts'
+import { isScenarioName } from '../../mock/shipped/names.ts'
 import { defaultMock } from '../arguments/global-options.ts'
 import { commands } from '../commands.ts'
 

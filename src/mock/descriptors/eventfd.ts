@@ -1,4 +1,4 @@
-import { Errno } from '../errno.ts'
+import { Errno } from '../base/errno.ts'
 import type { OpenFile, Readiness } from './open-file.ts'
 
 const most = 0xffff_ffff_ffff_fffen

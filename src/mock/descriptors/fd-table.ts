@@ -1,4 +1,4 @@
-import { Errno } from '../errno.ts'
+import { Errno } from '../base/errno.ts'
 import type { OpenFile } from './open-file.ts'
 
 /** The descriptors of one kernel object: as in a process, a new one takes the lowest free number. */

@@ -1,6 +1,6 @@
+import { restoreBytes, saveBytes, savedField } from '../base/saved.ts'
 import type { PciBus } from '../sdk/pci-function.ts'
 import { PendingWork } from './pending-work.ts'
-import { restoreBytes, saveBytes, savedField } from './saved.ts'
 
 const register = { source: 0x80, destination: 0x88, count: 0x90, command: 0x98 } as const
 const run = 1n

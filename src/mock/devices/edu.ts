@@ -1,7 +1,7 @@
+import { savedField, savedNumber } from '../base/saved.ts'
 import type { PciBus, PciFunctionModel } from '../sdk/pci-function.ts'
 import { EduDma } from './edu-dma.ts'
 import { PendingWork } from './pending-work.ts'
-import { savedField, savedNumber } from './saved.ts'
 
 const register = {
   identification: 0x00,

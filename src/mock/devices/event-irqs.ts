@@ -1,6 +1,6 @@
 import { irqInfoFlag } from '../../uapi/irq-info.ts'
 import { irqSetFlag } from '../../uapi/irq-set.ts'
-import { Errno } from '../errno.ts'
+import { Errno } from '../base/errno.ts'
 import { checkIrqSet, type EventSink, type IrqDescription, type IrqSetRequest } from '../sdk/device-model.ts'
 
 const { VFIO_IRQ_SET_ACTION_TRIGGER, VFIO_IRQ_SET_DATA_EVENTFD, VFIO_IRQ_SET_DATA_NONE } = irqSetFlag

@@ -1,6 +1,6 @@
 import type { Mapping, MmapOptions } from '../../kernel/kernel.ts'
+import { Errno } from '../base/errno.ts'
 import type { OpenFile } from '../descriptors/open-file.ts'
-import { Errno } from '../errno.ts'
 
 /** A picture's place in video memory. */
 export interface Mode {

@@ -1,6 +1,6 @@
 import { gfxLinkState, vfioRegionGfxEdid } from '../../uapi/graphics.ts'
 import { decode, encode } from '../../uapi/struct.ts'
-import { restoreBytes, saveBytes, savedField } from './saved.ts'
+import { restoreBytes, saveBytes, savedField } from '../base/saved.ts'
 
 const { edid_size, link_state } = vfioRegionGfxEdid.fields
 const writable: readonly number[] = [edid_size[0], link_state[0]]

@@ -1,13 +1,13 @@
 import { gfxPlaneFlag } from '../../uapi/graphics.ts'
 import { pciRegionIndex } from '../../uapi/indexes.ts'
 import { configHeader } from '../../uapi/pci-regs.ts'
-import { Errno } from '../errno.ts'
+import { Errno } from '../base/errno.ts'
+import { savedField, savedFlag } from '../base/saved.ts'
+import { SparseMemory } from '../memory/sparse-memory.ts'
 import type { ScenarioModel } from '../scenario/scenario.ts'
 import type { DeviceDescription, IrqDescription, RegionDescription } from '../sdk/device-model.ts'
 import { SampleConfig } from './sample-config.ts'
 import { isWithin, mappable, type PlaneInfo, SampleDisplay } from './sample-display.ts'
-import { savedField, savedFlag } from './saved.ts'
-import { SparseMemory } from './sparse-memory.ts'
 
 const memoryOffset = 0x1000
 /** The display's memory once more, beyond the number of regions that the device says it has. */

@@ -1,6 +1,6 @@
+import { savedField } from '../base/saved.ts'
+import { SparseMemory } from '../memory/sparse-memory.ts'
 import type { PciFunctionModel } from '../sdk/pci-function.ts'
-import { savedField } from './saved.ts'
-import { SparseMemory } from './sparse-memory.ts'
 
 /** A function whose BARs keep what is written to them, and that does nothing by itself. */
 export class MemoryBars implements PciFunctionModel {

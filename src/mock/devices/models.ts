@@ -1,4 +1,4 @@
-import { Errno } from '../errno.ts'
+import { Errno } from '../base/errno.ts'
 import type { ScenarioModel, ScenarioPciDevice, ScenarioPciFunction } from '../scenario/scenario.ts'
 import type { DeviceContext, MakeModel } from '../sdk/device-context.ts'
 import type { DeviceModel } from '../sdk/device-model.ts'

@@ -1,9 +1,9 @@
 import { pciIrqIndex } from '../../uapi/indexes.ts'
 import { irqInfoFlag } from '../../uapi/irq-info.ts'
 import { irqSetFlag } from '../../uapi/irq-set.ts'
-import { Errno } from '../errno.ts'
+import { Errno } from '../base/errno.ts'
 import type { EventSink, IrqDescription, IrqSetRequest } from '../sdk/device-model.ts'
-import { isTriggered } from '../vfio-pci/irq-data.ts'
+import { isTriggered } from '../sdk/irq-data.ts'
 
 const { VFIO_PCI_INTX_IRQ_INDEX, VFIO_PCI_MSI_IRQ_INDEX, VFIO_PCI_REQ_IRQ_INDEX } = pciIrqIndex
 const { VFIO_IRQ_SET_DATA_NONE, VFIO_IRQ_SET_DATA_EVENTFD } = irqSetFlag

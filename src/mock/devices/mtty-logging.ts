@@ -1,9 +1,9 @@
 import { deviceFeatures } from '../../uapi/device-feature.ts'
 import { vfioDeviceFeatureDmaLoggingControl, vfioDeviceFeatureDmaLoggingReport } from '../../uapi/dma-logging.ts'
-import { Errno } from '../errno.ts'
-import type { KernelTraits } from '../kernel-traits.ts'
+import { Errno } from '../base/errno.ts'
+import type { KernelTraits } from '../base/kernel-traits.ts'
+import { checkLoggingReport, checkLoggingStart } from '../sdk/dma-logging.ts'
 import type { Feature } from '../sdk/feature.ts'
-import { checkLoggingReport, checkLoggingStart } from '../vfio/dma-logging.ts'
 
 const { 'dma-logging-start': start, 'dma-logging-stop': stop, 'dma-logging-report': report } = deviceFeatures
 

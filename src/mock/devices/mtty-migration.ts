@@ -1,5 +1,5 @@
 import { migrationFlag } from '../../uapi/migration.ts'
-import { Errno } from '../errno.ts'
+import { Errno } from '../base/errno.ts'
 import { ModelMigration } from '../sdk/migration.ts'
 import { portSize, type Uart } from './uart.ts'
 

@@ -2,8 +2,10 @@ import { deviceFlag } from '../../uapi/device-info.ts'
 import { pciRegionIndex } from '../../uapi/indexes.ts'
 import { deviceState } from '../../uapi/migration.ts'
 import { regionFlag } from '../../uapi/region-info.ts'
-import { Errno } from '../errno.ts'
-import type { KernelTraits } from '../kernel-traits.ts'
+import { Errno } from '../base/errno.ts'
+import type { KernelTraits } from '../base/kernel-traits.ts'
+import { savedField, savedFlag, savedNumber } from '../base/saved.ts'
+import { singleAccesses } from '../memory/single-accesses.ts'
 import {
   checkIrqSet,
   type DeviceDescription,
@@ -11,17 +13,14 @@ import {
   type IrqDescription,
   type IrqSetRequest,
   type RegionDescription,
-  regionOffset,
-  singleAccesses,
-  splitOffset,
 } from '../sdk/device-model.ts'
 import type { Feature } from '../sdk/feature.ts'
 import type { ModelMigration } from '../sdk/migration.ts'
+import { regionOffset, splitOffset } from '../sdk/region-offset.ts'
 import { MttyConfig } from './mtty-config.ts'
 import { EarlyMttyIrqs, LateMttyIrqs, type MttyIrqs } from './mtty-irqs.ts'
 import { emptyLog } from './mtty-logging.ts'
 import { mttyMigration } from './mtty-migration.ts'
-import { savedField, savedFlag, savedNumber } from './saved.ts'
 import { Uart } from './uart.ts'
 
 const { VFIO_PCI_BAR0_REGION_INDEX, VFIO_PCI_BAR1_REGION_INDEX, VFIO_PCI_BAR5_REGION_INDEX } = pciRegionIndex

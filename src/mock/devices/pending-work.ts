@@ -1,4 +1,4 @@
-import type { Clock } from '../sdk/clock.ts'
+import type { Clock } from '../base/clock.ts'
 
 /** How long a device takes, in milliseconds. */
 const delay = 1

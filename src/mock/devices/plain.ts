@@ -1,12 +1,12 @@
 import { pciIrqIndex, pciRegionIndex } from '../../uapi/indexes.ts'
 import { configHeader } from '../../uapi/pci-regs.ts'
+import { savedField } from '../base/saved.ts'
 import type { ScenarioModel } from '../scenario/scenario.ts'
 import type { DeviceContext } from '../sdk/device-context.ts'
 import { LineIrq, MessageIrq } from '../sdk/irq.ts'
 import { MdevModel } from '../sdk/mdev-model.ts'
 import { MemoryRegion } from '../sdk/memory-region.ts'
 import { PciConfig } from '../sdk/pci-config.ts'
-import { savedField } from './saved.ts'
 
 const { VFIO_PCI_BAR0_REGION_INDEX, VFIO_PCI_CONFIG_REGION_INDEX } = pciRegionIndex
 const { VFIO_PCI_INTX_IRQ_INDEX, VFIO_PCI_MSI_IRQ_INDEX } = pciIrqIndex

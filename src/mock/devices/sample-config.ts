@@ -1,5 +1,5 @@
 import { configHeader } from '../../uapi/pci-regs.ts'
-import { restoreBytes, saveBytes } from './saved.ts'
+import { restoreBytes, saveBytes } from '../base/saved.ts'
 
 /** One byte short of the 256 that PCI has. */
 const size = 0xff

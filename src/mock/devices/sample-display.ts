@@ -5,20 +5,15 @@ import { pciRegionIndex } from '../../uapi/indexes.ts'
 import { regionFlag } from '../../uapi/region-info.ts'
 import { request as requests } from '../../uapi/requests.ts'
 import { encodeInto, type Values } from '../../uapi/struct.ts'
+import { Errno } from '../base/errno.ts'
+import { structArgument } from '../descriptors/ioctl-argument.ts'
 import type { IoctlArgument } from '../descriptors/open-file.ts'
-import { Errno } from '../errno.ts'
 import { BarMapping } from '../memory/bar-mapping.ts'
-import {
-  type DeviceDescription,
-  type DeviceModel,
-  type IrqDescription,
-  type RegionDescription,
-  singleAccesses,
-} from '../sdk/device-model.ts'
+import { singleAccesses } from '../memory/single-accesses.ts'
+import type { SparseMemory } from '../memory/sparse-memory.ts'
+import type { DeviceDescription, DeviceModel, IrqDescription, RegionDescription } from '../sdk/device-model.ts'
 import type { CallingProcess } from '../sdk/feature.ts'
-import { structArgument } from '../vfio/ioctl-argument.ts'
 import type { SampleConfig } from './sample-config.ts'
-import type { SparseMemory } from './sparse-memory.ts'
 
 const { VFIO_PCI_CONFIG_REGION_INDEX } = pciRegionIndex
 const { VFIO_REGION_INFO_FLAG_READ, VFIO_REGION_INFO_FLAG_WRITE, VFIO_REGION_INFO_FLAG_MMAP } = regionFlag

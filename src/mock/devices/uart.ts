@@ -1,4 +1,4 @@
-import { restoreBytes, saveBytes, savedField, savedFlag, savedNumber } from './saved.ts'
+import { restoreBytes, saveBytes, savedField, savedFlag, savedNumber } from '../base/saved.ts'
 
 const depth = 16
 

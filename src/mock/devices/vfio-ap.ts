@@ -1,7 +1,7 @@
 import { deviceFlag } from '../../uapi/device-info.ts'
 import { apIrqIndex } from '../../uapi/indexes.ts'
-import { Errno } from '../errno.ts'
-import type { KernelTraits } from '../kernel-traits.ts'
+import { Errno } from '../base/errno.ts'
+import type { KernelTraits } from '../base/kernel-traits.ts'
 import type { DeviceDescription, DeviceModel, IrqDescription, IrqSetRequest } from '../sdk/device-model.ts'
 import { EventIrqs } from './event-irqs.ts'
 

@@ -1,7 +1,7 @@
 import { deviceFlag } from '../../uapi/device-info.ts'
 import { ccwIrqIndex } from '../../uapi/indexes.ts'
 import { regionFlag } from '../../uapi/region-info.ts'
-import { Errno } from '../errno.ts'
+import { Errno } from '../base/errno.ts'
 import type {
   DeviceDescription,
   DeviceModel,

@@ -1,7 +1,8 @@
 import { pciIrqIndex, pciRegionIndex } from '../../uapi/indexes.ts'
 import { migrationFlag } from '../../uapi/migration.ts'
 import { configHeader } from '../../uapi/pci-regs.ts'
-import { Errno } from '../errno.ts'
+import { Errno } from '../base/errno.ts'
+import { savedField } from '../base/saved.ts'
 import type { ScenarioModel } from '../scenario/scenario.ts'
 import type { DeviceContext } from '../sdk/device-context.ts'
 import { LineIrq, MessageIrq } from '../sdk/irq.ts'
@@ -9,7 +10,6 @@ import { MdevModel } from '../sdk/mdev-model.ts'
 import { MemoryRegion } from '../sdk/memory-region.ts'
 import { ModelMigration } from '../sdk/migration.ts'
 import { PciConfig } from '../sdk/pci-config.ts'
-import { savedField } from './saved.ts'
 import { header, isHeader, readPages, writePages } from './vgpu-stream.ts'
 
 const { VFIO_PCI_BAR0_REGION_INDEX, VFIO_PCI_BAR1_REGION_INDEX, VFIO_PCI_CONFIG_REGION_INDEX } = pciRegionIndex

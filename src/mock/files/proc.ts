@@ -1,5 +1,5 @@
 import type { FdTable } from '../descriptors/fd-table.ts'
-import type { Machine } from '../machine.ts'
+import type { Machine } from '../machine/machine.ts'
 import type { LockedMemory } from '../memory/locked-memory.ts'
 import type { Frozen, ProcessRecord } from '../state/state.ts'
 import { Directory, type Folder, readOnly } from './tree.ts'

@@ -1,19 +1,19 @@
-import { hasIommufd } from '../iommufd/has-iommufd.ts'
+import { overwrite } from '../base/disk.ts'
 import { Iommufd } from '../iommufd/iommufd.ts'
-import type { Machine } from '../machine.ts'
+import type { Machine } from '../machine/machine.ts'
+import { hasIommufd } from '../scenario/loaded-modules.ts'
+import { isWritable, moduleParameter, setModuleParameter } from '../state/module-parameters.ts'
 import type { Snapshot } from '../state/state.ts'
 import { Container } from '../vfio/container.ts'
 import { DeviceNode } from '../vfio/device-node.ts'
 import { Group } from '../vfio/group.ts'
 import { noiommuPrefix, type VfioDevice, type VfioGroup, vfioGroups } from '../vfio/vfio-groups.ts'
-import { overwrite } from './disk.ts'
 import { procFolder } from './proc.ts'
 import { addAp } from './sysfs-ap.ts'
 import { addCss } from './sysfs-css.ts'
 import { addMdevs } from './sysfs-mdev.ts'
-import { addModules } from './sysfs-modules.ts'
 import { addPci } from './sysfs-pci.ts'
-import { Directory, type Folder } from './tree.ts'
+import { Directory, type Folder, readOnly, type TextFile } from './tree.ts'
 
 /** Every file of the machine in one state. Most of it is made when looked at. */
 export function buildRoot(machine: Machine, state: Snapshot): Folder {
@@ -38,6 +38,19 @@ function addDisk(root: Directory, { store }: Machine, state: Snapshot): void {
         read: () => text,
         write: (bytes) => store.update((draft) => overwrite(draft.disk, path, bytes)),
       })
+    }
+  }
+}
+
+/** /sys/module: what is loaded, and its parameters. */
+function addModules(sys: Directory, { scenario, store }: Machine, state: Snapshot): void {
+  for (const [name, parameters] of Object.entries(scenario.modules)) {
+    const module = sys.at(`module/${name}`).set('initstate', readOnly('live\n'))
+    for (const parameter of Object.keys(parameters)) {
+      const shown = readOnly(`${moduleParameter(scenario, state, name, parameter)}\n`)
+      const write: TextFile['write'] = (bytes) =>
+        store.update((draft) => setModuleParameter(draft, name, parameter, bytes))
+      module.at('parameters').set(parameter, isWritable(name, parameter) ? { ...shown, write } : shown)
     }
   }
 }

@@ -1,11 +1,12 @@
-import type { Machine } from '../machine.ts'
+import type { Machine } from '../machine/machine.ts'
 import { type ApPart, assign, configText, guestMatrix, setConfig, unassign } from '../s390/ap-assignment.ts'
-import { type ApMaskName, apMask, isOfHost, matrixParent, setApMask } from '../s390/ap-bus.ts'
+import { type ApMaskName, apMask, isOfHost, setApMask } from '../s390/ap-bus.ts'
 import { apqnName, hex, matrixText, readMatrix } from '../s390/ap-matrix.ts'
 import { maskOf, maskText } from '../s390/mask.ts'
+import { matrixParent } from '../scenario/parents.ts'
 import type { ScenarioAp } from '../scenario/scenario.ts'
+import { below } from '../scenario/sysfs-paths.ts'
 import type { Frozen, MdevRecord, MockState, Snapshot } from '../state/state.ts'
-import { below } from './sysfs-paths.ts'
 import { type Directory, link, type Node, readOnly, type TextFile, writeOnly } from './tree.ts'
 
 /** /sys/devices/ap and /sys/bus/ap: the crypto cards of an IBM Z and their queues, and the matrix that vfio_ap hands out. */

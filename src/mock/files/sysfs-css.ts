@@ -1,4 +1,4 @@
-import type { Machine } from '../machine.ts'
+import type { Machine } from '../machine/machine.ts'
 import {
   bindSubchannel,
   namedSubchannel,
@@ -9,8 +9,8 @@ import {
   unbindSubchannel,
 } from '../s390/subchannels.ts'
 import type { ScenarioSubchannel } from '../scenario/scenario.ts'
+import { below, subchannelPath } from '../scenario/sysfs-paths.ts'
 import type { Snapshot } from '../state/state.ts'
-import { below, subchannelPath } from './sysfs-paths.ts'
 import { type Directory, link, readOnly, writeOnly } from './tree.ts'
 
 /** /sys/devices/css0, /sys/bus/css and /sys/bus/ccw: the subchannels of an IBM Z, and the devices behind them. */

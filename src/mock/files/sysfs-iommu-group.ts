@@ -1,4 +1,4 @@
-import { Errno } from '../errno.ts'
+import { Errno } from '../base/errno.ts'
 import { type Directory, link, readOnly, type TextFile } from './tree.ts'
 
 /** /sys/kernel/iommu_groups/N: named where VFIO made it for a device without an IOMMU. */

@@ -1,24 +1,18 @@
-import { Errno } from '../errno.ts'
-import type { Machine } from '../machine.ts'
+import { Errno } from '../base/errno.ts'
+import type { Machine } from '../machine/machine.ts'
+import { waitForRelease } from '../machine/wait-for-release.ts'
 import { attributesOf, storeAttribute } from '../mdev/attributes.ts'
-import { typeOf } from '../mdev/capacity.ts'
 import { beginRemoval, parseRemove } from '../mdev/remove.ts'
-import { matrixParent } from '../s390/ap-bus.ts'
-import type { Scenario, ScenarioAttribute, ScenarioParent } from '../scenario/scenario.ts'
+import { matrixParent, typeOf } from '../scenario/parents.ts'
+import type { ScenarioAttribute, ScenarioParent } from '../scenario/scenario.ts'
+import { below, mdevPath, parentPath } from '../scenario/sysfs-paths.ts'
 import type { Frozen, MdevRecord } from '../state/state.ts'
-import { waitForRelease } from '../vfio/wait-for-release.ts'
 import { apMdevEntries } from './sysfs-ap.ts'
 import { addIommuGroup } from './sysfs-iommu-group.ts'
-import { below, parentPath } from './sysfs-paths.ts'
 import { addVfioDevice, addVfioGroup } from './sysfs-vfio.ts'
 import { type Directory, link, readOnly, type TextFile, writeOnly } from './tree.ts'
 
 type Mdev = Frozen<MdevRecord>
-
-export function mdevPath(scenario: Scenario, { parent, uuid }: Mdev): string {
-  const found = scenario.parents.find(({ name }) => name === parent)
-  return found === undefined ? `/sys/devices/${uuid}` : `${parentPath(scenario, found)}/${uuid}`
-}
 
 /**
  * A device's folder, its links, its group and its vfio-dev folder. While a removal waits for the last user only the

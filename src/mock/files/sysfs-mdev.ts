@@ -1,11 +1,11 @@
-import type { Machine } from '../machine.ts'
+import type { Machine } from '../machine/machine.ts'
 import { availableInstances } from '../mdev/capacity.ts'
 import { createMdev, parseCreate } from '../mdev/create.ts'
 import { isRegistered } from '../mdev/parents.ts'
 import type { ScenarioMdevType, ScenarioParent } from '../scenario/scenario.ts'
+import { below, mdevPath, parentPath } from '../scenario/sysfs-paths.ts'
 import type { Snapshot } from '../state/state.ts'
-import { addMdevDevice, mdevPath } from './sysfs-mdev-device.ts'
-import { below, parentPath } from './sysfs-paths.ts'
+import { addMdevDevice } from './sysfs-mdev-device.ts'
 import { Directory, link, type Node, readOnly, writeOnly } from './tree.ts'
 
 /** /sys/class/mdev_bus, what each parent offers, /sys/bus/mdev, and the devices there are. */

@@ -1,13 +1,14 @@
-import { Errno } from '../errno.ts'
-import type { Machine } from '../machine.ts'
+import { Errno } from '../base/errno.ts'
+import { kstrtoull } from '../base/kstrto.ts'
+import type { Machine } from '../machine/machine.ts'
+import { waitForRelease } from '../machine/wait-for-release.ts'
 import { override } from '../pci/binding.ts'
 import { type PciDevice, pciDraft, pciRecord } from '../pci/devices.ts'
 import { isRemoved, removeDevice, rescan } from '../pci/hotplug.ts'
+import { modalias, pciProperties } from '../pci/properties.ts'
 import { hasReset, resetDevice, resetMethods, setResetMethods } from '../pci/reset.ts'
+import { pciPath } from '../scenario/sysfs-paths.ts'
 import { type MockState, pciKey, type Snapshot } from '../state/state.ts'
-import { waitForRelease } from '../vfio/wait-for-release.ts'
-import { kstrtoull } from './kstrto.ts'
-import { pciPath } from './sysfs-paths.ts'
 import { sriovEntries } from './sysfs-sriov.ts'
 import { vgpuEntries } from './sysfs-vgpu.ts'
 import { link, type Node, readOnly, writeOnly } from './tree.ts'
@@ -90,27 +91,9 @@ function* resetEntries(machine: Machine, device: PciDevice, state: Snapshot): Ge
   yield ['reset_method', { ...readOnly(shown), write }]
 }
 
-function modalias({ vendor, device, subsystemVendor, subsystemDevice, ...pci }: PciDevice): string {
-  const long = (id: string) => id.slice(2).toUpperCase().padStart(8, '0')
-  const [base, sub, programming] = pci.class.slice(2).toUpperCase().match(/../g) ?? []
-  return `pci:v${long(vendor)}d${long(device)}sv${long(subsystemVendor)}sd${long(subsystemDevice)}bc${base}sc${sub}i${programming}`
-}
-
 function uevent(device: PciDevice, driver: string | null): string {
   const properties = { ...(driver === null ? {} : { DRIVER: driver }), ...pciProperties(device) }
   return Object.entries(properties)
     .map(([name, value]) => `${name}=${value}`)
     .join('\n')
-}
-
-/** What the kernel's events say of a PCI device. */
-export function pciProperties(device: PciDevice): Record<string, string> {
-  const ids = (vendor: string, id: string) => `${vendor.slice(2)}:${id.slice(2)}`.toUpperCase()
-  return {
-    PCI_CLASS: device.class.slice(2).replace(/^0+/, '').toUpperCase(),
-    PCI_ID: ids(device.vendor, device.device),
-    PCI_SUBSYS_ID: ids(device.subsystemVendor, device.subsystemDevice),
-    PCI_SLOT_NAME: device.address,
-    MODALIAS: modalias(device),
-  }
 }

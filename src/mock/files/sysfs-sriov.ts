@@ -1,10 +1,10 @@
-import type { Machine } from '../machine.ts'
+import type { Machine } from '../machine/machine.ts'
+import { waitForRelease } from '../machine/wait-for-release.ts'
 import { findPciDevice, type PciDevice, pciRecord } from '../pci/devices.ts'
 import { areVfsGone, setNumVfs, setVfsAutoprobe } from '../pci/sriov.ts'
 import type { ScenarioSriov } from '../scenario/scenario.ts'
+import { pciPath } from '../scenario/sysfs-paths.ts'
 import { pciKey, type Snapshot } from '../state/state.ts'
-import { waitForRelease } from '../vfio/wait-for-release.ts'
-import { pciPath } from './sysfs-paths.ts'
 import { link, type Node, readOnly } from './tree.ts'
 
 /** What sysfs shows of SR-IOV: of a physical function how many virtual ones, and which; of those the physical one. */

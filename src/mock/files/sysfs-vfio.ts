@@ -1,6 +1,6 @@
-import { hasIommufd } from '../iommufd/has-iommufd.ts'
-import type { Machine } from '../machine.ts'
-import { below } from './sysfs-paths.ts'
+import type { Machine } from '../machine/machine.ts'
+import { hasIommufd } from '../scenario/loaded-modules.ts'
+import { below } from '../scenario/sysfs-paths.ts'
 import { type Directory, link, readOnly } from './tree.ts'
 
 /** The class vfio: one entry for each group that has a node in /dev/vfio. */

@@ -1,5 +1,5 @@
-import { Errno } from '../errno.ts'
-import type { Machine } from '../machine.ts'
+import { Errno } from '../base/errno.ts'
+import type { Machine } from '../machine/machine.ts'
 import { type PciDevice, pciDraft, pciRecord } from '../pci/devices.ts'
 import { creatableTypes, isVgpuDriver, setVgpuType } from '../pci/vgpu.ts'
 import type { Snapshot } from '../state/state.ts'

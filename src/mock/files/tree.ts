@@ -1,6 +1,6 @@
 import { posix } from 'node:path'
+import { Errno } from '../base/errno.ts'
 import type { OpenFile } from '../descriptors/open-file.ts'
-import { Errno } from '../errno.ts'
 
 export type Node = Folder | TextFile | Link | DeviceNode
 

@@ -1,4 +1,4 @@
-import { Errno } from '../errno.ts'
+import { Errno } from '../base/errno.ts'
 import type { Folder, Node } from './tree.ts'
 
 const mostLinks = 40

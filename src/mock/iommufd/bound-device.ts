@@ -1,4 +1,4 @@
-import type { DmaMappings } from '../vfio/dma-mappings.ts'
+import type { DmaMappings } from '../memory/dma-mappings.ts'
 
 /** A device while it is bound to an iommufd, of which it is an object with a number. */
 export interface BoundDevice {

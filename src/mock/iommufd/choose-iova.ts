@@ -1,4 +1,4 @@
-import { Errno } from '../errno.ts'
+import { Errno } from '../base/errno.ts'
 import { pageSize } from '../memory/memory.ts'
 import { holes, type IovaRange, lastIova, least } from './iova-range.ts'
 

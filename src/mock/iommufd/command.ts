@@ -1,8 +1,8 @@
 import type { IoctlPointer } from '../../kernel/kernel.ts'
 import { decode, encodeInto, type Layout, type Values } from '../../uapi/struct.ts'
+import { Errno } from '../base/errno.ts'
+import { bufferArgument } from '../descriptors/ioctl-argument.ts'
 import type { IoctlArgument } from '../descriptors/open-file.ts'
-import { Errno } from '../errno.ts'
-import { bufferArgument } from '../vfio/ioctl-argument.ts'
 
 type SizedLayout = Layout & { readonly fields: { readonly size: readonly [0, 'u32'] } }
 

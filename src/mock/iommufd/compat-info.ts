@@ -2,9 +2,9 @@ import { vfioInfoCapHeader } from '../../uapi/info-capabilities.ts'
 import { encode, encodeInto } from '../../uapi/struct.ts'
 import { iommuInfoFlag, vfioIommuType1Info } from '../../uapi/type1.ts'
 import { type1Capability, vfioIommuType1InfoDmaAvail } from '../../uapi/type1-capabilities.ts'
+import { structArgument } from '../descriptors/ioctl-argument.ts'
 import type { IoctlArgument } from '../descriptors/open-file.ts'
-import { structArgument } from '../vfio/ioctl-argument.ts'
-import { anyPages, iommuPages, iovaRangeBody } from '../vfio/type1-info.ts'
+import { anyPages, iommuPages, iovaRangeBody } from '../memory/iommu-limits.ts'
 import type { Ioas } from './ioas.ts'
 
 /** Before cap_offset was appended (5.4). */

@@ -3,15 +3,15 @@ import { extension, VFIO_API_VERSION } from '../../uapi/container.ts'
 import { request as requests } from '../../uapi/requests.ts'
 import { encodeInto } from '../../uapi/struct.ts'
 import { dmaMapFlag, dmaUnmapFlag, vfioIommuType1DmaMap, vfioIommuType1DmaUnmap } from '../../uapi/type1.ts'
+import { Errno } from '../base/errno.ts'
+import { integerArgument, structArgument } from '../descriptors/ioctl-argument.ts'
 import type { IoctlArgument } from '../descriptors/open-file.ts'
-import { Errno } from '../errno.ts'
-import type { Machine } from '../machine.ts'
-import { integerArgument, structArgument } from '../vfio/ioctl-argument.ts'
-import { hasNoiommuMode } from '../vfio/noiommu-mode.ts'
-import { pointerAt, UserMemory } from '../vfio/user-memory.ts'
+import type { Machine } from '../machine/machine.ts'
+import { pointerAt, UserMemory } from '../memory/user-memory.ts'
+import { hasNoiommuMode } from '../scenario/loaded-modules.ts'
 import { getCompatInfo } from './compat-info.ts'
 import type { Ioas } from './ioas.ts'
-import type { Iommufd } from './iommufd.ts'
+import type { IommufdContext } from './iommufd-context.ts'
 import { lastIova } from './iova-range.ts'
 
 const { VFIO_DMA_MAP_FLAG_READ, VFIO_DMA_MAP_FLAG_WRITE } = dmaMapFlag
@@ -25,7 +25,7 @@ interface IoctlCall {
 
 /** The calls of a container on an iommufd: they are about one of its IOASes, which the first group there makes. */
 export function containerIoctl(
-  iommufd: Iommufd,
+  iommufd: IommufdContext,
   { request, argument, pointers }: IoctlCall,
   { scenario }: Machine,
 ): number {
@@ -51,12 +51,12 @@ export function containerIoctl(
 }
 
 /** ENODEV before a group is there. */
-function compat(iommufd: Iommufd): Ioas {
+function compat(iommufd: IommufdContext): Ioas {
   if (iommufd.compat === null) throw new Errno('ENODEV')
   return iommufd.compat
 }
 
-function checkExtension(iommufd: Iommufd, number: number): number {
+function checkExtension(iommufd: IommufdContext, number: number): number {
   switch (number) {
     case extension.VFIO_TYPE1_IOMMU:
     case extension.VFIO_TYPE1v2_IOMMU:
@@ -70,7 +70,7 @@ function checkExtension(iommufd: Iommufd, number: number): number {
 }
 
 /** type1 forbids large pages, so that any range can be unmapped. It may be set again. */
-function setIommu(iommufd: Iommufd, type: number): number {
+function setIommu(iommufd: IommufdContext, type: number): number {
   if (type === extension.VFIO_NOIOMMU_IOMMU && iommufd.isNoiommu) return 0
   const isType1 = type === extension.VFIO_TYPE1_IOMMU
   if ((!isType1 && type !== extension.VFIO_TYPE1v2_IOMMU) || iommufd.isNoiommu) throw new Errno('EINVAL')
@@ -79,7 +79,7 @@ function setIommu(iommufd: Iommufd, type: number): number {
   return 0
 }
 
-function map(iommufd: Iommufd, argument: IoctlArgument, pointers: readonly IoctlPointer[]): number {
+function map(iommufd: IommufdContext, argument: IoctlArgument, pointers: readonly IoctlPointer[]): number {
   const { values } = structArgument(vfioIommuType1DmaMap, argument, vfioIommuType1DmaMap.size)
   const { flags, iova, size } = values
   if ((flags & ~(VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE)) !== 0) throw new Errno('EINVAL')
@@ -92,7 +92,7 @@ function map(iommufd: Iommufd, argument: IoctlArgument, pointers: readonly Ioctl
   return 0
 }
 
-function unmap(iommufd: Iommufd, argument: IoctlArgument): number {
+function unmap(iommufd: IommufdContext, argument: IoctlArgument): number {
   const { bytes, values } = structArgument(vfioIommuType1DmaUnmap, argument, vfioIommuType1DmaUnmap.size)
   const { flags, iova, size } = values
   if ((flags & ~VFIO_DMA_UNMAP_FLAG_ALL) !== 0) throw new Errno('EINVAL')

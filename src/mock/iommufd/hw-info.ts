@@ -1,9 +1,9 @@
 import { iommuHwInfo, iommuHwInfoType, iommuHwInfoVtd } from '../../uapi/iommufd.ts'
 import { encode } from '../../uapi/struct.ts'
-import { Errno } from '../errno.ts'
-import { targetOf } from '../vfio/pointer-target.ts'
+import { Errno } from '../base/errno.ts'
+import { targetOf } from '../memory/user-memory.ts'
 import { type Command, command } from './command.ts'
-import type { Iommufd } from './iommufd.ts'
+import type { IommufdContext } from './iommufd-context.ts'
 import { PhysicalDevice } from './physical-device.ts'
 
 /** What Linux 7 said of QEMU's Intel IOMMU: addresses of 39 bits, interrupts remapped, read-only pages not to be nested. */
@@ -13,7 +13,7 @@ const vtd = encode(iommuHwInfoVtd, { flags: 1, cap_reg: 0xd2_008c_2226_0286n, ec
 const IOMMU_HW_INFO_FLAG_INPUT_TYPE = 1
 
 /** IOMMU_GET_HW_INFO: of the IOMMU before a device. Room beyond what it says is cleared. */
-export function getHwInfo(iommufd: Iommufd): Command {
+export function getHwInfo(iommufd: IommufdContext): Command {
   return command(iommuHwInfo, 32, ({ flags, dev_id, data_len, out_data_type: wanted }, { answer, pointers }) => {
     if ((flags & ~IOMMU_HW_INFO_FLAG_INPUT_TYPE) !== 0) throw new Errno('EOPNOTSUPP')
     const device = iommufd.objects.get(dev_id)

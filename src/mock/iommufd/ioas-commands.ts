@@ -11,22 +11,21 @@ import {
   iommufdRequest as requests,
 } from '../../uapi/iommufd.ts'
 import { decode, encode } from '../../uapi/struct.ts'
+import { Errno } from '../base/errno.ts'
 import type { FdTable } from '../descriptors/fd-table.ts'
 import type { OpenFile } from '../descriptors/open-file.ts'
-import { Errno } from '../errno.ts'
+import type { DmaMapping } from '../memory/dma-mapping.ts'
 import { MemoryFile } from '../memory/memory.ts'
-import type { DmaMapping } from '../vfio/dma-mappings.ts'
-import { targetOf } from '../vfio/pointer-target.ts'
-import { pointerAt, UserMemory } from '../vfio/user-memory.ts'
+import { pointerAt, targetOf, UserMemory } from '../memory/user-memory.ts'
 import { DmaBufFile } from '../vfio-pci/dma-bufs.ts'
 import { type Command, command } from './command.ts'
-import type { Iommufd } from './iommufd.ts'
+import type { IommufdContext } from './iommufd-context.ts'
 import { type IovaRange, lastIova, overlaps } from './iova-range.ts'
 
 const { IOMMU_IOAS_MAP_FIXED_IOVA, IOMMU_IOAS_MAP_READABLE, IOMMU_IOAS_MAP_WRITEABLE } = ioasMapFlag
 
 /** What iommufd does with address spaces. */
-export function ioasCommands(iommufd: Iommufd, fds: FdTable): readonly (readonly [number, Command])[] {
+export function ioasCommands(iommufd: IommufdContext, fds: FdTable): readonly (readonly [number, Command])[] {
   return [
     [
       requests.IOMMU_IOAS_ALLOC,
@@ -44,7 +43,7 @@ export function ioasCommands(iommufd: Iommufd, fds: FdTable): readonly (readonly
   ]
 }
 
-function ranges(iommufd: Iommufd): Command {
+function ranges(iommufd: IommufdContext): Command {
   return command(iommuIoasIovaRanges, 32, ({ ioas_id, num_iovas, __reserved }, { answer, pointers }) => {
     if (__reserved !== 0) throw new Errno('EOPNOTSUPP')
     const ioas = iommufd.ioas(ioas_id)
@@ -57,7 +56,7 @@ function ranges(iommufd: Iommufd): Command {
   })
 }
 
-function allow(iommufd: Iommufd): Command {
+function allow(iommufd: IommufdContext): Command {
   return command(iommuIoasAllowIovas, 24, ({ ioas_id, num_iovas, __reserved }, { pointers }) => {
     if (__reserved !== 0) throw new Errno('EOPNOTSUPP')
     const ioas = iommufd.ioas(ioas_id)
@@ -73,7 +72,7 @@ function allow(iommufd: Iommufd): Command {
   })
 }
 
-function map(iommufd: Iommufd): Command {
+function map(iommufd: IommufdContext): Command {
   return command(iommuIoasMap, 40, (values, { answer, pointers }) => {
     const { flags, ioas_id, length, iova, __reserved } = values
     if (__reserved !== 0) throw new Errno('EOPNOTSUPP')
@@ -87,7 +86,7 @@ function map(iommufd: Iommufd): Command {
   })
 }
 
-function mapFile(iommufd: Iommufd, fds: FdTable): Command {
+function mapFile(iommufd: IommufdContext, fds: FdTable): Command {
   return command(iommuIoasMapFile, 40, (values, { answer }) => {
     const { flags, ioas_id, fd, start, length, iova } = values
     const access = accessOf(flags, [iova, length])
@@ -114,7 +113,7 @@ function fileMemory(
   return new UserMemory({ ...of, bytes: bytes?.subarray(Number(start), Number(start + length)) ?? null, peer: null })
 }
 
-function copy(iommufd: Iommufd): Command {
+function copy(iommufd: IommufdContext): Command {
   return command(iommuIoasCopy, 40, (values, { answer }) => {
     const { flags, dst_ioas_id, src_ioas_id, length, dst_iova, src_iova } = values
     const access = accessOf(flags, [length, src_iova, dst_iova])
@@ -123,7 +122,7 @@ function copy(iommufd: Iommufd): Command {
   })
 }
 
-function unmap(iommufd: Iommufd): Command {
+function unmap(iommufd: IommufdContext): Command {
   return command(iommuIoasUnmap, 24, ({ ioas_id, iova, length }, { answer }) => {
     const ioas = iommufd.ioas(ioas_id)
     if (iova === 0n && length === lastIova) {

@@ -1,8 +1,9 @@
-import { Errno } from '../errno.ts'
+import { Errno } from '../base/errno.ts'
+import type { DmaMapping } from '../memory/dma-mapping.ts'
+import { DmaMappings } from '../memory/dma-mappings.ts'
 import type { LockedMemory } from '../memory/locked-memory.ts'
 import { pageSize } from '../memory/memory.ts'
-import { type DmaMapping, DmaMappings } from '../vfio/dma-mappings.ts'
-import type { UserMemory } from '../vfio/user-memory.ts'
+import type { UserMemory } from '../memory/user-memory.ts'
 import { chooseIova } from './choose-iova.ts'
 import { holes, type IovaRange, lastIova, overlaps } from './iova-range.ts'
 

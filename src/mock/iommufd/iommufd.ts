@@ -1,20 +1,21 @@
 import type { IoctlPointer } from '../../kernel/kernel.ts'
-import { addPublished } from '../descriptors/add-published.ts'
+import { Errno } from '../base/errno.ts'
 import type { IoctlArgument, OpenFile } from '../descriptors/open-file.ts'
-import { Errno } from '../errno.ts'
-import type { Machine } from '../machine.ts'
+import type { Machine } from '../machine/machine.ts'
+import { addPublished } from '../process/add-published.ts'
 import type { BoundDevice } from './bound-device.ts'
 import type { Command } from './command.ts'
 import { containerIoctl } from './compat.ts'
 import { Ioas } from './ioas.ts'
 import { ioasCommands } from './ioas-commands.ts'
+import type { IommufdContext } from './iommufd-context.ts'
 import { MediatedDevice } from './mediated-device.ts'
 import { objectCommands } from './object-commands.ts'
 import { ObjectTable } from './object-table.ts'
 import { BoundGroup, PhysicalDevice } from './physical-device.ts'
 
 /** /dev/iommu: address spaces, and the devices bound to it, which keep it after its descriptor is closed. */
-export class Iommufd implements OpenFile {
+export class Iommufd implements OpenFile, IommufdContext {
   readonly link = '/dev/iommu'
   readonly lockPath: string = this.link
   readonly objects: ObjectTable = new ObjectTable()
@@ -68,17 +69,14 @@ export class Iommufd implements OpenFile {
     this.#compat = ioas
   }
 
-  /** A group without an IOMMU is in it as in a container. */
   get isNoiommu(): boolean {
     return this.#isNoiommu
   }
 
-  /** Memory is charged to the user (0), or to the process (1). */
   get rlimitMode(): bigint {
     return this.#rlimitMode
   }
 
-  /** EBUSY once there is any object. */
   set rlimitMode(mode: bigint) {
     if ([...this.objects].length > 0) throw new Errno('EBUSY')
     if (mode > 1n) throw new Errno('EINVAL')
@@ -100,7 +98,6 @@ export class Iommufd implements OpenFile {
     for (const [, object] of this.objects) if (object instanceof Ioas) object.mappings.clear()
   }
 
-  /** Where the compat IOAS has its number. */
   get compatId(): number {
     for (const [id, object] of this.objects) if (object === this.#compat) return id
     throw new Errno('ENODEV')

@@ -1,5 +1,5 @@
-import { Errno } from '../errno.ts'
-import type { DmaMappings } from '../vfio/dma-mappings.ts'
+import { Errno } from '../base/errno.ts'
+import type { DmaMappings } from '../memory/dma-mappings.ts'
 import type { BoundDevice } from './bound-device.ts'
 import { Ioas } from './ioas.ts'
 import type { ObjectTable } from './object-table.ts'

@@ -8,18 +8,21 @@ import {
   iommuVfioIoasOp,
   iommufdRequest as requests,
 } from '../../uapi/iommufd.ts'
-import { Errno } from '../errno.ts'
+import { Errno } from '../base/errno.ts'
 import type { PhysicalMemory } from '../memory/physical-memory.ts'
 import { type Command, command } from './command.ts'
 import { getHwInfo } from './hw-info.ts'
 import { Ioas } from './ioas.ts'
-import type { Iommufd } from './iommufd.ts'
+import type { IommufdContext } from './iommufd-context.ts'
 import { PageTable } from './page-table.ts'
 import { getPhysicalAddress } from './physical-address.ts'
 import { PhysicalDevice } from './physical-device.ts'
 
 /** What iommufd does with objects of any kind. */
-export function objectCommands(iommufd: Iommufd, physical: PhysicalMemory): readonly (readonly [number, Command])[] {
+export function objectCommands(
+  iommufd: IommufdContext,
+  physical: PhysicalMemory,
+): readonly (readonly [number, Command])[] {
   return [
     [requests.IOMMU_DESTROY, command(iommuDestroy, 8, ({ id }) => destroy(iommufd, id))],
     [requests.IOMMU_HWPT_ALLOC, allocatePageTable(iommufd)],
@@ -31,7 +34,7 @@ export function objectCommands(iommufd: Iommufd, physical: PhysicalMemory): read
 }
 
 /** EBUSY for what is in use, which a device is as long as it is bound. */
-function destroy(iommufd: Iommufd, id: number): void {
+function destroy(iommufd: IommufdContext, id: number): void {
   const object = iommufd.objects.get(id)
   const isFree = (object instanceof Ioas || object instanceof PageTable) && object.users === 0
   if (!isFree) throw new Errno('EBUSY')
@@ -47,7 +50,7 @@ const IOMMU_HWPT_FAULT_ID_VALID = 0x4
 const IOMMU_HWPT_ALLOC_PASID = 0x8
 
 /** A page table of no special kind: nothing is nested, no dirty pages are logged, and no fault queue is there. */
-function allocatePageTable(iommufd: Iommufd): Command {
+function allocatePageTable(iommufd: IommufdContext): Command {
   return command(iommuHwptAlloc, 24, (values, { answer }) => {
     const { flags, dev_id, pt_id, data_type, data_len, __reserved } = values
     if (__reserved !== 0) throw new Errno('EOPNOTSUPP')
@@ -70,7 +73,7 @@ function allocatePageTable(iommufd: Iommufd): Command {
   })
 }
 
-function option(iommufd: Iommufd): Command {
+function option(iommufd: IommufdContext): Command {
   return command(iommuOption, 24, ({ option_id, op, __reserved, object_id, val64 }, { answer }) => {
     if (__reserved !== 0) throw new Errno('EOPNOTSUPP')
     if (option_id === iommuOptionId.IOMMU_OPTION_RLIMIT_MODE) {
@@ -89,7 +92,7 @@ function option(iommufd: Iommufd): Command {
   })
 }
 
-function compatIoas(iommufd: Iommufd): Command {
+function compatIoas(iommufd: IommufdContext): Command {
   return command(iommuVfioIoas, 12, ({ ioas_id, op, __reserved }, { answer }) => {
     if (__reserved !== 0) throw new Errno('EOPNOTSUPP')
     if (op === iommuVfioIoasOp.IOMMU_VFIO_IOAS_GET) answer({ ioas_id: iommufd.compatId })

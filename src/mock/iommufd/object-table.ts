@@ -1,4 +1,4 @@
-import { Errno } from '../errno.ts'
+import { Errno } from '../base/errno.ts'
 import { lowestFree } from '../state/state.ts'
 
 /** The objects of one iommufd by their numbers, from 1: a new one takes the lowest that is free. */

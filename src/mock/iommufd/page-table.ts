@@ -1,4 +1,4 @@
-import { iovaRanges } from '../vfio/type1-info.ts'
+import { iovaRanges } from '../memory/iommu-limits.ts'
 import type { Ioas } from './ioas.ts'
 import { holes, type IovaRange, lastIova } from './iova-range.ts'
 

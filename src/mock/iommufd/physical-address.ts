@@ -1,14 +1,14 @@
 import { iommuIoasNoiommuGetPa } from '../../uapi/iommufd.ts'
-import { Errno } from '../errno.ts'
+import { Errno } from '../base/errno.ts'
+import type { DmaMapping } from '../memory/dma-mapping.ts'
 import { pageSize } from '../memory/memory.ts'
 import type { PhysicalMemory } from '../memory/physical-memory.ts'
-import type { DmaMapping } from '../vfio/dma-mappings.ts'
 import { type Command, command } from './command.ts'
-import type { Iommufd } from './iommufd.ts'
+import type { IommufdContext } from './iommufd-context.ts'
 import { lastIova, least } from './iova-range.ts'
 
 /** IOMMU_IOAS_NOIOMMU_GET_PA: of what a device without an IOMMU is attached to. */
-export function getPhysicalAddress(iommufd: Iommufd, physical: PhysicalMemory): Command {
+export function getPhysicalAddress(iommufd: IommufdContext, physical: PhysicalMemory): Command {
   return command(iommuIoasNoiommuGetPa, 40, ({ flags, __reserved, ioas_id, iova, length }, { answer }) => {
     if (flags !== 0 || __reserved !== 0) throw new Errno('EOPNOTSUPP')
     if (length === 0n) throw new Errno('EINVAL')

@@ -1,4 +1,4 @@
-import { Errno } from '../errno.ts'
+import { Errno } from '../base/errno.ts'
 import type { ScenarioAttribute, ScenarioMdevType, ScenarioParent } from '../scenario/scenario.ts'
 import type { MockState } from '../state/state.ts'
 

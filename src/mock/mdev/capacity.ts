@@ -1,3 +1,4 @@
+import { roomFor, typeOf } from '../scenario/parents.ts'
 import type { ScenarioMdevType, ScenarioParent } from '../scenario/scenario.ts'
 import type { Snapshot } from '../state/state.ts'
 
@@ -17,21 +18,4 @@ export function availableInstances(parent: ScenarioParent, type: ScenarioMdevTyp
 /** Whether a device's parent is this one, or another function of its card. */
 function isOfCard(name: string, parent: ScenarioParent, { pci }: Snapshot): boolean {
   return name === parent.name || (parent.card !== undefined && pci[name]?.physfn === parent.card)
-}
-
-/** How often `uses` fits into what `capacity` has left beside those in use. */
-export function roomFor(
-  uses: Readonly<Record<string, number>>,
-  capacity: Readonly<Record<string, number>>,
-  inUse: readonly { readonly uses: Readonly<Record<string, number>> }[],
-): number {
-  const room = Object.entries(uses).map(([resource, needed]) => {
-    const taken = inUse.reduce((sum, other) => sum + (other.uses[resource] ?? 0), 0)
-    return Math.floor(((capacity[resource] ?? 0) - taken) / needed)
-  })
-  return Math.max(0, Math.min(...room))
-}
-
-export function typeOf(parent: ScenarioParent, id: string): ScenarioMdevType | undefined {
-  return parent.types.find((type) => type.id === id)
 }

@@ -1,4 +1,4 @@
-import { Errno } from '../errno.ts'
+import { Errno } from '../base/errno.ts'
 import { freeIommuGroup } from '../pci/devices.ts'
 import type { Scenario, ScenarioMdevType, ScenarioParent } from '../scenario/scenario.ts'
 import { newIdentity } from '../state/identity.ts'

@@ -1,6 +1,6 @@
 import { findPciDevice, pciRecord } from '../pci/devices.ts'
-import { matrixParent } from '../s390/ap-bus.ts'
 import { subchannelRecord } from '../s390/subchannels.ts'
+import { matrixParent } from '../scenario/parents.ts'
 import type { Scenario, ScenarioParent } from '../scenario/scenario.ts'
 import type { Snapshot } from '../state/state.ts'
 

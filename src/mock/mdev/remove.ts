@@ -1,5 +1,5 @@
-import { Errno } from '../errno.ts'
-import { kstrtoull } from '../files/kstrto.ts'
+import { Errno } from '../base/errno.ts'
+import { kstrtoull } from '../base/kstrto.ts'
 import type { MockState } from '../state/state.ts'
 
 /** Whether a write to `remove` asks for it: any number but 0. EINVAL for anything else. */

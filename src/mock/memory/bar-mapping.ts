@@ -1,6 +1,6 @@
 import { systemError } from '../../base/system-error.ts'
 import type { Mapping } from '../../kernel/kernel.ts'
-import { singleAccesses } from '../sdk/device-model.ts'
+import { singleAccesses } from './single-accesses.ts'
 
 /** How a mapping reaches what is behind it; false where nothing answers at the moment. */
 export interface MappedDevice {

@@ -1,11 +1,11 @@
-import { Errno } from '../errno.ts'
-import type { DmaMappings } from '../vfio/dma-mappings.ts'
-import type { UserMemory } from '../vfio/user-memory.ts'
+import { Errno } from '../base/errno.ts'
+import type { AddressSpace } from './dma-mapping.ts'
+import type { UserMemory } from './user-memory.ts'
 
 /** What a process has locked for its devices, against what it may lock. */
 export class LockedMemory {
   /** The address spaces in which it has something mapped. */
-  readonly spaces: Set<DmaMappings> = new Set()
+  readonly spaces: Set<AddressSpace> = new Set()
   /** Bytes; null without a limit, as with CAP_IPC_LOCK. What is locked already stays so when it changes. */
   limit: number | null
   #bytes = 0n

@@ -1,7 +1,7 @@
 import type { Mapping, MemoryOptions } from '../../kernel/kernel.ts'
+import { Errno } from '../base/errno.ts'
 import type { FdTable } from '../descriptors/fd-table.ts'
 import type { OpenFile } from '../descriptors/open-file.ts'
-import { Errno } from '../errno.ts'
 
 /** The buffers that stand for pages, as mmap(2) gives them: whatever else there is lies on the heap. */
 const pages = new WeakSet<ArrayBufferLike>()

@@ -1,4 +1,4 @@
-import type { DmaAccess } from '../vfio/dma-mappings.ts'
+import type { DmaAccess } from './dma-mapping.ts'
 import { isHugeMemory, pageSize } from './memory.ts'
 
 /** The first page frame that the process's memory gets: 4 GiB, above what firmware and devices take. */

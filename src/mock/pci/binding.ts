@@ -1,4 +1,4 @@
-import { Errno } from '../errno.ts'
+import { Errno } from '../base/errno.ts'
 import type { Scenario } from '../scenario/scenario.ts'
 import { freeVfioIndex, type MockState, type Snapshot } from '../state/state.ts'
 import { freeIommuGroup, type PciDevice, pciDraft, pciRecord } from './devices.ts'

@@ -1,4 +1,4 @@
-import type { Scenario, ScenarioPciDevice, ScenarioSriov } from '../scenario/scenario.ts'
+import type { Scenario, ScenarioPciDevice } from '../scenario/scenario.ts'
 import { lowestFree, type MockState, type PciRecord, type Snapshot } from '../state/state.ts'
 
 /** A device that is on the bus now, in the group it has now. */
@@ -75,15 +75,4 @@ export function newRecord(
 export function freeIommuGroup(scenario: Scenario, state: Snapshot): number {
   const ofPci = pciDevices(scenario, state).flatMap(({ iommuGroup }) => iommuGroup ?? [])
   return lowestFree([...ofPci, ...state.mdevs.map(({ group }) => group)])
-}
-
-/** Where its virtual functions appear: routing ids are counted through functions, devices, buses. */
-export function vfAddresses(physfn: string, { totalVfs, offset, stride }: ScenarioSriov): string[] {
-  const [domain = '', bus = '', device = '', fn = ''] = physfn.split(/[:.]/)
-  const first = Number.parseInt(bus, 16) * 256 + Number.parseInt(device, 16) * 8 + Number(fn) + offset
-  const hex = (value: number) => value.toString(16).padStart(2, '0')
-  return Array.from({ length: totalVfs }, (_, index) => {
-    const id = first + index * stride
-    return `${domain}:${hex(id >>> 8)}:${hex((id >>> 3) & 0x1f)}.${id & 7}`
-  })
 }

@@ -1,8 +1,8 @@
-import { Errno } from '../errno.ts'
-import { kernelTraits } from '../kernel-traits.ts'
+import { Errno } from '../base/errno.ts'
+import { kernelTraits } from '../base/kernel-traits.ts'
 import type { Scenario } from '../scenario/scenario.ts'
+import { isNoiommuAllowed } from '../state/module-parameters.ts'
 import type { MockState, Snapshot } from '../state/state.ts'
-import { isNoiommuAllowed } from '../vfio/noiommu-mode.ts'
 import { type PciDevice, pciDevices, pciRecord } from './devices.ts'
 import { isVgpuDriver } from './vgpu.ts'
 

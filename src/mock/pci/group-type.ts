@@ -1,5 +1,5 @@
-import { Errno } from '../errno.ts'
-import type { KernelTraits } from '../kernel-traits.ts'
+import { Errno } from '../base/errno.ts'
+import type { KernelTraits } from '../base/kernel-traits.ts'
 import { type MockState, pciKey, type Snapshot } from '../state/state.ts'
 import { type PciDevice, pciDraft, pciRecord } from './devices.ts'
 import { isHarmless } from './groups.ts'

@@ -1,11 +1,11 @@
 import { capabilityBit, capabilityRegister } from '../../uapi/pci-capability-regs.ts'
-import { Errno } from '../errno.ts'
-import { kstrtoull } from '../files/kstrto.ts'
-import { kernelTraits } from '../kernel-traits.ts'
-import type { Machine } from '../machine.ts'
+import { Errno } from '../base/errno.ts'
+import { kernelTraits } from '../base/kernel-traits.ts'
+import { kstrtoull } from '../base/kstrto.ts'
+import type { Machine } from '../machine/machine.ts'
 import type { Scenario } from '../scenario/scenario.ts'
+import { ConfigSpace } from '../sdk/config-space.ts'
 import { type MockState, pciKey, type Snapshot } from '../state/state.ts'
-import { ConfigSpace } from '../vfio-pci/config-space.ts'
 import { type PciDevice, pciDevices, pciDraft, pciRecord } from './devices.ts'
 
 /** Whether the kernel found a way to reset the device: then sysfs has its two files, whatever is written to them. */

@@ -1,18 +1,11 @@
-import { Errno } from '../errno.ts'
-import { kstrtobool, kstrtoull } from '../files/kstrto.ts'
-import { moduleParameter } from '../files/module-parameters.ts'
+import { Errno } from '../base/errno.ts'
+import { kstrtobool, kstrtoull } from '../base/kstrto.ts'
 import type { Scenario, ScenarioSriov } from '../scenario/scenario.ts'
+import { vfAddresses } from '../scenario/vf-addresses.ts'
+import { moduleParameter } from '../state/module-parameters.ts'
 import type { MockState, Snapshot } from '../state/state.ts'
 import { probe, removeVfs } from './binding.ts'
-import {
-  findPciDevice,
-  freeIommuGroup,
-  newRecord,
-  type PciDevice,
-  pciDraft,
-  pciRecord,
-  vfAddresses,
-} from './devices.ts'
+import { findPciDevice, freeIommuGroup, newRecord, type PciDevice, pciDraft, pciRecord } from './devices.ts'
 
 /**
  * A write to `sriov_numvfs`: EINVAL for no number, ERANGE for more than there can be, ENOENT where no driver is there

@@ -1,4 +1,4 @@
-import { Errno } from '../errno.ts'
+import { Errno } from '../base/errno.ts'
 import type { Feature } from '../sdk/feature.ts'
 import { type MockState, pciKey } from '../state/state.ts'
 import type { StateStore } from '../state/state-store.ts'

@@ -1,8 +1,17 @@
-import { Errno } from '../errno.ts'
-import { kstrtoull } from '../files/kstrto.ts'
-import { roomFor } from '../mdev/capacity.ts'
+import { Errno } from '../base/errno.ts'
+import { kstrtoull } from '../base/kstrto.ts'
+import { roomFor } from '../scenario/parents.ts'
 import type { ScenarioVgpus, ScenarioVgpuType } from '../scenario/scenario.ts'
-import type { VgpuFunction } from './vgpu.ts'
+
+/** A virtual function with its card's other ones, as they are at one moment. */
+export interface VgpuFunction {
+  readonly vgpus: ScenarioVgpus
+  /** The type it has, 0 for none. */
+  readonly type: number
+  /** Types in use on the whole card, this one's too. */
+  readonly inUse: readonly number[]
+  readonly isOpen: boolean
+}
 
 /** How one of the two drivers for vendor-specific VFIO answers at its files. */
 export interface DriverModel {

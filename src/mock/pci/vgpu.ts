@@ -1,22 +1,12 @@
-import { Errno } from '../errno.ts'
+import { Errno } from '../base/errno.ts'
 import type { Scenario, ScenarioVgpus, ScenarioVgpuType } from '../scenario/scenario.ts'
 import { type MockState, pciKey, type Snapshot } from '../state/state.ts'
 import { findPciDevice, type PciDevice, pciDraft, pciRecord } from './devices.ts'
-import { type DriverModel, openDriver, proprietaryDriver } from './vgpu-drivers.ts'
+import { type DriverModel, openDriver, proprietaryDriver, type VgpuFunction } from './vgpu-drivers.ts'
 
 /** Whether this driver makes a VFIO device of the virtual function by itself: NVIDIA's vendor-specific VFIO. */
 export function isVgpuDriver(device: PciDevice, driver: string | null): boolean {
   return device.physfn !== undefined && device.vgpus !== undefined && driver !== null && driver === device.driver
-}
-
-/** A virtual function with its card's other ones, as they are at one moment. */
-export interface VgpuFunction {
-  readonly vgpus: ScenarioVgpus
-  /** The type it has, 0 for none. */
-  readonly type: number
-  /** Types in use on the whole card, this one's too. */
-  readonly inUse: readonly number[]
-  readonly isOpen: boolean
 }
 
 function vgpuFunction(state: Snapshot, device: PciDevice, vgpus: ScenarioVgpus): VgpuFunction {

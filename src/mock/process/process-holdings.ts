@@ -72,3 +72,9 @@ export class ProcessHoldings {
     })
   }
 }
+
+/** What a process has open, and what the machine knows of it. */
+export interface Process {
+  readonly fds: FdTable
+  readonly holdings: ProcessHoldings
+}

@@ -1,4 +1,4 @@
-import { Errno } from '../errno.ts'
+import { Errno } from '../base/errno.ts'
 
 /** How often another process's doings are looked at, in milliseconds. */
 const interval = 20

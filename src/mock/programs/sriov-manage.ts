@@ -1,9 +1,8 @@
 import type { HostFiles, ProgramEnd, ProgramRun } from '../../kernel/kernel.ts'
-import type { Machine } from '../machine.ts'
-import { type PciDevice, pciDevices, pciRecord, vfAddresses } from '../pci/devices.ts'
+import type { Machine } from '../machine/machine.ts'
+import { type PciDevice, pciDevices, pciRecord } from '../pci/devices.ts'
+import { vfAddresses } from '../scenario/vf-addresses.ts'
 import { pciKey } from '../state/state.ts'
-
-export const sriovManagePath = '/usr/lib/nvidia/sriov-manage'
 
 /**
  * NVIDIA's script: enables or disables all virtual functions of its GPUs, by having pci-pf-stub in its driver's place

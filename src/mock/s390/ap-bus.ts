@@ -1,4 +1,5 @@
-import { Errno } from '../errno.ts'
+import { Errno } from '../base/errno.ts'
+import { matrixParent } from '../scenario/parents.ts'
 import type { Scenario, ScenarioAp } from '../scenario/scenario.ts'
 import type { MockState, Snapshot } from '../state/state.ts'
 import { type ApMatrix, apqns, readMatrix } from './ap-matrix.ts'
@@ -30,6 +31,3 @@ export function matrices(state: Snapshot, without?: string): ApMatrix[] {
     .filter(({ parent, birth }) => parent === matrixParent && birth !== without)
     .map(({ attributes }) => readMatrix(attributes))
 }
-
-/** The one parent of vfio_ap's devices. */
-export const matrixParent = 'matrix'

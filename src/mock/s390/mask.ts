@@ -1,5 +1,5 @@
-import { Errno } from '../errno.ts'
-import { kstrtoull } from '../files/kstrto.ts'
+import { Errno } from '../base/errno.ts'
+import { kstrtoull } from '../base/kstrto.ts'
 
 /** 256 bits of adapters or domains, of which number 0 is the leftmost. */
 export type Mask = bigint

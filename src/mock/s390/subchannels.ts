@@ -1,4 +1,4 @@
-import { Errno } from '../errno.ts'
+import { Errno } from '../base/errno.ts'
 import type { Scenario, ScenarioSubchannel } from '../scenario/scenario.ts'
 import type { MockState, Snapshot, SubchannelRecord } from '../state/state.ts'
 

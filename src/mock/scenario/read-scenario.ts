@@ -2,10 +2,10 @@ import * as v from 'valibot'
 import { VfioError } from '../../base/errors.ts'
 import { schemaFault } from '../../base/schema-fault.ts'
 import { pciAddressOrNull, printable } from '../../base/units.ts'
-import { isTree } from '../files/disk.ts'
-import { vfAddresses } from '../pci/devices.ts'
-import { matrixParent } from '../s390/ap-bus.ts'
+import { isTree } from '../base/disk.ts'
+import { matrixParent } from './parents.ts'
 import type { Scenario } from './scenario.ts'
+import { vfAddresses } from './vf-addresses.ts'
 
 const name = v.pipe(v.string(), v.regex(/^[\w][\w.:+ -]{0,99}$/, 'a name of letters, digits and . : + - _'))
 const id = (digits: number) =>

@@ -1,4 +1,4 @@
-import type { KernelVersion } from '../kernel-traits.ts'
+import type { KernelVersion } from '../base/kernel-traits.ts'
 
 /** What a mock machine consists of: plain data, so that a scenario can be a JSON file (`read-scenario.ts`). */
 export interface Scenario {

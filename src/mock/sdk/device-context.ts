@@ -1,8 +1,8 @@
-import type { KernelTraits } from '../kernel-traits.ts'
-import type { Clock } from './clock.ts'
+import type { Clock } from '../base/clock.ts'
+import type { KernelTraits } from '../base/kernel-traits.ts'
+import type { GuestMemory } from '../memory/guest-memory.ts'
+import type { ParentBus } from '../memory/parent-dma.ts'
 import type { DeviceModel } from './device-model.ts'
-import type { GuestMemory } from './guest-memory.ts'
-import type { ParentBus } from './parent-dma.ts'
 
 /** What the kernel gives a mediated driver for one device that is opened. */
 export interface DeviceContext {
@@ -11,9 +11,9 @@ export interface DeviceContext {
   /** Its parent's name and its type's id. */
   readonly parent: string
   readonly type: string
-  /** Memory of the process that has it, by the addresses that the process gave the device. */
   /** What its kernel answers as. */
   readonly traits: KernelTraits
+  /** Memory of the process that has it, by the addresses that the process gave the device. */
   readonly memory: GuestMemory
   /** The parent's hardware: what it reads and writes by the addresses of `memory.dmaAddress`. */
   readonly bus: ParentBus

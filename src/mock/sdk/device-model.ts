@@ -1,7 +1,7 @@
 import type { Mapping, MmapOptions } from '../../kernel/kernel.ts'
 import { irqSetFlag } from '../../uapi/irq-set.ts'
+import { Errno } from '../base/errno.ts'
 import type { IoctlArgument } from '../descriptors/open-file.ts'
-import { Errno } from '../errno.ts'
 import type { CallingProcess, Feature } from './feature.ts'
 
 /**
@@ -105,42 +105,6 @@ export interface EventSink {
    * descriptor is closed, and nothing comes any more.
    */
   consume(listener: () => void, onClosed?: () => void): () => void
-}
-
-/** Region INDEX begins at INDEX << 40 of the device's file, in every driver modelled here. */
-const regionStride = 2 ** 40
-
-export function regionOffset(index: number): number {
-  return index * regionStride
-}
-
-export function splitOffset(offset: number): { index: number; within: number } {
-  const index = Math.floor(offset / regionStride)
-  return { index, within: offset - index * regionStride }
-}
-
-/**
- * The single accesses that a pread or pwrite becomes: `widest` bytes where aligned and enough are left, else half of
- * them, and so on.
- */
-export function singleAccesses(offset: number, length: number): Generator<{ at: number; width: 1 | 2 | 4 }>
-export function singleAccesses(
-  offset: number,
-  length: number,
-  widest: 4 | 8,
-): Generator<{ at: number; width: 1 | 2 | 4 | 8 }>
-export function* singleAccesses(
-  offset: number,
-  length: number,
-  widest: 4 | 8 = 4,
-): Generator<{ at: number; width: 1 | 2 | 4 | 8 }> {
-  let done = 0
-  while (done < length) {
-    const fits = (width: number) => width <= widest && width <= length - done && (offset + done) % width === 0
-    const width = fits(8) ? 8 : fits(4) ? 4 : fits(2) ? 2 : 1
-    yield { at: done, width }
-    done += width
-  }
 }
 
 const dataTypes =

@@ -1,9 +1,9 @@
 import { irqInfoFlag } from '../../uapi/irq-info.ts'
 import { irqSetFlag } from '../../uapi/irq-set.ts'
-import { Errno } from '../errno.ts'
-import { IntxLine } from '../vfio-pci/intx-line.ts'
-import { eventfdsOf, isTriggered } from '../vfio-pci/irq-data.ts'
+import { Errno } from '../base/errno.ts'
 import type { EventSink, IrqDescription, IrqSetRequest } from './device-model.ts'
+import { IntxLine } from './intx-line.ts'
+import { eventfdsOf, isTriggered } from './irq-data.ts'
 
 const { VFIO_IRQ_INFO_EVENTFD, VFIO_IRQ_INFO_MASKABLE, VFIO_IRQ_INFO_AUTOMASKED, VFIO_IRQ_INFO_NORESIZE } = irqInfoFlag
 const { VFIO_IRQ_SET_DATA_NONE, VFIO_IRQ_SET_DATA_EVENTFD } = irqSetFlag

@@ -1,7 +1,7 @@
 import type { Mapping, MmapOptions } from '../../kernel/kernel.ts'
 import { deviceFlag } from '../../uapi/device-info.ts'
 import { pciIrqIndex, pciRegionIndex } from '../../uapi/indexes.ts'
-import { Errno } from '../errno.ts'
+import { Errno } from '../base/errno.ts'
 import { BarMapping } from '../memory/bar-mapping.ts'
 import { pageSize } from '../memory/memory.ts'
 import type { DeviceContext } from './device-context.ts'
@@ -12,11 +12,11 @@ import {
   type IrqDescription,
   type IrqSetRequest,
   type RegionDescription,
-  regionOffset,
 } from './device-model.ts'
 import type { Feature } from './feature.ts'
 import type { ModelIrq } from './irq.ts'
 import type { ModelRegion } from './region.ts'
+import { regionOffset } from './region-offset.ts'
 
 const { VFIO_PCI_NUM_REGIONS } = pciRegionIndex
 const pciIrqs = 5

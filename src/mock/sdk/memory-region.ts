@@ -1,7 +1,7 @@
 import { regionFlag } from '../../uapi/region-info.ts'
-import { SparseMemory } from '../devices/sparse-memory.ts'
 import type { MappedDevice } from '../memory/bar-mapping.ts'
 import { pageSize } from '../memory/memory.ts'
+import { SparseMemory } from '../memory/sparse-memory.ts'
 import type { ModelRegion } from './region.ts'
 
 export type Fault = (page: number, access: 'r' | 'w') => boolean | Uint8Array

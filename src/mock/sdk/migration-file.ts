@@ -1,9 +1,9 @@
 import { vfioPrecopyInfo } from '../../uapi/migration.ts'
 import { request as requests } from '../../uapi/requests.ts'
 import { encodeInto } from '../../uapi/struct.ts'
+import { Errno } from '../base/errno.ts'
+import { structArgument } from '../descriptors/ioctl-argument.ts'
 import type { IoctlArgument, OpenFile } from '../descriptors/open-file.ts'
-import { Errno } from '../errno.ts'
-import { structArgument } from '../vfio/ioctl-argument.ts'
 
 /** The stream of a device that is saved. It ends where what has been filled in ends, and may get longer. */
 export class SaveFile implements OpenFile {

@@ -7,11 +7,11 @@ import {
   vfioDeviceFeatureMigState,
 } from '../../uapi/migration.ts'
 import { decode, encodeInto, type Layout, type Values } from '../../uapi/struct.ts'
+import type { KernelTraits } from '../base/kernel-traits.ts'
 import type { OpenFile } from '../descriptors/open-file.ts'
-import type { KernelTraits } from '../kernel-traits.ts'
-import { nextState } from '../vfio/migration-states.ts'
 import type { CallingProcess, Feature } from './feature.ts'
 import { ResumeFile, SaveFile } from './migration-file.ts'
+import { nextState } from './migration-states.ts'
 
 const {
   VFIO_DEVICE_STATE_STOP,

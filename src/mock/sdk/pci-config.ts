@@ -1,5 +1,5 @@
 import { regionFlag } from '../../uapi/region-info.ts'
-import { ConfigSpace } from '../vfio-pci/config-space.ts'
+import { ConfigSpace } from './config-space.ts'
 import type { ModelRegion } from './region.ts'
 
 export interface PciConfigOptions {

@@ -1,4 +1,4 @@
-import type { Clock } from './clock.ts'
+import type { Clock } from '../base/clock.ts'
 
 /** The model of a PCI function: what is behind its BARs. vfio-pci, the driver, stands between it and who opened it. */
 export interface PciFunctionModel {

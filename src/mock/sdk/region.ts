@@ -1,6 +1,6 @@
 import { regionFlag } from '../../uapi/region-info.ts'
 import type { MappedDevice } from '../memory/bar-mapping.ts'
-import { singleAccesses } from './device-model.ts'
+import { singleAccesses } from '../memory/single-accesses.ts'
 
 /** A region of a device model. Whoever calls has checked that an access lies inside. */
 export interface ModelRegion {

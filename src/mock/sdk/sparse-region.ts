@@ -8,7 +8,7 @@ import { regionFlag } from '../../uapi/region-info.ts'
 import { encode, encodeInto } from '../../uapi/struct.ts'
 import type { MappedDevice } from '../memory/bar-mapping.ts'
 import { pageSize } from '../memory/memory.ts'
-import { singleAccesses } from './device-model.ts'
+import { singleAccesses } from '../memory/single-accesses.ts'
 import type { ModelRegion } from './region.ts'
 
 export interface SparsePart {

@@ -1,5 +1,5 @@
 import type { Uevent } from '../../kernel/uevents.ts'
-import { type Disk, isTree } from '../files/disk.ts'
+import { type Disk, isTree } from '../base/disk.ts'
 import {
   type MdevRecord,
   type MockState,

@@ -4,15 +4,12 @@ import { dirname, isAbsolute, join } from 'node:path'
 import { kernelAnswer, VfioError } from '../../base/errors.ts'
 import { failedWith, isSystemError } from '../../base/system-error.ts'
 import { checkedName } from '../../base/units.ts'
-import type { Scenario } from '../scenario/scenario.ts'
-import { addUevents } from '../uevents/uevents.ts'
 import { Generations } from './generations.ts'
 import { newIdentity } from './identity.ts'
-import { initialState, rebootedState } from './initial-state.ts'
 import { dropDeadProcesses, hasDeadProcess } from './live-process.ts'
 import { parseState } from './parse-state.ts'
 import { finishRemovals, type MockState, type Snapshot } from './state.ts'
-import type { StateStore } from './state-store.ts'
+import type { OnChange, StateStore } from './state-store.ts'
 
 /** Transactions that a state remembers: more than the generations that are kept. */
 const remembered = 64
@@ -28,12 +25,15 @@ interface Loaded {
 /** State in a directory, shared by all processes that name the same one, and outliving them. */
 export class StateDirectory implements StateStore {
   readonly #generations: Generations
-  readonly #scenario: Scenario
+  readonly #initial: MockState
+  readonly #onChange: OnChange
   #newest: Loaded | null = null
 
-  constructor(directory: string, scenario: Scenario) {
+  /** `initial`: where nothing stands in the directory. */
+  constructor(directory: string, initial: MockState, onChange: OnChange) {
     this.#generations = new Generations(directory)
-    this.#scenario = scenario
+    this.#initial = initial
+    this.#onChange = onChange
   }
 
   read(): Snapshot {
@@ -52,7 +52,7 @@ export class StateDirectory implements StateStore {
       dropDeadProcesses(draft)
       const result = change(draft)
       finishRemovals(draft)
-      addUevents(this.#scenario, state, draft)
+      this.#onChange(state, draft)
       const commit = newIdentity()
       draft.commits = [...draft.commits.slice(1 - remembered), commit]
       if (this.#commit(number, draft, commit)) return result
@@ -74,7 +74,7 @@ export class StateDirectory implements StateStore {
 
   #parse(): Loaded {
     const { number, text } = this.#answering('read', () => this.#generations.read())
-    if (number === 0 || text === blank) return { number, state: initialState(this.#scenario) }
+    if (number === 0 || text === blank) return { number, state: this.#initial }
     const path = this.#generations.path(number)
     const state = parseState(text)
     if (state === null) {
@@ -83,8 +83,8 @@ export class StateDirectory implements StateStore {
         hint: 'vfioctl mock reset',
       })
     }
-    if (state.scenario !== this.#scenario.name) {
-      const facts = { found: state.scenario, wanted: this.#scenario.name }
+    if (state.scenario !== this.#initial.scenario) {
+      const facts = { found: state.scenario, wanted: this.#initial.scenario }
       const what = `${path} is the state of scenario '${facts.found}', not of '${facts.wanted}'`
       throw new VfioError('INVALID_DEFINITION', what, { path, facts, hint: 'vfioctl mock reset' })
     }
@@ -111,12 +111,6 @@ export function resetMock(stateDirectory: string): void {
   } catch (error) {
     throw directoryError('write', stateDirectory, error)
   }
-}
-
-/** Off and on again: what was written to the disk is there, and nothing of what ran. */
-export function rebootMock(stateDirectory: string, scenario: Scenario): void {
-  const store = new StateDirectory(stateDirectory, scenario)
-  store.update((draft) => Object.assign(draft, rebootedState(scenario, draft)))
 }
 
 /**

@@ -1,6 +1,3 @@
-import type { Scenario } from '../scenario/scenario.ts'
-import { addUevents } from '../uevents/uevents.ts'
-import { initialState } from './initial-state.ts'
 import { finishRemovals, type MockState, type Snapshot } from './state.ts'
 
 /** Where the state of a mock machine is kept. */
@@ -14,14 +11,17 @@ export interface StateStore {
   update<T>(change: (draft: MockState) => T): T
 }
 
+/** Ends each transaction: what the machine does of itself about what changed. */
+export type OnChange = (before: Snapshot, draft: MockState) => void
+
 /** State that ends with the kernel object. */
 export class MemoryStore implements StateStore {
-  readonly #scenario: Scenario
+  readonly #onChange: OnChange
   #state: MockState
 
-  constructor(scenario: Scenario) {
-    this.#scenario = scenario
-    this.#state = initialState(scenario)
+  constructor(initial: MockState, onChange: OnChange) {
+    this.#state = initial
+    this.#onChange = onChange
   }
 
   read(): Snapshot {
@@ -32,7 +32,7 @@ export class MemoryStore implements StateStore {
     const draft = structuredClone(this.#state)
     const result = change(draft)
     finishRemovals(draft)
-    addUevents(this.#scenario, this.#state, draft)
+    this.#onChange(this.#state, draft)
     this.#state = draft
     return result
   }

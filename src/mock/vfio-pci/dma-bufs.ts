@@ -1,7 +1,7 @@
 import { vfioDeviceFeatureDmaBuf, vfioRegionDmaRange } from '../../uapi/device-feature.ts'
 import { decode } from '../../uapi/struct.ts'
+import { Errno } from '../base/errno.ts'
 import type { OpenFile } from '../descriptors/open-file.ts'
-import { Errno } from '../errno.ts'
 import type { MappedDevice } from '../memory/bar-mapping.ts'
 import { pageSize } from '../memory/memory.ts'
 import type { CallingProcess, Feature } from '../sdk/feature.ts'

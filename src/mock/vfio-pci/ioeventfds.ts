@@ -1,4 +1,4 @@
-import { Errno } from '../errno.ts'
+import { Errno } from '../base/errno.ts'
 import type { EventSink, ModelIoeventfd } from '../sdk/device-model.ts'
 
 /** VFIO_PCI_IOEVENTFD_MAX of vfio-pci. */

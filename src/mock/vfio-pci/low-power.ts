@@ -1,7 +1,7 @@
 import { deviceFeatures, vfioDeviceLowPowerEntryWithWakeup } from '../../uapi/device-feature.ts'
 import { decode } from '../../uapi/struct.ts'
+import { Errno } from '../base/errno.ts'
 import { Eventfd } from '../descriptors/eventfd.ts'
-import { Errno } from '../errno.ts'
 import type { CallingProcess, Feature } from '../sdk/feature.ts'
 
 /**

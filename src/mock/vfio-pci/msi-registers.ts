@@ -1,6 +1,6 @@
 import { capabilityBit, capabilityRegister } from '../../uapi/pci-capability-regs.ts'
-import { singleAccesses } from '../sdk/device-model.ts'
-import type { ConfigSpace } from './config-space.ts'
+import { singleAccesses } from '../memory/single-accesses.ts'
+import type { ConfigSpace } from '../sdk/config-space.ts'
 
 const { PCI_MSI_FLAGS, PCI_MSI_ADDRESS_LO, PCI_MSI_DATA_32, PCI_MSI_DATA_64 } = capabilityRegister
 const { PCI_MSI_FLAGS_ENABLE, PCI_MSI_FLAGS_QSIZE, PCI_MSI_FLAGS_64BIT } = capabilityBit

@@ -1,5 +1,5 @@
 import { capabilityBit, capabilityRegister } from '../../uapi/pci-capability-regs.ts'
-import type { ConfigSpace } from './config-space.ts'
+import type { ConfigSpace } from '../sdk/config-space.ts'
 
 /** Bytes of one entry. */
 const msixEntry = 16

@@ -4,20 +4,16 @@ import { vfioInfoCapHeader } from '../../uapi/info-capabilities.ts'
 import { regionCapability } from '../../uapi/region-capabilities.ts'
 import { regionFlag } from '../../uapi/region-info.ts'
 import { encode } from '../../uapi/struct.ts'
-import { Errno } from '../errno.ts'
+import { Errno } from '../base/errno.ts'
 import { BarMapping, type MappedDevice } from '../memory/bar-mapping.ts'
 import { pageSize } from '../memory/memory.ts'
+import { singleAccesses } from '../memory/single-accesses.ts'
 import type { ScenarioPciFunction } from '../scenario/scenario.ts'
-import {
-  type ModelIoeventfd,
-  type RegionDescription,
-  regionOffset,
-  singleAccesses,
-  splitOffset,
-} from '../sdk/device-model.ts'
+import type { ConfigSpace } from '../sdk/config-space.ts'
+import type { ModelIoeventfd, RegionDescription } from '../sdk/device-model.ts'
 import type { PciFunctionModel } from '../sdk/pci-function.ts'
+import { regionOffset, splitOffset } from '../sdk/region-offset.ts'
 import { barMemory } from './bar-memory.ts'
-import type { ConfigSpace } from './config-space.ts'
 import { type MsixTable, msixTable } from './msix-table.ts'
 
 const { VFIO_PCI_ROM_REGION_INDEX, VFIO_PCI_CONFIG_REGION_INDEX, VFIO_PCI_VGA_REGION_INDEX } = pciRegionIndex

@@ -3,26 +3,25 @@ import { deviceFeatures } from '../../uapi/device-feature.ts'
 import { deviceFlag } from '../../uapi/device-info.ts'
 import { pciIrqIndex, pciRegionIndex } from '../../uapi/indexes.ts'
 import { request as requests } from '../../uapi/requests.ts'
+import type { Clock } from '../base/clock.ts'
+import { Errno } from '../base/errno.ts'
+import type { KernelTraits } from '../base/kernel-traits.ts'
 import type { IoctlArgument } from '../descriptors/open-file.ts'
-import { Errno } from '../errno.ts'
-import type { KernelTraits } from '../kernel-traits.ts'
+import type { DmaAccess } from '../memory/dma-mapping.ts'
 import type { ScenarioPciDevice, ScenarioPciFunction } from '../scenario/scenario.ts'
-import type { Clock } from '../sdk/clock.ts'
-import {
-  type DeviceDescription,
-  type DeviceModel,
-  type IrqDescription,
-  type IrqSetRequest,
-  type ModelIoeventfd,
-  type RegionDescription,
-  splitOffset,
+import { ConfigSpace } from '../sdk/config-space.ts'
+import type {
+  DeviceDescription,
+  DeviceModel,
+  IrqDescription,
+  IrqSetRequest,
+  ModelIoeventfd,
+  RegionDescription,
 } from '../sdk/device-model.ts'
 import type { CallingProcess, Feature } from '../sdk/feature.ts'
 import type { PciBus, PciFunctionModel } from '../sdk/pci-function.ts'
-import type { DmaAccess } from '../vfio/dma-mappings.ts'
-import { ConfigSpace } from './config-space.ts'
+import { splitOffset } from '../sdk/region-offset.ts'
 import { DmaBufs } from './dma-bufs.ts'
-import type { HotReset } from './hot-reset.ts'
 import { Ioeventfds } from './ioeventfds.ts'
 import { IrqLines } from './irq-lines.ts'
 import { LowPower } from './low-power.ts'
@@ -32,6 +31,14 @@ import { PciRegions } from './regions.ts'
 const { VFIO_PCI_INTX_IRQ_INDEX, VFIO_PCI_MSI_IRQ_INDEX } = pciIrqIndex
 const { VFIO_PCI_CONFIG_REGION_INDEX, VFIO_PCI_NUM_REGIONS } = pciRegionIndex
 const irqIndexes = 5
+
+/** The reset of the bus that a function is on, which takes more than the function. */
+export interface HotReset {
+  /** VFIO_DEVICE_GET_PCI_HOT_RESET_INFO. */
+  info(argument: IoctlArgument): number
+  /** VFIO_DEVICE_PCI_HOT_RESET. */
+  reset(argument: IoctlArgument, process: CallingProcess): number
+}
 
 /** What the machine gives the driver of one function. */
 export interface PciServices {

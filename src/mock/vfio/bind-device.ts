@@ -1,12 +1,12 @@
 import { bindIommufdFlag, vfioDeviceBindIommufd } from '../../uapi/device-iommufd.ts'
 import type { Values } from '../../uapi/struct.ts'
+import { Errno } from '../base/errno.ts'
+import { structArgument } from '../descriptors/ioctl-argument.ts'
 import type { IoctlArgument } from '../descriptors/open-file.ts'
-import { Errno } from '../errno.ts'
 import type { BoundDevice } from '../iommufd/bound-device.ts'
 import type { Iommufd } from '../iommufd/iommufd.ts'
-import type { Machine } from '../machine.ts'
+import type { Machine } from '../machine/machine.ts'
 import { checkInterrupts } from './check-interrupts.ts'
-import { structArgument } from './ioctl-argument.ts'
 import type { VfioGroup } from './vfio-groups.ts'
 
 /** Before the pointer to a VF token was appended (6.17). */

@@ -1,6 +1,6 @@
-import { Errno } from '../errno.ts'
-import { moduleParameter } from '../files/module-parameters.ts'
-import type { Machine } from '../machine.ts'
+import { Errno } from '../base/errno.ts'
+import type { Machine } from '../machine/machine.ts'
+import { moduleParameter } from '../state/module-parameters.ts'
 
 /** EPERM where a device could raise interrupts that are not its own, and the module was not told to allow that. */
 export function checkInterrupts(

@@ -1,6 +1,6 @@
 import type { IoctlPointer } from '../../kernel/kernel.ts'
 import type { IoctlArgument } from '../descriptors/open-file.ts'
-import type { DmaMappings } from './dma-mappings.ts'
+import type { DmaMappings } from '../memory/dma-mappings.ts'
 
 /** What stands behind a container once VFIO_SET_IOMMU has chosen it: type1, or nothing (noiommu). */
 export interface ContainerIommu {

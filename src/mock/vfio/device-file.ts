@@ -6,16 +6,17 @@ import { vfioIrqSet } from '../../uapi/irq-set.ts'
 import { regionFlag, vfioRegionInfo } from '../../uapi/region-info.ts'
 import { request as requests } from '../../uapi/requests.ts'
 import { encodeInto } from '../../uapi/struct.ts'
+import { Errno } from '../base/errno.ts'
+import type { KernelTraits } from '../base/kernel-traits.ts'
 import { Eventfd } from '../descriptors/eventfd.ts'
+import { structArgument } from '../descriptors/ioctl-argument.ts'
 import type { IoctlArgument, OpenFile } from '../descriptors/open-file.ts'
-import { Errno } from '../errno.ts'
-import { hasIommufd } from '../iommufd/has-iommufd.ts'
-import type { KernelTraits } from '../kernel-traits.ts'
-import type { Machine } from '../machine.ts'
+import type { Machine, Use } from '../machine/machine.ts'
+import { hasIommufd } from '../scenario/loaded-modules.ts'
 import type { DeviceModel, EventSink } from '../sdk/device-model.ts'
-import { type CallingProcess, callFeature, callingProcess, type Feature } from '../sdk/feature.ts'
+import type { CallingProcess, Feature } from '../sdk/feature.ts'
 import { bindArgument } from './bind-device.ts'
-import { structArgument } from './ioctl-argument.ts'
+import { callFeature, callingProcess } from './device-feature.ts'
 
 /** Before cap_offset was appended (5.10). */
 const oldDeviceInfoSize = 16
@@ -23,12 +24,6 @@ const oldDeviceInfoSize = 16
 const noFeatures: ReadonlyMap<number, Feature> = new Map()
 /** Up to its descriptor. */
 const leastIoeventfdSize = 28
-
-/** How a descriptor or a mapping keeps the device open. */
-export interface Use {
-  begin(): void
-  end(): void
-}
 
 /** What fdinfo says of a descriptor of a device, since 6.18. */
 export function deviceDetails({ tellsOpenDevice }: KernelTraits, path: string): Readonly<Record<string, string>> {

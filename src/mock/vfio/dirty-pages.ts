@@ -6,13 +6,14 @@ import {
   vfioIommuType1DirtyBitmap,
   vfioIommuType1DirtyBitmapGet,
 } from '../../uapi/type1-dirty-pages.ts'
+import { Errno } from '../base/errno.ts'
+import type { KernelTraits } from '../base/kernel-traits.ts'
+import { structArgument } from '../descriptors/ioctl-argument.ts'
 import type { IoctlArgument } from '../descriptors/open-file.ts'
-import { Errno } from '../errno.ts'
-import type { KernelTraits } from '../kernel-traits.ts'
+import type { DmaMapping } from '../memory/dma-mapping.ts'
+import type { DmaMappings } from '../memory/dma-mappings.ts'
 import { pageSize } from '../memory/memory.ts'
-import type { DmaMapping, DmaMappings } from './dma-mappings.ts'
-import { structArgument } from './ioctl-argument.ts'
-import { bytesAt, pointerAt } from './user-memory.ts'
+import { bytesAt, pointerAt } from '../memory/user-memory.ts'
 
 const { VFIO_IOMMU_DIRTY_PAGES_FLAG_START, VFIO_IOMMU_DIRTY_PAGES_FLAG_STOP } = dirtyPagesFlag
 const { VFIO_IOMMU_DIRTY_PAGES_FLAG_GET_BITMAP } = dirtyPagesFlag

@@ -1,7 +1,7 @@
-import { Errno } from '../errno.ts'
+import { Errno } from '../base/errno.ts'
 import type { BoundDevice } from '../iommufd/bound-device.ts'
 import type { Iommufd } from '../iommufd/iommufd.ts'
-import type { Machine } from '../machine.ts'
+import type { Machine, OpenedDevice } from '../machine/machine.ts'
 import { bindDevice } from './bind-device.ts'
 import { Container } from './container.ts'
 import { OpenDevice } from './open-device.ts'
@@ -24,7 +24,7 @@ export class GroupDevices {
   }
 
   /** The one that is open already, or a new one, whose first `begin` is to follow. */
-  get(group: VfioGroup, device: VfioDevice, context: Container | Iommufd): OpenDevice {
+  get(group: VfioGroup, device: VfioDevice, context: Container | Iommufd): OpenedDevice {
     const there = this.#machine.openDevices.get(device.key)
     if (there !== undefined) return there
     const bound = context instanceof Container ? null : this.#bind(group, context)

@@ -1,5 +1,5 @@
 import { extension } from '../../uapi/container.ts'
-import { Errno } from '../errno.ts'
+import { Errno } from '../base/errno.ts'
 import type { ContainerIommu } from './container-iommu.ts'
 
 /** What stands behind a container of devices without an IOMMU: nothing, which answers nothing about mappings. */

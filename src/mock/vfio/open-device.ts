@@ -1,12 +1,11 @@
-import type { Machine } from '../machine.ts'
+import type { Machine, OpenedDevice } from '../machine/machine.ts'
+import type { DmaMappings } from '../memory/dma-mappings.ts'
 import type { DeviceModel } from '../sdk/device-model.ts'
 import type { MockState } from '../state/state.ts'
-import type { Use } from './device-file.ts'
-import type { DmaMappings } from './dma-mappings.ts'
 import type { VfioDevice } from './vfio-groups.ts'
 
 /** A device that is open, through however many descriptors and mappings; its model lives as long as it is. */
-export class OpenDevice implements Use {
+export class OpenDevice implements OpenedDevice {
   readonly model: DeviceModel
   /** Its number among the objects of the iommufd that it is bound to; null where its group was opened. */
   readonly boundId: number | null

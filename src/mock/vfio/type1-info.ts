@@ -1,34 +1,15 @@
 import { vfioInfoCapHeader } from '../../uapi/info-capabilities.ts'
 import { encode, encodeInto } from '../../uapi/struct.ts'
 import { iommuInfoFlag, vfioIommuType1Info } from '../../uapi/type1.ts'
-import {
-  type1Capability,
-  vfioIommuType1InfoCapIovaRange,
-  vfioIommuType1InfoDmaAvail,
-  vfioIovaRange,
-} from '../../uapi/type1-capabilities.ts'
+import { type1Capability, vfioIommuType1InfoDmaAvail } from '../../uapi/type1-capabilities.ts'
+import type { KernelTraits } from '../base/kernel-traits.ts'
+import { structArgument } from '../descriptors/ioctl-argument.ts'
 import type { IoctlArgument } from '../descriptors/open-file.ts'
-import type { KernelTraits } from '../kernel-traits.ts'
+import { anyPages, iommuPages, iovaRangeBody, iovaRanges } from '../memory/iommu-limits.ts'
 import { mostBitmapBytes } from './dirty-pages.ts'
-import { structArgument } from './ioctl-argument.ts'
 
 /** Before cap_offset was appended (5.4). */
 const oldInfoSize = 16
-/** Every multiple of 4 KiB: no IOMMU stands behind a mediated device to say otherwise. */
-export const anyPages = 0xffff_ffff_ffff_f000n
-/** 4 KiB, 2 MiB and 1 GiB. */
-export const iommuPages = 0x4020_1000n
-
-/** What an Intel IOMMU of 39 bits translates: all but the window of the interrupts. */
-export const iovaRanges: readonly { readonly first: bigint; readonly last: bigint }[] = [
-  { first: 0n, last: 0xfedf_ffffn },
-  { first: 0xfef0_0000n, last: 0x7f_ffff_ffffn },
-]
-
-export function isTranslated(first: bigint, last: bigint): boolean {
-  return iovaRanges.some((range) => first >= range.first && last <= range.last)
-}
-
 /** VFIO_IOMMU_GET_INFO; `available` is the number of mappings that are left. */
 export function getType1Info(
   argument: IoctlArgument,
@@ -78,11 +59,4 @@ function capabilityChain(
     encodeInto(vfioInfoCapHeader, bytes, { id, version: 1, next: index + 1 < links.length ? at : 0 })
   }
   return Buffer.concat(links.map(({ bytes }) => bytes))
-}
-
-/** The capability that lists ranges, but for its header. */
-export function iovaRangeBody(list: typeof iovaRanges): Uint8Array {
-  const ranges = list.map(({ first, last }) => encode(vfioIovaRange, { start: first, end: last }))
-  const header = encode(vfioIommuType1InfoCapIovaRange, { nr_iovas: list.length })
-  return new Uint8Array(Buffer.concat([header, ...ranges]))
 }

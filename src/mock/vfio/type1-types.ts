@@ -1,5 +1,5 @@
 import { extension } from '../../uapi/container.ts'
-import type { KernelTraits } from '../kernel-traits.ts'
+import type { KernelTraits } from '../base/kernel-traits.ts'
 
 /** What vfio_iommu_type1 says of an extension as long as no container has it. */
 export function type1Extension(number: number, { type1Nests }: KernelTraits): number {

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { onTestFinished, type TestContext } from 'vitest'
 import type { Kernel } from '../../../src/kernel/kernel.ts'
-import { MockKernel } from '../../../src/mock/mock-kernel.ts'
+import { MockKernel } from '../../../src/mock/kernel/mock-kernel.ts'
 
 /** linux/capability.h */
 const _LINUX_CAPABILITY_VERSION_3 = 0x2008_0522

@@ -1,7 +1,7 @@
 import { expect, onTestFinished, type TestContext, test } from 'vitest'
 import { failedWith } from '../../../src/base/system-error.ts'
 import type { HostFiles, Kernel } from '../../../src/kernel/kernel.ts'
-import { MockKernel } from '../../../src/mock/mock-kernel.ts'
+import { MockKernel } from '../../../src/mock/kernel/mock-kernel.ts'
 import { isLinuxBefore } from '../kernel.ts'
 import { bindPci, driverOf, openPci } from '../pci.ts'
 

@@ -8,7 +8,7 @@ import { Worker } from 'node:worker_threads'
 import { rolldown } from 'rolldown'
 import { afterAll, beforeAll, describe, expect, onTestFinished, type TestContext, test } from 'vitest'
 import type { DeviceAddress } from '../../../src/host/device-node.ts'
-import { createMockKernel } from '../../../src/mock/mock-kernel.ts'
+import { createMockKernel } from '../../../src/mock/kernel/mock-kernel.ts'
 import { openAddressSpace } from '../../../src/vfio/address-space/open-address-space.ts'
 import { openDevice } from '../../../src/vfio/device.ts'
 import { bindForMode, translatingModes } from '../iommu-modes.ts'
@@ -56,7 +56,7 @@ describe('A12 devices of one IOMMU are opened and used at the same time', () => 
     const source = join(import.meta.dirname, '../../../src')
     const modules = [
       'kernel/linux.ts',
-      'mock/mock-kernel.ts',
+      'mock/kernel/mock-kernel.ts',
       'vfio/device.ts',
       'vfio/address-space/open-address-space.ts',
     ]

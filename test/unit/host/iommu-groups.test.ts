@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { readIommuGroups } from '../../../src/host/iommu-groups.ts'
 import { hostFiles } from '../../../src/kernel/linux-files.ts'
-import { createMockKernel } from '../../../src/mock/mock-kernel.ts'
+import { createMockKernel } from '../../../src/mock/kernel/mock-kernel.ts'
 import { lab } from '../../contract/lab.ts'
 import { HostTree, uuids } from '../host-tree.ts'
 

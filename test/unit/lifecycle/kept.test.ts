@@ -1,6 +1,6 @@
 import { expect, onTestFinished, test } from 'vitest'
 import { Host } from '../../../src/host.ts'
-import { createMockKernel } from '../../../src/mock/mock-kernel.ts'
+import { createMockKernel } from '../../../src/mock/kernel/mock-kernel.ts'
 
 const network = '0000:81:00.0'
 const vf = '0000:81:01.0'

@@ -1,6 +1,6 @@
 import type { Kernel } from '../../../src/kernel/kernel.ts'
-import type { KernelVersion } from '../../../src/mock/kernel-traits.ts'
-import { createMockKernel } from '../../../src/mock/mock-kernel.ts'
+import type { KernelVersion } from '../../../src/mock/base/kernel-traits.ts'
+import { createMockKernel } from '../../../src/mock/kernel/mock-kernel.ts'
 import { labNamed } from '../../contract/lab.ts'
 import type { Call } from './call.ts'
 import type { Coverage } from './coverage.ts'

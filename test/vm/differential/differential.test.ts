@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, onTestFinished, test } from 'vitest'
 import { openLinux } from '../../../src/kernel/linux.ts'
-import type { KernelVersion } from '../../../src/mock/kernel-traits.ts'
+import type { KernelVersion } from '../../../src/mock/base/kernel-traits.ts'
 import { long, tell } from '../../long.ts'
 import type { Call } from './call.ts'
 import { differenceOf, leastDifference, mockOf } from './compare.ts'

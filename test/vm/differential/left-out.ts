@@ -1,5 +1,5 @@
-import type { KernelVersion } from '../../../src/mock/kernel-traits.ts'
-import { singleAccesses } from '../../../src/mock/sdk/device-model.ts'
+import type { KernelVersion } from '../../../src/mock/base/kernel-traits.ts'
+import { singleAccesses } from '../../../src/mock/memory/single-accesses.ts'
 import { deviceFeatureFlag, deviceFeatures } from '../../../src/uapi/device-feature.ts'
 import { vfioPciHotReset } from '../../../src/uapi/hot-reset.ts'
 import { ioasMapFlag, iommuIoasCopy, iommuIoasMap } from '../../../src/uapi/iommufd.ts'

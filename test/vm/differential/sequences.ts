@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import type { KernelVersion } from '../../../src/mock/kernel-traits.ts'
+import type { KernelVersion } from '../../../src/mock/base/kernel-traits.ts'
 import { vfioDeviceInfo } from '../../../src/uapi/device-info.ts'
 import { vfioDeviceAttachIommufdPt, vfioDeviceBindIommufd } from '../../../src/uapi/device-iommufd.ts'
 import { iommufdRequest, iommuIoasAlloc } from '../../../src/uapi/iommufd.ts'

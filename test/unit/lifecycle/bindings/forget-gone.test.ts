@@ -4,7 +4,7 @@ import { bind } from '../../../../src/lifecycle/bindings/bind.ts'
 import { release } from '../../../../src/lifecycle/bindings/release.ts'
 import { restore } from '../../../../src/lifecycle/restore/restore.ts'
 import { keptBindings } from '../../../../src/lifecycle/settings/bindings.ts'
-import { createMockKernel } from '../../../../src/mock/mock-kernel.ts'
+import { createMockKernel } from '../../../../src/mock/kernel/mock-kernel.ts'
 
 const sound = '0000:00:1f.3'
 const network = '0000:81:00.0'

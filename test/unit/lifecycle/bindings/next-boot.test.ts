@@ -1,8 +1,8 @@
 import { expect, onTestFinished, test } from 'vitest'
 import { bind } from '../../../../src/lifecycle/bindings/bind.ts'
 import { release } from '../../../../src/lifecycle/bindings/release.ts'
-import { createMockKernel } from '../../../../src/mock/mock-kernel.ts'
-import { demo } from '../../../../src/mock/scenario/shipped/demo.ts'
+import { createMockKernel } from '../../../../src/mock/kernel/mock-kernel.ts'
+import { demo } from '../../../../src/mock/shipped/demo.ts'
 
 const sound = '0000:00:1f.3'
 

@@ -10,7 +10,7 @@ import { makePlan } from '../../../../src/lifecycle/plan/make-plan.ts'
 import { nodeOwners } from '../../../../src/lifecycle/settings/node-owners.ts'
 import { withSettingsLock } from '../../../../src/lifecycle/settings/settings.ts'
 import { parseSpec } from '../../../../src/lifecycle/spec/parse-spec.ts'
-import { createMockHost } from '../../../../src/mock/sdk/mock-host.ts'
+import { createMockHost } from '../../../../src/mock/controls/mock-host.ts'
 import { HostTree, uuids } from '../../host-tree.ts'
 
 const uuid = parseUuid(uuids[0])

@@ -5,7 +5,7 @@ import { makePlan } from '../../../../src/lifecycle/plan/make-plan.ts'
 import { isDone, itemName, itemsOf } from '../../../../src/lifecycle/plan/plan.ts'
 import { checkRoom } from '../../../../src/lifecycle/plan/room.ts'
 import { parseSpec } from '../../../../src/lifecycle/spec/parse-spec.ts'
-import { createMockKernel } from '../../../../src/mock/mock-kernel.ts'
+import { createMockKernel } from '../../../../src/mock/kernel/mock-kernel.ts'
 
 const l40s = '0000:41:00.0'
 const rtx = '0000:61:00.0'

@@ -8,7 +8,7 @@ import { applyPlan } from '../../../../src/lifecycle/plan/apply.ts'
 import { makePlan } from '../../../../src/lifecycle/plan/make-plan.ts'
 import { isDone, itemName } from '../../../../src/lifecycle/plan/plan.ts'
 import { parseSpec } from '../../../../src/lifecycle/spec/parse-spec.ts'
-import { createMockKernel } from '../../../../src/mock/mock-kernel.ts'
+import { createMockKernel } from '../../../../src/mock/kernel/mock-kernel.ts'
 import { dyingKernel, Killed } from '../dying-kernel.ts'
 
 const gpu = '0000:3b:00.0'

@@ -7,7 +7,7 @@ import { isDone, itemName } from '../../../../src/lifecycle/plan/plan.ts'
 import { checkRoom } from '../../../../src/lifecycle/plan/room.ts'
 import { parseSpec } from '../../../../src/lifecycle/spec/parse-spec.ts'
 import { setVirtualFunctions } from '../../../../src/lifecycle/sriov/set-functions.ts'
-import { createMockKernel } from '../../../../src/mock/mock-kernel.ts'
+import { createMockKernel } from '../../../../src/mock/kernel/mock-kernel.ts'
 
 const port = '0000:81:00.0'
 const enableSriov = '/sys/module/vfio_pci/parameters/enable_sriov'

@@ -9,7 +9,7 @@ import { makePlan } from '../../../../src/lifecycle/plan/make-plan.ts'
 import { isDone, itemName, itemsOf } from '../../../../src/lifecycle/plan/plan.ts'
 import { parseSpec } from '../../../../src/lifecycle/spec/parse-spec.ts'
 import { setVirtualFunctions } from '../../../../src/lifecycle/sriov/set-functions.ts'
-import { createMockKernel } from '../../../../src/mock/mock-kernel.ts'
+import { createMockKernel } from '../../../../src/mock/kernel/mock-kernel.ts'
 
 const port = '0000:81:00.0'
 

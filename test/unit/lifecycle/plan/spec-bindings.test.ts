@@ -10,7 +10,7 @@ import { restore } from '../../../../src/lifecycle/restore/restore.ts'
 import { keptBindings } from '../../../../src/lifecycle/settings/bindings.ts'
 import { withSettingsLock } from '../../../../src/lifecycle/settings/settings.ts'
 import { parseSpec } from '../../../../src/lifecycle/spec/parse-spec.ts'
-import { createMockKernel } from '../../../../src/mock/mock-kernel.ts'
+import { createMockKernel } from '../../../../src/mock/kernel/mock-kernel.ts'
 
 const sound = '0000:00:1f.3'
 const bus = '0000:00:1f.4'

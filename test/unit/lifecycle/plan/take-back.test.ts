@@ -9,7 +9,7 @@ import type { Kernel } from '../../../../src/kernel/kernel.ts'
 import { applyPlan } from '../../../../src/lifecycle/plan/apply.ts'
 import { makePlan } from '../../../../src/lifecycle/plan/make-plan.ts'
 import { parseSpec } from '../../../../src/lifecycle/spec/parse-spec.ts'
-import { createMockKernel } from '../../../../src/mock/mock-kernel.ts'
+import { createMockKernel } from '../../../../src/mock/kernel/mock-kernel.ts'
 import { instead } from '../../instead.ts'
 
 const uuid = '83b8f4f2-509f-382f-3c1e-e6bfe0fa1001'

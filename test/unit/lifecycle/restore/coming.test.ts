@@ -1,7 +1,7 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { Host } from '../../../../src/host.ts'
 import { keptBindings } from '../../../../src/lifecycle/settings/bindings.ts'
-import { createMockKernel } from '../../../../src/mock/mock-kernel.ts'
+import { createMockKernel } from '../../../../src/mock/kernel/mock-kernel.ts'
 import { driverOf } from '../../mock/pci/pci-scenario.ts'
 
 const network = '0000:81:00.0'

@@ -4,7 +4,7 @@ import { readPhysicalFunction } from '../../../../src/host/sriov.ts'
 import { listKeptForBoot } from '../../../../src/lifecycle/boot/kept.ts'
 import { restore } from '../../../../src/lifecycle/restore/restore.ts'
 import { sriovSettings } from '../../../../src/lifecycle/sriov/sriov-settings.ts'
-import { createMockKernel } from '../../../../src/mock/mock-kernel.ts'
+import { createMockKernel } from '../../../../src/mock/kernel/mock-kernel.ts'
 
 const network = parsePciAddress('81:00.0')
 

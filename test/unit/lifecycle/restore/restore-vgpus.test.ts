@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { Host } from '../../../../src/host.ts'
-import { createMockKernel } from '../../../../src/mock/mock-kernel.ts'
-import { gpuHost } from '../../../../src/mock/scenario/shipped/gpu-host.ts'
-import { rebootMock } from '../../../../src/mock/state/state-directory.ts'
+import { rebootMock } from '../../../../src/mock/kernel/machine-state.ts'
+import { createMockKernel } from '../../../../src/mock/kernel/mock-kernel.ts'
+import { gpuHost } from '../../../../src/mock/shipped/gpu-host.ts'
 
 /** A simulated host that can be switched off and on again. */
 function machine() {

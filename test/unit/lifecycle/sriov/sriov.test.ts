@@ -1,6 +1,6 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { Host } from '../../../../src/host.ts'
-import { createMockKernel } from '../../../../src/mock/mock-kernel.ts'
+import { createMockKernel } from '../../../../src/mock/kernel/mock-kernel.ts'
 import { driverOf } from '../../mock/pci/pci-scenario.ts'
 
 const devices = '/sys/bus/pci/devices'

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { createMockKernel } from '../../../../src/mock/mock-kernel.ts'
+import { createMockKernel } from '../../../../src/mock/kernel/mock-kernel.ts'
 import { codeOf } from '../machine.ts'
 
 const kernel = createMockKernel('demo')

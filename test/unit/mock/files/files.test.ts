@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { Kernel } from '../../../../src/kernel/kernel.ts'
-import { createMockKernel } from '../../../../src/mock/mock-kernel.ts'
+import { createMockKernel } from '../../../../src/mock/kernel/mock-kernel.ts'
 import { asyncCodeOf, codeOf, createMdev, uuid } from '../machine.ts'
 
 let kernel: Kernel

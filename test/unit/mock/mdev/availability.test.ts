@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import { createMockKernel } from '../../../../src/mock/mock-kernel.ts'
+import { createMockKernel } from '../../../../src/mock/kernel/mock-kernel.ts'
 import type { Scenario } from '../../../../src/mock/scenario/scenario.ts'
-import { demo } from '../../../../src/mock/scenario/shipped/demo.ts'
+import { demo } from '../../../../src/mock/shipped/demo.ts'
 import { asyncCodeOf, available, createMdev, numbered, otherUuid, removeMdev, uuid } from '../machine.ts'
 
 const t4 = '0000:3b:00.0'

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { createMockKernel } from '../../../../src/mock/mock-kernel.ts'
+import { createMockKernel } from '../../../../src/mock/kernel/mock-kernel.ts'
 import { asyncCodeOf, codeOf, createMdev, otherUuid, removeMdev, typePath, uuid } from '../machine.ts'
 
 const device = `/sys/bus/mdev/devices/${uuid}`

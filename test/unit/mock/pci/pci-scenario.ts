@@ -1,7 +1,7 @@
 import type { Kernel } from '../../../../src/kernel/kernel.ts'
-import { createMockKernel } from '../../../../src/mock/mock-kernel.ts'
+import { createMockKernel } from '../../../../src/mock/kernel/mock-kernel.ts'
 import type { Scenario, ScenarioPciDevice, ScenarioPciFunction } from '../../../../src/mock/scenario/scenario.ts'
-import { demo } from '../../../../src/mock/scenario/shipped/demo.ts'
+import { demo } from '../../../../src/mock/shipped/demo.ts'
 import { request } from '../../../../src/uapi/requests.ts'
 import { cString, int32 } from '../machine.ts'
 

@@ -1,6 +1,6 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
 import type { Kernel } from '../../../../src/kernel/kernel.ts'
-import { createMockKernel } from '../../../../src/mock/mock-kernel.ts'
+import { createMockKernel } from '../../../../src/mock/kernel/mock-kernel.ts'
 import { openDevice } from '../../../../src/vfio/device.ts'
 import { asyncCodeOf, codeOf } from '../machine.ts'
 import { driverOf } from './pci-scenario.ts'

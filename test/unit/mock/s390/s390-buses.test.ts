@@ -1,7 +1,7 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { createMockKernel } from '../../../../src/mock/mock-kernel.ts'
+import { createMockKernel } from '../../../../src/mock/kernel/mock-kernel.ts'
 import type { Scenario } from '../../../../src/mock/scenario/scenario.ts'
-import { mainframe } from '../../../../src/mock/scenario/shipped/mainframe.ts'
+import { mainframe } from '../../../../src/mock/shipped/mainframe.ts'
 import { openDevice } from '../../../../src/vfio/device.ts'
 import { asyncCodeOf, available, createMdev, otherUuid, uuid } from '../machine.ts'
 

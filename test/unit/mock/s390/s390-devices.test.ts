@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { expect, onTestFinished, test } from 'vitest'
-import type { KernelVersion } from '../../../../src/mock/kernel-traits.ts'
-import { createMockKernel } from '../../../../src/mock/mock-kernel.ts'
+import type { KernelVersion } from '../../../../src/mock/base/kernel-traits.ts'
+import { createMockKernel } from '../../../../src/mock/kernel/mock-kernel.ts'
 import type { Scenario, ScenarioParent } from '../../../../src/mock/scenario/scenario.ts'
 import { type Device, openDevice } from '../../../../src/vfio/device.ts'
 

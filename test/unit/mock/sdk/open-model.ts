@@ -1,6 +1,6 @@
 import { onTestFinished } from 'vitest'
 import { type Device, Host, type OpenDeviceOptions } from '../../../../src/index.ts'
-import { demo } from '../../../../src/mock/scenario/shipped/demo.ts'
+import { demo } from '../../../../src/mock/shipped/demo.ts'
 import { type DeviceContext, MdevModel, MockHost, type Scenario } from '../../../../src/mock.ts'
 
 /** A device that does nothing by itself, and leaves what its driver can do to the test. */

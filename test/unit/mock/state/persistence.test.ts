@@ -9,8 +9,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test
 import { VfioError } from '../../../../src/base/errors.ts'
 import { list } from '../../../../src/lifecycle/kinds/list.ts'
 import { stop } from '../../../../src/lifecycle/kinds/mdev/stop.ts'
-import { createMockKernel } from '../../../../src/mock/mock-kernel.ts'
-import { demo } from '../../../../src/mock/scenario/shipped/demo.ts'
+import { createMockKernel } from '../../../../src/mock/kernel/mock-kernel.ts'
+import { demo } from '../../../../src/mock/shipped/demo.ts'
 import { Generations } from '../../../../src/mock/state/generations.ts'
 import { mockStateDirectory, resetMock } from '../../../../src/mock/state/state-directory.ts'
 import { available, codeOf, createMdev, groupPath, openMdev, otherUuid, port, removeMdev, uuid } from '../machine.ts'
@@ -23,7 +23,7 @@ let kernel: ReturnType<typeof openMock>
 
 beforeAll(async () => {
   const entry = join(folder, 'entry.ts')
-  const modules = ['mock/mock-kernel.ts', 'uapi/requests.ts'].map((file) => join(source, file))
+  const modules = ['mock/kernel/mock-kernel.ts', 'uapi/requests.ts'].map((file) => join(source, file))
   writeFileSync(entry, modules.map((file) => `export * from ${JSON.stringify(file)}\n`).join(''))
   const built = await rolldown({ input: entry, platform: 'node' })
   await built.write({ file: bundle, format: 'esm' })

@@ -1,6 +1,6 @@
 import { expect, onTestFinished, test, vi } from 'vitest'
 import type { Uevent } from '../../../../src/kernel/uevents.ts'
-import { createMockKernel } from '../../../../src/mock/mock-kernel.ts'
+import { createMockKernel } from '../../../../src/mock/kernel/mock-kernel.ts'
 import type { Scenario } from '../../../../src/mock/scenario/scenario.ts'
 import { createMdev, removeMdev, uuid } from '../machine.ts'
 import { edu, pciScenario, toVfio } from '../pci/pci-scenario.ts'

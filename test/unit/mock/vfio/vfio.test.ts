@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { Kernel } from '../../../../src/kernel/kernel.ts'
-import { createMockKernel } from '../../../../src/mock/mock-kernel.ts'
+import { createMockKernel } from '../../../../src/mock/kernel/mock-kernel.ts'
 import { request } from '../../../../src/uapi/requests.ts'
 import { codeOf, createMdev, cString, groupPath, int32, openMdev, otherUuid, uuid, wordAt, words } from '../machine.ts'
 

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { VfioError } from '../../../../src/base/errors.ts'
 import { systemError } from '../../../../src/base/system-error.ts'
 import type { HostFiles, Kernel } from '../../../../src/kernel/kernel.ts'
-import { createMockKernel } from '../../../../src/mock/mock-kernel.ts'
+import { createMockKernel } from '../../../../src/mock/kernel/mock-kernel.ts'
 import { Dma } from '../../../../src/vfio/dma/dma.ts'
 import { FakeAddressSpace } from './fake-address-space.ts'
 

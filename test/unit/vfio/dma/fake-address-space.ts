@@ -1,5 +1,5 @@
 import type { Kernel, Mapping } from '../../../../src/kernel/kernel.ts'
-import { createMockKernel } from '../../../../src/mock/mock-kernel.ts'
+import { createMockKernel } from '../../../../src/mock/kernel/mock-kernel.ts'
 import type {
   AddressSpace,
   IommuMode,

@@ -1,9 +1,9 @@
 import { expect, onTestFinished, test } from 'vitest'
 import type { VfioError } from '../../../../../src/base/errors.ts'
 import { start } from '../../../../../src/lifecycle/kinds/mdev/start.ts'
-import type { KernelVersion } from '../../../../../src/mock/kernel-traits.ts'
-import { createMockKernel } from '../../../../../src/mock/mock-kernel.ts'
-import { mainframe } from '../../../../../src/mock/scenario/shipped/mainframe.ts'
+import type { KernelVersion } from '../../../../../src/mock/base/kernel-traits.ts'
+import { createMockKernel } from '../../../../../src/mock/kernel/mock-kernel.ts'
+import { mainframe } from '../../../../../src/mock/shipped/mainframe.ts'
 
 const [first, second] = ['83b8f4f2-509f-382f-3c1e-e6bfe0fa1401', '83b8f4f2-509f-382f-3c1e-e6bfe0fa1402'] as const
 const masks = { apmask: mainframe.ap?.apmask, aqmask: mainframe.ap?.aqmask }

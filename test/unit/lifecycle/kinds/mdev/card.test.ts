@@ -3,7 +3,7 @@ import { Host } from '../../../../../src/host.ts'
 import { applyPlan } from '../../../../../src/lifecycle/plan/apply.ts'
 import { makePlan } from '../../../../../src/lifecycle/plan/make-plan.ts'
 import { parseSpec } from '../../../../../src/lifecycle/spec/parse-spec.ts'
-import { createMockKernel } from '../../../../../src/mock/mock-kernel.ts'
+import { createMockKernel } from '../../../../../src/mock/kernel/mock-kernel.ts'
 import { createMockHost } from '../../../../../src/mock.ts'
 import { uuids } from '../../../host-tree.ts'
 

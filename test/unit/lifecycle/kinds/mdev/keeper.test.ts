@@ -3,7 +3,7 @@ import { parseUuid } from '../../../../../src/base/units.ts'
 import { findMdevDevice } from '../../../../../src/lifecycle/kinds/mdev/mdev-devices.ts'
 import { start } from '../../../../../src/lifecycle/kinds/mdev/start.ts'
 import { stop } from '../../../../../src/lifecycle/kinds/mdev/stop.ts'
-import { createMockKernel } from '../../../../../src/mock/mock-kernel.ts'
+import { createMockKernel } from '../../../../../src/mock/kernel/mock-kernel.ts'
 import { openDevice } from '../../../../../src/vfio/device.ts'
 
 const uuid = parseUuid('83b8f4f2-509f-382f-3c1e-e6bfe0fa1001')

@@ -5,7 +5,7 @@ import { type KernelLog, type LogRecord, parseLogRecord } from '../../../../../s
 import { openLinux } from '../../../../../src/kernel/linux.ts'
 import { readDeviceTypes } from '../../../../../src/lifecycle/kinds/device-types.ts'
 import { start } from '../../../../../src/lifecycle/kinds/mdev/start.ts'
-import { createMockKernel } from '../../../../../src/mock/mock-kernel.ts'
+import { createMockKernel } from '../../../../../src/mock/kernel/mock-kernel.ts'
 import { HostTree, uuids } from '../../../host-tree.ts'
 import { instead } from '../../../instead.ts'
 

@@ -1,0 +1,24 @@
+import { systemError } from '../../base/system-error.ts'
+
+/** What a call inside the mock answers when it fails. The kernel's door makes a `SystemError` of it. */
+export class Errno extends Error {
+  readonly code: string
+
+  constructor(code: string) {
+    super(code)
+    this.code = code
+  }
+}
+
+/** Runs the inside of a system call; an `Errno` leaves it as the `SystemError` of that call. */
+export function systemCall<T>(name: string, path: string | undefined, work: () => T): T {
+  try {
+    return work()
+  } catch (error) {
+    throw asSystemError(error, name, path)
+  }
+}
+
+export function asSystemError(error: unknown, name: string, path?: string): unknown {
+  return error instanceof Errno ? systemError(error.code, name, path) : error
+}

@@ -1,0 +1,106 @@
+import type { Kernel } from '../../kernel/kernel.ts'
+import { Clock } from '../base/clock.ts'
+import type { KernelVersion } from '../base/kernel-traits.ts'
+import { MockKernel } from '../kernel/mock-kernel.ts'
+import type { Machine } from '../machine/machine.ts'
+import type { Call } from '../machine/machine-observer.ts'
+import type { Scenario } from '../scenario/scenario.ts'
+import type { DeviceModel } from '../sdk/device-model.ts'
+import type { ScenarioName } from '../shipped/names.ts'
+import { shipped } from '../shipped/shipped.ts'
+import { pciKey } from '../state/state.ts'
+import { Faults } from './faults.ts'
+import { Inspection, MachineLog, type RaisedInterrupt } from './inspection.ts'
+import {
+  modelName,
+  type RegisteredFunction,
+  type RegisteredModel,
+  withFunctions,
+  withModels,
+} from './registered-model.ts'
+
+export interface MockHostOptions {
+  /** Device models of the caller's own. */
+  readonly models?: readonly RegisteredModel[]
+  /** Likewise of PCI functions. */
+  readonly functions?: readonly RegisteredFunction[]
+  /** Which Linux it answers as; what the scenario says where absent. */
+  readonly kernel?: KernelVersion
+  /**
+   * Where the machine's state is kept, for all processes that name the same directory, as the command line's `--mock` does
+   * (`mockStateDirectory`). In memory where absent.
+   */
+  readonly stateDirectory?: string
+}
+
+/**
+ * A simulated host for tests. Each is a machine of its own: nothing is shared, nothing of this machine is touched, and
+ * tests that have one each can run at the same time. It lives in memory, and ends with its kernel's `dispose`, or with
+ * the `Host` that was made of the kernel.
+ *
+ * It tests the code that runs on it, not hardware: what a device does here says nothing of the real one.
+ */
+export function createMockHost(scenario: ScenarioName | Scenario = 'demo', options: MockHostOptions = {}): MockHost {
+  return new MockHost(typeof scenario === 'string' ? shipped[scenario] : scenario, options)
+}
+
+export class MockHost {
+  /** For `new Host(kernel)`, and for whatever takes a `Kernel`. */
+  readonly kernel: Kernel
+  /** The machine's time: held and moved on by a test, or left to go with the real one. */
+  readonly clock: Clock = new Clock()
+  /** Calls that are to fail, or to take long. */
+  readonly faults: Faults = new Faults(this.clock)
+  readonly inspect: Inspection
+  readonly #machine: Machine
+
+  constructor(scenario: Scenario, { models = [], functions = [], kernel: version, stateDirectory }: MockHostOptions) {
+    const whole = withFunctions(withModels(scenario, models), functions)
+    const machine = version === undefined ? whole : { ...whole, kernel: version }
+    const log = new MachineLog(this.clock)
+    const observer = {
+      called: (call: Call) => {
+        log.called(call)
+        this.faults.meet(call)
+      },
+      raised: (interrupt: Omit<RaisedInterrupt, 'at'>) => log.raised(interrupt),
+    }
+    const kernel = new MockKernel(machine, {
+      ...(stateDirectory === undefined ? {} : { stateDirectory }),
+      clock: this.clock,
+      models: new Map(models.map((model) => [modelName(model), model.make])),
+      functions: new Map(functions.map(({ address, make }) => [address, make])),
+      observer,
+    })
+    this.kernel = kernel
+    this.#machine = kernel.machine
+    this.inspect = new Inspection(kernel.machine, log)
+  }
+
+  /**
+   * Has a device that is open raise an interrupt again and again, `times` in a row. RangeError for a device that is not
+   * open, or has no such interrupt.
+   */
+  storm(device: string, { index, vector = 0, times }: { index: number; vector?: number; times: number }): void {
+    const model = this.#openModel(device)
+    if (model?.raise === undefined) throw new RangeError(`${device} is not open, or raises no interrupts`)
+    for (let raised = 0; raised < times; raised++) model.raise(index, vector)
+  }
+
+  /**
+   * Pulls a device out, by its UUID or PCI address. Who has it open is asked to let it go (the req interrupt), and reaches
+   * nothing any more: what is read is all ones of a PCI device, EIO of a mediated one. Resolves once it is gone from the
+   * machine, which takes until its last user has closed it.
+   */
+  async unplug(device: string): Promise<void> {
+    this.#openModel(device)?.disappear?.()
+    const bus = this.kernel.files.kind(`/sys/bus/mdev/devices/${device}`) === null ? 'pci' : 'mdev'
+    await this.kernel.files.write(`/sys/bus/${bus}/devices/${device}/remove`, '1')
+  }
+
+  #openModel(name: string): DeviceModel | undefined {
+    const { store, openDevices } = this.#machine
+    const birth = store.read().mdevs.find(({ uuid }) => uuid === name)?.birth
+    return openDevices.get(birth ?? pciKey(name))?.model
+  }
+}

@@ -1,0 +1,24 @@
+import { encode } from '../../uapi/struct.ts'
+import { vfioIommuType1InfoCapIovaRange, vfioIovaRange } from '../../uapi/type1-capabilities.ts'
+
+/** Every multiple of 4 KiB: no IOMMU stands behind a mediated device to say otherwise. */
+export const anyPages = 0xffff_ffff_ffff_f000n
+/** 4 KiB, 2 MiB and 1 GiB. */
+export const iommuPages = 0x4020_1000n
+
+/** What an Intel IOMMU of 39 bits translates: all but the window of the interrupts. */
+export const iovaRanges: readonly { readonly first: bigint; readonly last: bigint }[] = [
+  { first: 0n, last: 0xfedf_ffffn },
+  { first: 0xfef0_0000n, last: 0x7f_ffff_ffffn },
+]
+
+export function isTranslated(first: bigint, last: bigint): boolean {
+  return iovaRanges.some((range) => first >= range.first && last <= range.last)
+}
+
+/** The capability that lists ranges, but for its header. */
+export function iovaRangeBody(list: typeof iovaRanges): Uint8Array {
+  const ranges = list.map(({ first, last }) => encode(vfioIovaRange, { start: first, end: last }))
+  const header = encode(vfioIommuType1InfoCapIovaRange, { nr_iovas: list.length })
+  return new Uint8Array(Buffer.concat([header, ...ranges]))
+}

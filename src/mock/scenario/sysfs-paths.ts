@@ -1,0 +1,40 @@
+import { matrixParent } from './parents.ts'
+import type { Scenario, ScenarioParent, ScenarioPciDevice } from './scenario.ts'
+import { vfAddresses } from './vf-addresses.ts'
+
+/** Where a PCI device stands: below its bridges, below the root of its bus. */
+export function pciPath({ address, behind = [] }: Pick<ScenarioPciDevice, 'address' | 'behind'>): string {
+  const chain = [...behind, address]
+  const root = (chain[0] ?? address).slice(0, -'00.0'.length - 1)
+  return ['/sys/devices', `pci${root}`, ...chain].join('/')
+}
+
+/** Where a parent of mediated devices stands. */
+export function parentPath(scenario: Scenario, parent: ScenarioParent): string {
+  const { name, virtualClass } = parent
+  if (virtualClass !== undefined) return ['/sys/devices/virtual', virtualClass, name].join('/')
+  if (name === matrixParent && scenario.ap !== undefined) return `/sys/devices/vfio_ap/${name}`
+  if (scenario.css?.some(({ id }) => id === name) === true) return subchannelPath(name)
+  const pci = scenario.pci.find(
+    ({ address, sriov }) => address === name || (sriov !== undefined && vfAddresses(address, sriov).includes(name)),
+  )
+  return pciPath({ ...pci, address: name })
+}
+
+/** Where a mediated device stands: in its parent's folder. */
+export function mdevPath(
+  scenario: Scenario,
+  { parent, uuid }: { readonly parent: string; readonly uuid: string },
+): string {
+  const found = scenario.parents.find(({ name }) => name === parent)
+  return `${found === undefined ? '/sys/devices/virtual' : parentPath(scenario, found)}/${uuid}`
+}
+
+export function subchannelPath(id: string): string {
+  return `/sys/devices/css0/${id}`
+}
+
+/** The path below /sys. */
+export function below(path: string): string {
+  return path.slice('/sys/'.length)
+}

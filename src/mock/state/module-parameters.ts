@@ -1,0 +1,35 @@
+import { Errno } from '../base/errno.ts'
+import { kstrtobool } from '../base/kstrto.ts'
+import type { Scenario } from '../scenario/scenario.ts'
+import type { MockState, Snapshot } from './state.ts'
+
+/** Parameters that can be written while the module is loaded, all of them a yes or no; the others are read-only. */
+const writable: ReadonlySet<string> = new Set([
+  'iommufd/allow_unsafe_interrupts',
+  'vfio/enable_unsafe_noiommu_mode',
+  'vfio_iommu_type1/allow_unsafe_interrupts',
+  'vfio_iommu_type1/disable_hugepages',
+  'vfio_pci/disable_idle_d3',
+  'vfio_pci/enable_sriov',
+  'vfio_pci/nointxmask',
+])
+
+/** As /sys/module shows it; null where the module is not loaded, or has no such parameter. */
+export function moduleParameter(scenario: Scenario, state: Snapshot, module: string, name: string): string | null {
+  return state.parameters[`${module}/${name}`] ?? scenario.modules[module]?.[name] ?? null
+}
+
+/** Devices without an IOMMU may be used, by whoever may do everything. */
+export function isNoiommuAllowed(scenario: Scenario, state: Snapshot): boolean {
+  return moduleParameter(scenario, state, 'vfio', 'enable_unsafe_noiommu_mode') === 'Y'
+}
+
+export function isWritable(module: string, name: string): boolean {
+  return writable.has(`${module}/${name}`)
+}
+
+/** EINVAL for what is neither yes nor no. */
+export function setModuleParameter(draft: MockState, module: string, name: string, bytes: Buffer): void {
+  if (!isWritable(module, name)) throw new Errno('EACCES')
+  draft.parameters[`${module}/${name}`] = kstrtobool(bytes) ? 'Y' : 'N'
+}
