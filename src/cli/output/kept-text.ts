@@ -4,6 +4,7 @@ import type { Context } from '../context.ts'
 import type { Io } from '../io/io.ts'
 import { type Column, json, table } from './output.ts'
 import { reportWarnings } from './report-warnings.ts'
+import { forSameHost } from './same-host.ts'
 
 const columns: readonly Column<Kept>[] = [
   { heading: 'KEPT FOR', cell: (row) => printable(row.device) },
@@ -15,7 +16,8 @@ const columns: readonly Column<Kept>[] = [
 /** Shows what is kept for the next boots, of one device or of all: it need not be there. */
 export async function reportKept(device: string | undefined, context: Context, io: Io): Promise<void> {
   const name = device === undefined ? undefined : (pciAddressOrNull(device) ?? uuidOrNull(device) ?? device)
-  const found = listKeptForBoot((await context.kernel()).files, name)
+  const { kept, warnings } = listKeptForBoot((await context.kernel()).files, name)
+  const found = { kept: kept.map((it) => ({ ...it, forget: forSameHost(it.forget, context.options) })), warnings }
   if (context.options.json) {
     io.out(json(found))
     return

@@ -1,6 +1,7 @@
 import { foreignMembers, groupMembers, iommuGroup } from '../../host/group-members.ts'
 import { unsafeInterrupts } from '../../host/interrupt-isolation.ts'
 import { pciDevices } from '../../host/pci-bus.ts'
+import { listOrNone, readOrEmpty } from '../../host/sysfs/readable.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import type { BindingChange } from '../../lifecycle/bindings/binding-change.ts'
 import type { Context } from '../context.ts'
@@ -17,7 +18,7 @@ export async function reportBindings(
 ): Promise<void> {
   if (context.options.json) return io.out(json(changes))
   const { files } = await context.kernel()
-  const unsafe = groupsOfVfio(files, changes).size === 0 ? null : unsafeInterrupts(files)
+  const unsafe = areGrouped(files, changes) ? unsafeInterrupts(files) : null
   if (unsafe !== null) reportWarnings([unsafe], io)
   const [first] = changes
   if (first?.dryRun === true) return reportDryRun(changes, io, already)
@@ -35,6 +36,21 @@ function done(files: HostFiles, { device, from, to }: BindingChange): string {
 function groupsOfVfio(files: HostFiles, changes: readonly BindingChange[]): Set<number> {
   const ofVfio = changes.filter(({ to }) => to?.includes('vfio') === true)
   return new Set(ofVfio.flatMap(({ device }) => iommuGroup(files, `${pciDevices}/${device}`) ?? []))
+}
+
+/** Whether VFIO will ask the IOMMU for them: some devices get a group with their first driver, and a dry run binds none. */
+function areGrouped(files: HostFiles, changes: readonly BindingChange[]): boolean {
+  if (groupsOfVfio(files, changes).size > 0) return true
+  const isToBe = changes.some(({ to, dryRun }) => dryRun && to?.includes('vfio') === true)
+  return isToBe && (listOrNone(files, '/sys/class/iommu').length > 0 || hasTranslatedGroup(files))
+}
+
+function hasTranslatedGroup(files: HostFiles): boolean {
+  const groups = '/sys/kernel/iommu_groups'
+  return listOrNone(files, groups).some((name) => {
+    const type = readOrEmpty(files, `${groups}/${name}/type`).trim()
+    return type !== '' && type !== 'unknown'
+  })
 }
 
 /** What keeps VFIO from using a device that it was just given. */

@@ -81,7 +81,7 @@ export function listKeptForBoot(files: HostFiles, device?: string): { kept: Kept
       what: `node of ${user ?? '-'}:${group ?? '-'} ${mode ?? ''}`.trimEnd(),
       now: null,
       path: nodeOwners.path(name),
-      forget: `rm ${nodeOwners.path(name)}`,
+      forget: `vfioctl undefine ${name}`,
     })),
   ]
   return {

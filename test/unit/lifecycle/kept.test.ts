@@ -27,7 +27,7 @@ test('what is kept for the next boots is listed with how it is now and what forg
     [network, '2 virtual functions', 'has 2', `vfioctl sriov ${network} 0`],
     [uuid, 'any-1 on gone, auto', 'parent not there', `vfioctl undefine -u ${uuid} -p gone`],
     ['0000:41:00.4', '1152 on 0000:41:00.0, manual', 'does not run', 'vfioctl undefine 0000:41:00.4'],
-    [uuid, 'node of -:kvm 0660', null, `rm /etc/vfioctl.d/node-owners/${uuid}.json`],
+    [uuid, 'node of -:kvm 0660', null, `vfioctl undefine ${uuid}`],
   ])
   expect(host.kept().warnings.map(({ path }) => path)).toEqual(['/etc/vfioctl.d/sriov/0000:99:00.0.json'])
   await files.write(`/sys/bus/pci/devices/${network}/sriov_numvfs`, '0')

@@ -8,12 +8,13 @@ import { type MdevIdentity, mdevIdentity } from '../../change/device-identity.ts
 import type { Definition } from '../../definition/definition.ts'
 import { nodeOwners } from '../../settings/node-owners.ts'
 import { withSettingsLock } from '../../settings/settings.ts'
-import { lookUpKnown, type MdevChoice } from './device-choice.ts'
+import { type ChosenDevice, lookUp, lookUpKnown, type MdevChoice } from './device-choice.ts'
 import { definedParents, definitionPath, deleteDefinition, readDefinition, withStoreLock } from './store.ts'
 
 /**
- * Deletes the definitions of a UUID: under one parent, or under all of them, with what is kept of its nodes' owner. A running device goes on running; one that
- * runs and is not defined is no change; one that nobody knows is NOT_FOUND.
+ * Deletes the definitions of a UUID: under one parent, or under all of them, and what is kept of its nodes' owner, also of
+ * a device without a definition. A running device goes on running; one that runs and of which nothing is kept is no
+ * change; one that nobody knows is NOT_FOUND.
  */
 export async function undefine(
   kernel: Kernel,
@@ -23,7 +24,7 @@ export async function undefine(
   const { files } = kernel
   const dryRun = options.dryRun === true
   const run = async (): Promise<Change<MdevIdentity>[]> => {
-    const { uuid, active, definedOn } = lookUpKnown(files, choice)
+    const { uuid, active, definedOn } = keptOrKnown(files, choice)
     if (dryRun) sayScriptsAreNotAsked(kernel, options)
     const changes: Change<MdevIdentity>[] = []
     const others = definedParents(files, uuid).filter((parent) => !definedOn.includes(parent))
@@ -47,10 +48,22 @@ export async function undefine(
           remove,
         )
     }
-    if (active === null || changes.length > 0) return changes
-    return [{ ...mdevIdentity(uuid), parent: active.parent, type: active.type, changed: false, dryRun, steps: [] }]
+    if (changes.length > 0) return changes
+    const path = nodeOwners.path(uuid)
+    const changed = others.length === 0 && files.kind(path) !== null
+    if (changed && !dryRun) await withSettingsLock(kernel, () => nodeOwners.delete(files, uuid), options)
+    const steps = changed ? [{ action: 'delete' as const, path }] : []
+    return [
+      { ...mdevIdentity(uuid), parent: active?.parent ?? '-', type: active?.type ?? null, changed, dryRun, steps },
+    ]
   }
   return dryRun ? run() : withStoreLock(kernel, run, options)
+}
+
+/** NOT_FOUND where neither the kernel nor any file of ours or mdevctl's knows it. */
+function keptOrKnown(files: HostFiles, choice: MdevChoice): ChosenDevice {
+  const device = lookUp(files, choice)
+  return files.kind(nodeOwners.path(device.uuid)) === null ? lookUpKnown(files, choice) : device
 }
 
 /** A definition that nobody can read can still be deleted. */

@@ -62,7 +62,7 @@ export async function replaceVgpuDefinition(
   return changing(kernel, options, () => store(files, wanted, readVgpuDefinition(files, wanted.address), options))
 }
 
-/** Deletes a definition, with what is kept of its nodes' owner; the vGPU stays. None is no change. */
+/** Deletes a definition and what is kept of its nodes' owner; the vGPU stays. Nothing kept is no change. */
 export async function undefineVgpu(
   kernel: Kernel,
   address: PciAddress,
@@ -74,11 +74,12 @@ export async function undefineVgpu(
     const path = vgpuSettings.path(address)
     const isThere = files.kind(path) !== null
     const stored = isThere ? readable(files, address) : null
-    const card = () => (isThere ? (physicalFunctionOf(files, address) ?? address) : findVgpuPlace(files, address).card)
-    const parent = stored?.parent ?? card()
     const runs = (readVgpuFunction(files, address)?.type ?? 0) !== 0
     const steps = undefineSteps(files, address, runs)
-    if (isThere && !dryRun) {
+    const isKept = isThere || steps.length > 0
+    const card = () => (isKept ? (physicalFunctionOf(files, address) ?? address) : findVgpuPlace(files, address).card)
+    const parent = stored?.parent ?? card()
+    if (isKept && !dryRun) {
       vgpuSettings.delete(files, address)
       if (!runs) nodeOwners.delete(files, address)
     }
@@ -97,7 +98,6 @@ export async function undefineVgpu(
 export function undefineSteps(files: HostFiles, address: PciAddress, runs: boolean): Step[] {
   const path = vgpuSettings.path(address)
   const kept = runs ? [path] : [path, nodeOwners.path(address)]
-  if (files.kind(path) === null) return []
   return kept.filter((it) => files.kind(it) !== null).map((it) => ({ action: 'delete', path: it }))
 }
 

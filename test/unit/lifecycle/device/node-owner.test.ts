@@ -5,6 +5,7 @@ import { hostFiles } from '../../../../src/kernel/linux-files.ts'
 import { define } from '../../../../src/lifecycle/kinds/mdev/define.ts'
 import { findMdevDevice } from '../../../../src/lifecycle/kinds/mdev/mdev-devices.ts'
 import { start } from '../../../../src/lifecycle/kinds/mdev/start.ts'
+import { undefine } from '../../../../src/lifecycle/kinds/mdev/undefine.ts'
 import { applyPlan } from '../../../../src/lifecycle/plan/apply.ts'
 import { makePlan } from '../../../../src/lifecycle/plan/make-plan.ts'
 import { nodeOwners } from '../../../../src/lifecycle/settings/node-owners.ts'
@@ -121,4 +122,19 @@ test('on the mock, a node that comes again is root’s', async () => {
   await kernel.files.write(`/sys/bus/mdev/devices/${uuid}/remove`, '1')
   await start(kernel, device)
   expect(kernel.files.owner('/dev/vfio/7')).toEqual({ uid: 0, gid: 0, mode: 0o600 })
+})
+
+test('the owner that is kept for a device without a definition is forgotten by undefine, also where nothing runs', async () => {
+  const { kernel } = mock()
+  const keep = (name: string) => withSettingsLock(kernel, () => nodeOwners.save(kernel.files, name, owner), {})
+  await keep(uuid)
+  const path = nodeOwners.path(uuid)
+  expect(await undefine(kernel, { uuid })).toMatchObject([{ changed: true, steps: [{ action: 'delete', path }] }])
+  expect(kernel.files.kind(path)).toBe(null)
+  await expect(undefine(kernel, { uuid })).rejects.toMatchObject({ code: 'NOT_FOUND' })
+  await start(kernel, device)
+  await keep(uuid)
+  expect(await undefine(kernel, { uuid }, { dryRun: true })).toMatchObject([{ changed: true, steps: [{ path }] }])
+  expect(await undefine(kernel, { uuid })).toMatchObject([{ parent: 'mtty', changed: true }])
+  expect(await undefine(kernel, { uuid })).toMatchObject([{ parent: 'mtty', changed: false, steps: [] }])
 })
