@@ -1,6 +1,5 @@
 import * as v from 'valibot'
-import { VfioError } from './base/errors.ts'
-import { schemaFault } from './base/schema-fault.ts'
+import { milliseconds as anyMilliseconds, signal as anySignal, checked, type Fields } from './base/arguments.ts'
 import type { GroupFilter } from './host/iommu-groups.ts'
 import type { BindRequest } from './lifecycle/bindings/bind.ts'
 import type { BindingOptions, BindingRequest } from './lifecycle/bindings/binding-change.ts'
@@ -12,6 +11,7 @@ import type { RestoreRequest } from './lifecycle/restore/restore.ts'
 import type { SriovRequest } from './lifecycle/sriov/set-functions.ts'
 import type { IommuMode } from './vfio/address-space/address-space.ts'
 import type { AddressSpaceOptions } from './vfio/address-space/open-address-space.ts'
+import { openSpace } from './vfio/attachment.ts'
 import type { OpenDeviceOptions } from './vfio/device.ts'
 
 /** What the methods of a host take, checked as their types say: JavaScript, or a file, may hand over anything. */
@@ -36,15 +36,12 @@ export type HostCall =
   | 'openDevice'
   | 'openAddressSpace'
 
-/** A schema of every field of `T`, and of no other. */
-type Fields<T> = { readonly [Name in keyof Required<T>]: v.GenericSchema<unknown, unknown> }
-
 const text = v.optional(v.string())
 const flag = v.optional(v.boolean())
 const whole = v.optional(v.pipe(v.number(), v.safeInteger()))
-const milliseconds = v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(2 ** 31 - 1)))
+const milliseconds = v.optional(anyMilliseconds)
 const callback = v.optional(v.function())
-const signal = v.optional(v.instance(AbortSignal))
+const signal = v.optional(anySignal)
 const start = v.optional(v.picklist(['auto', 'manual']))
 const attribute = { name: v.string(), value: v.string() }
 const attributes = v.optional(v.array(v.object(attribute)))
@@ -111,7 +108,7 @@ const requests: Readonly<Record<HostCall, readonly v.GenericSchema<unknown, unkn
   openDevice: [
     v.string(),
     v.optional(
-      fields<OpenDeviceOptions>({ iommu, addressSpace: v.optional(v.object({})), vfToken: text, addressBits: whole }),
+      fields<OpenDeviceOptions>({ iommu, addressSpace: v.optional(openSpace), vfToken: text, addressBits: whole }),
     ),
   ],
   openAddressSpace: [v.optional(fields<AddressSpaceOptions>({ iommu }))],
@@ -120,14 +117,8 @@ const requests: Readonly<Record<HostCall, readonly v.GenericSchema<unknown, unkn
 /** Throws INVALID_ARGUMENT, with the place, for what a method's types do not allow. */
 export function checkArguments(call: HostCall, given: readonly unknown[]): void {
   for (const [index, schema] of requests[call].entries()) {
-    const value = given[index]
     const isLast = index === requests[call].length - 1
-    const result = v.safeParse(isLast ? v.optional(schema) : schema, value)
-    if (result.success) continue
-    const { place, what } = schemaFault(result.issues)
-    throw new VfioError(
-      'INVALID_ARGUMENT',
-      `${call}: ${place ?? (index === 0 ? 'its argument' : 'its options')} ${what}`,
-    )
+    const what = index === 0 ? 'its argument' : 'its options'
+    checked(call, isLast ? v.optional(schema) : schema, given[index], what)
   }
 }

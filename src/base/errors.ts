@@ -1,5 +1,5 @@
 import { errnoMeaning } from './errno.ts'
-import { isSystemError } from './system-error.ts'
+import { isArgumentError, isSystemError } from './system-error.ts'
 
 /** Stable names for what went wrong. The command line's exit codes are made from them (`cli/exit-codes.ts`). */
 export type ErrorCode =
@@ -101,9 +101,9 @@ export function withMore(
 export function asVfioError(error: unknown): VfioError {
   if (error instanceof VfioError) return error
   if (!isSystemError(error)) {
-    // Node's own answer to a path with a NUL in it
-    const isArgument = error instanceof Error && 'code' in error && error.code === 'ERR_INVALID_ARG_VALUE'
-    return new VfioError(isArgument ? 'INVALID_ARGUMENT' : 'SYSTEM_CALL_FAILED', kernelAnswer(error), { cause: error })
+    return new VfioError(isArgumentError(error) ? 'INVALID_ARGUMENT' : 'SYSTEM_CALL_FAILED', kernelAnswer(error), {
+      cause: error,
+    })
   }
   const { code, syscall, path } = error
   const denied = code === 'EACCES' || code === 'EPERM'

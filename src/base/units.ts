@@ -25,9 +25,9 @@ export function uuidOrNull(text: string): Uuid | null {
 
 /** Throws INVALID_ARGUMENT where the text is no UUID. */
 export function parseUuid(text: string): Uuid {
-  const uuid = uuidOrNull(text)
+  const uuid = typeof text === 'string' ? uuidOrNull(text) : null
   if (uuid !== null) return uuid
-  throw new VfioError('INVALID_ARGUMENT', `'${printable(text)}' is not a UUID`, {
+  throw new VfioError('INVALID_ARGUMENT', `${shown(text)} is not a UUID`, {
     hint: 'a UUID looks like 83b8f4f2-509f-382f-3c1e-e6bfe0fa1001; `uuidgen` makes one',
   })
 }
@@ -100,6 +100,22 @@ export function formatSize(bytes: number): string {
 /** Text from outside, safe to show on one line: what is not seen as it is as escapes, at most 100 characters. */
 export function printable(text: string): string {
   return escaped(text.length > 100 ? `${text.slice(0, 100)}…` : text)
+}
+
+/** Any value, for the sentence that refuses it: on one line, and nothing of the value's own is called. */
+export function shown(value: unknown): string {
+  switch (typeof value) {
+    case 'string':
+      return `'${printable(value)}'`
+    case 'function':
+      return 'a function'
+    case 'bigint':
+      return BigInt.asIntN(128, value) === value ? String(value) : 'a bigint of more than 128 bits'
+    case 'object':
+      return value === null ? 'null' : 'an object'
+    default:
+      return printable(String(value))
+  }
 }
 
 /**

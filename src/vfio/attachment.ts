@@ -1,3 +1,5 @@
+import * as v from 'valibot'
+import { checked } from '../base/arguments.ts'
 import type { Uuid } from '../base/units.ts'
 import type { DeviceAddress } from '../host/device-node.ts'
 import type { AddressSpace } from './address-space/address-space.ts'
@@ -36,6 +38,18 @@ export interface DeviceAddressSpace extends AddressSpace {
   closeWithLast(): void
 }
 
+/** What has the methods by which devices come and go. */
+export const openSpace: v.GenericSchema<unknown, DeviceAddressSpace> = v.custom<DeviceAddressSpace>(
+  (value) =>
+    typeof value === 'object' &&
+    value !== null &&
+    'attach' in value &&
+    typeof value.attach === 'function' &&
+    'takeOver' in value &&
+    typeof value.takeOver === 'function',
+  'must be an address space, as host.openAddressSpace gives',
+)
+
 /** An open device's place in an address space. */
 export class Attachment {
   readonly address: DeviceAddress
@@ -56,6 +70,7 @@ export class Attachment {
 
   moveTo(space: DeviceAddressSpace): void {
     this.descriptor.checkOpen()
+    checked('moveTo', openSpace, space)
     const leave = space.takeOver(this)
     if (space === this.#space) return
     const leaveOld = this.#leave

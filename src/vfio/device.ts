@@ -165,7 +165,7 @@ export class Device implements Disposable, AsyncDisposable {
    * Lets the device go into a low power state until what is returned is closed (VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY,
    * since Linux 6.1). Throws NOT_SUPPORTED where its driver has no such thing, DEVICE_BUSY where it may already.
    */
-  enterLowPower(options: LowPowerOptions = {}): LowPower {
+  enterLowPower(options?: LowPowerOptions): LowPower {
     return new LowPower(this.#descriptor, this.features, options)
   }
 

@@ -1,5 +1,5 @@
 import { type ErrorCode, type Fact, kernelAnswer, VfioError } from '../base/errors.ts'
-import { isSystemError } from '../base/system-error.ts'
+import { isArgumentError, isSystemError } from '../base/system-error.ts'
 
 /** What an errno means for one particular call, in the user's terms. */
 export interface Reason {
@@ -24,8 +24,11 @@ export function attempt<T>(goal: string, call: () => T, reasons: Reasons = {}): 
   }
 }
 
-/** The error for a call that failed; what was no failed system call is handed back as it is. */
+/** The error for a call that failed, or was refused for an argument; what is neither is handed back as it is. */
 export function callFailed(goal: string, error: unknown, reasons: Reasons = {}): unknown {
+  if (isArgumentError(error)) {
+    return new VfioError('INVALID_ARGUMENT', `cannot ${goal}: ${error.message}`, { cause: error })
+  }
   if (!isSystemError(error)) return error
   const reason = reasons[error.code]?.()
   const because = reason === undefined ? '' : `${reason.because}: `

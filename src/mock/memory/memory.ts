@@ -24,7 +24,7 @@ export class Memory implements Mapping {
   #bytes: ArrayBuffer
 
   constructor(size: number, fd: number | null = null, closeFd: () => void = () => {}) {
-    this.#bytes = new ArrayBuffer(size)
+    this.#bytes = zeroed(size)
     pages.add(this.#bytes)
     this.fd = fd
     this.#closeFd = closeFd
@@ -90,6 +90,15 @@ export class Memory implements Mapping {
       throw new RangeError(`${width}-byte access at ${offset} of a mapping of ${this.length} bytes`)
     }
     return new DataView(this.#bytes)
+  }
+}
+
+/** ENOMEM for more than there is, or than JavaScript has in one piece. */
+function zeroed(size: number): ArrayBuffer {
+  try {
+    return new ArrayBuffer(size)
+  } catch {
+    throw new Errno('ENOMEM')
   }
 }
 

@@ -1,4 +1,7 @@
+import * as v from 'valibot'
+import { checked, count } from '../../base/arguments.ts'
 import { VfioError } from '../../base/errors.ts'
+import { type Uuid, uuidOrNull } from '../../base/units.ts'
 import type { DeviceAddress } from '../../host/device-node.ts'
 import type { Kernel, Mapping } from '../../kernel/kernel.ts'
 import { Attachment, type AttachOptions, type DeviceAddressSpace } from '../attachment.ts'
@@ -11,6 +14,11 @@ export interface Entered {
   readonly descriptor: Descriptor
   leave(): void
 }
+
+const deviceAddress = v.object({ group: v.nullable(count), name: v.string() })
+const isUuid = (value: unknown): boolean => typeof value === 'string' && uuidOrNull(value) === value
+const attachOptions = v.object({ vfToken: v.nullable(v.custom<Uuid>(isUuid, 'must be a UUID in lower case, or null')) })
+const openDevice = v.instance(Attachment, 'must be an open device')
 
 /** What every address space has: the devices in it, and the order in which all of it is closed. */
 export abstract class AttachableSpace implements DeviceAddressSpace {
@@ -38,7 +46,8 @@ export abstract class AttachableSpace implements DeviceAddressSpace {
   protected abstract enter(address: DeviceAddress, options: AttachOptions): Entered
   /** Attaches a device that is open elsewhere, or was detached; where that fails, it stays where it was. */
   protected abstract enterAgain(attachment: Attachment): Pick<Entered, 'leave'>
-  abstract detach(attachment: Attachment): void
+  /** Keeps the device from what is mapped here. */
+  protected abstract withdraw(attachment: Attachment): void
   /** What is left once no device is open: mappings, groups, the container. */
   protected abstract tearDown(): void
 
@@ -50,8 +59,10 @@ export abstract class AttachableSpace implements DeviceAddressSpace {
     return this.#closed
   }
 
-  attach(address: DeviceAddress, options: AttachOptions = { vfToken: null }): Attachment {
+  attach(given: DeviceAddress, givenOptions: AttachOptions = { vfToken: null }): Attachment {
     this.checkOpen()
+    const address = checked('attach', deviceAddress, given)
+    const options = checked('attach', attachOptions, givenOptions, 'its options')
     if (this.#attachments.has(address.name)) {
       throw new VfioError('DEVICE_BUSY', `device ${address.name} is open in this process already`, {
         hint: 'close it first, or use the device that is open',
@@ -66,6 +77,7 @@ export abstract class AttachableSpace implements DeviceAddressSpace {
 
   takeOver(attachment: Attachment): () => void {
     this.checkOpen()
+    checked('takeOver', openDevice, attachment)
     const { address, addressSpace: from } = attachment
     if (from.kernel !== this.kernel || from.mode !== this.mode) {
       throw new VfioError(
@@ -77,6 +89,12 @@ export abstract class AttachableSpace implements DeviceAddressSpace {
     const { leave } = this.enterAgain(attachment)
     this.#attachments.set(address.name, attachment)
     return () => this.#forget(address, leave)
+  }
+
+  detach(attachment: Attachment): void {
+    this.checkOpen()
+    checked('detach', openDevice, attachment)
+    this.withdraw(attachment)
   }
 
   closeWithLast(): void {

@@ -10,7 +10,7 @@ import { AttachableSpace, type Entered, notAttached } from './attachable-space.t
 import type { Ioas } from './iommufd.ts'
 import { attachDevice, detachDevice, openIommufdDevice } from './iommufd-device.ts'
 import { mapFailed, notPhysical, unmapFailed } from './map-failure.ts'
-import { checkMapRequest, checkPages } from './map-request.ts'
+import { checkedMapRequest, checkPages } from './map-request.ts'
 import { MappedRanges } from './mapped-ranges.ts'
 
 /**
@@ -48,10 +48,10 @@ export class IommufdAddressSpace extends AttachableSpace {
     return null
   }
 
-  map(request: MapRequest): void {
+  map(given: MapRequest): void {
     this.#checkTranslates('map memory')
-    checkMapRequest(request, this.kernel.pageSize)
-    const { iova, memory, offset, size, access, dmaBuf = null } = request
+    const request = checkedMapRequest(given, this.kernel.pageSize)
+    const { iova, memory, offset, size, access, dmaBuf } = request
     try {
       if (dmaBuf === null) this.#ioas.map({ memory, offset, size, access }, iova)
       else this.#ioas.mapFile(dmaBuf, offset, BigInt(size), access, iova)
@@ -114,8 +114,7 @@ export class IommufdAddressSpace extends AttachableSpace {
     return { leave: from === this || group === null ? () => {} : this.#join(group) }
   }
 
-  detach({ descriptor }: Attachment): void {
-    this.checkOpen()
+  protected withdraw({ descriptor }: Attachment): void {
     this.#pageSize = null
     detachDevice(descriptor)
   }

@@ -10,7 +10,7 @@ import { ContainerGroups } from './container-groups.ts'
 import type { Ioas } from './iommufd.ts'
 import { openIommufdDevice } from './iommufd-device.ts'
 import { nothingTranslates } from './map-failure.ts'
-import { checkPart } from './map-request.ts'
+import { checkedMapRequest, checkPages, checkPart } from './map-request.ts'
 import { noiommuPages, type Pinned, pagemapPages } from './physical-pages.ts'
 
 /**
@@ -36,13 +36,15 @@ abstract class NoiommuAddressSpace extends AttachableSpace {
     return null
   }
 
-  map(_request: MapRequest): void {
+  map(request: MapRequest): void {
     this.checkOpen()
+    checkedMapRequest(request, this.pageSize)
     throw nothingTranslates('map memory')
   }
 
-  unmap(_iova: bigint, _size: bigint): bigint {
+  unmap(iova: bigint, size: bigint): bigint {
     this.checkOpen()
+    checkPages('unmap', iova, size, this.pageSize)
     return 0n
   }
 
@@ -62,7 +64,7 @@ abstract class NoiommuAddressSpace extends AttachableSpace {
     throw cannotMove(attachment, 'without an IOMMU it reaches all memory, whatever it is attached to')
   }
 
-  detach(attachment: Attachment): never {
+  protected withdraw(attachment: Attachment): never {
     return this.enterAgain(attachment)
   }
 

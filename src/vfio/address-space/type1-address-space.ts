@@ -22,7 +22,7 @@ import { AttachableSpace, cannotMove, type Entered, notAttached } from './attach
 import type { Container } from './container.ts'
 import { ContainerGroups } from './container-groups.ts'
 import { mapFailed, notPhysical, unmapFailed } from './map-failure.ts'
-import { checkMapRequest, checkPages } from './map-request.ts'
+import { checkedMapRequest, checkPages } from './map-request.ts'
 import { MappedRanges } from './mapped-ranges.ts'
 
 export type Type1Mode = 'type1' | 'type1v2' | 'compat-type1' | 'compat-type1v2'
@@ -72,9 +72,9 @@ export class Type1AddressSpace extends AttachableSpace {
     return available === uncounted ? null : available
   }
 
-  map(request: MapRequest): void {
+  map(given: MapRequest): void {
     this.#checkTranslates('map memory')
-    checkMapRequest(request, this.pageSize)
+    const request = checkedMapRequest(given, this.pageSize)
     const { iova, memory, offset, size, access } = request
     const { VFIO_DMA_MAP_FLAG_READ, VFIO_DMA_MAP_FLAG_WRITE } = dmaMapFlag
     const flags = (access === 'w' ? 0 : VFIO_DMA_MAP_FLAG_READ) | (access === 'r' ? 0 : VFIO_DMA_MAP_FLAG_WRITE)
@@ -128,7 +128,7 @@ export class Type1AddressSpace extends AttachableSpace {
     )
   }
 
-  detach(attachment: Attachment): never {
+  protected withdraw(attachment: Attachment): never {
     return this.enterAgain(attachment)
   }
 

@@ -1,5 +1,5 @@
 import { VfioError } from '../../base/errors.ts'
-import { hex } from '../../base/units.ts'
+import { hex, shown } from '../../base/units.ts'
 import type { Mapping } from '../../kernel/kernel.ts'
 import type { DmaAccess } from '../address-space/address-space.ts'
 
@@ -53,8 +53,8 @@ export class DmaBuffer implements Disposable, AsyncDisposable {
   iovaOf(offset: number): bigint {
     if (this.#closed) throw new VfioError('CLOSED', `the DMA buffer at ${hex(this.iova)} is closed`)
     if (Number.isSafeInteger(offset) && offset >= 0 && offset < this.size) return this.iova + BigInt(offset)
-    throw new VfioError('OUT_OF_RANGE', `byte ${offset} is not in the DMA buffer of ${this.size} bytes`, {
-      facts: { offset, size: this.size },
+    throw new VfioError('OUT_OF_RANGE', `byte ${shown(offset)} is not in the DMA buffer of ${this.size} bytes`, {
+      facts: { size: this.size },
     })
   }
 

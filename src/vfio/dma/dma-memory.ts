@@ -1,5 +1,5 @@
 import { VfioError } from '../../base/errors.ts'
-import { formatSize } from '../../base/units.ts'
+import { formatSize, shown } from '../../base/units.ts'
 import type { HostFiles, Mapping } from '../../kernel/kernel.ts'
 import type { AddressSpace } from '../address-space/address-space.ts'
 import { attempt, type Reason } from '../system-call.ts'
@@ -9,11 +9,11 @@ const hugePages = '/sys/kernel/mm/hugepages/hugepages-2048kB'
 
 /** At least `size` bytes in whole pages, zeroed. Throws INVALID_ARGUMENT, NO_HUGE_PAGES. */
 export function allocateMemory({ kernel, pageSize }: AddressSpace, size: number, huge: boolean): Mapping {
-  if (!Number.isSafeInteger(size) || size <= 0) {
-    throw new VfioError('INVALID_ARGUMENT', `${size} is no number of bytes to allocate`, { facts: { size } })
-  }
   const unit = huge ? Math.max(pageSize, hugePageSize) : pageSize
-  const whole = Math.ceil(size / unit) * unit
+  const whole = typeof size === 'number' ? Math.ceil(size / unit) * unit : 0
+  if (!Number.isSafeInteger(size) || size <= 0 || !Number.isSafeInteger(whole)) {
+    throw new VfioError('INVALID_ARGUMENT', `${shown(size)} is no number of bytes to allocate`)
+  }
   const kind = huge ? 'hugepages' : 'anonymous'
   const noHugePages = (): Reason => tooFewHugePages(kernel.files, whole)
   return attempt(

@@ -1,5 +1,8 @@
+import * as v from 'valibot'
+import { address, checked, count } from '../../base/arguments.ts'
 import type { Mapping } from '../../kernel/kernel.ts'
 import type { AddressSpace, DmaAccess } from '../address-space/address-space.ts'
+import { mappedMemory } from '../address-space/map-request.ts'
 import { type MemlockLimit, memlockLimit } from '../address-space/memlock-limit.ts'
 import { raiseMemlockLimit } from '../address-space/raise-memlock.ts'
 import { orClose } from '../close-in-order.ts'
@@ -31,6 +34,17 @@ export interface MapOptions extends BufferOptions {
   readonly size?: number
 }
 
+const bufferOptions = {
+  access: v.optional(v.picklist(['r', 'w', 'rw'])),
+  iova: v.optional(address),
+  addressBits: v.optional(count),
+}
+const mappable = v.union([v.instance(MappedRegion), mappedMemory], 'must be mapped memory or a mapped region')
+
+type CheckedOptions = v.InferOutput<v.ObjectSchema<typeof bufferOptions, undefined>>
+const allocateOptions = v.optional(v.object({ ...bufferOptions, hugePages: v.optional(v.boolean()) }), {})
+const mapOptions = v.optional(v.object({ ...bufferOptions, offset: v.optional(count), size: v.optional(count) }), {})
+
 /** The buffers of each address space: all the devices in it reach the same. */
 const mappingsOf = new WeakMap<AddressSpace, DmaMappings>()
 
@@ -57,7 +71,8 @@ export class Dma {
    * between which the event loop runs. Throws MEMLOCK_EXCEEDED, NO_HUGE_PAGES, NO_IOVA_LEFT, NO_MAPPING_LEFT; for a given
    * `iova` IOVA_IN_USE and IOVA_RESERVED; INVALID_ARGUMENT, CLOSED.
    */
-  async allocate(size: number, options: AllocateOptions = {}): Promise<DmaBuffer> {
+  async allocate(size: number, given?: AllocateOptions): Promise<DmaBuffer> {
+    const options = checked('allocate', allocateOptions, given, 'its options')
     const memory = allocateMemory(this.#space, size, options.hugePages ?? false)
     try {
       return await this.#map({ memory, offset: 0, size: memory.length, owned: memory, dmaBuf: null }, options)
@@ -76,8 +91,10 @@ export class Dma {
    * in the compatible modes. Once such memory was not there for a while (memory decode off, reset), no device reaches it
    * any more, until it is mapped anew.
    */
-  async map(memory: Mapping | MappedRegion, options: MapOptions = {}): Promise<DmaBuffer> {
+  async map(memory: Mapping | MappedRegion, given?: MapOptions): Promise<DmaBuffer> {
+    const options = checked('map', mapOptions, given, 'its options')
     const { offset = 0, size } = options
+    checked('map', mappable, memory, 'its memory')
     if (!(memory instanceof MappedRegion)) {
       return this.#map({ memory, offset, size: size ?? memory.length - offset, owned: null, dmaBuf: null }, options)
     }
@@ -101,7 +118,7 @@ export class Dma {
 
   /** The buffer that a device reaches at this address, and which of its bytes; null where there is none. */
   find(iova: bigint): { readonly buffer: DmaBuffer; readonly offset: number } | null {
-    const buffer = this.#mappings.at(iova)
+    const buffer = this.#mappings.at(checked('find', address, iova))
     return buffer === null ? null : { buffer, offset: Number(iova - buffer.iova) }
   }
 
@@ -127,7 +144,7 @@ export class Dma {
 
   #map(
     { memory, offset, size, owned, dmaBuf }: Omit<BufferMemory, 'access'>,
-    { access = 'rw', iova, addressBits = this.#addressBits }: BufferOptions,
+    { access = 'rw', iova, addressBits = this.#addressBits }: CheckedOptions,
   ): Promise<DmaBuffer> {
     return this.#mappings.map({ memory, offset, size, access, owned, dmaBuf }, { iova, addressBits })
   }

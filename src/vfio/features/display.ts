@@ -1,3 +1,5 @@
+import * as v from 'valibot'
+import { checked } from '../../base/arguments.ts'
 import { VfioError } from '../../base/errors.ts'
 import { failedWith } from '../../base/system-error.ts'
 import { drmPlaneType, gfxPlaneFlag, gfxRegion, vfioDeviceGfxPlaneInfo } from '../../uapi/graphics.ts'
@@ -18,6 +20,9 @@ const kindFlags = {
   region: gfxPlaneFlag.VFIO_GFX_PLANE_TYPE_REGION,
   dmabuf: gfxPlaneFlag.VFIO_GFX_PLANE_TYPE_DMABUF,
 } as const
+
+const planeType = v.picklist(['primary', 'cursor'] satisfies PlaneType[])
+const shownPlane = v.object({ dmabufId: v.pipe(v.number(), v.safeInteger(), v.minValue(0), v.maxValue(0xffff_ffff)) })
 
 /** A picture as it is at this moment (struct vfio_device_gfx_plane_info). */
 export interface Plane {
@@ -83,7 +88,8 @@ export class Display {
   }
 
   /** VFIO_DEVICE_GET_GFX_DMABUF. Throws NOT_FOUND where the picture has gone meanwhile. */
-  openDmabuf({ dmabufId }: Pick<DmabufPlane, 'dmabufId'>): Dmabuf {
+  openDmabuf(plane: Pick<DmabufPlane, 'dmabufId'>): Dmabuf {
+    const { dmabufId } = checked('openDmabuf', shownPlane, plane)
     const { kernel, what } = this.#device
     const id = new Uint8Array(4)
     new DataView(id.buffer).setUint32(0, dmabufId, true)
@@ -110,6 +116,7 @@ export class Display {
   }
 
   #query(kind: PlaneKind, type: PlaneType): ReturnType<typeof decodePlane> | null {
+    checked(`${kind}Plane`, planeType, type)
     const goal = `ask ${this.#device.what} for its ${type} plane`
     let info: ReturnType<typeof decodePlane>
     try {

@@ -1,3 +1,4 @@
+import { checkBytes } from '../../base/arguments.ts'
 import { VfioError } from '../../base/errors.ts'
 import { gfxLinkState, vfioRegionGfxEdid } from '../../uapi/graphics.ts'
 import type { Region } from '../region/region.ts'
@@ -56,6 +57,7 @@ export class Edid {
    * the bytes are not whole blocks of 128, each with its checksum, or too many.
    */
   plug(edid: Uint8Array): void {
+    checkBytes('plug', edid)
     const fault = faultOf(edid, this.maxSize)
     if (fault !== null) {
       throw new VfioError('INVALID_ARGUMENT', `this is no EDID for ${this.#region.owner}: ${fault}`, {

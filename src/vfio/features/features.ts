@@ -1,3 +1,5 @@
+import * as v from 'valibot'
+import { checkBytes, checked, count } from '../../base/arguments.ts'
 import { VfioError } from '../../base/errors.ts'
 import { failedWith } from '../../base/system-error.ts'
 import type { IoctlPointer } from '../../kernel/kernel.ts'
@@ -29,6 +31,32 @@ export interface FeatureCall {
   readonly reasons?: Reasons
 }
 
+const featureName = v.custom<DeviceFeatureName>(
+  (value) => typeof value === 'string' && isFeatureName(value),
+  "is no feature's name: device.features.list() has those of this device",
+)
+const operationName = v.picklist(['get', 'set'])
+const featureCall = v.object({
+  goal: v.optional(v.string()),
+  pointers: v.optional(
+    v.array(
+      v.object({
+        offset: count,
+        target: v.custom<IoctlPointer['target']>(isObject, 'must be bytes or mapped memory'),
+        at: v.optional(count),
+      }),
+    ),
+  ),
+  reasons: v.optional(
+    v.record(
+      v.string(),
+      v.custom<Reasons[string]>((value) => typeof value === 'function', 'must be a function'),
+    ),
+  ),
+})
+/** What the addon takes of a struct. */
+const mostBytes = 2 ** 20
+
 /**
  * VFIO_DEVICE_FEATURE: what a device's driver can do beyond the basics, each by its name in linux/vfio.h. This is the
  * bare call; what has a method of its own (`device.enterLowPower`) is better had there.
@@ -42,6 +70,8 @@ export class DeviceFeatures {
 
   /** Whether the driver and this kernel have it, for that operation. */
   has(feature: DeviceFeatureName, operation: FeatureOperation): boolean {
+    checked('has', featureName, feature, 'its feature')
+    checked('has', operationName, operation, 'its operation')
     const flags = deviceFeatureFlag.VFIO_DEVICE_FEATURE_PROBE | operationFlag[operation]
     try {
       this.#device.ioctl(request.VFIO_DEVICE_FEATURE, encodeFeature(feature, flags, new Uint8Array()))
@@ -68,23 +98,29 @@ export class DeviceFeatures {
    * Gets a feature: `data` goes in, as some take a question with it, and what the kernel made of it is returned. Throws
    * NOT_SUPPORTED where the driver has no such feature or does not let it be got.
    */
-  get(feature: DeviceFeatureName, data: Uint8Array, call: FeatureCall = {}): Uint8Array {
+  get(feature: DeviceFeatureName, data: Uint8Array, call?: FeatureCall): Uint8Array {
     return this.#call(feature, 'get', data, call)
   }
 
   /** Sets it; what the kernel made of the data is returned, as some answer in it. Throws as `get` does. */
-  set(feature: DeviceFeatureName, data: Uint8Array = new Uint8Array(), call: FeatureCall = {}): Uint8Array {
+  set(feature: DeviceFeatureName, data: Uint8Array = new Uint8Array(), call?: FeatureCall): Uint8Array {
     return this.#call(feature, 'set', data, call)
   }
 
-  #call(
-    feature: DeviceFeatureName,
-    operation: FeatureOperation,
-    data: Uint8Array,
-    { goal = `${operation} ${feature}`, pointers = [], reasons = {} }: FeatureCall,
-  ): Uint8Array {
+  #call(feature: DeviceFeatureName, operation: FeatureOperation, data: Uint8Array, call: FeatureCall = {}): Uint8Array {
+    checked(operation, featureName, feature, 'its feature')
+    checkBytes(operation, data)
+    if (vfioDeviceFeature.size + data.length > mostBytes) {
+      throw new VfioError('INVALID_ARGUMENT', `${operation}: ${data.length} bytes are more than any feature takes`)
+    }
+    const asked = checked(operation, featureCall, call, 'its call')
+    const { goal = `${operation} ${feature}`, pointers = [], reasons = {} } = asked
     const bytes = encodeFeature(feature, operationFlag[operation], data)
-    const inStruct = pointers.map(({ offset, target }) => ({ offset: offset + vfioDeviceFeature.size, target }))
+    const inStruct = pointers.map(({ offset, target, at = 0 }) => ({
+      offset: offset + vfioDeviceFeature.size,
+      target,
+      at,
+    }))
     try {
       attempt(
         `${goal} of ${this.#device.what}`,
@@ -114,6 +150,10 @@ export class DeviceFeatures {
       cause: error.cause,
     })
   }
+}
+
+function isObject(value: unknown): boolean {
+  return typeof value === 'object' && value !== null
 }
 
 function isFeatureName(name: string): name is DeviceFeatureName {

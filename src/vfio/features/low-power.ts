@@ -1,3 +1,5 @@
+import * as v from 'valibot'
+import { checked } from '../../base/arguments.ts'
 import { VfioError } from '../../base/errors.ts'
 import { vfioDeviceLowPowerEntryWithWakeup } from '../../uapi/device-feature.ts'
 import { encode } from '../../uapi/struct.ts'
@@ -11,6 +13,8 @@ export interface LowPowerOptions {
   /** Be told when the device wakes up, and let it stay awake then. */
   readonly wakeup?: boolean
 }
+
+const lowPowerOptions = v.optional(v.object({ wakeup: v.optional(v.boolean()) }), {})
 
 /**
  * A device that may go into a low power state, until this is closed. Its mapped memory is gone meanwhile
@@ -28,7 +32,8 @@ export class LowPower implements Disposable {
   #closed = false
 
   /** Enters: `Device.enterLowPower` is what makes one. */
-  constructor(device: Descriptor, features: DeviceFeatures, { wakeup = false }: LowPowerOptions) {
+  constructor(device: Descriptor, features: DeviceFeatures, options?: LowPowerOptions) {
+    const { wakeup = false } = checked('enterLowPower', lowPowerOptions, options, 'its options')
     this.#device = device
     this.#features = features
     this.#wakeup = wakeup ? this.#enterWithWakeup() : null
@@ -49,7 +54,7 @@ export class LowPower implements Disposable {
    * Waits until the device has woken up; at once where it has. Rejects with INVALID_ARGUMENT without `wakeup`, with
    * INTERRUPT_TIMEOUT, with CLOSED, or with the signal's reason.
    */
-  async woken(options: Omit<WaitOptions, 'vector'> = {}): Promise<void> {
+  async woken(options?: Omit<WaitOptions, 'vector'>): Promise<void> {
     if (this.#wakeup === null) {
       throw new VfioError('INVALID_ARGUMENT', `nothing tells when ${this.#device.what} wakes up`, {
         hint: 'device.enterLowPower({ wakeup: true })',

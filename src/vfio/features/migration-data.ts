@@ -1,3 +1,4 @@
+import { checkBytes } from '../../base/arguments.ts'
 import { VfioError } from '../../base/errors.ts'
 import { failedWith } from '../../base/system-error.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
@@ -34,6 +35,7 @@ export class MigrationData {
   /** The next bytes, as many as are there and fit: 0 at the end, which is the end for now while it is pre-copied. */
   read(into: Uint8Array): number {
     const { kernel, fd, what } = this.#descriptor
+    checkBytes('read', into)
     try {
       return kernel.read(fd, into)
     } catch (error) {
@@ -45,6 +47,7 @@ export class MigrationData {
   /** Hands all of these to the device. Throws INVALID_ARGUMENT where it does not take them. */
   write(bytes: Uint8Array): void {
     const { kernel, fd, what } = this.#descriptor
+    checkBytes('write', bytes)
     for (let done = 0; done < bytes.length; ) {
       const moved = attempt(`write ${what}`, () => kernel.write(fd, bytes.subarray(done)), { ...over, ...refused })
       if (moved < 1 || moved > bytes.length - done) {

@@ -1,5 +1,8 @@
 import { setImmediate } from 'node:timers/promises'
-import { VfioError } from '../../base/errors.ts'
+import { isUint8Array } from 'node:util/types'
+import * as v from 'valibot'
+import { checked, count } from '../../base/arguments.ts'
+import { asVfioError, VfioError } from '../../base/errors.ts'
 import {
   deviceState,
   migrationFlag,
@@ -54,6 +57,30 @@ export interface RestoreOptions {
   readonly run?: boolean
 }
 
+const stateName = v.custom<MigrationState>(
+  (value) => typeof value === 'string' && isState(value),
+  `must be one of ${Object.keys(stateNumbers).join(', ')}`,
+)
+/** As much as one call moves at once on any kernel. */
+const mostChunk = 2 ** 30
+const saveOptions = v.optional(
+  v.object({
+    chunkBytes: v.optional(v.pipe(v.number(), v.safeInteger(), v.minValue(1), v.maxValue(mostChunk))),
+    limit: v.optional(count),
+  }),
+  {},
+)
+const restoreOptions = v.optional(v.object({ run: v.optional(v.boolean()) }), {})
+/** Bytes alone would be taken for a list of numbers. */
+const chunks = v.custom<Iterable<Uint8Array> | AsyncIterable<Uint8Array>>(
+  (value) =>
+    typeof value === 'object' &&
+    value !== null &&
+    !isUint8Array(value) &&
+    (Symbol.iterator in value || Symbol.asyncIterator in value),
+  'must be a list or a stream of Uint8Arrays',
+)
+
 /** Migration of an open device (VFIO_DEVICE_FEATURE_MIGRATION, since Linux 5.18): its state leaves and enters it as a stream. */
 export class Migration {
   /** `p2p`: others may reach it while it changes state. `preCopy`: part of its state can be read while it runs. */
@@ -100,6 +127,7 @@ export class Migration {
    * leads there, or what was restored is not whole.
    */
   move(state: MigrationState): MigrationData | null {
+    checked('move', stateName, state, 'its state')
     // No way leads there. Linux 6.12 (all until a fix of June 2026) looks for one without end and keeps the processor.
     if (preCopying.includes(state) && this.state === 'stop-copy') {
       const what = `cannot move the migration state of ${this.#device.what} to ${state}: no way leads there from stop-copy`
@@ -130,7 +158,8 @@ export class Migration {
    * The device's state, in chunks: while it runs as far as it can, then stopped. It stays stopped after the last chunk,
    * and goes on running where the loop ends before.
    */
-  async *save({ chunkBytes = 2 ** 20, limit = 2 ** 38 }: SaveOptions = {}): AsyncGenerator<Uint8Array, void> {
+  async *save(options?: SaveOptions): AsyncGenerator<Uint8Array, void> {
+    const { chunkBytes = 2 ** 20, limit = 2 ** 38 } = checked('save', saveOptions, options, 'its options')
     this.#begin()
     let left = limit
     let isWhole = false
@@ -159,10 +188,9 @@ export class Migration {
    * Gives the device a state that `save` took from one of its kind. Where that fails, it is reset, so that it runs as if
    * new; an error that says in which state it is left where even that fails.
    */
-  async restore(
-    stream: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
-    { run = true }: RestoreOptions = {},
-  ): Promise<void> {
+  async restore(stream: Iterable<Uint8Array> | AsyncIterable<Uint8Array>, options?: RestoreOptions): Promise<void> {
+    checked('restore', chunks, stream, 'its stream')
+    const { run = true } = checked('restore', restoreOptions, options, 'its options')
     this.#begin()
     try {
       const data = this.#streamOf('resuming')
@@ -170,7 +198,7 @@ export class Migration {
       this.move('stop')
       if (run) this.move('running')
     } catch (error) {
-      throw await this.#giveUp(error)
+      throw await this.#giveUp(asVfioError(error))
     } finally {
       this.#isBusy = false
     }
@@ -200,7 +228,7 @@ export class Migration {
   }
 
   /** A reset ends a migration, also of drivers that do not say that they have one. */
-  async #giveUp(error: unknown): Promise<unknown> {
+  async #giveUp(error: VfioError): Promise<VfioError> {
     try {
       this.#endData()
       await this.#device.kernel.ioctlAsync(this.#device.fd, request.VFIO_DEVICE_RESET)
@@ -208,7 +236,7 @@ export class Migration {
     } catch {
       // what is left is told below
     }
-    if (!(error instanceof VfioError) || this.#device.closed) return error
+    if (this.#device.closed) return error
     const { state } = this
     return new VfioError(error.code, `${error.message}; the device is left in state ${state}`, {
       hint: 'only a reset, or removing the device, ends that',

@@ -1,4 +1,7 @@
+import * as v from 'valibot'
+import { checked } from '../../base/arguments.ts'
 import { VfioError } from '../../base/errors.ts'
+import { shown } from '../../base/units.ts'
 import { closeInOrder, orClose } from '../close-in-order.ts'
 import { attempt } from '../system-call.ts'
 import type { Irq } from './irq.ts'
@@ -76,7 +79,7 @@ export class EnabledIrq implements Disposable, AsyncDisposable {
    */
   add(vectors: readonly RequestedVector[]): void {
     this.#checkOpen()
-    const requests = requestedVectors(this.irq, vectors)
+    const requests = requestedVectors('add', this.irq, vectors)
     for (const { vector } of requests) {
       if (this.#waiting.has(vector)) {
         throw new VfioError('INVALID_ARGUMENT', `vector ${vector} of ${this.#control.what} is enabled already`)
@@ -103,7 +106,8 @@ export class EnabledIrq implements Disposable, AsyncDisposable {
   /** These vectors signal nothing more, and their eventfds are closed; the rest goes on. */
   remove(vectors: readonly number[]): void {
     this.#checkOpen()
-    for (const vector of vectors.map((one) => this.#waiting.find(one))) {
+    const numbers = checked('remove', v.array(v.number()), vectors, 'its vectors')
+    for (const vector of numbers.map((one) => this.#waiting.find(one))) {
       this.#control.unassign(vector.vector)
       this.#waiting.remove(vector)
       vector.close()
@@ -131,7 +135,7 @@ export class EnabledIrq implements Disposable, AsyncDisposable {
   resampleEventfd(given?: number): number {
     this.#checkOpen()
     if (given !== undefined && !isDescriptor(given)) {
-      throw new VfioError('INVALID_ARGUMENT', `${given} is not a file descriptor`, { facts: { eventfd: given } })
+      throw new VfioError('INVALID_ARGUMENT', `${shown(given)} is not a file descriptor`)
     }
     const there = this.#resample?.eventfd
     if (there !== undefined && (given ?? there) === there) return there
@@ -153,12 +157,12 @@ export class EnabledIrq implements Disposable, AsyncDisposable {
    * the set is closed; rejects with the signal's reason when that is aborted. What comes while nobody waits is counted
    * by the kernel, and told as one event.
    */
-  events(options: EventsOptions = {}): IrqEvents {
+  events(options?: EventsOptions): IrqEvents {
     return this.#waiting.events(options)
   }
 
   /** The next event. Rejects with INTERRUPT_TIMEOUT, with CLOSED, or with the signal's reason. */
-  next(options: WaitOptions = {}): Promise<IrqEvent> {
+  next(options?: WaitOptions): Promise<IrqEvent> {
     return this.#waiting.next(options)
   }
 

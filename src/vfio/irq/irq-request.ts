@@ -1,15 +1,27 @@
+import * as v from 'valibot'
+import { checked } from '../../base/arguments.ts'
 import { VfioError } from '../../base/errors.ts'
 import type { VectorRequest } from './irq-vector.ts'
 
 /** A vector by its number, or with an eventfd of another's to signal. */
 export type RequestedVector = number | { readonly vector: number; readonly eventfd: number }
 
-/** By vector. Throws INVALID_ARGUMENT for none, one twice or no descriptor, OUT_OF_RANGE for one that is not there. */
+const wanted = v.array(
+  v.union(
+    [v.number(), v.object({ vector: v.number(), eventfd: v.number() })],
+    'must be a number, or { vector, eventfd } with a number each',
+  ),
+)
+
+/** By vector, for `call`. Throws INVALID_ARGUMENT for none, one twice or no descriptor, OUT_OF_RANGE for one that is not there. */
 export function requestedVectors(
+  call: string,
   irq: { readonly name: string; readonly count: number },
   vectors: readonly RequestedVector[],
 ): readonly VectorRequest[] {
-  const requests = vectors.map((one) => (typeof one === 'number' ? { vector: one, eventfd: null } : one))
+  const requests: VectorRequest[] = checked(call, wanted, vectors, 'its vectors').map((one) =>
+    typeof one === 'number' ? { vector: one, eventfd: null } : one,
+  )
   if (requests.length === 0) throw new VfioError('INVALID_ARGUMENT', `no vector of ${irq.name} is named`)
   const seen = new Set<number>()
   for (const { vector, eventfd } of requests) {

@@ -1,4 +1,7 @@
+import * as v from 'valibot'
+import { checked, signal } from '../../base/arguments.ts'
 import { VfioError } from '../../base/errors.ts'
+import { shown } from '../../base/units.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import { callFailed } from '../system-call.ts'
 import { IrqEvents } from './irq-events.ts'
@@ -21,6 +24,11 @@ export interface WaitSyncOptions {
   readonly timeoutMs: number
   readonly vector?: number
 }
+
+const whichEvents = { vector: v.optional(v.number()), signal: v.optional(signal) }
+const eventsOptions = v.optional(v.object(whichEvents), {})
+const waitOptions = v.optional(v.object({ ...whichEvents, timeoutMs: v.optional(v.number()) }), {})
+const waitSyncOptions = v.object({ timeoutMs: v.number(), vector: v.optional(v.number()) })
 
 interface Polled {
   readonly vectors: readonly IrqVector[]
@@ -64,6 +72,7 @@ export class IrqWaiting {
     this.#checkOpen()
     const found = this.#vectors.get(vector)
     if (found !== undefined) return found
+    if (typeof vector !== 'number') throw new VfioError('INVALID_ARGUMENT', `${shown(vector)} is no vector`)
     const enabled = [...this.#vectors.keys()]
     throw new VfioError(
       'NOT_FOUND',
@@ -85,7 +94,8 @@ export class IrqWaiting {
     this.#waiters.removeVector(vector)
   }
 
-  events({ vector, signal }: EventsOptions): IrqEvents {
+  events(options?: EventsOptions): IrqEvents {
+    const { vector, signal } = checked('events', eventsOptions, options, 'its options')
     this.#readable(vector ?? null)
     const source = {
       wait: (waiter: IrqWaiter) => (this.#isGone(waiter) ? waiter.onEnd() : this.#wait(waiter)),
@@ -94,8 +104,9 @@ export class IrqWaiting {
     return new IrqEvents(source, vector ?? null, signal ?? null)
   }
 
-  next({ vector, signal, timeoutMs }: WaitOptions): Promise<IrqEvent> {
+  next(options?: WaitOptions): Promise<IrqEvent> {
     return new Promise((resolve, reject) => {
+      const { vector, signal, timeoutMs } = checked('next', waitOptions, options, 'its options')
       if (timeoutMs !== undefined) checkTimeout(timeoutMs)
       signal?.throwIfAborted()
       const settle = () => {
@@ -128,7 +139,8 @@ export class IrqWaiting {
     })
   }
 
-  waitSync({ timeoutMs, vector = null }: { timeoutMs: number; vector?: number | null }): IrqEvent {
+  waitSync(options: WaitSyncOptions): IrqEvent {
+    const { timeoutMs, vector = null } = checked('waitSync', waitSyncOptions, options, 'its options')
     checkTimeout(timeoutMs)
     const polled = this.#polled.get(vector) ?? this.#toPoll(vector)
     this.#beforeWait()

@@ -1,3 +1,5 @@
+import * as v from 'valibot'
+import { checked } from '../../base/arguments.ts'
 import { VfioError } from '../../base/errors.ts'
 import type { IrqFlags, IrqInfo } from '../../uapi/irq-info.ts'
 import type { Descriptor } from '../descriptor.ts'
@@ -13,6 +15,8 @@ export interface EnableOptions {
    */
   readonly autoUnmask?: boolean
 }
+
+const enableOptions = v.optional(v.object({ autoUnmask: v.optional(v.boolean()) }), {})
 
 /**
  * An interrupt index of an open device: one kind of interrupt ('intx', 'msi', …) and how many vectors it has.
@@ -48,14 +52,15 @@ export class Irq implements IrqInfo {
    * Throws NOT_SUPPORTED where the device has no such interrupt or too few vectors are to be had, OUT_OF_RANGE for a
    * vector it does not have, INVALID_ARGUMENT for a vector twice or what is no eventfd. Nothing is enabled then.
    */
-  enable(vectors: readonly RequestedVector[], { autoUnmask = false }: EnableOptions = {}): EnabledIrq {
+  enable(vectors: readonly RequestedVector[], options?: EnableOptions): EnabledIrq {
     this.#device.checkOpen()
     if (this.count === 0 || !this.flags.eventfd) {
       throw new VfioError('NOT_SUPPORTED', `${this.#device.what} has no ${this.name} to enable`, {
         facts: { irq: this.name, count: this.count },
       })
     }
-    const requests = requestedVectors(this, vectors)
+    const requests = requestedVectors('enable', this, vectors)
+    const { autoUnmask = false } = checked('enable', enableOptions, options, 'its options')
     this.#active.check(this)
     const control = new IrqControl(this.#device, this, this.#active.isExclusive(this))
     return new EnabledIrq(this, control, this.#active, requests, { autoUnmask })

@@ -1,6 +1,6 @@
 import { VfioError } from '../../base/errors.ts'
 import { failedWith } from '../../base/system-error.ts'
-import { printable } from '../../base/units.ts'
+import { printable, shown } from '../../base/units.ts'
 import type { DeviceInfo } from '../../uapi/device-info.ts'
 import { irqName } from '../../uapi/indexes.ts'
 import { decodeIrqInfo, vfioIrqInfo } from '../../uapi/irq-info.ts'
@@ -56,6 +56,9 @@ export class Irqs implements Iterable<Irq> {
   /** Throws NOT_FOUND, with the indexes there are. */
   get(which: number | string): Irq {
     const all = this.#all()
+    if (typeof which !== 'number' && typeof which !== 'string') {
+      throw new VfioError('INVALID_ARGUMENT', `${shown(which)} is neither the index nor the name of an irq`)
+    }
     const irq = all.find(({ index, name }) => index === which || name === which)
     if (irq !== undefined) return irq
     const there = all.filter(({ count }) => count > 0).map(({ name }) => name)

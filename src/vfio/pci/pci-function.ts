@@ -1,3 +1,5 @@
+import * as v from 'valibot'
+import { checked } from '../../base/arguments.ts'
 import { VfioError } from '../../base/errors.ts'
 import { hex } from '../../base/units.ts'
 import { commandBit } from '../../uapi/pci-command.ts'
@@ -58,6 +60,7 @@ export class PciFunction {
   }
 
   #set(bit: number, on: boolean): void {
+    checked('the command register', v.boolean(), on, 'what it is set to')
     const before = this.#config.read16(configHeader.command.offset)
     const after = on ? before | bit : before & ~bit
     if (after !== before) this.#config.write16(configHeader.command.offset, after)

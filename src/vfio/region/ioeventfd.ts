@@ -1,3 +1,5 @@
+import * as v from 'valibot'
+import { checked } from '../../base/arguments.ts'
 import { VfioError } from '../../base/errors.ts'
 import { hex } from '../../base/units.ts'
 import { pciRegionIndex } from '../../uapi/indexes.ts'
@@ -45,8 +47,7 @@ export class Ioeventfd implements Disposable {
 
   /** VFIO_DEVICE_IOEVENTFD. */
   constructor(region: Region, device: Descriptor, request: IoeventfdRequest) {
-    checkWrite(region, request)
-    const { offset, width, value, eventfd } = request
+    const { offset, width, value, eventfd } = checkedWrite(region, request)
     this.region = region
     this.offset = offset
     this.width = width
@@ -140,15 +141,25 @@ const sizeFlag = {
 
 const bytesOf = { 8: 1, 16: 2, 32: 4 } as const
 
-function checkWrite(region: Region, { eventfd, ...write }: IoeventfdRequest): void {
-  if (sizeFlag[write.width] === undefined) {
-    throw new VfioError('INVALID_ARGUMENT', `${write.width} is no width of a write: 8, 16, 32 or 64 bits`)
-  }
+const eventfd = v.optional(v.number())
+const requested = v.union(
+  [
+    v.object({ offset: v.number(), width: v.picklist([8, 16, 32]), value: v.number(), eventfd }),
+    v.object({ offset: v.number(), width: v.literal(64), value: v.bigint(), eventfd }),
+  ],
+  'must be { offset, width: 8, 16 or 32, value: a number } or { offset, width: 64, value: a bigint }',
+)
+
+function checkedWrite(region: Region, request: IoeventfdRequest): v.InferOutput<typeof requested> {
+  const write = checked('ioeventfd', requested, request)
   checkAccess(region, 'write', write.offset, write.width / 8)
   checkAlignment(region, write.offset, write.width / 8)
   if (write.width === 64) checkBigint(region, write.value)
   else checkNumber(region, write.value, bytesOf[write.width])
-  if (eventfd !== undefined && !isDescriptor(eventfd)) {
-    throw new VfioError('INVALID_ARGUMENT', `${eventfd} is not a file descriptor`, { facts: { eventfd } })
+  if (write.eventfd !== undefined && !isDescriptor(write.eventfd)) {
+    throw new VfioError('INVALID_ARGUMENT', `${write.eventfd} is not a file descriptor`, {
+      facts: { eventfd: write.eventfd },
+    })
   }
+  return write
 }

@@ -1,3 +1,5 @@
+import * as v from 'valibot'
+import { checked, count } from '../../base/arguments.ts'
 import { VfioError } from '../../base/errors.ts'
 import { hex } from '../../base/units.ts'
 import type { Mapping } from '../../kernel/kernel.ts'
@@ -12,6 +14,7 @@ import {
   checkAccess,
   checkAlignment,
   checkBigint,
+  checkCopy,
   checkNumber,
   goalOf,
   memoryGone,
@@ -166,7 +169,9 @@ export class MappedRegion implements RegionAccess, Disposable {
    * Throws OUT_OF_RANGE where the byte is trapped or not there.
    */
   mappingAt(offset: number): { readonly mapping: Mapping; readonly offset: number; readonly size: number } {
-    const window = this.#openWindows().find(({ start, end }) => offset >= start && offset < end)
+    const windows = this.#openWindows()
+    checked('mappingAt', count, offset, 'its offset')
+    const window = windows.find(({ start, end }) => offset >= start && offset < end)
     if (window !== undefined) {
       const at = offset - window.origin
       return { mapping: window.mapping, offset: at, size: window.mapping.length - at }
@@ -189,6 +194,7 @@ export class MappedRegion implements RegionAccess, Disposable {
    */
   hold(dependent: Dependent): void {
     this.#openWindows()
+    checked('hold', v.looseObject({ close: v.function() }), dependent)
     this.#dependents.add(dependent)
   }
 
@@ -231,7 +237,7 @@ export class MappedRegion implements RegionAccess, Disposable {
   /** Piece by piece, each in one window or in none. */
   #copy(way: Way, offset: number, bytes: Uint8Array): void {
     const windows = this.#openWindows()
-    checkAccess(this, way, offset, bytes.length)
+    checkCopy(this, way, offset, bytes)
     const end = offset + bytes.length
     for (let at = offset; at < end; ) {
       const window = windows.find((candidate) => candidate.end > at)

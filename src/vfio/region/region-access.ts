@@ -1,5 +1,6 @@
+import { checkBytes } from '../../base/arguments.ts'
 import { VfioError } from '../../base/errors.ts'
-import { hex } from '../../base/units.ts'
+import { hex, shown } from '../../base/units.ts'
 import type { Accessors, WordWidth } from '../../kernel/kernel.ts'
 import type { RegionFlags } from '../../uapi/region-info.ts'
 import type { RegisterBlock, RegisterSpecs } from '../registers/register-block.ts'
@@ -50,7 +51,7 @@ export function checkAccess(region: Bounds, way: Way, offset: number, length: nu
 
 function refused(region: Bounds, way: Way, offset: number, length: number): VfioError {
   if (!Number.isSafeInteger(offset) || offset < 0) {
-    return new VfioError('INVALID_ARGUMENT', `${offset} is not an offset in region ${region.name}`)
+    return new VfioError('INVALID_ARGUMENT', `${shown(offset)} is not an offset in region ${region.name}`)
   }
   if (!region.flags[way]) {
     return new VfioError(
@@ -67,6 +68,12 @@ function refused(region: Bounds, way: Way, offset: number, length: number): Vfio
       facts: { region: region.name, offset, length, size: region.size },
     },
   )
+}
+
+/** Of a copy into or out of bytes. Throws as `checkAccess` does, INVALID_ARGUMENT for what are no bytes. */
+export function checkCopy(region: Bounds, way: Way, offset: number, bytes: Uint8Array): void {
+  checkBytes(way === 'read' ? 'readInto' : 'writeFrom', bytes)
+  checkAccess(region, way, offset, bytes.length)
 }
 
 export function checkAlignment(region: Bounds, offset: number, width: number): void {
@@ -91,7 +98,7 @@ export function checkBigint(region: Bounds, value: bigint): void {
 }
 
 function unfit(region: Bounds, value: number | bigint, width: number): VfioError {
-  return new VfioError('INVALID_ARGUMENT', `${value} is not an unsigned number of ${8 * width} bits`, {
+  return new VfioError('INVALID_ARGUMENT', `${shown(value)} is not an unsigned number of ${8 * width} bits`, {
     facts: { region: region.name, width },
   })
 }

@@ -13,6 +13,7 @@ import {
   checkAccess,
   checkAlignment,
   checkBigint,
+  checkCopy,
   checkNumber,
   goalOf,
   memoryGone,
@@ -110,12 +111,12 @@ export class Region implements RegionAccess {
   }
 
   readInto(offset: number, bytes: Uint8Array): void {
-    checkAccess(this, 'read', offset, bytes.length)
+    checkCopy(this, 'read', offset, bytes)
     if (bytes.length > 0) this.#transfer('read', offset, bytes)
   }
 
   writeFrom(offset: number, bytes: Uint8Array): void {
-    checkAccess(this, 'write', offset, bytes.length)
+    checkCopy(this, 'write', offset, bytes)
     if (bytes.length > 0) this.#transfer('write', offset, bytes)
   }
 

@@ -1,6 +1,7 @@
+import { checked, count } from '../../base/arguments.ts'
 import { VfioError } from '../../base/errors.ts'
 import { failedWith } from '../../base/system-error.ts'
-import { hex, printable } from '../../base/units.ts'
+import { hex, printable, shown } from '../../base/units.ts'
 import type { DeviceInfo } from '../../uapi/device-info.ts'
 import { pciRegionIndex, regionName } from '../../uapi/indexes.ts'
 import { decodeRegionInfo, regionFlag, vfioRegionInfo } from '../../uapi/region-info.ts'
@@ -62,9 +63,9 @@ export class Regions implements Iterable<Region> {
 
   /** Throws NOT_FOUND, with the regions there are. */
   get(which: number | string): Region {
-    const index = typeof which === 'number' ? which : this.#indexOf(which)
+    const index = typeof which === 'string' ? this.#indexOf(which) : which
     if (index !== null && (!Number.isInteger(index) || index < 0 || index > 0xffff_ffff)) {
-      throw new VfioError('INVALID_ARGUMENT', `${index} is not the index of a region`)
+      throw new VfioError('INVALID_ARGUMENT', `${shown(index)} is not the index of a region`)
     }
     const region = index === null ? null : this.#find(index)
     if (region !== null) return region
@@ -78,6 +79,8 @@ export class Regions implements Iterable<Region> {
 
   /** The device-specific region of this type and subtype (VFIO_REGION_TYPE_*, …_SUBTYPE_*). Throws NOT_FOUND. */
   ofType(type: number, subtype: number): Region {
+    checked('ofType', count, type, 'its type')
+    checked('ofType', count, subtype, 'its subtype')
     const found = [...this].find(({ capabilities }) =>
       capabilities.some((one) => one.name === 'type' && one.type === type && one.subtype === subtype),
     )

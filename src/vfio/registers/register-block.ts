@@ -1,3 +1,5 @@
+import * as v from 'valibot'
+import { checked, entries } from '../../base/arguments.ts'
 import { VfioError } from '../../base/errors.ts'
 import { printable } from '../../base/units.ts'
 import { fieldsOf, type RegisterField, type RegisterFieldBits } from './register-fields.ts'
@@ -20,6 +22,16 @@ export interface RegisterSpec {
 }
 
 export type RegisterSpecs = Readonly<Record<string, RegisterSpec>>
+
+const declared = v.looseObject({
+  offset: v.number(),
+  width: v.picklist([8, 16, 32, 64]),
+  access: v.optional(v.picklist(['r', 'w', 'rw'])),
+  order: v.optional(v.picklist(['low-high', 'high-low'])),
+  fields: v.optional(entries),
+  count: v.optional(v.number()),
+  stride: v.optional(v.number()),
+})
 
 /** A declared register, checked and with what it left out. */
 export interface RegisterForm {
@@ -45,7 +57,7 @@ export class RegisterBlock<Specs extends RegisterSpecs> {
 
   constructor(specs: Specs) {
     this.specs = specs
-    this.forms = Object.entries(specs).map(([name, spec]) => formOf(name, spec))
+    this.forms = checked('registerBlock', entries, specs).map(([name, spec]) => formOf(name, spec))
   }
 }
 
@@ -67,20 +79,15 @@ export function registerBlock<const Specs extends RegisterSpecs>(specs: Specs): 
 
 const known = ['offset', 'width', 'access', 'order', 'fields', 'count', 'stride']
 
-function formOf(name: string, spec: RegisterSpec): RegisterForm {
-  const { offset, width, access = 'rw', order = null, count = null, fields = {} } = spec
+function formOf(name: string, given: unknown): RegisterForm {
+  const spec = checked(`register ${printable(name)}`, declared, given, 'what it is', { register: name })
+  const { offset, width, access = 'rw', order = null, count = null, fields = [] } = spec
   const bytes = width / 8
   const unit = order === null ? bytes : 4
   const stride = spec.stride ?? bytes
   const end = offset + stride * ((count ?? 1) - 1) + bytes
   check(name, [
     [Object.keys(spec).every((key) => known.includes(key)), `only ${known.join(', ')} describe a register`],
-    [[8, 16, 32, 64].includes(width), `its width is 8, 16, 32 or 64 bits, not ${width}`],
-    [['r', 'w', 'rw'].includes(access), `its access is 'r', 'w' or 'rw', not '${access}'`],
-    [
-      order === null || ['low-high', 'high-low'].includes(order),
-      `its order is 'low-high' or 'high-low', not '${order}'`,
-    ],
     [order === null || width === 64, `an order is for 64 bits, and it has ${width}`],
     [isNatural(offset) && offset % unit === 0, `its offset is a multiple of ${unit} bytes, not ${offset}`],
     [count === null || (isNatural(count) && count > 0), `its count is a whole number from 1, not ${count}`],

@@ -1,8 +1,12 @@
+import * as v from 'valibot'
+import { checked, entries } from '../../base/arguments.ts'
 import { VfioError } from '../../base/errors.ts'
-import { printable } from '../../base/units.ts'
+import { printable, shown } from '../../base/units.ts'
 
 /** One bit by its number, or several as [highest, lowest]. */
 export type RegisterFieldBits = number | readonly [high: number, low: number]
+
+const fieldBits = v.union([v.number(), v.strictTuple([v.number(), v.number()])], 'must be a bit, or two')
 
 /** Bits of a register with a name. */
 export interface RegisterField {
@@ -18,11 +22,13 @@ export type FieldValue = boolean | number | bigint
 export function fieldsOf(
   register: string,
   width: number,
-  declared: Readonly<Record<string, RegisterFieldBits>>,
+  declared: readonly (readonly [string, unknown])[],
 ): ReadonlyMap<string, RegisterField> {
   const fields = new Map<string, RegisterField>()
   let taken = 0n
-  for (const [name, bits] of Object.entries(declared)) {
+  for (const [name, given] of declared) {
+    const about = `field ${printable(name)} of register ${printable(register)}`
+    const bits = checked(about, fieldBits, given, 'what it is', { register, field: name })
     const [high, low] = typeof bits === 'number' ? [bits, bits] : bits
     const isWithin = Number.isInteger(high) && Number.isInteger(low) && low >= 0 && high < width
     if (!isWithin || (typeof bits === 'number' ? bits < 0 : high <= low)) {
@@ -55,7 +61,7 @@ export function encodeFields(
   changes: Readonly<Record<string, unknown>>,
 ): bigint {
   let changed = BigInt(value)
-  for (const [name, to] of Object.entries(changes)) {
+  for (const [name, to] of checked(register, entries, changes, 'its fields')) {
     const field = fields.get(name)
     if (field === undefined) {
       throw wrong(register, name, `the register's fields are ${[...fields.keys()].join(', ') || 'none'}`)
@@ -78,13 +84,13 @@ function extract({ low, bits, isFlag }: RegisterField, value: number | bigint): 
 function bitsOf(register: string, name: string, field: RegisterField, to: unknown, whole: number | bigint): bigint {
   if (field.isFlag) {
     if (typeof to === 'boolean') return BigInt(to)
-    throw wrong(register, name, `it is true or false, not ${printable(String(to))}`)
+    throw wrong(register, name, `it is true or false, not ${shown(to)}`)
   }
   if (typeof to === typeof whole && (typeof to === 'bigint' || (typeof to === 'number' && Number.isInteger(to)))) {
     const number = BigInt(to)
     if (number >= 0n && number <= maskOf(field.bits)) return number
   }
-  throw wrong(register, name, `${printable(String(to))} is no ${typeof whole} of ${field.bits} bits`)
+  throw wrong(register, name, `${shown(to)} is no ${typeof whole} of ${field.bits} bits`)
 }
 
 function maskOf(bits: number): bigint {

@@ -1,5 +1,5 @@
 import { VfioError } from '../../base/errors.ts'
-import { printable } from '../../base/units.ts'
+import { printable, shown } from '../../base/units.ts'
 import type { RegionAccess } from '../region/region-access.ts'
 import type { RegisterForm } from './register-block.ts'
 import { decodeFields, encodeFields, type FieldValue } from './register-fields.ts'
@@ -90,7 +90,7 @@ export class Register {
     const kind = this.width === 64 ? 'bigint' : 'number'
     return new VfioError(
       'INVALID_ARGUMENT',
-      `register ${printable(this.name)} cannot hold ${printable(String(value))}: it takes an unsigned ${kind} of ${this.width} bits`,
+      `register ${printable(this.name)} cannot hold ${shown(value)}: it takes an unsigned ${kind} of ${this.width} bits`,
       { facts: { register: this.name, width: this.width } },
     )
   }

@@ -1,8 +1,10 @@
+import * as v from 'valibot'
+import { checked } from '../../base/arguments.ts'
 import { VfioError } from '../../base/errors.ts'
-import { hex, printable } from '../../base/units.ts'
+import { hex, printable, shown } from '../../base/units.ts'
 import type { RegionAccess } from '../region/region-access.ts'
 import { Register } from './register.ts'
-import type { RegisterBlock, RegisterForm, RegisterSpec, RegisterSpecs } from './register-block.ts'
+import { RegisterBlock, type RegisterForm, type RegisterSpec, type RegisterSpecs } from './register-block.ts'
 
 /** A block's registers in a region, by name. */
 export type Registers<Specs extends RegisterSpecs> = { readonly [Name in keyof Specs]: RegisterOf<Specs[Name]> }
@@ -65,11 +67,14 @@ export interface RegisterArray<One> extends Iterable<One> {
   at(index: number): One
 }
 
+const declaredRegisters = v.instance(RegisterBlock, 'must be what registerBlock gives')
+
 /** The block's registers in this region. Throws OUT_OF_RANGE where one lies outside it. */
 export function registersOf<Specs extends RegisterSpecs>(
   block: RegisterBlock<Specs>,
   region: RegionAccess,
 ): Registers<Specs> {
+  checked('as', declaredRegisters, block)
   const registers = Object.fromEntries(block.forms.map((form) => [form.name, registerOf(form, region)]))
   if (!holdsAll(block, registers)) throw new TypeError('a register of the block was left out')
   return registers
@@ -93,7 +98,9 @@ function registerOf(form: RegisterForm, region: RegionAccess): Register | Regist
 function arrayOf(form: RegisterForm, region: RegionAccess, length: number): RegisterArray<Register> {
   const at = (index: number): Register => {
     if (Number.isInteger(index) && index >= 0 && index < length) return new Register(form, region, index)
-    throw new VfioError('OUT_OF_RANGE', `there is no register ${printable(form.name)}[${index}]: there are ${length}`, {
+    const what = `register ${printable(form.name)}[${shown(index)}]`
+    if (typeof index !== 'number') throw new VfioError('INVALID_ARGUMENT', `there can be no ${what}`)
+    throw new VfioError('OUT_OF_RANGE', `there is no ${what}: there are ${length}`, {
       facts: { register: form.name, index, count: length },
     })
   }
