@@ -1,5 +1,5 @@
 import { largestSpec, parseSpec } from '../../lifecycle/spec/parse-spec.ts'
-import type { Spec } from '../../lifecycle/spec/spec.ts'
+import type { Spec } from '../../lifecycle/wanted/spec.ts'
 import { type Option, type RequiredPositional, text } from '../command.ts'
 import { readCallersFile } from '../io/callers-file.ts'
 import type { Io } from '../io/io.ts'

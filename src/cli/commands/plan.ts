@@ -1,6 +1,6 @@
 import { makePlan } from '../../lifecycle/plan/make-plan.ts'
-import { itemsOf } from '../../lifecycle/plan/plan.ts'
 import { checkRoom } from '../../lifecycle/plan/room.ts'
+import { itemsOf } from '../../lifecycle/wanted/plan.ts'
 import { config, readSpec, specExample, specFile } from '../arguments/spec-file.ts'
 import { type Command, command } from '../command.ts'
 import { json } from '../output/output.ts'

@@ -1,5 +1,5 @@
 import { VfioError } from '../../base/errors.ts'
-import { losses, type Plan } from '../../lifecycle/plan/plan.ts'
+import { losses, type Plan } from '../../lifecycle/wanted/plan.ts'
 import type { Io } from '../io/io.ts'
 
 /**

@@ -10,7 +10,7 @@ import {
   type PlanItem,
   type PlannedBinding,
   type PlannedSriov,
-} from '../../lifecycle/plan/plan.ts'
+} from '../../lifecycle/wanted/plan.ts'
 import type { Io } from '../io/io.ts'
 import { type Column, table } from './output.ts'
 import { shownStep } from './report-change.ts'

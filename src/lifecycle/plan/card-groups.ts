@@ -1,8 +1,8 @@
 import type { HostFiles } from '../../kernel/kernel.ts'
 import { cardOf } from '../kinds/mdev/mdev-places.ts'
+import type { MadeMoves } from '../wanted/make-moves.ts'
+import type { NoRoom, PlanEntry, PlanItem, PlannedVgpu } from '../wanted/plan.ts'
 import type { MadeFunctions } from './made-functions.ts'
-import type { MadeMoves } from './make-moves.ts'
-import type { NoRoom, PlanEntry, PlanItem, PlannedVgpu } from './plan.ts'
 
 /** Cards between which a plan moves devices stand or fall together: what is made on them is taken back together. */
 export interface CardGroup {

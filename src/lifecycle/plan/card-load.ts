@@ -2,7 +2,7 @@ import type { HostFiles } from '../../kernel/kernel.ts'
 import type { VirtualDevice } from '../device/virtual-device.ts'
 import { cardOf } from '../kinds/mdev/mdev-places.ts'
 import type { Place } from '../spec/yaml-fault.ts'
-import type { PlanEntry, PlannedVgpu } from './plan.ts'
+import type { PlanEntry, PlannedVgpu } from '../wanted/plan.ts'
 
 /** A virtual device that runs, or is to run, on a card. */
 export interface Carried {

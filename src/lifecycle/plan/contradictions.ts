@@ -6,10 +6,10 @@ import { physicalFunctionOf } from '../../host/sriov.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import { noDriver } from '../bindings/bind.ts'
 import { isNvidiaGpu } from '../kinds/mdev/nvidia-gpu.ts'
+import type { PlacedParent } from '../kinds/mdev/plan-placement.ts'
 import { inFile, invalidSpec } from '../spec/invalid-spec.ts'
-import type { FutureFunctions } from './future-functions.ts'
-import { itemName, type Plan, type PlannedBinding, type PlannedSriov } from './plan.ts'
-import type { PlacedParent } from './wanted-devices.ts'
+import type { FutureFunctions } from '../wanted/future-functions.ts'
+import { itemName, type Plan, type PlannedBinding, type PlannedSriov } from '../wanted/plan.ts'
 
 interface Asked extends Pick<Plan, 'bindings' | 'sriov' | 'entries'> {
   readonly path: string

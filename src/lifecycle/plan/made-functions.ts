@@ -3,7 +3,7 @@ import type { ChangeOptions } from '../change/change.ts'
 import { withSettingsLock } from '../settings/settings.ts'
 import { setVirtualFunctions } from '../sriov/set-functions.ts'
 import { sriovSettings } from '../sriov/sriov-settings.ts'
-import type { PlannedSriov } from './plan.ts'
+import type { PlannedSriov } from '../wanted/plan.ts'
 
 /** Virtual functions that a plan has made, and what it takes to have as many as before. */
 export interface MadeFunctions {

@@ -4,8 +4,8 @@ import { parentsOf } from '../kinds/mdev/mdev-places.ts'
 import { isSriovGpu } from '../kinds/mdev/nvidia-gpu.ts'
 import { type ChosenParents, chooseParents } from '../spec/choose-parents.ts'
 import { invalidSpec } from '../spec/invalid-spec.ts'
-import type { SpecParent } from '../spec/spec.ts'
-import type { FutureFunctions } from './future-functions.ts'
+import type { FutureFunctions } from '../wanted/future-functions.ts'
+import type { SpecParent } from '../wanted/spec.ts'
 
 /**
  * The parents that a choice stands for once a file's virtual functions are there. INVALID_SPEC if it names a function that

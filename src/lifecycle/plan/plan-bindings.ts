@@ -6,11 +6,11 @@ import type { Turn } from '../bindings/carry-out.ts'
 import { PciUses } from '../in-use/pci-uses.ts'
 import { areIdsOf, choosePci, fitsPci, noneFits } from '../spec/choose-pci.ts'
 import { invalidSpec } from '../spec/invalid-spec.ts'
-import type { PciChoice, Spec } from '../spec/spec.ts'
 import type { Place } from '../spec/yaml-fault.ts'
 import { futureBindingSteps, futureIds } from '../sriov/future-binding.ts'
-import type { FutureFunctions } from './future-functions.ts'
-import type { PlannedBinding } from './plan.ts'
+import type { FutureFunctions } from '../wanted/future-functions.ts'
+import type { PlannedBinding } from '../wanted/plan.ts'
+import type { PciChoice, Spec } from '../wanted/spec.ts'
 
 /** What would have to be done for PCI devices, and for virtual functions that are to come, to have the drivers that a spec says. */
 export function planBindings(files: HostFiles, { path, bindings }: Spec, future: FutureFunctions): PlannedBinding[] {

@@ -3,13 +3,13 @@ import type { HostFiles } from '../../kernel/kernel.ts'
 import { isHalfMade } from '../device/half-made.ts'
 import { choosePci } from '../spec/choose-pci.ts'
 import { invalidSpec } from '../spec/invalid-spec.ts'
-import type { PciChoice, Spec, SpecParent } from '../spec/spec.ts'
 import type { Place } from '../spec/yaml-fault.ts'
 import { checkedCount, findPhysicalFunction } from '../sriov/asked-count.ts'
 import { functionUses } from '../sriov/check-unused.ts'
 import { functionsSteps } from '../sriov/functions-plan.ts'
 import { keepSteps } from '../sriov/kept-number.ts'
-import type { PlannedSriov } from './plan.ts'
+import type { PlannedSriov } from '../wanted/plan.ts'
+import type { PciChoice, Spec, SpecParent } from '../wanted/spec.ts'
 
 /** What would have to be done for devices to have as many virtual functions as a spec says. */
 export function planSriov(files: HostFiles, { path, parents }: Spec): PlannedSriov[] {

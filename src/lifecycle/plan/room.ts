@@ -1,12 +1,12 @@
 import { VfioError } from '../../base/errors.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import type { VirtualDevice } from '../device/virtual-device.ts'
+import { mdevRoomFault } from '../kinds/mdev/plan-room.ts'
+import { vgpuRoomFault } from '../kinds/nvidia-vgpu/plan-room.ts'
 import { inFile } from '../spec/invalid-spec.ts'
+import type { FutureFunctions } from '../wanted/future-functions.ts'
+import type { NoRoom, Plan, PlanEntry, PlannedVgpu } from '../wanted/plan.ts'
 import { cardLoads } from './card-load.ts'
-import type { FutureFunctions } from './future-functions.ts'
-import { mdevRoomFault } from './mdev-room.ts'
-import type { NoRoom, Plan, PlanEntry, PlannedVgpu } from './plan.ts'
-import { vgpuRoomFault } from './vgpu-room.ts'
 
 /**
  * The cards that cannot carry all that a plan has for them, once all of it is carried out. Only what is sure is said: what

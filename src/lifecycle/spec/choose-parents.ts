@@ -8,8 +8,8 @@ import { isSriovGpu } from '../kinds/mdev/nvidia-gpu.ts'
 import { findPlace, isTypeNamed } from '../kinds/mdev/type-choice.ts'
 import { isVgpuPlace } from '../kinds/nvidia-vgpu/place.ts'
 import { readVgpuFunctions } from '../kinds/nvidia-vgpu/vgpu-functions.ts'
+import type { ParentChoice } from '../wanted/spec.ts'
 import { choosePci, fitsPci, pciChoiceInWords } from './choose-pci.ts'
-import type { ParentChoice } from './spec.ts'
 
 /** Where mediated devices are made, and cards whose virtual functions are or could be vGPUs. */
 export interface ChosenParents {

@@ -3,7 +3,7 @@ import { type PciAddress, parsePciAddress, pciAddressOrNull } from '../../base/u
 import { pciAddresses } from '../../host/pci-bus.ts'
 import { type PciIds, readPciIds } from '../../host/pci-ids.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
-import type { PciChoice } from './spec.ts'
+import type { PciChoice } from '../wanted/spec.ts'
 
 /** The PCI devices that a choice stands for, in the bus's order. NOT_FOUND where there is none. */
 export function choosePci(files: HostFiles, choice: PciChoice): PciAddress[] {

@@ -1,7 +1,7 @@
 import type { PciAddress } from '../../base/units.ts'
 import { pciPath } from '../../host/sriov.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
-import type { GpuFilter } from './spec.ts'
+import type { GpuFilter } from '../wanted/spec.ts'
 
 /** Device and vendor in one number, as NVIDIA's tools write them: 0x20B510DE. */
 function uint32(text: string): number | null {

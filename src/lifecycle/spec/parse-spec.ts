@@ -3,10 +3,10 @@ import { type PciAddress, pciAddressOrNull, type Uuid, uuidOrNull } from '../../
 import type { Attribute } from '../definition/definition.ts'
 import { driverName } from '../settings/bindings.ts'
 import { type NodeOwner, octalMode } from '../settings/node-owners.ts'
+import type { PciChoice, Spec, SpecBinding, SpecDevices, SpecParent } from '../wanted/spec.ts'
 import { invalidContent, invalidSpec, placeInWords } from './invalid-spec.ts'
 import { knownKeys } from './known-keys.ts'
 import { readYaml, type YamlContent } from './read-yaml.ts'
-import type { PciChoice, Spec, SpecBinding, SpecDevices, SpecParent } from './spec.ts'
 import { isVgpuConfig, parseVgpuConfig } from './vgpu-config.ts'
 import { YamlFault } from './yaml-fault.ts'
 

@@ -2,11 +2,11 @@ import * as v from 'valibot'
 import { printable } from '../../base/units.ts'
 import { nearestNames } from '../../host/nearest-name.ts'
 import { isMigBacked } from '../kinds/mdev/mig.ts'
+import type { SpecGpus } from '../wanted/spec.ts'
 import { parseGpuFilter } from './gpu-ids.ts'
 import { invalidContent, invalidSpec } from './invalid-spec.ts'
 import { knownKeys } from './known-keys.ts'
 import type { YamlContent } from './read-yaml.ts'
-import type { SpecGpus } from './spec.ts'
 
 const count = v.pipe(
   v.number(),

@@ -1,9 +1,9 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { confirmLosses } from '../../../../src/cli/output/confirm-losses.ts'
 import { makePlan } from '../../../../src/lifecycle/plan/make-plan.ts'
-import type { Plan } from '../../../../src/lifecycle/plan/plan.ts'
 import { parseSpec } from '../../../../src/lifecycle/spec/parse-spec.ts'
 import { setVirtualFunctions } from '../../../../src/lifecycle/sriov/set-functions.ts'
+import type { Plan } from '../../../../src/lifecycle/wanted/plan.ts'
 import { createMockKernel } from '../../../../src/mock/kernel/mock-kernel.ts'
 
 const port = '0000:81:00.0'

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 import { openLinux } from '../../../../src/kernel/linux.ts'
 import { makePlan } from '../../../../src/lifecycle/plan/make-plan.ts'
-import { itemName } from '../../../../src/lifecycle/plan/plan.ts'
 import { parseSpec } from '../../../../src/lifecycle/spec/parse-spec.ts'
+import { itemName } from '../../../../src/lifecycle/wanted/plan.ts'
 import { HostTree, uuids } from '../../host-tree.ts'
 
 test('10,000 devices of a type are planned in seconds, each with a name of its own, those there first', () => {

@@ -5,9 +5,9 @@ import { list } from '../../../../src/lifecycle/kinds/list.ts'
 import { stop } from '../../../../src/lifecycle/kinds/mdev/stop.ts'
 import { applyPlan } from '../../../../src/lifecycle/plan/apply.ts'
 import { makePlan } from '../../../../src/lifecycle/plan/make-plan.ts'
-import { isDone, itemName } from '../../../../src/lifecycle/plan/plan.ts'
 import { parseSpec } from '../../../../src/lifecycle/spec/parse-spec.ts'
 import { setVirtualFunctions } from '../../../../src/lifecycle/sriov/set-functions.ts'
+import { isDone, itemName } from '../../../../src/lifecycle/wanted/plan.ts'
 import { createMockHost, type MockHost } from '../../../../src/mock/controls/mock-host.ts'
 
 const card = parsePciAddress('41:00.0')

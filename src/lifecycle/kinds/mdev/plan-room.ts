@@ -1,11 +1,11 @@
-import { readPciIds } from '../../host/pci-ids.ts'
-import type { HostFiles } from '../../kernel/kernel.ts'
-import { cardOf } from '../kinds/mdev/mdev-places.ts'
-import { type MdevType, mdevParents, readMdevTypes } from '../kinds/mdev/mdev-types.ts'
-import { isMigBacked } from '../kinds/mdev/mig.ts'
-import type { CardLoad, Carried } from './card-load.ts'
-import { oneKindFault } from './one-kind.ts'
-import type { NoRoom } from './plan.ts'
+import { readPciIds } from '../../../host/pci-ids.ts'
+import type { HostFiles } from '../../../kernel/kernel.ts'
+import type { CardLoad, Carried } from '../../plan/card-load.ts'
+import { oneKindFault } from '../../wanted/one-kind.ts'
+import type { NoRoom } from '../../wanted/plan.ts'
+import { cardOf } from './mdev-places.ts'
+import { type MdevType, mdevParents, readMdevTypes } from './mdev-types.ts'
+import { isMigBacked } from './mig.ts'
 
 type Fault = Omit<NoRoom, 'card' | 'at'>
 

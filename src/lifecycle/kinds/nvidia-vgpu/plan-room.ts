@@ -1,13 +1,13 @@
-import { type PciAddress, pciAddressOrNull } from '../../base/units.ts'
-import type { HostFiles } from '../../kernel/kernel.ts'
-import { isMigBacked } from '../kinds/mdev/mig.ts'
-import { vgpuRefused } from '../kinds/nvidia-vgpu/refusal.ts'
-import { readVgpuFunctions, type VgpuFunction } from '../kinds/nvidia-vgpu/vgpu-functions.ts'
-import { knownTypes } from '../kinds/nvidia-vgpu/vgpu-type-names.ts'
-import { framebufferOf, readCreatableTypes } from '../kinds/nvidia-vgpu/vgpu-types.ts'
-import type { CardLoad } from './card-load.ts'
-import { oneKindFault } from './one-kind.ts'
-import type { NoRoom } from './plan.ts'
+import { type PciAddress, pciAddressOrNull } from '../../../base/units.ts'
+import type { HostFiles } from '../../../kernel/kernel.ts'
+import type { CardLoad } from '../../plan/card-load.ts'
+import { oneKindFault } from '../../wanted/one-kind.ts'
+import type { NoRoom } from '../../wanted/plan.ts'
+import { isMigBacked } from '../mdev/mig.ts'
+import { vgpuRefused } from './refusal.ts'
+import { readVgpuFunctions, type VgpuFunction } from './vgpu-functions.ts'
+import { knownTypes } from './vgpu-type-names.ts'
+import { framebufferOf, readCreatableTypes } from './vgpu-types.ts'
 
 type Fault = Omit<NoRoom, 'card' | 'at'>
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
-import { parseUuid, type Uuid } from '../../base/units.ts'
-import type { TypeOfParent } from '../kinds/mdev/mdev-types.ts'
+import { parseUuid, type Uuid } from '../../../base/units.ts'
+import type { TypeOfParent } from './mdev-types.ts'
 
 /**
  * The nth name for a device of a type that a file only counts: the same in each run. UUID version 5 (RFC 9562, section

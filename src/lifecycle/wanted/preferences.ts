@@ -2,7 +2,7 @@ import type { HostFiles } from '../../kernel/kernel.ts'
 import { sameDefinition } from '../definition/definition.ts'
 import type { VirtualDevice } from '../device/virtual-device.ts'
 import { type NodeOwner, nodeOwners } from '../settings/node-owners.ts'
-import type { SpecDevices } from '../spec/spec.ts'
+import type { SpecDevices } from './spec.ts'
 
 /**
  * Which of the devices that are there a count takes, the best first: what runs before what is only defined, what is in use
