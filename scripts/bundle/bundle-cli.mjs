@@ -64,14 +64,18 @@ const groups = [
   {
     name: 'core',
     priority: 2,
-    test: /src\/(kernel\/(?!soft-memlock)|cli\/(?!main|completion|version|compile-cache|mock-host|mdevctl|device|commands\/(?!list)|io\/write-whole|parser\/(?!parser)|arguments\/(spec-file|region)|output\/(plan-text|report-bindings))|host\/|base|lifecycle\/(definition\/definition|in-use|kinds\/(list|device-types|named-device|mdev\/(list|store|mdev-(?!verbs)|type-|nvidia-gpu)|nvidia-vgpu\/vgpu-(functions|type)))|uapi\/(requests|device-feature|migration))|yargs-parser|yargs-platform|rolldown.runtime/,
+    test: /src\/(kernel\/(?!soft-memlock)|cli\/(?!main|completion|version|compile-cache|mock-host|mdevctl|device|commands\/(?!list)|io\/write-whole|parser\/(?!parser)|arguments\/(spec-file|region)|output\/(plan-text|report-bindings))|host\/|base|lifecycle\/(definition\/definition|in-use|kinds\/(list|device-types|named-device|mdev\/(list|store|mdev-(?!verbs|planning)|type-|nvidia-gpu)|nvidia-vgpu\/vgpu-(functions|type)))|uapi\/(requests|device-feature|migration))|yargs-parser|yargs-platform|rolldown.runtime/,
   },
   {
     name: 'plan',
-    test: /node_modules\/yaml\/|src\/lifecycle\/(spec|plan)\/|src\/cli\/(arguments\/spec-file|output\/plan-text)/,
+    test: /node_modules\/yaml\/|src\/lifecycle\/(spec|plan|wanted|kinds\/plannings|kinds\/[a-z-]+\/(plan-|[a-z-]+-planning|derived-uuid|turned-out))|src\/cli\/(arguments\/spec-file|output\/plan-text)/,
   },
   { name: 'yargs', test: /node_modules\/yargs\/|cli\/(parser\/(?!parser)|version)/ },
-  { name: 'lifecycle', priority: 1, test: /src\/lifecycle\/(?!spec|plan)/ },
+  {
+    name: 'lifecycle',
+    priority: 1,
+    test: /src\/lifecycle\/(?!spec|plan|wanted|kinds\/plannings|kinds\/[a-z-]+\/(plan-|[a-z-]+-planning|derived-uuid|turned-out))/,
+  },
   { name: 'device', test: /src\/(vfio|uapi|kernel\/soft-memlock|cli\/(device|arguments\/region))/ },
   { name: 'read-scenario', priority: 1, test: /read-scenario|node_modules\/valibot/ },
   { name: 'mock-kernel', test: /src\/(mock|cli\/mock-host)/ },

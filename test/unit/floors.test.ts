@@ -18,6 +18,7 @@ const innerFloors: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['definition', 'settings'],
     ['device'],
     ['callouts'],
+    ['wanted'],
     ['kinds/mdev'],
     ['kinds/nvidia-vgpu'],
     ['kinds'],

@@ -5,8 +5,7 @@ import { bind } from '../bindings/bind.ts'
 import type { BindingOptions } from '../bindings/binding-change.ts'
 import type { ChangeOptions } from '../change/change.ts'
 import { withSharedKernelLog } from '../change/kernel-log.ts'
-import { carryOutMdev } from '../kinds/mdev/plan-carry-out.ts'
-import { carryOutVgpu } from '../kinds/nvidia-vgpu/plan-carry-out.ts'
+import { planningOf } from '../kinds/plannings.ts'
 import { isNoRoom, takeAllBack } from '../wanted/make-moves.ts'
 import { itemName, itemsOf, type Plan, type PlanItem } from '../wanted/plan.ts'
 import { type CardGroup, CardGroups } from './card-groups.ts'
@@ -109,8 +108,7 @@ class Applying {
     } else if (item.kind === 'sriov') {
       const made = await carryOutSriov(kernel, item, options)
       if (item.makesAnew) this.#groups.ofCard(item.device)?.functions.push(made)
-    } else if (item.kind === 'vgpu') await carryOutVgpu(kernel, item, options, group?.journal ?? [])
-    else await carryOutMdev(kernel, item, options, group?.journal ?? [])
+    } else await planningOf(item).carryOut(kernel, item, options, group?.journal ?? [])
   }
 
   /** Where there was no room, or functions are not what was asked for: what had to go for it comes back. */

@@ -1,7 +1,7 @@
 import type { HostFiles } from '../../kernel/kernel.ts'
-import { cardOf } from '../kinds/mdev/mdev-places.ts'
+import { planningOf } from '../kinds/plannings.ts'
 import type { MadeMoves } from '../wanted/make-moves.ts'
-import type { NoRoom, PlanEntry, PlanItem, PlannedVgpu } from '../wanted/plan.ts'
+import { isVirtual, type NoRoom, type PlanItem, type PlannedDevice } from '../wanted/plan.ts'
 import type { MadeFunctions } from './made-functions.ts'
 
 /** Cards between which a plan moves devices stand or fall together: what is made on them is taken back together. */
@@ -23,7 +23,7 @@ export class CardGroups {
   constructor(files: HostFiles, items: readonly PlanItem[], noRoom: readonly NoRoom[]) {
     this.#files = files
     for (const item of items) {
-      if (isDevice(item)) this.#join(this.#cardsOf(item), noRoom)
+      if (isVirtual(item)) this.#join(this.#cardsOf(item), noRoom)
     }
   }
 
@@ -34,14 +34,14 @@ export class CardGroups {
 
   /** Null for what is done to a host device. */
   of(item: PlanItem): CardGroup | null {
-    if (!isDevice(item)) return null
+    if (!isVirtual(item)) return null
     const [card = ''] = this.#cardsOf(item)
     return this.ofCard(card)
   }
 
-  #cardsOf({ kind, parent, running }: PlanEntry | PlannedVgpu): string[] {
+  #cardsOf({ kind, parent, running }: PlannedDevice): string[] {
     return [parent, ...(running === null ? [] : [running.parent])].map((name) => {
-      return kind === 'mdev' ? cardOf(this.#files, name) : name
+      return planningOf({ kind }).cardOf(this.#files, name)
     })
   }
 
@@ -59,8 +59,4 @@ export class CardGroups {
       isOver: false,
     })
   }
-}
-
-function isDevice(item: PlanItem): item is PlanEntry | PlannedVgpu {
-  return item.kind === 'mdev' || item.kind === 'vgpu'
 }

@@ -6,10 +6,11 @@ import { physicalFunctionOf } from '../../host/sriov.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import { noDriver } from '../bindings/bind.ts'
 import { isNvidiaGpu } from '../kinds/mdev/nvidia-gpu.ts'
-import type { PlacedParent } from '../kinds/mdev/plan-placement.ts'
-import { inFile, invalidSpec } from '../spec/invalid-spec.ts'
+import { planningOf } from '../kinds/plannings.ts'
+import type { PlacedParent } from '../wanted/chosen-parents.ts'
 import type { FutureFunctions } from '../wanted/future-functions.ts'
-import { itemName, type Plan, type PlannedBinding, type PlannedSriov } from '../wanted/plan.ts'
+import { inFile, invalidSpec } from '../wanted/invalid-spec.ts'
+import type { Plan, PlannedBinding, PlannedSriov } from '../wanted/plan.ts'
 
 interface Asked extends Pick<Plan, 'bindings' | 'sriov' | 'entries'> {
   readonly path: string
@@ -26,7 +27,7 @@ export function checkContradictions(files: HostFiles, asked: Asked): void {
   const byDevice = new Map(bindings.map((binding) => [binding.device, binding]))
   for (const item of sriov) checkDriverMakesFunctions(files, path, item, byDevice.get(item.device))
   for (const { wanted, parent, ...entry } of asked.entries) {
-    const name = entry.kind === 'vgpu' ? entry.device : pciAddressOrNull(parent)
+    const name = pciAddressOrNull(entry.name) ?? pciAddressOrNull(parent)
     const card = wanted === null || name === null ? null : future.cardThatDrops(name)
     if (name === null || card === null) continue
     throw invalidSpec(
@@ -104,12 +105,11 @@ export function losesDriver({ driver, afterSriov, takenFrom }: PlannedBinding): 
 /** What the file has on this device, in words. */
 function devicesOn({ device, driver }: PlannedBinding, { entries, parents }: Asked): string | null {
   const entry = entries.find((it) => {
-    return it.wanted !== null && (it.parent === device || (it.kind === 'vgpu' && it.device === device))
+    return it.wanted !== null && (it.parent === device || it.name === device)
   })
   if (entry !== undefined) {
-    const what = entry.kind === 'mdev' ? 'mediated device' : 'vGPU'
     const why = driver === noDriver ? 'a driver makes them' : `${driver} makes none`
-    return `parents ask for the ${what} ${itemName(entry)} (${entry.type}) on it: ${why}`
+    return `parents ask for the ${planningOf(entry).noun} ${entry.name} (${entry.type}) on it: ${why}`
   }
   const isParent = parents.some(({ on: { mdev, vgpu } }) => {
     return vgpu.includes(device) || mdev.some((place) => place.parents.includes(device))
@@ -128,5 +128,5 @@ function onFunctionsOf(files: HostFiles, { device, afterSriov }: PlannedBinding,
   const bound = asked.bindings.find((it) => !it.afterSriov && isIts(it.device))
   if (bound !== undefined) return `its virtual function ${bound.device} to ${bound.driver}: ${along}`
   const carrier = asked.entries.find(({ parent, wanted }) => wanted !== null && isIts(parent))
-  return carrier === undefined ? null : `parents ask for ${itemName(carrier)} on ${carrier.parent}: ${along}`
+  return carrier === undefined ? null : `parents ask for ${carrier.name} on ${carrier.parent}: ${along}`
 }

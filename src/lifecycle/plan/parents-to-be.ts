@@ -2,9 +2,10 @@ import { pciAddressOrNull } from '../../base/units.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import { parentsOf } from '../kinds/mdev/mdev-places.ts'
 import { isSriovGpu } from '../kinds/mdev/nvidia-gpu.ts'
-import { type ChosenParents, chooseParents } from '../spec/choose-parents.ts'
-import { invalidSpec } from '../spec/invalid-spec.ts'
+import { chooseParents } from '../spec/choose-parents.ts'
+import type { ChosenParents } from '../wanted/chosen-parents.ts'
 import type { FutureFunctions } from '../wanted/future-functions.ts'
+import { invalidSpec } from '../wanted/invalid-spec.ts'
 import type { SpecParent } from '../wanted/spec.ts'
 
 /**

@@ -1,12 +1,11 @@
 import { VfioError } from '../../base/errors.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import type { VirtualDevice } from '../device/virtual-device.ts'
-import { mdevRoomFault } from '../kinds/mdev/plan-room.ts'
-import { vgpuRoomFault } from '../kinds/nvidia-vgpu/plan-room.ts'
-import { inFile } from '../spec/invalid-spec.ts'
+import { planningOf } from '../kinds/plannings.ts'
 import type { FutureFunctions } from '../wanted/future-functions.ts'
-import type { NoRoom, Plan, PlanEntry, PlannedVgpu } from '../wanted/plan.ts'
-import { cardLoads } from './card-load.ts'
+import { inFile } from '../wanted/invalid-spec.ts'
+import type { NoRoom, Plan, PlannedDevice } from '../wanted/plan.ts'
+import { cardLoads } from './card-loads.ts'
 
 /**
  * The cards that cannot carry all that a plan has for them, once all of it is carried out. Only what is sure is said: what
@@ -14,14 +13,14 @@ import { cardLoads } from './card-load.ts'
  */
 export function reckonRoom(
   files: HostFiles,
-  entries: readonly (PlanEntry | PlannedVgpu)[],
+  entries: readonly PlannedDevice[],
   present: readonly VirtualDevice[],
   future: FutureFunctions,
 ): NoRoom[] {
   return cardLoads(files, entries, present).flatMap((load) => {
     // what is said of functions that go is not said of those that come
     if (future.isCard(load.card)) return []
-    const fault = load.kind === 'mdev' ? mdevRoomFault(files, load) : vgpuRoomFault(files, load)
+    const fault = planningOf(load).roomFault(files, load)
     return fault === null ? [] : [{ at: load.at, card: load.card, ...fault }]
   })
 }

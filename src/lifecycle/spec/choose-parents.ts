@@ -8,15 +8,9 @@ import { isSriovGpu } from '../kinds/mdev/nvidia-gpu.ts'
 import { findPlace, isTypeNamed } from '../kinds/mdev/type-choice.ts'
 import { isVgpuPlace } from '../kinds/nvidia-vgpu/place.ts'
 import { readVgpuFunctions } from '../kinds/nvidia-vgpu/vgpu-functions.ts'
+import type { ChosenParents } from '../wanted/chosen-parents.ts'
 import type { ParentChoice } from '../wanted/spec.ts'
 import { choosePci, fitsPci, pciChoiceInWords } from './choose-pci.ts'
-
-/** Where mediated devices are made, and cards whose virtual functions are or could be vGPUs. */
-export interface ChosenParents {
-  /** A parent by itself, or a card with those of its functions that are parents: they carry together what is asked for. */
-  readonly mdev: readonly MdevPlace[]
-  readonly vgpu: readonly PciAddress[]
-}
 
 /** The parents of this host that a choice stands for, in the bus's order. NOT_FOUND where there is none. */
 export function chooseParents(files: HostFiles, choice: ParentChoice): ChosenParents {

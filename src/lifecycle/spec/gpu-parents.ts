@@ -10,9 +10,9 @@ import { findType } from '../kinds/mdev/type-choice.ts'
 import { chooseVgpuType } from '../kinds/nvidia-vgpu/choose-type.ts'
 import { isVgpuPlace } from '../kinds/nvidia-vgpu/place.ts'
 import { readVgpuFunctions } from '../kinds/nvidia-vgpu/vgpu-functions.ts'
+import { invalidSpec } from '../wanted/invalid-spec.ts'
 import type { Spec, SpecGpus, SpecParent } from '../wanted/spec.ts'
 import { fitsGpu } from './gpu-ids.ts'
-import { invalidSpec } from './invalid-spec.ts'
 
 /**
  * What each GPU of this host is to carry by a file of vgpu-device-manager, as that counts them: all of NVIDIA's in the

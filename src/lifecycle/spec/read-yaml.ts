@@ -1,5 +1,6 @@
 import { Composer, type Document, LineCounter, type ParsedNode } from 'yaml'
-import { type Place, placeAt, YamlFault, yamlFault } from './yaml-fault.ts'
+import type { Place } from '../wanted/invalid-spec.ts'
+import { placeAt, YamlFault, yamlFault } from './yaml-fault.ts'
 import { boundedTokens } from './yaml-tokens.ts'
 import { YamlValues } from './yaml-values.ts'
 

@@ -1,10 +1,5 @@
 import type { LineCounter, YAMLError } from 'yaml'
-
-/** From 1. */
-export interface Place {
-  readonly line: number
-  readonly column: number
-}
+import type { Place } from '../wanted/invalid-spec.ts'
 
 /** What is wrong with a text in YAML, and where; whoever knows the file makes an error of it. */
 export class YamlFault extends Error {

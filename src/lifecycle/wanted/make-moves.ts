@@ -3,7 +3,7 @@ import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
 import type { Change, ChangeOptions } from '../change/change.ts'
 import { isHalfMade } from '../device/half-made.ts'
 import { keepOwner } from './kept-owner.ts'
-import { itemName, type Move, type PlanEntry, type PlannedVgpu, type Running } from './plan.ts'
+import type { Move, PlannedDevice, Running } from './plan.ts'
 
 /** How the moves of one kind of virtual device are made, and what it takes to undo them. */
 export interface Moving {
@@ -19,9 +19,9 @@ export interface Moving {
 /** What was made of a plan on cards that share it, so that all of it can be taken back. */
 export interface MadeMoves {
   /** What was carried out. */
-  readonly item: PlanEntry | PlannedVgpu
+  readonly item: PlannedDevice
   /** What the plan had: another where a function turned out to be a parent of mediated devices. */
-  readonly planned: PlanEntry | PlannedVgpu
+  readonly planned: PlannedDevice
   readonly moving: Moving
   readonly made: Move[]
 }
@@ -33,11 +33,11 @@ export interface MadeMoves {
  */
 export async function makeMoves(
   kernel: Kernel,
-  item: PlanEntry | PlannedVgpu,
+  item: PlannedDevice,
   moving: Moving,
   options: ChangeOptions,
   journal: MadeMoves[],
-  planned: PlanEntry | PlannedVgpu = item,
+  planned: PlannedDevice = item,
 ): Promise<void> {
   const made: Move[] = []
   journal.push({ item, planned, moving, made })
@@ -52,7 +52,7 @@ export async function makeMoves(
     // without the signal: what interrupted it must not keep it from being taken back
     const { signal: _, ...calm } = options
     const failures = await takeBack(kernel, item, made, moving, calm)
-    const name = itemName(item)
+    const name = item.name
     if (failures.length === 0) throw backAsBefore(error, item, made, moving)
     const left = whatIsLeft(kernel.files, item, moving)
     throw withMore(asVfioError(error), `and taking it back failed: ${failures.map(kernelAnswer).join('; ')}${left}`, {
@@ -64,10 +64,10 @@ export async function makeMoves(
 }
 
 /** What the failure says of the device was before it was taken back. */
-function backAsBefore(error: unknown, item: PlanEntry | PlannedVgpu, made: readonly Move[], moving: Moving): unknown {
+function backAsBefore(error: unknown, item: PlannedDevice, made: readonly Move[], moving: Moving): unknown {
   const now = moving.runningNow()
   if (item.running === null || now === null || made.length === 0) return error
-  return withMore(asVfioError(error), `${itemName(item)} runs as before: as ${now.type} on ${now.parent}`)
+  return withMore(asVfioError(error), `${item.name} runs as before: as ${now.type} on ${now.parent}`)
 }
 
 export function isNoRoom(error: unknown): error is VfioError {
@@ -86,13 +86,13 @@ export async function takeAllBack(
   const { files } = kernel
   for (const { item, moving, made } of journal.toReversed()) {
     const now = moving.runningNow()
-    const isOther = now !== null && !isSame(files, itemName(item), item.running, now)
+    const isOther = now !== null && !isSame(files, item.name, item.running, now)
     if (made.includes('start') && isOther) await attempt(() => moving.make('stop', calm))
   }
   for (const { item, moving, made } of journal.toReversed()) {
     if (made.includes('define') || made.includes('undefine')) await attempt(() => moving.defineAsBefore(calm))
     if (made.includes('keep owner') || (made.includes('undefine') && item.storedOwner !== null)) {
-      await attempt(() => keepOwner(kernel, itemName(item), item.storedOwner, calm))
+      await attempt(() => keepOwner(kernel, item.name, item.storedOwner, calm))
     }
   }
   for (const { item, moving } of journal) await attempt(() => runAsBefore(files, item, moving, calm))
@@ -102,7 +102,7 @@ export async function takeAllBack(
 /** What failed of it: one failure keeps nothing else from being taken back. */
 async function takeBack(
   kernel: Kernel,
-  item: PlanEntry | PlannedVgpu,
+  item: PlannedDevice,
   made: readonly Move[],
   moving: Moving,
   options: ChangeOptions,
@@ -112,7 +112,7 @@ async function takeBack(
   if (made.includes('define')) await attempt(() => moving.defineAsBefore(options))
   // after the definition, which takes the owner along where it goes
   if (made.includes('keep owner')) {
-    await attempt(() => keepOwner(kernel, itemName(item), item.storedOwner, options))
+    await attempt(() => keepOwner(kernel, item.name, item.storedOwner, options))
   }
   await attempt(() => runAsBefore(kernel.files, item, moving, options))
   return failures
@@ -120,11 +120,11 @@ async function takeBack(
 
 async function runAsBefore(
   files: HostFiles,
-  item: PlanEntry | PlannedVgpu,
+  item: PlannedDevice,
   moving: Moving,
   options: ChangeOptions,
 ): Promise<void> {
-  const name = itemName(item)
+  const name = item.name
   const { running } = item
   if (running === null || isSame(files, name, running, moving.runningNow())) return
   const { change, isDefined } = await moving.startAgain(running, options)
@@ -141,8 +141,8 @@ function isSame(files: HostFiles, name: string, ran: Running | null, runs: Runni
   )
 }
 
-function whatIsLeft(files: HostFiles, item: PlanEntry | PlannedVgpu, moving: Moving): string {
-  const name = itemName(item)
+function whatIsLeft(files: HostFiles, item: PlannedDevice, moving: Moving): string {
+  const name = item.name
   const { running } = item
   const now = moving.runningNow()
   if (running === null || isSame(files, name, running, now)) return ''

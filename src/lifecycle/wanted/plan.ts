@@ -1,14 +1,21 @@
-import type { PciAddress, Uuid } from '../../base/units.ts'
+import type { PciAddress } from '../../base/units.ts'
 import type { DeviceUser } from '../../host/device-users.ts'
 import type { Warning } from '../../host/warning.ts'
 import type { Step } from '../change/change.ts'
+import type { DeviceIdentity, MdevIdentity, VgpuIdentity } from '../change/device-identity.ts'
 import type { Definition } from '../definition/definition.ts'
 import type { VirtualDevice } from '../device/virtual-device.ts'
 import type { NodeOwner } from '../settings/node-owners.ts'
-import type { Place } from '../spec/yaml-fault.ts'
+import type { Place } from './invalid-spec.ts'
 
 /** What a spec asks of one virtual device, and why. */
-interface PlannedDevice {
+export type PlannedDevice<Identity extends DeviceIdentity = DeviceIdentity> = Identity & PlannedChange
+
+export type PlannedMdev = PlannedDevice<MdevIdentity>
+/** Its type is as the spec has it where only its card's future functions will tell the id. */
+export type PlannedVgpu = PlannedDevice<VgpuIdentity>
+
+interface PlannedChange {
   readonly action: 'create' | 'change' | 'keep' | 'remove'
   readonly parent: string
   /** Its type by id; of a removal, the one that it has. */
@@ -24,6 +31,8 @@ interface PlannedDevice {
   readonly users: readonly DeviceUser[]
   /** What is to be stored, null where it goes. */
   readonly wanted: Definition | null
+  /** What is stored now, for taking a failed change back. */
+  readonly stored: Definition | null
   /** To whom its nodes go; null where nobody says. */
   readonly owner: NodeOwner | null
   /** To whom they go now, for taking a failed change back. */
@@ -36,20 +45,6 @@ interface PlannedDevice {
 export interface Running {
   readonly parent: string
   readonly type: string
-}
-
-/** A vendor's vGPU. Its type is as the spec has it where only its card's future functions will tell the id. */
-export interface PlannedVgpu extends PlannedDevice {
-  readonly kind: 'vgpu'
-  readonly device: PciAddress
-}
-
-/** A mediated device. */
-export interface PlanEntry extends PlannedDevice {
-  readonly kind: 'mdev'
-  readonly uuid: Uuid
-  /** What is stored now, for taking a failed change back. */
-  readonly stored: Definition | null
 }
 
 export type Move = 'stop' | 'undefine' | 'define' | 'keep owner' | 'start'
@@ -90,7 +85,7 @@ export interface PlannedSriov {
   readonly uses: readonly string[]
 }
 
-export type PlanItem = PlannedBinding | PlannedSriov | PlanEntry | PlannedVgpu
+export type PlanItem = PlannedBinding | PlannedSriov | PlannedDevice
 
 /** What of a device that runs as it should is not, in words. */
 export function whyKept({ definition }: VirtualDevice, moves: readonly Move[], isGiven: boolean): string {
@@ -99,10 +94,13 @@ export function whyKept({ definition }: VirtualDevice, moves: readonly Move[], i
 }
 
 /** By which it is told from others: its address, or its UUID. */
-export function itemName(item: PlanEntry | PlannedVgpu): Uuid | PciAddress
-export function itemName(item: PlanItem): string
 export function itemName(item: PlanItem): string {
-  return item.kind === 'mdev' ? item.uuid : item.device
+  return 'device' in item ? item.device : item.name
+}
+
+/** Whether it is a virtual device, and not one of the host's. */
+export function isVirtual(item: PlanItem): item is PlannedDevice {
+  return 'moves' in item
 }
 
 /** A card that cannot carry all that is to come to it. */
@@ -121,7 +119,7 @@ export interface Plan {
   readonly bindings: readonly PlannedBinding[]
   readonly sriov: readonly PlannedSriov[]
   /** In the order in which they are carried out: what goes first makes room for what comes. */
-  readonly entries: readonly (PlanEntry | PlannedVgpu)[]
+  readonly entries: readonly PlannedDevice[]
   /** Then nothing is done on these cards. */
   readonly noRoom: readonly NoRoom[]
   readonly warnings: readonly Warning[]

@@ -1,7 +1,7 @@
 import type { PciAddress, Uuid } from '../../base/units.ts'
 import type { Attribute, StartMode } from '../definition/definition.ts'
 import type { NodeOwner } from '../settings/node-owners.ts'
-import type { Place } from '../spec/yaml-fault.ts'
+import type { Place } from './invalid-spec.ts'
 
 /** What should be there: a file's content, checked, with names as they were written. */
 export interface Spec {

@@ -2,7 +2,7 @@ import type { Kernel } from '../../../kernel/kernel.ts'
 import type { ChangeOptions } from '../../change/change.ts'
 import { keepOwner } from '../../wanted/kept-owner.ts'
 import { type MadeMoves, makeMoves } from '../../wanted/make-moves.ts'
-import type { Move, PlanEntry, PlannedVgpu } from '../../wanted/plan.ts'
+import type { Move, PlannedDevice, PlannedMdev } from '../../wanted/plan.ts'
 import { define } from './define.ts'
 import { findMdevDevice } from './mdev-devices.ts'
 import { modify } from './modify.ts'
@@ -14,10 +14,10 @@ import { undefine } from './undefine.ts'
 /** Carries out what a plan has for one mediated device. */
 export function carryOutMdev(
   kernel: Kernel,
-  entry: PlanEntry,
+  entry: PlannedMdev,
   options: ChangeOptions,
   journal: MadeMoves[],
-  planned: PlanEntry | PlannedVgpu = entry,
+  planned: PlannedDevice = entry,
 ): Promise<void> {
   const { uuid, parent, stored } = entry
   const isDefinedOn = (on: string) => definedParents(kernel.files, uuid, on).length > 0
@@ -38,7 +38,7 @@ export function carryOutMdev(
   return makeMoves(kernel, entry, moving, options, journal, planned)
 }
 
-async function carryOutMove(kernel: Kernel, entry: PlanEntry, move: Move, options: ChangeOptions): Promise<void> {
+async function carryOutMove(kernel: Kernel, entry: PlannedMdev, move: Move, options: ChangeOptions): Promise<void> {
   const { uuid, parent, wanted } = entry
   if (move === 'stop') await stop(kernel, { uuid }, options)
   else if (move === 'undefine') await undefine(kernel, { uuid, parent }, options)

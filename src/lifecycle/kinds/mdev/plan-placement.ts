@@ -5,9 +5,9 @@ import type { MdevIdentity } from '../../change/device-identity.ts'
 import type { Definition } from '../../definition/definition.ts'
 import type { VirtualDevice } from '../../device/virtual-device.ts'
 import type { NodeOwner } from '../../settings/node-owners.ts'
-import type { ChosenParents } from '../../spec/choose-parents.ts'
-import { inFile, invalidSpec } from '../../spec/invalid-spec.ts'
-import type { Place } from '../../spec/yaml-fault.ts'
+import type { PlacedParent } from '../../wanted/chosen-parents.ts'
+import type { Place } from '../../wanted/invalid-spec.ts'
+import { inFile, invalidSpec } from '../../wanted/invalid-spec.ts'
 import { fitsAsIs, preferences } from '../../wanted/preferences.ts'
 import type { SpecDevices, SpecParent } from '../../wanted/spec.ts'
 import { derivedUuid } from './derived-uuid.ts'
@@ -53,8 +53,6 @@ export function placeDevices(
     if (others === 'remove') placing.removeOthers(on.mdev.flatMap((it) => it.parents))
   return placing
 }
-
-export type PlacedParent = SpecParent & { readonly on: ChosenParents }
 
 class Placing implements Wanted {
   readonly devices: WantedDevice[] = []

@@ -1,16 +1,14 @@
 import { readPciIds } from '../../../host/pci-ids.ts'
 import type { HostFiles } from '../../../kernel/kernel.ts'
-import type { CardLoad, Carried } from '../../plan/card-load.ts'
+import type { CardLoad, Carried } from '../../wanted/card-load.ts'
+import type { RoomFault } from '../../wanted/device-planning.ts'
 import { oneKindFault } from '../../wanted/one-kind.ts'
-import type { NoRoom } from '../../wanted/plan.ts'
 import { cardOf } from './mdev-places.ts'
 import { type MdevType, mdevParents, readMdevTypes } from './mdev-types.ts'
 import { isMigBacked } from './mig.ts'
 
-type Fault = Omit<NoRoom, 'card' | 'at'>
-
 /** Why a card cannot carry the mediated devices that are to come beside those that stay; null where nothing speaks against it. */
-export function mdevRoomFault(files: HostFiles, load: CardLoad): Fault | null {
+export function mdevRoomFault(files: HostFiles, load: CardLoad): RoomFault | null {
   const { card } = load
   const parents = (mdevParents(files) ?? []).filter((parent) => cardOf(files, parent) === card)
   const types = parents.flatMap((parent) => readMdevTypes(files, { parent }).types)

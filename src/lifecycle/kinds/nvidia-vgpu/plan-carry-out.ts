@@ -21,7 +21,7 @@ export async function carryOutVgpu(
   journal: MadeMoves[],
 ): Promise<void> {
   const { files } = kernel
-  const { device: address } = item
+  const { name: address } = item
   const mdev = turnedOutMdev(files, item)
   if (mdev !== null) return carryOutMdev(kernel, mdev, options, journal, item)
   const stored = readVgpuDefinition(files, address)
@@ -46,7 +46,7 @@ export async function carryOutVgpu(
 
 async function carryOutMove(
   kernel: Kernel,
-  { device: address, wanted, owner }: PlannedVgpu,
+  { name: address, wanted, owner }: PlannedVgpu,
   move: Move,
   options: ChangeOptions,
 ): Promise<void> {

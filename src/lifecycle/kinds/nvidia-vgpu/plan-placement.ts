@@ -4,14 +4,24 @@ import type { VgpuIdentity } from '../../change/device-identity.ts'
 import type { Definition } from '../../definition/definition.ts'
 import type { VirtualDevice } from '../../device/virtual-device.ts'
 import type { NodeOwner } from '../../settings/node-owners.ts'
-import { invalidSpec } from '../../spec/invalid-spec.ts'
-import type { Place } from '../../spec/yaml-fault.ts'
+import type { Place } from '../../wanted/invalid-spec.ts'
+import { invalidSpec } from '../../wanted/invalid-spec.ts'
 import type { NoRoom } from '../../wanted/plan.ts'
 import { fitsAsIs, preferences } from '../../wanted/preferences.ts'
 import type { SpecDevices } from '../../wanted/spec.ts'
-import type { FuturePlace } from './plan-vgpus.ts'
 
 export type PresentVgpu = VirtualDevice<VgpuIdentity>
+
+/** Where vGPUs can be made, once the spec's virtual functions are there. */
+export interface FuturePlace {
+  /** The card, or the one of its functions that was named. */
+  readonly on: PciAddress
+  readonly card: PciAddress
+  /** Where vGPUs can be, once the spec's virtual functions are there. */
+  readonly functions: readonly PciAddress[]
+  /** They are there already, and tell which types they take. */
+  readonly isThere: boolean
+}
 
 /** A vGPU that a spec asks for, with its place on this host. */
 export interface PlacedVgpu {

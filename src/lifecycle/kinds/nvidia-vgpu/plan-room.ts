@@ -1,15 +1,13 @@
 import { type PciAddress, pciAddressOrNull } from '../../../base/units.ts'
 import type { HostFiles } from '../../../kernel/kernel.ts'
-import type { CardLoad } from '../../plan/card-load.ts'
+import type { CardLoad } from '../../wanted/card-load.ts'
+import type { RoomFault } from '../../wanted/device-planning.ts'
 import { oneKindFault } from '../../wanted/one-kind.ts'
-import type { NoRoom } from '../../wanted/plan.ts'
 import { isMigBacked } from '../mdev/mig.ts'
 import { vgpuRefused } from './refusal.ts'
 import { readVgpuFunctions, type VgpuFunction } from './vgpu-functions.ts'
 import { knownTypes } from './vgpu-type-names.ts'
 import { framebufferOf, readCreatableTypes } from './vgpu-types.ts'
-
-type Fault = Omit<NoRoom, 'card' | 'at'>
 
 /** A type as a card of vendor vGPUs tells of it. */
 interface CardType {
@@ -19,7 +17,7 @@ interface CardType {
 }
 
 /** Why a card cannot carry the vGPUs that are to come beside those that stay; null where nothing speaks against it. */
-export function vgpuRoomFault(files: HostFiles, load: CardLoad): Fault | null {
+export function vgpuRoomFault(files: HostFiles, load: CardLoad): RoomFault | null {
   const card = pciAddressOrNull(load.card)
   const functions = card === null ? [] : readVgpuFunctions(files, card).functions
   if (card === null || functions.length === 0) return null
@@ -41,7 +39,7 @@ function refusedNow(
   card: PciAddress,
   { comes }: CardLoad,
   offers: ReadonlyMap<string, readonly { readonly id: number; readonly name: string }[]>,
-): Fault | null {
+): RoomFault | null {
   for (const { name, type } of comes) {
     const its = offers.get(name)
     if (its === undefined || its.some(({ id }) => String(id) === type)) continue

@@ -2,45 +2,40 @@ import type { PciAddress } from '../../../base/units.ts'
 import { pciPath } from '../../../host/sriov.ts'
 import type { HostFiles } from '../../../kernel/kernel.ts'
 import type { Step } from '../../change/change.ts'
+import { vgpuIdentity } from '../../change/device-identity.ts'
 import { type Definition, sameDefinition } from '../../definition/definition.ts'
 import { isHalfMade } from '../../device/half-made.ts'
 import { futureOwnerSteps, ownerSteps } from '../../device/node-owner.ts'
+import { isMdev, isVgpu } from '../../device/virtual-device.ts'
 import { type NodeOwner, nodeOwners } from '../../settings/node-owners.ts'
+import type { PlacedParent } from '../../wanted/chosen-parents.ts'
+import type { PlanRequest } from '../../wanted/device-planning.ts'
 import type { FutureFunctions } from '../../wanted/future-functions.ts'
 import { isOwnerKept, keepOwnerSteps } from '../../wanted/kept-owner.ts'
 import { type Move, type NoRoom, type PlannedVgpu, type Running, whyKept } from '../../wanted/plan.ts'
 import type { SpecDevices } from '../../wanted/spec.ts'
-import type { PlacedParent, PresentMdev } from '../mdev/plan-placement.ts'
 import { isTypeNamed } from '../mdev/type-choice.ts'
 import { chooseVgpuType } from './choose-type.ts'
 import { undefineSteps } from './define-vgpu.ts'
 import { vgpuFile, vgpuSettings } from './definitions.ts'
 import { newVgpu } from './function-writes.ts'
 import { findVgpuPlace } from './place.ts'
-import { type PlacedVgpu, type PresentVgpu, VgpuPlacing } from './plan-placement.ts'
+import { type FuturePlace, type PlacedVgpu, type PresentVgpu, VgpuPlacing } from './plan-placement.ts'
 import { stopSteps } from './stop-vgpu.ts'
 import { reasonToCome } from './turned-out-mdev.ts'
 import { readVgpuFunction } from './vgpu-functions.ts'
 import { ownedNodes } from './vgpu-nodes.ts'
 import { knownTypes } from './vgpu-type-names.ts'
 
-export interface VgpuPlanRequest {
-  readonly path: string
-  readonly parents: readonly PlacedParent[]
-  readonly future: FutureFunctions
-  /** Functions that lose their driver by the same file. */
-  readonly lost: ReadonlySet<string>
-  readonly present: readonly PresentVgpu[]
-  /** Mediated devices, also those that wait for their functions. */
-  readonly mdevs: readonly PresentMdev[]
-}
-
 /** What would have to be done for vendor vGPUs to be as a spec says, after its virtual functions are there. */
 export function planVgpus(
   files: HostFiles,
-  { path, parents, future, lost, present, mdevs }: VgpuPlanRequest,
+  { path, parents, future, lost, present: all }: PlanRequest,
 ): { readonly entries: PlannedVgpu[]; readonly noRoom: readonly NoRoom[] } {
-  const placing = new VgpuPlacing(files, path, present, lost, new Set(mdevs.map(({ parent }) => parent)))
+  const present = all.filter(isVgpu)
+  // also those that wait for their functions
+  const mdevs = new Set(all.filter(isMdev).map(({ parent }) => parent))
+  const placing = new VgpuPlacing(files, path, present, lost, mdevs)
   // where nothing is to be, it makes no difference that nothing can be
   const asking = parents.filter(({ devices }) => devices.length > 0)
   const wanted = asking.flatMap((parent) =>
@@ -69,16 +64,6 @@ export function planVgpus(
     }),
   ]
   return { entries, noRoom: placing.noRoom }
-}
-
-export interface FuturePlace {
-  /** The card, or the one of its functions that was named. */
-  readonly on: PciAddress
-  readonly card: PciAddress
-  /** Where vGPUs can be, once the spec's virtual functions are there. */
-  readonly functions: readonly PciAddress[]
-  /** They are there already, and tell which types they take. */
-  readonly isThere: boolean
 }
 
 /** Each card by itself, or those that share what is asked for together. */
@@ -171,8 +156,17 @@ function removal(files: HostFiles, device: PresentVgpu, reason: string): Planned
   const { name, parent, type, users } = device
   const steps = moves.flatMap((move) => (move === 'stop' ? stopSteps(files, name) : undefineSteps(files, name, false)))
   return {
-    ...{ kind: 'vgpu', action: 'remove', device: name, parent, type, reason, moves, steps, users, wanted: null },
+    ...vgpuIdentity(name),
+    action: 'remove',
+    parent,
+    type,
+    reason,
     at: null,
+    moves,
+    steps,
+    users,
+    wanted: null,
+    stored: device.definition,
     owner: null,
     running: runningOf(device),
     storedOwner: nodeOwners.readOrNone(files, name),
@@ -204,9 +198,8 @@ function entry(
     return [create, ...attributes, ...owning]
   })
   return {
-    kind: 'vgpu',
+    ...vgpuIdentity(address),
     action,
-    device: address,
     parent: card,
     type: definition.type,
     reason,
@@ -215,6 +208,7 @@ function entry(
     steps,
     users: moves.includes('stop') ? (device?.users ?? []) : [],
     wanted: definition,
+    stored: device?.definition ?? null,
     owner,
     running: device === undefined ? null : runningOf(device),
     storedOwner: nodeOwners.readOrNone(files, address),

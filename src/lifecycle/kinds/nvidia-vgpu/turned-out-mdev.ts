@@ -1,10 +1,11 @@
 import { parsePciAddress, type Uuid } from '../../../base/units.ts'
 import { readPhysicalFunction } from '../../../host/sriov.ts'
 import type { HostFiles } from '../../../kernel/kernel.ts'
+import { mdevIdentity } from '../../change/device-identity.ts'
 import { sameDefinition } from '../../definition/definition.ts'
 import { nodeOwners } from '../../settings/node-owners.ts'
 import { isOwnerKept } from '../../wanted/kept-owner.ts'
-import type { Move, PlanEntry, PlannedVgpu } from '../../wanted/plan.ts'
+import type { Move, PlannedMdev, PlannedVgpu } from '../../wanted/plan.ts'
 import { derivedUuid } from '../mdev/derived-uuid.ts'
 import { findMdevDevice } from '../mdev/mdev-devices.ts'
 import { parentsOf } from '../mdev/mdev-places.ts'
@@ -25,8 +26,8 @@ export function reasonToCome(files: HostFiles, card: string): string {
  * What a plan has for a vGPU, as a mediated device: for a function that has come as a parent of those, as NVIDIA's driver
  * has it before vGPU 17. Null for any other. NOT_FOUND if the parent has no such type.
  */
-export function turnedOutMdev(files: HostFiles, item: PlannedVgpu): PlanEntry | null {
-  const { device: parent, wanted, ...rest } = item
+export function turnedOutMdev(files: HostFiles, item: PlannedVgpu): PlannedMdev | null {
+  const { name: parent, wanted, ...rest } = item
   if (wanted === null || readVgpuFunction(files, parent) !== null) return null
   if (!parentsOf(files, parent).includes(parent)) return null
   const name = knownTypes(files).find(({ id }) => String(id) === wanted.type)?.name ?? wanted.type
@@ -41,7 +42,7 @@ export function turnedOutMdev(files: HostFiles, item: PlannedVgpu): PlanEntry | 
     'start',
   ]
   const storedOwner = nodeOwners.readOrNone(files, uuid)
-  return { ...rest, kind: 'mdev', uuid, parent, type, wanted: definition, moves, running: null, stored, storedOwner }
+  return { ...rest, ...mdevIdentity(uuid), parent, type, wanted: definition, moves, running: null, stored, storedOwner }
 }
 
 /** What was defined on that function the last time that it was there. */

@@ -1,23 +1,8 @@
 import { type BaseIssue, getDotPath } from 'valibot'
-import { VfioError } from '../../base/errors.ts'
+import type { VfioError } from '../../base/errors.ts'
 import { schemaFault } from '../../base/schema-fault.ts'
-import { printable } from '../../base/units.ts'
+import { invalidSpec } from '../wanted/invalid-spec.ts'
 import type { Path, YamlContent } from './read-yaml.ts'
-import type { Place } from './yaml-fault.ts'
-
-/** 'vgpus.yaml:5:9', or the file alone where its line is not known. */
-export function inFile(path: string, at: Place | null): string {
-  return at === null ? path : `${path}:${at.line}:${at.column}`
-}
-
-export function invalidSpec(path: string, place: string, what: string, at: Place | null = null): VfioError {
-  const where = inFile(path, at)
-  return new VfioError('INVALID_SPEC', `${where}: ${printable(place)}: ${printable(what)}`, {
-    path,
-    hint: 'vfioctl plan --help shows a file',
-    ...(at === null ? {} : { facts: { line: at.line, column: at.column } }),
-  })
-}
 
 /** The first thing that keeps a file's content from fitting its schema, with where it stands. */
 export function invalidContent(
