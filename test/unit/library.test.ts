@@ -98,6 +98,7 @@ describe('arguments are what their types say', () => {
     ['modify', { name: running, addAttribute: { name: 'a', value: 'b', index: '0' } }, 'addAttribute.index'],
     ['setVirtualFunctions', { device: gpu, count: Number.NaN }, 'count'],
     ['bind', { device: gpu, group: 'yes' }, 'group'],
+    ['watch', { signal: { aborted: false } }, 'signal'],
   ])('%s(%j): the error names %s, and nothing is written', async (name, given, at) => {
     const { mock, host } = await demo()
     const before = mock.inspect.writes.length
@@ -105,6 +106,29 @@ describe('arguments are what their types say', () => {
     expect(error).toMatchObject({ name: 'VfioError', code: 'INVALID_ARGUMENT' })
     expect(error).toHaveProperty('message', expect.stringContaining(`${name}: ${at} `))
     expect(mock.inspect.writes).toHaveLength(before)
+  })
+
+  test('openDevice takes an address space of a host, and nothing that only is an object', async () => {
+    const { host } = await demo()
+    for (const addressSpace of [{}, [], host]) {
+      await expect(call(host, 'openDevice', [running, { addressSpace }])).rejects.toMatchObject({
+        code: 'INVALID_ARGUMENT',
+        message: 'openDevice: addressSpace must be an address space, as host.openAddressSpace gives',
+      })
+    }
+  })
+
+  test('a getter that throws is an argument that cannot be read', async () => {
+    const { host } = await demo()
+    const request = {
+      get name() {
+        throw new Error('no')
+      },
+    }
+    await expect(call(host, 'stop', [request])).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      message: 'stop: its argument cannot be read',
+    })
   })
 
   test.each([

@@ -180,7 +180,7 @@ export class Migration {
       isWhole = true
     } finally {
       this.#isBusy = false
-      if (!isWhole) this.move('running')
+      if (!isWhole && !this.#device.closed) this.move('running')
     }
   }
 

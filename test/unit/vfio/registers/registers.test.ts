@@ -218,10 +218,26 @@ describe('a declaration', () => {
     '{"offset":0,"width":8,"acess":"r"}',
     '{"offset":0,"width":8,"access":"rx"}',
     '{"offset":0,"width":64,"order":"up"}',
+    '{"offset":"0","width":8}',
+    '{"offset":0,"width":"8"}',
+    '{"offset":0,"width":8,"fields":null}',
+    '{"offset":0,"width":8,"count":"2"}',
+    'null',
+    '[]',
   ])('that no type allows is INVALID_ARGUMENT: %s', (json) => {
     expect(() => registerBlock({ broken: JSON.parse(json) })).toThrow(
       expect.objectContaining({ code: 'INVALID_ARGUMENT', facts: { register: 'broken' } }),
     )
+  })
+
+  test.each(['{"a":[0]}', '{"a":"0"}', '{"a":[3,2,1]}', '{"a":null}'])('with fields %s is INVALID_ARGUMENT', (json) => {
+    expect(() => registerBlock({ broken: { offset: 0, width: 8, fields: JSON.parse(json) } })).toThrow(
+      expect.objectContaining({ code: 'INVALID_ARGUMENT', facts: { register: 'broken', field: 'a' } }),
+    )
+  })
+
+  test.each(['null', '5', '"text"'])('of registers that is %s is INVALID_ARGUMENT', (json) => {
+    expect(() => registerBlock(JSON.parse(json))).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }))
   })
 
   test.each<[string, RegisterSpecs]>([

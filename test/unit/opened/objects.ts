@@ -1,11 +1,7 @@
 import { onTestFinished } from 'vitest'
-import { Host } from '../../src/host.ts'
-import { registerBlock } from '../../src/index.ts'
-import { createMockHost } from '../../src/mock.ts'
-import type { DeviceAddressSpace } from '../../src/vfio/attachment.ts'
-import type { Device } from '../../src/vfio/device.ts'
-import { labNamed } from '../contract/lab.ts'
-import { openDescriptors } from '../descriptors.ts'
+import { registerBlock } from '../../../src/index.ts'
+import type { Device } from '../../../src/vfio/device.ts'
+import { behindRootPort, type Devices, openDevices } from './devices.ts'
 import type { Taken } from './taken.ts'
 import {
   anything,
@@ -33,20 +29,9 @@ export interface Opened {
   readonly methods: Readonly<Record<string, readonly Taken[]>>
 }
 
-export interface World {
-  readonly host: Host
-  readonly devices: readonly Device[]
-  readonly spaces: readonly DeviceAddressSpace[]
-  /** The descriptors that were open before any of these. */
-  readonly before: readonly string[]
+export interface World extends Devices {
   readonly opened: Readonly<Record<string, Opened>>
 }
-
-const edu = '0000:00:03.0'
-const behindRootPort = '0000:01:00.0'
-const nvme = '0000:04:00.0'
-const display = '83b8f4f2-509f-382f-3c1e-e6bfe0fa1002'
-const serial = '83b8f4f2-509f-382f-3c1e-e6bfe0fa1003'
 
 const block = registerBlock({
   one: { offset: 0, width: 32, fields: { low: [7, 0], bit: 8 } },
@@ -75,39 +60,17 @@ const page = 4096
 
 /** Each test has a machine of its own. */
 export async function openWorld(ended: typeof onTestFinished = onTestFinished): Promise<World> {
-  const host = new Host(createMockHost(labNamed('mock-7')).kernel)
-  ended(() => host.close())
-  await host.bind({ device: edu })
-  await host.bind({ device: nvme })
-  await host.bind({ device: behindRootPort })
-  await host.start({ name: display, parent: 'mbochs', type: 'mbochs-small' })
-  await host.start({ name: serial, parent: 'mtty', type: 'mtty-1' })
-
-  const before = openDescriptors(host.kernel)
-  const space = host.openAddressSpace({ iommu: 'iommufd' })
-  const device = await host.openDevice(edu, { addressSpace: space })
-  const attachment = space.attach({ group: 15, name: behindRootPort })
-  const other = await host.openDevice(nvme, { iommu: 'type1v2' })
-  const screen = await host.openDevice(display)
-  const uart = await host.openDevice(serial)
-
+  const devices = await openDevices(ended)
+  const { edu: device, nvme: other, display: screen, serial: uart, space } = devices
+  const attachment = space.attach(behindRootPort)
   const { bar0 } = device.regions
   const mapped = bar0.map()
   const registers = bar0.as(block)
   const enabled = device.irqs.msi.enable([0])
   const buffer = await device.dma.allocate(page)
-  // a mode of Bochs VBE: width, height, bits of a pixel, on
-  for (const [at, value] of [
-    [0x502, 640],
-    [0x504, 480],
-    [0x506, 32],
-    [0x508, 1],
-  ] as const) {
-    screen.regions.bar2.write16(at, value)
-  }
   const plane = screen.display.dmabufPlane()
   const stream = uart.migration.move('resuming')
-  const place = { group: other.group, name: nvme }
+  const place = { group: other.group, name: other.name }
 
   const addressSpace = (one: Device, memory: unknown) => ({
     object: one.addressSpace,
@@ -140,10 +103,7 @@ export async function openWorld(ended: typeof onTestFinished = onTestFinished): 
   })
 
   return {
-    host,
-    devices: [device, other, screen, uart],
-    spaces: [space],
-    before,
+    ...devices,
     opened: {
       Device: {
         object: device,
@@ -153,7 +113,7 @@ export async function openWorld(ended: typeof onTestFinished = onTestFinished): 
           reset: [],
           affectedByHotReset: [],
           hotReset: [],
-          setVfToken: [text(serial)],
+          setVfToken: [text(uart.name)],
           enterLowPower: [optional(record({ wakeup: optional(flag(true)) }))],
           ...endsLater,
         },
