@@ -50,6 +50,7 @@ export type { Restored, RestoreRequest, RestoreResult } from './lifecycle/restor
 export type { SriovChange, SriovRequest } from './lifecycle/sriov/set-functions.ts'
 export type { ChangeKind, HostChange } from './lifecycle/watch/host-change.ts'
 export type { KernelVersion } from './mock/base/kernel-traits.ts'
+export type { PageSize } from './mock/base/page-size.ts'
 export type {
   Scenario,
   ScenarioAp,

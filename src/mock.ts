@@ -26,6 +26,7 @@ export type { Uevent } from './kernel/uevents.ts'
 export type { Clock } from './mock/base/clock.ts'
 export { Errno } from './mock/base/errno.ts'
 export type { KernelTraits, KernelVersion } from './mock/base/kernel-traits.ts'
+export type { PageSize } from './mock/base/page-size.ts'
 export type { CallFilter, Faults } from './mock/controls/faults.ts'
 export type {
   FileWrite,

@@ -1,3 +1,5 @@
+import { type PageSize, smallestPage } from './page-size.ts'
+
 /** The kernels that the mock can be, by the name a scenario gives. */
 export type KernelVersion = '6.1' | '6.12' | '7'
 
@@ -8,6 +10,8 @@ export type KernelVersion = '6.1' | '6.12' | '7'
 export interface KernelTraits {
   /** What `uname -r` says. */
   readonly release: string
+  /** Bytes of a page of memory: what the scenario says, on any of them. */
+  readonly pageSize: PageSize
   /** What VFIO_GROUP_SET_CONTAINER answers to a descriptor of something else; EBADFD since 6.2. */
   readonly foreignContainer: 'EINVAL' | 'EBADFD'
   /** VFIO_TYPE1_NESTING_IOMMU is a type that a container takes; up to 6.12. */
@@ -53,7 +57,7 @@ export interface KernelTraits {
   readonly hasApConfig: boolean
 }
 
-const traits: Readonly<Record<KernelVersion, KernelTraits>> = {
+const traits: Readonly<Record<KernelVersion, Omit<KernelTraits, 'pageSize'>>> = {
   '6.1': {
     release: '6.1.0',
     foreignContainer: 'EINVAL',
@@ -131,7 +135,13 @@ const traits: Readonly<Record<KernelVersion, KernelTraits>> = {
   },
 }
 
-/** Of the kernel that a scenario names; 6.1 where it names none. */
-export function kernelTraits({ kernel = '6.1' }: { readonly kernel?: KernelVersion }): KernelTraits {
-  return traits[kernel]
+/** Of the kernel that a scenario names; 6.1 with pages of 4 KiB where it names none. */
+export function kernelTraits({
+  kernel = '6.1',
+  pageSize = smallestPage,
+}: {
+  readonly kernel?: KernelVersion
+  readonly pageSize?: PageSize
+}): KernelTraits {
+  return { ...traits[kernel], pageSize }
 }

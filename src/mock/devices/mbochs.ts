@@ -6,6 +6,7 @@ import { request as requests } from '../../uapi/requests.ts'
 import { encodeInto } from '../../uapi/struct.ts'
 import { Errno } from '../base/errno.ts'
 import type { KernelTraits } from '../base/kernel-traits.ts'
+import type { PageSize } from '../base/page-size.ts'
 import { savedField, savedNumber } from '../base/saved.ts'
 import { bufferArgument, structArgument } from '../descriptors/ioctl-argument.ts'
 import type { IoctlArgument } from '../descriptors/open-file.ts'
@@ -22,7 +23,6 @@ import { isWithin, mappable, type PlaneInfo, SampleDisplay, trapped } from './sa
 
 const { VFIO_PCI_BAR0_REGION_INDEX, VFIO_PCI_BAR2_REGION_INDEX } = pciRegionIndex
 const edidRegion = 9
-const pageSize = 4096
 const registers: RegionDescription = { flags: trapped, size: 0x1000, offset: 0x1000 }
 const edidPlace = { flags: trapped, size: 0x1000, offset: 0x2000 }
 const memoryOffset = 0x3000
@@ -57,6 +57,7 @@ export class Mbochs extends SampleDisplay {
   readonly regionInfo?: (argument: IoctlArgument) => number
   readonly #edid: MbochsEdid
   readonly #dmabufs: Dmabufs
+  readonly #pageSize: PageSize
   readonly #vbe = new Uint16Array(vbe.count)
 
   constructor(
@@ -75,6 +76,7 @@ export class Mbochs extends SampleDisplay {
     config.restore(savedField(saved, 'config'))
     this.#edid = new MbochsEdid(model, savedField(saved, 'edid'))
     this.#dmabufs = new Dmabufs(savedNumber(saved, 'nextId', 1, 0xffff_ffff))
+    this.#pageSize = traits.pageSize
     this.placed = new Map([
       [VFIO_PCI_BAR0_REGION_INDEX, { flags: mappable, size, offset: memoryOffset }],
       [VFIO_PCI_BAR2_REGION_INDEX, registers],
@@ -109,6 +111,7 @@ export class Mbochs extends SampleDisplay {
     const bytes = bufferArgument(argument, 4)
     const mode = this.#dmabufs.get(new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true))
     if (mode === undefined) throw new Errno('ENOENT')
+    const pageSize = this.#pageSize
     return process.fds.add(new DmabufFile(Math.ceil(mode.size / pageSize) * pageSize))
   }
 

@@ -2,6 +2,7 @@ import { gfxPlaneFlag } from '../../uapi/graphics.ts'
 import { pciRegionIndex } from '../../uapi/indexes.ts'
 import { configHeader } from '../../uapi/pci-regs.ts'
 import { Errno } from '../base/errno.ts'
+import { smallestPage } from '../base/page-size.ts'
 import { savedField, savedFlag } from '../base/saved.ts'
 import { SparseMemory } from '../memory/sparse-memory.ts'
 import type { ScenarioModel } from '../scenario/scenario.ts'
@@ -12,7 +13,6 @@ import { isWithin, mappable, type PlaneInfo, SampleDisplay } from './sample-disp
 const memoryOffset = 0x1000
 /** The display's memory once more, beyond the number of regions that the device says it has. */
 const displayRegion = 16
-const pageSize = 4096
 /** DRM_FORMAT_XRGB8888: 4 bytes a pixel. */
 export const xrgb8888 = 0x3432_5258
 export const pixelSize = 4
@@ -36,7 +36,9 @@ export class Mdpy extends SampleDisplay {
     const size = 2 ** Math.ceil(Math.log2(width * height * pixelSize))
     const bar0 = configHeader.bar0.offset
     const config = new SampleConfig({ vendor: 0x1b36, device: 0x000f }, new Map([[bar0, size]]))
-    const memory = new SparseMemory(size, savedField(saved, 'memory'), (page) => gradient(mode, page))
+    const memory = new SparseMemory(size, savedField(saved, 'memory'), {
+      first: (page) => gradient(mode, page),
+    })
     super(config, memory, memoryOffset)
     this.#mode = mode
     this.#framebuffer = { flags: mappable, size, offset: memoryOffset }
@@ -71,7 +73,7 @@ export class Mdpy extends SampleDisplay {
   reset(): void {
     const end = this.#mode.width * this.#mode.height * pixelSize
     for (const [page, bytes] of this.memory.pages()) {
-      const drawn = Math.max(0, Math.min(pageSize, end - page * pageSize))
+      const drawn = Math.max(0, Math.min(smallestPage, end - page * smallestPage))
       bytes.set(gradient(this.#mode, page).subarray(0, drawn))
     }
   }
@@ -97,12 +99,12 @@ export class Mdpy extends SampleDisplay {
 
 /** A page of lines, each of one shade of grey. */
 function gradient({ width, height }: { width: number; height: number }, page: number): Uint8Array {
-  const bytes = new Uint8Array(pageSize)
+  const bytes = new Uint8Array(smallestPage)
   const stride = width * pixelSize
-  for (let at = 0; at < pageSize; ) {
-    const line = Math.floor((page * pageSize + at) / stride)
+  for (let at = 0; at < smallestPage; ) {
+    const line = Math.floor((page * smallestPage + at) / stride)
     if (line >= height) break
-    const next = (line + 1) * stride - page * pageSize
+    const next = (line + 1) * stride - page * smallestPage
     bytes.fill(Math.floor((line * 255) / height), at, next)
     at = next
   }

@@ -8,14 +8,14 @@ import type { Feature } from '../sdk/feature.ts'
 const { 'dma-logging-start': start, 'dma-logging-stop': stop, 'dma-logging-report': report } = deviceFeatures
 
 /** The log of a device that writes no memory: started and stopped as one likes, and empty. */
-export function emptyLog({ reportsDmaLog }: KernelTraits): readonly (readonly [number, Feature])[] {
+export function emptyLog(traits: KernelTraits): readonly (readonly [number, Feature])[] {
   return [
     [
       start.id,
       {
         size: vfioDeviceFeatureDmaLoggingControl.size,
         set(data, process) {
-          checkLoggingStart(data, process)
+          checkLoggingStart(data, process, traits)
           return 0
         },
       },
@@ -27,7 +27,7 @@ export function emptyLog({ reportsDmaLog }: KernelTraits): readonly (readonly [n
         size: vfioDeviceFeatureDmaLoggingReport.size,
         get(data) {
           checkLoggingReport(data)
-          if (!reportsDmaLog) throw new Errno('EOPNOTSUPP')
+          if (!traits.reportsDmaLog) throw new Errno('EOPNOTSUPP')
           return 0
         },
       },

@@ -1,7 +1,7 @@
+import type { PageSize } from '../base/page-size.ts'
 import type { ScenarioModel } from '../scenario/scenario.ts'
 import type { MemoryRegion } from '../sdk/memory-region.ts'
 
-const pageSize = 4096
 /** u32 of the region's place in its list, and of the page's number in it. */
 const pageHeader = 8
 /** u32 magic, vendor and device, subsystem, MiB of framebuffer: a vGPU of another type is another device. */
@@ -46,7 +46,7 @@ export function writePages(regions: readonly MemoryRegion[]): Uint8Array {
 }
 
 /** Null where they are not whole, too many, or of no page that is there. */
-export function readPages(data: Uint8Array, regions: readonly MemoryRegion[]): Page[] | null {
+export function readPages(data: Uint8Array, regions: readonly MemoryRegion[], pageSize: PageSize): Page[] | null {
   const view = new DataView(data.buffer, data.byteOffset, data.byteLength)
   const count = data.length < 4 ? -1 : view.getUint32(0, true)
   if (data.length !== 4 + count * (pageHeader + pageSize)) return null

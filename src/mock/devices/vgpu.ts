@@ -49,10 +49,11 @@ export class Vgpu extends MdevModel {
       }),
     )
     const saved = (name: string) => savedField(context.saved, name)
-    const registers = { size: registersSize, saved: saved('registers') }
+    const { pageSize } = context.traits
+    const registers = { size: registersSize, pageSize, saved: saved('registers') }
     this.#registers = this.addRegion(VFIO_PCI_BAR0_REGION_INDEX, new MemoryRegion(registers))
     const fault = () => this.#config.isMemoryOn
-    const framebuffer = { size: aperture, saved: saved('framebuffer'), mmap: { fault } }
+    const framebuffer = { size: aperture, pageSize, saved: saved('framebuffer'), mmap: { fault } }
     this.#framebuffer = this.addRegion(VFIO_PCI_BAR1_REGION_INDEX, new MemoryRegion(framebuffer))
     this.addIrq(VFIO_PCI_INTX_IRQ_INDEX, new LineIrq())
     this.addIrq(VFIO_PCI_MSI_IRQ_INDEX, new MessageIrq())
@@ -107,7 +108,9 @@ export class Vgpu extends MdevModel {
   /** All or nothing: what it holds is looked at before any of it is taken. */
   #load(data: Uint8Array): void {
     const size = kept.end - kept.start
-    const pages = data.length < size ? null : readPages(data.subarray(size), [this.#registers, this.#framebuffer])
+    const regions = [this.#registers, this.#framebuffer]
+    const { pageSize } = this.context.traits
+    const pages = data.length < size ? null : readPages(data.subarray(size), regions, pageSize)
     if (pages === null) throw new Errno('EINVAL')
     this.reset()
     for (const { region, offset, bytes } of pages) region.write(bytes, offset)

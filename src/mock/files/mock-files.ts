@@ -10,8 +10,6 @@ import type { Folder, Node, TextFile } from './tree.ts'
 import { type Found, walk } from './walk.ts'
 
 const largestFile = 2 ** 20
-/** One write(2) to sysfs hands the driver at most a page. */
-const pageSize = 4096
 
 /** Of nodes that their drivers do not keep for root. */
 const nodeModes: Readonly<Record<string, number>> = { '/dev/vfio/vfio': 0o666, '/dev/iommu': 0o660 }
@@ -74,7 +72,8 @@ export class MockFiles implements HostFiles {
     if (bytes.length === 0) return
     try {
       this.#machine.observer.called({ name: 'files.write', path, text })
-      await write(path.startsWith('/sys/') ? bytes.subarray(0, pageSize) : bytes)
+      // one write(2) to sysfs hands the driver at most a page
+      await write(path.startsWith('/sys/') ? bytes.subarray(0, this.#machine.traits.pageSize) : bytes)
     } catch (error) {
       throw asSystemError(error, 'write', path)
     }

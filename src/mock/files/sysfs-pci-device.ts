@@ -37,7 +37,7 @@ export function* pciDeviceEntries(
   const enabled = pciRecord(state, device).enabledByHand + (isEnabled(state, device) ? 1 : 0)
   const setEnabled = (bytes: Buffer) => store.update((draft) => enable(draft, device, bytes))
   yield ['enable', { ...readOnly(`${enabled}\n`), write: setEnabled }]
-  const write = (bytes: Buffer) => store.update((draft: MockState) => override(draft, device, bytes))
+  const write = (bytes: Buffer) => store.update((draft: MockState) => override(draft, machine.traits, device, bytes))
   yield ['driver_override', { ...readOnly(`${driverOverride ?? '(null)'}\n`), write }]
   yield ['subsystem', link(path, '/sys/bus/pci')]
   if (driver !== null && !unbinding) yield ['driver', link(path, `/sys/bus/pci/drivers/${driver}`)]

@@ -1,9 +1,5 @@
 import { Errno } from '../base/errno.ts'
-import { pageSize } from '../memory/memory.ts'
 import { holes, type IovaRange, lastIova, least } from './iova-range.ts'
-
-const page = BigInt(pageSize)
-const hugePage = 2n ** 21n
 
 /**
  * An address for memory at `address` of the process: the lowest free one that is aligned as well as the memory is, up to
@@ -12,22 +8,27 @@ const hugePage = 2n ** 21n
 export function chooseIova(of: {
   size: bigint
   address: bigint
+  page: bigint
   /** What the address space asks for. */
   alignment: bigint
   /** Where to look; everywhere where empty. */
   allowed: readonly IovaRange[]
   taken: readonly IovaRange[]
 }): bigint {
-  const { size, address } = of
+  const { size, address, page } = of
+  // what one table of entries maps, each of 8 bytes: 2 MiB in pages of 4 KiB
+  const hugePage = page * (page / 8n)
   if (size >= lastIova / 2n) throw new Errno('EOVERFLOW')
   const alignment = [powerOfTwoFrom(size), hugePage, ...(address === 0n ? [] : [address & -address])].reduce(least)
   if (alignment < of.alignment) throw new Errno('EINVAL')
-  const everywhere = { first: page, last: lastIova - page }
+  const everywhere = { first: 0n, last: lastIova }
   const allowed = of.allowed.length === 0 ? [everywhere] : of.allowed
-  for (const { first, last } of allowed.toSorted((a, b) => (a.first < b.first ? -1 : 1))) {
-    if (first > everywhere.last || last < everywhere.first) continue
-    const within = { first: first < page ? page : first, last: least(last, everywhere.last) }
-    for (const hole of holes(within, of.taken)) {
+  const never = [
+    { first: 0n, last: page - 1n },
+    { first: lastIova - page + 1n, last: lastIova },
+  ]
+  for (const range of allowed.toSorted((a, b) => (a.first < b.first ? -1 : 1))) {
+    for (const hole of holes(range, [...of.taken, ...never])) {
       const start = ((hole.first + alignment - 1n) & -alignment) | (address % page)
       if (start < hole.last && hole.last - start >= size - 1n) return start
     }

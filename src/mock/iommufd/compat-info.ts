@@ -4,7 +4,7 @@ import { iommuInfoFlag, vfioIommuType1Info } from '../../uapi/type1.ts'
 import { type1Capability, vfioIommuType1InfoDmaAvail } from '../../uapi/type1-capabilities.ts'
 import { structArgument } from '../descriptors/ioctl-argument.ts'
 import type { IoctlArgument } from '../descriptors/open-file.ts'
-import { anyPages, iommuPages, iovaRangeBody } from '../memory/iommu-limits.ts'
+import { iovaRangeBody, pageSizeBitmap } from '../memory/iommu-limits.ts'
 import type { Ioas } from './ioas.ts'
 
 /** Before cap_offset was appended (5.4). */
@@ -31,7 +31,7 @@ export function getCompatInfo(argument: IoctlArgument, compat: () => Ioas): numb
   const header = encode(vfioIommuType1Info, {
     argsz: needed,
     flags: iommuInfoFlag.VFIO_IOMMU_INFO_PGSIZES | iommuInfoFlag.VFIO_IOMMU_INFO_CAPS,
-    iova_pgsizes: ioas.hasPageTables ? iommuPages : anyPages,
+    iova_pgsizes: pageSizeBitmap(ioas, ioas.hasPageTables),
     cap_offset: argsz >= needed ? size : 0,
   })
   bytes.set(header.subarray(0, Math.min(argsz, size)))

@@ -1,15 +1,11 @@
 import { Errno } from '../base/errno.ts'
+import type { PageSize } from '../base/page-size.ts'
 import type { DmaMapping } from '../memory/dma-mapping.ts'
 import { DmaMappings } from '../memory/dma-mappings.ts'
 import type { LockedMemory } from '../memory/locked-memory.ts'
-import { pageSize } from '../memory/memory.ts'
 import type { UserMemory } from '../memory/user-memory.ts'
 import { chooseIova } from './choose-iova.ts'
 import { holes, type IovaRange, lastIova, overlaps } from './iova-range.ts'
-
-const page = BigInt(pageSize)
-/** Whose pages can be counted. */
-const mostBytes = lastIova - page
 
 /** A part of some memory that is to be mapped. */
 export interface Piece {
@@ -24,22 +20,26 @@ export interface Piece {
  */
 export class Ioas {
   readonly mappings: DmaMappings
+  readonly pageSize: PageSize
   /** Page tables and mediated devices that are made of it: while there are any, it is not destroyed. */
   users = 0
+  readonly #page: bigint
   readonly #pageTables = new Set<{ readonly isNoiommu: boolean }>()
   readonly #accesses = new Set<object>()
   #reserved: (IovaRange & { readonly owner: object })[] = []
   #allowed: readonly IovaRange[] = []
   #hasLargePages = true
 
-  constructor(locked: LockedMemory) {
-    this.mappings = new DmaMappings(locked, { takesDeviceMemory: false })
+  constructor(locked: LockedMemory, pageSize: PageSize) {
+    this.pageSize = pageSize
+    this.#page = BigInt(pageSize)
+    this.mappings = new DmaMappings(locked, { pageSize, takesDeviceMemory: false })
   }
 
   /** What addresses and sizes are multiples of. */
   get alignment(): bigint {
     const isByPages = !this.#hasLargePages || this.#pageTables.size > 0 || this.#accesses.size > 0
-    return isByPages ? page : 1n
+    return isByPages ? this.#page : 1n
   }
 
   /** Mappings are kept in whole large pages, and cannot be cut. */
@@ -80,7 +80,7 @@ export class Ioas {
 
   /** With its first page table, all memory is pinned. `outside`: what it does not translate. */
   addPageTable(pageTable: { readonly isNoiommu: boolean }, outside: readonly IovaRange[]): void {
-    this.#checkAlignment(page)
+    this.#checkAlignment(this.#page)
     this.reserve(pageTable, outside)
     try {
       this.mappings.pin()
@@ -100,7 +100,7 @@ export class Ioas {
   }
 
   addAccess(access: object): void {
-    this.#checkAlignment(page)
+    this.#checkAlignment(this.#page)
     this.#accesses.add(access)
     this.users++
   }
@@ -114,7 +114,7 @@ export class Ioas {
   forbidLargePages(): void {
     if (!this.#hasLargePages) return
     if (this.#pageTables.size > 0 && this.mappings.count > 0) throw new Errno('EINVAL')
-    this.#checkAlignment(page)
+    this.#checkAlignment(this.#page)
     this.#hasLargePages = false
   }
 
@@ -126,7 +126,7 @@ export class Ioas {
   map(pieces: readonly Piece[], iova: bigint | null, access: DmaMapping['access']): bigint {
     const size = pieces.reduce((sum, piece) => sum + piece.size, 0n)
     const mask = this.alignment - 1n
-    if (size === 0n || size > mostBytes || (size & mask) !== 0n) throw new Errno('EINVAL')
+    if (size === 0n || size > lastIova - this.#page || (size & mask) !== 0n) throw new Errno('EINVAL')
     const at = iova ?? this.#choose(pieces, size)
     if (iova !== null) this.#check(iova, size)
     for (const { memory, offset } of pieces) {
@@ -204,7 +204,7 @@ export class Ioas {
       ...this.#reserved,
       ...[...this.mappings].map((it) => ({ first: it.iova, last: it.iova + it.size - 1n })),
     ]
-    return chooseIova({ size, address, alignment: this.alignment, allowed: this.#allowed, taken })
+    return chooseIova({ size, address, page: this.#page, alignment: this.alignment, allowed: this.#allowed, taken })
   }
 
   #check(iova: bigint, size: bigint): void {

@@ -58,7 +58,7 @@ export class Iommufd implements OpenFile, IommufdContext {
   }
 
   allocateIoas(): number {
-    return this.objects.add(new Ioas(this.#machine.locked))
+    return this.objects.add(new Ioas(this.#machine.locked, this.#machine.traits.pageSize))
   }
 
   get compat(): Ioas | null {

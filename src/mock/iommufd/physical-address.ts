@@ -1,7 +1,6 @@
 import { iommuIoasNoiommuGetPa } from '../../uapi/iommufd.ts'
 import { Errno } from '../base/errno.ts'
 import type { DmaMapping } from '../memory/dma-mapping.ts'
-import { pageSize } from '../memory/memory.ts'
 import type { PhysicalMemory } from '../memory/physical-memory.ts'
 import { type Command, command } from './command.ts'
 import type { IommufdContext } from './iommufd-context.ts'
@@ -18,7 +17,7 @@ export function getPhysicalAddress(iommufd: IommufdContext, physical: PhysicalMe
     if (mapping === null) throw new Errno('ENOENT')
     if (!ioas.isNoiommu) throw new Errno('EOPNOTSUPP')
     const address = (at: bigint) => addressAt(physical, mapping, at)
-    const page = BigInt(pageSize)
+    const page = BigInt(ioas.pageSize)
     const end = mapping.iova + mapping.size
     const start = address(iova)
     let contiguous = page - (iova % page)

@@ -37,15 +37,16 @@ export function makeMachine(
 ): Machine {
   const store = makeStore(scenario, stateDirectory)
   const fds = new FdTable()
+  const traits = kernelTraits(scenario)
   return {
     scenario,
-    traits: kernelTraits(scenario),
+    traits,
     store,
     fds,
     holdings: new ProcessHoldings(store, fds, stateDirectory !== undefined),
     locked: new LockedMemory(scenario.lockedMemory ?? null),
-    physical: new PhysicalMemory(),
-    parents: new Map(scenario.parents.map((parent) => [parent.name, parentDma(scenario, parent)])),
+    physical: new PhysicalMemory(traits.pageSize),
+    parents: new Map(scenario.parents.map((parent) => [parent.name, parentDma(scenario, parent, traits)])),
     dmaOwners: new DmaOwners(),
     openDevices: new Map(),
     clock: clock ?? new Clock(),
@@ -57,7 +58,11 @@ export function makeMachine(
 }
 
 /** A virtual parent has no IOMMU; one on the PCI bus has that of its group. */
-function parentDma({ pci }: Scenario, { name, card = name }: ScenarioParent): ParentDma {
+function parentDma(
+  { pci }: Scenario,
+  { name, card = name }: ScenarioParent,
+  { pageSize }: Machine['traits'],
+): ParentDma {
   const device = pci.find(({ address }) => address === card)
-  return new ParentDma({ hasIommu: device !== undefined && device.iommuGroup !== null })
+  return new ParentDma({ hasIommu: device !== undefined && device.iommuGroup !== null, pageSize })
 }

@@ -21,7 +21,7 @@ import { openNode } from '../files/tree.ts'
 import { watchDirectory } from '../files/watch-directory.ts'
 import type { Machine } from '../machine/machine.ts'
 import type { CallName } from '../machine/machine-observer.ts'
-import { allocateMemory, pageSize } from '../memory/memory.ts'
+import { allocateMemory } from '../memory/memory.ts'
 import { tryLock } from '../process/lock.ts'
 import { Waiting } from '../process/waiting.ts'
 import { sriovManage } from '../programs/sriov-manage.ts'
@@ -47,7 +47,7 @@ export class MockKernel implements Kernel {
   readonly machine: Machine
   readonly pid: number = process.pid
   readonly runsPrograms: boolean = true
-  readonly pageSize: number = pageSize
+  readonly pageSize: number
   readonly files: HostFiles
   readonly #files: MockFiles
   readonly #waiting = new Waiting()
@@ -58,6 +58,7 @@ export class MockKernel implements Kernel {
   constructor(scenario: Scenario, options: MachineOptions) {
     this.#outlivesProcess = options.stateDirectory !== undefined
     this.machine = makeMachine(scenario, options, (condition) => this.#waiting.until(condition))
+    this.pageSize = this.machine.traits.pageSize
     this.#files = new MockFiles(this.machine)
     this.files = this.#files
   }
@@ -133,18 +134,22 @@ export class MockKernel implements Kernel {
 
   mmap(fd: number, options: MmapOptions): Mapping {
     const file = this.#called(fd, 'mmap')
-    return systemCall('mmap', undefined, () => (file.mmap ?? refuse('ENODEV')).call(file, options))
+    return systemCall('mmap', undefined, () => {
+      if (options.offset % this.pageSize !== 0) throw new Errno('EINVAL')
+      return (file.mmap ?? refuse('ENODEV')).call(file, options)
+    })
   }
 
   allocateMemory(options: MemoryOptions): Mapping {
     return systemCall('mmap', undefined, () => {
       this.machine.observer.called({ name: 'allocateMemory' })
-      return allocateMemory(this.machine.fds, options)
+      return allocateMemory(this.machine.fds, options, this.machine.traits.pageSize)
     })
   }
 
   /** A process that may not lock as much as it likes may not know them either: for it, all are 0. */
   pageFrames(memory: Mapping, offset: number, count: number): BigUint64Array {
+    const { pageSize } = this
     if (offset % pageSize !== 0 || count < 1 || offset + count * pageSize > memory.length) {
       throw new RangeError(`${count} pages at ${offset} are not in the mapping`)
     }

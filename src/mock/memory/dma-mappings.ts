@@ -1,4 +1,5 @@
 import { Errno } from '../base/errno.ts'
+import type { PageSize } from '../base/page-size.ts'
 import type { DmaAccess, DmaMapping } from './dma-mapping.ts'
 import type { LockedMemory } from './locked-memory.ts'
 import { PagePins } from './page-pins.ts'
@@ -27,21 +28,22 @@ export class DmaMappings implements DmaAccess {
   #isPinned = false
 
   /**
-   * `takesDeviceMemory`: a device's memory can be mapped for another. `lendsPages`: mediated drivers can pin pages; where
+   * `pageSize`: what mediated drivers pin. `takesDeviceMemory`: a device's memory can be mapped for another. `lendsPages`: mediated drivers can pin pages; where
    * absent, they can. `touched` hears of what they may have written.
    */
   constructor(
     locked: LockedMemory,
     {
+      pageSize,
       takesDeviceMemory,
       lendsPages = true,
       touched = () => {},
-    }: { takesDeviceMemory: boolean; lendsPages?: boolean; touched?: DmaMappings['touched'] },
+    }: { pageSize: PageSize; takesDeviceMemory: boolean; lendsPages?: boolean; touched?: DmaMappings['touched'] },
   ) {
     this.touched = touched
     this.#locked = locked
     this.#takesDeviceMemory = takesDeviceMemory
-    this.pins = new PagePins(locked, (iova) => {
+    this.pins = new PagePins(locked, pageSize, (iova) => {
       if (!lendsPages) throw new Errno('EACCES')
       return this.lowest(iova, iova)
     })

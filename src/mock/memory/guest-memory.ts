@@ -1,14 +1,13 @@
 import { Errno } from '../base/errno.ts'
+import type { PageSize } from '../base/page-size.ts'
 import type { PinnedPage } from './dma-mapping.ts'
 import type { DmaMappings } from './dma-mappings.ts'
-import { pageSize } from './memory.ts'
 import type { UnmapListener } from './page-pins.ts'
 import type { ParentDma } from './parent-dma.ts'
 import type { PhysicalMemory } from './physical-memory.ts'
 
-const pageBytes = BigInt(pageSize)
-/** VFIO_PIN_PAGES_MAX_ENTRIES: the addresses that fit a page. */
-const mostPages = pageSize / 8
+/** Bytes of an address. VFIO_PIN_PAGES_MAX_ENTRIES: those that fit a page. */
+const addressSize = 8
 
 /** Memory by the addresses that the process gave the device (IOVAs): the container's translations stand between. */
 export interface GuestMemory {
@@ -22,7 +21,8 @@ export interface GuestMemory {
   /**
    * vfio_pin_pages: keeps pages where they are, until they are unpinned as often as they were pinned. Returns their
    * physical addresses. All of them or none: EINVAL where nothing is mapped, EPERM where less is allowed, ENOMEM where
-   * the process may not lock more. EINVAL too for a driver that has not said `onUnmap`; E2BIG for more than 512 pages.
+   * the process may not lock more. EINVAL too for a driver that has not said `onUnmap`; E2BIG for more pages than a page has room
+   * for their addresses: 512 of 4 KiB.
    */
   pin(iova: bigint, pages: number, access: { readonly read: boolean; readonly write: boolean }): bigint[]
   /** vfio_unpin_pages. What is not pinned is passed over. */
@@ -42,6 +42,7 @@ export interface DeviceMemoryServices {
   readonly space: () => DmaMappings | null
   readonly physical: PhysicalMemory
   readonly parent: ParentDma
+  readonly pageSize: PageSize
 }
 
 /** The memory of one device, while it is open. */
@@ -68,11 +69,11 @@ export class DeviceMemory implements GuestMemory {
   pin(iova: bigint, pages: number, access: { readonly read: boolean; readonly write: boolean }): bigint[] {
     const space = this.#services.space()
     if (space === null || this.#listener === null || pages < 1) throw new Errno('EINVAL')
-    if (pages > mostPages) throw new Errno('E2BIG')
+    if (pages > this.#services.pageSize / addressSize) throw new Errno('E2BIG')
     if (!this.#stopListening.has(space)) this.#stopListening.set(space, space.pins.onUnmap(this.#listener))
     const addresses: bigint[] = []
     try {
-      for (const page of pagesFrom(iova, pages)) addresses.push(this.#pinOne(space, page, access))
+      for (const page of this.#pagesFrom(iova, pages)) addresses.push(this.#pinOne(space, page, access))
     } catch (error) {
       this.unpin(iova, addresses.length)
       throw error
@@ -81,16 +82,16 @@ export class DeviceMemory implements GuestMemory {
   }
 
   unpin(iova: bigint, pages: number): void {
-    for (const page of pagesFrom(iova, pages)) this.#unpinOne(page)
+    for (const page of this.#pagesFrom(iova, pages)) this.#unpinOne(page)
   }
 
   dmaAddress(iova: bigint): bigint {
-    const page = pageOf(iova)
+    const page = this.#pageOf(iova)
     const pinned = this.#pins.get(page)
     if (pinned === undefined) throw new Errno('EINVAL')
     let address = this.#dmaAddresses.get(page)
     if (address === undefined) {
-      address = this.#services.parent.map({ physical: this.#physical(pinned.page), bytes: bytesOf(pinned.page) })
+      address = this.#services.parent.map({ physical: this.#physical(pinned.page), bytes: this.#bytesOf(pinned.page) })
       this.#dmaAddresses.set(page, address)
     }
     return address + (iova - page)
@@ -109,7 +110,7 @@ export class DeviceMemory implements GuestMemory {
 
   #pinOne(space: DmaMappings, iova: bigint, access: { readonly read: boolean; readonly write: boolean }): bigint {
     const page = space.pins.pin(iova, access)
-    space.touched(iova, pageBytes)
+    space.touched(iova, BigInt(this.#services.pageSize))
     this.#pins.set(iova, { count: (this.#pins.get(iova)?.count ?? 0) + 1, space, page })
     return this.#physical(page)
   }
@@ -127,7 +128,7 @@ export class DeviceMemory implements GuestMemory {
   }
 
   #physical(page: PinnedPage): bigint {
-    const bytes = bytesOf(page)
+    const bytes = this.#bytesOf(page)
     return this.#services.physical.addressOf(bytes.buffer, bytes.byteOffset)
   }
 
@@ -147,16 +148,18 @@ export class DeviceMemory implements GuestMemory {
       at += bytes.length
     }
   }
-}
 
-function bytesOf({ memory, offset }: PinnedPage): Uint8Array {
-  return memory.bytes?.subarray(Number(offset), Number(offset) + pageSize) ?? new Uint8Array(pageSize)
-}
+  #bytesOf({ memory, offset }: PinnedPage): Uint8Array {
+    const { pageSize } = this.#services
+    return memory.bytes?.subarray(Number(offset), Number(offset) + pageSize) ?? new Uint8Array(pageSize)
+  }
 
-function pageOf(iova: bigint): bigint {
-  return iova - (iova % pageBytes)
-}
+  #pageOf(iova: bigint): bigint {
+    return iova - (iova % BigInt(this.#services.pageSize))
+  }
 
-function* pagesFrom(iova: bigint, pages: number): Generator<bigint> {
-  for (let page = 0; page < pages; page++) yield pageOf(iova) + BigInt(page) * pageBytes
+  *#pagesFrom(iova: bigint, pages: number): Generator<bigint> {
+    const { pageSize } = this.#services
+    for (let page = 0; page < pages; page++) yield this.#pageOf(iova) + BigInt(page * pageSize)
+  }
 }

@@ -1,10 +1,18 @@
 import { encode } from '../../uapi/struct.ts'
 import { vfioIommuType1InfoCapIovaRange, vfioIovaRange } from '../../uapi/type1-capabilities.ts'
+import type { KernelTraits } from '../base/kernel-traits.ts'
 
-/** Every multiple of 4 KiB: no IOMMU stands behind a mediated device to say otherwise. */
-export const anyPages = 0xffff_ffff_ffff_f000n
-/** 4 KiB, 2 MiB and 1 GiB. */
-export const iommuPages = 0x4020_1000n
+/** What an Intel IOMMU maps at once: 4 KiB, 2 MiB and 1 GiB. */
+const iommuPages = 0x4020_1000n
+
+/**
+ * The sizes that can be mapped, a bit each: of an IOMMU those from the kernel's page on, with that page itself; every
+ * multiple of the page where no IOMMU stands behind a device to say otherwise.
+ */
+export function pageSizeBitmap({ pageSize }: Pick<KernelTraits, 'pageSize'>, hasIommu: boolean): bigint {
+  const multiples = BigInt.asUintN(64, -BigInt(pageSize))
+  return hasIommu ? (iommuPages & multiples) | BigInt(pageSize) : multiples
+}
 
 /** What an Intel IOMMU of 39 bits translates: all but the window of the interrupts. */
 export const iovaRanges: readonly { readonly first: bigint; readonly last: bigint }[] = [

@@ -1,5 +1,6 @@
 import type { Mapping, MemoryOptions } from '../../kernel/kernel.ts'
 import { Errno } from '../base/errno.ts'
+import type { PageSize } from '../base/page-size.ts'
 import type { FdTable } from '../descriptors/fd-table.ts'
 import type { OpenFile } from '../descriptors/open-file.ts'
 
@@ -118,11 +119,11 @@ export class MemoryFile implements OpenFile {
   close(): void {}
 }
 
-export const pageSize = 4096
-const hugePageSize = 2 ** 21
+/** Bytes of a huge page: of the size that kernels of every page size have. */
+export const hugePageSize: number = 2 ** 21
 
 /** Memory of the three kinds. EINVAL for a size that is no multiple of the page size. */
-export function allocateMemory(fds: FdTable, { size, kind }: MemoryOptions): Memory {
+export function allocateMemory(fds: FdTable, { size, kind }: MemoryOptions, pageSize: PageSize): Memory {
   if (size <= 0 || size % (kind === 'hugepages' ? hugePageSize : pageSize) !== 0) throw new Errno('EINVAL')
   if (kind !== 'memfd') {
     const memory = new Memory(size)

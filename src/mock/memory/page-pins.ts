@@ -1,14 +1,13 @@
 import { Errno } from '../base/errno.ts'
+import type { PageSize } from '../base/page-size.ts'
 import type { DmaMapping, PinnedPage } from './dma-mapping.ts'
 import type { LockedMemory } from './locked-memory.ts'
-import { pageSize } from './memory.ts'
 
 /** A mapping goes away, `size` bytes from `iova` on: what is pinned of it is to be unpinned before this returns. */
 export type UnmapListener = (iova: bigint, size: bigint) => void
 
 /** How often the kernel asks drivers for their pages before it gives up with BUG(). */
 const patience = 10
-const bytesOfPage = BigInt(pageSize)
 
 /**
  * The pages of one address space that mediated drivers have pinned (vfio_pin_pages). A page that several pin is pinned
@@ -17,11 +16,13 @@ const bytesOfPage = BigInt(pageSize)
 export class PagePins {
   readonly #find: (iova: bigint) => DmaMapping | null
   readonly #locked: LockedMemory
+  readonly #pageSize: bigint
   readonly #pages = new Map<bigint, PinnedPage>()
   readonly #listeners = new Set<UnmapListener>()
 
   /** `find`: the mapping that an address is in. */
-  constructor(locked: LockedMemory, find: (iova: bigint) => DmaMapping | null) {
+  constructor(locked: LockedMemory, pageSize: PageSize, find: (iova: bigint) => DmaMapping | null) {
+    this.#pageSize = BigInt(pageSize)
     this.#locked = locked
     this.#find = find
   }
@@ -53,7 +54,7 @@ export class PagePins {
       return false
     }
     this.#pages.delete(iova)
-    this.#locked.unpin(page.memory, page.offset, bytesOfPage)
+    this.#locked.unpin(page.memory, page.offset, this.#pageSize)
     return true
   }
 
@@ -82,7 +83,7 @@ export class PagePins {
     if (memory.peer !== null) throw new Errno('EINVAL')
     if (memory.bytes === null) throw new Errno('EFAULT')
     const offset = mapping.offset + (iova - mapping.iova)
-    this.#locked.pin(memory, offset, bytesOfPage)
+    this.#locked.pin(memory, offset, this.#pageSize)
     return { iova, memory, offset, count: 1 }
   }
 }

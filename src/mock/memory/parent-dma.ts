@@ -1,3 +1,5 @@
+import type { PageSize } from '../base/page-size.ts'
+
 /** A page that a parent's hardware can reach. */
 interface ReachablePage {
   readonly physical: bigint
@@ -12,9 +14,8 @@ export interface ParentBus {
   write(address: bigint, from: Uint8Array): boolean
 }
 
-const pageMask = 0xfffn
-/** The kernel hands addresses out from the top of the first 4 GiB down. */
-const topAddress = 0xffff_f000n
+/** The kernel hands addresses out from here down. */
+const end = 2n ** 32n
 
 /**
  * How the hardware of a parent reaches memory (dma_map_page): by its physical address, or behind an IOMMU by an address
@@ -24,9 +25,11 @@ export class ParentDma implements ParentBus {
   readonly hasIommu: boolean
   readonly #pages = new Map<bigint, ReachablePage>()
   readonly #users = new Map<bigint, number>()
+  readonly #pageSize: bigint
 
-  constructor({ hasIommu }: { hasIommu: boolean }) {
+  constructor({ hasIommu, pageSize }: { readonly hasIommu: boolean; readonly pageSize: PageSize }) {
     this.hasIommu = hasIommu
+    this.#pageSize = BigInt(pageSize)
   }
 
   /** The address by which the hardware reaches a page from now on. */
@@ -55,17 +58,17 @@ export class ParentDma implements ParentBus {
   }
 
   #freeAddress(): bigint {
-    let address = topAddress
-    while (this.#pages.has(address)) address -= pageMask + 1n
+    let address = end - this.#pageSize
+    while (this.#pages.has(address)) address -= this.#pageSize
     return address
   }
 
   #pieces(address: bigint, length: number, move: (memory: Uint8Array, at: number) => void): boolean {
     for (let at = 0; at < length; ) {
       const byte = address + BigInt(at)
-      const page = this.#pages.get(byte & ~pageMask)
+      const page = this.#pages.get(byte - (byte % this.#pageSize))
       if (page === undefined) return false
-      const within = Number(byte & pageMask)
+      const within = Number(byte % this.#pageSize)
       const memory = page.bytes.subarray(within, within + length - at)
       move(memory, at)
       at += memory.length

@@ -1,9 +1,9 @@
+import type { PageSize } from '../base/page-size.ts'
 import type { DmaAccess } from './dma-mapping.ts'
-import { isHugeMemory, pageSize } from './memory.ts'
+import { hugePageSize, isHugeMemory } from './memory.ts'
 
-/** The first page frame that the process's memory gets: 4 GiB, above what firmware and devices take. */
-const firstFrame = 0x10_0000n
-const framesOfHugePage = 512n
+/** Where the process's memory begins: at 4 GiB, above what firmware and devices take. */
+const firstAddress = 2 ** 32
 
 interface Placed {
   readonly first: bigint
@@ -19,11 +19,20 @@ export class PhysicalMemory implements DmaAccess {
   readonly #first = new WeakMap<ArrayBufferLike, bigint>()
   /** By the frames, from the lowest on. */
   #placed: Placed[] = []
-  #next = firstFrame
+  readonly #pageSize: PageSize
+  readonly #framesOfHugePage: bigint
+  #next: bigint
+
+  constructor(pageSize: PageSize) {
+    this.#pageSize = pageSize
+    this.#framesOfHugePage = BigInt(hugePageSize / pageSize)
+    this.#next = BigInt(firstAddress / pageSize)
+  }
 
   /** The physical address of a byte of a buffer. */
   addressOf(buffer: ArrayBufferLike, offset: number): bigint {
-    const frames = framesOf(buffer)
+    const pageSize = this.#pageSize
+    const frames = this.#framesOf(buffer)
     const first = this.#first.get(buffer) ?? this.#place(buffer, frames)
     const page = BigInt(Math.floor(offset / pageSize))
     const frame = isHugeMemory(buffer) ? first + page : first + frames - 1n - page
@@ -39,7 +48,8 @@ export class PhysicalMemory implements DmaAccess {
   }
 
   #place(buffer: ArrayBufferLike, frames: bigint): bigint {
-    if (isHugeMemory(buffer)) this.#next = ((this.#next + framesOfHugePage - 1n) / framesOfHugePage) * framesOfHugePage
+    const huge = this.#framesOfHugePage
+    if (isHugeMemory(buffer)) this.#next = ((this.#next + huge - 1n) / huge) * huge
     const first = this.#next
     this.#first.set(buffer, first)
     this.#next += frames
@@ -48,8 +58,13 @@ export class PhysicalMemory implements DmaAccess {
     return first
   }
 
+  #framesOf(buffer: ArrayBufferLike): bigint {
+    return BigInt(Math.ceil(buffer.byteLength / this.#pageSize))
+  }
+
   /** Calls back for each page that the bytes lie in, until one that is nobody's. */
   #pages(address: bigint, length: number, move: (bytes: Uint8Array, at: number) => void): boolean {
+    const pageSize = this.#pageSize
     for (let at = 0; at < length; ) {
       const [frame, within] = [
         (address + BigInt(at)) / BigInt(pageSize),
@@ -66,10 +81,6 @@ export class PhysicalMemory implements DmaAccess {
     }
     return true
   }
-}
-
-function framesOf(buffer: ArrayBufferLike): bigint {
-  return BigInt(Math.ceil(buffer.byteLength / pageSize))
 }
 
 /** Memory that was given back has no bytes. */

@@ -1,16 +1,25 @@
+import { smallestPage } from '../base/page-size.ts'
 import { restoreBytes, saveBytes } from '../base/saved.ts'
-
-const pageSize = 4096
 
 /** Memory of which only the pages that were written exist; the rest reads as it was at first: zeros unless told. */
 export class SparseMemory {
   readonly size: number
   readonly #pages = new Map<number, Uint8Array>()
+  readonly #pageSize: number
   readonly #first: (page: number) => Uint8Array
 
-  constructor(size: number, saved: unknown, first: (page: number) => Uint8Array = () => new Uint8Array(pageSize)) {
+  /** In pages of 4 KiB, or of that size. */
+  constructor(
+    size: number,
+    saved: unknown,
+    {
+      pageSize = smallestPage,
+      first,
+    }: { readonly pageSize?: number; readonly first?: (page: number) => Uint8Array } = {},
+  ) {
     this.size = size
-    this.#first = first
+    this.#pageSize = pageSize
+    this.#first = first ?? (() => new Uint8Array(pageSize))
     if (typeof saved !== 'object' || saved === null) return
     for (const [number, base64] of Object.entries(saved)) {
       if (/^\d{1,9}$/.test(number)) restoreBytes(this.page(Number(number)), base64)
@@ -26,14 +35,14 @@ export class SparseMemory {
   }
 
   read(into: Uint8Array, offset: number): void {
-    for (const { page, within, at, length } of pieces(offset, into.length)) {
+    for (const { page, within, at, length } of this.#pieces(offset, into.length)) {
       const bytes = this.#pages.get(page) ?? this.#first(page)
       into.set(bytes.subarray(within, within + length), at)
     }
   }
 
   write(from: Uint8Array, offset: number): void {
-    for (const { page, within, at, length } of pieces(offset, from.length)) {
+    for (const { page, within, at, length } of this.#pieces(offset, from.length)) {
       this.page(page).set(from.subarray(at, at + length), within)
     }
   }
@@ -52,14 +61,15 @@ export class SparseMemory {
     }
     return bytes
   }
-}
 
-function* pieces(offset: number, total: number): Generator<Record<'page' | 'within' | 'at' | 'length', number>> {
-  let at = 0
-  while (at < total) {
-    const within = (offset + at) % pageSize
-    const length = Math.min(total - at, pageSize - within)
-    yield { page: Math.floor((offset + at) / pageSize), within, at, length }
-    at += length
+  *#pieces(offset: number, total: number): Generator<Record<'page' | 'within' | 'at' | 'length', number>> {
+    const pageSize = this.#pageSize
+    let at = 0
+    while (at < total) {
+      const within = (offset + at) % pageSize
+      const length = Math.min(total - at, pageSize - within)
+      yield { page: Math.floor((offset + at) / pageSize), within, at, length }
+      at += length
+    }
   }
 }

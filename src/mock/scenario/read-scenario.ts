@@ -3,6 +3,7 @@ import { VfioError } from '../../base/errors.ts'
 import { schemaFault } from '../../base/schema-fault.ts'
 import { pciAddressOrNull, printable } from '../../base/units.ts'
 import { isTree } from '../base/disk.ts'
+import { pageSizes, smallestPage } from '../base/page-size.ts'
 import { matrixParent } from './parents.ts'
 import type { Scenario } from './scenario.ts'
 import { vfAddresses } from './vf-addresses.ts'
@@ -49,7 +50,7 @@ const model = v.variant('kind', [
     ...ids,
     barSize: v.pipe(
       positive,
-      v.minValue(4096),
+      v.minValue(smallestPage),
       v.maxValue(2 ** 30),
       v.check((size) => Number.isInteger(Math.log2(size)), 'a power of two'),
     ),
@@ -196,6 +197,7 @@ const scenario = v.pipe(
   v.strictObject({
     name,
     kernel: v.exactOptional(v.picklist(['6.1', '6.12', '7'])),
+    pageSize: v.exactOptional(v.picklist(pageSizes)),
     modules: v.record(name, v.record(name, v.string())),
     pci: v.array(pciDevice),
     parents: v.array(parent),

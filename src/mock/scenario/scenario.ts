@@ -1,10 +1,13 @@
 import type { KernelVersion } from '../base/kernel-traits.ts'
+import type { PageSize } from '../base/page-size.ts'
 
 /** What a mock machine consists of: plain data, so that a scenario can be a JSON file (`read-scenario.ts`). */
 export interface Scenario {
   readonly name: string
   /** Which Linux it answers as: '6.1' where absent. */
   readonly kernel?: KernelVersion
+  /** Bytes of its pages, as that Linux was built: 4096 where absent. */
+  readonly pageSize?: PageSize
   /** Loaded modules and their parameters, as /sys/module shows them. */
   readonly modules: Readonly<Record<string, Readonly<Record<string, string>>>>
   readonly pci: readonly ScenarioPciDevice[]

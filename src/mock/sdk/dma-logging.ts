@@ -6,18 +6,23 @@ import {
 } from '../../uapi/dma-logging.ts'
 import { decode } from '../../uapi/struct.ts'
 import { Errno } from '../base/errno.ts'
+import type { KernelTraits } from '../base/kernel-traits.ts'
+import { smallestPage } from '../base/page-size.ts'
 import type { CallingProcess } from './feature.ts'
 
-/** As many as fit into a page of the kernel's. */
-const mostRanges = 256
 const end = 1n << 64n
 
 /** What the kernel checks of VFIO_DEVICE_FEATURE_DMA_LOGGING_START before the driver sees it. */
-export function checkLoggingStart(data: Uint8Array, process: CallingProcess): void {
+export function checkLoggingStart(
+  data: Uint8Array,
+  process: CallingProcess,
+  { pageSize }: Pick<KernelTraits, 'pageSize'>,
+): void {
   const { page_size, num_ranges } = decode(vfioDeviceFeatureDmaLoggingControl, data)
   if (num_ranges === 0) throw new Errno('EINVAL')
-  if (num_ranges > mostRanges) throw new Errno('E2BIG')
   const { size } = vfioDeviceFeatureDmaLoggingRange
+  // as many as fit into a page of the kernel's
+  if (num_ranges > pageSize / size) throw new Errno('E2BIG')
   const field = vfioDeviceFeature.size + vfioDeviceFeatureDmaLoggingControl.fields.ranges[0]
   const bytes = process.memory(field, num_ranges * size)
   // to pages of no size nothing is aligned but 0
@@ -37,6 +42,6 @@ export function checkLoggingStart(data: Uint8Array, process: CallingProcess): vo
 /** Likewise of VFIO_DEVICE_FEATURE_DMA_LOGGING_REPORT. The driver adds bits to the bitmap: none here. */
 export function checkLoggingReport(data: Uint8Array): void {
   const { iova, length, page_size } = decode(vfioDeviceFeatureDmaLoggingReport, data)
-  if (page_size < 4096n || (page_size & (page_size - 1n)) !== 0n) throw new Errno('EINVAL')
+  if (page_size < BigInt(smallestPage) || (page_size & (page_size - 1n)) !== 0n) throw new Errno('EINVAL')
   if (iova + length >= end) throw new Errno('EOVERFLOW')
 }

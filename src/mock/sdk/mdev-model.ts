@@ -3,7 +3,6 @@ import { deviceFlag } from '../../uapi/device-info.ts'
 import { pciIrqIndex, pciRegionIndex } from '../../uapi/indexes.ts'
 import { Errno } from '../base/errno.ts'
 import { BarMapping } from '../memory/bar-mapping.ts'
-import { pageSize } from '../memory/memory.ts'
 import type { DeviceContext } from './device-context.ts'
 import {
   checkIrqSet,
@@ -95,6 +94,7 @@ export class MdevModel implements DeviceModel {
 
   mmap({ offset, length, access }: MmapOptions): Mapping {
     const { region, within } = this.#at(offset)
+    const { pageSize } = this.context.traits
     const whole = Math.ceil(length / pageSize) * pageSize
     const room = Math.ceil(region.size / pageSize) * pageSize
     const isPages = within % pageSize === 0 && length > 0 && within + whole <= room

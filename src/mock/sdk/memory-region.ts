@@ -1,6 +1,6 @@
 import { regionFlag } from '../../uapi/region-info.ts'
+import { smallestPage } from '../base/page-size.ts'
 import type { MappedDevice } from '../memory/bar-mapping.ts'
-import { pageSize } from '../memory/memory.ts'
 import { SparseMemory } from '../memory/sparse-memory.ts'
 import type { ModelRegion } from './region.ts'
 
@@ -9,6 +9,8 @@ export type Fault = (page: number, access: 'r' | 'w') => boolean | Uint8Array
 export interface MemoryRegionOptions {
   /** Bytes. */
   readonly size: number
+  /** Bytes of the pages that are supplied one by one: the machine's (`context.traits.pageSize`). 4096 where absent. */
+  readonly pageSize?: number
   /**
    * How it is mapped; where absent, it cannot be. 'direct': all of it is there at mmap(2), and a mapping that was taken
    * back stays dead. `fault`: nothing is there at mmap(2). At the first touch of each page, and at the next one after it
@@ -28,15 +30,17 @@ export class MemoryRegion implements ModelRegion {
   readonly capabilities?: Uint8Array
   readonly map?: () => MappedDevice
   readonly #memory: SparseMemory
+  readonly #pageSize: number
   /** Mappings know which one they saw last. */
   #generation = 0
 
-  constructor({ size, mmap, capabilities, saved }: MemoryRegionOptions) {
+  constructor({ size, pageSize = smallestPage, mmap, capabilities, saved }: MemoryRegionOptions) {
     const { VFIO_REGION_INFO_FLAG_READ, VFIO_REGION_INFO_FLAG_WRITE, VFIO_REGION_INFO_FLAG_MMAP } = regionFlag
     this.size = size
+    this.#pageSize = pageSize
     this.flags =
       VFIO_REGION_INFO_FLAG_READ | VFIO_REGION_INFO_FLAG_WRITE | (mmap === undefined ? 0 : VFIO_REGION_INFO_FLAG_MMAP)
-    this.#memory = new SparseMemory(size, saved)
+    this.#memory = new SparseMemory(size, saved, { pageSize })
     if (capabilities !== undefined) this.capabilities = capabilities
     if (mmap !== undefined) this.map = () => (mmap === 'direct' ? this.#mapDirect() : this.#mapOnFault(mmap.fault))
   }
@@ -89,6 +93,7 @@ export class MemoryRegion implements ModelRegion {
   }
 
   #mapOnFault(fault: Fault): MappedDevice {
+    const pageSize = this.#pageSize
     const pages = new Map<number, Uint8Array>()
     let generation = this.#generation
     const touch = (offset: number, access: 'r' | 'w') => {

@@ -6,8 +6,8 @@ import {
 } from '../../uapi/region-capabilities.ts'
 import { regionFlag } from '../../uapi/region-info.ts'
 import { encode, encodeInto } from '../../uapi/struct.ts'
+import { smallestPage } from '../base/page-size.ts'
 import type { MappedDevice } from '../memory/bar-mapping.ts'
-import { pageSize } from '../memory/memory.ts'
 import { singleAccesses } from '../memory/single-accesses.ts'
 import type { ModelRegion } from './region.ts'
 
@@ -28,7 +28,7 @@ export class SparseRegion implements ModelRegion {
   constructor({ size, parts }: { readonly size: number; readonly parts: readonly SparsePart[] }) {
     const { VFIO_REGION_INFO_FLAG_READ, VFIO_REGION_INFO_FLAG_WRITE, VFIO_REGION_INFO_FLAG_MMAP } = regionFlag
     const mappable = parts.filter(({ region }) => region.map !== undefined)
-    if (mappable.some(({ offset, region }) => offset % pageSize !== 0 || region.size % pageSize !== 0)) {
+    if (mappable.some(({ offset, region }) => offset % smallestPage !== 0 || region.size % smallestPage !== 0)) {
       throw new RangeError('parts that can be mapped are whole pages')
     }
     this.size = size

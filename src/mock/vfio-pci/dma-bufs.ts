@@ -1,9 +1,9 @@
 import { vfioDeviceFeatureDmaBuf, vfioRegionDmaRange } from '../../uapi/device-feature.ts'
 import { decode } from '../../uapi/struct.ts'
 import { Errno } from '../base/errno.ts'
+import type { PageSize } from '../base/page-size.ts'
 import type { OpenFile } from '../descriptors/open-file.ts'
 import type { MappedDevice } from '../memory/bar-mapping.ts'
-import { pageSize } from '../memory/memory.ts'
 import type { CallingProcess, Feature } from '../sdk/feature.ts'
 
 /** A memory BAR, as loads and stores reach it; null for what is none. */
@@ -56,10 +56,12 @@ export class DmaBufs {
     get: (data, process) => this.#export(data, process),
   }
   readonly #findBar: FindBar
+  readonly #pageSize: PageSize
   #isRevoked = false
   #revocations = 0
 
-  constructor(findBar: FindBar) {
+  constructor(findBar: FindBar, pageSize: PageSize) {
+    this.#pageSize = pageSize
     this.#findBar = findBar
   }
 
@@ -88,14 +90,14 @@ export class DmaBufs {
     if (nr_ranges === 0 || flags !== 0) throw new Errno('EINVAL')
     const bar = this.#findBar(region_index)
     if (bar === null) throw new Errno('ENODEV')
-    const ranges = rangesOf(data.subarray(vfioDeviceFeatureDmaBuf.size), nr_ranges)
+    const ranges = rangesOf(data.subarray(vfioDeviceFeatureDmaBuf.size), nr_ranges, this.#pageSize)
     if (ranges.some(({ offset, length }) => offset + length > BigInt(bar.size))) throw new Errno('EINVAL')
     return fds.add(new DmaBufFile(this, bar.device, ranges))
   }
 }
 
 /** EFAULT where they are not there; EINVAL for anything but whole pages. */
-function rangesOf(bytes: Uint8Array, count: number): Range[] {
+function rangesOf(bytes: Uint8Array, count: number, pageSize: PageSize): Range[] {
   if (bytes.length < count * vfioRegionDmaRange.size) throw new Errno('EFAULT')
   const page = BigInt(pageSize)
   return Array.from({ length: count }, (_, nth) => {

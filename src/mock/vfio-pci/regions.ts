@@ -5,8 +5,9 @@ import { regionCapability } from '../../uapi/region-capabilities.ts'
 import { regionFlag } from '../../uapi/region-info.ts'
 import { encode } from '../../uapi/struct.ts'
 import { Errno } from '../base/errno.ts'
+import type { KernelTraits } from '../base/kernel-traits.ts'
+import type { PageSize } from '../base/page-size.ts'
 import { BarMapping, type MappedDevice } from '../memory/bar-mapping.ts'
-import { pageSize } from '../memory/memory.ts'
 import { singleAccesses } from '../memory/single-accesses.ts'
 import type { ScenarioPciFunction } from '../scenario/scenario.ts'
 import type { ConfigSpace } from '../sdk/config-space.ts'
@@ -32,13 +33,20 @@ export class PciRegions {
   readonly #config: ConfigSpace
   readonly #behind: Behind
   readonly #widest: 4 | 8
+  readonly #pageSize: PageSize
   readonly #msixTable: MsixTable | null
 
-  constructor(what: ScenarioPciFunction, config: ConfigSpace, behind: Behind, { widest }: { widest: 4 | 8 }) {
+  constructor(
+    what: ScenarioPciFunction,
+    config: ConfigSpace,
+    behind: Behind,
+    { trapsQuadwords, pageSize }: Pick<KernelTraits, 'trapsQuadwords' | 'pageSize'>,
+  ) {
     this.#what = what
     this.#config = config
     this.#behind = behind
-    this.#widest = widest
+    this.#widest = trapsQuadwords ? 8 : 4
+    this.#pageSize = pageSize
     this.#msixTable = msixTable(config)
   }
 
@@ -79,6 +87,7 @@ export class PciRegions {
   map({ offset, length, access }: MmapOptions): Mapping {
     const { index, within } = splitOffset(offset)
     const size = this.#sizeOf(index) ?? 0
+    const pageSize = this.#pageSize
     const room = Math.ceil(size / pageSize) * pageSize
     const whole = Math.ceil(length / pageSize) * pageSize
     const isPage = offset % pageSize === 0 && length > 0

@@ -64,7 +64,7 @@ export class VfioPciDevice implements DeviceModel {
   readonly #irqs: IrqLines
   readonly #ioeventfds = new Ioeventfds()
   readonly #lowPower = new LowPower(() => this.#updateDmaBufs())
-  readonly #dmaBufs = new DmaBufs((index) => this.#regions.memory(index))
+  readonly #dmaBufs: DmaBufs
   readonly #hotReset: HotReset
   readonly #bus: PciBus
   #function: PciFunctionModel
@@ -81,6 +81,7 @@ export class VfioPciDevice implements DeviceModel {
     this.#hotReset = hotReset
     this.#canReset = canReset
     this.#resetWorks = canReset()
+    this.#dmaBufs = new DmaBufs((index) => this.#regions.memory(index), traits.pageSize)
     const dmaBuf = traits.makesDmaBufs ? [[deviceFeatures['dma-buf'].id, this.#dmaBufs.feature] as const] : []
     this.features = new Map([...features, ...this.#lowPower.features, ...dmaBuf])
     this.#config = new ConfigSpace(device, what)
@@ -90,7 +91,7 @@ export class VfioPciDevice implements DeviceModel {
     const isEnabled = () => messages.index === VFIO_PCI_MSI_IRQ_INDEX
     this.#msi = msi === null ? null : new MsiRegisters(this.#config, msi, isEnabled)
     const behind = { function: () => this.#function, answers: () => this.#answers }
-    this.#regions = new PciRegions(what, this.#config, behind, { widest: traits.trapsQuadwords ? 8 : 4 })
+    this.#regions = new PciRegions(what, this.#config, behind, traits)
     this.#bus = this.#makeBus(services)
     this.#function = make(this.#bus)
     // the driver resets what it can at every open

@@ -12,12 +12,10 @@ import { structArgument } from '../descriptors/ioctl-argument.ts'
 import type { IoctlArgument } from '../descriptors/open-file.ts'
 import type { DmaMapping } from '../memory/dma-mapping.ts'
 import type { DmaMappings } from '../memory/dma-mappings.ts'
-import { pageSize } from '../memory/memory.ts'
 import { bytesAt, pointerAt } from '../memory/user-memory.ts'
 
 const { VFIO_IOMMU_DIRTY_PAGES_FLAG_START, VFIO_IOMMU_DIRTY_PAGES_FLAG_STOP } = dirtyPagesFlag
 const { VFIO_IOMMU_DIRTY_PAGES_FLAG_GET_BITMAP } = dirtyPagesFlag
-const page = BigInt(pageSize)
 const wordBits = 64n
 const wordBytes = 8
 const top = 0xffff_ffff_ffff_ffffn
@@ -40,12 +38,14 @@ export interface Bitmap {
 export class DirtyPages {
   readonly #mappings: DmaMappings
   readonly #traits: KernelTraits
+  readonly #page: bigint
   /** A bit for each page of a mapping, the first one lowest; null while nobody asks. */
   #bits: Map<DmaMapping, bigint> | null = null
 
   constructor(mappings: DmaMappings, traits: KernelTraits) {
     this.#mappings = mappings
     this.#traits = traits
+    this.#page = BigInt(traits.pageSize)
   }
 
   /** VFIO_IOMMU_DIRTY_PAGES. `isAllDirty`: some device can write without anyone's knowing. */
@@ -78,8 +78,8 @@ export class DirtyPages {
 
   /** EINVAL where a mapping has more pages than a bitmap has bits, ENOMEM where this machine has no memory for as many. */
   checkSize({ size }: Pick<DmaMapping, 'size'>): void {
-    if (size / page >= mostPages) throw new Errno('EINVAL')
-    if (size / page > mostPagesInMemory) throw new Errno('ENOMEM')
+    if (size / this.#page >= mostPages) throw new Errno('EINVAL')
+    if (size / this.#page > mostPagesInMemory) throw new Errno('ENOMEM')
   }
 
   /** The bitmap that a call names at `at` of its struct, for `size` bytes from `base` on; EINVAL where it is too short. */
@@ -96,20 +96,20 @@ export class DirtyPages {
 
   /** EINVAL where nobody logs, or a bit would not be for a page. */
   checkFillable({ pgsize }: Bitmap): void {
-    if (this.#bits === null || pgsize !== page) throw new Errno('EINVAL')
+    if (this.#bits === null || pgsize !== this.#page) throw new Errno('EINVAL')
   }
 
   /** A driver may have written there, for its device. */
   mark(iova: bigint, size: bigint): void {
-    for (let at = iova - (iova % page); at < iova + size; at += page) {
+    for (let at = iova - (iova % this.#page); at < iova + size; at += this.#page) {
       const mapping = this.#mappings.lowest(at, at)
-      if (mapping !== null) this.#add(mapping, 1n << ((at - mapping.iova) / page))
+      if (mapping !== null) this.#add(mapping, 1n << ((at - mapping.iova) / this.#page))
     }
   }
 
   /** Whoever wrote without anyone's knowing is gone, and what it wrote stays. */
   markAll(): void {
-    for (const mapping of this.#mappings) this.#add(mapping, pagesOf(mapping))
+    for (const mapping of this.#mappings) this.#add(mapping, this.#pagesOf(mapping))
   }
 
   /**
@@ -118,10 +118,10 @@ export class DirtyPages {
    * beyond the mapping there: the next answer has them.
    */
   take(mapping: DmaMapping, { base, bytes }: Bitmap, isAllDirty: boolean): void {
-    if (isAllDirty) this.#add(mapping, pagesOf(mapping))
-    const first = (mapping.iova - base) / page
+    if (isAllDirty) this.#add(mapping, this.#pagesOf(mapping))
+    const first = (mapping.iova - base) / this.#page
     const shift = first % wordBits
-    const words = Number((shift + mapping.size / page + wordBits - 1n) / wordBits)
+    const words = Number((shift + mapping.size / this.#page + wordBits - 1n) / wordBits)
     const at = Number(first / wordBits) * wordBytes
     if (at + words * wordBytes > bytes.length) throw new Errno('EFAULT')
     const view = new DataView(bytes.buffer, bytes.byteOffset + at)
@@ -130,12 +130,17 @@ export class DirtyPages {
     for (let word = 0; word < words; word++) {
       view.setBigUint64(word * wordBytes, BigInt.asUintN(64, moved >> (BigInt(word) * wordBits)), true)
     }
-    this.#bits?.set(mapping, moved & ~pagesOf(mapping))
+    this.#bits?.set(mapping, moved & ~this.#pagesOf(mapping))
     this.#markPinned(mapping)
   }
 
   forget(mapping: DmaMapping): void {
     this.#bits?.delete(mapping)
+  }
+
+  /** All bits of a mapping. */
+  #pagesOf({ size }: DmaMapping): bigint {
+    return (1n << (size / this.#page)) - 1n
   }
 
   #add(mapping: DmaMapping, bits: bigint): void {
@@ -144,7 +149,7 @@ export class DirtyPages {
 
   #markPinned({ iova, size }: DmaMapping): void {
     for (const pinned of this.#mappings.pins) {
-      if (pinned.iova >= iova && pinned.iova < iova + size) this.mark(pinned.iova, page)
+      if (pinned.iova >= iova && pinned.iova < iova + size) this.mark(pinned.iova, this.#page)
     }
   }
 
@@ -160,7 +165,7 @@ export class DirtyPages {
     const moved = pointers.map((it) => ({ ...it, offset: it.offset - vfioIommuType1DirtyBitmap.size }))
     const bitmap = this.bitmap({ struct: data, at, pointers: moved }, { base: iova, size })
     this.checkFillable(bitmap)
-    if (((iova | size) & (page - 1n)) !== 0n) throw new Errno('EINVAL')
+    if (((iova | size) & (this.#page - 1n)) !== 0n) throw new Errno('EINVAL')
     const found = this.#mappings.overlapping(iova, last)
     if (found.some((it) => it.iova < iova || it.iova + it.size - 1n > last)) throw new Errno('EINVAL')
     for (const mapping of found) this.take(mapping, bitmap, isAllDirty)
@@ -173,9 +178,4 @@ function isBitmapFor({ pgsize, size: bytes }: Values<typeof vfioBitmap>, size: b
   const pages = lowestBit === 0n ? size : size / lowestBit
   const needed = ((pages + 63n) / 64n) * 8n
   return pages > 0n && bytes >= needed && bytes <= mostBitmapBytes
-}
-
-/** All bits of a mapping. */
-function pagesOf({ size }: DmaMapping): bigint {
-  return (1n << (size / page)) - 1n
 }

@@ -56,7 +56,7 @@ export function makeVgpuModel(device: PciDevice, state: Snapshot, services: Driv
   const type = currentVgpu(state, device)
   if (type === null) throw new Errno('ENODEV')
   const what = { name: device.address, parent: device.physfn ?? '', type: String(type.id), model: type.model }
-  const parentDma = new ParentDma({ hasIommu: true })
+  const parentDma = new ParentDma({ hasIommu: true, pageSize: services.machine.traits.pageSize })
   return makeMediated({ ...what, saved: pciRecord(state, device).model, parentDma }, services)
 }
 
@@ -90,7 +90,7 @@ function makeMediated(
   { machine, space }: DriverServices,
 ): DeviceModel {
   const { physical, traits, clock, observer, models } = machine
-  const memory = new DeviceMemory({ space, physical, parent: parentDma })
+  const memory = new DeviceMemory({ space, physical, parent: parentDma, pageSize: traits.pageSize })
   const raised = (index: number, vector: number) => observer.raised({ device: what.name, index, vector })
   return releasing(makeMdevModel(model, { ...what, traits, memory, bus: parentDma, clock, raised }, models), memory)
 }

@@ -13,9 +13,6 @@ import { DeviceFile } from './device-file.ts'
 import { GroupDevices } from './group-devices.ts'
 import { noiommuPrefix, type VfioDevice, type VfioGroup, vfioGroups } from './vfio-groups.ts'
 
-/** A name is read up to a page. */
-const longestName = 4096
-
 /**
  * /dev/vfio/N. It can be opened once; devices that were opened through it keep it, and with it the container, until they
  * are closed themselves. In an iommufd they do not: that keeps them by itself.
@@ -111,6 +108,8 @@ export class Group implements OpenFile {
 
   #getDeviceFd(argument: IoctlArgument): number {
     const bytes = bufferArgument(argument, 1)
+    // a name is read up to a page
+    const longestName = this.#machine.traits.pageSize
     const end = bytes.subarray(0, longestName).indexOf(0)
     if (end < 0 && bytes.length < longestName) throw new RangeError('the device name does not end with a NUL')
     if (end < 0) throw new Errno('EINVAL')

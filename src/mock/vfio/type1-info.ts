@@ -5,7 +5,7 @@ import { type1Capability, vfioIommuType1InfoDmaAvail } from '../../uapi/type1-ca
 import type { KernelTraits } from '../base/kernel-traits.ts'
 import { structArgument } from '../descriptors/ioctl-argument.ts'
 import type { IoctlArgument } from '../descriptors/open-file.ts'
-import { anyPages, iommuPages, iovaRangeBody, iovaRanges } from '../memory/iommu-limits.ts'
+import { iovaRangeBody, iovaRanges, pageSizeBitmap } from '../memory/iommu-limits.ts'
 import { mostBitmapBytes } from './dirty-pages.ts'
 
 /** Before cap_offset was appended (5.4). */
@@ -24,7 +24,7 @@ export function getType1Info(
   const header = encode(vfioIommuType1Info, {
     argsz: hasRoom ? values.argsz : needed,
     flags: iommuInfoFlag.VFIO_IOMMU_INFO_PGSIZES | iommuInfoFlag.VFIO_IOMMU_INFO_CAPS,
-    iova_pgsizes: of.hasIommu ? iommuPages : anyPages,
+    iova_pgsizes: pageSizeBitmap(of.traits, of.hasIommu),
     cap_offset: hasRoom ? size : 0,
   })
   // up to 6.2 or so, cap_offset is the last field that is copied out, and only to callers that have it
@@ -45,7 +45,7 @@ function capabilityChain(
 ): Uint8Array {
   const { VFIO_IOMMU_TYPE1_INFO_CAP_MIGRATION, VFIO_IOMMU_TYPE1_INFO_DMA_AVAIL, VFIO_IOMMU_TYPE1_INFO_CAP_IOVA_RANGE } =
     type1Capability
-  const dirty = { flags: 0, pgsize_bitmap: 4096n, max_dirty_bitmap_size: mostBitmapBytes }
+  const dirty = { flags: 0, pgsize_bitmap: BigInt(of.traits.pageSize), max_dirty_bitmap_size: mostBitmapBytes }
   const available = new Uint8Array(of.traits.alignsCapabilities ? 16 : vfioIommuType1InfoDmaAvail.size)
   encodeInto(vfioIommuType1InfoDmaAvail, available, { avail: of.available })
   const links = [

@@ -11,7 +11,6 @@ import type { DmaMapping } from '../memory/dma-mapping.ts'
 import { DmaMappings } from '../memory/dma-mappings.ts'
 import { isTranslated } from '../memory/iommu-limits.ts'
 import type { LockedMemory } from '../memory/locked-memory.ts'
-import { pageSize } from '../memory/memory.ts'
 import { pointerAt, UserMemory } from '../memory/user-memory.ts'
 import type { ContainerIommu } from './container-iommu.ts'
 import { DirtyPages } from './dirty-pages.ts'
@@ -22,7 +21,6 @@ const { VFIO_DMA_MAP_FLAG_READ, VFIO_DMA_MAP_FLAG_WRITE, VFIO_DMA_MAP_FLAG_VADDR
 const { VFIO_DMA_UNMAP_FLAG_GET_DIRTY_BITMAP, VFIO_DMA_UNMAP_FLAG_ALL, VFIO_DMA_UNMAP_FLAG_VADDR } = dmaUnmapFlag
 const mapFlags = VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE | VFIO_DMA_MAP_FLAG_VADDR
 const unmapFlags = VFIO_DMA_UNMAP_FLAG_GET_DIRTY_BITMAP | VFIO_DMA_UNMAP_FLAG_ALL | VFIO_DMA_UNMAP_FLAG_VADDR
-const mask = BigInt(pageSize - 1)
 const top = 0xffff_ffff_ffff_ffffn
 
 /** vfio_iommu_type1: translations for the groups of a container. */
@@ -32,6 +30,8 @@ export class Type1Iommu implements ContainerIommu {
   readonly #isNesting: boolean
   readonly #mostMappings: number
   readonly #traits: KernelTraits
+  /** The bits of an address within a page. */
+  readonly #mask: bigint
   readonly #dirty: DirtyPages
   /** Each with whether an IOMMU stands behind it. */
   readonly #groups = new Map<object, boolean>()
@@ -48,6 +48,7 @@ export class Type1Iommu implements ContainerIommu {
     traits: KernelTraits
   }) {
     this.mappings = new DmaMappings(options.locked, {
+      pageSize: options.traits.pageSize,
       takesDeviceMemory: true,
       lendsPages: options.isVersion2,
       touched: (iova, size) => this.#dirty.mark(iova, size),
@@ -57,6 +58,7 @@ export class Type1Iommu implements ContainerIommu {
     this.#isNesting = options.isNesting
     this.#mostMappings = options.mostMappings
     this.#traits = options.traits
+    this.#mask = BigInt(options.traits.pageSize - 1)
   }
 
   /**
@@ -134,7 +136,7 @@ export class Type1Iommu implements ContainerIommu {
     const access = { read: (flags & VFIO_DMA_MAP_FLAG_READ) !== 0, write: isWritable }
     const isNewAddress = (flags & VFIO_DMA_MAP_FLAG_VADDR) !== 0
     if ((access.read || access.write) === isNewAddress) throw new Errno('EINVAL')
-    if (((size | iova | address) & mask) !== 0n) throw new Errno('EINVAL')
+    if (((size | iova | address) & this.#mask) !== 0n) throw new Errno('EINVAL')
     const there = this.mappings.lowest(iova, last)
     if (isNewAddress) return this.#replaceAddress(there, iova, size)
     if (there !== null) throw new Errno('EEXIST')
@@ -165,8 +167,8 @@ export class Type1Iommu implements ContainerIommu {
     const asked = { struct, at: vfioIommuType1DmaUnmap.size, pointers }
     const bitmap = isForDirty ? this.#dirty.bitmap(asked, { base: iova, size }) : null
     if (isForAddress && this.#hasMediated) throw new Errno('EBUSY')
-    if ((iova & mask) !== 0n) throw new Errno('EINVAL')
-    if (isAll ? iova !== 0n || size !== 0n : size === 0n || (size & mask) !== 0n) throw new Errno('EINVAL')
+    if ((iova & this.#mask) !== 0n) throw new Errno('EINVAL')
+    if (isAll ? iova !== 0n || size !== 0n : size === 0n || (size & this.#mask) !== 0n) throw new Errno('EINVAL')
     const last = isAll ? top : iova + size - 1n
     if (last > top) throw new Errno(this.#traits.type1Wrap)
     if (bitmap !== null) this.#dirty.checkFillable(bitmap)

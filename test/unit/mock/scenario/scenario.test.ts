@@ -109,6 +109,7 @@ test('a scenario names the kernel that it answers as: 6.1 where it names none, a
 
 test('a scenario of PCI functions comes back likewise', () => {
   expect(readScenario(JSON.stringify(pciScenario), 'pci.json')).toEqual(pciScenario)
+  expect(readScenario(JSON.stringify({ ...pciScenario, pageSize: 65536 }), 'pci.json').pageSize).toBe(65536)
 })
 
 describe('what is wrong is named by file and field', () => {
@@ -131,6 +132,7 @@ describe('what is wrong is named by file and field', () => {
     ['text that is no JSON', '{', ''],
     ['a list', [], ''],
     ['a missing field', { ...demo, disk: undefined }, 'disk'],
+    ['pages of a size that no kernel has', { ...demo, pageSize: 8192 }, 'pageSize'],
     ['an unknown field', { ...demo, discs: {} }, 'discs'],
     ['a PCI address that is short', { ...demo, pci: [{ ...demo.pci[0], address: '3b:00.0' }] }, 'pci.0.address'],
     ['a device id without 0x', { ...demo, pci: [{ ...demo.pci[0], device: '1eb8' }] }, 'pci.0.device'],
