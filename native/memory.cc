@@ -235,9 +235,15 @@ Napi::Value Mapping::View(const Napi::CallbackInfo& info) {
   return Napi::Uint8Array::New(env, memory_->length(), buffer_.Value(), 0);
 }
 
+// V8 checks whose a method is called on, but not whose a getter is asked of: `this` may be another class's object.
 Napi::Value Mapping::Fd(const Napi::CallbackInfo& info) {
-  if (!memory_ || memory_->fd() < 0) return info.Env().Null();
-  return Napi::Number::New(info.Env(), memory_->fd());
+  const Mapping* mapping = From(info.This());
+  if (mapping == nullptr) {
+    ThrowType(info.Env(), "fd is of a mapping alone");
+    return {};
+  }
+  if (!mapping->memory_ || mapping->memory_->fd() < 0) return info.Env().Null();
+  return Napi::Number::New(info.Env(), mapping->memory_->fd());
 }
 
 void Mapping::Close(const Napi::CallbackInfo&) {

@@ -165,6 +165,18 @@ describe('a foreign `this`', () => {
     kernel.close(event)
   })
 
+  it('is an error in the getter too, where V8 does not look whose it is', () => {
+    const mapping = memory()
+    const event = kernel.eventfd()
+    const watch = kernel.watch(event, () => {})
+    const { get } = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(mapping), 'fd') ?? {}
+    for (const self of [{}, 3, Object.create(mapping), watch]) {
+      expect(() => Reflect.apply(get ?? (() => {}), self, [])).toThrow(/fd is of a mapping alone|Invalid argument/)
+    }
+    watch.close()
+    kernel.close(event)
+  })
+
   it('is a TypeError in the constructor, which is no function to call', () => {
     expect(() => Reflect.apply(memory().constructor, {}, [4096, 3, 'anonymous'])).toThrow(TypeError)
   })
