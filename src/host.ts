@@ -7,6 +7,7 @@ import type { Warning } from './host/warning.ts'
 import { checkArguments, type HostCall } from './host-arguments.ts'
 import type { Kernel } from './kernel/kernel.ts'
 import { openLinux } from './kernel/linux.ts'
+import { traced } from './kernel/trace/traced-kernel.ts'
 import { type BindRequest, bind } from './lifecycle/bindings/bind.ts'
 import type { BindingChange, BindingOptions, BindingRequest } from './lifecycle/bindings/binding-change.ts'
 import { release } from './lifecycle/bindings/release.ts'
@@ -50,9 +51,11 @@ interface Opened {
 export function openHost(options: HostOptions = {}): Host {
   return told('openHost', [options], () => {
     const { mock } = options
-    if (mock !== undefined) return new Host(createMockKernel(typeof mock === 'string' ? loadScenario(mock) : mock))
+    if (mock !== undefined) {
+      return new Host(traced(createMockKernel(typeof mock === 'string' ? loadScenario(mock) : mock)))
+    }
     const { root } = options
-    const kernel = openLinux(root === undefined ? {} : { root })
+    const kernel = traced(openLinux(root === undefined ? {} : { root }))
     checkHost(kernel.files, root ?? null)
     return new Host(kernel)
   })

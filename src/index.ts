@@ -31,6 +31,7 @@ export type {
   WordWidth,
 } from './kernel/kernel.ts'
 export type { KernelLog, LogRecord } from './kernel/kernel-log.ts'
+export type { TracedCall } from './kernel/trace/trace.ts'
 export type { Uevent } from './kernel/uevents.ts'
 export type { BindRequest } from './lifecycle/bindings/bind.ts'
 export type { BindingChange, BindingOptions, BindingRequest } from './lifecycle/bindings/binding-change.ts'

@@ -64,7 +64,7 @@ const groups = [
   {
     name: 'core',
     priority: 2,
-    test: /src\/(kernel\/(?!soft-memlock)|cli\/(?!main|completion|version|compile-cache|mock-host|mdevctl|device|commands\/(?!list)|io\/write-whole|parser\/(?!parser)|arguments\/(spec-file|region)|output\/(plan-text|report-bindings))|host\/|base|lifecycle\/(definition\/definition|in-use|kinds\/(list|device-types|named-device|mdev\/(list|store|mdev-(?!verbs|planning)|type-|nvidia-gpu)|nvidia-vgpu\/vgpu-(functions|type)))|uapi\/(requests|device-feature|migration))|yargs-parser|yargs-platform|rolldown.runtime/,
+    test: /src\/(kernel\/(?!soft-memlock|trace)|cli\/(?!main|completion|version|compile-cache|mock-host|mdevctl|device|commands\/(?!list)|io\/write-whole|parser\/(?!parser)|arguments\/(spec-file|region)|output\/(plan-text|report-bindings))|host\/|base|lifecycle\/(definition\/definition|in-use|kinds\/(list|device-types|named-device|mdev\/(list|store|mdev-(?!verbs|planning)|type-|nvidia-gpu)|nvidia-vgpu\/vgpu-(functions|type)))|uapi\/(requests|device-feature|migration))|yargs-parser|yargs-platform|rolldown.runtime/,
   },
   {
     name: 'plan',
@@ -76,7 +76,7 @@ const groups = [
     priority: 1,
     test: /src\/lifecycle\/(?!spec|plan|wanted|kinds\/plannings|kinds\/[a-z-]+\/(plan-|[a-z-]+-planning|derived-uuid|turned-out))/,
   },
-  { name: 'device', test: /src\/(vfio|uapi|kernel\/soft-memlock|cli\/(device|arguments\/region))/ },
+  { name: 'device', test: /src\/(vfio|uapi|kernel\/(soft-memlock|trace)|cli\/(device|arguments\/region))/ },
   { name: 'read-scenario', priority: 1, test: /read-scenario|node_modules\/valibot/ },
   { name: 'mock-kernel', test: /src\/(mock|cli\/mock-host)/ },
 ]

@@ -15,7 +15,7 @@ export class Context {
   }
 
   async kernel(): Promise<Kernel> {
-    this.#kernel ??= await this.#open()
+    this.#kernel ??= await tracedIfAsked(await this.#open(), this.#io.env)
     return this.#kernel
   }
 
@@ -34,4 +34,14 @@ export class Context {
     const { openMock } = await import('./mock-host.ts')
     return openMock(mock, this.#io)
   }
+}
+
+/** The trace is loaded only if it is asked for. */
+export async function tracedIfAsked(
+  kernel: Kernel,
+  environment: Readonly<Record<string, string | undefined>>,
+): Promise<Kernel> {
+  if ((environment['VFIOCTL_TRACE'] ?? '') === '') return kernel
+  const { traced } = await import('../kernel/trace/traced-kernel.ts')
+  return traced(kernel, environment)
 }

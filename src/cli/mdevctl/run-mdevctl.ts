@@ -4,6 +4,7 @@ import type { Warning } from '../../host/warning.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import { readMdevTypes } from '../../lifecycle/kinds/mdev/mdev-types.ts'
 import { given } from '../arguments/given.ts'
+import { tracedIfAsked } from '../context.ts'
 import type { Io } from '../io/io.ts'
 import { define, modify, start, startParentMdevs, stop, undefine } from './changes.ts'
 import { type MdevctlLine, parseMdevctl } from './command-line.ts'
@@ -48,7 +49,7 @@ export async function runMdevctl(program: 'mdevctl' | 'lsmdev', argv: readonly s
   }
   const { openLinux } = await import('../../kernel/linux.ts')
   const root = io.env['MDEVCTL_ENV_ROOT']
-  const kernel = openLinux({ ...given({ root }), runsPrograms: true })
+  const kernel = await tracedIfAsked(openLinux({ ...given({ root }), runsPrograms: true }), io.env)
   try {
     await subcommands[line.command]?.({ kernel, line, io, said: (text) => io.err(`${text}\n`) })
     return 0

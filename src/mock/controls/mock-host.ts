@@ -1,4 +1,5 @@
 import type { Kernel } from '../../kernel/kernel.ts'
+import { traced } from '../../kernel/trace/traced-kernel.ts'
 import { Clock } from '../base/clock.ts'
 import type { KernelVersion } from '../base/kernel-traits.ts'
 import { MockKernel } from '../kernel/mock-kernel.ts'
@@ -72,7 +73,7 @@ export class MockHost {
       functions: new Map(functions.map(({ address, make }) => [address, make])),
       observer,
     })
-    this.kernel = kernel
+    this.kernel = traced(kernel)
     this.#machine = kernel.machine
     this.inspect = new Inspection(kernel.machine, log)
   }
