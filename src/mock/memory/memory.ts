@@ -94,10 +94,10 @@ export class Memory implements Mapping {
   }
 }
 
-/** ENOMEM for more than there is, or than JavaScript has in one piece. */
+/** ENOMEM for more than there is, or than JavaScript can look at in one piece (4 GiB in Node 20). */
 function zeroed(size: number): ArrayBuffer {
   try {
-    return new ArrayBuffer(size)
+    return new Uint8Array(size).buffer
   } catch {
     throw new Errno('ENOMEM')
   }

@@ -2,6 +2,7 @@ import { VfioError } from '../../base/errors.ts'
 import { hex, shown } from '../../base/units.ts'
 import type { Mapping } from '../../kernel/kernel.ts'
 import type { DmaAccess } from '../address-space/address-space.ts'
+import { attempt } from '../system-call.ts'
 
 export interface DmaBufferParts {
   readonly iova: bigint
@@ -14,6 +15,8 @@ export interface DmaBufferParts {
   /** What is closed after that. */
   readonly owned: { close(): void } | null
 }
+
+const hint = 'the accessors of its memory reach it'
 
 /** Memory that devices reach at `iova` and we at `view()`, until it is closed. */
 export class DmaBuffer implements Disposable, AsyncDisposable {
@@ -43,10 +46,17 @@ export class DmaBuffer implements Disposable, AsyncDisposable {
     return this.#closed
   }
 
-  /** The buffer as bytes. Empty once the memory is closed; CLOSED after `close`. */
+  /**
+   * The buffer as bytes. Empty once the memory is closed; CLOSED after `close`. NOT_SUPPORTED of a device's memory on the
+   * mock, and of memory that is too long for a Uint8Array.
+   */
   view(): Uint8Array {
     if (this.#closed) throw new VfioError('CLOSED', `the DMA buffer at ${hex(this.iova)} is closed`)
-    return this.memory.view().subarray(this.offset, this.offset + this.size)
+    const bytes = attempt(`view the DMA buffer at ${hex(this.iova)}`, () => this.memory.view(), {
+      ENOMEM: () => ({ code: 'NOT_SUPPORTED', because: 'it is longer than what JavaScript can view', hint }),
+      EOPNOTSUPP: () => ({ code: 'NOT_SUPPORTED', because: "it is a device's memory", hint }),
+    })
+    return bytes.subarray(this.offset, this.offset + this.size)
   }
 
   /** Where a device finds the byte `offset` of the buffer. Throws OUT_OF_RANGE, CLOSED. */

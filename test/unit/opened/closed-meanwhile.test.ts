@@ -2,6 +2,7 @@ import { setImmediate } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { VfioError } from '../../../src/base/errors.ts'
 import type { Device } from '../../../src/vfio/device.ts'
+import { DmaBuffer } from '../../../src/vfio/dma/dma-buffer.ts'
 import type { LowPower } from '../../../src/vfio/features/low-power.ts'
 import type { EnabledIrq } from '../../../src/vfio/irq/irq-enabled.ts'
 import { openDescriptors } from '../../descriptors.ts'
@@ -165,4 +166,23 @@ describe('a device that is closed while others share its address space', () => {
     closeAll(world)
     expect(openDescriptors(world.host.kernel)).toEqual(world.before)
   })
+})
+
+test('a buffer that JavaScript cannot view says so: a device’s memory has accessors alone', async () => {
+  const { edu } = await underway()
+  const mapped = edu.regions.bar0.map()
+  const parts = { iova: 0n, offset: 0, size: 4096, access: 'rw', unmap: () => {}, owned: null } as const
+  const buffer = new DmaBuffer({ ...parts, memory: mapped.mappingAt(0).mapping })
+  expect(() => buffer.view()).toThrow(
+    expect.objectContaining({ name: 'VfioError', code: 'NOT_SUPPORTED', errno: 'EOPNOTSUPP' }),
+  )
+})
+
+test('memory of 4 GiB and more is there or is not, and no RangeError', async () => {
+  const { edu } = await underway()
+  for (const size of [2 ** 32 + 4096, 2 ** 52, Number.MAX_SAFE_INTEGER]) {
+    const [end] = await Promise.allSettled([edu.dma.allocate(size)])
+    if (end?.status === 'rejected') expect(end.reason).toBeInstanceOf(VfioError)
+    else end?.value.close()
+  }
 })
