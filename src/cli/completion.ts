@@ -6,10 +6,10 @@ import { noDriver } from '../lifecycle/bindings/bind.ts'
 import { readDeviceTypes } from '../lifecycle/kinds/device-types.ts'
 import { list } from '../lifecycle/kinds/list.ts'
 import { isModule } from '../mock/shipped/load-scenario.ts'
-import { type GlobalOptions, globalArguments, splitCommandLine, verbose } from './arguments/global-options.ts'
+import { globalArguments, splitCommandLine, verbose } from './arguments/global-options.ts'
 import type { Argument, ArgumentTable, Completes } from './command.ts'
 import { commands } from './commands.ts'
-import { Context } from './context.ts'
+import { Context, type GlobalOptions } from './context.ts'
 import type { Io } from './io/io.ts'
 
 interface Candidate {

@@ -1,7 +1,16 @@
 import { checkHost } from '../host/check-host.ts'
 import type { Kernel } from '../kernel/kernel.ts'
-import type { GlobalOptions } from './arguments/global-options.ts'
 import type { Io } from './io/io.ts'
+
+/** What stands before or after every command. */
+export interface GlobalOptions {
+  /** A simulated host's name or scenario file; null for the real kernel. */
+  readonly mock: string | null
+  readonly root: string | null
+  readonly json: boolean
+  /** How often -v was given. */
+  readonly verbose: number
+}
 
 /** What a command works with. The kernel is opened where it is first asked for, and only the one that was chosen. */
 export class Context {

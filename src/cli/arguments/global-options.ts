@@ -2,16 +2,7 @@ import { printable } from '../../base/units.ts'
 import { isScenarioName, scenarioNames } from '../../mock/shipped/names.ts'
 import type { Flag, Option } from '../command.ts'
 import { text, usageError } from '../command.ts'
-
-/** What stands before or after every command. */
-export interface GlobalOptions {
-  /** A simulated host's name or scenario file; null for the real kernel. */
-  readonly mock: string | null
-  readonly root: string | null
-  readonly json: boolean
-  /** How often -v was given. */
-  readonly verbose: number
-}
+import type { GlobalOptions } from '../context.ts'
 
 export const defaultMock = 'demo'
 

@@ -2,34 +2,15 @@ import { VfioError } from '../../base/errors.ts'
 import { hex } from '../../base/units.ts'
 import { type IommuGroup, readIommuGroups } from '../../host/iommu-groups.ts'
 import type { Warning } from '../../host/warning.ts'
-import type { VirtualDevice } from '../../lifecycle/device/virtual-device.ts'
-import type { IommuMode } from '../../vfio/address-space/address-space.ts'
-import { type DeviceDescription, describeDevice } from '../../vfio/describe-device.ts'
+import { describeDevice } from '../../vfio/describe-device.ts'
 import type { Device } from '../../vfio/device.ts'
 import type { ConfigSpace } from '../../vfio/pci/config-space.ts'
 import { device } from '../arguments/region.ts'
 import { type Command, command } from '../command.ts'
 import { type Opened, withDevice } from '../device/opened-device.ts'
-import { inspectionText } from '../output/inspection-text.ts'
+import { type Inspection, inspectionText } from '../output/inspection-text.ts'
 import { json } from '../output/output.ts'
 import { reportWarnings } from '../output/report-warnings.ts'
-
-/** All there is to know of an opened device. */
-export interface Inspection {
-  readonly virtualDevice: VirtualDevice | null
-  readonly group: IommuGroup | null
-  readonly device: DeviceDescription
-  readonly addressSpace: {
-    readonly mode: IommuMode
-    readonly pageSize: number
-    /** Where memory can be mapped, as hex. */
-    readonly ranges: readonly { readonly first: string; readonly last: string }[]
-    readonly availableMappings: number | null
-  }
-  /** Null for what is no PCI device, and where it cannot be read or makes no sense: then a warning says so. */
-  readonly config: ConfigSpace | null
-  readonly warnings: readonly Warning[]
-}
 
 const inspect: Command = command({
   arguments: { device },

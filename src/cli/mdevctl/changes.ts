@@ -14,8 +14,7 @@ import { findParent } from '../../lifecycle/kinds/mdev/type-choice.ts'
 import { undefine as undefineDevice } from '../../lifecycle/kinds/mdev/undefine.ts'
 import { readDefinitionFile } from '../arguments/definition-file.ts'
 import { given } from '../arguments/given.ts'
-import type { MdevctlLine } from './command-line.ts'
-import type { MdevctlCall } from './run-mdevctl.ts'
+import type { MdevctlCall, MdevctlLine } from './command-line.ts'
 
 // mdevctl refuses some of what our own verbs take for "already so", and asks less of a parent that is not there.
 

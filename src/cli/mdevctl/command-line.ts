@@ -1,9 +1,19 @@
 import type { Argv } from 'yargs'
 import { printable, uuidOrNull } from '../../base/units.ts'
+import type { Kernel } from '../../kernel/kernel.ts'
 import { usageError } from '../command.ts'
+import type { Io } from '../io/io.ts'
 import { parseWords, yargsParser } from '../parser/full-yargs.ts'
 import { readVersion } from '../version.ts'
 import { inLongForm } from './words.ts'
+
+/** What a subcommand works with: the kernel, its flags, and where its words go. */
+export interface MdevctlCall {
+  readonly kernel: Kernel
+  readonly line: MdevctlLine
+  readonly io: Io
+  readonly said: (text: string) => void
+}
 
 /** mdevctl 1.4.0's flags, each with what follows from it. A flag without `value` is a switch. */
 interface Flag {

@@ -1,23 +1,14 @@
 import { VfioError } from '../../base/errors.ts'
 import { parseUuid } from '../../base/units.ts'
 import type { Warning } from '../../host/warning.ts'
-import type { Kernel } from '../../kernel/kernel.ts'
 import { readMdevTypes } from '../../lifecycle/kinds/mdev/mdev-types.ts'
 import { given } from '../arguments/given.ts'
 import { tracedIfAsked } from '../context.ts'
 import type { Io } from '../io/io.ts'
 import { define, modify, start, startParentMdevs, stop, undefine } from './changes.ts'
-import { type MdevctlLine, parseMdevctl } from './command-line.ts'
+import { type MdevctlCall, type MdevctlLine, parseMdevctl } from './command-line.ts'
 import { isShown, listJson, listText, typesJson, typesText } from './output.ts'
 import { definedDevices, runningDevices } from './shown-devices.ts'
-
-/** What a subcommand works with: the kernel, its flags, and where its words go. */
-export interface MdevctlCall {
-  readonly kernel: Kernel
-  readonly line: MdevctlLine
-  readonly io: Io
-  readonly said: (text: string) => void
-}
 
 const subcommands: Readonly<Record<string, (call: MdevctlCall) => Promise<void> | void>> = {
   define,

@@ -1,10 +1,35 @@
 import { escaped, formatSize, hex, printable } from '../../base/units.ts'
 import { shownUsers } from '../../host/device-users.ts'
+import type { IommuGroup } from '../../host/iommu-groups.ts'
+import type { Warning } from '../../host/warning.ts'
+import type { VirtualDevice } from '../../lifecycle/device/virtual-device.ts'
 import { configHeader } from '../../uapi/pci-regs.ts'
-import type { CapabilityDescription, IrqDescription, RegionDescription } from '../../vfio/describe-device.ts'
+import type { IommuMode } from '../../vfio/address-space/address-space.ts'
+import type {
+  CapabilityDescription,
+  DeviceDescription,
+  IrqDescription,
+  RegionDescription,
+} from '../../vfio/describe-device.ts'
 import type { ConfigSpace, PciCapability } from '../../vfio/pci/config-space.ts'
-import type { Inspection } from '../commands/inspect.ts'
 import { type Column, table } from './output.ts'
+
+/** All there is to know of an opened device. */
+export interface Inspection {
+  readonly virtualDevice: VirtualDevice | null
+  readonly group: IommuGroup | null
+  readonly device: DeviceDescription
+  readonly addressSpace: {
+    readonly mode: IommuMode
+    readonly pageSize: number
+    /** Where memory can be mapped, as hex. */
+    readonly ranges: readonly { readonly first: string; readonly last: string }[]
+    readonly availableMappings: number | null
+  }
+  /** Null for what is no PCI device, and where it cannot be read or makes no sense: then a warning says so. */
+  readonly config: ConfigSpace | null
+  readonly warnings: readonly Warning[]
+}
 
 type Fact = readonly [name: string, value: string]
 

@@ -2,7 +2,8 @@ import { type BaseIssue, getDotPath } from 'valibot'
 import type { VfioError } from '../../base/errors.ts'
 import { schemaFault } from '../../base/schema-fault.ts'
 import { invalidSpec } from '../wanted/invalid-spec.ts'
-import type { Path, YamlContent } from './read-yaml.ts'
+import type { YamlContent } from './read-yaml.ts'
+import type { Path } from './yaml-fault.ts'
 
 /** The first thing that keeps a file's content from fitting its schema, with where it stands. */
 export function invalidContent(

@@ -1,10 +1,9 @@
 import { Composer, type Document, LineCounter, type ParsedNode } from 'yaml'
 import type { Place } from '../wanted/invalid-spec.ts'
+import type { Path } from './yaml-fault.ts'
 import { placeAt, YamlFault, yamlFault } from './yaml-fault.ts'
 import { boundedTokens } from './yaml-tokens.ts'
 import { YamlValues } from './yaml-values.ts'
-
-export type Path = readonly (string | number)[]
 
 /** What a text in YAML or JSON says, and where in it. */
 export interface YamlContent {

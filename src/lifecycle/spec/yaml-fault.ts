@@ -1,6 +1,8 @@
 import type { LineCounter, YAMLError } from 'yaml'
 import type { Place } from '../wanted/invalid-spec.ts'
 
+export type Path = readonly (string | number)[]
+
 /** What is wrong with a text in YAML, and where; whoever knows the file makes an error of it. */
 export class YamlFault extends Error {
   readonly place: Place

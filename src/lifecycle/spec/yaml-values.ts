@@ -11,7 +11,7 @@ import {
 } from 'yaml'
 import { printable } from '../../base/units.ts'
 import type { Place } from '../wanted/invalid-spec.ts'
-import type { Path } from './read-yaml.ts'
+import type { Path } from './yaml-fault.ts'
 import { placeAt, YamlFault } from './yaml-fault.ts'
 
 /** Values that a file may come to, with each alias counted as all that it stands for. */

@@ -3,7 +3,7 @@ import { readPhysicalFunction } from '../../host/sriov.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import type { ChangeOptions } from '../change/change.ts'
 import { withSettingsLock } from '../settings/settings.ts'
-import type { SriovChange } from './set-functions.ts'
+import type { SriovChange } from './sriov-change.ts'
 import { sriovSettings } from './sriov-settings.ts'
 
 /**

@@ -6,7 +6,7 @@ import { bindKept, isKeptCard } from '../bindings/bind-kept.ts'
 import type { ChangeOptions, Step } from '../change/change.ts'
 import { keptBindings } from '../settings/bindings.ts'
 import { futureBindingSteps } from './future-binding.ts'
-import type { SriovChange } from './set-functions.ts'
+import type { SriovChange } from './sriov-change.ts'
 
 /**
  * Virtual functions come anew whenever their number changes, with whichever driver knows them. What is kept for one is

@@ -1,7 +1,6 @@
-import type { PciAddress } from '../../base/units.ts'
 import { pciPath } from '../../host/sriov.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
-import type { ChangeOptions, Step } from '../change/change.ts'
+import type { ChangeOptions } from '../change/change.ts'
 import { isHalfMade } from '../device/half-made.ts'
 import { withLock } from '../files/lock.ts'
 import { withSettingsLock } from '../settings/settings.ts'
@@ -12,30 +11,8 @@ import { forgetGone } from './forget-gone.ts'
 import { planFunctions } from './functions-plan.ts'
 import { withKeptDrivers } from './kept-drivers.ts'
 import { keepNumber } from './kept-number.ts'
+import type { SriovChange, SriovRequest } from './sriov-change.ts'
 import { checkNotManaged } from './sriov-manage.ts'
-
-export interface SriovRequest {
-  /** The physical function: a PCI address, short or long. */
-  readonly device: string
-  readonly count: number | 'all'
-  /** Until the next boot at most: what is kept for later boots stays as it is. */
-  readonly transient?: boolean
-  /** How long the functions may take to appear, in milliseconds: half a minute where absent. */
-  readonly timeoutMs?: number
-}
-
-export interface SriovChange {
-  readonly device: PciAddress
-  readonly asked: number
-  /** How many there are: some drivers make all, whatever is asked for. With `dryRun`, as many as are asked for. */
-  readonly count: number
-  readonly total: number
-  /** Those that are there; with `dryRun`, that were there. */
-  readonly functions: readonly PciAddress[]
-  readonly changed: boolean
-  readonly dryRun: boolean
-  readonly steps: readonly Step[]
-}
 
 const defaultTimeoutMs = 30_000
 
