@@ -2,9 +2,9 @@ import * as v from 'valibot'
 import { checked } from '../../base/arguments.ts'
 import { VfioError } from '../../base/errors.ts'
 import { shown } from '../../base/units.ts'
+import type { IrqInfo } from '../../uapi/irq-info.ts'
 import { closeInOrder, orClose } from '../close-in-order.ts'
 import { attempt } from '../system-call.ts'
-import type { Irq } from './irq.ts'
 import type { ActiveIrqs } from './irq-active.ts'
 import type { IrqControl } from './irq-control.ts'
 import type { IrqEvents } from './irq-events.ts'
@@ -13,12 +13,17 @@ import { IrqVector, type VectorRequest } from './irq-vector.ts'
 import type { IrqEvent } from './irq-waiters.ts'
 import { type EventsOptions, IrqWaiting, type WaitOptions, type WaitSyncOptions } from './irq-waiting.ts'
 
+/** An interrupt index, as its device describes it: 'msix' with so many vectors. */
+export interface NamedIrq extends IrqInfo {
+  readonly name: string
+}
+
 /**
  * Vectors of one irq that signal eventfds, until closed; closing the device closes it first. What was not waited for by
  * then is lost.
  */
 export class EnabledIrq implements Disposable, AsyncDisposable {
-  readonly irq: Irq
+  readonly irq: NamedIrq
   readonly #control: IrqControl
   readonly #active: ActiveIrqs
   readonly #waiting: IrqWaiting
@@ -30,7 +35,7 @@ export class EnabledIrq implements Disposable, AsyncDisposable {
 
   /** Enables: `Irq.enable` is what makes one. */
   constructor(
-    irq: Irq,
+    irq: NamedIrq,
     control: IrqControl,
     active: ActiveIrqs,
     requests: readonly VectorRequest[],

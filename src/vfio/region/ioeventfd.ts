@@ -11,7 +11,7 @@ import type { Descriptor } from '../descriptor.ts'
 import { notAnEventfd, otherThanEventfd } from '../irq/given-eventfd.ts'
 import { isDescriptor } from '../irq/irq-request.ts'
 import { attempt, type Reason } from '../system-call.ts'
-import type { Region } from './region.ts'
+import type { DeviceRegion } from './region-access.ts'
 import { checkAccess, checkAlignment, checkBigint, checkNumber } from './region-access.ts'
 
 /** A write to a region: `offset` in bytes, `width` in bits. */
@@ -33,7 +33,7 @@ const mostOfDevice = 1000
  * they are none. Made by `Region.ioeventfd`; lasts until closed, and closing the device closes it first.
  */
 export class Ioeventfd implements Disposable {
-  readonly region: Region
+  readonly region: DeviceRegion
   readonly offset: number
   /** Bits. */
   readonly width: 8 | 16 | 32 | 64
@@ -46,7 +46,7 @@ export class Ioeventfd implements Disposable {
   #closed = false
 
   /** VFIO_DEVICE_IOEVENTFD. */
-  constructor(region: Region, device: Descriptor, request: IoeventfdRequest) {
+  constructor(region: DeviceRegion, device: Descriptor, request: IoeventfdRequest) {
     const { offset, width, value, eventfd } = checkedWrite(region, request)
     this.region = region
     this.offset = offset
@@ -150,7 +150,7 @@ const requested = v.union(
   'must be { offset, width: 8, 16 or 32, value: a number } or { offset, width: 64, value: a bigint }',
 )
 
-function checkedWrite(region: Region, request: IoeventfdRequest): v.InferOutput<typeof requested> {
+function checkedWrite(region: DeviceRegion, request: IoeventfdRequest): v.InferOutput<typeof requested> {
   const write = checked('ioeventfd', requested, request)
   checkAccess(region, 'write', write.offset, write.width / 8)
   checkAlignment(region, write.offset, write.width / 8)

@@ -9,7 +9,7 @@ import type { Dependent, Descriptor } from '../descriptor.ts'
 import type { RegisterBlock, RegisterSpecs } from '../registers/register-block.ts'
 import { type Registers, registersOf } from '../registers/registers.ts'
 import { attempt, callFailed } from '../system-call.ts'
-import type { Region } from './region.ts'
+import type { DeviceRegion } from './region-access.ts'
 import {
   checkAccess,
   checkAlignment,
@@ -36,7 +36,7 @@ interface Window extends Area {
  * cannot be mapped of it (outside a sparse region's areas, and the MSI-X table, which is the kernel's) is trapped.
  */
 export class MappedRegion implements RegionAccess, Disposable {
-  readonly region: Region
+  readonly region: DeviceRegion
   readonly name: string
   readonly size: number
   readonly flags: RegionFlags
@@ -47,7 +47,7 @@ export class MappedRegion implements RegionAccess, Disposable {
   #windows: readonly Window[] | null
 
   /** Maps it: `Region.map` is what makes one. */
-  constructor(region: Region, device: Descriptor, msixTable: Area | null) {
+  constructor(region: DeviceRegion, device: Descriptor, msixTable: Area | null) {
     this.region = region
     this.name = region.name
     this.size = region.size
@@ -265,7 +265,7 @@ export class MappedRegion implements RegionAccess, Disposable {
   }
 }
 
-function mapWindows(region: Region, device: Descriptor, msixTable: Area | null): Window[] {
+function mapWindows(region: DeviceRegion, device: Descriptor, msixTable: Area | null): Window[] {
   const { kernel } = device
   const areas = mappableAreas(region, msixTable, kernel.pageSize)
   const access = accessOf(region.flags)
@@ -290,7 +290,7 @@ function accessOf({ read, write }: RegionFlags): 'r' | 'w' | 'rw' | null {
   return write ? 'w' : null
 }
 
-function notMappable({ name, owner, flags, size, capabilities }: Region): VfioError {
+function notMappable({ name, owner, flags, size, capabilities }: DeviceRegion): VfioError {
   return new VfioError('NOT_SUPPORTED', `region ${name} of ${owner} cannot be mapped`, {
     hint: 'its accessors reach it without a mapping',
     facts: { region: name, size, flags: { ...flags }, capabilities: capabilities.map((capability) => capability.name) },

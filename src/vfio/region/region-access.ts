@@ -2,6 +2,7 @@ import { checkBytes } from '../../base/arguments.ts'
 import { VfioError } from '../../base/errors.ts'
 import { hex, shown } from '../../base/units.ts'
 import type { Accessors, WordWidth } from '../../kernel/kernel.ts'
+import type { RegionCapability } from '../../uapi/region-capabilities.ts'
 import type { RegionFlags } from '../../uapi/region-info.ts'
 import type { RegisterBlock, RegisterSpecs } from '../registers/register-block.ts'
 import type { Registers } from '../registers/registers.ts'
@@ -28,6 +29,16 @@ export interface RegionAccess extends Accessors {
   readonly flags: RegionFlags
   /** The registers that a block declares. Throws OUT_OF_RANGE where one of them lies outside the region. */
   as<const Specs extends RegisterSpecs>(block: RegisterBlock<Specs>): Registers<Specs>
+}
+
+/** A region as its device describes it, with trapped access: what a mapping or an ioeventfd of it needs. */
+export interface DeviceRegion extends RegionAccess {
+  readonly index: number
+  /** Where it begins in the device's file. */
+  readonly offset: bigint
+  readonly capabilities: readonly RegionCapability[]
+  /** Whose region it is, for people. */
+  readonly owner: string
 }
 
 export type Way = 'read' | 'write'

@@ -10,7 +10,7 @@ import { request } from '../../uapi/requests.ts'
 import { encode } from '../../uapi/struct.ts'
 import type { Descriptor } from '../descriptor.ts'
 import { callFailed } from '../system-call.ts'
-import type { Region } from './region.ts'
+import type { DeviceRegion } from './region-access.ts'
 import type { Area } from './region-areas.ts'
 
 /** O_RDWR and O_CLOEXEC of Linux on x86-64 and arm64. */
@@ -20,7 +20,7 @@ const openFlags = 0x8_0002
  * A dma-buf of whole pages of a region (VFIO_DEVICE_FEATURE_DMA_BUF): a descriptor, for whoever called to close. Null
  * where there is none: before Linux 6.19, without CONFIG_VFIO_PCI_DMABUF, and of what is no BAR.
  */
-export function exportDmaBuf(device: Descriptor, region: Region, { start, end }: Area): number | null {
+export function exportDmaBuf(device: Descriptor, region: DeviceRegion, { start, end }: Area): number | null {
   const argsz = vfioDeviceFeature.size + vfioDeviceFeatureDmaBuf.size + vfioRegionDmaRange.size
   const flags = deviceFeatureFlag.VFIO_DEVICE_FEATURE_GET | deviceFeatures['dma-buf'].id
   const bytes = Buffer.concat([

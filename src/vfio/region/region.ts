@@ -15,9 +15,9 @@ import {
   checkBigint,
   checkCopy,
   checkNumber,
+  type DeviceRegion,
   goalOf,
   memoryGone,
-  type RegionAccess,
   type Way,
 } from './region-access.ts'
 import type { Area } from './region-areas.ts'
@@ -33,7 +33,7 @@ export interface RegionHost {
  * A region of an open device, trapped: each access is one pread(2) or pwrite(2) of exactly that width on the device's
  * file, which the device's driver sees as such. `map()` gives the same region mapped.
  */
-export class Region implements RegionAccess {
+export class Region implements DeviceRegion {
   readonly index: number
   readonly name: string
   readonly size: number

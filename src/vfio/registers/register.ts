@@ -1,10 +1,16 @@
 import { VfioError } from '../../base/errors.ts'
 import { printable, shown } from '../../base/units.ts'
-import type { RegionAccess } from '../region/region-access.ts'
+import type { Accessors } from '../../kernel/kernel.ts'
 import type { RegisterForm } from './register-block.ts'
 import { decodeFields, encodeFields, type FieldValue } from './register-fields.ts'
 
 type Whole = number | bigint
+
+/** What registers lie in. */
+export interface RegisterRegion extends Accessors {
+  readonly name: string
+  readonly size: number
+}
 
 /** One register in a region. It has every method, and refuses those that its declaration does not allow. */
 export class Register {
@@ -12,10 +18,10 @@ export class Register {
   readonly offset: number
   readonly width: 8 | 16 | 32 | 64
   readonly #form: RegisterForm
-  readonly #region: RegionAccess
+  readonly #region: RegisterRegion
 
   /** `index` in an array of registers, or null. */
-  constructor(form: RegisterForm, region: RegionAccess, index: number | null) {
+  constructor(form: RegisterForm, region: RegisterRegion, index: number | null) {
     this.name = index === null ? form.name : `${form.name}[${index}]`
     this.offset = form.offset + form.stride * (index ?? 0)
     this.width = form.width

@@ -2,8 +2,7 @@ import * as v from 'valibot'
 import { checked } from '../../base/arguments.ts'
 import { VfioError } from '../../base/errors.ts'
 import { hex, printable, shown } from '../../base/units.ts'
-import type { RegionAccess } from '../region/region-access.ts'
-import { Register } from './register.ts'
+import { Register, type RegisterRegion } from './register.ts'
 import { RegisterBlock, type RegisterForm, type RegisterSpec, type RegisterSpecs } from './register-block.ts'
 
 /** A block's registers in a region, by name. */
@@ -72,7 +71,7 @@ const declaredRegisters = v.instance(RegisterBlock, 'must be what registerBlock 
 /** The block's registers in this region. Throws OUT_OF_RANGE where one lies outside it. */
 export function registersOf<Specs extends RegisterSpecs>(
   block: RegisterBlock<Specs>,
-  region: RegionAccess,
+  region: RegisterRegion,
 ): Registers<Specs> {
   checked('as', declaredRegisters, block)
   const registers = Object.fromEntries(block.forms.map((form) => [form.name, registerOf(form, region)]))
@@ -84,7 +83,7 @@ function holdsAll<Specs extends RegisterSpecs>(block: RegisterBlock<Specs>, made
   return Object.keys(block.specs).every((name) => Object.hasOwn(made, name))
 }
 
-function registerOf(form: RegisterForm, region: RegionAccess): Register | RegisterArray<Register> {
+function registerOf(form: RegisterForm, region: RegisterRegion): Register | RegisterArray<Register> {
   if (form.end > region.size) {
     throw new VfioError(
       'OUT_OF_RANGE',
@@ -95,7 +94,7 @@ function registerOf(form: RegisterForm, region: RegionAccess): Register | Regist
   return form.count === null ? new Register(form, region, null) : arrayOf(form, region, form.count)
 }
 
-function arrayOf(form: RegisterForm, region: RegionAccess, length: number): RegisterArray<Register> {
+function arrayOf(form: RegisterForm, region: RegisterRegion, length: number): RegisterArray<Register> {
   const at = (index: number): Register => {
     if (Number.isInteger(index) && index >= 0 && index < length) return new Register(form, region, index)
     const what = `register ${printable(form.name)}[${shown(index)}]`
