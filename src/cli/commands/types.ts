@@ -1,4 +1,6 @@
-import type { DeviceType } from '../../lifecycle/device/device-type.ts'
+import { pciAddressOrNull } from '../../base/units.ts'
+import { physicalFunctionOf } from '../../host/sriov.ts'
+import type { HostFiles } from '../../kernel/kernel.ts'
 import { readDeviceTypes } from '../../lifecycle/kinds/device-types.ts'
 import { isTypeNamed } from '../../lifecycle/kinds/mdev/type-choice.ts'
 import { checkNamesAreThere } from '../../lifecycle/kinds/named-device.ts'
@@ -8,22 +10,20 @@ import { parent, type } from '../arguments/virtual-device.ts'
 import { type Command, command } from '../command.ts'
 import { type Column, json, table } from '../output/output.ts'
 import { reportWarnings } from '../output/report-warnings.ts'
+import { type TypeRow, typeRows } from '../output/type-rows.ts'
 
-const columns: readonly Column<DeviceType>[] = [
-  { heading: 'PARENT', cell: (row) => row.parent },
-  { heading: 'TYPE', cell: (row) => row.type },
-  { heading: 'NAME', cell: (row) => row.name },
-  {
-    heading: 'FREE',
-    cell: (row) => (row.availableAtMost === undefined ? row.available : `up to ${row.availableAtMost}`),
-  },
+const columns: readonly Column<TypeRow>[] = [
+  { heading: 'PARENT', cell: (row) => row.parents },
+  { heading: 'TYPE', cell: ({ type }) => type.type },
+  { heading: 'NAME', cell: ({ type }) => type.name },
+  { heading: 'FREE', cell: free },
   {
     heading: 'FRAMEBUFFER',
-    cell: ({ details }) => (details.framebufferMiB === null ? null : `${details.framebufferMiB} MiB`),
+    cell: ({ type }) => (type.details.framebufferMiB === null ? null : `${type.details.framebufferMiB} MiB`),
   },
-  { heading: 'RESOLUTION', cell: ({ details }) => details.maxResolution },
-  { heading: 'HEADS', cell: ({ details }) => details.heads },
-  { heading: 'API', cell: (row) => row.deviceApi },
+  { heading: 'RESOLUTION', cell: ({ type }) => type.details.maxResolution },
+  { heading: 'HEADS', cell: ({ type }) => type.details.heads },
+  { heading: 'API', cell: ({ type }) => type.deviceApi },
 ]
 
 const types: Command = command({
@@ -56,12 +56,24 @@ const types: Command = command({
       return
     }
     const below = context.options.verbose > 0 ? describe : undefined
-    io.out(table(found.types, columns, below))
+    io.out(table(typeRows(found.types, cardOf(files)), columns, below))
   },
 })
 export default types
 
-function describe({ description }: DeviceType): string[] {
+function free({ type: { available, availableAtMost }, count }: TypeRow): string | number | null {
+  if (availableAtMost !== undefined) return `up to ${availableAtMost}`
+  return available === null || available === 0 || count === 1 ? available : `${available} each`
+}
+
+function cardOf(files: HostFiles): (parent: string) => string | null {
+  return (parent) => {
+    const address = pciAddressOrNull(parent)
+    return address === null ? null : physicalFunctionOf(files, address)
+  }
+}
+
+function describe({ type: { description } }: TypeRow): string[] {
   return description === null
     ? []
     : description

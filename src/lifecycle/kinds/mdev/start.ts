@@ -18,6 +18,7 @@ import { type ChosenDevice, lookUp, onlyDefinition } from './device-choice.ts'
 import { findMdevDevice, type MdevDevice, mdevPath, nodesOf } from './mdev-devices.ts'
 import type { MdevPlace } from './mdev-places.ts'
 import { checkRemovable, removalStep, removeDevice } from './remove-device.ts'
+import type { StoredDefinition } from './store.ts'
 import { findParent, findTypeId, findTypeIdOn } from './type-choice.ts'
 
 export interface StartMdevRequest extends Omit<StartRequest, 'name'> {
@@ -110,7 +111,7 @@ function resolve(files: HostFiles, request: StartMdevRequest): Wanted {
   const stored = onlyDefinition(files, device)
   if (stored === null) return resolveTransient(device, request)
   const { uuid, definition } = stored
-  if (type !== undefined && type !== definition.type) checkDefinedType(files, stored.parent, definition.type, type)
+  if (type !== undefined && type !== definition.type) checkDefinedType(files, stored, type)
   return { uuid, parent: stored.parent, ...definition, attributes: attributes ?? definition.attributes }
 }
 
@@ -126,10 +127,12 @@ function resolveTransient({ uuid, active }: ChosenDevice, request: StartMdevRequ
   })
 }
 
-function checkDefinedType(files: HostFiles, parent: string, defined: string, asked: string): void {
-  if (findTypeId(files, findParent(files, parent), asked) === defined) return
+function checkDefinedType(files: HostFiles, { uuid, parent, definition }: StoredDefinition, asked: string): void {
+  const defined = definition.type
+  const type = findTypeId(files, findParent(files, parent), asked)
+  if (type === defined) return
   throw new VfioError('ALREADY_EXISTS', `it is defined on ${parent} with type ${defined}, not ${asked}`, {
-    hint: `leave -t out, or change the definition: vfioctl modify -t ${asked}`,
+    hint: `leave -t out, or change the definition: vfioctl modify ${uuid} -p ${parent} -t ${type}`,
     facts: { parent, defined, asked },
   })
 }
