@@ -1,3 +1,4 @@
+import { kernelOrder } from '../base/byte-order.ts'
 import { deviceFeatureFlag, deviceFeatures, vfioDeviceFeature } from '../uapi/device-feature.ts'
 import { vfioDeviceFeatureMigState } from '../uapi/migration.ts'
 import { request } from '../uapi/requests.ts'
@@ -16,7 +17,7 @@ export function descriptorMade(number: number, argument: Uint8Array | number | u
   if (number === request.VFIO_GROUP_GET_DEVICE_FD || number === request.VFIO_DEVICE_GET_GFX_DMABUF) return 0
   if (number !== request.VFIO_DEVICE_FEATURE || argument.length < vfioDeviceFeature.size) return undefined
   const [at] = vfioDeviceFeature.fields.flags
-  const flags = new DataView(argument.buffer, argument.byteOffset).getUint32(at, true)
+  const flags = new DataView(argument.buffer, argument.byteOffset).getUint32(at, kernelOrder)
   if (flags === getDmaBuf) return 0
   const state = vfioDeviceFeature.size + vfioDeviceFeatureMigState.size
   // too short for one: the kernel refuses it

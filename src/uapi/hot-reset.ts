@@ -1,3 +1,4 @@
+import { kernelOrder } from '../base/byte-order.ts'
 import { VfioError } from '../base/errors.ts'
 import { decode, encodeInto } from './struct.ts'
 
@@ -65,7 +66,7 @@ export function encodeHotReset(groupFds: readonly number[]): Uint8Array {
   const bytes = new Uint8Array(vfioPciHotReset.size + 4 * groupFds.length)
   encodeInto(vfioPciHotReset, bytes, { argsz: bytes.length, count: groupFds.length })
   const view = new DataView(bytes.buffer)
-  for (const [index, fd] of groupFds.entries()) view.setInt32(vfioPciHotReset.size + 4 * index, fd, true)
+  for (const [index, fd] of groupFds.entries()) view.setInt32(vfioPciHotReset.size + 4 * index, fd, kernelOrder)
   return bytes
 }
 

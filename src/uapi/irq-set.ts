@@ -1,3 +1,4 @@
+import { kernelOrder } from '../base/byte-order.ts'
 import { VfioError } from '../base/errors.ts'
 import { decode, encodeInto } from './struct.ts'
 
@@ -52,7 +53,7 @@ export function encodeIrqSet({ index, start, count, action, data }: IrqSet): Uin
     if ('bools' in data) bytes.set(data.bools.map(Number), vfioIrqSet.size)
     else {
       const view = new DataView(bytes.buffer)
-      for (const [vector, fd] of data.eventfds.entries()) view.setInt32(vfioIrqSet.size + 4 * vector, fd, true)
+      for (const [vector, fd] of data.eventfds.entries()) view.setInt32(vfioIrqSet.size + 4 * vector, fd, kernelOrder)
     }
   }
   return bytes
@@ -80,7 +81,7 @@ export function decodeIrqSet(bytes: Uint8Array): IrqSet {
       ? null
       : type === irqSetFlag.VFIO_IRQ_SET_DATA_BOOL
         ? { bools: Array.from(data, (byte) => byte !== 0) }
-        : { eventfds: Array.from({ length: count }, (_, vector) => view.getInt32(4 * vector, true)) }
+        : { eventfds: Array.from({ length: count }, (_, vector) => view.getInt32(4 * vector, kernelOrder)) }
   return { index, start, count, action, data: payload }
 }
 

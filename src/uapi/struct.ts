@@ -1,6 +1,7 @@
+import { kernelOrder } from '../base/byte-order.ts'
 import { VfioError } from '../base/errors.ts'
 
-/** How a field of a kernel struct is stored; all are little-endian, as on every machine VFIO runs this package on. */
+/** How a field of a kernel struct is stored, in the kernel's byte order. */
 export type FieldType = 'u8' | 'u16' | 'u32' | 's32' | 'u64'
 
 /** A C struct as data: its name, the bytes of its fixed part, and each field's offset and type. */
@@ -90,13 +91,13 @@ function readField(view: DataView, offset: number, type: FieldType): number | bi
     case 'u8':
       return view.getUint8(offset)
     case 'u16':
-      return view.getUint16(offset, true)
+      return view.getUint16(offset, kernelOrder)
     case 'u32':
-      return view.getUint32(offset, true)
+      return view.getUint32(offset, kernelOrder)
     case 's32':
-      return view.getInt32(offset, true)
+      return view.getInt32(offset, kernelOrder)
     case 'u64':
-      return view.getBigUint64(offset, true)
+      return view.getBigUint64(offset, kernelOrder)
   }
 }
 
@@ -104,13 +105,13 @@ function readField(view: DataView, offset: number, type: FieldType): number | bi
 function writeField(view: DataView, offset: number, type: FieldType, value: unknown): boolean {
   if (type === 'u64') {
     if (typeof value !== 'bigint' || BigInt.asUintN(64, value) !== value) return false
-    view.setBigUint64(offset, value, true)
+    view.setBigUint64(offset, value, kernelOrder)
     return true
   }
   if (typeof value !== 'number' || !Number.isInteger(value)) return false
   if (value < (type === 's32' ? -0x8000_0000 : 0) || value > mosts[type]) return false
   if (type === 'u8') view.setUint8(offset, value)
-  else if (type === 'u16') view.setUint16(offset, value, true)
-  else view.setInt32(offset, value, true)
+  else if (type === 'u16') view.setUint16(offset, value, kernelOrder)
+  else view.setInt32(offset, value, kernelOrder)
   return true
 }

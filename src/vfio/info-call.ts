@@ -1,3 +1,4 @@
+import { kernelOrder } from '../base/byte-order.ts'
 import { VfioError } from '../base/errors.ts'
 import { decode, encode, type Layout, type Values } from '../uapi/struct.ts'
 
@@ -25,7 +26,7 @@ export function callForInfo<L extends InfoLayout>(
   for (let calls = 0; calls < mostCalls; calls++) {
     const bytes = new Uint8Array(length)
     bytes.set(empty)
-    new DataView(bytes.buffer).setUint32(0, length, true)
+    new DataView(bytes.buffer).setUint32(0, length, kernelOrder)
     call(bytes)
     const { argsz, flags } = decode(header, bytes)
     if ((flags & capsFlag) === 0) return bytes.subarray(0, layout.size)

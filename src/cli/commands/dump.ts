@@ -1,3 +1,4 @@
+import { deviceOrder } from '../../base/byte-order.ts'
 import { VfioError } from '../../base/errors.ts'
 import { hex, printable } from '../../base/units.ts'
 import type { Device } from '../../vfio/device.ts'
@@ -118,7 +119,7 @@ function* pieces(
   let filled = 0
   for (const { offset, bits } of accessesOf(device, region, range, width)) {
     const before = Math.max(0, range.from - offset)
-    view.setBigUint64(filled, readValue(region, offset, bits) >> BigInt(8 * before), true)
+    view.setBigUint64(filled, readValue(region, offset, bits) >> BigInt(8 * before), deviceOrder)
     filled += Math.min(bits / 8, range.to - offset) - before
     if (filled < piece) continue
     yield { bytes: buffer.slice(0, piece), at }

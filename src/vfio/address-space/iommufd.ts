@@ -1,3 +1,4 @@
+import { kernelOrder } from '../../base/byte-order.ts'
 import { failedWith } from '../../base/system-error.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import {
@@ -81,12 +82,12 @@ export class Ioas {
   /** IOMMU_IOAS_MAP; without `iova` the kernel chooses it. Returns where the memory is. */
   map({ memory, offset, size, access }: Omit<MapRequest, 'iova'>, iova?: bigint): bigint {
     const { fields } = iommuIoasMap
-    this.#mapFields.setUint32(fields.flags[0], mapFlags(access, iova), true)
-    this.#mapFields.setBigUint64(fields.length[0], BigInt(size), true)
-    this.#mapFields.setBigUint64(fields.iova[0], iova ?? 0n, true)
+    this.#mapFields.setUint32(fields.flags[0], mapFlags(access, iova), kernelOrder)
+    this.#mapFields.setBigUint64(fields.length[0], BigInt(size), kernelOrder)
+    this.#mapFields.setBigUint64(fields.iova[0], iova ?? 0n, kernelOrder)
     const pointer = { offset: fields.user_va[0], target: memory, at: offset }
     this.iommufd.ioctl(iommufdRequest.IOMMU_IOAS_MAP, this.#mapStruct, [pointer])
-    return this.#mapFields.getBigUint64(fields.iova[0], true)
+    return this.#mapFields.getBigUint64(fields.iova[0], kernelOrder)
   }
 
   /** IOMMU_IOAS_MAP_FILE: a dma-buf, from its byte `start` on. */
@@ -106,10 +107,10 @@ export class Ioas {
   /** IOMMU_IOAS_UNMAP. Returns the bytes unmapped. */
   unmap(iova: bigint, length: bigint): bigint {
     const { fields } = iommuIoasUnmap
-    this.#unmapFields.setBigUint64(fields.iova[0], iova, true)
-    this.#unmapFields.setBigUint64(fields.length[0], length, true)
+    this.#unmapFields.setBigUint64(fields.iova[0], iova, kernelOrder)
+    this.#unmapFields.setBigUint64(fields.length[0], length, kernelOrder)
     this.iommufd.ioctl(iommufdRequest.IOMMU_IOAS_UNMAP, this.#unmapStruct)
-    return this.#unmapFields.getBigUint64(fields.length[0], true)
+    return this.#unmapFields.getBigUint64(fields.length[0], kernelOrder)
   }
 
   /** IOMMU_IOAS_NOIOMMU_GET_PA: the physical address at `iova`, and how many of the bytes follow it without a gap. */

@@ -1,3 +1,4 @@
+import { kernelOrder } from '../../base/byte-order.ts'
 import type { DeviceAddress } from '../../host/device-node.ts'
 import type { Mapping } from '../../kernel/kernel.ts'
 import { request as requests } from '../../uapi/requests.ts'
@@ -79,9 +80,9 @@ export class Type1AddressSpace extends AttachableSpace {
     const { VFIO_DMA_MAP_FLAG_READ, VFIO_DMA_MAP_FLAG_WRITE } = dmaMapFlag
     const flags = (access === 'w' ? 0 : VFIO_DMA_MAP_FLAG_READ) | (access === 'r' ? 0 : VFIO_DMA_MAP_FLAG_WRITE)
     const { fields } = vfioIommuType1DmaMap
-    this.#mapFields.setUint32(fields.flags[0], flags, true)
-    this.#mapFields.setBigUint64(fields.iova[0], iova, true)
-    this.#mapFields.setBigUint64(fields.size[0], BigInt(size), true)
+    this.#mapFields.setUint32(fields.flags[0], flags, kernelOrder)
+    this.#mapFields.setBigUint64(fields.iova[0], iova, kernelOrder)
+    this.#mapFields.setBigUint64(fields.size[0], BigInt(size), kernelOrder)
     const pointer = { offset: fields.vaddr[0], target: memory, at: offset }
     try {
       this.kernel.ioctl(this.#container.descriptor.fd, requests.VFIO_IOMMU_MAP_DMA, this.#mapStruct, [pointer])
@@ -147,11 +148,11 @@ export class Type1AddressSpace extends AttachableSpace {
 
   #unmap(flags: number, iova: bigint, size: bigint): bigint {
     const { fields } = vfioIommuType1DmaUnmap
-    this.#unmapFields.setUint32(fields.flags[0], flags, true)
-    this.#unmapFields.setBigUint64(fields.iova[0], iova, true)
-    this.#unmapFields.setBigUint64(fields.size[0], size, true)
+    this.#unmapFields.setUint32(fields.flags[0], flags, kernelOrder)
+    this.#unmapFields.setBigUint64(fields.iova[0], iova, kernelOrder)
+    this.#unmapFields.setBigUint64(fields.size[0], size, kernelOrder)
     this.#container.descriptor.ioctl(requests.VFIO_IOMMU_UNMAP_DMA, this.#unmapStruct)
-    return this.#unmapFields.getBigUint64(fields.size[0], true)
+    return this.#unmapFields.getBigUint64(fields.size[0], kernelOrder)
   }
 
   #info(goal: string): Type1Info {

@@ -1,5 +1,6 @@
 import * as v from 'valibot'
 import { checked } from '../../base/arguments.ts'
+import { kernelOrder } from '../../base/byte-order.ts'
 import { VfioError } from '../../base/errors.ts'
 import { failedWith } from '../../base/system-error.ts'
 import { drmPlaneType, gfxPlaneFlag, gfxRegion, vfioDeviceGfxPlaneInfo } from '../../uapi/graphics.ts'
@@ -92,7 +93,7 @@ export class Display {
     const { dmabufId } = checked('openDmabuf', shownPlane, plane)
     const { kernel, what } = this.#device
     const id = new Uint8Array(4)
-    new DataView(id.buffer).setUint32(0, dmabufId, true)
+    new DataView(id.buffer).setUint32(0, dmabufId, kernelOrder)
     const fd = attempt(
       `open dma-buf ${dmabufId} of ${what}`,
       () => this.#device.ioctl(request.VFIO_DEVICE_GET_GFX_DMABUF, id),

@@ -1,3 +1,4 @@
+import { kernelOrder } from '../../base/byte-order.ts'
 import { VfioError } from '../../base/errors.ts'
 import { printable, type Uuid } from '../../base/units.ts'
 import { groupMembers } from '../../host/group-members.ts'
@@ -42,7 +43,7 @@ export class Group implements Disposable {
     if (!viable) throw this.#notViable()
     if (containerSet) throw new VfioError('DEVICE_BUSY', `group ${this.number} is in a container already`)
     const bytes = new Uint8Array(4)
-    new DataView(bytes.buffer).setInt32(0, container.descriptor.fd, true)
+    new DataView(bytes.buffer).setInt32(0, container.descriptor.fd, kernelOrder)
     attempt(
       `put group ${this.number} into the container`,
       () => this.descriptor.ioctl(request.VFIO_GROUP_SET_CONTAINER, bytes),

@@ -1,3 +1,4 @@
+import { deviceOrder } from '../../base/byte-order.ts'
 import { VfioError } from '../../base/errors.ts'
 import { hex } from '../../base/units.ts'
 import { capabilityName, extendedCapabilityName } from '../../uapi/pci-capability-ids.ts'
@@ -65,7 +66,7 @@ function isWhole(header: Partial<ConfigSpace['header']>): header is ConfigSpace[
 
 function read(view: DataView, offset: number, width: 8 | 16 | 32): number {
   if (width === 8) return view.getUint8(offset)
-  return width === 16 ? view.getUint16(offset, true) : view.getUint32(offset, true)
+  return width === 16 ? view.getUint16(offset, deviceOrder) : view.getUint32(offset, deviceOrder)
 }
 
 function walkStandard(view: DataView, pointer: number): PciCapability[] {
@@ -84,9 +85,9 @@ function walkStandard(view: DataView, pointer: number): PciCapability[] {
 function walkExtended(view: DataView): PciCapability[] {
   const places = new Set<number>()
   const found: PciCapability[] = []
-  for (let at = extendedStart; at !== 0; at = (view.getUint32(at, true) >>> 20) & 0xffc) {
+  for (let at = extendedStart; at !== 0; at = (view.getUint32(at, deviceOrder) >>> 20) & 0xffc) {
     checkPlace(view, places, at, extendedStart, 4)
-    const word = view.getUint32(at, true)
+    const word = view.getUint32(at, deviceOrder)
     if (at === extendedStart && word === 0xffff_ffff) return []
     const [id, version] = [word & 0xffff, (word >>> 16) & 0xf]
     if (id === nullCapability) continue

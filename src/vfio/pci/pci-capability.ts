@@ -1,3 +1,4 @@
+import { deviceOrder } from '../../base/byte-order.ts'
 import { VfioError } from '../../base/errors.ts'
 import { hex } from '../../base/units.ts'
 import type { CapabilityName, ExtendedCapabilityName } from '../../uapi/pci-capability-ids.ts'
@@ -112,19 +113,19 @@ function part(name: string, space: DataView, at: number, length: number): DataVi
 }
 
 function has(view: DataView, at: number, mask: number): boolean {
-  return (view.getUint16(at, true) & mask) !== 0
+  return (view.getUint16(at, deviceOrder) & mask) !== 0
 }
 
 function powerManagement(view: DataView): DecodedFields['power-management'] {
   return {
-    version: view.getUint16(register.PCI_PM_PMC, true) & bit.PCI_PM_CAP_VER_MASK,
-    powerState: view.getUint16(register.PCI_PM_CTRL, true) & bit.PCI_PM_CTRL_STATE_MASK,
+    version: view.getUint16(register.PCI_PM_PMC, deviceOrder) & bit.PCI_PM_CAP_VER_MASK,
+    powerState: view.getUint16(register.PCI_PM_CTRL, deviceOrder) & bit.PCI_PM_CTRL_STATE_MASK,
     noSoftReset: has(view, register.PCI_PM_CTRL, bit.PCI_PM_CTRL_NO_SOFT_RESET),
   }
 }
 
 function msi(view: DataView): DecodedFields['msi'] {
-  const flags = view.getUint16(register.PCI_MSI_FLAGS, true)
+  const flags = view.getUint16(register.PCI_MSI_FLAGS, deviceOrder)
   return {
     enabled: (flags & bit.PCI_MSI_FLAGS_ENABLE) !== 0,
     vectors: 1 << ((flags & bit.PCI_MSI_FLAGS_QMASK) >> 1),
@@ -135,9 +136,9 @@ function msi(view: DataView): DecodedFields['msi'] {
 }
 
 function msix(view: DataView): DecodedFields['msi-x'] {
-  const flags = view.getUint16(register.PCI_MSIX_FLAGS, true)
-  const table = view.getUint32(register.PCI_MSIX_TABLE, true)
-  const pending = view.getUint32(register.PCI_MSIX_PBA, true)
+  const flags = view.getUint16(register.PCI_MSIX_FLAGS, deviceOrder)
+  const table = view.getUint32(register.PCI_MSIX_TABLE, deviceOrder)
+  const pending = view.getUint32(register.PCI_MSIX_PBA, deviceOrder)
   return {
     enabled: (flags & bit.PCI_MSIX_FLAGS_ENABLE) !== 0,
     masked: (flags & bit.PCI_MSIX_FLAGS_MASKALL) !== 0,
@@ -150,8 +151,8 @@ function msix(view: DataView): DecodedFields['msi-x'] {
 }
 
 function pciExpress(view: DataView): DecodedFields['pci-express'] {
-  const flags = view.getUint16(register.PCI_EXP_FLAGS, true)
-  const capabilities = view.getUint32(register.PCI_EXP_DEVCAP, true)
+  const flags = view.getUint16(register.PCI_EXP_FLAGS, deviceOrder)
+  const capabilities = view.getUint32(register.PCI_EXP_DEVCAP, deviceOrder)
   return {
     version: flags & bit.PCI_EXP_FLAGS_VERS,
     portType: (flags & bit.PCI_EXP_FLAGS_TYPE) >> 4,
@@ -167,7 +168,7 @@ function serialNumber(view: DataView): string {
 }
 
 function vendorSpecificExtended(view: DataView): DecodedFields['vendor-specific-extended'] {
-  const header = view.getUint32(register.PCI_VNDR_HEADER, true)
+  const header = view.getUint32(register.PCI_VNDR_HEADER, deviceOrder)
   return { vsecId: header & 0xffff, revision: (header >>> 16) & 0xf, length: header >>> 20 }
 }
 
@@ -177,18 +178,18 @@ function accessControlServices(view: DataView): DecodedFields['access-control-se
     requestRedirect: has(view, register.PCI_ACS_CAP, bit.PCI_ACS_RR),
     completionRedirect: has(view, register.PCI_ACS_CAP, bit.PCI_ACS_CR),
     upstreamForwarding: has(view, register.PCI_ACS_CAP, bit.PCI_ACS_UF),
-    control: view.getUint16(register.PCI_ACS_CTRL, true),
+    control: view.getUint16(register.PCI_ACS_CTRL, deviceOrder),
   }
 }
 
 function srIov(view: DataView): DecodedFields['sr-iov'] {
   return {
     enabled: has(view, register.PCI_SRIOV_CTRL, bit.PCI_SRIOV_CTRL_VFE),
-    initialVfs: view.getUint16(register.PCI_SRIOV_INITIAL_VF, true),
-    totalVfs: view.getUint16(register.PCI_SRIOV_TOTAL_VF, true),
-    numVfs: view.getUint16(register.PCI_SRIOV_NUM_VF, true),
-    firstVfOffset: view.getUint16(register.PCI_SRIOV_VF_OFFSET, true),
-    vfStride: view.getUint16(register.PCI_SRIOV_VF_STRIDE, true),
-    vfDeviceId: view.getUint16(register.PCI_SRIOV_VF_DID, true),
+    initialVfs: view.getUint16(register.PCI_SRIOV_INITIAL_VF, deviceOrder),
+    totalVfs: view.getUint16(register.PCI_SRIOV_TOTAL_VF, deviceOrder),
+    numVfs: view.getUint16(register.PCI_SRIOV_NUM_VF, deviceOrder),
+    firstVfOffset: view.getUint16(register.PCI_SRIOV_VF_OFFSET, deviceOrder),
+    vfStride: view.getUint16(register.PCI_SRIOV_VF_STRIDE, deviceOrder),
+    vfDeviceId: view.getUint16(register.PCI_SRIOV_VF_DID, deviceOrder),
   }
 }

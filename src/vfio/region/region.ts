@@ -1,3 +1,4 @@
+import { deviceOrder } from '../../base/byte-order.ts'
 import { VfioError } from '../../base/errors.ts'
 import { hex } from '../../base/units.ts'
 import type { WordWidth } from '../../kernel/kernel.ts'
@@ -87,7 +88,7 @@ export class Region implements DeviceRegion {
     checkAccess(this, 'read', offset, 8)
     checkAlignment(this, offset, 8)
     this.#transfer('read', offset, this.#long)
-    return this.#longView.getBigUint64(0, true)
+    return this.#longView.getBigUint64(0, deviceOrder)
   }
 
   write8(offset: number, value: number): void {
@@ -106,7 +107,7 @@ export class Region implements DeviceRegion {
     checkBigint(this, value)
     checkAccess(this, 'write', offset, 8)
     checkAlignment(this, offset, 8)
-    this.#longView.setBigUint64(0, value, true)
+    this.#longView.setBigUint64(0, value, deviceOrder)
     this.#transfer('write', offset, this.#long)
   }
 
