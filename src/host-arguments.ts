@@ -7,6 +7,8 @@ import type { ChangeOptions } from './lifecycle/change/change.ts'
 import type { TypeFilter } from './lifecycle/device/device-type.ts'
 import type { DefineRequest, DeviceChoice, ModifyRequest, StartRequest } from './lifecycle/device/requests.ts'
 import type { DeviceFilter } from './lifecycle/kinds/list.ts'
+import type { ApplyOptions } from './lifecycle/plan/apply.ts'
+import type { PlanOptions } from './lifecycle/plan/plan-spec.ts'
 import type { RestoreRequest } from './lifecycle/restore/restore.ts'
 import type { SriovRequest } from './lifecycle/sriov/sriov-change.ts'
 import type { IommuMode } from './vfio/address-space/address-space.ts'
@@ -32,6 +34,8 @@ export type HostCall =
   | 'types'
   | 'groups'
   | 'list'
+  | 'plan'
+  | 'apply'
   | 'watch'
   | 'openDevice'
   | 'openAddressSpace'
@@ -104,6 +108,11 @@ const requests: Readonly<Record<HostCall, readonly v.GenericSchema<unknown, unkn
   types: [v.optional(fields<TypeFilter>({ parent: text, type: text }))],
   groups: [v.optional(fields<GroupFilter>({ number: whole, device: text }))],
   list: [v.optional(fields<DeviceFilter>({ name: text, parent: text, type: text, active: flag, defined: flag }))],
+  plan: [v.union([v.string(), v.looseObject({})]), v.optional(fields<PlanOptions>({ path: text, config: text }))],
+  apply: [
+    v.looseObject({}),
+    v.optional(fields<ApplyOptions>({ signal, said: callback, overrule: flag, keepGoing: flag, onProgress: callback })),
+  ],
   watch: [v.optional(fields<{ signal?: AbortSignal }>({ signal }))],
   openDevice: [
     v.string(),

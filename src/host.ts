@@ -19,9 +19,12 @@ import type { VirtualDevice } from './lifecycle/device/virtual-device.ts'
 import { readDeviceTypes } from './lifecycle/kinds/device-types.ts'
 import { defineDevice, modifyDevice, startDevice, stopDevice, undefineDevice } from './lifecycle/kinds/device-verbs.ts'
 import { type DeviceFilter, list } from './lifecycle/kinds/list.ts'
+import { type Applied, type ApplyOptions, applyPlan } from './lifecycle/plan/apply.ts'
+import { type PlanOptions, planSpec, type SpecSource } from './lifecycle/plan/plan-spec.ts'
 import { type Restored, type RestoreRequest, restore } from './lifecycle/restore/restore.ts'
 import { setVirtualFunctions } from './lifecycle/sriov/set-functions.ts'
 import type { SriovChange, SriovRequest } from './lifecycle/sriov/sriov-change.ts'
+import type { Plan } from './lifecycle/wanted/plan.ts'
 import type { HostChange } from './lifecycle/watch/host-change.ts'
 import { watchHost } from './lifecycle/watch/watch-host.ts'
 import { createMockKernel } from './mock/kernel/mock-kernel.ts'
@@ -105,6 +108,7 @@ function asOurs<T>(work: () => T): T {
 export class Host implements AsyncDisposable {
   readonly kernel: Kernel
   readonly #opened = new Set<Opened>()
+  readonly #plans = new WeakSet<Plan>()
   /** Ends what waits for this host. */
   readonly #closing = new AbortController()
 
@@ -168,6 +172,28 @@ export class Host implements AsyncDisposable {
    */
   async restore(request?: RestoreRequest): Promise<Restored> {
     return toldLater('restore', [request], () => restore(this.kernel, request))
+  }
+
+  /** What would have to be done for this host to be as a spec says. Changes nothing. INVALID_SPEC for what is wrong in it. */
+  plan(spec: SpecSource, options?: PlanOptions): Plan {
+    return told('plan', [spec, options], () => {
+      const plan = planSpec(this.kernel, spec, options)
+      this.#plans.add(plan)
+      return plan
+    })
+  }
+
+  /**
+   * Carries out a plan that `plan` of this host made, which takes away what `losses(plan)` lists. What is in use is DEVICE_BUSY,
+   * and what has no room NO_INSTANCE_LEFT, before anything is done; what fails later is in the answer, and taken back.
+   */
+  async apply(plan: Plan, options?: ApplyOptions): Promise<Applied> {
+    return changing('apply', [plan, options], () => {
+      if (!this.#plans.has(plan)) {
+        throw new VfioError('INVALID_ARGUMENT', 'apply takes what plan of the same host has answered, as it is')
+      }
+      return applyPlan(this.kernel, plan, options)
+    })
   }
 
   /** Physical functions that can have virtual ones (SR-IOV), and those that they have. */

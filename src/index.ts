@@ -47,8 +47,26 @@ export type { DeviceState, VirtualDevice } from './lifecycle/device/virtual-devi
 export type { DeviceFilter } from './lifecycle/kinds/list.ts'
 export type { MdevType } from './lifecycle/kinds/mdev/mdev-types.ts'
 export type { VgpuType } from './lifecycle/kinds/nvidia-vgpu/vgpu-types.ts'
+export type { Applied, ApplyOptions } from './lifecycle/plan/apply.ts'
+export type { PlanOptions, SpecSource } from './lifecycle/plan/plan-spec.ts'
 export type { Restored, RestoreRequest, RestoreResult } from './lifecycle/restore/restore.ts'
+export type { NodeOwner } from './lifecycle/settings/node-owners.ts'
 export type { SriovChange, SriovRequest } from './lifecycle/sriov/sriov-change.ts'
+export type { Place } from './lifecycle/wanted/invalid-spec.ts'
+export type {
+  Move,
+  NoRoom,
+  Plan,
+  PlanItem,
+  PlannedBinding,
+  PlannedChange,
+  PlannedDevice,
+  PlannedMdev,
+  PlannedSriov,
+  PlannedVgpu,
+  Running,
+} from './lifecycle/wanted/plan.ts'
+export { losses } from './lifecycle/wanted/plan.ts'
 export type { ChangeKind, HostChange } from './lifecycle/watch/host-change.ts'
 export type { KernelVersion } from './mock/base/kernel-traits.ts'
 export type { PageSize } from './mock/base/page-size.ts'

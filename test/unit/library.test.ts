@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { VfioError } from '../../src/base/errors.ts'
 import { Host } from '../../src/host.ts'
+import { losses } from '../../src/index.ts'
 import { createMockHost, type MockHost } from '../../src/mock.ts'
 
 const running = '83b8f4f2-509f-382f-3c1e-e6bfe0fa1001'
@@ -178,3 +179,38 @@ function listing(answer: unknown): { warnings: unknown } {
   if (typeof answer === 'object' && answer !== null && 'warnings' in answer) return { warnings: answer.warnings }
   throw new Error('no listing')
 }
+
+describe('a spec from code', () => {
+  const spec = (count: number) => ({ version: 1, parents: [{ parent: 'mtty', devices: [{ type: 'mtty-2', count }] }] })
+
+  test('is planned and applied, and then there is nothing left to do', async () => {
+    const host = new Host(createMockHost('demo').kernel)
+    onTestFinished(() => host.close())
+    const plan = host.plan(spec(2))
+    expect(plan.entries.map(({ action, kind }) => [action, kind])).toEqual([
+      ['create', 'mdev'],
+      ['create', 'mdev'],
+    ])
+    const seen: string[] = []
+    const { done, failed } = await host.apply(plan, { onProgress: (item) => seen.push(item.kind) })
+    expect([done.length, failed, seen]).toEqual([2, [], ['mdev', 'mdev']])
+    expect(host.plan(JSON.stringify(spec(2))).entries.every(({ action }) => action === 'keep')).toBe(true)
+    expect(losses(host.plan(spec(1)))).toEqual([expect.stringMatching(/^remove [0-9a-f-]{36} on mtty \(mtty-2\): /)])
+  })
+
+  test('is refused with the place that is wrong, and a plan of another host is none of this one', async () => {
+    const [host, other] = [new Host(createMockHost('demo').kernel), new Host(createMockHost('demo').kernel)]
+    onTestFinished(() => host.close())
+    onTestFinished(() => other.close())
+    expect(() => host.plan({ version: 1, parents: [{ parent: 'mtty', devices: [{ typ: 'x' }] }] })).toThrow(
+      expect.objectContaining({ code: 'INVALID_SPEC', message: expect.stringContaining('parent 1, device 1') }),
+    )
+    const circle: { self?: unknown } = {}
+    circle.self = circle
+    expect(() => host.plan(circle)).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }))
+    const plan = other.plan(spec(1))
+    await expect(host.apply(plan)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
+    await expect(other.apply({ ...plan })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
+    expect(host.list().devices).toEqual([])
+  })
+})

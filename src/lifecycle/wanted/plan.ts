@@ -15,7 +15,8 @@ export type PlannedMdev = PlannedDevice<MdevIdentity>
 /** Its type is as the spec has it where only its card's future functions will tell the id. */
 export type PlannedVgpu = PlannedDevice<VgpuIdentity>
 
-interface PlannedChange {
+/** What is to become of a virtual device, and all that taking it back takes. */
+export interface PlannedChange {
   readonly action: 'create' | 'change' | 'keep' | 'remove'
   readonly parent: string
   /** Its type by id; of a removal, the one that it has. */

@@ -1,0 +1,33 @@
+import { VfioError } from '../../base/errors.ts'
+import type { Kernel } from '../../kernel/kernel.ts'
+import { parseSpec } from '../spec/parse-spec.ts'
+import type { Plan } from '../wanted/plan.ts'
+import { makePlan } from './make-plan.ts'
+
+/** A spec, as the text of its file, in YAML or JSON, or as the object that the text would be. */
+export type SpecSource = string | object
+
+export interface PlanOptions {
+  /** What messages call the spec: 'spec' where absent. */
+  readonly path?: string
+  /** Which config of a file of NVIDIA's vgpu-device-manager. */
+  readonly config?: string
+}
+
+/** What would have to be done for this host to be as a spec says. INVALID_SPEC with the place in it that is wrong. */
+export function planSpec(
+  kernel: Pick<Kernel, 'files'>,
+  spec: SpecSource,
+  { path = 'spec', config }: PlanOptions = {},
+): Plan {
+  const text = typeof spec === 'string' ? spec : textOf(spec)
+  return makePlan(kernel, parseSpec(text, path, config))
+}
+
+function textOf(spec: object): string {
+  try {
+    return JSON.stringify(spec)
+  } catch (cause) {
+    throw new VfioError('INVALID_ARGUMENT', 'the spec is an object that JSON cannot hold', { cause })
+  }
+}
