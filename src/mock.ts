@@ -6,27 +6,11 @@
  */
 import './platform-types.ts'
 
-export type {
-  Accessors,
-  FileKind,
-  FileOwner,
-  HostFiles,
-  IoctlPointer,
-  Kernel,
-  Mapping,
-  MemoryOptions,
-  MmapOptions,
-  ProgramEnd,
-  ProgramRun,
-  Watch,
-  WordWidth,
-} from './kernel/kernel.ts'
-export type { KernelLog, LogRecord } from './kernel/kernel-log.ts'
-export type { Uevent } from './kernel/uevents.ts'
+/** What a `MockHost`'s `host()` is made of, and whatever else both doors have. */
+export type * from './index.ts'
 export type { Clock } from './mock/base/clock.ts'
 export { Errno } from './mock/base/errno.ts'
-export type { KernelTraits, KernelVersion } from './mock/base/kernel-traits.ts'
-export type { PageSize } from './mock/base/page-size.ts'
+export type { KernelTraits } from './mock/base/kernel-traits.ts'
 export type { CallFilter, Faults } from './mock/controls/faults.ts'
 export type {
   FileWrite,
@@ -35,7 +19,6 @@ export type {
   PinnedPageState,
   RaisedInterrupt,
 } from './mock/controls/inspection.ts'
-export { createMockHost, MockHost, type MockHostOptions } from './mock/controls/mock-host.ts'
 export type { RegisteredFunction, RegisteredModel } from './mock/controls/registered-model.ts'
 export type { FdTable } from './mock/descriptors/fd-table.ts'
 export type { IoctlArgument, OpenFile, Readiness } from './mock/descriptors/open-file.ts'
@@ -45,21 +28,6 @@ export type { GuestMemory } from './mock/memory/guest-memory.ts'
 export type { UnmapListener } from './mock/memory/page-pins.ts'
 export type { ParentBus } from './mock/memory/parent-dma.ts'
 export { readScenario } from './mock/scenario/read-scenario.ts'
-export type {
-  Scenario,
-  ScenarioAp,
-  ScenarioAttribute,
-  ScenarioIds,
-  ScenarioMdevType,
-  ScenarioModel,
-  ScenarioParent,
-  ScenarioPciDevice,
-  ScenarioPciFunction,
-  ScenarioSriov,
-  ScenarioSubchannel,
-  ScenarioVgpus,
-  ScenarioVgpuType,
-} from './mock/scenario/scenario.ts'
 export type { DeviceContext, MakeModel } from './mock/sdk/device-context.ts'
 export type {
   DeviceDescription,
@@ -77,13 +45,9 @@ export { type Fault, MemoryRegion, type MemoryRegionOptions } from './mock/sdk/m
 export { type MigrationOptions, ModelMigration } from './mock/sdk/migration.ts'
 export { PciConfig, type PciConfigOptions } from './mock/sdk/pci-config.ts'
 export type { MakeFunction, PciBus, PciFunctionModel } from './mock/sdk/pci-function.ts'
-export {
-  type AccessWidth,
-  type ModelRegion,
-  TrappedRegion,
-  type TrappedRegionOptions,
-} from './mock/sdk/region.ts'
+export { type AccessWidth, type ModelRegion, TrappedRegion, type TrappedRegionOptions } from './mock/sdk/region.ts'
 export { type SparsePart, SparseRegion } from './mock/sdk/sparse-region.ts'
 export type { ScenarioName } from './mock/shipped/names.ts'
 export { mockStateDirectory, resetMock } from './mock/state/state-directory.ts'
+export { createMockHost, MockHost, type MockHostOptions } from './mock-host.ts'
 export { pciIrqIndex, pciRegionIndex } from './uapi/indexes.ts'

@@ -33,10 +33,10 @@ describe('the package’s types', () => {
     project.write(
       'types/index.ts',
       [
-        "import { Host, openHost, type VfioError } from 'vfioctl'",
+        "import { type Host, openHost, type VfioError } from 'vfioctl'",
         "import { createMockHost, MdevModel } from 'vfioctl/mock'",
         'export class Model extends MdevModel {}',
-        "export const hosts: readonly Host[] = [openHost(), new Host(createMockHost('demo').kernel)]",
+        "export const hosts: readonly Host[] = [openHost(), createMockHost('demo').host()]",
         'export const codeOf = (error: VfioError): string => error.code',
         'export async function end(): Promise<void> {',
         '  for (const host of hosts) await host.close()',

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { VfioError } from '../../src/base/errors.ts'
-import { Host } from '../../src/host.ts'
+import type { Host } from '../../src/host.ts'
 import { losses } from '../../src/index.ts'
 import { createMockHost, type MockHost } from '../../src/mock.ts'
 
@@ -10,7 +10,7 @@ const gpu = '0000:3b:00.0'
 
 async function demo(): Promise<{ mock: MockHost; host: Host }> {
   const mock = createMockHost('demo')
-  const host = new Host(mock.kernel)
+  const host = mock.host()
   onTestFinished(() => host[Symbol.asyncDispose]())
   await host.start({ name: running, parent: 'mtty', type: 'mtty-1' })
   return { mock, host }

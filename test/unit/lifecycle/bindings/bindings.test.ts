@@ -5,7 +5,7 @@ import { bind } from '../../../../src/lifecycle/bindings/bind.ts'
 import { release } from '../../../../src/lifecycle/bindings/release.ts'
 import { sayWhileWaiting } from '../../../../src/lifecycle/bindings/say-while-waiting.ts'
 import { keptBindings } from '../../../../src/lifecycle/settings/bindings.ts'
-import { createMockHost } from '../../../../src/mock/controls/mock-host.ts'
+import { createMockHost } from '../../../../src/mock-host.ts'
 import { dyingKernel } from '../dying-kernel.ts'
 
 /** Three devices of the demo that share a group: one without a driver, a sound card, and a bus. */

@@ -2,7 +2,7 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import type { Kernel } from '../../../../src/kernel/kernel.ts'
 import { openLinux } from '../../../../src/kernel/linux.ts'
 import { installBoot, removeBoot } from '../../../../src/lifecycle/boot/install.ts'
-import { createMockHost } from '../../../../src/mock/controls/mock-host.ts'
+import { createMockHost } from '../../../../src/mock-host.ts'
 import { HostTree } from '../../host-tree.ts'
 
 const program = ['/usr/bin/node', '/usr/local/bin/vfioctl']

@@ -11,7 +11,7 @@ import { makePlan } from '../../../../src/lifecycle/plan/make-plan.ts'
 import { nodeOwners } from '../../../../src/lifecycle/settings/node-owners.ts'
 import { withSettingsLock } from '../../../../src/lifecycle/settings/settings.ts'
 import { parseSpec } from '../../../../src/lifecycle/spec/parse-spec.ts'
-import { createMockHost } from '../../../../src/mock/controls/mock-host.ts'
+import { createMockHost } from '../../../../src/mock-host.ts'
 import { HostTree, uuids } from '../../host-tree.ts'
 
 const uuid = parseUuid(uuids[0])

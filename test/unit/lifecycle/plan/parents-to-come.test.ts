@@ -8,7 +8,7 @@ import { makePlan } from '../../../../src/lifecycle/plan/make-plan.ts'
 import { parseSpec } from '../../../../src/lifecycle/spec/parse-spec.ts'
 import { setVirtualFunctions } from '../../../../src/lifecycle/sriov/set-functions.ts'
 import { isDone, itemName } from '../../../../src/lifecycle/wanted/plan.ts'
-import { createMockHost, type MockHost } from '../../../../src/mock/controls/mock-host.ts'
+import { createMockHost, type MockHost } from '../../../../src/mock-host.ts'
 
 const card = parsePciAddress('41:00.0')
 

@@ -6,7 +6,7 @@ import { type Applied, applyPlan } from '../../../../src/lifecycle/plan/apply.ts
 import { makePlan } from '../../../../src/lifecycle/plan/make-plan.ts'
 import { parseSpec } from '../../../../src/lifecycle/spec/parse-spec.ts'
 import { isDone, itemName, type Plan } from '../../../../src/lifecycle/wanted/plan.ts'
-import { createMockHost, type MockHost } from '../../../../src/mock/controls/mock-host.ts'
+import { createMockHost, type MockHost } from '../../../../src/mock-host.ts'
 import { long } from '../../../long.ts'
 
 /** Files for a host, one applied after the other, and whether a process holds the first device that runs meanwhile. */

@@ -6,7 +6,7 @@ import { applyPlan } from '../../../../src/lifecycle/plan/apply.ts'
 import { makePlan } from '../../../../src/lifecycle/plan/make-plan.ts'
 import { parseSpec } from '../../../../src/lifecycle/spec/parse-spec.ts'
 import { isDone } from '../../../../src/lifecycle/wanted/plan.ts'
-import { createMockHost } from '../../../../src/mock/controls/mock-host.ts'
+import { createMockHost } from '../../../../src/mock-host.ts'
 
 const t4 = '0000:3b:00.0'
 const l40s = '0000:41:00.0'

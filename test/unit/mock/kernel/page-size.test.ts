@@ -1,5 +1,4 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { Host } from '../../../../src/host.ts'
 import { chooseIova } from '../../../../src/mock/iommufd/choose-iova.ts'
 import { demo } from '../../../../src/mock/shipped/demo.ts'
 import { createMockHost, type DeviceContext, MdevModel, MemoryRegion } from '../../../../src/mock.ts'
@@ -109,7 +108,7 @@ describe('on a machine whose pages are of 16 KiB', () => {
     async (iommu) => {
       const modules = { ...pciScenario.modules, iommufd: {} }
       const mock = createMockHost({ ...pciScenario, pageSize, modules, kernel: '7' })
-      const host = new Host(mock.kernel)
+      const host = mock.host()
       onTestFinished(() => host.close())
       await host.bind({ device: edu })
       await using device = await host.openDevice(edu, { iommu })

@@ -1,5 +1,5 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { type Device, Host } from '../../../../src/index.ts'
+import type { Device, Host } from '../../../../src/index.ts'
 import {
   createMockHost,
   type DeviceContext,
@@ -52,7 +52,7 @@ class Adder extends MdevModel {
 async function openAdder(): Promise<{ mock: MockHost; host: Host; device: Device }> {
   const adder = { parent: 'adder', type: 'adder-1', make: (context: DeviceContext) => new Adder(context) }
   const mock = createMockHost('demo', { models: [adder] })
-  const host = new Host(mock.kernel)
+  const host = mock.host()
   onTestFinished(() => host[Symbol.asyncDispose]())
   const { name: uuid } = await host.start({ parent: 'adder', type: 'adder-1' })
   return { mock, host, device: await host.openDevice(uuid ?? '') }

@@ -1,5 +1,5 @@
 import { onTestFinished } from 'vitest'
-import { type Device, Host, type OpenDeviceOptions } from '../../../../src/index.ts'
+import type { Device, Host, OpenDeviceOptions } from '../../../../src/index.ts'
 import { demo } from '../../../../src/mock/shipped/demo.ts'
 import { type DeviceContext, MdevModel, MockHost, type Scenario } from '../../../../src/mock.ts'
 
@@ -35,7 +35,7 @@ export async function openModel<M extends MdevModel>(
       },
     ],
   })
-  const host = new Host(mock.kernel)
+  const host = mock.host()
   onTestFinished(() => host[Symbol.asyncDispose]())
   const { name: uuid } = await host.start({ parent, type: 'bench-1' })
   if (uuid === undefined) throw new Error('the change names no device')

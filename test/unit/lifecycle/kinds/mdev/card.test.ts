@@ -81,7 +81,7 @@ describe('a card whose virtual functions are parents', () => {
 
   test('can be defined for before it has functions, and restore brings all of it up', async () => {
     const mock = createMockHost('a40-host')
-    const host = new Host(mock.kernel)
+    const host = mock.host()
     const name = uuids[0]
     const wanted = { name, parent: a40, type: 'nvidia-563', start: 'auto', force: true } as const
     expect(await host.define(wanted)).toMatchObject({ parent: '0000:41:00.4' })
@@ -139,7 +139,7 @@ describe('of drivers that make other virtual functions than they are asked for',
   ])('%s is explained', async (errno, why, hint) => {
     const mock = createMockHost('a40-host')
     mock.faults.fail({ call: 'files.write', path: /sriov_numvfs/ }, errno)
-    await expect(new Host(mock.kernel).setVirtualFunctions({ device: qat, count: 8 })).rejects.toMatchObject({
+    await expect(mock.host().setVirtualFunctions({ device: qat, count: 8 })).rejects.toMatchObject({
       errno,
       message: expect.stringMatching(why),
       hint: expect.stringMatching(hint),

@@ -7,8 +7,8 @@ import { makePlan } from '../../../../../src/lifecycle/plan/make-plan.ts'
 import { nodeOwners } from '../../../../../src/lifecycle/settings/node-owners.ts'
 import { withSettingsLock } from '../../../../../src/lifecycle/settings/settings.ts'
 import { parseSpec } from '../../../../../src/lifecycle/spec/parse-spec.ts'
-import { createMockHost } from '../../../../../src/mock/controls/mock-host.ts'
 import { gpuHost } from '../../../../../src/mock/shipped/gpu-host.ts'
+import { createMockHost } from '../../../../../src/mock-host.ts'
 import { instead } from '../../../instead.ts'
 
 const rootOnly = { uid: 0, gid: 0, mode: 0o600 }

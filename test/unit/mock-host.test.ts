@@ -1,14 +1,6 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { Host } from '../../../../src/index.ts'
-import {
-  createMockHost,
-  type DeviceContext,
-  LineIrq,
-  MdevModel,
-  MessageIrq,
-  TrappedRegion,
-} from '../../../../src/mock.ts'
-import { openModel } from '../sdk/open-model.ts'
+import { createMockHost, type DeviceContext, LineIrq, MdevModel, MessageIrq, TrappedRegion } from '../../src/mock.ts'
+import { openModel } from './mock/sdk/open-model.ts'
 
 const intx = 0
 const msi = 1
@@ -28,11 +20,22 @@ class Bell extends MdevModel {
 
 test('hosts share nothing', async () => {
   const [one, other] = [createMockHost(), createMockHost()]
-  await using host = new Host(one.kernel)
+  await using host = one.host()
   onTestFinished(() => other.kernel.dispose())
   await host.start({ parent: 'mtty', type: 'mtty-1' })
   expect(one.kernel.files.list('/sys/bus/mdev/devices')).toHaveLength(1)
   expect(other.kernel.files.list('/sys/bus/mdev/devices')).toEqual([])
+})
+
+test('the library’s host on it is one, as a real machine is, and ends it', async () => {
+  const mock = createMockHost()
+  const host = mock.host()
+  expect(mock.host()).toBe(host)
+  const { name = '' } = await host.start({ parent: 'mtty', type: 'mtty-1' })
+  await host.openDevice(name)
+  expect(mock.inspect.open).not.toEqual([])
+  await host.close()
+  expect(mock.inspect.open).toEqual([])
 })
 
 test('a host answers as the kernel that it is asked to', () => {
@@ -104,7 +107,7 @@ test('a device that is pulled out asks to be let go, is not reached any more, an
 
 test('a PCI device that is pulled out reads as all ones, and is off the bus once closed', async () => {
   const mock = createMockHost()
-  await using host = new Host(mock.kernel)
+  await using host = mock.host()
   const { files } = mock.kernel
   const address = '0000:00:1f.6'
   const folder = `/sys/bus/pci/devices/${address}`
@@ -127,7 +130,7 @@ test('attributes of a model stand in its device’s folder, and what is written 
   ] as const
   const make = (context: DeviceContext) => new Bell(context)
   const mock = createMockHost('demo', { models: [{ parent: 'tower', type: 'bell-1', attributes, make }] })
-  await using host = new Host(mock.kernel)
+  await using host = mock.host()
   const { name: uuid } = await host.start({ parent: 'tower', type: 'bell-1' })
   const { files } = mock.kernel
   const folder = `/sys/bus/mdev/devices/${uuid}/vendor`
@@ -149,7 +152,7 @@ test('a PCI function may be the test’s own, behind vfio-pci', async () => {
   })
   const what = { configSize: 256, config: { '0x4': '02' }, bars: { 0: 4096 }, rom: 0, reset: false } as const
   const mock = createMockHost('demo', { functions: [{ address, ...what, make }] })
-  await using host = new Host(mock.kernel)
+  await using host = mock.host()
   const { files } = mock.kernel
   const folder = `/sys/bus/pci/devices/${address}`
   await files.write(`${folder}/driver_override`, 'vfio-pci')

@@ -1,24 +1,25 @@
-import type { Kernel } from '../../kernel/kernel.ts'
-import { traced } from '../../kernel/trace/traced-kernel.ts'
-import { Clock } from '../base/clock.ts'
-import type { KernelVersion } from '../base/kernel-traits.ts'
-import { MockKernel } from '../kernel/mock-kernel.ts'
-import type { Machine } from '../machine/machine.ts'
-import type { Call } from '../machine/machine-observer.ts'
-import type { Scenario } from '../scenario/scenario.ts'
-import type { DeviceModel } from '../sdk/device-model.ts'
-import type { ScenarioName } from '../shipped/names.ts'
-import { shipped } from '../shipped/shipped.ts'
-import { pciKey } from '../state/state.ts'
-import { Faults } from './faults.ts'
-import { Inspection, MachineLog, type RaisedInterrupt } from './inspection.ts'
+import { Host } from './host.ts'
+import type { Kernel } from './kernel/kernel.ts'
+import { traced } from './kernel/trace/traced-kernel.ts'
+import { Clock } from './mock/base/clock.ts'
+import type { KernelVersion } from './mock/base/kernel-traits.ts'
+import { Faults } from './mock/controls/faults.ts'
+import { Inspection, MachineLog, type RaisedInterrupt } from './mock/controls/inspection.ts'
 import {
   modelName,
   type RegisteredFunction,
   type RegisteredModel,
   withFunctions,
   withModels,
-} from './registered-model.ts'
+} from './mock/controls/registered-model.ts'
+import { MockKernel } from './mock/kernel/mock-kernel.ts'
+import type { Machine } from './mock/machine/machine.ts'
+import type { Call } from './mock/machine/machine-observer.ts'
+import type { Scenario } from './mock/scenario/scenario.ts'
+import type { DeviceModel } from './mock/sdk/device-model.ts'
+import type { ScenarioName } from './mock/shipped/names.ts'
+import { shipped } from './mock/shipped/shipped.ts'
+import { pciKey } from './mock/state/state.ts'
 
 export interface MockHostOptions {
   /** Device models of the caller's own. */
@@ -36,8 +37,8 @@ export interface MockHostOptions {
 
 /**
  * A simulated host for tests. Each is a machine of its own: nothing is shared, nothing of this machine is touched, and
- * tests that have one each can run at the same time. It lives in memory, and ends with its kernel's `dispose`, or with
- * the `Host` that was made of the kernel.
+ * tests that have one each can run at the same time. It lives in memory, and ends with its `host()`, or with its kernel's
+ * `dispose`.
  *
  * It tests the code that runs on it, not hardware: what a device does here says nothing of the real one.
  */
@@ -46,7 +47,7 @@ export function createMockHost(scenario: ScenarioName | Scenario = 'demo', optio
 }
 
 export class MockHost {
-  /** For `new Host(kernel)`, and for whatever takes a `Kernel`. */
+  /** For whatever takes a `Kernel`. */
   readonly kernel: Kernel
   /** The machine's time: held and moved on by a test, or left to go with the real one. */
   readonly clock: Clock = new Clock()
@@ -54,6 +55,7 @@ export class MockHost {
   readonly faults: Faults = new Faults(this.clock)
   readonly inspect: Inspection
   readonly #machine: Machine
+  #host: Host | null = null
 
   constructor(scenario: Scenario, { models = [], functions = [], kernel: version, stateDirectory }: MockHostOptions) {
     const whole = withFunctions(withModels(scenario, models), functions)
@@ -76,6 +78,12 @@ export class MockHost {
     this.kernel = traced(kernel)
     this.#machine = kernel.machine
     this.inspect = new Inspection(kernel.machine, log)
+  }
+
+  /** The library's host on this machine, as `openHost()` gives one on a real machine: the same one each time. */
+  host(): Host {
+    this.#host ??= new Host(this.kernel)
+    return this.#host
   }
 
   /**
