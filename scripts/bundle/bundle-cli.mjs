@@ -77,6 +77,6 @@ const groups = [
     test: /src\/lifecycle\/(?!spec|plan|wanted|kinds\/plannings|kinds\/[a-z-]+\/(plan-|[a-z-]+-planning|derived-uuid|turned-out))/,
   },
   { name: 'device', test: /src\/(vfio|uapi|kernel\/(soft-memlock|trace)|cli\/(device|arguments\/region))/ },
-  { name: 'read-scenario', priority: 1, test: /read-scenario|node_modules\/valibot/ },
+  { name: 'read-scenario', priority: 1, test: /src\/mock\/scenario\/read-|node_modules\/valibot/ },
   { name: 'mock-kernel', test: /src\/(mock|cli\/mock-host)/ },
 ]

@@ -1,115 +1,23 @@
 import * as v from 'valibot'
+import type { Fields } from '../../base/arguments.ts'
 import { VfioError } from '../../base/errors.ts'
 import { schemaFault } from '../../base/schema-fault.ts'
-import { pciAddressOrNull, printable } from '../../base/units.ts'
+import { printable } from '../../base/units.ts'
 import { isTree } from '../base/disk.ts'
-import { pageSizes, smallestPage } from '../base/page-size.ts'
+import { pageSizes } from '../base/page-size.ts'
 import { matrixParent } from './parents.ts'
-import type { Scenario } from './scenario.ts'
+import { model } from './read-model.ts'
+import { pciDevice } from './read-pci.ts'
+import { address, count, name, uses } from './read-values.ts'
+import type {
+  Scenario,
+  ScenarioAp,
+  ScenarioAttribute,
+  ScenarioMdevType,
+  ScenarioParent,
+  ScenarioSubchannel,
+} from './scenario.ts'
 import { vfAddresses } from './vf-addresses.ts'
-
-const name = v.pipe(v.string(), v.regex(/^[\w][\w.:+ -]{0,99}$/, 'a name of letters, digits and . : + - _'))
-const id = (digits: number) =>
-  v.pipe(v.string(), v.regex(new RegExp(`^0x[0-9a-f]{${digits}}$`), `0x and ${digits} digits`))
-const address = v.pipe(
-  v.string(),
-  v.check((text) => pciAddressOrNull(text) === text, 'a PCI address in its long form'),
-)
-const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0))
-const positive = v.pipe(v.number(), v.safeInteger(), v.minValue(1))
-const word = v.pipe(count, v.maxValue(0xffff))
-
-const pixels = v.pipe(positive, v.maxValue(8192))
-
-const ids = {
-  vendor: word,
-  device: word,
-  subsystemVendor: word,
-  subsystemDevice: word,
-  class: v.pipe(count, v.maxValue(0xff_ffff)),
-  revision: v.pipe(count, v.maxValue(0xff)),
-}
-
-const model = v.variant('kind', [
-  v.strictObject({ kind: v.literal('mtty'), ports: v.picklist([1, 2]) }),
-  v.strictObject({ kind: v.picklist(['vfio-ap', 'vfio-ccw']) }),
-  v.strictObject({ kind: v.literal('mdpy'), width: pixels, height: pixels }),
-  v.strictObject({
-    kind: v.literal('mbochs'),
-    megabytes: v.picklist([1, 2, 4, 8, 16, 32, 64, 128, 256]),
-    maxWidth: v.pipe(count, v.maxValue(0xffff)),
-    maxHeight: v.pipe(count, v.maxValue(0xffff)),
-  }),
-  v.strictObject({
-    kind: v.literal('vgpu'),
-    ...ids,
-    framebufferMiB: v.pipe(positive, v.maxValue(2 ** 20)),
-  }),
-  v.strictObject({
-    kind: v.literal('plain'),
-    ...ids,
-    barSize: v.pipe(
-      positive,
-      v.minValue(smallestPage),
-      v.maxValue(2 ** 30),
-      v.check((size) => Number.isInteger(Math.log2(size)), 'a power of two'),
-    ),
-  }),
-])
-
-const powerOfTwo = v.pipe(
-  positive,
-  v.minValue(16),
-  v.maxValue(2 ** 30),
-  v.check((size) => Number.isInteger(Math.log2(size)), 'a power of two'),
-)
-
-const pciFunction = v.strictObject({
-  kind: v.picklist(['edu', 'nvme', 'pci-testdev', 'memory']),
-  serial: v.exactOptional(v.pipe(v.string(), v.regex(/^[ -~]{1,20}$/, 'up to 20 characters of ASCII'))),
-  configSize: v.picklist([256, 4096]),
-  config: v.record(
-    v.pipe(v.string(), v.regex(/^0x[0-9a-f]{1,3}$/, 'an offset such as 0x40')),
-    v.pipe(v.string(), v.regex(/^([0-9a-f]{2})+$/, 'bytes in hex')),
-  ),
-  bars: v.record(v.pipe(v.string(), v.regex(/^[0-5]$/, 'the index of a BAR')), powerOfTwo),
-  rom: v.union([v.literal(0), powerOfTwo]),
-  reset: v.boolean(),
-})
-
-const sriov = v.strictObject({
-  totalVfs: v.pipe(positive, v.maxValue(256)),
-  offset: v.pipe(positive, v.maxValue(256)),
-  stride: v.pipe(positive, v.maxValue(256)),
-  vfDevice: id(4),
-  vfDriver: v.nullable(name),
-  vfFunction: v.exactOptional(pciFunction),
-  driverConfigures: v.boolean(),
-  makesAll: v.exactOptional(v.boolean()),
-  enabled: v.exactOptional(v.pipe(count, v.maxValue(256))),
-})
-
-const uses = v.pipe(
-  v.record(name, positive),
-  v.check((resources) => Object.keys(resources).length > 0, 'at least one resource'),
-)
-
-const vgpus = v.strictObject({
-  driverModel: v.picklist(['proprietary', 'open']),
-  capacity: v.record(name, count),
-  oneTypeAtATime: v.boolean(),
-  types: v.pipe(
-    v.array(
-      v.strictObject({
-        id: v.pipe(positive, v.maxValue(0xffff_ffff)),
-        name: v.pipe(v.string(), v.regex(/^[ -~]{1,100}$/, 'one line of ASCII')),
-        uses,
-        model,
-      }),
-    ),
-    v.check((types) => new Set(types.map((type) => type.id)).size === types.length, 'types with different ids'),
-  ),
-})
 
 const mask = v.pipe(v.string(), v.regex(/^0x[0-9a-f]{1,64}$/, '0x and up to 64 hex digits'))
 const upTo255 = v.pipe(count, v.maxValue(255))
@@ -121,7 +29,7 @@ const ap = v.strictObject({
   domains: v.array(upTo255),
   apmask: mask,
   aqmask: mask,
-})
+} satisfies Fields<ScenarioAp>)
 
 const busId = v.pipe(v.string(), v.regex(/^[0-9a-f]\.[0-3]\.[0-9a-f]{4}$/, 'a bus id such as 0.0.0313'))
 const oneLine = v.pipe(v.string(), v.regex(/^[ -~]{1,100}$/, 'one line of ASCII'))
@@ -134,32 +42,14 @@ const subchannel = v.strictObject({
   chpids: oneLine,
   pimpampom: oneLine,
   driver: v.nullable(v.picklist(['io_subchannel', 'vfio_ccw'])),
-})
-
-const pciDevice = v.strictObject({
-  address,
-  behind: v.exactOptional(v.array(address)),
-  vendor: id(4),
-  device: id(4),
-  subsystemVendor: id(4),
-  subsystemDevice: id(4),
-  class: id(6),
-  revision: id(2),
-  driver: v.nullable(name),
-  iommuGroup: v.nullable(count),
-  groupedWhenProbed: v.exactOptional(v.boolean()),
-  numaNode: v.pipe(v.number(), v.safeInteger(), v.minValue(-1)),
-  function: v.exactOptional(pciFunction),
-  sriov: v.exactOptional(sriov),
-  vgpus: v.exactOptional(vgpus),
-})
+} satisfies Fields<ScenarioSubchannel>)
 
 const attribute = v.strictObject({
   path: v.pipe(v.string(), v.regex(/^[\w][\w.-]*(\/[\w][\w.-]*)?$/, 'one name, or two with / between')),
   value: v.string(),
   access: v.picklist(['r', 'rw']),
   dropsLastByte: v.exactOptional(v.boolean()),
-})
+} satisfies Fields<ScenarioAttribute>)
 
 const mdevType = v.strictObject({
   id: name,
@@ -168,7 +58,7 @@ const mdevType = v.strictObject({
   uses,
   model,
   attributes: v.exactOptional(v.array(attribute)),
-})
+} satisfies Fields<ScenarioMdevType>)
 
 const parent = v.strictObject({
   name,
@@ -185,7 +75,7 @@ const parent = v.strictObject({
     v.array(mdevType),
     v.check((types) => new Set(types.map((type) => type.id)).size === types.length, 'types with different ids'),
   ),
-})
+} satisfies Fields<ScenarioParent>)
 
 const diskPath = v.pipe(
   v.string(),
@@ -206,7 +96,7 @@ const scenario = v.pipe(
     isolatesInterrupts: v.exactOptional(v.boolean()),
     lockedMemory: v.exactOptional(count),
     disk: v.pipe(v.record(diskPath, v.nullable(v.string())), v.check(isTree, 'paths that go through no text file')),
-  }),
+  } satisfies Fields<Scenario>),
   v.forward(
     v.check(({ pci, parents, ap, css = [] }) => {
       const vfs = pci.flatMap(({ address, sriov }) => (sriov === undefined ? [] : vfAddresses(address, sriov)))

@@ -1,0 +1,72 @@
+import * as v from 'valibot'
+import type { Fields } from '../../base/arguments.ts'
+import { model } from './read-model.ts'
+import { address, count, id, name, positive, powerOfTwo, uses } from './read-values.ts'
+import type {
+  ScenarioPciDevice,
+  ScenarioPciFunction,
+  ScenarioSriov,
+  ScenarioVgpus,
+  ScenarioVgpuType,
+} from './scenario.ts'
+
+const pciFunction = v.strictObject({
+  kind: v.picklist(['edu', 'nvme', 'pci-testdev', 'memory']),
+  serial: v.exactOptional(v.pipe(v.string(), v.regex(/^[ -~]{1,20}$/, 'up to 20 characters of ASCII'))),
+  configSize: v.picklist([256, 4096]),
+  config: v.record(
+    v.pipe(v.string(), v.regex(/^0x[0-9a-f]{1,3}$/, 'an offset such as 0x40')),
+    v.pipe(v.string(), v.regex(/^([0-9a-f]{2})+$/, 'bytes in hex')),
+  ),
+  bars: v.record(v.pipe(v.string(), v.regex(/^[0-5]$/, 'the index of a BAR')), powerOfTwo),
+  rom: v.union([v.literal(0), powerOfTwo]),
+  reset: v.boolean(),
+} satisfies Fields<ScenarioPciFunction>)
+
+const sriov = v.strictObject({
+  totalVfs: v.pipe(positive, v.maxValue(256)),
+  offset: v.pipe(positive, v.maxValue(256)),
+  stride: v.pipe(positive, v.maxValue(256)),
+  vfDevice: id(4),
+  vfDriver: v.nullable(name),
+  vfFunction: v.exactOptional(pciFunction),
+  driverConfigures: v.boolean(),
+  makesAll: v.exactOptional(v.boolean()),
+  enabled: v.exactOptional(v.pipe(count, v.maxValue(256))),
+} satisfies Fields<ScenarioSriov>)
+
+const vgpus = v.strictObject({
+  driverModel: v.picklist(['proprietary', 'open']),
+  capacity: v.record(name, count),
+  oneTypeAtATime: v.boolean(),
+  types: v.pipe(
+    v.array(
+      v.strictObject({
+        id: v.pipe(positive, v.maxValue(0xffff_ffff)),
+        name: v.pipe(v.string(), v.regex(/^[ -~]{1,100}$/, 'one line of ASCII')),
+        uses,
+        model,
+      } satisfies Fields<ScenarioVgpuType>),
+    ),
+    v.check((types) => new Set(types.map((type) => type.id)).size === types.length, 'types with different ids'),
+  ),
+} satisfies Fields<ScenarioVgpus>)
+
+/** A device on the bus, with what vfio-pci finds it to be, its virtual functions and vGPUs. */
+export const pciDevice: v.GenericSchema<unknown, ScenarioPciDevice> = v.strictObject({
+  address,
+  behind: v.exactOptional(v.array(address)),
+  vendor: id(4),
+  device: id(4),
+  subsystemVendor: id(4),
+  subsystemDevice: id(4),
+  class: id(6),
+  revision: id(2),
+  driver: v.nullable(name),
+  iommuGroup: v.nullable(count),
+  groupedWhenProbed: v.exactOptional(v.boolean()),
+  numaNode: v.pipe(v.number(), v.safeInteger(), v.minValue(-1)),
+  function: v.exactOptional(pciFunction),
+  sriov: v.exactOptional(sriov),
+  vgpus: v.exactOptional(vgpus),
+} satisfies Fields<ScenarioPciDevice>)
