@@ -38,7 +38,10 @@ export interface DeviceAddressSpace extends AddressSpace {
   closeWithLast(): void
 }
 
-/** What has the methods by which devices come and go. */
+/**
+ * What has the methods by which devices come and go.
+ * @internal
+ */
 export const openSpace: v.GenericSchema<unknown, DeviceAddressSpace> = v.custom<DeviceAddressSpace>(
   (value) =>
     typeof value === 'object' &&
