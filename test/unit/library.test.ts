@@ -184,7 +184,7 @@ describe('a spec from code', () => {
   const spec = (count: number) => ({ version: 1, parents: [{ parent: 'mtty', devices: [{ type: 'mtty-2', count }] }] })
 
   test('is planned and applied, and then there is nothing left to do', async () => {
-    const host = new Host(createMockHost('demo').kernel)
+    const host = createMockHost('demo').host()
     onTestFinished(() => host.close())
     const plan = host.plan(spec(2))
     expect(plan.entries.map(({ action, kind }) => [action, kind])).toEqual([
@@ -199,7 +199,7 @@ describe('a spec from code', () => {
   })
 
   test('is refused with the place that is wrong, and a plan of another host is none of this one', async () => {
-    const [host, other] = [new Host(createMockHost('demo').kernel), new Host(createMockHost('demo').kernel)]
+    const [host, other] = [createMockHost('demo').host(), createMockHost('demo').host()]
     onTestFinished(() => host.close())
     onTestFinished(() => other.close())
     expect(() => host.plan({ version: 1, parents: [{ parent: 'mtty', devices: [{ typ: 'x' }] }] })).toThrow(
