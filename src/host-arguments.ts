@@ -54,8 +54,8 @@ function fields<T>(entries: Fields<T>): v.GenericSchema<unknown, unknown> {
   return v.object(entries)
 }
 
-const changing = { dryRun: flag, signal, said: callback }
-const changeOptions = fields<ChangeOptions>({ ...changing, overrule: flag })
+const changing = { dryRun: flag, signal, onMessage: callback }
+const changeOptions = fields<ChangeOptions>({ ...changing, force: flag })
 const bindingOptions = fields<BindingOptions>({ ...changing, force: flag })
 const made = { name: text, parent: text, exactParent: flag, type: text, start, attributes }
 const chosen = { name: v.string(), parent: text }
@@ -111,7 +111,9 @@ const requests: Readonly<Record<HostCall, readonly v.GenericSchema<unknown, unkn
   plan: [v.union([v.string(), v.looseObject({})]), v.optional(fields<PlanOptions>({ path: text, config: text }))],
   apply: [
     v.looseObject({}),
-    v.optional(fields<ApplyOptions>({ signal, said: callback, overrule: flag, keepGoing: flag, onProgress: callback })),
+    v.optional(
+      fields<ApplyOptions>({ signal, onMessage: callback, force: flag, keepGoing: flag, onProgress: callback }),
+    ),
   ],
   watch: [v.optional(fields<{ signal?: AbortSignal }>({ signal }))],
   openDevice: [

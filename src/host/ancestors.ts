@@ -1,12 +1,12 @@
 import type { HostFiles } from '../kernel/kernel.ts'
 
 /** How far up to look: a program that was asked for stands behind a shell or two. */
-const mostAncestors = 8
+const maxAncestors = 8
 
 /** Whether a process is another one itself, or began it, perhaps by a shell in between (`ppid` of /proc/PID/stat). */
 export function isSelfOrAncestor(files: HostFiles, pid: number, of: number): boolean {
   let at: number | null = of
-  for (let up = 0; at !== null && at > 1 && up <= mostAncestors; up++) {
+  for (let up = 0; at !== null && at > 1 && up <= maxAncestors; up++) {
     if (at === pid) return true
     at = parentOf(files, at)
   }

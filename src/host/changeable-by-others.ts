@@ -1,7 +1,7 @@
 import { posix } from 'node:path'
 import type { HostFiles } from '../kernel/kernel.ts'
 
-const mostLinks = 40
+const maxLinks = 40
 const sticky = 0o1000
 
 /** Where a path leads to, link by link. */
@@ -27,7 +27,7 @@ export function realPlace(files: HostFiles, path: string): RealPlace {
     if (files.kind(full) === 'symlink') {
       // the owner of a link is not told, only that of what it leads to
       if (isShared) return { path: full, changeable: `${full} is a link in a folder that everybody can write` }
-      if (++links > mostLinks) return { path: full, changeable: `${full} is one of links without end` }
+      if (++links > maxLinks) return { path: full, changeable: `${full} is one of links without end` }
       const target = files.readlink(full)
       if (target.startsWith('/')) at = '/'
       rest.push(...target.split('/').reverse())

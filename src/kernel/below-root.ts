@@ -4,7 +4,7 @@ import { failedWith, systemError } from '../base/system-error.ts'
 
 /** open(2)'s O_PATH, which Node does not name: a place in the tree, opened without any effect on what stands there. */
 const O_PATH = 0o10000000
-const mostLinks = 40
+const maxLinks = 40
 
 /**
  * Where a call goes that is given a path of the host: it runs with a path of this machine that leads there, and to
@@ -126,7 +126,7 @@ function walk(root: string, path: string): number {
       const fd = fs.openSync(full, O_PATH | constants.O_NOFOLLOW)
       folders.push(fd)
       if (!fs.fstatSync(fd).isSymbolicLink()) continue
-      if (++links > mostLinks) throw systemError('ELOOP', 'open', path)
+      if (++links > maxLinks) throw systemError('ELOOP', 'open', path)
       folders.pop()
       fs.closeSync(fd)
       const target = fs.readlinkSync(full)

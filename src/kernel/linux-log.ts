@@ -4,9 +4,9 @@ import { type KernelLog, type LogRecord, parseLogRecord } from './kernel-log.ts'
 
 /** A read gives one record, of at most so many bytes (CONSOLE_EXT_LOG_MAX). */
 const record = Buffer.allocUnsafeSlow(8192)
-const mostRecords = 1000
+const maxRecords = 1000
 /** More than a log has: where another process fills it faster than we read, it is not read to its end. */
-const mostReads = 1_000_000
+const maxReads = 1_000_000
 
 /** What was said to one listener since it read last. */
 type Said = LogRecord[]
@@ -49,12 +49,12 @@ function openLog(): typeof open {
 
 /** Tells each listener what it has not heard yet, the first thousand records of it. */
 function readOn(fd: number, listeners: ReadonlySet<Said>): void {
-  for (let reads = 0; reads < mostReads; reads++) {
+  for (let reads = 0; reads < maxReads; reads++) {
     try {
       const length = fs.readSync(fd, record)
       if (listeners.size === 0) continue
       const parsed = parseLogRecord(record.toString('utf8', 0, length))
-      if (parsed !== null) for (const said of listeners) if (said.length < mostRecords) said.push(parsed)
+      if (parsed !== null) for (const said of listeners) if (said.length < maxRecords) said.push(parsed)
     } catch (error) {
       // EPIPE: records were overwritten before they were read; the next read goes on after them.
       if (!failedWith(error, 'EPIPE')) return

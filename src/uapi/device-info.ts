@@ -52,17 +52,17 @@ export interface DeviceInfo {
 }
 
 /** Above this, a count is taken for garbage: walking it would be taken for a hang. */
-const mostIndexes = 4096
+const maxIndexes = 4096
 
 /** `answer` ends where the kernel's answer does. Throws KERNEL_ANSWER where it makes no sense. */
 export function decodeDeviceInfo(answer: Uint8Array): DeviceInfo {
   const { flags, num_regions, num_irqs, cap_offset } = decode(vfioDeviceInfo, answer)
-  if (num_regions > mostIndexes || num_irqs > mostIndexes) {
+  if (num_regions > maxIndexes || num_irqs > maxIndexes) {
     throw new VfioError(
       'KERNEL_ANSWER',
       `a device with ${num_regions} regions and ${num_irqs} irqs is not believable`,
       {
-        facts: { numRegions: num_regions, numIrqs: num_irqs, limit: mostIndexes },
+        facts: { numRegions: num_regions, numIrqs: num_irqs, limit: maxIndexes },
       },
     )
   }

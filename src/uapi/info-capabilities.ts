@@ -16,7 +16,7 @@ export interface InfoCapability {
 }
 
 /** No kernel sends more than a handful. */
-const mostCapabilities = 64
+const maxCapabilities = 64
 
 /**
  * The capabilities chained behind an info struct, in chain order; `first` is the struct's cap_offset, 0 for none.
@@ -55,6 +55,6 @@ function brokenLink(offset: number, end: number, fixedSize: number, seen: Readon
   if (offset % 4 !== 0) return `offset ${offset} is not aligned`
   if (offset + vfioInfoCapHeader.size > end) return `offset ${offset} is past the ${end} bytes answered`
   if (seen.has(offset)) return `it comes back to offset ${offset}`
-  if (seen.size === mostCapabilities) return `it has more than ${mostCapabilities} links`
+  if (seen.size === maxCapabilities) return `it has more than ${maxCapabilities} links`
   return null
 }

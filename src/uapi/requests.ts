@@ -39,7 +39,7 @@ export const request = {
  * How many bytes the kernel reads at least of what each of them points at, whatever its size field says. Where a number
  * means one thing on a device and another on a container, of the smaller. iommufd reads as much as its struct says.
  */
-export const leastBytes: Readonly<Record<number, number>> = {
+export const minBytes: Readonly<Record<number, number>> = {
   [request.VFIO_GROUP_GET_STATUS]: 8,
   [request.VFIO_GROUP_SET_CONTAINER]: 4,
   [request.VFIO_GROUP_GET_DEVICE_FD]: 1,

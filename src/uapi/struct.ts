@@ -17,7 +17,7 @@ export type Values<L extends Layout> = {
 }
 
 const widths: Readonly<Record<FieldType, number>> = { u8: 1, u16: 2, u32: 4, s32: 4, u64: 8 }
-const mosts = { u8: 0xff, u16: 0xffff, u32: 0xffff_ffff, s32: 0x7fff_ffff } as const
+const maxima = { u8: 0xff, u16: 0xffff, u32: 0xffff_ffff, s32: 0x7fff_ffff } as const
 
 interface Field {
   readonly name: string
@@ -109,7 +109,7 @@ function writeField(view: DataView, offset: number, type: FieldType, value: unkn
     return true
   }
   if (typeof value !== 'number' || !Number.isInteger(value)) return false
-  if (value < (type === 's32' ? -0x8000_0000 : 0) || value > mosts[type]) return false
+  if (value < (type === 's32' ? -0x8000_0000 : 0) || value > maxima[type]) return false
   if (type === 'u8') view.setUint8(offset, value)
   else if (type === 'u16') view.setUint16(offset, value, kernelOrder)
   else view.setInt32(offset, value, kernelOrder)

@@ -7,8 +7,8 @@ type InfoLayout = Layout & {
 }
 
 /** Growing chains are asked for again this often; a driver whose answer never settles is broken. */
-const mostCalls = 4
-const mostBytes = 1 << 20
+const maxCalls = 4
+const maxBytes = 1 << 20
 
 /**
  * An info call that may carry capabilities: first with the bare struct (some drivers refuse more), then with as much as
@@ -23,14 +23,14 @@ export function callForInfo<L extends InfoLayout>(
 ): Uint8Array {
   const empty = encode(layout, asked)
   let length: number = layout.size
-  for (let calls = 0; calls < mostCalls; calls++) {
+  for (let calls = 0; calls < maxCalls; calls++) {
     const bytes = new Uint8Array(length)
     bytes.set(empty)
     new DataView(bytes.buffer).setUint32(0, length, kernelOrder)
     call(bytes)
     const { argsz, flags } = decode(header, bytes)
     if ((flags & capsFlag) === 0) return bytes.subarray(0, layout.size)
-    if (argsz > mostBytes) throw unbelievable(layout.name, argsz)
+    if (argsz > maxBytes) throw unbelievable(layout.name, argsz)
     if (argsz <= length) return bytes.subarray(0, argsz)
     length = argsz
   }
@@ -41,6 +41,6 @@ const header = { name: 'argsz and flags', size: 8, fields: { argsz: [0, 'u32'], 
 
 function unbelievable(struct: string, argsz: number): VfioError {
   return new VfioError('KERNEL_ANSWER', `the kernel asks for ${argsz} bytes for struct ${struct}`, {
-    facts: { struct, argsz, limit: mostBytes },
+    facts: { struct, argsz, limit: maxBytes },
   })
 }

@@ -129,8 +129,8 @@ describe('streams', () => {
     expect(unsaid('/dev/null', '/dev/full', `define --mock -u ${uuid} -p mtty -t mtty-1 --auto`)).toBe(1)
     expect(unsaid('/dev/null', '/dev/full', 'restore --mock')).toBe(1)
     expect(run('list', '--active').stdout).toContain(uuid)
-    expect(unsaid('/dev/full', join(run.env['XDG_STATE_HOME'] ?? '', 'said'), 'list --mock')).toBe(1)
-    expect(readFileSync(join(run.env['XDG_STATE_HOME'] ?? '', 'said'), 'utf8')).toBe(
+    expect(unsaid('/dev/full', join(run.env['XDG_STATE_HOME'] ?? '', 'onMessage'), 'list --mock')).toBe(1)
+    expect(readFileSync(join(run.env['XDG_STATE_HOME'] ?? '', 'onMessage'), 'utf8')).toBe(
       'vfioctl: cannot write to stdout: no space left on device (ENOSPC)\n',
     )
   })

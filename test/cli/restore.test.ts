@@ -56,7 +56,7 @@ test('restore as JSON tells each device, and errors as elsewhere', () => {
   expect(JSON.parse(stdout)).toMatchObject({
     results: [
       { kind: 'mdev', name: uuid, parent: 'mtty', type: 'mtty-2', outcome: 'started', error: null },
-      { kind: 'mdev', name: other, parent: missing, outcome: 'no parent', error: { code: 'NOT_FOUND' } },
+      { kind: 'mdev', name: other, parent: missing, outcome: 'no-parent', error: { code: 'NOT_FOUND' } },
     ],
     warnings: [],
     dryRun: false,

@@ -98,9 +98,9 @@ function definitionWith(attributes: string): unknown {
 const short = 2048
 const factor = 16
 /** What takes 16 times as long for 16 times the text is linear, 256 times is quadratic: the machine may be busy. */
-const mostTimesLonger = 100
+const maxTimesLonger = 100
 /** Below this a time says nothing. */
-const leastMs = 0.5
+const minMs = 0.5
 
 /** The least of three times, in milliseconds; what it says of the text is not the question. */
 function timeOf(parse: (text: string) => unknown, piece: string, length: number): number {
@@ -119,7 +119,7 @@ function timeOf(parse: (text: string) => unknown, piece: string, length: number)
 
 test.each(parsers)('%s of sixteen times the length takes about sixteen times as long', (_name, parse, ...pieces) => {
   for (const piece of pieces) {
-    const before = Math.max(timeOf(parse, piece, short), leastMs)
-    expect(timeOf(parse, piece, factor * short) / before, JSON.stringify(piece)).toBeLessThan(mostTimesLonger)
+    const before = Math.max(timeOf(parse, piece, short), minMs)
+    expect(timeOf(parse, piece, factor * short) / before, JSON.stringify(piece)).toBeLessThan(maxTimesLonger)
   }
 })

@@ -3,5 +3,5 @@ import type { Io } from '../io/io.ts'
 
 /** How a changing command was asked to go about it; what callout scripts say goes to stderr. */
 export function changeOptions(values: { readonly 'dry-run': boolean; readonly force: boolean }, io: Io): ChangeOptions {
-  return { dryRun: values['dry-run'], overrule: values.force, said: (line) => io.err(`${line}\n`) }
+  return { dryRun: values['dry-run'], force: values.force, onMessage: (line) => io.err(`${line}\n`) }
 }

@@ -2,7 +2,7 @@ import { printable } from '../../base/units.ts'
 import { usageError } from '../command.ts'
 
 /** MSI-X has no more. */
-const mostVectors = 2048
+const maxVectors = 2048
 
 /** '0-3,8' as [0, 1, 2, 3, 8]: sorted, each once. */
 export function parseVectors(given: string): number[] {
@@ -10,8 +10,8 @@ export function parseVectors(given: string): number[] {
   for (const part of given.split(',')) {
     const [, first, last = first] = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(part) ?? []
     const [from, to] = [Number(first), Number(last)]
-    if (first === undefined || to < from || to >= mostVectors) {
-      throw usageError(`'${printable(given)}' is not a list of vectors, such as 0 or 0-3,8, below ${mostVectors}`)
+    if (first === undefined || to < from || to >= maxVectors) {
+      throw usageError(`'${printable(given)}' is not a list of vectors, such as 0 or 0-3,8, below ${maxVectors}`)
     }
     for (let vector = from; vector <= to; vector++) found.add(vector)
   }

@@ -47,6 +47,6 @@ export function bindingOptions(
     dryRun: values['dry-run'],
     force: values.force,
     signal: io.interruption(),
-    said: (line) => io.err(`${line}\n`),
+    onMessage: (line) => io.err(`${line}\n`),
   }
 }

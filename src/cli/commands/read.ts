@@ -10,7 +10,7 @@ import { hexDump } from '../output/hex-dump.ts'
 import { json } from '../output/output.ts'
 
 /** More than any register file, and little enough to hold. */
-const mostAccesses = 1 << 20
+const maxAccesses = 1 << 20
 
 const read: Command = command({
   arguments: {
@@ -23,7 +23,7 @@ const read: Command = command({
       alias: 'n',
       value: 'N',
       completes: 'nothing',
-      parse: wholeNumber('--count', mostAccesses),
+      parse: wholeNumber('--count', maxAccesses),
       describe: 'how many accesses; 1 where left out',
     },
     fifo: { kind: 'flag', describe: 'Read the same offset each time, as for a data port' },

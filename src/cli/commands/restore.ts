@@ -36,7 +36,7 @@ const restore: Command = command({
       ...given({ parent: await namedParent(values.parent, context), timeoutMs: values.timeout }),
       dryRun: isDry,
       signal: io.interruption(),
-      said: (line) => io.err(`${line}\n`),
+      onMessage: (line) => io.err(`${line}\n`),
       onResult: (result) => {
         if (isJson || isDry) return
         io.err(`${shownResult(result)}\n`)
@@ -63,13 +63,13 @@ function told({ error, ...result }: RestoreResult) {
 
 function shownResult({ kind, outcome, name, parent: on, type, error }: RestoreResult): string {
   const what = kind === 'binding' ? `${on} with driver ${name}` : `${name} on ${on}${type === null ? '' : ` (${type})`}`
-  if (error === null) return `${outcome}: ${what}`
-  return `${outcome}: ${what}: ${error.message}`
+  if (error === null) return `${outcome.replace('-', ' ')}: ${what}`
+  return `${outcome.replace('-', ' ')}: ${what}: ${error.message}`
 }
 
 function dryResult({ outcome, name, parent: on, steps, error }: RestoreResult): string {
-  const what = outcome === 'no parent' ? `once ${on} is there` : outcome === 'failed' ? (error?.message ?? '') : on
-  if (outcome === 'already there') return ''
+  const what = outcome === 'no-parent' ? `once ${on} is there` : outcome === 'failed' ? (error?.message ?? '') : on
+  if (outcome === 'already-there') return ''
   return [escaped(`# ${name}: ${what}`), ...steps.map(shownStep)].map((line) => `${line}\n`).join('')
 }
 
@@ -78,7 +78,7 @@ function dryResult({ outcome, name, parent: on, steps, error }: RestoreResult): 
  * cannot be read may have been defined to start.
  */
 function failWhere(results: readonly RestoreResult[], warnings: readonly Warning[], isDry: boolean): void {
-  const failed = results.filter(({ error, outcome }) => error !== null && !(isDry && outcome === 'no parent'))
+  const failed = results.filter(({ error, outcome }) => error !== null && !(isDry && outcome === 'no-parent'))
   if (failed.length === 0 && warnings.length === 0) return
   if (failed.length === 0) {
     const paths = warnings.map(({ path }) => path)

@@ -66,7 +66,11 @@ const sriov: Command = command({
     }
     const request = { device: address, count, transient, ...given({ timeoutMs: timeout }) }
     const said = (line: string) => io.err(`${line}\n`)
-    const change = await setVirtualFunctions(kernel, request, { dryRun: isDry, signal: io.interruption(), said })
+    const change = await setVirtualFunctions(kernel, request, {
+      dryRun: isDry,
+      signal: io.interruption(),
+      onMessage: said,
+    })
     const isOther = change.asked !== change.count
     const asked = !isOther ? '' : `; its driver makes so many where ${change.asked} are asked for`
     const already = `already so: ${change.device} has ${change.count} of ${change.total} virtual functions${asked}`

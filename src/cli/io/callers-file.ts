@@ -3,9 +3,9 @@ import { failedWith } from '../../base/system-error.ts'
 import type { Io } from './io.ts'
 
 /** The text of a file of the caller's own; `name` is how the command line says it. */
-export function readCallersFile(path: string, name: string, io: Io, mostBytes?: number): string {
+export function readCallersFile(path: string, name: string, io: Io, maxBytes?: number): string {
   try {
-    return io.readFile(path, mostBytes)
+    return io.readFile(path, maxBytes)
   } catch (cause) {
     if (cause instanceof VfioError) throw cause
     const code = failedWith(cause, 'ENOENT')

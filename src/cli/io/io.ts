@@ -8,7 +8,7 @@ export interface Io {
   /** One message for people, to stderr, on one line. */
   err(text: string): void
   /** A file of the caller's (not of the host under `--root` or `--mock`), of at most 16 MiB or that many bytes: '-' is stdin. */
-  readFile(path: string, mostBytes?: number): string
+  readFile(path: string, maxBytes?: number): string
   /**
    * Aborted at the first SIGINT, SIGTERM or SIGHUP from now on, which then no longer ends the process: for what must be
    * taken back or told first. The second one ends it.

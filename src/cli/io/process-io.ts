@@ -21,7 +21,7 @@ export function processIo(): ProcessIo {
   return {
     out: (text) => stdout.write(typeof text === 'string' ? Buffer.from(forTerminal(text, terminal(1))) : text),
     err: say,
-    readFile: (path, mostBytes = 16 * 1024 * 1024) => readBounded(path, mostBytes),
+    readFile: (path, maxBytes = 16 * 1024 * 1024) => readBounded(path, maxBytes),
     interruption,
     confirm: terminalConfirm(),
     readerGone: reader.signal,

@@ -12,20 +12,20 @@ const restMs = 20
  * The text of a file of the caller's, of at most so many bytes: no more is read, be it a file, a pipe or a device. '-' is
  * stdin, by its descriptor, as it may be a socket, which cannot be opened by name. A byte order mark is left out.
  */
-export function readBounded(path: string, mostBytes: number): string {
+export function readBounded(path: string, maxBytes: number): string {
   const isStdin = path === '-' || path === '/dev/stdin'
   // Non-blocking: a named pipe without a writer would be waited for without a word.
   const fd = isStdin ? 0 : openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY)
   try {
     const about = fstatSync(fd)
-    if (about.isFile() && about.size > mostBytes) throw tooLarge(path, mostBytes)
-    return decoded(path, Buffer.concat(readChunks(fd, path, mostBytes, about.isFIFO() && !isStdin)))
+    if (about.isFile() && about.size > maxBytes) throw tooLarge(path, maxBytes)
+    return decoded(path, Buffer.concat(readChunks(fd, path, maxBytes, about.isFIFO() && !isStdin)))
   } finally {
     if (!isStdin) closeSync(fd)
   }
 }
 
-function readChunks(fd: number, path: string, mostBytes: number, isNamedPipe: boolean): Buffer[] {
+function readChunks(fd: number, path: string, maxBytes: number, isNamedPipe: boolean): Buffer[] {
   const chunks: Buffer[] = []
   const began = performance.now()
   for (let total = 0; ; ) {
@@ -42,7 +42,7 @@ function readChunks(fd: number, path: string, mostBytes: number, isNamedPipe: bo
     }
     if (bytes === 0) return chunks
     total += bytes
-    if (total > mostBytes) throw tooLarge(path, mostBytes)
+    if (total > maxBytes) throw tooLarge(path, maxBytes)
     chunks.push(chunk.subarray(0, bytes))
   }
 }
@@ -65,6 +65,6 @@ function decoded(path: string, bytes: Uint8Array): string {
   }
 }
 
-function tooLarge(path: string, mostBytes: number): VfioError {
-  return new VfioError('INVALID_ARGUMENT', `${printable(path)} has more than ${mostBytes} bytes`, { path })
+function tooLarge(path: string, maxBytes: number): VfioError {
+  return new VfioError('INVALID_ARGUMENT', `${printable(path)} has more than ${maxBytes} bytes`, { path })
 }

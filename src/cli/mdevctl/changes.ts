@@ -128,7 +128,7 @@ export async function startParentMdevs({ kernel, line, io, said }: MdevctlCall):
   for (const { uuid, parent, definition } of definitions) {
     if (parent !== line.operand || definition.start !== 'auto') continue
     try {
-      const change = await startDevice(kernel, { uuid, parent, ...exact }, { said })
+      const change = await startDevice(kernel, { uuid, parent, ...exact }, { onMessage: said })
       if (!change.changed) throw alreadyRuns(change)
     } catch (error) {
       io.err(`Warning: ${error instanceof Error ? error.message : String(error)}\n`)
@@ -140,7 +140,7 @@ export async function startParentMdevs({ kernel, line, io, said }: MdevctlCall):
 const exact = { exactParent: true }
 
 function options(line: MdevctlLine, said: (text: string) => void): ChangeOptions {
-  return { overrule: line.has('force'), said }
+  return { force: line.has('force'), onMessage: said }
 }
 
 /** A UUID that was made up is what scripts and libvirt read. */

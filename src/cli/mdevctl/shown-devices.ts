@@ -64,7 +64,7 @@ async function attributesOf(
   said: (text: string) => void,
 ): Promise<readonly Attribute[]> {
   try {
-    return (await new Callouts(kernel, device, { said }).attributes()) ?? []
+    return (await new Callouts(kernel, device, { onMessage: said }).attributes()) ?? []
   } catch (error) {
     said(error instanceof Error ? error.message : String(error))
     return []

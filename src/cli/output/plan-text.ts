@@ -75,7 +75,7 @@ export function planSteps(plan: Plan): string {
 /** A vendor's script may forbid what a plan has for a mediated device; only carrying it out asks. */
 export function sayIfScriptsAreNotAsked(kernel: Kernel, { entries }: Plan, io: Io): void {
   if (!entries.some(({ kind, action }) => kind === 'mdev' && action !== 'keep')) return
-  sayScriptsAreNotAsked(kernel, { said: (line) => io.err(`${line}\n`) })
+  sayScriptsAreNotAsked(kernel, { onMessage: (line) => io.err(`${line}\n`) })
 }
 
 /** `2 to create, 1 to remove; 5 stay`, or that all is as it should be. */

@@ -18,7 +18,7 @@ export function linkedName(files: Pick<HostFiles, 'readlink'>, path: string): st
 }
 
 /** As many as the kernel follows (MAXSYMLINKS). */
-const mostLinks = 40
+const maxLinks = 40
 
 /** A path with every link in it followed, as far as it is there; null for a loop. */
 export function followLinks(files: Pick<HostFiles, 'readlink'>, path: string): string | null {
@@ -33,7 +33,7 @@ export function followLinks(files: Pick<HostFiles, 'readlink'>, path: string): s
       found += `/${part}`
       continue
     }
-    if (++links > mostLinks) return null
+    if (++links > maxLinks) return null
     if (target.startsWith('/')) found = ''
     left.unshift(...target.split('/'))
   }

@@ -23,7 +23,9 @@ export async function bindKept(
     return { changed: true, steps: [load, ...bindingSteps(readPciBinding(files, address), kept.driver)] }
   }
   if (load !== null) await runModprobe(kernel, load)
-  const [change] = await bind(kernel, { device: address, driver: kept.driver, transient: true }, options)
+  // force is about callouts here: it takes no device from whoever uses it
+  const { force: _, ...others } = options
+  const [change] = await bind(kernel, { device: address, driver: kept.driver, transient: true }, others)
   return { changed: change?.changed === true, steps: [...(load === null ? [] : [load]), ...(change?.steps ?? [])] }
 }
 

@@ -35,7 +35,7 @@ export async function bind(
   const changes = await carryOut(kernel, () => bindingTurns(kernel.files, request), options)
   if (request.transient === true) return changes
   for (const { device } of changes) {
-    for (const line of nextBootLines(kernel.files, device, request.driver ?? 'vfio-pci')) options.said?.(line)
+    for (const line of nextBootLines(kernel.files, device, request.driver ?? 'vfio-pci')) options.onMessage?.(line)
   }
   return changes
 }

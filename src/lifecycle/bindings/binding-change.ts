@@ -19,7 +19,7 @@ export interface BindingRequest {
   readonly group?: boolean
 }
 
-export interface BindingOptions extends Omit<ChangeOptions, 'overrule'> {
+export interface BindingOptions extends Omit<ChangeOptions, 'force'> {
   /** Although the host itself uses the device. What VFIO's users have open stays theirs all the same. */
   readonly force?: boolean
 }

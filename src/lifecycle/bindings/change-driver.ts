@@ -89,7 +89,7 @@ async function make(
   kernel: Kernel,
   before: PciBinding,
   { path, value }: Write,
-  { said }: BindingOptions,
+  { onMessage: said }: BindingOptions,
 ): Promise<void> {
   const { address, driver } = before
   const isUnbind = path.endsWith('/unbind')

@@ -8,7 +8,11 @@ import type { BindingOptions } from './binding-change.ts'
 import { heldPci } from './change-driver.ts'
 
 /** DEVICE_BUSY, with what uses it, where taking the device from its driver would pull it away from somebody. */
-export function checkFree(kernel: Kernel, binding: PciBinding, { force = false, said }: BindingOptions): void {
+export function checkFree(
+  kernel: Kernel,
+  binding: PciBinding,
+  { force = false, onMessage: said }: BindingOptions,
+): void {
   const { address, driver } = binding
   if (driver === null) return
   checkNotHeld(kernel, heldPci(kernel, binding))

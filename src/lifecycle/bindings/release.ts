@@ -35,7 +35,7 @@ export async function release(
     return [...back, ...named.flatMap(({ gone }) => gone ?? [])]
   }
   const changes = await carryOut(kernel, turns, options)
-  for (const change of changes) for (const line of nextBootLines(files, change.device, null)) options.said?.(line)
+  for (const change of changes) for (const line of nextBootLines(files, change.device, null)) options.onMessage?.(line)
   return changes
 }
 

@@ -12,7 +12,7 @@ const folders = [
   '/lib/udev/rules.d',
 ]
 
-const mostLinks = 8
+const maxLinks = 8
 
 /** What to know of mdevctl's own udev rule, which starts the same definitions; nothing where it has none. */
 export function mdevctlRule(files: HostFiles): string[] {
@@ -49,7 +49,7 @@ function calledProgram(rule: string): string | undefined {
 /** Whether a path leads to this program, link by link. */
 function isLinkToUs(files: HostFiles, program: string): boolean {
   let path = program
-  for (let links = 0; links < mostLinks && files.kind(path) === 'symlink'; links++) {
+  for (let links = 0; links < maxLinks && files.kind(path) === 'symlink'; links++) {
     path = posix.resolve(posix.dirname(path), files.readlink(path))
     if (/^vfioctl(?:\.cjs)?$/.test(posix.basename(path))) return true
   }

@@ -34,7 +34,7 @@ const notMine = 2
 
 export interface CalloutOptions extends ScriptOptions {
   /** Go on although a script refuses. */
-  readonly overrule?: boolean
+  readonly force?: boolean
 }
 
 /**
@@ -107,8 +107,8 @@ export class Callouts {
     const answer = await this.#call('pre', action, config)
     if (answer === null || answer.status === 0) return
     const refusal = this.#refused(action, answer)
-    if (this.#options.overrule !== true) throw refusal
-    this.#options.said?.(`${refusal.message}; done nevertheless, as --force asks`)
+    if (this.#options.force !== true) throw refusal
+    this.#options.onMessage?.(`${refusal.message}; done nevertheless, as --force asks`)
   }
 
   async #doAndTell<T>(action: Action, config: string, work: () => Promise<T> | T): Promise<T> {
@@ -134,7 +134,7 @@ export class Callouts {
   }
 
   #tell(error: unknown): void {
-    this.#options.said?.(error instanceof Error ? error.message : String(error))
+    this.#options.onMessage?.(error instanceof Error ? error.message : String(error))
   }
 
   /** The first script that says what it supports: it is then the only one that is asked. */

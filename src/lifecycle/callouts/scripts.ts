@@ -20,7 +20,7 @@ const patienceMs = 60_000
 
 export interface ScriptOptions {
   /** Takes what a script says on its stderr. */
-  readonly said?: (text: string) => void
+  readonly onMessage?: (text: string) => void
   readonly timeoutMs?: number
   /** Aborted where the command is interrupted: the script that runs is ended. */
   readonly signal?: AbortSignal
@@ -55,7 +55,7 @@ export async function runScript(
   path: string,
   args: readonly string[],
   input: string,
-  { said, timeoutMs = patienceMs, signal }: ScriptOptions,
+  { onMessage: said, timeoutMs = patienceMs, signal }: ScriptOptions,
 ): Promise<(ProgramEnd & { readonly status: number }) | null> {
   let end: ProgramEnd
   try {

@@ -3,17 +3,17 @@ import type { Kernel } from '../../kernel/kernel.ts'
 import type { ChangeOptions } from '../change/change.ts'
 import { calloutFolders, listScripts } from './scripts.ts'
 
-type Listener = NonNullable<ChangeOptions['said']>
+type Listener = NonNullable<ChangeOptions['onMessage']>
 
 /** A dry run asks no script, as a script may act: says so where there is one that could forbid the change. */
-export function sayScriptsAreNotAsked(kernel: Kernel, { said }: Pick<ChangeOptions, 'said'>): void {
+export function sayScriptsAreNotAsked(kernel: Kernel, { onMessage: said }: Pick<ChangeOptions, 'onMessage'>): void {
   tell(kernel, 'in a dry run', said)
 }
 
 const told = new WeakSet<Listener>()
 
 /** Nor are those of another machine run on this one. Many changes that have one listener say it once. */
-export function sayScriptsAreElsewhere(kernel: Kernel, { said }: Pick<ChangeOptions, 'said'>): void {
+export function sayScriptsAreElsewhere(kernel: Kernel, { onMessage: said }: Pick<ChangeOptions, 'onMessage'>): void {
   if (said === undefined || told.has(said)) return
   told.add(said)
   tell(kernel, 'below another root', said)

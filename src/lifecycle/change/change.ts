@@ -33,7 +33,7 @@ export interface ChangeOptions {
   /** Stops between two writes and takes back what was made: INTERRUPTED. */
   readonly signal?: AbortSignal
   /** Go on although a callout script of the vendor refuses. */
-  readonly overrule?: boolean
+  readonly force?: boolean
   /** Takes, line by line, what callout scripts say on their stderr. */
-  readonly said?: (line: string) => void
+  readonly onMessage?: (line: string) => void
 }

@@ -13,7 +13,7 @@ export interface LogSubject {
 }
 
 /** Lines that an error shows, of however many there were. */
-const mostLines = 10
+const maxLines = 10
 
 /** Runs `work`. Where it fails, the error has what was said meanwhile of the device, its card or their driver. */
 export async function withKernelLog<T>(kernel: Kernel, subject: LogSubject, work: () => Promise<T>): Promise<T> {
@@ -46,7 +46,7 @@ function withLines(error: VfioError, lines: readonly string[]): VfioError {
 function linesAbout(records: readonly LogRecord[], names: readonly string[]): string[] {
   return records
     .filter(({ message, device }) => names.some((name) => message.includes(name) || device?.endsWith(`:${name}`)))
-    .slice(-mostLines)
+    .slice(-maxLines)
     .map(({ message }) => printable(message))
 }
 

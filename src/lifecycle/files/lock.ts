@@ -23,7 +23,7 @@ export async function withLock<T>(
   kernel: Kernel,
   directory: string,
   work: () => Promise<T> | T,
-  options: Pick<ChangeOptions, 'said' | 'signal'>,
+  options: Pick<ChangeOptions, 'onMessage' | 'signal'>,
 ): Promise<T> {
   const fd = openLock(kernel, directory)
   try {
@@ -39,7 +39,7 @@ async function waitForLock(
   kernel: Kernel,
   fd: number,
   directory: string,
-  { said, signal }: Pick<ChangeOptions, 'said' | 'signal'>,
+  { onMessage: said, signal }: Pick<ChangeOptions, 'onMessage' | 'signal'>,
 ): Promise<void> {
   const began = performance.now()
   let pause = 10

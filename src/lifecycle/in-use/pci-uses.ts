@@ -21,7 +21,7 @@ interface Seen {
 }
 
 /** Virtual functions in use that are named. */
-const mostFunctions = 3
+const maxFunctions = 3
 
 /**
  * What PCI devices carry and who has them open, as the host was when it was looked at: the one place to ask before
@@ -105,7 +105,7 @@ function opened(user: DeviceUser, node: string): PciUse {
 function usesByFunctions(functions: readonly PciAddress[], own: ReadonlyMap<PciAddress, readonly PciUse[]>): PciUse[] {
   if (functions.length === 0) return []
   const used = functions.flatMap((address) => usesOfFunction(address, own.get(address) ?? []))
-  const shown = used.slice(0, mostFunctions)
+  const shown = used.slice(0, maxFunctions)
   const more = used.length - shown.length
   return [
     { what: `it has ${counted(functions.length, 'virtual function')}`, end: null },

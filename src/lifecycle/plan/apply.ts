@@ -175,8 +175,8 @@ function isBusy(item: PlanItem): boolean {
 }
 
 /** Callouts may be overruled; a device that the host uses is not taken by that. */
-function bindingOptions({ said, signal }: ApplyOptions): BindingOptions {
-  return { ...(said === undefined ? {} : { said }), ...(signal === undefined ? {} : { signal }) }
+function bindingOptions({ onMessage: said, signal }: ApplyOptions): BindingOptions {
+  return { ...(said === undefined ? {} : { onMessage: said }), ...(signal === undefined ? {} : { signal }) }
 }
 
 function busyDevices(outcome: string, items: readonly PlanItem[]): VfioError {

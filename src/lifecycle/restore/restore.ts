@@ -14,7 +14,7 @@ import { definedSriov } from './sriov.ts'
 /** How long parents may take to appear unless told. */
 export const defaultTimeoutMs = 60_000
 
-export interface RestoreRequest extends Omit<ChangeOptions, 'overrule'> {
+export interface RestoreRequest extends Omit<ChangeOptions, 'force'> {
   /** Only what belongs to this device. */
   readonly parent?: string
   /** How long parents may take to appear, in milliseconds. */
@@ -27,7 +27,7 @@ export interface RestoreRequest extends Omit<ChangeOptions, 'overrule'> {
 
 /** What became of one thing that is defined to come up by itself; with `dryRun`, what would. */
 export interface RestoreResult extends Restorable {
-  readonly outcome: 'started' | 'already there' | 'failed' | 'no parent'
+  readonly outcome: 'started' | 'already-there' | 'failed' | 'no-parent'
   /** The writes. Those that it waits for where there is no parent. */
   readonly steps: readonly Step[]
   /** Why it is not up; else null. */
@@ -138,9 +138,9 @@ async function bringUp(task: RestoreTask, arrivals: Arrivals, request: RestoreRe
   try {
     await arrivals.until(() => task.isParentThere() || !task.canParentCome())
     if (request.signal?.aborted === true) return failed(new VfioError('INTERRUPTED', 'interrupted before it was begun'))
-    if (!task.isParentThere()) return { outcome: 'no parent', steps: task.plannedSteps(), error: task.parentMissing() }
+    if (!task.isParentThere()) return { outcome: 'no-parent', steps: task.plannedSteps(), error: task.parentMissing() }
     const { changed, steps } = await task.bringUp(request)
-    return { outcome: changed ? 'started' : 'already there', steps, error: null }
+    return { outcome: changed ? 'started' : 'already-there', steps, error: null }
   } catch (error) {
     return failed(asVfioError(error))
   }

@@ -128,7 +128,7 @@ export class Settings<T> {
 export function withSettingsLock<T>(
   kernel: Kernel,
   work: () => Promise<T> | T,
-  options: Pick<ChangeOptions, 'said' | 'signal'>,
+  options: Pick<ChangeOptions, 'onMessage' | 'signal'>,
 ): Promise<T> {
   ensureDirectory(kernel.files, settingsPath)
   return withLock(kernel, settingsPath, work, options)

@@ -15,7 +15,7 @@ import type { Path } from './yaml-fault.ts'
 import { placeAt, YamlFault } from './yaml-fault.ts'
 
 /** Values that a file may come to, with each alias counted as all that it stands for. */
-const mostValues = 500_000
+const maxValues = 500_000
 
 interface Known {
   readonly node: Node
@@ -107,7 +107,7 @@ export class YamlValues {
 
   #count(node: Node | null, values: number): void {
     this.#size += values
-    if (this.#size > mostValues) throw this.#fault(node, `from here on it stands for more than ${mostValues} values`)
+    if (this.#size > maxValues) throw this.#fault(node, `from here on it stands for more than ${maxValues} values`)
   }
 
   #pairNodes(map: YAMLMap, name: string | number): { key: Node | null; value: Node | null } | undefined {

@@ -29,7 +29,7 @@ export async function withKeptDrivers(
   for (const gone of before.filter((it) => !change.functions.includes(it))) {
     const kept = keptBindings.readOrNone(files, gone)
     if (kept === null) continue
-    options.said?.(
+    options.onMessage?.(
       `${gone} is gone; ${kept.driver} is kept for it until it comes again (vfioctl release ${gone} forgets it)`,
     )
   }
@@ -80,7 +80,7 @@ async function bindAll(
     try {
       const bound = await bindKept(kernel, address, kept, options)
       steps.push(...bound.steps)
-      if (bound.changed) options.said?.(`${address} is with ${kept.driver} again, as is kept for it`)
+      if (bound.changed) options.onMessage?.(`${address} is with ${kept.driver} again, as is kept for it`)
     } catch (error) {
       failures.push(asVfioError(error))
     }

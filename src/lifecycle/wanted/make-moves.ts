@@ -91,7 +91,7 @@ export async function takeAllBack(
   }
   for (const { item, moving, made } of journal.toReversed()) {
     if (made.includes('define') || made.includes('undefine')) await attempt(() => moving.defineAsBefore(calm))
-    if (made.includes('keep owner') || (made.includes('undefine') && item.storedOwner !== null)) {
+    if (made.includes('keep-owner') || (made.includes('undefine') && item.storedOwner !== null)) {
       await attempt(() => keepOwner(kernel, item.name, item.storedOwner, calm))
     }
   }
@@ -111,7 +111,7 @@ async function takeBack(
   const attempt = (work: () => Promise<void>) => work().catch((error) => void failures.push(error))
   if (made.includes('define')) await attempt(() => moving.defineAsBefore(options))
   // after the definition, which takes the owner along where it goes
-  if (made.includes('keep owner')) {
+  if (made.includes('keep-owner')) {
     await attempt(() => keepOwner(kernel, item.name, item.storedOwner, options))
   }
   await attempt(() => runAsBefore(kernel.files, item, moving, options))
@@ -129,9 +129,9 @@ async function runAsBefore(
   if (running === null || isSame(files, name, running, moving.runningNow())) return
   const { change, isDefined } = await moving.startAgain(running, options)
   if (change.type !== running.type) {
-    options.said?.(`${name} ran as ${running.type}, and runs as it is defined: ${change.type}`)
+    options.onMessage?.(`${name} ran as ${running.type}, and runs as it is defined: ${change.type}`)
   } else if (!isDefined) {
-    options.said?.(`${name} runs again as ${running.type}; attributes that it may have had are not known`)
+    options.onMessage?.(`${name} runs again as ${running.type}; attributes that it may have had are not known`)
   }
 }
 

@@ -48,7 +48,7 @@ export interface Running {
   readonly type: string
 }
 
-export type Move = 'stop' | 'undefine' | 'define' | 'keep owner' | 'start'
+export type Move = 'stop' | 'undefine' | 'define' | 'keep-owner' | 'start'
 
 /** What a spec asks of one PCI device's driver, and why. */
 export interface PlannedBinding {

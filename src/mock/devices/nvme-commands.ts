@@ -29,7 +29,7 @@ const status = {
 } as const
 
 const identifySize = 4096
-const mostEntries = 2048
+const maxEntries = 2048
 /** I/O queues of each kind, as of a controller that keeps most for its virtual functions. */
 const ioQueues = 2
 const vectors = 4
@@ -136,7 +136,7 @@ export class NvmeCommands {
     const { id, memory, flags } = queueOf(command)
     const vector = command.getUint16(46, true)
     if (!isIoQueue(id) || this.#completions.has(id)) return status.invalidQueue
-    if (memory.entries < 2 || memory.entries > mostEntries) return status.invalidQueueSize
+    if (memory.entries < 2 || memory.entries > maxEntries) return status.invalidQueueSize
     if (memory.address % BigInt(this.#pageSize) !== 0n) return status.invalidPrpOffset
     if (vector >= vectors || (vector > 0 && !this.#bus.hasMessages)) return status.invalidInterruptVector
     if ((flags & 1) === 0) return status.invalidField
@@ -149,7 +149,7 @@ export class NvmeCommands {
     const completions = this.#completions.get(command.getUint16(46, true))
     if (completions === undefined || completions.id === 0) return status.invalidCompletionQueue
     if (!isIoQueue(id) || this.#submissions.has(id)) return status.invalidQueue
-    if (memory.entries < 2 || memory.entries > mostEntries) return status.invalidQueueSize
+    if (memory.entries < 2 || memory.entries > maxEntries) return status.invalidQueueSize
     if (memory.address % BigInt(this.#pageSize) !== 0n) return status.invalidPrpOffset
     if ((flags & 1) === 0) return status.invalidField
     this.#submissions.set(id, new SubmissionQueue(id, memory, completions, this.#bus))

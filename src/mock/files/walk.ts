@@ -1,7 +1,7 @@
 import { Errno } from '../base/errno.ts'
 import type { Folder, Node } from './tree.ts'
 
-const mostLinks = 40
+const maxLinks = 40
 
 export interface Found {
   readonly node: Node
@@ -34,7 +34,7 @@ export function walk(root: Folder, path: string, follow: boolean): Found {
       trail.push({ name, node })
       continue
     }
-    if (++links > mostLinks) throw new Errno('ELOOP')
+    if (++links > maxLinks) throw new Errno('ELOOP')
     if (node.target.startsWith('/')) trail.splice(1)
     todo.push(...node.target.split('/').reverse())
   }

@@ -36,12 +36,12 @@ export function isModule(file: string): boolean {
 }
 
 /** A name that is not a file may be one of ours, misspelt. */
-const mostTypos = 3
+const maxTypos = 3
 
 function notThere(nameOrFile: string, cause: unknown): VfioError {
   const missing = failedWith(cause, 'ENOENT')
   const nearest = closest(nameOrFile, Object.keys(scenarioNames))
-  const question = distance(nameOrFile, nearest) <= mostTypos ? `; did you mean ${nearest}?` : ''
+  const question = distance(nameOrFile, nearest) <= maxTypos ? `; did you mean ${nearest}?` : ''
   const because = missing ? `there is no such file${question}` : kernelAnswer(cause)
   const what = `no simulated host '${printable(nameOrFile)}': ${because}`
   return new VfioError(missing ? 'NOT_FOUND' : 'SYSTEM_CALL_FAILED', what, {

@@ -8,7 +8,7 @@ import { isRunning } from './live-process.ts'
 /** Generations left for readers that are slow to open what they listed. */
 const kept = 16
 /** More than the state of any host; a file is read whole, and what would not be read back is not written. */
-const mostBytes = 256 * 1024 * 1024
+const maxBytes = 256 * 1024 * 1024
 
 export interface Generation {
   /** 0 where there is none yet. */
@@ -117,7 +117,7 @@ function unlinkIfThere(path: string): void {
 /** A pipe would be waited for, and what is too large would fill the memory. */
 function readState(path: string): string {
   const about = statSync(path)
-  if (about.isFile() && about.size <= mostBytes) return readFileSync(path, 'utf8')
+  if (about.isFile() && about.size <= maxBytes) return readFileSync(path, 'utf8')
   const what = about.isFile() ? `it has ${about.size} bytes` : 'it is no file'
   throw new VfioError('INVALID_DEFINITION', `${path} is no state of a mock kernel: ${what}`, {
     path,
@@ -127,11 +127,11 @@ function readState(path: string): string {
 
 /** Most are far from it: the bytes are counted only where it could be too long. */
 function checkSize(text: string, directory: string): void {
-  const bytes = 3 * text.length > mostBytes ? Buffer.byteLength(text) : 0
-  if (bytes <= mostBytes) return
+  const bytes = 3 * text.length > maxBytes ? Buffer.byteLength(text) : 0
+  if (bytes <= maxBytes) return
   throw new VfioError(
     'OUT_OF_RANGE',
-    `cannot keep the mock's state in ${directory}: it would have ${bytes} bytes, and more than ${mostBytes} are not read back`,
+    `cannot keep the mock's state in ${directory}: it would have ${bytes} bytes, and more than ${maxBytes} are not read back`,
     { path: directory, hint: 'vfioctl mock reset' },
   )
 }

@@ -120,7 +120,7 @@ export class Container implements OpenFile {
     return new Type1Iommu({
       isVersion2: type !== extension.VFIO_TYPE1_IOMMU,
       isNesting: type === extension.VFIO_TYPE1_NESTING_IOMMU,
-      mostMappings: limit === undefined ? usualLimit : Number(limit),
+      maxMappings: limit === undefined ? usualLimit : Number(limit),
       locked,
       traits,
     })

@@ -23,7 +23,7 @@ const oldDeviceInfoSize = 16
 
 const noFeatures: ReadonlyMap<number, Feature> = new Map()
 /** Up to its descriptor. */
-const leastIoeventfdSize = 28
+const minIoeventfdSize = 28
 
 /** What fdinfo says of a descriptor of a device, since 6.18. */
 export function deviceDetails({ tellsOpenDevice }: KernelTraits, path: string): Readonly<Record<string, string>> {
@@ -146,7 +146,7 @@ export class DeviceFile implements OpenFile {
   #setIoeventfd(argument: IoctlArgument): number {
     const { ioeventfd } = this.#model
     if (ioeventfd === undefined) throw new Errno('ENOTTY')
-    const { values } = structArgument(vfioDeviceIoeventfd, argument, leastIoeventfdSize)
+    const { values } = structArgument(vfioDeviceIoeventfd, argument, minIoeventfdSize)
     const { flags, offset, data, fd } = values
     const width = widths.find((bytes) => bytes === (flags & ioeventfdFlag.VFIO_DEVICE_IOEVENTFD_SIZE_MASK))
     if (width !== flags || width === undefined || fd < -1) throw new Errno('EINVAL')

@@ -19,10 +19,10 @@ const { VFIO_IOMMU_DIRTY_PAGES_FLAG_GET_BITMAP } = dirtyPagesFlag
 const wordBits = 64n
 const wordBytes = 8
 const top = 0xffff_ffff_ffff_ffffn
-const mostPages = 2n ** 31n
-const mostPagesInMemory = 2n ** 29n
+const maxPages = 2n ** 31n
+const maxPagesInMemory = 2n ** 29n
 /** Of a bitmap of that many pages. */
-export const mostBitmapBytes: bigint = mostPages / 8n
+export const maxBitmapBytes: bigint = maxPages / 8n
 
 /** Where a process wants one bit for each page, from address `base` on. */
 export interface Bitmap {
@@ -78,8 +78,8 @@ export class DirtyPages {
 
   /** EINVAL where a mapping has more pages than a bitmap has bits, ENOMEM where this machine has no memory for as many. */
   checkSize({ size }: Pick<DmaMapping, 'size'>): void {
-    if (size / this.#page >= mostPages) throw new Errno('EINVAL')
-    if (size / this.#page > mostPagesInMemory) throw new Errno('ENOMEM')
+    if (size / this.#page >= maxPages) throw new Errno('EINVAL')
+    if (size / this.#page > maxPagesInMemory) throw new Errno('ENOMEM')
   }
 
   /** The bitmap that a call names at `at` of its struct, for `size` bytes from `base` on; EINVAL where it is too short. */
@@ -177,5 +177,5 @@ function isBitmapFor({ pgsize, size: bytes }: Values<typeof vfioBitmap>, size: b
   const lowestBit = pgsize & -pgsize
   const pages = lowestBit === 0n ? size : size / lowestBit
   const needed = ((pages + 63n) / 64n) * 8n
-  return pages > 0n && bytes >= needed && bytes <= mostBitmapBytes
+  return pages > 0n && bytes >= needed && bytes <= maxBitmapBytes
 }

@@ -6,7 +6,7 @@ import type { KernelTraits } from '../base/kernel-traits.ts'
 import { structArgument } from '../descriptors/ioctl-argument.ts'
 import type { IoctlArgument } from '../descriptors/open-file.ts'
 import { iovaRangeBody, iovaRanges, pageSizeBitmap } from '../memory/iommu-limits.ts'
-import { mostBitmapBytes } from './dirty-pages.ts'
+import { maxBitmapBytes } from './dirty-pages.ts'
 
 /** Before cap_offset was appended (5.4). */
 const oldInfoSize = 16
@@ -45,7 +45,7 @@ function capabilityChain(
 ): Uint8Array {
   const { VFIO_IOMMU_TYPE1_INFO_CAP_MIGRATION, VFIO_IOMMU_TYPE1_INFO_DMA_AVAIL, VFIO_IOMMU_TYPE1_INFO_CAP_IOVA_RANGE } =
     type1Capability
-  const dirty = { flags: 0, pgsize_bitmap: BigInt(of.traits.pageSize), max_dirty_bitmap_size: mostBitmapBytes }
+  const dirty = { flags: 0, pgsize_bitmap: BigInt(of.traits.pageSize), max_dirty_bitmap_size: maxBitmapBytes }
   const available = new Uint8Array(of.traits.alignsCapabilities ? 16 : vfioIommuType1InfoDmaAvail.size)
   encodeInto(vfioIommuType1InfoDmaAvail, available, { avail: of.available })
   const links = [

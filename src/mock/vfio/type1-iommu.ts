@@ -28,7 +28,7 @@ export class Type1Iommu implements ContainerIommu {
   readonly mappings: DmaMappings
   readonly #isVersion2: boolean
   readonly #isNesting: boolean
-  readonly #mostMappings: number
+  readonly #maxMappings: number
   readonly #traits: KernelTraits
   /** The bits of an address within a page. */
   readonly #mask: bigint
@@ -43,7 +43,7 @@ export class Type1Iommu implements ContainerIommu {
     isVersion2: boolean
     /** VFIO_TYPE1_NESTING_IOMMU: made for devices without an IOMMU, as Intel's does not nest so. */
     isNesting: boolean
-    mostMappings: number
+    maxMappings: number
     locked: LockedMemory
     traits: KernelTraits
   }) {
@@ -56,7 +56,7 @@ export class Type1Iommu implements ContainerIommu {
     this.#dirty = new DirtyPages(this.mappings, options.traits)
     this.#isVersion2 = options.isVersion2
     this.#isNesting = options.isNesting
-    this.#mostMappings = options.mostMappings
+    this.#maxMappings = options.maxMappings
     this.#traits = options.traits
     this.#mask = BigInt(options.traits.pageSize - 1)
   }
@@ -95,7 +95,7 @@ export class Type1Iommu implements ContainerIommu {
   ioctl(request: number, argument: IoctlArgument, pointers: readonly IoctlPointer[]): number {
     switch (request) {
       case requests.VFIO_IOMMU_GET_INFO: {
-        const available = this.#mostMappings - this.mappings.count
+        const available = this.#maxMappings - this.mappings.count
         return getType1Info(argument, { hasIommu: this.#hasIommu, available, traits: this.#traits })
       }
       case requests.VFIO_IOMMU_MAP_DMA:
@@ -140,7 +140,7 @@ export class Type1Iommu implements ContainerIommu {
     const there = this.mappings.lowest(iova, last)
     if (isNewAddress) return this.#replaceAddress(there, iova, size)
     if (there !== null) throw new Errno('EEXIST')
-    if (this.mappings.count >= this.#mostMappings) throw new Errno('ENOSPC')
+    if (this.mappings.count >= this.#maxMappings) throw new Errno('ENOSPC')
     if (this.#hasIommu && !isTranslated(iova, last)) throw new Errno('EINVAL')
     if (this.#dirty.isOn) this.#dirty.checkSize({ size })
     this.mappings.add({ iova, size, access, memory, offset: 0n })

@@ -23,9 +23,9 @@ import type { DmaAccess, IovaRange, MapRequest } from './address-space.ts'
 const path = '/dev/iommu'
 /** As many as IOMMUs have; one with more is asked again. */
 const usualRanges = 16
-const mostRanges = 65_536
+const maxRanges = 65_536
 /** Ranges that grow between two calls are asked for again this often. */
-const mostCalls = 4
+const maxCalls = 4
 
 /** An IOAS of iommufd: one translation of addresses. Calls throw the raw system error unless said otherwise. */
 export class Ioas {
@@ -65,8 +65,8 @@ export class Ioas {
         this.iommufd.ioctl(iommufdRequest.IOMMU_IOAS_IOVA_RANGES, bytes, [pointer])
       } catch (error) {
         const { num_iovas } = decode(iommuIoasIovaRanges, bytes)
-        const more = failedWith(error, 'EMSGSIZE') && num_iovas > room && num_iovas <= mostRanges
-        if (!more || calls === mostCalls) throw callFailed('tell the IOVA ranges', error)
+        const more = failedWith(error, 'EMSGSIZE') && num_iovas > room && num_iovas <= maxRanges
+        if (!more || calls === maxCalls) throw callFailed('tell the IOVA ranges', error)
         room = num_iovas
         continue
       }

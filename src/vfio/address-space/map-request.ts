@@ -5,7 +5,7 @@ import { hex, shown } from '../../base/units.ts'
 import type { Mapping } from '../../kernel/kernel.ts'
 import type { MapRequest } from './address-space.ts'
 
-const mostAddress = 0xffff_ffff_ffff_ffffn
+const maxAddress = 0xffff_ffff_ffff_ffffn
 
 /** What a kernel's `mmap` and `allocateMemory` give, or a device's memory mapped; whose it is, the kernel knows. */
 export const mappedMemory: v.GenericSchema<unknown, Mapping> = v.custom<Mapping>(
@@ -56,8 +56,8 @@ export function checkPart(memory: Mapping, offset: number, size: number, pageSiz
 /** Throws INVALID_ARGUMENT where it is not whole pages at an address of 64 bits. */
 export function checkPages(verb: 'map' | 'unmap', iova: bigint, size: bigint, pageSize: number): void {
   const page = BigInt(pageSize)
-  const isAddress = typeof iova === 'bigint' && iova >= 0n && iova <= mostAddress
-  const isSize = typeof size === 'bigint' && size > 0n && size <= mostAddress
+  const isAddress = typeof iova === 'bigint' && iova >= 0n && iova <= maxAddress
+  const isSize = typeof size === 'bigint' && size > 0n && size <= maxAddress
   if (isAddress && isSize && iova % page === 0n && size % page === 0n) return
   const what = isAddress && isSize ? `${hex(size)} bytes at ${hex(iova)}` : `${shown(size)} bytes at ${shown(iova)}`
   throw new VfioError('INVALID_ARGUMENT', `cannot ${verb} ${what}: address and size must be multiples of the page`, {

@@ -55,7 +55,7 @@ const featureCall = v.object({
   ),
 })
 /** What the addon takes of a struct. */
-const mostBytes = 2 ** 20
+const maxBytes = 2 ** 20
 
 /**
  * VFIO_DEVICE_FEATURE: what a device's driver can do beyond the basics, each by its name in linux/vfio.h. This is the
@@ -110,7 +110,7 @@ export class DeviceFeatures {
   #call(feature: DeviceFeatureName, operation: FeatureOperation, data: Uint8Array, call: FeatureCall = {}): Uint8Array {
     checked(operation, featureName, feature, 'its feature')
     checkBytes(operation, data)
-    if (vfioDeviceFeature.size + data.length > mostBytes) {
+    if (vfioDeviceFeature.size + data.length > maxBytes) {
       throw new VfioError('INVALID_ARGUMENT', `${operation}: ${data.length} bytes are more than any feature takes`)
     }
     const asked = checked(operation, featureCall, call, 'its call')

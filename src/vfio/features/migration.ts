@@ -62,10 +62,10 @@ const stateName = v.custom<MigrationState>(
   `must be one of ${Object.keys(stateNumbers).join(', ')}`,
 )
 /** As much as one call moves at once on any kernel. */
-const mostChunk = 2 ** 30
+const maxChunk = 2 ** 30
 const saveOptions = v.optional(
   v.object({
-    chunkBytes: v.optional(v.pipe(v.number(), v.safeInteger(), v.minValue(1), v.maxValue(mostChunk))),
+    chunkBytes: v.optional(v.pipe(v.number(), v.safeInteger(), v.minValue(1), v.maxValue(maxChunk))),
     limit: v.optional(count),
   }),
   {},

@@ -24,7 +24,7 @@ const inverseSpans = spans.map((span) => 1 / span)
  */
 const [begins, widths, hugeWidths, mask, row] = [fanOut, 2 * fanOut, 3 * fanOut, 4 * fanOut, 5 * fanOut]
 /** What is told of a wider hole, which is then looked at itself. */
-const mostWidth = 0x7fff_ffff
+const maxWidth = 0x7fff_ffff
 
 /**
  * The edges of holes, which are the free pages of an address space: where each begins, and where it ends, which is the
@@ -158,8 +158,8 @@ export class HoleEdges {
     this.#begin = begin
     this.#end = end
     if (end >= this.#pages) return
-    const width = Math.min(end - begin, mostWidth)
-    const hugeWidth = Math.min(this.#hugeWidth(begin, end), mostWidth)
+    const width = Math.min(end - begin, maxWidth)
+    const hugeWidth = Math.min(this.#hugeWidth(begin, end), maxWidth)
     this.#find(end)
     for (let level = 0; level <= this.#height; level++) {
       const at = (this.#way[level] ?? 0) + indexOf(end, level)
@@ -199,7 +199,7 @@ export class HoleEdges {
     const column = unit === 1 ? widths : hugeWidths
     let index = last >= base + span * fanOut ? fanOut - 1 : indexOf(last, level)
     for (; ; index--) {
-      index = lastWide(this.#nodes, node + column, index, Math.min(pages, mostWidth))
+      index = lastWide(this.#nodes, node + column, index, Math.min(pages, maxWidth))
       if (index < lowest) return nowhere
       const at = node + index
       const entry = this.#nodes[at] ?? 0
@@ -228,7 +228,7 @@ export class HoleEdges {
       const width = unit === 1 ? end - begin : this.#hugeWidth(begin, end)
       if (width > widest) widest = width
     }
-    this.#nodes[at + (unit === 1 ? widths : hugeWidths)] = Math.min(widest, mostWidth)
+    this.#nodes[at + (unit === 1 ? widths : hugeWidths)] = Math.min(widest, maxWidth)
     return nowhere
   }
 

@@ -15,7 +15,7 @@ import { groupDescriptor } from '../group/open-groups.ts'
 import { callFailed, type Reason } from '../system-call.ts'
 
 /** A bus has 256 functions at most, with ARI; a slot fewer. */
-const mostDevices = 256
+const maxDevices = 256
 
 /** A device that is reset together with another, as they share a bus or a slot. */
 export interface AffectedDevice {
@@ -89,7 +89,7 @@ function callForDependents(device: Descriptor): readonly DependentDevice[] {
       const { count } = decode(vfioPciHotResetInfo, bytes)
       // EAGAIN: there is one more than a moment ago
       const grown = failedWith(error, 'EAGAIN') ? room + 1 : failedWith(error, 'ENOSPC') ? count : 0
-      if (grown > mostDevices || grown <= room) {
+      if (grown > maxDevices || grown <= room) {
         throw callFailed(goal, error, {
           ENODEV: () => noHotReset,
           ENOTTY: () => noHotReset,

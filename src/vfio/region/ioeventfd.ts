@@ -25,7 +25,7 @@ export type IoeventfdRequest = IoeventfdWrite & {
 }
 
 /** VFIO_PCI_IOEVENTFD_MAX of the kernel's vfio-pci. */
-const mostOfDevice = 1000
+const maxOfDevice = 1000
 
 /**
  * A write that the kernel does whenever an eventfd is signalled, without us: a doorbell that another process, or KVM,
@@ -93,8 +93,8 @@ export class Ioeventfd implements Disposable {
       EEXIST: () => ({ code: 'ALREADY_EXISTS', because: `an eventfd writes ${hex(BigInt(this.value))} there already` }),
       ENOSPC: () => ({
         code: 'NO_IOEVENTFD_LEFT',
-        because: `the device has the ${mostOfDevice} that the kernel takes`,
-        facts: { limit: mostOfDevice },
+        because: `the device has the ${maxOfDevice} that the kernel takes`,
+        facts: { limit: maxOfDevice },
       }),
       EBADF: () => notAnEventfd(this.eventfd, [this.eventfd]),
       EINVAL: () => this.#invalid(),

@@ -98,10 +98,10 @@ function misaligned(region: Bounds, offset: number, width: number): VfioError {
 }
 
 /** By width. Not 2 ** (8 * width), which can take as long as a tenth of a trapped access. */
-const mostOf = { 1: 0xff, 2: 0xffff, 4: 0xffff_ffff } as const
+const maxOf = { 1: 0xff, 2: 0xffff, 4: 0xffff_ffff } as const
 
 export function checkNumber(region: Bounds, value: number, width: WordWidth): void {
-  if (!Number.isInteger(value) || value < 0 || value > mostOf[width]) throw unfit(region, value, width)
+  if (!Number.isInteger(value) || value < 0 || value > maxOf[width]) throw unfit(region, value, width)
 }
 
 export function checkBigint(region: Bounds, value: bigint): void {

@@ -2,7 +2,7 @@ import { describe, expect, onTestFinished, type TestContext, test } from 'vitest
 import type { Device } from '../../../src/vfio/device.ts'
 import { openDevice } from '../../../src/vfio/device.ts'
 import type { DmaBuffer } from '../../../src/vfio/dma/dma-buffer.ts'
-import { EduDriver, mostBytes } from '../drivers/edu-driver.ts'
+import { EduDriver, maxBytes } from '../drivers/edu-driver.ts'
 import { bindForMode, type TranslatingMode, translatingModes } from '../iommu-modes.ts'
 import { limitLockedMemory } from './capability.ts'
 
@@ -35,8 +35,8 @@ describe.each(translatingModes)('DMA in mode %s', (mode) => {
     await using to = await device.dma.allocate(page)
     const sent = fill(from, 7)
     await edu.copy(from.iova, to.iova)
-    expect(Buffer.from(to.view().subarray(0, mostBytes))).toEqual(Buffer.from(sent.subarray(0, mostBytes)))
-    expect(to.view()[mostBytes]).toBe(0)
+    expect(Buffer.from(to.view().subarray(0, maxBytes))).toEqual(Buffer.from(sent.subarray(0, maxBytes)))
+    expect(to.view()[maxBytes]).toBe(0)
   })
 
   test('F2 a buffer that devices may only read stays as it was', async (context) => {

@@ -26,7 +26,7 @@ export const onboard = 0x4_0000n
 const timeoutMs = 20_000
 
 /** At once. A whole page of the device's memory aborts QEMU before 8. */
-export const mostBytes = 4095
+export const maxBytes = 4095
 
 /** A driver for edu, which copies memory by way of its own; address bits: 28. */
 export class EduDriver {
@@ -49,7 +49,7 @@ export class EduDriver {
   }
 
   /** Copies memory; without an interrupt for either half. */
-  async copy(from: bigint, to: bigint, count: number = mostBytes): Promise<void> {
+  async copy(from: bigint, to: bigint, count: number = maxBytes): Promise<void> {
     await this.fetch(from, count)
     await this.store(to, count)
   }

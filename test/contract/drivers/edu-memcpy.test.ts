@@ -3,7 +3,7 @@ import { type Device, openDevice } from '../../../src/vfio/device.ts'
 import type { DmaBuffer } from '../../../src/vfio/dma/dma-buffer.ts'
 import { bindForMode, type TranslatingMode, translatingModes } from '../iommu-modes.ts'
 import type { BoundPci } from '../pci.ts'
-import { EduDriver, mostBytes } from './edu-driver.ts'
+import { EduDriver, maxBytes } from './edu-driver.ts'
 
 const page = 4096
 
@@ -33,7 +33,7 @@ async function start(context: TestContext, mode: TranslatingMode): Promise<Opene
 }
 
 /** Copies a pattern that is different each time, and looks whether it has arrived. */
-async function copyAndCompare({ edu, from, to }: Opened, seed: number, count = mostBytes): Promise<void> {
+async function copyAndCompare({ edu, from, to }: Opened, seed: number, count = maxBytes): Promise<void> {
   const bytes = Uint8Array.from({ length: count }, (_, at) => (at * 31 + seed) & 0xff)
   from.view().set(bytes)
   to.view().fill(0)

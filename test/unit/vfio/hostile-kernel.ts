@@ -20,7 +20,7 @@ const errnos = [
 const words = [0, 0, 1, 2, 3, 4, 7, 8, 9, 16, 24, 32, 40, 48, 64, 0x80, 0x1000, 0x1_0001, 0x1_0002, 0x1_0003]
 const large = [0xfff, 0x2000, 0x10_0000, 0x7fff_ffff, 0x8000_0000, 0xffff_f000, 0xffff_ffff]
 
-const mostMemory = 0x1_0000
+const maxMemory = 0x1_0000
 
 /** A kernel that is up to anything: what it answers, and which of its calls fail, follows from a seed. */
 export class HostileKernel extends FakeKernel {
@@ -68,7 +68,7 @@ export class HostileKernel extends FakeKernel {
 
   override mmap(_fd: number, { length }: { length: number }): Mapping {
     this.#mayRefuse('mmap')
-    if (length > mostMemory) throw systemError('ENOMEM', 'mmap')
+    if (length > maxMemory) throw systemError('ENOMEM', 'mmap')
     return new LoggedMapping([], 0, length)
   }
 

@@ -52,7 +52,7 @@ export async function differenceOf(
 }
 
 /** As few of these calls as still differ, tried by leaving out one after the other from the last on. */
-export async function leastDifference(
+export async function minDifference(
   calls: readonly Call[],
   differs: (calls: readonly Call[]) => Promise<string | null>,
 ): Promise<string> {

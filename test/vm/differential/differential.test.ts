@@ -4,7 +4,7 @@ import { openLinux } from '../../../src/kernel/linux.ts'
 import type { KernelVersion } from '../../../src/mock/base/kernel-traits.ts'
 import { long, tell } from '../../long.ts'
 import type { Call } from './call.ts'
-import { differenceOf, leastDifference, mockOf } from './compare.ts'
+import { differenceOf, minDifference, mockOf } from './compare.ts'
 import { Coverage } from './coverage.ts'
 import { releaseEdu } from './devices.ts'
 import { sequences } from './sequences.ts'
@@ -46,7 +46,7 @@ test('random calls, legal and illegal, have the same results on the mock as on t
     done++
     if (found === null) continue
     tell(`sequence ${done}:\n${found}`)
-    differences.push(await leastDifference(calls, differs))
+    differences.push(await minDifference(calls, differs))
     if (differences.length === enough) break
   }
   tellUpTo(done)

@@ -43,7 +43,7 @@ async function carryOutMove(kernel: Kernel, entry: PlannedMdev, move: Move, opti
   if (move === 'stop') await stop(kernel, { uuid }, options)
   else if (move === 'undefine') await undefine(kernel, { uuid, parent }, options)
   else if (move === 'start') await start(kernel, { uuid, parent }, options)
-  else if (move === 'keep owner') await keepOwner(kernel, uuid, entry.owner, options)
+  else if (move === 'keep-owner') await keepOwner(kernel, uuid, entry.owner, options)
   else if (wanted !== null) {
     const isDefined = definedParents(kernel.files, uuid, parent).length > 0
     await (isDefined ? modify : define)(kernel, { uuid, parent, ...wanted }, options)

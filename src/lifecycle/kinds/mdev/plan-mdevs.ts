@@ -72,7 +72,7 @@ function entryFor(files: HostFiles, asked: WantedDevice, its: readonly PresentMd
   const { definition, owner } = asked
   const device = its.find(({ parent }) => parent === asked.parent) ?? null
   const elsewhere = its.find(({ parent, active }) => active && parent !== asked.parent)
-  const keepOwner: Move[] = isOwnerKept(files, asked.uuid, owner) ? [] : ['keep owner']
+  const keepOwner: Move[] = isOwnerKept(files, asked.uuid, owner) ? [] : ['keep-owner']
   const entryOf = (action: PlannedMdev['action'], reason: string, moves: Move[]) => {
     return entry(files, {
       ...asked,
@@ -155,7 +155,7 @@ function stepsOf(
   }
   if (wanted === null) return []
   if (move === 'define') return [{ action: 'save', path, content: formatDefinition(wanted) }]
-  if (move === 'keep owner') return keepOwnerSteps(uuid, owner)
+  if (move === 'keep-owner') return keepOwnerSteps(uuid, owner)
   const nodes = moves.includes('stop') ? [] : runningNodes(files, uuid)
   if (nodes.length > 0) return ownerSteps(files, nodes, owner)
   const next = owner ?? nodeOwners.readOrNone(files, uuid)

@@ -88,7 +88,7 @@ export function readDefinition(files: HostFiles, parent: string, uuid: Uuid): De
 export function withStoreLock<T>(
   kernel: Kernel,
   work: () => Promise<T> | T,
-  options: Pick<ChangeOptions, 'said' | 'signal'>,
+  options: Pick<ChangeOptions, 'onMessage' | 'signal'>,
 ): Promise<T> {
   ensureDirectory(kernel.files, storePath)
   return withLock(kernel, storePath, work, options)

@@ -53,7 +53,7 @@ async function carryOutMove(
   if (move === 'stop') await stopVgpu(kernel, address, options)
   else if (move === 'undefine') await undefineVgpu(kernel, address, options)
   else if (move === 'start') await startVgpu(kernel, { address }, options)
-  else if (move === 'keep owner') await keepOwner(kernel, address, owner, options)
+  else if (move === 'keep-owner') await keepOwner(kernel, address, owner, options)
   else if (wanted !== null) {
     const { card } = findVgpuPlace(kernel.files, address)
     // only functions that are there tell the ids of types

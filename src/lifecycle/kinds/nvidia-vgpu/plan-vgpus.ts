@@ -109,7 +109,7 @@ function entriesFor(
   const nodes = nodesToGive(files, address, owner)
   const keep: Move[] = [
     ...(stored !== null && sameDefinition(stored, definition) ? [] : ['define' as const]),
-    ...(isOwnerKept(files, address, owner) ? [] : ['keep owner' as const]),
+    ...(isOwnerKept(files, address, owner) ? [] : ['keep-owner' as const]),
   ]
   const one = (action: PlannedVgpu['action'], reason: string, moves: Move[]) =>
     entry(files, wanted, device, action, reason, moves)
@@ -122,8 +122,8 @@ function entriesFor(
   if (fault !== null) {
     // its end may have taken the owner along
     const anew: Move[] = [
-      ...keep.filter((move) => move !== 'keep owner'),
-      ...(owner === null ? [] : ['keep owner' as const]),
+      ...keep.filter((move) => move !== 'keep-owner'),
+      ...(owner === null ? [] : ['keep-owner' as const]),
       'start',
     ]
     return [one('change', fault, ['stop']), one('create', `is to be made anew: it ${fault}`, anew)]
@@ -188,7 +188,7 @@ function entry(
   const { create, attributes } = newVgpu(address, definition.type, definition.attributes)
   const steps = moves.flatMap((move): Step[] => {
     if (move === 'stop') return stopSteps(files, address)
-    if (move === 'keep owner') return keepOwnerSteps(address, owner)
+    if (move === 'keep-owner') return keepOwnerSteps(address, owner)
     if (move === 'define')
       return [{ action: 'save', path: vgpuSettings.path(address), content: shownFile(card, definition) }]
     const nodes = nodesToGive(files, address, owner)

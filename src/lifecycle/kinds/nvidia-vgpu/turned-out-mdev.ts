@@ -38,7 +38,7 @@ export function turnedOutMdev(files: HostFiles, item: PlannedVgpu): PlannedMdev 
   const stored = known?.definition ?? null
   const moves: Move[] = [
     ...(stored !== null && sameDefinition(stored, definition) ? [] : ['define' as const]),
-    ...(isOwnerKept(files, uuid, item.owner) ? [] : ['keep owner' as const]),
+    ...(isOwnerKept(files, uuid, item.owner) ? [] : ['keep-owner' as const]),
     'start',
   ]
   const storedOwner = nodeOwners.readOrNone(files, uuid)

@@ -1,7 +1,10 @@
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import { parsePciAddress } from '../../../../src/base/units.ts'
 import { boundDriver } from '../../../../src/host/group-members.ts'
+import { readPciIds } from '../../../../src/host/pci-ids.ts'
 import type { Kernel } from '../../../../src/kernel/kernel.ts'
 import { bind } from '../../../../src/lifecycle/bindings/bind.ts'
+import { bindKept } from '../../../../src/lifecycle/bindings/bind-kept.ts'
 import { release } from '../../../../src/lifecycle/bindings/release.ts'
 import { sayWhileWaiting } from '../../../../src/lifecycle/bindings/say-while-waiting.ts'
 import { keptBindings } from '../../../../src/lifecycle/settings/bindings.ts'
@@ -93,8 +96,14 @@ test('a card on which devices run is not taken, except by force, which names the
     code: 'DEVICE_BUSY',
     facts: { device: card, driver: 'nvidia', uses: [`mediated devices run on it: ${uuid}`] },
   })
+  // what is kept for it comes by itself: nobody has asked for that use to end
+  const { vendor, device: id } = readPciIds(kernel.files, parsePciAddress(card), [])
+  const kept = { driver: 'vfio-pci', vendor: String(vendor), device: String(id) }
+  await expect(bindKept(kernel, parsePciAddress(card), kept, { force: true })).rejects.toMatchObject({
+    code: 'DEVICE_BUSY',
+  })
   const said: string[] = []
-  await bind(kernel, { device: card }, { force: true, said: (line) => said.push(line) })
+  await bind(kernel, { device: card }, { force: true, onMessage: (line) => said.push(line) })
   expect(said).toEqual([expect.stringContaining(uuid)])
   expect(state(kernel, [card])).toEqual([bound[0]])
 })

@@ -11,7 +11,7 @@ function host(disk: Record<string, string>) {
   const kernel = createMockKernel({ ...demo, disk: { ...demo.disk, ...disk } })
   onTestFinished(() => kernel.dispose())
   const said: string[] = []
-  return { kernel, said, options: { said: (line: string) => void said.push(line) } }
+  return { kernel, said, options: { onMessage: (line: string) => void said.push(line) } }
 }
 
 const gets = (driver: string, place: string) =>

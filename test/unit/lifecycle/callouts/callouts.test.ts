@@ -105,7 +105,7 @@ describe('scripts around a change', () => {
       .script('notifiers', 'log.sh', '')
     const said: string[] = []
     let done = false
-    const refused = around(host, { said: (line: string) => said.push(line) }, () => {
+    const refused = around(host, { onMessage: (line: string) => said.push(line) }, () => {
       done = true
     })
     await expect(refused).rejects.toMatchObject({ code: 'CALLOUT_REFUSED', facts: { status: 1 } })
@@ -117,7 +117,7 @@ describe('scripts around a change', () => {
   test('a refusal can be overruled, and is told', async () => {
     const host = new ScriptHost().script('callouts', 'ap.sh', answering({ 'pre define': 'exit 1' }))
     const said: string[] = []
-    await around(host, { overrule: true, said: (line: string) => said.push(line) })
+    await around(host, { force: true, onMessage: (line: string) => said.push(line) })
     expect(said).toEqual([expect.stringContaining('--force')])
   })
 
@@ -160,14 +160,14 @@ describe('scripts around a change', () => {
     const said: string[] = []
     const body = 'read -r x </dev/stdin; echo "$4 $(cut -d: -f2- <<<"$x")" >/dev/stderr; echo fine >/dev/stdout'
     putScript(host, 'usr/lib/mdevctl/scripts.d/callouts/by-name.sh', `#!/bin/bash\n${body}\n`)
-    await around(host, { said: (line: string) => said.push(line) })
+    await around(host, { onMessage: (line: string) => said.push(line) })
     expect(said[1]).toBe('by-name.sh: pre "vfio_ap-passthrough","start":"manual","attrs":[{"assign_adapter":"5"}]}')
   })
 
   test('words are told whole, however long', async () => {
     const host = new ScriptHost().script('callouts', 'ap.sh', answering({ 'pre define': 'printf %01000d 7 >&2' }))
     const said: string[] = []
-    await around(host, { said: (line: string) => said.push(line) })
+    await around(host, { onMessage: (line: string) => said.push(line) })
     expect(said).toEqual([`ap.sh: ${'7'.padStart(1000, '0')}`])
   })
 
@@ -202,7 +202,7 @@ describe('scripts around a change', () => {
   test('below another root none is run: the change is made, and that is said once', async () => {
     const host = new ScriptHost().script('callouts', 'no.sh', 'exit 1').script('notifiers', 'log.sh', '')
     const said: string[] = []
-    const callouts = new Callouts(openLinux({ root: host.root }), subject, { said: (line) => said.push(line) })
+    const callouts = new Callouts(openLinux({ root: host.root }), subject, { onMessage: (line) => said.push(line) })
     expect(await callouts.around('define', definition, () => 'done')).toBe('done')
     await callouts.around('undefine', definition, () => {})
     expect(await callouts.attributes()).toBeNull()
@@ -303,7 +303,10 @@ describe('every changing verb asks', () => {
     if (verb === 'stop') host.mdev(uuid, parent, type, 7)
     if (verb === 'undefine') host.definition(parent, uuid, '{"mdev_type":"t","start":"auto"}')
     const said: string[] = []
-    await act(openLinux({ root: host.root, runsPrograms: true }), { dryRun: true, said: (line) => said.push(line) })
+    await act(openLinux({ root: host.root, runsPrograms: true }), {
+      dryRun: true,
+      onMessage: (line) => said.push(line),
+    })
     expect(said).toEqual(['not asked in a dry run, and may forbid it: /usr/lib/mdevctl/scripts.d/callouts/no.sh'])
     expect(existsSync(join(host.root, 'journal'))).toBe(false)
   })

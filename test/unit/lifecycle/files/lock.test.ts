@@ -35,7 +35,9 @@ test('who waits for a lock says so, and gives up with the name of who has it: ST
     .file('proc/812/comm', 'vfioctl\n')
   const said: string[] = []
   const work = vi.fn()
-  const waiting = withLock(neverFree(openLinux({ root })), '/etc/mdevctl.d', work, { said: (line) => said.push(line) })
+  const waiting = withLock(neverFree(openLinux({ root })), '/etc/mdevctl.d', work, {
+    onMessage: (line) => said.push(line),
+  })
   await expect(waiting).rejects.toMatchObject({
     code: 'STORE_LOCKED',
     message: expect.stringContaining('vfioctl (pid 812)'),

@@ -230,7 +230,7 @@ test('a transient device that could not be made anew runs again as it was, and t
   const before = present(kernel)
   const said: string[] = []
   const wanted = { parent: 'mtty', devices: [{ type: 'mtty-2', uuid, attributes: [{ no_such: '1' }] }] }
-  const { failed } = await applyPlan(kernel, makePlan(kernel, spec(wanted)), { said: (line) => said.push(line) })
+  const { failed } = await applyPlan(kernel, makePlan(kernel, spec(wanted)), { onMessage: (line) => said.push(line) })
   expect(failed).toMatchObject([{ error: { code: 'ATTRIBUTE_FAILED' } }])
   expect(present(kernel)).toEqual(before)
   expect(said).toEqual([expect.stringContaining(`${uuid} runs again as mtty-1`)])

@@ -94,7 +94,7 @@ test('it comes back at the next boot', async () => {
   const { results } = await restore(kernel, { parent: sound })
   expect(results).toMatchObject([{ kind: 'binding', name: 'none', outcome: 'started', error: null }])
   expect(driver(kernel, sound)).toBeNull()
-  expect((await restore(kernel, { parent: sound })).results).toMatchObject([{ outcome: 'already there' }])
+  expect((await restore(kernel, { parent: sound })).results).toMatchObject([{ outcome: 'already-there' }])
 })
 
 test('what the host uses is not taken: DEVICE_BUSY before anything is done, or with keepGoing, after the rest', async () => {
@@ -103,7 +103,7 @@ test('what the host uses is not taken: DEVICE_BUSY before anything is done, or w
   const plan = planOf(kernel, { device: gpu }, { device: sound })
   await expect(applyPlan(kernel, plan)).rejects.toMatchObject({ code: 'DEVICE_BUSY', facts: { busy: [gpu] } })
   expect(driver(kernel, sound)).toBe('snd_hda_intel')
-  await expect(applyPlan(kernel, plan, { overrule: true })).rejects.toMatchObject({ code: 'DEVICE_BUSY' })
+  await expect(applyPlan(kernel, plan, { force: true })).rejects.toMatchObject({ code: 'DEVICE_BUSY' })
   const applied = await applyPlan(kernel, plan, { keepGoing: true })
   expect(applied).toMatchObject({ done: [{ device: sound }], failed: [{ entry: { device: gpu } }] })
   expect([driver(kernel, gpu), driver(kernel, sound)]).toEqual(['nvidia', 'vfio-pci'])

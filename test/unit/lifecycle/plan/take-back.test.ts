@@ -22,7 +22,7 @@ function machine(scenario: 'demo' | 'gpu-host') {
   const apply = async (parents: readonly object[], kernel: Kernel = host.kernel) => {
     const said: string[] = []
     const plan = makePlan(kernel, parseSpec(JSON.stringify({ version: 1, parents }), 'spec.json'))
-    const { failed } = await applyPlan(kernel, plan, { said: (line) => said.push(line) })
+    const { failed } = await applyPlan(kernel, plan, { onMessage: (line) => said.push(line) })
     const [error] = failed.map(({ error }) => error)
     return { said, error: error instanceof VfioError ? error : null }
   }

@@ -43,11 +43,11 @@ describe('a restore waits only for what can still come', () => {
     const uuid = '83b8f4f2-509f-382f-3c1e-e6bfe0fa1001'
     await host.define({ name: uuid, parent: network, type: 'any-1', start: 'auto', force: true })
     expect(await atOnce(host)).toMatchObject([
-      { kind: 'binding', parent: '0000:81:00.1', outcome: 'no parent' },
+      { kind: 'binding', parent: '0000:81:00.1', outcome: 'no-parent' },
       {
         kind: 'binding',
         parent: vf0,
-        outcome: 'no parent',
+        outcome: 'no-parent',
         error: { hint: `lspci; vfioctl release ${vf0} forgets it` },
       },
       { kind: 'sriov', error: { hint: `lspci; vfioctl sriov ${network} 0 forgets the number` } },
@@ -65,7 +65,7 @@ describe('a restore waits only for what can still come', () => {
     files.makeDirectory('/etc/vfioctl.d/sriov')
     files.create('/etc/vfioctl.d/sriov/0000:82:00.0.json', '{"count":4}')
     expect(await atOnce(host)).toMatchObject([
-      { outcome: 'no parent', error: { code: 'NOT_SUPPORTED', message: expect.stringContaining('another card') } },
+      { outcome: 'no-parent', error: { code: 'NOT_SUPPORTED', message: expect.stringContaining('another card') } },
     ])
   })
 
@@ -73,7 +73,7 @@ describe('a restore waits only for what can still come', () => {
     const host = gpuHost()
     await host.define({ name: '0000:41:00.4', type: 'L40S-8Q', start: 'auto' })
     await host.setVirtualFunctions({ device: l40s, count: 0 })
-    const missing = { kind: 'vgpu', name: '0000:41:00.4', outcome: 'no parent' }
+    const missing = { kind: 'vgpu', name: '0000:41:00.4', outcome: 'no-parent' }
     expect(await atOnce(host)).toMatchObject([{ ...missing, error: { hint: `vfioctl sriov ${l40s} 32` } }])
     await host.kernel.files.write(pci(l40s, 'remove'), '1')
     const hint = 'lspci; vfioctl undefine 0000:41:00.4 forgets it'
@@ -102,7 +102,7 @@ describe('a restore waits only for what can still come', () => {
     const late = await host.restore({ timeoutMs: 300, onWaiting: (parent) => waitingFor.push(parent) })
     expect(performance.now() - began).toBeLessThan(20_000)
     expect(waitingFor.sort()).toEqual([network, vf1])
-    expect(late.results.map(({ outcome }) => outcome)).toEqual(['no parent', 'no parent'])
+    expect(late.results.map(({ outcome }) => outcome)).toEqual(['no-parent', 'no-parent'])
   })
 })
 
@@ -118,7 +118,10 @@ describe('the driver that is kept for a virtual function', () => {
       { action: 'write', path: '/sys/bus/pci/drivers_probe', value: vf0 },
     ])
     const said: string[] = []
-    const change = await host.setVirtualFunctions({ device: network, count: 8 }, { said: (line) => said.push(line) })
+    const change = await host.setVirtualFunctions(
+      { device: network, count: 8 },
+      { onMessage: (line) => said.push(line) },
+    )
     expect(change.steps).toEqual(dry.steps)
     expect(said).toEqual([`${vf0} is with vfio-pci again, as is kept for it`])
     expect(driverOf(host.kernel, vf0)).toBe('vfio-pci')
@@ -130,7 +133,7 @@ describe('the driver that is kept for a virtual function', () => {
     await host.setVirtualFunctions({ device: network, count: 4 })
     await host.bind({ device: vf0 })
     const said: string[] = []
-    await host.setVirtualFunctions({ device: network, count: 0 }, { said: (line) => said.push(line) })
+    await host.setVirtualFunctions({ device: network, count: 0 }, { onMessage: (line) => said.push(line) })
     expect(said).toEqual([
       expect.stringMatching(`^${vf0} is gone; vfio-pci is kept for it .*release ${vf0} forgets it`),
     ])

@@ -30,7 +30,7 @@ test('a number that is kept for another card than the one that stands there now 
   const kernel = hostKeeping({ count: 3, vendor: '0x8086', device: '0x1593' })
   const message = expect.stringMatching(/81:00\.0 is another card than .*: 0x8086:0x1592, not 0x8086:0x1593/)
   expect((await restore(kernel)).results).toMatchObject([
-    { outcome: 'no parent', error: { code: 'NOT_SUPPORTED', message } },
+    { outcome: 'no-parent', error: { code: 'NOT_SUPPORTED', message } },
   ])
   expect(readPhysicalFunction(kernel.files, network)?.count).toBe(0)
   expect(listKeptForBoot(kernel.files).kept).toMatchObject([{ now: 'another device' }])

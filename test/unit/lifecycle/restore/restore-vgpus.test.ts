@@ -57,7 +57,7 @@ test('after a reboot a restore gives each function the type that it had, in both
   expect(vgpus(it.host)).toEqual(before.filter((line) => !line.startsWith('0000:61:00.4')))
 
   const again = await it.host.restore()
-  expect(again.results.map(({ outcome }) => outcome)).toEqual(Array.from({ length: 6 }, () => 'already there'))
+  expect(again.results.map(({ outcome }) => outcome)).toEqual(Array.from({ length: 6 }, () => 'already-there'))
 })
 
 test('a vGPU whose card has no virtual functions is told as missing, with what makes them', async () => {
@@ -66,6 +66,6 @@ test('a vGPU whose card has no virtual functions is told as missing, with what m
   await it.reboot()
   const { results } = await it.host.restore({ timeoutMs: 20 })
   expect(results).toMatchObject([
-    { kind: 'vgpu', name: '0000:41:00.4', outcome: 'no parent', error: { hint: 'vfioctl sriov 0000:41:00.0 32' } },
+    { kind: 'vgpu', name: '0000:41:00.4', outcome: 'no-parent', error: { hint: 'vfioctl sriov 0000:41:00.0 32' } },
   ])
 })

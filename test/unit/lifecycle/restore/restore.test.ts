@@ -87,7 +87,7 @@ describe('what is defined to start by itself', () => {
     onTestFinished(() => kernel.dispose())
     const { results, warnings } = await restore(kernel, { timeoutMs: 0 })
     expect(results.map(({ name, outcome, error }) => [name, outcome, error?.code])).toEqual([
-      ['vfio-pci', 'no parent', 'NOT_FOUND'],
+      ['vfio-pci', 'no-parent', 'NOT_FOUND'],
       [first, 'started', undefined],
       [second, 'failed', 'INVALID_ARGUMENT'],
       [third, 'failed', 'INVALID_ARGUMENT'],
@@ -127,7 +127,7 @@ describe('what is defined to start by itself', () => {
       [third, 'started'],
     ])
     expect(active(kernel).sort()).toEqual([first, second, third])
-    expect((await restore(kernel)).results.map(({ outcome }) => outcome)).toEqual(Array(3).fill('already there'))
+    expect((await restore(kernel)).results.map(({ outcome }) => outcome)).toEqual(Array(3).fill('already-there'))
   })
 
   test('of one parent alone, named as people name it', async () => {
@@ -143,7 +143,7 @@ describe('what is defined to start by itself', () => {
     for (const uuid of [first, second, third]) await define4Q(kernel, uuid)
     const both = await Promise.all([restore(kernel), restore(kernel)])
     const outcomes = both.flatMap(({ results }) => results.map(({ outcome }) => outcome))
-    expect(outcomes.sort()).toEqual([...Array(3).fill('already there'), ...Array(3).fill('started')])
+    expect(outcomes.sort()).toEqual([...Array(3).fill('already-there'), ...Array(3).fill('started')])
   })
 
   test('is found there where another tool is quicker', async () => {
@@ -156,7 +156,7 @@ describe('what is defined to start by itself', () => {
       await write(at, text)
       await write(at, text)
     })
-    expect((await restore(kernel)).results).toMatchObject([{ outcome: 'already there', error: null }])
+    expect((await restore(kernel)).results).toMatchObject([{ outcome: 'already-there', error: null }])
   })
 
   test('stays down where it fails, says why, and keeps nothing else from starting', async () => {
@@ -190,7 +190,7 @@ describe('what is defined to start by itself', () => {
     await takeAway(kernel)
     const create = `/sys/class/mdev_bus/${gpu}/mdev_supported_types/nvidia-232/create`
     const steps = [{ action: 'write', path: create, value: first }]
-    expect((await restore(kernel, { dryRun: true })).results).toMatchObject([{ outcome: 'no parent', steps }])
+    expect((await restore(kernel, { dryRun: true })).results).toMatchObject([{ outcome: 'no-parent', steps }])
     await giveBack(kernel)
     expect((await restore(kernel, { dryRun: true })).results).toMatchObject([{ outcome: 'started', steps }])
     expect(active(kernel)).toEqual([])
@@ -232,7 +232,7 @@ describe('a driver that was kept for the next boots', () => {
       { kind: 'mdev', name: first, outcome: 'started' },
     ])
     expect(boundDriver(kernel.files, `${path}/driver`)).toBe('vfio-pci')
-    expect((await restore(kernel)).results[0]).toMatchObject({ outcome: 'already there', steps: [] })
+    expect((await restore(kernel)).results[0]).toMatchObject({ outcome: 'already-there', steps: [] })
   })
 
   test('is not given another card that stands at its address now', async () => {
@@ -267,7 +267,7 @@ describe('a driver that was kept for the next boots', () => {
     const kernel = await host()
     await kernel.files.write(`${path}/remove`, '1')
     const { results } = await restore(kernel, { parent: sound, timeoutMs: 50 })
-    expect(results).toMatchObject([{ outcome: 'no parent', error: { code: 'NOT_FOUND', facts: { device: sound } } }])
+    expect(results).toMatchObject([{ outcome: 'no-parent', error: { code: 'NOT_FOUND', facts: { device: sound } } }])
     const restored = restore(kernel, { parent: sound })
     await kernel.files.write('/sys/bus/pci/rescan', '1')
     expect((await restored).results).toMatchObject([{ outcome: 'started' }])
@@ -324,8 +324,8 @@ describe.each([
     expect(told).toEqual([`waiting for ${gpu}`, `started ${third}`])
     await vi.advanceTimersByTimeAsync(1)
     expect((await restored).results).toMatchObject([
-      { name: first, outcome: 'no parent', error: { code: 'NOT_FOUND', facts: { parent: gpu } } },
-      { name: second, outcome: 'no parent' },
+      { name: first, outcome: 'no-parent', error: { code: 'NOT_FOUND', facts: { parent: gpu } } },
+      { name: second, outcome: 'no-parent' },
       { name: third, outcome: 'started' },
     ])
     expect((await restored).results[0]?.error?.message).toContain('the device is there, and no driver has it')

@@ -67,7 +67,7 @@ describe.each(models)('the nodes of a vGPU with %s', (_, vgpu) => {
     const { host } = await machine()
     const { entries, failed } = await apply(host, vgpu, { owner: kvm })
     expect(failed).toEqual([])
-    expect(entries).toMatchObject([{ action: 'create', moves: ['define', 'keep owner', 'start'] }])
+    expect(entries).toMatchObject([{ action: 'create', moves: ['define', 'keep-owner', 'start'] }])
     expect(entries[0]?.steps.slice(-4).map(({ action }) => action)).toEqual(['chown', 'chmod', 'chown', 'chmod'])
     expect(owners(host, vgpu)).toEqual([given, given])
     expect(planOf(host, vgpu, { owner: kvm }).entries).toMatchObject([{ action: 'keep', steps: [] }])
@@ -99,7 +99,7 @@ describe.each(models)('the nodes of a vGPU with %s', (_, vgpu) => {
     ])
     expect(entries[0]?.steps).toEqual([{ action: 'chown', path: node, uid: 7, gid: 108 }])
     expect((await apply(host, vgpu, {})).entries).toEqual([])
-    expect((await apply(host, vgpu, { owner: kvm })).entries).toMatchObject([{ moves: ['keep owner', 'start'] }])
+    expect((await apply(host, vgpu, { owner: kvm })).entries).toMatchObject([{ moves: ['keep-owner', 'start'] }])
     expect(owners(host, vgpu)).toEqual([given, given])
   })
 
