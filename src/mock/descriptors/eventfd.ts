@@ -1,3 +1,4 @@
+import { kernelOrder } from '../../base/byte-order.ts'
 import { Errno } from '../base/errno.ts'
 import type { OpenFile, Readiness } from './open-file.ts'
 
@@ -26,14 +27,14 @@ export class Eventfd implements OpenFile {
   read(into: Uint8Array): number {
     if (into.length < 8) throw new Errno('EINVAL')
     if (this.#count === 0n) throw new Errno('EAGAIN')
-    view(into).setBigUint64(0, this.#count, true)
+    view(into).setBigUint64(0, this.#count, kernelOrder)
     this.#count = 0n
     return 8
   }
 
   write(from: Uint8Array): number {
     if (from.length < 8) throw new Errno('EINVAL')
-    const value = view(from).getBigUint64(0, true)
+    const value = view(from).getBigUint64(0, kernelOrder)
     if (value > most) throw new Errno('EINVAL')
     if (value > most - this.#count) throw new Errno('EAGAIN')
     this.#add(value)

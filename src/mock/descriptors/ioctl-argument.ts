@@ -1,3 +1,4 @@
+import { kernelOrder } from '../../base/byte-order.ts'
 import { decode, type Layout, type Values } from '../../uapi/struct.ts'
 import { Errno } from '../base/errno.ts'
 import type { IoctlArgument } from './open-file.ts'
@@ -13,7 +14,7 @@ export function structArgument<L extends Layout & { readonly fields: { readonly 
   least: number,
 ): { bytes: Uint8Array; values: Values<L> } {
   const bytes = bufferArgument(argument, least)
-  const argsz = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true)
+  const argsz = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, kernelOrder)
   if (argsz > bytes.length) throw new RangeError(`argsz ${argsz} is more than the ${bytes.length} bytes given`)
   if (argsz < least) throw new Errno('EINVAL')
   const padded = new Uint8Array(Math.max(layout.size, bytes.length))

@@ -1,3 +1,4 @@
+import { deviceOrder } from '../../base/byte-order.ts'
 import { restoreBytes, saveBytes, savedField } from '../base/saved.ts'
 import type { PciBus } from '../sdk/pci-function.ts'
 import { PendingWork } from './pending-work.ts'
@@ -36,7 +37,7 @@ export class EduDma {
   load(offset: number, into: Uint8Array): void {
     if (!isRegister(offset)) return
     const value = new Uint8Array(8)
-    new DataView(value.buffer).setBigUint64(0, this.#get(offset), true)
+    new DataView(value.buffer).setBigUint64(0, this.#get(offset), deviceOrder)
     into.set(value.subarray(0, into.length))
   }
 
@@ -45,7 +46,7 @@ export class EduDma {
     if (!isRegister(offset) || this.#isRunning) return
     const bytes = new Uint8Array(8)
     bytes.set(from)
-    const value = new DataView(bytes.buffer).getBigUint64(0, true)
+    const value = new DataView(bytes.buffer).getBigUint64(0, deviceOrder)
     if (offset === register.command && (value & run) === 0n) return
     this.#set(offset, value)
     if (offset === register.command) this.#transfer.start(() => this.#copy())

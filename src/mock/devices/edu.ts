@@ -1,3 +1,4 @@
+import { deviceOrder } from '../../base/byte-order.ts'
 import { savedField, savedNumber } from '../base/saved.ts'
 import type { PciBus, PciFunctionModel } from '../sdk/pci-function.ts'
 import { EduDma } from './edu-dma.ts'
@@ -54,12 +55,12 @@ export class Edu implements PciFunctionModel {
     into.fill(into.length < 4 ? 0 : 0xff)
     if (offset >= dmaRegisters && into.length >= 4) this.#dma.load(offset, into)
     const value = this.#read(offset)
-    if (offset < dmaRegisters && into.length === 4 && value !== null) view(into).setUint32(0, value, true)
+    if (offset < dmaRegisters && into.length === 4 && value !== null) view(into).setUint32(0, value, deviceOrder)
   }
 
   store(_bar: number, offset: number, from: Uint8Array): void {
     if (offset >= dmaRegisters && from.length >= 4) this.#dma.store(offset, from)
-    if (offset < dmaRegisters && from.length === 4) this.#write(offset, view(from).getUint32(0, true))
+    if (offset < dmaRegisters && from.length === 4) this.#write(offset, view(from).getUint32(0, deviceOrder))
   }
 
   reset(): void {

@@ -1,3 +1,4 @@
+import { kernelOrder } from '../../base/byte-order.ts'
 import { irqInfoFlag } from '../../uapi/irq-info.ts'
 import { irqSetFlag } from '../../uapi/irq-set.ts'
 import { Errno } from '../base/errno.ts'
@@ -42,7 +43,7 @@ export class EventIrqs {
   /** -1 unties. The drivers read the descriptor whatever the count says. */
   #tie({ index, data, eventfd }: IrqSetRequest): void {
     if (data.length < 4) throw new Errno('EFAULT')
-    const fd = new DataView(data.buffer, data.byteOffset).getInt32(0, true)
+    const fd = new DataView(data.buffer, data.byteOffset).getInt32(0, kernelOrder)
     if (fd < -1) throw new Errno('EINVAL')
     if (fd === -1) this.#sinks.delete(index)
     else this.#sinks.set(index, eventfd(fd))

@@ -1,3 +1,4 @@
+import { deviceOrder, kernelOrder } from '../../base/byte-order.ts'
 import { gfxPlaneFlag, gfxRegion } from '../../uapi/graphics.ts'
 import { pciRegionIndex } from '../../uapi/indexes.ts'
 import { configHeader } from '../../uapi/pci-regs.ts'
@@ -109,7 +110,7 @@ export class Mbochs extends SampleDisplay {
   override ioctl(request: number, argument: IoctlArgument, process: CallingProcess): number {
     if (request !== requests.VFIO_DEVICE_GET_GFX_DMABUF) return super.ioctl(request, argument, process)
     const bytes = bufferArgument(argument, 4)
-    const mode = this.#dmabufs.get(new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true))
+    const mode = this.#dmabufs.get(new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, kernelOrder))
     if (mode === undefined) throw new Errno('ENOENT')
     const pageSize = this.#pageSize
     return process.fds.add(new DmabufFile(Math.ceil(mode.size / pageSize) * pageSize))
@@ -157,13 +158,13 @@ export class Mbochs extends SampleDisplay {
     if (offset < edidEnd) this.#edid.show(into, offset)
     else if (isVbe(offset, into.length)) {
       const view = new DataView(into.buffer, into.byteOffset)
-      view.setUint16(0, this.#vbe[(offset - vbeOffset) / 2] ?? 0, true)
+      view.setUint16(0, this.#vbe[(offset - vbeOffset) / 2] ?? 0, deviceOrder)
     }
   }
 
   #storeRegister(from: Uint8Array, offset: number): void {
     if (!isVbe(offset, from.length)) return
-    this.#vbe[(offset - vbeOffset) / 2] = new DataView(from.buffer, from.byteOffset).getUint16(0, true)
+    this.#vbe[(offset - vbeOffset) / 2] = new DataView(from.buffer, from.byteOffset).getUint16(0, deviceOrder)
   }
 
   #isMemory(offset: number, length: number): boolean {

@@ -1,3 +1,4 @@
+import { kernelOrder } from '../../base/byte-order.ts'
 import { pciIrqIndex } from '../../uapi/indexes.ts'
 import { irqInfoFlag } from '../../uapi/irq-info.ts'
 import { irqSetFlag } from '../../uapi/irq-set.ts'
@@ -140,5 +141,5 @@ export class LateMttyIrqs implements MttyIrqs {
 /** The driver looks at one descriptor. Null where the request has none. */
 function firstEventfd({ flags, count, data }: IrqSetRequest): number | null {
   if ((flags & VFIO_IRQ_SET_DATA_EVENTFD) === 0 || count === 0) return null
-  return new DataView(data.buffer, data.byteOffset, data.byteLength).getInt32(0, true)
+  return new DataView(data.buffer, data.byteOffset, data.byteLength).getInt32(0, kernelOrder)
 }

@@ -1,3 +1,4 @@
+import { kernelOrder } from '../../base/byte-order.ts'
 import { migrationFlag } from '../../uapi/migration.ts'
 import { Errno } from '../base/errno.ts'
 import { ModelMigration } from '../sdk/migration.ts'
@@ -37,8 +38,8 @@ export function mttyMigration(ports: readonly Uart[], state: number): ModelMigra
 
 function headerOf(ports: number): Uint8Array {
   const view = new DataView(new ArrayBuffer(headerSize))
-  view.setBigUint64(0, magic, true)
-  view.setUint32(8, majorVersion, true)
-  view.setUint32(16, ports, true)
+  view.setBigUint64(0, magic, kernelOrder)
+  view.setUint32(8, majorVersion, kernelOrder)
+  view.setUint32(16, ports, kernelOrder)
   return new Uint8Array(view.buffer)
 }

@@ -1,3 +1,4 @@
+import { deviceOrder } from '../../base/byte-order.ts'
 import type { ScenarioPciDevice } from '../scenario/scenario.ts'
 import type { PciBus } from '../sdk/pci-function.ts'
 import { activeNamespaces, identifyController, namespaces } from './nvme-identify.ts'
@@ -87,7 +88,7 @@ export class NvmeCommands {
         const command = queue.take()
         if (command === null) return false
         const answer = queue.id === 0 ? this.#execute(command) : ioStatus(command)
-        if (!queue.completions.post(queue, command.getUint16(2, true), answer)) return false
+        if (!queue.completions.post(queue, command.getUint16(2, deviceOrder), answer)) return false
         hasPosted = true
       }
       if (hasPosted) queue.completions.sendMessage()
@@ -105,9 +106,9 @@ export class NvmeCommands {
       case opcode.createSubmissionQueue:
         return this.#createSubmissionQueue(command)
       case opcode.deleteCompletionQueue:
-        return this.#deleteCompletionQueue(command.getUint16(40, true))
+        return this.#deleteCompletionQueue(command.getUint16(40, deviceOrder))
       case opcode.deleteSubmissionQueue: {
-        const id = command.getUint16(40, true)
+        const id = command.getUint16(40, deviceOrder)
         return id !== 0 && this.#submissions.delete(id) ? status.success : status.invalidQueue
       }
       default:
@@ -117,7 +118,7 @@ export class NvmeCommands {
 
   /** By the structure asked for: a namespace, none of which is there, the controller, the active namespaces. */
   #identify(command: DataView): number {
-    const namespace = command.getUint32(4, true)
+    const namespace = command.getUint32(4, deviceOrder)
     switch (command.getUint8(40)) {
       case 0x00:
         if (namespace === 0 || namespace > namespaces) return status.invalidNamespace
@@ -134,7 +135,7 @@ export class NvmeCommands {
 
   #createCompletionQueue(command: DataView): number {
     const { id, memory, flags } = queueOf(command)
-    const vector = command.getUint16(46, true)
+    const vector = command.getUint16(46, deviceOrder)
     if (!isIoQueue(id) || this.#completions.has(id)) return status.invalidQueue
     if (memory.entries < 2 || memory.entries > maxEntries) return status.invalidQueueSize
     if (memory.address % BigInt(this.#pageSize) !== 0n) return status.invalidPrpOffset
@@ -146,7 +147,7 @@ export class NvmeCommands {
 
   #createSubmissionQueue(command: DataView): number {
     const { id, memory, flags } = queueOf(command)
-    const completions = this.#completions.get(command.getUint16(46, true))
+    const completions = this.#completions.get(command.getUint16(46, deviceOrder))
     if (completions === undefined || completions.id === 0) return status.invalidCompletionQueue
     if (!isIoQueue(id) || this.#submissions.has(id)) return status.invalidQueue
     if (memory.entries < 2 || memory.entries > maxEntries) return status.invalidQueueSize
@@ -169,8 +170,8 @@ export class NvmeCommands {
 
   /** To one or two pages: what does not fit up to the end of the first goes to the second. */
   #send(command: DataView, bytes: Uint8Array): number {
-    const first = command.getBigUint64(24, true)
-    const second = command.getBigUint64(32, true)
+    const first = command.getBigUint64(24, deviceOrder)
+    const second = command.getBigUint64(32, deviceOrder)
     const room = this.#pageSize - Number(first % BigInt(this.#pageSize))
     if (room < bytes.length && second % BigInt(this.#pageSize) !== 0n) return status.invalidPrpOffset
     const isSent =
@@ -189,7 +190,7 @@ export class NvmeCommands {
 
 /** Of a command of the I/O queues: there is no namespace to read or to write. */
 function ioStatus(command: DataView): number {
-  const namespace = command.getUint32(4, true)
+  const namespace = command.getUint32(4, deviceOrder)
   return namespace === 0 || namespace > namespaces ? status.invalidNamespace : status.invalidField
 }
 
@@ -198,6 +199,6 @@ function isIoQueue(id: number): boolean {
 }
 
 function queueOf(command: DataView): { id: number; memory: QueueMemory; flags: number } {
-  const memory = { address: command.getBigUint64(24, true), entries: command.getUint16(42, true) + 1 }
-  return { id: command.getUint16(40, true), memory, flags: command.getUint16(44, true) }
+  const memory = { address: command.getBigUint64(24, deviceOrder), entries: command.getUint16(42, deviceOrder) + 1 }
+  return { id: command.getUint16(40, deviceOrder), memory, flags: command.getUint16(44, deviceOrder) }
 }

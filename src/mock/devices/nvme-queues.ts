@@ -1,3 +1,4 @@
+import { deviceOrder } from '../../base/byte-order.ts'
 import type { PciBus } from '../sdk/pci-function.ts'
 
 /** Where a queue lies in memory, as the device addresses it, and how many entries it has. */
@@ -88,10 +89,10 @@ export class CompletionQueue {
   /** False where memory does not answer. */
   post({ head, id }: SubmissionQueue, commandId: number, status: number): boolean {
     const entry = new DataView(new ArrayBuffer(completionSize))
-    entry.setUint16(8, head, true)
-    entry.setUint16(10, id, true)
-    entry.setUint16(12, commandId, true)
-    entry.setUint16(14, (status << 1) | this.#phase, true)
+    entry.setUint16(8, head, deviceOrder)
+    entry.setUint16(10, id, deviceOrder)
+    entry.setUint16(12, commandId, deviceOrder)
+    entry.setUint16(14, (status << 1) | this.#phase, deviceOrder)
     const place = this.#memory.address + BigInt(this.#tail * completionSize)
     if (!this.#bus.writeMemory(place, new Uint8Array(entry.buffer))) return false
     this.#tail = (this.#tail + 1) % this.#memory.entries

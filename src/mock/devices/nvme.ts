@@ -1,3 +1,4 @@
+import { deviceOrder } from '../../base/byte-order.ts'
 import type { ScenarioPciDevice } from '../scenario/scenario.ts'
 import type { PciBus, PciFunctionModel } from '../sdk/pci-function.ts'
 import { NvmeCommands } from './nvme-commands.ts'
@@ -43,8 +44,8 @@ export class Nvme implements PciFunctionModel {
     this.#bus = bus
     this.#work = new PendingWork(bus.clock)
     this.#commands = new NvmeCommands(device, bus)
-    this.#registers.setBigUint64(register.capabilities, capabilities, true)
-    this.#registers.setUint32(register.version, version, true)
+    this.#registers.setBigUint64(register.capabilities, capabilities, deviceOrder)
+    this.#registers.setUint32(register.version, version, deviceOrder)
   }
 
   load(_bar: number, offset: number, into: Uint8Array): void {
@@ -60,7 +61,7 @@ export class Nvme implements PciFunctionModel {
     for (let at = 0; at < from.length; at += 4) {
       const word = new Uint8Array(4)
       word.set(from.subarray(at, at + 4))
-      const value = new DataView(word.buffer).getUint32(0, true)
+      const value = new DataView(word.buffer).getUint32(0, deviceOrder)
       if (offset + at >= doorbells) this.#ring((offset + at - doorbells) / 4, value)
       else this.#write(offset + at, value)
     }
@@ -119,8 +120,8 @@ export class Nvme implements PciFunctionModel {
   /** False where the driver has not set up an admin queue as it must be. */
   #start(configuration: number): boolean {
     const sizes = this.#get(register.adminQueueSizes)
-    const submission = this.#registers.getBigUint64(register.adminSubmissionQueue, true)
-    const completion = this.#registers.getBigUint64(register.adminCompletionQueue, true)
+    const submission = this.#registers.getBigUint64(register.adminSubmissionQueue, deviceOrder)
+    const completion = this.#registers.getBigUint64(register.adminCompletionQueue, deviceOrder)
     const page = 1n << BigInt(12 + ((configuration >> 7) & 0xf))
     const isValid =
       page <= 0x1_0000n &&
@@ -157,10 +158,10 @@ export class Nvme implements PciFunctionModel {
   }
 
   #get(offset: number): number {
-    return this.#registers.getUint32(offset, true)
+    return this.#registers.getUint32(offset, deviceOrder)
   }
 
   #set(offset: number, value: number): void {
-    this.#registers.setUint32(offset, value >>> 0, true)
+    this.#registers.setUint32(offset, value >>> 0, deviceOrder)
   }
 }

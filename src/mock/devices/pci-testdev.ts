@@ -1,3 +1,4 @@
+import { deviceOrder } from '../../base/byte-order.ts'
 import type { PciFunctionModel } from '../sdk/pci-function.ts'
 
 const testsOfBar = 3
@@ -59,19 +60,21 @@ export class PciTestdev implements PciFunctionModel {
     const number = bar * testsOfBar + test
     bytes.set([number, 1], header.test)
     this.#header = new DataView(bytes.buffer)
-    this.#header.setUint32(header.offset, places + number, true)
-    this.#header.setUint32(header.data, data, true)
+    this.#header.setUint32(header.offset, places + number, deviceOrder)
+    this.#header.setUint32(header.data, data, deviceOrder)
     this.#test = test
   }
 
   /** What goes to an eventfd is not counted; a wider write passes it by, and comes byte by byte. */
   #counts(offset: number, byte: number, width: number): boolean {
-    if (this.#header === null || offset !== this.#header.getUint32(header.offset, true)) return false
-    return this.#test === 0 || (width > 1 && (this.#test === 1 || byte === this.#header.getUint32(header.data, true)))
+    if (this.#header === null || offset !== this.#header.getUint32(header.offset, deviceOrder)) return false
+    return (
+      this.#test === 0 || (width > 1 && (this.#test === 1 || byte === this.#header.getUint32(header.data, deviceOrder)))
+    )
   }
 
   #count(): void {
-    const count = this.#header?.getUint32(header.count, true) ?? 0
-    this.#header?.setUint32(header.count, count + 1, true)
+    const count = this.#header?.getUint32(header.count, deviceOrder) ?? 0
+    this.#header?.setUint32(header.count, count + 1, deviceOrder)
   }
 }

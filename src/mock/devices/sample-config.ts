@@ -1,3 +1,4 @@
+import { deviceOrder } from '../../base/byte-order.ts'
 import { configHeader } from '../../uapi/pci-regs.ts'
 import { restoreBytes, saveBytes } from '../base/saved.ts'
 
@@ -33,11 +34,11 @@ export class SampleConfig {
   }
 
   set16(offset: number, value: number): void {
-    this.#view.setUint16(offset, value, true)
+    this.#view.setUint16(offset, value, deviceOrder)
   }
 
   set32(offset: number, value: number): void {
-    this.#view.setUint32(offset, value, true)
+    this.#view.setUint32(offset, value, deviceOrder)
   }
 
   /** Beyond its end the driver reads whatever memory follows: zeros here. */
@@ -52,8 +53,8 @@ export class SampleConfig {
     if (barSize === undefined) return
     const word = new Uint8Array(4)
     word.set(from)
-    const value = new DataView(word.buffer).getUint32(0, true)
+    const value = new DataView(word.buffer).getUint32(0, deviceOrder)
     const address = value === 0xffff_ffff ? -barSize : value & memoryAddress
-    this.#view.setUint32(offset, (address | (this.#view.getUint8(offset) & ~memoryAddress)) >>> 0, true)
+    this.#view.setUint32(offset, (address | (this.#view.getUint8(offset) & ~memoryAddress)) >>> 0, deviceOrder)
   }
 }

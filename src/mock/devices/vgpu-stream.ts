@@ -1,3 +1,4 @@
+import { kernelOrder } from '../../base/byte-order.ts'
 import type { PageSize } from '../base/page-size.ts'
 import type { ScenarioModel } from '../scenario/scenario.ts'
 import type { MemoryRegion } from '../sdk/memory-region.ts'
@@ -16,12 +17,12 @@ export interface Page {
 
 export function header(model: Extract<ScenarioModel, { kind: 'vgpu' }>): Uint8Array {
   const view = new DataView(new ArrayBuffer(headerSize))
-  view.setUint32(0, magic, true)
-  view.setUint16(4, model.vendor, true)
-  view.setUint16(6, model.device, true)
-  view.setUint16(8, model.subsystemVendor, true)
-  view.setUint16(10, model.subsystemDevice, true)
-  view.setUint32(12, model.framebufferMiB, true)
+  view.setUint32(0, magic, kernelOrder)
+  view.setUint16(4, model.vendor, kernelOrder)
+  view.setUint16(6, model.device, kernelOrder)
+  view.setUint16(8, model.subsystemVendor, kernelOrder)
+  view.setUint16(10, model.subsystemDevice, kernelOrder)
+  view.setUint32(12, model.framebufferMiB, kernelOrder)
   return new Uint8Array(view.buffer)
 }
 
@@ -35,25 +36,25 @@ export function writePages(regions: readonly MemoryRegion[]): Uint8Array {
   for (const [place, region] of regions.entries()) {
     for (const [number, bytes] of region.pages()) {
       const view = new DataView(new ArrayBuffer(pageHeader))
-      view.setUint32(0, place, true)
-      view.setUint32(4, number, true)
+      view.setUint32(0, place, kernelOrder)
+      view.setUint32(4, number, kernelOrder)
       pieces.push(new Uint8Array(view.buffer), bytes)
     }
   }
   const count = new DataView(new ArrayBuffer(4))
-  count.setUint32(0, pieces.length / 2, true)
+  count.setUint32(0, pieces.length / 2, kernelOrder)
   return Buffer.concat([new Uint8Array(count.buffer), ...pieces])
 }
 
 /** Null where they are not whole, too many, or of no page that is there. */
 export function readPages(data: Uint8Array, regions: readonly MemoryRegion[], pageSize: PageSize): Page[] | null {
   const view = new DataView(data.buffer, data.byteOffset, data.byteLength)
-  const count = data.length < 4 ? -1 : view.getUint32(0, true)
+  const count = data.length < 4 ? -1 : view.getUint32(0, kernelOrder)
   if (data.length !== 4 + count * (pageHeader + pageSize)) return null
   const pages: Page[] = []
   for (let at = 4; at < data.length; at += pageHeader + pageSize) {
-    const region = regions[view.getUint32(at, true)]
-    const offset = view.getUint32(at + 4, true) * pageSize
+    const region = regions[view.getUint32(at, kernelOrder)]
+    const offset = view.getUint32(at + 4, kernelOrder) * pageSize
     if (region === undefined || offset + pageSize > region.size) return null
     pages.push({ region, offset, bytes: data.subarray(at + pageHeader, at + pageHeader + pageSize) })
   }

@@ -1,3 +1,4 @@
+import { kernelOrder } from '../../base/byte-order.ts'
 import type { IoctlPointer } from '../../kernel/kernel.ts'
 import { decode, encodeInto, type Layout, type Values } from '../../uapi/struct.ts'
 import { Errno } from '../base/errno.ts'
@@ -27,7 +28,7 @@ export function command<L extends SizedLayout>(
 ): Command {
   return (argument, pointers) => {
     const bytes = bufferArgument(argument, 4)
-    const size = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true)
+    const size = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, kernelOrder)
     if (size > bytes.length) throw new RangeError(`size ${size} is more than the ${bytes.length} bytes given`)
     if (size < least) throw new Errno('EINVAL')
     if (bytes.subarray(layout.size, size).some((byte) => byte !== 0)) throw new Errno('E2BIG')

@@ -1,3 +1,4 @@
+import { deviceOrder } from '../../base/byte-order.ts'
 import { systemError } from '../../base/system-error.ts'
 import type { Mapping } from '../../kernel/kernel.ts'
 import { singleAccesses } from './single-accesses.ts'
@@ -31,25 +32,25 @@ export class BarMapping implements Mapping {
     return this.#load(offset, 1).getUint8(0)
   }
   read16(offset: number): number {
-    return this.#load(offset, 2).getUint16(0, true)
+    return this.#load(offset, 2).getUint16(0, deviceOrder)
   }
   read32(offset: number): number {
-    return this.#load(offset, 4).getUint32(0, true)
+    return this.#load(offset, 4).getUint32(0, deviceOrder)
   }
   read64(offset: number): bigint {
-    return this.#load(offset, 8).getBigUint64(0, true)
+    return this.#load(offset, 8).getBigUint64(0, deviceOrder)
   }
   write8(offset: number, value: number): void {
     this.#store(offset, 1, (word) => word.setUint8(0, value))
   }
   write16(offset: number, value: number): void {
-    this.#store(offset, 2, (word) => word.setUint16(0, value, true))
+    this.#store(offset, 2, (word) => word.setUint16(0, value, deviceOrder))
   }
   write32(offset: number, value: number): void {
-    this.#store(offset, 4, (word) => word.setUint32(0, value, true))
+    this.#store(offset, 4, (word) => word.setUint32(0, value, deviceOrder))
   }
   write64(offset: number, value: bigint): void {
-    this.#store(offset, 8, (word) => word.setBigUint64(0, value, true))
+    this.#store(offset, 8, (word) => word.setBigUint64(0, value, deviceOrder))
   }
 
   readInto(offset: number, bytes: Uint8Array): void {

@@ -1,3 +1,4 @@
+import { deviceOrder } from '../../base/byte-order.ts'
 import type { Mapping, MemoryOptions } from '../../kernel/kernel.ts'
 import { Errno } from '../base/errno.ts'
 import type { PageSize } from '../base/page-size.ts'
@@ -39,25 +40,25 @@ export class Memory implements Mapping {
     return this.#at(offset, 1).getUint8(offset)
   }
   read16(offset: number): number {
-    return this.#at(offset, 2).getUint16(offset, true)
+    return this.#at(offset, 2).getUint16(offset, deviceOrder)
   }
   read32(offset: number): number {
-    return this.#at(offset, 4).getUint32(offset, true)
+    return this.#at(offset, 4).getUint32(offset, deviceOrder)
   }
   read64(offset: number): bigint {
-    return this.#at(offset, 8).getBigUint64(offset, true)
+    return this.#at(offset, 8).getBigUint64(offset, deviceOrder)
   }
   write8(offset: number, value: number): void {
     this.#at(offset, 1).setUint8(offset, value)
   }
   write16(offset: number, value: number): void {
-    this.#at(offset, 2).setUint16(offset, value, true)
+    this.#at(offset, 2).setUint16(offset, value, deviceOrder)
   }
   write32(offset: number, value: number): void {
-    this.#at(offset, 4).setUint32(offset, value, true)
+    this.#at(offset, 4).setUint32(offset, value, deviceOrder)
   }
   write64(offset: number, value: bigint): void {
-    this.#at(offset, 8).setBigUint64(offset, value, true)
+    this.#at(offset, 8).setBigUint64(offset, value, deviceOrder)
   }
 
   readInto(offset: number, bytes: Uint8Array): void {

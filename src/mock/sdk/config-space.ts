@@ -1,3 +1,4 @@
+import { deviceOrder } from '../../base/byte-order.ts'
 import { capabilityIds } from '../../uapi/pci-capability-ids.ts'
 import { capabilityBit, capabilityRegister } from '../../uapi/pci-capability-regs.ts'
 import { commandBit } from '../../uapi/pci-command.ts'
@@ -37,25 +38,25 @@ export class ConfigSpace {
       const bytes = Buffer.from(text, 'hex').subarray(0, Math.max(0, this.size - Number(offset)))
       this.#bytes.set(bytes, Number(offset))
     }
-    this.#view.setUint16(configHeader.vendorId.offset, Number(device.vendor), true)
-    this.#view.setUint16(configHeader.deviceId.offset, Number(device.device), true)
+    this.#view.setUint16(configHeader.vendorId.offset, Number(device.vendor), deviceOrder)
+    this.#view.setUint16(configHeader.deviceId.offset, Number(device.device), deviceOrder)
     this.#bytes[configHeader.revisionId.offset] = Number(device.revision)
     this.#view.setUint8(configHeader.programmingInterface.offset, Number(device.class) & 0xff)
-    this.#view.setUint16(configHeader.classCode.offset, Number(device.class) >>> 8, true)
-    this.#view.setUint16(configHeader.subsystemVendorId.offset, Number(device.subsystemVendor), true)
-    this.#view.setUint16(configHeader.subsystemId.offset, Number(device.subsystemDevice), true)
+    this.#view.setUint16(configHeader.classCode.offset, Number(device.class) >>> 8, deviceOrder)
+    this.#view.setUint16(configHeader.subsystemVendorId.offset, Number(device.subsystemVendor), deviceOrder)
+    this.#view.setUint16(configHeader.subsystemId.offset, Number(device.subsystemDevice), deviceOrder)
     this.#command &= ~commandBit.PCI_COMMAND_MASTER
     this.#setBarMasks(what)
   }
 
   /** An I/O BAR, by its index. */
   isIo(bar: number): boolean {
-    return (this.#view.getUint32(firstBar + 4 * bar, true) & io) !== 0
+    return (this.#view.getUint32(firstBar + 4 * bar, deviceOrder) & io) !== 0
   }
 
   get isMemoryOn(): boolean {
     const power = this.find('power-management')
-    const state = power === null ? 0 : this.#view.getUint16(power + capabilityRegister.PCI_PM_CTRL, true)
+    const state = power === null ? 0 : this.#view.getUint16(power + capabilityRegister.PCI_PM_CTRL, deviceOrder)
     const isAwake = (state & capabilityBit.PCI_PM_CTRL_STATE_MASK) === 0
     return isAwake && (this.#command & commandBit.PCI_COMMAND_MEMORY) !== 0
   }
@@ -71,8 +72,8 @@ export class ConfigSpace {
   /** What the status register says of INTx, whether the command register keeps it off or not. */
   set isIntxAsserted(isAsserted: boolean) {
     const { offset } = configHeader.status
-    const status = this.#view.getUint16(offset, true) & ~statusInterrupt
-    this.#view.setUint16(offset, isAsserted ? status | statusInterrupt : status, true)
+    const status = this.#view.getUint16(offset, deviceOrder) & ~statusInterrupt
+    this.#view.setUint16(offset, isAsserted ? status | statusInterrupt : status, deviceOrder)
   }
 
   get hasIntx(): boolean {
@@ -90,11 +91,11 @@ export class ConfigSpace {
   }
 
   read16(offset: number): number {
-    return this.#view.getUint16(offset, true)
+    return this.#view.getUint16(offset, deviceOrder)
   }
 
   read32(offset: number): number {
-    return this.#view.getUint32(offset, true)
+    return this.#view.getUint32(offset, deviceOrder)
   }
 
   /** EFAULT where any of it is past the end. */
@@ -156,10 +157,10 @@ export class ConfigSpace {
   }
 
   get #command(): number {
-    return this.#view.getUint16(configHeader.command.offset, true)
+    return this.#view.getUint16(configHeader.command.offset, deviceOrder)
   }
 
   set #command(value: number) {
-    this.#view.setUint16(configHeader.command.offset, value, true)
+    this.#view.setUint16(configHeader.command.offset, value, deviceOrder)
   }
 }

@@ -1,3 +1,4 @@
+import { kernelOrder } from '../../base/byte-order.ts'
 import { irqSetFlag } from '../../uapi/irq-set.ts'
 import type { EventSink, IrqSetRequest } from './device-model.ts'
 
@@ -5,7 +6,7 @@ import type { EventSink, IrqSetRequest } from './device-model.ts'
 export function* eachEventfd({ data, count, eventfd }: IrqSetRequest): Generator<EventSink | null> {
   const view = new DataView(data.buffer, data.byteOffset, data.byteLength)
   for (let vector = 0; vector < count; vector++) {
-    const fd = view.getInt32(4 * vector, true)
+    const fd = view.getInt32(4 * vector, kernelOrder)
     yield fd < 0 ? null : eventfd(fd)
   }
 }

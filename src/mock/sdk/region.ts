@@ -1,3 +1,4 @@
+import { deviceOrder } from '../../base/byte-order.ts'
 import { regionFlag } from '../../uapi/region-info.ts'
 import type { MappedDevice } from '../memory/bar-mapping.ts'
 import { singleAccesses } from '../memory/single-accesses.ts'
@@ -45,7 +46,7 @@ export class TrappedRegion implements ModelRegion {
   read(into: Uint8Array, offset: number): void {
     const word = new DataView(new ArrayBuffer(4))
     for (const { at, width } of singleAccesses(offset, into.length)) {
-      word.setUint32(0, this.#options.read?.(offset + at, width) ?? 0, true)
+      word.setUint32(0, this.#options.read?.(offset + at, width) ?? 0, deviceOrder)
       into.set(new Uint8Array(word.buffer, 0, width), at)
     }
   }
@@ -54,7 +55,7 @@ export class TrappedRegion implements ModelRegion {
     for (const { at, width } of singleAccesses(offset, from.length)) {
       const word = new Uint8Array(4)
       word.set(from.subarray(at, at + width))
-      this.#options.write?.(offset + at, new DataView(word.buffer).getUint32(0, true), width)
+      this.#options.write?.(offset + at, new DataView(word.buffer).getUint32(0, deviceOrder), width)
     }
   }
 }

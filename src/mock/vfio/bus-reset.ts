@@ -1,3 +1,4 @@
+import { kernelOrder } from '../../base/byte-order.ts'
 import { hotResetFlag, vfioPciDependentDevice, vfioPciHotReset, vfioPciHotResetInfo } from '../../uapi/hot-reset.ts'
 import { encode, encodeInto } from '../../uapi/struct.ts'
 import { Errno } from '../base/errno.ts'
@@ -63,7 +64,7 @@ export class BusReset implements HotReset {
     const view = new DataView(bytes.buffer, bytes.byteOffset)
     const groups = new Set<string>()
     for (let index = 0; index < count; index++) {
-      const { link } = fds.get(view.getInt32(vfioPciHotReset.size + 4 * index, true))
+      const { link } = fds.get(view.getInt32(vfioPciHotReset.size + 4 * index, kernelOrder))
       if (!/^\/dev\/vfio\/\d+$/.test(link)) throw new Errno('EINVAL')
       groups.add(link)
     }

@@ -1,3 +1,4 @@
+import { kernelOrder } from '../../base/byte-order.ts'
 import type { IoctlPointer } from '../../kernel/kernel.ts'
 import { decode, type Values } from '../../uapi/struct.ts'
 import {
@@ -125,10 +126,10 @@ export class DirtyPages {
     const at = Number(first / wordBits) * wordBytes
     if (at + words * wordBytes > bytes.length) throw new Errno('EFAULT')
     const view = new DataView(bytes.buffer, bytes.byteOffset + at)
-    const others = shift > 0n ? view.getBigUint64(0, true) : 0n
+    const others = shift > 0n ? view.getBigUint64(0, kernelOrder) : 0n
     const moved = BigInt.asUintN(words * 64, (this.#bits?.get(mapping) ?? 0n) << shift) | others
     for (let word = 0; word < words; word++) {
-      view.setBigUint64(word * wordBytes, BigInt.asUintN(64, moved >> (BigInt(word) * wordBits)), true)
+      view.setBigUint64(word * wordBytes, BigInt.asUintN(64, moved >> (BigInt(word) * wordBits)), kernelOrder)
     }
     this.#bits?.set(mapping, moved & ~this.#pagesOf(mapping))
     this.#markPinned(mapping)

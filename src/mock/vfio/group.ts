@@ -1,3 +1,4 @@
+import { kernelOrder } from '../../base/byte-order.ts'
 import { groupFlag, vfioGroupStatus } from '../../uapi/group-status.ts'
 import { request as requests } from '../../uapi/requests.ts'
 import { encodeInto } from '../../uapi/struct.ts'
@@ -87,7 +88,7 @@ export class Group implements OpenFile {
 
   #setContainer(argument: IoctlArgument): number {
     const bytes = bufferArgument(argument, 4)
-    const file = this.#machine.fds.get(new DataView(bytes.buffer, bytes.byteOffset).getInt32(0, true))
+    const file = this.#machine.fds.get(new DataView(bytes.buffer, bytes.byteOffset).getInt32(0, kernelOrder))
     if (this.#context !== null) throw new Errno('EINVAL')
     const { kind } = this.#now()
     if (file instanceof Iommufd) file.enter({ isNoiommu: kind === 'noiommu' })
