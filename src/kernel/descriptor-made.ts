@@ -1,7 +1,7 @@
 import { kernelOrder } from '../base/byte-order.ts'
 import { deviceFeatureFlag, deviceFeatures, vfioDeviceFeature } from '../uapi/device-feature.ts'
 import { vfioDeviceFeatureMigState } from '../uapi/migration.ts'
-import { request } from '../uapi/requests.ts'
+import { makesDescriptor, request } from '../uapi/requests.ts'
 
 const { VFIO_DEVICE_FEATURE_GET, VFIO_DEVICE_FEATURE_SET } = deviceFeatureFlag
 const setDeviceState = VFIO_DEVICE_FEATURE_SET | deviceFeatures['mig-device-state'].id
@@ -14,7 +14,7 @@ const getDmaBuf = VFIO_DEVICE_FEATURE_GET | deviceFeatures['dma-buf'].id
  */
 export function descriptorMade(number: number, argument: Uint8Array | number | undefined): number | undefined {
   if (typeof argument !== 'object') return undefined
-  if (number === request.VFIO_GROUP_GET_DEVICE_FD || number === request.VFIO_DEVICE_GET_GFX_DMABUF) return 0
+  if (makesDescriptor(number)) return 0
   if (number !== request.VFIO_DEVICE_FEATURE || argument.length < vfioDeviceFeature.size) return undefined
   const [at] = vfioDeviceFeature.fields.flags
   const flags = new DataView(argument.buffer, argument.byteOffset).getUint32(at, kernelOrder)

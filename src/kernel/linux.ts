@@ -2,7 +2,7 @@ import fs, { constants } from 'node:fs'
 import { join } from 'node:path'
 import { systemError } from '../base/system-error.ts'
 import { hex } from '../base/units.ts'
-import { minBytes } from '../uapi/requests.ts'
+import { minBytesOf } from '../uapi/requests.ts'
 import { loadAddon } from './addon.ts'
 import { realRoot, type Tree, treeBelow } from './below-root.ts'
 import { descriptorMade } from './descriptor-made.ts'
@@ -209,7 +209,7 @@ class LinuxKernel implements Kernel {
 
 /** RangeError where the kernel would read past the end of what it is given. */
 function checkLength(request: number, argument: Uint8Array | number | undefined): void {
-  const least = minBytes[request] ?? 0
+  const least = minBytesOf(request)
   if (typeof argument === 'object' && argument.length < least) {
     throw new RangeError(`ioctl request ${hex(request)} takes ${least} bytes or more, not ${argument.length}`)
   }

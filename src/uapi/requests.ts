@@ -35,26 +35,77 @@ export const request = {
   VFIO_MIG_GET_PRECOPY_INFO: 0x3b79,
 } as const
 
+/** What an ioctl takes and makes. */
+export interface IoctlFacts {
+  /** A struct that begins with its own size (argsz), bytes of which the kernel only reads, a number by value, or nothing. */
+  readonly argument: 'struct' | 'bytes' | 'number' | 'none'
+  /** How many bytes the kernel reads at least of what is pointed at, whatever its size field says. */
+  readonly minBytes: number
+  /** Its result is a new descriptor. VFIO_DEVICE_FEATURE has some that make one too (kernel/descriptor-made.ts). */
+  readonly makesDescriptor: boolean
+}
+
+const none: IoctlFacts = { argument: 'none', minBytes: 0, makesDescriptor: false }
+const number: IoctlFacts = { argument: 'number', minBytes: 0, makesDescriptor: false }
+const bytes = (minBytes: number, makesDescriptor = false): IoctlFacts => ({
+  argument: 'bytes',
+  minBytes,
+  makesDescriptor,
+})
+const struct = (minBytes: number): IoctlFacts => ({ argument: 'struct', minBytes, makesDescriptor: false })
+
+/** The facts of each, by its name: all that TypeScript knows of them beside their structs. */
+export const ioctlFacts: Readonly<Record<keyof typeof request, IoctlFacts>> = {
+  VFIO_GET_API_VERSION: none,
+  VFIO_CHECK_EXTENSION: number,
+  VFIO_SET_IOMMU: number,
+  VFIO_IOMMU_GET_INFO: struct(16),
+  VFIO_IOMMU_MAP_DMA: struct(32),
+  VFIO_IOMMU_UNMAP_DMA: struct(24),
+  VFIO_IOMMU_DIRTY_PAGES: struct(8),
+  VFIO_GROUP_GET_STATUS: struct(8),
+  VFIO_GROUP_SET_CONTAINER: bytes(4),
+  VFIO_GROUP_UNSET_CONTAINER: none,
+  VFIO_GROUP_GET_DEVICE_FD: bytes(1, true),
+  VFIO_DEVICE_GET_INFO: struct(16),
+  VFIO_DEVICE_GET_REGION_INFO: struct(32),
+  VFIO_DEVICE_GET_IRQ_INFO: struct(16),
+  VFIO_DEVICE_SET_IRQS: struct(20),
+  VFIO_DEVICE_RESET: none,
+  VFIO_DEVICE_GET_PCI_HOT_RESET_INFO: struct(12),
+  VFIO_DEVICE_PCI_HOT_RESET: struct(12),
+  VFIO_DEVICE_QUERY_GFX_PLANE: struct(24),
+  VFIO_DEVICE_GET_GFX_DMABUF: bytes(4, true),
+  VFIO_DEVICE_IOEVENTFD: struct(28),
+  VFIO_DEVICE_FEATURE: struct(8),
+  VFIO_DEVICE_BIND_IOMMUFD: struct(16),
+  VFIO_DEVICE_ATTACH_IOMMUFD_PT: struct(12),
+  VFIO_DEVICE_DETACH_IOMMUFD_PT: struct(8),
+  VFIO_MIG_GET_PRECOPY_INFO: struct(24),
+}
+
 /**
- * How many bytes the kernel reads at least of what each of them points at, whatever its size field says. Where a number
- * means one thing on a device and another on a container, of the smaller. iommufd reads as much as its struct says.
+ * By number, for calls of which the file is not known: where one means one thing on a device and another on a container, the
+ * smaller minimum.
  */
-export const minBytes: Readonly<Record<number, number>> = {
-  [request.VFIO_GROUP_GET_STATUS]: 8,
-  [request.VFIO_GROUP_SET_CONTAINER]: 4,
-  [request.VFIO_GROUP_GET_DEVICE_FD]: 1,
-  [request.VFIO_DEVICE_GET_INFO]: 16,
-  [request.VFIO_DEVICE_GET_REGION_INFO]: 32,
-  [request.VFIO_DEVICE_GET_IRQ_INFO]: 16,
-  [request.VFIO_DEVICE_SET_IRQS]: 20,
-  [request.VFIO_DEVICE_GET_PCI_HOT_RESET_INFO]: 12,
-  [request.VFIO_DEVICE_PCI_HOT_RESET]: 12,
-  [request.VFIO_DEVICE_QUERY_GFX_PLANE]: 24,
-  [request.VFIO_DEVICE_GET_GFX_DMABUF]: 4,
-  [request.VFIO_DEVICE_IOEVENTFD]: 28,
-  [request.VFIO_DEVICE_FEATURE]: 8,
-  [request.VFIO_DEVICE_BIND_IOMMUFD]: 16,
-  [request.VFIO_DEVICE_ATTACH_IOMMUFD_PT]: 12,
-  [request.VFIO_DEVICE_DETACH_IOMMUFD_PT]: 8,
-  [request.VFIO_MIG_GET_PRECOPY_INFO]: 24,
+const byNumber: ReadonlyMap<number, IoctlFacts> = factsByNumber()
+
+function factsByNumber(): ReadonlyMap<number, IoctlFacts> {
+  const found = new Map<number, IoctlFacts>()
+  const facts = new Map(Object.entries(ioctlFacts))
+  for (const [name, number] of Object.entries(request)) {
+    const [known, its] = [found.get(number), facts.get(name)]
+    if (its !== undefined && (known === undefined || its.minBytes < known.minBytes)) found.set(number, its)
+  }
+  return found
+}
+
+/** How many bytes the kernel reads at least of an ioctl's argument. iommufd reads as much as its struct says: 0. */
+export function minBytesOf(number: number): number {
+  return byNumber.get(number)?.minBytes ?? 0
+}
+
+/** Whether the result of the ioctl of that number is a new descriptor. */
+export function makesDescriptor(number: number): boolean {
+  return byNumber.get(number)?.makesDescriptor ?? false
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { loadAddon } from '../../src/kernel/addon.ts'
 import { openLinux } from '../../src/kernel/linux.ts'
-import { minBytes, request } from '../../src/uapi/requests.ts'
+import { ioctlFacts, minBytesOf, request } from '../../src/uapi/requests.ts'
 import { compileLibrary, runProgram } from './programs.ts'
 
 const kernel = openLinux()
@@ -51,8 +51,9 @@ describe('the requests that pass', () => {
     expect(() => ioctl(fd, number, Uint8Array.of(2))).toThrow(/has argsz 2 in 1 bytes/)
   })
 
-  it.each(Object.entries(minBytes))('request %s takes what the kernel reads, and no byte less', async (name, least) => {
-    const number = Number(name)
+  const pointing = Object.values(request).filter((number) => minBytesOf(number) > 0)
+  it.each(pointing)('request %i takes what the kernel reads, and no byte less', async (number) => {
+    const least = minBytesOf(number)
     expect(() => kernel.ioctl(fd, number, new Uint8Array(least))).toThrow(expect.objectContaining({ code: 'ENOTTY' }))
     expect(() => kernel.ioctl(fd, number, new Uint8Array(least - 1))).toThrow(RangeError)
     await expect(kernel.ioctlAsync(fd, number, new Uint8Array(least - 1))).rejects.toThrow(RangeError)
@@ -66,6 +67,16 @@ describe('the requests that pass', () => {
   it.each([-1, 1.5, Number.NaN, 2 ** 32, '0x3b64', 0x3b64n, null])('request %s is no request', (number) => {
     expect(() => ioctl(fd, number)).toThrow(/request must be/)
   })
+})
+
+/** Which arguments the addon takes for structs and numbers is in its source too, as it may read nothing else into them. */
+it.each(Object.entries(ioctlFacts))('the addon takes for %s what its row says', (name, { argument }) => {
+  const number = Object.entries(request).find(([known]) => known === name)?.[1] ?? 0
+  const tooLong = () => ioctl(fd, number, sized(40, 41))
+  if (argument === 'struct') expect(tooLong).toThrow(/has argsz 41 in 40 bytes/)
+  else if (argument === 'number') expect(tooLong).toThrow(/argument must be/)
+  else if (argument === 'bytes') expect(tooLong).toThrow(expect.objectContaining({ code: 'ENOTTY' }))
+  if (argument !== 'number') expect(() => ioctl(fd, number, 1)).toThrow(TypeError)
 })
 
 describe('arguments that are refused before the call', () => {
