@@ -2,7 +2,16 @@
 // date is left alone.
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { delimiter, dirname, join } from 'node:path'
 import { buildAddon } from './build-addon.mjs'
 import { bundleCli } from './bundle/bundle-cli.mjs'
@@ -19,6 +28,8 @@ export async function build() {
     await replaceFolder(join(root, 'dist'), async (folder) => {
       compileLibrary(folder)
       await bundleCli(join(root, 'src/cli/main.ts'), join(folder, 'bin'))
+      // into the package, whose top level has no place for it here
+      copyFileSync(join(root, 'src/CHANGELOG.md'), join(folder, 'CHANGELOG.md'))
     })
     mkdirSync(dirname(stamp), { recursive: true })
     writeFileSync(stamp, wanted)

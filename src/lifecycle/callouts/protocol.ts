@@ -49,7 +49,7 @@ const supportsAnswer = v.object({
 
 /** Null where the script says nothing of the kind: it knows version 1. */
 export function parseSupports(stdout: string): Supports | null {
-  const result = v.safeParse(supportsAnswer, jsonOrUndefined(stdout))
+  const result = v.safeParse(supportsAnswer, jsonOrUndefined(stdout), { abortEarly: true })
   return result.success ? result.output.supports : null
 }
 
@@ -58,7 +58,7 @@ const attributesAnswer = v.nullable(attributeList)
 /** `[{"NAME":"VALUE"},…]`, in order; scripts say "none" as nothing at all or as `[{}]`. Undefined for anything else. */
 export function parseAttributes(stdout: string): Attribute[] | undefined {
   if (stdout === '' || stdout === '[{}]') return []
-  const result = v.safeParse(attributesAnswer, jsonOrUndefined(stdout))
+  const result = v.safeParse(attributesAnswer, jsonOrUndefined(stdout), { abortEarly: true })
   return result.success ? (result.output ?? []) : undefined
 }
 

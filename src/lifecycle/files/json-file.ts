@@ -9,7 +9,7 @@ export function parseJsonFile<T>(
   schema: v.GenericSchema<unknown, T>,
   fail: (what: string, cause?: unknown) => Error,
 ): T {
-  const result = v.safeParse(schema, parseJson(text, fail))
+  const result = v.safeParse(schema, parseJson(text, fail), { abortEarly: true })
   if (result.success) return result.output
   const { place, what } = schemaFault(result.issues)
   throw fail(`${place ?? 'the file'}: ${what}`)

@@ -160,7 +160,7 @@ export function parseSpec(text: string, path: string, label?: string): Spec {
   if (isVgpuConfig(content.value)) {
     return { path, bindings: [], parents: [], gpus: parseVgpuConfig(content, path, label) }
   }
-  const result = v.safeParse(specFile, content.value)
+  const result = v.safeParse(specFile, content.value, { abortEarly: true })
   if (!result.success) throw invalidContent(path, content, result.issues)
   const { bindings = [], parents = [] } = result.output
   checkUuids(parents, path, content)

@@ -79,7 +79,7 @@ export function isVgpuConfig(content: unknown): boolean {
 
 /** One config of it: the one of that label, or the only one. All of the file is checked. */
 export function parseVgpuConfig(content: YamlContent, path: string, label: string | undefined): readonly SpecGpus[] {
-  const result = v.safeParse(vgpuConfig, content.value)
+  const result = v.safeParse(vgpuConfig, content.value, { abortEarly: true })
   if (!result.success) throw invalidContent(path, content, result.issues)
   const configs = new Map(Object.entries(result.output['vgpu-configs']))
   const labels = [...configs.keys()].sort()

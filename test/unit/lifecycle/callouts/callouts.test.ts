@@ -131,12 +131,12 @@ describe('scripts around a change', () => {
   })
 
   test.each([
-    ['hangs', 'sleep 60 & sleep 60', { timedOut: true }],
-    ['is killed', 'kill -9 $$', { timedOut: false }],
-  ])('one that %s is named, and what it guards is not done', async (_how, body, facts) => {
+    ['hangs', 'sleep 60 & sleep 60', 500, { timedOut: true }],
+    ['is killed', 'kill -9 $$', 60_000, { timedOut: false }],
+  ])('one that %s is named, and what it guards is not done', async (_how, body, timeoutMs, facts) => {
     const host = new ScriptHost().script('callouts', 'ap.sh', answering({ 'pre define': body }))
     let done = false
-    const failed = around(host, { timeoutMs: 500 }, () => {
+    const failed = around(host, { timeoutMs }, () => {
       done = true
     })
     await expect(failed).rejects.toMatchObject({
