@@ -11,7 +11,7 @@ export const commands: Readonly<Record<string, Entry>> = {
   types: { summary: 'Show what the cards of this host offer', load: () => import('./commands/types.ts') },
   list: { summary: 'Show virtual devices, running and defined', load: () => import('./commands/list.ts') },
   watch: {
-    summary: 'Tell of virtual devices and definitions as they change',
+    summary: 'Watch virtual devices and definitions',
     load: () => import('./commands/watch.ts'),
   },
   define: { summary: 'Keep a definition of a virtual device', load: () => import('./commands/define.ts') },
@@ -48,6 +48,6 @@ export const commands: Readonly<Record<string, Entry>> = {
   dump: { summary: 'Dump a region of a device, in hex or to a file', load: () => import('./commands/dump.ts') },
   irq: { summary: 'Watch the interrupts of a device, or trigger one', load: () => import('./commands/irq.ts') },
   reset: { summary: 'Reset a device', load: () => import('./commands/reset.ts') },
-  mock: { summary: 'Look after the simulated hosts of --mock', load: () => import('./commands/mock.ts') },
+  mock: { summary: 'Manage the simulated hosts of --mock', load: () => import('./commands/mock.ts') },
   completion: { summary: 'Print a completion script for bash or zsh', load: () => import('./commands/completion.ts') },
 }

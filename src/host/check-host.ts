@@ -17,7 +17,7 @@ export function checkHost(files: HostFiles, root: string | null): void {
   const isThere = files.kind('/') !== null
   throw new VfioError(
     'NOT_FOUND',
-    `${root} is no root of a host: ${isThere ? 'it has no folder sys' : 'there is no such folder'}`,
+    `${root} is not the root of a host: ${isThere ? 'it has no folder sys' : 'there is no such folder'}`,
     {
       path: root,
       hint: '--root takes the folder that has the host’s etc, sys and proc in it',

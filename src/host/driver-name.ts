@@ -13,7 +13,7 @@ export function driverNameFault(name: string): string | null {
 export function checkedDriver(name: string): string {
   const fault = driverNameFault(name)
   if (fault === null) return name
-  throw new VfioError('INVALID_ARGUMENT', `'${printable(name)}' is no driver: its name ${fault}`, {
+  throw new VfioError('INVALID_ARGUMENT', `'${printable(name)}' is not a driver: its name ${fault}`, {
     hint: 'ls /sys/bus/pci/drivers shows those that are loaded',
   })
 }

@@ -17,7 +17,7 @@ export function readPciIds(files: HostFiles, address: string, warnings: Warning[
     try {
       const text = files.read(path).trim()
       if (/^0x[0-9a-f]{4,6}$/.test(text)) return text
-      warnings.push({ path, message: `says '${printable(text)}', which is no PCI id` })
+      warnings.push({ path, message: `says '${printable(text)}', which is not a PCI id` })
     } catch (error) {
       if (!failedWith(error, 'ENOENT')) warnings.push(unreadable(path, error))
     }

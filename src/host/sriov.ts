@@ -73,7 +73,7 @@ function readCount(files: HostFiles, path: string, warnings: Warning[]): number 
   try {
     const text = files.read(path).trim()
     if (/^\d{1,5}$/.test(text) && Number(text) <= 0xffff) return Number(text)
-    warnings.push({ path, message: `says '${printable(text)}', which is no number of virtual functions` })
+    warnings.push({ path, message: `says '${printable(text)}', which is not a number of virtual functions` })
   } catch (error) {
     if (!failedWith(error, 'ENOENT', 'ENOTDIR')) warnings.push(unreadable(path, error))
   }

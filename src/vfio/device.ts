@@ -187,7 +187,7 @@ export class Device implements Disposable, AsyncDisposable {
 
   #checkPci(): void {
     if (this.info.flags.pci) return
-    throw new VfioError('NOT_SUPPORTED', `device ${this.name} is no PCI device`, {
+    throw new VfioError('NOT_SUPPORTED', `device ${this.name} is not a PCI device`, {
       facts: { flags: { ...this.info.flags } },
     })
   }

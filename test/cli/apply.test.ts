@@ -25,7 +25,7 @@ describe('plan and apply', () => {
     const run = host()
     const plan = run(spec, 'plan', '-')
     expect(plan).toMatchObject({ status: 0, stderr: '2 to create; 0 stay as they are\n' })
-    expect(plan.stdout.split('\n')[0]).toMatch(/^ACTION +DEVICE +PARENT +TYPE +BECAUSE IT$/)
+    expect(plan.stdout.split('\n')[0]).toMatch(/^ACTION +DEVICE +PARENT +TYPE +REASON$/)
     expect(run(spec, 'apply', '-', '--check').status).toBe(10)
     expect(run(spec, 'apply', '-', '--dry-run').stdout).toMatch(/^# create .*\nsave \/etc\/mdevctl\.d\//)
     expect(run('', 'list', '--json').stdout).toContain('"devices": []')

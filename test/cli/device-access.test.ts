@@ -87,7 +87,7 @@ describe('write', () => {
     ],
     ['a value too wide', ['bar0', '3', '256'], 'value 256 does not fit 8 bits\nhint: --width 16'],
     ['a negative value', ['bar0', '3', '--', '-1'], "value '-1' is not a whole number"],
-    ['no value', ['bar0', '3'], 'what shall be written?'],
+    ['no value', ['bar0', '3'], 'no values to write'],
     ['values and text', ['bar0', '3', '1', '--text', 'x'], 'values and --text exclude each other'],
     ['the last of several beyond the region', ['bar0', '7', '1', '2'], 'the region is 0x8 bytes long'],
   ])('%s: exit 2, and nothing is written', (_what, args, message) => {

@@ -160,7 +160,7 @@ no PCI capabilities
     does: 'leaves nothing behind',
     args: ['list', '-p', 'mtty'],
     stdout: '',
-    stderr: 'no virtual device is like that\n',
+    stderr: 'no virtual device matches\n',
   },
 ]
 

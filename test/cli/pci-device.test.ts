@@ -169,7 +169,7 @@ describe('irq', () => {
 
   it.each([
     [2, ['poke'], "'poke' is neither watch nor trigger"],
-    [2, ['trigger'], 'which interrupt shall be triggered?'],
+    [2, ['trigger'], 'name the interrupt to trigger'],
     [2, ['trigger', 'msi', '7'], 'msi has no vector 7'],
     [2, ['trigger', 'msi', '--count', '1'], '--count does not go with trigger'],
     [2, ['watch', 'msi', '--vectors', '3-1'], "'3-1' is not a list of vectors"],

@@ -53,7 +53,7 @@ describe('vfioctl sriov', () => {
     const { status, stdout, stderr } = run('sriov')
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
     expect(stdout.split('\n').map((line) => line.trim().split(/ {2,}/))).toEqual([
-      ['DEVICE', 'DRIVER', 'FUNCTIONS', 'AT MOST'],
+      ['DEVICE', 'DRIVER', 'FUNCTIONS', 'MAX'],
       [l40s, 'nvidia', '4', '32'],
       ['0000:61:00.0', 'nova_core', '0', '48'],
       [network, 'ice', '0', '64'],

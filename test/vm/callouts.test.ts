@@ -37,7 +37,7 @@ it('a vendor’s script forbids a start: to us, to our mdevctl and to the real o
   const ours = vfioctl(['start', ...device])
   expect(ours.status).toBe(1)
   expect(ours.stderr).toContain(words)
-  expect(ours.stderr).toContain(`${script} forbids to start ${uuid}`)
+  expect(ours.stderr).toContain(`${script} refused to start ${uuid}`)
   const dropIn = vfioctl(['mdevctl', 'start', ...device])
   expect(dropIn.status).toBe(1)
   expect(dropIn.stderr).toContain(words)

@@ -54,11 +54,11 @@ export const device: OptionalPositional<string> = {
 export const force: Flag = {
   kind: 'flag',
   alias: 'f',
-  describe: 'Although this host has no such parent or type now, or a callout script forbids it',
+  describe: 'Continue even if this host has no such parent or type now, or a vendor callout refuses',
 }
 
 export const overrule: Flag = {
   kind: 'flag',
   alias: 'f',
-  describe: 'Although a callout script of the vendor forbids it',
+  describe: 'Continue even if a vendor callout refuses',
 }

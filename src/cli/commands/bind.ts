@@ -12,7 +12,7 @@ const bind: Command = command({
       kind: 'optional',
       completes: 'driver',
       parse: text,
-      describe: 'vfio-pci where left out; none for no driver',
+      describe: 'none for no driver (default: vfio-pci)',
     },
     group: wholeGroup,
     transient: { kind: 'flag', describe: 'Until the next boot at most: keep nothing of it' },

@@ -9,7 +9,7 @@ const completion: Command = command({
       kind: 'optional',
       completes: ['bash', 'zsh'],
       parse: parseShell,
-      describe: 'bash or zsh; what $SHELL says where left out',
+      describe: 'bash or zsh (default: what $SHELL says)',
     },
   },
   examples: [

@@ -12,7 +12,7 @@ import { reportChange } from '../output/report-change.ts'
 const define: Command = command({
   arguments: {
     device,
-    uuid: { ...uuid, describe: 'the device; made up, and printed, where left out' },
+    uuid: { ...uuid, describe: 'the device (default: a new UUID, which is printed)' },
     parent,
     type,
     auto,

@@ -30,7 +30,7 @@ const dump: Command = command({
       kind: 'optional',
       completes: 'nothing',
       parse: wholeNumber('offset', Number.MAX_SAFE_INTEGER),
-      describe: 'bytes from the start of the region; 0 where left out',
+      describe: 'bytes from the start of the region (default: 0)',
     },
     length: {
       kind: 'option',
@@ -38,7 +38,7 @@ const dump: Command = command({
       value: 'BYTES',
       completes: 'nothing',
       parse: wholeNumber('--length', Number.MAX_SAFE_INTEGER),
-      describe: 'how many; up to the end of the region where left out',
+      describe: 'how many (default: up to the end of the region)',
     },
     width,
     output: {

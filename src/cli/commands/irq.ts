@@ -31,20 +31,20 @@ const irq: Command = command({
       kind: 'optional',
       completes: ['intx', 'msi', 'msix', 'err', 'req'],
       parse: text,
-      describe: 'intx, msi, msix, err, req, or its number; to watch, the best there is where left out',
+      describe: 'intx, msi, msix, err, req, or its number (default: the best there is, to watch)',
     },
     vector: {
       kind: 'optional',
       completes: 'nothing',
       parse: wholeNumber('vector', 0xffff),
-      describe: 'to trigger; 0 where left out',
+      describe: 'to trigger (default: 0)',
     },
     vectors: {
       kind: 'option',
       value: 'LIST',
       completes: 'nothing',
       parse: parseVectors,
-      describe: 'to watch, such as 0-3,8; all where left out',
+      describe: 'to watch, such as 0-3,8 (default: all)',
     },
     count: {
       kind: 'option',
@@ -72,8 +72,7 @@ const irq: Command = command({
     const { action, index, vector, vectors, count, timeout } = values
     const asJson = context.options.json
     if (action === 'trigger') {
-      if (index === undefined)
-        throw usageError('which interrupt shall be triggered?', 'vfioctl irq DEVICE trigger intx')
+      if (index === undefined) throw usageError('name the interrupt to trigger', 'vfioctl irq DEVICE trigger intx')
       refuse({ '--vectors': vectors, '--count': count, '--timeout': timeout }, 'trigger')
       await withDevice(values.device, context, ({ device }) =>
         trigger(device, irqNamed(device, index), vector ?? 0, asJson, io),

@@ -67,7 +67,7 @@ const list: Command = command({
     reportWarnings(found.warnings, io)
     if (found.devices.length === 0) {
       const all = Object.keys(filter).length === 0 && values.type === undefined
-      io.err(all ? 'no virtual devices; `vfioctl types` shows what can be made\n' : 'no virtual device is like that\n')
+      io.err(all ? 'no virtual devices; `vfioctl types` shows what can be made\n' : 'no virtual device matches\n')
       return
     }
     io.out(table(found.devices, columns, context.options.verbose > 0 ? attributes : undefined))

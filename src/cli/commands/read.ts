@@ -24,7 +24,7 @@ const read: Command = command({
       value: 'N',
       completes: 'nothing',
       parse: wholeNumber('--count', maxAccesses),
-      describe: 'how many accesses; 1 where left out',
+      describe: 'how many accesses (default: 1)',
     },
     fifo: { kind: 'flag', describe: 'Read the same offset each time, as for a data port' },
     text: { kind: 'flag', describe: 'Print the bytes as text' },

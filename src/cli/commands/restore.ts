@@ -20,7 +20,7 @@ const restore: Command = command({
       value: 'SECONDS',
       completes: 'nothing',
       parse: parseSeconds,
-      describe: `how long parents may take to appear; ${defaultTimeoutMs / 1000} where left out`,
+      describe: `how long parents may take to appear (default: ${defaultTimeoutMs / 1000})`,
     },
     parent: { ...parent, describe: 'only what belongs to this device: a PCI address or name' },
     'dry-run': dryRun,

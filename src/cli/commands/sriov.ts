@@ -15,7 +15,7 @@ const columns: readonly Column<PhysicalFunction>[] = [
   { heading: 'DEVICE', cell: (row) => row.address },
   { heading: 'DRIVER', cell: (row) => row.driver },
   { heading: 'FUNCTIONS', cell: (row) => row.count },
-  { heading: 'AT MOST', cell: (row) => row.total },
+  { heading: 'MAX', cell: (row) => row.total },
 ]
 
 const sriov: Command = command({
@@ -38,7 +38,7 @@ const sriov: Command = command({
       value: 'SECONDS',
       completes: 'nothing',
       parse: parseSeconds,
-      describe: 'how long the functions may take to appear; 30 where left out',
+      describe: 'how long the functions may take to appear (default: 30)',
     },
     'dry-run': dryRun,
   },

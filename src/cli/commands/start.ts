@@ -14,7 +14,7 @@ import { reportChange } from '../output/report-change.ts'
 const start: Command = command({
   arguments: {
     device: { ...device, completes: 'inactive device' },
-    uuid: { ...uuid, completes: 'inactive device', describe: 'the device; made up, and printed, where left out' },
+    uuid: { ...uuid, completes: 'inactive device', describe: 'the device (default: a new UUID, which is printed)' },
     parent,
     type,
     jsonfile: jsonFile,

@@ -86,7 +86,7 @@ function checkedValues(
   width: Width | undefined,
 ): readonly string[] {
   if (asText === undefined) {
-    if (given.length === 0) throw usageError('what shall be written?', 'values, or --text STRING')
+    if (given.length === 0) throw usageError('no values to write', 'values, or --text STRING')
     for (const value of given) parseValue(value, width ?? 64)
     return given
   }
@@ -106,7 +106,7 @@ function checkAccess(to: Region, { offset }: Access, bits: Width): void {
   const bytes = bits / 8
   const where = `${bits}-bit write at ${hex(offset)} of region ${to.name}`
   if (!to.flags.write) throw new VfioError('NOT_SUPPORTED', `region ${to.name} cannot be written`)
-  if (offset % bytes !== 0) throw usageError(`${where}: the offset is no multiple of ${bytes}`)
+  if (offset % bytes !== 0) throw usageError(`${where}: the offset is not a multiple of ${bytes}`)
   if (offset + bytes > to.size) {
     throw new VfioError('OUT_OF_RANGE', `${where}: the region is ${hex(to.size)} bytes long`, {
       facts: { region: to.name, offset, size: to.size },

@@ -61,7 +61,7 @@ function decoded(path: string, bytes: Uint8Array): string {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
   } catch (cause) {
-    throw new VfioError('INVALID_ARGUMENT', `${printable(path)} is no text in UTF-8`, { path, cause })
+    throw new VfioError('INVALID_ARGUMENT', `${printable(path)} is not text in UTF-8`, { path, cause })
   }
 }
 

@@ -197,9 +197,9 @@ function checkValues({ oneOf = [], atMostOne = [] }: Subcommand, values: Readonl
     throw usageError(`${names.map((name) => `--${name}`).join(' or ')} is needed`)
   }
   const [uuid, index] = [textOrUndefined(values['uuid']), textOrUndefined(values['index'])]
-  if (uuid !== undefined && uuidOrNull(uuid) === null) throw usageError(`--uuid '${printable(uuid)}' is no UUID`)
+  if (uuid !== undefined && uuidOrNull(uuid) === null) throw usageError(`--uuid '${printable(uuid)}' is not a UUID`)
   if (index !== undefined && !(/^\+?\d{1,20}$/.test(index) && BigInt(index) < 1n << 32n)) {
-    throw usageError(`--index '${printable(index)}' is no number`)
+    throw usageError(`--index '${printable(index)}' is not a number`)
   }
 }
 

@@ -20,7 +20,7 @@ const columns: readonly Column<Plan['entries'][number]>[] = [
   { heading: 'DEVICE', cell: itemName },
   { heading: 'PARENT', cell: (row) => row.parent },
   { heading: 'TYPE', cell: (row) => row.type },
-  { heading: 'BECAUSE IT', cell: (row) => row.reason },
+  { heading: 'REASON', cell: (row) => row.reason },
   {
     heading: 'USED BY',
     cell: ({ users }) => shownUsers(users),
@@ -31,7 +31,7 @@ const bindingColumns: readonly Column<PlannedBinding>[] = [
   { heading: 'ACTION', cell: (row) => row.action },
   { heading: 'DEVICE', cell: (row) => row.device },
   { heading: 'DRIVER', cell: (row) => row.driver },
-  { heading: 'BECAUSE IT', cell: (row) => row.reason },
+  { heading: 'REASON', cell: (row) => row.reason },
   { heading: 'IN USE', cell: ({ uses }) => uses.join(', ') },
 ]
 
@@ -39,7 +39,7 @@ const sriovColumns: readonly Column<PlannedSriov>[] = [
   { heading: 'ACTION', cell: (row) => row.action },
   { heading: 'DEVICE', cell: (row) => row.device },
   { heading: 'FUNCTIONS', cell: (row) => row.count },
-  { heading: 'BECAUSE IT', cell: (row) => row.reason },
+  { heading: 'REASON', cell: (row) => row.reason },
   { heading: 'IN USE', cell: ({ uses }) => uses.join(', ') },
 ]
 

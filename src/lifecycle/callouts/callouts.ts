@@ -78,7 +78,7 @@ export class Callouts {
     if (answer === null) return null
     const attributes = answer.status === 0 ? parseAttributes(answer.stdout) : undefined
     if (attributes !== undefined) return attributes
-    const how = answer.status === 0 ? 'gave something that is no list of them' : `ended with ${answer.status}`
+    const how = answer.status === 0 ? 'gave something that is not a list of them' : `ended with ${answer.status}`
     throw new VfioError('CALLOUT_FAILED', `asked for the attributes of ${this.#subject.uuid}, ${answer.path} ${how}`, {
       path: answer.path,
       hint: 'the vendor’s script is at fault; give the attributes in a --jsonfile',
@@ -191,7 +191,7 @@ export class Callouts {
     const { uuid, parent, type } = this.#subject
     return new VfioError(
       'CALLOUT_REFUSED',
-      `${path} forbids to ${action} ${uuid} on ${parent} (${type}), status ${status}`,
+      `${path} refused to ${action} ${uuid} on ${parent} (${type}), status ${status}`,
       {
         path,
         hint: 'its own words are above; --force goes on against the vendor’s script, at your risk',

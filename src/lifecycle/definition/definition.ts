@@ -68,7 +68,7 @@ export function sameDefinition(a: Definition, b: Definition): boolean {
 }
 
 function invalid(path: string, what: string, cause?: unknown): VfioError {
-  return new VfioError('INVALID_DEFINITION', `${path} is no definition of a mediated device: ${what}`, {
+  return new VfioError('INVALID_DEFINITION', `${path} is not a definition of a mediated device: ${what}`, {
     path,
     hint: `look at ${path}; it needs "mdev_type", "start" ("auto" or "manual") and "attrs"`,
     ...(cause === undefined ? {} : { cause }),

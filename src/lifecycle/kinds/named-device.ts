@@ -78,7 +78,7 @@ function checkDevice(files: HostFiles, name: string): void {
     return
   }
   checkOnPciBus(files, address)
-  throw new VfioError('NOT_FOUND', `${address} is no virtual device: it carries no vGPU and none is defined`, {
+  throw new VfioError('NOT_FOUND', `${address} is not a virtual device: it carries no vGPU and none is defined`, {
     hint: `vfioctl list -p ${address}, vfioctl groups ${address}`,
     facts: { device: address },
   })

@@ -85,7 +85,7 @@ function parentOf(files: HostFiles, { address, index, path }: Gpu, { devices }: 
   }
   const wanted = devices.map(({ type, count }) => ({ type: typeOn(files, address, type) ?? type, count }))
   const twice = wanted.find(({ type }, at) => wanted.findIndex((other) => other.type === type) < at)
-  if (twice !== undefined) throw invalidSpec(path, twice.type, `is there twice for GPU ${index} (${address})`)
+  if (twice !== undefined) throw invalidSpec(path, twice.type, `is listed twice for GPU ${index} (${address})`)
   return [
     {
       at: null,

@@ -208,7 +208,7 @@ function checkUuids(parents: readonly SpecParent[], path: string, content: YamlC
       if (!('uuid' in wanted)) continue
       const place = ['parents', index, 'devices', at, 'uuid']
       if (seen.has(wanted.uuid)) {
-        throw invalidSpec(path, placeInWords(place), `${wanted.uuid} is there twice`, content.placeOf(place))
+        throw invalidSpec(path, placeInWords(place), `${wanted.uuid} is listed twice`, content.placeOf(place))
       }
       seen.add(wanted.uuid)
     }

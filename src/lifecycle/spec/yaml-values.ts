@@ -74,7 +74,7 @@ export class YamlValues {
       const said = this.of(keyNode)
       if (said !== null && typeof said === 'object') throw this.#fault(keyNode, 'a key has to be text or a number')
       const name = String(said)
-      if (own.has(name)) throw this.#fault(keyNode, `the key '${printable(name)}' is there twice`)
+      if (own.has(name)) throw this.#fault(keyNode, `the key '${printable(name)}' is listed twice`)
       const content = this.of(asNode(value))
       if (isMerge(keyNode)) this.#merge(merged, content, keyNode)
       else own.set(name, content)

@@ -173,7 +173,7 @@ export class MockKernel implements Kernel {
 
   /** What was signalled by now: no time passes on this machine while its one thread waits, unless its clock is held. */
   waitForEventfd(eventfds: Int32Array, first: number, timeoutMs: number, counter: Float64Array): number {
-    if (!Number.isInteger(timeoutMs) || timeoutMs < 0) throw new RangeError(`${timeoutMs} is no time to wait`)
+    if (!Number.isInteger(timeoutMs) || timeoutMs < 0) throw new RangeError(`${timeoutMs} is not a time to wait`)
     const { clock, fds } = this.machine
     const isReady = (fd: number) => fds.find(fd)?.readiness?.isReadable() ?? true
     if (clock.isHeld) clock.advance(timeoutMs, () => eventfds.some(isReady))
@@ -276,7 +276,7 @@ function withoutPositions({ lockPath }: OpenFile): string {
 }
 
 function checked(offset: number): number {
-  if (!Number.isSafeInteger(offset)) throw new RangeError(`${offset} is no file offset`)
+  if (!Number.isSafeInteger(offset)) throw new RangeError(`${offset} is not a file offset`)
   if (offset < 0) throw new Errno('EINVAL')
   return offset
 }

@@ -118,8 +118,8 @@ function unlinkIfThere(path: string): void {
 function readState(path: string): string {
   const about = statSync(path)
   if (about.isFile() && about.size <= maxBytes) return readFileSync(path, 'utf8')
-  const what = about.isFile() ? `it has ${about.size} bytes` : 'it is no file'
-  throw new VfioError('INVALID_DEFINITION', `${path} is no state of a mock kernel: ${what}`, {
+  const what = about.isFile() ? `it has ${about.size} bytes` : 'it is not a file'
+  throw new VfioError('INVALID_DEFINITION', `${path} is not a state of a mock kernel: ${what}`, {
     path,
     hint: 'vfioctl mock reset',
   })

@@ -78,7 +78,7 @@ export class StateDirectory implements StateStore {
     const path = this.#generations.path(number)
     const state = parseState(text)
     if (state === null) {
-      throw new VfioError('INVALID_DEFINITION', `${path} is no state of a mock kernel, or is damaged`, {
+      throw new VfioError('INVALID_DEFINITION', `${path} is not a state of a mock kernel, or is damaged`, {
         path,
         hint: 'vfioctl mock reset',
       })

@@ -12,7 +12,7 @@ export function allocateMemory({ kernel, pageSize }: AddressSpace, size: number,
   const unit = huge ? Math.max(pageSize, hugePageSize) : pageSize
   const whole = typeof size === 'number' ? Math.ceil(size / unit) * unit : 0
   if (!Number.isSafeInteger(size) || size <= 0 || !Number.isSafeInteger(whole)) {
-    throw new VfioError('INVALID_ARGUMENT', `${shown(size)} is no number of bytes to allocate`)
+    throw new VfioError('INVALID_ARGUMENT', `${shown(size)} is not a number of bytes to allocate`)
   }
   const kind = huge ? 'hugepages' : 'anonymous'
   const noHugePages = (): Reason => tooFewHugePages(kernel.files, whole)

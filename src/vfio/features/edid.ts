@@ -60,7 +60,7 @@ export class Edid {
     checkBytes('plug', edid)
     const fault = faultOf(edid, this.maxSize)
     if (fault !== null) {
-      throw new VfioError('INVALID_ARGUMENT', `this is no EDID for ${this.#region.owner}: ${fault}`, {
+      throw new VfioError('INVALID_ARGUMENT', `this is not an EDID for ${this.#region.owner}: ${fault}`, {
         facts: { size: edid.length, maxSize: this.maxSize },
       })
     }

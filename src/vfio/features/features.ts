@@ -33,7 +33,7 @@ export interface FeatureCall {
 
 const featureName = v.custom<DeviceFeatureName>(
   (value) => typeof value === 'string' && isFeatureName(value),
-  "is no feature's name: device.features.list() has those of this device",
+  "is not a feature's name: device.features.list() has those of this device",
 )
 const operationName = v.picklist(['get', 'set'])
 const featureCall = v.object({

@@ -37,7 +37,7 @@ export function setVfToken(device: Descriptor, features: DeviceFeatures, token: 
     reasons: {
       ENOTTY: () => ({
         code: 'NOT_SUPPORTED',
-        because: `${device.what} is no PCI device that could have virtual functions`,
+        because: `${device.what} is not a PCI device that could have virtual functions`,
         hint: 'cat /sys/bus/pci/devices/*/sriov_totalvfs',
       }),
     },
@@ -57,7 +57,7 @@ function kindOf(files: HostFiles, name: string): FunctionKind {
   const physicalFunction = linkedName(files, `${path}/physfn`)
   if (physicalFunction === null) {
     const hasFunctions = files.kind(`${path}/sriov_totalvfs`) !== null
-    return { physicalFunction, takesToken: hasFunctions, why: 'it is no function of an SR-IOV device' }
+    return { physicalFunction, takesToken: hasFunctions, why: 'it is not a function of an SR-IOV device' }
   }
   const takesToken = boundDriver(files, `${path}/physfn/driver`) === 'vfio-pci'
   return { physicalFunction, takesToken, why: `its physical function ${physicalFunction} is not with vfio-pci` }

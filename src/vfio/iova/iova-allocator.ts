@@ -118,7 +118,7 @@ export class IovaAllocator {
     }
     if (iova === undefined) return
     if (BigInt.asUintN(64, iova) !== iova) throw wrong(`${iova} is not an address of 64 bits`)
-    if (iova % BigInt(this.#pageSize) !== 0n) throw wrong(`address ${hex(iova)} is no multiple of ${this.#pageSize}`)
+    if (iova % BigInt(this.#pageSize) !== 0n) throw wrong(`address ${hex(iova)} is not a multiple of ${this.#pageSize}`)
   }
 
   #noPlace({ size, iova, addressBits = 64 }: IovaRequest): VfioError {

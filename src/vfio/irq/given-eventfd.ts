@@ -19,7 +19,7 @@ export function otherThanEventfd({ kernel: { files, pid } }: Descriptor, fds: re
 export function notAnEventfd(fd: number | null, given: readonly number[]): Reason {
   return {
     code: 'INVALID_ARGUMENT',
-    because: `${fd ?? given.join(', ')} is no open eventfd`,
+    because: `${fd ?? given.join(', ')} is not an open eventfd`,
     facts: { eventfds: given },
   }
 }

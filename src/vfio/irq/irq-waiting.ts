@@ -72,7 +72,7 @@ export class IrqWaiting {
     this.#checkOpen()
     const found = this.#vectors.get(vector)
     if (found !== undefined) return found
-    if (typeof vector !== 'number') throw new VfioError('INVALID_ARGUMENT', `${shown(vector)} is no vector`)
+    if (typeof vector !== 'number') throw new VfioError('INVALID_ARGUMENT', `${shown(vector)} is not a vector`)
     const enabled = [...this.#vectors.keys()]
     throw new VfioError(
       'NOT_FOUND',
@@ -217,5 +217,7 @@ export class IrqWaiting {
 
 function checkTimeout(timeoutMs: number): void {
   if (Number.isInteger(timeoutMs) && timeoutMs >= 0 && timeoutMs < 2 ** 31) return
-  throw new VfioError('INVALID_ARGUMENT', `${timeoutMs} is no number of milliseconds to wait`, { facts: { timeoutMs } })
+  throw new VfioError('INVALID_ARGUMENT', `${timeoutMs} is not a number of milliseconds to wait`, {
+    facts: { timeoutMs },
+  })
 }

@@ -92,7 +92,7 @@ export function checkAlignment(region: Bounds, offset: number, width: number): v
 }
 
 function misaligned(region: Bounds, offset: number, width: number): VfioError {
-  return new VfioError('INVALID_ARGUMENT', `offset ${hex(offset)} is no multiple of the access's ${width} bytes`, {
+  return new VfioError('INVALID_ARGUMENT', `offset ${hex(offset)} is not a multiple of the access's ${width} bytes`, {
     facts: { region: region.name, offset, width },
   })
 }

@@ -31,7 +31,7 @@ export function readMdevDevices(files: HostFiles, only?: Uuid): { devices: MdevD
     const uuid = uuidOrNull(name)
     const path = `${devicesPath}/${name}`
     if (uuid === null) {
-      warnings.push({ path, message: 'is no mediated device: its name is no UUID' })
+      warnings.push({ path, message: 'is not a mediated device: its name is not a UUID' })
       continue
     }
     try {

@@ -119,7 +119,7 @@ export function readAvailable(
   try {
     const text = files.read(path).trim()
     if (/^\d{1,10}$/.test(text) && Number(text) <= 0xffff_ffff) return Number(text)
-    warnings.push({ path, message: `says '${printable(text)}', which is no number of instances` })
+    warnings.push({ path, message: `says '${printable(text)}', which is not a number of instances` })
   } catch (error) {
     warnings.push(unreadable(path, error))
   }

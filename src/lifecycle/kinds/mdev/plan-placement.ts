@@ -98,7 +98,7 @@ class Placing implements Wanted {
       throw invalidSpec(this.#path, name, `${names} has no such virtual function`, devices.at)
     }
     if (this.devices.some(({ parent }) => parent === name))
-      throw invalidSpec(this.#path, name, 'is there twice', devices.at)
+      throw invalidSpec(this.#path, name, 'is listed twice', devices.at)
     const [type] = findTypesOn(this.#files, { name, parents: [name] }, devices.type)
     if (type === undefined) return
     const open = this.#present.filter((device) => kindOf(device) === kindOf(type) && !this.#named.has(device.uuid))

@@ -50,7 +50,7 @@ export function readDefinitions(
         definitions.push({ uuid, parent, definition })
         const why = changedBy(files, path) ?? changedBy(files, folder)
         if (why !== null) warnings.push({ path, message: `is not only root’s to change: ${why}` })
-      } else if (!isLeftover(name)) warnings.push({ path, message: 'is no definition: its name is no UUID' })
+      } else if (!isLeftover(name)) warnings.push({ path, message: 'is not a definition: its name is not a UUID' })
     }
   }
   return { definitions, warnings }

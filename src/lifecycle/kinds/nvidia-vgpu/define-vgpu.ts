@@ -135,7 +135,7 @@ function resolve(
   const runs = address === undefined ? null : String(readVgpuFunction(files, address)?.type ?? 0)
   const given = name ?? (runs === '0' ? undefined : (runs ?? undefined))
   if (given === undefined || only === undefined) {
-    throw new VfioError('INVALID_ARGUMENT', `no type given for ${where}, which is no vGPU now`, {
+    throw new VfioError('INVALID_ARGUMENT', `no type given for ${where}, which is not a vGPU now`, {
       hint: `vfioctl define ${where} -t TYPE; vfioctl types -p ${place.card} shows them`,
     })
   }

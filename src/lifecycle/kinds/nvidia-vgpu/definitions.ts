@@ -56,7 +56,7 @@ export function readVgpuDefinitions(files: HostFiles): { definitions: StoredVgpu
   const definitions = settings.flatMap(({ name, path, value }) => {
     const address = pciAddressOrNull(name)
     if (address === name) return [stored(address, value)]
-    warnings.push({ path, message: 'is no definition: its name is no PCI address' })
+    warnings.push({ path, message: 'is not a definition: its name is not a PCI address' })
     return []
   })
   return { definitions, warnings }

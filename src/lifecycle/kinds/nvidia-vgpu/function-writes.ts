@@ -49,7 +49,7 @@ export async function clearVgpu(kernel: Kernel, vgpu: VgpuFunction): Promise<voi
     unmarkHalfMade(files, address)
     const left = readCurrentType(files, address)
     if (left === 0) return
-    throw new VfioError('SYSTEM_CALL_FAILED', `${address} took the 0, and still has type ${left}`, {
+    throw new VfioError('SYSTEM_CALL_FAILED', `${address} accepted type 0 but still reports type ${left}`, {
       path,
       hint: 'a guest that was killed while it started can leave it so; dmesg | tail',
       facts: { device: address, type: left },

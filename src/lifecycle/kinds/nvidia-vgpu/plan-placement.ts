@@ -72,7 +72,7 @@ export class VgpuPlacing {
       throw invalidSpec(this.#path, address, `${cards} has no such virtual function`, at)
     }
     if (this.placed.some((other) => other.address === address))
-      throw invalidSpec(this.#path, address, 'is there twice', at)
+      throw invalidSpec(this.#path, address, 'is listed twice', at)
     this.placed.push({ address, card, definition, at, owner })
   }
 

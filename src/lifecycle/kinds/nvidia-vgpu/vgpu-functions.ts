@@ -53,7 +53,7 @@ export function readVgpuFunction(files: HostFiles, address: PciAddress, warnings
   const path = pciPath(address)
   const physfn = physicalFunctionOf(files, address)
   if (physfn === null) {
-    warnings.push({ path: `${path}/physfn`, message: 'is missing beside nvidia/: this is no virtual function' })
+    warnings.push({ path: `${path}/physfn`, message: 'is missing beside nvidia/: this is not a virtual function' })
     return null
   }
   const group = iommuGroup(files, path)
@@ -75,7 +75,7 @@ export function readCurrentType(files: HostFiles, address: PciAddress, warnings:
   try {
     const text = files.read(path).trim()
     if (/^\d{1,10}$/.test(text) && Number(text) <= 0xffff_ffff) return Number(text)
-    warnings.push({ path, message: `says '${printable(text)}', which is no id of a type` })
+    warnings.push({ path, message: `says '${printable(text)}', which is not an id of a type` })
   } catch (error) {
     if (!failedWith(error, 'ENOENT')) warnings.push(unreadable(path, error))
   }

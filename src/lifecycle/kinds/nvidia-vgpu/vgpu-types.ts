@@ -55,7 +55,7 @@ function parseCreatable(text: string, path: string, warnings: Warning[]): Creata
     const id = Number(digits)
     if (digits === '') continue
     if (id === 0 || id > 0xffff_ffff || name === '' || printable(name) !== name) {
-      warnings.push({ path, message: `has a line that is no type: '${printable(line)}'` })
+      warnings.push({ path, message: `has a line that is not a type: '${printable(line)}'` })
     } else if (!types.has(id)) types.set(id, name)
   }
   return [...types].map(([id, name]) => ({ id, name }))

@@ -97,9 +97,13 @@ parents:
     [
       'a UUID twice',
       `{"version":1,"parents":[{"parent":"a","devices":[{"type":"t","uuid":"${uuid}"},{"type":"t","uuid":"${uuid}"}]}]}`,
-      /^a\.yaml:1:\d+: parent 1, device 2, uuid: 83b8.* is there twice$/,
+      /^a\.yaml:1:\d+: parent 1, device 2, uuid: 83b8.* is listed twice$/,
     ],
-    ['a key twice', 'version: 1\nversion: 1\nparents: []', /^a\.yaml:2:1: the file: the key 'version' is there twice$/],
+    [
+      'a key twice',
+      'version: 1\nversion: 1\nparents: []',
+      /^a\.yaml:2:1: the file: the key 'version' is listed twice$/,
+    ],
     ['a tab', 'version: 1\nparents:\n\t- parent: mtty', /:3:1: the file: a tab indents this line/],
     ['two documents', 'version: 1\n---\nversion: 1', /:2:1: the file: a second document begins here/],
     ['nothing', '', /^a\.yaml:1:1: the file: /],

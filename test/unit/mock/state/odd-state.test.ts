@@ -6,7 +6,7 @@ import { expect, test } from 'vitest'
 import { Generations } from '../../../../src/mock/state/generations.ts'
 
 test.each([
-  ['a pipe', (path: string) => void execFileSync('mkfifo', [path]), 'it is no file'],
+  ['a pipe', (path: string) => void execFileSync('mkfifo', [path]), 'it is not a file'],
   [
     'more than any host has',
     (path: string) => {

@@ -56,7 +56,7 @@ const argument = fc.tuple(structBytes, fc.boolean(), fc.boolean()).map(([bytes, 
 /** What a call may fail with: an errno; or RangeError for what never reaches a kernel, as a struct longer than its buffer. */
 function isMeant(error: unknown): boolean {
   const neverReaches =
-    /^((argsz|size) \d+ is more than|\d+ bytes are too few for a struct|\d+ is no file offset|the device name does)/
+    /^((argsz|size) \d+ is more than|\d+ bytes are too few for a struct|\d+ is not a file offset|the device name does)/
   return isSystemError(error) || (error instanceof RangeError && neverReaches.test(error.message))
 }
 
