@@ -110,7 +110,10 @@ describe('enabling', () => {
         { vector: 1, eventfd: 7 },
       ]),
     ).toThrow(
-      expect.objectContaining({ code: 'INVALID_ARGUMENT', message: expect.stringContaining('7 is not an open eventfd') }),
+      expect.objectContaining({
+        code: 'INVALID_ARGUMENT',
+        message: expect.stringContaining('7 is not an open eventfd'),
+      }),
     )
     kernel.answer = () => 'EBADF'
     expect(() => device.irqs.msi.enable([{ vector: 0, eventfd: 8 }])).toThrow(
