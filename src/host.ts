@@ -35,6 +35,7 @@ import type { DeviceAddressSpace } from './vfio/attachment.ts'
 import { closeInOrder } from './vfio/close-in-order.ts'
 import { type Device, type OpenDeviceOptions, openDevice } from './vfio/device.ts'
 
+/** Which host `openHost` opens; this one if empty. */
 export interface HostOptions {
   /** Where the host's files stand, instead of `/`. */
   readonly root?: string

@@ -21,6 +21,7 @@ import type { ScenarioName } from './mock/shipped/names.ts'
 import { shipped } from './mock/shipped/shipped.ts'
 import { pciKey } from './mock/state/state.ts'
 
+/** What a simulated host has beside its scenario. */
 export interface MockHostOptions {
   /** Device models of the caller's own. */
   readonly models?: readonly RegisteredModel[]
@@ -46,6 +47,7 @@ export function createMockHost(scenario: ScenarioName | Scenario = 'demo', optio
   return new MockHost(typeof scenario === 'string' ? shipped[scenario] : scenario, options)
 }
 
+/** A simulated host for tests: its kernel, clock, faults and what can be looked at inside. */
 export class MockHost {
   /** For whatever takes a `Kernel`. */
   readonly kernel: Kernel

@@ -42,8 +42,10 @@ export type ErrorCode =
   | 'KERNEL_ANSWER'
   | 'SYSTEM_CALL_FAILED'
 
+/** A value that JSON can hold. */
 export type Fact = string | number | boolean | null | readonly Fact[] | { readonly [name: string]: Fact }
 
+/** What an error says beside its code and message. */
 export interface ErrorDetails {
   /** A command that helps, or what to look at. */
   readonly hint?: string

@@ -23,6 +23,7 @@ export interface IommuGroup {
   readonly users: readonly DeviceUser[]
 }
 
+/** A device of an IOMMU group, as sysfs shows it. */
 export interface GroupDevice extends GroupMember {
   /** Null for what is neither: a platform device. */
   readonly bus: 'pci' | 'mdev' | null
@@ -34,6 +35,7 @@ export interface GroupDevice extends GroupMember {
   readonly node: string | null
 }
 
+/** Which IOMMU groups to show; all if empty. */
 export interface GroupFilter {
   readonly number?: number
   /** Only the group of this device: its PCI address in the long form, or its UUID. */
@@ -43,6 +45,7 @@ export interface GroupFilter {
 export const iommuGroups = '/sys/kernel/iommu_groups'
 const pciPath = '/sys/bus/pci/devices'
 
+/** The IOMMU groups of a host, and what could not be read. */
 export interface FoundGroups {
   readonly groups: IommuGroup[]
   /**

@@ -5,6 +5,7 @@ export interface KernelLog {
   close(): void
 }
 
+/** A record of the kernel’s log (/dev/kmsg). */
 export interface LogRecord {
   /** One line; what does not print is escaped as the kernel does: '\x1b'. */
   readonly message: string

@@ -108,6 +108,7 @@ export interface Kernel {
 /** In bytes. */
 export type WordWidth = 1 | 2 | 4
 
+/** A program to run, and how long it may take, in milliseconds. */
 export interface ProgramRun {
   readonly arguments: readonly string[]
   /** Its stdin; empty where absent. */
@@ -117,6 +118,7 @@ export interface ProgramRun {
   readonly endsWithUs?: boolean
 }
 
+/** How a program ended, and what it wrote. */
 export interface ProgramEnd {
   /** Null where a signal ended it. */
   readonly status: number | null
@@ -134,6 +136,7 @@ export interface IoctlPointer {
   readonly at?: number
 }
 
+/** The part of a file to map, as mmap(2) takes it. */
 export interface MmapOptions {
   /** File offset and length in bytes, multiples of the page size. */
   readonly offset: number
@@ -141,6 +144,7 @@ export interface MmapOptions {
   readonly access: 'r' | 'w' | 'rw'
 }
 
+/** Memory to allocate. */
 export interface MemoryOptions {
   /** Bytes, a multiple of the page size. */
   readonly size: number
@@ -182,6 +186,7 @@ export interface Mapping extends Accessors {
   close(): void
 }
 
+/** A descriptor that is watched until `close`. */
 export interface Watch {
   ref(): void
   unref(): void
@@ -189,8 +194,10 @@ export interface Watch {
   close(): void
 }
 
+/** What stands at a path, a symlink not followed. */
 export type FileKind = 'file' | 'directory' | 'symlink' | 'device' | 'other'
 
+/** Owner and permissions of a file, from stat(2). */
 export interface FileOwner {
   readonly uid: number
   readonly gid: number

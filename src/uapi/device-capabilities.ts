@@ -23,6 +23,7 @@ export const atomicCompleterFlag = {
   VFIO_PCI_ATOMIC_COMP128: 0x4,
 } as const
 
+/** A capability of a device’s info (VFIO_DEVICE_GET_INFO); `unknown` with its bytes if this library does not decode it. */
 export type DeviceCapability =
   /** The widths of PCIe atomic operations that the root port completes. */
   | { readonly name: 'pci-atomic-comp'; readonly widths: readonly (32 | 64 | 128)[] }

@@ -30,6 +30,7 @@ export const deviceFeatures = {
   'zpci-error': { macro: 'VFIO_DEVICE_FEATURE_ZPCI_ERROR', id: 13 },
 } as const
 
+/** A feature of VFIO_DEVICE_FEATURE that this library knows, by name. */
 export type DeviceFeatureName = keyof typeof deviceFeatures
 
 /** struct vfio_device_low_power_entry_with_wakeup. */

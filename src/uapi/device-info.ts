@@ -43,6 +43,7 @@ export interface DeviceFlags {
   readonly cdx: boolean
 }
 
+/** struct vfio_device_info and the capabilities behind it. */
 export interface DeviceInfo {
   readonly flags: DeviceFlags
   /** Region indexes 0..numRegions-1 are the usual ones; some may be missing, and a device may answer for others. */

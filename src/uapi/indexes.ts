@@ -14,6 +14,7 @@ export const pciRegionIndex = {
   VFIO_PCI_NUM_REGIONS: 9,
 } as const
 
+/** The interrupt indexes of vfio-pci (VFIO_PCI_*_IRQ_INDEX). */
 export const pciIrqIndex = {
   VFIO_PCI_INTX_IRQ_INDEX: 0,
   VFIO_PCI_MSI_IRQ_INDEX: 1,

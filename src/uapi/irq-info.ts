@@ -14,6 +14,7 @@ export const irqInfoFlag = {
   VFIO_IRQ_INFO_NORESIZE: 0x8,
 } as const
 
+/** VFIO_IRQ_INFO_* of an interrupt index. */
 export interface IrqFlags {
   /** Can signal an eventfd. */
   readonly eventfd: boolean
@@ -24,6 +25,7 @@ export interface IrqFlags {
   readonly noresize: boolean
 }
 
+/** struct vfio_irq_info, decoded. */
 export interface IrqInfo {
   readonly index: number
   readonly flags: IrqFlags

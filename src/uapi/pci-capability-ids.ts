@@ -60,7 +60,9 @@ export const extendedCapabilityIds = {
   'data-object-exchange': { macro: 'PCI_EXT_CAP_ID_DOE', id: 0x2e },
 } as const
 
+/** A PCI capability, by name. */
 export type CapabilityName = keyof typeof capabilityIds
+/** A PCI Express extended capability, by name. */
 export type ExtendedCapabilityName = keyof typeof extendedCapabilityIds
 
 /** The name of an id, or null where it has none here. */

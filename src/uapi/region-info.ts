@@ -23,6 +23,7 @@ export const regionFlag = {
   VFIO_REGION_INFO_FLAG_CAPS: 0x8,
 } as const
 
+/** What can be done with a region (VFIO_REGION_INFO_FLAG_*). */
 export interface RegionFlags {
   readonly read: boolean
   readonly write: boolean

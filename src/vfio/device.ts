@@ -26,6 +26,7 @@ import { attempt } from './system-call.ts'
 
 export type { DeviceAddressSpace } from './attachment.ts'
 
+/** How a device is opened. */
 export interface OpenDeviceOptions extends AddressSpaceOptions, DmaOptions {
   /** To share with other devices. Without it, the device gets one of its own, closed with it. */
   readonly addressSpace?: DeviceAddressSpace

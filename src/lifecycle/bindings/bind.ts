@@ -16,6 +16,7 @@ import { nextBootLines } from './next-boot.ts'
 /** In place of a driver: none has the device, and none may take it. No driver has that name, so the override keeps it so. */
 export const noDriver = 'none'
 
+/** PCI devices to bind, and the driver they get. */
 export interface BindRequest extends BindingRequest {
   /** 'vfio-pci' where absent; 'none' takes it from the one that it has, and keeps all others away. */
   readonly driver?: string

@@ -12,6 +12,7 @@ export interface BindingChange {
   readonly steps: readonly Step[]
 }
 
+/** The PCI devices whose driver changes. */
 export interface BindingRequest {
   /** Its PCI address, long or short; or several. */
   readonly device: string | readonly string[]
@@ -19,6 +20,7 @@ export interface BindingRequest {
   readonly group?: boolean
 }
 
+/** How a change of a driver is made. */
 export interface BindingOptions extends Omit<ChangeOptions, 'force'> {
   /** Although the host itself uses the device. What VFIO's users have open stays theirs all the same. */
   readonly force?: boolean

@@ -27,6 +27,7 @@ export type Change<Identity extends DeviceIdentity = DeviceIdentity> = Identity 
   readonly steps: readonly Step[]
 }
 
+/** How a change is made, shown or ended early. */
 export interface ChangeOptions {
   /** Say the exact writes, make none. */
   readonly dryRun?: boolean

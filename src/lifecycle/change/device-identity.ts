@@ -3,6 +3,7 @@ import type { PciAddress, Uuid } from '../../base/units.ts'
 /** What tells virtual devices apart: a mediated device's UUID, or the PCI address of the function that is a vGPU. */
 export type DeviceIdentity = MdevIdentity | VgpuIdentity
 
+/** A mediated device, which its UUID names. */
 export interface MdevIdentity {
   readonly kind: 'mdev'
   readonly name: Uuid

@@ -31,6 +31,7 @@ export interface DeviceType {
   readonly devices: readonly (Uuid | PciAddress)[]
 }
 
+/** Which types to show; all if empty. */
 export interface TypeFilter {
   /** A card stands for its virtual functions too. */
   readonly parent?: string

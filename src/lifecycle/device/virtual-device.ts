@@ -9,6 +9,7 @@ export type VirtualDevice<Identity extends DeviceIdentity = DeviceIdentity> = Id
     readonly users: readonly DeviceUser[]
   }
 
+/** A virtual device, running or defined, without its name. */
 export interface DeviceState {
   /** The card: of a vGPU, its physical function. */
   readonly parent: string

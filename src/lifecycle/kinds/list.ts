@@ -8,6 +8,7 @@ import type { DeviceState, VirtualDevice } from '../device/virtual-device.ts'
 import { kinds } from './kinds.ts'
 import { parentMatcher } from './mdev/mdev-places.ts'
 
+/** Which virtual devices to list; all if empty. */
 export interface DeviceFilter {
   /** A mediated device's UUID, or the PCI address of the function that is a vGPU. */
   readonly name?: string

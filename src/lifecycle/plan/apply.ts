@@ -12,6 +12,7 @@ import { type CardGroup, CardGroups } from './card-groups.ts'
 import { carryOutSriov, type MadeFunctions } from './made-functions.ts'
 import { checkRoom, noRoom } from './room.ts'
 
+/** How a plan is carried out. */
 export interface ApplyOptions extends Omit<ChangeOptions, 'dryRun'> {
   /** Go on with the other devices where one fails; otherwise the first failure is the end. */
   readonly keepGoing?: boolean

@@ -7,6 +7,7 @@ import { makePlan } from './make-plan.ts'
 /** A spec, as the text of its file, in YAML or JSON, or as the object that the text would be. */
 export type SpecSource = string | object
 
+/** How a spec from code is read. */
 export interface PlanOptions {
   /** What messages call the spec: 'spec' where absent. */
   readonly path?: string

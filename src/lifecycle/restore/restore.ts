@@ -14,6 +14,7 @@ import { definedSriov } from './sriov.ts'
 /** How long parents may take to appear unless told. */
 export const defaultTimeoutMs = 60_000
 
+/** What to restore, and how long to wait for parents. */
 export interface RestoreRequest extends Omit<ChangeOptions, 'force'> {
   /** Only what belongs to this device. */
   readonly parent?: string
@@ -34,6 +35,7 @@ export interface RestoreResult extends Restorable {
   readonly error: VfioError | null
 }
 
+/** What a restore did, and what it could not read. */
 export interface Restored {
   /** In the order in which they come up on one parent. */
   readonly results: readonly RestoreResult[]

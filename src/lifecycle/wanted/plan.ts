@@ -11,6 +11,7 @@ import type { Place } from './invalid-spec.ts'
 /** What a spec asks of one virtual device, and why. */
 export type PlannedDevice<Identity extends DeviceIdentity = DeviceIdentity> = Identity & PlannedChange
 
+/** A mediated device in a plan. */
 export type PlannedMdev = PlannedDevice<MdevIdentity>
 /** Its type is as the spec has it where only its card's future functions will tell the id. */
 export type PlannedVgpu = PlannedDevice<VgpuIdentity>
@@ -48,6 +49,7 @@ export interface Running {
   readonly type: string
 }
 
+/** One step of a planned device. */
 export type Move = 'stop' | 'undefine' | 'define' | 'keep-owner' | 'start'
 
 /** What a spec asks of one PCI device's driver, and why. */
@@ -86,6 +88,7 @@ export interface PlannedSriov {
   readonly uses: readonly string[]
 }
 
+/** A line of a plan: a binding, virtual functions or a virtual device. */
 export type PlanItem = PlannedBinding | PlannedSriov | PlannedDevice
 
 /** What of a device that runs as it should is not, in words. */
@@ -113,6 +116,7 @@ export interface NoRoom {
   readonly hint: string
 }
 
+/** What would make the host as the spec says. */
 export interface Plan {
   /** The file. */
   readonly path: string

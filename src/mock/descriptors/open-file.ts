@@ -19,8 +19,10 @@ export interface OpenFile {
   close(): void
 }
 
+/** What an ioctl is given: the bytes that a pointer leads to, a number, or nothing. */
 export type IoctlArgument = Uint8Array | number | undefined
 
+/** Whether a file can be read, as poll(2) tells. */
 export interface Readiness {
   isReadable(): boolean
   /** Called whenever it becomes readable; returns how to stop. */

@@ -25,6 +25,7 @@ export type CallName =
   | 'files.makeDirectory'
   | 'files.removeDirectory'
 
+/** An ioctl of VFIO or iommufd, by the header’s name. */
 export type RequestName = keyof typeof request | keyof typeof iommufdRequest
 
 /** One call, before anything is done. */

@@ -24,6 +24,7 @@ export interface Scenario {
   readonly disk: Readonly<Record<string, string | null>>
 }
 
+/** A PCI device of a simulated machine. */
 export interface ScenarioPciDevice {
   /** Long form: '0000:3b:00.0'. */
   readonly address: string
@@ -64,6 +65,7 @@ export interface ScenarioVgpus {
   readonly types: readonly ScenarioVgpuType[]
 }
 
+/** A vGPU type of vendor-specific VFIO. */
 export interface ScenarioVgpuType {
   /** What is written to `current_vgpu_type`: 1147. */
   readonly id: number
@@ -93,6 +95,7 @@ export interface ScenarioSriov {
   readonly enabled?: number
 }
 
+/** The crypto cards of an IBM Z. */
 export interface ScenarioAp {
   /** The highest numbers that the machine knows, up to 255. */
   readonly maxAdapter: number
@@ -105,6 +108,7 @@ export interface ScenarioAp {
   readonly aqmask: string
 }
 
+/** An I/O subchannel of an IBM Z and the device behind it. */
 export interface ScenarioSubchannel {
   /** '0.0.0313', and the device behind it: '0.0.1234'. */
   readonly id: string
@@ -157,6 +161,7 @@ export interface ScenarioParent {
   readonly types: readonly ScenarioMdevType[]
 }
 
+/** A type of mediated devices that a parent offers. */
 export interface ScenarioMdevType {
   /** 'mtty-2'. */
   readonly id: string
@@ -196,6 +201,7 @@ export type ScenarioModel =
   /** Bytes of BAR0, a power of two, at least 4096. */
   | ({ readonly kind: 'plain'; readonly barSize: number } & ScenarioIds)
 
+/** The PCI ids of a device model. */
 export interface ScenarioIds {
   readonly vendor: number
   readonly device: number

@@ -50,6 +50,7 @@ export interface DeviceModel {
   save(): unknown
 }
 
+/** What VFIO_DEVICE_GET_INFO answers. */
 export interface DeviceDescription {
   /** VFIO_DEVICE_FLAGS_*. */
   readonly flags: number
@@ -57,6 +58,7 @@ export interface DeviceDescription {
   readonly irqs: number
 }
 
+/** What VFIO_DEVICE_GET_REGION_INFO answers. */
 export interface RegionDescription {
   /** VFIO_REGION_INFO_FLAG_*. */
   readonly flags: number
@@ -67,6 +69,7 @@ export interface RegionDescription {
   readonly capabilities?: Uint8Array
 }
 
+/** What VFIO_DEVICE_GET_IRQ_INFO answers. */
 export interface IrqDescription {
   /** VFIO_IRQ_INFO_*; where absent, the driver leaves them as they came. */
   readonly flags?: number

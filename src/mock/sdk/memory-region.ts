@@ -4,8 +4,10 @@ import type { MappedDevice } from '../memory/bar-mapping.ts'
 import { SparseMemory } from '../memory/sparse-memory.ts'
 import type { ModelRegion } from './region.ts'
 
+/** Supplies page number `page` at its first touch: true for the region’s own, bytes for another, false to refuse. */
 export type Fault = (page: number, access: 'r' | 'w') => boolean | Uint8Array
 
+/** The size of a region of memory, and how it is mapped. */
 export interface MemoryRegionOptions {
   /** Bytes. */
   readonly size: number

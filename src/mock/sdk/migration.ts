@@ -25,6 +25,7 @@ const {
 const { VFIO_MIGRATION_PRE_COPY } = migrationFlag
 const preCopying: readonly number[] = [VFIO_DEVICE_STATE_PRE_COPY, VFIO_DEVICE_STATE_PRE_COPY_P2P]
 
+/** What a driver’s migration can do, and its stream. */
 export interface MigrationOptions {
   /** What the driver calls the files of its streams. */
   readonly name: string

@@ -2,6 +2,7 @@ import { regionFlag } from '../../uapi/region-info.ts'
 import { ConfigSpace } from './config-space.ts'
 import type { ModelRegion } from './region.ts'
 
+/** What a configuration space says of its function. */
 export interface PciConfigOptions {
   readonly vendor: number
   readonly device: number

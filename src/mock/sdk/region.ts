@@ -21,8 +21,10 @@ export interface ModelRegion {
   map?(offset: number, length: number): MappedDevice | null
 }
 
+/** Bytes of one access. */
 export type AccessWidth = 1 | 2 | 4
 
+/** The size of a region, and what its accesses do. */
 export interface TrappedRegionOptions {
   /** Bytes. */
   readonly size: number

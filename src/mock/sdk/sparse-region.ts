@@ -11,6 +11,7 @@ import type { MappedDevice } from '../memory/bar-mapping.ts'
 import { singleAccesses } from '../memory/single-accesses.ts'
 import type { ModelRegion } from './region.ts'
 
+/** A part of a region that is a region of its own. */
 export interface SparsePart {
   /** Where the part begins; of one that can be mapped a multiple of the page size, as its size is. */
   readonly offset: number

@@ -8,6 +8,7 @@ export const scenarioNames: { readonly [Name in 'demo' | 'gpu-host' | 'a40-host'
   mainframe: 'an IBM Z: crypto cards for vfio_ap, DASD subchannels for vfio_ccw',
 }
 
+/** A scenario that ships. */
 export type ScenarioName = keyof typeof scenarioNames
 
 export function isScenarioName(name: string): name is ScenarioName {

@@ -16,6 +16,7 @@ export interface IovaRange {
 /** What the device may do with mapped memory. */
 export type DmaAccess = 'r' | 'w' | 'rw'
 
+/** Memory to map for DMA, and its IOVA. */
 export interface MapRequest {
   /** A multiple of `pageSize`, as are `offset` and `size`. */
   readonly iova: bigint

@@ -11,11 +11,13 @@ import type { DmaBuffer } from './dma-buffer.ts'
 import { type BufferMemory, DmaMappings } from './dma-mappings.ts'
 import { allocateMemory } from './dma-memory.ts'
 
+/** What limits a device’s DMA. */
 export interface DmaOptions {
   /** How many address bits the device has, where it does not reach all 64. */
   readonly addressBits?: number
 }
 
+/** How devices reach a DMA buffer. */
 export interface BufferOptions extends DmaOptions {
   /** What devices may do with it; 'rw' unless told. */
   readonly access?: DmaAccess
@@ -23,11 +25,13 @@ export interface BufferOptions extends DmaOptions {
   readonly iova?: bigint
 }
 
+/** How memory for DMA is allocated. */
 export interface AllocateOptions extends BufferOptions {
   /** Huge pages of 2 MiB, which the host must have set aside; without an IOMMU, what is larger than a page needs them. */
   readonly hugePages?: boolean
 }
 
+/** Which part of the caller’s memory to map, and how. */
 export interface MapOptions extends BufferOptions {
   /** The part of the memory, in bytes and whole pages; all of it unless told. */
   readonly offset?: number

@@ -15,6 +15,7 @@ import { Edid } from './edid.ts'
 
 /** Where a picture is: in a region of the device, or in a dma-buf, which other drivers can show without a copy. */
 export type PlaneKind = 'region' | 'dmabuf'
+/** The plane of a display (DRM_PLANE_TYPE_*). */
 export type PlaneType = 'primary' | 'cursor'
 
 const kindFlags = {
@@ -41,10 +42,12 @@ export interface Plane {
   readonly hotspot: { readonly x: number; readonly y: number } | null
 }
 
+/** A plane whose pixels lie in a region. */
 export interface RegionPlane extends Plane {
   readonly region: Region
 }
 
+/** A plane whose pixels a dma-buf holds. */
 export interface DmabufPlane extends Plane {
   /** For `openDmabuf`; the same as long as the picture has the same place and shape. */
   readonly dmabufId: number

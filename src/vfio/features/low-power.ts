@@ -9,6 +9,7 @@ import { IrqVector } from '../irq/irq-vector.ts'
 import { IrqWaiting, type WaitOptions } from '../irq/irq-waiting.ts'
 import type { DeviceFeatures } from './features.ts'
 
+/** How a device is let into low power. */
 export interface LowPowerOptions {
   /** Be told when the device wakes up, and let it stay awake then. */
   readonly wakeup?: boolean

@@ -45,6 +45,7 @@ const streaming: readonly MigrationState[] = ['stop-copy', 'resuming', 'pre-copy
 /** States of a device that runs, with a stream. */
 const preCopying: readonly MigrationState[] = ['pre-copy', 'pre-copy-p2p']
 
+/** How much of a device’s state is read, in bytes. */
 export interface SaveOptions {
   /** Bytes of a chunk at most; 1 MiB where absent. */
   readonly chunkBytes?: number
@@ -52,6 +53,7 @@ export interface SaveOptions {
   readonly limit?: number
 }
 
+/** How a saved state is loaded. */
 export interface RestoreOptions {
   /** Whether the device runs afterwards; true where absent. */
   readonly run?: boolean

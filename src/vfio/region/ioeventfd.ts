@@ -19,6 +19,7 @@ export type IoeventfdWrite =
   | { readonly offset: number; readonly width: 8 | 16 | 32; readonly value: number }
   | { readonly offset: number; readonly width: 64; readonly value: bigint }
 
+/** The write that an eventfd shall stand for (VFIO_DEVICE_IOEVENTFD). */
 export type IoeventfdRequest = IoeventfdWrite & {
   /** Another's eventfd, which stays its owner's to close; one of our own unless told. */
   readonly eventfd?: number

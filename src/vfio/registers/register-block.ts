@@ -21,6 +21,7 @@ export interface RegisterSpec {
   readonly stride?: number
 }
 
+/** The registers of a block, by name. */
 export type RegisterSpecs = Readonly<Record<string, RegisterSpec>>
 
 const declared = v.looseObject({

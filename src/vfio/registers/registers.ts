@@ -49,6 +49,7 @@ export interface WritableRegister<Value, Fields> {
   write(value: Value | Partial<Fields>): void
 }
 
+/** A register that can be read and written. */
 export interface ReadWriteRegister<Value, Fields>
   extends ReadableRegister<Value, Fields>,
     WritableRegister<Value, Fields> {

@@ -1,0 +1,58 @@
+import { readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import ts from 'typescript'
+import { expect, test } from 'vitest'
+
+const source = join(import.meta.dirname, '../../src')
+
+const parsed = new Map<string, ts.SourceFile>()
+
+function parse(path: string): ts.SourceFile {
+  const known = parsed.get(path)
+  if (known !== undefined) return known
+  const file = ts.createSourceFile(path, readFileSync(path, 'utf8'), ts.ScriptTarget.Latest, true)
+  parsed.set(path, file)
+  return file
+}
+
+/** The declarations of that name in a file: of a function, one for each overload. */
+function declarations(file: ts.SourceFile, name: string): readonly ts.Statement[] {
+  return file.statements.filter((statement) => {
+    if (ts.isVariableStatement(statement)) {
+      return statement.declarationList.declarations.some((declared) => declared.name.getText() === name)
+    }
+    const isNamed =
+      ts.isFunctionDeclaration(statement) ||
+      ts.isClassDeclaration(statement) ||
+      ts.isInterfaceDeclaration(statement) ||
+      ts.isTypeAliasDeclaration(statement)
+    return isNamed && statement.name?.text === name
+  })
+}
+
+/** What a file hands on from others: 'NAME' with the file that it comes from. */
+function handedOn(file: ts.SourceFile): readonly (readonly [name: string, from: string])[] {
+  return file.statements.flatMap((statement) => {
+    if (!ts.isExportDeclaration(statement) || statement.moduleSpecifier === undefined) return []
+    if (statement.exportClause === undefined || !ts.isNamedExports(statement.exportClause)) return []
+    const from = join(dirname(file.fileName), statement.moduleSpecifier.getText().slice(1, -1))
+    return statement.exportClause.elements.map(({ name, propertyName }) => [(propertyName ?? name).text, from] as const)
+  })
+}
+
+/** Where a name is declared at last, through the files that hand it on. */
+function declared(name: string, from: string): readonly ts.Statement[] {
+  const file = parse(from)
+  const further = handedOn(file).find(([handed]) => handed === name)
+  return further === undefined ? declarations(file, name) : declared(...further)
+}
+
+test.each(['index.ts', 'mock.ts'])('everything that %s exports has a docstring', (door) => {
+  const exported = handedOn(parse(join(source, door)))
+  expect(exported.length).toBeGreaterThan(50)
+  const bare = exported.filter(([name, from]) => {
+    const found = declared(name, from)
+    return !found.some((statement) => ts.getJSDocCommentsAndTags(statement).length > 0)
+  })
+  expect(bare.map(([name]) => name)).toEqual([])
+})
