@@ -5,7 +5,7 @@ import { codeBlocks } from '../readme.ts'
 import { createProject, type EmptyProject } from './empty-project.ts'
 import { majors, nodeOf } from './nodes.ts'
 
-const [library = '', mock = '', model = '', faults = ''] = codeBlocks('ts')
+const [library = '', spec = '', mock = '', model = '', faults = ''] = codeBlocks('ts')
 const uuid = '83b8f4f2-509f-382f-3c1e-e6bfe0fa1001'
 
 let project: EmptyProject
@@ -47,7 +47,7 @@ describe('the package’s types', () => {
   })
 
   test('fit every example of the README', () => {
-    for (const [i, block] of [library, mock, model, faults].entries()) project.write(`examples/${i}.ts`, block)
+    for (const [i, block] of [library, spec, mock, model, faults].entries()) project.write(`examples/${i}.ts`, block)
     // vitest's own types are not ours to check
     expect(compile('examples', { lib: ['esnext', 'dom'], types: [], skipLibCheck: true })).toEqual(compiled)
   })
@@ -71,6 +71,13 @@ describe.each(['with the addon', 'without the addon'] as const)('a user’s firs
     const list = project.run(nodeOf(major), [bin(), 'list', '--mock', '--json'])
     expect(list).toMatchObject({ status: 0, stderr: '' })
     expect(JSON.parse(list.stdout)).toBeTypeOf('object')
+  })
+
+  test('on Node 24 the README’s spec is planned and applied from code', () => {
+    project.write('spec.ts', spec)
+    const { status, stdout } = project.run(nodeOf(24), ['--no-warnings', 'spec.ts'])
+    expect(status).toBe(0)
+    expect(stdout.trimEnd().split('\n').at(-1)).toBe('2 0')
   })
 
   test('on Node 24 the README’s library example runs as it stands', () => {

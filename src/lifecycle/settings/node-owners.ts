@@ -10,13 +10,19 @@ export interface NodeOwner {
   readonly mode: string | null
 }
 
-/** A mode as chmod(1) takes it. */
+/**
+ * A mode as chmod(1) takes it.
+ * @internal
+ */
 export const octalMode: v.GenericSchema<unknown, string> = v.pipe(
   v.string("must be octal digits in quotes, such as '0660'"),
   v.regex(/^[0-7]{3,4}$/, "must be octal digits in quotes, such as '0660'"),
 )
 
-/** By the device's name: a UUID, or a PCI address. */
+/**
+ * By the device's name: a UUID, or a PCI address.
+ * @internal
+ */
 export const nodeOwners: Settings<NodeOwner> = new Settings(
   'node-owners',
   'owner of a device node',
