@@ -1,19 +1,16 @@
 import { type PciAddress, printable } from '../../base/units.ts'
 import { readPciIds } from '../../host/pci-ids.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
+import { type BootLine, commandLineWords, linesOf, modprobeLines, textOf } from './boot-lines.ts'
+import { earlyLoads, initramfsTools, type Loading, notLoadedLines } from './module-loading.ts'
 
-/** Where modprobe reads its settings; driverctl's are a file for each device (its bus, a dash, its name), which holds a driver. */
-const modprobeFolders = [
-  '/etc/modprobe.d',
-  '/run/modprobe.d',
-  '/usr/local/lib/modprobe.d',
-  '/usr/lib/modprobe.d',
-  '/lib/modprobe.d',
-]
+/** A file for each device (its bus, a dash, its name), which holds a driver. */
 const driverctlFolder = '/etc/driverctl.d'
 /** Drivers that take what an `ids` parameter names, as modules or built in. */
-const idsParameter = /(?:^|\s)(vfio[-_]pci|pci[-_]stub)\.ids=(\S+)/g
+const idsParameter = /^(vfio[-_]pci|pci[-_]stub)\.ids=(\S+)/
 const idsOption = /^\s*options\s+(vfio[-_]pci|pci[-_]stub)\s(?:.*\s)?ids=(\S+)/
+/** A module of the initramfs, with its parameters. */
+const idsModule = /^\s*(vfio[-_]pci|pci[-_]stub)\s(?:.*\s)?ids=(\S+)/
 
 /** A driver that somebody else will give a device at the next boot, and the place that says so. */
 export interface OtherBinding {
@@ -33,39 +30,48 @@ export function othersAtNextBoot(files: HostFiles, address: PciAddress): OtherBi
     const mend = `driverctl unset-override ${address}`
     return driver === '' ? [] : [{ driver: printable(driver), place: `${driverctlFolder}/${name}:1`, mend }]
   })
-  const commandLine = textOf(files, '/proc/cmdline') ?? ''
-  const ofKernel = [...commandLine.matchAll(idsParameter)].flatMap(([, driver = '', ids = '']): OtherBinding[] => {
-    if (!isIts(ids)) return []
-    const name = driver.replace('_', '-')
-    return [
-      { driver: name, place: '/proc/cmdline:1', mend: `take it out of ${name}.ids= of the kernel's command line` },
-    ]
-  })
-  return [...ofDriverctl, ...modprobeFolders.flatMap((folder) => ofModprobe(files, folder, isIts)), ...ofKernel]
+  const earlyOf = new Map<string, string>()
+  const ofIds = (lines: readonly BootLine[], pattern: RegExp, where: (driver: string) => string) =>
+    lines.flatMap(({ text, place }): OtherBinding[] => {
+      const [, name, ids] = pattern.exec(text) ?? []
+      if (name === undefined || ids === undefined || !isIts(ids)) return []
+      const driver = name.replace('_', '-')
+      const early = earlyOf.get(driver) ?? earlyInWords(files, driver)
+      earlyOf.set(driver, early)
+      return [{ driver, place, mend: `take it out of ${where(driver)}${early}` }]
+    })
+  const words = commandLineWords(files).map((text) => ({ text, place: '/proc/cmdline:1' }))
+  return [
+    ...ofDriverctl,
+    ...ofIds(modprobeLines(files), idsOption, () => 'ids= there'),
+    ...ofIds(linesOf(files, initramfsTools), idsModule, () => 'ids= there'),
+    ...ofIds(words, idsParameter, (driver) => `${driver}.ids= of the kernel's command line`),
+  ]
 }
 
-/** A line for each that undoes what was asked for: another driver than `wanted`, or with null any. */
-export function nextBootLines(files: HostFiles, address: PciAddress, wanted: string | null): string[] {
-  return othersAtNextBoot(files, address)
+/** What loads that driver before others, and what makes a change of that file count. */
+function earlyInWords(files: HostFiles, driver: string): string {
+  const loads = earlyLoads(files, driver)
+  if (loads.length === 0) return ''
+  const after = [...new Set(loads.flatMap(({ after }) => after ?? []))].map((command) => `, then ${command}`).join('')
+  return `${after}; ${driver} is loaded early, by ${loads.map(({ place }) => place).join(', ')}`
+}
+
+/** A line for each that undoes what was asked for: that `wanted` gets it, or with null that it goes back to `native`. */
+export function nextBootLines(
+  files: HostFiles,
+  address: PciAddress,
+  wanted: string | null,
+  native: string | null = null,
+): string[] {
+  const others = othersAtNextBoot(files, address)
     .filter(({ driver }) => driver !== wanted)
     .map(
       ({ driver, place, mend }) => `at the next boot ${driver} may get ${address} all the same, by ${place}: ${mend}`,
     )
-}
-
-function ofModprobe(files: HostFiles, folder: string, isIts: (ids: string) => boolean): OtherBinding[] {
-  return namesIn(files, folder)
-    .filter((name) => name.endsWith('.conf'))
-    .sort()
-    .flatMap((name) => {
-      const path = `${folder}/${name}`
-      const lines = textOf(files, path)?.split('\n') ?? []
-      return lines.flatMap((line, index): OtherBinding[] => {
-        const [, driver, ids] = idsOption.exec(line.slice(0, 4096)) ?? []
-        if (driver === undefined || ids === undefined || !isIts(ids)) return []
-        return [{ driver: driver.replace('_', '-'), place: `${path}:${index + 1}`, mend: 'take it out of ids= there' }]
-      })
-    })
+  const loading: Loading = wanted === null ? 'by itself' : 'by name'
+  const driver = wanted ?? native
+  return driver === null ? others : [...others, ...notLoadedLines(files, driver, loading)]
 }
 
 /** 'VENDOR:DEVICE' in hex, perhaps with more behind; ffffffff is any. */
@@ -74,21 +80,4 @@ function fits(id: string, vendor: string | null, device: string | null): boolean
   const isSame = (one: string, other: string | null) =>
     one === 'ffffffff' || (other !== null && one.replace(/^0x/, '').padStart(4, '0') === other.slice(2))
   return itsVendor !== '' && isSame(itsVendor, vendor) && isSame(itsDevice, device)
-}
-
-function textOf(files: HostFiles, path: string): string | null {
-  try {
-    return files.kind(path) === null ? null : files.read(path)
-  } catch {
-    // this only tells of others: what cannot be read says nothing
-    return null
-  }
-}
-
-function namesIn(files: HostFiles, folder: string): string[] {
-  try {
-    return files.kind(folder) === null ? [] : files.list(folder)
-  } catch {
-    return []
-  }
 }

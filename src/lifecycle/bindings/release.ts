@@ -35,7 +35,9 @@ export async function release(
     return [...back, ...named.flatMap(({ gone }) => gone ?? [])]
   }
   const changes = await carryOut(kernel, turns, options)
-  for (const change of changes) for (const line of nextBootLines(files, change.device, null)) options.onMessage?.(line)
+  for (const { device: address, to } of changes) {
+    for (const line of nextBootLines(files, address, null, to)) options.onMessage?.(line)
+  }
   return changes
 }
 

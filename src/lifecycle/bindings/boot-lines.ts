@@ -1,0 +1,61 @@
+import type { HostFiles } from '../../kernel/kernel.ts'
+
+/** Where modprobe reads its settings. */
+const modprobeFolders = [
+  '/etc/modprobe.d',
+  '/run/modprobe.d',
+  '/usr/local/lib/modprobe.d',
+  '/usr/lib/modprobe.d',
+  '/lib/modprobe.d',
+]
+const maxCharacters = 4096
+
+/** A line of a file that has a say at boot. */
+export interface BootLine {
+  /** At most 4096 characters; longer ones are cut. */
+  readonly text: string
+  /** File and line: '/etc/modprobe.d/vfio.conf:3'. */
+  readonly place: string
+}
+
+/** What modprobe reads, in its order of folders. */
+export function modprobeLines(files: HostFiles): BootLine[] {
+  return modprobeFolders.flatMap((folder) => confLines(files, folder))
+}
+
+/** The lines of a folder's '*.conf', by their names. None where it is not there. */
+export function confLines(files: HostFiles, folder: string): BootLine[] {
+  return namesIn(files, folder)
+    .filter((name) => name.endsWith('.conf'))
+    .sort()
+    .flatMap((name) => linesOf(files, `${folder}/${name}`))
+}
+
+/** The lines of one file. None where it is not there, or cannot be read. */
+export function linesOf(files: HostFiles, path: string): BootLine[] {
+  const lines = textOf(files, path)?.split('\n') ?? []
+  return lines.map((line, index) => ({ text: line.slice(0, maxCharacters), place: `${path}:${index + 1}` }))
+}
+
+/** The words of the kernel's command line. */
+export function commandLineWords(files: HostFiles): string[] {
+  return (textOf(files, '/proc/cmdline') ?? '').slice(0, maxCharacters).trim().split(/\s+/)
+}
+
+/** A small file of text; null where it is not there, or cannot be read. */
+export function textOf(files: HostFiles, path: string): string | null {
+  try {
+    return files.kind(path) === null ? null : files.read(path)
+  } catch {
+    // this only tells of others: what cannot be read says nothing
+    return null
+  }
+}
+
+function namesIn(files: HostFiles, folder: string): string[] {
+  try {
+    return files.kind(folder) === null ? [] : files.list(folder)
+  } catch {
+    return []
+  }
+}
