@@ -2,8 +2,9 @@ import fc from 'fast-check'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { VfioError } from '../../src/base/errors.ts'
 import type { Host } from '../../src/host.ts'
-import { losses } from '../../src/index.ts'
+import { losses, openHost } from '../../src/index.ts'
 import { createMockHost, type MockHost } from '../../src/mock.ts'
+import { HostTree } from './host-tree.ts'
 
 const running = '83b8f4f2-509f-382f-3c1e-e6bfe0fa1001'
 const gpu = '0000:3b:00.0'
@@ -213,4 +214,15 @@ describe('a spec from code', () => {
     await expect(other.apply({ ...plan })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
     expect(host.list().devices).toEqual([])
   })
+})
+
+test('a host below another root is read there, opens nothing of this one, and a root that is none is refused', async () => {
+  const uuid = '83b8f4f2-509f-382f-3c1e-e6bfe0fa1777'
+  const tree = new HostTree().directory('sys/bus/pci/devices')
+  tree.file(`etc/mdevctl.d/mtty/${uuid}`, JSON.stringify({ mdev_type: 'mtty-1', start: 'auto', attrs: [] }))
+  const host = openHost({ root: tree.root })
+  onTestFinished(() => host.close())
+  expect(host.list().devices).toMatchObject([{ name: uuid, parent: 'mtty', active: false }])
+  await expect(host.openDevice(uuid)).rejects.toBeInstanceOf(VfioError)
+  expect(() => openHost({ root: '/nosuch' })).toThrow(expect.objectContaining({ code: 'NOT_FOUND' }))
 })
