@@ -85,13 +85,11 @@ export type {
   ScenarioVgpus,
   ScenarioVgpuType,
 } from './mock/scenario/scenario.ts'
-export type { DeviceCapability } from './uapi/device-capabilities.ts'
-export type { DeviceFeatureName } from './uapi/device-feature.ts'
-export type { DeviceFlags, DeviceInfo } from './uapi/device-info.ts'
-export type { IrqFlags, IrqInfo } from './uapi/irq-info.ts'
-export type { CapabilityName, ExtendedCapabilityName } from './uapi/pci-capability-ids.ts'
-export type { RegionCapability, SparseArea } from './uapi/region-capabilities.ts'
-export type { RegionFlags } from './uapi/region-info.ts'
+export type { DeviceCapability, DeviceFlags, DeviceInfo } from './uapi/device.ts'
+export type { DeviceFeatureName } from './uapi/features.ts'
+export type { IrqFlags, IrqInfo } from './uapi/irq.ts'
+export type { CapabilityName, ExtendedCapabilityName } from './uapi/pci.ts'
+export type { RegionCapability, RegionFlags, SparseArea } from './uapi/region.ts'
 export type { AddressSpace, DmaAccess, IommuMode, IovaRange, MapRequest } from './vfio/address-space/address-space.ts'
 export type { MemlockLimit } from './vfio/address-space/memlock-limit.ts'
 export type { AddressSpaceOptions } from './vfio/address-space/open-address-space.ts'

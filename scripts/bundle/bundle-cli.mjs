@@ -64,7 +64,7 @@ const groups = [
   {
     name: 'core',
     priority: 2,
-    test: /src\/(kernel\/(?!soft-memlock|trace)|cli\/(?!main|completion|version|compile-cache|mock-host|mdevctl|device|commands\/(?!list)|io\/write-whole|parser\/(?!parser)|arguments\/(spec-file|region)|output\/(plan-text|report-bindings))|host\/|base|lifecycle\/(definition\/definition|in-use|kinds\/(list|device-types|named-device|mdev\/(list|store|mdev-(?!verbs|planning)|type-|nvidia-gpu)|nvidia-vgpu\/vgpu-(functions|type)))|uapi\/(requests|device-feature|migration))|yargs-parser|yargs-platform|rolldown.runtime/,
+    test: /src\/(kernel\/(?!soft-memlock|trace)|cli\/(?!main|completion|version|compile-cache|mock-host|mdevctl|device|commands\/(?!list)|io\/write-whole|parser\/(?!parser)|arguments\/(spec-file|region)|output\/(plan-text|report-bindings))|host\/|base|lifecycle\/(definition\/definition|in-use|kinds\/(list|device-types|named-device|mdev\/(list|store|mdev-(?!verbs|planning)|type-|nvidia-gpu)|nvidia-vgpu\/vgpu-(functions|type)))|uapi\/(requests|features))|yargs-parser|yargs-platform|rolldown.runtime/,
   },
   {
     name: 'plan',

@@ -1,6 +1,5 @@
 import { kernelOrder } from '../base/byte-order.ts'
-import { deviceFeatureFlag, deviceFeatures, vfioDeviceFeature } from '../uapi/device-feature.ts'
-import { vfioDeviceFeatureMigState } from '../uapi/migration.ts'
+import { deviceFeatureFlag, deviceFeatures, vfioDeviceFeature, vfioDeviceFeatureMigState } from '../uapi/features.ts'
 import { makesDescriptor, request } from '../uapi/requests.ts'
 
 const { VFIO_DEVICE_FEATURE_GET, VFIO_DEVICE_FEATURE_SET } = deviceFeatureFlag

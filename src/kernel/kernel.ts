@@ -55,7 +55,7 @@ export interface Kernel {
   /** Page-aligned memory that a device may be given: MAP_SHARED, never V8 heap. */
   allocateMemory(options: MemoryOptions): Mapping
   /**
-   * What /proc/self/pagemap says of `count` pages of the memory from `offset` on (uapi/pagemap.ts), after locking them:
+   * What /proc/self/pagemap says of `count` pages of the memory from `offset` on (Documentation/admin-guide/mm/pagemap.rst), after locking them:
    * for devices that use physical addresses. Frame numbers are 0 for whoever lacks CAP_SYS_ADMIN.
    */
   pageFrames(memory: Mapping, offset: number, count: number): BigUint64Array

@@ -1,9 +1,7 @@
 import { hex } from '../base/units.ts'
-import type { DeviceCapability } from '../uapi/device-capabilities.ts'
-import type { DeviceFlags } from '../uapi/device-info.ts'
-import type { IrqFlags } from '../uapi/irq-info.ts'
-import type { RegionCapability } from '../uapi/region-capabilities.ts'
-import type { RegionFlags } from '../uapi/region-info.ts'
+import type { DeviceCapability, DeviceFlags } from '../uapi/device.ts'
+import type { IrqFlags } from '../uapi/irq.ts'
+import type { RegionCapability, RegionFlags } from '../uapi/region.ts'
 import type { IommuMode } from './address-space/address-space.ts'
 import type { Device } from './device.ts'
 

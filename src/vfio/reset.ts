@@ -1,6 +1,6 @@
 import { VfioError } from '../base/errors.ts'
 import { failedWith } from '../base/system-error.ts'
-import type { DeviceInfo } from '../uapi/device-info.ts'
+import type { DeviceInfo } from '../uapi/device.ts'
 import { request } from '../uapi/requests.ts'
 import type { Descriptor } from './descriptor.ts'
 import { callFailed, type Reason } from './system-call.ts'

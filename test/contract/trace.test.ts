@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { traced } from '../../src/kernel/trace/traced-kernel.ts'
+import { vfioIommuType1Info } from '../../src/uapi/container.ts'
 import { request } from '../../src/uapi/requests.ts'
 import { encode } from '../../src/uapi/struct.ts'
-import { vfioIommuType1Info } from '../../src/uapi/type1.ts'
 import { contractKernel } from './kernel.ts'
 
 test('the same calls are traced in the same lines, whichever kernel answers', () => {

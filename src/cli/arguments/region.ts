@@ -1,5 +1,5 @@
 import { printable, unsignedOrNull } from '../../base/units.ts'
-import { configHeader } from '../../uapi/pci-regs.ts'
+import { configHeader } from '../../uapi/pci.ts'
 import { type Option, type RequiredPositional, text, usageError } from '../command.ts'
 import { deviceForms } from './device-argument.ts'
 

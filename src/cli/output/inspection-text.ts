@@ -3,7 +3,7 @@ import { shownUsers } from '../../host/device-users.ts'
 import type { IommuGroup } from '../../host/iommu-groups.ts'
 import type { Warning } from '../../host/warning.ts'
 import type { VirtualDevice } from '../../lifecycle/device/virtual-device.ts'
-import { configHeader } from '../../uapi/pci-regs.ts'
+import { configHeader } from '../../uapi/pci.ts'
 import type { IommuMode } from '../../vfio/address-space/address-space.ts'
 import type {
   CapabilityDescription,

@@ -1,15 +1,32 @@
-import { deviceFeatureFlag, deviceFeatures, vfioDeviceFeature } from '../../uapi/device-feature.ts'
-import { deviceFlag, vfioDeviceInfo } from '../../uapi/device-info.ts'
+import {
+  dirtyPagesFlag,
+  dmaMapFlag,
+  dmaUnmapFlag,
+  groupFlag,
+  iommuInfoFlag,
+  vfioGroupStatus,
+  vfioIommuType1DirtyBitmap,
+  vfioIommuType1DmaMap,
+  vfioIommuType1DmaUnmap,
+  vfioIommuType1Info,
+} from '../../uapi/container.ts'
 import {
   bindIommufdFlag,
+  deviceFlag,
   vfioDeviceAttachIommufdPt,
   vfioDeviceBindIommufd,
   vfioDeviceDetachIommufdPt,
-} from '../../uapi/device-iommufd.ts'
-import { gfxPlaneFlag, vfioDeviceGfxPlaneInfo } from '../../uapi/graphics.ts'
-import { groupFlag, vfioGroupStatus } from '../../uapi/group-status.ts'
+  vfioDeviceInfo,
+} from '../../uapi/device.ts'
+import {
+  deviceFeatureFlag,
+  deviceFeatures,
+  gfxPlaneFlag,
+  vfioDeviceFeature,
+  vfioDeviceGfxPlaneInfo,
+  vfioPrecopyInfo,
+} from '../../uapi/features.ts'
 import { vfioPciHotReset, vfioPciHotResetInfo } from '../../uapi/hot-reset.ts'
-import { vfioDeviceIoeventfd } from '../../uapi/ioeventfd.ts'
 import {
   ioasMapFlag,
   iommuDestroy,
@@ -27,21 +44,10 @@ import {
   iommuOption,
   iommuVfioIoas,
 } from '../../uapi/iommufd.ts'
-import { irqInfoFlag, vfioIrqInfo } from '../../uapi/irq-info.ts'
-import { irqSetFlag, vfioIrqSet } from '../../uapi/irq-set.ts'
-import { vfioPrecopyInfo } from '../../uapi/migration.ts'
-import { regionFlag, vfioRegionInfo } from '../../uapi/region-info.ts'
+import { irqInfoFlag, irqSetFlag, vfioDeviceIoeventfd, vfioIrqInfo, vfioIrqSet } from '../../uapi/irq.ts'
+import { regionFlag, vfioRegionInfo } from '../../uapi/region.ts'
 import { request } from '../../uapi/requests.ts'
 import type { Layout } from '../../uapi/struct.ts'
-import {
-  dmaMapFlag,
-  dmaUnmapFlag,
-  iommuInfoFlag,
-  vfioIommuType1DmaMap,
-  vfioIommuType1DmaUnmap,
-  vfioIommuType1Info,
-} from '../../uapi/type1.ts'
-import { dirtyPagesFlag, vfioIommuType1DirtyBitmap } from '../../uapi/type1-dirty-pages.ts'
 
 /** What a descriptor stands for: one number means different ioctls on different files. */
 export type Opened = 'container' | 'group' | 'device' | 'iommufd' | 'other'

@@ -1,6 +1,5 @@
 import { escaped, hex } from '../../base/units.ts'
-import { infoCapabilities } from '../../uapi/info-capabilities.ts'
-import { decode } from '../../uapi/struct.ts'
+import { decode, infoCapabilities } from '../../uapi/struct.ts'
 import { featureName, type TracedIoctl } from './ioctl-arguments.ts'
 
 /** Bytes of data that a line shows. */

@@ -1,6 +1,5 @@
 import { kernelOrder } from '../../base/byte-order.ts'
-import { irqInfoFlag } from '../../uapi/irq-info.ts'
-import { irqSetFlag } from '../../uapi/irq-set.ts'
+import { irqInfoFlag, irqSetFlag } from '../../uapi/irq.ts'
 import { Errno } from '../base/errno.ts'
 import { checkIrqSet, type EventSink, type IrqDescription, type IrqSetRequest } from '../sdk/device-model.ts'
 

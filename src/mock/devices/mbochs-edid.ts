@@ -1,4 +1,4 @@
-import { gfxLinkState, vfioRegionGfxEdid } from '../../uapi/graphics.ts'
+import { gfxLinkState, vfioRegionGfxEdid } from '../../uapi/features.ts'
 import { decode, encode } from '../../uapi/struct.ts'
 import { restoreBytes, saveBytes, savedField } from '../base/saved.ts'
 

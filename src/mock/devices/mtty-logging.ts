@@ -1,5 +1,8 @@
-import { deviceFeatures } from '../../uapi/device-feature.ts'
-import { vfioDeviceFeatureDmaLoggingControl, vfioDeviceFeatureDmaLoggingReport } from '../../uapi/dma-logging.ts'
+import {
+  deviceFeatures,
+  vfioDeviceFeatureDmaLoggingControl,
+  vfioDeviceFeatureDmaLoggingReport,
+} from '../../uapi/features.ts'
 import { Errno } from '../base/errno.ts'
 import type { KernelTraits } from '../base/kernel-traits.ts'
 import { checkLoggingReport, checkLoggingStart } from '../sdk/dma-logging.ts'

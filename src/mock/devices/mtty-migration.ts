@@ -1,5 +1,5 @@
 import { kernelOrder } from '../../base/byte-order.ts'
-import { migrationFlag } from '../../uapi/migration.ts'
+import { migrationFlag } from '../../uapi/features.ts'
 import { Errno } from '../base/errno.ts'
 import { ModelMigration } from '../sdk/migration.ts'
 import { portSize, type Uart } from './uart.ts'

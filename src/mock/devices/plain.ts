@@ -1,5 +1,5 @@
-import { pciIrqIndex, pciRegionIndex } from '../../uapi/indexes.ts'
-import { configHeader } from '../../uapi/pci-regs.ts'
+import { configHeader } from '../../uapi/pci.ts'
+import { pciIrqIndex, pciRegionIndex } from '../../uapi/region.ts'
 import { savedField } from '../base/saved.ts'
 import type { ScenarioModel } from '../scenario/scenario.ts'
 import type { DeviceContext } from '../sdk/device-context.ts'

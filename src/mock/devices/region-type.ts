@@ -1,6 +1,5 @@
-import { vfioInfoCapHeader } from '../../uapi/info-capabilities.ts'
-import { regionCapability, vfioRegionInfoCapType } from '../../uapi/region-capabilities.ts'
-import { encode, encodeInto } from '../../uapi/struct.ts'
+import { regionCapability, vfioRegionInfoCapType } from '../../uapi/region.ts'
+import { encode, encodeInto, vfioInfoCapHeader } from '../../uapi/struct.ts'
 
 /** The capability of a device-specific region that says what it is: the only one in its chain. */
 export function typeCapability(type: number, subtype: number): Uint8Array {

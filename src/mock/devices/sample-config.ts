@@ -1,5 +1,5 @@
 import { deviceOrder } from '../../base/byte-order.ts'
-import { configHeader } from '../../uapi/pci-regs.ts'
+import { configHeader } from '../../uapi/pci.ts'
 import { restoreBytes, saveBytes } from '../base/saved.ts'
 
 /** One byte short of the 256 that PCI has. */

@@ -1,5 +1,5 @@
-import { deviceFlag } from '../../uapi/device-info.ts'
-import { apIrqIndex } from '../../uapi/indexes.ts'
+import { deviceFlag } from '../../uapi/device.ts'
+import { apIrqIndex } from '../../uapi/region.ts'
 import { Errno } from '../base/errno.ts'
 import type { KernelTraits } from '../base/kernel-traits.ts'
 import type { DeviceDescription, DeviceModel, IrqDescription, IrqSetRequest } from '../sdk/device-model.ts'

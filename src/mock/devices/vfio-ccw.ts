@@ -1,6 +1,5 @@
-import { deviceFlag } from '../../uapi/device-info.ts'
-import { ccwIrqIndex } from '../../uapi/indexes.ts'
-import { regionFlag } from '../../uapi/region-info.ts'
+import { deviceFlag } from '../../uapi/device.ts'
+import { ccwIrqIndex, regionFlag } from '../../uapi/region.ts'
 import { Errno } from '../base/errno.ts'
 import type {
   DeviceDescription,

@@ -1,8 +1,14 @@
 import type { IoctlPointer } from '../../kernel/kernel.ts'
-import { extension, VFIO_API_VERSION } from '../../uapi/container.ts'
+import {
+  dmaMapFlag,
+  dmaUnmapFlag,
+  extension,
+  VFIO_API_VERSION,
+  vfioIommuType1DmaMap,
+  vfioIommuType1DmaUnmap,
+} from '../../uapi/container.ts'
 import { request as requests } from '../../uapi/requests.ts'
 import { encodeInto } from '../../uapi/struct.ts'
-import { dmaMapFlag, dmaUnmapFlag, vfioIommuType1DmaMap, vfioIommuType1DmaUnmap } from '../../uapi/type1.ts'
 import { Errno } from '../base/errno.ts'
 import { integerArgument, structArgument } from '../descriptors/ioctl-argument.ts'
 import type { IoctlArgument } from '../descriptors/open-file.ts'

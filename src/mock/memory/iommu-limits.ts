@@ -1,5 +1,5 @@
+import { vfioIommuType1InfoCapIovaRange, vfioIovaRange } from '../../uapi/container.ts'
 import { encode } from '../../uapi/struct.ts'
-import { vfioIommuType1InfoCapIovaRange, vfioIovaRange } from '../../uapi/type1-capabilities.ts'
 import type { KernelTraits } from '../base/kernel-traits.ts'
 
 /** What an Intel IOMMU maps at once: 4 KiB, 2 MiB and 1 GiB. */

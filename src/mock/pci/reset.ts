@@ -1,4 +1,4 @@
-import { capabilityBit, capabilityRegister } from '../../uapi/pci-capability-regs.ts'
+import { capabilityBit, capabilityRegister } from '../../uapi/pci.ts'
 import { Errno } from '../base/errno.ts'
 import { kernelTraits } from '../base/kernel-traits.ts'
 import { kstrtoull } from '../base/kstrto.ts'

@@ -1,5 +1,5 @@
 import type { Mapping, MmapOptions } from '../../kernel/kernel.ts'
-import { irqSetFlag } from '../../uapi/irq-set.ts'
+import { irqSetFlag } from '../../uapi/irq.ts'
 import { Errno } from '../base/errno.ts'
 import type { IoctlArgument } from '../descriptors/open-file.ts'
 import type { CallingProcess, Feature } from './feature.ts'

@@ -1,9 +1,9 @@
-import { vfioDeviceFeature } from '../../uapi/device-feature.ts'
 import {
+  vfioDeviceFeature,
   vfioDeviceFeatureDmaLoggingControl,
   vfioDeviceFeatureDmaLoggingRange,
   vfioDeviceFeatureDmaLoggingReport,
-} from '../../uapi/dma-logging.ts'
+} from '../../uapi/features.ts'
 import { decode } from '../../uapi/struct.ts'
 import { Errno } from '../base/errno.ts'
 import type { KernelTraits } from '../base/kernel-traits.ts'

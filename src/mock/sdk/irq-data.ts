@@ -1,5 +1,5 @@
 import { kernelOrder } from '../../base/byte-order.ts'
-import { irqSetFlag } from '../../uapi/irq-set.ts'
+import { irqSetFlag } from '../../uapi/irq.ts'
 import type { EventSink, IrqSetRequest } from './device-model.ts'
 
 /** The eventfds of a request, one per vector; null where a negative number unties it. Looks them up one by one. */

@@ -1,5 +1,4 @@
-import { irqInfoFlag } from '../../uapi/irq-info.ts'
-import { irqSetFlag } from '../../uapi/irq-set.ts'
+import { irqInfoFlag, irqSetFlag } from '../../uapi/irq.ts'
 import { Errno } from '../base/errno.ts'
 import type { EventSink, IrqDescription, IrqSetRequest } from './device-model.ts'
 import { IntxLine } from './intx-line.ts'

@@ -1,6 +1,6 @@
 import type { Mapping, MmapOptions } from '../../kernel/kernel.ts'
-import { deviceFlag } from '../../uapi/device-info.ts'
-import { pciIrqIndex, pciRegionIndex } from '../../uapi/indexes.ts'
+import { deviceFlag } from '../../uapi/device.ts'
+import { pciIrqIndex, pciRegionIndex } from '../../uapi/region.ts'
 import { Errno } from '../base/errno.ts'
 import { BarMapping } from '../memory/bar-mapping.ts'
 import type { DeviceContext } from './device-context.ts'

@@ -1,4 +1,4 @@
-import { regionFlag } from '../../uapi/region-info.ts'
+import { regionFlag } from '../../uapi/region.ts'
 import { smallestPage } from '../base/page-size.ts'
 import type { MappedDevice } from '../memory/bar-mapping.ts'
 import { SparseMemory } from '../memory/sparse-memory.ts'

@@ -1,4 +1,4 @@
-import { vfioPrecopyInfo } from '../../uapi/migration.ts'
+import { vfioPrecopyInfo } from '../../uapi/features.ts'
 import { request as requests } from '../../uapi/requests.ts'
 import { encodeInto } from '../../uapi/struct.ts'
 import { Errno } from '../base/errno.ts'

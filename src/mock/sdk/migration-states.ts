@@ -1,4 +1,4 @@
-import { deviceState, migrationFlag } from '../../uapi/migration.ts'
+import { deviceState, migrationFlag } from '../../uapi/features.ts'
 import { Errno } from '../base/errno.ts'
 
 const { VFIO_DEVICE_STATE_ERROR } = deviceState

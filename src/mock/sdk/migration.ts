@@ -1,11 +1,11 @@
-import { deviceFeatures } from '../../uapi/device-feature.ts'
 import {
+  deviceFeatures,
   deviceState,
   migrationFlag,
   vfioDeviceFeatureMigDataSize,
   vfioDeviceFeatureMigration,
   vfioDeviceFeatureMigState,
-} from '../../uapi/migration.ts'
+} from '../../uapi/features.ts'
 import { decode, encodeInto, type Layout, type Values } from '../../uapi/struct.ts'
 import type { KernelTraits } from '../base/kernel-traits.ts'
 import type { OpenFile } from '../descriptors/open-file.ts'

@@ -1,4 +1,4 @@
-import { regionFlag } from '../../uapi/region-info.ts'
+import { regionFlag } from '../../uapi/region.ts'
 import { ConfigSpace } from './config-space.ts'
 import type { ModelRegion } from './region.ts'
 

@@ -1,5 +1,5 @@
 import { deviceOrder } from '../../base/byte-order.ts'
-import { regionFlag } from '../../uapi/region-info.ts'
+import { regionFlag } from '../../uapi/region.ts'
 import type { MappedDevice } from '../memory/bar-mapping.ts'
 import { singleAccesses } from '../memory/single-accesses.ts'
 

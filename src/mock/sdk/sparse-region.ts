@@ -1,11 +1,10 @@
-import { vfioInfoCapHeader } from '../../uapi/info-capabilities.ts'
 import {
   regionCapability,
+  regionFlag,
   vfioRegionInfoCapSparseMmap,
   vfioRegionSparseMmapArea,
-} from '../../uapi/region-capabilities.ts'
-import { regionFlag } from '../../uapi/region-info.ts'
-import { encode, encodeInto } from '../../uapi/struct.ts'
+} from '../../uapi/region.ts'
+import { encode, encodeInto, vfioInfoCapHeader } from '../../uapi/struct.ts'
 import { smallestPage } from '../base/page-size.ts'
 import type { MappedDevice } from '../memory/bar-mapping.ts'
 import { singleAccesses } from '../memory/single-accesses.ts'

@@ -1,4 +1,4 @@
-import { vfioDeviceFeatureDmaBuf, vfioRegionDmaRange } from '../../uapi/device-feature.ts'
+import { vfioDeviceFeatureDmaBuf, vfioRegionDmaRange } from '../../uapi/features.ts'
 import { decode } from '../../uapi/struct.ts'
 import { Errno } from '../base/errno.ts'
 import type { PageSize } from '../base/page-size.ts'

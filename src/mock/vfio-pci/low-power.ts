@@ -1,4 +1,4 @@
-import { deviceFeatures, vfioDeviceLowPowerEntryWithWakeup } from '../../uapi/device-feature.ts'
+import { deviceFeatures, vfioDeviceLowPowerEntryWithWakeup } from '../../uapi/features.ts'
 import { decode } from '../../uapi/struct.ts'
 import { Errno } from '../base/errno.ts'
 import { Eventfd } from '../descriptors/eventfd.ts'

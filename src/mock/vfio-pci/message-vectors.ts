@@ -1,4 +1,4 @@
-import { pciIrqIndex } from '../../uapi/indexes.ts'
+import { pciIrqIndex } from '../../uapi/region.ts'
 import { Errno } from '../base/errno.ts'
 import type { KernelTraits } from '../base/kernel-traits.ts'
 import type { EventSink, IrqSetRequest } from '../sdk/device-model.ts'

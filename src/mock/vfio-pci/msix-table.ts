@@ -1,4 +1,4 @@
-import { capabilityBit, capabilityRegister } from '../../uapi/pci-capability-regs.ts'
+import { capabilityBit, capabilityRegister } from '../../uapi/pci.ts'
 import type { ConfigSpace } from '../sdk/config-space.ts'
 
 /** Bytes of one entry. */

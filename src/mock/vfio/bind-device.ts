@@ -1,4 +1,4 @@
-import { bindIommufdFlag, vfioDeviceBindIommufd } from '../../uapi/device-iommufd.ts'
+import { bindIommufdFlag, vfioDeviceBindIommufd } from '../../uapi/device.ts'
 import type { Values } from '../../uapi/struct.ts'
 import { Errno } from '../base/errno.ts'
 import { structArgument } from '../descriptors/ioctl-argument.ts'

@@ -1,5 +1,5 @@
 import type { IoctlPointer } from '../../kernel/kernel.ts'
-import { deviceFeatureFlag, deviceFeatures, vfioDeviceFeature } from '../../uapi/device-feature.ts'
+import { deviceFeatureFlag, deviceFeatures, vfioDeviceFeature } from '../../uapi/features.ts'
 import { Errno } from '../base/errno.ts'
 import type { KernelTraits } from '../base/kernel-traits.ts'
 import type { FdTable } from '../descriptors/fd-table.ts'

@@ -1,9 +1,5 @@
 import type { IoctlPointer, Mapping, MmapOptions } from '../../kernel/kernel.ts'
-import {
-  vfioDeviceAttachIommufdPt,
-  vfioDeviceBindIommufd,
-  vfioDeviceDetachIommufdPt,
-} from '../../uapi/device-iommufd.ts'
+import { vfioDeviceAttachIommufdPt, vfioDeviceBindIommufd, vfioDeviceDetachIommufdPt } from '../../uapi/device.ts'
 import { request as requests } from '../../uapi/requests.ts'
 import { encodeInto } from '../../uapi/struct.ts'
 import { Errno } from '../base/errno.ts'

@@ -1,12 +1,12 @@
 import { kernelOrder } from '../../base/byte-order.ts'
 import type { IoctlPointer } from '../../kernel/kernel.ts'
-import { decode, type Values } from '../../uapi/struct.ts'
 import {
   dirtyPagesFlag,
   vfioBitmap,
   vfioIommuType1DirtyBitmap,
   vfioIommuType1DirtyBitmapGet,
-} from '../../uapi/type1-dirty-pages.ts'
+} from '../../uapi/container.ts'
+import { decode, type Values } from '../../uapi/struct.ts'
 import { Errno } from '../base/errno.ts'
 import type { KernelTraits } from '../base/kernel-traits.ts'
 import { structArgument } from '../descriptors/ioctl-argument.ts'

@@ -1,5 +1,5 @@
 import { kernelOrder } from '../../base/byte-order.ts'
-import { groupFlag, vfioGroupStatus } from '../../uapi/group-status.ts'
+import { groupFlag, vfioGroupStatus } from '../../uapi/container.ts'
 import { request as requests } from '../../uapi/requests.ts'
 import { encodeInto } from '../../uapi/struct.ts'
 import { Errno } from '../base/errno.ts'

@@ -1,8 +1,13 @@
 import type { IoctlPointer } from '../../kernel/kernel.ts'
-import { extension } from '../../uapi/container.ts'
+import {
+  dmaMapFlag,
+  dmaUnmapFlag,
+  extension,
+  vfioIommuType1DmaMap,
+  vfioIommuType1DmaUnmap,
+} from '../../uapi/container.ts'
 import { request as requests } from '../../uapi/requests.ts'
 import { encodeInto } from '../../uapi/struct.ts'
-import { dmaMapFlag, dmaUnmapFlag, vfioIommuType1DmaMap, vfioIommuType1DmaUnmap } from '../../uapi/type1.ts'
 import { Errno } from '../base/errno.ts'
 import type { KernelTraits } from '../base/kernel-traits.ts'
 import { structArgument } from '../descriptors/ioctl-argument.ts'

@@ -1,7 +1,6 @@
 import { VfioError } from '../../base/errors.ts'
 import { type Uuid, uuidBytes } from '../../base/units.ts'
-import type { DeviceAddress } from '../../host/device-node.ts'
-import { findDeviceNode } from '../../host/device-node.ts'
+import { type DeviceAddress, findDeviceNode } from '../../host/device-node.ts'
 import { groupMembers } from '../../host/group-members.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import {
@@ -9,7 +8,7 @@ import {
   vfioDeviceAttachIommufdPt,
   vfioDeviceBindIommufd,
   vfioDeviceDetachIommufdPt,
-} from '../../uapi/device-iommufd.ts'
+} from '../../uapi/device.ts'
 import { request as requests } from '../../uapi/requests.ts'
 import { encode } from '../../uapi/struct.ts'
 import type { AttachOptions } from '../attachment.ts'

@@ -1,19 +1,20 @@
 import { kernelOrder } from '../../base/byte-order.ts'
 import type { DeviceAddress } from '../../host/device-node.ts'
 import type { Mapping } from '../../kernel/kernel.ts'
-import { request as requests } from '../../uapi/requests.ts'
-import { encode } from '../../uapi/struct.ts'
 import {
   decodeType1Info,
+  dmaAvail,
   dmaMapFlag,
   dmaUnmapFlag,
   iommuInfoFlag,
+  iovaRanges,
   type Type1Info,
   vfioIommuType1DmaMap,
   vfioIommuType1DmaUnmap,
   vfioIommuType1Info,
-} from '../../uapi/type1.ts'
-import { dmaAvail, iovaRanges } from '../../uapi/type1-capabilities.ts'
+} from '../../uapi/container.ts'
+import { request as requests } from '../../uapi/requests.ts'
+import { encode } from '../../uapi/struct.ts'
 import type { Attachment, AttachOptions } from '../attachment.ts'
 import { closeInOrder } from '../close-in-order.ts'
 import { callForInfo } from '../info-call.ts'

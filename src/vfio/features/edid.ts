@@ -1,6 +1,6 @@
 import { checkBytes } from '../../base/arguments.ts'
 import { VfioError } from '../../base/errors.ts'
-import { gfxLinkState, vfioRegionGfxEdid } from '../../uapi/graphics.ts'
+import { gfxLinkState, vfioRegionGfxEdid } from '../../uapi/features.ts'
 import type { Region } from '../region/region.ts'
 
 const blockSize = 128

@@ -3,12 +3,7 @@ import { checkBytes, checked, count } from '../../base/arguments.ts'
 import { VfioError } from '../../base/errors.ts'
 import { failedWith } from '../../base/system-error.ts'
 import type { IoctlPointer } from '../../kernel/kernel.ts'
-import {
-  type DeviceFeatureName,
-  deviceFeatureFlag,
-  deviceFeatures,
-  vfioDeviceFeature,
-} from '../../uapi/device-feature.ts'
+import { type DeviceFeatureName, deviceFeatureFlag, deviceFeatures, vfioDeviceFeature } from '../../uapi/features.ts'
 import { request } from '../../uapi/requests.ts'
 import { encodeInto } from '../../uapi/struct.ts'
 import type { Descriptor } from '../descriptor.ts'

@@ -1,7 +1,7 @@
 import * as v from 'valibot'
 import { checked } from '../../base/arguments.ts'
 import { VfioError } from '../../base/errors.ts'
-import { vfioDeviceLowPowerEntryWithWakeup } from '../../uapi/device-feature.ts'
+import { vfioDeviceLowPowerEntryWithWakeup } from '../../uapi/features.ts'
 import { encode } from '../../uapi/struct.ts'
 import { closeInOrder, orClose } from '../close-in-order.ts'
 import type { Descriptor } from '../descriptor.ts'

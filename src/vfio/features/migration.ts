@@ -9,7 +9,7 @@ import {
   vfioDeviceFeatureMigDataSize,
   vfioDeviceFeatureMigration,
   vfioDeviceFeatureMigState,
-} from '../../uapi/migration.ts'
+} from '../../uapi/features.ts'
 import { request } from '../../uapi/requests.ts'
 import { decode, encode } from '../../uapi/struct.ts'
 import { orClose } from '../close-in-order.ts'

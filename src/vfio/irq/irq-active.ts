@@ -1,6 +1,6 @@
 import { VfioError } from '../../base/errors.ts'
-import type { DeviceFlags } from '../../uapi/device-info.ts'
-import { pciIrqIndex } from '../../uapi/indexes.ts'
+import type { DeviceFlags } from '../../uapi/device.ts'
+import { pciIrqIndex } from '../../uapi/region.ts'
 
 interface Enabled {
   readonly index: number

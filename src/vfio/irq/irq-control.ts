@@ -1,7 +1,6 @@
 import { VfioError } from '../../base/errors.ts'
 import { failedWith } from '../../base/system-error.ts'
-import type { IrqInfo } from '../../uapi/irq-info.ts'
-import { encodeIrqSet, type IrqSet } from '../../uapi/irq-set.ts'
+import { encodeIrqSet, type IrqInfo, type IrqSet } from '../../uapi/irq.ts'
 import { request } from '../../uapi/requests.ts'
 import type { Descriptor } from '../descriptor.ts'
 import { attempt, type Reasons } from '../system-call.ts'

@@ -1,7 +1,7 @@
 import * as v from 'valibot'
 import { checked } from '../../base/arguments.ts'
 import { VfioError } from '../../base/errors.ts'
-import type { IrqFlags, IrqInfo } from '../../uapi/irq-info.ts'
+import type { IrqFlags, IrqInfo } from '../../uapi/irq.ts'
 import type { Descriptor } from '../descriptor.ts'
 import type { ActiveIrqs } from './irq-active.ts'
 import { IrqControl } from './irq-control.ts'

@@ -1,9 +1,7 @@
 import { deviceOrder } from '../../base/byte-order.ts'
 import { VfioError } from '../../base/errors.ts'
 import { hex } from '../../base/units.ts'
-import { capabilityName, extendedCapabilityName } from '../../uapi/pci-capability-ids.ts'
-import { statusBit } from '../../uapi/pci-command.ts'
-import { configHeader } from '../../uapi/pci-regs.ts'
+import { capabilityName, configHeader, extendedCapabilityName, statusBit } from '../../uapi/pci.ts'
 import { type DecodedCapability, decodeCapability } from './pci-capability.ts'
 
 /**

@@ -1,8 +1,12 @@
 import { deviceOrder } from '../../base/byte-order.ts'
 import { VfioError } from '../../base/errors.ts'
 import { hex } from '../../base/units.ts'
-import type { CapabilityName, ExtendedCapabilityName } from '../../uapi/pci-capability-ids.ts'
-import { capabilityBit as bit, capabilityRegister as register } from '../../uapi/pci-capability-regs.ts'
+import {
+  capabilityBit as bit,
+  type CapabilityName,
+  type ExtendedCapabilityName,
+  capabilityRegister as register,
+} from '../../uapi/pci.ts'
 
 /** What the capabilities that are decoded say, by their names. Sizes and offsets are in bytes. */
 export interface DecodedFields {

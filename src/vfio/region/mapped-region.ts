@@ -3,19 +3,19 @@ import { checked, count } from '../../base/arguments.ts'
 import { VfioError } from '../../base/errors.ts'
 import { hex } from '../../base/units.ts'
 import type { Mapping } from '../../kernel/kernel.ts'
-import type { RegionFlags } from '../../uapi/region-info.ts'
+import type { RegionFlags } from '../../uapi/region.ts'
 import { closeInOrder, orClose } from '../close-in-order.ts'
 import type { Dependent, Descriptor } from '../descriptor.ts'
 import type { RegisterBlock, RegisterSpecs } from '../registers/register-block.ts'
 import { type Registers, registersOf } from '../registers/registers.ts'
 import { attempt, callFailed } from '../system-call.ts'
-import type { DeviceRegion } from './region-access.ts'
 import {
   checkAccess,
   checkAlignment,
   checkBigint,
   checkCopy,
   checkNumber,
+  type DeviceRegion,
   goalOf,
   memoryGone,
   type RegionAccess,

@@ -1,5 +1,4 @@
-import type { RegionCapability } from '../../uapi/region-capabilities.ts'
-import type { RegionFlags } from '../../uapi/region-info.ts'
+import type { RegionCapability, RegionFlags } from '../../uapi/region.ts'
 
 /** Bytes from `start` up to, not including, `end`, counted from the region's start. */
 export interface Area {

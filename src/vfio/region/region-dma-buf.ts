@@ -5,7 +5,7 @@ import {
   vfioDeviceFeature,
   vfioDeviceFeatureDmaBuf,
   vfioRegionDmaRange,
-} from '../../uapi/device-feature.ts'
+} from '../../uapi/features.ts'
 import { request } from '../../uapi/requests.ts'
 import { encode } from '../../uapi/struct.ts'
 import type { Descriptor } from '../descriptor.ts'

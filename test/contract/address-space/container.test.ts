@@ -1,9 +1,13 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { extension } from '../../../src/uapi/container.ts'
+import {
+  decodeType1Info,
+  dmaUnmapFlag,
+  extension,
+  iovaRanges,
+  vfioIommuType1Info,
+} from '../../../src/uapi/container.ts'
 import { request } from '../../../src/uapi/requests.ts'
 import { encode } from '../../../src/uapi/struct.ts'
-import { decodeType1Info, dmaUnmapFlag, vfioIommuType1Info } from '../../../src/uapi/type1.ts'
-import { iovaRanges } from '../../../src/uapi/type1-capabilities.ts'
 import { errnoOf } from '../errno-of.ts'
 import { bindPci } from '../pci.ts'
 import { mapDma, openRawContainer, openTranslating, type RawContainer, unmapDma } from './raw-container.ts'

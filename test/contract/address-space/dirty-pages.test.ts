@@ -1,15 +1,16 @@
 import { randomUUID } from 'node:crypto'
 import { describe, expect, onTestFinished, type TestContext, test } from 'vitest'
 import { createMockHost, type DeviceContext, type GuestMemory, MdevModel } from '../../../src/mock.ts'
-import { request } from '../../../src/uapi/requests.ts'
-import { encode } from '../../../src/uapi/struct.ts'
-import { dmaUnmapFlag, vfioIommuType1DmaUnmap } from '../../../src/uapi/type1.ts'
 import {
   dirtyPagesFlag,
+  dmaUnmapFlag,
   vfioBitmap,
   vfioIommuType1DirtyBitmap,
   vfioIommuType1DirtyBitmapGet,
-} from '../../../src/uapi/type1-dirty-pages.ts'
+  vfioIommuType1DmaUnmap,
+} from '../../../src/uapi/container.ts'
+import { request } from '../../../src/uapi/requests.ts'
+import { encode } from '../../../src/uapi/struct.ts'
 import { errnoOf } from '../errno-of.ts'
 import { allocate } from '../iommu-modes.ts'
 import { contractKernel, isLinuxBefore } from '../kernel.ts'

@@ -1,6 +1,6 @@
 import { describe, expect, type TestContext, test } from 'vitest'
-import { vfioDeviceBindIommufd } from '../../../src/uapi/device-iommufd.ts'
-import { decodeGroupStatus, vfioGroupStatus } from '../../../src/uapi/group-status.ts'
+import { decodeGroupStatus, vfioGroupStatus, vfioIommuType1Info } from '../../../src/uapi/container.ts'
+import { vfioDeviceBindIommufd } from '../../../src/uapi/device.ts'
 import {
   iommufdRequest,
   iommuHwInfo,
@@ -17,7 +17,6 @@ import {
 } from '../../../src/uapi/iommufd.ts'
 import { request } from '../../../src/uapi/requests.ts'
 import { decode, encode, type Values } from '../../../src/uapi/struct.ts'
-import { vfioIommuType1Info } from '../../../src/uapi/type1.ts'
 import { errnoOf } from '../errno-of.ts'
 import { openRawContainer, openTranslating, unmapDma } from './raw-container.ts'
 import {

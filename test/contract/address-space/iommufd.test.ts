@@ -1,5 +1,5 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { vfioDeviceInfo } from '../../../src/uapi/device-info.ts'
+import { vfioDeviceInfo } from '../../../src/uapi/device.ts'
 import {
   iommufdRequest,
   iommuIoasAllowIovas,

@@ -1,9 +1,8 @@
 import { onTestFinished, type TestContext } from 'vitest'
 import type { Kernel, Mapping } from '../../../src/kernel/kernel.ts'
-import { extension } from '../../../src/uapi/container.ts'
+import { dmaMapFlag, extension, vfioIommuType1DmaMap, vfioIommuType1DmaUnmap } from '../../../src/uapi/container.ts'
 import { request } from '../../../src/uapi/requests.ts'
 import { decode, encode } from '../../../src/uapi/struct.ts'
-import { dmaMapFlag, vfioIommuType1DmaMap, vfioIommuType1DmaUnmap } from '../../../src/uapi/type1.ts'
 import { allocate, bindForMode, type TranslatingMode } from '../iommu-modes.ts'
 
 const page = 4096

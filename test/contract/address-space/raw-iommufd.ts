@@ -5,7 +5,7 @@ import {
   vfioDeviceAttachIommufdPt,
   vfioDeviceBindIommufd,
   vfioDeviceDetachIommufdPt,
-} from '../../../src/uapi/device-iommufd.ts'
+} from '../../../src/uapi/device.ts'
 import {
   ioasMapFlag,
   iommuDestroy,

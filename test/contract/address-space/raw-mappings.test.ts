@@ -1,6 +1,6 @@
 import { describe, expect, onTestFinished, type TestContext, test } from 'vitest'
 import type { Kernel, Mapping } from '../../../src/kernel/kernel.ts'
-import { dmaUnmapFlag } from '../../../src/uapi/type1.ts'
+import { dmaUnmapFlag } from '../../../src/uapi/container.ts'
 import { errnoOf } from '../errno-of.ts'
 import { allocate, type TranslatingMode, translatingModes } from '../iommu-modes.ts'
 import { reserveHugePages } from './huge-pages.ts'

@@ -4,13 +4,11 @@ import {
   deviceFeatures,
   vfioDeviceFeature,
   vfioDeviceFeatureDmaBuf,
-  vfioRegionDmaRange,
-} from '../../../src/uapi/device-feature.ts'
-import {
   vfioDeviceFeatureDmaLoggingControl,
   vfioDeviceFeatureDmaLoggingRange,
   vfioDeviceFeatureDmaLoggingReport,
-} from '../../../src/uapi/dma-logging.ts'
+  vfioRegionDmaRange,
+} from '../../../src/uapi/features.ts'
 import { request } from '../../../src/uapi/requests.ts'
 import { encode, encodeInto } from '../../../src/uapi/struct.ts'
 import type { Descriptor } from '../../../src/vfio/descriptor.ts'

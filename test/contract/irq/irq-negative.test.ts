@@ -1,5 +1,5 @@
 import { describe, expect, onTestFinished, type TestContext, test } from 'vitest'
-import { irqSetFlag } from '../../../src/uapi/irq-set.ts'
+import { irqSetFlag } from '../../../src/uapi/irq.ts'
 import { isLinuxBefore } from '../kernel.ts'
 import { signals } from './irq-eventfds.ts'
 import { err, intx, msi, msix, openRawMtty, openRawPci, type RawDevice, req, setBadIrqs, setIrqs } from './irq-raw.ts'

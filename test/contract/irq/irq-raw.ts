@@ -1,7 +1,7 @@
 import { onTestFinished, type TestContext } from 'vitest'
 import type { DeviceAddress } from '../../../src/host/device-node.ts'
 import type { Kernel } from '../../../src/kernel/kernel.ts'
-import { encodeIrqSet, type IrqSet, vfioIrqSet } from '../../../src/uapi/irq-set.ts'
+import { encodeIrqSet, type IrqSet, vfioIrqSet } from '../../../src/uapi/irq.ts'
 import { request } from '../../../src/uapi/requests.ts'
 import { encode } from '../../../src/uapi/struct.ts'
 import { openAddressSpaceFor } from '../../../src/vfio/address-space/open-address-space.ts'

@@ -1,7 +1,12 @@
 import { expect, type TestContext, test } from 'vitest'
-import { deviceFeatureFlag, deviceFeatures, vfioDeviceFeature } from '../../../src/uapi/device-feature.ts'
-import { vfioDeviceFeatureDmaLoggingReport } from '../../../src/uapi/dma-logging.ts'
-import { migrationFlag, vfioDeviceFeatureMigration } from '../../../src/uapi/migration.ts'
+import {
+  deviceFeatureFlag,
+  deviceFeatures,
+  migrationFlag,
+  vfioDeviceFeature,
+  vfioDeviceFeatureDmaLoggingReport,
+  vfioDeviceFeatureMigration,
+} from '../../../src/uapi/features.ts'
 import { request } from '../../../src/uapi/requests.ts'
 import { decode, encode } from '../../../src/uapi/struct.ts'
 import { answerOf } from '../answer.ts'

@@ -1,5 +1,5 @@
 import { expect, onTestFinished, type TestContext, test } from 'vitest'
-import { irqSetFlag, vfioIrqSet } from '../../../src/uapi/irq-set.ts'
+import { irqSetFlag, vfioIrqSet } from '../../../src/uapi/irq.ts'
 import { request } from '../../../src/uapi/requests.ts'
 import { encode, type Values } from '../../../src/uapi/struct.ts'
 import { answerOf } from '../answer.ts'

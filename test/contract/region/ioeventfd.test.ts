@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises'
 import { describe, expect, onTestFinished, type TestContext, test } from 'vitest'
-import { ioeventfdFlag, vfioDeviceIoeventfd } from '../../../src/uapi/ioeventfd.ts'
+import { ioeventfdFlag, vfioDeviceIoeventfd } from '../../../src/uapi/irq.ts'
 import { request } from '../../../src/uapi/requests.ts'
 import { encode, type Values } from '../../../src/uapi/struct.ts'
 import type { IoeventfdWrite } from '../../../src/vfio/region/ioeventfd.ts'

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { descriptorMade } from '../../../src/kernel/descriptor-made.ts'
-import { deviceFeatureFlag, deviceFeatures } from '../../../src/uapi/device-feature.ts'
+import { deviceFeatureFlag, deviceFeatures } from '../../../src/uapi/features.ts'
 import { request } from '../../../src/uapi/requests.ts'
 
 const {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { decodeDeviceInfo, deviceFlag, vfioDeviceInfo } from '../../../src/uapi/device-info.ts'
+import { decodeDeviceInfo, deviceFlag, vfioDeviceInfo } from '../../../src/uapi/device.ts'
 import { encode } from '../../../src/uapi/struct.ts'
 import { u32s, withCapabilities } from './bytes.ts'
 

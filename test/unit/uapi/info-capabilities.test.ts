@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { infoCapabilities } from '../../../src/uapi/info-capabilities.ts'
+import { infoCapabilities } from '../../../src/uapi/struct.ts'
 import { withCapabilities } from './bytes.ts'
 
 const fixed = new Uint8Array(32)

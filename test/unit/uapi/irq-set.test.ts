@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { decodeIrqSet, encodeIrqSet, type IrqSet, vfioIrqSet } from '../../../src/uapi/irq-set.ts'
+import { decodeIrqSet, encodeIrqSet, type IrqSet, vfioIrqSet } from '../../../src/uapi/irq.ts'
 import { encode } from '../../../src/uapi/struct.ts'
 
 const u32 = fc.nat(0xffff_ffff)

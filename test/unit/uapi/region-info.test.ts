@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { decodeRegionInfo, regionFlag, vfioRegionInfo } from '../../../src/uapi/region-info.ts'
+import { decodeRegionInfo, regionFlag, vfioRegionInfo } from '../../../src/uapi/region.ts'
 import { encode } from '../../../src/uapi/struct.ts'
 import { concat, u32s, u64s, withCapabilities } from './bytes.ts'
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { vfioIrqInfo } from '../../../src/uapi/irq-info.ts'
-import { vfioRegionInfo } from '../../../src/uapi/region-info.ts'
+import { vfioIrqInfo } from '../../../src/uapi/irq.ts'
+import { vfioRegionInfo } from '../../../src/uapi/region.ts'
 import { decode, encode, encodeInto } from '../../../src/uapi/struct.ts'
 
 const u32 = fc.nat(0xffff_ffff)

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { vfioDeviceInfo } from '../../../src/uapi/device-info.ts'
-import { vfioRegionInfo } from '../../../src/uapi/region-info.ts'
+import { vfioDeviceInfo } from '../../../src/uapi/device.ts'
+import { vfioRegionInfo } from '../../../src/uapi/region.ts'
 import { encode } from '../../../src/uapi/struct.ts'
 import { describeDevice } from '../../../src/vfio/describe-device.ts'
 import { openDevice } from '../../../src/vfio/device.ts'

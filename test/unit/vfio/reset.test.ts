@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { deviceFlag } from '../../../src/uapi/device-info.ts'
+import { deviceFlag } from '../../../src/uapi/device.ts'
 import { type Device, openDevice } from '../../../src/vfio/device.ts'
 import { answerDevice, FakeKernel } from './fake-kernel.ts'
 

@@ -1,12 +1,14 @@
 import fc from 'fast-check'
-import { request } from '../../../src/uapi/requests.ts'
-import { encode } from '../../../src/uapi/struct.ts'
-import { vfioIommuType1DmaMap, vfioIommuType1DmaUnmap, vfioIommuType1Info } from '../../../src/uapi/type1.ts'
 import {
   vfioBitmap,
   vfioIommuType1DirtyBitmap,
   vfioIommuType1DirtyBitmapGet,
-} from '../../../src/uapi/type1-dirty-pages.ts'
+  vfioIommuType1DmaMap,
+  vfioIommuType1DmaUnmap,
+  vfioIommuType1Info,
+} from '../../../src/uapi/container.ts'
+import { request } from '../../../src/uapi/requests.ts'
+import { encode } from '../../../src/uapi/struct.ts'
 import { descriptor, ioctl, iova, length, on, sizes, struct } from './arguments.ts'
 import type { Call, Descriptor } from './call.ts'
 

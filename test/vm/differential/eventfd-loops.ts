@@ -1,4 +1,4 @@
-import { irqSetFlag } from '../../../src/uapi/irq-set.ts'
+import { irqSetFlag } from '../../../src/uapi/irq.ts'
 import type { On, Struct } from './call.ts'
 
 const { VFIO_IRQ_SET_ACTION_TRIGGER, VFIO_IRQ_SET_ACTION_UNMASK, VFIO_IRQ_SET_DATA_EVENTFD } = irqSetFlag

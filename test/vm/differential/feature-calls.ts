@@ -3,9 +3,10 @@ import {
   deviceFeatureFlag,
   deviceFeatures,
   vfioDeviceFeature,
+  vfioDeviceFeatureDmaLoggingControl,
+  vfioDeviceFeatureDmaLoggingReport,
   vfioDeviceLowPowerEntryWithWakeup,
-} from '../../../src/uapi/device-feature.ts'
-import { vfioDeviceFeatureDmaLoggingControl, vfioDeviceFeatureDmaLoggingReport } from '../../../src/uapi/dma-logging.ts'
+} from '../../../src/uapi/features.ts'
 import { request } from '../../../src/uapi/requests.ts'
 import { encode } from '../../../src/uapi/struct.ts'
 import { descriptor, ioctl, iova, length, on, sizes, struct } from './arguments.ts'

@@ -3,7 +3,7 @@ import {
   vfioDeviceAttachIommufdPt,
   vfioDeviceBindIommufd,
   vfioDeviceDetachIommufdPt,
-} from '../../../src/uapi/device-iommufd.ts'
+} from '../../../src/uapi/device.ts'
 import {
   iommuDestroy,
   iommufdRequest,

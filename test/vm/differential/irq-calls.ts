@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { irqSetFlag, vfioIrqSet } from '../../../src/uapi/irq-set.ts'
+import { irqSetFlag, vfioIrqSet } from '../../../src/uapi/irq.ts'
 import { request } from '../../../src/uapi/requests.ts'
 import { descriptor, ioctl, on, sizes, struct } from './arguments.ts'
 import type { Call, Descriptor, On, Struct } from './call.ts'

@@ -1,7 +1,6 @@
 import fc from 'fast-check'
 import type { KernelVersion } from '../../../src/mock/base/kernel-traits.ts'
-import { vfioDeviceInfo } from '../../../src/uapi/device-info.ts'
-import { vfioDeviceAttachIommufdPt, vfioDeviceBindIommufd } from '../../../src/uapi/device-iommufd.ts'
+import { vfioDeviceAttachIommufdPt, vfioDeviceBindIommufd, vfioDeviceInfo } from '../../../src/uapi/device.ts'
 import { iommufdRequest, iommuIoasAlloc } from '../../../src/uapi/iommufd.ts'
 import { request } from '../../../src/uapi/requests.ts'
 import { accessCalls, registerCalls } from './access-calls.ts'

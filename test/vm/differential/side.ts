@@ -1,7 +1,7 @@
 import { isSystemError } from '../../../src/base/system-error.ts'
 import type { Kernel, Mapping } from '../../../src/kernel/kernel.ts'
 import type { KernelVersion } from '../../../src/mock/base/kernel-traits.ts'
-import { deviceFeatureFlag, deviceFeatures } from '../../../src/uapi/device-feature.ts'
+import { deviceFeatureFlag, deviceFeatures } from '../../../src/uapi/features.ts'
 import { vfioPciHotResetInfo } from '../../../src/uapi/hot-reset.ts'
 import { request } from '../../../src/uapi/requests.ts'
 import { type Call, type Descriptor, type Target, targets } from './call.ts'

@@ -1,6 +1,11 @@
 import fc from 'fast-check'
-import { deviceFeatureFlag, deviceFeatures, vfioDeviceFeature } from '../../../src/uapi/device-feature.ts'
-import { vfioDeviceFeatureMigState, vfioPrecopyInfo } from '../../../src/uapi/migration.ts'
+import {
+  deviceFeatureFlag,
+  deviceFeatures,
+  vfioDeviceFeature,
+  vfioDeviceFeatureMigState,
+  vfioPrecopyInfo,
+} from '../../../src/uapi/features.ts'
 import { request } from '../../../src/uapi/requests.ts'
 import { encode } from '../../../src/uapi/struct.ts'
 import { ioctl, on, sizes, struct } from './arguments.ts'

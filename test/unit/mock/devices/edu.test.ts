@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import type { Kernel } from '../../../../src/kernel/kernel.ts'
+import { vfioIommuType1DmaMap } from '../../../../src/uapi/container.ts'
 import { request } from '../../../../src/uapi/requests.ts'
 import { encode } from '../../../../src/uapi/struct.ts'
-import { vfioIommuType1DmaMap } from '../../../../src/uapi/type1.ts'
 import { codeOf, cString, int32, wordAt, words } from '../machine.ts'
 import { edu, openEdu } from '../pci/pci-scenario.ts'
 

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { Kernel } from '../../../../src/kernel/kernel.ts'
 import { createMockKernel } from '../../../../src/mock/kernel/mock-kernel.ts'
-import { irqSetFlag } from '../../../../src/uapi/irq-set.ts'
+import { irqSetFlag } from '../../../../src/uapi/irq.ts'
 import { request } from '../../../../src/uapi/requests.ts'
 import { codeOf, createMdev, openMdev, port, uuid, wordAt, words } from '../machine.ts'
 

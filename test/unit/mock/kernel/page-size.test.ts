@@ -2,14 +2,14 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { chooseIova } from '../../../../src/mock/iommufd/choose-iova.ts'
 import { demo } from '../../../../src/mock/shipped/demo.ts'
 import { createMockHost, type DeviceContext, MdevModel, MemoryRegion } from '../../../../src/mock.ts'
-import { request } from '../../../../src/uapi/requests.ts'
-import { encode } from '../../../../src/uapi/struct.ts'
 import {
   decodeType1Info,
   vfioIommuType1DmaMap,
   vfioIommuType1DmaUnmap,
   vfioIommuType1Info,
-} from '../../../../src/uapi/type1.ts'
+} from '../../../../src/uapi/container.ts'
+import { request } from '../../../../src/uapi/requests.ts'
+import { encode } from '../../../../src/uapi/struct.ts'
 import { codeOf, createMdev, openMdev, uuid } from '../machine.ts'
 import { edu, openPci, pciKernel, pciScenario, toVfio } from '../pci/pci-scenario.ts'
 import { Bare, openModel, readWrite } from '../sdk/open-model.ts'

@@ -1,14 +1,15 @@
 import { describe, expect, test } from 'vitest'
 import type { IoctlPointer, Kernel } from '../../../../src/kernel/kernel.ts'
-import { request } from '../../../../src/uapi/requests.ts'
-import { encode } from '../../../../src/uapi/struct.ts'
 import {
   decodeType1Info,
+  dmaAvail,
+  iovaRanges,
   vfioIommuType1DmaMap,
   vfioIommuType1DmaUnmap,
   vfioIommuType1Info,
-} from '../../../../src/uapi/type1.ts'
-import { dmaAvail, iovaRanges } from '../../../../src/uapi/type1-capabilities.ts'
+} from '../../../../src/uapi/container.ts'
+import { request } from '../../../../src/uapi/requests.ts'
+import { encode } from '../../../../src/uapi/struct.ts'
 import { memlockLimit } from '../../../../src/vfio/address-space/memlock-limit.ts'
 import { codeOf, createMdev, openMdev, uuid, wordAt } from '../machine.ts'
 import { edu, openEdu, openPci, pciKernel, pciScenario, toVfio } from '../pci/pci-scenario.ts'

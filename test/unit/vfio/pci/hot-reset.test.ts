@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { systemError } from '../../../../src/base/system-error.ts'
-import { deviceFlag } from '../../../../src/uapi/device-info.ts'
+import { deviceFlag } from '../../../../src/uapi/device.ts'
 import {
   decodeHotResetInfo,
   encodeHotReset,

@@ -1,5 +1,5 @@
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
-import { vfioRegionInfo } from '../../../../src/uapi/region-info.ts'
+import { vfioRegionInfo } from '../../../../src/uapi/region.ts'
 import { encodeInto } from '../../../../src/uapi/struct.ts'
 import { Descriptor } from '../../../../src/vfio/descriptor.ts'
 import { openDevice } from '../../../../src/vfio/device.ts'

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { RegionCapability, SparseArea } from '../../../../src/uapi/region-capabilities.ts'
+import type { RegionCapability, SparseArea } from '../../../../src/uapi/region.ts'
 import { type Area, type MappableRegion, mappableAreas, outside } from '../../../../src/vfio/region/region-areas.ts'
 import { hostileInputs } from '../../hostile.ts'
 

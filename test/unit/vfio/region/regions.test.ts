@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { vfioRegionInfo } from '../../../../src/uapi/region-info.ts'
+import { vfioRegionInfo } from '../../../../src/uapi/region.ts'
 import { decode, encodeInto } from '../../../../src/uapi/struct.ts'
 import { openDevice } from '../../../../src/vfio/device.ts'
 import { u32s, withCapabilities } from '../../uapi/bytes.ts'

@@ -1,3 +1,95 @@
+/**
+ * The standard header of an ordinary (type 0) PCI function, by field: its macro in linux/pci_regs.h, its byte offset in
+ * configuration space, and its width in bits.
+ */
+export const configHeader = {
+  vendorId: { macro: 'PCI_VENDOR_ID', offset: 0x00, width: 16 },
+  deviceId: { macro: 'PCI_DEVICE_ID', offset: 0x02, width: 16 },
+  command: { macro: 'PCI_COMMAND', offset: 0x04, width: 16 },
+  status: { macro: 'PCI_STATUS', offset: 0x06, width: 16 },
+  revisionId: { macro: 'PCI_REVISION_ID', offset: 0x08, width: 8 },
+  programmingInterface: { macro: 'PCI_CLASS_PROG', offset: 0x09, width: 8 },
+  /** Base class in the high byte, subclass in the low one. */
+  classCode: { macro: 'PCI_CLASS_DEVICE', offset: 0x0a, width: 16 },
+  cacheLineSize: { macro: 'PCI_CACHE_LINE_SIZE', offset: 0x0c, width: 8 },
+  latencyTimer: { macro: 'PCI_LATENCY_TIMER', offset: 0x0d, width: 8 },
+  headerType: { macro: 'PCI_HEADER_TYPE', offset: 0x0e, width: 8 },
+  bar0: { macro: 'PCI_BASE_ADDRESS_0', offset: 0x10, width: 32 },
+  bar1: { macro: 'PCI_BASE_ADDRESS_1', offset: 0x14, width: 32 },
+  bar2: { macro: 'PCI_BASE_ADDRESS_2', offset: 0x18, width: 32 },
+  bar3: { macro: 'PCI_BASE_ADDRESS_3', offset: 0x1c, width: 32 },
+  bar4: { macro: 'PCI_BASE_ADDRESS_4', offset: 0x20, width: 32 },
+  bar5: { macro: 'PCI_BASE_ADDRESS_5', offset: 0x24, width: 32 },
+  subsystemVendorId: { macro: 'PCI_SUBSYSTEM_VENDOR_ID', offset: 0x2c, width: 16 },
+  subsystemId: { macro: 'PCI_SUBSYSTEM_ID', offset: 0x2e, width: 16 },
+  expansionRom: { macro: 'PCI_ROM_ADDRESS', offset: 0x30, width: 32 },
+  capabilityPointer: { macro: 'PCI_CAPABILITY_LIST', offset: 0x34, width: 8 },
+  interruptLine: { macro: 'PCI_INTERRUPT_LINE', offset: 0x3c, width: 8 },
+  interruptPin: { macro: 'PCI_INTERRUPT_PIN', offset: 0x3d, width: 8 },
+} as const
+
+/** Bits of the command register (linux/pci_regs.h, PCI_COMMAND). */
+export const commandBit = {
+  PCI_COMMAND_IO: 0x001,
+  PCI_COMMAND_MEMORY: 0x002,
+  PCI_COMMAND_MASTER: 0x004,
+} as const
+
+/** Bits of the status register (PCI_STATUS): the capability pointer points at something. */
+export const statusBit = { PCI_STATUS_CAP_LIST: 0x10 } as const
+
+/** Registers of PCI capabilities, as byte offsets from the capability, and their bits (linux/pci_regs.h). */
+export const capabilityRegister = {
+  PCI_PM_PMC: 0x02,
+  PCI_PM_CTRL: 0x04,
+  PCI_MSI_FLAGS: 0x02,
+  PCI_MSI_ADDRESS_LO: 0x04,
+  PCI_MSI_DATA_32: 0x08,
+  PCI_MSI_DATA_64: 0x0c,
+  PCI_MSIX_FLAGS: 0x02,
+  PCI_MSIX_TABLE: 0x04,
+  PCI_MSIX_PBA: 0x08,
+  PCI_EXP_FLAGS: 0x02,
+  PCI_EXP_DEVCAP: 0x04,
+  PCI_VNDR_HEADER: 0x04,
+  PCI_ACS_CAP: 0x04,
+  PCI_ACS_CTRL: 0x06,
+  PCI_ATS_CTRL: 0x06,
+  PCI_SRIOV_CTRL: 0x08,
+  PCI_SRIOV_INITIAL_VF: 0x0c,
+  PCI_SRIOV_TOTAL_VF: 0x0e,
+  PCI_SRIOV_NUM_VF: 0x10,
+  PCI_SRIOV_VF_OFFSET: 0x14,
+  PCI_SRIOV_VF_STRIDE: 0x16,
+  PCI_SRIOV_VF_DID: 0x1a,
+} as const
+
+export const capabilityBit = {
+  PCI_PM_CAP_VER_MASK: 0x7,
+  PCI_PM_CTRL_STATE_MASK: 0x3,
+  PCI_PM_CTRL_NO_SOFT_RESET: 0x8,
+  PCI_MSI_FLAGS_ENABLE: 0x1,
+  PCI_MSI_FLAGS_QMASK: 0xe,
+  PCI_MSI_FLAGS_QSIZE: 0x70,
+  PCI_MSI_FLAGS_64BIT: 0x80,
+  PCI_MSI_FLAGS_MASKBIT: 0x100,
+  PCI_MSIX_FLAGS_QSIZE: 0x7ff,
+  PCI_MSIX_FLAGS_MASKALL: 0x4000,
+  PCI_MSIX_FLAGS_ENABLE: 0x8000,
+  PCI_MSIX_TABLE_BIR: 0x7,
+  PCI_MSIX_PBA_BIR: 0x7,
+  PCI_EXP_FLAGS_VERS: 0xf,
+  PCI_EXP_FLAGS_TYPE: 0xf0,
+  PCI_EXP_DEVCAP_PAYLOAD: 0x7,
+  PCI_EXP_DEVCAP_FLR: 0x1000_0000,
+  PCI_ACS_SV: 0x1,
+  PCI_ACS_RR: 0x4,
+  PCI_ACS_CR: 0x8,
+  PCI_ACS_UF: 0x10,
+  PCI_ATS_CTRL_ENABLE: 0x8000,
+  PCI_SRIOV_CTRL_VFE: 0x1,
+} as const
+
 /** Standard capabilities by the names that lspci's users know: PCI_CAP_ID_… of linux/pci_regs.h. */
 export const capabilityIds = {
   'power-management': { macro: 'PCI_CAP_ID_PM', id: 0x01 },
