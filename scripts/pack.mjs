@@ -1,15 +1,17 @@
-// npm run pack [-- DIRECTORY]: the package as npm takes it, with this platform's addon in it; prints the tarball's path.
+// npm run pack [-- DIRECTORY]: the package as npm takes it, with this platform's addon and the API reference; prints the tarball's path.
 import { execFileSync } from 'node:child_process'
 import { copyFileSync, mkdirSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { build } from './build.mjs'
 import { buildAddon } from './build-addon.mjs'
+import { writeReference } from './docs.mjs'
 
 const root = dirname(import.meta.dirname)
 
 /** @param {string} directory where the tarball goes */
 export async function pack(directory) {
   await build()
+  writeReference()
   const prebuilt = join(root, 'prebuilds', `${process.platform}-${process.arch}.node`)
   mkdirSync(dirname(prebuilt), { recursive: true })
   copyFileSync(buildAddon(), prebuilt)
