@@ -12,9 +12,9 @@ import type { PlanOptions } from './lifecycle/plan/plan-spec.ts'
 import type { RestoreRequest } from './lifecycle/restore/restore.ts'
 import type { SriovRequest } from './lifecycle/sriov/sriov-change.ts'
 import type { IommuMode } from './vfio/address-space/address-space.ts'
-import type { AddressSpaceOptions } from './vfio/address-space/open-address-space.ts'
-import { openSpace } from './vfio/attachment.ts'
+import { openSpace } from './vfio/address-space/attachment.ts'
 import type { OpenDeviceOptions } from './vfio/device.ts'
+import type { AddressSpaceOptions } from './vfio/iommu/open-address-space.ts'
 
 /** What the methods of a host take, checked as their types say: JavaScript, or a file, may hand over anything. */
 

@@ -30,10 +30,10 @@ import { watchHost } from './lifecycle/watch/watch-host.ts'
 import { createMockKernel } from './mock/kernel/mock-kernel.ts'
 import type { Scenario } from './mock/scenario/scenario.ts'
 import { loadScenario } from './mock/shipped/load-scenario.ts'
-import { type AddressSpaceOptions, openAddressSpace } from './vfio/address-space/open-address-space.ts'
-import type { DeviceAddressSpace } from './vfio/attachment.ts'
-import { closeInOrder } from './vfio/close-in-order.ts'
+import type { DeviceAddressSpace } from './vfio/address-space/attachment.ts'
+import { closeInOrder } from './vfio/calls/close-in-order.ts'
 import { type Device, type OpenDeviceOptions, openDevice } from './vfio/device.ts'
+import { type AddressSpaceOptions, openAddressSpace } from './vfio/iommu/open-address-space.ts'
 
 /** Which host `openHost` opens; this one if empty. */
 export interface HostOptions {

@@ -2,8 +2,8 @@ import { VfioError } from '../base/errors.ts'
 import { failedWith } from '../base/system-error.ts'
 import type { DeviceInfo } from '../uapi/device.ts'
 import { request } from '../uapi/requests.ts'
-import type { Descriptor } from './descriptor.ts'
-import { callFailed, type Reason } from './system-call.ts'
+import type { Descriptor } from './calls/descriptor.ts'
+import { callFailed, type Reason } from './calls/system-call.ts'
 
 /**
  * VFIO_DEVICE_RESET, off the event loop: some devices take a second, the kernel waits for a minute. Throws NOT_SUPPORTED

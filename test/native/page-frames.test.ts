@@ -2,7 +2,7 @@ import { closeSync, openSync } from 'node:fs'
 import { expect, onTestFinished, test } from 'vitest'
 import { loadAddon } from '../../src/kernel/addon.ts'
 import { openLinux } from '../../src/kernel/linux.ts'
-import { pageFrame } from '../../src/vfio/address-space/physical-pages.ts'
+import { pageFrame } from '../../src/vfio/iommu/physical-pages.ts'
 
 const page = 4096
 const kernel = openLinux()

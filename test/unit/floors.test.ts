@@ -29,6 +29,14 @@ const innerFloors: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['plan'],
     ['restore', 'boot', 'watch'],
   ],
+  vfio: [
+    ['calls'],
+    ['registers', 'irq', 'config-space'],
+    ['region', 'address-space'],
+    ['iova', 'group'],
+    ['dma', 'iommu', 'pci', 'features'],
+    [''],
+  ],
   mock: [
     ['base'],
     ['scenario', 'descriptors'],

@@ -5,13 +5,13 @@ import type { Warning } from '../../host/warning.ts'
 import type { VirtualDevice } from '../../lifecycle/device/virtual-device.ts'
 import { configHeader } from '../../uapi/pci.ts'
 import type { IommuMode } from '../../vfio/address-space/address-space.ts'
+import type { ConfigSpace, PciCapability } from '../../vfio/config-space/config-space.ts'
 import type {
   CapabilityDescription,
   DeviceDescription,
   IrqDescription,
   RegionDescription,
 } from '../../vfio/describe-device.ts'
-import type { ConfigSpace, PciCapability } from '../../vfio/pci/config-space.ts'
 import { type Column, table } from './output.ts'
 
 /** All there is to know of an opened device. */

@@ -1,6 +1,6 @@
 import { VfioError } from '../../base/errors.ts'
 import { hex } from '../../base/units.ts'
-import { RecurringMap } from '../dma/recurring-map.ts'
+import { RecurringMap } from './recurring-map.ts'
 
 /**
  * What has been mapped in an address space. Kernels differ in what an unmap that cuts a mapping does: refuse, take the

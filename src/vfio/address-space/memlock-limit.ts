@@ -1,7 +1,7 @@
 import { failedWith } from '../../base/system-error.ts'
 import { formatSize } from '../../base/units.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
-import type { Reason } from '../system-call.ts'
+import type { Reason } from '../calls/system-call.ts'
 import type { IommuMode } from './address-space.ts'
 
 /** How much memory this process may lock, which is what mapping it for a device does. Bytes; null is unlimited. */

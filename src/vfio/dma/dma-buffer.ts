@@ -2,7 +2,7 @@ import { VfioError } from '../../base/errors.ts'
 import { hex, shown } from '../../base/units.ts'
 import type { Mapping } from '../../kernel/kernel.ts'
 import type { DmaAccess } from '../address-space/address-space.ts'
-import { attempt } from '../system-call.ts'
+import { attempt } from '../calls/system-call.ts'
 
 export interface DmaBufferParts {
   readonly iova: bigint

@@ -1,5 +1,5 @@
+import { RecurringMap } from '../address-space/recurring-map.ts'
 import type { DmaBuffer } from './dma-buffer.ts'
-import { RecurringMap } from './recurring-map.ts'
 
 /** 2 MiB, as in a page directory: a buffer is entered once for each that it touches. */
 const directoryShift = 21n

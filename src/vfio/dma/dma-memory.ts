@@ -2,7 +2,7 @@ import { VfioError } from '../../base/errors.ts'
 import { formatSize, shown } from '../../base/units.ts'
 import type { HostFiles, Mapping } from '../../kernel/kernel.ts'
 import type { AddressSpace } from '../address-space/address-space.ts'
-import { attempt, type Reason } from '../system-call.ts'
+import { attempt, type Reason } from '../calls/system-call.ts'
 
 const hugePageSize = 2 ** 21
 const hugePages = '/sys/kernel/mm/hugepages/hugepages-2048kB'

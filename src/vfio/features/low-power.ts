@@ -3,11 +3,11 @@ import { checked } from '../../base/arguments.ts'
 import { VfioError } from '../../base/errors.ts'
 import { vfioDeviceLowPowerEntryWithWakeup } from '../../uapi/features.ts'
 import { encode } from '../../uapi/struct.ts'
-import { closeInOrder, orClose } from '../close-in-order.ts'
-import type { Descriptor } from '../descriptor.ts'
+import { closeInOrder, orClose } from '../calls/close-in-order.ts'
+import type { Descriptor } from '../calls/descriptor.ts'
+import type { DeviceFeatures } from '../calls/device-features.ts'
 import { IrqVector } from '../irq/irq-vector.ts'
 import { IrqWaiting, type WaitOptions } from '../irq/irq-waiting.ts'
-import type { DeviceFeatures } from './features.ts'
 
 /** How a device is let into low power. */
 export interface LowPowerOptions {

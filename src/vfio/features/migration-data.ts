@@ -5,8 +5,8 @@ import type { Kernel } from '../../kernel/kernel.ts'
 import { vfioPrecopyInfo } from '../../uapi/features.ts'
 import { request } from '../../uapi/requests.ts'
 import { decode, encode } from '../../uapi/struct.ts'
-import { Descriptor } from '../descriptor.ts'
-import { attempt, callFailed, type Reasons } from '../system-call.ts'
+import { Descriptor } from '../calls/descriptor.ts'
+import { attempt, callFailed, type Reasons } from '../calls/system-call.ts'
 
 /** What is left to read before the device stops, as far as it knows now. */
 export interface PreCopyInfo {

@@ -12,9 +12,9 @@ import {
 } from '../../uapi/features.ts'
 import { request } from '../../uapi/requests.ts'
 import { decode, encode } from '../../uapi/struct.ts'
-import { orClose } from '../close-in-order.ts'
-import type { Descriptor } from '../descriptor.ts'
-import type { DeviceFeatures } from './features.ts'
+import { orClose } from '../calls/close-in-order.ts'
+import type { Descriptor } from '../calls/descriptor.ts'
+import type { DeviceFeatures } from '../calls/device-features.ts'
 import { MigrationData } from './migration-data.ts'
 
 /** enum vfio_device_mig_state. In state error, only a reset helps. */

@@ -1,7 +1,7 @@
 import { VfioError } from '../../base/errors.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
-import type { DeviceAddressSpace } from '../attachment.ts'
-import type { Descriptor } from '../descriptor.ts'
+import type { DeviceAddressSpace } from '../address-space/attachment.ts'
+import type { Descriptor } from '../calls/descriptor.ts'
 
 interface Owner {
   readonly space: DeviceAddressSpace

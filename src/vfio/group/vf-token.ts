@@ -2,9 +2,9 @@ import { type Uuid, uuidBytes } from '../../base/units.ts'
 import { boundDriver } from '../../host/group-members.ts'
 import { linkedName } from '../../host/sysfs/links.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
-import type { Descriptor } from '../descriptor.ts'
-import type { DeviceFeatures } from '../features/features.ts'
-import type { Reason, Reasons } from '../system-call.ts'
+import type { Descriptor } from '../calls/descriptor.ts'
+import type { DeviceFeatures } from '../calls/device-features.ts'
+import type { Reason, Reasons } from '../calls/system-call.ts'
 
 /**
  * Why a device does not open: whoever opens a virtual function must know the token that its physical function's user has

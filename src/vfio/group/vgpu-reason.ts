@@ -1,5 +1,5 @@
 import type { HostFiles } from '../../kernel/kernel.ts'
-import type { Reason } from '../system-call.ts'
+import type { Reason } from '../calls/system-call.ts'
 
 /**
  * Why a virtual function of a GPU with vendor-specific VFIO does not open (ENODEV): no vGPU was made of it yet. Null where

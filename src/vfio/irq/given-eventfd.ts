@@ -1,6 +1,6 @@
 import { failedWith } from '../../base/system-error.ts'
-import type { Descriptor } from '../descriptor.ts'
-import type { Reason } from '../system-call.ts'
+import type { Descriptor } from '../calls/descriptor.ts'
+import type { Reason } from '../calls/system-call.ts'
 
 /** The first of these descriptors that is no eventfd as far as /proc knows: the kernel does not say which it refused. */
 export function otherThanEventfd({ kernel: { files, pid } }: Descriptor, fds: readonly number[]): number | null {

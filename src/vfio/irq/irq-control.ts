@@ -2,8 +2,8 @@ import { VfioError } from '../../base/errors.ts'
 import { failedWith } from '../../base/system-error.ts'
 import { encodeIrqSet, type IrqInfo, type IrqSet } from '../../uapi/irq.ts'
 import { request } from '../../uapi/requests.ts'
-import type { Descriptor } from '../descriptor.ts'
-import { attempt, type Reasons } from '../system-call.ts'
+import type { Descriptor } from '../calls/descriptor.ts'
+import { attempt, type Reasons } from '../calls/system-call.ts'
 import { notAnEventfd, otherThanEventfd } from './given-eventfd.ts'
 
 /** What is done to one irq of a device: VFIO_DEVICE_SET_IRQS, with what its refusals mean. */

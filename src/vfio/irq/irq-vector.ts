@@ -1,7 +1,7 @@
 import { kernelOrder } from '../../base/byte-order.ts'
 import { failedWith } from '../../base/system-error.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
-import { attempt, callFailed } from '../system-call.ts'
+import { attempt, callFailed } from '../calls/system-call.ts'
 
 /** Where the halves of an eventfd's counter are: two numbers are read faster than one of 64 bits. */
 const [lowHalf, highHalf] = kernelOrder ? [0, 4] : [4, 0]

@@ -1,5 +1,5 @@
 import type { Kernel, Watch } from '../../kernel/kernel.ts'
-import { attempt } from '../system-call.ts'
+import { attempt } from '../calls/system-call.ts'
 import type { IrqVector } from './irq-vector.ts'
 
 /** `count` interrupts of one vector that came since the last event of it. */

@@ -10,9 +10,9 @@ import {
 } from '../../uapi/hot-reset.ts'
 import { request } from '../../uapi/requests.ts'
 import { decode, encodeInto } from '../../uapi/struct.ts'
-import type { Descriptor } from '../descriptor.ts'
+import type { Descriptor } from '../calls/descriptor.ts'
+import { callFailed, type Reason } from '../calls/system-call.ts'
 import { groupDescriptor } from '../group/open-groups.ts'
-import { callFailed, type Reason } from '../system-call.ts'
 
 /** A bus has 256 functions at most, with ARI; a slot fewer. */
 const maxDevices = 256

@@ -3,8 +3,8 @@ import { checked } from '../../base/arguments.ts'
 import { VfioError } from '../../base/errors.ts'
 import { hex } from '../../base/units.ts'
 import { commandBit, configHeader } from '../../uapi/pci.ts'
+import { type ConfigSpace, decodeConfigSpace } from '../config-space/config-space.ts'
 import type { Region } from '../region/region.ts'
-import { type ConfigSpace, decodeConfigSpace } from './config-space.ts'
 
 /** PCI Express has the largest there is. */
 const largestSpace = 4096

@@ -4,11 +4,11 @@ import { VfioError } from '../../base/errors.ts'
 import { hex } from '../../base/units.ts'
 import type { Mapping } from '../../kernel/kernel.ts'
 import type { RegionFlags } from '../../uapi/region.ts'
-import { closeInOrder, orClose } from '../close-in-order.ts'
-import type { Dependent, Descriptor } from '../descriptor.ts'
+import { closeInOrder, orClose } from '../calls/close-in-order.ts'
+import type { Dependent, Descriptor } from '../calls/descriptor.ts'
+import { attempt, callFailed } from '../calls/system-call.ts'
 import type { RegisterBlock, RegisterSpecs } from '../registers/register-block.ts'
 import { type Registers, registersOf } from '../registers/registers.ts'
-import { attempt, callFailed } from '../system-call.ts'
 import {
   checkAccess,
   checkAlignment,

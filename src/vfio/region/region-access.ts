@@ -3,9 +3,9 @@ import { VfioError } from '../../base/errors.ts'
 import { hex, shown } from '../../base/units.ts'
 import type { Accessors, WordWidth } from '../../kernel/kernel.ts'
 import type { RegionCapability, RegionFlags } from '../../uapi/region.ts'
+import type { Reason } from '../calls/system-call.ts'
 import type { RegisterBlock, RegisterSpecs } from '../registers/register-block.ts'
 import type { Registers } from '../registers/registers.ts'
-import type { Reason } from '../system-call.ts'
 
 /**
  * Reading and writing a region, the same for one that is trapped (`Region`) and one that is mapped (`MappedRegion`):

@@ -8,8 +8,8 @@ import {
 } from '../../uapi/features.ts'
 import { request } from '../../uapi/requests.ts'
 import { encode } from '../../uapi/struct.ts'
-import type { Descriptor } from '../descriptor.ts'
-import { callFailed } from '../system-call.ts'
+import type { Descriptor } from '../calls/descriptor.ts'
+import { callFailed } from '../calls/system-call.ts'
 import type { DeviceRegion } from './region-access.ts'
 import type { Area } from './region-areas.ts'
 

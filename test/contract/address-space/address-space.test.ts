@@ -1,8 +1,8 @@
 import { describe, expect, onTestFinished, type TestContext, test } from 'vitest'
 import type { Kernel, Mapping } from '../../../src/kernel/kernel.ts'
 import type { AddressSpace } from '../../../src/vfio/address-space/address-space.ts'
-import { openAddressSpace } from '../../../src/vfio/address-space/open-address-space.ts'
 import { openDevice } from '../../../src/vfio/device.ts'
+import { openAddressSpace } from '../../../src/vfio/iommu/open-address-space.ts'
 import { allocate, bindForMode, type TranslatingMode, translatingModes } from '../iommu-modes.ts'
 import { bindPci } from '../pci.ts'
 

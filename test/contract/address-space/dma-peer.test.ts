@@ -1,7 +1,7 @@
 import { describe, expect, onTestFinished, type TestContext, test } from 'vitest'
-import { openAddressSpace } from '../../../src/vfio/address-space/open-address-space.ts'
 import { type Device, openDevice } from '../../../src/vfio/device.ts'
 import type { DmaBuffer } from '../../../src/vfio/dma/dma-buffer.ts'
+import { openAddressSpace } from '../../../src/vfio/iommu/open-address-space.ts'
 import type { MappedRegion } from '../../../src/vfio/region/mapped-region.ts'
 import { EduDriver } from '../drivers/edu-driver.ts'
 import { bindForMode, type TranslatingMode, translatingModes } from '../iommu-modes.ts'

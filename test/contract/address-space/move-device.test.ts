@@ -1,6 +1,6 @@
 import { describe, expect, onTestFinished, type TestContext, test } from 'vitest'
-import { openAddressSpace } from '../../../src/vfio/address-space/open-address-space.ts'
 import { openDevice } from '../../../src/vfio/device.ts'
+import { openAddressSpace } from '../../../src/vfio/iommu/open-address-space.ts'
 import { EduDriver } from '../drivers/edu-driver.ts'
 import { bindForMode } from '../iommu-modes.ts'
 import { bindPci } from '../pci.ts'

@@ -3,10 +3,10 @@ import { findDeviceNode, isNoiommuGroup } from '../../../src/host/device-node.ts
 import { extension, vfioIommuType1Info } from '../../../src/uapi/container.ts'
 import { request } from '../../../src/uapi/requests.ts'
 import { encode } from '../../../src/uapi/struct.ts'
-import { openContainer } from '../../../src/vfio/address-space/container.ts'
-import { NoiommuDevices, NoiommuGroups } from '../../../src/vfio/address-space/noiommu-address-space.ts'
-import { openAddressSpace } from '../../../src/vfio/address-space/open-address-space.ts'
 import { openDevice } from '../../../src/vfio/device.ts'
+import { openContainer } from '../../../src/vfio/group/container.ts'
+import { NoiommuDevices, NoiommuGroups } from '../../../src/vfio/iommu/noiommu-address-space.ts'
+import { openAddressSpace } from '../../../src/vfio/iommu/open-address-space.ts'
 import { allocate } from '../iommu-modes.ts'
 import { bindWithoutIommu } from './without-iommu.ts'
 

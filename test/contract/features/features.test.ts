@@ -11,7 +11,7 @@ import {
 } from '../../../src/uapi/features.ts'
 import { request } from '../../../src/uapi/requests.ts'
 import { encode, encodeInto } from '../../../src/uapi/struct.ts'
-import type { Descriptor } from '../../../src/vfio/descriptor.ts'
+import type { Descriptor } from '../../../src/vfio/calls/descriptor.ts'
 import { answerOf } from '../answer.ts'
 import { openRawMtty, openRawPci } from '../irq/irq-raw.ts'
 import { isLinuxBefore } from '../kernel.ts'

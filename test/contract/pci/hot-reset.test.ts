@@ -1,6 +1,6 @@
 import { describe, expect, onTestFinished, type TestContext, test } from 'vitest'
-import { openAddressSpace } from '../../../src/vfio/address-space/open-address-space.ts'
 import { openDevice } from '../../../src/vfio/device.ts'
+import { openAddressSpace } from '../../../src/vfio/iommu/open-address-space.ts'
 import { bindForMode, type TranslatingMode, translatingModes } from '../iommu-modes.ts'
 import { openMdev } from '../open-mdev.ts'
 import { type OpenPci, openPci, type PciName } from '../pci.ts'

@@ -9,8 +9,8 @@ import { rolldown } from 'rolldown'
 import { afterAll, beforeAll, describe, expect, onTestFinished, type TestContext, test } from 'vitest'
 import type { DeviceAddress } from '../../../src/host/device-node.ts'
 import { createMockKernel } from '../../../src/mock/kernel/mock-kernel.ts'
-import { openAddressSpace } from '../../../src/vfio/address-space/open-address-space.ts'
 import { openDevice } from '../../../src/vfio/device.ts'
+import { openAddressSpace } from '../../../src/vfio/iommu/open-address-space.ts'
 import { bindForMode, translatingModes } from '../iommu-modes.ts'
 import { type ContractKernel, contractKernel } from '../kernel.ts'
 import { labUnderTest } from '../lab.ts'
@@ -58,7 +58,7 @@ describe('A12 devices of one IOMMU are opened and used at the same time', () => 
       'kernel/linux.ts',
       'mock/kernel/mock-kernel.ts',
       'vfio/device.ts',
-      'vfio/address-space/open-address-space.ts',
+      'vfio/iommu/open-address-space.ts',
     ]
     const files = [...modules.map((file) => join(source, file)), join(import.meta.dirname, '../lab.ts')]
     writeFileSync(entry, files.map((file) => `export * from ${JSON.stringify(file)}\n`).join(''))

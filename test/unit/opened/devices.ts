@@ -1,7 +1,7 @@
 import { onTestFinished } from 'vitest'
 import { Host } from '../../../src/host.ts'
 import { createMockHost } from '../../../src/mock.ts'
-import type { DeviceAddressSpace } from '../../../src/vfio/attachment.ts'
+import type { DeviceAddressSpace } from '../../../src/vfio/address-space/attachment.ts'
 import type { Device } from '../../../src/vfio/device.ts'
 import { labNamed } from '../../contract/lab.ts'
 import { openDescriptors } from '../../descriptors.ts'

@@ -1,4 +1,4 @@
-import { AttachableSpace } from '../../../src/vfio/address-space/attachable-space.ts'
+import { AttachableSpace } from '../../../src/vfio/iommu/attachable-space.ts'
 
 /** Calls a method, or sets what has a setter, as JavaScript does: with whatever. */
 export function call(object: object, method: string, given: readonly unknown[]): unknown {

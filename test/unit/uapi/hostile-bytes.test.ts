@@ -5,7 +5,7 @@ import { decodeDeviceInfo } from '../../../src/uapi/device.ts'
 import { decodeHotResetInfo } from '../../../src/uapi/hot-reset.ts'
 import { decodeIrqInfo, decodeIrqSet } from '../../../src/uapi/irq.ts'
 import { decodeRegionInfo } from '../../../src/uapi/region.ts'
-import { pageFrame } from '../../../src/vfio/address-space/physical-pages.ts'
+import { pageFrame } from '../../../src/vfio/iommu/physical-pages.ts'
 import { expectAnswers, expectAnswersToBytes, structBytes } from '../hostile.ts'
 
 const decoders: Readonly<Record<string, (bytes: Uint8Array) => unknown>> = {

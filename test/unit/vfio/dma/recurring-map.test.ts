@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { RecurringMap } from '../../../../src/vfio/dma/recurring-map.ts'
+import { RecurringMap } from '../../../../src/vfio/address-space/recurring-map.ts'
 
 interface Changed {
   set(key: number, value: number): unknown

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { VfioError } from '../../../../src/base/errors.ts'
-import { decodeConfigSpace, type PciCapability } from '../../../../src/vfio/pci/config-space.ts'
+import { decodeConfigSpace, type PciCapability } from '../../../../src/vfio/config-space/config-space.ts'
 import { expectAnswersToBytes, noise } from '../../hostile.ts'
 import { dumps } from './config-dumps.ts'
 

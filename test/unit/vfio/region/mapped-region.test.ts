@@ -1,7 +1,7 @@
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { vfioRegionInfo } from '../../../../src/uapi/region.ts'
 import { encodeInto } from '../../../../src/uapi/struct.ts'
-import { Descriptor } from '../../../../src/vfio/descriptor.ts'
+import { Descriptor } from '../../../../src/vfio/calls/descriptor.ts'
 import { openDevice } from '../../../../src/vfio/device.ts'
 import type { RegionAccess } from '../../../../src/vfio/region/region-access.ts'
 import { u32s, withCapabilities } from '../../uapi/bytes.ts'

@@ -1,6 +1,16 @@
 import { foreignMembers, groupMembers } from '../../host/group-members.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
-import type { Reason } from '../system-call.ts'
+import type { Reason, Reasons } from '../calls/system-call.ts'
+
+/** Why a node under /dev/vfio may not be opened. */
+export function nodePermission(path: string): Reasons {
+  const denied = (): Reason => ({
+    code: 'PERMISSION_DENIED',
+    because: `${path} belongs to another user`,
+    hint: `run as root, or: sudo chown $USER ${path}`,
+  })
+  return { EACCES: denied, EPERM: denied }
+}
 
 /** Why VFIO cannot have a group: devices of it are with other drivers. Null where sysfs shows none that is. */
 export function notViableReason(files: HostFiles, group: number): Reason | null {

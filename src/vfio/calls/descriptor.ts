@@ -1,5 +1,5 @@
-import { VfioError } from '../base/errors.ts'
-import type { IoctlPointer, Kernel } from '../kernel/kernel.ts'
+import { VfioError } from '../../base/errors.ts'
+import type { IoctlPointer, Kernel } from '../../kernel/kernel.ts'
 import { closeInOrder } from './close-in-order.ts'
 import { attempt } from './system-call.ts'
 

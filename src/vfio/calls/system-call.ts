@@ -1,5 +1,5 @@
-import { type ErrorCode, type Fact, kernelAnswer, VfioError } from '../base/errors.ts'
-import { isArgumentError, isSystemError } from '../base/system-error.ts'
+import { type ErrorCode, type Fact, kernelAnswer, VfioError } from '../../base/errors.ts'
+import { isArgumentError, isSystemError } from '../../base/system-error.ts'
 
 /** What an errno means for one particular call, in the user's terms. */
 export interface Reason {

@@ -1,8 +1,8 @@
 import { VfioError } from '../../base/errors.ts'
 import type { Kernel, Mapping } from '../../kernel/kernel.ts'
-import { attempt, type Reason } from '../system-call.ts'
+import { outOfMemory } from '../address-space/memlock-limit.ts'
+import { attempt, type Reason } from '../calls/system-call.ts'
 import type { Ioas } from './iommufd.ts'
-import { outOfMemory } from './memlock-limit.ts'
 
 /** An entry of /proc/PID/pagemap, one for each page of the address space (Documentation/admin-guide/mm/pagemap.rst). */
 const present = 1n << 63n

@@ -1,6 +1,6 @@
-import { kernelOrder } from '../base/byte-order.ts'
-import { VfioError } from '../base/errors.ts'
-import { decode, encode, type Layout, type Values } from '../uapi/struct.ts'
+import { kernelOrder } from '../../base/byte-order.ts'
+import { VfioError } from '../../base/errors.ts'
+import { decode, encode, type Layout, type Values } from '../../uapi/struct.ts'
 
 type InfoLayout = Layout & {
   readonly fields: { readonly argsz: readonly [0, 'u32']; readonly flags: readonly [4, 'u32'] }

@@ -4,10 +4,10 @@ import { VfioError } from '../../base/errors.ts'
 import { type Uuid, uuidOrNull } from '../../base/units.ts'
 import type { DeviceAddress } from '../../host/device-node.ts'
 import type { Kernel, Mapping } from '../../kernel/kernel.ts'
-import { Attachment, type AttachOptions, type DeviceAddressSpace } from '../attachment.ts'
-import { closeInOrder } from '../close-in-order.ts'
-import type { Descriptor } from '../descriptor.ts'
-import type { IommuMode, IovaRange, MapRequest } from './address-space.ts'
+import type { IommuMode, IovaRange, MapRequest } from '../address-space/address-space.ts'
+import { Attachment, type AttachOptions, type DeviceAddressSpace } from '../address-space/attachment.ts'
+import { closeInOrder } from '../calls/close-in-order.ts'
+import type { Descriptor } from '../calls/descriptor.ts'
 
 /** A device that was opened in an address space, and what gives its place there back once it is closed. */
 export interface Entered {

@@ -1,11 +1,16 @@
 import { VfioError } from '../../base/errors.ts'
-import type { DeviceAddress } from '../../host/device-node.ts'
-import { findDeviceNode, hasIommufd, hasNoiommuNodes, isNoiommuGroup } from '../../host/device-node.ts'
+import {
+  type DeviceAddress,
+  findDeviceNode,
+  hasIommufd,
+  hasNoiommuNodes,
+  isNoiommuGroup,
+} from '../../host/device-node.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
-import type { DeviceAddressSpace } from '../attachment.ts'
-import { orClose } from '../close-in-order.ts'
-import type { IommuMode } from './address-space.ts'
-import { type ContainerPath, openContainer } from './container.ts'
+import type { IommuMode } from '../address-space/address-space.ts'
+import type { DeviceAddressSpace } from '../address-space/attachment.ts'
+import { orClose } from '../calls/close-in-order.ts'
+import { type ContainerPath, openContainer } from '../group/container.ts'
 import { allocateIoas } from './iommufd.ts'
 import { IommufdAddressSpace } from './iommufd-address-space.ts'
 import { NoiommuDevices, NoiommuGroups } from './noiommu-address-space.ts'

@@ -1,10 +1,10 @@
 import * as v from 'valibot'
-import { checked } from '../base/arguments.ts'
-import type { Uuid } from '../base/units.ts'
-import type { DeviceAddress } from '../host/device-node.ts'
-import type { AddressSpace } from './address-space/address-space.ts'
-import { closeInOrder } from './close-in-order.ts'
-import type { Descriptor } from './descriptor.ts'
+import { checked } from '../../base/arguments.ts'
+import type { Uuid } from '../../base/units.ts'
+import type { DeviceAddress } from '../../host/device-node.ts'
+import { closeInOrder } from '../calls/close-in-order.ts'
+import type { Descriptor } from '../calls/descriptor.ts'
+import type { AddressSpace } from './address-space.ts'
 
 /** What opening a device takes beside its address. */
 export interface AttachOptions {

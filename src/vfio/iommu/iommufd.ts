@@ -14,11 +14,11 @@ import {
   iommuIovaRange,
 } from '../../uapi/iommufd.ts'
 import { decode, encode } from '../../uapi/struct.ts'
-import { orClose } from '../close-in-order.ts'
-import { Descriptor } from '../descriptor.ts'
-import { nodePermission } from '../group/node-permission.ts'
-import { attempt, callFailed, type Reason } from '../system-call.ts'
-import type { DmaAccess, IovaRange, MapRequest } from './address-space.ts'
+import type { DmaAccess, IovaRange, MapRequest } from '../address-space/address-space.ts'
+import { orClose } from '../calls/close-in-order.ts'
+import { Descriptor } from '../calls/descriptor.ts'
+import { attempt, callFailed, type Reason } from '../calls/system-call.ts'
+import { nodePermission } from '../group/open-refusals.ts'
 
 const path = '/dev/iommu'
 /** As many as IOMMUs have; one with more is asked again. */

@@ -1,11 +1,11 @@
 import { VfioError } from '../../base/errors.ts'
 import type { DeviceAddress } from '../../host/device-node.ts'
-import type { AttachOptions, DeviceAddressSpace } from '../attachment.ts'
-import { closeInOrder, orClose } from '../close-in-order.ts'
+import type { AttachOptions, DeviceAddressSpace } from '../address-space/attachment.ts'
+import { closeInOrder, orClose } from '../calls/close-in-order.ts'
+import type { Container, IommuType } from '../group/container.ts'
 import { type Group, openGroup } from '../group/group.ts'
 import { checkGroupIsFree, claimGroup, releaseGroup } from '../group/open-groups.ts'
 import type { Entered } from './attachable-space.ts'
-import type { Container, IommuType } from './container.ts'
 
 interface Member {
   readonly group: Group

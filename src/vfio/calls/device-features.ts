@@ -6,8 +6,8 @@ import type { IoctlPointer } from '../../kernel/kernel.ts'
 import { type DeviceFeatureName, deviceFeatureFlag, deviceFeatures, vfioDeviceFeature } from '../../uapi/features.ts'
 import { request } from '../../uapi/requests.ts'
 import { encodeInto } from '../../uapi/struct.ts'
-import type { Descriptor } from '../descriptor.ts'
-import { attempt, callFailed, type Reasons } from '../system-call.ts'
+import type { Descriptor } from './descriptor.ts'
+import { attempt, callFailed, type Reasons } from './system-call.ts'
 
 /** What can be done with a feature. */
 export type FeatureOperation = 'get' | 'set'
