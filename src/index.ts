@@ -90,7 +90,14 @@ export type { DeviceFeatureName } from './uapi/features.ts'
 export type { IrqFlags, IrqInfo } from './uapi/irq.ts'
 export type { CapabilityName, ExtendedCapabilityName } from './uapi/pci.ts'
 export type { RegionCapability, RegionFlags, SparseArea } from './uapi/region.ts'
-export type { AddressSpace, DmaAccess, IommuMode, IovaRange, MapRequest } from './vfio/address-space/address-space.ts'
+export type {
+  AddressSpace,
+  AddressSpaceInfo,
+  DmaAccess,
+  IommuMode,
+  IovaRange,
+  MapRequest,
+} from './vfio/address-space/address-space.ts'
 export type { MemlockLimit } from './vfio/address-space/memlock-limit.ts'
 export type { DeviceFeatures, FeatureCall, FeatureOperation } from './vfio/calls/device-features.ts'
 export type { Reason, Reasons } from './vfio/calls/system-call.ts'

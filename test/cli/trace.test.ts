@@ -12,4 +12,6 @@ test('VFIOCTL_TRACE=1 shows on stderr what a command asks of the kernel, and lea
   expect(stderr).toMatch(
     /^ioctl\(\d+<\/dev\/vfio\/\d+>, VFIO_GROUP_GET_STATUS, \{argsz=8\}\) = 0 \{argsz=8, flags=VIABLE\}$/m,
   )
+  // once for the size of the answer, and once for the answer
+  expect(stderr.match(/VFIO_IOMMU_GET_INFO/g)).toHaveLength(2)
 })

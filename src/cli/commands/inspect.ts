@@ -32,17 +32,17 @@ const inspect: Command = command({
 export default inspect
 
 function look({ kernel, device, virtualDevice }: Opened): Inspection {
-  const { mode, pageSize } = device.addressSpace
+  const { pageSize, ranges, availableMappings } = device.addressSpace.info()
   const { groups, warnings } = readIommuGroups(kernel.files, { device: device.name })
   return {
     virtualDevice,
     group: groups.map((group) => withoutUser(group, kernel.pid))[0] ?? null,
     device: describeDevice(device),
     addressSpace: {
-      mode,
+      mode: device.iommuMode,
       pageSize,
-      ranges: device.addressSpace.ranges().map(({ first, last }) => ({ first: hex(first), last: hex(last) })),
-      availableMappings: device.addressSpace.availableMappings(),
+      ranges: ranges.map(({ first, last }) => ({ first: hex(first), last: hex(last) })),
+      availableMappings,
     },
     config: configSpace(device, warnings),
     warnings,

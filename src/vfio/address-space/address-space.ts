@@ -13,6 +13,14 @@ export interface IovaRange {
   readonly last: bigint
 }
 
+/** An address space at one moment. */
+export interface AddressSpaceInfo {
+  /** The smallest page that can be mapped, in bytes. */
+  readonly pageSize: number
+  readonly ranges: readonly IovaRange[]
+  readonly availableMappings: number | null
+}
+
 /** What the device may do with mapped memory. */
 export type DmaAccess = 'r' | 'w' | 'rw'
 
@@ -45,6 +53,8 @@ export interface AddressSpace extends Disposable {
   ranges(): readonly IovaRange[]
   /** How many more mappings the kernel takes; null where it does not say. */
   availableMappings(): number | null
+  /** All of that, of one answer of the kernel where it tells all in one. */
+  info(): AddressSpaceInfo
   map(request: MapRequest): void
   /** Returns the bytes unmapped. */
   unmap(iova: bigint, size: bigint): bigint

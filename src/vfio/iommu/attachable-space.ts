@@ -4,7 +4,7 @@ import { VfioError } from '../../base/errors.ts'
 import { type Uuid, uuidOrNull } from '../../base/units.ts'
 import type { DeviceAddress } from '../../host/device-node.ts'
 import type { Kernel, Mapping } from '../../kernel/kernel.ts'
-import type { IommuMode, IovaRange, MapRequest } from '../address-space/address-space.ts'
+import type { AddressSpaceInfo, IommuMode, IovaRange, MapRequest } from '../address-space/address-space.ts'
 import { Attachment, type AttachOptions, type DeviceAddressSpace } from '../address-space/attachment.ts'
 import { closeInOrder } from '../calls/close-in-order.ts'
 import type { Descriptor } from '../calls/descriptor.ts'
@@ -40,6 +40,9 @@ export abstract class AttachableSpace implements DeviceAddressSpace {
   abstract unmap(iova: bigint, size: bigint): bigint
   abstract unmapAll(): bigint
   abstract physicalPages(memory: Mapping, offset: number, size: number): readonly bigint[]
+  info(): AddressSpaceInfo {
+    return { pageSize: this.pageSize, ranges: this.ranges(), availableMappings: this.availableMappings() }
+  }
   /** Only where pages are pinned for their addresses alone is there anything to do. */
   releasePages(_memory: Mapping): void {}
   /** Opens the device; where that fails, nothing of it is left. */

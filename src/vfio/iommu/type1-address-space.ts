@@ -15,7 +15,7 @@ import {
 } from '../../uapi/container.ts'
 import { request as requests } from '../../uapi/requests.ts'
 import { encode } from '../../uapi/struct.ts'
-import type { IovaRange, MapRequest } from '../address-space/address-space.ts'
+import type { AddressSpaceInfo, IovaRange, MapRequest } from '../address-space/address-space.ts'
 import type { Attachment, AttachOptions } from '../address-space/attachment.ts'
 import { mapFailed, notPhysical, unmapFailed } from '../address-space/map-failure.ts'
 import { checkedMapRequest, checkPages } from '../address-space/map-request.ts'
@@ -59,19 +59,24 @@ export class Type1AddressSpace extends AttachableSpace {
   }
 
   get pageSize(): number {
-    this.#pageSize ??= smallestPage(this.#info('tell the page size').pageSizes, this.kernel.pageSize)
+    this.#pageSize ??= smallestPage(this.#ask('tell the page size').pageSizes, this.kernel.pageSize)
     return this.#pageSize
   }
 
   /** VFIO_IOMMU_GET_INFO, capability IOVA_RANGE; everything where it has none, as for mediated devices alone. */
   ranges(): readonly IovaRange[] {
-    return iovaRanges(this.#info('tell the IOVA ranges').capabilities) ?? everything
+    return rangesOf(this.#ask('tell the IOVA ranges'))
   }
 
   /** VFIO_IOMMU_GET_INFO, capability DMA_AVAIL. */
   availableMappings(): number | null {
-    const available = dmaAvail(this.#info('count the mappings').capabilities)
-    return available === uncounted ? null : available
+    return availableOf(this.#ask('count the mappings'))
+  }
+
+  override info(): AddressSpaceInfo {
+    const answer = this.#ask('tell what the IOMMU translates')
+    this.#pageSize ??= smallestPage(answer.pageSizes, this.kernel.pageSize)
+    return { pageSize: this.#pageSize, ranges: rangesOf(answer), availableMappings: availableOf(answer) }
   }
 
   map(given: MapRequest): void {
@@ -156,7 +161,7 @@ export class Type1AddressSpace extends AttachableSpace {
     return this.#unmapFields.getBigUint64(fields.size[0], kernelOrder)
   }
 
-  #info(goal: string): Type1Info {
+  #ask(goal: string): Type1Info {
     this.#checkTranslates(goal)
     const answer = attempt(goal, () =>
       callForInfo(vfioIommuType1Info, {}, iommuInfoFlag.VFIO_IOMMU_INFO_CAPS, (bytes) =>
@@ -170,6 +175,15 @@ export class Type1AddressSpace extends AttachableSpace {
     this.checkOpen()
     if (!this.#groups.translates) throw notAttached(goal)
   }
+}
+
+function rangesOf({ capabilities }: Type1Info): readonly IovaRange[] {
+  return iovaRanges(capabilities) ?? everything
+}
+
+function availableOf({ capabilities }: Type1Info): number | null {
+  const available = dmaAvail(capabilities)
+  return available === uncounted ? null : available
 }
 
 /** `sizes` has a bit for each page size. */

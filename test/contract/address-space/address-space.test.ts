@@ -250,6 +250,7 @@ test('C3 a container takes 65535 mappings, counts them, and says that none is le
   )
   expect(space.unmap(iova, BigInt(page))).toBe(BigInt(page))
   expect(space.availableMappings()).toBe(1)
+  expect(space.info()).toEqual({ pageSize: space.pageSize, ranges: space.ranges(), availableMappings: 1 })
   expect(space.unmapAll()).toBe(BigInt(65_534 * page))
   expect(space.availableMappings()).toBe(65_535)
 })

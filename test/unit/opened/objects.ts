@@ -77,6 +77,7 @@ export async function openWorld(ended: typeof onTestFinished = onTestFinished): 
     methods: {
       ranges: [],
       availableMappings: [],
+      info: [],
       map: [
         record({
           iova: bigint(0x10_0000n),

@@ -31,6 +31,7 @@ const questions: readonly ((device: Device) => unknown)[] = [
   ({ irqs }) => irqs.msix.count,
   ({ addressSpace }) => addressSpace.availableMappings(),
   ({ addressSpace }) => addressSpace.ranges(),
+  ({ addressSpace }) => addressSpace.info(),
   ({ addressSpace }) => {
     const { pageSize } = addressSpace
     const iova = new IovaAllocator(pageSize, () => addressSpace.ranges()).allocate({

@@ -2,6 +2,7 @@ import type { Kernel, Mapping } from '../../../../src/kernel/kernel.ts'
 import { createMockKernel } from '../../../../src/mock/kernel/mock-kernel.ts'
 import type {
   AddressSpace,
+  AddressSpaceInfo,
   IommuMode,
   IovaRange,
   MapRequest,
@@ -33,6 +34,10 @@ export class FakeAddressSpace implements AddressSpace {
 
   availableMappings(): number {
     return 65535 - this.mapped.size
+  }
+
+  info(): AddressSpaceInfo {
+    return { pageSize: this.pageSize, ranges: this.ranges(), availableMappings: this.availableMappings() }
   }
 
   map(request: MapRequest): void {
