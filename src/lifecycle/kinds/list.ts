@@ -4,9 +4,9 @@ import { deviceNameOrNull } from '../../host/device-name.ts'
 import { findDeviceUsers, usersOfAny } from '../../host/device-users.ts'
 import type { Warning } from '../../host/warning.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
+import { parentMatcher } from '../device/parents.ts'
 import type { DeviceState, VirtualDevice } from '../device/virtual-device.ts'
 import { kinds } from './kinds.ts'
-import { parentMatcher } from './mdev/mdev-places.ts'
 
 /** Which virtual devices to list; all if empty. */
 export interface DeviceFilter {

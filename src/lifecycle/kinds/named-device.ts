@@ -3,13 +3,15 @@ import { type PciAddress, pciAddressOrNull, printable, type Uuid } from '../../b
 import { deviceName, deviceNameOrNull } from '../../host/device-name.ts'
 import { checkOnPciBus } from '../../host/pci-bus.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
+import { parentName } from '../device/parents.ts'
+import { isTypeNamed, noSuchType } from '../device/type-named.ts'
 import { readDeviceTypes } from './device-types.ts'
 import { type DeviceFilter, list } from './list.ts'
 import { lookUpKnown } from './mdev/device-choice.ts'
 import { readMdevDevices } from './mdev/mdev-devices.ts'
-import { mdevParents, parentName } from './mdev/mdev-types.ts'
+import { mdevParents } from './mdev/mdev-types.ts'
 import { readDefinitions } from './mdev/store.ts'
-import { isTypeNamed, noSuchParent, noSuchType } from './mdev/type-choice.ts'
+import { noSuchParent } from './mdev/type-choice.ts'
 
 /** Fewer digits would be a slip of the hand as often as a name. */
 const fewestDigits = 4

@@ -1,9 +1,8 @@
 import { VfioError } from '../../../base/errors.ts'
 import { checkedName, parseUuid, type Uuid } from '../../../base/units.ts'
 import type { HostFiles } from '../../../kernel/kernel.ts'
+import { parentMatcher, parentName } from '../../device/parents.ts'
 import { findMdevDevice, type MdevDevice } from './mdev-devices.ts'
-import { parentMatcher } from './mdev-places.ts'
-import { parentName } from './mdev-types.ts'
 import { definedParents, readDefinition, type StoredDefinition } from './store.ts'
 
 /** Which device: a UUID, and its parent where the UUID is defined under several. */

@@ -1,7 +1,8 @@
 import { nameFault, pciAddressOrNull } from '../../../base/units.ts'
-import { functionAddresses, physicalFunctionOf, readPhysicalFunction } from '../../../host/sriov.ts'
+import { readPhysicalFunction } from '../../../host/sriov.ts'
 import type { HostFiles } from '../../../kernel/kernel.ts'
-import { mdevBus, mdevParents, parentName } from './mdev-types.ts'
+import { cardOf, parentName } from '../../device/parents.ts'
+import { mdevBus, mdevParents } from './mdev-types.ts'
 
 /** Where mediated devices are made by one name: a parent, or a card whose virtual functions are the parents. */
 export interface MdevPlace {
@@ -9,12 +10,6 @@ export interface MdevPlace {
   readonly name: string
   /** In the order of their numbers. */
   readonly parents: readonly string[]
-}
-
-/** The device whose virtual function a parent is; itself where it is none. */
-export function cardOf(files: HostFiles, parent: string): string {
-  const address = pciAddressOrNull(parent)
-  return (address === null ? null : physicalFunctionOf(files, address)) ?? parent
 }
 
 /**
@@ -40,18 +35,6 @@ export function mdevPlaces(files: HostFiles): MdevPlace[] {
   return [...places]
     .map(([name, its]) => ({ name, parents: its.length === 1 ? its : its.filter((parent) => parent !== name) }))
     .sort((a, b) => (a.name < b.name ? -1 : 1))
-}
-
-/** Whether a parent is meant by a name: by its own, or by that of the card whose function it is or will be. */
-export function parentMatcher(files: HostFiles, name: string): (parent: string) => boolean {
-  const known = parentName(name)
-  const address = pciAddressOrNull(name)
-  const card = address === null ? null : readPhysicalFunction(files, address)
-  const meant = new Set<string>([known])
-  if (card !== null) {
-    for (const it of [...card.functions, ...functionAddresses(files, card.address, card.total)]) meant.add(it)
-  }
-  return (parent) => meant.has(parent)
 }
 
 function isParent(files: HostFiles, name: string): boolean {

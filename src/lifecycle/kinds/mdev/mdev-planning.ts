@@ -1,6 +1,6 @@
 import type { MdevIdentity } from '../../change/device-identity.ts'
+import { cardOf } from '../../device/parents.ts'
 import type { DevicePlanning } from '../../wanted/device-planning.ts'
-import { cardOf } from './mdev-places.ts'
 import { carryOutMdev } from './plan-carry-out.ts'
 import { planMdevs } from './plan-mdevs.ts'
 import { mdevRoomFault } from './plan-room.ts'

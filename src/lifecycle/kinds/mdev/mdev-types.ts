@@ -4,6 +4,7 @@ import { physicalFunctionOf } from '../../../host/sriov.ts'
 import { readOrWarn, unreadable, type Warning } from '../../../host/warning.ts'
 import type { HostFiles } from '../../../kernel/kernel.ts'
 import type { DeviceType, TypeFilter } from '../../device/device-type.ts'
+import { parentName } from '../../device/parents.ts'
 import { parseTypeDetails } from './type-details.ts'
 
 /** A kind of mediated device that a parent offers: /sys/class/mdev_bus/PARENT/mdev_supported_types/TYPE. */
@@ -19,11 +20,6 @@ export const mdevBus = '/sys/class/mdev_bus'
 
 export function typesPath(parent: string): string {
   return `${mdevBus}/${parent}/mdev_supported_types`
-}
-
-/** A parent's name as the kernel has it: a PCI address in its long form, whichever was given. */
-export function parentName(given: string): string {
-  return pciAddressOrNull(given) ?? given
 }
 
 /** Names of the parents, sorted; null where the kernel has no mediated device support loaded. */

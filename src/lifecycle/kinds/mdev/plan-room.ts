@@ -1,11 +1,11 @@
 import { readPciIds } from '../../../host/pci-ids.ts'
 import type { HostFiles } from '../../../kernel/kernel.ts'
+import { cardOf } from '../../device/parents.ts'
 import type { CardLoad, Carried } from '../../wanted/card-load.ts'
 import type { RoomFault } from '../../wanted/device-planning.ts'
-import { oneKindFault } from '../../wanted/one-kind.ts'
-import { cardOf } from './mdev-places.ts'
 import { type MdevType, mdevParents, readMdevTypes } from './mdev-types.ts'
 import { isMigBacked } from './mig.ts'
+import { oneKindFault } from './one-kind.ts'
 
 /** Why a card cannot carry the mediated devices that are to come beside those that stay; null where nothing speaks against it. */
 export function mdevRoomFault(files: HostFiles, load: CardLoad): RoomFault | null {

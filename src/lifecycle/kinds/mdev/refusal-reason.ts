@@ -1,7 +1,7 @@
 import { pciAddressOrNull } from '../../../base/units.ts'
 import { readPhysicalFunction } from '../../../host/sriov.ts'
 import type { HostFiles } from '../../../kernel/kernel.ts'
-import { cardOf } from './mdev-places.ts'
+import { cardOf } from '../../device/parents.ts'
 import { type MdevType, mdevBus, readMdevTypes, type TypeOfParent } from './mdev-types.ts'
 import { migReason, type RefusalReason } from './mig.ts'
 import { needsFunctions } from './nvidia-gpu.ts'

@@ -1,7 +1,7 @@
 import { VfioError } from '../../../base/errors.ts'
 import { findDeviceUsers } from '../../../host/device-users.ts'
 import type { HostFiles } from '../../../kernel/kernel.ts'
-import type { NamedType } from '../mdev/type-choice.ts'
+import type { NamedType } from '../../device/type-named.ts'
 import { vgpuSettings } from './definitions.ts'
 import type { VgpuPlace } from './place.ts'
 import { vgpuRefused } from './refusal.ts'

@@ -1,5 +1,5 @@
-import type { TypeDetails } from '../device/device-type.ts'
-import type { CardLoad } from './card-load.ts'
+import type { TypeDetails } from '../../device/device-type.ts'
+import type { CardLoad } from '../../wanted/card-load.ts'
 
 export interface KindOfCard extends Pick<CardLoad, 'stays' | 'leaves' | 'comes'> {
   /** All that the card tells of, and whether it could be made now. */
