@@ -68,8 +68,7 @@ export type {
 } from './lifecycle/wanted/plan.ts'
 export { losses } from './lifecycle/wanted/plan.ts'
 export type { ChangeKind, HostChange } from './lifecycle/watch/host-change.ts'
-export type { KernelVersion } from './mock/base/kernel-traits.ts'
-export type { PageSize } from './mock/base/page-size.ts'
+export type { KernelVersion, PageSize } from './mock/base/kernel-traits.ts'
 export type {
   Scenario,
   ScenarioAp,

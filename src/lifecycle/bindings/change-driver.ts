@@ -6,9 +6,8 @@ import { pciDevices } from '../../host/pci-bus.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import type { Write } from '../change/change.ts'
 import { refusedByKernel } from '../change/refused-by-kernel.ts'
-import { type HeldDevice, whileHeld } from '../device/hold-device.ts'
+import { type HeldDevice, whileHeld } from '../device/device-lock.ts'
 import type { BindingOptions } from './binding-change.ts'
-import { sayWhileWaiting } from './say-while-waiting.ts'
 
 /** Which driver alone may take the device; null for whichever knows it. */
 export function overrideStep({ address }: Pick<PciBinding, 'address'>, driver: string | null): Write {
@@ -115,4 +114,21 @@ function changeFailed(address: PciAddress, error: unknown): VfioError {
     hint: 'dmesg | tail, for what the driver says',
     facts: { device: address },
   })
+}
+
+/** How long a write may take before somebody wonders, and how often it is said again, in milliseconds. */
+const first = 2_000
+const again = 10_000
+
+/** Waits for work that nothing can hurry, and says so now and then. */
+export async function sayWhileWaiting<T>(work: Promise<T>, say: () => void): Promise<T> {
+  let timer = setTimeout(function sayAgain() {
+    say()
+    timer = setTimeout(sayAgain, again)
+  }, first)
+  try {
+    return await work
+  } finally {
+    clearTimeout(timer)
+  }
 }

@@ -1,7 +1,7 @@
 import { VfioError } from '../../base/errors.ts'
 import type { PciBinding } from '../../host/pci-binding.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
-import { checkNotHeld } from '../device/hold-device.ts'
+import { checkNotHeld } from '../device/device-lock.ts'
 import { endsOf } from '../in-use/pci-use.ts'
 import { PciUses } from '../in-use/pci-uses.ts'
 import type { BindingOptions } from './binding-change.ts'

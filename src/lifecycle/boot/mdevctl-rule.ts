@@ -1,6 +1,6 @@
 import { posix } from 'node:path'
 import type { HostFiles } from '../../kernel/kernel.ts'
-import { readKept } from '../files/kept-files.ts'
+import { readKept } from '../files/durable-files.ts'
 
 const name = '60-mdevctl.rules'
 /** As udev goes through them: the first that has a file of a name is the one that counts. */

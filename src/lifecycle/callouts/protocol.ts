@@ -1,6 +1,5 @@
 import * as v from 'valibot'
-import type { Attribute } from '../definition/attribute.ts'
-import { attributeList } from '../definition/attribute-list.ts'
+import { type Attribute, attributeList } from '../definition/attribute-list.ts'
 
 /** mdevctl's callout protocol, version 2: what is said to scripts in their arguments, and what they answer. */
 export type Action = 'define' | 'undefine' | 'modify' | 'start' | 'stop'

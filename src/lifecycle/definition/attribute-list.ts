@@ -1,5 +1,10 @@
 import * as v from 'valibot'
-import type { Attribute } from './attribute.ts'
+
+/** One sysfs attribute to write after creation. Their order is the order of the writes. */
+export interface Attribute {
+  readonly name: string
+  readonly value: string
+}
 
 /** `{"NAME": "VALUE"}`. Any name will do, also `constructor` and `__proto__`, which valibot's own records pass over. */
 const attribute = v.pipe(

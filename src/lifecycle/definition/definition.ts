@@ -2,10 +2,9 @@ import * as v from 'valibot'
 import { VfioError } from '../../base/errors.ts'
 import { nameFault } from '../../base/units.ts'
 import { checkReadable, parseJsonFile } from '../files/json-file.ts'
-import type { Attribute } from './attribute.ts'
-import { attributeList } from './attribute-list.ts'
+import { type Attribute, attributeList } from './attribute-list.ts'
 
-export type { Attribute } from './attribute.ts'
+export type { Attribute } from './attribute-list.ts'
 
 /** When a defined device comes up: by itself once its parent is there, or only on demand. */
 export type StartMode = 'auto' | 'manual'

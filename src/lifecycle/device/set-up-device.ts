@@ -4,7 +4,7 @@ import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
 import type { Write } from '../change/change.ts'
 import { withKernelLog } from '../change/kernel-log.ts'
 import { checkStaysInDevice } from '../definition/attribute-path.ts'
-import { markHalfMade, unmarkHalfMade } from './half-made.ts'
+import { markHalfMade, unmarkHalfMade } from './half-configured.ts'
 
 /** A virtual device that is to be made, as the writes that make it and the one that takes it away again. */
 export interface NewDevice {

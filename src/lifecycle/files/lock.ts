@@ -5,7 +5,7 @@ import { type DeviceUser, findDeviceUsers, shownUsers } from '../../host/device-
 import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
 import type { ChangeOptions } from '../change/change.ts'
 import { refusedByKernel } from '../change/refused-by-kernel.ts'
-import { ensureDirectory } from './kept-files.ts'
+import { ensureDirectory } from './durable-files.ts'
 
 const patience = 120_000
 const silence = 10_000

@@ -5,7 +5,6 @@ import { realPlace } from '../../host/changeable-by-others.ts'
 import { listOrWarn, type Warning } from '../../host/warning.ts'
 import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
 import type { ChangeOptions } from '../change/change.ts'
-import { checkReadable, parseJsonFile } from '../files/json-file.ts'
 import {
   deleteKept,
   ensureDirectory,
@@ -15,7 +14,8 @@ import {
   readKept,
   readListed,
   replaceKept,
-} from '../files/kept-files.ts'
+} from '../files/durable-files.ts'
+import { checkReadable, parseJsonFile } from '../files/json-file.ts'
 import { withLock } from '../files/lock.ts'
 
 /** What mdevctl's files have no field for. */

@@ -3,7 +3,7 @@ import { pciAddressOrNull, printable } from '../../base/units.ts'
 import { checkOnPciBus } from '../../host/pci-bus.ts'
 import { type PhysicalFunction, physicalFunctionOf, readPhysicalFunction } from '../../host/sriov.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
-import { isHalfMade } from '../device/half-made.ts'
+import { isHalfMade } from '../device/half-configured.ts'
 import { isNvidiaGpu, isSriovGpu } from '../kinds/mdev/nvidia-gpu.ts'
 
 /** NOT_FOUND and NOT_SUPPORTED where there is no such card, or none with virtual functions. */

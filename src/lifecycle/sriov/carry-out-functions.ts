@@ -4,7 +4,7 @@ import { type PhysicalFunction, pciPath, readPhysicalFunction } from '../../host
 import { Arrivals } from '../../host/wait-for-device.ts'
 import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
 import { withKernelLog } from '../change/kernel-log.ts'
-import { isHalfMade } from '../device/half-made.ts'
+import { isHalfMade } from '../device/half-configured.ts'
 import { parentsOf } from '../kinds/mdev/mdev-places.ts'
 import { isNvidiaGpu, makesNoVgpus } from '../kinds/mdev/nvidia-gpu.ts'
 import { readVgpuFunction } from '../kinds/nvidia-vgpu/vgpu-functions.ts'

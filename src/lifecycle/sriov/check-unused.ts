@@ -3,7 +3,7 @@ import { readPciBinding } from '../../host/pci-binding.ts'
 import type { PhysicalFunction } from '../../host/sriov.ts'
 import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
 import { heldPci } from '../bindings/change-driver.ts'
-import { checkNotHeld } from '../device/hold-device.ts'
+import { checkNotHeld } from '../device/device-lock.ts'
 import { endsOf, type PciUse } from '../in-use/pci-use.ts'
 import { PciUses, usesOfFunction } from '../in-use/pci-uses.ts'
 

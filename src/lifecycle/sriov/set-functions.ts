@@ -1,7 +1,7 @@
 import { pciPath } from '../../host/sriov.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import type { ChangeOptions } from '../change/change.ts'
-import { isHalfMade } from '../device/half-made.ts'
+import { isHalfMade } from '../device/half-configured.ts'
 import { withLock } from '../files/lock.ts'
 import { withSettingsLock } from '../settings/settings.ts'
 import { findPhysicalFunction } from './asked-count.ts'

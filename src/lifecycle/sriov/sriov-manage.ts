@@ -7,7 +7,7 @@ import { pciPath, readPhysicalFunction } from '../../host/sriov.ts'
 import type { HostFiles, Kernel, ProgramEnd } from '../../kernel/kernel.ts'
 import { overrideStep, probeStep, unbindStep } from '../bindings/change-driver.ts'
 import type { Step, Write } from '../change/change.ts'
-import { markHalfMade, unmarkHalfMade } from '../device/half-made.ts'
+import { markHalfMade, unmarkHalfMade } from '../device/half-configured.ts'
 
 /** NVIDIA's script: its driver refuses sriov_numvfs, and steps aside for it. */
 const program = '/usr/lib/nvidia/sriov-manage'

@@ -1,8 +1,8 @@
 import { asVfioError, kernelAnswer, VfioError, withMore } from '../../base/errors.ts'
 import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
 import type { Change, ChangeOptions } from '../change/change.ts'
-import { isHalfMade } from '../device/half-made.ts'
-import { keepOwner } from './kept-owner.ts'
+import { isHalfMade } from '../device/half-configured.ts'
+import { keepOwner } from './owner-setting.ts'
 import type { Move, PlannedDevice, Running } from './plan.ts'
 
 /** How the moves of one kind of virtual device are made, and what it takes to undo them. */

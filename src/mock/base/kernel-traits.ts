@@ -1,4 +1,11 @@
-import { type PageSize, smallestPage } from './page-size.ts'
+/** Bytes of a page of memory, as kernels are built: 4 KiB everywhere, 16 or 64 KiB on arm64 too. */
+export const pageSizes = [4096, 16384, 65536] as const
+
+/** Bytes of a page of a simulated machine. */
+export type PageSize = (typeof pageSizes)[number]
+
+/** What every kernel's pages are multiples of. */
+export const smallestPage: PageSize = 4096
 
 /** The kernels that the mock can be, by the name a scenario gives. */
 export type KernelVersion = '6.1' | '6.12' | '7'

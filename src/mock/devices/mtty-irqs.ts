@@ -3,7 +3,7 @@ import { irqInfoFlag, irqSetFlag } from '../../uapi/irq.ts'
 import { pciIrqIndex } from '../../uapi/region.ts'
 import { Errno } from '../base/errno.ts'
 import type { EventSink, IrqDescription, IrqSetRequest } from '../sdk/device-model.ts'
-import { isTriggered } from '../sdk/irq-data.ts'
+import { isTriggered } from '../sdk/irq.ts'
 
 const { VFIO_PCI_INTX_IRQ_INDEX, VFIO_PCI_MSI_IRQ_INDEX, VFIO_PCI_REQ_IRQ_INDEX } = pciIrqIndex
 const { VFIO_IRQ_SET_DATA_NONE, VFIO_IRQ_SET_DATA_EVENTFD } = irqSetFlag

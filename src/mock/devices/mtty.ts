@@ -15,7 +15,7 @@ import {
 } from '../sdk/device-model.ts'
 import type { Feature } from '../sdk/feature.ts'
 import type { ModelMigration } from '../sdk/migration.ts'
-import { regionOffset, splitOffset } from '../sdk/region-offset.ts'
+import { regionOffset, splitOffset } from '../sdk/region.ts'
 import { MttyConfig } from './mtty-config.ts'
 import { EarlyMttyIrqs, LateMttyIrqs, type MttyIrqs } from './mtty-irqs.ts'
 import { emptyLog } from './mtty-logging.ts'

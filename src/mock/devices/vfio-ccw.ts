@@ -8,8 +8,8 @@ import type {
   IrqSetRequest,
   RegionDescription,
 } from '../sdk/device-model.ts'
+import { typeCapability } from '../sdk/region.ts'
 import { EventIrqs } from './event-irqs.ts'
-import { typeCapability } from './region-type.ts'
 
 const { VFIO_REGION_INFO_FLAG_READ, VFIO_REGION_INFO_FLAG_WRITE } = regionFlag
 const readWrite = VFIO_REGION_INFO_FLAG_READ | VFIO_REGION_INFO_FLAG_WRITE

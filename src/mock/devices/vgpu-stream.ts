@@ -1,5 +1,5 @@
 import { kernelOrder } from '../../base/byte-order.ts'
-import type { PageSize } from '../base/page-size.ts'
+import type { PageSize } from '../base/kernel-traits.ts'
 import type { ScenarioModel } from '../scenario/scenario.ts'
 import type { MemoryRegion } from '../sdk/memory-region.ts'
 

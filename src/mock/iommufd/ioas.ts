@@ -1,5 +1,5 @@
 import { Errno } from '../base/errno.ts'
-import type { PageSize } from '../base/page-size.ts'
+import type { PageSize } from '../base/kernel-traits.ts'
 import type { DmaMapping } from '../memory/dma-mapping.ts'
 import { DmaMappings } from '../memory/dma-mappings.ts'
 import type { LockedMemory } from '../memory/locked-memory.ts'

@@ -2,7 +2,7 @@ import { Errno } from '../base/errno.ts'
 import type { DmaMappings } from '../memory/dma-mappings.ts'
 import type { BoundDevice } from './bound-device.ts'
 import { Ioas } from './ioas.ts'
-import type { ObjectTable } from './object-table.ts'
+import type { ObjectTable } from './iommufd-context.ts'
 
 /** A mediated device: its driver reaches the memory of the IOAS that it is attached to, and no page table is made. */
 export class MediatedDevice implements BoundDevice {

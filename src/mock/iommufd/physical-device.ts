@@ -2,7 +2,7 @@ import { Errno } from '../base/errno.ts'
 import type { DmaMappings } from '../memory/dma-mappings.ts'
 import type { BoundDevice } from './bound-device.ts'
 import { Ioas } from './ioas.ts'
-import type { ObjectTable } from './object-table.ts'
+import type { ObjectTable } from './iommufd-context.ts'
 import { deviceWindows, PageTable } from './page-table.ts'
 
 /** The devices of an IOMMU group that are bound to one iommufd: an IOMMU translates for all of them alike. */

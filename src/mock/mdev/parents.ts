@@ -1,7 +1,7 @@
 import { findPciDevice, pciRecord } from '../pci/devices.ts'
 import { subchannelRecord } from '../s390/subchannels.ts'
-import { matrixParent } from '../scenario/parents.ts'
-import type { Scenario, ScenarioParent } from '../scenario/scenario.ts'
+import { matrixParent, roomFor, typeOf } from '../scenario/parents.ts'
+import type { Scenario, ScenarioMdevType, ScenarioParent } from '../scenario/scenario.ts'
 import type { Snapshot } from '../state/state.ts'
 
 /** Whether the parent's driver has it registered: that of a PCI device or a subchannel, while it has the device. */
@@ -17,4 +17,22 @@ export function isRegistered(scenario: Scenario, state: Snapshot, parent: Scenar
   if (device === undefined) return false
   const { driver, unbinding } = pciRecord(state, device)
   return driver !== null && driver === device.driver && !unbinding
+}
+
+/** How many devices of a type the parent still has room for, with what it has given out. */
+export function availableInstances(parent: ScenarioParent, type: ScenarioMdevType, state: Snapshot): number {
+  const used = state.mdevs.filter((mdev) => isOfCard(mdev.parent, parent, state))
+  if (parent.card !== undefined && used.some((mdev) => mdev.parent === parent.name)) return 0
+  if (parent.oneTypeAtATime && used.some((mdev) => mdev.type !== type.id)) return 0
+  const room = roomFor(
+    type.uses,
+    parent.capacity,
+    used.flatMap((mdev) => typeOf(parent, mdev.type) ?? []),
+  )
+  return parent.card === undefined ? room : Math.min(1, room)
+}
+
+/** Whether a device's parent is this one, or another function of its card. */
+function isOfCard(name: string, parent: ScenarioParent, { pci }: Snapshot): boolean {
+  return name === parent.name || (parent.card !== undefined && pci[name]?.physfn === parent.card)
 }

@@ -1,5 +1,5 @@
 import { Errno } from '../base/errno.ts'
-import type { PageSize } from '../base/page-size.ts'
+import type { PageSize } from '../base/kernel-traits.ts'
 import type { PinnedPage } from './dma-mapping.ts'
 import type { DmaMappings } from './dma-mappings.ts'
 import type { UnmapListener } from './page-pins.ts'

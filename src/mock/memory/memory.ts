@@ -1,7 +1,7 @@
 import { deviceOrder } from '../../base/byte-order.ts'
 import type { Mapping, MemoryOptions } from '../../kernel/kernel.ts'
 import { Errno } from '../base/errno.ts'
-import type { PageSize } from '../base/page-size.ts'
+import type { PageSize } from '../base/kernel-traits.ts'
 import type { FdTable } from '../descriptors/fd-table.ts'
 import type { OpenFile } from '../descriptors/open-file.ts'
 

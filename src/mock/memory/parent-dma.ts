@@ -1,4 +1,4 @@
-import type { PageSize } from '../base/page-size.ts'
+import type { PageSize } from '../base/kernel-traits.ts'
 
 /** A page that a parent's hardware can reach. */
 interface ReachablePage {

@@ -1,4 +1,4 @@
-import type { PageSize } from '../base/page-size.ts'
+import type { PageSize } from '../base/kernel-traits.ts'
 import type { DmaAccess } from './dma-mapping.ts'
 import { hugePageSize, isHugeMemory } from './memory.ts'
 

@@ -1,4 +1,4 @@
-import { smallestPage } from '../base/page-size.ts'
+import { smallestPage } from '../base/kernel-traits.ts'
 import { restoreBytes, saveBytes } from '../base/saved.ts'
 
 /** Memory of which only the pages that were written exist; the rest reads as it was at first: zeros unless told. */

@@ -1,11 +1,12 @@
 import { basename } from 'node:path'
 import { isMainThread } from 'node:worker_threads'
+import { Errno } from '../base/errno.ts'
 import type { FdTable } from '../descriptors/fd-table.ts'
-import { newIdentity } from '../state/identity.ts'
+import type { OpenFile } from '../descriptors/open-file.ts'
 import { processStart } from '../state/live-process.ts'
 import type { MockState, ProcessRecord } from '../state/state.ts'
 import type { StateStore } from '../state/state-store.ts'
-import { beginWorkerLife, endWorkerLife, type WorkerLife } from '../state/worker-life.ts'
+import { beginWorkerLife, endWorkerLife, newIdentity, type WorkerLife } from '../state/worker-life.ts'
 import { CountedSet } from './counted-set.ts'
 
 /** What this kernel object holds, and the record of it that other processes see. */
@@ -77,4 +78,34 @@ export class ProcessHoldings {
 export interface Process {
   readonly fds: FdTable
   readonly holdings: ProcessHoldings
+}
+
+/** A descriptor for a file, in one transaction with what the machine is to know of it; none where that throws. */
+export function addPublished({ fds, holdings }: Process, file: OpenFile, change?: (draft: MockState) => void): number {
+  const fd = fds.add(file)
+  try {
+    holdings.publish(change)
+    return fd
+  } catch (error) {
+    fds.take(fd)
+    throw error
+  }
+}
+
+/** flock(2) LOCK_EX|LOCK_NB: false where another descriptor, here or in another process, has the file. */
+export function tryLock({ fds, holdings }: Process, fd: number): boolean {
+  const { lockPath } = fds.get(fd)
+  if (lockPath === undefined || holdings.locks.has(fd)) return true
+  holdings.locks.set(fd, lockPath)
+  try {
+    holdings.publish((draft) => {
+      const isTaken = draft.processes.some(({ locks }) => locks.some(([, path]) => path === lockPath))
+      if (isTaken) throw new Errno('EAGAIN')
+    })
+    return true
+  } catch (error) {
+    holdings.locks.delete(fd)
+    if (error instanceof Errno) return false
+    throw error
+  }
 }

@@ -1,6 +1,6 @@
 import * as v from 'valibot'
 import type { Fields } from '../../base/arguments.ts'
-import { smallestPage } from '../base/page-size.ts'
+import { smallestPage } from '../base/kernel-traits.ts'
 import { count, positive } from './read-values.ts'
 import type { ScenarioIds, ScenarioModel } from './scenario.ts'
 

@@ -1,5 +1,4 @@
-import type { KernelVersion } from '../base/kernel-traits.ts'
-import type { PageSize } from '../base/page-size.ts'
+import type { KernelVersion, PageSize } from '../base/kernel-traits.ts'
 
 /** What a mock machine consists of: plain data, so that a scenario can be a JSON file (`read-scenario.ts`). */
 export interface Scenario {

@@ -6,8 +6,7 @@ import {
 } from '../../uapi/features.ts'
 import { decode } from '../../uapi/struct.ts'
 import { Errno } from '../base/errno.ts'
-import type { KernelTraits } from '../base/kernel-traits.ts'
-import { smallestPage } from '../base/page-size.ts'
+import { type KernelTraits, smallestPage } from '../base/kernel-traits.ts'
 import type { CallingProcess } from './feature.ts'
 
 const end = 1n << 64n

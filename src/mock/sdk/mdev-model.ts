@@ -14,8 +14,7 @@ import {
 } from './device-model.ts'
 import type { Feature } from './feature.ts'
 import type { ModelIrq } from './irq.ts'
-import type { ModelRegion } from './region.ts'
-import { regionOffset } from './region-offset.ts'
+import { type ModelRegion, regionOffset } from './region.ts'
 
 const { VFIO_PCI_NUM_REGIONS } = pciRegionIndex
 const pciIrqs = 5

@@ -1,5 +1,5 @@
 import { regionFlag } from '../../uapi/region.ts'
-import { smallestPage } from '../base/page-size.ts'
+import { smallestPage } from '../base/kernel-traits.ts'
 import type { MappedDevice } from '../memory/bar-mapping.ts'
 import { SparseMemory } from '../memory/sparse-memory.ts'
 import type { ModelRegion } from './region.ts'

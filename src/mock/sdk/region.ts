@@ -1,7 +1,20 @@
 import { deviceOrder } from '../../base/byte-order.ts'
-import { regionFlag } from '../../uapi/region.ts'
+import { regionCapability, regionFlag, vfioRegionInfoCapType } from '../../uapi/region.ts'
+import { encode, encodeInto, vfioInfoCapHeader } from '../../uapi/struct.ts'
 import type { MappedDevice } from '../memory/bar-mapping.ts'
 import { singleAccesses } from '../memory/single-accesses.ts'
+
+/** Region INDEX begins at INDEX << 40 of the device's file, in every driver modelled here. */
+const regionStride = 2 ** 40
+
+export function regionOffset(index: number): number {
+  return index * regionStride
+}
+
+export function splitOffset(offset: number): { index: number; within: number } {
+  const index = Math.floor(offset / regionStride)
+  return { index, within: offset - index * regionStride }
+}
 
 /** A region of a device model. Whoever calls has checked that an access lies inside. */
 export interface ModelRegion {
@@ -60,4 +73,11 @@ export class TrappedRegion implements ModelRegion {
       this.#options.write?.(offset + at, new DataView(word.buffer).getUint32(0, deviceOrder), width)
     }
   }
+}
+
+/** The capability of a device-specific region that says what it is: the only one in its chain. */
+export function typeCapability(type: number, subtype: number): Uint8Array {
+  const bytes = encode(vfioRegionInfoCapType, { type, subtype })
+  encodeInto(vfioInfoCapHeader, bytes, { id: regionCapability.VFIO_REGION_INFO_CAP_TYPE, version: 1 })
+  return bytes
 }

@@ -5,7 +5,7 @@ import {
   vfioRegionSparseMmapArea,
 } from '../../uapi/region.ts'
 import { encode, encodeInto, vfioInfoCapHeader } from '../../uapi/struct.ts'
-import { smallestPage } from '../base/page-size.ts'
+import { smallestPage } from '../base/kernel-traits.ts'
 import type { MappedDevice } from '../memory/bar-mapping.ts'
 import { singleAccesses } from '../memory/single-accesses.ts'
 import type { ModelRegion } from './region.ts'

@@ -1,6 +1,5 @@
 import type { Scenario, ScenarioMdevType, ScenarioModel } from '../scenario/scenario.ts'
-import { pciDevice } from './pci-device.ts'
-import { plainDisk } from './plain-disk.ts'
+import { pciDevice, plainDisk } from './host-parts.ts'
 
 /** A host as a fleet has them: a T4 shared as vGPUs, an Intel GPU with GVT-g, and the kernel's sample serial card. */
 export const demo: Scenario = {

@@ -1,7 +1,6 @@
 import type { Scenario, ScenarioModel, ScenarioPciFunction, ScenarioVgpuType } from '../scenario/scenario.ts'
 import { demo } from './demo.ts'
-import { pciDevice } from './pci-device.ts'
-import { plainDisk, sriovManagePath } from './plain-disk.ts'
+import { pciDevice, plainDisk, sriovManagePath } from './host-parts.ts'
 
 const t4 = '0000:3b:00.0'
 

@@ -1,5 +1,5 @@
 import type { Scenario, ScenarioParent, ScenarioSubchannel } from '../scenario/scenario.ts'
-import { plainDisk } from './plain-disk.ts'
+import { plainDisk } from './host-parts.ts'
 
 /**
  * A logical partition of an IBM Z: three crypto cards, of which the domains of adapters 5 and 6 are free for vfio_ap, and

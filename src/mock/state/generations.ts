@@ -2,8 +2,8 @@ import { linkSync, mkdirSync, readdirSync, readFileSync, statSync, unlinkSync, w
 import { join } from 'node:path'
 import { VfioError } from '../../base/errors.ts'
 import { failedWith } from '../../base/system-error.ts'
-import { newIdentity } from './identity.ts'
 import { isRunning } from './live-process.ts'
+import { newIdentity } from './worker-life.ts'
 
 /** Generations left for readers that are slow to open what they listed. */
 const kept = 16

@@ -5,11 +5,11 @@ import { kernelAnswer, VfioError } from '../../base/errors.ts'
 import { failedWith, isSystemError } from '../../base/system-error.ts'
 import { checkedName } from '../../base/units.ts'
 import { Generations } from './generations.ts'
-import { newIdentity } from './identity.ts'
 import { dropDeadProcesses, hasDeadProcess } from './live-process.ts'
 import { parseState } from './parse-state.ts'
 import { finishRemovals, type MockState, type Snapshot } from './state.ts'
 import type { OnChange, StateStore } from './state-store.ts'
+import { newIdentity } from './worker-life.ts'
 
 /** Transactions that a state remembers: more than the generations that are kept. */
 const remembered = 64

@@ -2,7 +2,11 @@ import { closeSync, existsSync, fstatSync, openSync, statSync, unlinkSync } from
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { failedWith } from '../../base/system-error.ts'
-import { newIdentity } from './identity.ts'
+
+/** A name no other process makes. Not secret, so not worth loading node:crypto when a command starts. */
+export function newIdentity(): string {
+  return `${process.pid.toString(36)}-${process.hrtime.bigint().toString(36)}-${Math.random().toString(36).slice(2, 8)}`
+}
 
 /** A descriptor that is open for as long as a Worker lives, and which file it has, so that its number may come back. */
 export interface WorkerLife {

@@ -1,7 +1,7 @@
 import { vfioDeviceFeatureDmaBuf, vfioRegionDmaRange } from '../../uapi/features.ts'
 import { decode } from '../../uapi/struct.ts'
 import { Errno } from '../base/errno.ts'
-import type { PageSize } from '../base/page-size.ts'
+import type { PageSize } from '../base/kernel-traits.ts'
 import type { OpenFile } from '../descriptors/open-file.ts'
 import type { MappedDevice } from '../memory/bar-mapping.ts'
 import type { CallingProcess, Feature } from '../sdk/feature.ts'

@@ -6,7 +6,7 @@ import type { KernelTraits } from '../base/kernel-traits.ts'
 import type { ConfigSpace } from '../sdk/config-space.ts'
 import { checkIrqSet, type EventSink, type IrqDescription, type IrqSetRequest } from '../sdk/device-model.ts'
 import { IntxLine } from '../sdk/intx-line.ts'
-import { eventfdsOf, isTriggered } from '../sdk/irq-data.ts'
+import { eventfdsOf, isTriggered } from '../sdk/irq.ts'
 import { MessageVectors } from './message-vectors.ts'
 
 const { VFIO_PCI_INTX_IRQ_INDEX, VFIO_PCI_MSI_IRQ_INDEX, VFIO_PCI_MSIX_IRQ_INDEX } = pciIrqIndex

@@ -2,7 +2,7 @@ import { pciIrqIndex } from '../../uapi/region.ts'
 import { Errno } from '../base/errno.ts'
 import type { KernelTraits } from '../base/kernel-traits.ts'
 import type { EventSink, IrqSetRequest } from '../sdk/device-model.ts'
-import { eachEventfd, isTriggered } from '../sdk/irq-data.ts'
+import { eachEventfd, isTriggered } from '../sdk/irq.ts'
 
 /**
  * MSI or MSI-X, whichever is on: as many vectors as were enabled at first, each with an eventfd or none. To MSI-X, newer

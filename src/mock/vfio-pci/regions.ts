@@ -1,18 +1,38 @@
 import type { Mapping, MmapOptions } from '../../kernel/kernel.ts'
+import { capabilityBit, capabilityRegister } from '../../uapi/pci.ts'
 import { pciRegionIndex, regionCapability, regionFlag } from '../../uapi/region.ts'
 import { encode, vfioInfoCapHeader } from '../../uapi/struct.ts'
 import { Errno } from '../base/errno.ts'
-import type { KernelTraits } from '../base/kernel-traits.ts'
-import type { PageSize } from '../base/page-size.ts'
+import type { KernelTraits, PageSize } from '../base/kernel-traits.ts'
 import { BarMapping, type MappedDevice } from '../memory/bar-mapping.ts'
 import { singleAccesses } from '../memory/single-accesses.ts'
 import type { ScenarioPciFunction } from '../scenario/scenario.ts'
 import type { ConfigSpace } from '../sdk/config-space.ts'
 import type { ModelIoeventfd, RegionDescription } from '../sdk/device-model.ts'
 import type { PciFunctionModel } from '../sdk/pci-function.ts'
-import { regionOffset, splitOffset } from '../sdk/region-offset.ts'
+import { regionOffset, splitOffset } from '../sdk/region.ts'
 import { barMemory } from './bar-memory.ts'
-import { type MsixTable, msixTable } from './msix-table.ts'
+
+/** Bytes of one entry. */
+const msixEntry = 16
+
+/** Part of a BAR: where the MSI-X table lies, which is the kernel's. */
+export interface MsixTable {
+  readonly bar: number
+  readonly start: number
+  readonly end: number
+}
+
+/** Null where the function has none. */
+export function msixTable(config: ConfigSpace): MsixTable | null {
+  const capability = config.find('msi-x')
+  if (capability === null) return null
+  const table = config.read32(capability + capabilityRegister.PCI_MSIX_TABLE)
+  const flags = config.read16(capability + capabilityRegister.PCI_MSIX_FLAGS)
+  const entries = (flags & capabilityBit.PCI_MSIX_FLAGS_QSIZE) + 1
+  const start = (table & ~capabilityBit.PCI_MSIX_TABLE_BIR) >>> 0
+  return { bar: table & capabilityBit.PCI_MSIX_TABLE_BIR, start, end: start + entries * msixEntry }
+}
 
 const { VFIO_PCI_ROM_REGION_INDEX, VFIO_PCI_CONFIG_REGION_INDEX, VFIO_PCI_VGA_REGION_INDEX } = pciRegionIndex
 const { VFIO_REGION_INFO_FLAG_READ, VFIO_REGION_INFO_FLAG_WRITE, VFIO_REGION_INFO_FLAG_MMAP } = regionFlag

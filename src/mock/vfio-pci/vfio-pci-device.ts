@@ -20,7 +20,7 @@ import type {
 } from '../sdk/device-model.ts'
 import type { CallingProcess, Feature } from '../sdk/feature.ts'
 import type { PciBus, PciFunctionModel } from '../sdk/pci-function.ts'
-import { splitOffset } from '../sdk/region-offset.ts'
+import { splitOffset } from '../sdk/region.ts'
 import { DmaBufs } from './dma-bufs.ts'
 import { Ioeventfds } from './ioeventfds.ts'
 import { IrqLines } from './irq-lines.ts'

@@ -6,8 +6,17 @@ import type { IoctlArgument } from '../descriptors/open-file.ts'
 import type { BoundDevice } from '../iommufd/bound-device.ts'
 import type { Iommufd } from '../iommufd/iommufd.ts'
 import type { Machine } from '../machine/machine.ts'
-import { checkInterrupts } from './check-interrupts.ts'
+import { moduleParameter } from '../state/module-parameters.ts'
 import type { VfioGroup } from './vfio-groups.ts'
+
+/** EPERM where a device could raise interrupts that are not its own, and the module was not told to allow that. */
+export function checkInterrupts(
+  { scenario, store }: Pick<Machine, 'scenario' | 'store'>,
+  module: 'vfio_iommu_type1' | 'iommufd',
+): void {
+  if (scenario.isolatesInterrupts !== false) return
+  if (moduleParameter(scenario, store.read(), module, 'allow_unsafe_interrupts') !== 'Y') throw new Errno('EPERM')
+}
 
 /** Before the pointer to a VF token was appended (6.17). */
 const oldBindSize = 16

@@ -1,10 +1,30 @@
-import { iommuInfoFlag, type1Capability, vfioIommuType1Info, vfioIommuType1InfoDmaAvail } from '../../uapi/container.ts'
+import {
+  extension,
+  iommuInfoFlag,
+  type1Capability,
+  vfioIommuType1Info,
+  vfioIommuType1InfoDmaAvail,
+} from '../../uapi/container.ts'
 import { encode, encodeInto, vfioInfoCapHeader } from '../../uapi/struct.ts'
 import type { KernelTraits } from '../base/kernel-traits.ts'
 import { structArgument } from '../descriptors/ioctl-argument.ts'
 import type { IoctlArgument } from '../descriptors/open-file.ts'
 import { iovaRangeBody, iovaRanges, pageSizeBitmap } from '../memory/iommu-limits.ts'
 import { maxBitmapBytes } from './dirty-pages.ts'
+
+/** What vfio_iommu_type1 says of an extension as long as no container has it. */
+export function type1Extension(number: number, { type1Nests }: KernelTraits): number {
+  switch (number) {
+    case extension.VFIO_TYPE1_IOMMU:
+    case extension.VFIO_TYPE1v2_IOMMU:
+    case extension.VFIO_UNMAP_ALL:
+      return 1
+    case extension.VFIO_TYPE1_NESTING_IOMMU:
+      return type1Nests ? 1 : 0
+    default:
+      return 0
+  }
+}
 
 /** Before cap_offset was appended (5.4). */
 const oldInfoSize = 16

@@ -19,8 +19,7 @@ import type { LockedMemory } from '../memory/locked-memory.ts'
 import { pointerAt, UserMemory } from '../memory/user-memory.ts'
 import type { ContainerIommu } from './container-iommu.ts'
 import { DirtyPages } from './dirty-pages.ts'
-import { getType1Info } from './type1-info.ts'
-import { type1Extension } from './type1-types.ts'
+import { getType1Info, type1Extension } from './type1-info.ts'
 
 const { VFIO_DMA_MAP_FLAG_READ, VFIO_DMA_MAP_FLAG_WRITE, VFIO_DMA_MAP_FLAG_VADDR } = dmaMapFlag
 const { VFIO_DMA_UNMAP_FLAG_GET_DIRTY_BITMAP, VFIO_DMA_UNMAP_FLAG_ALL, VFIO_DMA_UNMAP_FLAG_VADDR } = dmaUnmapFlag

@@ -1,7 +1,7 @@
 import type { Kernel } from '../../../kernel/kernel.ts'
 import type { ChangeOptions } from '../../change/change.ts'
-import { keepOwner } from '../../wanted/kept-owner.ts'
 import { type MadeMoves, makeMoves } from '../../wanted/make-moves.ts'
+import { keepOwner } from '../../wanted/owner-setting.ts'
 import type { Move, PlannedDevice, PlannedMdev } from '../../wanted/plan.ts'
 import { define } from './define.ts'
 import { findMdevDevice } from './mdev-devices.ts'

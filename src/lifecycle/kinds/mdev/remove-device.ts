@@ -3,8 +3,8 @@ import type { Uuid } from '../../../base/units.ts'
 import type { Kernel } from '../../../kernel/kernel.ts'
 import type { Write } from '../../change/change.ts'
 import { refusedByKernel } from '../../change/refused-by-kernel.ts'
-import { unmarkHalfMade } from '../../device/half-made.ts'
-import { checkNotHeld, type HeldDevice, whileHeld } from '../../device/hold-device.ts'
+import { checkNotHeld, type HeldDevice, whileHeld } from '../../device/device-lock.ts'
+import { unmarkHalfMade } from '../../device/half-configured.ts'
 import { type MdevDevice, mdevPath } from './mdev-devices.ts'
 
 /** The write that removes a device. */

@@ -15,7 +15,7 @@ import {
   readKept,
   readListed,
   replaceKept,
-} from '../../files/kept-files.ts'
+} from '../../files/durable-files.ts'
 import { withLock } from '../../files/lock.ts'
 
 /** mdevctl's own store: /etc/mdevctl.d/PARENT/UUID. Its tools, libvirt and udev rules go on working on the same files. */

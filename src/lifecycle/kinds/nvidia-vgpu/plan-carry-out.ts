@@ -1,7 +1,7 @@
 import type { Kernel } from '../../../kernel/kernel.ts'
 import type { ChangeOptions } from '../../change/change.ts'
-import { keepOwner } from '../../wanted/kept-owner.ts'
 import { type MadeMoves, makeMoves } from '../../wanted/make-moves.ts'
+import { keepOwner } from '../../wanted/owner-setting.ts'
 import type { Move, PlannedVgpu, Running } from '../../wanted/plan.ts'
 import { carryOutMdev } from '../mdev/plan-carry-out.ts'
 import { chooseVgpuType } from './choose-type.ts'

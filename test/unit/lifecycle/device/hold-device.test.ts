@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { openLinux } from '../../../../src/kernel/linux.ts'
-import { checkNotHeld } from '../../../../src/lifecycle/device/hold-device.ts'
+import { checkNotHeld } from '../../../../src/lifecycle/device/device-lock.ts'
 import { HostTree, uuids } from '../../host-tree.ts'
 
 const [uuid] = uuids

@@ -1,7 +1,7 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { Host } from '../../../../src/host.ts'
 import type { HostFiles } from '../../../../src/kernel/kernel.ts'
-import { noteTypeNames } from '../../../../src/lifecycle/kinds/nvidia-vgpu/note-type-names.ts'
+import { noteTypeNames } from '../../../../src/lifecycle/kinds/nvidia-vgpu/cache-type-names.ts'
 import { applyPlan } from '../../../../src/lifecycle/plan/apply.ts'
 import { makePlan } from '../../../../src/lifecycle/plan/make-plan.ts'
 import { parseSpec } from '../../../../src/lifecycle/spec/parse-spec.ts'

@@ -1,11 +1,10 @@
 import { Errno } from '../base/errno.ts'
+import { kstrtoull } from '../base/kstrto.ts'
 import { freeIommuGroup } from '../pci/devices.ts'
-import type { Scenario, ScenarioMdevType, ScenarioParent } from '../scenario/scenario.ts'
-import { newIdentity } from '../state/identity.ts'
+import type { Scenario, ScenarioAttribute, ScenarioMdevType, ScenarioParent } from '../scenario/scenario.ts'
 import { freeVfioIndex, lowestFree, type MdevRecord, type MockState } from '../state/state.ts'
-import { attributesOf } from './attributes.ts'
-import { availableInstances } from './capacity.ts'
-import { isRegistered } from './parents.ts'
+import { newIdentity } from '../state/worker-life.ts'
+import { availableInstances, isRegistered } from './parents.ts'
 
 /**
  * The UUID in a write to `create`, lower case: 36 bytes, or 37, of which the kernel does not look at the last. EINVAL
@@ -51,4 +50,29 @@ export function createMdev(
     model: null,
   }
   draft.mdevs.push(mdev)
+}
+
+/** Whether a write to `remove` asks for it: any number but 0. EINVAL for anything else. */
+export function parseRemove(bytes: Buffer): boolean {
+  return kstrtoull(bytes, { base: 0, bits: 64, tooLarge: 'EINVAL' }) !== 0n
+}
+
+/** From here on the device is gone for everyone but those who have it open, and for good once they let go. */
+export function beginRemoval(draft: MockState, birth: string): void {
+  const mdev = draft.mdevs.find((candidate) => candidate.birth === birth)
+  if (mdev === undefined) throw new Errno('ENODEV')
+  mdev.removing = true
+}
+
+/** The attributes of a device of this type. */
+export function attributesOf(parent: ScenarioParent, type: ScenarioMdevType | undefined): readonly ScenarioAttribute[] {
+  return [...parent.attributes, ...(type?.attributes ?? [])]
+}
+
+/** What the driver keeps of a write to one of its device's attributes. */
+export function storeAttribute(draft: MockState, birth: string, attribute: ScenarioAttribute, bytes: Buffer): void {
+  const mdev = draft.mdevs.find((candidate) => candidate.birth === birth)
+  if (mdev === undefined) throw new Errno('ENODEV')
+  const text = bytes.toString()
+  mdev.attributes[attribute.path] = attribute.dropsLastByte === true ? text.slice(0, -1) : text.replace(/\n$/, '')
 }

@@ -1,7 +1,7 @@
 import { posix } from 'node:path'
 import { VfioError } from '../../../base/errors.ts'
 import type { HostFiles } from '../../../kernel/kernel.ts'
-import { ensureDirectory, replaceAllKept } from '../../files/kept-files.ts'
+import { ensureDirectory, replaceAllKept } from '../../files/durable-files.ts'
 import { knownTypeName, typeNamesPath } from './vgpu-type-names.ts'
 import type { CreatableType } from './vgpu-types.ts'
 

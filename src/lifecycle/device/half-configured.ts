@@ -1,7 +1,7 @@
 import { kernelAnswer, VfioError } from '../../base/errors.ts'
 import { failedWith } from '../../base/system-error.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
-import { ensureDirectory } from '../files/kept-files.ts'
+import { ensureDirectory } from '../files/durable-files.ts'
 
 /** Ours, and gone at the next boot, as the devices are. */
 const folder = '/run/vfioctl/half-made'

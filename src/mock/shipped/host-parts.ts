@@ -1,3 +1,5 @@
+import type { ScenarioPciDevice } from '../scenario/scenario.ts'
+
 /** The directories that every host has, and its accounts: root's, and those of a host with virtual machines. */
 export const plainDisk: Readonly<Record<string, string | null>> = {
   '/etc': null,
@@ -14,3 +16,14 @@ export const plainDisk: Readonly<Record<string, string | null>> = {
 
 /** The script of NVIDIA's driver that makes virtual functions, on hosts that have it. */
 export const sriovManagePath = '/usr/lib/nvidia/sriov-manage'
+
+/** A PCI device of a scenario, with ids as lspci writes them: '8086:3e30'. */
+export function pciDevice(
+  address: string,
+  id: string,
+  rest: Pick<ScenarioPciDevice, 'class' | 'revision' | 'driver' | 'iommuGroup'> & Partial<ScenarioPciDevice>,
+): ScenarioPciDevice {
+  const [vendor = '', device = ''] = id.split(':').map((part) => `0x${part}`)
+  const subsystem = { subsystemVendor: '0x1028', subsystemDevice: '0x0869' }
+  return { address, vendor, device, ...subsystem, numaNode: -1, ...rest }
+}
