@@ -39,7 +39,7 @@ export type ErrorCode =
   | 'DEVICE_MEMORY_GONE'
   | 'INTERRUPT_TIMEOUT'
   | 'TIMED_OUT'
-  | 'KERNEL_ANSWER'
+  | 'MALFORMED_REPLY'
   | 'SYSTEM_CALL_FAILED'
 
 /** A value that JSON can hold. */

@@ -50,7 +50,7 @@ const byCode: Readonly<Record<ErrorCode, number>> = {
   DEVICE_MEMORY_GONE: 1,
   INTERRUPT_TIMEOUT: 1,
   TIMED_OUT: 1,
-  KERNEL_ANSWER: 1,
+  MALFORMED_REPLY: 1,
   SYSTEM_CALL_FAILED: 1,
 }
 

@@ -119,7 +119,7 @@ function onlyDeviceOf(files: HostFiles, group: number, node: string): PciAddress
   if (others.length === 0) return first
   throw new VfioError('AMBIGUOUS', `${node} has several devices: ${names.join(', ')}`, {
     hint: `name one of them, such as ${first}`,
-    facts: { group, devices: names, spoiledBy: foreignMembers(members).map(({ name }) => name) },
+    facts: { group, devices: names, blockers: foreignMembers(members).map(({ name }) => name) },
   })
 }
 

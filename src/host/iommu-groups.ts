@@ -16,7 +16,7 @@ export interface IommuGroup {
   /** VFIO may have it: its drivers are VFIO's, or leave DMA alone. */
   readonly viable: boolean
   /** The devices whose drivers keep it from being viable. */
-  readonly spoiledBy: readonly GroupMember[]
+  readonly blockers: readonly GroupMember[]
   /** '/dev/vfio/5' or '/dev/vfio/noiommu-5'; null while VFIO has no device of it. */
   readonly node: string | null
   /** Who holds the group's node, or that of one of its devices. */
@@ -135,13 +135,13 @@ function readGroup(
   members: readonly GroupMember[],
   warnings: Warning[],
 ): Omit<IommuGroup, 'users'> {
-  const spoiledBy = foreignMembers(members)
+  const blockers = foreignMembers(members)
   return {
     number,
     type: readType(files, `${iommuGroups}/${number}/type`, warnings),
     devices: members.map((member) => readDevice(files, number, member, warnings)),
-    viable: spoiledBy.length === 0,
-    spoiledBy,
+    viable: blockers.length === 0,
+    blockers,
     node: [`/dev/vfio/${number}`, `/dev/vfio/noiommu-${number}`].find((node) => files.kind(node) !== null) ?? null,
   }
 }

@@ -2,7 +2,7 @@ import type { Kernel } from '../kernel/kernel.ts'
 import { onDeviceEvents } from './on-device-events.ts'
 
 /** How often the host is looked at, in milliseconds. */
-const intervals = { untold: 100, besides: 1000 }
+const intervals = { pollInterval: 100, safetyInterval: 1000 }
 
 interface Waiter {
   readonly isThere: () => boolean

@@ -90,7 +90,7 @@ export interface Type1Info {
   readonly capabilities: readonly InfoCapability[]
 }
 
-/** `answer` ends where the kernel's answer does. Throws KERNEL_ANSWER where it makes no sense. */
+/** `answer` ends where the kernel's answer does. Throws MALFORMED_REPLY where it makes no sense. */
 export function decodeType1Info(answer: Uint8Array): Type1Info {
   const { flags, iova_pgsizes, cap_offset } = decode(vfioIommuType1Info, answer)
   const hasCapabilities = (flags & iommuInfoFlag.VFIO_IOMMU_INFO_CAPS) !== 0
@@ -129,7 +129,7 @@ export const vfioIommuType1InfoDmaAvail = {
   fields: { avail: [8, 'u32'] },
 } as const
 
-/** The IOVA_RANGE capability; null where there is none. Throws KERNEL_ANSWER where it makes no sense. */
+/** The IOVA_RANGE capability; null where there is none. Throws MALFORMED_REPLY where it makes no sense. */
 export function iovaRanges(
   chain: readonly InfoCapability[],
 ): { readonly first: bigint; readonly last: bigint }[] | null {
@@ -139,7 +139,7 @@ export function iovaRanges(
   const { nr_iovas } = decode(vfioIommuType1InfoCapIovaRange, bytes)
   if (size + nr_iovas * vfioIovaRange.size > bytes.length) {
     throw new VfioError(
-      'KERNEL_ANSWER',
+      'MALFORMED_REPLY',
       `${nr_iovas} IOVA ranges do not fit in a capability of ${bytes.length} bytes`,
       {
         facts: { ranges: nr_iovas, bytes: bytes.length },

@@ -34,11 +34,11 @@ export interface DependentDevice {
   readonly owned: boolean | null
 }
 
-/** Throws KERNEL_ANSWER where more devices are counted than are there. */
+/** Throws MALFORMED_REPLY where more devices are counted than are there. */
 export function decodeHotResetInfo(bytes: Uint8Array): readonly DependentDevice[] {
   const { flags, count } = decode(vfioPciHotResetInfo, bytes)
   if (vfioPciHotResetInfo.size + count * vfioPciDependentDevice.size > bytes.length) {
-    throw new VfioError('KERNEL_ANSWER', `${count} dependent devices do not fit into ${bytes.length} bytes`, {
+    throw new VfioError('MALFORMED_REPLY', `${count} dependent devices do not fit into ${bytes.length} bytes`, {
       facts: { struct: vfioPciHotResetInfo.name, count, bytes: bytes.length },
     })
   }

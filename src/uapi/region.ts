@@ -41,7 +41,7 @@ export interface RegionInfo {
   readonly capabilities: readonly RegionCapability[]
 }
 
-/** `answer` ends where the kernel's answer does. Throws KERNEL_ANSWER where it makes no sense. */
+/** `answer` ends where the kernel's answer does. Throws MALFORMED_REPLY where it makes no sense. */
 export function decodeRegionInfo(answer: Uint8Array): RegionInfo {
   const { flags, index, cap_offset, size, offset } = decode(vfioRegionInfo, answer)
   const hasCapabilities = (flags & regionFlag.VFIO_REGION_INFO_FLAG_CAPS) !== 0
@@ -103,7 +103,7 @@ export type RegionCapability =
   | { readonly name: 'msix-mappable' }
   | { readonly name: 'unknown'; readonly id: number; readonly version: number; readonly data: Uint8Array }
 
-/** Throws KERNEL_ANSWER where the capability is shorter than its struct. What is not known is kept as it came. */
+/** Throws MALFORMED_REPLY where the capability is shorter than its struct. What is not known is kept as it came. */
 export function decodeRegionCapability({ id, version, bytes }: InfoCapability): RegionCapability {
   if (version === 1) {
     switch (id) {
@@ -125,7 +125,7 @@ function sparseAreas(bytes: Uint8Array): SparseArea[] {
   const room = Math.floor((bytes.length - vfioRegionInfoCapSparseMmap.size) / vfioRegionSparseMmapArea.size)
   if (nr_areas > room) {
     throw new VfioError(
-      'KERNEL_ANSWER',
+      'MALFORMED_REPLY',
       `a sparse-mmap capability announces ${nr_areas} areas and has room for ${room}`,
       {
         facts: { struct: vfioRegionInfoCapSparseMmap.name, areas: nr_areas, room, bytes: bytes.length },

@@ -43,11 +43,11 @@ function codecOf(layout: Layout): Codec {
   return codec
 }
 
-/** The fields of the struct at `at`. Throws KERNEL_ANSWER where the bytes end before the struct does. */
+/** The fields of the struct at `at`. Throws MALFORMED_REPLY where the bytes end before the struct does. */
 export function decode<L extends Layout>(layout: L, bytes: Uint8Array, at = 0): Values<L> {
   const { fields, end } = codecOf(layout)
   if (at + end > bytes.length) {
-    throw new VfioError('KERNEL_ANSWER', `${bytes.length} bytes are too few for struct ${layout.name} at ${at}`, {
+    throw new VfioError('MALFORMED_REPLY', `${bytes.length} bytes are too few for struct ${layout.name} at ${at}`, {
       facts: { struct: layout.name, at, bytes: bytes.length, needed: at + layout.size },
     })
   }
@@ -136,7 +136,7 @@ const maxCapabilities = 64
 /**
  * The capabilities chained behind an info struct, in chain order; `first` is the struct's cap_offset, 0 for none.
  * `answer` is what the kernel filled, no further. A link that points into the fixed part, off the 4-byte grid, past the
- * end or back to a link already seen is KERNEL_ANSWER: drivers have sent such chains.
+ * end or back to a link already seen is MALFORMED_REPLY: drivers have sent such chains.
  */
 export function infoCapabilities(
   struct: string,
@@ -149,7 +149,7 @@ export function infoCapabilities(
   while (offset !== 0) {
     const wrong = brokenLink(offset, answer.length, fixedSize, links)
     if (wrong !== null) {
-      throw new VfioError('KERNEL_ANSWER', `the capability chain of struct ${struct} is broken: ${wrong}`, {
+      throw new VfioError('MALFORMED_REPLY', `the capability chain of struct ${struct} is broken: ${wrong}`, {
         facts: { struct, offset, bytes: answer.length, chain: [...links.keys()] },
       })
     }

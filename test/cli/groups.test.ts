@@ -24,7 +24,7 @@ describe('groups', () => {
       {
         number: 3,
         viable: false,
-        spoiledBy: [
+        blockers: [
           { name: '0000:00:1f.3', driver: 'snd_hda_intel' },
           { name: '0000:00:1f.4', driver: 'i801_smbus' },
         ],

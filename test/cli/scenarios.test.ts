@@ -34,7 +34,7 @@ describe('the scenario gpu-host', () => {
     )
     const { groups } = JSON.parse(run('gpu-host', 'groups', '41:00.4', '--json').stdout)
     expect(groups).toMatchObject([
-      { viable: true, spoiledBy: [], node: '/dev/vfio/12', devices: [{ driver: 'nvidia', vfio: true }] },
+      { viable: true, blockers: [], node: '/dev/vfio/12', devices: [{ driver: 'nvidia', vfio: true }] },
     ])
     expect(run('gpu-host', 'groups', '81:00.0').stdout).toContain('0000:81:00.0 is with ice, 0000:81:00.1 is with ice')
   })

@@ -129,7 +129,7 @@ describe('a spec file, on real parents', () => {
       await apply(wanted)
       expect(present()).toEqual(end)
       expect(isDone(plan(wanted))).toBe(true)
-      expect(existsSync('/run/vfioctl/half-made') ? readdirSync('/run/vfioctl/half-made') : []).toEqual([])
+      expect(existsSync('/run/vfioctl/half-configured') ? readdirSync('/run/vfioctl/half-configured') : []).toEqual([])
     }
   }, 600_000)
 })

@@ -36,7 +36,7 @@ describe('the IOMMU groups of the machine', () => {
 
   it('name the driver that spoils a group', () => {
     const [spoilt] = readIommuGroups(files).groups.filter(({ viable }) => !viable)
-    expect(spoilt).toMatchObject({ spoiledBy: [{ driver: 'virtio-pci' }], node: null })
+    expect(spoilt).toMatchObject({ blockers: [{ driver: 'virtio-pci' }], node: null })
   })
 })
 

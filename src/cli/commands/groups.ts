@@ -99,6 +99,6 @@ function whyNoGroup({ driver }: Row['device']): string {
   return driver === null ? 'not before a driver has it: vfioctl bind' : 'no: no IOMMU is in front of it'
 }
 
-function viability({ viable, spoiledBy }: IommuGroup): string {
-  return viable ? 'yes' : `no: ${spoiledBy.map(({ name, driver }) => `${name} is with ${driver}`).join(', ')}`
+function viability({ viable, blockers }: IommuGroup): string {
+  return viable ? 'yes' : `no: ${blockers.map(({ name, driver }) => `${name} is with ${driver}`).join(', ')}`
 }

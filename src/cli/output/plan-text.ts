@@ -2,7 +2,7 @@ import { escaped } from '../../base/units.ts'
 import { shownUsers } from '../../host/device-users.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import { noDriver } from '../../lifecycle/bindings/bind.ts'
-import { sayScriptsAreNotAsked } from '../../lifecycle/callouts/untold.ts'
+import { sayScriptsAreNotAsked } from '../../lifecycle/callouts/scripts-not-asked.ts'
 import {
   itemName,
   itemsOf,

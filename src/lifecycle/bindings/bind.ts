@@ -100,7 +100,7 @@ export function checkDriver(files: HostFiles, driver: string): void {
 function bindingToKeep(files: HostFiles, address: PciAddress, driver: string): KeptBinding | null {
   const { vendor, device } = readPciIds(files, address, [])
   if (vendor === null || device === null) {
-    throw new VfioError('KERNEL_ANSWER', `sysfs does not say what ${address} is`, { facts: { device: address } })
+    throw new VfioError('MALFORMED_REPLY', `sysfs does not say what ${address} is`, { facts: { device: address } })
   }
   const wanted = { driver, vendor, device }
   const stored = keptBindings.readOrNone(files, address)

@@ -6,7 +6,7 @@ import { pciDevices } from '../../host/pci-bus.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import type { Write } from '../change/change.ts'
 import { refusedByKernel } from '../change/refused-by-kernel.ts'
-import { type HeldDevice, whileHeld } from '../device/device-lock.ts'
+import { type HeldDevice, withDeviceLock } from '../device/device-lock.ts'
 import type { BindingOptions } from './binding-change.ts'
 
 /** Which driver alone may take the device; null for whichever knows it. */
@@ -94,7 +94,7 @@ async function make(
   const isUnbind = path.endsWith('/unbind')
   const what = isUnbind ? `${driver} has not let go of ${address}` : `the kernel has not answered a write to ${path}`
   const work = () => sayWhileWaiting(kernel.files.write(path, value), () => said?.(`still waiting: ${what}`))
-  await (isUnbind ? whileHeld(kernel, heldPci(kernel, before), work) : work())
+  await (isUnbind ? withDeviceLock(kernel, heldPci(kernel, before), work) : work())
 }
 
 /** The device as VFIO's users would have it open. */

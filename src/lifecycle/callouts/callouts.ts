@@ -15,7 +15,7 @@ import {
   scriptArguments,
 } from './protocol.ts'
 import { calloutFolders, listScripts, notifierFolders, runScript, type ScriptOptions } from './scripts.ts'
-import { sayScriptsAreElsewhere } from './untold.ts'
+import { sayScriptsAreElsewhere } from './scripts-not-asked.ts'
 
 /** The script that speaks for a device's type: once one has answered, no other is asked. */
 interface Owner {

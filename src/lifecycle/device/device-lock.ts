@@ -33,7 +33,7 @@ export function checkNotHeld(kernel: Kernel, device: HeldDevice): void {
 }
 
 /** Runs `work` while nobody else can open the device. DEVICE_BUSY where somebody has it open. */
-export async function whileHeld(kernel: Kernel, device: HeldDevice, work: () => Promise<void>): Promise<void> {
+export async function withDeviceLock(kernel: Kernel, device: HeldDevice, work: () => Promise<void>): Promise<void> {
   const group = holdGroup(kernel, device)
   try {
     await work()

@@ -4,13 +4,13 @@ import type { HostFiles } from '../../kernel/kernel.ts'
 import { ensureDirectory } from '../files/durable-files.ts'
 
 /** Ours, and gone at the next boot, as the devices are. */
-const folder = '/run/vfioctl/half-made'
+const folder = '/run/vfioctl/half-configured'
 
 /**
  * A mark that stands while a device's attributes are written: one that is killed in between leaves a running device that
  * looks like any other, and is not.
  */
-export function markHalfMade(files: HostFiles, name: string): void {
+export function markHalfConfigured(files: HostFiles, name: string): void {
   try {
     for (const path of ['/run', '/run/vfioctl', folder]) ensureDirectory(files, path)
     files.create(`${folder}/${name}`, '')
@@ -24,7 +24,7 @@ export function markHalfMade(files: HostFiles, name: string): void {
   }
 }
 
-export function unmarkHalfMade(files: HostFiles, name: string): void {
+export function unmarkHalfConfigured(files: HostFiles, name: string): void {
   try {
     files.unlink(`${folder}/${name}`)
   } catch (error) {
@@ -32,6 +32,6 @@ export function unmarkHalfMade(files: HostFiles, name: string): void {
   }
 }
 
-export function isHalfMade(files: HostFiles, name: string): boolean {
+export function isHalfConfigured(files: HostFiles, name: string): boolean {
   return files.kind(`${folder}/${name}`) !== null
 }

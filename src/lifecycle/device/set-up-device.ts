@@ -4,7 +4,7 @@ import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
 import type { Write } from '../change/change.ts'
 import { withKernelLog } from '../change/kernel-log.ts'
 import { checkStaysInDevice } from '../definition/attribute-path.ts'
-import { markHalfMade, unmarkHalfMade } from './half-configured.ts'
+import { markHalfConfigured, unmarkHalfConfigured } from './half-configured.ts'
 
 /** A virtual device that is to be made, as the writes that make it and the one that takes it away again. */
 export interface NewDevice {
@@ -41,11 +41,11 @@ async function makeWrites(
   signal?: AbortSignal,
 ): Promise<void> {
   const { name, create, attributes } = device
-  if (attributes.length > 0) markHalfMade(files, name)
+  if (attributes.length > 0) markHalfConfigured(files, name)
   try {
     await files.write(create.path, create.value)
   } catch (error) {
-    unmarkHalfMade(files, name)
+    unmarkHalfConfigured(files, name)
     throw explain(error)
   }
   for (const step of attributes) {
@@ -58,14 +58,14 @@ async function makeWrites(
       throw attributeFailed(device, step, { cause: error, reason }, await rollBack(files, device))
     }
   }
-  if (attributes.length > 0) unmarkHalfMade(files, name)
+  if (attributes.length > 0) unmarkHalfConfigured(files, name)
 }
 
-/** Takes a half-made device away; the failure of that, or null. */
+/** Takes a half-configured device away; the failure of that, or null. */
 async function rollBack(files: HostFiles, { name, remove }: NewDevice): Promise<unknown> {
   try {
     await files.write(remove.path, remove.value)
-    unmarkHalfMade(files, name)
+    unmarkHalfConfigured(files, name)
     return null
   } catch (error) {
     return error

@@ -7,8 +7,8 @@ import type { ChangeOptions } from '../change/change.ts'
 import { refusedByKernel } from '../change/refused-by-kernel.ts'
 import { ensureDirectory } from './durable-files.ts'
 
-const patience = 120_000
-const silence = 10_000
+const lockTimeout = 120_000
+const noticeAfter = 10_000
 const longestPause = 250
 
 /** Ours, and gone at the next boot. */
@@ -47,17 +47,17 @@ async function waitForLock(
   while (!kernel.tryLock(fd)) {
     if (signal?.aborted === true) throw new VfioError('INTERRUPTED', `interrupted while another changed ${directory}`)
     const waited = performance.now() - began
-    if (waited > patience) {
+    if (waited > lockTimeout) {
       const path = lockPath(directory)
       const holders = othersWith(kernel, path)
       const who = holders.length === 0 ? 'others have' : `${shownUsers(holders)} and perhaps others have`
-      throw new VfioError('STORE_LOCKED', `${who} been changing ${directory} for ${patience / 1000} seconds`, {
+      throw new VfioError('STORE_LOCKED', `${who} been changing ${directory} for ${lockTimeout / 1000} seconds`, {
         path,
         hint: `fuser -v ${path}`,
         facts: { holders: holders.map(({ pid, command }) => ({ pid, command })) },
       })
     }
-    if (waited > silence && !isTold) {
+    if (waited > noticeAfter && !isTold) {
       said?.(`waiting for others that change ${directory}`)
       isTold = true
     }

@@ -1,6 +1,6 @@
 import type { PciAddress } from '../../base/units.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
-import { isHalfMade } from '../device/half-configured.ts'
+import { isHalfConfigured } from '../device/half-configured.ts'
 import { choosePci } from '../spec/choose-pci.ts'
 import { checkedCount, findPhysicalFunction } from '../sriov/asked-count.ts'
 import { functionUses } from '../sriov/check-unused.ts'
@@ -46,7 +46,7 @@ function plannedSriov(files: HostFiles, device: PciAddress, asked: number | 'all
     before: card.count,
     reason:
       changes.length > 0
-        ? isHalfMade(files, device)
+        ? isHalfConfigured(files, device)
           ? 'was left half set up'
           : `has ${card.count} virtual functions`
         : steps.length > 0

@@ -3,7 +3,7 @@ import { pciAddressOrNull, printable } from '../../base/units.ts'
 import { checkOnPciBus } from '../../host/pci-bus.ts'
 import { type PhysicalFunction, physicalFunctionOf, readPhysicalFunction } from '../../host/sriov.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
-import { isHalfMade } from '../device/half-configured.ts'
+import { isHalfConfigured } from '../device/half-configured.ts'
 import { isNvidiaGpu, isSriovGpu } from '../kinds/mdev/nvidia-gpu.ts'
 
 /** NOT_FOUND and NOT_SUPPORTED where there is no such card, or none with virtual functions. */
@@ -25,7 +25,7 @@ export function findPhysicalFunction(files: HostFiles, device: string): Physical
 
 /** NVIDIA's driver makes all virtual functions or none, by a script of its own, which may have been killed half way. */
 export function isManaged(files: HostFiles, { address, driver }: PhysicalFunction): boolean {
-  return isNvidiaGpu(files, address) && (driver === 'nvidia' || isHalfMade(files, address))
+  return isNvidiaGpu(files, address) && (driver === 'nvidia' || isHalfConfigured(files, address))
 }
 
 /** As a number. OUT_OF_RANGE or NOT_SUPPORTED for what the card cannot have. */

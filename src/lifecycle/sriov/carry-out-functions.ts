@@ -4,7 +4,7 @@ import { type PhysicalFunction, pciPath, readPhysicalFunction } from '../../host
 import { Arrivals } from '../../host/wait-for-device.ts'
 import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
 import { withKernelLog } from '../change/kernel-log.ts'
-import { isHalfMade } from '../device/half-configured.ts'
+import { isHalfConfigured } from '../device/half-configured.ts'
 import { parentsOf } from '../kinds/mdev/mdev-places.ts'
 import { isNvidiaGpu, makesNoVgpus } from '../kinds/mdev/nvidia-gpu.ts'
 import { readVgpuFunction } from '../kinds/nvidia-vgpu/vgpu-functions.ts'
@@ -53,7 +53,7 @@ async function withBefore(kernel: Kernel, { address, count }: PhysicalFunction, 
   const said = `${address} had ${count} virtual functions`
   const counts = (now: number) => ({ facts: { before: count, count: now } })
   // of a card that is left half made, the next change begins anew
-  if (count === 0 || isHalfMade(files, address))
+  if (count === 0 || isHalfConfigured(files, address))
     return withMore(error, `${said}, and has ${left.count} now`, counts(left.count))
   try {
     await makeSteps(kernel, left, functionsSteps(files, left, count))

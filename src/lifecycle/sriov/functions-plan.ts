@@ -2,7 +2,7 @@ import type { PciAddress } from '../../base/units.ts'
 import { type PhysicalFunction, pciPath } from '../../host/sriov.ts'
 import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
 import type { Step } from '../change/change.ts'
-import { isHalfMade } from '../device/half-configured.ts'
+import { isHalfConfigured } from '../device/half-configured.ts'
 import { checkedCount, findPhysicalFunction, isManaged } from './asked-count.ts'
 import { isKeptForCard, keepSteps } from './kept-number.ts'
 import { driverBackSteps, manageStep } from './sriov-manage.ts'
@@ -46,7 +46,7 @@ export function planFunctions(
 /** None where the card has as many. One whose change was killed half way begins anew, with its driver and no functions. */
 export function functionsSteps(files: HostFiles, card: PhysicalFunction, count: number): FunctionsStep[] {
   const { address } = card
-  if (isHalfMade(files, address)) {
+  if (isHalfConfigured(files, address)) {
     const enable = count > 0 ? [manageStep(address, true)] : []
     return [...driverBackSteps(files, address), manageStep(address, false), ...enable]
   }

@@ -1,7 +1,7 @@
 import { pciPath } from '../../host/sriov.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import type { ChangeOptions } from '../change/change.ts'
-import { isHalfMade } from '../device/half-configured.ts'
+import { isHalfConfigured } from '../device/half-configured.ts'
 import { withLock } from '../files/lock.ts'
 import { withSettingsLock } from '../settings/settings.ts'
 import { findPhysicalFunction } from './asked-count.ts'
@@ -50,7 +50,7 @@ export async function makeVirtualFunctions(
     const all = [...steps, ...keeping]
     const change = { device: address, asked: count, total: card.total, changed: all.length > 0, dryRun, steps: all }
     if (dryRun) return { ...change, count: steps.length === 0 ? card.count : count, functions: card.functions }
-    if (isHalfMade(files, address)) checkNotManaged(files, address)
+    if (isHalfConfigured(files, address)) checkNotManaged(files, address)
     const made = await carryOutFunctions(kernel, plan, { timeoutMs, signal: options.signal })
     const kept = toKeep(made)
     if (kept !== null) await withSettingsLock(kernel, () => keepNumber(files, address, count, kept), options)

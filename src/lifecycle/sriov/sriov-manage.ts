@@ -7,7 +7,7 @@ import { pciPath, readPhysicalFunction } from '../../host/sriov.ts'
 import type { HostFiles, Kernel, ProgramEnd } from '../../kernel/kernel.ts'
 import { overrideStep, probeStep, unbindStep } from '../bindings/change-driver.ts'
 import type { Step, Write } from '../change/change.ts'
-import { markHalfMade, unmarkHalfMade } from '../device/half-configured.ts'
+import { markHalfConfigured, unmarkHalfConfigured } from '../device/half-configured.ts'
 
 /** NVIDIA's script: its driver refuses sriov_numvfs, and steps aside for it. */
 const program = '/usr/lib/nvidia/sriov-manage'
@@ -38,14 +38,14 @@ export async function manageSriov(kernel: Kernel, card: PciAddress, enable: bool
     })
   }
   const before = stateOf(files, card)
-  markHalfMade(files, card)
+  markHalfConfigured(files, card)
   try {
     await runWhenFree(kernel, card, manageStep(card, enable).arguments)
   } catch (error) {
-    if (stateOf(files, card) === before) unmarkHalfMade(files, card)
+    if (stateOf(files, card) === before) unmarkHalfConfigured(files, card)
     throw error
   }
-  unmarkHalfMade(files, card)
+  unmarkHalfConfigured(files, card)
 }
 
 async function runWhenFree(kernel: Kernel, card: PciAddress, args: readonly string[]): Promise<void> {

@@ -1,7 +1,7 @@
 import { asVfioError, kernelAnswer, VfioError, withMore } from '../../base/errors.ts'
 import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
 import type { Change, ChangeOptions } from '../change/change.ts'
-import { isHalfMade } from '../device/half-configured.ts'
+import { isHalfConfigured } from '../device/half-configured.ts'
 import { keepOwner } from './owner-setting.ts'
 import type { Move, PlannedDevice, Running } from './plan.ts'
 
@@ -137,7 +137,11 @@ async function runAsBefore(
 
 function isSame(files: HostFiles, name: string, ran: Running | null, runs: Running | null): boolean {
   return (
-    runs !== null && ran !== null && runs.parent === ran.parent && runs.type === ran.type && !isHalfMade(files, name)
+    runs !== null &&
+    ran !== null &&
+    runs.parent === ran.parent &&
+    runs.type === ran.type &&
+    !isHalfConfigured(files, name)
   )
 }
 
@@ -146,7 +150,7 @@ function whatIsLeft(files: HostFiles, item: PlannedDevice, moving: Moving): stri
   const { running } = item
   const now = moving.runningNow()
   if (running === null || isSame(files, name, running, now)) return ''
-  const half = isHalfMade(files, name) ? ', half set up' : ''
+  const half = isHalfConfigured(files, name) ? ', half set up' : ''
   const then = now === null ? 'does not run now' : `runs as ${now.type} on ${now.parent} now${half}`
   return ` (${name} ran as ${running.type} on ${running.parent}, and ${then})`
 }

@@ -9,7 +9,7 @@ import { DefinitionFolders } from './definition-folders.ts'
 import { changesBetween, type HostChange, type HostPicture, pictureOf } from './host-change.ts'
 
 /** How often the host is looked at, in milliseconds: without events, and besides them. */
-const intervals = { untold: 1000, besides: 10_000 }
+const intervals = { pollInterval: 1000, safetyInterval: 10_000 }
 
 /** What comes together is told together: how long to wait after an event, in milliseconds and in times of a look. */
 const shortestRest = 50

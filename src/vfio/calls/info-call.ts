@@ -40,7 +40,7 @@ export function callForInfo<L extends InfoLayout>(
 const header = { name: 'argsz and flags', size: 8, fields: { argsz: [0, 'u32'], flags: [4, 'u32'] } } as const
 
 function unbelievable(struct: string, argsz: number): VfioError {
-  return new VfioError('KERNEL_ANSWER', `the kernel asks for ${argsz} bytes for struct ${struct}`, {
+  return new VfioError('MALFORMED_REPLY', `the kernel asks for ${argsz} bytes for struct ${struct}`, {
     facts: { struct, argsz, limit: maxBytes },
   })
 }

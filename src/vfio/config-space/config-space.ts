@@ -30,13 +30,13 @@ const nullCapability = 0
 
 /**
  * Decodes the bytes of a configuration space: 256, 4096, or the fewer that some mediated devices give (0xff). Throws
- * KERNEL_ANSWER for a list of capabilities that leaves the space or comes back to itself, and where nothing answers.
+ * MALFORMED_REPLY for a list of capabilities that leaves the space or comes back to itself, and where nothing answers.
  */
 export function decodeConfigSpace(bytes: Uint8Array): ConfigSpace {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const header = decodeHeader(view)
   if (header.vendorId === noVendor) {
-    throw new VfioError('KERNEL_ANSWER', 'the device does not answer: its configuration space reads as all ones', {
+    throw new VfioError('MALFORMED_REPLY', 'the device does not answer: its configuration space reads as all ones', {
       hint: 'it may be unplugged, or hang: vfioctl reset DEVICE',
     })
   }
@@ -50,7 +50,7 @@ export function decodeConfigSpace(bytes: Uint8Array): ConfigSpace {
 
 function decodeHeader(view: DataView): ConfigSpace['header'] {
   if (view.byteLength < 0x40) {
-    throw new VfioError('KERNEL_ANSWER', `${view.byteLength} bytes are too few for a PCI configuration header`)
+    throw new VfioError('MALFORMED_REPLY', `${view.byteLength} bytes are too few for a PCI configuration header`)
   }
   const registers = Object.entries(configHeader).map(([name, { offset, width }]) => [name, read(view, offset, width)])
   const header: Partial<Record<keyof typeof configHeader, number>> = Object.fromEntries(registers)
@@ -99,7 +99,7 @@ function checkPlace(view: DataView, seen: Set<number>, at: number, lowest: numbe
   const outside = at < lowest || at + size > view.byteLength
   if (outside || seen.has(at)) {
     const where = outside ? 'outside the space' : 'back to one before it'
-    throw new VfioError('KERNEL_ANSWER', `the list of PCI capabilities leads to ${hex(at)}, ${where}`, {
+    throw new VfioError('MALFORMED_REPLY', `the list of PCI capabilities leads to ${hex(at)}, ${where}`, {
       facts: { offset: at, size: view.byteLength, before: [...seen] },
     })
   }

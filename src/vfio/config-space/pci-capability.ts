@@ -78,7 +78,7 @@ export type DecodedCapability =
     }[keyof DecodedFields]
   | { readonly name: Exclude<PciCapabilityName, keyof DecodedFields>; readonly fields: null }
 
-/** Decodes the capability at `at` of a configuration space. Throws KERNEL_ANSWER where the space ends inside it. */
+/** Decodes the capability at `at` of a configuration space. Throws MALFORMED_REPLY where the space ends inside it. */
 export function decodeCapability(name: PciCapabilityName, space: DataView, at: number): DecodedCapability {
   const first = (length: number): DataView => part(name, space, at, length)
   switch (name) {
@@ -110,7 +110,7 @@ export function decodeCapability(name: PciCapabilityName, space: DataView, at: n
 function part(name: string, space: DataView, at: number, length: number): DataView {
   if (at + length <= space.byteLength) return new DataView(space.buffer, space.byteOffset + at, length)
   throw new VfioError(
-    'KERNEL_ANSWER',
+    'MALFORMED_REPLY',
     `PCI capability ${name} at ${hex(at)} does not fit a configuration space of ${hex(space.byteLength)} bytes`,
     { facts: { capability: name, offset: at, size: space.byteLength } },
   )

@@ -20,7 +20,7 @@ export class Edid {
   readonly #region: Region
   readonly #offset: number
 
-  /** Throws KERNEL_ANSWER where the place for the EDID lies outside the region. */
+  /** Throws MALFORMED_REPLY where the place for the EDID lies outside the region. */
   constructor(region: Region) {
     this.#region = region
     this.maxWidth = this.#read('max_xres')
@@ -28,7 +28,7 @@ export class Edid {
     this.maxSize = this.#read('edid_max_size')
     this.#offset = this.#read('edid_offset')
     if (this.#offset < vfioRegionGfxEdid.size || this.#offset + this.maxSize > region.size) {
-      throw new VfioError('KERNEL_ANSWER', `the EDID of ${region.owner} lies outside its region`, {
+      throw new VfioError('MALFORMED_REPLY', `the EDID of ${region.owner} lies outside its region`, {
         facts: { offset: this.#offset, maxSize: this.maxSize, regionSize: region.size },
       })
     }
@@ -43,7 +43,7 @@ export class Edid {
   read(): Uint8Array {
     const size = this.#read('edid_size')
     if (size > this.maxSize) {
-      throw new VfioError('KERNEL_ANSWER', `the EDID of ${this.#region.owner} cannot be ${size} bytes long`, {
+      throw new VfioError('MALFORMED_REPLY', `the EDID of ${this.#region.owner} cannot be ${size} bytes long`, {
         facts: { size, maxSize: this.maxSize },
       })
     }

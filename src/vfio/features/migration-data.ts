@@ -51,7 +51,7 @@ export class MigrationData {
     for (let done = 0; done < bytes.length; ) {
       const moved = attempt(`write ${what}`, () => kernel.write(fd, bytes.subarray(done)), { ...over, ...refused })
       if (moved < 1 || moved > bytes.length - done) {
-        throw new VfioError('KERNEL_ANSWER', `cannot write ${what}: the kernel moved ${moved} bytes`, {
+        throw new VfioError('MALFORMED_REPLY', `cannot write ${what}: the kernel moved ${moved} bytes`, {
           facts: { requested: bytes.length - done, moved },
         })
       }

@@ -106,13 +106,13 @@ export class Migration {
     this.#features = features
   }
 
-  /** Throws KERNEL_ANSWER for a state that linux/vfio.h does not know. */
+  /** Throws MALFORMED_REPLY for a state that linux/vfio.h does not know. */
   get state(): MigrationState {
     const bytes = encode(vfioDeviceFeatureMigState, { data_fd: -1 })
     const { device_state } = decode(vfioDeviceFeatureMigState, this.#features.get('mig-device-state', bytes))
     const found = Object.entries(stateNumbers).find(([, number]) => number === device_state)?.[0]
     if (isState(found)) return found
-    throw new VfioError('KERNEL_ANSWER', `${this.#device.what} says that it is in state ${device_state}`, {
+    throw new VfioError('MALFORMED_REPLY', `${this.#device.what} says that it is in state ${device_state}`, {
       facts: { state: device_state },
     })
   }
@@ -216,7 +216,7 @@ export class Migration {
   #streamOf(state: MigrationState): MigrationData {
     const data = this.move(state)
     if (data !== null) return data
-    throw new VfioError('KERNEL_ANSWER', `${this.#device.what} is in state ${state} and gave no stream for it`, {
+    throw new VfioError('MALFORMED_REPLY', `${this.#device.what} is in state ${state} and gave no stream for it`, {
       facts: { state },
     })
   }

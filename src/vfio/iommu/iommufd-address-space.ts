@@ -145,7 +145,7 @@ export class IommufdAddressSpace extends AttachableSpace {
   #smallestPage(): number {
     const { alignment } = this.#ioas.ranges()
     if ((alignment & (alignment - 1n)) !== 0n) {
-      throw new VfioError('KERNEL_ANSWER', `the kernel says that pages are ${alignment} bytes: no power of two`, {
+      throw new VfioError('MALFORMED_REPLY', `the kernel says that pages are ${alignment} bytes: no power of two`, {
         facts: { alignment: String(alignment) },
       })
     }

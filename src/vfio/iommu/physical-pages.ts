@@ -31,7 +31,9 @@ export function pagemapPages(kernel: Kernel, memory: Mapping, offset: number, si
   return Array.from(entries, (entry, page) => {
     const frame = pageFrame(entry)
     if (frame === null) {
-      throw new VfioError('KERNEL_ANSWER', `cannot ${goalOf(size)}: page ${page} is not in memory`, { facts: { page } })
+      throw new VfioError('MALFORMED_REPLY', `cannot ${goalOf(size)}: page ${page} is not in memory`, {
+        facts: { page },
+      })
     }
     if (frame === 0n)
       throw new VfioError('PERMISSION_DENIED', `cannot ${goalOf(size)}: ${notAllowed.because}`, notAllowed)
@@ -85,7 +87,7 @@ function goalOf(size: number): string {
 }
 
 function broken(length: bigint): VfioError {
-  return new VfioError('KERNEL_ANSWER', `the kernel says that ${length} bytes have one physical address`, {
+  return new VfioError('MALFORMED_REPLY', `the kernel says that ${length} bytes have one physical address`, {
     facts: { length: String(length) },
   })
 }

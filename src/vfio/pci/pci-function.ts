@@ -17,11 +17,11 @@ export class PciFunction {
     this.#config = config
   }
 
-  /** Reads and decodes the whole configuration space. Throws KERNEL_ANSWER where it makes no sense. */
+  /** Reads and decodes the whole configuration space. Throws MALFORMED_REPLY where it makes no sense. */
   configSpace(): ConfigSpace {
     const { size } = this.#config
     if (size > largestSpace) {
-      throw new VfioError('KERNEL_ANSWER', `a PCI configuration space of ${hex(size)} bytes is not believable`, {
+      throw new VfioError('MALFORMED_REPLY', `a PCI configuration space of ${hex(size)} bytes is not believable`, {
         facts: { size, limit: largestSpace },
       })
     }

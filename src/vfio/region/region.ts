@@ -54,7 +54,7 @@ export class Region implements DeviceRegion {
     const { descriptor } = host
     if (info.size > BigInt(Number.MAX_SAFE_INTEGER)) {
       throw new VfioError(
-        'KERNEL_ANSWER',
+        'MALFORMED_REPLY',
         `region ${name} of ${descriptor.what} cannot be ${hex(info.size)} bytes long`,
         { facts: { region: name, size: hex(info.size) } },
       )
@@ -203,7 +203,7 @@ function transferFailed(region: Region, way: Way, offset: number, length: number
 
 function otherLength(region: Region, way: Way, offset: number, requested: number, moved: number): VfioError {
   return new VfioError(
-    'KERNEL_ANSWER',
+    'MALFORMED_REPLY',
     `cannot ${goalOf(region, way, offset, requested)}: the kernel moved ${moved} bytes`,
     { facts: { region: region.name, offset, requested, moved } },
   )

@@ -39,7 +39,7 @@ test('a group of which the host uses a device is not viable, and the error names
   await kernel.files.write('/sys/bus/pci/drivers_probe', smbus)
 
   const [group] = host.groups({ device: smbus }).groups
-  expect(group).toMatchObject({ viable: false, spoiledBy: [{ name: sound, driver: 'snd_hda_intel' }] })
+  expect(group).toMatchObject({ viable: false, blockers: [{ name: sound, driver: 'snd_hda_intel' }] })
   await expect(host.openDevice(smbus)).rejects.toThrow(/0000:00:1f.3 is .*snd_hda_intel/)
 })
 

@@ -42,7 +42,7 @@ describe('an IOMMU group', () => {
           type: 'DMA-FQ',
           devices: [{ name: '0000:03:00.0', bus: 'pci', driver: 'vfio-pci', vfio: true, ...ids, node: null }],
           viable: true,
-          spoiledBy: [],
+          blockers: [],
           node: '/dev/vfio/16',
           users: [],
         },
@@ -81,13 +81,13 @@ describe('an IOMMU group', () => {
       '0000:00:1f.3': { group: 14, driver: 'i801_smbus' },
     })
     expect(groupsOf(host).groups).toMatchObject([
-      { viable: false, spoiledBy: [{ name: '0000:00:1f.3', driver: 'i801_smbus' }] },
+      { viable: false, blockers: [{ name: '0000:00:1f.3', driver: 'i801_smbus' }] },
     ])
   })
 
   test.each(['vfio-pci', 'mlx5_vfio_pci', 'pci-stub', 'pcieport', undefined])('is viable with driver %s', (driver) => {
     const host = hostWith({ '0000:03:00.0': { group: 1, ...(driver === undefined ? {} : { driver }) } })
-    expect(groupsOf(host).groups).toMatchObject([{ viable: true, spoiledBy: [] }])
+    expect(groupsOf(host).groups).toMatchObject([{ viable: true, blockers: [] }])
   })
 
   test('of a mediated device is viable, whatever the name of its driver', () => {

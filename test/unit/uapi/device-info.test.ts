@@ -29,10 +29,10 @@ describe('a device info', () => {
   })
 
   test.each([{ num_regions: 0xffff_ffff }, { num_irqs: 4097 }])(
-    'that would take for ever to walk is KERNEL_ANSWER: %o',
+    'that would take for ever to walk is MALFORMED_REPLY: %o',
     (counts) => {
       expect(() => decodeDeviceInfo(encode(vfioDeviceInfo, counts))).toThrow(
-        expect.objectContaining({ code: 'KERNEL_ANSWER', facts: expect.objectContaining({ limit: 4096 }) }),
+        expect.objectContaining({ code: 'MALFORMED_REPLY', facts: expect.objectContaining({ limit: 4096 }) }),
       )
     },
   )

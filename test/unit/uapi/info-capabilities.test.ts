@@ -32,13 +32,13 @@ describe('an info capability chain', () => {
     ['points off the grid', { 32: { id: 1, next: 42 } }, /offset 42 is not aligned/],
     ['points past the end', { 32: { id: 1, next: 0xffff_fff8 } }, /past the 64 bytes/],
     ['ends in half a header', { 32: { id: 1, next: 60 } }, /offset 60 is past/],
-  ])('that %s is KERNEL_ANSWER', (_, capabilities, message) => {
+  ])('that %s is MALFORMED_REPLY', (_, capabilities, message) => {
     expect(() => walk(64, capabilities)).toThrow(
-      expect.objectContaining({ code: 'KERNEL_ANSWER', message: expect.stringMatching(message) }),
+      expect.objectContaining({ code: 'MALFORMED_REPLY', message: expect.stringMatching(message) }),
     )
   })
 
-  test('of more links than any device has is KERNEL_ANSWER', () => {
+  test('of more links than any device has is MALFORMED_REPLY', () => {
     const links = Array.from({ length: 65 }, (_, link) => [
       32 + 8 * link,
       { id: 1, next: link === 64 ? 0 : 40 + 8 * link },

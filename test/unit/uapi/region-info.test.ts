@@ -74,15 +74,15 @@ describe('a region info', () => {
       80,
       { 32: { id: 1, next: 56, body: u32s(1, 0) }, 56: { id: 3, next: 0 } },
     ],
-  ])('with a sparse-mmap %s is KERNEL_ANSWER', (_, length, capabilities) => {
+  ])('with a sparse-mmap %s is MALFORMED_REPLY', (_, length, capabilities) => {
     const bytes = withCapabilities(struct, length, capabilities)
     expect(() => decodeRegionInfo(bytes)).toThrow(
-      expect.objectContaining({ code: 'KERNEL_ANSWER', message: expect.stringContaining('areas and has room for') }),
+      expect.objectContaining({ code: 'MALFORMED_REPLY', message: expect.stringContaining('areas and has room for') }),
     )
   })
 
-  test('with a type cut short is KERNEL_ANSWER', () => {
+  test('with a type cut short is MALFORMED_REPLY', () => {
     const bytes = withCapabilities(struct, 44, { 32: { id: 2, next: 0, body: u32s(1) } })
-    expect(() => decodeRegionInfo(bytes)).toThrow(expect.objectContaining({ code: 'KERNEL_ANSWER' }))
+    expect(() => decodeRegionInfo(bytes)).toThrow(expect.objectContaining({ code: 'MALFORMED_REPLY' }))
   })
 })

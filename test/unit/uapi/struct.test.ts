@@ -40,10 +40,10 @@ describe('a struct', () => {
     expect(() => encode(vfioRegionInfo, { size })).toThrow(RangeError)
   })
 
-  test('cut short is KERNEL_ANSWER, with how much was there', () => {
+  test('cut short is MALFORMED_REPLY, with how much was there', () => {
     expect(() => decode(vfioIrqInfo, new Uint8Array(15))).toThrow(
       expect.objectContaining({
-        code: 'KERNEL_ANSWER',
+        code: 'MALFORMED_REPLY',
         facts: { struct: 'vfio_irq_info', at: 0, bytes: 15, needed: 16 },
       }),
     )

@@ -61,7 +61,7 @@ describe('opening a device', () => {
   test('whose answer makes no sense closes everything', () => {
     const kernel = new FakeKernel()
     kernel.deviceInfo = answerDevice({ flags: 0x80, argsz: 4 })
-    expect(() => openDevice(kernel, address)).toThrow(code('KERNEL_ANSWER'))
+    expect(() => openDevice(kernel, address)).toThrow(code('MALFORMED_REPLY'))
     expect(kernel.calls.slice(steps.length)).toEqual(closing)
   })
 

@@ -3,7 +3,7 @@ import type { HostFiles } from '../../../kernel/kernel.ts'
 import type { Step } from '../../change/change.ts'
 import { mdevIdentity } from '../../change/device-identity.ts'
 import { type Definition, formatDefinition, sameDefinition } from '../../definition/definition.ts'
-import { isHalfMade } from '../../device/half-configured.ts'
+import { isHalfConfigured } from '../../device/half-configured.ts'
 import { futureOwnerSteps, ownerSteps } from '../../device/node-owner.ts'
 import { isMdev, type VirtualDevice } from '../../device/virtual-device.ts'
 import { nodeOwners } from '../../settings/node-owners.ts'
@@ -105,7 +105,7 @@ function runningNodes(files: HostFiles, uuid: Uuid): string[] {
 /** Why a running device has to be made anew; null where it need not. */
 function faultOf(files: HostFiles, { uuid, type, definition }: PresentMdev, wanted: Definition): string | null {
   if (type !== wanted.type) return `runs with type ${type}`
-  if (isHalfMade(files, uuid)) return 'was left half set up'
+  if (isHalfConfigured(files, uuid)) return 'was left half set up'
   if (definition === null) return wanted.attributes.length === 0 ? null : 'runs, and its attributes are not known'
   return sameDefinition({ ...definition, start: wanted.start }, wanted) ? null : 'was started with other attributes'
 }

@@ -3,8 +3,8 @@ import type { Uuid } from '../../../base/units.ts'
 import type { Kernel } from '../../../kernel/kernel.ts'
 import type { Write } from '../../change/change.ts'
 import { refusedByKernel } from '../../change/refused-by-kernel.ts'
-import { checkNotHeld, type HeldDevice, whileHeld } from '../../device/device-lock.ts'
-import { unmarkHalfMade } from '../../device/half-configured.ts'
+import { checkNotHeld, type HeldDevice, withDeviceLock } from '../../device/device-lock.ts'
+import { unmarkHalfConfigured } from '../../device/half-configured.ts'
 import { type MdevDevice, mdevPath } from './mdev-devices.ts'
 
 /** The write that removes a device. */
@@ -23,13 +23,13 @@ export function checkRemovable(kernel: Kernel, device: MdevDevice): void {
  */
 export async function removeDevice(kernel: Kernel, active: MdevDevice, keeper?: number): Promise<void> {
   const { path, value } = removalStep(active.uuid)
-  await whileHeld(kernel, { ...heldMdev(active), keeper }, async () => {
+  await withDeviceLock(kernel, { ...heldMdev(active), keeper }, async () => {
     try {
       await kernel.files.write(path, value)
     } catch (error) {
       throw removalFailed(active.uuid, error)
     }
-    unmarkHalfMade(kernel.files, active.uuid)
+    unmarkHalfConfigured(kernel.files, active.uuid)
   })
 }
 

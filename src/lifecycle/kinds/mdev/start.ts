@@ -3,11 +3,11 @@ import { VfioError } from '../../../base/errors.ts'
 import { parseUuid, type Uuid } from '../../../base/units.ts'
 import type { HostFiles, Kernel } from '../../../kernel/kernel.ts'
 import { Callouts } from '../../callouts/callouts.ts'
-import { sayScriptsAreNotAsked } from '../../callouts/untold.ts'
+import { sayScriptsAreNotAsked } from '../../callouts/scripts-not-asked.ts'
 import type { Change, ChangeOptions } from '../../change/change.ts'
 import { type MdevIdentity, mdevIdentity } from '../../change/device-identity.ts'
 import type { Attribute, StartMode } from '../../definition/definition.ts'
-import { isHalfMade } from '../../device/half-configured.ts'
+import { isHalfConfigured } from '../../device/half-configured.ts'
 import { futureOwnerSteps, giveNodes, giveNodesOrRemove, ownerSteps } from '../../device/node-owner.ts'
 import type { StartRequest } from '../../device/requests.ts'
 import { withLock } from '../../files/lock.ts'
@@ -58,7 +58,7 @@ export async function start(
     const steps = creationSteps({ uuid, parent, type, attributes: wanted.attributes })
     const unchanged: Change<MdevIdentity> = { ...mdevIdentity(uuid), parent, type, changed: false, dryRun, steps: [] }
     const owner = nodeOwners.read(files, uuid)
-    if (active !== null && !isHalfMade(files, uuid)) {
+    if (active !== null && !isHalfConfigured(files, uuid)) {
       const owning = ownerSteps(files, nodesOf(active), owner)
       if (!dryRun) giveNodes(files, owning)
       return { ...unchanged, changed: owning.length > 0, steps: owning }

@@ -1,6 +1,6 @@
 import type { Kernel } from '../../../kernel/kernel.ts'
 import { Callouts } from '../../callouts/callouts.ts'
-import { sayScriptsAreNotAsked } from '../../callouts/untold.ts'
+import { sayScriptsAreNotAsked } from '../../callouts/scripts-not-asked.ts'
 import type { Change, ChangeOptions } from '../../change/change.ts'
 import { type MdevIdentity, mdevIdentity } from '../../change/device-identity.ts'
 import { withLock } from '../../files/lock.ts'

@@ -6,7 +6,7 @@ import { knownTypeName, typeNamesPath } from './vgpu-type-names.ts'
 import type { CreatableType } from './vgpu-types.ts'
 
 /** Keeps the names of types while they are listed: once a vGPU is made, its driver tells only the number. */
-export function noteTypeNames(files: HostFiles, types: readonly CreatableType[]): void {
+export function cacheTypeNames(files: HostFiles, types: readonly CreatableType[]): void {
   const unknown = types.filter(({ id, name }) => knownTypeName(files, id) !== name)
   if (unknown.length === 0) return
   try {

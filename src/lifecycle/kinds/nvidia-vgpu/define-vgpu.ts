@@ -8,7 +8,7 @@ import { checkAttributes } from '../../definition/attribute-path.ts'
 import { type Attribute, type Definition, type StartMode, sameDefinition } from '../../definition/definition.ts'
 import { nodeOwners } from '../../settings/node-owners.ts'
 import { withSettingsLock } from '../../settings/settings.ts'
-import { noteTypeNames } from './cache-type-names.ts'
+import { cacheTypeNames } from './cache-type-names.ts'
 import { chooseFunction } from './choose-function.ts'
 import { chooseVgpuType } from './choose-type.ts'
 import { readVgpuDefinition, type StoredVgpu, vgpuFile, vgpuSettings } from './definitions.ts'
@@ -141,7 +141,7 @@ function resolve(
   }
   const type = chooseVgpuType(files, place.card, given)
   const chosen = place.functions.length === 1 ? only : chooseFunction(files, place, type)
-  noteTypeNames(files, readCreatableTypes(files, chosen.address))
+  cacheTypeNames(files, readCreatableTypes(files, chosen.address))
   const definition: Definition = { type: type.type, start: start ?? 'manual', attributes }
   return { address: chosen.address, parent: place.card, definition }
 }

@@ -7,8 +7,8 @@ import type { Write } from '../../change/change.ts'
 import { refusedByKernel } from '../../change/refused-by-kernel.ts'
 import { attributeSteps } from '../../definition/attribute-path.ts'
 import type { Attribute } from '../../definition/definition.ts'
-import { type HeldDevice, whileHeld } from '../../device/device-lock.ts'
-import { unmarkHalfMade } from '../../device/half-configured.ts'
+import { type HeldDevice, withDeviceLock } from '../../device/device-lock.ts'
+import { unmarkHalfConfigured } from '../../device/half-configured.ts'
 import type { NewDevice } from '../../device/set-up-device.ts'
 import { currentTypePath, readCurrentType, type VgpuFunction } from './vgpu-functions.ts'
 
@@ -39,14 +39,14 @@ export async function clearVgpu(kernel: Kernel, vgpu: VgpuFunction): Promise<voi
   const { address } = vgpu
   const { files } = kernel
   const { path, value } = clearStep(address)
-  await whileHeld(kernel, heldVgpu(vgpu, `cannot stop ${address}`), async () => {
+  await withDeviceLock(kernel, heldVgpu(vgpu, `cannot stop ${address}`), async () => {
     try {
       await files.write(path, value)
     } catch (error) {
       // it went by itself meanwhile: NVIDIA's driver refuses to end what is not there
       if (readCurrentType(files, address) !== 0) throw clearFailed(address, error)
     }
-    unmarkHalfMade(files, address)
+    unmarkHalfConfigured(files, address)
     const left = readCurrentType(files, address)
     if (left === 0) return
     throw new VfioError('SYSTEM_CALL_FAILED', `${address} accepted type 0 but still reports type ${left}`, {

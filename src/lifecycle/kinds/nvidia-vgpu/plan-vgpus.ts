@@ -4,7 +4,7 @@ import type { HostFiles } from '../../../kernel/kernel.ts'
 import type { Step } from '../../change/change.ts'
 import { vgpuIdentity } from '../../change/device-identity.ts'
 import { type Definition, sameDefinition } from '../../definition/definition.ts'
-import { isHalfMade } from '../../device/half-configured.ts'
+import { isHalfConfigured } from '../../device/half-configured.ts'
 import { futureOwnerSteps, ownerSteps } from '../../device/node-owner.ts'
 import { isTypeNamed } from '../../device/type-named.ts'
 import { isMdev, isVgpu } from '../../device/virtual-device.ts'
@@ -142,7 +142,7 @@ function nodesToGive(files: HostFiles, address: PciAddress, owner: NodeOwner | n
 /** Why it has to be made anew; null where it need not. */
 function faultOf(files: HostFiles, { name, type, definition }: PresentVgpu, wanted: Definition): string | null {
   if (type !== wanted.type) return `has type ${type}`
-  if (isHalfMade(files, name)) return 'was left half set up'
+  if (isHalfConfigured(files, name)) return 'was left half set up'
   if (definition === null) return wanted.attributes.length === 0 ? null : 'runs, and its attributes are not known'
   const isSame = sameDefinition({ ...definition, type, start: wanted.start }, wanted)
   return isSame ? null : 'was started with other attributes'

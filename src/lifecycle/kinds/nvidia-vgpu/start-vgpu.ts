@@ -5,14 +5,14 @@ import type { HostFiles, Kernel } from '../../../kernel/kernel.ts'
 import type { Change, ChangeOptions } from '../../change/change.ts'
 import { type VgpuIdentity, vgpuIdentity } from '../../change/device-identity.ts'
 import type { Attribute } from '../../definition/definition.ts'
-import { checkNotHeld, whileHeld } from '../../device/device-lock.ts'
-import { isHalfMade } from '../../device/half-configured.ts'
+import { checkNotHeld, withDeviceLock } from '../../device/device-lock.ts'
+import { isHalfConfigured } from '../../device/half-configured.ts'
 import { giveNodes, giveNodesOrRemove, ownerSteps } from '../../device/node-owner.ts'
 import { setUpDevice } from '../../device/set-up-device.ts'
 import { isTypeNamed, type NamedType } from '../../device/type-named.ts'
 import { withLock } from '../../files/lock.ts'
 import { nodeOwners } from '../../settings/node-owners.ts'
-import { noteTypeNames } from './cache-type-names.ts'
+import { cacheTypeNames } from './cache-type-names.ts'
 import { chooseFunction } from './choose-function.ts'
 import { chooseVgpuType } from './choose-type.ts'
 import { readVgpuDefinition } from './definitions.ts'
@@ -59,7 +59,7 @@ export async function startVgpu(
       dryRun,
       steps: [],
     }
-    const isAnew = chosen.type !== 0 && isHalfMade(files, address)
+    const isAnew = chosen.type !== 0 && isHalfConfigured(files, address)
     const owner = nodeOwners.read(files, address)
     const owning = owner === null ? [] : ownerSteps(files, ownedNodes(chosen), owner)
     if (chosen.type !== 0 && !isAnew) {
@@ -73,7 +73,7 @@ export async function startVgpu(
       return { ...unchanged, changed: true, steps }
     }
     if (isAnew) await clearVgpu(kernel, chosen)
-    await whileHeld(kernel, held, async () => {
+    await withDeviceLock(kernel, held, async () => {
       checkCreatable(files, place, chosen, type)
       const explain = (cause: unknown) => vgpuRefused(files, { card: place.card, address, type }, cause)
       await setUpDevice(kernel, device, explain, options.signal)
@@ -115,7 +115,7 @@ function resolve(files: HostFiles, request: StartVgpuRequest): Wanted {
 /** The last look before the write. */
 function checkCreatable(files: HostFiles, { card }: VgpuPlace, { address }: VgpuFunction, type: NamedType): void {
   const creatable = readCreatableTypes(files, address)
-  noteTypeNames(files, creatable)
+  cacheTypeNames(files, creatable)
   if (creatable.some(({ id }) => String(id) === type.type)) return
   throw vgpuRefused(files, { card, address, type })
 }

@@ -1,7 +1,7 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { Host } from '../../../../src/host.ts'
 import type { HostFiles } from '../../../../src/kernel/kernel.ts'
-import { noteTypeNames } from '../../../../src/lifecycle/kinds/nvidia-vgpu/cache-type-names.ts'
+import { cacheTypeNames } from '../../../../src/lifecycle/kinds/nvidia-vgpu/cache-type-names.ts'
 import { applyPlan } from '../../../../src/lifecycle/plan/apply.ts'
 import { makePlan } from '../../../../src/lifecycle/plan/make-plan.ts'
 import { parseSpec } from '../../../../src/lifecycle/spec/parse-spec.ts'
@@ -115,7 +115,7 @@ async function drifted({ drift }: Case): Promise<Machine> {
   const kernel = new MockKernel(scenario, {})
   const host = new Host(kernel)
   onTestFinished(() => host[Symbol.asyncDispose]())
-  for (const { vgpus } of scenario.pci) noteTypeNames(kernel.files, vgpus?.types ?? [])
+  for (const { vgpus } of scenario.pci) cacheTypeNames(kernel.files, vgpus?.types ?? [])
   await drift(host)
   return { host, kernel }
 }
@@ -142,7 +142,7 @@ function ending(host: Host) {
     }),
     disk: driverOf(kernel, disk),
     kept: ['sriov', 'bindings', 'vgpus', 'node-owners'].map((kind) => keptFiles(files, `/etc/vfioctl.d/${kind}`)),
-    halfMade: keptFiles(files, '/run/vfioctl/half-made'),
+    halfConfigured: keptFiles(files, '/run/vfioctl/half-configured'),
   }
 }
 
@@ -158,7 +158,7 @@ describe('killed after any of its changes to the host, and applied again, it alw
       const { host: whole } = await drifted(it)
       expect((await applyPlan(whole.kernel, planOf(whole, spec))).failed).toEqual([])
       const end = ending(whole)
-      expect(end.halfMade).toEqual([])
+      expect(end.halfConfigured).toEqual([])
       for (let after = 1; ; after++) {
         const { host, kernel } = await drifted(it)
         const program: Program = (files, run) => sriovManage(kernel.machine, files, run)

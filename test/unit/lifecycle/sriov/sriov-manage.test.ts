@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import type { Kernel } from '../../../../src/kernel/kernel.ts'
 import { openLinux } from '../../../../src/kernel/linux.ts'
-import { isHalfMade, markHalfMade } from '../../../../src/lifecycle/device/half-configured.ts'
+import { isHalfConfigured, markHalfConfigured } from '../../../../src/lifecycle/device/half-configured.ts'
 import { setVirtualFunctions } from '../../../../src/lifecycle/sriov/set-functions.ts'
 import { HostTree } from '../../host-tree.ts'
 import { instead } from '../../instead.ts'
@@ -66,11 +66,11 @@ test('it is run for the card, and what it made is waited for, kept, and no mark 
   expect(change.functions).toEqual(['0000:41:00.4', '0000:41:00.5'])
   expect(calls()).toEqual([`-e ${card}`])
   expect(file(`etc/vfioctl.d/sriov/${card}.json`)).toContain('"count": 2')
-  expect(isHalfMade(kernel.files, card)).toBe(false)
+  expect(isHalfConfigured(kernel.files, card)).toBe(false)
 })
 
 test('a mark stands while it works', async () => {
-  const { kernel, file } = hostWith(`ls $root/run/vfioctl/half-made > $root/seen; ${works}`)
+  const { kernel, file } = hostWith(`ls $root/run/vfioctl/half-configured > $root/seen; ${works}`)
   await setVirtualFunctions(kernel, all)
   expect(file('seen')).toBe(`${card}\n`)
 })
@@ -92,7 +92,7 @@ test('where the GPU stays held it is DEVICE_BUSY, with who may hold it, and the 
   })
   expect(calls()).toHaveLength(3)
   expect(existsSync(`${root}/etc/vfioctl.d/sriov`)).toBe(false)
-  expect(isHalfMade(kernel.files, card)).toBe(false)
+  expect(isHalfConfigured(kernel.files, card)).toBe(false)
 })
 
 test('one that hangs is ended with all it started, its card given back, and the next call begins anew', async () => {
@@ -106,7 +106,7 @@ test('one that hangs is ended with all it started, its card given back, and the 
     ),
   })
   expect(file('sys/bus/pci/drivers_probe')).toBe(card)
-  expect(isHalfMade(kernel.files, card)).toBe(true)
+  expect(isHalfConfigured(kernel.files, card)).toBe(true)
   await sleep(2000)
   expect(existsSync(`${root}/late`)).toBe(false)
   const again = await setVirtualFunctions(kernel, all)
@@ -114,12 +114,12 @@ test('one that hangs is ended with all it started, its card given back, and the 
     ...['write', 'write', '-d', '-e', 'save'],
   ])
   expect(calls().slice(1)).toEqual([`-d ${card}`, `-e ${card}`])
-  expect(isHalfMade(kernel.files, card)).toBe(false)
+  expect(isHalfConfigured(kernel.files, card)).toBe(false)
 })
 
 test('after a vfioctl that was killed, it is left to end its work first', async () => {
   const { kernel, calls, add } = hostWith(works)
-  markHalfMade(kernel.files, card)
+  markHalfConfigured(kernel.files, card)
   add('proc/41/cmdline', 'vi\0/usr/lib/nvidia/sriov-manage\0')
   add('proc/42/cmdline', `/bin/bash\0/usr/lib/nvidia/sriov-manage\0-e\0${card}\0`)
   await expect(setVirtualFunctions(kernel, all)).rejects.toMatchObject({
@@ -140,5 +140,5 @@ test.each([
     errno,
     path: '/usr/lib/nvidia/sriov-manage',
   })
-  expect(isHalfMade(kernel.files, card)).toBe(false)
+  expect(isHalfConfigured(kernel.files, card)).toBe(false)
 })

@@ -6,7 +6,7 @@ import { expectAnswersToBytes, noise } from '../../hostile.ts'
 import { dumps } from './config-dumps.ts'
 
 function isKernelAnswer(error: unknown): boolean {
-  return error instanceof VfioError && error.code === 'KERNEL_ANSWER'
+  return error instanceof VfioError && error.code === 'MALFORMED_REPLY'
 }
 
 function shown({ name, offset, fields }: PciCapability): unknown[] {
@@ -20,7 +20,7 @@ function changed(bytes: Uint8Array, changes: Readonly<Record<number, number>>): 
 }
 
 function kernelAnswer(message: string) {
-  return expect.objectContaining({ code: 'KERNEL_ANSWER', message: expect.stringContaining(message) })
+  return expect.objectContaining({ code: 'MALFORMED_REPLY', message: expect.stringContaining(message) })
 }
 
 const endpoint = { portType: 0, maxPayload: 128 }
@@ -121,14 +121,14 @@ describe('a list of capabilities', () => {
     ['back to one before it', { 65: 0x40 }, 'leads to 0x40, back to one before it'],
     ['into the header', { 65: 0x3c }, 'leads to 0x3c, outside the space'],
     ['a known capability over the end', { 65: 0xfc, 252: 0x11 }, 'msi-x at 0xfc does not fit'],
-  ])('that goes on %s is KERNEL_ANSWER', (_, changes, message) => {
+  ])('that goes on %s is MALFORMED_REPLY', (_, changes, message) => {
     expect(() => decodeConfigSpace(changed(dumps.edu, changes))).toThrow(kernelAnswer(message))
   })
 
   test.each([
     ['back to one before it', { 323: 0x10 }, 'leads to 0x100, back to one before it'],
     ['below 0x100', { 322: 0x01, 323: 0x0c }, 'leads to 0xc0, outside the space'],
-  ])('that goes on %s, among the extended, is KERNEL_ANSWER', (_, changes, message) => {
+  ])('that goes on %s, among the extended, is MALFORMED_REPLY', (_, changes, message) => {
     expect(() => decodeConfigSpace(changed(dumps.e1000e, changes))).toThrow(kernelAnswer(message))
   })
 
@@ -159,7 +159,7 @@ describe('a list of capabilities', () => {
 })
 
 describe('a device that is not there any more', () => {
-  test('reads as all ones, and is KERNEL_ANSWER', () => {
+  test('reads as all ones, and is MALFORMED_REPLY', () => {
     expect(() => decodeConfigSpace(new Uint8Array(4096).fill(0xff))).toThrow(kernelAnswer('reads as all ones'))
   })
 })
@@ -188,7 +188,7 @@ describe('hostile bytes', () => {
   test.each([
     ['any', noise(4096)],
     ['those of real devices, spoilt', spoiltDumps],
-  ])('%s: a value, or KERNEL_ANSWER', (_, bytes) => {
+  ])('%s: a value, or MALFORMED_REPLY', (_, bytes) => {
     const { errors } = expectAnswersToBytes(
       bytes,
       (space) => {

@@ -119,8 +119,8 @@ describe('the answer', () => {
     ])
   })
 
-  test('that counts more than there are is KERNEL_ANSWER', () => {
+  test('that counts more than there are is MALFORMED_REPLY', () => {
     const short = bytes(0, [one, other]).subarray(0, 27)
-    expect(() => decodeHotResetInfo(short)).toThrow(expect.objectContaining({ code: 'KERNEL_ANSWER' }))
+    expect(() => decodeHotResetInfo(short)).toThrow(expect.objectContaining({ code: 'MALFORMED_REPLY' }))
   })
 })

@@ -116,11 +116,14 @@ describe.each(byName)('$name', ({ width, access }) => {
     expect(kernel.calls).toEqual([])
   })
 
-  test.each([0, width - 1, width + 1])('that moves %d bytes is KERNEL_ANSWER', (moved) => {
+  test.each([0, width - 1, width + 1])('that moves %d bytes is MALFORMED_REPLY', (moved) => {
     const { kernel, region } = openRegion()
     kernel.transfer = () => moved
     expect(() => access(region, 8)).toThrow(
-      expect.objectContaining({ code: 'KERNEL_ANSWER', facts: { region: 'bar0', offset: 8, requested: width, moved } }),
+      expect.objectContaining({
+        code: 'MALFORMED_REPLY',
+        facts: { region: 'bar0', offset: 8, requested: width, moved },
+      }),
     )
   })
 

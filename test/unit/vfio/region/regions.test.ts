@@ -89,9 +89,9 @@ describe('the regions of a device', () => {
     )
   })
 
-  test('too large for a number are KERNEL_ANSWER', () => {
+  test('too large for a number are MALFORMED_REPLY', () => {
     const { regions } = open(kernelWith({ 0: { size: 1n << 53n } }))
-    expect(() => regions.get(0)).toThrow(expect.objectContaining({ code: 'KERNEL_ANSWER' }))
+    expect(() => regions.get(0)).toThrow(expect.objectContaining({ code: 'MALFORMED_REPLY' }))
   })
 })
 
@@ -125,35 +125,35 @@ describe('a region with capabilities', () => {
     expect(argszs).toEqual([32, 48])
   })
 
-  test('whose cap_offset lies past the answer is KERNEL_ANSWER, not a read past the end', () => {
+  test('whose cap_offset lies past the answer is MALFORMED_REPLY, not a read past the end', () => {
     const stuck = whole.slice()
     encodeInto(vfioRegionInfo, stuck, { argsz: 32 })
-    expect(() => edidRegion([], stuck)).toThrow(expect.objectContaining({ code: 'KERNEL_ANSWER' }))
+    expect(() => edidRegion([], stuck)).toThrow(expect.objectContaining({ code: 'MALFORMED_REPLY' }))
   })
 
-  test('whose second answer ends before its capability is KERNEL_ANSWER', () => {
+  test('whose second answer ends before its capability is MALFORMED_REPLY', () => {
     const kernel = new FakeKernel()
     kernel.regions.set(9, (bytes) => {
       bytes.set(whole.subarray(0, bytes.length))
       if (bytes.length > 32) encodeInto(vfioRegionInfo, bytes, { argsz: 39 })
     })
     const { regions } = open(kernel)
-    expect(() => regions.get(9)).toThrow(expect.objectContaining({ code: 'KERNEL_ANSWER' }))
+    expect(() => regions.get(9)).toThrow(expect.objectContaining({ code: 'MALFORMED_REPLY' }))
   })
 
-  test.each([0, 31, 0xffff_ffff])('that asks for %d bytes is KERNEL_ANSWER', (argsz) => {
+  test.each([0, 31, 0xffff_ffff])('that asks for %d bytes is MALFORMED_REPLY', (argsz) => {
     const argszs: number[] = []
     const odd = whole.slice()
     encodeInto(vfioRegionInfo, odd, { argsz })
-    expect(() => edidRegion(argszs, odd)).toThrow(expect.objectContaining({ code: 'KERNEL_ANSWER' }))
+    expect(() => edidRegion(argszs, odd)).toThrow(expect.objectContaining({ code: 'MALFORMED_REPLY' }))
     expect(argszs).toEqual([32])
   })
 
-  test('that asks for more at every call is KERNEL_ANSWER after a few', () => {
+  test('that asks for more at every call is MALFORMED_REPLY after a few', () => {
     const kernel = new FakeKernel()
     kernel.regions.set(9, (bytes) => encodeInto(vfioRegionInfo, bytes, { argsz: bytes.length + 16, flags: 8 }))
     const { regions } = open(kernel)
-    expect(() => regions.get(9)).toThrow(expect.objectContaining({ code: 'KERNEL_ANSWER' }))
+    expect(() => regions.get(9)).toThrow(expect.objectContaining({ code: 'MALFORMED_REPLY' }))
     expect(kernel.calls).toHaveLength(4)
   })
 })
