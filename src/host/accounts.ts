@@ -1,7 +1,7 @@
 import { VfioError } from '../base/errors.ts'
-import { failedWith } from '../base/system-error.ts'
 import { printable } from '../base/units.ts'
 import type { HostFiles } from '../kernel/kernel.ts'
+import { readOrNull } from './sysfs/readable.ts'
 
 const databases = { user: '/etc/passwd', group: '/etc/group' } as const
 
@@ -26,11 +26,6 @@ export function accountId(files: HostFiles, kind: 'user' | 'group', name: string
 }
 
 function records(files: HostFiles, path: string): string[][] {
-  try {
-    const lines = files.read(path).split('\n')
-    return lines.map((line) => line.split(':'))
-  } catch (error) {
-    if (failedWith(error, 'ENOENT')) return []
-    throw error
-  }
+  const lines = readOrNull(files, path)?.split('\n') ?? []
+  return lines.map((line) => line.split(':'))
 }

@@ -1,4 +1,5 @@
 import type { HostFiles } from '../kernel/kernel.ts'
+import { readOrEmpty } from './sysfs/readable.ts'
 
 /** How far up to look: a program that was asked for stands behind a shell or two. */
 const maxAncestors = 8
@@ -13,14 +14,9 @@ export function isSelfOrAncestor(files: HostFiles, pid: number, of: number): boo
   return false
 }
 
-/** A command's name stands in brackets before it, and may hold some itself. */
+/** A command's name stands in brackets before it, and may hold some itself. Null of a process that has ended. */
 function parentOf(files: HostFiles, pid: number): number | null {
-  try {
-    const text = files.read(`/proc/${pid}/stat`)
-    const ppid = /^ \S (\d{1,10}) /.exec(text.slice(text.lastIndexOf(')') + 1))?.[1]
-    return ppid === undefined ? null : Number(ppid)
-  } catch {
-    // it has ended
-    return null
-  }
+  const text = readOrEmpty(files, `/proc/${pid}/stat`)
+  const ppid = /^ \S (\d{1,10}) /.exec(text.slice(text.lastIndexOf(')') + 1))?.[1]
+  return ppid === undefined ? null : Number(ppid)
 }

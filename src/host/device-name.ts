@@ -1,11 +1,11 @@
 import { VfioError } from '../base/errors.ts'
-import { isSystemError } from '../base/system-error.ts'
 import { nameFault, type PciAddress, pciAddressOrNull, printable, type Uuid, uuidOrNull } from '../base/units.ts'
 import type { HostFiles } from '../kernel/kernel.ts'
 import { foreignMembers, groupMembers } from './group-members.ts'
 import { nearestNames } from './nearest-name.ts'
 import { pciAddresses } from './pci-bus.ts'
 import { followLinks } from './sysfs/links.ts'
+import { listOrNone } from './sysfs/readable.ts'
 
 /** How people name a device. */
 export const deviceNameForms: string =
@@ -92,16 +92,7 @@ function deviceOfNode(files: HostFiles, node: string): PciAddress | Uuid | null 
 }
 
 function classes(files: HostFiles): string[] {
-  return listed(files, '/sys/class').sort()
-}
-
-function listed(files: HostFiles, path: string): string[] {
-  try {
-    return files.list(path)
-  } catch (error) {
-    if (isSystemError(error)) return []
-    throw error
-  }
+  return listOrNone(files, '/sys/class').sort()
 }
 
 /** The PCI device of a network interface, by which administrators know a card, be it behind virtio; null for no such one. */
@@ -138,7 +129,7 @@ function notADevice(files: HostFiles, text: string): never {
       hint: 'vfioctl list, vfioctl groups',
     })
   }
-  const interfaces = listed(files, '/sys/class/net')
+  const interfaces = listOrNone(files, '/sys/class/net')
   if (interfaces.includes(text)) {
     throw new VfioError('NOT_FOUND', `the network interface ${shown} belongs to no PCI device`, {
       hint: 'vfioctl groups',

@@ -1,5 +1,5 @@
 import type { HostFiles } from '../kernel/kernel.ts'
-import { listOrNone } from './sysfs/readable.ts'
+import { kindOrNone, listOrNone } from './sysfs/readable.ts'
 
 /** A device as its IOMMU group knows it. */
 export interface DeviceAddress {
@@ -21,7 +21,7 @@ const nodes = '/dev/vfio/devices'
 /** Found through the device's vfio-dev/ in sysfs; null where there is none, or where udev made no node of it. */
 export function findDeviceNode(files: HostFiles, { group, name }: DeviceAddress): DeviceNode | null {
   // asked of each device of a long list
-  if (kindOrNull(files, nodes) === null) return null
+  if (kindOrNone(files, nodes) === null) return null
   const folders = [
     ...(group === null ? [] : [`/sys/kernel/iommu_groups/${group}/devices/${name}`]),
     `/sys/bus/pci/devices/${name}`,
@@ -31,7 +31,7 @@ export function findDeviceNode(files: HostFiles, { group, name }: DeviceAddress)
     const entry = listOrNone(files, `${folder}/vfio-dev`).find((it) => /^(noiommu-)?vfio\d{1,9}$/.test(it))
     if (entry === undefined) continue
     const path = `${nodes}/${entry}`
-    return kindOrNull(files, path) === 'device' ? { path, noiommu: entry.startsWith('noiommu-') } : null
+    return kindOrNone(files, path) === 'device' ? { path, noiommu: entry.startsWith('noiommu-') } : null
   }
   return null
 }
@@ -43,18 +43,10 @@ export function hasNoiommuNodes(files: HostFiles): boolean {
 
 /** The group's devices have no IOMMU: the kernel made the group up for them. */
 export function isNoiommuGroup(files: HostFiles, group: number): boolean {
-  return kindOrNull(files, `/dev/vfio/noiommu-${group}`) === 'device'
+  return kindOrNone(files, `/dev/vfio/noiommu-${group}`) === 'device'
 }
 
 /** iommufd is loaded. */
 export function hasIommufd(files: HostFiles): boolean {
-  return kindOrNull(files, '/dev/iommu') === 'device'
-}
-
-function kindOrNull(files: HostFiles, path: string): ReturnType<HostFiles['kind']> {
-  try {
-    return files.kind(path)
-  } catch {
-    return null
-  }
+  return kindOrNone(files, '/dev/iommu') === 'device'
 }

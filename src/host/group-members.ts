@@ -1,6 +1,7 @@
 import { uuidOrNull } from '../base/units.ts'
 import type { HostFiles } from '../kernel/kernel.ts'
 import { linkedName } from './sysfs/links.ts'
+import { listIfThere } from './sysfs/readable.ts'
 
 /** A device of an IOMMU group, by its name on its bus. */
 export interface GroupMember {
@@ -11,16 +12,19 @@ export interface GroupMember {
   readonly vfio: boolean
 }
 
-/** The devices of a group (/sys/kernel/iommu_groups/N/devices), sorted; none where sysfs does not tell. */
+/** The devices of a group (/sys/kernel/iommu_groups/N/devices), sorted; none if there is no such group. */
 export function groupMembers(files: HostFiles, group: number): GroupMember[] {
   const devices = `/sys/kernel/iommu_groups/${group}/devices`
+  return listIfThere(files, devices)
+    .sort()
+    .map((name) => groupMember(files, name, `${devices}/${name}`))
+}
+
+/** The same for what explains another error: none if sysfs does not tell. */
+export function visibleMembers(files: HostFiles, group: number): GroupMember[] {
   try {
-    return files
-      .list(devices)
-      .sort()
-      .map((name) => groupMember(files, name, `${devices}/${name}`))
+    return groupMembers(files, group)
   } catch {
-    // this only explains another error
     return []
   }
 }
@@ -31,13 +35,9 @@ export function iommuGroup(files: HostFiles, path: string): number | null {
   return name !== null && /^\d{1,9}$/.test(name) ? Number(name) : null
 }
 
-/** The name of the driver that a `driver` link leads to; null where there is none. */
+/** The name of the driver that a `driver` link leads to; null if there is none. Throws `SystemError` if it cannot be read. */
 export function boundDriver(files: HostFiles, link: string): string | null {
-  try {
-    return files.readlink(link).split('/').at(-1) ?? null
-  } catch {
-    return null
-  }
+  return linkedName(files, link)
 }
 
 /** What a device's folder in sysfs says of it. */
@@ -53,11 +53,7 @@ function isVfioDriver(name: string, driver: string): boolean {
 
 /** The driver of a whole card may give its virtual functions to VFIO by itself (nvidia): they have a vfio-dev folder. */
 function hasVfioDevice(files: HostFiles, path: string): boolean {
-  try {
-    return files.list(`${path}/vfio-dev`).length > 0
-  } catch {
-    return false
-  }
+  return listIfThere(files, `${path}/vfio-dev`).length > 0
 }
 
 /** Drivers beside which VFIO may use the other devices of a group: they leave DMA alone. */

@@ -1,4 +1,5 @@
 import type { HostFiles } from '../kernel/kernel.ts'
+import { readOrEmpty } from './sysfs/readable.ts'
 import type { Warning } from './warning.ts'
 
 const interruptsPath = '/proc/interrupts'
@@ -29,13 +30,4 @@ function areRemapped(files: HostFiles): boolean | null {
   const text = readOrEmpty(files, interruptsPath)
   if (/\s(?:IR-(?:PCI-MSI|IO-APIC)|ITS-)/.test(text)) return true
   return /\s(?:PCI-MSI|IO-APIC)/.test(text) ? false : null
-}
-
-/** What cannot be read tells nothing: this only explains. */
-function readOrEmpty(files: HostFiles, path: string): string {
-  try {
-    return files.read(path)
-  } catch {
-    return ''
-  }
 }

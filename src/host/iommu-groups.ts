@@ -5,6 +5,7 @@ import { type DeviceUser, findDeviceUsers, usersOfAny } from './device-users.ts'
 import { foreignMembers, type GroupMember, groupMember, groupMembers, iommuGroup } from './group-members.ts'
 import { unsafeInterrupts } from './interrupt-isolation.ts'
 import { readPciIds } from './pci-ids.ts'
+import { listOrNone } from './sysfs/readable.ts'
 import { listOrWarn, readOrWarn, type Warning } from './warning.ts'
 
 /** What cannot be told apart by the IOMMU, and is given away as a whole: /sys/kernel/iommu_groups/N. */
@@ -95,8 +96,9 @@ function ungrouped(
   members: ReadonlySet<string>,
   warnings: Warning[],
 ): GroupDevice[] {
-  if (members.size === 0 && namesIn(files, '/sys/class/iommu').length === 0) return []
-  return namesIn(files, pciPath)
+  if (members.size === 0 && listOrNone(files, '/sys/class/iommu').length === 0) return []
+  return listOrNone(files, pciPath)
+    .sort()
     .filter((name) => (device === undefined || name === device) && pciAddressOrNull(name) === name)
     .filter((name) => !members.has(name) && iommuGroup(files, `${pciPath}/${name}`) === null)
     .map((name) => ({
@@ -105,15 +107,6 @@ function ungrouped(
       ...readPciIds(files, name, warnings),
       node: null,
     }))
-}
-
-/** Sorted; none of a folder that cannot be listed, which `numbers` has told. */
-function namesIn(files: HostFiles, path: string): string[] {
-  try {
-    return files.list(path).sort()
-  } catch {
-    return []
-  }
 }
 
 function numbers(files: HostFiles, warnings: Warning[]): number[] {

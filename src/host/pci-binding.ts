@@ -1,8 +1,8 @@
-import { failedWith } from '../base/system-error.ts'
 import type { PciAddress } from '../base/units.ts'
 import type { HostFiles } from '../kernel/kernel.ts'
 import { boundDriver, iommuGroup } from './group-members.ts'
 import { checkOnPciBus, pciDevices } from './pci-bus.ts'
+import { readOrNull } from './sysfs/readable.ts'
 
 /** Which driver has a PCI device, and which may. */
 export interface PciBinding {
@@ -32,11 +32,6 @@ export function readPciBinding(files: HostFiles, address: PciAddress): PciBindin
 
 /** The kernel prints a null pointer. */
 function readOverride(files: HostFiles, path: string): string | null {
-  try {
-    const name = files.read(path).trim()
-    return name === '(null)' || name === '' ? null : name
-  } catch (error) {
-    if (failedWith(error, 'ENOENT')) return null
-    throw error
-  }
+  const name = readOrNull(files, path)?.trim() ?? ''
+  return name === '(null)' || name === '' ? null : name
 }

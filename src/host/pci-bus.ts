@@ -1,24 +1,15 @@
 import { VfioError } from '../base/errors.ts'
-import { failedWith } from '../base/system-error.ts'
 import { type PciAddress, pciAddressOrNull } from '../base/units.ts'
 import type { HostFiles } from '../kernel/kernel.ts'
-import { unreadable, type Warning } from './warning.ts'
+import { listIfThere } from './sysfs/readable.ts'
+import { listOrWarn, type Warning } from './warning.ts'
 
 export const pciDevices = '/sys/bus/pci/devices'
 
 /** Every PCI address on the bus, sorted; none where there is no bus. In a listing, what cannot be read is a warning. */
 export function pciAddresses(files: HostFiles, warnings?: Warning[]): PciAddress[] {
-  try {
-    return files
-      .list(pciDevices)
-      .flatMap((name) => pciAddressOrNull(name) ?? [])
-      .sort()
-  } catch (error) {
-    if (failedWith(error, 'ENOENT')) return []
-    if (warnings === undefined) throw error
-    warnings.push(unreadable(pciDevices, error))
-    return []
-  }
+  const names = warnings === undefined ? listIfThere(files, pciDevices) : listOrWarn(files, pciDevices, warnings)
+  return names.flatMap((name) => pciAddressOrNull(name) ?? []).sort()
 }
 
 /** Throws NOT_FOUND, with the nearest that is there, where this host has no such device. */

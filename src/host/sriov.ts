@@ -56,16 +56,13 @@ export function physicalFunctionOf(files: HostFiles, address: PciAddress): PciAd
 }
 
 function virtualFunctions(files: HostFiles, path: string, warnings: Warning[]): PciAddress[] {
-  try {
-    return files
+  return readOrWarn(path, warnings, [], () =>
+    files
       .list(path)
       .flatMap((name) => /^virtfn(\d{1,5})$/.exec(name)?.[1] ?? [])
       .sort((a, b) => Number(a) - Number(b))
-      .flatMap((index) => linkedAddress(files, `${path}/virtfn${index}`) ?? [])
-  } catch (error) {
-    if (!failedWith(error, 'ENOENT')) warnings.push(unreadable(path, error))
-    return []
-  }
+      .flatMap((index) => linkedAddress(files, `${path}/virtfn${index}`) ?? []),
+  )
 }
 
 /** The kernel prints '%u' of 16 bits. */

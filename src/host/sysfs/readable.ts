@@ -1,6 +1,33 @@
+import { failedWith } from '../../base/system-error.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 
-/** What a directory holds; nothing where it is not there, or not ours to look into. */
+/*
+ * The one place that turns a missing file into nothing. The first two say only that it is not there, and throw whatever
+ * else the kernel answers. The others also pass over what may not be looked into: they are for what
+ * explains something else, and for lists of what a user may see.
+ */
+
+/** What a text file holds; null if it is not there. Throws `SystemError` if it cannot be read. */
+export function readOrNull(files: Pick<HostFiles, 'read'>, path: string): string | null {
+  try {
+    return files.read(path)
+  } catch (error) {
+    if (failedWith(error, 'ENOENT', 'ENOTDIR')) return null
+    throw error
+  }
+}
+
+/** What a directory holds, in the kernel's order; nothing if it is not there. Throws `SystemError` if it cannot be listed. */
+export function listIfThere(files: Pick<HostFiles, 'list'>, path: string): string[] {
+  try {
+    return files.list(path)
+  } catch (error) {
+    if (failedWith(error, 'ENOENT', 'ENOTDIR')) return []
+    throw error
+  }
+}
+
+/** What a directory holds; nothing if it is not there, or not ours to look into. */
 export function listOrNone(files: Pick<HostFiles, 'list'>, path: string): string[] {
   try {
     return files.list(path)
@@ -9,7 +36,7 @@ export function listOrNone(files: Pick<HostFiles, 'list'>, path: string): string
   }
 }
 
-/** A text file; '' where it is not there, or not ours to look into. */
+/** A text file; '' if it is not there, or not ours to look into. */
 export function readOrEmpty(files: Pick<HostFiles, 'read'>, path: string): string {
   try {
     return files.read(path)
@@ -18,11 +45,20 @@ export function readOrEmpty(files: Pick<HostFiles, 'read'>, path: string): strin
   }
 }
 
-/** What a symlink leads to; '' where there is none, or it is not ours to look into. */
+/** What a symlink leads to; '' if there is none, or it is not ours to look into. */
 export function linkOrEmpty(files: Pick<HostFiles, 'readlink'>, path: string): string {
   try {
     return files.readlink(path)
   } catch {
     return ''
+  }
+}
+
+/** What stands at a path; null if nothing does, or it is not ours to look at. */
+export function kindOrNone(files: Pick<HostFiles, 'kind'>, path: string): ReturnType<HostFiles['kind']> {
+  try {
+    return files.kind(path)
+  } catch {
+    return null
   }
 }

@@ -1,3 +1,4 @@
+import { listOrNone, readOrEmpty } from '../../host/sysfs/readable.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 
 /** Where modprobe reads its settings. */
@@ -25,7 +26,7 @@ export function modprobeLines(files: HostFiles): BootLine[] {
 
 /** The lines of a folder's '*.conf', by their names. None where it is not there. */
 export function confLines(files: HostFiles, folder: string): BootLine[] {
-  return namesIn(files, folder)
+  return listOrNone(files, folder)
     .filter((name) => name.endsWith('.conf'))
     .sort()
     .flatMap((name) => linesOf(files, `${folder}/${name}`))
@@ -33,29 +34,12 @@ export function confLines(files: HostFiles, folder: string): BootLine[] {
 
 /** The lines of one file. None where it is not there, or cannot be read. */
 export function linesOf(files: HostFiles, path: string): BootLine[] {
-  const lines = textOf(files, path)?.split('\n') ?? []
+  const text = readOrEmpty(files, path)
+  const lines = text === '' ? [] : text.split('\n')
   return lines.map((line, index) => ({ text: line.slice(0, maxCharacters), place: `${path}:${index + 1}` }))
 }
 
 /** The words of the kernel's command line. */
 export function commandLineWords(files: HostFiles): string[] {
-  return (textOf(files, '/proc/cmdline') ?? '').slice(0, maxCharacters).trim().split(/\s+/)
-}
-
-/** A small file of text; null where it is not there, or cannot be read. */
-export function textOf(files: HostFiles, path: string): string | null {
-  try {
-    return files.kind(path) === null ? null : files.read(path)
-  } catch {
-    // this only tells of others: what cannot be read says nothing
-    return null
-  }
-}
-
-function namesIn(files: HostFiles, folder: string): string[] {
-  try {
-    return files.kind(folder) === null ? [] : files.list(folder)
-  } catch {
-    return []
-  }
+  return readOrEmpty(files, '/proc/cmdline').slice(0, maxCharacters).trim().split(/\s+/)
 }

@@ -1,7 +1,8 @@
 import { type PciAddress, printable } from '../../base/units.ts'
 import { readPciIds } from '../../host/pci-ids.ts'
+import { readOrEmpty } from '../../host/sysfs/readable.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
-import { type BootLine, commandLineWords, linesOf, modprobeLines, textOf } from './boot-lines.ts'
+import { type BootLine, commandLineWords, linesOf, modprobeLines } from './boot-lines.ts'
 import { earlyLoads, initramfsTools, type Loading, notLoadedLines } from './module-loading.ts'
 
 /** A file for each device (its bus, a dash, its name), which holds a driver. */
@@ -26,7 +27,7 @@ export function othersAtNextBoot(files: HostFiles, address: PciAddress): OtherBi
   const { vendor, device } = readPciIds(files, address, [])
   const isIts = (ids: string) => ids.split(',').some((id) => fits(id, vendor, device))
   const ofDriverctl = [`pci-${address}`, address].flatMap((name): OtherBinding[] => {
-    const driver = textOf(files, `${driverctlFolder}/${name}`)?.trim() ?? ''
+    const driver = readOrEmpty(files, `${driverctlFolder}/${name}`).trim()
     const mend = `driverctl unset-override ${address}`
     return driver === '' ? [] : [{ driver: printable(driver), place: `${driverctlFolder}/${name}:1`, mend }]
   })

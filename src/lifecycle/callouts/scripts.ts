@@ -2,6 +2,7 @@ import { kernelAnswer, VfioError } from '../../base/errors.ts'
 import { failedWith } from '../../base/system-error.ts'
 import { escaped, printable } from '../../base/units.ts'
 import { realPlace } from '../../host/changeable-by-others.ts'
+import { readOrEmpty } from '../../host/sysfs/readable.ts'
 import { unreadable } from '../../host/warning.ts'
 import type { HostFiles, Kernel, ProgramEnd } from '../../kernel/kernel.ts'
 
@@ -110,17 +111,10 @@ function checkOwners(files: HostFiles, path: string): void {
 
 /** ENOENT of a script that is there is its interpreter's. */
 function hintFor(files: HostFiles, path: string, error: unknown): string {
-  const [line = ''] = failedWith(error, 'ENOENT', 'EACCES', 'ENOEXEC') ? firstLine(files, path) : []
+  const isInterpreters = failedWith(error, 'ENOENT', 'EACCES', 'ENOEXEC')
+  const [line = ''] = isInterpreters ? readOrEmpty(files, path).split('\n', 1) : []
   if (line.endsWith('\r'))
     return `its lines end in CR LF, and so does the interpreter’s name: sed -i 's/\\r$//' ${escaped(path)}`
   if (line.startsWith('#!')) return `its first line asks for ${printable(line.slice(2).trim())}: install that`
   return `ls -l ${escaped(path)}; what it would forbid is not known, so it is not done without it`
-}
-
-function firstLine(files: HostFiles, path: string): string[] {
-  try {
-    return files.read(path).split('\n', 1)
-  } catch {
-    return []
-  }
 }

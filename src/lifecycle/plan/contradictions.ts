@@ -1,8 +1,8 @@
 import { VfioError } from '../../base/errors.ts'
-import { failedWith } from '../../base/system-error.ts'
 import { type PciAddress, pciAddressOrNull } from '../../base/units.ts'
 import { readPciBinding } from '../../host/pci-binding.ts'
 import { physicalFunctionOf } from '../../host/sriov.ts'
+import { readOrNull } from '../../host/sysfs/readable.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import { noDriver } from '../bindings/bind.ts'
 import { isNvidiaGpu } from '../kinds/mdev/nvidia-gpu.ts'
@@ -88,12 +88,7 @@ function mending(device: PciAddress, driver: string | null, binding: PlannedBind
 function makesFunctions(files: HostFiles, driver: string | null): boolean {
   if (driver === null || driver === 'pci-stub') return false
   if (driver !== 'vfio-pci') return true
-  try {
-    return /^[Y1]$/i.test(files.read('/sys/module/vfio_pci/parameters/enable_sriov').trim())
-  } catch (error) {
-    if (failedWith(error, 'ENOENT')) return false
-    throw error
-  }
+  return /^[Y1]$/i.test(readOrNull(files, '/sys/module/vfio_pci/parameters/enable_sriov')?.trim() ?? '')
 }
 
 /** Whether it loses the driver that it has, or that it would come with as a function. */

@@ -1,5 +1,6 @@
 import type { PciAddress } from '../../base/units.ts'
 import { pciPath } from '../../host/sriov.ts'
+import { readOrEmpty } from '../../host/sysfs/readable.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import type { GpuFilter } from '../wanted/spec.ts'
 
@@ -25,12 +26,7 @@ export function parseGpuFilter(text: string): GpuFilter | null {
 /** Whether a GPU has these ids. What sysfs does not say of its subsystem is 0. */
 export function fitsGpu(files: HostFiles, address: PciAddress, { id, subsystem }: GpuFilter): boolean {
   const read = (name: string) => {
-    const path = `${pciPath(address)}/${name}`
-    try {
-      return Number(files.read(path).trim()) & 0xffff
-    } catch {
-      return 0
-    }
+    return Number(readOrEmpty(files, `${pciPath(address)}/${name}`).trim()) & 0xffff
   }
   const joined = (device: string, vendor: string) => read(device) * 0x1_0000 + read(vendor)
   if (joined('device', 'vendor') !== id) return false

@@ -1,9 +1,9 @@
-import { failedWith } from '../../base/system-error.ts'
 import type { PciAddress } from '../../base/units.ts'
 import { readPciBinding } from '../../host/pci-binding.ts'
 import { pciAddresses } from '../../host/pci-bus.ts'
 import { type PciIds, readPciIds } from '../../host/pci-ids.ts'
 import { pciPath } from '../../host/sriov.ts'
+import { readOrNull } from '../../host/sysfs/readable.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import { noDriver } from '../bindings/bind.ts'
 import { overrideStep, probeStep, unbindStep } from '../bindings/change-driver.ts'
@@ -12,7 +12,7 @@ import { keptBindings } from '../settings/bindings.ts'
 
 /** What a virtual function that is not there yet will say of itself, by its card (`sriov_vf_device`). */
 export function futureIds(files: HostFiles, card: PciAddress): PciIds {
-  const device = readOrNull(files, `${pciPath(card)}/sriov_vf_device`)
+  const device = readOrNull(files, `${pciPath(card)}/sriov_vf_device`)?.trim() ?? null
   const isId = device !== null && /^[0-9a-f]{1,4}$/.test(device)
   return { ...readPciIds(files, card, []), device: isId ? `0x${device.padStart(4, '0')}` : null }
 }
@@ -39,7 +39,7 @@ function keepingSteps(files: HostFiles, address: PciAddress, driver: string, { v
 
 /** The driver that has others of its kind and will have it at first; null where none has, or where none is asked. */
 function firstDriver(files: HostFiles, card: PciAddress, { vendor, device }: PciIds): string | null {
-  if (readOrNull(files, `${pciPath(card)}/sriov_drivers_autoprobe`) === '0') return null
+  if (readOrNull(files, `${pciPath(card)}/sriov_drivers_autoprobe`)?.trim() === '0') return null
   for (const address of pciAddresses(files)) {
     const ids = readPciIds(files, address, [])
     if (ids.vendor !== vendor || ids.device !== device || address === card) continue
@@ -47,13 +47,4 @@ function firstDriver(files: HostFiles, card: PciAddress, { vendor, device }: Pci
     if (driver !== null && override === null) return driver
   }
   return null
-}
-
-function readOrNull(files: HostFiles, path: string): string | null {
-  try {
-    return files.read(path).trim()
-  } catch (error) {
-    if (failedWith(error, 'ENOENT')) return null
-    throw error
-  }
 }

@@ -4,6 +4,7 @@ import { failedWith } from '../../base/system-error.ts'
 import { type PciAddress, printable } from '../../base/units.ts'
 import { boundDriver } from '../../host/group-members.ts'
 import { pciPath, readPhysicalFunction } from '../../host/sriov.ts'
+import { readOrEmpty } from '../../host/sysfs/readable.ts'
 import type { HostFiles, Kernel, ProgramEnd } from '../../kernel/kernel.ts'
 import { overrideStep, probeStep, unbindStep } from '../bindings/change-driver.ts'
 import type { Step, Write } from '../change/change.ts'
@@ -74,13 +75,8 @@ export function checkNotManaged(files: HostFiles, card: PciAddress): void {
 }
 
 function isManaging(files: HostFiles, pid: string, card: PciAddress): boolean {
-  try {
-    const argv = files.read(`/proc/${pid}/cmdline`).split('\0')
-    return argv.some((word) => word.endsWith('/sriov-manage')) && (argv.includes(card) || argv.includes('ALL'))
-  } catch {
-    // it has just ended, or is not ours to look into
-    return false
-  }
+  const argv = readOrEmpty(files, `/proc/${pid}/cmdline`).split('\0')
+  return argv.some((word) => word.endsWith('/sriov-manage')) && (argv.includes(card) || argv.includes('ALL'))
 }
 
 /** The writes that give a card back to its own driver; none where that has it. */

@@ -1,4 +1,5 @@
 import { isSystemError } from '../../base/system-error.ts'
+import { kindOrNone, listOrNone } from '../../host/sysfs/readable.ts'
 import type { Kernel, Watch } from '../../kernel/kernel.ts'
 
 /** Where definitions stand: mdevctl's, and our own. Each has folders of its own for the files. */
@@ -51,11 +52,6 @@ export class DefinitionFolders {
 
   #foldersIn(root: string): string[] {
     const { files } = this.#kernel
-    try {
-      return files.list(root).filter((name) => files.kind(`${root}/${name}`) === 'directory')
-    } catch (error) {
-      if (isSystemError(error)) return []
-      throw error
-    }
+    return listOrNone(files, root).filter((name) => kindOrNone(files, `${root}/${name}`) === 'directory')
   }
 }

@@ -1,6 +1,7 @@
 import { VfioError } from '../../base/errors.ts'
 import { failedWith } from '../../base/system-error.ts'
 import { hex } from '../../base/units.ts'
+import { readOrEmpty } from '../../host/sysfs/readable.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import { callFailed, type Reason } from '../calls/system-call.ts'
 import type { AddressSpace, IovaRange, MapRequest } from './address-space.ts'
@@ -84,13 +85,8 @@ function noneLeft(files: HostFiles, mappings: number): Reason {
 }
 
 function entryLimit(files: HostFiles): number | null {
-  try {
-    const text = files.read(limitFile).trim()
-    return /^\d{1,10}$/.test(text) ? Number(text) : null
-  } catch {
-    // this only explains another error
-    return null
-  }
+  const text = readOrEmpty(files, limitFile).trim()
+  return /^\d{1,10}$/.test(text) ? Number(text) : null
 }
 
 /** For a mode in which the devices' addresses are physical. */

@@ -1,5 +1,6 @@
 import { VfioError } from '../../base/errors.ts'
 import { formatSize, shown } from '../../base/units.ts'
+import { readOrEmpty } from '../../host/sysfs/readable.ts'
 import type { HostFiles, Mapping } from '../../kernel/kernel.ts'
 import type { AddressSpace } from '../address-space/address-space.ts'
 import { attempt, type Reason } from '../calls/system-call.ts'
@@ -38,11 +39,6 @@ function tooFewHugePages(files: HostFiles, size: number): Reason {
 }
 
 function count(files: HostFiles, path: string): number | null {
-  try {
-    const text = files.read(path).trim()
-    return /^\d{1,15}$/.test(text) ? Number(text) : null
-  } catch {
-    // this only explains another error
-    return null
-  }
+  const text = readOrEmpty(files, path).trim()
+  return /^\d{1,15}$/.test(text) ? Number(text) : null
 }

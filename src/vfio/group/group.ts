@@ -1,7 +1,7 @@
 import { kernelOrder } from '../../base/byte-order.ts'
 import { VfioError } from '../../base/errors.ts'
 import { printable, type Uuid } from '../../base/units.ts'
-import { groupMembers } from '../../host/group-members.ts'
+import { visibleMembers } from '../../host/group-members.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import { decodeGroupStatus, type GroupStatus, vfioGroupStatus } from '../../uapi/container.ts'
 import { request } from '../../uapi/requests.ts'
@@ -72,7 +72,7 @@ export class Group implements Disposable {
             code: 'NOT_FOUND',
             because: 'the group has no such device, or VFIO is not its driver',
             hint: `ls ${groupDevices(this.number)}`,
-            facts: { devices: groupMembers(this.kernel.files, this.number).map((member) => member.name) },
+            facts: { devices: visibleMembers(this.kernel.files, this.number).map((member) => member.name) },
           },
         EBUSY: () => ({ code: 'DEVICE_BUSY', because: 'it is in use', hint: `fuser -v ${groupPath(this.number)}` }),
         ...vfTokenReasons(this.kernel.files, name, vfToken),

@@ -1,4 +1,4 @@
-import { foreignMembers, groupMembers } from '../../host/group-members.ts'
+import { foreignMembers, visibleMembers } from '../../host/group-members.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import type { Reason, Reasons } from '../calls/system-call.ts'
 
@@ -14,7 +14,7 @@ export function nodePermission(path: string): Reasons {
 
 /** Why VFIO cannot have a group: devices of it are with other drivers. Null where sysfs shows none that is. */
 export function notViableReason(files: HostFiles, group: number): Reason | null {
-  const members = groupMembers(files, group)
+  const members = visibleMembers(files, group)
   const foreign = foreignMembers(members)
   const [first] = foreign
   if (first === undefined) return null

@@ -1,3 +1,4 @@
+import { readOrEmpty } from '../../host/sysfs/readable.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import type { Reason } from '../calls/system-call.ts'
 
@@ -7,11 +8,7 @@ import type { Reason } from '../calls/system-call.ts'
  */
 export function noVgpuReason(files: HostFiles, name: string): Reason | null {
   const folder = `/sys/bus/pci/devices/${name}/nvidia`
-  try {
-    if (files.read(`${folder}/current_vgpu_type`).trim() !== '0') return null
-  } catch {
-    return null
-  }
+  if (readOrEmpty(files, `${folder}/current_vgpu_type`).trim() !== '0') return null
   return {
     code: 'NOT_FOUND',
     because: 'no vGPU has been made of this virtual function',

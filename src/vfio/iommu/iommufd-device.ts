@@ -1,7 +1,7 @@
 import { VfioError } from '../../base/errors.ts'
 import { type Uuid, uuidBytes } from '../../base/units.ts'
 import { type DeviceAddress, findDeviceNode } from '../../host/device-node.ts'
-import { groupMembers } from '../../host/group-members.ts'
+import { visibleMembers } from '../../host/group-members.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import {
   bindIommufdFlag,
@@ -113,7 +113,7 @@ function deniedReason({ files }: Kernel, { group, name }: DeviceAddress): Reason
   const unsafe = 'the IOMMU does not isolate interrupts, and the kernel does not allow that'
   const notViable = group === null ? null : notViableReason(files, group)
   if (notViable !== null) return notViable
-  const siblings = group === null ? [] : groupMembers(files, group).filter((it) => it.vfio && it.name !== name)
+  const siblings = group === null ? [] : visibleMembers(files, group).filter((it) => it.vfio && it.name !== name)
   if (siblings.length === 0) {
     return {
       code: 'PERMISSION_DENIED',

@@ -6,6 +6,7 @@ import {
   hasNoiommuNodes,
   isNoiommuGroup,
 } from '../../host/device-node.ts'
+import { listOrNone } from '../../host/sysfs/readable.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import type { IommuMode } from '../address-space/address-space.ts'
 import type { DeviceAddressSpace } from '../address-space/attachment.ts'
@@ -70,11 +71,7 @@ function bestMode({ files }: Kernel): IommuMode {
 }
 
 function hasDeviceNodes(files: Kernel['files']): boolean {
-  try {
-    return files.list('/dev/vfio/devices').some((name) => name.startsWith('vfio'))
-  } catch {
-    return false
-  }
+  return listOrNone(files, '/dev/vfio/devices').some((name) => name.startsWith('vfio'))
 }
 
 function openNoiommu(kernel: Kernel, withIommufd: boolean): DeviceAddressSpace {

@@ -1,7 +1,7 @@
 import { failedWith } from '../../../base/system-error.ts'
 import { nameFault, type PciAddress, pciAddressOrNull, printable, type Uuid, uuidOrNull } from '../../../base/units.ts'
 import { physicalFunctionOf } from '../../../host/sriov.ts'
-import { readOrWarn, unreadable, type Warning } from '../../../host/warning.ts'
+import { listOrWarn, readOrWarn, unreadable, type Warning } from '../../../host/warning.ts'
 import type { HostFiles } from '../../../kernel/kernel.ts'
 import type { DeviceType, TypeFilter } from '../../device/device-type.ts'
 import { parentName } from '../../device/parents.ts'
@@ -97,12 +97,7 @@ export function readTypeName(files: HostFiles, parent: string, type: string): st
 }
 
 function readOptional(files: HostFiles, path: string, warnings: Warning[]): string | null {
-  try {
-    return files.read(path).trim() || null
-  } catch (error) {
-    if (!failedWith(error, 'ENOENT')) warnings.push(unreadable(path, error))
-    return null
-  }
+  return readOrWarn(path, warnings, null, () => files.read(path).trim() || null)
 }
 
 /** How many more the parent says there can be: the kernel prints '%u', 0 to 2^32-1. Null where it says nothing readable. */
@@ -123,13 +118,7 @@ export function readAvailable(
 }
 
 function readDevices(files: HostFiles, path: string, warnings: Warning[]): Uuid[] {
-  try {
-    return files
-      .list(path)
-      .flatMap((name) => uuidOrNull(name) ?? [])
-      .sort()
-  } catch (error) {
-    if (!failedWith(error, 'ENOENT')) warnings.push(unreadable(path, error))
-    return []
-  }
+  return listOrWarn(files, path, warnings)
+    .flatMap((name) => uuidOrNull(name) ?? [])
+    .sort()
 }

@@ -1,7 +1,6 @@
-import { failedWith } from '../../../base/system-error.ts'
 import { type PciAddress, printable } from '../../../base/units.ts'
 import { pciPath, readPhysicalFunctions } from '../../../host/sriov.ts'
-import { unreadable, type Warning } from '../../../host/warning.ts'
+import { readOrWarn, type Warning } from '../../../host/warning.ts'
 import type { HostFiles } from '../../../kernel/kernel.ts'
 import type { DeviceType, TypeFilter } from '../../device/device-type.ts'
 import { parentName } from '../../device/parents.ts'
@@ -39,12 +38,7 @@ const maxTypes = 4096
  */
 export function readCreatableTypes(files: HostFiles, address: PciAddress, warnings: Warning[] = []): CreatableType[] {
   const path = `${pciPath(address)}/nvidia/creatable_vgpu_types`
-  try {
-    return parseCreatable(files.read(path), path, warnings)
-  } catch (error) {
-    if (!failedWith(error, 'ENOENT')) warnings.push(unreadable(path, error))
-    return []
-  }
+  return readOrWarn(path, warnings, [], () => parseCreatable(files.read(path), path, warnings))
 }
 
 function parseCreatable(text: string, path: string, warnings: Warning[]): CreatableType[] {
