@@ -1,6 +1,7 @@
 import { type BaseIssue, getDotPath } from 'valibot'
 import { printable } from './units.ts'
 
+/** A value that does not fit its schema: where in the value, and why. */
 export interface SchemaFault {
   /** Such as 'parents.0.type'; null for the whole. */
   readonly place: string | null

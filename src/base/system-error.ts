@@ -8,6 +8,7 @@ export interface SystemError extends Error {
   readonly path?: string
 }
 
+/** True if an error is a failed system call, as node:fs and the addon throw it. */
 export function isSystemError(error: unknown): error is SystemError {
   return (
     error instanceof Error &&

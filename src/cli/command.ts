@@ -50,6 +50,7 @@ export interface RequiredPositional<T> extends Valued<T> {
   readonly kind: 'required'
 }
 
+/** A positional that may be left out. */
 export interface OptionalPositional<T> extends Valued<T> {
   readonly kind: 'optional'
 }
@@ -59,12 +60,14 @@ export interface Rest<T> extends Valued<T> {
   readonly kind: 'rest'
 }
 
+/** One argument of a command: a flag, an option or a positional. */
 export type Argument =
   | Flag
   | Option<unknown>
   | RequiredPositional<unknown>
   | OptionalPositional<unknown>
   | Rest<unknown>
+/** The arguments of a command by their long names. */
 export type ArgumentTable = Readonly<Record<string, Argument>>
 
 /** The values that a table's arguments come out as. */
@@ -80,6 +83,7 @@ export type Values<T extends ArgumentTable> = {
           : never
 }
 
+/** A command line for `--help`, and what it does. */
 export type Example = readonly [commandLine: string, what: string]
 
 /** One command: its arguments as a table, and what it does with them. Positionals stand in the table's order. */
@@ -101,8 +105,10 @@ export function command<const T extends ArgumentTable>(definition: Command<T>): 
   }
 }
 
+/** Parses nothing: the text as given. */
 export const text = (value: string): string => value
 
+/** INVALID_ARGUMENT for a wrong command line, with the command that helps. */
 export function usageError(message: string, hint?: string): VfioError {
   return new VfioError('INVALID_ARGUMENT', message, hint === undefined ? {} : { hint })
 }

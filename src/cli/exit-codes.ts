@@ -54,6 +54,7 @@ const byCode: Readonly<Record<ErrorCode, number>> = {
   SYSTEM_CALL_FAILED: 1,
 }
 
+/** The exit status for an error's code. */
 export function exitCode(code: ErrorCode): number {
   return byCode[code]
 }

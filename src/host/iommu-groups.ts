@@ -43,6 +43,7 @@ export interface GroupFilter {
   readonly device?: string
 }
 
+/** The folder of IOMMU groups in sysfs. */
 export const iommuGroups = '/sys/kernel/iommu_groups'
 const pciPath = '/sys/bus/pci/devices'
 

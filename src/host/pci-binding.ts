@@ -15,6 +15,7 @@ export interface PciBinding {
   readonly isBridge: boolean
 }
 
+/** The folder of PCI drivers in sysfs. */
 export const pciDrivers = '/sys/bus/pci/drivers'
 
 /** Throws NOT_FOUND where this host has no such device. */

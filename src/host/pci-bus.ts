@@ -4,6 +4,7 @@ import type { HostFiles } from '../kernel/kernel.ts'
 import { listIfThere } from './sysfs/readable.ts'
 import { listOrWarn, type Warning } from './warning.ts'
 
+/** The folder of PCI devices in sysfs. */
 export const pciDevices = '/sys/bus/pci/devices'
 
 /** Every PCI address on the bus, sorted; none where there is no bus. In a listing, what cannot be read is a warning. */

@@ -17,6 +17,7 @@ export interface PhysicalFunction {
   readonly functions: readonly PciAddress[]
 }
 
+/** The folder of a PCI device in sysfs. */
 export function pciPath(address: PciAddress): string {
   return `${pciDevices}/${address}`
 }

@@ -8,6 +8,7 @@ export interface Warning {
   readonly message: string
 }
 
+/** A warning for a path that could not be read, with the kernel's reason. */
 export function unreadable(path: string, error: unknown): Warning {
   return { path, message: `cannot be read: ${kernelAnswer(error)}` }
 }

@@ -29,6 +29,7 @@ import type { Uevent } from './uevents.ts'
 /** How long the addon waits for eventfds at most, in milliseconds. */
 const longestWait = 250
 
+/** How the real kernel is reached: below which root, and by which addon. */
 export interface LinuxOptions {
   /** Where the host's file tree begins, for files and for devices: '/' unless told. */
   readonly root?: string

@@ -25,11 +25,13 @@ export const vfioGroupStatus = {
   fields: { argsz: [0, 'u32'], flags: [4, 'u32'] },
 } as const
 
+/** VFIO_GROUP_FLAGS_*. */
 export const groupFlag = {
   VFIO_GROUP_FLAGS_VIABLE: 0x1,
   VFIO_GROUP_FLAGS_CONTAINER_SET: 0x2,
 } as const
 
+/** The status of a group. */
 export interface GroupStatus {
   /** Every device of the group is with VFIO or has no driver. */
   readonly viable: boolean
@@ -37,6 +39,7 @@ export interface GroupStatus {
   readonly containerSet: boolean
 }
 
+/** Decodes struct vfio_group_status. */
 export function decodeGroupStatus(bytes: Uint8Array): GroupStatus {
   const { flags } = decode(vfioGroupStatus, bytes)
   return {
@@ -52,6 +55,7 @@ export const vfioIommuType1Info = {
   fields: { argsz: [0, 'u32'], flags: [4, 'u32'], iova_pgsizes: [8, 'u64'], cap_offset: [16, 'u32'] },
 } as const
 
+/** VFIO_IOMMU_INFO_*. */
 export const iommuInfoFlag = {
   VFIO_IOMMU_INFO_PGSIZES: 0x1,
   VFIO_IOMMU_INFO_CAPS: 0x2,
@@ -78,12 +82,14 @@ export const vfioIommuType1DmaUnmap = {
   fields: { argsz: [0, 'u32'], flags: [4, 'u32'], iova: [8, 'u64'], size: [16, 'u64'] },
 } as const
 
+/** VFIO_DMA_UNMAP_FLAG_*. */
 export const dmaUnmapFlag = {
   VFIO_DMA_UNMAP_FLAG_GET_DIRTY_BITMAP: 0x1,
   VFIO_DMA_UNMAP_FLAG_ALL: 0x2,
   VFIO_DMA_UNMAP_FLAG_VADDR: 0x4,
 } as const
 
+/** What VFIO_IOMMU_GET_INFO says. */
 export interface Type1Info {
   /** One bit per page size the IOMMU can map; null where the kernel does not say. */
   readonly pageSizes: bigint | null
@@ -110,6 +116,7 @@ export const type1Capability = {
   VFIO_IOMMU_TYPE1_INFO_DMA_AVAIL: 3,
 } as const
 
+/** struct vfio_iommu_type1_info_cap_iova_range, before its ranges. */
 export const vfioIommuType1InfoCapIovaRange = {
   name: 'vfio_iommu_type1_info_cap_iova_range',
   size: 16,
@@ -123,6 +130,7 @@ export const vfioIovaRange = {
   fields: { start: [0, 'u64'], end: [8, 'u64'] },
 } as const
 
+/** struct vfio_iommu_type1_info_dma_avail. */
 export const vfioIommuType1InfoDmaAvail = {
   name: 'vfio_iommu_type1_info_dma_avail',
   size: 12,

@@ -14,6 +14,7 @@ export const vfioDeviceInfo = {
   },
 } as const
 
+/** VFIO_DEVICE_FLAGS_*. */
 export const deviceFlag = {
   VFIO_DEVICE_FLAGS_RESET: 0x1,
   VFIO_DEVICE_FLAGS_PCI: 0x2,
@@ -105,6 +106,7 @@ export const vfioDeviceInfoCapPciAtomicComp = {
   fields: { flags: [8, 'u32'], reserved: [12, 'u32'] },
 } as const
 
+/** VFIO_PCI_ATOMIC_COMP*. */
 export const atomicCompleterFlag = {
   VFIO_PCI_ATOMIC_COMP32: 0x1,
   VFIO_PCI_ATOMIC_COMP64: 0x2,
@@ -162,6 +164,7 @@ export const vfioDeviceBindIommufd = {
   },
 } as const
 
+/** VFIO_DEVICE_BIND_FLAG_*. */
 export const bindIommufdFlag = { VFIO_DEVICE_BIND_FLAG_TOKEN: 0x1 } as const
 
 /** struct vfio_device_attach_iommufd_pt, of VFIO_DEVICE_ATTACH_IOMMUFD_PT; pt_id in: an IOAS, out: its page table. */

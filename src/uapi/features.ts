@@ -5,6 +5,7 @@ export const vfioDeviceFeature = {
   fields: { argsz: [0, 'u32'], flags: [4, 'u32'] },
 } as const
 
+/** VFIO_DEVICE_FEATURE_* of the field flags: the operation, and the mask of the feature's number. */
 export const deviceFeatureFlag = {
   VFIO_DEVICE_FEATURE_MASK: 0xffff,
   VFIO_DEVICE_FEATURE_GET: 0x1_0000,
@@ -145,6 +146,7 @@ export const vfioDeviceGfxPlaneInfo = {
   },
 } as const
 
+/** VFIO_GFX_PLANE_TYPE_*. */
 export const gfxPlaneFlag = {
   VFIO_GFX_PLANE_TYPE_PROBE: 0x1,
   VFIO_GFX_PLANE_TYPE_DMABUF: 0x2,
@@ -174,6 +176,7 @@ export const vfioRegionGfxEdid = {
   },
 } as const
 
+/** VFIO_DEVICE_GFX_LINK_STATE_*. */
 export const gfxLinkState = {
   VFIO_DEVICE_GFX_LINK_STATE_UP: 1,
   VFIO_DEVICE_GFX_LINK_STATE_DOWN: 2,

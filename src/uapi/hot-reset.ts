@@ -16,6 +16,7 @@ export const vfioPciDependentDevice = {
   fields: { group_id: [0, 'u32'], segment: [4, 'u16'], bus: [6, 'u8'], devfn: [7, 'u8'] },
 } as const
 
+/** VFIO_PCI_HOT_RESET_FLAG_*. */
 export const hotResetFlag = {
   VFIO_PCI_HOT_RESET_FLAG_DEV_ID: 0x1,
   VFIO_PCI_HOT_RESET_FLAG_DEV_ID_OWNED: 0x2,

@@ -139,11 +139,13 @@ export const iommuOption = {
   },
 } as const
 
+/** enum iommufd_option. */
 export const iommuOptionId = {
   IOMMU_OPTION_RLIMIT_MODE: 0,
   IOMMU_OPTION_HUGE_PAGES: 1,
 } as const
 
+/** enum iommufd_option_ops. */
 export const iommuOptionOp = {
   IOMMU_OPTION_OP_SET: 0,
   IOMMU_OPTION_OP_GET: 1,
@@ -156,6 +158,7 @@ export const iommuVfioIoas = {
   fields: { size: [0, 'u32'], ioas_id: [4, 'u32'], op: [8, 'u16'], __reserved: [10, 'u16'] },
 } as const
 
+/** enum iommufd_vfio_ioas_op. */
 export const iommuVfioIoasOp = {
   IOMMU_VFIO_IOAS_GET: 0,
   IOMMU_VFIO_IOAS_SET: 1,

@@ -9,6 +9,7 @@ export const vfioIrqInfo = {
   fields: { argsz: [0, 'u32'], flags: [4, 'u32'], index: [8, 'u32'], count: [12, 'u32'] },
 } as const
 
+/** VFIO_IRQ_INFO_*. */
 export const irqInfoFlag = {
   VFIO_IRQ_INFO_EVENTFD: 0x1,
   VFIO_IRQ_INFO_MASKABLE: 0x2,
@@ -35,6 +36,7 @@ export interface IrqInfo {
   readonly count: number
 }
 
+/** Decodes struct vfio_irq_info. */
 export function decodeIrqInfo(bytes: Uint8Array): IrqInfo {
   const { flags, index, count } = decode(vfioIrqInfo, bytes)
   return {
@@ -56,6 +58,7 @@ export const vfioIrqSet = {
   fields: { argsz: [0, 'u32'], flags: [4, 'u32'], index: [8, 'u32'], start: [12, 'u32'], count: [16, 'u32'] },
 } as const
 
+/** VFIO_IRQ_SET_*. */
 export const irqSetFlag = {
   VFIO_IRQ_SET_DATA_NONE: 0x1,
   VFIO_IRQ_SET_DATA_BOOL: 0x2,
@@ -65,6 +68,7 @@ export const irqSetFlag = {
   VFIO_IRQ_SET_ACTION_TRIGGER: 0x20,
 } as const
 
+/** A request to set interrupts: struct vfio_irq_set with its data. */
 export interface IrqSet {
   readonly index: number
   /** The first vector it is about. */

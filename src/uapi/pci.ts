@@ -64,6 +64,7 @@ export const capabilityRegister = {
   PCI_SRIOV_VF_DID: 0x1a,
 } as const
 
+/** Bits and masks of registers in PCI capabilities (linux/pci_regs.h). */
 export const capabilityBit = {
   PCI_PM_CAP_VER_MASK: 0x7,
   PCI_PM_CTRL_STATE_MASK: 0x3,
@@ -162,6 +163,7 @@ export function capabilityName(id: number): CapabilityName | null {
   return names.get(id) ?? null
 }
 
+/** The name of an extended capability; null for one that is not known. */
 export function extendedCapabilityName(id: number): ExtendedCapabilityName | null {
   return extendedNames.get(id) ?? null
 }

@@ -16,6 +16,7 @@ export const vfioRegionInfo = {
   },
 } as const
 
+/** VFIO_REGION_INFO_FLAG_*. */
 export const regionFlag = {
   VFIO_REGION_INFO_FLAG_READ: 0x1,
   VFIO_REGION_INFO_FLAG_WRITE: 0x2,
@@ -31,6 +32,7 @@ export interface RegionFlags {
   readonly mmap: boolean
 }
 
+/** What VFIO_DEVICE_GET_REGION_INFO says. */
 export interface RegionInfo {
   readonly index: number
   readonly flags: RegionFlags
@@ -160,14 +162,17 @@ export const pciIrqIndex = {
   VFIO_PCI_REQ_IRQ_INDEX: 4,
 } as const
 
+/** VFIO_CCW_*_REGION_INDEX. */
 export const ccwRegionIndex = { VFIO_CCW_CONFIG_REGION_INDEX: 0 } as const
 
+/** VFIO_CCW_*_IRQ_INDEX. */
 export const ccwIrqIndex = {
   VFIO_CCW_IO_IRQ_INDEX: 0,
   VFIO_CCW_CRW_IRQ_INDEX: 1,
   VFIO_CCW_REQ_IRQ_INDEX: 2,
 } as const
 
+/** VFIO_AP_*_IRQ_INDEX. */
 export const apIrqIndex = { VFIO_AP_REQ_IRQ_INDEX: 0, VFIO_AP_CFG_CHG_IRQ_INDEX: 1 } as const
 
 const pciRegions = ['bar0', 'bar1', 'bar2', 'bar3', 'bar4', 'bar5', 'rom', 'config', 'vga']

@@ -18,6 +18,7 @@ export interface DeviceDescription {
   readonly irqs: readonly IrqDescription[]
 }
 
+/** A region as plain data. */
 export interface RegionDescription {
   readonly index: number
   readonly name: string
@@ -28,6 +29,7 @@ export interface RegionDescription {
   readonly capabilities: readonly CapabilityDescription<RegionCapability>[]
 }
 
+/** An interrupt as plain data. */
 export interface IrqDescription {
   readonly index: number
   readonly name: string

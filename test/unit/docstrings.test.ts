@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import ts from 'typescript'
 import { expect, test } from 'vitest'
@@ -55,4 +55,31 @@ test.each(['index.ts', 'mock.ts'])('everything that %s exports has a docstring',
     return !found.some((statement) => ts.getJSDocCommentsAndTags(statement).length > 0)
   })
   expect(bare.map(([name]) => name)).toEqual([])
+})
+
+/** The names that a file exports itself. */
+function ownExports(file: ts.SourceFile): readonly string[] {
+  return file.statements.flatMap((statement) => {
+    const modifiers = ts.canHaveModifiers(statement) ? (ts.getModifiers(statement) ?? []) : []
+    if (!modifiers.some(({ kind }) => kind === ts.SyntaxKind.ExportKeyword)) return []
+    if (ts.isVariableStatement(statement))
+      return statement.declarationList.declarations.map(({ name }) => name.getText())
+    const isNamed =
+      ts.isFunctionDeclaration(statement) ||
+      ts.isClassDeclaration(statement) ||
+      ts.isInterfaceDeclaration(statement) ||
+      ts.isTypeAliasDeclaration(statement)
+    return isNamed && statement.name !== undefined ? [statement.name.text] : []
+  })
+}
+
+test('everything that a file of src exports has a docstring', () => {
+  const paths = readdirSync(source, { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('.ts'))
+  const exported = paths.flatMap((path) => {
+    const file = parse(join(source, path))
+    return ownExports(file).map((name) => [path, name, declarations(file, name)] as const)
+  })
+  expect(exported.length).toBeGreaterThan(1000)
+  const bare = exported.filter(([, , found]) => !found.some((it) => ts.getJSDocCommentsAndTags(it).length > 0))
+  expect(bare.map(([path, name]) => `${path}: ${name}`)).toEqual([])
 })

@@ -4,6 +4,7 @@ import { namedDevice as findDevice, namedParent as findParent } from '../../life
 import { usageError } from '../command.ts'
 import type { Context } from '../context.ts'
 
+/** The forms in which a command takes a device, for help and messages. */
 export const deviceForms: string = `${deviceNameForms}; of a UUID as much as tells it from the others`
 
 interface Names {

@@ -4,14 +4,17 @@ import type { Flag, Option } from '../command.ts'
 import { text, usageError } from '../command.ts'
 import type { GlobalOptions } from '../context.ts'
 
+/** The simulated host of a bare `--mock`. */
 export const defaultMock = 'demo'
 
+/** `--verbose`: more columns, or the stack of an error. */
 export const verbose: Flag = {
   kind: 'flag',
   alias: 'v',
   describe: 'Say more; twice, with the stack of an unexpected error',
 }
 
+/** The options that every command takes. */
 export const globalArguments: { readonly mock: Option<string>; readonly root: Option<string>; readonly json: Flag } = {
   mock: {
     kind: 'option',
@@ -88,6 +91,7 @@ function namesScenario(next: string): boolean {
   return isScenarioName(next) || (/\.(json|[cm]?[jt]s)$/.test(next) && !next.startsWith('-'))
 }
 
+/** The global options as parsed; INVALID_ARGUMENT if two exclude each other. */
 export function globalOptions(
   values: { readonly mock: string | undefined; readonly root: string | undefined; readonly json: boolean },
   verbose: number,

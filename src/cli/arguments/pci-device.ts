@@ -5,6 +5,7 @@ import type { BindingOptions } from '../../lifecycle/bindings/binding-change.ts'
 import { type Flag, type RequiredPositional, text, usageError } from '../command.ts'
 import type { Io } from '../io/io.ts'
 
+/** The positional DEVICE of commands that change a device's driver or functions. */
 export const pciDevice: RequiredPositional<string> = {
   kind: 'required',
   completes: 'host device',
@@ -12,12 +13,14 @@ export const pciDevice: RequiredPositional<string> = {
   describe: `a PCI device: ${deviceNameForms}; 3b:00.* is all its functions`,
 }
 
+/** `--group`: every device of the IOMMU group. */
 export const wholeGroup: Flag = {
   kind: 'flag',
   alias: 'g',
   describe: 'With every other endpoint of its IOMMU group',
 }
 
+/** `--force`: take a device that is in use. */
 export const forceTaking: Flag = {
   kind: 'flag',
   alias: 'f',
@@ -29,6 +32,7 @@ export function findPciDevices(files: HostFiles, given: string): PciAddress[] {
   return pciDevicesNamed(files, given).map((name) => checkedPci(name, given))
 }
 
+/** The PCI address that an argument names; NOT_FOUND with the nearest names. */
 export function findPciDevice(files: HostFiles, given: string): PciAddress {
   return checkedPci(deviceName(files, given), given)
 }
@@ -39,6 +43,7 @@ function checkedPci(name: string, given: string): PciAddress {
   throw usageError(`${given} is a mediated device: its driver is its parent’s`, 'vfioctl groups shows PCI devices')
 }
 
+/** The options of a change of drivers, as parsed. */
 export function bindingOptions(
   values: { readonly 'dry-run': boolean; readonly force: boolean },
   io: Io,

@@ -3,6 +3,7 @@ import { configHeader } from '../../uapi/pci.ts'
 import { type Option, type RequiredPositional, text, usageError } from '../command.ts'
 import { deviceForms } from './device-argument.ts'
 
+/** Bits of one access. */
 export type Width = 8 | 16 | 32 | 64
 
 /** Where an access goes: a byte offset, and the width that a named register has. */
@@ -13,6 +14,7 @@ export interface Place {
 
 const widths: readonly Width[] = [8, 16, 32, 64]
 
+/** The positional DEVICE of commands that open a device. */
 export const device: RequiredPositional<string> = {
   kind: 'required',
   completes: 'vfio device',
@@ -20,6 +22,7 @@ export const device: RequiredPositional<string> = {
   describe: deviceForms,
 }
 
+/** The positional REGION: a name or an index. */
 export const region: RequiredPositional<string> = {
   kind: 'required',
   completes: ['bar0', 'bar1', 'bar2', 'bar3', 'bar4', 'bar5', 'rom', 'config', 'vga'],
@@ -27,6 +30,7 @@ export const region: RequiredPositional<string> = {
   describe: 'bar0 … bar5, rom, config, vga, or its number',
 }
 
+/** The positional OFFSET, and how many bytes. */
 export const offset: RequiredPositional<string> = {
   kind: 'required',
   completes: 'nothing',
@@ -34,6 +38,7 @@ export const offset: RequiredPositional<string> = {
   describe: 'bytes from the start of the region, or a register’s name in config: vendor_id, command, …',
 }
 
+/** `--width`: bits of each access. */
 export const width: Option<Width> = {
   kind: 'option',
   alias: 'w',
@@ -53,6 +58,7 @@ function parseWidth(given: string): Width {
   return found
 }
 
+/** The offset and length that `OFFSET[+LENGTH]` says; INVALID_ARGUMENT for anything else. */
 export function parsePlace(given: string, inRegion: string): Place {
   const number = unsignedOrNull(given)
   if (number !== null) {

@@ -4,6 +4,7 @@ import { type Option, type RequiredPositional, text } from '../command.ts'
 import { readCallersFile } from '../io/callers-file.ts'
 import type { Io } from '../io/io.ts'
 
+/** The positional FILE of `plan` and `apply`. */
 export const specFile: RequiredPositional<string> = {
   kind: 'required',
   completes: 'file',
@@ -11,6 +12,7 @@ export const specFile: RequiredPositional<string> = {
   describe: 'what should be there, in YAML or JSON; - is stdin',
 }
 
+/** `--config`: the label in a file of nvidia-vgpu-device-manager. */
 export const config: Option<string> = {
   kind: 'option',
   value: 'LABEL',
@@ -19,6 +21,7 @@ export const config: Option<string> = {
   describe: 'which config of a file of NVIDIA’s vgpu-device-manager',
 }
 
+/** The wanted state in a file, checked; INVALID_SPEC with line and column. */
 export function readSpec(path: string, label: string | undefined, io: Io): Spec {
   return parseSpec(readCallersFile(path, path, io, largestSpec), path === '-' ? 'stdin' : path, label)
 }

@@ -11,6 +11,7 @@ export const uuid: Option<string> = {
   describe: 'the device',
 }
 
+/** `--parent`: where the device is made. */
 export const parent: Option<string> = {
   kind: 'option',
   alias: 'p',
@@ -20,6 +21,7 @@ export const parent: Option<string> = {
   describe: 'the card that offers it: a PCI address or name',
 }
 
+/** `--type`: by identifier or name. */
 export const type: Option<string> = {
   kind: 'option',
   alias: 't',
@@ -29,13 +31,16 @@ export const type: Option<string> = {
   describe: 'the type by its id or its name',
 }
 
+/** `--auto`: start the device at boot. */
 export const auto: Flag = {
   kind: 'flag',
   alias: 'a',
   describe: 'Start it whenever its parent appears',
 }
+/** `--manual`: leave the device stopped at boot. */
 export const manual: Flag = { kind: 'flag', alias: 'm', describe: 'Start it only on demand' }
 
+/** `--jsonfile`: a definition as mdevctl writes it. */
 export const jsonFile: Option<string> = {
   kind: 'option',
   value: 'FILE',
@@ -44,6 +49,7 @@ export const jsonFile: Option<string> = {
   describe: 'a definition as mdevctl writes it; - is stdin',
 }
 
+/** The positional DEVICE of commands about a virtual device; absent if the parent says enough. */
 export const device: OptionalPositional<string> = {
   kind: 'optional',
   completes: 'device',
@@ -51,12 +57,14 @@ export const device: OptionalPositional<string> = {
   describe: deviceForms,
 }
 
+/** `--force`: change it although that disturbs what runs. */
 export const force: Flag = {
   kind: 'flag',
   alias: 'f',
   describe: 'Continue even if this host has no such parent or type now, or a vendor callout refuses',
 }
 
+/** `--force`: go on although a callout script refuses. */
 export const overrule: Flag = {
   kind: 'flag',
   alias: 'f',

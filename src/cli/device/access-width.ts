@@ -9,6 +9,7 @@ import { usageError } from '../command.ts'
 
 const { VFIO_PCI_BAR5_REGION_INDEX, VFIO_PCI_ROM_REGION_INDEX, VFIO_PCI_VGA_REGION_INDEX } = pciRegionIndex
 
+/** One access to a region: offset in bytes, width in bits. */
 export interface Access {
   readonly offset: number
   readonly bits: Width

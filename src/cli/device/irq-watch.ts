@@ -2,6 +2,7 @@ import { VfioError } from '../../base/errors.ts'
 import type { Device } from '../../vfio/device.ts'
 import type { Irq } from '../../vfio/irq/irq.ts'
 
+/** What ends a watch of interrupts. */
 export interface WatchLimits {
   /** Ends the watch with INTERRUPTED. */
   readonly interruption: AbortSignal

@@ -9,6 +9,7 @@ import { type Device, openDevice } from '../../vfio/device.ts'
 import type { Region } from '../../vfio/region/region.ts'
 import type { Context } from '../context.ts'
 
+/** An opened device with the kernel behind it. */
 export interface Opened {
   readonly kernel: Kernel
   readonly device: Device

@@ -2,6 +2,7 @@ import { hex } from '../../base/units.ts'
 import type { Region } from '../../vfio/region/region.ts'
 import type { Width } from '../arguments/region.ts'
 
+/** Reads one value of a region at its exact width. */
 export function readValue(from: Region, at: number, bits: Width): bigint {
   if (bits === 8) return BigInt(from.read8(at))
   if (bits === 16) return BigInt(from.read16(at))
@@ -9,6 +10,7 @@ export function readValue(from: Region, at: number, bits: Width): bigint {
   return from.read64(at)
 }
 
+/** Writes one value of a region at its exact width. */
 export function writeValue(to: Region, at: number, bits: Width, value: bigint): void {
   if (bits === 8) to.write8(at, Number(value))
   else if (bits === 16) to.write16(at, Number(value))

@@ -1,6 +1,7 @@
 import { styleText } from 'node:util'
 import { escaped } from '../../base/units.ts'
 
+/** A colour or weight of terminal text. */
 export type Style = 'bold' | 'dim' | 'red' | 'green' | 'yellow'
 
 const styles: readonly Style[] = ['bold', 'dim', 'red', 'green', 'yellow']

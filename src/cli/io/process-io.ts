@@ -13,6 +13,7 @@ export interface ProcessIo extends Io {
   statusOf(status: number): number
 }
 
+/** The input and output of this process. */
 export function processIo(): ProcessIo {
   const reader = new AbortController()
   const stdout = new OutputStream(1, () => reader.abort())

@@ -18,6 +18,7 @@ import type { MdevctlCall, MdevctlLine } from './command-line.ts'
 
 // mdevctl refuses some of what our own verbs take for "already so", and asks less of a parent that is not there.
 
+/** `mdevctl define`. */
 export async function define({ kernel, line, io, said }: MdevctlCall): Promise<void> {
   const uuid = line.value('uuid')
   const fromFile = readDefinitionFile(line.value('jsonfile'), io)
@@ -38,12 +39,14 @@ export async function define({ kernel, line, io, said }: MdevctlCall): Promise<v
   printNew(change, uuid, io)
 }
 
+/** `mdevctl undefine`. */
 export async function undefine({ kernel, line, said }: MdevctlCall): Promise<void> {
   const choice = { uuid: theUuid(line), ...exact, ...given({ parent: line.value('parent') }) }
   const changes = await undefineDevice(kernel, choice, options(line, said))
   if (changes.every(({ changed }) => !changed)) throw refusal('NOT_FOUND', `${choice.uuid} is not defined`)
 }
 
+/** `mdevctl modify`. */
 export async function modify(call: MdevctlCall): Promise<void> {
   const { kernel, line, io, said } = call
   const fromFile = readDefinitionFile(line.value('jsonfile'), io)
@@ -100,6 +103,7 @@ async function modifyLive(call: MdevctlCall, definition: Definition | null): Pro
   await modifyDevice(kernel, { uuid, parent: active.parent, ...definition, ...exact, force: true }, options(line, said))
 }
 
+/** `mdevctl start`. */
 export async function start({ kernel, line, io, said }: MdevctlCall): Promise<void> {
   const uuid = line.value('uuid')
   const parent = line.value('parent')

@@ -22,6 +22,7 @@ export function listJson(devices: readonly ShownDevice[], byUuid: boolean): stri
   return byParent(devices.map((device) => [device.parent, { [device.uuid]: definitionFile(device.definition) }]))
 }
 
+/** Types as `mdevctl types` prints them. */
 export function typesText(types: readonly ShownType[]): string {
   let parent = ''
   return types
@@ -36,6 +37,7 @@ ${type.name === null ? '' : `    Name: ${escaped(type.name)}\n`}${type.descripti
     .join('')
 }
 
+/** Types as `mdevctl types --dumpjson` prints them. */
 export function typesJson(types: readonly ShownType[]): string {
   return byParent(
     types.map(({ parent, type, available, deviceApi, name, description }) => {
@@ -53,6 +55,7 @@ export function typesJson(types: readonly ShownType[]): string {
 /** A type with all that mdevctl shows of every type. */
 export type ShownType = MdevType & { readonly available: number; readonly deviceApi: string }
 
+/** True if mdevctl lists the type: it skips types without an API or a count. */
 export function isShown(type: MdevType): type is ShownType {
   return type.available !== null && type.deviceApi !== null
 }

@@ -15,6 +15,7 @@ export interface ShownDevice {
   readonly isBoth: boolean
 }
 
+/** The devices to show; undefined for all. */
 export interface ShownFilter {
   readonly uuid: Uuid | undefined
   readonly parent: string | undefined
@@ -44,6 +45,7 @@ export async function runningDevices(
   return { devices: devices.sort(byParentThenUuid), warnings: [...running.warnings, ...stored.warnings] }
 }
 
+/** Defined devices, by parent and UUID. */
 export function definedDevices({ files }: Kernel, { uuid, parent }: ShownFilter): Shown {
   const { definitions, warnings } = readDefinitions(files, uuid)
   const running = readMdevDevices(files, uuid).devices

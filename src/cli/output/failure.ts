@@ -6,6 +6,7 @@ import { paint } from '../io/paint.ts'
 import { jsonLine } from './output.ts'
 import { forSameHost, type GivenHost } from './same-host.ts'
 
+/** How a failure is shown, and the host that it is about. */
 export interface Shown extends GivenHost {
   readonly json: boolean
   readonly verbose: number

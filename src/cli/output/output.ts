@@ -19,6 +19,7 @@ function asciiControls(text: string): string {
   })
 }
 
+/** One column of a table: its heading, and its cell of a row. */
 export interface Column<T> {
   readonly heading: string
   readonly cell: (row: T) => string | number | null

@@ -43,6 +43,7 @@ const sriovColumns: readonly Column<PlannedSriov>[] = [
   { heading: 'IN USE', cell: ({ uses }) => uses.join(', ') },
 ]
 
+/** A plan as tables: drivers, functions, virtual devices. */
 export function planTable({ bindings, sriov, entries }: Plan): string {
   const tables = [
     ...(bindings.length === 0 ? [] : [table(bindings, bindingColumns)]),

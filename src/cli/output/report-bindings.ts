@@ -10,6 +10,7 @@ import { json } from './output.ts'
 import { reportDryRun } from './report-change.ts'
 import { reportWarnings } from './report-warnings.ts'
 
+/** Says what a change of drivers did, or would do. */
 export async function reportBindings(
   changes: readonly BindingChange[],
   context: Context,

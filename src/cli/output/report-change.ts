@@ -4,6 +4,7 @@ import type { Context } from '../context.ts'
 import type { Io } from '../io/io.ts'
 import { json } from './output.ts'
 
+/** The sentences for a change that was made, and for one that was not needed. */
 export interface Report {
   /** For people, on stderr: what was done, or why nothing was. */
   readonly done: (change: Change) => string
@@ -22,6 +23,7 @@ export function reportChange(change: Change, { options }: Context, io: Io, repor
   }
 }
 
+/** The steps that a dry run would make, one line each on stdout. */
 export function reportDryRun<T extends Pick<Change, 'changed' | 'steps'>>(
   changes: readonly T[],
   io: Io,

@@ -7,6 +7,7 @@ const ofNoHost = new Set(['boot', 'completion', 'mock'])
 const words = Object.keys(commands).filter((word) => !ofNoHost.has(word))
 const commandLine = new RegExp(`\\bvfioctl (${words.join('|')})\\b(?! --(?:mock|root|help))`, 'g')
 
+/** The `--mock` and `--root` of the command line. */
 export interface GivenHost {
   readonly mock: string | null
   readonly root: string | null

@@ -43,6 +43,7 @@ function tokens(table: ArgumentTable, argv: readonly string[]): ReturnType<typeo
   })
 }
 
+/** yargs-parser's settings: words stay words, and nothing is negated or split. */
 export const parserConfiguration: Readonly<Record<string, boolean>> = {
   'parse-numbers': false,
   'parse-positional-numbers': false,
@@ -52,6 +53,7 @@ export const parserConfiguration: Readonly<Record<string, boolean>> = {
   'strip-aliased': true,
 }
 
+/** The names of a table's arguments of one kind. */
 export function namesOf(table: ArgumentTable, kind: Argument['kind']): string[] {
   return Object.keys(table).filter((name) => table[name]?.kind === kind)
 }

@@ -14,6 +14,7 @@ export function overrideStep({ address }: Pick<PciBinding, 'address'>, driver: s
   return write(`${pciDevices}/${address}/driver_override`, driver ?? '\n')
 }
 
+/** The write that takes a device from its driver. */
 export function unbindStep({ address }: Pick<PciBinding, 'address'>): Write {
   return write(`${pciDevices}/${address}/driver/unbind`, address)
 }

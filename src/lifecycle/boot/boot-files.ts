@@ -7,6 +7,7 @@ export type Program = readonly string[]
 /** The first line of every file of ours: what lacks it belongs to somebody else. */
 export const mark = '# Written by `vfioctl boot install`; `vfioctl boot remove` takes it away.'
 
+/** A file that makes `vfioctl` run at boot. */
 export interface BootFile {
   readonly folder: string
   readonly name: string

@@ -12,6 +12,7 @@ import { checkProgram } from './check-program.ts'
 import { mdevctlRule } from './mdevctl-rule.ts'
 import { type Run, reloadSteps, runReload, stopSteps } from './reload.ts'
 
+/** What `boot install` and `boot remove` are asked for. */
 export interface BootRequest {
   /** How vfioctl is started: Node and the script, by the absolute paths that they have on that host. */
   readonly program: Program
@@ -22,6 +23,7 @@ export interface BootRequest {
 
 type BootStep = Extract<Step, { readonly action: 'save' | 'delete' | 'run' }>
 
+/** What was changed, or would be, for the next boots. */
 export interface BootChange {
   readonly changed: boolean
   readonly dryRun: boolean

@@ -2,6 +2,7 @@ import { kernelAnswer } from '../../base/errors.ts'
 import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
 import type { Step } from '../change/change.ts'
 
+/** The step that runs a program. */
 export type Run = Extract<Step, { action: 'run' }>
 
 /** What a program of systemd or udev is to do, and what is there while that runs. */

@@ -32,6 +32,7 @@ interface Answer {
 /** "Not my type": the next script is asked. */
 const notMine = 2
 
+/** How callout scripts are run, and whether their refusal counts. */
 export interface CalloutOptions extends ScriptOptions {
   /** Go on although a script refuses. */
   readonly force?: boolean

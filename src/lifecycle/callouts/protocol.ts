@@ -3,6 +3,7 @@ import { type Attribute, attributeList } from '../definition/attribute-list.ts'
 
 /** mdevctl's callout protocol, version 2: what is said to scripts in their arguments, and what they answer. */
 export type Action = 'define' | 'undefine' | 'modify' | 'start' | 'stop'
+/** When a script is called, in mdevctl's words. */
 export type Event = 'pre' | 'post' | 'notify' | 'get' | 'live'
 /** How the action itself went, as far as it is known when the script is run. */
 export type State = 'none' | 'success' | 'failure'
@@ -37,6 +38,7 @@ export const firstVersion: Supports = {
   events: ['pre', 'post', 'notify', 'get'],
 }
 
+/** The arguments of a script, as mdevctl gives them. */
 export function scriptArguments(subject: Subject, event: Event, action: Action | Question, state: State): string[] {
   const { type, uuid, parent } = subject
   return ['-t', type, '-e', event, '-a', action, '-s', state, '-u', uuid, '-p', parent]

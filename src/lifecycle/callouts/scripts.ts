@@ -11,6 +11,7 @@ export const calloutFolders: readonly string[] = [
   '/usr/lib/mdevctl/scripts.d/callouts',
   '/etc/mdevctl.d/scripts.d/callouts',
 ]
+/** The folders of notifiers, which are told and cannot refuse. */
 export const notifierFolders: readonly string[] = [
   '/usr/lib/mdevctl/scripts.d/notifiers',
   '/etc/mdevctl.d/scripts.d/notifiers',
@@ -19,6 +20,7 @@ export const notifierFolders: readonly string[] = [
 /** How long a script may take. s390-tools' ap-check waits for another one's lock. */
 const patienceMs = 60_000
 
+/** How a script is run: its deadline, its signal, who hears its stderr. */
 export interface ScriptOptions {
   /** Takes what a script says on its stderr. */
   readonly onMessage?: (text: string) => void

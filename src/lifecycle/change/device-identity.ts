@@ -17,10 +17,12 @@ export interface VgpuIdentity {
   readonly uuid: null
 }
 
+/** The identity of a mediated device. */
 export function mdevIdentity(uuid: Uuid): MdevIdentity {
   return { kind: 'mdev', name: uuid, uuid }
 }
 
+/** The identity of a vGPU. */
 export function vgpuIdentity(address: PciAddress): VgpuIdentity {
   return { kind: 'vgpu', name: address, uuid: null }
 }

@@ -27,6 +27,7 @@ export function checkStaysInDevice(files: HostFiles, folder: string, path: strin
   }
 }
 
+/** Throws INVALID_ARGUMENT for an attribute whose name leads out of the device's folder. */
 export function checkAttributes(attributes: readonly Attribute[]): void {
   for (const { name } of attributes) checkedAttributeName(name)
 }

@@ -62,6 +62,7 @@ export function parseDefinition(text: string, path: string): Definition {
   return { type: mdev_type, start, attributes: attrs }
 }
 
+/** True if two definitions make the same device. */
 export function sameDefinition(a: Definition, b: Definition): boolean {
   return textOf(a) === textOf(b)
 }

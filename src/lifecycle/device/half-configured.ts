@@ -24,6 +24,7 @@ export function markHalfConfigured(files: HostFiles, name: string): void {
   }
 }
 
+/** Takes the mark away; does nothing if there is none. */
 export function unmarkHalfConfigured(files: HostFiles, name: string): void {
   try {
     files.unlink(`${folder}/${name}`)
@@ -32,6 +33,7 @@ export function unmarkHalfConfigured(files: HostFiles, name: string): void {
   }
 }
 
+/** True if the mark stands: a device was not set up to its end. */
 export function isHalfConfigured(files: HostFiles, name: string): boolean {
   return files.kind(`${folder}/${name}`) !== null
 }

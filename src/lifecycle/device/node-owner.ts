@@ -5,6 +5,7 @@ import type { Step } from '../change/change.ts'
 import { refusedByKernel } from '../change/refused-by-kernel.ts'
 import type { NodeOwner } from '../settings/node-owners.ts'
 
+/** A step that gives a node its owner or mode. */
 export type OwnerStep = Extract<Step, { action: 'chown' | 'chmod' }>
 
 /** What has to be done for these nodes to belong to the owner; nothing where they do. Throws as `accountId` does. */

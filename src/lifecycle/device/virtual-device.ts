@@ -31,10 +31,12 @@ export interface Listed<Identity extends DeviceIdentity> {
   readonly openedAs: readonly string[]
 }
 
+/** True for a mediated device. */
 export function isMdev(device: VirtualDevice): device is VirtualDevice<MdevIdentity> {
   return device.kind === 'mdev'
 }
 
+/** True for a vendor's vGPU. */
 export function isVgpu(device: VirtualDevice): device is VirtualDevice<VgpuIdentity> {
   return device.kind === 'vgpu'
 }

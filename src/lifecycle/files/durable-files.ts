@@ -14,6 +14,7 @@ export interface KeptFile {
   readonly name: string
 }
 
+/** The path of a kept file. */
 export function pathOf({ folder, name }: KeptFile): string {
   return `${folder}/${name}`
 }
@@ -116,6 +117,7 @@ export function deleteKept(files: HostFiles, file: KeptFile): void {
   }
 }
 
+/** Makes a directory if it is not there; its parent must be. */
 export function ensureDirectory(files: HostFiles, path: string): void {
   if (files.kind(path) === 'directory') return
   try {

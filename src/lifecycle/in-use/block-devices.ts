@@ -15,6 +15,7 @@ export interface BlockDevice {
   readonly path: string
 }
 
+/** The block devices of a host, by name, node and number. */
 export class BlockDevices {
   readonly #files: HostFiles
   readonly #graph: DeviceGraph
@@ -108,6 +109,7 @@ function folderOf(name: string): string {
   return `/sys/class/block/${name}`
 }
 
+/** The node of a block device. */
 export function nodeOf({ name }: Pick<BlockDevice, 'name'>): string {
   return `/dev/${name.replaceAll('!', '/')}`
 }

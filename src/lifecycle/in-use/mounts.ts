@@ -1,6 +1,7 @@
 import { linkOrEmpty, listOrNone, readOrEmpty } from '../../host/sysfs/readable.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 
+/** One line of /proc/self/mountinfo, as far as it matters here. */
 export interface Mount {
   /** Of its file system: '8:1'; '0:NN' of one that is on no one block device. */
   readonly number: string
@@ -51,6 +52,7 @@ export function mountOf(mounts: readonly Mount[], file: string): Mount | undefin
   return above.toSorted((a, b) => a.at.length - b.at.length).at(-1)
 }
 
+/** One line of /proc/swaps. */
 export interface Swap {
   readonly path: string
   readonly isFile: boolean

@@ -13,16 +13,19 @@ export async function startDevice(kernel: Kernel, request: StartRequest, options
   return (await kind.verbs()).start(kernel, named, options)
 }
 
+/** Defines a device of any kind; see `VirtualDeviceKind` for what each kind guarantees. */
 export async function defineDevice(kernel: Kernel, request: DefineRequest, options?: ChangeOptions): Promise<Change> {
   const { kind, named } = chosen(kernel, request)
   return (await kind.verbs()).define(kernel, named, options)
 }
 
+/** Stops a device of any kind. */
 export async function stopDevice(kernel: Kernel, choice: DeviceChoice, options?: ChangeOptions): Promise<Change> {
   const { kind, named } = byName(kernel, choice)
   return (await kind.verbs()).stop(kernel, named, options)
 }
 
+/** Undefines a device of any kind: one change for each parent that defines it. */
 export async function undefineDevice(
   kernel: Kernel,
   choice: DeviceChoice,
@@ -32,6 +35,7 @@ export async function undefineDevice(
   return (await kind.verbs()).undefine(kernel, named, options)
 }
 
+/** Modifies the definition of a device of any kind. */
 export async function modifyDevice(kernel: Kernel, request: ModifyRequest, options?: ChangeOptions): Promise<Change> {
   const { kind, named } = byName(kernel, request)
   return (await kind.verbs()).modify(kernel, named, options)

@@ -16,6 +16,7 @@ export interface CardGroup {
   isOver: boolean
 }
 
+/** The cards that a plan's devices share, so that each group is made or taken back whole. */
 export class CardGroups {
   readonly #groups: CardGroup[] = []
   readonly #files: HostFiles

@@ -25,6 +25,7 @@ export function reckonRoom(
   })
 }
 
+/** NO_INSTANCE_LEFT for cards that cannot carry what a file asks for. */
 export function noRoom(path: string, faults: readonly [NoRoom, ...NoRoom[]], outcome: string): VfioError {
   const what = faults
     .map(({ at, card, why }) => `${inFile(path, at)}: ${card} cannot carry all that the file asks for: ${why}`)

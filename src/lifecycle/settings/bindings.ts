@@ -10,6 +10,7 @@ export interface KeptBinding {
   readonly device: string
 }
 
+/** The name of a driver, checked. */
 export const driverName: v.GenericSchema<unknown, string> = v.pipe(
   v.string(),
   v.check((name) => driverNameFault(name) === null, 'must be the name of a driver'),

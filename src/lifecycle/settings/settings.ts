@@ -22,6 +22,7 @@ import { withLock } from '../files/lock.ts'
 const settingsPath = '/etc/vfioctl.d'
 const suffix = '.json'
 
+/** One kind of setting: its folder, and how a value is written and read. */
 export interface Setting<T> {
   readonly name: string
   readonly path: string

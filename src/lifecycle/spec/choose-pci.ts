@@ -13,6 +13,7 @@ export function choosePci(files: HostFiles, choice: PciChoice): PciAddress[] {
   throw noneFits(choice)
 }
 
+/** NOT_FOUND for a choice that fits no device of this host. */
 export function noneFits(choice: PciChoice, but = ''): VfioError {
   const what = `no PCI device of this host is ${pciChoiceInWords(choice)}${but}`
   return new VfioError('NOT_FOUND', what, { hint: 'lspci -Dn' })
@@ -28,10 +29,12 @@ export function fitsPci(
   return areIdsOf(readPciIds(files, name, []), choice)
 }
 
+/** True if ids fit a choice by vendor and device. */
 export function areIdsOf({ vendor, device }: PciIds, choice: Extract<PciChoice, { vendor: string }>): boolean {
   return vendor === `0x${choice.vendor}` && (choice.device === null || device === `0x${choice.device}`)
 }
 
+/** A choice of PCI devices in words. */
 export function pciChoiceInWords(choice: PciChoice): string {
   if ('from' in choice) return `between ${choice.from} and ${choice.to}`
   if ('names' in choice) return choice.names.join(', ')

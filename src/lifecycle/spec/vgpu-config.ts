@@ -72,6 +72,7 @@ const vgpuConfig = knownKeys({
   'vgpu-configs': v.optional(v.record(v.string(), v.pipe(v.array(entry), v.minLength(1, 'must have an entry'))), {}),
 })
 
+/** True if a file's content is a configuration of nvidia-vgpu-device-manager. */
 export function isVgpuConfig(content: unknown): boolean {
   if (typeof content !== 'object' || content === null) return false
   return 'vgpu-configs' in content || ('version' in content && content.version === 'v1')

@@ -1,6 +1,7 @@
 import type { LineCounter, YAMLError } from 'yaml'
 import type { Place } from '../wanted/invalid-spec.ts'
 
+/** The keys and indexes that lead to a value. */
 export type Path = readonly (string | number)[]
 
 /** What is wrong with a text in YAML, and where; whoever knows the file makes an error of it. */
@@ -13,6 +14,7 @@ export class YamlFault extends Error {
   }
 }
 
+/** The line and column of an offset. */
 export function placeAt(lines: LineCounter, offset: number): Place {
   const { line, col } = lines.linePos(offset)
   return line === 0 ? { line: 1, column: offset + 1 } : { line, column: col }
@@ -30,6 +32,7 @@ const words: Partial<Record<YAMLError['code'], string>> = {
   BAD_SCALAR_START: 'a value that begins so has to stand in quotes',
 }
 
+/** The fault of a parser's error, in our words. */
 export function yamlFault(error: YAMLError, lines: LineCounter): YamlFault {
   const said = error.message.split('\n')[0] ?? ''
   return new YamlFault(

@@ -12,6 +12,7 @@ import { type FunctionsPlan, type FunctionsStep, functionsSteps } from './functi
 import { manageSriov } from './sriov-manage.ts'
 import { writeRefused } from './write-refusal.ts'
 
+/** How long functions may take to appear. */
 export interface Patience {
   /** How long the functions may take to appear, in milliseconds. */
   readonly timeoutMs: number

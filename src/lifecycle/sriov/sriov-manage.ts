@@ -17,6 +17,7 @@ const timeoutMs = 300_000
 const attempts = 3
 const pauseMs = 500
 
+/** The step that runs NVIDIA's script for a card. */
 export function manageStep(card: PciAddress, enable: boolean): Extract<Step, { action: 'run' }> {
   return { action: 'run', path: program, arguments: [enable ? '-e' : '-d', card] }
 }

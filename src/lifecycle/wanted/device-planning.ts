@@ -8,6 +8,7 @@ import type { FutureFunctions } from './future-functions.ts'
 import type { MadeMoves } from './make-moves.ts'
 import type { NoRoom, PlannedDevice } from './plan.ts'
 
+/** What one kind is to plan. */
 export interface PlanRequest {
   /** The file, for messages. */
   readonly path: string

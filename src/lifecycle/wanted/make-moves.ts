@@ -70,6 +70,7 @@ function backAsBefore(error: unknown, item: PlannedDevice, made: readonly Move[]
   return withMore(asVfioError(error), `${item.name} runs as before: as ${now.type} on ${now.parent}`)
 }
 
+/** True if an error says that a card has no room. */
 export function isNoRoom(error: unknown): error is VfioError {
   return error instanceof VfioError && error.code === 'NO_INSTANCE_LEFT'
 }

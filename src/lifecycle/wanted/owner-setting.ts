@@ -10,6 +10,7 @@ export function isOwnerKept(files: HostFiles, name: Uuid | PciAddress, owner: No
   return owner === null || (kept !== null && nodeOwners.format(kept) === nodeOwners.format(owner))
 }
 
+/** The steps that keep a node's owner for the next boots, or forget it. */
 export function keepOwnerSteps(name: Uuid | PciAddress, owner: NodeOwner | null): Step[] {
   if (owner === null) return []
   return [{ action: 'save', path: nodeOwners.path(name), content: nodeOwners.format(owner) }]

@@ -29,6 +29,7 @@ export interface GpuFilter {
   readonly subsystem: number | null
 }
 
+/** PCI devices and the driver that they should have. */
 export interface SpecBinding {
   readonly at: Place | null
   readonly choice: PciChoice
@@ -37,6 +38,7 @@ export interface SpecBinding {
   readonly group: boolean
 }
 
+/** A parent or card, and the devices that it should have. */
 export interface SpecParent {
   /** Where it stands in its file; null where that is not known. */
   readonly at: Place | null

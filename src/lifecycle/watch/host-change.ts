@@ -21,6 +21,7 @@ export type HostPicture = ReadonlyMap<string, { readonly compared: string; reado
 
 type Thing = HostChange extends infer T ? (T extends HostChange ? Omit<T, 'change'> : never) : never
 
+/** The picture of a host at one moment. */
 export function pictureOf(
   devices: readonly VirtualDevice[],
   types: readonly DeviceType[],

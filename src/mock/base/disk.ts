@@ -14,27 +14,32 @@ export function isTree(disk: Readonly<Disk>): boolean {
   })
 }
 
+/** Makes a file; EEXIST if it is there, ENOENT without its directory. */
 export function createFile(disk: Disk, path: string, text: string): void {
   if (isThere(disk, path)) throw new Errno('EEXIST')
   disk[path] = text
 }
 
+/** mkdir(2): EEXIST, ENOENT. */
 export function makeDirectory(disk: Disk, path: string): void {
   if (isThere(disk, path)) throw new Errno('EEXIST')
   disk[path] = null
 }
 
+/** unlink(2): ENOENT, EISDIR. */
 export function unlink(disk: Disk, path: string): void {
   if (lookUp(disk, path) === null) throw new Errno('EISDIR')
   delete disk[path]
 }
 
+/** rmdir(2): ENOENT, ENOTDIR, ENOTEMPTY. */
 export function removeDirectory(disk: Disk, path: string): void {
   if (lookUp(disk, path) !== null) throw new Errno('ENOTDIR')
   if (below(disk, path).length > 0) throw new Errno('ENOTEMPTY')
   delete disk[path]
 }
 
+/** rename(2) of a file: replaces what has the name. */
 export function rename(disk: Disk, from: string, to: string): void {
   const moved = lookUp(disk, from)
   if (from === to) return

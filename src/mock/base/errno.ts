@@ -19,6 +19,7 @@ export function systemCall<T>(name: string, path: string | undefined, work: () =
   }
 }
 
+/** The error as node:fs throws it; what is no errno is handed back. */
 export function asSystemError(error: unknown, name: string, path?: string): unknown {
   return error instanceof Errno ? systemError(error.code, name, path) : error
 }

@@ -1,5 +1,6 @@
 import { Errno } from './errno.ts'
 
+/** The numbers that a kernel attribute takes. */
 export interface NumberFormat {
   /** 0: 0x for hex, 0 for octal, else decimal. */
   readonly base: 0 | 10 | 16

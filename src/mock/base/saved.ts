@@ -4,11 +4,13 @@ export function savedField(saved: unknown, name: string): unknown {
   return Object.getOwnPropertyDescriptor(saved, name)?.value
 }
 
+/** A saved number from 0 up to `most`, or `otherwise`. */
 export function savedNumber(saved: unknown, name: string, otherwise: number, most: number): number {
   const value = savedField(saved, name)
   return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= most ? value : otherwise
 }
 
+/** A saved true; false for anything else. */
 export function savedFlag(saved: unknown, name: string): boolean {
   return savedField(saved, name) === true
 }
@@ -18,6 +20,7 @@ export function restoreBytes(bytes: Uint8Array, base64: unknown): void {
   if (typeof base64 === 'string') bytes.set(Buffer.from(base64, 'base64').subarray(0, bytes.length))
 }
 
+/** Bytes as base64. */
 export function saveBytes(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString('base64')
 }

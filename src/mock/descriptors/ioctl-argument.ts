@@ -22,12 +22,14 @@ export function structArgument<L extends Layout & { readonly fields: { readonly 
   return { bytes, values: decode(layout, padded) }
 }
 
+/** The bytes of an ioctl's argument; EFAULT without them, or with fewer than `least`. */
 export function bufferArgument(argument: IoctlArgument, least: number): Uint8Array {
   if (!(argument instanceof Uint8Array)) throw new Errno('EFAULT')
   if (argument.length < least) throw new RangeError(`${argument.length} bytes are too few for a struct of ${least}`)
   return argument
 }
 
+/** The number that is an ioctl's argument; EINVAL for bytes. */
 export function integerArgument(argument: IoctlArgument): number {
   return typeof argument === 'number' ? argument : 0
 }

@@ -15,6 +15,7 @@ const memoryOffset = 0x1000
 const displayRegion = 16
 /** DRM_FORMAT_XRGB8888: 4 bytes a pixel. */
 export const xrgb8888 = 0x3432_5258
+/** Bytes of one pixel. */
 export const pixelSize = 4
 /** Where in configuration space the vendor's capability stands, with format, width and height behind its 4 bytes. */
 const capability = { offset: 0x40, size: 0x10 } as const

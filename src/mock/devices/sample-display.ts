@@ -16,7 +16,9 @@ import type { SampleConfig } from './sample-config.ts'
 
 const { VFIO_PCI_CONFIG_REGION_INDEX } = pciRegionIndex
 const { VFIO_REGION_INFO_FLAG_READ, VFIO_REGION_INFO_FLAG_WRITE, VFIO_REGION_INFO_FLAG_MMAP } = regionFlag
+/** Flags of a region that is read and written. */
 export const trapped: number = VFIO_REGION_INFO_FLAG_READ | VFIO_REGION_INFO_FLAG_WRITE
+/** Flags of a region that can be mapped as well. */
 export const mappable: number = trapped | VFIO_REGION_INFO_FLAG_MMAP
 
 const irqIndexes = 5
@@ -24,6 +26,7 @@ const notThere: RegionDescription = { flags: 0, size: 0, offset: 0 }
 /** Before a reserved field was appended to struct vfio_device_gfx_plane_info. */
 const oldPlaneInfoSize = 60
 
+/** The answer to VFIO_DEVICE_QUERY_GFX_PLANE. */
 export type PlaneInfo = Partial<Values<typeof vfioDeviceGfxPlaneInfo>>
 
 /** What the kernel's sample displays (mdpy, mbochs) have in common: no interrupts, and regions packed into one file. */

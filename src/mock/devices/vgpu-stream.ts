@@ -9,12 +9,14 @@ const pageHeader = 8
 const headerSize = 16
 const magic = 0x7570_6776
 
+/** A page that was written, for the stream of a migration. */
 export interface Page {
   readonly region: MemoryRegion
   readonly offset: number
   readonly bytes: Uint8Array
 }
 
+/** The first bytes of a stream: the vGPU that it is of. */
 export function header(model: Extract<ScenarioModel, { kind: 'vgpu' }>): Uint8Array {
   const view = new DataView(new ArrayBuffer(headerSize))
   view.setUint32(0, magic, kernelOrder)
@@ -26,6 +28,7 @@ export function header(model: Extract<ScenarioModel, { kind: 'vgpu' }>): Uint8Ar
   return new Uint8Array(view.buffer)
 }
 
+/** True if a stream begins with the header of the device's own model. */
 export function isHeader(data: Uint8Array, own: Uint8Array): boolean {
   return Buffer.compare(data.subarray(0, own.length), own) === 0
 }

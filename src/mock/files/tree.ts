@@ -2,8 +2,10 @@ import { posix } from 'node:path'
 import { Errno } from '../base/errno.ts'
 import type { OpenFile } from '../descriptors/open-file.ts'
 
+/** Anything that a path can lead to. */
 export type Node = Folder | TextFile | Link | DeviceNode
 
+/** A directory. */
 export interface Folder {
   readonly kind: 'directory'
   /** On the writable disk, where files can be made. */
@@ -11,6 +13,7 @@ export interface Folder {
   readonly entries: ReadonlyMap<string, Node>
 }
 
+/** A file of text, as sysfs has them. */
 export interface TextFile {
   readonly kind: 'file'
   /** Absent where the file may not be read, or not written: open(2) is then EACCES, for root too. */
@@ -19,11 +22,13 @@ export interface TextFile {
   readonly write?: (bytes: Buffer) => void | Promise<void>
 }
 
+/** A symbolic link. */
 export interface Link {
   readonly kind: 'symlink'
   readonly target: string
 }
 
+/** A character device. */
 export interface DeviceNode {
   readonly kind: 'device'
   /** Registers and returns a descriptor. */
@@ -82,10 +87,12 @@ export class Directory implements Folder {
   }
 }
 
+/** A file that is read only. */
 export function readOnly(read: string | (() => string)): TextFile {
   return { kind: 'file', read: typeof read === 'string' ? () => read : read }
 }
 
+/** A file that is written only, as most controls of sysfs. */
 export function writeOnly(write: (bytes: Buffer) => void | Promise<void>): TextFile {
   return { kind: 'file', write }
 }

@@ -3,6 +3,7 @@ import type { Folder, Node } from './tree.ts'
 
 const maxLinks = 40
 
+/** What a path leads to. */
 export interface Found {
   readonly node: Node
   /** Absolute, without symlinks. */

@@ -4,12 +4,15 @@ export interface IovaRange {
   readonly last: bigint
 }
 
+/** The last address of 64 bits. */
 export const lastIova = 0xffff_ffff_ffff_ffffn
 
+/** The lesser of two addresses. */
 export function least(a: bigint, b: bigint): bigint {
   return a < b ? a : b
 }
 
+/** True if two ranges share an address. */
 export function overlaps(range: IovaRange, { first, last }: IovaRange): boolean {
   return range.first <= last && range.last >= first
 }

@@ -5,6 +5,7 @@ import { holes, type IovaRange, lastIova } from './iova-range.ts'
 /** What an Intel IOMMU of 39 bits does not translate, and what of it is a window of each device (for its messages). */
 const aperture: IovaRange = { first: 0n, last: iovaRanges.at(-1)?.last ?? lastIova }
 const pastAperture = holes({ first: 0n, last: lastIova }, [aperture])
+/** The windows of each device, which are reserved for its messages. */
 export const deviceWindows: readonly IovaRange[] = holes(aperture, iovaRanges)
 
 /** A page table of an IOMMU (HWPT), or of none: that only tells physical addresses. */

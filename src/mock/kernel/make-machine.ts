@@ -13,6 +13,7 @@ import type { MakeModel } from '../sdk/device-context.ts'
 import type { MakeFunction } from '../sdk/pci-function.ts'
 import { makeStore } from './machine-state.ts'
 
+/** How a simulated kernel is made: its state, its process, its observer. */
 export interface MockKernelOptions {
   /** Where the machine's state is kept, for all processes that name the same directory. In memory where absent. */
   readonly stateDirectory?: string

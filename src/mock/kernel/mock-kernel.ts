@@ -42,6 +42,7 @@ export function createMockKernel(scenario: ScenarioName | Scenario, options: Moc
   return new MockKernel(typeof scenario === 'string' ? shipped[scenario] : scenario, options)
 }
 
+/** The simulated kernel: the interface `Kernel` over a machine and a process. */
 export class MockKernel implements Kernel {
   readonly name: Kernel['name'] = 'mock'
   readonly machine: Machine

@@ -47,4 +47,5 @@ export interface MachineObserver {
   raised(interrupt: { readonly device: string; readonly index: number; readonly vector: number }): void
 }
 
+/** The observer that nobody is. */
 export const nobody: MachineObserver = { called() {}, raised() {} }

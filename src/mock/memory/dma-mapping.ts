@@ -6,6 +6,7 @@ export interface DmaAccess {
   write(iova: bigint, from: Uint8Array): boolean
 }
 
+/** One mapping of memory for devices. */
 export interface DmaMapping {
   readonly iova: bigint
   readonly size: bigint

@@ -20,6 +20,7 @@ export const iovaRanges: readonly { readonly first: bigint; readonly last: bigin
   { first: 0xfef0_0000n, last: 0x7f_ffff_ffffn },
 ]
 
+/** True if the simulated IOMMU translates all of a range. */
 export function isTranslated(first: bigint, last: bigint): boolean {
   return iovaRanges.some((range) => first >= range.first && last <= range.last)
 }

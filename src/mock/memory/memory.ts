@@ -8,6 +8,7 @@ import type { OpenFile } from '../descriptors/open-file.ts'
 /** The buffers that stand for pages, as mmap(2) gives them: whatever else there is lies on the heap. */
 const pages = new WeakSet<ArrayBufferLike>()
 
+/** True if a buffer is memory that this kernel handed out by mmap. */
 export function isPageMemory(buffer: ArrayBufferLike): boolean {
   return pages.has(buffer)
 }
@@ -15,6 +16,7 @@ export function isPageMemory(buffer: ArrayBufferLike): boolean {
 /** Those of them that are made of huge pages. */
 const hugePages = new WeakSet<ArrayBufferLike>()
 
+/** True if that memory is in huge pages. */
 export function isHugeMemory(buffer: ArrayBufferLike): boolean {
   return hugePages.has(buffer)
 }

@@ -73,6 +73,7 @@ export function letGo(draft: MockState, device: PciDevice): void {
   }
 }
 
+/** Takes all virtual functions from a physical function. */
 export function removeVfs(draft: MockState, physfn: PciDevice): void {
   for (const address of pciRecord(draft, physfn).vfs) {
     const vf = draft.pci[address]

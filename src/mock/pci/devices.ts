@@ -19,6 +19,7 @@ export function pciDevices({ pci }: Scenario, state: Snapshot): PciDevice[] {
     .sort((a, b) => (a.address < b.address ? -1 : 1))
 }
 
+/** The PCI device at an address, fixed or virtual; undefined if none is there. */
 export function findPciDevice(scenario: Scenario, state: Snapshot, address: string): PciDevice | undefined {
   return pciDevices(scenario, state).find((device) => device.address === address)
 }

@@ -16,6 +16,7 @@ export function removeDevice(draft: MockState, scenario: Scenario, device: PciDe
   })
 }
 
+/** True if the device was taken off the bus. */
 export function isRemoved(state: Snapshot, device: PciDevice): boolean {
   return pciRecord(state, device).removed
 }

@@ -23,6 +23,7 @@ export function setNumVfs(draft: MockState, scenario: Scenario, physfn: PciDevic
   else addVfs(draft, scenario, physfn, sriov.makesAll === true ? sriov.totalVfs : wanted)
 }
 
+/** A write to `sriov_drivers_autoprobe`. */
 export function setVfsAutoprobe(draft: MockState, physfn: PciDevice, bytes: Buffer): void {
   pciDraft(draft, physfn).vfsAutoprobe = kstrtobool(bytes)
 }

@@ -7,6 +7,7 @@ import { isOfHost, matrices } from './ap-bus.ts'
 import { type ApMatrix, apqns, readMatrix, writeMatrix } from './ap-matrix.ts'
 import { maskOf, maskText, numbersOf, parseMask } from './mask.ts'
 
+/** One of the three sets of an AP matrix. */
 export type ApPart = keyof ApMatrix
 
 /** A write to `assign_adapter` and its like: ENODEV for a number that the machine does not have. */

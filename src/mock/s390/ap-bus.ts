@@ -5,6 +5,7 @@ import type { MockState, Snapshot } from '../state/state.ts'
 import { type ApMatrix, apqns, readMatrix } from './ap-matrix.ts'
 import { changedMask, hasBit, type Mask, maskText, parseMask } from './mask.ts'
 
+/** A mask of the AP bus: adapters or domains that the host keeps. */
 export type ApMaskName = 'apmask' | 'aqmask'
 
 /** The adapters, or domains, that are kept for the host: a queue is, where both of its bits are set. */

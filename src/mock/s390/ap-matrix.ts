@@ -8,6 +8,7 @@ export interface ApMatrix {
 /** Where its parts stand among the attributes that the state keeps of the device. */
 const keys = { adapters: 'ap adapters', domains: 'ap domains', controlDomains: 'ap control domains' } as const
 
+/** The matrix that a device's attributes say. */
 export function readMatrix(attributes: Readonly<Record<string, string>>): ApMatrix {
   const numbers = (key: string) => (attributes[key] ?? '').split(',').filter(Boolean).map(Number)
   return {
@@ -17,6 +18,7 @@ export function readMatrix(attributes: Readonly<Record<string, string>>): ApMatr
   }
 }
 
+/** Puts a matrix into a device's attributes. */
 export function writeMatrix(attributes: Record<string, string>, matrix: ApMatrix): void {
   const sorted = (numbers: readonly number[]) => [...new Set(numbers)].sort((a, b) => a - b).join(',')
   attributes[keys.adapters] = sorted(matrix.adapters)
@@ -44,6 +46,7 @@ export function apqnName(adapter: number, domain: number): string {
   return `${hex(adapter, 2)}.${hex(domain, 4)}`
 }
 
+/** A number as AP names have it: so many hex digits. */
 export function hex(number: number, digits: number): string {
   return number.toString(16).padStart(digits, '0')
 }

@@ -6,6 +6,7 @@ export type Mask = bigint
 
 const bits = 256
 
+/** True if a number's bit is set. */
 export function hasBit(mask: Mask, number: number): boolean {
   return (mask & bit(number)) !== 0n
 }
@@ -14,10 +15,12 @@ function bit(number: number): Mask {
   return 1n << BigInt(bits - 1 - number)
 }
 
+/** The mask with the bits of these numbers. */
 export function maskOf(numbers: Iterable<number>): Mask {
   return [...numbers].reduce((mask, number) => mask | bit(number), 0n)
 }
 
+/** The numbers of the bits that are set. */
 export function numbersOf(mask: Mask): number[] {
   return Array.from({ length: bits }, (_, number) => number).filter((number) => hasBit(mask, number))
 }

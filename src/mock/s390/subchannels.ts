@@ -7,6 +7,7 @@ export function subchannelDrivers({ modules }: Scenario): string[] {
   return ['io_subchannel', ...('vfio_ccw' in modules ? ['vfio_ccw'] : [])]
 }
 
+/** The state of a subchannel, or what the scenario begins with. */
 export function subchannelRecord(state: Snapshot, { id, driver }: ScenarioSubchannel): SubchannelRecord {
   return state.css[id] ?? { driver, driverOverride: null, unbinding: false }
 }
@@ -48,6 +49,7 @@ export function unbindSubchannel(draft: MockState, subchannel: ScenarioSubchanne
   for (const mdev of draft.mdevs) if (mdev.parent === subchannel.id) mdev.removing = true
 }
 
+/** A write to a subchannel's `driver_override`. */
 export function overrideSubchannel(draft: MockState, subchannel: ScenarioSubchannel, bytes: Buffer): void {
   const [name = ''] = bytes.toString().split('\n', 1)
   subchannelDraft(draft, subchannel).driverOverride = name === '' ? null : name

@@ -16,6 +16,7 @@ export function roomFor(
   return Math.max(0, Math.min(...room))
 }
 
+/** A type of a parent by its identifier. */
 export function typeOf(parent: ScenarioParent, id: string): ScenarioMdevType | undefined {
   return parent.types.find((type) => type.id === id)
 }

@@ -30,6 +30,7 @@ export function mdevPath(
   return `${found === undefined ? '/sys/devices/virtual' : parentPath(scenario, found)}/${uuid}`
 }
 
+/** The folder of a subchannel in sysfs. */
 export function subchannelPath(id: string): string {
   return `/sys/devices/css0/${id}`
 }

@@ -120,6 +120,7 @@ export function* eachEventfd({ data, count, eventfd }: IrqSetRequest): Generator
   }
 }
 
+/** The eventfds of a request to set interrupts; null for those to take away. */
 export function eventfdsOf(set: IrqSetRequest): (EventSink | null)[] {
   return [...eachEventfd(set)]
 }

@@ -7,10 +7,12 @@ import { singleAccesses } from '../memory/single-accesses.ts'
 /** Region INDEX begins at INDEX << 40 of the device's file, in every driver modelled here. */
 const regionStride = 2 ** 40
 
+/** The offset at which a region begins in its device's file. */
 export function regionOffset(index: number): number {
   return index * regionStride
 }
 
+/** The region, and the offset in it, of an offset in the device's file. */
 export function splitOffset(offset: number): { index: number; within: number } {
   const index = Math.floor(offset / regionStride)
   return { index, within: offset - index * regionStride }

@@ -11,6 +11,7 @@ export const scenarioNames: { readonly [Name in 'demo' | 'gpu-host' | 'a40-host'
 /** A scenario that ships. */
 export type ScenarioName = keyof typeof scenarioNames
 
+/** True for the name of a scenario that ships. */
 export function isScenarioName(name: string): name is ScenarioName {
   return Object.hasOwn(scenarioNames, name)
 }

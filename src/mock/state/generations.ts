@@ -10,6 +10,7 @@ const kept = 16
 /** More than the state of any host; a file is read whole, and what would not be read back is not written. */
 const maxBytes = 256 * 1024 * 1024
 
+/** One version of the state, as a file has it. */
 export interface Generation {
   /** 0 where there is none yet. */
   readonly number: number

@@ -19,6 +19,7 @@ export function dropDeadProcesses(state: MockState): void {
   finishRemovals(state)
 }
 
+/** True if a process of the state has ended. */
 export function hasDeadProcess(state: Snapshot): boolean {
   return state.processes.some((process) => !isAlive(process))
 }
@@ -29,6 +30,7 @@ function isAlive({ pid, started, worker }: Pick<ProcessRecord, 'pid' | 'started'
   return now === null || now === started
 }
 
+/** True if a process of that number runs. */
 export function isRunning(pid: number): boolean {
   if (pid === process.pid) return true
   try {

@@ -24,6 +24,7 @@ export function isNoiommuAllowed(scenario: Scenario, state: Snapshot): boolean {
   return moduleParameter(scenario, state, 'vfio', 'enable_unsafe_noiommu_mode') === 'Y'
 }
 
+/** True if a module's parameter can be written in sysfs. */
 export function isWritable(module: string, name: string): boolean {
   return writable.has(`${module}/${name}`)
 }

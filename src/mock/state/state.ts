@@ -32,12 +32,14 @@ export interface MockState {
   uevents: { next: number; latest: Uevent[] }
 }
 
+/** The state of one subchannel. */
 export interface SubchannelRecord {
   driver: string | null
   driverOverride: string | null
   unbinding: boolean
 }
 
+/** The state of the PCI bus. */
 export interface PciBusRecord {
   /** A device that appears is offered to the drivers. */
   autoprobe: boolean
@@ -45,6 +47,7 @@ export interface PciBusRecord {
   ids: Record<string, string[][]>
 }
 
+/** The state of one PCI device. */
 export interface PciRecord {
   driver: string | null
   driverOverride: string | null
@@ -80,6 +83,7 @@ export interface PciRecord {
   model: unknown
 }
 
+/** The state of one mediated device. */
 export interface MdevRecord {
   /** Tells this device from an earlier one with the same UUID. */
   readonly birth: string
@@ -120,12 +124,14 @@ export interface ProcessRecord {
   readonly locks: readonly (readonly [fd: number, path: string])[]
 }
 
+/** A type with everything in it read-only. */
 export type Frozen<T> = T extends (infer Item)[]
   ? readonly Frozen<Item>[]
   : T extends object
     ? { readonly [Key in keyof T]: Frozen<T[Key]> }
     : T
 
+/** The state, to be read and not changed. */
 export type Snapshot = Frozen<MockState>
 
 /** Without what a scenario has beyond the fixed devices: `initialState`. */

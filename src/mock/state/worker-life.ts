@@ -25,6 +25,7 @@ export function beginWorkerLife(): WorkerLife {
   return { fd, file: identityOf(fstatSync(fd, { bigint: true })) }
 }
 
+/** Ends the life of a Worker that is still there. */
 export function endWorkerLife({ fd }: WorkerLife): void {
   closeSync(fd)
 }

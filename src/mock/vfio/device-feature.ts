@@ -8,6 +8,7 @@ import type { IoctlArgument } from '../descriptors/open-file.ts'
 import { targetOf } from '../memory/user-memory.ts'
 import type { CallingProcess, Feature } from '../sdk/feature.ts'
 
+/** The memory and descriptors of the process that calls. */
 export function callingProcess(fds: FdTable, pointers: readonly IoctlPointer[]): CallingProcess {
   return {
     fds,

@@ -49,6 +49,7 @@ export interface VfioDevice {
   keep(draft: MockState, saved: unknown): void
 }
 
+/** The IOMMU groups that have a node, with their devices. */
 export function vfioGroups(scenario: Scenario, state: Snapshot): VfioGroup[] {
   const ofPci = [...pciGroups(scenario, state)].flatMap(
     ([number, members]) => pciGroup(state, { number, members }) ?? [],

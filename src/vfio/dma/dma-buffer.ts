@@ -4,6 +4,7 @@ import type { Mapping } from '../../kernel/kernel.ts'
 import type { DmaAccess } from '../address-space/address-space.ts'
 import { attempt } from '../calls/system-call.ts'
 
+/** What a buffer for DMA is made of. */
 export interface DmaBufferParts {
   readonly iova: bigint
   readonly memory: Mapping

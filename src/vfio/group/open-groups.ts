@@ -32,6 +32,7 @@ export function checkGroupIsFree(space: DeviceAddressSpace, group: number): void
   })
 }
 
+/** Remembers that an address space has the group open. */
 export function claimGroup(group: number, owner: Owner): void {
   const { kernel } = owner.space
   const ofKernel = owners.get(kernel) ?? new Map<number, Owner>()

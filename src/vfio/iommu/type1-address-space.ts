@@ -27,6 +27,7 @@ import type { Container } from '../group/container.ts'
 import { AttachableSpace, cannotMove, type Entered, notAttached } from './attachable-space.ts'
 import { ContainerGroups } from './container-groups.ts'
 
+/** The modes of a container with type1. */
 export type Type1Mode = 'type1' | 'type1v2' | 'compat-type1' | 'compat-type1v2'
 
 const everything: readonly IovaRange[] = [{ first: 0n, last: 0xffff_ffff_ffff_ffffn }]

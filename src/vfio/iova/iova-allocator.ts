@@ -4,6 +4,7 @@ import type { IovaRange } from '../address-space/address-space.ts'
 import type { Pages } from './hole-edges.ts'
 import { IovaHoles } from './iova-holes.ts'
 
+/** A range of addresses to find. */
 export interface IovaRequest {
   /** Bytes, a multiple of the page size. */
   readonly size: number

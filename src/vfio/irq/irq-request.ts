@@ -40,6 +40,7 @@ export function requestedVectors(
   return requests.sort((a, b) => a.vector - b.vector)
 }
 
+/** True if a number can be a descriptor. */
 export function isDescriptor(fd: number): boolean {
   return Number.isInteger(fd) && fd >= 0 && fd < 2 ** 31
 }

@@ -40,8 +40,10 @@ export interface DeviceRegion extends RegionAccess {
   readonly owner: string
 }
 
+/** The direction of an access. */
 export type Way = 'read' | 'write'
 
+/** What an access to a region is checked against. */
 export interface Bounds {
   /** Whose region it is, for people: 'device 0000:00:03.0'. */
   readonly owner: string
@@ -86,6 +88,7 @@ export function checkCopy(region: Bounds, way: Way, offset: number, bytes: Uint8
   checkAccess(region, way, offset, bytes.length)
 }
 
+/** Throws INVALID_ARGUMENT if the offset is not a multiple of the width in bytes. */
 export function checkAlignment(region: Bounds, offset: number, width: number): void {
   if (offset % width !== 0) throw misaligned(region, offset, width)
 }
@@ -99,10 +102,12 @@ function misaligned(region: Bounds, offset: number, width: number): VfioError {
 /** By width. Not 2 ** (8 * width), which can take as long as a tenth of a trapped access. */
 const maxOf = { 1: 0xff, 2: 0xffff, 4: 0xffff_ffff } as const
 
+/** Throws INVALID_ARGUMENT if a value does not fit the width. */
 export function checkNumber(region: Bounds, value: number, width: WordWidth): void {
   if (!Number.isInteger(value) || value < 0 || value > maxOf[width]) throw unfit(region, value, width)
 }
 
+/** Throws INVALID_ARGUMENT if a value does not fit 64 bits. */
 export function checkBigint(region: Bounds, value: bigint): void {
   if (typeof value !== 'bigint' || BigInt.asUintN(64, value) !== value) throw unfit(region, value, 8)
 }

@@ -6,6 +6,7 @@ export interface Area {
   readonly end: number
 }
 
+/** What says which parts of a region can be mapped. */
 export interface MappableRegion {
   readonly size: number
   readonly flags: RegionFlags

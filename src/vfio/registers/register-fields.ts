@@ -16,6 +16,7 @@ export interface RegisterField {
   readonly isFlag: boolean
 }
 
+/** The value of a field: a flag, a number, or a bigint beyond 32 bits. */
 export type FieldValue = boolean | number | bigint
 
 /** Checks the fields of a register of `width` bits. Throws INVALID_ARGUMENT. */

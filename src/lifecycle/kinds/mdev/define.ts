@@ -17,6 +17,7 @@ import type { TypeOfParent } from './mdev-types.ts'
 import { definitionPath, readDefinition, type StoredDefinition, saveDefinition, withStoreLock } from './store.ts'
 import { findTypeIdOn } from './type-choice.ts'
 
+/** A mediated device to define. */
 export interface DefineMdevRequest extends Omit<DefineRequest, 'name'> {
   /** Made up where absent. Of a running device alone: its parent and type are taken from it. */
   readonly uuid?: string

@@ -20,6 +20,7 @@ export interface ChosenDevice {
   readonly definedOn: readonly string[]
 }
 
+/** The device that a choice names; NOT_FOUND, AMBIGUOUS if it is not exactly one. */
 export function lookUp(files: HostFiles, choice: MdevChoice): ChosenDevice {
   const uuid = parseUuid(choice.uuid)
   const isMeant = meaning(files, choice)

@@ -19,6 +19,7 @@ export interface MdevDevice {
 
 const devicesPath = '/sys/bus/mdev/devices'
 
+/** The folder of a mediated device in sysfs. */
 export function mdevPath(uuid: Uuid): string {
   return `${devicesPath}/${uuid}`
 }

@@ -16,8 +16,10 @@ export interface MdevType extends DeviceType {
 /** One parent's type, by its id. */
 export type TypeOfParent = Pick<MdevType, 'parent' | 'type'>
 
+/** The folder of the parents of mediated devices in sysfs. */
 export const mdevBus = '/sys/class/mdev_bus'
 
+/** The folder of a parent's types in sysfs. */
 export function typesPath(parent: string): string {
   return `${mdevBus}/${parent}/mdev_supported_types`
 }

@@ -17,6 +17,7 @@ export interface ModifyMdevRequest extends MdevChoice, DefinitionEdit {
   readonly anew?: boolean
 }
 
+/** Changes a stored definition, and with `live` the running device. */
 export async function modify(
   kernel: Kernel,
   request: ModifyMdevRequest,

@@ -1,6 +1,7 @@
 import type { TypeDetails } from '../../device/device-type.ts'
 import type { CardLoad } from '../../wanted/card-load.ts'
 
+/** The types that a card carries, by what stays, leaves and comes. */
 export interface KindOfCard extends Pick<CardLoad, 'stays' | 'leaves' | 'comes'> {
   /** All that the card tells of, and whether it could be made now. */
   readonly types: readonly {

@@ -16,6 +16,7 @@ import type { MdevPlace } from './mdev-places.ts'
 import type { MdevType, TypeOfParent } from './mdev-types.ts'
 import { findTypesOn } from './type-choice.ts'
 
+/** A mediated device that runs or is defined. */
 export type PresentMdev = VirtualDevice<MdevIdentity>
 
 /** A device that a spec asks for, with its place on this host. */

@@ -21,6 +21,7 @@ import { checkRemovable, removalStep, removeDevice } from './remove-device.ts'
 import type { StoredDefinition } from './store.ts'
 import { findParent, findTypeId, findTypeIdOn } from './type-choice.ts'
 
+/** A mediated device to start. */
 export interface StartMdevRequest extends Omit<StartRequest, 'name'> {
   /** Made up where absent. A defined device needs nothing else. */
   readonly uuid?: string

@@ -9,6 +9,7 @@ import { type ChosenDevice, lookUpKnown, type MdevChoice } from './device-choice
 import { findMdevDevice } from './mdev-devices.ts'
 import { checkRemovable, removalStep, removeDevice } from './remove-device.ts'
 
+/** How a mediated device is stopped. */
 export interface StopOptions extends ChangeOptions {
   /** A process that has the device's group, without the device, to keep others out meanwhile, as libvirt does. */
   readonly keeper?: number

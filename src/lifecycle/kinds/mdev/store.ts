@@ -21,12 +21,14 @@ import { withLock } from '../../files/lock.ts'
 /** mdevctl's own store: /etc/mdevctl.d/PARENT/UUID. Its tools, libvirt and udev rules go on working on the same files. */
 const storePath = '/etc/mdevctl.d'
 
+/** A definition with the parent and UUID that its path says. */
 export interface StoredDefinition {
   readonly uuid: Uuid
   readonly parent: string
   readonly definition: Definition
 }
 
+/** The path of a mediated device's definition. */
 export function definitionPath(parent: string, uuid: Uuid): string {
   return pathOf(definitionFile(parent, uuid))
 }

@@ -32,6 +32,7 @@ export function findParent(files: HostFiles, name: string): string {
   throw noSuchParent(files, name)
 }
 
+/** NOT_FOUND for a parent that makes no mediated devices, with the nearest names. */
 export function noSuchParent(files: HostFiles, name: string): VfioError {
   const parents = mdevParents(files) ?? []
   const nearest = nearestNames(name, parents)

@@ -16,6 +16,7 @@ import { findVgpuPlace } from './place.ts'
 import { readVgpuFunction } from './vgpu-functions.ts'
 import { readCreatableTypes } from './vgpu-types.ts'
 
+/** A vGPU to define. */
 export interface DefineVgpuRequest {
   /** The function. Of one that is a vGPU, alone: its type is taken from it. */
   readonly address?: PciAddress

@@ -40,6 +40,7 @@ const schema: v.GenericSchema<unknown, VgpuFile> = v.strictObject({
 /** /etc/vfioctl.d/vgpus/ADDRESS.json: mdevctl's store is for what has a UUID. */
 export const vgpuSettings: Settings<VgpuFile> = new Settings('vgpus', 'definition of a vGPU', schema)
 
+/** The file that keeps a vGPU's definition. */
 export function vgpuFile({ parent, definition }: Omit<StoredVgpu, 'address'>): VgpuFile {
   return { parent, ...definition }
 }

@@ -30,6 +30,7 @@ export function clearStep(address: PciAddress): Write {
   return { action: 'write', path: currentTypePath(address), value: '0' }
 }
 
+/** The vGPU as a device whose nodes nobody may have open. */
 export function heldVgpu({ address, node, deviceNode }: VgpuFunction, attempt: string): HeldDevice {
   return { name: address, node, deviceNode, attempt }
 }

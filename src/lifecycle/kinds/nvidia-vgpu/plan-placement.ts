@@ -10,6 +10,7 @@ import type { NoRoom } from '../../wanted/plan.ts'
 import { fitsAsIs, preferences } from '../../wanted/preferences.ts'
 import type { SpecDevices } from '../../wanted/spec.ts'
 
+/** A vGPU that runs or is defined. */
 export type PresentVgpu = VirtualDevice<VgpuIdentity>
 
 /** Where vGPUs can be made, once the spec's virtual functions are there. */

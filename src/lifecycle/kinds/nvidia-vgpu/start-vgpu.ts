@@ -23,6 +23,7 @@ import { readCurrentType, type VgpuFunction } from './vgpu-functions.ts'
 import { ownedNodes } from './vgpu-nodes.ts'
 import { readCreatableTypes } from './vgpu-types.ts'
 
+/** A vGPU to start. */
 export interface StartVgpuRequest {
   /** The function, of a vGPU that is defined or that is to be just there. */
   readonly address?: PciAddress

@@ -29,6 +29,7 @@ export function openedAs({ address, node, deviceNode }: VgpuFunction): string[] 
   return [node, deviceNode, address].filter((it) => it !== null)
 }
 
+/** The attribute that makes and removes a function's vGPU. */
 export function currentTypePath(address: PciAddress): string {
   return `${pciPath(address)}/nvidia/current_vgpu_type`
 }
