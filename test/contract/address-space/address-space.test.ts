@@ -53,7 +53,7 @@ describe.each(translatingModes)('an address space of mode %s', (mode) => {
   })
 
   test.for([page, 0x20_0000])(
-    'A5 map %d bytes, unmap returns them, and the addresses are free again',
+    'map %d bytes, unmap returns them, and the addresses are free again',
     async (size, context) => {
       const { space, memory } = await openSpace(context, mode)
       mapAt(space, memory, iova, size)
@@ -69,7 +69,7 @@ describe.each(translatingModes)('an address space of mode %s', (mode) => {
     },
   )
 
-  test('A6 the last page of the aperture is mapped, and unmapped by range and by all', async (context) => {
+  test('the last page of the aperture is mapped, and unmapped by range and by all', async (context) => {
     const { space, memory } = await openSpace(context, mode)
     const last = (space.ranges().at(-1)?.last ?? 0n) + 1n - BigInt(page)
     mapAt(space, memory, last)
@@ -79,7 +79,7 @@ describe.each(translatingModes)('an address space of mode %s', (mode) => {
     expect(isMapped(space, memory, last)).toBe(false)
   })
 
-  test('A7 past the end of 64 bits is IOVA_RESERVED, for map and for unmap, whatever errno the kernel has for it', async (context) => {
+  test('a range past the end of 64 bits is IOVA_RESERVED, for map and for unmap, whatever errno the kernel has for it', async (context) => {
     const { space, memory } = await openSpace(context, mode)
     const top = 0xffff_ffff_ffff_f000n
     const wraps = expect.objectContaining({
@@ -132,14 +132,14 @@ describe.each(translatingModes)('an address space of mode %s', (mode) => {
     expect(() => space.physicalPages(memory, 0, page)).toThrow(code('NOT_SUPPORTED'))
   })
 
-  test('B2 an unmap where nothing is mapped is 0 bytes, and so is all of nothing', async (context) => {
+  test('an unmap where nothing is mapped is 0 bytes, and so is all of nothing', async (context) => {
     const { space } = await openSpace(context, mode)
     expect(space.unmap(iova, BigInt(page))).toBe(0n)
     expect(space.unmap(0n, 0x40_0000n)).toBe(0n)
     expect(space.unmapAll()).toBe(0n)
   })
 
-  test('B3 an unmap that cuts a mapping is PARTIAL_UNMAP and changes nothing', async (context) => {
+  test('an unmap that cuts a mapping is PARTIAL_UNMAP and changes nothing', async (context) => {
     const { space, memory } = await openSpace(context, mode)
     mapAt(space, memory, iova, 0x20_0000)
     mapAt(space, memory, iova - BigInt(page))
@@ -156,7 +156,7 @@ describe.each(translatingModes)('an address space of mode %s', (mode) => {
     expect(space.unmap(0n, 0x4000_0000n)).toBe(0x20_0000n + BigInt(page))
   })
 
-  test('C1 page by page: refuses what is mapped, unmaps forwards, backwards, and as a checkerboard', async (context) => {
+  test('it refuses a page that is mapped, and unmaps page by page forwards, backwards, and as a checkerboard', async (context) => {
     const { space, memory } = await openSpace(context, mode)
     const pages = Array.from({ length: 128 }, (_, index) => index)
     const at = (index: number) => iova + BigInt(index * page)
@@ -212,7 +212,7 @@ describe.each(translatingModes)('an address space of mode %s', (mode) => {
     openDevice(kernel, { group: first.group, name: first.address }).close()
   })
 
-  test('that is closed closes its devices first, and leaves nothing behind', async (context) => {
+  test('an address space closes its devices before itself, and leaves nothing behind', async (context) => {
     const { kernel, address, group } = await bindForMode(context, mode, 'edu')
     const space = openAddressSpace(kernel, { iommu: mode })
     const device = openDevice(kernel, { group, name: address }, { addressSpace: space })
@@ -226,7 +226,7 @@ describe.each(translatingModes)('an address space of mode %s', (mode) => {
     openDevice(kernel, { group, name: address }, { iommu: mode }).close()
   })
 
-  test('of one device alone is closed with it', async (context) => {
+  test('an address space that one device made for itself is closed with it', async (context) => {
     const { kernel, address, group } = await bindForMode(context, mode, 'edu')
     const device = openDevice(kernel, { group, name: address }, { iommu: mode })
     const { addressSpace } = device
@@ -238,7 +238,7 @@ describe.each(translatingModes)('an address space of mode %s', (mode) => {
   })
 })
 
-test('C3 a container takes 65535 mappings, counts them, and says that none is left', {
+test('a container takes 65535 mappings, counts them, and says that none is left', {
   timeout: 300_000,
 }, async (context) => {
   const { space, memory } = await openSpace(context, 'type1v2')

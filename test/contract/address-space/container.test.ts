@@ -83,7 +83,7 @@ test('the type for nested translation is no type for a device behind an Intel IO
 })
 
 describe.each(['type1', 'type1v2'] as const)('the kernel itself, of a container of %s', (mode) => {
-  test('B1 fills no more than argsz, whatever it is, and never half a chain', async (context) => {
+  test('fills no more than argsz, whatever it is, and never half a chain', async (context) => {
     const raw = await openTranslating(context, mode)
     const whole = new DataView(info(raw, 24).buffer).getUint32(0, true)
     expect(whole).toBeGreaterThan(24)
@@ -111,7 +111,7 @@ describe.each(['type1', 'type1v2'] as const)('the kernel itself, of a container 
     }
   })
 
-  test('B2 unmaps all only without a range', async (context) => {
+  test('unmaps all only without a range', async (context) => {
     const raw = await openTranslating(context, mode)
     const all = dmaUnmapFlag.VFIO_DMA_UNMAP_FLAG_ALL
     expect(errnoOf(() => unmapDma(raw, iova, 0n, all))).toBe('EINVAL')

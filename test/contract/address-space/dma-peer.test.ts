@@ -59,7 +59,7 @@ const parts = [
   ['all but its first page, where huge pages do not fit', { offset: page }, MiB - page],
 ] as const
 
-describe.each(['type1', 'type1v2', 'iommufd'] as const)('A8 B9 the memory of a device, in mode %s', (mode) => {
+describe.each(['type1', 'type1v2', 'iommufd'] as const)('the memory of a device, in mode %s', (mode) => {
   test.for(parts)('can be mapped for another: %s', async ([, part, size], context) => {
     const peers = await openPeers(context, mode)
     const { device, peer } = peers
@@ -83,7 +83,7 @@ describe.each(['type1', 'type1v2', 'iommufd'] as const)('A8 B9 the memory of a d
     expect(received).toEqual(sent)
   })
 
-  test('that is not there for a while is there again; iommufd has lost it, and maps it anew', async (context) => {
+  test('memory that is not there for a while is there again; iommufd has lost it, and maps it anew', async (context) => {
     const peers = await openPeers(context, mode)
     const { device, edu, other, peer } = peers
     if (!takesPeers(peers)) context.skip('this kernel makes no dma-buf of a BAR')
@@ -133,7 +133,7 @@ describe.each(['type1', 'type1v2', 'iommufd'] as const)('A8 B9 the memory of a d
 })
 
 describe.each(translatingModes.filter((mode) => !mode.startsWith('type1')))(
-  'A8 the memory of a device, in mode %s',
+  'the memory of a device, in mode %s',
   (mode) => {
     test.for(parts)('is NOT_SUPPORTED to map for another: %s', async ([, part], context) => {
       const peers = await openPeers(context, mode)

@@ -28,7 +28,7 @@ function fill(buffer: DmaBuffer, seed: number): Uint8Array {
 }
 
 describe.each(translatingModes)('DMA in mode %s', (mode) => {
-  test('F2 a device copies what we wrote, and we read what it stored', async (context) => {
+  test('a device copies what we wrote, and we read what it stored', async (context) => {
     const device = await openEdu(context, mode)
     const edu = new EduDriver(device)
     await using from = await device.dma.allocate(page)
@@ -39,7 +39,7 @@ describe.each(translatingModes)('DMA in mode %s', (mode) => {
     expect(to.view()[maxBytes]).toBe(0)
   })
 
-  test('F2 a buffer that devices may only read stays as it was', async (context) => {
+  test('a buffer that devices may only read stays as it was', async (context) => {
     const device = await openEdu(context, mode)
     const edu = new EduDriver(device)
     await using from = await device.dma.allocate(page)
@@ -52,7 +52,7 @@ describe.each(translatingModes)('DMA in mode %s', (mode) => {
     expect(good.view().subarray(0, 64)).toEqual(sent.subarray(0, 64))
   })
 
-  test('F2 nothing is stored while bus master is off', async (context) => {
+  test('nothing is stored while bus master is off', async (context) => {
     const device = await openEdu(context, mode)
     const edu = new EduDriver(device)
     await using from = await device.dma.allocate(page)
@@ -64,7 +64,7 @@ describe.each(translatingModes)('DMA in mode %s', (mode) => {
     expect(to.view()).toEqual(new Uint8Array(page))
   })
 
-  test('F2 a device reaches the part of a memory that is mapped, where its buffer says', async (context) => {
+  test('a device reaches the part of a memory that is mapped, where its buffer says', async (context) => {
     const device = await openEdu(context, mode)
     const edu = new EduDriver(device)
     const memory = device.addressSpace.kernel.allocateMemory({ size: 4 * page, kind: 'memfd' })
@@ -78,7 +78,7 @@ describe.each(translatingModes)('DMA in mode %s', (mode) => {
     expect(device.dma.find(0x10_1008n)).toEqual({ buffer: part, offset: page + 8 })
   })
 
-  test('A5 buffers of 4 KiB and 2 MiB are found by their addresses, until they are closed', async (context) => {
+  test('buffers of 4 KiB and 2 MiB are found by their addresses, until they are closed', async (context) => {
     const device = await openEdu(context, mode)
     const { dma } = device
     const [small, large] = [await dma.allocate(page), await dma.allocate(2 * MiB)]
@@ -92,7 +92,7 @@ describe.each(translatingModes)('DMA in mode %s', (mode) => {
     expect(dma.buffers).toEqual([there, small].sort((a, b) => Number(a.iova - b.iova)))
   })
 
-  test('F2 addresses are within the 28 bits of the device, and clear of the interrupt window', async (context) => {
+  test('addresses are within the 28 bits of the device, and clear of the interrupt window', async (context) => {
     const { dma } = await openEdu(context, mode)
     await using buffer = await dma.allocate(page)
     expect(buffer.iova + BigInt(buffer.size)).toBeLessThanOrEqual(1n << 28n)

@@ -15,7 +15,7 @@ async function openEdu(context: TestContext, mode: TranslatingMode): Promise<Dev
   return device
 }
 
-describe.each(translatingModes)('C2 a buffer of huge pages in mode %s', (mode) => {
+describe.each(translatingModes)('a buffer of huge pages in mode %s', (mode) => {
   test('is whole huge pages, at an address that is a multiple of one; a device reaches both ends', async (context) => {
     const device = await openEdu(context, mode)
     const { dma, addressSpace } = device
@@ -34,7 +34,7 @@ describe.each(translatingModes)('C2 a buffer of huge pages in mode %s', (mode) =
     expect([view.slice(0, 16), view[16], view[last - 1], view.slice(last)]).toEqual([filled, 0, 0, filled])
   })
 
-  test('that the host has not enough of is NO_HUGE_PAGES, with what is needed and what there is', async (context) => {
+  test('more huge pages than the host has are NO_HUGE_PAGES, with what is needed and what there is', async (context) => {
     const { dma, addressSpace } = await openEdu(context, mode)
     const { kernel } = addressSpace
     if (kernel.name === 'mock') context.skip('the mock has huge pages without end')
@@ -52,7 +52,7 @@ describe.each(translatingModes)('C2 a buffer of huge pages in mode %s', (mode) =
   })
 })
 
-describe.each(translatingModes)('A5 1 GiB in mode %s', (mode) => {
+describe.each(translatingModes)('1 GiB in mode %s', (mode) => {
   test('is a buffer, found from its first byte to its last until it is closed', async (context) => {
     const { dma } = await openEdu(context, mode)
     const buffer = await dma.allocate(GiB, { addressBits: 64 })

@@ -82,7 +82,7 @@ describe('a file that is mapped in an IOAS', () => {
     expect(errnoOf(() => raw.mapFile(values))).toBe(code)
   })
 
-  test('that is no memory is refused', async (context) => {
+  test('a file that is no memory is refused', async (context) => {
     const raw = await open(context)
     bindAndAttach(raw)
     expect(errnoOf(() => raw.mapFile({ fd: raw.iommufd }))).toBe('EINVAL')

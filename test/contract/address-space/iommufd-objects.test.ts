@@ -69,13 +69,13 @@ describe('an object of iommufd', () => {
     expect([allocateIoas(raw), allocateIoas(raw)]).toEqual([2, 4])
   })
 
-  test('that is a device is busy as long as it is bound', async (context) => {
+  test('a device is busy as long as it is bound', async (context) => {
     const raw = await openBound(context)
     expect(errnoOf(() => destroy(raw, raw.id))).toBe('EBUSY')
     expect(errnoOf(() => attachDevice(raw, raw.device, raw.id))).toBe('EINVAL')
   })
 
-  test('that is a page table made by attaching is busy, and gone with the last device', async (context) => {
+  test('a page table made by attaching is busy, and gone with the last device', async (context) => {
     const raw = await openBound(context)
     const pageTable = attachDevice(raw, raw.device, allocateIoas(raw))
     expect(errnoOf(() => destroy(raw, pageTable))).toBe('EBUSY')
@@ -84,7 +84,7 @@ describe('an object of iommufd', () => {
     expect(errnoOf(() => destroy(raw, pageTable))).toBe('ENOENT')
   })
 
-  test('that is a page table of our own narrows its IOAS, and goes when it is told to', async (context) => {
+  test('a page table of our own narrows its IOAS, and goes when it is told to', async (context) => {
     const raw = await openBound(context)
     const pt_id = allocateIoas(raw)
     const wrong = [

@@ -33,7 +33,7 @@ function errno(code: string) {
   return expect.objectContaining({ code, syscall: 'ioctl' })
 }
 
-describe('A9 a device by its own node', () => {
+describe('a device by its own node', () => {
   test('cannot be bound by a descriptor that came from its group', async (context) => {
     const raw = await openRawIommufd(context)
     const group = raw.kernel.open(`/dev/vfio/${raw.group}`, 'rw')
@@ -93,7 +93,7 @@ describe('A9 a device by its own node', () => {
     expect(() => kernel.open(`/dev/vfio/${group}`, 'rw')).toThrow(expect.objectContaining({ code: 'EBUSY' }))
   })
 
-  test('that another has bound is DEVICE_BUSY', async (context) => {
+  test('a device that another has bound is DEVICE_BUSY', async (context) => {
     const raw = await openRawIommufd(context)
     bindDevice(raw, raw.openNode(), raw.iommufd)
     const { kernel, group, address } = raw
@@ -114,13 +114,13 @@ describe('A9 a device by its own node', () => {
 })
 
 describe('an IOAS', () => {
-  test('B6 of a longer struct: zeros behind what the kernel knows are taken, anything else is E2BIG', async (context) => {
+  test('a longer struct: zeros behind what the kernel knows are taken, anything else is E2BIG', async (context) => {
     const raw = await openRawIommufd(context)
     destroy(raw, allocateIoas(raw, [0, 0, 0, 0]))
     expect(() => allocateIoas(raw, [0, 0, 1, 0])).toThrow(errno('E2BIG'))
   })
 
-  test('B7 is destroyed once, and not while a device is attached', async (context) => {
+  test('is destroyed once, and not while a device is attached', async (context) => {
     const raw = await openRawIommufd(context)
     const device = raw.openNode()
     bindDevice(raw, device, raw.iommufd)
@@ -132,7 +132,7 @@ describe('an IOAS', () => {
     expect(() => destroy(raw, ioas)).toThrow(errno('ENOENT'))
   })
 
-  test('B5 maps everywhere until a device narrows it; a short array is EMSGSIZE with the true number', async (context) => {
+  test('maps everywhere until a device narrows it; a short array is EMSGSIZE with the true number', async (context) => {
     const raw = await openRawIommufd(context)
     const ioas_id = allocateIoas(raw)
     const ranges = (room: number) => {
@@ -158,7 +158,7 @@ describe('an IOAS', () => {
     expect(enough.first()).toEqual({ start: 0n, last: 0xfedf_ffffn })
   })
 
-  test('B5 the kernel chooses addresses in the ranges it is told to', async (context) => {
+  test('the kernel chooses addresses in the ranges it is told to', async (context) => {
     const raw = await openRawIommufd(context)
     const ioas_id = allocateIoas(raw)
     const allowed = encode(iommuIovaRange, { start: 0x1000_0000n, last: 0x1000_1fffn })
@@ -171,7 +171,7 @@ describe('an IOAS', () => {
     expect(() => mapIoas(raw, { ioas_id, flags: readable })).toThrow(errno('ENOSPC'))
   })
 
-  test('B8 takes what is mapped in another', async (context) => {
+  test('takes what is mapped in another', async (context) => {
     const raw = await openRawIommufd(context)
     const [from, to] = [allocateIoas(raw), allocateIoas(raw)]
     mapIoas(raw, { ioas_id: from, flags: fixed | readable, iova: 0x10_0000n })

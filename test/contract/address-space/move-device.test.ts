@@ -26,8 +26,8 @@ async function open(context: TestContext) {
   return { ...bound, device, edu: new EduDriver(device), one, other }
 }
 
-describe('A9 a device', () => {
-  test('that is moved reaches the buffers of its new address space, and no other', async (context) => {
+describe('a device', () => {
+  test('a device that is moved reaches the buffers of its new address space, and no other', async (context) => {
     const { device, edu, one, other } = await open(context)
     const first = device.dma
     const own = device.addressSpace
@@ -54,7 +54,7 @@ describe('A9 a device', () => {
     expect([one.closed, one.attached, inOne.closed, inOther.closed]).toEqual([false, 0, false, false])
   })
 
-  test('that is detached reaches nothing until it is moved, also to where it was', async (context) => {
+  test('a device that is detached reaches nothing until it is moved, also to where it was', async (context) => {
     const { device, edu } = await open(context)
     const buffer = await device.dma.allocate(page)
     buffer.view().fill(0x33)
@@ -71,7 +71,7 @@ describe('A9 a device', () => {
     expect(buffer.view().subarray(0, 16)).toEqual(new Uint8Array(16))
   })
 
-  test('that cannot go to an address space stays where it is', async (context) => {
+  test('a device that cannot go to an address space stays where it is', async (context) => {
     const { kernel, device, edu, one } = await open(context)
     const buffer = await device.dma.allocate(page)
     const before = device.addressSpace
@@ -106,7 +106,7 @@ describe('A9 a device', () => {
   })
 
   test.for(['type1', 'type1v2', 'compat-type1', 'compat-type1v2'] as const)(
-    'of mode %s is not moved: NOT_SUPPORTED, and why',
+    'a device of mode %s is not moved: NOT_SUPPORTED, and why',
     async (mode, context) => {
       const { kernel, address, group } = await bindForMode(context, mode, 'edu')
       using device = openDevice(kernel, { group, name: address }, { iommu: mode })

@@ -50,7 +50,7 @@ async function identify(device: Device, answer: DmaBuffer, offset = 0): Promise<
   expect([text(4, 24), text(24, 64)]).toEqual(['vfioctl', 'QEMU NVMe Ctrl'])
 }
 
-describe.each(['device', 'group'] as const)('C5 without an IOMMU, by the %s node, a DMA buffer', (door) => {
+describe.each(['device', 'group'] as const)('without an IOMMU, by the %s node, a DMA buffer', (door) => {
   test('is where its memory is, and nvme works with queues and an answer there', async (context) => {
     const device = await openNvme(context, door)
     await using answer = await device.dma.allocate(page)
@@ -59,7 +59,7 @@ describe.each(['device', 'group'] as const)('C5 without an IOMMU, by the %s node
     await identify(device, answer)
   })
 
-  test('of huge pages is 2 MiB in one piece, of which nvme reaches the end', async (context) => {
+  test('a buffer of huge pages is 2 MiB in one piece, of which nvme reaches the end', async (context) => {
     const device = await openNvme(context, door)
     await reserveHugePages(context, device.addressSpace.kernel, 1)
     await using answer = await device.dma.allocate(hugePage, { hugePages: true })

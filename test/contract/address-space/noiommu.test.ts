@@ -16,7 +16,7 @@ function code(expected: string) {
   return expect.objectContaining({ name: 'VfioError', code: expected })
 }
 
-describe('C5 without an IOMMU', () => {
+describe('without an IOMMU', () => {
   test('a device opens by itself in mode noiommu, and works', async (context) => {
     const { kernel, address } = await bindWithoutIommu(context, 'edu')
     using device = openDevice(kernel, address)

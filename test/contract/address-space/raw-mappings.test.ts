@@ -81,7 +81,7 @@ describe.each(translatingModes)('the kernel itself, of mappings in mode %s', (mo
     expect(errnoOf(() => map(0xffff_ffff_ffff_f000n, 2 * page))).toMatch(/^(EINVAL|EOVERFLOW)$/)
   })
 
-  test('B2 unmaps all of nothing: 0 bytes', async (context) => {
+  test('unmaps all of nothing: 0 bytes', async (context) => {
     const { map, unmapAll } = await open(context, mode)
     expect(unmapAll()).toBe(0n)
     map(0x10_0000n)
@@ -107,7 +107,7 @@ describe.each([
   ['compat-type1v2', 'ENOENT'],
   ['iommufd', 'ENOENT'],
 ] as const)('the kernel itself, of a mapping in mode %s', (mode, refusal) => {
-  test(`B3 refuses to cut it: ${refusal}`, async (context) => {
+  test(`refuses to cut it: ${refusal}`, async (context) => {
     const { kernel, map, unmap } = await open(context, mode)
     map(0x20_0000n, MiB2, allocate(kernel, MiB2))
     expect(errnoOf(() => unmap(0x20_0000n, page))).toBe(refusal)
@@ -118,7 +118,7 @@ describe.each([
 })
 
 describe.each(['type1', 'compat-type1'] as const)('the kernel itself, of a mapping in mode %s', (mode) => {
-  test('B3 takes its pages one by one, or more than it is asked to', async (context) => {
+  test('takes its pages one by one, or more than it is asked to', async (context) => {
     const { kernel, map, unmap } = await open(context, mode)
     map(0x20_0000n, MiB2, allocate(kernel, MiB2))
     const inside = unmap(0x30_0000n, page)
@@ -127,7 +127,7 @@ describe.each(['type1', 'compat-type1'] as const)('the kernel itself, of a mappi
     expect(unmap(0x20_0000n, page)).toBeGreaterThanOrEqual(BigInt(page))
   })
 
-  test('C2 of huge pages, unmapped page by page from the end, unmaps its size', async (context) => {
+  test('a mapping of huge pages, unmapped page by page from the end, unmaps its size', async (context) => {
     const { kernel, map, unmap } = await open(context, mode)
     await reserveHugePages(context, kernel, 2)
     const memory = kernel.allocateMemory({ size: 2 * MiB2, kind: 'hugepages' })

@@ -3,7 +3,7 @@ import { openPci } from '../pci.ts'
 import { Edu, onboard } from './edu-driver.ts'
 
 const timeoutMs = 20_000
-test('F1 edu computes a factorial and says so by an interrupt', async (context) => {
+test('edu computes a factorial and says so by an interrupt', async (context) => {
   const { device } = await openPci(context, 'edu')
   device.pci.busMaster = true
   const edu = device.regions.bar0.as(Edu)
@@ -17,7 +17,7 @@ test('F1 edu computes a factorial and says so by an interrupt', async (context) 
   expect(edu.status.fields().computing).toBe(false)
 })
 
-test('F2 edu copies memory in and out by DMA, each time with an interrupt', async (context) => {
+test('edu copies memory in and out by DMA, each time with an interrupt', async (context) => {
   const { device } = await openPci(context, 'edu', { addressBits: 28 })
   device.pci.busMaster = true
   const edu = device.regions.bar0.as(Edu)

@@ -52,7 +52,7 @@ function quiet({ edu }: Opened): boolean {
   return kernel.waitForEventfd(Int32Array.of(edu.irq.eventfd(0)), 0, 0, new Float64Array(1)) === -1
 }
 
-describe.each(translatingModes)('A11 the DMA engine of edu in mode %s', (mode) => {
+describe.each(translatingModes)('the DMA engine of edu in mode %s', (mode) => {
   test('copies, and no interrupt comes that was not asked for', async (context) => {
     const opened = await start(context, mode)
     await copyAndCompare(opened, 1)

@@ -40,7 +40,7 @@ const empty = { dataReady: false, overrun: false, empty: 3 }
 const ready = { dataReady: true, overrun: false, empty: 0 }
 const emptyEnables = { received: false, transmitterEmpty: false, lineStatus: false, modemStatus: false, high: 0 }
 
-describe('D1 the FIFO of mtty', () => {
+describe('the FIFO of mtty', () => {
   test('loops 15 bytes back, in order', async (context) => {
     const { uart, send } = await openPort(context)
     send(fifteen)
@@ -79,8 +79,8 @@ describe('D1 the FIFO of mtty', () => {
   })
 })
 
-describe('D2 the registers of mtty', () => {
-  test('of a new port', async (context) => {
+describe('the registers of mtty', () => {
+  test('a new port has its registers at their reset values', async (context) => {
     const { uart } = await openPort(context)
     expect(uart.interruptEnable.fields()).toEqual(emptyEnables)
     expect(uart.interruptIdentity.fields()).toEqual({ none: true, source: 0, fifos: 3 })

@@ -52,7 +52,7 @@ test('GET_INFO, GET_REGION_INFO and GET_IRQ_INFO say what the driver has', async
   expect(device.irqs.msi.count).toBe(4)
 })
 
-test('of ROM and VGA there is nothing', async () => {
+test('a device has neither ROM nor VGA region unless its driver says so', async () => {
   const { device } = await openModel(Small)
   const sizes = Object.fromEntries([...device.regions].map(({ name, size }) => [name, size]))
   expect(sizes).toMatchObject({ rom: 0, vga: 0 })

@@ -30,7 +30,7 @@ function setMode(registers: Region, { width, height, bits = 32 }: { width: numbe
   registers.write16(vbe.enable, 1)
 }
 
-describe('E1 the picture of mdpy', () => {
+describe('the picture of mdpy', () => {
   test.for([
     ['mdpy-vga', 640, 480],
     ['mdpy-xga', 1024, 768],
@@ -54,7 +54,7 @@ describe('E1 the picture of mdpy', () => {
     },
   )
 
-  test('E3 is in region 16, which can be reached though num_regions is 9', async (context) => {
+  test('is in region 16, which can be reached though num_regions is 9', async (context) => {
     const { device } = await openMdev(context, 'mdpy', 'mdpy-vga')
     expect(device.info.numRegions).toBe(9)
     const plane = device.display.regionPlane()
@@ -62,7 +62,7 @@ describe('E1 the picture of mdpy', () => {
   })
 })
 
-describe('E2 what a display answers when asked how it shows its picture', () => {
+describe('what a display answers when asked how it shows its picture', () => {
   const flags = [0, 1, 2, 3, 4, 5, 6, 7]
 
   test('is: in a region, for mdpy', async (context) => {
@@ -119,7 +119,7 @@ function edidOf(megapixel: number): Uint8Array {
   return bytes
 }
 
-describe('E4 the monitor of mbochs', () => {
+describe('the monitor of mbochs', () => {
   function seenByGuest(registers: Region): Uint8Array {
     const bytes = new Uint8Array(256)
     registers.readInto(0, bytes)
@@ -156,7 +156,7 @@ describe('E4 the monitor of mbochs', () => {
   })
 })
 
-describe('E5 the picture of mbochs', () => {
+describe('the picture of mbochs', () => {
   test('is not there while the display is off, or in a mode that it does not do', async (context) => {
     const { device } = await openMdev(context, 'mbochs', 'mbochs-small')
     const { display, regions } = device
@@ -236,7 +236,7 @@ describe('E5 the picture of mbochs', () => {
   })
 })
 
-describe('E6 how mbochs answers for its EDID region', () => {
+describe('how mbochs answers for its EDID region', () => {
   const edidRegion = 9
 
   test('depends on how many bytes it is asked for: 32, 48 or 64', async (context) => {

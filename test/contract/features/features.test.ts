@@ -29,7 +29,7 @@ function code(expected: string) {
 }
 
 describe('the features', () => {
-  test('of a PCI device are low power alone, and the VF token of a physical function', async (context) => {
+  test('a PCI device has low power alone, and a physical function its VF token too', async (context) => {
     const { device } = await openPci(context, 'nvme')
     // a kernel that is built for peer-to-peer DMA makes dma-bufs of BARs too
     expect([...device.features.list()].filter(([name]) => name !== 'dma-buf')).toEqual([
@@ -40,7 +40,7 @@ describe('the features', () => {
     ])
   })
 
-  test('that a device lacks are NOT_SUPPORTED, as is what a feature does not allow', async (context) => {
+  test('a feature that the device lacks is NOT_SUPPORTED, as is what a feature does not allow', async (context) => {
     const { device } = await openPci(context, 'edu')
     expect(device.features.has('pci-vf-token', 'set')).toBe(false)
     expect(() => device.features.get('migration', new Uint8Array(8))).toThrow(code('NOT_SUPPORTED'))
@@ -61,7 +61,7 @@ describe('the features', () => {
     }
   })
 
-  test('of mtty are migration and the logging of its DMA from Linux 6.7 on', async (context) => {
+  test('mtty has migration and the logging of its DMA from Linux 6.7 on', async (context) => {
     const opened = await openMdev(context, 'mtty', 'mtty-2')
     const { features } = opened.device
     if (isLinuxBefore(opened, 6, 7)) {

@@ -61,7 +61,7 @@ describe('low power', () => {
     expect(again.closed).toBe(false)
   })
 
-  test('with wake-up ends when an access wakes the device, and says so', async (context) => {
+  test('low power with wake-up ends when an access wakes the device, and says so', async (context) => {
     const opened = await openPci(context, 'nvme')
     const { device } = opened
     const mapped = device.regions.bar0.map()
@@ -76,7 +76,7 @@ describe('low power', () => {
     expect(mapped.read32(8)).toBe(version)
   })
 
-  test('with wake-up ends at any call, even one that is refused', async (context) => {
+  test('low power with wake-up ends at any call, even one that is refused', async (context) => {
     const opened = await openPci(context, 'edu')
     const { device } = opened
     using asleep = device.enterLowPower({ wakeup: true })
@@ -86,7 +86,7 @@ describe('low power', () => {
     expect(device.regions.bar0.map().read32(0)).toBe(0x0100_00ed)
   })
 
-  test('with wake-up is not left for an access to a region that is not there', async (context) => {
+  test('low power with wake-up stays on at an access to a region that is not there', async (context) => {
     const bound = await bindPci(context, 'edu')
     const { kernel, group, address } = bound
     const { device, descriptor } = openRaw(kernel, { group, name: address })

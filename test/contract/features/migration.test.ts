@@ -32,7 +32,7 @@ async function savedOf(migration: Migration): Promise<Buffer> {
 
 const refused = expect.objectContaining({ code: 'INVALID_ARGUMENT' })
 
-describe('D5 a saved mtty', () => {
+describe('a saved mtty', () => {
   test('gives its text to a second one, which has it in its FIFO, and its scratch register', async (context) => {
     const first = (await openMigrating(context, 'mtty-2')).device
     say(first.regions.bar0, 'left unread')
@@ -121,14 +121,14 @@ describe('D5 a saved mtty', () => {
     expect(hear(device.regions.bar0)).toBe('')
   })
 
-  test('of two ports is none for one port', async (context) => {
+  test('a device with one port refuses the state of one with two', async (context) => {
     const saved = await savedOf((await openMigrating(context, 'mtty-2')).device.migration)
     const { migration } = (await openMigrating(context, 'mtty-1')).device
     await expect(migration.restore([saved.subarray(0, headerSize + portSize)])).rejects.toEqual(refused)
   })
 })
 
-describe('D6 pre-copy', () => {
+describe('pre-copy', () => {
   test('has the header to say, and nothing once that is read', async (context) => {
     const { migration } = (await openMigrating(context, 'mtty-2')).device
     const data = stream(migration.move('pre-copy'))
@@ -155,7 +155,7 @@ describe('D6 pre-copy', () => {
 const states = ['stop', 'running', 'stop-copy', 'resuming', 'running-p2p', 'pre-copy', 'pre-copy-p2p'] as const
 const blocked: Readonly<Record<string, readonly MigrationState[]>> = { 'stop-copy': ['pre-copy', 'pre-copy-p2p'] }
 
-test.for(states)('D6 from %s the device gets to every state that a way leads to', async (from, context) => {
+test.for(states)('the device gets from %s to every state that a way leads to', async (from, context) => {
   const opened = await openMigrating(context, 'mtty-1')
   const { migration } = opened.device
   const saved = await savedOf(migration)
@@ -180,7 +180,7 @@ test.for(states)('D6 from %s the device gets to every state that a way leads to'
   expect(migration.state).toBe(from)
 })
 
-test('D6 before Linux 6.7 mtty does not migrate', async (context) => {
+test('mtty does not migrate before Linux 6.7', async (context) => {
   const opened = await openMdev(context, 'mtty', 'mtty-1')
   if (!isLinuxBefore(opened, 6, 7)) return context.skip('mtty migrates since Linux 6.7')
   expect(() => opened.device.migration).toThrow(expect.objectContaining({ code: 'NOT_SUPPORTED', errno: 'ENOTTY' }))

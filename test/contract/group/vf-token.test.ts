@@ -23,7 +23,7 @@ function open(kernel: Kernel, address: DeviceAddress, iommu: TranslatingMode, vf
   return device
 }
 
-describe.each(translatingModes)('A10 in mode %s, a virtual function', (mode) => {
+describe.each(translatingModes)('in mode %s, a virtual function', (mode) => {
   test('opens with the token of its physical one, and with no other', async (context) => {
     const { kernel, physical, virtual } = await bindWithFunctions(context, mode, 1)
     const [first] = virtual

@@ -55,15 +55,15 @@ function withForeignDriver(): ContractKernel {
   return { ...contract, kernel: createMockKernel({ ...lab, pci }) }
 }
 
-describe('F6 a group of two devices', () => {
-  test('with both on vfio-pci is viable, and each opens', async (context) => {
+describe('a group of two devices', () => {
+  test('both on vfio-pci: it is viable, and each opens', async (context) => {
     const { kernel, group, address } = await bindPci(context, 'edu-shared-1')
     using one = openDevice(kernel, { group, name: address })
     using two = openDevice(kernel, { group, name: sibling })
     expect([one.group, two.group]).toEqual([group, group])
   })
 
-  test('one of which no driver has is viable, and that one cannot be opened', async (context) => {
+  test('one has no driver: the group is viable, and that one cannot be opened', async (context) => {
     const bound = await bindPci(context, 'edu-shared-1')
     const { kernel, group, address } = bound
     await spoil(bound, sibling, null)
@@ -77,7 +77,7 @@ describe('F6 a group of two devices', () => {
     )
   })
 
-  test('one of which a driver of the host has is not viable: the kernel says EPERM, we say who', async (context) => {
+  test('a host driver has one: the group is not viable; the kernel says EPERM, we say who', async (context) => {
     const bound = await bindPci(context, 'edu-shared-1', withForeignDriver())
     const { kernel, group, address } = bound
     await spoil(bound, sibling, foreignDriver)
@@ -98,7 +98,7 @@ describe('F6 a group of two devices', () => {
       }),
     )
   })
-  test('one of which a driver of the host has cannot be bound to iommufd either: EPERM, and we say who', async (context) => {
+  test('a host driver has one: the other cannot be bound to iommufd either; EPERM, and we say who', async (context) => {
     const bound = await bindPci(context, 'edu-shared-1', withForeignDriver())
     const { kernel, group, address } = bound
     skipWithoutMode(context, kernel, 'iommufd')
@@ -121,7 +121,7 @@ describe('F6 a group of two devices', () => {
     expect(groupFlags(kernel, fd)).toEqual({ viable: true, containerSet: true })
   })
 
-  test('one of which another iommufd has cannot be bound: EPERM, and we say which', async (context) => {
+  test('another iommufd has one: the other cannot be bound; EPERM, and we say which', async (context) => {
     const { kernel, group, address } = await bindPci(context, 'edu-shared-1')
     skipWithoutMode(context, kernel, 'iommufd')
     const node = findDeviceNode(kernel.files, { group, name: sibling })

@@ -101,7 +101,7 @@ test('interrupts that come faster than they are handled are counted, none lost',
   expect(told).toBe(rounds * 100)
 })
 
-test('C6 an INTx that is unmasked from another thread while triggers storm comes on as before', async (context) => {
+test('an INTx that is unmasked from another thread while triggers storm comes on as before', async (context) => {
   const { device, descriptor, name } = await openRawPci(context, 'edu')
   if (name === 'mock') context.skip('the mock has one thread')
   const bar0 = device.regions.bar0

@@ -147,7 +147,7 @@ describe('SET_IRQS of vfio-pci', () => {
 })
 
 // Nothing is written to its registers here: its driver of 6.1 goes on without an eventfd, or with one given back.
-describe('D4 SET_IRQS of mtty', () => {
+describe('SET_IRQS of mtty', () => {
   async function open(context: TestContext) {
     const raw = await openRawMtty(context)
     const [first = -1] = eventfds(raw, 1)

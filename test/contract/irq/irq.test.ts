@@ -36,7 +36,7 @@ describe.each([
   ['nvme', 'msix'],
   ['e1000e', 'msi'],
   ['e1000e', 'msix'],
-] as const)('A4 the vectors of %s %s', (name, kind) => {
+] as const)('the vectors of %s %s', (name, kind) => {
   test('are silent before a trigger, signal once after each, and are silent when disabled', async (context) => {
     const { device, kernel } = await openPci(context, name)
     const irq = device.irqs.get(kind)
@@ -61,7 +61,7 @@ describe.each([
 })
 
 describe('vectors', () => {
-  test('of MSI-X can be added from Linux 6.5 on; before, those set up at first are all there are', async (context) => {
+  test('MSI-X vectors can be added from Linux 6.5 on; before, those set up at first are all there are', async (context) => {
     const opened = await openPci(context, 'nvme')
     const { msix } = opened.device.irqs
     expect(msix.flags.noresize).toBe(isLinuxBefore(opened, 6, 5))
@@ -78,7 +78,7 @@ describe('vectors', () => {
     expect(events).toEqual([0, 1, 3].map((vector) => ({ vector, count: 1 })))
   })
 
-  test('that lie between those enabled can be added on every kernel, and removed', async (context) => {
+  test('vectors that lie between those enabled can be added on every kernel, and removed', async (context) => {
     const { device } = await openPci(context, 'nvme')
     const enabled = device.irqs.msix.enable([0, 3])
     enabled.add([2])
@@ -194,9 +194,9 @@ describe('an MSI', () => {
   })
 })
 
-describe('F3 an INTx', () => {
+describe('an INTx', () => {
   test.for(['edu', 'edu-root-port'] as const)(
-    'of %s stands in the status register for as long as the device asserts it, enabled or not',
+    'INTx of %s stands in the status register for as long as the device asserts it, enabled or not',
     async (name, context) => {
       const { device } = await openPci(context, name)
       const { bar0, config } = device.regions
@@ -279,7 +279,7 @@ describe('F3 an INTx', () => {
     await nothingComes(irq)
   })
 
-  test('with autoUnmask: one event for each time that the device raises it', async (context) => {
+  test('autoUnmask gives one event for each time that the device raises it', async (context) => {
     const { device, bar0 } = await openEdu(context)
     const irq = device.irqs.intx.enable([0], { autoUnmask: true })
     bar0.write32(edu.raise, 1)
@@ -295,7 +295,7 @@ describe('F3 an INTx', () => {
     await nothingComes(irq)
   })
 
-  test('that the device holds when it is disabled does not flood the host, and the next one comes', async (context) => {
+  test('an INTx that the device holds when it is disabled does not flood the host, and the next one comes', async (context) => {
     const { device, bar0 } = await openEdu(context)
     const irq = device.irqs.intx.enable([0])
     bar0.write32(edu.raise, 1)
@@ -308,7 +308,7 @@ describe('F3 an INTx', () => {
     expect(await again.next({ timeoutMs: 10_000 })).toEqual({ vector: 0, count: 1 })
   })
 
-  test('whose only vector is removed comes no more, and is enabled again by adding it', async (context) => {
+  test('an interrupt whose only vector is removed comes no more, and is enabled again by adding it', async (context) => {
     const { device, bar0 } = await openEdu(context)
     const irq = device.irqs.intx.enable([0])
     irq.remove([0])
@@ -320,7 +320,7 @@ describe('F3 an INTx', () => {
 })
 
 describe('a loopback trigger', () => {
-  test('of INTx comes through a mask', async (context) => {
+  test('a trigger of INTx comes through a mask', async (context) => {
     const { device } = await openEdu(context)
     const irq = device.irqs.intx.enable([0])
     irq.trigger(0)
@@ -347,7 +347,7 @@ describe('a loopback trigger', () => {
   })
 })
 
-describe('D3 the interrupts of mtty', () => {
+describe('the interrupts of mtty', () => {
   const [data, ier, fcr, mcr] = [0, 1, 2, 4]
 
   // On 6.1 its driver goes on with an eventfd that was given back: nothing is written to its registers after the close.

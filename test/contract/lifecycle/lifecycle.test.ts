@@ -199,7 +199,7 @@ describe('what cannot be done is an error that says why, and nothing is changed'
 })
 
 describe('a device that a process has open', () => {
-  test('D8 is shown with that process, is not stopped, and is once it is closed', async () => {
+  test('is shown with that process, is not stopped, and is once it is closed', async () => {
     const { name: uuid } = await host.start(mtty)
     const device = await host.openDevice(uuid)
     const self = { pid: host.kernel.pid }
@@ -214,7 +214,7 @@ describe('a device that a process has open', () => {
     expect(isActive(uuid)).toBe(false)
   })
 
-  test('and has not bound to an iommufd yet is not stopped either', async ({ skip }) => {
+  test('a device that is open but not bound to an iommufd yet is not stopped either', async ({ skip }) => {
     const { kernel } = host
     const { name: uuid } = await host.start(mtty)
     const node = findMdevDevice(kernel.files, parseUuid(uuid))?.deviceNode ?? null

@@ -43,7 +43,7 @@ const parents: readonly [Parent, Readonly<Record<string, number>>, string, strin
 ]
 
 test.for(parents)(
-  'D7 %s counts what is left over all its types, and is full then',
+  '%s counts what is left over all its types, and is full then',
   async ([parent, offers, type, full], context) => {
     const { create, remove, available } = parentUnderTest(context, parent)
     const left = () => Object.fromEntries(Object.keys(offers).map((one) => [one, available(one)]))
@@ -64,7 +64,7 @@ test.for(parents)(
   },
 )
 
-test('D7 a UUID is one device’s, of whatever type or parent: EEXIST', async (context) => {
+test('a UUID is one device’s, of whatever type or parent: EEXIST', async (context) => {
   const { create, remove, available } = parentUnderTest(context, 'mtty')
   const uuid = randomUUID()
   expect(await create('mtty-1', uuid)).toBe(null)
@@ -83,7 +83,7 @@ test.for([
   ['without dashes', '00000000000040008000000000000000'],
   ['with a letter that is no digit', '0000000g-0000-4000-8000-000000000000'],
   ['with its dashes elsewhere', '000000-000000-4000-8000-000000000000'],
-] as const)('D7 a UUID that is %s is EINVAL, and takes no room', async ([, text], context) => {
+] as const)('a UUID that is %s is EINVAL, and takes no room', async ([, text], context) => {
   const { create, available } = parentUnderTest(context, 'mtty')
   expect(await create('mtty-1', text)).toBe('EINVAL')
   expect(available('mtty-1')).toBe(24)
@@ -93,7 +93,7 @@ test.for([
   ['in upper case', (uuid: string) => uuid.toUpperCase()],
   ['with a newline', (uuid: string) => `${uuid}\n`],
   ['with one more digit, at which nobody looks,', (uuid: string) => `${uuid}0`],
-] as const)('D7 a UUID %s is a device by its lower-case name', async ([, written], context) => {
+] as const)('a UUID %s is a device by its lower-case name', async ([, written], context) => {
   const { files, create } = parentUnderTest(context, 'mtty')
   const uuid = randomUUID()
   expect(await create('mtty-1', written(uuid))).toBe(null)

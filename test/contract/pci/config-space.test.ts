@@ -5,7 +5,7 @@ import { openPci, type PciName } from '../pci.ts'
 
 const pciDevices = ['edu', 'edu-root-port', 'e1000e', 'nvme', 'xhci'] as const
 
-describe.each(pciDevices)('A1 the configuration space of %s', (name) => {
+describe.each(pciDevices)('the configuration space of %s', (name) => {
   test('has the ids that sysfs shows', async (context) => {
     const { device, kernel, address } = await openPci(context, name)
     const { vendorId, deviceId, classCode, programmingInterface, revisionId } = device.pci.configSpace().header

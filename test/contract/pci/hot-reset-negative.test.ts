@@ -13,7 +13,7 @@ import { bindDevice, openRawIommufd } from '../address-space/raw-iommufd.ts'
 import { answerOf } from '../answer.ts'
 import { openRawPci, type RawDevice } from '../irq/irq-raw.ts'
 
-describe('C4 the calls of a hot reset answer', () => {
+describe('the calls of a hot reset answer', () => {
   function info({ descriptor }: RawDevice, argsz: number): { result: number | string; bytes: Uint8Array } {
     const bytes = new Uint8Array(Math.max(argsz, vfioPciHotResetInfo.size))
     encodeInto(vfioPciHotResetInfo, bytes, { argsz })

@@ -19,11 +19,11 @@ async function openInMode(context: TestContext, mode: TranslatingMode, name: Pci
   return { ...bound, device }
 }
 
-describe.each(translatingModes)('C4 in mode %s, a hot reset', (mode) => {
+describe.each(translatingModes)('in mode %s, a hot reset', (mode) => {
   const tellsGroups = mode !== 'iommufd'
 
   test.for(['edu-root-port', 'e1000e', 'nvme'] as const)(
-    'of %s, alone on its bus, resets it, and its memory answers afterwards',
+    'a reset of %s, alone on its bus, resets it, and its memory answers afterwards',
     async (name, context) => {
       const { device, address, group } = await openInMode(context, mode, name)
       const mapped = device.regions.bar0.map()
@@ -38,7 +38,7 @@ describe.each(translatingModes)('C4 in mode %s, a hot reset', (mode) => {
     },
   )
 
-  test('of one of two in a group is one of both: nobody else can have the other', async (context) => {
+  test('a reset of one of two in a group is one of both: nobody else can have the other', async (context) => {
     const { kernel, group } = await bindForMode(context, mode, 'edu-shared-1')
     using space = openAddressSpace(kernel, { iommu: mode })
     using device = openDevice(kernel, { group, name: shared[0] }, { addressSpace: space })
@@ -60,8 +60,8 @@ describe.each(translatingModes)('C4 in mode %s, a hot reset', (mode) => {
   })
 })
 
-describe.each(['type1v2', 'iommufd'] as const)('C4 in mode %s, a hot reset', (mode) => {
-  test('beside a device that VFIO has not is DEVICE_BUSY, and says which', async (context) => {
+describe.each(['type1v2', 'iommufd'] as const)('in mode %s, a hot reset', (mode) => {
+  test('a reset beside a device that VFIO does not have is DEVICE_BUSY, and says which', async (context) => {
     const { kernel, group } = await bindForMode(context, mode, 'edu-shared-1')
     const [name, sibling] = shared
     const path = `/sys/bus/pci/devices/${sibling}`
@@ -73,7 +73,7 @@ describe.each(['type1v2', 'iommufd'] as const)('C4 in mode %s, a hot reset', (mo
     )
   })
 
-  test('of a physical function that has virtual ones is NOT_SUPPORTED, also where all are open here', async (context) => {
+  test('a reset of a physical function that has virtual ones is NOT_SUPPORTED, even if all are open here', async (context) => {
     const { kernel, physical, virtual } = await bindWithFunctions(context, mode, 1)
     const [first] = virtual
     if (first === undefined) return

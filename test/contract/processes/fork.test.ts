@@ -22,7 +22,7 @@ async function expectShared(edu: EduDriver, from: DmaBuffer, to: DmaBuffer, seed
   expect(to.view().subarray(0, 65)).toEqual(Uint8Array.from({ length: 65 }, (_, at) => (at < 64 ? seed : 0)))
 }
 
-describe.each(translatingModes)('B4 a forked child in mode %s', (mode) => {
+describe.each(translatingModes)('a forked child in mode %s', (mode) => {
   test('leaves buffers as they are for us and the device, while it lives and once it is gone', async (context) => {
     const { device, edu, name } = await open(context, mode)
     const [from, to] = [await device.dma.allocate(page), await device.dma.allocate(page)]

@@ -19,7 +19,7 @@ import { bindPci, type PciName } from '../pci.ts'
 const every: readonly PciName[] = ['edu', 'edu-root-port', 'edu-shared-1', 'edu-shared-2']
 const identification = 0x0100_00ed
 
-describe.each(translatingModes)('A12 in mode %s, four devices', (mode) => {
+describe.each(translatingModes)('in mode %s, four devices', (mode) => {
   test('are open in one address space, and each reaches what was mapped for any', async (context) => {
     const first = await bindForMode(context, mode, 'edu')
     const { kernel } = first
@@ -44,7 +44,7 @@ interface Opener {
   readonly ended: Promise<unknown>
 }
 
-describe('A12 devices of one IOMMU are opened and used at the same time', () => {
+describe('devices of one IOMMU are opened and used at the same time', () => {
   const folder = mkdtempSync(join(tmpdir(), 'vfioctl-parallel-'))
   const library = join(folder, 'library.mjs')
   const program = join(import.meta.dirname, 'programs/open-devices.mjs')

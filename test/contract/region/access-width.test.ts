@@ -9,8 +9,8 @@ const ways: readonly (readonly [string, (region: Region) => RegionAccess])[] = [
   ['mapped', (region) => region.map()],
 ]
 
-describe.each(ways)('F7 a %s access', (_way, access) => {
-  test('of 1 or 2 bytes does not reach edu, which takes 4: no wider one was made of it', async (context) => {
+describe.each(ways)('a %s access', (_way, access) => {
+  test('an access of 1 or 2 bytes does not reach edu, which takes 4: no wider one was made of it', async (context) => {
     const edu = access((await openPci(context, 'edu')).device.regions.bar0)
     edu.write32(0x04, 0x0000_0000)
     expect(edu.read32(0x04)).toBe(0xffff_ffff)
@@ -25,7 +25,7 @@ describe.each(ways)('F7 a %s access', (_way, access) => {
     [8, 1],
     [16, 2],
     [32, 4],
-  ] as const)('of %d bits writes and reads exactly its %d bytes: shared memory of ivshmem', async ([bits], context) => {
+  ] as const)('an access of %d bits writes and reads exactly its %d bytes: shared memory of ivshmem', async ([bits], context) => {
     const memory = access((await openPci(context, 'ivshmem')).device.regions.bar2)
     const bytes = bits / 8
     for (let at = 0; at < 16; at += 8) memory.write64(at, 0xffff_ffff_ffff_ffffn)
@@ -54,7 +54,7 @@ describe.each(ways)('F7 a %s access', (_way, access) => {
     }
   })
 
-  test('of one byte goes to the eventfd of pci-testdev, where a test has one, and a wider one past it', async (context) => {
+  test('an access of one byte goes to the eventfd of pci-testdev, where a test has one, and a wider one past it', async (context) => {
     const testdev = access((await openPci(context, 'pci-testdev')).device.regions.bar0)
     for (const number of [1, 2]) {
       testdev.write8(0, number)
@@ -69,7 +69,7 @@ describe.each(ways)('F7 a %s access', (_way, access) => {
   })
 })
 
-test('F7 bytes of a mapping are accesses of 4: edu takes no other', async (context) => {
+test('bytes of a mapping are accesses of 4: edu takes no other', async (context) => {
   const { bar0 } = (await openPci(context, 'edu')).device.regions
   bar0.write32(0x04, 0x0000_ffff)
   const bytes = new Uint8Array(8)
@@ -79,7 +79,7 @@ test('F7 bytes of a mapping are accesses of 4: edu takes no other', async (conte
   expect(bar0.read32(0x04)).toBe(0)
 })
 
-test('F7 8 bytes are one access to a mapping; trapped, they are two of 4 before Linux 6.12', async (context) => {
+test('8 bytes are one access to a mapping; trapped, they are two of 4 before Linux 6.12', async (context) => {
   const opened = await openPci(context, 'edu')
   const { bar0 } = opened.device.regions
   const mapped = bar0.map()

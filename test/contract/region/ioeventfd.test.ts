@@ -36,7 +36,7 @@ function raise(value: number): IoeventfdWrite {
   return { offset: edu.raise, width: 32, value }
 }
 
-describe('F5 an eventfd', () => {
+describe('an eventfd', () => {
   test('writes a register whenever it is signalled, until it is closed', async (context) => {
     const { bar0, kernel, status } = await openEdu(context)
     const write = bar0.ioeventfd(raise(0x4))
@@ -58,7 +58,7 @@ describe('F5 an eventfd', () => {
     await until(() => status() === 0x4)
   })
 
-  test('of another is taken, and not closed; its signals are not read any more once the write is gone', async (context) => {
+  test("another's eventfd is taken, and not closed; its signals are not read any more once the write is gone", async (context) => {
     const { bar0, kernel, status } = await openEdu(context)
     const eventfd = kernel.eventfd()
     onTestFinished(() => kernel.close(eventfd))
@@ -72,7 +72,7 @@ describe('F5 an eventfd', () => {
     expect([signals(kernel, eventfd), status()]).toEqual([1, 0])
   })
 
-  test('that was signalled before writes at once, and stays signalled', async (context) => {
+  test('an eventfd that was signalled before writes at once, and stays signalled', async (context) => {
     const { bar0, kernel, status } = await openEdu(context)
     const eventfd = kernel.eventfd(5)
     onTestFinished(() => kernel.close(eventfd))
@@ -133,7 +133,7 @@ describe('F5 an eventfd', () => {
   })
 })
 
-describe('F5 what no eventfd writes:', () => {
+describe('what no eventfd writes:', () => {
   test('the same a second time: ALREADY_EXISTS', async (context) => {
     const { device } = await openPci(context, 'edu')
     const { bar0 } = device.regions

@@ -20,7 +20,7 @@ const everyPci: readonly PciName[] = [
   'xhci',
 ]
 
-describe('A2 the regions of', () => {
+describe('the regions of', () => {
   test.for(everyPci)('%s map where they say MMAP, others refuse, and config never is one', async (name, context) => {
     const { device } = await openPci(context, name)
     const present = [...device.regions].filter(({ size }) => size > 0)
@@ -42,7 +42,7 @@ describe('A2 the regions of', () => {
   })
 })
 
-describe('F4 the memory of edu', () => {
+describe('the memory of edu', () => {
   const identification = 0x0100_00ed
 
   test('is gone while memory decode is off, to a mapped and to a trapped access, and then there again', async (context) => {
@@ -62,7 +62,7 @@ describe('F4 the memory of edu', () => {
     expect([mapped.read32(0), bar0.read32(0)]).toEqual([identification, identification])
   })
 
-  test('that is mapped while memory decode is off answers once it is on', async (context) => {
+  test('memory that is mapped while memory decode is off answers once it is on', async (context) => {
     const { device } = await openPci(context, 'edu')
     device.pci.memoryDecode = false
     const mapped = device.regions.bar0.map()
@@ -71,7 +71,7 @@ describe('F4 the memory of edu', () => {
     expect(mapped.read32(0)).toBe(identification)
   })
 
-  test('that the kernel mapped for loads alone or for stores alone takes nothing else', async (context) => {
+  test('memory that the kernel mapped for loads alone or for stores alone takes nothing else', async (context) => {
     const { kernel, descriptor } = await openRawPci(context, 'edu')
     const map = (access: 'r' | 'w') => {
       const mapping = kernel.mmap(descriptor.fd, { offset: 0, length: 4096, access })
@@ -114,7 +114,7 @@ describe('a mapped region', () => {
     expect(() => mapped.read32(0x10_0000)).toThrow(code('OUT_OF_RANGE'))
   })
 
-  test('of a device that is closed is CLOSED, as one that was closed itself', async (context) => {
+  test('a mapping of a device that is closed is CLOSED, as one that was closed itself', async (context) => {
     const { device } = await openPci(context, 'edu')
     const { bar0 } = device.regions
     const [mine, devices] = [bar0.map(), bar0.map()]
@@ -177,7 +177,7 @@ function isMapped(region: MappedRegion, { start, end }: Table): boolean {
 }
 
 describe('the MSI-X table', () => {
-  test.for(['nvme', 'xhci', 'e1000e'] as const)('of %s is out of reach of its mapped BAR', async (name, context) => {
+  test.for(['nvme', 'xhci', 'e1000e'] as const)('the table of %s is out of reach of its mapped BAR', async (name, context) => {
     const { device } = await openPci(context, name)
     const table = msixTable(device)
     const trapped = device.regions.get(table.region)

@@ -40,7 +40,7 @@ describe('the regions of mtty', () => {
     )
   })
 
-  test('of size 0 cannot be touched, though they say they can be read', async (context) => {
+  test('regions of size 0 cannot be touched, though they say they can be read', async (context) => {
     const { device } = await openMdev(context, 'mtty', 'mtty-2')
     for (const name of ['bar2', 'rom', 'vga']) {
       expect(() => device.regions.get(name).read8(0)).toThrow(code('OUT_OF_RANGE'))

@@ -34,7 +34,7 @@ describe.each(ways)('the registers of edu, %s', (_way, access) => {
     expect(edu.status.read()).toBe(0)
   })
 
-  test('that are write-only set what another shows', async (context) => {
+  test('write-only registers set what another shows', async (context) => {
     const edu = access((await openPci(context, 'edu')).device.regions.bar0).as(Edu)
     edu.interruptRaise.write(0x6)
     edu.interruptAcknowledge.write(0x2)

@@ -56,14 +56,14 @@ function copy({ mapping }: Edu, source: number, destination: number, count: numb
   while ((mapping.read32(0x98) & RUN) !== 0) {}
 }
 
-describe('F1 registers', () => {
+describe('registers', () => {
   test('identification, liveness, and ones where there is nothing', async () => {
     const { mapping } = await opened()
     mapping.write32(4, 0x1234_5678)
     expect([mapping.read32(0), mapping.read32(4), mapping.read32(0xc)]).toEqual([0x0100_00ed, 0xedcb_a987, 0xffff_ffff])
   })
 
-  test('F7 take 4 bytes, and from 0x80 on 8; narrower accesses do nothing', async () => {
+  test('take 4 bytes, and from 0x80 on 8; narrower accesses do nothing', async () => {
     const { mapping } = await opened()
     mapping.write32(4, 0)
     mapping.write8(4, 0)
@@ -103,7 +103,7 @@ describe('F1 registers', () => {
   })
 })
 
-describe('F3 interrupts', () => {
+describe('interrupts', () => {
   const TRIGGER_EVENTFD = 0x24
   const UNMASK_EVENTFD = 0x14
 
@@ -191,7 +191,7 @@ describe('F3 interrupts', () => {
   })
 })
 
-describe('F2 DMA', () => {
+describe('DMA', () => {
   const READ = 1
   const WRITE = 2
 

@@ -102,7 +102,7 @@ describe('regions', () => {
     expect(read(opened, region(3, 0x3c), 8)).toBe('ffffffff00000000')
   })
 
-  test('F4 do not answer while memory decoding is off: EIO, and EFAULT through a mapping; then again', async () => {
+  test('do not answer while memory decoding is off: EIO, and EFAULT through a mapping; then again', async () => {
     const opened = await openCard()
     const mapping = opened.kernel.mmap(opened.device, { offset: region(0), length: 0x1000, access: 'rw' })
     mapping.write32(8, 0x1234_5678)
@@ -126,14 +126,14 @@ describe('regions', () => {
     ['what is beyond the BAR', region(0, 0x2_0000), 4096],
     ['part of a page', region(0, 0x10), 4096],
     ['nothing', region(0), 0],
-  ])('A2 %s cannot be mapped: EINVAL', async (_, offset, length) => {
+  ])('%s cannot be mapped: EINVAL', async (_, offset, length) => {
     const { kernel, device } = await openCard()
     expect(codeOf(() => kernel.mmap(device, { offset, length, access: 'rw' }))).toBe('EINVAL')
   })
 })
 
 describe('configuration space', () => {
-  test('A1 has bus mastering off when the device is opened, each time', async () => {
+  test('has bus mastering off when the device is opened, each time', async () => {
     const opened = await openCard()
     expect(read(opened, config(4), 2)).toBe('0300')
     setCommand(opened, 0xffff)
@@ -159,7 +159,7 @@ describe('configuration space', () => {
   })
 })
 
-test('A3 resets iff it says so, keeps the configuration space, and EINVAL else', async () => {
+test('resets iff it says so, keeps the configuration space, and EINVAL else', async () => {
   const opened = await openCard()
   setCommand(opened, 0x0007)
   write(opened, region(0), '01')
@@ -180,7 +180,7 @@ describe('interrupts', () => {
     expect([0, 1, 2, 3, 4, 5].map(info)).toEqual([[7, 1], [9, 0], [9, 4], [9, 1], [9, 1], 'EINVAL'])
   })
 
-  test('D4 what vfio-pci refuses', async () => {
+  test('what vfio-pci refuses', async () => {
     const opened = await openCard()
     const fd = opened.kernel.eventfd()
     const refused = (numbers: number[], data?: Uint8Array) => setIrqs(opened, numbers, data)
@@ -201,7 +201,7 @@ describe('interrupts', () => {
     expect(refused([MASK | EVENTFD, 0, 0, 1], fds(fd))).toBe('ENOTTY')
   })
 
-  test('A4 each MSI-X vector: nothing before, one event for a trigger, nothing once disabled', async () => {
+  test('each MSI-X vector: nothing before, one event for a trigger, nothing once disabled', async () => {
     const opened = await openCard()
     const eventfds = [0, 1, 2, 3].map(() => opened.kernel.eventfd())
     setIrqs(opened, [TRIGGER | EVENTFD, 2, 0, 4], fds(...eventfds))

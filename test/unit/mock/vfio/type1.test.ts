@@ -205,7 +205,7 @@ describe('VFIO_IOMMU_GET_INFO behind an IOMMU', () => {
     ])
   })
 
-  test('B1 with every argsz says what it needs, and writes nothing beyond argsz', async () => {
+  test('with every argsz says what it needs, and writes nothing beyond argsz', async () => {
     const { kernel, container } = await openEdu()
     for (let argsz = 0; argsz <= 160; argsz++) {
       const bytes = new Uint8Array(256).fill(0xa5)
