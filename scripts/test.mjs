@@ -1,5 +1,5 @@
 // npm test [-- PHASE…]: sets up, runs every phase or those named, and ends with one line of counts. With VFIOCTL_LONG=1,
-// the tests that look for leaks and feed parsers run for long (test/long.ts).
+// the tests that look for leaks and feed parsers run for long (test/soak.ts).
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'

@@ -1,13 +1,13 @@
 import { join } from 'node:path'
 import { defineConfig } from 'vitest/config'
-import { long } from './long.ts'
+import { isSoak } from './soak.ts'
 
 // Set in the virtual machine, whose processor is emulated; its own tests change the host they run on.
 const inGuest = process.env['VFIOCTL_VM'] !== undefined
 // Which of two boots this is, where what the first leaves is there in the second.
 const half = process.env['VFIOCTL_REBOOT']
 const inVm = half === undefined ? ['vm/**/*.test.ts'] : [`vm/reboot/${half}.ts`]
-const timeout = long ? 3_600_000 : inGuest ? 120_000 : 30_000
+const timeout = isSoak ? 3_600_000 : inGuest ? 120_000 : 30_000
 
 export default defineConfig({
   test: {

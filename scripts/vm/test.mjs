@@ -1,5 +1,5 @@
 // npm run test:vm [-- --kernel NAME… [--twice] [--] VITEST ARGS…]: the contract and vm tests on real kernels. With
-// VFIOCTL_LONG=1, those of them that have a long run (test/long.ts) make it.
+// VFIOCTL_LONG=1, those of them that have a long run (test/soak.ts) make it.
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { contractReport } from '../agreement.mjs'

@@ -2,17 +2,17 @@ import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { lab } from '../contract/lab.ts'
+import { vmScenario } from '../contract/vm-scenario.ts'
 import { mockHost, vfioctl } from './vfioctl.ts'
 
 const sound = '0000:00:1f.3'
 
 it('bind and groups say that VFIO refuses a device for its interrupts, before it is opened or even bound', () => {
   const folder = mkdtempSync(join(tmpdir(), 'vfioctl-unsafe-'))
-  const scenario = join(folder, 'lab.json')
+  const scenario = join(folder, 'vm-scenario.json')
   // edu gets its group with its first driver, as on arm64
-  const pci = lab.pci.map((it) => (it.address === '0000:00:03.0' ? { ...it, groupedWhenProbed: true } : it))
-  writeFileSync(scenario, JSON.stringify({ ...lab, pci, isolatesInterrupts: false }))
+  const pci = vmScenario.pci.map((it) => (it.address === '0000:00:03.0' ? { ...it, groupedWhenProbed: true } : it))
+  writeFileSync(scenario, JSON.stringify({ ...vmScenario, pci, isolatesInterrupts: false }))
   const env = { XDG_STATE_HOME: join(folder, 'state') }
   const run = (...args: string[]) => vfioctl([`--mock=${scenario}`, ...args], { env })
   const refused = 'VFIO opens no PCI device here (EPERM)'

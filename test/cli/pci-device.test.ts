@@ -4,8 +4,8 @@ import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { labHost } from './lab-host.ts'
 import { program } from './vfioctl.ts'
+import { vmScenarioHost } from './vm-scenario-host.ts'
 
 const edu = '0000:00:03.0'
 const eduThatResets = '0000:01:00.0'
@@ -14,17 +14,17 @@ const shared = ['0000:02:01.0', '0000:02:02.0'] as const
 
 describe('a PCI device that vfio-pci has', () => {
   it.each(['00:03.0', edu, '/dev/vfio/3', `/sys/bus/pci/devices/${edu}`])('is read by the name %s', (name) => {
-    expect(labHost(edu)('read', name, 'config', 'device_id')).toMatchObject({ stdout: '0x00000002: 0x11e8\n' })
+    expect(vmScenarioHost(edu)('read', name, 'config', 'device_id')).toMatchObject({ stdout: '0x00000002: 0x11e8\n' })
   })
 
   it('of several behind one node is asked for: exit 2, and their addresses', () => {
-    const { status, stderr } = labHost(...shared)('inspect', '/dev/vfio/5')
+    const { status, stderr } = vmScenarioHost(...shared)('inspect', '/dev/vfio/5')
     expect(status).toBe(2)
     expect(stderr).toContain(`/dev/vfio/5 has several devices: ${shared.join(', ')}`)
   })
 
   it('is inspected with its group, its address ranges and its capabilities', () => {
-    const { stdout } = labHost(e1000e)('inspect', e1000e)
+    const { stdout } = vmScenarioHost(e1000e)('inspect', e1000e)
     expect(stdout).toMatch(/^id +8086:10d3, class 0x020000$/m)
     expect(stdout).toMatch(/^group +16, \/dev\/vfio\/16$/m)
     expect(stdout).toMatch(/^IOVA +0x0-0xfedfffff\n +0xfef00000-0x7fffffffff$/m)
@@ -33,7 +33,7 @@ describe('a PCI device that vfio-pci has', () => {
   })
 
   it('is completed, and one that is not with VFIO is not', () => {
-    const run = labHost(edu)
+    const run = vmScenarioHost(edu)
     const words = ['--get-yargs-completions', 'vfioctl', 'reset', ...run.args, '']
     expect(run.plain(...words).stdout).toBe(`${edu}\n`)
   })
@@ -42,7 +42,7 @@ describe('a PCI device that vfio-pci has', () => {
 /** edu's registers take 32 bits; what is narrower does not reach them, and reads as zero. */
 describe('in a memory BAR', () => {
   it('an access is 32 bits wide where no width is given', () => {
-    const run = labHost(edu)
+    const run = vmScenarioHost(edu)
     expect(run('read', edu, 'bar0', '0').stdout).toBe('0x00000000: 0x010000ed\n')
     expect(run('read', edu, 'bar0', '0', '--width', '8').stdout).toBe('0x00000000: 0x00\n')
     expect(run('write', edu, 'bar0', '4', '0xff', '--dry-run').stdout).toBe('write32 0x000000ff > bar0 0x4\n')
@@ -55,7 +55,7 @@ describe('in a memory BAR', () => {
     ['write', 'bar0', '3', '0x80'],
     ['write', 'bar0', '0', '--text', 'hello', '--dry-run'],
   ])('none that is narrower is guessed: %s %s %s is exit 2, and --width does it', (verb, ...args) => {
-    const run = labHost(edu)
+    const run = vmScenarioHost(edu)
     const { status, stdout, stderr } = run(verb, edu, ...args)
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
     expect(stderr).toContain('say how wide an access is')
@@ -63,7 +63,7 @@ describe('in a memory BAR', () => {
   })
 
   it('a dump is made of 32-bit accesses, those at its ends whole', () => {
-    const run = labHost(edu)
+    const run = vmScenarioHost(edu)
     run('write', edu, 'bar0', '4', '0x11223344')
     expect(run('dump', edu, 'bar0', '--length', '8').stdout).toContain('ed 00 00 01 bb cc dd ee')
     expect(run('dump', edu, 'bar0', '3', '--length', '3').stdout).toContain('00000003  01 bb cc ')
@@ -71,7 +71,7 @@ describe('in a memory BAR', () => {
   })
 
   it('a dump of many pieces has every byte once', () => {
-    const run = labHost(edu)
+    const run = vmScenarioHost(edu)
     const lines = run('dump', edu, 'bar0', '1', '--length', '0x10003').stdout.split('\n')
     expect([lines.length, lines.at(-2)?.slice(0, 20)]).toEqual([0x1000 + 2, '00010001  ff ff ff  '])
   })
@@ -79,21 +79,21 @@ describe('in a memory BAR', () => {
 
 describe('dump', () => {
   it('is hex of the region, of a part of it with an offset and a length', () => {
-    const { stdout } = labHost(edu)('dump', edu, 'config', '0x2c', '--length', '20')
+    const { stdout } = vmScenarioHost(edu)('dump', edu, 'config', '0x2c', '--length', '20')
     expect(stdout).toBe(
       '0000002c  f4 1a 00 11 00 00 00 00  40 00 00 00 00 00 00 00  |........@.......|\n' +
         '0000003c  0b 01 00 00                                       |....|\n',
     )
-    expect(labHost(edu)('dump', edu, 'config').stdout.split('\n')).toHaveLength(16 + 1)
+    expect(vmScenarioHost(edu)('dump', edu, 'config').stdout.split('\n')).toHaveLength(16 + 1)
   })
 
   it('--output has the bytes, over what was there, and JSON says where', () => {
     const file = join(mkdtempSync(join(tmpdir(), 'vfioctl-dump-')), 'config.bin')
     writeFileSync(file, 'before')
-    const { stdout } = labHost(edu)('dump', edu, 'config', '--length', '4', '-o', file, '--json')
+    const { stdout } = vmScenarioHost(edu)('dump', edu, 'config', '--length', '4', '-o', file, '--json')
     expect(readFileSync(file).toString('hex')).toBe('3412e811')
     expect(JSON.parse(stdout)).toEqual({ device: edu, region: 'config', offset: 0, length: 4, output: file })
-    expect(JSON.parse(labHost(edu)('dump', edu, 'config', '-l', '4', '--json').stdout)).toEqual({
+    expect(JSON.parse(vmScenarioHost(edu)('dump', edu, 'config', '-l', '4', '--json').stdout)).toEqual({
       device: edu,
       region: 'config',
       offset: 0,
@@ -106,7 +106,7 @@ describe('dump', () => {
     const folder = mkdtempSync(join(tmpdir(), 'vfioctl-dump-'))
     const file = join(folder, 'bar.bin')
     writeFileSync(file, 'before')
-    const run = labHost(edu)
+    const run = vmScenarioHost(edu)
     // BAR 0 is 1 MiB: pieces are read before it is asked for more than there is
     expect(run('dump', edu, 'bar0', '0', '-l', '0x100001', '-o', file).status).toBe(2)
     expect(run('dump', edu, 'bar0', '-o', join(folder, 'no', 'such', 'folder')).status).toBe(3)
@@ -118,7 +118,7 @@ describe('dump', () => {
 
 describe('reset', () => {
   it('resets a device that can be reset; --dry-run only says so', () => {
-    const run = labHost(eduThatResets)
+    const run = vmScenarioHost(eduThatResets)
     expect(run('reset', eduThatResets)).toEqual({ status: 0, stdout: '', stderr: `reset ${eduThatResets}\n` })
     expect(run('reset', eduThatResets, '--dry-run').stdout).toBe(`ioctl VFIO_DEVICE_RESET > ${eduThatResets}\n`)
     expect(JSON.parse(run('reset', eduThatResets, '--json').stdout)).toEqual({
@@ -129,7 +129,7 @@ describe('reset', () => {
   })
 
   it.each([[[]], [['--dry-run']]])('of one that cannot is exit 6 and a hint %j', (options) => {
-    const { status, stderr } = labHost(edu)('reset', edu, ...options)
+    const { status, stderr } = vmScenarioHost(edu)('reset', edu, ...options)
     expect(status).toBe(6)
     expect(stderr).toMatch(/^vfioctl: cannot reset device 0000:00:03\.0: it has no reset of its own\nhint: .*\n$/)
   })
@@ -137,13 +137,13 @@ describe('reset', () => {
 
 describe('irq', () => {
   it.each(['intx', 'msi', '1'])('trigger %s raises one, and sees it come', (index) => {
-    const { status, stdout } = labHost(edu)('irq', edu, 'trigger', index, '--json')
+    const { status, stdout } = vmScenarioHost(edu)('irq', edu, 'trigger', index, '--json')
     expect(status).toBe(0)
     expect(JSON.parse(stdout)).toMatchObject({ device: edu, vector: 0, count: 1 })
   })
 
   it('watch ends with its time, and fails where what it counts did not come by then', () => {
-    const run = labHost(edu)
+    const run = vmScenarioHost(edu)
     expect(run('irq', edu, 'watch', 'intx', '--timeout', '0.05')).toEqual({ status: 0, stdout: '', stderr: '' })
     const late = run('irq', edu, 'watch', '--count', '1', '--timeout', '0.05', '--bus-master')
     expect(late.status).toBe(1)
@@ -153,7 +153,7 @@ describe('irq', () => {
   it.each(['SIGINT', 'SIGHUP'] as const)(
     'watch ends cleanly with %s: 130, and the device is free again',
     async (signal) => {
-      const run = labHost(edu)
+      const run = vmScenarioHost(edu)
       const child = spawn(process.execPath, [program, ...run.args, 'irq', edu, 'watch', 'msi'], {
         env: { ...process.env, ...run.env },
         stdio: ['ignore', 'inherit', 'pipe'],
@@ -178,7 +178,7 @@ describe('irq', () => {
     [3, ['watch', 'msi-y'], 'has no irq msi-y'],
     [6, ['watch', 'msix'], 'has no msix to enable'],
   ])('exit %i: %j', (status, args, message) => {
-    const output = labHost(edu)('irq', edu, ...args)
+    const output = vmScenarioHost(edu)('irq', edu, ...args)
     expect(output.status).toBe(status)
     expect(output.stderr).toContain(message)
   })

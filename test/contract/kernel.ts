@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { Kernel } from '../../src/kernel/kernel.ts'
 import { openLinux } from '../../src/kernel/linux.ts'
 import { createMockKernel } from '../../src/mock/kernel/mock-kernel.ts'
-import { labUnderTest } from './lab.ts'
+import { vmScenarioUnderTest } from './vm-scenario.ts'
 
 /** A kernel that the contract suite runs on, and what a test needs to have a device there. */
 export interface ContractKernel {
@@ -19,7 +19,7 @@ export interface ContractKernel {
  * machine has: as the kernel that VFIOCTL_TEST_KERNEL names (`mock-6.12`), or as Linux 6.1.
  */
 export function contractKernel(): ContractKernel {
-  const kernel = process.env['VFIOCTL_TEST_KERNEL'] === 'linux' ? openLinux() : createMockKernel(labUnderTest())
+  const kernel = process.env['VFIOCTL_TEST_KERNEL'] === 'linux' ? openLinux() : createMockKernel(vmScenarioUnderTest())
   return {
     name: kernel.name,
     kernel,

@@ -4,7 +4,7 @@ import type { HostFiles, Kernel } from '../../src/kernel/kernel.ts'
 import { type Device, openDevice } from '../../src/vfio/device.ts'
 import { type ContractKernel, contractKernel } from './kernel.ts'
 
-/** The PCI devices of the machine that the suite knows: the guest's (scripts/vm/devices.mjs), and the mock's lab. */
+/** The PCI devices of the machine that the suite knows: the guest's (scripts/vm/devices.mjs), and the mock's (vm-scenario.ts). */
 export const addresses = {
   /** Alone in its group, cannot be reset. */
   edu: '0000:00:03.0',

@@ -8,14 +8,17 @@ const resettable: readonly PciName[] = ['edu-root-port', 'e1000e', 'nvme']
 const notResettable: readonly PciName[] = ['edu', 'xhci']
 
 describe('a reset', () => {
-  test.for(resettable)('a reset of %s succeeds, as its flag says, and the device answers afterwards', async (name, context) => {
-    const { device } = await openPci(context, name)
-    expect(device.info.flags.reset).toBe(true)
-    const { vendorId, deviceId } = device.pci.configSpace().header
-    await device.reset()
-    expect(device.pci.configSpace().header).toMatchObject({ vendorId, deviceId })
-    expect(device.pci.memoryDecode).toBe(true)
-  })
+  test.for(resettable)(
+    'a reset of %s succeeds, as its flag says, and the device answers afterwards',
+    async (name, context) => {
+      const { device } = await openPci(context, name)
+      expect(device.info.flags.reset).toBe(true)
+      const { vendorId, deviceId } = device.pci.configSpace().header
+      await device.reset()
+      expect(device.pci.configSpace().header).toMatchObject({ vendorId, deviceId })
+      expect(device.pci.memoryDecode).toBe(true)
+    },
+  )
 
   test.for(resettable)('a reset of %s can be had again at once', async (name, context) => {
     const { device } = await openPci(context, name)

@@ -2,11 +2,11 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { setImmediate } from 'node:timers/promises'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { openLinux } from '../../src/kernel/linux.ts'
-import { long, tell } from '../long.ts'
+import { isSoak, tell } from '../soak.ts'
 
 const kernel = openLinux()
 /** A leak of a mapping, a descriptor or a view per round shows at any count; the long run shows bytes. */
-const rounds = long ? 1_000_000 : 20_000
+const rounds = isSoak ? 1_000_000 : 20_000
 const batch = 1000
 const allowedBytes = 32 * 1024 * 1024
 

@@ -6,7 +6,7 @@ import { differenceOf, mockOf } from '../vm/differential/compare.ts'
 import { Coverage } from '../vm/differential/coverage.ts'
 import { whyLeftOut } from '../vm/differential/left-out.ts'
 import { sequences } from '../vm/differential/sequences.ts'
-import { instead } from './instead.ts'
+import { stub } from './stub.ts'
 
 // The run of test/vm/differential, on two mocks: what it would say of a mock that is not as the kernel is.
 test('two kernels that are alike have no difference', async () => {
@@ -43,7 +43,7 @@ test('where something breaks, the calls up to it are told', async () => {
     { kind: 'close', on: { what: 'container', nth: 0 } },
   ]
   const broken = new Error('broken')
-  const kernel = instead(mockOf('7'), {
+  const kernel = stub(mockOf('7'), {
     close: () => {
       throw broken
     },

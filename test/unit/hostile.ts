@@ -3,9 +3,9 @@ import { isDeepStrictEqual } from 'node:util'
 import fc from 'fast-check'
 import { expect } from 'vitest'
 import { VfioError } from '../../src/base/errors.ts'
-import { long, tell } from '../long.ts'
+import { isSoak, tell } from '../soak.ts'
 
-export const hostileInputs: number = long ? 100_000 : 500
+export const hostileInputs: number = isSoak ? 100_000 : 500
 
 type Answer = { readonly value: unknown } | { readonly error: unknown }
 

@@ -21,13 +21,13 @@ import { parseSpec } from '../../src/lifecycle/spec/parse-spec.ts'
 import { readScenario } from '../../src/mock/scenario/read-scenario.ts'
 import { parseState } from '../../src/mock/state/parse-state.ts'
 import { memlockLimit } from '../../src/vfio/address-space/memlock-limit.ts'
-import { instead } from './instead.ts'
+import { stub } from './stub.ts'
 
 const card = parsePciAddress('3b:00.0')
 
 /** A host of which every file holds this text. */
 function hostOf(text: string): HostFiles {
-  return instead(hostFiles('/'), {
+  return stub(hostFiles('/'), {
     read: () => text,
     readlink: () => 'mnt:[1]',
     kind: () => 'file',
@@ -36,7 +36,7 @@ function hostOf(text: string): HostFiles {
 }
 
 function sharedFolders(files: HostFiles): unknown {
-  const graph = instead(new DeviceGraph(files), {
+  const graph = stub(new DeviceGraph(files), {
     below: () => [{ kind: 'virtio', link: '/sys/virtio3', name: 'virtio3', path: '/sys/virtio3' }],
   })
   return sharedFolderUses(files, graph, [], card)

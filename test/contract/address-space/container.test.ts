@@ -8,7 +8,7 @@ import {
 } from '../../../src/uapi/container.ts'
 import { request } from '../../../src/uapi/requests.ts'
 import { encode } from '../../../src/uapi/struct.ts'
-import { errnoOf } from '../errno-of.ts'
+import { errnoOf } from '../kernel-answer.ts'
 import { bindPci } from '../pci.ts'
 import { mapDma, openRawContainer, openTranslating, type RawContainer, unmapDma } from './raw-container.ts'
 

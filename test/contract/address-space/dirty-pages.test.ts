@@ -11,9 +11,9 @@ import {
 } from '../../../src/uapi/container.ts'
 import { request } from '../../../src/uapi/requests.ts'
 import { encode } from '../../../src/uapi/struct.ts'
-import { errnoOf } from '../errno-of.ts'
 import { allocate } from '../iommu-modes.ts'
 import { contractKernel, isLinuxBefore } from '../kernel.ts'
+import { errnoOf } from '../kernel-answer.ts'
 import { mapDma, openTranslating, type RawContainer, rawContainer, translating, unmapDma } from './raw-container.ts'
 
 const page = 4096n

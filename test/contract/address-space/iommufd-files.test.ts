@@ -1,7 +1,7 @@
 import { describe, expect, onTestFinished, type TestContext, test } from 'vitest'
 import { iommufdRequest, iommuIoasMapFile } from '../../../src/uapi/iommufd.ts'
 import type { Values } from '../../../src/uapi/struct.ts'
-import { errnoOf } from '../errno-of.ts'
+import { errnoOf } from '../kernel-answer.ts'
 import {
   allocateIoas,
   attachDevice,

@@ -17,7 +17,7 @@ import {
 } from '../../../src/uapi/iommufd.ts'
 import { request } from '../../../src/uapi/requests.ts'
 import { decode, encode, type Values } from '../../../src/uapi/struct.ts'
-import { errnoOf } from '../errno-of.ts'
+import { errnoOf } from '../kernel-answer.ts'
 import { openRawContainer, openTranslating, unmapDma } from './raw-container.ts'
 import {
   allocateIoas,

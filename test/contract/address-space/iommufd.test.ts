@@ -10,8 +10,8 @@ import {
 import { request } from '../../../src/uapi/requests.ts'
 import { decode, encode } from '../../../src/uapi/struct.ts'
 import { openDevice } from '../../../src/vfio/device.ts'
-import { errnoOf } from '../errno-of.ts'
 import { bindForMode } from '../iommu-modes.ts'
+import { errnoOf } from '../kernel-answer.ts'
 import {
   allocateIoas,
   attachDevice,

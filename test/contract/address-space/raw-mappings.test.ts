@@ -1,8 +1,8 @@
 import { describe, expect, onTestFinished, type TestContext, test } from 'vitest'
 import type { Kernel, Mapping } from '../../../src/kernel/kernel.ts'
 import { dmaUnmapFlag } from '../../../src/uapi/container.ts'
-import { errnoOf } from '../errno-of.ts'
 import { allocate, type TranslatingMode, translatingModes } from '../iommu-modes.ts'
+import { errnoOf } from '../kernel-answer.ts'
 import { reserveHugePages } from './huge-pages.ts'
 import { type ContainerMode, mapDma, openTranslating, unmapDma } from './raw-container.ts'
 import {

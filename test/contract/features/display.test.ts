@@ -6,9 +6,9 @@ import { request } from '../../../src/uapi/requests.ts'
 import { decode, encode } from '../../../src/uapi/struct.ts'
 import type { Descriptor } from '../../../src/vfio/calls/descriptor.ts'
 import type { Region } from '../../../src/vfio/region/region.ts'
-import { answerOf } from '../answer.ts'
 import { openRawMdev } from '../irq/irq-raw.ts'
 import { isLinuxBefore } from '../kernel.ts'
+import { answerOf } from '../kernel-answer.ts'
 import { openMdev } from '../open-mdev.ts'
 
 function code(expected: string, errno: string | null = null) {

@@ -12,9 +12,9 @@ import {
 import { request } from '../../../src/uapi/requests.ts'
 import { encode, encodeInto } from '../../../src/uapi/struct.ts'
 import type { Descriptor } from '../../../src/vfio/calls/descriptor.ts'
-import { answerOf } from '../answer.ts'
 import { openRawMtty, openRawPci } from '../irq/irq-raw.ts'
 import { isLinuxBefore } from '../kernel.ts'
+import { answerOf } from '../kernel-answer.ts'
 import { openMdev } from '../open-mdev.ts'
 import { openPci } from '../pci.ts'
 

@@ -1,6 +1,6 @@
 import { describe, expect, type TestContext, test } from 'vitest'
-import { errnoOf } from '../errno-of.ts'
 import { openRaw } from '../irq/irq-raw.ts'
+import { errnoOf } from '../kernel-answer.ts'
 import { openMdev } from '../open-mdev.ts'
 import { bindPci, type OpenPci, openPci, type PciName } from '../pci.ts'
 

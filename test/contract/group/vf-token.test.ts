@@ -5,8 +5,8 @@ import { bindIommufdFlag, vfioDeviceBindIommufd } from '../../../src/uapi/device
 import { request } from '../../../src/uapi/requests.ts'
 import { encode } from '../../../src/uapi/struct.ts'
 import { type Device, openDevice } from '../../../src/vfio/device.ts'
-import { errnoOf } from '../errno-of.ts'
 import { bindForMode, type TranslatingMode, translatingModes } from '../iommu-modes.ts'
+import { errnoOf } from '../kernel-answer.ts'
 import { bindWithFunctions } from '../pci/sriov.ts'
 import { openPci } from '../pci.ts'
 

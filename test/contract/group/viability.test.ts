@@ -10,8 +10,8 @@ import { encode } from '../../../src/uapi/struct.ts'
 import { openDevice } from '../../../src/vfio/device.ts'
 import { skipWithoutMode } from '../iommu-modes.ts'
 import { type ContractKernel, contractKernel } from '../kernel.ts'
-import { labUnderTest } from '../lab.ts'
 import { type BoundPci, bindPci, driverOf } from '../pci.ts'
+import { vmScenarioUnderTest } from '../vm-scenario.ts'
 
 /** Takes the second device of the shared group away from vfio-pci and gives it to another driver, for one test. */
 async function spoil({ kernel }: BoundPci, sibling: string, driver: string | null): Promise<void> {
@@ -50,9 +50,11 @@ function withForeignDriver(): ContractKernel {
       execFileSync('modprobe', [foreignDriver])
     return contract
   }
-  const lab = labUnderTest()
-  const pci = lab.pci.map((device) => (device.address === sibling ? { ...device, driver: foreignDriver } : device))
-  return { ...contract, kernel: createMockKernel({ ...lab, pci }) }
+  const vmScenario = vmScenarioUnderTest()
+  const pci = vmScenario.pci.map((device) =>
+    device.address === sibling ? { ...device, driver: foreignDriver } : device,
+  )
+  return { ...contract, kernel: createMockKernel({ ...vmScenario, pci }) }
 }
 
 describe('a group of two devices', () => {

@@ -5,13 +5,13 @@ import { Worker } from 'node:worker_threads'
 import { expect, onTestFinished, type TestContext, test } from 'vitest'
 import { encodeIrqSet } from '../../../src/uapi/irq.ts'
 import { request } from '../../../src/uapi/requests.ts'
-import { type Held, held } from '../../held.ts'
-import { long, tell } from '../../long.ts'
+import { type OpenResources, openResources } from '../../open-resources.ts'
+import { isSoak, tell } from '../../soak.ts'
 import { openMdev } from '../open-mdev.ts'
 import { openPci } from '../pci.ts'
 import { openRawPci } from './irq-raw.ts'
 
-const interrupts = long ? 100_000 : 1000
+const interrupts = isSoak ? 100_000 : 1000
 const ier = 1
 /** Of edu. */
 const [raise, acknowledge] = [0x60, 0x64]
@@ -23,7 +23,7 @@ async function openMttyMsi(context: TestContext) {
 }
 
 /** From the tenth part of the interrupts on to the last. */
-function expectNoMore(after: Held, before: Held): void {
+function expectNoMore(after: OpenResources, before: OpenResources): void {
   tell(`${expect.getState().currentTestName}: ${JSON.stringify({ before, after })}`)
   expect(after.descriptors).toBe(before.descriptors)
   expect(after.heap - before.heap).toBeLessThan(mebi)
@@ -32,24 +32,24 @@ function expectNoMore(after: Held, before: Held): void {
 test(`${interrupts} interrupts one after the other: none is lost, memory and descriptors stay`, async (context) => {
   const { kernel, uart, irq } = await openMttyMsi(context)
   let told = 0
-  let before = await held(kernel)
+  let before = await openResources(kernel)
   uart.write8(ier, 0x02)
   for await (const { count } of irq.events()) {
     told += count
-    if (told === interrupts / 10) before = await held(kernel)
+    if (told === interrupts / 10) before = await openResources(kernel)
     if (told === interrupts) break
     uart.write8(ier, 0x02)
   }
-  expectNoMore(await held(kernel), before)
+  expectNoMore(await openResources(kernel), before)
 })
 
 test(`${interrupts} interrupts waited for in each of three ways: each is told once, memory and descriptors stay`, async (context) => {
   const { kernel, uart, irq } = await openMttyMsi(context)
   const events = irq.events()
   const told = { iterated: 0, promised: 0, waitedFor: 0 }
-  let before = await held(kernel)
+  let before = await openResources(kernel)
   for (let round = 0; round < interrupts; round++) {
-    if (round === interrupts / 10) before = await held(kernel)
+    if (round === interrupts / 10) before = await openResources(kernel)
     const iterated = events.next()
     uart.write8(ier, 0x02)
     told.iterated += (await iterated).value?.count ?? 0
@@ -60,7 +60,7 @@ test(`${interrupts} interrupts waited for in each of three ways: each is told on
     told.waitedFor += irq.waitSync({ timeoutMs: 10_000 }).count
   }
   expect(told).toEqual({ iterated: interrupts, promised: interrupts, waitedFor: interrupts })
-  expectNoMore(await held(kernel), before)
+  expectNoMore(await openResources(kernel), before)
 })
 
 test(`${interrupts} interrupts of edu: each is told once, memory and descriptors stay`, async (context) => {
@@ -69,16 +69,16 @@ test(`${interrupts} interrupts of edu: each is told once, memory and descriptors
   device.pci.busMaster = true
   const irq = device.irqs.msi.enable([0])
   let told = 0
-  let before = await held(kernel)
+  let before = await openResources(kernel)
   for (let round = 0; round < interrupts; round++) {
-    if (round === interrupts / 10) before = await held(kernel)
+    if (round === interrupts / 10) before = await openResources(kernel)
     const promised = irq.next()
     bar0.write32(raise, 1)
     told += (await promised).count
     bar0.write32(acknowledge, 1)
   }
   expect(told).toBe(interrupts)
-  expectNoMore(await held(kernel), before)
+  expectNoMore(await openResources(kernel), before)
 })
 
 test('interrupts that come faster than they are handled are counted, none lost', async (context) => {
@@ -153,12 +153,12 @@ test('an INTx that is unmasked from another thread while triggers storm comes on
 test('many sets enabled and closed leave nothing open', async (context) => {
   const { device, kernel } = await openPci(context, 'nvme')
   device.irqs.msix.enable([0, 1, 2]).close()
-  const before = await held(kernel)
+  const before = await openResources(kernel)
   for (let i = 0; i < 200; i++) {
     const irq = device.irqs.msix.enable([0, 1, 2])
     const waiting = irq.next().catch(() => null)
     irq.close()
     await waiting
   }
-  expect((await held(kernel)).descriptors).toBe(before.descriptors)
+  expect((await openResources(kernel)).descriptors).toBe(before.descriptors)
 })

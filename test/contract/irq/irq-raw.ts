@@ -7,8 +7,8 @@ import { encode } from '../../../src/uapi/struct.ts'
 import type { Descriptor } from '../../../src/vfio/calls/descriptor.ts'
 import { Device } from '../../../src/vfio/device.ts'
 import { openAddressSpaceFor } from '../../../src/vfio/iommu/open-address-space.ts'
-import { answerOf } from '../answer.ts'
 import { type ContractKernel, contractKernel } from '../kernel.ts'
+import { answerOf } from '../kernel-answer.ts'
 import { bindPci, type PciName } from '../pci.ts'
 
 /** An open device and its descriptor, for calls that the library would not make. */

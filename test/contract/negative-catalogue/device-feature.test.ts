@@ -9,9 +9,9 @@ import {
 } from '../../../src/uapi/features.ts'
 import { request } from '../../../src/uapi/requests.ts'
 import { decode, encode } from '../../../src/uapi/struct.ts'
-import { answerOf } from '../answer.ts'
 import { openRawMtty } from '../irq/irq-raw.ts'
 import { isLinuxBefore } from '../kernel.ts'
+import { answerOf } from '../kernel-answer.ts'
 
 // libvfio-user's 8 cases of VFIO_DEVICE_FEATURE (test/py/test_migration.py), asked of mtty.
 const { VFIO_DEVICE_FEATURE_GET: get, VFIO_DEVICE_FEATURE_SET: set } = deviceFeatureFlag

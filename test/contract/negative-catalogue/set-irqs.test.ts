@@ -2,9 +2,9 @@ import { expect, onTestFinished, type TestContext, test } from 'vitest'
 import { irqSetFlag, vfioIrqSet } from '../../../src/uapi/irq.ts'
 import { request } from '../../../src/uapi/requests.ts'
 import { encode, type Values } from '../../../src/uapi/struct.ts'
-import { answerOf } from '../answer.ts'
 import { signals } from '../irq/irq-eventfds.ts'
 import { err, msix, openRaw, req } from '../irq/irq-raw.ts'
+import { answerOf } from '../kernel-answer.ts'
 import { bindPci } from '../pci.ts'
 
 // libvfio-user's 29 cases of VFIO_DEVICE_SET_IRQS (test/py/test_device_set_irqs.py), asked of vfio-pci.

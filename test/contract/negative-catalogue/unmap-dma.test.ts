@@ -3,8 +3,8 @@ import { dmaUnmapFlag, vfioBitmap, vfioIommuType1DmaUnmap } from '../../../src/u
 import { request } from '../../../src/uapi/requests.ts'
 import { decode, encode, type Values } from '../../../src/uapi/struct.ts'
 import { mapDma, openTranslating } from '../address-space/raw-container.ts'
-import { answerOf } from '../answer.ts'
 import { allocate } from '../iommu-modes.ts'
+import { answerOf } from '../kernel-answer.ts'
 import { RawEdu } from './raw-edu.ts'
 
 // libvfio-user's 12 cases of unmapping (test/py/test_dma_unmap.py), asked of VFIO's own container and of iommufd's.

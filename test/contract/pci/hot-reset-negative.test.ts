@@ -10,8 +10,8 @@ import { request } from '../../../src/uapi/requests.ts'
 import { decode, encodeInto } from '../../../src/uapi/struct.ts'
 import { groupDescriptor } from '../../../src/vfio/group/open-groups.ts'
 import { bindDevice, openRawIommufd } from '../address-space/raw-iommufd.ts'
-import { answerOf } from '../answer.ts'
 import { openRawPci, type RawDevice } from '../irq/irq-raw.ts'
+import { answerOf } from '../kernel-answer.ts'
 
 describe('the calls of a hot reset answer', () => {
   function info({ descriptor }: RawDevice, argsz: number): { result: number | string; bytes: Uint8Array } {

@@ -8,17 +8,17 @@ import type { Kernel } from '../../../src/kernel/kernel.ts'
 import type { IommuMode } from '../../../src/vfio/address-space/address-space.ts'
 import { type Device, openDevice } from '../../../src/vfio/device.ts'
 import { openDescriptors } from '../../descriptors.ts'
+import { type DeviceFixture, deviceFixtures } from '../device-fixtures.ts'
 import { bindForMode, skipWithoutMode } from '../iommu-modes.ts'
 import { isLinuxBefore } from '../kernel.ts'
-import { type Place, places } from '../places.ts'
 
 /** Runs dist/, which `npm test` builds. */
 const program = join(import.meta.dirname, 'programs/hold-device.mjs')
 const modes = ['type1v2', 'iommufd'] as const
 const names = ['mtty', 'edu'] as const
 
-async function placeFor(context: TestContext, name: (typeof names)[number], iommu: IommuMode): Promise<Place> {
-  const place = await places[name](context)
+async function placeFor(context: TestContext, name: (typeof names)[number], iommu: IommuMode): Promise<DeviceFixture> {
+  const place = await deviceFixtures[name](context)
   skipWithoutMode(context, place.kernel, iommu)
   return place
 }
@@ -39,7 +39,7 @@ async function take(device: Device) {
 }
 
 /** All that was held of it can be had again. */
-async function expectFree({ kernel, address }: Place, iommu: IommuMode): Promise<void> {
+async function expectFree({ kernel, address }: DeviceFixture, iommu: IommuMode): Promise<void> {
   const device = openDevice(kernel, address, { iommu })
   const { irq, waiting } = await take(device)
   device.close()

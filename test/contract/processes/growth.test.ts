@@ -4,13 +4,13 @@ import { describe, expect, test } from 'vitest'
 import type { Kernel } from '../../../src/kernel/kernel.ts'
 import type { IommuMode } from '../../../src/vfio/address-space/address-space.ts'
 import { type Device, openDevice } from '../../../src/vfio/device.ts'
-import { type Held, held } from '../../held.ts'
-import { long, tell } from '../../long.ts'
+import { type OpenResources, openResources } from '../../open-resources.ts'
+import { isSoak, tell } from '../../soak.ts'
+import { deviceFixtures } from '../device-fixtures.ts'
 import { skipWithoutMode } from '../iommu-modes.ts'
-import { places } from '../places.ts'
 
-const accesses = long ? 1_000_000 : 10_000
-const openings = long ? 10_000 : 20
+const accesses = isSoak ? 1_000_000 : 10_000
+const openings = isSoak ? 10_000 : 20
 /** Bytes that one object kept per round would pass many times over in the long run. */
 const allowedHeap = 2 * 2 ** 20
 const allowedResident = 32 * 2 ** 20
@@ -25,16 +25,16 @@ async function expectFlat(kernel: Kernel, rounds: number, act: () => void | Prom
     }
   }
   await repeat(Math.ceil(rounds / 10))
-  const before = await held(kernel)
+  const before = await openResources(kernel)
   const start = performance.now()
   await repeat(rounds)
   const seconds = ((performance.now() - start) / 1000).toFixed(1)
-  const after = await held(kernel)
+  const after = await openResources(kernel)
   tell(`${expect.getState().currentTestName}: ${rounds} in ${seconds} s, ${JSON.stringify({ before, after })}`)
   expectNoMore(after, before)
 }
 
-function expectNoMore(after: Held, before: Held): void {
+function expectNoMore(after: OpenResources, before: OpenResources): void {
   expect(after.descriptors).toBe(before.descriptors)
   expect(after.heap - before.heap).toBeLessThan(allowedHeap)
   expect(after.resident - before.resident).toBeLessThan(allowedResident)
@@ -43,7 +43,7 @@ function expectNoMore(after: Held, before: Held): void {
 describe(`${accesses} accesses`, () => {
   const scratch = 7
   test('trapped, of a byte of mtty', async (context) => {
-    const { kernel, address } = await places.mtty(context)
+    const { kernel, address } = await deviceFixtures.mtty(context)
     using device = openDevice(kernel, address)
     const { bar0 } = device.regions
     await expectFlat(kernel, accesses, () => {
@@ -54,7 +54,7 @@ describe(`${accesses} accesses`, () => {
 
   const liveness = 4
   test('trapped, of a register of edu', async (context) => {
-    const { kernel, address } = await places.edu(context)
+    const { kernel, address } = await deviceFixtures.edu(context)
     using device = openDevice(kernel, address)
     const { bar0 } = device.regions
     await expectFlat(kernel, accesses, () => {
@@ -64,7 +64,7 @@ describe(`${accesses} accesses`, () => {
   })
 
   test('mapped, of a register of edu', async (context) => {
-    const { kernel, address } = await places.edu(context)
+    const { kernel, address } = await deviceFixtures.edu(context)
     using device = openDevice(kernel, address)
     const mapped = device.regions.bar0.map()
     await expectFlat(kernel, accesses, () => {
@@ -89,7 +89,7 @@ describe.each(['type1v2', 'iommufd'] as const)(
   `${openings} times opened, used and closed in mode %s`,
   (iommu: IommuMode) => {
     test.for(['mtty', 'edu'] as const)('%s', async (name, context) => {
-      const { kernel, address } = await places[name](context)
+      const { kernel, address } = await deviceFixtures[name](context)
       skipWithoutMode(context, kernel, iommu)
       await expectFlat(kernel, openings, async () => {
         using device = openDevice(kernel, address, { iommu })

@@ -13,8 +13,8 @@ import { openDevice } from '../../../src/vfio/device.ts'
 import { openAddressSpace } from '../../../src/vfio/iommu/open-address-space.ts'
 import { bindForMode, translatingModes } from '../iommu-modes.ts'
 import { type ContractKernel, contractKernel } from '../kernel.ts'
-import { labUnderTest } from '../lab.ts'
 import { bindPci, type PciName } from '../pci.ts'
+import { vmScenarioUnderTest } from '../vm-scenario.ts'
 
 const every: readonly PciName[] = ['edu', 'edu-root-port', 'edu-shared-1', 'edu-shared-2']
 const identification = 0x0100_00ed
@@ -60,7 +60,7 @@ describe('devices of one IOMMU are opened and used at the same time', () => {
       'vfio/device.ts',
       'vfio/iommu/open-address-space.ts',
     ]
-    const files = [...modules.map((file) => join(source, file)), join(import.meta.dirname, '../lab.ts')]
+    const files = [...modules.map((file) => join(source, file)), join(import.meta.dirname, '../vm-scenario.ts')]
     writeFileSync(entry, files.map((file) => `export * from ${JSON.stringify(file)}\n`).join(''))
     const built = await rolldown({ input: entry, platform: 'node', external: ['ffi-rs'] })
     await built.write({ file: library, format: 'esm' })
@@ -89,7 +89,9 @@ describe('devices of one IOMMU are opened and used at the same time', () => {
       context.skip('the mock’s machines are shared by processes, not by Workers of one')
     const stateDirectory = contract.name === 'mock' ? join(folder, 'state') : null
     const machine =
-      stateDirectory === null ? contract : { ...contract, kernel: createMockKernel(labUnderTest(), { stateDirectory }) }
+      stateDirectory === null
+        ? contract
+        : { ...contract, kernel: createMockKernel(vmScenarioUnderTest(), { stateDirectory }) }
     onTestFinished(() => machine.kernel.dispose())
     const bound = [await bindPci(context, 'edu', machine), ...(await bindOthers(context, machine))]
     const [alone, behindPort, ...shared] = bound.map(({ group, address }) => ({ group, name: address }))

@@ -25,21 +25,24 @@ describe.each(ways)('a %s access', (_way, access) => {
     [8, 1],
     [16, 2],
     [32, 4],
-  ] as const)('an access of %d bits writes and reads exactly its %d bytes: shared memory of ivshmem', async ([bits], context) => {
-    const memory = access((await openPci(context, 'ivshmem')).device.regions.bar2)
-    const bytes = bits / 8
-    for (let at = 0; at < 16; at += 8) memory.write64(at, 0xffff_ffff_ffff_ffffn)
-    if (bits === 8) memory.write8(bytes, 0x11)
-    else if (bits === 16) memory.write16(bytes, 0x1111)
-    else memory.write32(bytes, 0x1111_1111)
-    const around = new Uint8Array(16)
-    memory.readInto(0, around)
-    const expected = new Uint8Array(16).fill(0xff)
-    expected.fill(0x11, bytes, 2 * bytes)
-    expect(around).toEqual(expected)
-    const reads = [memory.read8(bytes), memory.read16(bytes & ~1), memory.read32(bytes & ~3), memory.read64(0)]
-    expect(reads).toEqual([...littleEndian(expected, bytes)])
-  })
+  ] as const)(
+    'an access of %d bits writes and reads exactly its %d bytes: shared memory of ivshmem',
+    async ([bits], context) => {
+      const memory = access((await openPci(context, 'ivshmem')).device.regions.bar2)
+      const bytes = bits / 8
+      for (let at = 0; at < 16; at += 8) memory.write64(at, 0xffff_ffff_ffff_ffffn)
+      if (bits === 8) memory.write8(bytes, 0x11)
+      else if (bits === 16) memory.write16(bytes, 0x1111)
+      else memory.write32(bytes, 0x1111_1111)
+      const around = new Uint8Array(16)
+      memory.readInto(0, around)
+      const expected = new Uint8Array(16).fill(0xff)
+      expected.fill(0x11, bytes, 2 * bytes)
+      expect(around).toEqual(expected)
+      const reads = [memory.read8(bytes), memory.read16(bytes & ~1), memory.read32(bytes & ~3), memory.read64(0)]
+      expect(reads).toEqual([...littleEndian(expected, bytes)])
+    },
+  )
 
   test('reaches pci-testdev once: it counts its accesses', async (context) => {
     const testdev = access((await openPci(context, 'pci-testdev')).device.regions.bar0)

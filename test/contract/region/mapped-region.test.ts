@@ -177,18 +177,21 @@ function isMapped(region: MappedRegion, { start, end }: Table): boolean {
 }
 
 describe('the MSI-X table', () => {
-  test.for(['nvme', 'xhci', 'e1000e'] as const)('the table of %s is out of reach of its mapped BAR', async (name, context) => {
-    const { device } = await openPci(context, name)
-    const table = msixTable(device)
-    const trapped = device.regions.get(table.region)
-    const mapped = trapped.map()
-    expect(isMapped(mapped, table)).toBe(false)
-    expect(isMapped(mapped, { start: table.end, end: table.end + 4 })).toBe(true)
-    // the kernel shows nobody the table, and drops what is written there
-    mapped.write32(table.start + 12, 0)
-    expect([mapped.read32(table.start), mapped.read32(table.end - 4)]).toEqual([0xffff_ffff, 0xffff_ffff])
-    expect(trapped.read32(table.start)).toBe(0xffff_ffff)
-  })
+  test.for(['nvme', 'xhci', 'e1000e'] as const)(
+    'the table of %s is out of reach of its mapped BAR',
+    async (name, context) => {
+      const { device } = await openPci(context, name)
+      const table = msixTable(device)
+      const trapped = device.regions.get(table.region)
+      const mapped = trapped.map()
+      expect(isMapped(mapped, table)).toBe(false)
+      expect(isMapped(mapped, { start: table.end, end: table.end + 4 })).toBe(true)
+      // the kernel shows nobody the table, and drops what is written there
+      mapped.write32(table.start + 12, 0)
+      expect([mapped.read32(table.start), mapped.read32(table.end - 4)]).toEqual([0xffff_ffff, 0xffff_ffff])
+      expect(trapped.read32(table.start)).toBe(0xffff_ffff)
+    },
+  )
 
   test('is passed over by bytes of a mapped BAR, which go on behind it: xhci', async (context) => {
     const { device } = await openPci(context, 'xhci')

@@ -4,7 +4,7 @@ import { readIommuGroups } from '../../../src/host/iommu-groups.ts'
 import { hostFiles } from '../../../src/kernel/linux-files.ts'
 import { createMockKernel } from '../../../src/mock/kernel/mock-kernel.ts'
 import { openDevice } from '../../../src/vfio/device.ts'
-import { lab, labNamed } from '../../contract/lab.ts'
+import { vmScenario, vmScenarioNamed } from '../../contract/vm-scenario.ts'
 import { HostTree } from '../host-tree.ts'
 
 const remapped = '  24:  0  0  IR-PCI-MSI-0000:00:1f.2    0-edge      ahci[0000:00:1f.2]\n'
@@ -23,8 +23,8 @@ test.for([
 })
 
 test.for([
-  ['6.1', lab],
-  ['7', labNamed('mock-7')],
+  ['6.1', vmScenario],
+  ['7', vmScenarioNamed('mock-7')],
 ] as const)(
   'as the mock does, Linux %s: groups say so before it is opened, and a parameter allows it',
   async ([, machine]) => {

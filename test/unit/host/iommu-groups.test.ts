@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { readIommuGroups } from '../../../src/host/iommu-groups.ts'
 import { hostFiles } from '../../../src/kernel/linux-files.ts'
 import { createMockKernel } from '../../../src/mock/kernel/mock-kernel.ts'
-import { lab } from '../../contract/lab.ts'
+import { vmScenario } from '../../contract/vm-scenario.ts'
 import { HostTree, uuids } from '../host-tree.ts'
 
 const edu = '0000:00:03.0'
@@ -53,8 +53,10 @@ describe('an IOMMU group', () => {
   })
 
   test('may be missing until a first driver has the device: it is told apart, where others have theirs', async () => {
-    const pci = lab.pci.map((device) => (device.address === edu ? { ...device, groupedWhenProbed: true } : device))
-    const { files } = createMockKernel({ ...lab, pci })
+    const pci = vmScenario.pci.map((device) =>
+      device.address === edu ? { ...device, groupedWhenProbed: true } : device,
+    )
+    const { files } = createMockKernel({ ...vmScenario, pci })
     const isIn = () => readIommuGroups(files).groups.some(({ devices }) => devices.some(({ name }) => name === edu))
     expect(isIn()).toBe(false)
     expect(readIommuGroups(files).withoutGroup).toMatchObject([{ name: edu, driver: null, vendor: '0x1234' }])
@@ -69,7 +71,10 @@ describe('an IOMMU group', () => {
   })
 
   test('is missing everywhere on a machine without an IOMMU: then no device is listed for that', () => {
-    const { files } = createMockKernel({ ...lab, pci: lab.pci.map((device) => ({ ...device, iommuGroup: null })) })
+    const { files } = createMockKernel({
+      ...vmScenario,
+      pci: vmScenario.pci.map((device) => ({ ...device, iommuGroup: null })),
+    })
     const { groups, withoutGroup, warnings } = readIommuGroups(files)
     expect([groups, withoutGroup, warnings.length]).toEqual([[], [], 1])
   })

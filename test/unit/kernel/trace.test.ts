@@ -7,14 +7,14 @@ import { Host } from '../../../src/host.ts'
 import { syscallChannel } from '../../../src/kernel/trace/trace.ts'
 import { traced } from '../../../src/kernel/trace/traced-kernel.ts'
 import { createMockKernel } from '../../../src/mock/kernel/mock-kernel.ts'
-import { lab } from '../../contract/lab.ts'
+import { vmScenario } from '../../contract/vm-scenario.ts'
 
 const edu = '0000:00:03.0'
 
 /** The lines of a trace into a file, made by `work` on a simulated host. */
 async function lines(work: (host: Host) => Promise<unknown>): Promise<string[]> {
   const file = join(mkdtempSync(join(tmpdir(), 'vfioctl-trace-')), 'trace')
-  await using host = new Host(traced(createMockKernel(lab), { VFIOCTL_TRACE: file }))
+  await using host = new Host(traced(createMockKernel(vmScenario), { VFIOCTL_TRACE: file }))
   await work(host)
   await host.close()
   expect(statSync(file).mode & 0o777).toBe(0o600)
@@ -51,7 +51,7 @@ test('a refusal is told with its errno, and thrown as it is', async () => {
 })
 
 test('subscribers of the channel get the same as objects; without listeners the kernel is not wrapped', async () => {
-  const kernel = createMockKernel(lab)
+  const kernel = createMockKernel(vmScenario)
   onTestFinished(() => kernel.dispose())
   expect(traced(kernel, {})).toBe(kernel)
   const told: unknown[] = []
@@ -79,7 +79,7 @@ test('a file that cannot be written is said once, and changes nothing of the wor
   symlinkSync(join(folder, 'target'), join(folder, 'link'))
   const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => {})
   onTestFinished(() => warn.mockRestore())
-  const kernel = traced(createMockKernel(lab), { VFIOCTL_TRACE: join(folder, 'link') })
+  const kernel = traced(createMockKernel(vmScenario), { VFIOCTL_TRACE: join(folder, 'link') })
   onTestFinished(() => kernel.dispose())
   kernel.close(kernel.eventfd())
   expect(warn.mock.calls).toEqual([[expect.stringContaining('cannot be written: too many levels of symbolic links')]])

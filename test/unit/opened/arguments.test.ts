@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { openDescriptors } from '../../descriptors.ts'
-import { long } from '../../long.ts'
+import { isSoak } from '../../soak.ts'
 import { closeAll } from './devices.ts'
 import { hostile } from './hostile-values.ts'
 import { call, membersOf } from './members.ts'
@@ -104,7 +104,7 @@ async function bearsAnything(object: object, methods: Opened['methods']): Promis
       const outcome = closed(await outcomeOf(() => call(object, method, given)))
       expect(faultOf(outcome, { given, fits })).toBe(null)
     }),
-    { numRuns: long ? 20_000 : 40 },
+    { numRuns: isSoak ? 20_000 : 40 },
   )
 }
 
@@ -135,7 +135,7 @@ describe('closing', () => {
         expect(openDescriptors(world.host.kernel)).toEqual(world.before)
         await world.host.close()
       }),
-      { numRuns: long ? 1000 : 5 },
+      { numRuns: isSoak ? 1000 : 5 },
     )
   })
 })

@@ -3,7 +3,7 @@ import { Host } from '../../../src/host.ts'
 import { createMockHost } from '../../../src/mock.ts'
 import type { DeviceAddressSpace } from '../../../src/vfio/address-space/attachment.ts'
 import type { Device } from '../../../src/vfio/device.ts'
-import { labNamed } from '../../contract/lab.ts'
+import { vmScenarioNamed } from '../../contract/vm-scenario.ts'
 import { openDescriptors } from '../../descriptors.ts'
 
 /** Devices of every kind, opened on one machine. */
@@ -37,7 +37,7 @@ const mode: ReadonlyMap<number, number> = new Map([
 ])
 
 export async function openDevices(ended: typeof onTestFinished = onTestFinished): Promise<Devices> {
-  const host = new Host(createMockHost(labNamed('mock-7')).kernel)
+  const host = new Host(createMockHost(vmScenarioNamed('mock-7')).kernel)
   ended(() => host.close())
   for (const device of [...Object.values(addresses), behindRootPort.name]) await host.bind({ device })
   await host.start({ name: display, parent: 'mbochs', type: 'mbochs-small' })

@@ -1,7 +1,7 @@
 import type { Kernel } from '../../../src/kernel/kernel.ts'
 import type { KernelVersion } from '../../../src/mock/base/kernel-traits.ts'
 import { createMockKernel } from '../../../src/mock/kernel/mock-kernel.ts'
-import { labNamed } from '../../contract/lab.ts'
+import { vmScenarioNamed } from '../../contract/vm-scenario.ts'
 import type { Call } from './call.ts'
 import type { Coverage } from './coverage.ts'
 import { names } from './devices.ts'
@@ -12,10 +12,10 @@ import { type Outcome, Side } from './side.ts'
  * long at work on a whole host.
  */
 export function mockOf(version: KernelVersion): Kernel {
-  const lab = labNamed(`mock-${version}`)
-  const behind = lab.pci.find(({ address }) => address === names.edu)?.behind ?? []
-  const pci = lab.pci.filter(({ address }) => address === names.edu || behind.includes(address))
-  return createMockKernel({ ...lab, pci, disk: {} })
+  const vmScenario = vmScenarioNamed(`mock-${version}`)
+  const behind = vmScenario.pci.find(({ address }) => address === names.edu)?.behind ?? []
+  const pci = vmScenario.pci.filter(({ address }) => address === names.edu || behind.includes(address))
+  return createMockKernel({ ...vmScenario, pci, disk: {} })
 }
 
 /**

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { expect, onTestFinished, test } from 'vitest'
 import { openLinux } from '../../../src/kernel/linux.ts'
 import type { KernelVersion } from '../../../src/mock/base/kernel-traits.ts'
-import { long, tell } from '../../long.ts'
+import { isSoak, tell } from '../../soak.ts'
 import type { Call } from './call.ts'
 import { differenceOf, minDifference, mockOf } from './compare.ts'
 import { Coverage } from './coverage.ts'
@@ -11,8 +11,8 @@ import { sequences } from './sequences.ts'
 
 // The long run, 10,000 sequences, others each time: VFIOCTL_LONG=1 npm run test:vm -- --kernel 6.12 -- vm/differential
 // It tells its seed; with VFIOCTL_SEED and VFIOCTL_SEQUENCES beside it, the same or fewer come again.
-const count = Number(process.env['VFIOCTL_SEQUENCES'] ?? (long ? 10_000 : 300))
-const seed = Number(process.env['VFIOCTL_SEED'] ?? (long ? Date.now() % 2 ** 31 : 1))
+const count = Number(process.env['VFIOCTL_SEQUENCES'] ?? (isSoak ? 10_000 : 300))
+const seed = Number(process.env['VFIOCTL_SEED'] ?? (isSoak ? Date.now() % 2 ** 31 : 1))
 /** Differences, at most, before the rest is left. */
 const enough = 5
 

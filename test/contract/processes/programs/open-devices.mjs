@@ -5,8 +5,8 @@ import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 const { library, stateDirectory, iommu, devices } = JSON.parse(process.argv[2])
-const { createMockKernel, labUnderTest, openAddressSpace, openDevice, openLinux } = await import(library)
-const kernel = stateDirectory === null ? openLinux() : createMockKernel(labUnderTest(), { stateDirectory })
+const { createMockKernel, vmScenarioUnderTest, openAddressSpace, openDevice, openLinux } = await import(library)
+const kernel = stateDirectory === null ? openLinux() : createMockKernel(vmScenarioUnderTest(), { stateDirectory })
 
 const memory = 0x4_0000n
 

@@ -9,7 +9,7 @@ import { sayWhileWaiting } from '../../../../src/lifecycle/bindings/change-drive
 import { release } from '../../../../src/lifecycle/bindings/release.ts'
 import { keptBindings } from '../../../../src/lifecycle/settings/bindings.ts'
 import { createMockHost } from '../../../../src/mock-host.ts'
-import { dyingKernel } from '../dying-kernel.ts'
+import { crashingKernel } from '../crashing-kernel.ts'
 
 /** Three devices of the demo that share a group: one without a driver, a sound card, and a bus. */
 const group = ['0000:00:1f.0', '0000:00:1f.3', '0000:00:1f.4']
@@ -77,8 +77,8 @@ test('killed after any of its writes, binding and releasing again come to the sa
     for (let after = 1; ; after++) {
       const { kernel } = mock()
       if (verb === release) await bind(kernel, { device, group: true })
-      const { kernel: dying, died } = dyingKernel(kernel, after)
-      await Promise.resolve(verb(dying, { device, group: true })).catch(() => undefined)
+      const { kernel: crashing, died } = crashingKernel(kernel, after)
+      await Promise.resolve(verb(crashing, { device, group: true })).catch(() => undefined)
       await verb(kernel, { device, group: true })
       expect(state(kernel)).toEqual(verb === bind ? bound : untouched)
       expect(keptBindings.list(kernel.files).settings.map(({ name }) => name)).toEqual(verb === bind ? group : [])

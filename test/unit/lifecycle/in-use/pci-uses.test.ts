@@ -3,7 +3,7 @@ import { parsePciAddress } from '../../../../src/base/units.ts'
 import { hostFiles } from '../../../../src/kernel/linux-files.ts'
 import { PciUses } from '../../../../src/lifecycle/in-use/pci-uses.ts'
 import { HostTree, uuids } from '../../host-tree.ts'
-import { instead } from '../../instead.ts'
+import { stub } from '../../stub.ts'
 
 const card = '0000:3b:00.0'
 const device = `sys/devices/pci0000:3a/0000:3a:00.0/${card}`
@@ -161,7 +161,7 @@ describe('a disk behind several layers', () => {
     const tree = disk(host()).file('proc/1/mountinfo', '')
     const asked: string[] = []
     const isClaimed = (path: string) => asked.push(path) > 0 && path === '/dev/sda1'
-    const seen = () => new PciUses(instead(hostFiles(tree.root), { isClaimed })).of(parsePciAddress(card))
+    const seen = () => new PciUses(stub(hostFiles(tree.root), { isClaimed })).of(parsePciAddress(card))
     expect(seen().map(({ what }) => what)).toEqual(['/dev/sda1 is claimed by a file system, an array or a program'])
     tree.file('proc/1/mountinfo', '22 1 8:1 / /srv rw - ext4 /dev/sda1 rw\n')
     asked.length = 0

@@ -9,7 +9,7 @@ import { makePlan } from '../../../../src/lifecycle/plan/make-plan.ts'
 import { parseSpec } from '../../../../src/lifecycle/spec/parse-spec.ts'
 import { isDone, itemName } from '../../../../src/lifecycle/wanted/plan.ts'
 import { createMockKernel } from '../../../../src/mock/kernel/mock-kernel.ts'
-import { dyingKernel, Killed } from '../dying-kernel.ts'
+import { crashingKernel, Killed } from '../crashing-kernel.ts'
 
 const gpu = '0000:3b:00.0'
 const uuid = '83b8f4f2-509f-382f-3c1e-e6bfe0fa1001'
@@ -274,8 +274,8 @@ describe('killed after any of its writes, and applied again', () => {
     let deaths = 0
     for (let after = 1; ; after++) {
       const kernel = await drifted()
-      const { kernel: dying, died } = dyingKernel(kernel, after)
-      const attempt = Promise.resolve().then(() => applyPlan(dying, makePlan(dying, spec(...parents))))
+      const { kernel: crashing, died } = crashingKernel(kernel, after)
+      const attempt = Promise.resolve().then(() => applyPlan(crashing, makePlan(crashing, spec(...parents))))
       const outcome = await attempt.catch((error: unknown) => error)
       if (!died()) break
       deaths++

@@ -11,7 +11,7 @@ import { sriovManage } from '../../../../src/mock/programs/sriov-manage.ts'
 import type { Scenario } from '../../../../src/mock/scenario/scenario.ts'
 import { gpuHost } from '../../../../src/mock/shipped/gpu-host.ts'
 import { driverOf } from '../../mock/pci/pci-scenario.ts'
-import { dyingKernel, Killed, type Program } from '../dying-kernel.ts'
+import { crashingKernel, Killed, type Program } from '../crashing-kernel.ts'
 
 const [l40s, rtx, network, disk] = ['0000:41:00.0', '0000:61:00.0', '0000:81:00.0', '0000:82:00.0'] as const
 
@@ -162,9 +162,9 @@ describe('killed after any of its changes to the host, and applied again, it alw
       for (let after = 1; ; after++) {
         const { host, kernel } = await drifted(it)
         const program: Program = (files, run) => sriovManage(kernel.machine, files, run)
-        const { kernel: dying, died, death } = dyingKernel(kernel, after, programsDie ? program : undefined)
+        const { kernel: crashing, died, death } = crashingKernel(kernel, after, programsDie ? program : undefined)
         const attempt = Promise.resolve().then(() =>
-          applyPlan(dying, planOf({ kernel: dying }, spec), { signal: death }),
+          applyPlan(crashing, planOf({ kernel: crashing }, spec), { signal: death }),
         )
         const outcome = await attempt.catch((error: unknown) => error)
         if (!died()) {

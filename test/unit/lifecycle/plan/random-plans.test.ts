@@ -7,7 +7,7 @@ import { makePlan } from '../../../../src/lifecycle/plan/make-plan.ts'
 import { parseSpec } from '../../../../src/lifecycle/spec/parse-spec.ts'
 import { isDone, itemName, type Plan } from '../../../../src/lifecycle/wanted/plan.ts'
 import { createMockHost, type MockHost } from '../../../../src/mock-host.ts'
-import { long } from '../../../long.ts'
+import { isSoak } from '../../../soak.ts'
 
 /** Files for a host, one applied after the other, and whether a process holds the first device that runs meanwhile. */
 interface Story {
@@ -133,7 +133,7 @@ const story: fc.Arbitrary<Story> = fc
   })
 
 /** The same stories each time; others where it runs for long, or by the seed that a run has told. */
-const seed = Number(process.env['VFIOCTL_SEED'] ?? (long ? Date.now() % 2 ** 31 : 1))
+const seed = Number(process.env['VFIOCTL_SEED'] ?? (isSoak ? Date.now() % 2 ** 31 : 1))
 
 test('what a file asks for is there once its apply has ended well, or nothing was touched, or what ran still runs', async () => {
   await fc.assert(
@@ -145,7 +145,7 @@ test('what a file asks for is there once its apply has ended well, or nothing wa
         await host.kernel.dispose()
       }
     }),
-    { numRuns: long ? 4000 : 200, seed },
+    { numRuns: isSoak ? 4000 : 200, seed },
   )
 }, 3_600_000)
 

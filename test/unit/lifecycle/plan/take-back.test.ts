@@ -10,7 +10,7 @@ import { applyPlan } from '../../../../src/lifecycle/plan/apply.ts'
 import { makePlan } from '../../../../src/lifecycle/plan/make-plan.ts'
 import { parseSpec } from '../../../../src/lifecycle/spec/parse-spec.ts'
 import { createMockKernel } from '../../../../src/mock/kernel/mock-kernel.ts'
-import { instead } from '../../instead.ts'
+import { stub } from '../../stub.ts'
 
 const uuid = '83b8f4f2-509f-382f-3c1e-e6bfe0fa1001'
 const gpu = '0000:3b:00.0'
@@ -36,7 +36,7 @@ function refusing(kernel: Kernel, path: string, value?: string): Kernel {
     if (to === path && (value === undefined || text === value)) throw systemError('EIO', 'write', to)
     return kernel.files.write(to, text)
   }
-  return instead(kernel, { files: instead(kernel.files, { write }) })
+  return stub(kernel, { files: stub(kernel.files, { write }) })
 }
 
 const bad = [{ no_such: '1' }]
@@ -84,8 +84,8 @@ describe('a mediated device that could not be made anew', () => {
       return host.kernel.files.unlink(path)
     }
     const create = '/sys/class/mdev_bus/mtty/mdev_supported_types/mtty-2/create'
-    const files = instead(refusing(host.kernel, create).files, { unlink })
-    const { error } = await apply(fails, instead(host.kernel, { files }))
+    const files = stub(refusing(host.kernel, create).files, { unlink })
+    const { error } = await apply(fails, stub(host.kernel, { files }))
     expect(error).toMatchObject({
       code: 'APPLY_INCOMPLETE',
       errno: 'EIO',
@@ -155,7 +155,7 @@ test('what could not be undefined was not removed: it runs again as it was defin
       if (path.startsWith('/etc/')) throw systemError('EROFS', 'unlink', path)
       return kernel.files.unlink(path)
     }
-    return instead(kernel, { files: instead(kernel.files, { unlink }) })
+    return stub(kernel, { files: stub(kernel.files, { unlink }) })
   }
   const mdev = machine('demo')
   await mdev.host.define({ name: uuid, parent: 'mtty', type: 'mtty-1' })

@@ -6,7 +6,7 @@ import type { HostFiles } from '../../../../src/kernel/kernel.ts'
 import { openLinux } from '../../../../src/kernel/linux.ts'
 import { Settings, withSettingsLock } from '../../../../src/lifecycle/settings/settings.ts'
 import { HostTree } from '../../host-tree.ts'
-import { dyingKernel } from '../dying-kernel.ts'
+import { crashingKernel } from '../crashing-kernel.ts'
 
 const counts = new Settings('counts', 'count of functions', v.strictObject({ count: v.number() }))
 const folder = 'etc/vfioctl.d/counts'
@@ -65,7 +65,7 @@ test('killed between any two calls of a save, the file is the old one or the new
     const { files } = kernel
     counts.save(files, card, { count: 1 })
     try {
-      counts.save(dyingKernel(kernel, changes).kernel.files, card, { count: 2 })
+      counts.save(crashingKernel(kernel, changes).kernel.files, card, { count: 2 })
       seen.add('finished')
     } catch {
       seen.add('killed')

@@ -6,7 +6,7 @@ import { openLinux } from '../../../../src/kernel/linux.ts'
 import { isHalfConfigured, markHalfConfigured } from '../../../../src/lifecycle/device/half-configured.ts'
 import { setVirtualFunctions } from '../../../../src/lifecycle/sriov/set-functions.ts'
 import { HostTree } from '../../host-tree.ts'
-import { instead } from '../../instead.ts'
+import { stub } from '../../stub.ts'
 
 const card = '0000:41:00.0'
 const folder = `sys/bus/pci/devices/${card}`
@@ -57,7 +57,7 @@ function hostWith(script: string) {
 /** The same, and programs have less time. */
 function impatient(kernel: Kernel): Kernel {
   const runProgram: Kernel['runProgram'] = (path, run) => kernel.runProgram(path, { ...run, timeoutMs: 500 })
-  return instead(kernel, { runProgram })
+  return stub(kernel, { runProgram })
 }
 
 test('it is run for the card, and what it made is waited for, kept, and no mark is left', async () => {

@@ -63,7 +63,7 @@ describe('openHost and --mock take', () => {
 
   test('a TypeScript file where Node reads it, and say which Node does where not', () => {
     const text = `const name: string = 'typed'\nexport default { ...${JSON.stringify(pciScenario)}, name }`
-    const loaded = failure(file('lab.ts', text))
+    const loaded = failure(file('vm-scenario.ts', text))
     const strips = 'typescript' in process.features && Boolean(process.features.typescript)
     expect(loaded).toMatchObject(
       strips ? { name: 'typed' } : { code: 'NOT_SUPPORTED', message: expect.stringContaining('22.18') },

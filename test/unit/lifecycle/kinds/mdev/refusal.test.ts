@@ -7,7 +7,7 @@ import { readDeviceTypes } from '../../../../../src/lifecycle/kinds/device-types
 import { start } from '../../../../../src/lifecycle/kinds/mdev/start.ts'
 import { createMockKernel } from '../../../../../src/mock/kernel/mock-kernel.ts'
 import { HostTree, uuids } from '../../../host-tree.ts'
-import { instead } from '../../../instead.ts'
+import { stub } from '../../../stub.ts'
 
 const gpu = '0000:3b:00.0'
 const attributes = { device_api: 'vfio-pci', available_instances: '4', name: 'GRID T4-4Q' }
@@ -25,7 +25,7 @@ async function refused(tree: HostTree, errno: string, said: readonly LogRecord[]
     throw systemError(errno, 'write', path)
   }
   const log: KernelLog = { read: () => [...said], close() {} }
-  const refusing = instead(kernel, { files: instead(kernel.files, { write }), followLog: () => log })
+  const refusing = stub(kernel, { files: stub(kernel.files, { write }), followLog: () => log })
   return start(refusing, { uuid: uuids[0], parent: gpu, type: 'nvidia-232' }).then(
     () => null,
     (error: unknown) => error,
@@ -74,7 +74,7 @@ test('a card that has no room by now is told with what holds it, whatever the dr
     tree.file(`sys/devices/pci0000:00/${gpu}/mdev_supported_types/nvidia-232/available_instances`, '0\n')
     throw systemError('EINVAL', 'write', path)
   }
-  const full = instead(kernel, { files: instead(kernel.files, { write }) })
+  const full = stub(kernel, { files: stub(kernel.files, { write }) })
   await expect(start(full, { uuid: uuids[0], parent: gpu, type: 'nvidia-232' })).rejects.toMatchObject({
     code: 'NO_INSTANCE_LEFT',
     errno: 'EINVAL',

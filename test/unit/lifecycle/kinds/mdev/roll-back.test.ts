@@ -6,7 +6,7 @@ import { openLinux } from '../../../../../src/kernel/linux.ts'
 import { createDevice, creationSteps } from '../../../../../src/lifecycle/kinds/mdev/create-device.ts'
 import type { MdevType } from '../../../../../src/lifecycle/kinds/mdev/mdev-types.ts'
 import { HostTree, uuids } from '../../../host-tree.ts'
-import { instead } from '../../../instead.ts'
+import { stub } from '../../../stub.ts'
 
 const uuid = parseUuid(uuids[0])
 const type: MdevType = {
@@ -30,7 +30,7 @@ function recording(fail: (path: string) => string | undefined): { kernel: Kernel
     if (code !== undefined) throw systemError(code, 'write', path)
     writes.push([path.slice(path.lastIndexOf('/') + 1), text])
   }
-  return { kernel: instead(kernel, { files: instead(kernel.files, { write }) }), writes }
+  return { kernel: stub(kernel, { files: stub(kernel.files, { write }) }), writes }
 }
 
 const attributes = [

@@ -14,7 +14,7 @@ import {
   saveDefinition,
 } from '../../../../../src/lifecycle/kinds/mdev/store.ts'
 import { HostTree, uuids } from '../../../host-tree.ts'
-import { dyingKernel } from '../../dying-kernel.ts'
+import { crashingKernel } from '../../crashing-kernel.ts'
 
 const uuid = parseUuid(uuids[0])
 const before: Definition = { type: 'mtty-1', start: 'manual', attributes: [] }
@@ -40,7 +40,7 @@ test('killed between any two calls of a save, the file is the old one or the new
     const { files } = kernel
     saveDefinition(files, { uuid, parent: 'mtty', definition: before })
     try {
-      saveDefinition(dyingKernel(kernel, changes).kernel.files, { uuid, parent: 'mtty', definition: after })
+      saveDefinition(crashingKernel(kernel, changes).kernel.files, { uuid, parent: 'mtty', definition: after })
       seen.add('finished')
     } catch {
       seen.add('killed')

@@ -9,7 +9,7 @@ import { withSettingsLock } from '../../../../../src/lifecycle/settings/settings
 import { parseSpec } from '../../../../../src/lifecycle/spec/parse-spec.ts'
 import { gpuHost } from '../../../../../src/mock/shipped/gpu-host.ts'
 import { createMockHost } from '../../../../../src/mock-host.ts'
-import { instead } from '../../../instead.ts'
+import { stub } from '../../../stub.ts'
 
 const rootOnly = { uid: 0, gid: 0, mode: 0o600 }
 const kvm = { user: '64055', group: '108', mode: '0660' }
@@ -149,7 +149,7 @@ test('the node of an IOMMU group stays with the owner of what still runs in it',
     const names = kernel.files.list(path)
     return path.endsWith(`${group.slice(group.lastIndexOf('/'))}/devices`) ? [...names, `${second}`] : names
   }
-  const sharing = new Host(instead(kernel, { files: instead(kernel.files, { readlink, list }) }))
+  const sharing = new Host(stub(kernel, { files: stub(kernel.files, { readlink, list }) }))
   for (const name of [first, second]) {
     if (name === undefined) throw new Error('two functions')
     await apply(sharing, { parent: '41:00.0', name, type: 'L40S-24Q' }, { owner: kvm })
@@ -185,7 +185,7 @@ test('a function for which VFIO has no node is NOT_SUPPORTED in the plan and at 
   const [, vgpu] = models[0]
   // as where udev made none, or the driver gives VFIO nothing
   const kind = (path: string) => (path.startsWith('/dev/vfio/') ? null : kernel.files.kind(path))
-  const without = new Host(instead(kernel, { files: instead(kernel.files, { kind }) }))
+  const without = new Host(stub(kernel, { files: stub(kernel.files, { kind }) }))
   const refused = {
     code: 'NOT_SUPPORTED',
     message: expect.stringContaining(`${vgpu.name} has no node in /dev/vfio that could be given to anybody`),

@@ -1,7 +1,7 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { Host } from '../../../../../src/host.ts'
 import { createMockKernel } from '../../../../../src/mock/kernel/mock-kernel.ts'
-import { instead } from '../../../instead.ts'
+import { stub } from '../../../stub.ts'
 
 const devices = '/sys/bus/pci/devices'
 
@@ -233,7 +233,7 @@ test('the names of a card’s types reach the disk together', async () => {
     synced.push(path)
     kernel.files.syncDirectory(path)
   }
-  const counting = new Host(instead(kernel, { files: instead(kernel.files, { syncDirectory }) }))
+  const counting = new Host(stub(kernel, { files: stub(kernel.files, { syncDirectory }) }))
   const names = '/var/lib/vfioctl/vgpu-types'
   await counting.start({ parent: '41:00.0', type: '1157' })
   expect(kernel.files.list(names)).toHaveLength(7)

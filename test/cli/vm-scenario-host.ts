@@ -1,10 +1,10 @@
 import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { lab } from '../contract/lab.ts'
+import { vmScenario } from '../contract/vm-scenario.ts'
 import { type Run, vfioctl } from './vfioctl.ts'
 
-export interface LabHost extends Run {
+export interface VmScenarioHost extends Run {
   /** The same without the option that names the simulated host. */
   readonly plain: Run
   readonly env: Readonly<Record<string, string>>
@@ -13,11 +13,13 @@ export interface LabHost extends Run {
 }
 
 /** The virtual machine's PCI devices on the mock, those named with vfio-pci from the beginning. */
-export function labHost(...withVfio: readonly string[]): LabHost {
-  const folder = mkdtempSync(join(tmpdir(), 'vfioctl-lab-'))
-  const scenario = join(folder, 'lab.json')
-  const pci = lab.pci.map((device) => (withVfio.includes(device.address) ? { ...device, driver: 'vfio-pci' } : device))
-  writeFileSync(scenario, JSON.stringify({ ...lab, pci }))
+export function vmScenarioHost(...withVfio: readonly string[]): VmScenarioHost {
+  const folder = mkdtempSync(join(tmpdir(), 'vfioctl-vm-scenario-'))
+  const scenario = join(folder, 'vm-scenario.json')
+  const pci = vmScenario.pci.map((device) =>
+    withVfio.includes(device.address) ? { ...device, driver: 'vfio-pci' } : device,
+  )
+  writeFileSync(scenario, JSON.stringify({ ...vmScenario, pci }))
   const env = { XDG_STATE_HOME: join(folder, 'state') }
   const args = [`--mock=${scenario}`]
   const plain = (...words: string[]) => vfioctl(words, { env })

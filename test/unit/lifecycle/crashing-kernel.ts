@@ -24,7 +24,7 @@ export type Program = (files: HostFiles, run: ProgramRun) => Promise<ProgramEnd>
  * who runs it is killed, except `dies`, of which each change counts and is the last one too. `died` says whether it came
  * that far, and `death` ends what the process waits for.
  */
-export function dyingKernel(kernel: Kernel, after: number, dies?: Program) {
+export function crashingKernel(kernel: Kernel, after: number, dies?: Program) {
   const death = new AbortController()
   let left = after
   const change = () => {
@@ -47,7 +47,7 @@ export function dyingKernel(kernel: Kernel, after: number, dies?: Program) {
     change()
     return kernel.runProgram(path, run)
   }
-  const dying = new Proxy(kernel, {
+  const crashing = new Proxy(kernel, {
     get(target, name) {
       if (name === 'files') return files
       if (name === 'runProgram') return runProgram
@@ -55,5 +55,5 @@ export function dyingKernel(kernel: Kernel, after: number, dies?: Program) {
       return typeof value === 'function' ? value.bind(target) : value
     },
   })
-  return { kernel: dying, died: () => left <= 0, death: death.signal }
+  return { kernel: crashing, died: () => left <= 0, death: death.signal }
 }

@@ -7,7 +7,7 @@ import { sampleDisplays } from '../../src/mock/shipped/sample-displays.ts'
  * configuration spaces that vfio-pci of Linux 6.1 showed there, and mtty. What is behind the BARs is modelled for edu,
  * nvme and pci-testdev; those of the others are memory.
  */
-export const lab: Scenario = {
+export const vmScenario: Scenario = {
   name: 'lab',
   modules: {
     vfio: {},
@@ -153,35 +153,35 @@ export const lab: Scenario = {
 }
 
 /** It is part of vfio since Linux 6.3. */
-const { vfio_virqfd: _, ...withoutVirqfd } = lab.modules
+const { vfio_virqfd: _, ...withoutVirqfd } = vmScenario.modules
 
-const lab7: Scenario = {
-  ...lab,
+const onLinux7: Scenario = {
+  ...vmScenario,
   kernel: '7',
   modules: { ...withoutVirqfd, vfio: { enable_unsafe_noiommu_mode: 'N' }, iommufd: { allow_unsafe_interrupts: 'N' } },
 }
 
-/** By the name that VFIOCTL_TEST_KERNEL has for it: the lab with another kernel, and without an IOMMU. */
-const labs: Readonly<Record<string, Scenario>> = {
-  'mock-6.1': lab,
-  'mock-6.12': { ...lab, kernel: '6.12', modules: withoutVirqfd },
-  'mock-7': lab7,
+/** By the name that VFIOCTL_TEST_KERNEL has for it: the same machine with another kernel, and without an IOMMU. */
+const vmScenarios: Readonly<Record<string, Scenario>> = {
+  'mock-6.1': vmScenario,
+  'mock-6.12': { ...vmScenario, kernel: '6.12', modules: withoutVirqfd },
+  'mock-7': onLinux7,
   'mock-7-noiommu': {
-    ...lab7,
-    modules: { ...lab7.modules, vfio: { enable_unsafe_noiommu_mode: 'Y' } },
-    pci: lab7.pci.map((device) => ({ ...device, iommuGroup: null })),
+    ...onLinux7,
+    modules: { ...onLinux7.modules, vfio: { enable_unsafe_noiommu_mode: 'Y' } },
+    pci: onLinux7.pci.map((device) => ({ ...device, iommuGroup: null })),
   },
 }
 
-/** The lab that VFIOCTL_TEST_KERNEL names. */
-export function labUnderTest(): Scenario {
-  return labNamed(process.env['VFIOCTL_TEST_KERNEL'] ?? 'mock-6.1')
+/** The scenario that VFIOCTL_TEST_KERNEL names. */
+export function vmScenarioUnderTest(): Scenario {
+  return vmScenarioNamed(process.env['VFIOCTL_TEST_KERNEL'] ?? 'mock-6.1')
 }
 
-export function labNamed(name: string): Scenario {
-  const found = new Map(Object.entries(labs)).get(name)
+export function vmScenarioNamed(name: string): Scenario {
+  const found = new Map(Object.entries(vmScenarios)).get(name)
   if (found !== undefined) return found
-  throw new Error(`VFIOCTL_TEST_KERNEL is linux or ${Object.keys(labs).join(', ')}, not ${name}`)
+  throw new Error(`VFIOCTL_TEST_KERNEL is linux or ${Object.keys(vmScenarios).join(', ')}, not ${name}`)
 }
 
 function pci(

@@ -4,7 +4,7 @@ import { runInNewContext } from 'node:vm'
 import type { Kernel } from '../src/kernel/kernel.ts'
 
 /** What this process holds, after a collection of garbage. */
-export interface Held {
+export interface OpenResources {
   /** Descriptors that are open on the kernel. */
   readonly descriptors: number
   /** Bytes of V8's heap, and all that is resident: mapped memory too. */
@@ -12,7 +12,7 @@ export interface Held {
   readonly resident: number
 }
 
-export async function held({ files, pid }: Pick<Kernel, 'files' | 'pid'>): Promise<Held> {
+export async function openResources({ files, pid }: Pick<Kernel, 'files' | 'pid'>): Promise<OpenResources> {
   setFlagsFromString('--expose-gc')
   const collect: unknown = runInNewContext('gc')
   for (let i = 0; i < 3; i++) {

@@ -2,7 +2,7 @@
  * The same object with some properties others, for a kernel that answers otherwise at one place. A proxy, as what
  * inherits from a kernel lacks its private state.
  */
-export function instead<T extends object>(object: T, others: Partial<T>): T {
+export function stub<T extends object>(object: T, others: Partial<T>): T {
   return new Proxy(object, {
     get(target, key) {
       if (Object.hasOwn(others, key)) return Reflect.get(others, key)

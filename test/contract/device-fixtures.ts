@@ -5,13 +5,13 @@ import { contractKernel } from './kernel.ts'
 import { bindPci } from './pci.ts'
 
 /** A device that a test opens by itself, as often as it likes. */
-export interface Place {
+export interface DeviceFixture {
   readonly kernel: Kernel
   readonly address: DeviceAddress
 }
 
 /** A mediated device, removed after the test, and a PCI device, given back to its driver. */
-export const places: Readonly<Record<'mtty' | 'edu', (context: TestContext) => Promise<Place>>> = {
+export const deviceFixtures: Readonly<Record<'mtty' | 'edu', (context: TestContext) => Promise<DeviceFixture>>> = {
   async mtty({ skip }) {
     const contract = contractKernel()
     if (contract.kernel.files.kind('/sys/class/mdev_bus/mtty') === null) skip('module mtty is not loaded')
