@@ -11,11 +11,11 @@ import {
 } from '../../../src/host/sysfs/readable.ts'
 import type { HostFiles } from '../../../src/kernel/kernel.ts'
 import { createMockKernel } from '../../../src/mock/kernel/mock-kernel.ts'
-import { lab } from '../../contract/lab.ts'
+import { vmScenario } from '../../contract/vm-scenario.ts'
 
 /** The files of a host, of which every call fails so. */
 function failing(code: string): HostFiles {
-  const kernel = createMockKernel(lab)
+  const kernel = createMockKernel(vmScenario)
   const fail = (path: string): never => {
     throw systemError(code, 'open', path)
   }
