@@ -1,11 +1,12 @@
 import type { HostFiles } from '../kernel/kernel.ts'
+import { buses } from './bus/bus.ts'
 import { kindOrNone, listOrNone } from './sysfs/readable.ts'
 
 /** A device as its IOMMU group knows it. */
 export interface DeviceAddress {
   /** The number of the device's IOMMU group; null where it has none, as without an IOMMU and without group nodes. */
   readonly group: number | null
-  /** Its name there: a PCI address in its long form, or an mdev's UUID. */
+  /** Its name there: a PCI address in its long form, an mdev's UUID, or a name on another bus. */
   readonly name: string
 }
 
@@ -24,8 +25,7 @@ export function findDeviceNode(files: HostFiles, { group, name }: DeviceAddress)
   if (kindOrNone(files, nodes) === null) return null
   const folders = [
     ...(group === null ? [] : [`/sys/kernel/iommu_groups/${group}/devices/${name}`]),
-    `/sys/bus/pci/devices/${name}`,
-    `/sys/bus/mdev/devices/${name}`,
+    ...buses.filter(({ opens }) => opens === 'device').map(({ devices }) => `${devices}/${name}`),
   ]
   for (const folder of folders) {
     const entry = listOrNone(files, `${folder}/vfio-dev`).find((it) => /^(noiommu-)?vfio\d{1,9}$/.test(it))

@@ -1,10 +1,13 @@
 import { pciAddressOrNull, uuidOrNull } from '../base/units.ts'
 import type { HostFiles } from '../kernel/kernel.ts'
+import { type BusName, busOrNull } from './bus/bus.ts'
+import { type BusDevice, devicePath, parseBusDevice } from './bus/bus-device.ts'
 import { findDeviceNode } from './device-node.ts'
 import { type DeviceUser, findDeviceUsers, usersOfAny } from './device-users.ts'
 import { foreignMembers, type GroupMember, groupMember, groupMembers, iommuGroup } from './group-members.ts'
 import { unsafeInterrupts } from './interrupt-isolation.ts'
 import { readPciIds } from './pci-ids.ts'
+import { linkedName } from './sysfs/links.ts'
 import { listOrNone } from './sysfs/readable.ts'
 import { listOrWarn, readOrWarn, type Warning } from './warning.ts'
 
@@ -26,8 +29,8 @@ export interface IommuGroup {
 
 /** A device of an IOMMU group, as sysfs shows it. */
 export interface GroupDevice extends GroupMember {
-  /** Null for what is neither: a platform device. */
-  readonly bus: 'pci' | 'mdev' | null
+  /** Null for one on a bus that VFIO knows nothing of. */
+  readonly bus: BusName | null
   /** As sysfs shows them: '0x020000', '0x8086', '0x10d3'; null for what is no PCI device. */
   readonly class: string | null
   readonly vendor: string | null
@@ -39,7 +42,7 @@ export interface GroupDevice extends GroupMember {
 /** Which IOMMU groups to show; all if empty. */
 export interface GroupFilter {
   readonly number?: number
-  /** Only the group of this device: its PCI address in the long form, or its UUID. */
+  /** Only the group of this device: its PCI address in the long form, its UUID, or BUS/NAME. */
   readonly device?: string
 }
 
@@ -61,6 +64,7 @@ export interface FoundGroups {
 /** Every IOMMU group by its number, or those of the filter. What cannot be read is a warning, and the rest goes on. */
 export function readIommuGroups(files: HostFiles, filter: GroupFilter = {}): FoundGroups {
   const warnings: Warning[] = []
+  const wanted = filter.device === undefined ? undefined : parseBusDevice(filter.device)
   const all = numbers(files, warnings)
     .filter((number) => filter.number === undefined || number === filter.number)
     .flatMap((number) => {
@@ -72,7 +76,7 @@ export function readIommuGroups(files: HostFiles, filter: GroupFilter = {}): Fou
       })
     })
   const found = all
-    .filter(({ members }) => filter.device === undefined || members.some(({ name }) => name === filter.device))
+    .filter(({ members }) => wanted === undefined || members.some(({ name }) => name === wanted.name))
     .flatMap(({ number, members }) => {
       const path = `${iommuGroups}/${number}`
       return readOrWarn(path, warnings, [], () => [readGroup(files, number, members, warnings)])
@@ -80,7 +84,7 @@ export function readIommuGroups(files: HostFiles, filter: GroupFilter = {}): Fou
   const users = findDeviceUsers(files, new Set(found.flatMap(openedAs)))
   const groups = found.map((group) => ({ ...group, users: usersOfAny(users, openedAs(group)) }))
   const members = new Set(all.flatMap((group) => group.members.map(({ name }) => name)))
-  const withoutGroup = filter.number === undefined ? ungrouped(files, filter, members, warnings) : []
+  const withoutGroup = filter.number === undefined ? ungrouped(files, wanted, members, warnings) : []
   const unsafe = groups.some(isBehindIommu) || withoutGroup.length > 0 ? unsafeInterrupts(files) : null
   if (unsafe !== null) warnings.push(unsafe)
   return { groups, withoutGroup, warnings }
@@ -93,14 +97,15 @@ function isBehindIommu({ type, devices }: Pick<IommuGroup, 'type' | 'devices'>):
 
 function ungrouped(
   files: HostFiles,
-  { device }: GroupFilter,
+  wanted: BusDevice | undefined,
   members: ReadonlySet<string>,
   warnings: Warning[],
 ): GroupDevice[] {
   if (members.size === 0 && listOrNone(files, '/sys/class/iommu').length === 0) return []
+  if (wanted !== undefined && wanted.bus !== 'pci') return withoutItsGroup(files, wanted)
   return listOrNone(files, pciPath)
     .sort()
-    .filter((name) => (device === undefined || name === device) && pciAddressOrNull(name) === name)
+    .filter((name) => (wanted === undefined || name === wanted.name) && pciAddressOrNull(name) === name)
     .filter((name) => !members.has(name) && iommuGroup(files, `${pciPath}/${name}`) === null)
     .map((name) => ({
       ...groupMember(files, name, `${pciPath}/${name}`),
@@ -109,6 +114,15 @@ function ungrouped(
       node: null,
     }))
 }
+
+/** Of other buses only one that is named: most of their devices have no DMA, and so no group. */
+function withoutItsGroup(files: HostFiles, wanted: BusDevice): GroupDevice[] {
+  const path = devicePath(wanted)
+  if (files.kind(path) === null || iommuGroup(files, path) !== null) return []
+  return [{ ...groupMember(files, wanted.name, path), bus: wanted.bus, ...noIds, node: null }]
+}
+
+const noIds = { class: null, vendor: null, device: null }
 
 function numbers(files: HostFiles, warnings: Warning[]): number[] {
   const already = warnings.length
@@ -146,10 +160,17 @@ function readType(files: HostFiles, path: string, warnings: Warning[]): string |
 
 function readDevice(files: HostFiles, group: number, member: GroupMember, warnings: Warning[]): GroupDevice {
   const { name } = member
-  const bus = pciAddressOrNull(name) === name ? 'pci' : uuidOrNull(name) === name ? 'mdev' : null
-  const ids = bus === 'pci' ? readPciIds(files, name, warnings) : { class: null, vendor: null, device: null }
+  const bus = busOf(files, group, name)
+  const ids = bus === 'pci' ? readPciIds(files, name, warnings) : noIds
   const node = member.vfio ? (findDeviceNode(files, { group, name })?.path ?? null) : null
   return { ...member, bus, ...ids, node }
+}
+
+/** By the form of the name, as nearly all are PCI devices and mediated ones; else by what sysfs says. */
+function busOf(files: HostFiles, group: number, name: string): BusName | null {
+  if (pciAddressOrNull(name) === name) return 'pci'
+  if (uuidOrNull(name) === name) return 'mdev'
+  return busOrNull(linkedName(files, `${iommuGroups}/${group}/devices/${name}/subsystem`) ?? '')?.name ?? null
 }
 
 /** Its node, and those and the names of its devices. */

@@ -1,49 +1,51 @@
 import { VfioError } from '../base/errors.ts'
-import { pciAddressOrNull, uuidOrNull } from '../base/units.ts'
 import type { HostFiles } from '../kernel/kernel.ts'
-import { deviceName } from './device-name.ts'
+import { type BusName, busNamed } from './bus/bus.ts'
+import { type BusDevice, checkOnBus, devicePath, findBusDevice, shownDevice } from './bus/bus-device.ts'
 import { groupMember, iommuGroup } from './group-members.ts'
-import { checkOnPciBus } from './pci-bus.ts'
 
 /** A device that VFIO may open: what its group knows it by. */
 export interface VfioDevice {
-  readonly bus: 'pci' | 'mdev'
-  /** A PCI address in its long form, or an mdev's UUID. */
+  readonly bus: BusName
+  /** A PCI address in its long form, an mdev's UUID, or the name on another bus. */
   readonly name: string
   /** Its IOMMU group; null where the device has none. */
   readonly group: number | null
 }
 
 /**
- * A device that is there and with a VFIO driver, by any form of its name. Throws as `deviceName` does, NOT_FOUND where
- * the device is not there, and NOT_SUPPORTED where another driver has it, or none.
+ * A device that is there and with a VFIO driver, by any form of its name. Throws as `findBusDevice` does, NOT_FOUND if the
+ * device is not there, and NOT_SUPPORTED if another driver has it, or none, or VFIO opens only what is made of it.
  */
 export function findVfioDevice(files: HostFiles, text: string): VfioDevice {
-  const name = deviceName(files, text)
-  const bus = uuidOrNull(name) === null ? 'pci' : 'mdev'
-  const path = `/sys/bus/${bus}/devices/${name}`
-  checkExists(files, name)
-  const { driver, vfio } = groupMember(files, name, path)
-  if (!vfio) throw notWithVfio(name, bus, driver)
-  return { bus, name, group: iommuGroup(files, path) }
+  const device = findBusDevice(files, text)
+  const path = devicePath(device)
+  checkOnBus(files, device)
+  if (busNamed(device.bus).opens !== 'device') throw notOpened(device)
+  const { driver, vfio } = groupMember(files, device.name, path)
+  if (!vfio) throw notWithVfio(device, driver)
+  return { ...device, group: iommuGroup(files, path) }
 }
 
-/** Throws NOT_FOUND where no PCI device, and no mediated device that runs, has that name on its bus. */
-export function checkExists(files: HostFiles, name: string): void {
-  const address = pciAddressOrNull(name)
-  if (address !== null) checkOnPciBus(files, address)
-  else if (files.kind(`/sys/bus/mdev/devices/${name}`) === null) {
-    throw new VfioError('NOT_FOUND', `there is no mediated device ${name}`, {
-      hint: `vfioctl list; vfioctl start ${name} where it is defined`,
-      facts: { device: name },
-    })
-  }
+function notOpened(device: BusDevice): VfioError {
+  const { noun, opens } = busNamed(device.bus)
+  const isParent = opens === 'mediated device'
+  return new VfioError(
+    'NOT_SUPPORTED',
+    `cannot open ${shownDevice(device)}: a ${noun} is not opened itself, but a mediated device of it`,
+    {
+      hint: isParent ? `vfioctl types -p ${device.name}; vfioctl list -p ${device.name}` : 'vfioctl list',
+      facts: { bus: device.bus, device: device.name },
+    },
+  )
 }
 
-function notWithVfio(name: string, bus: 'pci' | 'mdev', driver: string | null): VfioError {
+function notWithVfio(device: BusDevice, driver: string | null): VfioError {
   const has = driver === null ? 'no driver has it' : `the driver ${driver} has it`
-  return new VfioError('NOT_SUPPORTED', `cannot open ${name}: ${has}, not VFIO's`, {
-    hint: bus === 'pci' ? `vfioctl bind ${name}` : 'modprobe vfio_mdev (kernels before 5.16), and dmesg | tail',
-    facts: { device: name, driver },
+  const shown = shownDevice(device)
+  return new VfioError('NOT_SUPPORTED', `cannot open ${shown}: ${has}, not VFIO's`, {
+    hint:
+      device.bus === 'mdev' ? 'modprobe vfio_mdev (kernels before 5.16), and dmesg | tail' : `vfioctl bind ${shown}`,
+    facts: { device: device.name, driver },
   })
 }

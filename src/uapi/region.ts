@@ -1,5 +1,4 @@
 import { VfioError } from '../base/errors.ts'
-import type { DeviceFlags } from './device.ts'
 import { decode, type InfoCapability, infoCapabilities, vfioInfoCapHeader } from './struct.ts'
 
 /** struct vfio_region_info, of VFIO_DEVICE_GET_REGION_INFO. */
@@ -174,21 +173,3 @@ export const ccwIrqIndex = {
 
 /** VFIO_AP_*_IRQ_INDEX. */
 export const apIrqIndex = { VFIO_AP_REQ_IRQ_INDEX: 0, VFIO_AP_CFG_CHG_IRQ_INDEX: 1 } as const
-
-const pciRegions = ['bar0', 'bar1', 'bar2', 'bar3', 'bar4', 'bar5', 'rom', 'config', 'vga']
-const pciIrqs = ['intx', 'msi', 'msix', 'err', 'req']
-const ccwRegions = ['config']
-const ccwIrqs = ['io', 'crw', 'req']
-const apIrqs = ['req', 'cfg-chg']
-
-/** 'bar0', 'config'… where the kind of device gives the index a name, else 'region9'. */
-export function regionName(device: DeviceFlags, index: number): string {
-  const names = device.pci ? pciRegions : device.ccw ? ccwRegions : []
-  return names[index] ?? `region${index}`
-}
-
-/** 'intx', 'msi'… where the kind of device gives the index a name, else 'irq3'. */
-export function irqName(device: DeviceFlags, index: number): string {
-  const names = device.pci ? pciIrqs : device.ccw ? ccwIrqs : device.ap ? apIrqs : []
-  return names[index] ?? `irq${index}`
-}

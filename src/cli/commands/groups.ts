@@ -1,7 +1,8 @@
 import { VfioError } from '../../base/errors.ts'
+import { busNamed } from '../../host/bus/bus.ts'
+import { checkOnBus, otherBusDevice, parseBusDevice, shownDevice } from '../../host/bus/bus-device.ts'
 import { shownUsers } from '../../host/device-users.ts'
 import { type GroupFilter, type IommuGroup, readIommuGroups } from '../../host/iommu-groups.ts'
-import { checkExists } from '../../host/vfio-device.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import { namedDevice } from '../../lifecycle/kinds/named-device.ts'
 import { deviceForms } from '../arguments/device-argument.ts'
@@ -78,7 +79,7 @@ export default groups
 
 /** What was named and has no group may be there all the same: then the warnings say why. */
 function checkIsThere(files: HostFiles, { number, device }: GroupFilter): void {
-  if (device !== undefined) checkExists(files, device)
+  if (device !== undefined) checkOnBus(files, parseBusDevice(device))
   if (number === undefined) return
   throw new VfioError('NOT_FOUND', `there is no IOMMU group ${number}`, { hint: 'vfioctl groups', facts: { number } })
 }
@@ -86,7 +87,9 @@ function checkIsThere(files: HostFiles, { number, device }: GroupFilter): void {
 /** A group's node names the group, however many devices it has. */
 function deviceFilter(files: HostFiles, given: string): { number: number } | { device: string } {
   const number = /^\/dev\/vfio\/(?:noiommu-)?(\d{1,9})$/.exec(given)?.[1]
-  return number === undefined ? { device: namedDevice(files, given) } : { number: Number(number) }
+  if (number !== undefined) return { number: Number(number) }
+  const other = otherBusDevice(files, given)
+  return { device: other === null ? namedDevice(files, given) : shownDevice(other) }
 }
 
 /** As lspci -n shows them: '8086:10d3'. */
@@ -95,7 +98,8 @@ function shownIds({ vendor, device }: Row['device']): string {
 }
 
 /** The kernel puts some into a group when a first driver is offered them, and so not before they are bound. */
-function whyNoGroup({ driver }: Row['device']): string {
+function whyNoGroup({ bus, driver }: Row['device']): string {
+  if (bus !== null && busNamed(bus).opens !== 'device') return 'no: the mediated devices made of it have one'
   return driver === null ? 'not before a driver has it: vfioctl bind' : 'no: no IOMMU is in front of it'
 }
 

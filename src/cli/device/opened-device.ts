@@ -1,5 +1,6 @@
 import { VfioError } from '../../base/errors.ts'
 import { uuidOrNull } from '../../base/units.ts'
+import { otherBusDevice, parseBusDevice, shownDevice } from '../../host/bus/bus-device.ts'
 import { findVfioDevice } from '../../host/vfio-device.ts'
 import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
 import type { VirtualDevice } from '../../lifecycle/device/virtual-device.ts'
@@ -13,7 +14,7 @@ import type { Context } from '../context.ts'
 export interface Opened {
   readonly kernel: Kernel
   readonly device: Device
-  /** Null for a device that is none, a PCI device with a VFIO driver. */
+  /** Null for a device that is none, a PCI device, or one of another bus, with a VFIO driver. */
   readonly virtualDevice: VirtualDevice | null
 }
 
@@ -24,10 +25,11 @@ export async function withDevice<T>(
   use: (opened: Opened) => T | Promise<T>,
 ): Promise<T> {
   const kernel = await context.kernel()
-  const known = namedDevice(kernel.files, given)
-  if (uuidOrNull(known) !== null) checkRuns(kernel.files, known)
-  const { name, group } = findVfioDevice(kernel.files, known)
-  const [virtualDevice = null] = list(kernel.files, { name, active: true }).devices
+  const { files } = kernel
+  const known = shownDevice(otherBusDevice(files, given) ?? parseBusDevice(namedDevice(files, given)))
+  if (uuidOrNull(known) !== null) checkRuns(files, known)
+  const { name, group } = findVfioDevice(files, known)
+  const [virtualDevice = null] = list(files, { name, active: true }).devices
   const device = openDevice(kernel, { group, name })
   try {
     return await use({ kernel, device, virtualDevice })

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
+import { irqName, regionName } from '../../../src/host/bus/bus.ts'
 import { decodeDeviceInfo, deviceFlag, vfioDeviceInfo } from '../../../src/uapi/device.ts'
-import { irqName, regionName } from '../../../src/uapi/region.ts'
 import { encode } from '../../../src/uapi/struct.ts'
 
 function kind(flags: number) {
