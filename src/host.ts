@@ -37,7 +37,7 @@ import { type AddressSpaceOptions, openAddressSpace } from './vfio/iommu/open-ad
 
 /** Which host `openHost` opens; this one if empty. */
 export interface HostOptions {
-  /** Where the host's files stand, instead of `/`. */
+  /** The folder of the host's files, instead of `/`. */
   readonly root?: string
   /**
    * A simulated host instead of this one, in memory and gone with the process: the name of a scenario that ships ('demo',
@@ -46,7 +46,7 @@ export interface HostOptions {
   readonly mock?: string | Scenario
 }
 
-/** What is closed with the host. */
+/** A resource that the host closes with itself. */
 interface Opened {
   readonly closed: boolean
   close(): void
@@ -127,12 +127,12 @@ export class Host implements AsyncDisposable {
     return told('groups', [filter], () => readIommuGroups(this.kernel.files, filter))
   }
 
-  /** What runs and what is defined, told together. */
+  /** The devices that run and those that are defined, together. */
   list(filter?: DeviceFilter): { devices: VirtualDevice[]; warnings: Warning[] } {
     return told('list', [filter], () => list(this.kernel.files, filter))
   }
 
-  /** What is kept for the next boots, of all devices or of one, which need not be there. */
+  /** The settings kept for the next boots, of all devices or of one, which need not be there. */
   kept(device?: string): { kept: Kept[]; warnings: Warning[] } {
     return told('kept', [device], () => listKeptForBoot(this.kernel.files, device))
   }
@@ -175,7 +175,7 @@ export class Host implements AsyncDisposable {
     return toldLater('restore', [request], () => restore(this.kernel, request))
   }
 
-  /** What would have to be done for this host to be as a spec says. Changes nothing. INVALID_SPEC for what is wrong in it. */
+  /** The plan of what would make this host as a spec says. Changes nothing. INVALID_SPEC if the spec is wrong. */
   plan(spec: SpecSource, options?: PlanOptions): Plan {
     return told('plan', [spec, options], () => {
       const plan = planSpec(this.kernel, spec, options)

@@ -21,7 +21,7 @@ import type { ScenarioName } from './mock/shipped/names.ts'
 import { shipped } from './mock/shipped/shipped.ts'
 import { pciKey } from './mock/state/state.ts'
 
-/** What a simulated host has beside its scenario. */
+/** Options of a simulated host, beside its scenario. */
 export interface MockHostOptions {
   /** Device models of the caller's own. */
   readonly models?: readonly RegisteredModel[]

@@ -24,7 +24,7 @@ export const address: v.GenericSchema<unknown, bigint> = v.pipe(
   v.minValue(0n),
   v.maxValue(0xffff_ffff_ffff_ffffn),
 )
-/** What a timer can wait. */
+/** The longest time that a timer can wait. */
 export const milliseconds: v.GenericSchema<unknown, number> = v.pipe(v.number(), v.minValue(0), v.maxValue(2 ** 31 - 1))
 /** Names and what they stand for, read once; any name, which a record of valibot's would not take. */
 export const entries: v.GenericSchema<unknown, readonly (readonly [string, unknown])[]> = v.pipe(
@@ -37,7 +37,7 @@ export const signal: v.GenericSchema<unknown, AbortSignal> = v.custom<AbortSigna
   'must be an AbortSignal',
 )
 
-/** What `call` was given, as its schema says: an object is a copy, each field of it read once. INVALID_ARGUMENT. */
+/** The argument of `call`, as its schema says: an object is a copy, each field of it read once. INVALID_ARGUMENT. */
 export function checked<T>(
   call: string,
   schema: v.GenericSchema<unknown, T>,

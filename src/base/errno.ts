@@ -46,7 +46,7 @@ export function errnoNumber(code: string): number {
   return number
 }
 
-/** What the kernel means by it, in words, as strerror(3) says it; the code itself where we have none. */
+/** The kernel's meaning in words, as strerror(3) says it; the code itself if we have none. */
 export function errnoMeaning(code: string): string {
   return meanings[code] ?? code
 }

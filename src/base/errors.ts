@@ -45,11 +45,11 @@ export type ErrorCode =
 /** A value that JSON can hold. */
 export type Fact = string | number | boolean | null | readonly Fact[] | { readonly [name: string]: Fact }
 
-/** What an error says beside its code and message. */
+/** The details of an error, beside its code and message. */
 export interface ErrorDetails {
   /** A command that helps, or what to look at. */
   readonly hint?: string
-  /** What the decision was made from (`type`, `siblings`, `users`, `needed`, `limit`…). */
+  /** The facts behind the error (`type`, `siblings`, `users`, `needed`, `limit`…). */
   readonly facts?: Readonly<Record<string, Fact>>
   /** The error behind it. Its errno, syscall and path are taken over where it is a failed system call. */
   readonly cause?: unknown
@@ -131,7 +131,7 @@ const tried: Readonly<Record<string, string>> = {
   tryLock: 'lock',
 }
 
-/** What a failed call answered, for the end of a sentence: 'permission denied (EACCES)'. */
+/** The answer of a failed call, for the end of a sentence: 'permission denied (EACCES)'. */
 export function kernelAnswer(error: unknown): string {
   if (isSystemError(error)) return `${errnoMeaning(error.code)} (${error.code})`
   return error instanceof Error ? error.message : String(error)

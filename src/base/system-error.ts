@@ -21,7 +21,7 @@ export function isSystemError(error: unknown): error is SystemError {
   )
 }
 
-/** What Node, and the addon in its manner, answers to an argument that it does not take: no call was made. */
+/** The error of Node, and of the addon in its manner, for an argument that it does not take: no call was made. */
 export function isArgumentError(error: unknown): error is Error {
   const codes = ['ERR_INVALID_ARG_VALUE', 'ERR_INVALID_ARG_TYPE', 'ERR_OUT_OF_RANGE', 'ERR_INVALID_STATE']
   return error instanceof Error && 'code' in error && typeof error.code === 'string' && codes.includes(error.code)

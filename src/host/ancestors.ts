@@ -1,10 +1,10 @@
 import type { HostFiles } from '../kernel/kernel.ts'
 import { readOrEmpty } from './sysfs/readable.ts'
 
-/** How far up to look: a program that was asked for stands behind a shell or two. */
+/** The number of ancestors to look at: a program that was asked for stands behind a shell or two. */
 const maxAncestors = 8
 
-/** Whether a process is another one itself, or began it, perhaps by a shell in between (`ppid` of /proc/PID/stat). */
+/** True if a process is another one itself, or began it, perhaps by a shell in between (`ppid` of /proc/PID/stat). */
 export function isSelfOrAncestor(files: HostFiles, pid: number, of: number): boolean {
   let at: number | null = of
   for (let up = 0; at !== null && at > 1 && up <= maxAncestors; up++) {

@@ -7,7 +7,7 @@ import { pciAddresses } from './pci-bus.ts'
 import { followLinks } from './sysfs/links.ts'
 import { listOrNone } from './sysfs/readable.ts'
 
-/** How people name a device. */
+/** The forms in which people name a device. */
 export const deviceNameForms: string =
   'a UUID, a PCI address (3b:00.0, 0000:3b:00.0), a network interface, a node in /dev or a path in /sys'
 
@@ -74,7 +74,7 @@ function deviceAt(files: HostFiles, path: string): PciAddress | Uuid | null {
   return parts.map(nameOfFolder).findLast((name) => name !== null) ?? null
 }
 
-/** What the kernel names a device's folder. */
+/** The kernel's name of a device's folder. */
 function nameOfFolder(folder: string): PciAddress | Uuid | null {
   return uuidOrNull(folder) ?? pciAddressOrNull(folder)
 }

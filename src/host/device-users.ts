@@ -48,7 +48,7 @@ function deviceBehind(files: HostFiles, pid: string, fd: string): string | null 
   return /^vfio-device-syspath:\s*\/sys\/\S*\/([^/\s]+)$/m.exec(info)?.[1] ?? null
 }
 
-/** Whether a process has any device open through VFIO, and not just a group: its descriptor, as /proc tells it. */
+/** True if a process has any device open through VFIO, and not just a group: its descriptor, as /proc tells it. */
 export function hasVfioDeviceOpen(files: HostFiles, pid: number): boolean {
   const fds = listOrNone(files, `/proc/${pid}/fd`)
   return fds.some((fd) => linkOrEmpty(files, `/proc/${pid}/fd/${fd}`) === 'anon_inode:[vfio-device]')

@@ -40,7 +40,7 @@ export function boundDriver(files: HostFiles, link: string): string | null {
   return linkedName(files, link)
 }
 
-/** What a device's folder in sysfs says of it. */
+/** The facts of a device in its folder in sysfs. */
 export function groupMember(files: HostFiles, name: string, path: string): GroupMember {
   const driver = boundDriver(files, `${path}/driver`)
   return { name, driver, vfio: driver !== null && (isVfioDriver(name, driver) || hasVfioDevice(files, path)) }

@@ -11,7 +11,7 @@ import { linkedName } from './sysfs/links.ts'
 import { listOrNone } from './sysfs/readable.ts'
 import { listOrWarn, readOrWarn, type Warning } from './warning.ts'
 
-/** What cannot be told apart by the IOMMU, and is given away as a whole: /sys/kernel/iommu_groups/N. */
+/** Devices that the IOMMU cannot tell apart, given away as a whole: /sys/kernel/iommu_groups/N. */
 export interface IommuGroup {
   readonly number: number
   /** 'DMA', 'DMA-FQ', 'identity'…: how the host's own drivers use it; null where sysfs does not say. */
@@ -23,7 +23,7 @@ export interface IommuGroup {
   readonly blockers: readonly GroupMember[]
   /** '/dev/vfio/5' or '/dev/vfio/noiommu-5'; null while VFIO has no device of it. */
   readonly node: string | null
-  /** Who holds the group's node, or that of one of its devices. */
+  /** The processes that hold the group's node, or that of one of its devices. */
   readonly users: readonly DeviceUser[]
 }
 

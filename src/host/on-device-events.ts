@@ -1,6 +1,6 @@
 import type { Kernel, Watch } from '../kernel/kernel.ts'
 
-/** How often to look, in milliseconds. */
+/** The interval between looks, in milliseconds. */
 export interface LookIntervals {
   /** While no device events can be had. */
   readonly pollInterval: number

@@ -3,7 +3,7 @@ import { printable } from '../base/units.ts'
 import type { HostFiles } from '../kernel/kernel.ts'
 import { unreadable, type Warning } from './warning.ts'
 
-/** What a PCI device says it is, as sysfs shows it: '0x020000', '0x8086', '0x10d3'. */
+/** The ids of a PCI device, as sysfs shows them: '0x020000', '0x8086', '0x10d3'. */
 export interface PciIds {
   readonly class: string | null
   readonly vendor: string | null

@@ -10,7 +10,7 @@ import { readOrWarn, unreadable, type Warning } from './warning.ts'
 export interface PhysicalFunction {
   readonly address: PciAddress
   readonly driver: string | null
-  /** How many virtual functions it can have, and how many it has: `sriov_totalvfs` and `sriov_numvfs`. */
+  /** The numbers of virtual functions that it can have and that it has: `sriov_totalvfs` and `sriov_numvfs`. */
   readonly total: number
   readonly count: number
   /** Those that are there, in the order of their numbers. */

@@ -6,7 +6,7 @@ export interface VirtualMachine {
   readonly uuid: string | null
 }
 
-/** What a process runs, by its arguments; null for what is no QEMU. */
+/** The virtual machine of a process, by its arguments; null if it is not QEMU. */
 export function virtualMachineOf(argv: readonly string[]): VirtualMachine | null {
   const program = argv[0]?.split('/').at(-1) ?? ''
   // Debian's and Proxmox's `kvm`, Red Hat's `qemu-kvm`, all others' `qemu-system-…`.

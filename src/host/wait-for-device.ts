@@ -1,7 +1,7 @@
 import type { Kernel } from '../kernel/kernel.ts'
 import { onDeviceEvents } from './on-device-events.ts'
 
-/** How often the host is looked at, in milliseconds. */
+/** The interval between looks at the host, in milliseconds. */
 const intervals = { pollInterval: 100, safetyInterval: 1000 }
 
 interface Waiter {
@@ -28,7 +28,7 @@ export class Arrivals {
     this.#signal = signal
   }
 
-  /** Whether it came in time. Rejects with what `isThere` throws. */
+  /** True if it came in time. Rejects with what `isThere` throws. */
   until(isThere: () => boolean): Promise<boolean> {
     return new Promise((done, failed) => {
       this.#waiters.add({ isThere, done, failed })

@@ -13,7 +13,7 @@ export function unreadable(path: string, error: unknown): Warning {
   return { path, message: `cannot be read: ${kernelAnswer(error)}` }
 }
 
-/** What `read` finds; where it fails, `otherwise` and a warning with the path. What is not there is no warning. */
+/** The result of `read`; if it fails, `otherwise` and a warning with the path. A missing file is no warning. */
 export function readOrWarn<T>(path: string, warnings: Warning[], otherwise: T, read: () => T): T {
   try {
     return read()

@@ -8,7 +8,7 @@ const maxRecords = 1000
 /** More than a log has: where another process fills it faster than we read, it is not read to its end. */
 const maxReads = 1_000_000
 
-/** What was said to one listener since it read last. */
+/** The records for one listener since it read last. */
 type Said = LogRecord[]
 
 /**

@@ -26,7 +26,7 @@ import { resetDevice } from './reset.ts'
 
 export type { DeviceAddressSpace } from './address-space/attachment.ts'
 
-/** How a device is opened. */
+/** Options for opening a device. */
 export interface OpenDeviceOptions extends AddressSpaceOptions, DmaOptions {
   /** To share with other devices. Without it, the device gets one of its own, closed with it. */
   readonly addressSpace?: DeviceAddressSpace
@@ -39,14 +39,14 @@ export interface OpenDeviceOptions extends AddressSpaceOptions, DmaOptions {
 
 /** An open VFIO device. */
 export class Device implements Disposable, AsyncDisposable {
-  /** What the group knows it by: a PCI address, an mdev's UUID. */
+  /** Its name in the group: a PCI address, or an mdev's UUID. */
   readonly name: string
   /** The number of its IOMMU group, or null. */
   readonly group: number | null
   readonly info: DeviceInfo
   readonly regions: Regions
   readonly irqs: Irqs
-  /** What its driver can do beyond the basics (VFIO_DEVICE_FEATURE). */
+  /** The features of its driver beyond the basics (VFIO_DEVICE_FEATURE). */
   readonly features: DeviceFeatures
   readonly display: Display
   #dma: Dma
@@ -71,7 +71,7 @@ export class Device implements Disposable, AsyncDisposable {
     this.#attachment = attachment
   }
 
-  /** What translates the device's addresses, and those of the other devices in it. */
+  /** The address space that translates the device's addresses, and those of the other devices in it. */
   get addressSpace(): DeviceAddressSpace {
     return this.#attachment.addressSpace
   }
@@ -81,7 +81,7 @@ export class Device implements Disposable, AsyncDisposable {
     return this.#dma
   }
 
-  /** How the device's addresses are translated. */
+  /** The way in which the device's addresses are translated. */
   get iommuMode(): IommuMode {
     return this.addressSpace.mode
   }
@@ -90,7 +90,7 @@ export class Device implements Disposable, AsyncDisposable {
     return this.#descriptor.closed
   }
 
-  /** What a PCI device has: its configuration space, bus master, memory decode. NOT_SUPPORTED for any other device. */
+  /** The parts of a PCI device: its configuration space, bus master, memory decode. NOT_SUPPORTED for any other device. */
   get pci(): PciFunction {
     this.#checkPci()
     return new PciFunction(this.regions.config)

@@ -1,7 +1,7 @@
 import { failedWith } from '../../base/system-error.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 
-/** What a symlink of the host leads to; null where there is none. */
+/** The target of a symlink of the host; null if there is none. */
 function linkOrNull(files: Pick<HostFiles, 'readlink'>, path: string): string | null {
   try {
     return files.readlink(path)

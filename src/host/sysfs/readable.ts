@@ -7,7 +7,7 @@ import type { HostFiles } from '../../kernel/kernel.ts'
  * explains something else, and for lists of what a user may see.
  */
 
-/** What a text file holds; null if it is not there. Throws `SystemError` if it cannot be read. */
+/** The text of a file; null if it is not there. Throws `SystemError` if it cannot be read. */
 export function readOrNull(files: Pick<HostFiles, 'read'>, path: string): string | null {
   try {
     return files.read(path)
@@ -17,7 +17,7 @@ export function readOrNull(files: Pick<HostFiles, 'read'>, path: string): string
   }
 }
 
-/** What a directory holds, in the kernel's order; nothing if it is not there. Throws `SystemError` if it cannot be listed. */
+/** The names in a directory, in the kernel's order; none if it is not there. Throws `SystemError` if it cannot be listed. */
 export function listIfThere(files: Pick<HostFiles, 'list'>, path: string): string[] {
   try {
     return files.list(path)
@@ -27,7 +27,7 @@ export function listIfThere(files: Pick<HostFiles, 'list'>, path: string): strin
   }
 }
 
-/** What a directory holds; nothing if it is not there, or not ours to look into. */
+/** The names in a directory; none if it is not there, or not ours to look into. */
 export function listOrNone(files: Pick<HostFiles, 'list'>, path: string): string[] {
   try {
     return files.list(path)
@@ -45,7 +45,7 @@ export function readOrEmpty(files: Pick<HostFiles, 'read'>, path: string): strin
   }
 }
 
-/** What a symlink leads to; '' if there is none, or it is not ours to look into. */
+/** The target of a symlink; '' if there is none, or it is not ours to look into. */
 export function linkOrEmpty(files: Pick<HostFiles, 'readlink'>, path: string): string {
   try {
     return files.readlink(path)
@@ -54,7 +54,7 @@ export function linkOrEmpty(files: Pick<HostFiles, 'readlink'>, path: string): s
   }
 }
 
-/** What stands at a path; null if nothing does, or it is not ours to look at. */
+/** The kind of file at a path; null if there is none, or it is not ours to look at. */
 export function kindOrNone(files: Pick<HostFiles, 'kind'>, path: string): ReturnType<HostFiles['kind']> {
   try {
     return files.kind(path)

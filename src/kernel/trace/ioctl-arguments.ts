@@ -49,10 +49,10 @@ import { regionFlag, vfioRegionInfo } from '../../uapi/region.ts'
 import { request } from '../../uapi/requests.ts'
 import type { Layout } from '../../uapi/struct.ts'
 
-/** What a descriptor stands for: one number means different ioctls on different files. */
+/** The kinds of descriptor: one number means different ioctls on different files. */
 export type Opened = 'container' | 'group' | 'device' | 'iommufd' | 'other'
 
-/** How a trace shows one ioctl. */
+/** The form in which a trace shows one ioctl. */
 export interface TracedIoctl {
   readonly name: string
   /** The struct that its argument points at; absent for none, a number, a string or a descriptor. */

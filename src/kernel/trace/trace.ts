@@ -9,9 +9,9 @@ export interface TracedCall {
   readonly name: string
   /** As in a line: `7</dev/vfio/12>, VFIO_DEVICE_GET_INFO, {argsz=24}`. */
   readonly arguments: string
-  /** What it returned; null if it failed, or returns nothing. */
+  /** The value it returned; null if it failed, or returns nothing. */
   readonly result: number | null
-  /** What it answered beside: the struct as the kernel left it, or what was read; null for nothing. */
+  /** The answer beside the value: the struct as the kernel left it, or what was read; null for nothing. */
   readonly answer: string | null
   /** 'EBUSY', or null. */
   readonly errno: string | null

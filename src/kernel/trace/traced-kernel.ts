@@ -40,7 +40,7 @@ class TracedKernel implements Kernel {
   readonly runsPrograms: boolean
   readonly #kernel: Kernel
   readonly #trace: Trace
-  /** What is behind each descriptor, as far as it was opened here. */
+  /** The file behind each descriptor, as far as it was opened here. */
   readonly #names = new Map<number, string>()
 
   constructor(kernel: Kernel, trace: Trace) {

@@ -12,7 +12,7 @@ import { type CardGroup, CardGroups } from './card-groups.ts'
 import { carryOutSriov, type MadeFunctions } from './made-functions.ts'
 import { checkRoom, noRoom } from './room.ts'
 
-/** How a plan is carried out. */
+/** Options for carrying out a plan. */
 export interface ApplyOptions extends Omit<ChangeOptions, 'dryRun'> {
   /** Go on with the other devices where one fails; otherwise the first failure is the end. */
   readonly keepGoing?: boolean
@@ -20,13 +20,13 @@ export interface ApplyOptions extends Omit<ChangeOptions, 'dryRun'> {
   readonly onProgress?: (item: PlanItem, done: number, total: number) => void
 }
 
-/** How far carrying out a plan came. */
+/** The outcome of carrying out a plan. */
 export interface Applied {
   readonly done: readonly PlanItem[]
   readonly failed: readonly { readonly entry: PlanItem; readonly error: unknown }[]
-  /** What was made and taken back, as its card had no room for all. */
+  /** The changes that were made and taken back, as their card had no room for all. */
   readonly takenBack: readonly PlanItem[]
-  /** What was not begun. */
+  /** The changes that were not begun. */
   readonly remaining: readonly PlanItem[]
 }
 

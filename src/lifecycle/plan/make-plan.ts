@@ -11,7 +11,7 @@ import { planBindings } from './plan-bindings.ts'
 import { planSriov } from './plan-sriov.ts'
 import { reckonRoom } from './room.ts'
 
-/** What would have to be done for this host to be as a spec says. Changes nothing. */
+/** The plan of what would make this host as a spec says. Changes nothing. */
 export function makePlan({ files }: Pick<Kernel, 'files'>, spec: Spec): Plan {
   const { devices: all, warnings } = list(files)
   const gpus = gpuParents(files, spec)

@@ -7,15 +7,15 @@ import { makePlan } from './make-plan.ts'
 /** A spec, as the text of its file, in YAML or JSON, or as the object that the text would be. */
 export type SpecSource = string | object
 
-/** How a spec from code is read. */
+/** Options for reading a spec from code. */
 export interface PlanOptions {
-  /** What messages call the spec: 'spec' where absent. */
+  /** The name of the spec in messages (default: 'spec'). */
   readonly path?: string
   /** Which config of a file of NVIDIA's vgpu-device-manager. */
   readonly config?: string
 }
 
-/** What would have to be done for this host to be as a spec says. INVALID_SPEC with the place in it that is wrong. */
+/** The plan of what would make this host as a spec says. INVALID_SPEC with the place in it that is wrong. */
 export function planSpec(
   kernel: Pick<Kernel, 'files'>,
   spec: SpecSource,

@@ -10,7 +10,7 @@ import { invalidSpec, type Place } from '../wanted/invalid-spec.ts'
 import type { PlannedSriov } from '../wanted/plan.ts'
 import type { PciChoice, Spec, SpecParent } from '../wanted/spec.ts'
 
-/** What would have to be done for devices to have as many virtual functions as a spec says. */
+/** The changes that would give devices as many virtual functions as a spec says. */
 export function planSriov(files: HostFiles, { path, parents }: Spec): PlannedSriov[] {
   const planned = new Map<PciAddress, PlannedSriov>()
   for (const { at, choice, sriov } of parents) {

@@ -11,14 +11,14 @@ import { boundDevices } from './bindings.ts'
 import { ComingDevices } from './coming.ts'
 import { definedSriov } from './sriov.ts'
 
-/** How long parents may take to appear unless told. */
+/** The default time for parents to appear. */
 export const defaultTimeoutMs = 60_000
 
-/** What to restore, and how long to wait for parents. */
+/** The devices to restore, and the time to wait for parents. */
 export interface RestoreRequest extends Omit<ChangeOptions, 'force'> {
   /** Only what belongs to this device. */
   readonly parent?: string
-  /** How long parents may take to appear, in milliseconds. */
+  /** The time for parents to appear, in milliseconds. */
   readonly timeoutMs?: number
   /** Called as each thing is up or has failed. */
   readonly onResult?: (result: RestoreResult) => void
@@ -26,7 +26,7 @@ export interface RestoreRequest extends Omit<ChangeOptions, 'force'> {
   readonly onWaiting?: (parent: string) => void
 }
 
-/** What became of one thing that is defined to come up by itself; with `dryRun`, what would. */
+/** The result for one thing that is defined to come up by itself; with `dryRun`, the result that it would have. */
 export interface RestoreResult extends Restorable {
   readonly outcome: 'started' | 'already-there' | 'failed' | 'no-parent'
   /** The writes. Those that it waits for where there is no parent. */
@@ -35,7 +35,7 @@ export interface RestoreResult extends Restorable {
   readonly error: VfioError | null
 }
 
-/** What a restore did, and what it could not read. */
+/** The results of a restore, and warnings of what it could not read. */
 export interface Restored {
   /** In the order in which they come up on one parent. */
   readonly results: readonly RestoreResult[]

@@ -8,7 +8,7 @@ import type { VirtualDevice } from '../device/virtual-device.ts'
 import type { NodeOwner } from '../settings/node-owners.ts'
 import type { Place } from './invalid-spec.ts'
 
-/** What a spec asks of one virtual device, and why. */
+/** The change that a spec asks of one virtual device, and why. */
 export type PlannedDevice<Identity extends DeviceIdentity = DeviceIdentity> = Identity & PlannedChange
 
 /** A mediated device in a plan. */
@@ -16,34 +16,34 @@ export type PlannedMdev = PlannedDevice<MdevIdentity>
 /** Its type is as the spec has it where only its card's future functions will tell the id. */
 export type PlannedVgpu = PlannedDevice<VgpuIdentity>
 
-/** What is to become of a virtual device, and all that taking it back takes. */
+/** The change to a virtual device, and all that taking it back takes. */
 export interface PlannedChange {
   readonly action: 'create' | 'change' | 'keep' | 'remove'
   readonly parent: string
   /** Its type by id; of a removal, the one that it has. */
   readonly type: string
   readonly reason: string
-  /** Where the file asks for it; null where that is not known, and of what it has no place for. */
+  /** The place in the file that asks for it; null if that is not known, or if the file has no place for it. */
   readonly at: Place | null
-  /** What it comes down to, in order; empty for `keep`. */
+  /** The steps of it, in order; empty for `keep`. */
   readonly moves: readonly Move[]
   /** The exact writes. */
   readonly steps: readonly Step[]
-  /** Who has it open now, where it would be taken away: then it is not touched. */
+  /** The users that have it open now, if it would be taken away: then it is not touched. */
   readonly users: readonly DeviceUser[]
-  /** What is to be stored, null where it goes. */
+  /** The definition to store, null if it goes. */
   readonly wanted: Definition | null
-  /** What is stored now, for taking a failed change back. */
+  /** The definition that is stored now, for taking a failed change back. */
   readonly stored: Definition | null
   /** To whom its nodes go; null where nobody says. */
   readonly owner: NodeOwner | null
   /** To whom they go now, for taking a failed change back. */
   readonly storedOwner: NodeOwner | null
-  /** What ran by its name when the plan was made, for the same; null where nothing did. */
+  /** The device that ran by its name when the plan was made, for the same; null if none did. */
   readonly running: Running | null
 }
 
-/** Where a virtual device runs, and as what. */
+/** The parent and type of a virtual device that runs. */
 export interface Running {
   readonly parent: string
   readonly type: string
@@ -52,7 +52,7 @@ export interface Running {
 /** One step of a planned device. */
 export type Move = 'stop' | 'undefine' | 'define' | 'keep-owner' | 'start'
 
-/** What a spec asks of one PCI device's driver, and why. */
+/** The change that a spec asks of one PCI device's driver, and why. */
 export interface PlannedBinding {
   readonly at: Place | null
   readonly kind: 'binding'
@@ -62,7 +62,7 @@ export interface PlannedBinding {
   readonly reason: string
   /** The exact writes. */
   readonly steps: readonly Step[]
-  /** What uses it now, where it would be taken away: then it is not touched. */
+  /** The uses of it now, if it would be taken away: then it is not touched. */
   readonly uses: readonly string[]
   /** The driver that loses it; null where none does, and of a function that is to come. */
   readonly takenFrom: string | null
@@ -70,28 +70,28 @@ export interface PlannedBinding {
   readonly afterSriov: boolean
 }
 
-/** What a spec asks of one device's virtual functions, and why. */
+/** The change that a spec asks of one device's virtual functions, and why. */
 export interface PlannedSriov {
   readonly at: Place | null
   readonly kind: 'sriov'
   readonly action: 'change' | 'keep'
   readonly device: PciAddress
   readonly count: number
-  /** How many it has now. */
+  /** The number that it has now. */
   readonly before: number
   readonly reason: string
   /** The exact writes, and programs. */
   readonly steps: readonly Step[]
   /** The functions that are there go, and come anew as far as they are asked for. */
   readonly makesAnew: boolean
-  /** What uses the functions that would go: then they are not touched. */
+  /** The uses of the functions that would go: then they are not touched. */
   readonly uses: readonly string[]
 }
 
 /** A line of a plan: a binding, virtual functions or a virtual device. */
 export type PlanItem = PlannedBinding | PlannedSriov | PlannedDevice
 
-/** What of a device that runs as it should is not, in words. */
+/** The parts of a running device that are not as they should be, in words. */
 export function whyKept({ definition }: VirtualDevice, moves: readonly Move[], isGiven: boolean): string {
   if (moves.includes('define')) return definition === null ? 'runs and is not defined' : 'is defined to start otherwise'
   return isGiven ? 'is kept for another owner' : 'has a node that belongs to another owner'
@@ -102,7 +102,7 @@ export function itemName(item: PlanItem): string {
   return 'device' in item ? item.device : item.name
 }
 
-/** Whether it is a virtual device, and not one of the host's. */
+/** True if it is a virtual device, and not one of the host's. */
 export function isVirtual(item: PlanItem): item is PlannedDevice {
   return 'moves' in item
 }
@@ -116,7 +116,7 @@ export interface NoRoom {
   readonly hint: string
 }
 
-/** What would make the host as the spec says. */
+/** The changes that would make the host as the spec says. */
 export interface Plan {
   /** The file. */
   readonly path: string
@@ -140,12 +140,12 @@ export function itemsOf({ bindings, sriov, entries }: Plan): PlanItem[] {
   ]
 }
 
-/** Whether all is as it should be. */
+/** True if all is as it should be. */
 export function isDone(plan: Plan): boolean {
   return plan.noRoom.length === 0 && itemsOf(plan).every(({ action }) => action === 'keep')
 }
 
-/** What is taken away, in words: devices that end or go, virtual functions, and devices from their drivers. */
+/** The losses of a plan, in words: devices that end or go, virtual functions, and devices that leave their drivers. */
 export function losses({ bindings, sriov, entries }: Plan): string[] {
   const fewer = sriov.filter(({ makesAnew, before, count }) => makesAnew && count < before)
   return [

@@ -21,7 +21,7 @@ export interface AddressSpaceInfo {
   readonly availableMappings: number | null
 }
 
-/** What the device may do with mapped memory. */
+/** The access of a device to mapped memory. */
 export type DmaAccess = 'r' | 'w' | 'rw'
 
 /** Memory to map for DMA, and its IOVA. */
@@ -49,9 +49,9 @@ export interface AddressSpace extends Disposable {
   readonly mode: IommuMode
   /** The smallest page that can be mapped, in bytes. */
   readonly pageSize: number
-  /** Where mappings may lie, by address; asked anew each time, as each attached device may narrow it. */
+  /** The ranges that mappings may lie in, by address; asked anew each time, as each attached device may narrow them. */
   ranges(): readonly IovaRange[]
-  /** How many more mappings the kernel takes; null where it does not say. */
+  /** The number of mappings that the kernel still takes; null if it does not say. */
   availableMappings(): number | null
   /** All of that, of one answer of the kernel where it tells all in one. */
   info(): AddressSpaceInfo

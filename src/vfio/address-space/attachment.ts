@@ -6,7 +6,7 @@ import { closeInOrder } from '../calls/close-in-order.ts'
 import type { Descriptor } from '../calls/descriptor.ts'
 import type { AddressSpace } from './address-space.ts'
 
-/** What opening a device takes beside its address. */
+/** Options for opening a device, beside its address. */
 export interface AttachOptions {
   /** Of an SR-IOV function; null for none. */
   readonly vfToken: Uuid | null
@@ -14,7 +14,7 @@ export interface AttachOptions {
 
 /** An address space that devices are opened in. */
 export interface DeviceAddressSpace extends AddressSpace {
-  /** How many devices are in it. */
+  /** The number of devices in it. */
   readonly attached: number
   /**
    * Opens the device in this address space. Throws NOT_FOUND, DEVICE_BUSY, PERMISSION_DENIED, GROUP_NOT_VIABLE,

@@ -4,7 +4,7 @@ import type { Kernel } from '../../kernel/kernel.ts'
 import type { Reason } from '../calls/system-call.ts'
 import type { IommuMode } from './address-space.ts'
 
-/** How much memory this process may lock, which is what mapping it for a device does. Bytes; null is unlimited. */
+/** The memory that this process may lock, in bytes; null is unlimited. Mapping memory for a device locks it. */
 export interface MemlockLimit {
   /** The soft limit of RLIMIT_MEMLOCK, which the kernel enforces. */
   readonly limit: number | null

@@ -3,7 +3,7 @@ import type { IoctlPointer, Kernel } from '../../kernel/kernel.ts'
 import { closeInOrder } from './close-in-order.ts'
 import { attempt } from './system-call.ts'
 
-/** What must be closed before the descriptor it came from: mappings of a device, its interrupts. */
+/** A resource to close before the descriptor it came from: mappings of a device, its interrupts. */
 export interface Dependent {
   close(): void
 }

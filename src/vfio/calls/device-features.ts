@@ -9,7 +9,7 @@ import { encodeInto } from '../../uapi/struct.ts'
 import type { Descriptor } from './descriptor.ts'
 import { attempt, callFailed, type Reasons } from './system-call.ts'
 
-/** What can be done with a feature. */
+/** The operations on a feature. */
 export type FeatureOperation = 'get' | 'set'
 
 const operationFlag = {
@@ -17,9 +17,9 @@ const operationFlag = {
   set: deviceFeatureFlag.VFIO_DEVICE_FEATURE_SET,
 } as const
 
-/** What a feature's call takes beside its data. */
+/** Options of a feature's call, beside its data. */
 export interface FeatureCall {
-  /** What it is for ('enter low power'), for the error. */
+  /** The purpose of the call ('enter low power'), for the error. */
   readonly goal?: string
   /** Fields of the data that hold an address, by their offset in the data. */
   readonly pointers?: readonly IoctlPointer[]
@@ -63,7 +63,7 @@ export class DeviceFeatures {
     this.#device = device
   }
 
-  /** Whether the driver and this kernel have it, for that operation. */
+  /** True if the driver and this kernel have it, for that operation. */
   has(feature: DeviceFeatureName, operation: FeatureOperation): boolean {
     checked('has', featureName, feature, 'its feature')
     checked('has', operationName, operation, 'its operation')

@@ -1,7 +1,7 @@
 import { type ErrorCode, type Fact, kernelAnswer, VfioError } from '../../base/errors.ts'
 import { isArgumentError, isSystemError } from '../../base/system-error.ts'
 
-/** What an errno means for one particular call, in the user's terms. */
+/** The meaning of an errno for one particular call, in the user's terms. */
 export interface Reason {
   readonly code: ErrorCode
   readonly because: string

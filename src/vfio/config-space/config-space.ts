@@ -23,7 +23,7 @@ export interface ConfigSpace {
 
 const firstCapability = 0x40
 const extendedStart = 0x100
-/** What reading an absent function gives. */
+/** The value that reading an absent function gives. */
 const noVendor = 0xffff
 /** 'Null capabilities' say nothing. vfio-pci makes one of a hidden extended capability that others come after. */
 const nullCapability = 0

@@ -8,7 +8,7 @@ import {
   capabilityRegister as register,
 } from '../../uapi/pci.ts'
 
-/** What the capabilities that are decoded say, by their names. Sizes and offsets are in bytes. */
+/** The fields of the decoded capabilities, by their names. Sizes and offsets are in bytes. */
 export interface DecodedFields {
   readonly 'power-management': {
     readonly version: number
@@ -68,7 +68,7 @@ export interface DecodedFields {
   }
 }
 
-/** What the PCI specifications call a capability; 'unknown' for an id without a name here. */
+/** The name of a capability in the PCI specifications; 'unknown' for an id without a name here. */
 export type PciCapabilityName = CapabilityName | ExtendedCapabilityName | 'unknown'
 
 /** A name with its fields; null for what is not decoded. */

@@ -4,7 +4,7 @@ import type { Mapping } from '../../kernel/kernel.ts'
 import type { DmaAccess } from '../address-space/address-space.ts'
 import { attempt } from '../calls/system-call.ts'
 
-/** What a buffer for DMA is made of. */
+/** The parts of a buffer for DMA. */
 export interface DmaBufferParts {
   readonly iova: bigint
   readonly memory: Mapping
@@ -13,7 +13,7 @@ export interface DmaBufferParts {
   readonly access: DmaAccess
   /** Takes the buffer out of its address space; what it throws is thrown by `close`, and the buffer stays open. */
   unmap(buffer: DmaBuffer): void
-  /** What is closed after that. */
+  /** The resource that is closed after that. */
   readonly owned: { close(): void } | null
 }
 
@@ -21,11 +21,11 @@ const hint = 'the accessors of its memory reach it'
 
 /** Memory that devices reach at `iova` and we at `view()`, until it is closed. */
 export class DmaBuffer implements Disposable, AsyncDisposable {
-  /** Where the buffer begins for a device: an I/O virtual address, or without an IOMMU a physical one. */
+  /** The buffer's first address for a device: an I/O virtual address, or without an IOMMU a physical one. */
   readonly iova: bigint
   /** Bytes, whole pages. */
   readonly size: number
-  /** What devices may do. */
+  /** The access of devices. */
   readonly access: DmaAccess
   /** The memory, which has accessors of exact width; the buffer begins at its byte `offset`. */
   readonly memory: Mapping
@@ -60,7 +60,7 @@ export class DmaBuffer implements Disposable, AsyncDisposable {
     return bytes.subarray(this.offset, this.offset + this.size)
   }
 
-  /** Where a device finds the byte `offset` of the buffer. Throws OUT_OF_RANGE, CLOSED. */
+  /** The address for a device of the byte `offset` of the buffer. Throws OUT_OF_RANGE, CLOSED. */
   iovaOf(offset: number): bigint {
     if (this.#closed) throw new VfioError('CLOSED', `the DMA buffer at ${hex(this.iova)} is closed`)
     if (Number.isSafeInteger(offset) && offset >= 0 && offset < this.size) return this.iova + BigInt(offset)

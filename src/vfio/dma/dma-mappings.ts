@@ -11,7 +11,7 @@ import { PhysicalMemory } from './dma-physical.ts'
 /** Pinning this much takes some milliseconds; between such pieces, other things get their turn. */
 const piece = 64 * 2 ** 20
 
-/** What becomes a buffer: a part of memory, and what is closed with it. */
+/** The memory for a buffer, and the resources closed with it. */
 export interface BufferMemory extends Omit<MapRequest, 'iova'> {
   readonly owned: { close(): void } | null
   readonly dmaBuf: number | null
@@ -19,7 +19,7 @@ export interface BufferMemory extends Omit<MapRequest, 'iova'> {
 
 type Wishes = Omit<IovaRequest, 'size' | 'alignment'>
 
-/** What `Dma` has mapped in one address space, which several devices may share: their addresses and their buffers. */
+/** The mappings of `Dma` in one address space, which several devices may share: their addresses and their buffers. */
 export class DmaMappings {
   readonly #space: AddressSpace
   readonly #buffers = new DmaIndex()

@@ -11,21 +11,21 @@ import type { DmaBuffer } from './dma-buffer.ts'
 import { type BufferMemory, DmaMappings } from './dma-mappings.ts'
 import { allocateMemory } from './dma-memory.ts'
 
-/** What limits a device’s DMA. */
+/** The limits of a device’s DMA. */
 export interface DmaOptions {
-  /** How many address bits the device has, where it does not reach all 64. */
+  /** The number of address bits of the device, if it does not reach all 64. */
   readonly addressBits?: number
 }
 
-/** How devices reach a DMA buffer. */
+/** Options for a DMA buffer: its address and the access of devices. */
 export interface BufferOptions extends DmaOptions {
-  /** What devices may do with it; 'rw' unless told. */
+  /** The access of devices (default: 'rw'). */
   readonly access?: DmaAccess
-  /** Where devices find it, a multiple of the page size; chosen unless told. */
+  /** Its address for devices, a multiple of the page size (default: chosen by the library). */
   readonly iova?: bigint
 }
 
-/** How memory for DMA is allocated. */
+/** Options for allocating memory for DMA. */
 export interface AllocateOptions extends BufferOptions {
   /** Huge pages of 2 MiB, which the host must have set aside; without an IOMMU, what is larger than a page needs them. */
   readonly hugePages?: boolean
@@ -131,12 +131,12 @@ export class Dma {
     return this.#mappings.clear()
   }
 
-  /** How many more mappings the kernel takes; null where it does not say. */
+  /** The number of mappings that the kernel still takes; null if it does not say. */
   get availableMappings(): number | null {
     return this.#space.availableMappings()
   }
 
-  /** How much memory this process may lock, which mapping it does; null where the kernel does not say. */
+  /** The memory that this process may lock, which mapping does; null if the kernel does not say. */
   memlock(): MemlockLimit | null {
     return memlockLimit(this.#space.kernel)
   }

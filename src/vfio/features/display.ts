@@ -13,7 +13,7 @@ import type { Region } from '../region/region.ts'
 import type { Regions } from '../region/regions.ts'
 import { Edid } from './edid.ts'
 
-/** Where a picture is: in a region of the device, or in a dma-buf, which other drivers can show without a copy. */
+/** The place of a picture: a region of the device, or a dma-buf, which other drivers can show without a copy. */
 export type PlaneKind = 'region' | 'dmabuf'
 /** The plane of a display (DRM_PLANE_TYPE_*). */
 export type PlaneType = 'primary' | 'cursor'

@@ -34,7 +34,7 @@ export class Edid {
     }
   }
 
-  /** Whether a monitor is plugged in. */
+  /** True if a monitor is plugged in. */
   get plugged(): boolean {
     return this.#read('link_state') === gfxLinkState.VFIO_DEVICE_GFX_LINK_STATE_UP
   }

@@ -9,7 +9,7 @@ import type { DeviceFeatures } from '../calls/device-features.ts'
 import { IrqVector } from '../irq/irq-vector.ts'
 import { IrqWaiting, type WaitOptions } from '../irq/irq-waiting.ts'
 
-/** How a device is let into low power. */
+/** Options for letting a device into low power. */
 export interface LowPowerOptions {
   /** Be told when the device wakes up, and let it stay awake then. */
   readonly wakeup?: boolean

@@ -8,7 +8,7 @@ import { decode, encode } from '../../uapi/struct.ts'
 import { Descriptor } from '../calls/descriptor.ts'
 import { attempt, callFailed, type Reasons } from '../calls/system-call.ts'
 
-/** What is left to read before the device stops, as far as it knows now. */
+/** The bytes left to read before the device stops, as far as it knows now. */
 export interface PreCopyInfo {
   /** Of what it has to say at first. Better not to leave pre-copy before this is 0. */
   readonly initialBytes: bigint

@@ -45,7 +45,7 @@ const streaming: readonly MigrationState[] = ['stop-copy', 'resuming', 'pre-copy
 /** States of a device that runs, with a stream. */
 const preCopying: readonly MigrationState[] = ['pre-copy', 'pre-copy-p2p']
 
-/** How much of a device’s state is read, in bytes. */
+/** Limits for reading a device’s state, in bytes. */
 export interface SaveOptions {
   /** Bytes of a chunk at most; 1 MiB where absent. */
   readonly chunkBytes?: number
@@ -53,9 +53,9 @@ export interface SaveOptions {
   readonly limit?: number
 }
 
-/** How a saved state is loaded. */
+/** Options for loading a saved state. */
 export interface RestoreOptions {
-  /** Whether the device runs afterwards; true where absent. */
+  /** True if the device is to run afterwards (default: true). */
   readonly run?: boolean
 }
 
@@ -117,7 +117,7 @@ export class Migration {
     })
   }
 
-  /** How long the stream may get once the device has stopped, in bytes (VFIO_DEVICE_FEATURE_MIG_DATA_SIZE, Linux 6.2). */
+  /** The longest stream once the device has stopped, in bytes (VFIO_DEVICE_FEATURE_MIG_DATA_SIZE, Linux 6.2). */
   stopCopySize(): bigint {
     const answer = this.#features.get('mig-data-size', new Uint8Array(vfioDeviceFeatureMigDataSize.size))
     return decode(vfioDeviceFeatureMigDataSize, answer).stop_copy_length

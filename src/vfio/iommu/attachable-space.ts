@@ -20,7 +20,7 @@ const isUuid = (value: unknown): boolean => typeof value === 'string' && uuidOrN
 const attachOptions = v.object({ vfToken: v.nullable(v.custom<Uuid>(isUuid, 'must be a UUID in lower case, or null')) })
 const openDevice = v.instance(Attachment, 'must be an open device')
 
-/** What every address space has: the devices in it, and the order in which all of it is closed. */
+/** The base of every address space: the devices in it, and the order in which all of it is closed. */
 export abstract class AttachableSpace implements DeviceAddressSpace {
   readonly kernel: Kernel
   readonly mode: IommuMode
@@ -51,7 +51,7 @@ export abstract class AttachableSpace implements DeviceAddressSpace {
   protected abstract enterAgain(attachment: Attachment): Pick<Entered, 'leave'>
   /** Keeps the device from what is mapped here. */
   protected abstract withdraw(attachment: Attachment): void
-  /** What is left once no device is open: mappings, groups, the container. */
+  /** The rest, once no device is open: mappings, groups, the container. */
   protected abstract tearDown(): void
 
   get attached(): number {

@@ -20,7 +20,7 @@ import { attachDevice, detachDevice, openIommufdDevice } from './iommufd-device.
 export class IommufdAddressSpace extends AttachableSpace {
   readonly #ioas: Ioas
   readonly #mapped = new MappedRanges()
-  /** How many devices of each group are here: the kernel translates for a group as a whole. */
+  /** The number of devices of each group here: the kernel translates for a group as a whole. */
   readonly #devices = new Map<number, number>()
   /** As long as the same devices are attached. */
   #pageSize: number | null = null

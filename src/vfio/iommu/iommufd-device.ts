@@ -23,7 +23,7 @@ import type { Ioas } from './iommufd.ts'
 
 const users = 'fuser -v /dev/vfio/* /dev/vfio/devices/*'
 
-/** How a device is opened by its own node. */
+/** Options for opening a device by its own node. */
 interface NodeOptions extends AttachOptions {
   /** There is no IOMMU behind the device. */
   readonly noiommu: boolean

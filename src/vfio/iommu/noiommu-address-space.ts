@@ -98,7 +98,7 @@ export class NoiommuGroups extends NoiommuAddressSpace {
 /** By the device's own node, /dev/vfio/devices/noiommu-vfioN. Pages are pinned until they are released. */
 export class NoiommuDevices extends NoiommuAddressSpace {
   readonly #ioas: Ioas
-  /** Where each memory is in the IOAS, which pins it. */
+  /** The place of each memory in the IOAS, which pins it. */
   readonly #pinned = new Map<Mapping, Pinned>()
 
   constructor(ioas: Ioas) {

@@ -71,7 +71,7 @@ export function noiommuPages(
   )
 }
 
-/** Where memory is in an IOAS. */
+/** The place of memory in an IOAS. */
 export interface Pinned {
   readonly iova: bigint
   readonly size: bigint

@@ -45,7 +45,7 @@ export class HoleEdges {
   #height = 0
   /** Pages of the root. */
   #capacity = leafPages
-  /** What was found last: by level the nodes, and the first page of the leaf. */
+  /** The place found last: by level the nodes, and the first page of the leaf. */
   readonly #way = new Int32Array(spans.length)
   #leafBase = Number.NaN
   /** A node's number is where its row begins. */
@@ -68,7 +68,7 @@ export class HoleEdges {
     return this.#isBegin
   }
 
-  /** Where the hole begins that `highestPlace` found last. */
+  /** The beginning of the hole that `highestPlace` found last. */
   get beginOfPlace(): number {
     return this.#beginOfPlace
   }

@@ -8,7 +8,7 @@ import { IovaHoles } from './iova-holes.ts'
 export interface IovaRequest {
   /** Bytes, a multiple of the page size. */
   readonly size: number
-  /** How many address bits the device has: the last byte lies below 2^addressBits. 64 unless told. */
+  /** The number of address bits of the device: the last byte lies below 2^addressBits (default: 64). */
   readonly addressBits?: number | undefined
   /** The very address, a multiple of the page size; else the allocator chooses. */
   readonly iova?: bigint | undefined

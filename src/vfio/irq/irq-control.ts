@@ -12,7 +12,7 @@ export class IrqControl {
   /** For people: 'msi of 0000:00:03.0'. */
   readonly what: string
   readonly #irq: IrqInfo
-  /** Whether a PCI device has one of several such irqs enabled at a time. */
+  /** True if a PCI device has only one of several such irqs enabled at a time. */
   readonly #exclusive: boolean
 
   constructor(device: Descriptor, irq: IrqInfo & { readonly name: string }, exclusive: boolean) {

@@ -27,7 +27,7 @@ export class EnabledIrq implements Disposable, AsyncDisposable {
   readonly #control: IrqControl
   readonly #active: ActiveIrqs
   readonly #waiting: IrqWaiting
-  /** How many vectors the kernel set up at first: all there will be where the irq cannot be resized. */
+  /** The number of vectors that the kernel set up at first: there will be no more if the irq cannot be resized. */
   readonly #span: number
   #resample: { readonly eventfd: number; readonly owned: boolean } | null = null
   #masked = false

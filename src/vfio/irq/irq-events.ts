@@ -1,6 +1,6 @@
 import type { IrqEvent, IrqWaiter } from './irq-waiters.ts'
 
-/** Where an iteration gets its events from. */
+/** The source of an iteration's events. */
 export interface EventSource {
   /** Begins to wait for one event, or ends at once where what it waits for is closed; throws where that cannot be. */
   wait(waiter: IrqWaiter): void

@@ -3,7 +3,7 @@ import { failedWith } from '../../base/system-error.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import { attempt, callFailed } from '../calls/system-call.ts'
 
-/** Where the halves of an eventfd's counter are: two numbers are read faster than one of 64 bits. */
+/** The places of the halves of an eventfd's counter: two numbers are read faster than one of 64 bits. */
 const [lowHalf, highHalf] = kernelOrder ? [0, 4] : [4, 0]
 
 /** A vector to enable; `eventfd` is another's, or null for one of our own. */
@@ -33,7 +33,7 @@ export class IrqVector {
     this.eventfd = eventfd ?? attempt(`make an eventfd for ${this.what}`, () => kernel.eventfd())
   }
 
-  /** How many interrupts came since it was asked last: reads the eventfd, which starts at 0 again. */
+  /** The number of interrupts since the last call: reads the eventfd, which starts at 0 again. */
   take(): number {
     try {
       this.#kernel.read(this.eventfd, this.#bytes)

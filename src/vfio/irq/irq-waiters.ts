@@ -8,7 +8,7 @@ export interface IrqEvent {
   readonly count: number
 }
 
-/** Who waits for the next event: gets exactly one of these calls. */
+/** A waiter for the next event: it gets exactly one of these calls. */
 export interface IrqWaiter {
   /** The vector it waits for; null for any. */
   readonly vector: number | null

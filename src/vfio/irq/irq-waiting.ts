@@ -36,7 +36,7 @@ const waitSyncOptions = v.object({ timeoutMs: v.number(), vector: v.optional(v.n
 interface Polled {
   readonly vectors: readonly IrqVector[]
   readonly eventfds: Int32Array
-  /** Where the next look begins, so that a busy vector leaves the others their turn. */
+  /** The vector at which the next look begins, so that a busy one leaves the others their turn. */
   first: number
 }
 

@@ -8,7 +8,7 @@ import { IrqControl } from './irq-control.ts'
 import { EnabledIrq } from './irq-enabled.ts'
 import { type RequestedVector, requestedVectors } from './irq-request.ts'
 
-/** How an interrupt is enabled. */
+/** Options for enabling an interrupt. */
 export interface EnableOptions {
   /**
    * For an irq that masks itself at each event: unmask it whenever the next event is waited for, that is, when the last

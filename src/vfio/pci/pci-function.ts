@@ -9,7 +9,7 @@ import type { Region } from '../region/region.ts'
 /** PCI Express has the largest there is. */
 const largestSpace = 4096
 
-/** What every PCI device has: its configuration space, and the switches of its command register. */
+/** The parts of every PCI device: its configuration space, and the switches of its command register. */
 export class PciFunction {
   readonly #config: Region
 
@@ -30,7 +30,7 @@ export class PciFunction {
     return decodeConfigSpace(bytes)
   }
 
-  /** Whether the device may reach memory by itself: DMA and MSI. vfio-pci opens a device with it off. */
+  /** True if the device may reach memory by itself: DMA and MSI. vfio-pci opens a device with it off. */
   get busMaster(): boolean {
     return this.#has(commandBit.PCI_COMMAND_MASTER)
   }
@@ -38,7 +38,7 @@ export class PciFunction {
     this.#set(commandBit.PCI_COMMAND_MASTER, on)
   }
 
-  /** Whether the device answers in its memory BARs. Off, they read as DEVICE_MEMORY_GONE. */
+  /** True if the device answers in its memory BARs. Off, they read as DEVICE_MEMORY_GONE. */
   get memoryDecode(): boolean {
     return this.#has(commandBit.PCI_COMMAND_MEMORY)
   }
@@ -46,7 +46,7 @@ export class PciFunction {
     this.#set(commandBit.PCI_COMMAND_MEMORY, on)
   }
 
-  /** Whether the device answers in its I/O port BARs. */
+  /** True if the device answers in its I/O port BARs. */
   get ioDecode(): boolean {
     return this.#has(commandBit.PCI_COMMAND_IO)
   }

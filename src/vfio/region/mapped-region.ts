@@ -27,7 +27,7 @@ import { exportDmaBuf } from './region-dma-buf.ts'
 /** Bytes that are reached through a mapping. */
 interface Window extends Area {
   readonly mapping: Mapping
-  /** Where the mapping begins in the region. */
+  /** The mapping's offset in the region. */
   readonly origin: number
 }
 
@@ -59,7 +59,7 @@ export class MappedRegion implements RegionAccess, Disposable {
     this.#windows = windows
   }
 
-  /** What is mapped; the rest is trapped. Empty once closed. */
+  /** The mapped areas; the rest is trapped. Empty once closed. */
   get areas(): readonly Area[] {
     return (this.#windows ?? []).map(({ start, end }) => ({ start, end }))
   }

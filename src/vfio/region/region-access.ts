@@ -33,7 +33,7 @@ export interface RegionAccess extends Accessors {
 /** A region as its device describes it, with trapped access: what a mapping or an ioeventfd of it needs. */
 export interface DeviceRegion extends RegionAccess {
   readonly index: number
-  /** Where it begins in the device's file. */
+  /** Its offset in the device's file. */
   readonly offset: bigint
   readonly capabilities: readonly RegionCapability[]
   /** Whose region it is, for people. */
@@ -43,7 +43,7 @@ export interface DeviceRegion extends RegionAccess {
 /** The direction of an access. */
 export type Way = 'read' | 'write'
 
-/** What an access to a region is checked against. */
+/** The limits that an access to a region is checked against. */
 export interface Bounds {
   /** Whose region it is, for people: 'device 0000:00:03.0'. */
   readonly owner: string

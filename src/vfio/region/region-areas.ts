@@ -6,11 +6,11 @@ export interface Area {
   readonly end: number
 }
 
-/** What says which parts of a region can be mapped. */
+/** The facts that decide which parts of a region can be mapped. */
 export interface MappableRegion {
   readonly size: number
   readonly flags: RegionFlags
-  /** Where the region begins in the device's file. */
+  /** The region's offset in the device's file. */
   readonly offset: bigint
   readonly capabilities: readonly RegionCapability[]
 }
@@ -36,7 +36,7 @@ export function mappableAreas(region: MappableRegion, msixTable: Area | null, pa
   return outside(apart, { start: downTo(msixTable.start, pageSize), end: upTo(msixTable.end, pageSize) })
 }
 
-/** What is left of the areas without the hole. */
+/** The areas without the hole. */
 export function outside(areas: readonly Area[], hole: Area): Area[] {
   return areas
     .flatMap(({ start, end }) => [

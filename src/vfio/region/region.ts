@@ -22,10 +22,10 @@ import {
 } from './region-access.ts'
 import type { Area } from './region-areas.ts'
 
-/** What a region asks of the device it belongs to. */
+/** The parts of a device that its regions need. */
 export interface RegionHost {
   readonly descriptor: Descriptor
-  /** Where in this region the MSI-X table lies; null where it lies elsewhere or the device has none. */
+  /** The MSI-X table's place in this region; null if it lies elsewhere or the device has none. */
   msixTable(): Area | null
 }
 
@@ -38,7 +38,7 @@ export class Region implements DeviceRegion {
   readonly name: string
   readonly size: number
   readonly flags: RegionFlags
-  /** Where the region begins in the device's file. */
+  /** The region's offset in the device's file. */
   readonly offset: bigint
   readonly capabilities: readonly RegionCapability[]
   /** Whose region it is, for people. */

@@ -131,7 +131,7 @@ export class Regions implements Iterable<Region> {
     return region
   }
 
-  /** Where in this region the MSI-X table lies, as the configuration space says. */
+  /** The MSI-X table's place in this region, as the configuration space says. */
   #msixTable(index: number): Area | null {
     if (!this.#info.flags.pci) return null
     const config = this.#find(pciRegionIndex.VFIO_PCI_CONFIG_REGION_INDEX)

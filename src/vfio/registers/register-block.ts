@@ -4,7 +4,7 @@ import { VfioError } from '../../base/errors.ts'
 import { printable } from '../../base/units.ts'
 import { fieldsOf, type RegisterField, type RegisterFieldBits } from './register-fields.ts'
 
-/** How a register is declared. */
+/** The declaration of a register. */
 export interface RegisterSpec {
   /** Bytes from the start of the region. */
   readonly offset: number

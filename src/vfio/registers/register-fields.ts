@@ -43,7 +43,7 @@ export function fieldsOf(
   return fields
 }
 
-/** What a register's value says, by field: as wide as the value, a number or a bigint. */
+/** The fields of a register's value, each as wide as the value: a number or a bigint. */
 export function decodeFields(
   fields: ReadonlyMap<string, RegisterField>,
   value: number | bigint,

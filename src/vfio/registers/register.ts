@@ -6,7 +6,7 @@ import { decodeFields, encodeFields, type FieldValue } from './register-fields.t
 
 type Whole = number | bigint
 
-/** What registers lie in. */
+/** The region or mapping that registers lie in. */
 export interface RegisterRegion extends Accessors {
   readonly name: string
   readonly size: number

@@ -8,7 +8,7 @@ import { RegisterBlock, type RegisterForm, type RegisterSpec, type RegisterSpecs
 /** A block's registers in a region, by name. */
 export type Registers<Specs extends RegisterSpecs> = { readonly [Name in keyof Specs]: RegisterOf<Specs[Name]> }
 
-/** What a declaration gives: one register or an array of them, with what its access allows. */
+/** The registers of a declaration: one or an array, with the methods that its access allows. */
 export type RegisterOf<Spec extends RegisterSpec> = Spec extends { readonly count: number }
   ? RegisterArray<SingleRegister<Spec>>
   : SingleRegister<Spec>
@@ -20,7 +20,7 @@ export type SingleRegister<Spec extends RegisterSpec> = Spec extends { readonly 
     ? WritableRegister<RegisterValue<Spec['width']>, RegisterFieldValues<Spec>>
     : ReadWriteRegister<RegisterValue<Spec['width']>, RegisterFieldValues<Spec>>
 
-/** What is read of a register of that width. */
+/** The type of the value of a register of that width. */
 export type RegisterValue<Width> = Width extends 64 ? bigint : number
 
 /** The values of a register's fields, by name: one bit as true or false, several as a number. */
