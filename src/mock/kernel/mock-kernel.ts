@@ -1,3 +1,4 @@
+import { kernelOrder } from '../../base/byte-order.ts'
 import type {
   HostFiles,
   IoctlPointer,
@@ -178,13 +179,13 @@ export class MockKernel implements Kernel {
     const { clock, fds } = this.machine
     const isReady = (fd: number) => fds.find(fd)?.readiness?.isReadable() ?? true
     if (clock.isHeld) clock.advance(timeoutMs, () => eventfds.some(isReady))
-    const value = new BigUint64Array(1)
+    const value = new DataView(new ArrayBuffer(8))
     for (let i = 0; i < eventfds.length; i++) {
       const at = (first + i) % eventfds.length
       const fd = eventfds[at] ?? -1
       if (!isReady(fd)) continue
       this.read(fd, new Uint8Array(value.buffer))
-      counter[0] = Number(value[0])
+      counter[0] = Number(value.getBigUint64(0, kernelOrder))
       return at
     }
     return -1

@@ -1,3 +1,4 @@
+import { deviceOrder } from '../../base/byte-order.ts'
 import type { Mapping, MmapOptions } from '../../kernel/kernel.ts'
 import { capabilityBit, capabilityRegister } from '../../uapi/pci.ts'
 import { pciRegionIndex, regionCapability, regionFlag } from '../../uapi/region.ts'
@@ -124,9 +125,11 @@ export class PciRegions {
     const table = this.#msixTable?.bar === index ? this.#msixTable : null
     const isInTable = table !== null && end > table.start && within < table.end
     if (index >= VFIO_PCI_ROM_REGION_INDEX || end > (this.#sizeOf(index) ?? 0) || isInTable) throw new Errno('EINVAL')
-    const bytes = new Uint8Array(BigUint64Array.of(data).buffer).subarray(0, width)
+    const bytes = new Uint8Array(8)
+    new DataView(bytes.buffer).setBigUint64(0, data, deviceOrder)
+    const written = bytes.subarray(0, width)
     return () => {
-      if (this.#config.isIo(index) || this.#config.isMemoryOn) this.#behind.function().store(index, within, bytes)
+      if (this.#config.isIo(index) || this.#config.isMemoryOn) this.#behind.function().store(index, within, written)
     }
   }
 

@@ -1,4 +1,5 @@
 import { checkBytes } from '../../base/arguments.ts'
+import { kernelOrder } from '../../base/byte-order.ts'
 import { VfioError } from '../../base/errors.ts'
 import { gfxLinkState, vfioRegionGfxEdid } from '../../uapi/features.ts'
 import type { Region } from '../region/region.ts'
@@ -75,12 +76,17 @@ export class Edid {
     this.#write('link_state', gfxLinkState.VFIO_DEVICE_GFX_LINK_STATE_DOWN)
   }
 
+  /** A struct of the kernel's, in a region: its numbers are the kernel's, not a device's. */
   #read(field: keyof typeof vfioRegionGfxEdid.fields): number {
-    return this.#region.read32(offsetOf(field))
+    const bytes = new Uint8Array(4)
+    this.#region.readInto(offsetOf(field), bytes)
+    return new DataView(bytes.buffer).getUint32(0, kernelOrder)
   }
 
   #write(field: 'edid_size' | 'link_state', value: number): void {
-    this.#region.write32(offsetOf(field), value)
+    const bytes = new Uint8Array(4)
+    new DataView(bytes.buffer).setUint32(0, value, kernelOrder)
+    this.#region.writeFrom(offsetOf(field), bytes)
   }
 }
 
