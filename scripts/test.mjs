@@ -40,6 +40,7 @@ function contractOnMocks() {
     { kernel: 'mock-6.1' },
     { kernel: 'mock-6.12' },
     { kernel: 'mock-7' },
+    { kernel: 'mock-6.1-big-endian' },
     { kernel: 'mock-7-noiommu', files: ['noiommu'] },
   ]
   /** @type {Counts} */

@@ -7,9 +7,16 @@ const inGuest = process.env['VFIOCTL_VM'] !== undefined
 // Which of two boots this is, where what the first leaves is there in the second.
 const half = process.env['VFIOCTL_REBOOT']
 const inVm = half === undefined ? ['vm/**/*.test.ts'] : [`vm/reboot/${half}.ts`]
+// A kernel of the other byte order, as s390x has it: what is encoded and decoded in this process is all of that order.
+const isBigEndian = process.env['VFIOCTL_TEST_KERNEL']?.endsWith('-big-endian') === true
+const bigEndian = {
+  find: /^.*\/base\/byte-order\.ts$/,
+  replacement: join(import.meta.dirname, 'contract/big-endian.ts'),
+}
 const timeout = isSoak ? 3_600_000 : inGuest ? 120_000 : 30_000
 
 export default defineConfig({
+  resolve: { alias: isBigEndian ? [bigEndian] : [] },
   test: {
     root: import.meta.dirname,
     projects: [

@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
+import { kernelOrder } from '../../src/base/byte-order.ts'
 import { traced } from '../../src/kernel/trace/traced-kernel.ts'
 import { vfioIommuType1Info } from '../../src/uapi/container.ts'
 import { request } from '../../src/uapi/requests.ts'
@@ -31,7 +32,7 @@ test('the same calls are traced in the same lines, whichever kernel answers', ()
     'ioctl(FD</dev/vfio/vfio>, VFIO_CHECK_EXTENSION, 1) = 1',
     `ioctl(FD</dev/vfio/vfio>, VFIO_IOMMU_GET_INFO, {argsz=${vfioIommuType1Info.size}}) = -1 EINVAL (invalid argument)`,
     'eventfd(2) = FD',
-    'read(FD<eventfd>, 8) = 8 [02 00 00 00 00 00 00 00]',
+    `read(FD<eventfd>, 8) = 8 [${kernelOrder ? '02 00 00 00 00 00 00 00' : '00 00 00 00 00 00 00 02'}]`,
     'close(FD<eventfd>) = 0',
     'close(FD</dev/vfio/vfio>) = 0',
   ])

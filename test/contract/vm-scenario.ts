@@ -164,6 +164,8 @@ const onLinux7: Scenario = {
 /** By the name that VFIOCTL_TEST_KERNEL has for it: the same machine with another kernel, and without an IOMMU. */
 const vmScenarios: Readonly<Record<string, Scenario>> = {
   'mock-6.1': vmScenario,
+  // `test/vitest.config.ts` turns the byte order
+  'mock-6.1-big-endian': vmScenario,
   'mock-6.12': { ...vmScenario, kernel: '6.12', modules: withoutVirqfd },
   'mock-7': onLinux7,
   'mock-7-noiommu': {

@@ -1,5 +1,6 @@
 import * as v from 'valibot'
 import { checked } from '../../base/arguments.ts'
+import { kernelOrder } from '../../base/byte-order.ts'
 import { VfioError } from '../../base/errors.ts'
 import { hex } from '../../base/units.ts'
 import { ioeventfdFlag, vfioDeviceIoeventfd } from '../../uapi/irq.ts'
@@ -67,7 +68,8 @@ export class Ioeventfd implements Disposable {
   /** Does the write: what others do by writing to `eventfd`. */
   signal(): void {
     if (this.#closed) throw new VfioError('CLOSED', `the ioeventfd for ${this.#what} is closed`)
-    const one = new Uint8Array(BigUint64Array.of(1n).buffer)
+    const one = new Uint8Array(8)
+    new DataView(one.buffer).setBigUint64(0, 1n, kernelOrder)
     attempt(`signal the eventfd for ${this.#what}`, () => this.#device.kernel.write(this.eventfd, one))
   }
 

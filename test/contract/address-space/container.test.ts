@@ -1,4 +1,5 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { kernelOrder } from '../../../src/base/byte-order.ts'
 import {
   decodeType1Info,
   dmaUnmapFlag,
@@ -19,7 +20,7 @@ const { VFIO_TYPE1v2_IOMMU } = extension
 function info({ kernel, container }: RawContainer, length: number, argsz = length): Uint8Array {
   const bytes = new Uint8Array(length).fill(0xa5)
   bytes.set(encode(vfioIommuType1Info, {}).subarray(0, Math.min(length, vfioIommuType1Info.size)))
-  new DataView(bytes.buffer).setUint32(0, argsz, true)
+  new DataView(bytes.buffer).setUint32(0, argsz, kernelOrder)
   kernel.ioctl(container, request.VFIO_IOMMU_GET_INFO, bytes)
   return bytes
 }
@@ -85,7 +86,7 @@ test('the type for nested translation is no type for a device behind an Intel IO
 describe.each(['type1', 'type1v2'] as const)('the kernel itself, of a container of %s', (mode) => {
   test('fills no more than argsz, whatever it is, and never half a chain', async (context) => {
     const raw = await openTranslating(context, mode)
-    const whole = new DataView(info(raw, 24).buffer).getUint32(0, true)
+    const whole = new DataView(info(raw, 24).buffer).getUint32(0, kernelOrder)
     expect(whole).toBeGreaterThan(24)
     expect(errnoOf(() => info(raw, 24, 15))).toBe('EINVAL')
     for (let argsz = 16; argsz <= whole; argsz += argsz < 28 ? 1 : 4) {

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { describe, expect, onTestFinished, type TestContext, test } from 'vitest'
+import { kernelOrder } from '../../../src/base/byte-order.ts'
 import { createMockHost, type DeviceContext, type GuestMemory, MdevModel } from '../../../src/mock.ts'
 import {
   dirtyPagesFlag,
@@ -51,7 +52,7 @@ function dirtyPages({ kernel, container }: RawContainer) {
       const whole = vfioIommuType1DirtyBitmap.size + range.length
       const header = encode(vfioIommuType1DirtyBitmap, { argsz: argsz ?? whole, flags: get })
       call(Uint8Array.of(...header, ...range), bitmap)
-      return bitmap
+      return bitmapBytes(bitmap)
     },
     /** Unmaps, and what of it was dirty. */
     unmap(size: bigint, at = iova, pageSize = page): Uint8Array {
@@ -63,9 +64,14 @@ function dirtyPages({ kernel, container }: RawContainer) {
       const offset = vfioIommuType1DmaUnmap.size + vfioBitmap.fields.data[0]
       const bytes = Uint8Array.of(...header, ...behind)
       kernel.ioctl(container, request.VFIO_IOMMU_UNMAP_DMA, bytes, [{ offset, target: bitmap }])
-      return bitmap
+      return bitmapBytes(bitmap)
     },
   }
+}
+
+/** A bitmap is words of 64 bits of the kernel's order: here its bytes, that of the first pages first. */
+function bitmapBytes(bitmap: Uint8Array): Uint8Array {
+  return kernelOrder ? bitmap : Uint8Array.from(Buffer.from(bitmap).swap64())
 }
 
 async function open(context: TestContext) {

@@ -1,4 +1,5 @@
 import { describe, expect, type TestContext, test } from 'vitest'
+import { kernelOrder } from '../../../src/base/byte-order.ts'
 import { decodeGroupStatus, vfioGroupStatus, vfioIommuType1Info } from '../../../src/uapi/container.ts'
 import { vfioDeviceBindIommufd } from '../../../src/uapi/device.ts'
 import {
@@ -325,7 +326,7 @@ describe('iommufd as a container', () => {
     raw.openDevice()
     const ask = (argsz: number) => {
       const bytes = new Uint8Array(256).fill(0xee)
-      new DataView(bytes.buffer).setUint32(0, argsz, true)
+      new DataView(bytes.buffer).setUint32(0, argsz, kernelOrder)
       raw.kernel.ioctl(raw.container, request.VFIO_IOMMU_GET_INFO, bytes)
       return { bytes, ...decode(vfioIommuType1Info, bytes) }
     }

@@ -1,4 +1,5 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { kernelOrder } from '../../../src/base/byte-order.ts'
 import { findDeviceNode, isNoiommuGroup } from '../../../src/host/device-node.ts'
 import { extension, vfioIommuType1Info } from '../../../src/uapi/container.ts'
 import { request } from '../../../src/uapi/requests.ts'
@@ -77,7 +78,7 @@ describe('without an IOMMU', () => {
       for (const fd of [group, container]) kernel.close(fd)
     })
     const bytes = new Uint8Array(4)
-    new DataView(bytes.buffer).setInt32(0, container, true)
+    new DataView(bytes.buffer).setInt32(0, container, kernelOrder)
     kernel.ioctl(group, request.VFIO_GROUP_SET_CONTAINER, bytes)
     const has = (number: number) => kernel.ioctl(container, request.VFIO_CHECK_EXTENSION, number)
     expect(Object.values(extension).filter((number) => has(number) > 0)).toEqual([extension.VFIO_NOIOMMU_IOMMU])

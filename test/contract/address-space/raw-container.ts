@@ -1,4 +1,5 @@
 import { onTestFinished, type TestContext } from 'vitest'
+import { kernelOrder } from '../../../src/base/byte-order.ts'
 import type { Kernel, Mapping } from '../../../src/kernel/kernel.ts'
 import { dmaMapFlag, extension, vfioIommuType1DmaMap, vfioIommuType1DmaUnmap } from '../../../src/uapi/container.ts'
 import { request } from '../../../src/uapi/requests.ts'
@@ -65,7 +66,7 @@ function pathOf(mode: ContainerMode): string {
 
 function int32(value: number): Uint8Array {
   const bytes = new Uint8Array(4)
-  new DataView(bytes.buffer).setInt32(0, value, true)
+  new DataView(bytes.buffer).setInt32(0, value, kernelOrder)
   return bytes
 }
 

@@ -1,4 +1,5 @@
 import { expect, onTestFinished, type TestContext } from 'vitest'
+import { kernelOrder } from '../../../src/base/byte-order.ts'
 import { findDeviceNode } from '../../../src/host/device-node.ts'
 import type { Mapping } from '../../../src/kernel/kernel.ts'
 import {
@@ -78,7 +79,7 @@ export function callIommufd<L extends Layout>(
   const bytes = new Uint8Array(layout.size + tail.length)
   bytes.set(encode(layout, values))
   bytes.set(tail, layout.size)
-  new DataView(bytes.buffer).setUint32(0, bytes.length, true)
+  new DataView(bytes.buffer).setUint32(0, bytes.length, kernelOrder)
   kernel.ioctl(iommufd, number, bytes)
   return decode(layout, bytes)
 }

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { vfioDeviceGfxPlaneInfo } from '../../../src/uapi/features.ts'
-import { vfioRegionInfo } from '../../../src/uapi/region.ts'
+import { regionCapability, vfioRegionInfo, vfioRegionInfoCapType } from '../../../src/uapi/region.ts'
 import { request } from '../../../src/uapi/requests.ts'
-import { decode, encode } from '../../../src/uapi/struct.ts'
+import { decode, encode, encodeInto, vfioInfoCapHeader } from '../../../src/uapi/struct.ts'
 import type { Descriptor } from '../../../src/vfio/calls/descriptor.ts'
 import type { Region } from '../../../src/vfio/region/region.ts'
 import { openRawMdev } from '../irq/irq-raw.ts'
@@ -249,7 +249,9 @@ describe('how mbochs answers for its EDID region', () => {
       return typeof answer === 'string' ? answer : { needed, cap_offset, flags, link: bytes.slice(32, 48).toString() }
     }
     const nothing = new Uint8Array(16).toString()
-    const type = Uint8Array.of(2, 0, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0).toString()
+    const typeBytes = encode(vfioRegionInfoCapType, { type: 1, subtype: 1 })
+    encodeInto(vfioInfoCapHeader, typeBytes, { id: regionCapability.VFIO_REGION_INFO_CAP_TYPE, version: 1 })
+    const type = typeBytes.toString()
     const whole = { needed: 48, cap_offset: 32, flags: 0xb, link: type }
     const isOld = isLinuxBefore(opened, 7, 0)
     expect([ask(31), ask(32), ask(48), ask(64)]).toEqual([

@@ -1,4 +1,5 @@
 import { describe, expect, type TestContext, test } from 'vitest'
+import { kernelOrder } from '../../../src/base/byte-order.ts'
 import type { Migration, MigrationState } from '../../../src/vfio/features/migration.ts'
 import type { Region } from '../../../src/vfio/region/region.ts'
 import { isLinuxBefore } from '../kernel.ts'
@@ -57,11 +58,9 @@ describe('a saved mtty', () => {
     expect(migration.stopCopySize()).toBe(BigInt(headerSize + ports * portSize))
     const saved = await savedOf(migration)
     expect(saved.length).toBe(headerSize + ports * portSize)
-    expect([saved.readBigUInt64LE(0), saved.readUInt32LE(8), saved.readUInt32LE(16)]).toEqual([
-      0x7e9d_0989_8c3e_2c4en,
-      1,
-      ports,
-    ])
+    const header = new DataView(saved.buffer, saved.byteOffset)
+    const [magic, ...versions] = [header.getBigUint64(0, kernelOrder), header.getUint32(8, kernelOrder)]
+    expect([magic, ...versions, header.getUint32(16, kernelOrder)]).toEqual([0x7e9d_0989_8c3e_2c4en, 1, ports])
   })
 
   test('is taken in pieces of any size, and from a stream that takes its time', async (context) => {

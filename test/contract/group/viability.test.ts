@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { kernelOrder } from '../../../src/base/byte-order.ts'
 import { findDeviceNode } from '../../../src/host/device-node.ts'
 import type { Kernel } from '../../../src/kernel/kernel.ts'
 import { createMockKernel } from '../../../src/mock/kernel/mock-kernel.ts'
@@ -34,7 +35,7 @@ function groupFlags(kernel: Kernel, fd: number): { viable: boolean; containerSet
 
 function int32(value: number): Uint8Array {
   const bytes = new Uint8Array(4)
-  new DataView(bytes.buffer).setInt32(0, value, true)
+  new DataView(bytes.buffer).setInt32(0, value, kernelOrder)
   return bytes
 }
 

@@ -1,3 +1,4 @@
+import { kernelOrder } from '../../../src/base/byte-order.ts'
 import { isSystemError } from '../../../src/base/system-error.ts'
 import type { Kernel } from '../../../src/kernel/kernel.ts'
 
@@ -10,9 +11,11 @@ export function signals(kernel: Kernel, eventfd: number): number {
     if (isSystemError(error) && error.code === 'EAGAIN') return 0
     throw error
   }
-  return Number(new DataView(bytes.buffer).getBigUint64(0, true))
+  return Number(new DataView(bytes.buffer).getBigUint64(0, kernelOrder))
 }
 
 export function signal(kernel: Kernel, eventfd: number): void {
-  kernel.write(eventfd, new Uint8Array(new BigUint64Array([1n]).buffer))
+  const one = new DataView(new ArrayBuffer(8))
+  one.setBigUint64(0, 1n, kernelOrder)
+  kernel.write(eventfd, new Uint8Array(one.buffer))
 }

@@ -1,4 +1,5 @@
 import { expect, onTestFinished, type TestContext, test } from 'vitest'
+import { kernelOrder } from '../../../src/base/byte-order.ts'
 import { irqSetFlag, vfioIrqSet } from '../../../src/uapi/irq.ts'
 import { request } from '../../../src/uapi/requests.ts'
 import { encode, type Values } from '../../../src/uapi/struct.ts'
@@ -54,7 +55,9 @@ type Case = Awaited<ReturnType<typeof openCase>>
 
 /** As the data of a call has them. */
 function bytesOf(...fds: number[]): number[] {
-  return [...new Uint8Array(Int32Array.from(fds).buffer)]
+  const view = new DataView(new ArrayBuffer(4 * fds.length))
+  for (const [at, fd] of fds.entries()) view.setInt32(4 * at, fd, kernelOrder)
+  return [...new Uint8Array(view.buffer)]
 }
 
 /** Ties the first vectors of MSI-X. */

@@ -1,7 +1,9 @@
 // An interrupt is an eventfd: a counter that the kernel raises. Who waits at its other end (this process, another one,
 // KVM's irqfd) is not the device's business. It is the same the other way round: an eventfd that does a write (ioeventfd).
+
 import { setTimeout } from 'node:timers/promises'
 import { expect, test } from 'vitest'
+import { kernelOrder } from '../../../src/base/byte-order.ts'
 import type { contractKernel } from '../kernel.ts'
 import { openPci } from '../pci.ts'
 import { error } from './host.ts'
@@ -58,7 +60,7 @@ async function readEventfd(kernel: ReturnType<typeof contractKernel>['kernel'], 
       resolve()
     })
   })
-  const counter = new BigUint64Array(1)
+  const counter = new DataView(new ArrayBuffer(8))
   kernel.read(eventfd, new Uint8Array(counter.buffer))
-  return counter[0] ?? 0n
+  return counter.getBigUint64(0, kernelOrder)
 }
