@@ -36,17 +36,19 @@ export type { TracedCall } from './kernel/trace/trace.ts'
 export type { Uevent } from './kernel/uevents.ts'
 export type { BindRequest } from './lifecycle/bindings/bind.ts'
 export type { BindingChange, BindingOptions, BindingRequest } from './lifecycle/bindings/binding-change.ts'
-export type { Kept } from './lifecycle/boot/kept.ts'
 export type { Change, ChangeOptions, Step } from './lifecycle/change/change.ts'
-export type { DeviceIdentity, MdevIdentity, VgpuIdentity } from './lifecycle/change/device-identity.ts'
+export type { DeviceIdentity } from './lifecycle/change/device-identity.ts'
 export type { Attribute, Definition, StartMode } from './lifecycle/definition/definition.ts'
 export type { DefinitionEdit } from './lifecycle/definition/edit-definition.ts'
 export type { DeviceType, TypeDetails, TypeFilter } from './lifecycle/device/device-type.ts'
 export type { DefineRequest, DeviceChoice, ModifyRequest, StartRequest } from './lifecycle/device/requests.ts'
 export type { Restorable } from './lifecycle/device/restore-task.ts'
 export type { DeviceState, VirtualDevice } from './lifecycle/device/virtual-device.ts'
+export type { Kept } from './lifecycle/device/virtual-device-kind.ts'
 export type { DeviceFilter } from './lifecycle/kinds/list.ts'
+export type { MdevIdentity, PlannedMdev } from './lifecycle/kinds/mdev/mdev-identity.ts'
 export type { MdevType } from './lifecycle/kinds/mdev/mdev-types.ts'
+export type { PlannedVgpu, VgpuIdentity } from './lifecycle/kinds/nvidia-vgpu/vgpu-identity.ts'
 export type { VgpuType } from './lifecycle/kinds/nvidia-vgpu/vgpu-types.ts'
 export type { Applied, ApplyOptions } from './lifecycle/plan/apply.ts'
 export type { PlanOptions, SpecSource } from './lifecycle/plan/plan-spec.ts'
@@ -62,9 +64,7 @@ export type {
   PlannedBinding,
   PlannedChange,
   PlannedDevice,
-  PlannedMdev,
   PlannedSriov,
-  PlannedVgpu,
   Running,
 } from './lifecycle/wanted/plan.ts'
 export { losses } from './lifecycle/wanted/plan.ts'

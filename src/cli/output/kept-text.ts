@@ -1,5 +1,6 @@
 import { pciAddressOrNull, printable, uuidOrNull } from '../../base/units.ts'
-import { type Kept, listKeptForBoot } from '../../lifecycle/boot/kept.ts'
+import { listKeptForBoot } from '../../lifecycle/boot/kept.ts'
+import type { Kept } from '../../lifecycle/device/virtual-device-kind.ts'
 import type { Context } from '../context.ts'
 import type { Io } from '../io/io.ts'
 import { type Column, json, table } from './output.ts'

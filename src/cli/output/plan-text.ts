@@ -3,7 +3,9 @@ import { shownUsers } from '../../host/device-users.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import { noDriver } from '../../lifecycle/bindings/bind.ts'
 import { sayScriptsAreNotAsked } from '../../lifecycle/callouts/scripts-not-asked.ts'
+import { planningOf } from '../../lifecycle/kinds/plannings.ts'
 import {
+  isVirtual,
   itemName,
   itemsOf,
   type Plan,
@@ -59,9 +61,9 @@ export function shownItem(item: PlanItem): string {
 }
 
 function whatOf(item: PlanItem): string {
+  if (isVirtual(item)) return `on ${item.parent} (${item.type})`
   if (item.kind === 'binding') return item.driver === noDriver ? 'to no driver' : `to ${item.driver}`
-  if (item.kind === 'sriov') return `to ${item.count} virtual functions`
-  return `on ${item.parent} (${item.type})`
+  return `to ${item.count} virtual functions`
 }
 
 /** The exact writes, device by device, in their order. */
@@ -73,9 +75,9 @@ export function planSteps(plan: Plan): string {
     .join('')
 }
 
-/** A vendor's script may forbid what a plan has for a mediated device; only carrying it out asks. */
+/** A vendor's script may forbid what a plan has for a device; only carrying it out asks. */
 export function sayIfScriptsAreNotAsked(kernel: Kernel, { entries }: Plan, io: Io): void {
-  if (!entries.some(({ kind, action }) => kind === 'mdev' && action !== 'keep')) return
+  if (!entries.some((item) => item.action !== 'keep' && planningOf(item).asksScripts)) return
   sayScriptsAreNotAsked(kernel, { onMessage: (line) => io.err(`${line}\n`) })
 }
 

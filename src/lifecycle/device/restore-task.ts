@@ -6,7 +6,8 @@ import type { ChangeOptions, Step } from '../change/change.ts'
 
 /** What is defined to come up by itself. */
 export interface Restorable {
-  readonly kind: 'binding' | 'sriov' | 'mdev' | 'vgpu'
+  /** 'binding', 'sriov', or a virtual device's kind. */
+  readonly kind: string
   /** The device that has to be there first. */
   readonly parent: string
   /** What it is, beside its parent: a UUID, a driver, the address of a function, so many virtual functions. */

@@ -1,4 +1,6 @@
+import type { VfioError } from '../../base/errors.ts'
 import type { PciAddress, Uuid } from '../../base/units.ts'
+import type { PhysicalFunction } from '../../host/sriov.ts'
 import type { Warning } from '../../host/warning.ts'
 import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
 import type { Change, ChangeOptions } from '../change/change.ts'
@@ -17,6 +19,27 @@ export interface VirtualUse {
   readonly what: string
   /** The command that ends it. */
   readonly end: string
+}
+
+/** One thing that is kept for the next boots. */
+export interface Kept {
+  /** 'driver', 'functions', 'owner', or a virtual device's kind. */
+  readonly kind: string
+  /** What it is kept for: a PCI address or a UUID. */
+  readonly device: string
+  /** 'driver vfio-pci', '8 virtual functions', 'nvidia-232 on 0000:3b:00.0'. */
+  readonly what: string
+  /** How that is now: 'with nvme', 'has 4', 'not there'; null where there is nothing to say. */
+  readonly now: string | null
+  readonly path: string
+  /** The command that forgets it, also where the device is gone. */
+  readonly forget: string
+}
+
+/** What is kept for the next boots, and what could not be read. */
+export interface FoundKept {
+  readonly kept: readonly Kept[]
+  readonly warnings: readonly Warning[]
 }
 
 /** What a listing found, and what it could not read. */
@@ -57,6 +80,17 @@ export interface VirtualDeviceKind {
   list(files: HostFiles, name?: DeviceName): FoundDevices
   /** What of this kind runs on a PCI device. */
   usesOf(files: HostFiles, address: PciAddress): readonly VirtualUse[]
+  /** Those that come back at the next boot, or are at hand then. */
+  keptForBoot(files: HostFiles): FoundKept
+  /** The folder below which definitions stand, to watch. */
+  readonly definitionFolder: string
+  /** Why there is no device of that name: neither runs one nor is one defined. */
+  notThere(files: HostFiles, name: DeviceName): VfioError
+  /**
+   * What of the virtual functions that a card was just given is not there yet for devices of this kind, in words: some
+   * drivers set them up later. Null if nothing is missing.
+   */
+  missingOn(files: HostFiles, card: PhysicalFunction): string | null
   /** What changes them: loaded when it is asked for, as most commands only look. */
   verbs(): Promise<DeviceVerbs>
 }

@@ -1,5 +1,5 @@
 import type { DeviceUser } from '../../host/device-users.ts'
-import type { DeviceIdentity, MdevIdentity, VgpuIdentity } from '../change/device-identity.ts'
+import type { DeviceIdentity } from '../change/device-identity.ts'
 import type { Definition } from '../definition/definition.ts'
 
 /** A virtual device: what exists now and what is defined, told together. */
@@ -29,14 +29,4 @@ export interface DeviceState {
 export interface Listed<Identity extends DeviceIdentity> {
   readonly device: VirtualDevice<Identity> & { readonly users: DeviceUser[] }
   readonly openedAs: readonly string[]
-}
-
-/** True for a mediated device. */
-export function isMdev(device: VirtualDevice): device is VirtualDevice<MdevIdentity> {
-  return device.kind === 'mdev'
-}
-
-/** True for a vendor's vGPU. */
-export function isVgpu(device: VirtualDevice): device is VirtualDevice<VgpuIdentity> {
-  return device.kind === 'vgpu'
 }

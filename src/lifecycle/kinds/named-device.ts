@@ -6,11 +6,8 @@ import type { HostFiles } from '../../kernel/kernel.ts'
 import { parentName } from '../device/parents.ts'
 import { isTypeNamed, noSuchType } from '../device/type-named.ts'
 import { readDeviceTypes } from './device-types.ts'
-import { type DeviceFilter, list } from './list.ts'
-import { lookUpKnown } from './mdev/device-choice.ts'
-import { readMdevDevices } from './mdev/mdev-devices.ts'
-import { mdevParents } from './mdev/mdev-types.ts'
-import { readDefinitions } from './mdev/store.ts'
+import { kindOf, kinds } from './kinds.ts'
+import { type DeviceFilter, deviceIdentifier, list } from './list.ts'
 import { noSuchParent } from './mdev/type-choice.ts'
 
 /** Fewer digits would be a slip of the hand as often as a name. */
@@ -31,10 +28,7 @@ function uuidThatBegins(files: HostFiles, text: string): Uuid | null {
   const digits = text.toLowerCase().replaceAll('-', '')
   if (digits.length < fewestDigits || !/^[0-9a-f]{1,32}$/.test(digits)) return null
   if (files.kind(`/sys/class/net/${text}`) !== null) return null
-  const known = [
-    ...readMdevDevices(files).devices.map(({ uuid }) => uuid),
-    ...readDefinitions(files).definitions.map(({ uuid }) => uuid),
-  ]
+  const known = kinds.flatMap((kind) => kind.list(files).listed.flatMap(({ device }) => device.uuid ?? []))
   const [only, ...others] = new Set(known.filter((uuid) => uuid.replaceAll('-', '').startsWith(digits)))
   if (only === undefined) {
     throw new VfioError('NOT_FOUND', `there is no device ${printable(text)}: no UUID here begins so`, {
@@ -53,7 +47,7 @@ function uuidThatBegins(files: HostFiles, text: string): Uuid | null {
 /** A parent by the name that the kernel gives it: its own, or any name of a PCI device. What is none stays as it is. */
 export function namedParent(files: HostFiles, text: string): string {
   const name = parentName(text)
-  if (pciAddressOrNull(name) !== null || mdevParents(files)?.includes(name) === true) return name
+  if (pciAddressOrNull(name) !== null || kinds.some((kind) => kind.claimsParent(files, name))) return name
   try {
     return deviceName(files, text)
   } catch (error) {
@@ -72,22 +66,13 @@ export function checkNamesAreThere(files: HostFiles, { name, parent, type }: Dev
   if (!isKnown) throw noSuchType(types, parent ?? null, type)
 }
 
-function checkDevice(files: HostFiles, name: string): void {
-  if (list(files, { name }).devices.length > 0) return
-  const address = pciAddressOrNull(name)
-  if (address === null) {
-    lookUpKnown(files, { uuid: name })
-    return
-  }
-  checkOnPciBus(files, address)
-  throw new VfioError('NOT_FOUND', `${address} is not a virtual device: it carries no vGPU and none is defined`, {
-    hint: `vfioctl list -p ${address}, vfioctl groups ${address}`,
-    facts: { device: address },
-  })
+function checkDevice(files: HostFiles, text: string): void {
+  const name = deviceIdentifier(text)
+  if (list(files, { name }).devices.length === 0) throw kindOf(files, name).notThere(files, name)
 }
 
 function checkParent(files: HostFiles, parent: string): void {
   const address = pciAddressOrNull(parent)
   if (address !== null) checkOnPciBus(files, address)
-  else if (mdevParents(files)?.includes(parent) !== true) throw noSuchParent(files, parent)
+  else if (!kinds.some((kind) => kind.claimsParent(files, parent))) throw noSuchParent(files, parent)
 }

@@ -7,7 +7,7 @@ import type { ChangeOptions } from '../change/change.ts'
 import { withSharedKernelLog } from '../change/kernel-log.ts'
 import { planningOf } from '../kinds/plannings.ts'
 import { isNoRoom, takeAllBack } from '../wanted/make-moves.ts'
-import { itemName, itemsOf, type Plan, type PlanItem } from '../wanted/plan.ts'
+import { isVirtual, itemName, itemsOf, type Plan, type PlanItem } from '../wanted/plan.ts'
 import { type CardGroup, CardGroups } from './card-groups.ts'
 import { carryOutSriov, type MadeFunctions } from './made-functions.ts'
 import { checkRoom, noRoom } from './room.ts'
@@ -104,12 +104,14 @@ class Applying {
   async #carryOut(item: PlanItem, group: CardGroup | null): Promise<void> {
     const options = this.#options
     const kernel = this.#kernel
-    if (item.kind === 'binding') {
+    if (isVirtual(item)) {
+      await planningOf(item).carryOut(kernel, item, options, group?.journal ?? [])
+    } else if (item.kind === 'binding') {
       await bind(kernel, { device: item.device, driver: item.driver }, bindingOptions(options))
-    } else if (item.kind === 'sriov') {
+    } else {
       const made = await carryOutSriov(kernel, item, options)
       if (item.makesAnew) this.#groups.ofCard(item.device)?.functions.push(made)
-    } else await planningOf(item).carryOut(kernel, item, options, group?.journal ?? [])
+    }
   }
 
   /** Where there was no room, or functions are not what was asked for: what had to go for it comes back. */
@@ -138,7 +140,7 @@ class Applying {
   /** Those that have got another driver by the same file stay. Returns what is then, in words. */
   async #takeFunctionsBack(made: readonly MadeFunctions[], failures: unknown[]): Promise<string> {
     const { signal: _, ...calm } = this.#options
-    const isBound = [...this.#done].some((item) => item.kind === 'binding' && item.afterSriov)
+    const isBound = [...this.#done].some((item) => 'afterSriov' in item && item.afterSriov)
     const words: string[] = []
     for (const { item, takeBack } of made) {
       const { device, before, count } = item

@@ -1,15 +1,15 @@
 import { VfioError } from '../../base/errors.ts'
 import { type PciAddress, pciAddressOrNull } from '../../base/units.ts'
+import { isNvidiaGpu } from '../../host/nvidia-gpu.ts'
 import { readPciBinding } from '../../host/pci-binding.ts'
 import { physicalFunctionOf } from '../../host/sriov.ts'
 import { readOrNull } from '../../host/sysfs/readable.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import { noDriver } from '../bindings/bind.ts'
-import { isNvidiaGpu } from '../kinds/mdev/nvidia-gpu.ts'
 import { planningOf } from '../kinds/plannings.ts'
-import type { PlacedParent } from '../wanted/chosen-parents.ts'
 import type { FutureFunctions } from '../wanted/future-functions.ts'
 import { inFile, invalidSpec } from '../wanted/invalid-spec.ts'
+import type { PlacedParent } from '../wanted/parent-place.ts'
 import type { Plan, PlannedBinding, PlannedSriov } from '../wanted/plan.ts'
 
 interface Asked extends Pick<Plan, 'bindings' | 'sriov' | 'entries'> {
@@ -106,9 +106,7 @@ function devicesOn({ device, driver }: PlannedBinding, { entries, parents }: Ask
     const why = driver === noDriver ? 'a driver makes them' : `${driver} makes none`
     return `parents ask for the ${planningOf(entry).noun} ${entry.name} (${entry.type}) on it: ${why}`
   }
-  const isParent = parents.some(({ on: { mdev, vgpu } }) => {
-    return vgpu.includes(device) || mdev.some((place) => place.parents.includes(device))
-  })
+  const isParent = parents.some(({ on }) => on.some((place) => place.parents.includes(device)))
   return isParent ? 'parents say what it carries: without its driver it carries nothing' : null
 }
 

@@ -19,7 +19,7 @@ export function makePlan({ files }: Pick<Kernel, 'files'>, spec: Spec): Plan {
   const future = new FutureFunctions(files, sriov)
   const parents = [...spec.parents, ...gpus.parents]
     .filter(({ devices, others }) => devices.length > 0 || others === 'remove')
-    .map((parent) => ({ ...parent, on: parentsToBe(files, spec.path, parent, future) }))
+    .map((parent) => parentsToBe(files, spec.path, parent, future))
   const bindings = planBindings(files, spec, future)
   const lost = new Set<string>(bindings.filter(losesDriver).map(({ device }) => device))
   const request = { path: spec.path, parents, future, lost, present: all }

@@ -1,27 +1,35 @@
 import { pciAddressOrNull } from '../../base/units.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
-import { parentsOf } from '../kinds/mdev/mdev-places.ts'
-import { isSriovGpu } from '../kinds/mdev/nvidia-gpu.ts'
+import { planningOf, plannings } from '../kinds/plannings.ts'
 import { chooseParents } from '../spec/choose-parents.ts'
-import type { ChosenParents } from '../wanted/chosen-parents.ts'
 import type { FutureFunctions } from '../wanted/future-functions.ts'
 import { invalidSpec } from '../wanted/invalid-spec.ts'
+import type { ParentPlace, PlacedParent } from '../wanted/parent-place.ts'
 import type { SpecParent } from '../wanted/spec.ts'
 
 /**
- * The parents that a choice stands for once a file's virtual functions are there. INVALID_SPEC if it names a function that
- * will not be there by the same file.
+ * What a file has for parents, with those that it stands for once the file's virtual functions are there. INVALID_SPEC if it
+ * names a function that will not be there by the same file, or a device by a UUID where devices have none.
  */
-export function parentsToBe(
+export function parentsToBe(files: HostFiles, path: string, parent: SpecParent, future: FutureFunctions): PlacedParent {
+  const { choice } = parent
+  const on = 'names' in choice ? placesNamed(files, path, choice.names, parent, future) : chooseParents(files, choice)
+  checkNames(path, parent, on)
+  return { ...parent, on }
+}
+
+/** Those that are there before those that are to come. */
+function placesNamed(
   files: HostFiles,
   path: string,
-  { choice, at }: Pick<SpecParent, 'choice' | 'at'>,
+  names: readonly string[],
+  { at }: SpecParent,
   future: FutureFunctions,
-): ChosenParents {
-  if (!('names' in choice)) return chooseParents(files, choice)
-  const coming = choice.names.flatMap((name) => {
+): readonly ParentPlace[] {
+  const coming = new Map<string, ParentPlace>()
+  for (const name of names) {
     const address = pciAddressOrNull(name)
-    if (address === null) return []
+    if (address === null) continue
     const excluding = future.exclusionOf(address)
     if (excluding !== null) {
       const { device: card, count } = excluding
@@ -29,10 +37,19 @@ export function parentsToBe(
       throw invalidSpec(path, address, `parents ask for what it carries, and sriov gives ${card} ${what}`, at)
     }
     const card = future.cardOf(address)
-    const isParent = parentsOf(files, address).length > 0
-    return card === null || isParent || !isSriovGpu(files, card) ? [] : [{ name, address }]
-  })
-  const names = choice.names.filter((name) => !coming.some((it) => it.name === name))
-  const there = names.length === 0 ? { mdev: [], vgpu: [] } : chooseParents(files, { names })
-  return { mdev: there.mdev, vgpu: [...there.vgpu, ...coming.map(({ address }) => address)] }
+    const places = card === null ? [] : plannings.flatMap((it) => it.placeToCome(files, address, card) ?? [])
+    if (places[0] !== undefined) coming.set(name, places[0])
+  }
+  const there = names.filter((name) => !coming.has(name))
+  return [...chooseParents(files, { names: there }), ...names.flatMap((name) => coming.get(name) ?? [])]
+}
+
+function checkNames(path: string, { devices }: SpecParent, on: readonly ParentPlace[]): void {
+  const [first] = on
+  if (first === undefined || on.some((place) => planningOf(place).namedBy === 'uuid')) return
+  for (const { wanted, at } of devices) {
+    if (!('uuid' in wanted)) continue
+    const names = on.map(({ name }) => name).join(', ')
+    throw invalidSpec(path, wanted.uuid, `a ${planningOf(first).noun} of ${names} has no UUID: function names it`, at)
+  }
 }

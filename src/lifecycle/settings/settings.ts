@@ -19,7 +19,7 @@ import { checkReadable, parseJsonFile } from '../files/json-file.ts'
 import { withLock } from '../files/lock.ts'
 
 /** What mdevctl's files have no field for. */
-const settingsPath = '/etc/vfioctl.d'
+export const settingsPath = '/etc/vfioctl.d'
 const suffix = '.json'
 
 /** One kind of setting: its folder, and how a value is written and read. */

@@ -1,10 +1,10 @@
 import { VfioError } from '../../base/errors.ts'
 import { pciAddressOrNull, printable } from '../../base/units.ts'
+import { isNvidiaGpu, isSriovGpu } from '../../host/nvidia-gpu.ts'
 import { checkOnPciBus } from '../../host/pci-bus.ts'
 import { type PhysicalFunction, physicalFunctionOf, readPhysicalFunction } from '../../host/sriov.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import { isHalfConfigured } from '../device/half-configured.ts'
-import { isNvidiaGpu, isSriovGpu } from '../kinds/mdev/nvidia-gpu.ts'
 
 /** NOT_FOUND and NOT_SUPPORTED where there is no such card, or none with virtual functions. */
 export function findPhysicalFunction(files: HostFiles, device: string): PhysicalFunction {

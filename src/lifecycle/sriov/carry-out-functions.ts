@@ -5,9 +5,7 @@ import { Arrivals } from '../../host/wait-for-device.ts'
 import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
 import { withKernelLog } from '../change/kernel-log.ts'
 import { isHalfConfigured } from '../device/half-configured.ts'
-import { parentsOf } from '../kinds/mdev/mdev-places.ts'
-import { isNvidiaGpu, makesNoVgpus } from '../kinds/mdev/nvidia-gpu.ts'
-import { readVgpuFunction } from '../kinds/nvidia-vgpu/vgpu-functions.ts'
+import { kinds } from '../kinds/kinds.ts'
 import { type FunctionsPlan, type FunctionsStep, functionsSteps } from './functions-plan.ts'
 import { manageSriov } from './sriov-manage.ts'
 import { writeRefused } from './write-refusal.ts'
@@ -125,12 +123,6 @@ function missing(files: HostFiles, address: PciAddress, count: number): string |
   if (card.count !== count || card.functions.length !== count) {
     return `it has ${card.functions.length} virtual functions, not ${count}`
   }
-  if (!isNvidiaGpu(files, address) || makesNoVgpus(card.driver)) return null
-  const waiting = card.functions.filter((vf) => !offersVgpus(files, vf))
-  return waiting.length === 0 ? null : `${waiting.length} of them, such as ${waiting[0]}, show no vGPU types`
-}
-
-/** As vendor-specific VFIO, or as a parent of mediated devices. */
-function offersVgpus(files: HostFiles, address: PciAddress): boolean {
-  return readVgpuFunction(files, address) !== null || parentsOf(files, address).length > 0
+  const [first = null] = kinds.flatMap((kind) => kind.missingOn(files, card) ?? [])
+  return first
 }

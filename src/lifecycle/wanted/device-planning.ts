@@ -1,11 +1,12 @@
+import type { PciAddress } from '../../base/units.ts'
 import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
 import type { ChangeOptions } from '../change/change.ts'
 import type { DeviceIdentity } from '../change/device-identity.ts'
 import type { VirtualDevice } from '../device/virtual-device.ts'
 import type { CardLoad } from './card-load.ts'
-import type { PlacedParent } from './chosen-parents.ts'
 import type { FutureFunctions } from './future-functions.ts'
 import type { MadeMoves } from './make-moves.ts'
+import type { ParentPlace, Parents, PlacedParent } from './parent-place.ts'
 import type { NoRoom, PlannedDevice } from './plan.ts'
 
 /** What one kind is to plan. */
@@ -32,6 +33,16 @@ export interface DevicePlanning<Identity extends DeviceIdentity = DeviceIdentity
   readonly kind: Identity['kind']
   /** One such device in words: 'mediated device'. */
   readonly noun: string
+  /** By what a spec names one such device. */
+  readonly namedBy: 'uuid' | 'function'
+  /** Whether scripts of vendors are asked before each change, and may refuse it. */
+  readonly asksScripts: boolean
+  /** What a name stands for, of which no other kind makes devices. Throws if nothing can be made there. */
+  placeNamed(files: HostFiles, name: string): ParentPlace
+  /** The places of this host that fit: a card, or those of its functions that fit without it. */
+  places(files: HostFiles, fits: (place: Parents) => boolean): readonly ParentPlace[]
+  /** What a function will be that is to come, with its card known; null if devices of another kind may be made of it. */
+  placeToCome(files: HostFiles, address: PciAddress, card: PciAddress): ParentPlace | null
   /** The card whose room a parent shares with others. */
   cardOf(files: HostFiles, parent: string): string
   /** What would have to be done; INVALID_SPEC, NOT_FOUND for what cannot be. `noRoom`: cards without a free function. */

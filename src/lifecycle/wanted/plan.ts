@@ -2,19 +2,13 @@ import type { PciAddress } from '../../base/units.ts'
 import type { DeviceUser } from '../../host/device-users.ts'
 import type { Warning } from '../../host/warning.ts'
 import type { Step } from '../change/change.ts'
-import type { DeviceIdentity, MdevIdentity, VgpuIdentity } from '../change/device-identity.ts'
+import type { DeviceIdentity } from '../change/device-identity.ts'
 import type { Definition } from '../definition/definition.ts'
-import type { VirtualDevice } from '../device/virtual-device.ts'
 import type { NodeOwner } from '../settings/node-owners.ts'
 import type { Place } from './invalid-spec.ts'
 
 /** The change that a spec asks of one virtual device, and why. */
 export type PlannedDevice<Identity extends DeviceIdentity = DeviceIdentity> = Identity & PlannedChange
-
-/** A mediated device in a plan. */
-export type PlannedMdev = PlannedDevice<MdevIdentity>
-/** Its type is as the spec has it where only its card's future functions will tell the id. */
-export type PlannedVgpu = PlannedDevice<VgpuIdentity>
 
 /** The change to a virtual device, and all that taking it back takes. */
 export interface PlannedChange {
@@ -90,12 +84,6 @@ export interface PlannedSriov {
 
 /** A line of a plan: a binding, virtual functions or a virtual device. */
 export type PlanItem = PlannedBinding | PlannedSriov | PlannedDevice
-
-/** The parts of a running device that are not as they should be, in words. */
-export function whyKept({ definition }: VirtualDevice, moves: readonly Move[], isGiven: boolean): string {
-  if (moves.includes('define')) return definition === null ? 'runs and is not defined' : 'is defined to start otherwise'
-  return isGiven ? 'is kept for another owner' : 'has a node that belongs to another owner'
-}
 
 /** By which it is told from others: its address, or its UUID. */
 export function itemName(item: PlanItem): string {

@@ -1,9 +1,10 @@
 import { isSystemError } from '../../base/system-error.ts'
 import { kindOrNone, listOrNone } from '../../host/sysfs/readable.ts'
 import type { Kernel, Watch } from '../../kernel/kernel.ts'
+import { kinds } from '../kinds/kinds.ts'
 
-/** Where definitions stand: mdevctl's, and our own. Each has folders of its own for the files. */
-const roots = ['/etc/mdevctl.d', '/etc/vfioctl.d']
+/** Where definitions of each kind stand, in folders for the files. */
+const roots = new Set(kinds.map((kind) => kind.definitionFolder))
 
 /** Tells when a definition may have come, changed or gone. */
 export class DefinitionFolders {

@@ -31,7 +31,7 @@ export function pictureOf(
   const add = (key: readonly string[], compared: unknown, thing: Thing) =>
     picture.set(JSON.stringify(key), { compared: JSON.stringify(compared), thing })
   for (const type of types) {
-    const room = type.kind === 'vgpu' ? type.availableAtMost : type.available
+    const room = type.availableAtMost ?? type.available
     const said = [type.name, type.deviceApi, room, type.description]
     add(['type', type.kind, type.parent, type.type], said, { what: 'type', type })
   }

@@ -2,6 +2,7 @@ import { kernelOrder } from '../../base/byte-order.ts'
 import { VfioError } from '../../base/errors.ts'
 import { printable, type Uuid } from '../../base/units.ts'
 import { visibleMembers } from '../../host/group-members.ts'
+import { whyNotOpen } from '../../host/why-not-open.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import { decodeGroupStatus, type GroupStatus, vfioGroupStatus } from '../../uapi/container.ts'
 import { request } from '../../uapi/requests.ts'
@@ -11,7 +12,6 @@ import { attempt, type Reason } from '../calls/system-call.ts'
 import type { Container } from './container.ts'
 import { nodePermission, notViableReason } from './open-refusals.ts'
 import { vfTokenReasons } from './vf-token.ts'
-import { noVgpuReason } from './vgpu-reason.ts'
 
 /** /dev/vfio/N: an IOMMU group, the unit of isolation. One process at a time has it. */
 export class Group implements Disposable {
@@ -68,7 +68,7 @@ export class Group implements Disposable {
       () => this.descriptor.ioctl(request.VFIO_GROUP_GET_DEVICE_FD, Buffer.from(`${text}\0`)),
       {
         ENODEV: () =>
-          noVgpuReason(this.kernel.files, name) ?? {
+          whyNotOpen(this.kernel.files, name) ?? {
             code: 'NOT_FOUND',
             because: 'the group has no such device, or VFIO is not its driver',
             hint: `ls ${groupDevices(this.number)}`,

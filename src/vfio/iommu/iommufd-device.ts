@@ -2,6 +2,7 @@ import { VfioError } from '../../base/errors.ts'
 import { type Uuid, uuidBytes } from '../../base/units.ts'
 import { type DeviceAddress, findDeviceNode } from '../../host/device-node.ts'
 import { visibleMembers } from '../../host/group-members.ts'
+import { whyNotOpen } from '../../host/why-not-open.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import {
   bindIommufdFlag,
@@ -17,7 +18,6 @@ import { Descriptor } from '../calls/descriptor.ts'
 import { attempt, type Reason } from '../calls/system-call.ts'
 import { nodePermission, notViableReason } from '../group/open-refusals.ts'
 import { vfTokenReasons } from '../group/vf-token.ts'
-import { noVgpuReason } from '../group/vgpu-reason.ts'
 import type { Entered } from './attachable-space.ts'
 import type { Ioas } from './iommufd.ts'
 
@@ -72,7 +72,7 @@ function bind(kernel: Kernel, device: Descriptor, ioas: Ioas, address: DeviceAdd
     EINVAL: inUse,
     EPERM: () => deniedReason(kernel, address),
     ENODEV: () =>
-      noVgpuReason(kernel.files, address.name) ?? {
+      whyNotOpen(kernel.files, address.name) ?? {
         code: 'NOT_FOUND',
         because: 'the device is gone',
         hint: 'vfioctl list',

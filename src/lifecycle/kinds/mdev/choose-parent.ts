@@ -1,25 +1,26 @@
 import { VfioError } from '../../../base/errors.ts'
 import { pciAddressOrNull, type Uuid } from '../../../base/units.ts'
+import { isSriovGpu } from '../../../host/nvidia-gpu.ts'
 import { functionAddresses, pciPath, readPhysicalFunction } from '../../../host/sriov.ts'
 import type { HostFiles } from '../../../kernel/kernel.ts'
 import { cardOf, parentName } from '../../device/parents.ts'
+import type { Parents } from '../../wanted/parent-place.ts'
 import { noInstanceLeft } from './create-device.ts'
 import { readMdevDevices } from './mdev-devices.ts'
-import { type MdevPlace, parentsOf } from './mdev-places.ts'
+import { parentsOf } from './mdev-places.ts'
 import { hasMdevType, readAvailable, typesPath } from './mdev-types.ts'
-import { isSriovGpu } from './nvidia-gpu.ts'
 import { readDefinitions } from './store.ts'
 import { findParent, findPlace } from './type-choice.ts'
 
 /** Where a device is asked for: the parent or the card of that name, or nothing but the parent. */
-export function placeOf(files: HostFiles, name: string, exactParent = false): MdevPlace {
+export function placeOf(files: HostFiles, name: string, exactParent = false): Parents {
   if (!exactParent) return findPlace(files, name)
   const parent = findParent(files, name)
   return { name: parent, parents: [parent] }
 }
 
 /** As `placeOf`, of a host where it need not be there: the functions that a card will have are known from its capability. */
-export function expectedPlace(files: HostFiles, name: string, exactParent = false): MdevPlace {
+export function expectedPlace(files: HostFiles, name: string, exactParent = false): Parents {
   const known = parentName(name)
   const there = exactParent ? [] : parentsOf(files, known)
   if (exactParent || there.length > 0) return { name: known, parents: exactParent ? [known] : there }
@@ -40,7 +41,7 @@ export function lockOf(files: HostFiles, parent: string): string {
  * The parent of a place on which one more device of a type is made: the first function of a card that has room, carries
  * nothing and is not defined to. NO_INSTANCE_LEFT says what holds them. A place with one parent is that parent.
  */
-export function chooseParent(files: HostFiles, place: MdevPlace, type: string, uuid: Uuid): string {
+export function chooseParent(files: HostFiles, place: Parents, type: string, uuid: Uuid): string {
   const { name, parents } = place
   const [first = name] = parents
   if (parents.length < 2) return first
@@ -54,7 +55,7 @@ function hasRoom(files: HostFiles, parent: string, type: string): boolean {
 }
 
 /** The first function that neither carries a device nor is defined to; NO_INSTANCE_LEFT where there is none. */
-export function freeParent(files: HostFiles, { name, parents }: MdevPlace, type: string, uuid: Uuid): string {
+export function freeParent(files: HostFiles, { name, parents }: Parents, type: string, uuid: Uuid): string {
   const [only] = parents
   if (only !== undefined && cardOf(files, only) === only && parents.length === 1) return only
   const reserved = reservedParents(files, uuid)

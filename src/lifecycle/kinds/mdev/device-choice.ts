@@ -39,10 +39,14 @@ function meaning(files: HostFiles, { parent, exactParent }: MdevChoice): (parent
 export function lookUpKnown(files: HostFiles, choice: MdevChoice): ChosenDevice {
   const device = lookUp(files, choice)
   if (device.active !== null || device.definedOn.length > 0) return device
-  const where = choice.parent === undefined ? '' : ` on ${choice.parent}`
-  throw new VfioError('NOT_FOUND', `there is no device ${device.uuid}${where}: none runs and none is defined`, {
+  throw notKnown(device.uuid, choice.parent === undefined ? '' : ` on ${choice.parent}`)
+}
+
+/** NOT_FOUND: nobody knows the device; `where`, for the end of a sentence, on what parent. */
+export function notKnown(uuid: Uuid, where = ''): VfioError {
+  return new VfioError('NOT_FOUND', `there is no device ${uuid}${where}: none runs and none is defined`, {
     hint: 'vfioctl list',
-    facts: { uuid: device.uuid },
+    facts: { uuid },
   })
 }
 

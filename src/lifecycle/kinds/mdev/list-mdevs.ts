@@ -1,9 +1,9 @@
 import type { Uuid } from '../../../base/units.ts'
 import type { Warning } from '../../../host/warning.ts'
 import type { HostFiles } from '../../../kernel/kernel.ts'
-import type { MdevIdentity } from '../../change/device-identity.ts'
 import type { Listed } from '../../device/virtual-device.ts'
 import { type MdevDevice, openedAs, readMdevDevices } from './mdev-devices.ts'
+import type { MdevIdentity } from './mdev-identity.ts'
 import { readTypeName } from './mdev-types.ts'
 import { readDefinitions, type StoredDefinition } from './store.ts'
 

@@ -1,9 +1,12 @@
-import { uuidOrNull } from '../../../base/units.ts'
+import { parseUuid, type Uuid, uuidOrNull } from '../../../base/units.ts'
+import type { HostFiles } from '../../../kernel/kernel.ts'
 import type { VirtualDeviceKind } from '../../device/virtual-device-kind.ts'
+import { notKnown } from './device-choice.ts'
 import { listMdevs } from './list-mdevs.ts'
-import { readMdevDevices } from './mdev-devices.ts'
+import { findMdevDevice, readMdevDevices } from './mdev-devices.ts'
 import { parentsOf } from './mdev-places.ts'
 import { mdevBus, readMdevTypes } from './mdev-types.ts'
+import { definitionPath, readDefinitions, storePath } from './store.ts'
 
 /** Mediated devices: named by a UUID, made in the sysfs folder of a parent's type, kept in mdevctl's own files. */
 export const mdevKind: VirtualDeviceKind = {
@@ -28,5 +31,27 @@ export const mdevKind: VirtualDeviceKind = {
     const uuids = [first, ...others].map(({ uuid }) => uuid)
     return [{ what: `mediated devices run on it: ${uuids.join(', ')}`, end: `vfioctl stop ${first.uuid}` }]
   },
+  keptForBoot(files) {
+    const { definitions, warnings } = readDefinitions(files)
+    const kept = definitions
+      .filter(({ definition }) => definition.start === 'auto')
+      .map(({ uuid, parent, definition }) => ({
+        kind: 'mdev',
+        device: uuid,
+        what: `${definition.type} on ${parent}, auto`,
+        now: stateOf(files, uuid, parent),
+        path: definitionPath(parent, uuid),
+        forget: `vfioctl undefine -u ${uuid} -p ${parent}`,
+      }))
+    return { kept, warnings }
+  },
+  definitionFolder: storePath,
+  notThere: (_, name) => notKnown(parseUuid(name)),
+  missingOn: () => null,
   verbs: async () => (await import('./mdev-verbs.ts')).mdevVerbs,
+}
+
+function stateOf(files: HostFiles, uuid: Uuid, parent: string): string {
+  if (files.kind(`${mdevBus}/${parent}`) === null) return 'parent not there'
+  return findMdevDevice(files, uuid) === null ? 'does not run' : 'runs'
 }

@@ -2,15 +2,8 @@ import { nameFault, pciAddressOrNull } from '../../../base/units.ts'
 import { readPhysicalFunction } from '../../../host/sriov.ts'
 import type { HostFiles } from '../../../kernel/kernel.ts'
 import { cardOf, parentName } from '../../device/parents.ts'
+import type { Parents } from '../../wanted/parent-place.ts'
 import { mdevBus, mdevParents } from './mdev-types.ts'
-
-/** Where mediated devices are made by one name: a parent, or a card whose virtual functions are the parents. */
-export interface MdevPlace {
-  /** The parent's own name, or the card's. */
-  readonly name: string
-  /** In the order of their numbers. */
-  readonly parents: readonly string[]
-}
 
 /**
  * The parents of mediated devices that a name stands for: of a card whose virtual functions are parents, those (NVIDIA's
@@ -26,7 +19,7 @@ export function parentsOf(files: HostFiles, name: string): string[] {
 }
 
 /** Every place of this host, sorted by name: a card with its functions is one. */
-export function mdevPlaces(files: HostFiles): MdevPlace[] {
+export function mdevPlaces(files: HostFiles): Parents[] {
   const places = new Map<string, string[]>()
   for (const parent of mdevParents(files) ?? []) {
     const card = cardOf(files, parent)

@@ -1,26 +1,25 @@
 import type { Uuid } from '../../../base/units.ts'
 import type { HostFiles } from '../../../kernel/kernel.ts'
 import type { Step } from '../../change/change.ts'
-import { mdevIdentity } from '../../change/device-identity.ts'
-import { type Definition, formatDefinition, sameDefinition } from '../../definition/definition.ts'
-import { isHalfConfigured } from '../../device/half-configured.ts'
+import { type Definition, formatDefinition } from '../../definition/definition.ts'
 import { futureOwnerSteps, ownerSteps } from '../../device/node-owner.ts'
-import { isMdev, type VirtualDevice } from '../../device/virtual-device.ts'
-import { nodeOwners } from '../../settings/node-owners.ts'
+import { type NodeOwner, nodeOwners } from '../../settings/node-owners.ts'
 import type { PlanRequest } from '../../wanted/device-planning.ts'
 import { isOwnerKept, keepOwnerSteps } from '../../wanted/owner-setting.ts'
-import { type Move, type PlannedMdev, whyKept } from '../../wanted/plan.ts'
+import type { Move } from '../../wanted/plan.ts'
+import { type Decision, decide, plannedDevice, removalMoves, settingFault } from '../../wanted/planned-device.ts'
 import { creationSteps } from './create-device.ts'
 import { findMdevDevice, mdevPath, nodesOf } from './mdev-devices.ts'
-import { type PresentMdev, placeDevices, type WantedDevice } from './plan-placement.ts'
+import { isMdev, mdevIdentity, type PlannedMdev } from './mdev-identity.ts'
+import { type PlacedMdev, type PresentMdev, placeDevices } from './plan-placement.ts'
 import { removalStep } from './remove-device.ts'
 import { definitionPath } from './store.ts'
 
 /** What would have to be done for mediated devices to be as a spec says: removals first. */
 export function planMdevs(files: HostFiles, { path, parents, lost, present: all }: PlanRequest): PlannedMdev[] {
   const present = all.filter(isMdev)
-  const { devices, surplus } = placeDevices(files, path, parents, present, lost)
-  const asked = new Set(devices.map(({ uuid }) => uuid))
+  const { placed, surplus } = placeDevices({ files, path, present, lost }, parents)
+  const asked = new Set(placed.map(({ name }) => name))
   const byUuid = new Map<Uuid, PresentMdev[]>()
   for (const device of present) byUuid.set(device.uuid, [...(byUuid.get(device.uuid) ?? []), device])
   return [
@@ -28,7 +27,7 @@ export function planMdevs(files: HostFiles, { path, parents, lost, present: all 
       const isMoved = asked.has(device.uuid)
       return isMoved && device.definition === null ? [] : [removal(files, device, reason, isMoved)]
     }),
-    ...inTurn(devices.map((wanted) => entryFor(files, wanted, byUuid.get(wanted.uuid) ?? []))),
+    ...inTurn(placed.map((wanted) => entryFor(files, wanted, byUuid.get(wanted.name) ?? []))),
   ]
 }
 
@@ -50,51 +49,48 @@ function inTurn(entries: readonly PlannedMdev[]): PlannedMdev[] {
 
 /** `isMoved`: it is wanted on another parent. What brings it there stops it, and its owner stays. */
 function removal(files: HostFiles, device: PresentMdev, reason: string, isMoved: boolean): PlannedMdev {
-  const moves: Move[] = [
-    ...(device.active && !isMoved ? ['stop' as const] : []),
-    ...(device.definition ? ['undefine' as const] : []),
-  ]
-  return entry(files, {
-    ...device,
+  const { uuid, parent } = device
+  const moves = removalMoves(device).filter((move) => move !== 'stop' || !isMoved)
+  const asked = { uuid, parent, wanted: null, owner: null }
+  return plannedDevice(files, mdevIdentity(uuid), {
+    ...asked,
     action: 'remove',
     at: null,
-    wanted: null,
-    owner: null,
     device,
     reason,
     moves,
-    isMoved,
+    steps: moves.flatMap((move) => stepsOf(files, move, { ...asked, moves, isMoved })),
   })
 }
 
 /** `its`: what is there by its UUID, on whatever parent. */
-function entryFor(files: HostFiles, asked: WantedDevice, its: readonly PresentMdev[]): PlannedMdev {
-  const { definition, owner } = asked
-  const device = its.find(({ parent }) => parent === asked.parent) ?? null
-  const elsewhere = its.find(({ parent, active }) => active && parent !== asked.parent)
-  const keepOwner: Move[] = isOwnerKept(files, asked.uuid, owner) ? [] : ['keep-owner']
-  const entryOf = (action: PlannedMdev['action'], reason: string, moves: Move[]) => {
-    return entry(files, {
-      ...asked,
-      action,
-      wanted: definition,
-      device: elsewhere ?? device,
-      reason,
-      moves,
-      stored: device?.definition ?? null,
-    })
-  }
-  if (elsewhere !== undefined) {
-    return entryOf('change', `runs on ${elsewhere.parent}`, ['stop', 'define', ...keepOwner, 'start'])
-  }
-  if (device === null) return entryOf('create', 'is not there', ['define', ...keepOwner, 'start'])
-  const keep: Move[] = [...(isStored(device, definition) ? [] : ['define' as const]), ...keepOwner]
-  if (!device.active) return entryOf('create', 'is defined and does not run', [...keep, 'start'])
-  const fault = faultOf(files, device, definition)
-  if (fault !== null) return entryOf('change', fault, ['stop', ...keep, 'start'])
-  const isGiven = ownerSteps(files, runningNodes(files, asked.uuid), owner).length === 0
-  if (keep.length === 0 && isGiven) return entryOf('keep', 'is as it should be', [])
-  return entryOf('change', whyKept(device, keep, isGiven), isGiven ? keep : [...keep, 'start'])
+function entryFor(files: HostFiles, asked: PlacedMdev, its: readonly PresentMdev[]): PlannedMdev {
+  const { name: uuid, parent, definition: wanted, owner, at } = asked
+  const device = its.find((it) => it.parent === parent) ?? null
+  const elsewhere = its.find((it) => it.active && it.parent !== parent)
+  const decision: Decision =
+    elsewhere === undefined
+      ? decide(files, asked, {
+          device,
+          fault: () => (device === null ? null : faultOf(files, device, wanted)),
+          nodes: () => runningNodes(files, uuid),
+        })
+      : {
+          action: 'change',
+          reason: `runs on ${elsewhere.parent}`,
+          moves: ['stop', 'define', ...(isOwnerKept(files, uuid, owner) ? [] : ['keep-owner' as const]), 'start'],
+        }
+  const { moves } = decision
+  return plannedDevice(files, mdevIdentity(uuid), {
+    ...decision,
+    parent,
+    at,
+    wanted,
+    owner,
+    device: elsewhere ?? device,
+    stored: device?.definition ?? null,
+    steps: moves.flatMap((move) => stepsOf(files, move, { uuid, parent, wanted, owner, moves, isMoved: false })),
+  })
 }
 
 function runningNodes(files: HostFiles, uuid: Uuid): string[] {
@@ -104,48 +100,19 @@ function runningNodes(files: HostFiles, uuid: Uuid): string[] {
 
 /** Why a running device has to be made anew; null where it need not. */
 function faultOf(files: HostFiles, { uuid, type, definition }: PresentMdev, wanted: Definition): string | null {
-  if (type !== wanted.type) return `runs with type ${type}`
-  if (isHalfConfigured(files, uuid)) return 'was left half set up'
-  if (definition === null) return wanted.attributes.length === 0 ? null : 'runs, and its attributes are not known'
-  return sameDefinition({ ...definition, start: wanted.start }, wanted) ? null : 'was started with other attributes'
+  return type === wanted.type ? settingFault(files, uuid, definition, wanted) : `runs with type ${type}`
 }
 
-function isStored({ definition }: VirtualDevice, wanted: Definition): boolean {
-  return definition !== null && sameDefinition(definition, wanted)
+interface Asked {
+  readonly uuid: Uuid
+  readonly parent: string
+  readonly wanted: Definition | null
+  readonly owner: NodeOwner | null
+  readonly moves: readonly Move[]
+  readonly isMoved: boolean
 }
 
-interface Planned
-  extends Pick<PlannedMdev, 'action' | 'uuid' | 'parent' | 'wanted' | 'owner' | 'reason' | 'at' | 'moves'> {
-  readonly device: VirtualDevice | null
-  readonly stored?: Definition | null
-  readonly isMoved?: boolean
-}
-
-function entry(files: HostFiles, { device, ...planned }: Planned): PlannedMdev {
-  const { action, uuid, parent, wanted, owner, reason, at, moves } = planned
-  return {
-    ...mdevIdentity(uuid),
-    action,
-    parent,
-    type: wanted?.type ?? device?.type ?? '',
-    reason,
-    at,
-    moves,
-    steps: moves.flatMap((move) => stepsOf(files, move, planned)),
-    users: moves.includes('stop') ? (device?.users ?? []) : [],
-    wanted,
-    owner,
-    stored: planned.stored ?? device?.definition ?? null,
-    running: device?.active === true ? { parent: device.parent, type: device.type } : null,
-    storedOwner: nodeOwners.readOrNone(files, uuid),
-  }
-}
-
-function stepsOf(
-  files: HostFiles,
-  move: Move,
-  { uuid, parent, wanted, owner, moves, isMoved = false }: Omit<Planned, 'device'>,
-): Step[] {
+function stepsOf(files: HostFiles, move: Move, { uuid, parent, wanted, owner, moves, isMoved }: Asked): Step[] {
   const path = definitionPath(parent, uuid)
   const ownerPath = nodeOwners.path(uuid)
   if (move === 'stop') return [removalStep(uuid)]

@@ -1,88 +1,71 @@
 import { VfioError } from '../../../base/errors.ts'
 import type { Uuid } from '../../../base/units.ts'
-import type { HostFiles } from '../../../kernel/kernel.ts'
-import type { MdevIdentity } from '../../change/device-identity.ts'
-import type { Definition } from '../../definition/definition.ts'
 import { cardOf } from '../../device/parents.ts'
 import type { VirtualDevice } from '../../device/virtual-device.ts'
-import type { NodeOwner } from '../../settings/node-owners.ts'
-import type { PlacedParent } from '../../wanted/chosen-parents.ts'
-import type { Place } from '../../wanted/invalid-spec.ts'
-import { inFile, invalidSpec } from '../../wanted/invalid-spec.ts'
+import { inFile, invalidSpec, type Place } from '../../wanted/invalid-spec.ts'
+import type { Parents, PlacedParent } from '../../wanted/parent-place.ts'
+import { byName, type Demand, type PlacedDevice, Placing, type PlacingOn } from '../../wanted/placing.ts'
 import { fitsAsIs, preferences } from '../../wanted/preferences.ts'
 import type { SpecDevices, SpecParent } from '../../wanted/spec.ts'
 import { derivedUuid } from './derived-uuid.ts'
-import type { MdevPlace } from './mdev-places.ts'
+import type { MdevIdentity } from './mdev-identity.ts'
 import type { MdevType, TypeOfParent } from './mdev-types.ts'
 import { findTypesOn } from './type-choice.ts'
 
 /** A mediated device that runs or is defined. */
 export type PresentMdev = VirtualDevice<MdevIdentity>
 
-/** A device that a spec asks for, with its place on this host. */
-export interface WantedDevice {
-  readonly uuid: Uuid
-  readonly parent: string
-  readonly definition: Definition
-  readonly at: Place | null
-  /** Null where the spec does not say. */
-  readonly owner: NodeOwner | null
+/** A mediated device that a spec asks for, with its place on this host. */
+export interface PlacedMdev extends PlacedDevice {
+  readonly name: Uuid
 }
 
 /** What a spec comes down to on this host. */
-export interface Wanted {
-  readonly devices: readonly WantedDevice[]
-  /** Devices that are there and that the spec has no place for. */
-  readonly surplus: readonly { readonly device: PresentMdev; readonly reason: string }[]
-}
+export type PlacedMdevs = Pick<MdevPlacing, 'placed' | 'surplus'>
 
 /** Gives each device that a spec asks for its place, on no function that is `lost` to its driver: on those that are there first, then on free ones. */
-export function placeDevices(
-  files: HostFiles,
-  path: string,
-  parents: readonly PlacedParent[],
-  present: readonly PresentMdev[],
-  lost: ReadonlySet<string>,
-): Wanted {
-  const placing = new Placing(files, path, present, lost)
+export function placeDevices(host: PlacingOn<PresentMdev>, parents: readonly PlacedParent[]): PlacedMdevs {
+  const placing = new MdevPlacing(host)
   // what is named by its UUID is never taken for another, nor what is on a function that is named for one of a count
   for (const parent of parents) for (const devices of parent.devices) placing.reserve(devices)
   for (const parent of parents) for (const devices of parent.devices) placing.placeOnFunction(parent, devices)
   for (const parent of parents) for (const devices of parent.devices) placing.placeNamed(parent, devices)
   for (const parent of parents) for (const devices of parent.devices) placing.placeCounted(parent, devices)
   placing.settleCounts()
-  for (const { others, on } of parents)
-    if (others === 'remove') placing.removeOthers(on.mdev.flatMap((it) => it.parents))
+  for (const { others, on } of parents) {
+    if (others !== 'remove') continue
+    const its = new Set(ofMdevs(on).flatMap((place) => place.parents))
+    placing.removeOthers(({ parent }) => its.has(parent))
+  }
   return placing
 }
 
-class Placing implements Wanted {
-  readonly devices: WantedDevice[] = []
-  readonly surplus: { readonly device: PresentMdev; readonly reason: string }[] = []
-  readonly #files: HostFiles
-  readonly #path: string
-  readonly #present: readonly PresentMdev[]
-  readonly #lost: ReadonlySet<string>
+function ofMdevs(on: PlacedParent['on']): readonly Parents[] {
+  return on.filter(({ kind }) => kind === 'mdev')
+}
+
+/** So many of a type, in whichever of these places. */
+interface MdevDemand extends Demand {
+  readonly places: readonly Parents[]
+  readonly others: SpecParent['others']
+  readonly types: readonly MdevType[]
+  /** The same by parent and type. */
+  readonly known: ReadonlyMap<string, MdevType>
+}
+
+class MdevPlacing extends Placing<PresentMdev, PlacedMdev, MdevDemand> {
   /** UUIDs that are taken: by what is there, by what is asked for, by what runs. */
   readonly #here: ReadonlySet<Uuid>
-  readonly #asked = new Set<Uuid>()
   readonly #named = new Set<Uuid>()
   readonly #running: ReadonlySet<Uuid>
-  /** Devices on their parents that have been placed, or have to go. */
-  readonly #settled = new Set<string>()
-  /** By parent and type: how many are asked for without a name, are to come, and how many names were tried. */
-  readonly #counted = new Map<string, number>()
-  readonly #demands: Demand[] = []
+  /** By parent and type: how many are to come, and how many names were tried. */
   readonly #coming = new Map<string, number>()
   readonly #tried = new Map<string, number>()
 
-  constructor(files: HostFiles, path: string, present: readonly PresentMdev[], lost: ReadonlySet<string>) {
-    this.#path = path
-    this.#lost = lost
-    this.#files = files
-    this.#present = present
-    this.#here = new Set(present.map(({ uuid }) => uuid))
-    this.#running = new Set(present.filter(({ active }) => active).map(({ uuid }) => uuid))
+  constructor(host: PlacingOn<PresentMdev>) {
+    super(host)
+    this.#here = new Set(host.present.map(({ uuid }) => uuid))
+    this.#running = new Set(host.present.filter(({ active }) => active).map(({ uuid }) => uuid))
   }
 
   reserve({ wanted }: SpecDevices): void {
@@ -90,90 +73,71 @@ class Placing implements Wanted {
   }
 
   /** A virtual function that is a parent carries one device: that, whatever its UUID. */
-  placeOnFunction({ on: { mdev, vgpu } }: PlacedParent, devices: SpecDevices): void {
+  placeOnFunction({ on }: PlacedParent, devices: SpecDevices): void {
     const { wanted } = devices
-    if (!('function' in wanted) || vgpu.length > 0) return
+    const mdev = ofMdevs(on)
+    // of places of other kinds, those know whose function it is
+    if (!('function' in wanted) || mdev.length < on.length) return
     const { function: name } = wanted
-    const isIts = mdev.some(({ parents }) => parents.includes(name)) && cardOf(this.#files, name) !== name
+    const { files, path, present } = this.host
+    const isIts = mdev.some(({ parents }) => parents.includes(name)) && cardOf(files, name) !== name
     if (!isIts) {
       const names = mdev.map((place) => place.name).join(', ')
-      throw invalidSpec(this.#path, name, `${names} has no such virtual function`, devices.at)
+      throw invalidSpec(path, name, `${names} has no such virtual function`, devices.at)
     }
-    if (this.devices.some(({ parent }) => parent === name))
-      throw invalidSpec(this.#path, name, 'is listed twice', devices.at)
-    const [type] = findTypesOn(this.#files, { name, parents: [name] }, devices.type)
+    if (this.placed.some(({ parent }) => parent === name)) throw invalidSpec(path, name, 'is listed twice', devices.at)
+    const [type] = findTypesOn(files, { name, parents: [name] }, devices.type)
     if (type === undefined) return
-    const open = this.#present.filter((device) => kindOf(device) === kindOf(type) && !this.#named.has(device.uuid))
-    const fits = (device: PresentMdev) => () => fitsAsIs(this.#files, device, devices)
+    const open = present.filter((device) => kindOf(device) === kindOf(type) && !this.#named.has(device.uuid))
+    const fits = (device: PresentMdev) => () => fitsAsIs(files, device, devices)
     const best = preferences.flatMap(
-      (isGood) => open.toSorted(byUuid).find((device) => isGood(device, fits(device))) ?? [],
+      (isGood) => open.toSorted(byName).find((device) => isGood(device, fits(device))) ?? [],
     )
-    this.#counted.set(kindOf(type), (this.#counted.get(kindOf(type)) ?? 0) + 1)
+    this.count(type.parent, type.type, 1)
     this.#place(best[0]?.uuid ?? this.#newUuid(type), type, devices)
   }
 
-  placeNamed({ on: { mdev: on, vgpu }, others }: PlacedParent, devices: SpecDevices): void {
+  placeNamed({ on: all, others }: PlacedParent, devices: SpecDevices): void {
     const { wanted, type } = devices
-    const names = on.map(({ name }) => name).join(', ')
-    if (!('uuid' in wanted)) return
+    const on = ofMdevs(all)
+    if (!('uuid' in wanted) || on.length === 0) return
+    const { files, path, present } = this.host
     const { uuid } = wanted
-    if (on.length === 0)
-      throw invalidSpec(this.#path, uuid, `a vGPU of ${vgpu.join(', ')} has no UUID: function names it`, devices.at)
-    const its = this.#present.find(
-      (device) => device.uuid === uuid && on.some((it) => it.parents.includes(device.parent)),
-    )
+    const names = on.map(({ name }) => name).join(', ')
+    const its = present.find((device) => device.uuid === uuid && on.some((it) => it.parents.includes(device.parent)))
     const [place, ...more] = on.filter(({ parents }) => its === undefined || parents.includes(its.parent))
     if (place === undefined || more.length > 0) {
       throw new VfioError(
         'AMBIGUOUS',
-        `${inFile(this.#path, devices.at)}: ${uuid} is one device, and ${on.length} parents fit: ${names}`,
-        {
-          path: this.#path,
-          hint: 'name one parent for it',
-        },
+        `${inFile(path, devices.at)}: ${uuid} is one device, and ${on.length} parents fit: ${names}`,
+        { path, hint: 'name one parent for it' },
       )
     }
-    const types = findTypesOn(this.#files, place, type)
+    const types = findTypesOn(files, place, type)
     const own = types.find(({ parent }) => parent === its?.parent) ?? this.#roomiest(types, others, [place], devices.at)
     if (own !== undefined) this.#place(uuid, own, devices)
   }
 
-  placeCounted({ on: { mdev: on }, choice, others }: PlacedParent, devices: SpecDevices): void {
+  placeCounted({ on: all, choice, others }: PlacedParent, devices: SpecDevices): void {
     const { wanted } = devices
+    const on = ofMdevs(all)
     if (!('count' in wanted) || on.length === 0) return
     if ('anyWith' in choice) this.#placeOn(on, wanted.count, devices, others)
     else for (const place of on) this.#placeOn([place], wanted.count, devices, others)
   }
 
-  #removeSurplus(): void {
-    for (const device of this.#present) {
-      const count = this.#counted.get(kindOf(device))
-      if (count === undefined || !this.#isFree(device) || this.#isWanted(device)) continue
-      this.#remove(device, `the file asks for ${count} of its type`)
-    }
-  }
-
-  removeOthers(parents: readonly string[]): void {
-    for (const device of this.#present) {
-      if (parents.includes(device.parent) && this.#isFree(device)) {
-        this.#remove(device, 'the file does not name its type, and says that others go')
-      }
-    }
-  }
-
-  #placeOn(places: readonly MdevPlace[], count: number, devices: SpecDevices, others: SpecParent['others']): void {
-    const types = places.flatMap((place) => findTypesOn(this.#files, place, devices.type))
-    for (const type of types) this.#counted.set(kindOf(type), (this.#counted.get(kindOf(type)) ?? 0) + count)
-    this.#demands.push({ places, types, devices, others, missing: count })
+  #placeOn(places: readonly Parents[], count: number, devices: SpecDevices, others: SpecParent['others']): void {
+    const types = places.flatMap((place) => findTypesOn(this.host.files, place, devices.type))
+    for (const { parent, type } of types) this.count(parent, type, count)
+    const known = new Map(types.map((type) => [kindOf(type), type]))
+    this.demands.push({ places, types, known, devices, others, missing: count })
   }
 
   /** Those that are there first, the best for each; what is left of a counted type goes; then come new ones. */
   settleCounts(): void {
-    for (const isGood of preferences) {
-      for (const demand of this.#demands) this.#takeThere(demand, isGood)
-    }
-    this.#removeSurplus()
-    for (const { places, types, devices, others, missing } of this.#demands) {
+    this.takeThere()
+    this.removeSurplus()
+    for (const { places, types, devices, others, missing } of this.demands) {
       for (let n = 0; n < missing; n++) {
         const type = this.#roomiest(types, others, places, devices.at)
         if (type !== undefined) this.#place(this.#newUuid(type), type, devices)
@@ -181,20 +145,17 @@ class Placing implements Wanted {
     }
   }
 
-  #takeThere(demand: Demand, isGood: (device: PresentMdev, fits: () => boolean) => boolean): void {
-    if (demand.missing === 0) return
-    const types = new Map(demand.types.map((type) => [kindOf(type), type]))
-    const good = this.#present.filter((device) => {
-      const isOpen =
-        types.has(kindOf(device)) && !this.#lost.has(device.parent) && this.#isFree(device) && !this.#isWanted(device)
-      return isOpen && isGood(device, () => fitsAsIs(this.#files, device, demand.devices))
-    })
-    for (const device of good.sort(byUuid).slice(0, demand.missing)) {
-      const type = types.get(kindOf(device))
-      if (type === undefined) continue
-      this.#place(device.uuid, type, demand.devices)
-      demand.missing--
-    }
+  /** A UUID runs once, and may be defined on several parents. */
+  protected override keyOf({ name, parent }: Pick<PlacedDevice, 'name' | 'parent'>): string {
+    return `${name} ${parent}`
+  }
+
+  protected override isOf(device: PresentMdev, { known }: MdevDemand): boolean {
+    return known.has(kindOf(device)) && !this.host.lost.has(device.parent)
+  }
+
+  protected override take({ uuid, parent, type }: PresentMdev, { devices }: MdevDemand): void {
+    this.#place(uuid, { parent, type }, devices)
   }
 
   /**
@@ -204,9 +165,10 @@ class Placing implements Wanted {
   #roomiest(
     types: readonly MdevType[],
     others: SpecParent['others'],
-    places: readonly MdevPlace[],
+    places: readonly Parents[],
     at: Place | null,
   ): MdevType | undefined {
+    const { path } = this.host
     const left = (one: MdevType) => (one.available ?? 0) - (this.#coming.get(kindOf(one)) ?? 0)
     const free = types.filter(({ parent }) => !this.#isTaken(parent, others))
     const [first] = types
@@ -214,9 +176,9 @@ class Placing implements Wanted {
       const name = places.map((place) => place.name).join(', ')
       throw new VfioError(
         'NO_INSTANCE_LEFT',
-        `${inFile(this.#path, at)}: ${name} has no virtual function left for ${first.type}`,
+        `${inFile(path, at)}: ${name} has no virtual function left for ${first.type}`,
         {
-          path: this.#path,
+          path,
           hint: `vfioctl list -p ${places[0]?.name}; each function carries one vGPU`,
           facts: { ...at, places: places.map((place) => place.name), type: first.type, functions: types.length },
         },
@@ -230,9 +192,10 @@ class Placing implements Wanted {
 
   /** Whether a virtual function has its device: one that was placed on it, or one that stays there. */
   #isTaken(parent: string, others: SpecParent['others']): boolean {
-    if (cardOf(this.#files, parent) === parent) return false
-    if (this.#lost.has(parent) || this.devices.some((it) => it.parent === parent)) return true
-    return others === 'keep' && this.#present.some((it) => it.parent === parent && this.#isFree(it))
+    const { files, present, lost } = this.host
+    if (cardOf(files, parent) === parent) return false
+    if (lost.has(parent) || this.placed.some((it) => it.parent === parent)) return true
+    return others === 'keep' && present.some((it) => it.parent === parent && this.isFree(it))
   }
 
   /** The same in each run on the same host, so that one that was interrupted goes on with what it began. */
@@ -240,53 +203,20 @@ class Placing implements Wanted {
     const kind = kindOf(type)
     for (let n = this.#tried.get(kind) ?? 0; ; n++) {
       const uuid = derivedUuid(type, n)
-      if (this.#asked.has(uuid) || this.#here.has(uuid) || this.#named.has(uuid)) continue
+      if (this.isWanted(uuid) || this.#here.has(uuid) || this.#named.has(uuid)) continue
       this.#tried.set(kind, n + 1)
       return uuid
     }
   }
 
   #place(uuid: Uuid, { parent, type }: TypeOfParent, { at, start, attributes, owner }: SpecDevices): void {
-    this.devices.push({ uuid, parent, definition: { type, start, attributes }, at, owner })
-    this.#asked.add(uuid)
-    this.#settled.add(placeOf({ uuid, parent }))
+    this.place({ name: uuid, parent, definition: { type, start, attributes }, at, owner })
     if (this.#running.has(uuid)) return
     const kind = kindOf({ parent, type })
     this.#coming.set(kind, (this.#coming.get(kind) ?? 0) + 1)
-  }
-
-  #remove(device: PresentMdev, reason: string): void {
-    this.surplus.push({ device, reason })
-    this.#settled.add(placeOf(device))
-  }
-
-  /** Where it is, or on another parent: it comes there, as a UUID runs once. */
-  #isWanted({ uuid }: PresentMdev): boolean {
-    return this.#asked.has(uuid)
-  }
-
-  #isFree(device: PresentMdev): boolean {
-    return !this.#settled.has(placeOf(device))
   }
 }
 
 function kindOf({ parent, type }: TypeOfParent): string {
   return `${parent}/${type}`
-}
-
-function placeOf({ uuid, parent }: Pick<PresentMdev, 'uuid' | 'parent'>): string {
-  return `${uuid} ${parent}`
-}
-
-/** So many of a type, in whichever of these places. */
-interface Demand {
-  readonly places: readonly MdevPlace[]
-  readonly others: SpecParent['others']
-  readonly types: readonly MdevType[]
-  readonly devices: SpecDevices
-  missing: number
-}
-
-function byUuid(a: PresentMdev, b: PresentMdev): number {
-  return a.uuid < b.uuid ? -1 : 1
 }

@@ -1,10 +1,11 @@
 import { pciAddressOrNull } from '../../../base/units.ts'
+import { isSriovGpu, makesNoVgpus } from '../../../host/nvidia-gpu.ts'
+import type { PhysicalFunction } from '../../../host/sriov.ts'
 import { readPhysicalFunction } from '../../../host/sriov.ts'
 import type { HostFiles } from '../../../kernel/kernel.ts'
 import { cardOf } from '../../device/parents.ts'
 import { type MdevType, mdevBus, readMdevTypes, type TypeOfParent } from './mdev-types.ts'
 import { migReason, type RefusalReason } from './mig.ts'
-import { needsFunctions } from './nvidia-gpu.ts'
 
 /** Why a parent may have refused a device of a type, found by looking at it; null where nothing is to be seen. */
 export function refusalReason(files: HostFiles, { parent, type }: TypeOfParent): RefusalReason | null {
@@ -35,4 +36,11 @@ function withoutFunctions(files: HostFiles, parent: string): RefusalReason | nul
     why: `${card.address} can have ${card.total} virtual functions and has none`,
     hint: `vfioctl sriov ${card.address} all, then vfioctl types`,
   }
+}
+
+/** Whether the card offers no virtual devices because it has no virtual functions yet, of which they would be made. */
+export function needsFunctions(files: HostFiles, { address, count, driver }: PhysicalFunction): boolean {
+  if (count > 0 || makesNoVgpus(driver) || !isSriovGpu(files, address)) return false
+  // such a card may show types on itself too, and refuses each
+  return readMdevTypes(files, { parent: address }).types.every(({ devices }) => devices.length === 0)
 }

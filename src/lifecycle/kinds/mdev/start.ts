@@ -5,18 +5,18 @@ import type { HostFiles, Kernel } from '../../../kernel/kernel.ts'
 import { Callouts } from '../../callouts/callouts.ts'
 import { sayScriptsAreNotAsked } from '../../callouts/scripts-not-asked.ts'
 import type { Change, ChangeOptions } from '../../change/change.ts'
-import { type MdevIdentity, mdevIdentity } from '../../change/device-identity.ts'
 import type { Attribute, StartMode } from '../../definition/definition.ts'
 import { isHalfConfigured } from '../../device/half-configured.ts'
 import { futureOwnerSteps, giveNodes, giveNodesOrRemove, ownerSteps } from '../../device/node-owner.ts'
 import type { StartRequest } from '../../device/requests.ts'
 import { withLock } from '../../files/lock.ts'
 import { type NodeOwner, nodeOwners } from '../../settings/node-owners.ts'
+import type { Parents } from '../../wanted/parent-place.ts'
 import { chooseParent, lockOf, placeOf } from './choose-parent.ts'
 import { checkRoom, createDevice, creationSteps } from './create-device.ts'
 import { type ChosenDevice, lookUp, onlyDefinition } from './device-choice.ts'
 import { findMdevDevice, type MdevDevice, mdevPath, nodesOf } from './mdev-devices.ts'
-import type { MdevPlace } from './mdev-places.ts'
+import { type MdevIdentity, mdevIdentity } from './mdev-identity.ts'
 import { checkRemovable, removalStep, removeDevice } from './remove-device.ts'
 import type { StoredDefinition } from './store.ts'
 import { findParent, findTypeId, findTypeIdOn } from './type-choice.ts'
@@ -139,7 +139,7 @@ function checkDefinedType(files: HostFiles, { uuid, parent, definition }: Stored
 }
 
 /** The device, where it runs as it should. */
-function runningDevice(files: HostFiles, uuid: Uuid, wanted: { place: MdevPlace; type: string }): MdevDevice | null {
+function runningDevice(files: HostFiles, uuid: Uuid, wanted: { place: Parents; type: string }): MdevDevice | null {
   const active = findMdevDevice(files, uuid)
   if (active === null || (wanted.place.parents.includes(active.parent) && active.type === wanted.type)) return active
   throw new VfioError('ALREADY_EXISTS', `${uuid} runs already, on ${active.parent} with type ${active.type}`, {

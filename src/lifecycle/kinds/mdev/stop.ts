@@ -2,11 +2,11 @@ import type { Kernel } from '../../../kernel/kernel.ts'
 import { Callouts } from '../../callouts/callouts.ts'
 import { sayScriptsAreNotAsked } from '../../callouts/scripts-not-asked.ts'
 import type { Change, ChangeOptions } from '../../change/change.ts'
-import { type MdevIdentity, mdevIdentity } from '../../change/device-identity.ts'
 import { withLock } from '../../files/lock.ts'
 import { lockOf } from './choose-parent.ts'
 import { type ChosenDevice, lookUpKnown, type MdevChoice } from './device-choice.ts'
 import { findMdevDevice } from './mdev-devices.ts'
+import { type MdevIdentity, mdevIdentity } from './mdev-identity.ts'
 import { checkRemovable, removalStep, removeDevice } from './remove-device.ts'
 
 /** How a mediated device is stopped. */

@@ -19,7 +19,7 @@ import {
 import { withLock } from '../../files/lock.ts'
 
 /** mdevctl's own store: /etc/mdevctl.d/PARENT/UUID. Its tools, libvirt and udev rules go on working on the same files. */
-const storePath = '/etc/mdevctl.d'
+export const storePath = '/etc/mdevctl.d'
 
 /** A definition with the parent and UUID that its path says. */
 export interface StoredDefinition {

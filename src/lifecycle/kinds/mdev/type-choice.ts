@@ -5,7 +5,8 @@ import { checkOnPciBus } from '../../../host/pci-bus.ts'
 import type { HostFiles } from '../../../kernel/kernel.ts'
 import { parentName } from '../../device/parents.ts'
 import { didYouMean, isTypeNamed, typeNamed } from '../../device/type-named.ts'
-import { type MdevPlace, parentsOf } from './mdev-places.ts'
+import type { Parents } from '../../wanted/parent-place.ts'
+import { parentsOf } from './mdev-places.ts'
 import {
   findMdevType,
   hasMdevType,
@@ -43,7 +44,7 @@ export function noSuchParent(files: HostFiles, name: string): VfioError {
 }
 
 /** The place by the name of a parent, or of a card whose virtual functions are parents. NOT_FOUND as `findParent`. */
-export function findPlace(files: HostFiles, name: string): MdevPlace {
+export function findPlace(files: HostFiles, name: string): Parents {
   const parents = parentsOf(files, name)
   return parents.length === 0 ? { name: findParent(files, name), parents: [] } : { name: parentName(name), parents }
 }
@@ -59,7 +60,7 @@ export function findType(files: HostFiles, parent: string, name: string): MdevTy
 }
 
 /** The id of a type that parents of a place have, named as `isTypeNamed` says. */
-export function findTypeIdOn(files: HostFiles, { name: place, parents }: MdevPlace, name: string): string {
+export function findTypeIdOn(files: HostFiles, { name: place, parents }: Parents, name: string): string {
   const [first] = parents
   if (parents.some((parent) => hasMdevType(files, parent, name))) return name
   if (first === undefined || parents.length === 1) return findType(files, first ?? place, name).type
@@ -69,7 +70,7 @@ export function findTypeIdOn(files: HostFiles, { name: place, parents }: MdevPla
 }
 
 /** A type of each of a place's parents that has it, likewise. */
-export function findTypesOn(files: HostFiles, place: MdevPlace, name: string): MdevType[] {
+export function findTypesOn(files: HostFiles, place: Parents, name: string): MdevType[] {
   const id = findTypeIdOn(files, place, name)
   return place.parents.flatMap((parent) => findMdevType(files, parent, id) ?? [])
 }

@@ -4,11 +4,11 @@ import type { HostFiles, Kernel } from '../../../kernel/kernel.ts'
 import { Callouts } from '../../callouts/callouts.ts'
 import { sayScriptsAreNotAsked } from '../../callouts/scripts-not-asked.ts'
 import type { Change, ChangeOptions } from '../../change/change.ts'
-import { type MdevIdentity, mdevIdentity } from '../../change/device-identity.ts'
 import type { Definition } from '../../definition/definition.ts'
 import { nodeOwners } from '../../settings/node-owners.ts'
 import { withSettingsLock } from '../../settings/settings.ts'
 import { type ChosenDevice, lookUp, lookUpKnown, type MdevChoice } from './device-choice.ts'
+import { type MdevIdentity, mdevIdentity } from './mdev-identity.ts'
 import { definedParents, definitionPath, deleteDefinition, readDefinition, withStoreLock } from './store.ts'
 
 /**

@@ -1,10 +1,10 @@
 import type { PciAddress } from '../../../base/units.ts'
 import type { Warning } from '../../../host/warning.ts'
 import type { HostFiles } from '../../../kernel/kernel.ts'
-import { type VgpuIdentity, vgpuIdentity } from '../../change/device-identity.ts'
 import type { Listed } from '../../device/virtual-device.ts'
 import { readVgpuDefinitions, type StoredVgpu } from './definitions.ts'
 import { openedAs, readVgpuFunctions, type VgpuFunction } from './vgpu-functions.ts'
+import { type VgpuIdentity, vgpuIdentity } from './vgpu-identity.ts'
 import { knownTypeName } from './vgpu-type-names.ts'
 
 /** Functions that are vGPUs or are defined to be, or that of one address. */

@@ -2,11 +2,11 @@ import { VfioError } from '../../../base/errors.ts'
 import type { PciAddress } from '../../../base/units.ts'
 import type { Kernel } from '../../../kernel/kernel.ts'
 import type { Change, ChangeOptions } from '../../change/change.ts'
-import type { VgpuIdentity } from '../../change/device-identity.ts'
 import { type DefinitionEdit, editDefinition } from '../../definition/edit-definition.ts'
 import { chooseVgpuType } from './choose-type.ts'
 import { replaceVgpuDefinition } from './define-vgpu.ts'
 import { readVgpuDefinition } from './definitions.ts'
+import type { VgpuIdentity } from './vgpu-identity.ts'
 
 /** Changes the definition of a vGPU; what runs stays as it is. */
 export async function modifyVgpu(

@@ -1,6 +1,12 @@
-import { pciAddressOrNull } from '../../../base/units.ts'
+import { VfioError } from '../../../base/errors.ts'
+import { type PciAddress, parsePciAddress, pciAddressOrNull } from '../../../base/units.ts'
+import { isNvidiaGpu, makesNoVgpus } from '../../../host/nvidia-gpu.ts'
+import { checkOnPciBus } from '../../../host/pci-bus.ts'
+import type { HostFiles } from '../../../kernel/kernel.ts'
 import type { VirtualDeviceKind } from '../../device/virtual-device-kind.ts'
-import { vgpuSettings } from './definitions.ts'
+import { settingsPath } from '../../settings/settings.ts'
+import { parentsOf } from '../mdev/mdev-places.ts'
+import { readVgpuDefinitions, vgpuSettings } from './definitions.ts'
 import { listVgpus } from './list-vgpus.ts'
 import { isVgpuPlace } from './place.ts'
 import { readVgpuFunction } from './vgpu-functions.ts'
@@ -28,5 +34,38 @@ export const nvidiaVgpuKind: VirtualDeviceKind = {
     const name = knownTypeName(files, type) ?? `type ${type}`
     return [{ what: `${address} is a vGPU (${name})`, end: `vfioctl stop ${address}` }]
   },
+  keptForBoot(files) {
+    const { definitions, warnings } = readVgpuDefinitions(files)
+    const kept = definitions.map(({ address, parent, definition }) => ({
+      kind: 'vgpu',
+      device: address,
+      what: `${definition.type} on ${parent}, ${definition.start}`,
+      now: stateOf(files, address),
+      path: vgpuSettings.path(address),
+      forget: `vfioctl undefine ${address}`,
+    }))
+    return { kept, warnings }
+  },
+  definitionFolder: settingsPath,
+  notThere(files, name) {
+    const address = parsePciAddress(name)
+    checkOnPciBus(files, address)
+    return new VfioError('NOT_FOUND', `${address} is not a virtual device: it carries no vGPU and none is defined`, {
+      hint: `vfioctl list -p ${address}, vfioctl groups ${address}`,
+      facts: { device: address },
+    })
+  },
+  missingOn(files, { address, driver, functions }) {
+    if (!isNvidiaGpu(files, address) || makesNoVgpus(driver)) return null
+    // as vendor-specific VFIO, or as a parent of mediated devices
+    const waiting = functions.filter((it) => readVgpuFunction(files, it) === null && parentsOf(files, it).length === 0)
+    return waiting.length === 0 ? null : `${waiting.length} of them, such as ${waiting[0]}, show no vGPU types`
+  },
   verbs: async () => (await import('./nvidia-vgpu-verbs.ts')).nvidiaVgpuVerbs,
+}
+
+function stateOf(files: HostFiles, address: PciAddress): string {
+  const type = readVgpuFunction(files, address)?.type
+  if (type === undefined) return 'function not there'
+  return type === null || type === 0 ? 'does not run' : 'runs'
 }

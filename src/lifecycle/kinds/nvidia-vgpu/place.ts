@@ -1,11 +1,11 @@
 import { VfioError } from '../../../base/errors.ts'
 import { type PciAddress, pciAddressOrNull, printable } from '../../../base/units.ts'
 import { boundDriver } from '../../../host/group-members.ts'
+import { isSriovGpu, makesNoVgpus } from '../../../host/nvidia-gpu.ts'
 import { checkOnPciBus } from '../../../host/pci-bus.ts'
-import { pciPath, physicalFunctionOf, readPhysicalFunction } from '../../../host/sriov.ts'
+import { pciPath, physicalFunctionOf, readPhysicalFunction, readPhysicalFunctions } from '../../../host/sriov.ts'
 import type { HostFiles } from '../../../kernel/kernel.ts'
 import { parentsOf } from '../mdev/mdev-places.ts'
-import { isSriovGpu, makesNoVgpus } from '../mdev/nvidia-gpu.ts'
 import { readVgpuFunction, readVgpuFunctions, type VgpuFunction } from './vgpu-functions.ts'
 
 /** Where a vGPU can be made: a card, and all of its functions or the one that was named. */
@@ -21,6 +21,15 @@ export function isVgpuPlace(files: HostFiles, parent: string): boolean {
   if (readVgpuFunction(files, address) !== null || readVgpuFunctions(files, address).functions.length > 0) return true
   const card = physicalFunctionOf(files, address) ?? address
   return readPhysicalFunction(files, card) !== null && isSriovGpu(files, card)
+}
+
+/** Cards with vGPUs, or that could have them once they have virtual functions. */
+export function vgpuCards(files: HostFiles): PciAddress[] {
+  const shown = readVgpuFunctions(files).functions.map(({ physfn }) => physfn)
+  const others = readPhysicalFunctions(files)
+    .functions.map(({ address }) => address)
+    .filter((address) => isSriovGpu(files, address))
+  return [...new Set([...shown, ...others])].filter((address) => parentsOf(files, address).length === 0).sort()
 }
 
 /** The place by the address of a card or of one of its functions. Where there is none, the error says why. */

@@ -2,7 +2,7 @@ import type { Kernel } from '../../../kernel/kernel.ts'
 import type { ChangeOptions } from '../../change/change.ts'
 import { type MadeMoves, makeMoves } from '../../wanted/make-moves.ts'
 import { keepOwner } from '../../wanted/owner-setting.ts'
-import type { Move, PlannedVgpu, Running } from '../../wanted/plan.ts'
+import type { Move, Running } from '../../wanted/plan.ts'
 import { carryOutMdev } from '../mdev/plan-carry-out.ts'
 import { chooseVgpuType } from './choose-type.ts'
 import { replaceVgpuDefinition, undefineVgpu } from './define-vgpu.ts'
@@ -12,6 +12,7 @@ import { startVgpu } from './start-vgpu.ts'
 import { stopVgpu } from './stop-vgpu.ts'
 import { turnedOutMdev } from './turned-out-mdev.ts'
 import { readVgpuFunction } from './vgpu-functions.ts'
+import type { PlannedVgpu } from './vgpu-identity.ts'
 
 /** Carries out what a plan has for one vGPU: as a mediated device if its function has come as a parent of those. */
 export async function carryOutVgpu(

@@ -1,20 +1,19 @@
-import type { PciAddress } from '../../../base/units.ts'
+import { type PciAddress, pciAddressOrNull } from '../../../base/units.ts'
 import { pciPath } from '../../../host/sriov.ts'
 import type { HostFiles } from '../../../kernel/kernel.ts'
 import type { Step } from '../../change/change.ts'
-import { vgpuIdentity } from '../../change/device-identity.ts'
-import { type Definition, sameDefinition } from '../../definition/definition.ts'
-import { isHalfConfigured } from '../../device/half-configured.ts'
+import type { Definition } from '../../definition/definition.ts'
 import { futureOwnerSteps, ownerSteps } from '../../device/node-owner.ts'
 import { isTypeNamed } from '../../device/type-named.ts'
-import { isMdev, isVgpu } from '../../device/virtual-device.ts'
-import { type NodeOwner, nodeOwners } from '../../settings/node-owners.ts'
-import type { PlacedParent } from '../../wanted/chosen-parents.ts'
+import type { NodeOwner } from '../../settings/node-owners.ts'
 import type { PlanRequest } from '../../wanted/device-planning.ts'
 import type { FutureFunctions } from '../../wanted/future-functions.ts'
-import { isOwnerKept, keepOwnerSteps } from '../../wanted/owner-setting.ts'
-import { type Move, type NoRoom, type PlannedVgpu, type Running, whyKept } from '../../wanted/plan.ts'
+import { keepOwnerSteps } from '../../wanted/owner-setting.ts'
+import type { PlacedParent } from '../../wanted/parent-place.ts'
+import type { Move, NoRoom } from '../../wanted/plan.ts'
+import { type Decision, decide, plannedDevice, removalMoves, settingFault } from '../../wanted/planned-device.ts'
 import type { SpecDevices } from '../../wanted/spec.ts'
+import { isMdev } from '../mdev/mdev-identity.ts'
 import { chooseVgpuType } from './choose-type.ts'
 import { undefineSteps } from './define-vgpu.ts'
 import { vgpuFile, vgpuSettings } from './definitions.ts'
@@ -24,6 +23,7 @@ import { type FuturePlace, type PlacedVgpu, type PresentVgpu, VgpuPlacing } from
 import { stopSteps } from './stop-vgpu.ts'
 import { reasonToCome } from './turned-out-mdev.ts'
 import { readVgpuFunction } from './vgpu-functions.ts'
+import { isVgpu, type PlannedVgpu, vgpuIdentity } from './vgpu-identity.ts'
 import { ownedNodes } from './vgpu-nodes.ts'
 import { knownTypes } from './vgpu-type-names.ts'
 
@@ -35,7 +35,7 @@ export function planVgpus(
   const present = all.filter(isVgpu)
   // also those that wait for their functions
   const mdevs = new Set(all.filter(isMdev).map(({ parent }) => parent))
-  const placing = new VgpuPlacing(files, path, present, lost, mdevs)
+  const placing = new VgpuPlacing({ files, path, present, lost }, mdevs)
   // where nothing is to be, it makes no difference that nothing can be
   const asking = parents.filter(({ devices }) => devices.length > 0)
   const wanted = asking.flatMap((parent) =>
@@ -49,26 +49,30 @@ export function planVgpus(
     ),
   )
   for (const { devices, places, definition } of wanted) placing.placeNamed(places, devices, definition)
-  for (const { devices, places, definition, replaces } of wanted) {
-    placing.placeCounted(places, devices, definition, replaces)
-  }
+  for (const demand of wanted) placing.placeCounted(demand)
   placing.settleCounts()
   for (const { others, on } of parents) {
-    if (others === 'remove') for (const parent of on.vgpu) placing.removeOthers(parent)
+    if (others !== 'remove') continue
+    for (const it of addressesIn(on)) placing.removeOthers(({ parent, name }) => parent === it || name === it)
   }
   const entries = [
     ...placing.surplus.map(({ device, reason }) => removal(files, device, reason)),
     ...placing.placed.flatMap((placed) => {
-      const device = present.find(({ name }) => name === placed.address)
+      const device = present.find(({ name }) => name === placed.name) ?? null
       return entriesFor(files, placed, device, future)
     }),
   ]
   return { entries, noRoom: placing.noRoom }
 }
 
+/** The cards of vGPUs, or the functions that are named. */
+function addressesIn(on: PlacedParent['on']): PciAddress[] {
+  return on.flatMap(({ kind, name }) => (kind === 'vgpu' ? (pciAddressOrNull(name) ?? []) : []))
+}
+
 /** Each card by itself, or those that share what is asked for together. */
 function placesOf(files: HostFiles, { on, choice }: PlacedParent, future: FutureFunctions): FuturePlace[][] {
-  const places = on.vgpu.map((card) => placeOf(files, card, future))
+  const places = addressesIn(on).map((card) => placeOf(files, card, future))
   return 'anyWith' in choice && places.length > 0 ? [places] : places.map((place) => [place])
 }
 
@@ -100,37 +104,31 @@ function notedType(files: HostFiles, name: string): string {
 /** One that has another type ends first, with all others that do: a card may take no second type beside the first. */
 function entriesFor(
   files: HostFiles,
-  wanted: PlacedVgpu,
-  device: PresentVgpu | undefined,
+  placed: PlacedVgpu,
+  device: PresentVgpu | null,
   future: FutureFunctions,
 ): PlannedVgpu[] {
-  const { address, definition, owner } = wanted
-  const stored = device?.definition ?? null
-  const nodes = nodesToGive(files, address, owner)
-  const keep: Move[] = [
-    ...(stored !== null && sameDefinition(stored, definition) ? [] : ['define' as const]),
-    ...(isOwnerKept(files, address, owner) ? [] : ['keep-owner' as const]),
+  const { name, parent, definition, owner } = placed
+  const decision = decide(files, placed, {
+    device,
+    fault: () => (device === null ? null : faultOf(files, device, definition)),
+    nodes: () => nodesToGive(files, name, owner),
+  })
+  const { reason, moves } = decision
+  if (device === null && future.cardOf(name) !== null) {
+    return [entry(files, placed, device, { ...decision, reason: reasonToCome(files, parent) })]
+  }
+  if (!moves.includes('stop')) return [entry(files, placed, device, decision)]
+  // its end may have taken the owner along
+  const anew: Move[] = [
+    ...moves.filter((move) => move === 'define'),
+    ...(owner === null ? [] : ['keep-owner' as const]),
+    'start',
   ]
-  const one = (action: PlannedVgpu['action'], reason: string, moves: Move[]) =>
-    entry(files, wanted, device, action, reason, moves)
-  if (device === undefined) {
-    const reason = future.cardOf(address) === null ? 'is not there' : reasonToCome(files, wanted.card)
-    return [one('create', reason, [...keep, 'start'])]
-  }
-  if (!device.active) return [one('create', 'is defined and does not run', [...keep, 'start'])]
-  const fault = faultOf(files, device, definition)
-  if (fault !== null) {
-    // its end may have taken the owner along
-    const anew: Move[] = [
-      ...keep.filter((move) => move !== 'keep-owner'),
-      ...(owner === null ? [] : ['keep-owner' as const]),
-      'start',
-    ]
-    return [one('change', fault, ['stop']), one('create', `is to be made anew: it ${fault}`, anew)]
-  }
-  const isGiven = ownerSteps(files, nodes, owner).length === 0
-  if (keep.length === 0 && isGiven) return [one('keep', 'is as it should be', [])]
-  return [one('change', whyKept(device, keep, isGiven), isGiven ? keep : [...keep, 'start'])]
+  return [
+    entry(files, placed, device, { ...decision, moves: ['stop'] }),
+    entry(files, placed, device, { action: 'create', reason: `is to be made anew: it ${reason}`, moves: anew }),
+  ]
 }
 
 /** The nodes that are to have this owner; none where their function is not there yet. */
@@ -142,77 +140,37 @@ function nodesToGive(files: HostFiles, address: PciAddress, owner: NodeOwner | n
 /** Why it has to be made anew; null where it need not. */
 function faultOf(files: HostFiles, { name, type, definition }: PresentVgpu, wanted: Definition): string | null {
   if (type !== wanted.type) return `has type ${type}`
-  if (isHalfConfigured(files, name)) return 'was left half set up'
-  if (definition === null) return wanted.attributes.length === 0 ? null : 'runs, and its attributes are not known'
-  const isSame = sameDefinition({ ...definition, type, start: wanted.start }, wanted)
-  return isSame ? null : 'was started with other attributes'
+  return settingFault(files, name, definition === null ? null : { ...definition, type }, wanted)
 }
 
 function removal(files: HostFiles, device: PresentVgpu, reason: string): PlannedVgpu {
-  const moves: Move[] = [
-    ...(device.active ? ['stop' as const] : []),
-    ...(device.definition ? ['undefine' as const] : []),
-  ]
-  const { name, parent, type, users } = device
+  const { name, parent } = device
+  const moves = removalMoves(device)
   const steps = moves.flatMap((move) => (move === 'stop' ? stopSteps(files, name) : undefineSteps(files, name, false)))
-  return {
-    ...vgpuIdentity(name),
-    action: 'remove',
-    parent,
-    type,
-    reason,
-    at: null,
-    moves,
-    steps,
-    users,
-    wanted: null,
-    stored: device.definition,
-    owner: null,
-    running: runningOf(device),
-    storedOwner: nodeOwners.readOrNone(files, name),
-  }
-}
-
-function runningOf({ active, parent, type }: PresentVgpu): Running | null {
-  return active ? { parent, type } : null
+  const asked = { wanted: null, owner: null, at: null }
+  return plannedDevice(files, vgpuIdentity(name), { ...asked, action: 'remove', parent, reason, moves, steps, device })
 }
 
 function entry(
   files: HostFiles,
-  { address, card, definition, at, owner }: PlacedVgpu,
-  device: PresentVgpu | undefined,
-  action: PlannedVgpu['action'],
-  reason: string,
-  moves: readonly Move[],
+  { name: address, parent, definition, at, owner }: PlacedVgpu,
+  device: PresentVgpu | null,
+  decision: Decision,
 ): PlannedVgpu {
   const { create, attributes } = newVgpu(address, definition.type, definition.attributes)
-  const steps = moves.flatMap((move): Step[] => {
+  const steps = decision.moves.flatMap((move): Step[] => {
     if (move === 'stop') return stopSteps(files, address)
     if (move === 'keep-owner') return keepOwnerSteps(address, owner)
     if (move === 'define')
-      return [{ action: 'save', path: vgpuSettings.path(address), content: shownFile(card, definition) }]
+      return [{ action: 'save', path: vgpuSettings.path(address), content: shownFile(parent, definition) }]
     const nodes = nodesToGive(files, address, owner)
-    if (action === 'change') return ownerSteps(files, nodes, owner)
+    if (decision.action === 'change') return ownerSteps(files, nodes, owner)
     const isKnown = nodes.length > 0 && device?.active !== true
     const owning = isKnown ? ownerSteps(files, nodes, owner) : futureOwnerSteps(files, pciPath(address), owner)
     return [create, ...attributes, ...owning]
   })
-  return {
-    ...vgpuIdentity(address),
-    action,
-    parent: card,
-    type: definition.type,
-    reason,
-    at,
-    moves,
-    steps,
-    users: moves.includes('stop') ? (device?.users ?? []) : [],
-    wanted: definition,
-    stored: device?.definition ?? null,
-    owner,
-    running: device === undefined ? null : runningOf(device),
-    storedOwner: nodeOwners.readOrNone(files, address),
-  }
+  const asked = { wanted: definition, owner, at }
+  return plannedDevice(files, vgpuIdentity(address), { ...asked, ...decision, parent, steps, device })
 }
 
 /** As it will be kept, or, where only the functions to come will tell the type's id, with its name in that place. */

@@ -5,7 +5,7 @@ import type { HostFiles } from '../../../kernel/kernel.ts'
 import type { DeviceType, TypeFilter } from '../../device/device-type.ts'
 import { parentName } from '../../device/parents.ts'
 import { offersNothing } from '../mdev/mig.ts'
-import { needsFunctions } from '../mdev/nvidia-gpu.ts'
+import { needsFunctions } from '../mdev/refusal-reason.ts'
 import { readVgpuFunctions, type VgpuFunction } from './vgpu-functions.ts'
 import { knownTypeName } from './vgpu-type-names.ts'
 

@@ -1,8 +1,6 @@
-import type { PciAddress } from '../../../base/units.ts'
-import { readPciIds } from '../../../host/pci-ids.ts'
-import type { PhysicalFunction } from '../../../host/sriov.ts'
-import type { HostFiles } from '../../../kernel/kernel.ts'
-import { readMdevTypes } from './mdev-types.ts'
+import type { PciAddress } from '../base/units.ts'
+import type { HostFiles } from '../kernel/kernel.ts'
+import { readPciIds } from './pci-ids.ts'
 
 /** Whether it is a GPU of NVIDIA's, whose driver can make vGPUs of it or of its virtual functions. */
 export function isNvidiaGpu(files: HostFiles, address: PciAddress): boolean {
@@ -29,11 +27,4 @@ export function isSriovGpu(files: HostFiles, address: PciAddress): boolean {
 /** Whether a driver hands out a GPU or its virtual functions as they are, or uses it otherwise: it makes no vGPUs. */
 export function makesNoVgpus(driver: string | null): boolean {
   return driver === null || driver === 'pci-pf-stub' || driver === 'nouveau' || driver.startsWith('vfio')
-}
-
-/** Whether the card offers no virtual devices because it has no virtual functions yet, of which they would be made. */
-export function needsFunctions(files: HostFiles, { address, count, driver }: PhysicalFunction): boolean {
-  if (count > 0 || makesNoVgpus(driver) || !isSriovGpu(files, address)) return false
-  // such a card may show types on itself too, and refuses each
-  return readMdevTypes(files, { parent: address }).types.every(({ devices }) => devices.length === 0)
 }

@@ -1,0 +1,102 @@
+import type { HostFiles } from '../../kernel/kernel.ts'
+import type { DeviceIdentity } from '../change/device-identity.ts'
+import { type Definition, sameDefinition } from '../definition/definition.ts'
+import { isHalfConfigured } from '../device/half-configured.ts'
+import { ownerSteps } from '../device/node-owner.ts'
+import type { VirtualDevice } from '../device/virtual-device.ts'
+import { nodeOwners } from '../settings/node-owners.ts'
+import { isOwnerKept } from './owner-setting.ts'
+import type { PlacedDevice } from './placing.ts'
+import type { Move, PlannedChange, PlannedDevice } from './plan.ts'
+
+/** What a plan does with a device, and why. */
+export type Decision = Pick<PlannedChange, 'action' | 'reason' | 'moves'>
+
+/** What is there of a device that is asked for, as its kind tells it. */
+export interface Found {
+  readonly device: VirtualDevice | null
+  /** Why a device that runs has to be made anew; null where it need not. */
+  readonly fault: () => string | null
+  /** The nodes that open it. */
+  readonly nodes: () => readonly string[]
+}
+
+/** What has to be done for a device to be as it is asked for. */
+export function decide(
+  files: HostFiles,
+  { name, definition, owner }: Pick<PlacedDevice, 'definition' | 'owner'> & Pick<DeviceIdentity, 'name'>,
+  { device, fault, nodes }: Found,
+): Decision {
+  const stored = device?.definition ?? null
+  const keep: Move[] = [
+    ...(stored !== null && sameDefinition(stored, definition) ? [] : ['define' as const]),
+    ...(isOwnerKept(files, name, owner) ? [] : ['keep-owner' as const]),
+  ]
+  if (device === null) return { action: 'create', reason: 'is not there', moves: [...keep, 'start'] }
+  if (!device.active) return { action: 'create', reason: 'is defined and does not run', moves: [...keep, 'start'] }
+  const reason = fault()
+  if (reason !== null) return { action: 'change', reason, moves: ['stop', ...keep, 'start'] }
+  const isGiven = ownerSteps(files, nodes(), owner).length === 0
+  if (keep.length === 0 && isGiven) return { action: 'keep', reason: 'is as it should be', moves: [] }
+  return {
+    action: 'change',
+    reason: whyKept(device, keep, isGiven),
+    moves: isGiven ? keep : [...keep, 'start'],
+  }
+}
+
+/** Why a device that runs with the type that is asked for has to be made anew; null where it need not. */
+export function settingFault(
+  files: HostFiles,
+  name: string,
+  stored: Definition | null,
+  wanted: Definition,
+): string | null {
+  if (isHalfConfigured(files, name)) return 'was left half set up'
+  if (stored === null) return wanted.attributes.length === 0 ? null : 'runs, and its attributes are not known'
+  return sameDefinition({ ...stored, start: wanted.start }, wanted) ? null : 'was started with other attributes'
+}
+
+/** What ends a device that has no place, and forgets it. */
+export function removalMoves({ active, definition }: VirtualDevice): Move[] {
+  return [...(active ? ['stop' as const] : []), ...(definition === null ? [] : ['undefine' as const])]
+}
+
+interface Planned
+  extends Pick<PlannedChange, 'action' | 'parent' | 'reason' | 'at' | 'moves' | 'steps' | 'wanted' | 'owner'> {
+  /** What is there by its name; null for nothing. */
+  readonly device: VirtualDevice | null
+  /** What is stored for it, if that is not the device's own. */
+  readonly stored?: Definition | null
+}
+
+/** A device in a plan, with all that taking it back takes. */
+export function plannedDevice<Identity extends DeviceIdentity>(
+  files: HostFiles,
+  identity: Identity,
+  { device, ...planned }: Planned,
+): PlannedDevice<Identity> {
+  const { action, parent, reason, at, moves, steps, wanted, owner } = planned
+  return {
+    ...identity,
+    action,
+    parent,
+    type: wanted?.type ?? device?.type ?? '',
+    reason,
+    at,
+    moves,
+    steps,
+    users: moves.includes('stop') ? (device?.users ?? []) : [],
+    wanted,
+    stored: planned.stored ?? device?.definition ?? null,
+    owner,
+    running: device?.active === true ? { parent: device.parent, type: device.type } : null,
+    storedOwner: nodeOwners.readOrNone(files, identity.name),
+  }
+}
+
+/** What of a device that runs as it should is not, in words. */
+function whyKept({ definition }: VirtualDevice, moves: readonly Move[], isGiven: boolean): string {
+  if (moves.includes('define')) return definition === null ? 'runs and is not defined' : 'is defined to start otherwise'
+  return isGiven ? 'is kept for another owner' : 'has a node that belongs to another owner'
+}
