@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { VfioError } from '../base/errors.ts'
+import { type Refusal, refusedAsAbsent, refusedAsOther, refusedBeforeLoading, refusedByLoader } from './addon-file.ts'
 import type { IoctlPointer, Mapping, MemoryOptions, Watch } from './kernel.ts'
 
 /**
@@ -104,8 +105,8 @@ let loaded: Addon | null = null
 
 /**
  * The addon, loaded at its first use: commands that only read host files run without it. Looked for in
- * `prebuilds/<platform>-<arch>.node`, then `build/Release/vfioctl.node` of this package; the environment variable
- * VFIOCTL_ADDON names another file instead of both. Throws ADDON_MISSING with what was tried.
+ * `build/Release/vfioctl.node`, which only a checkout has, then `prebuilds/<platform>-<arch>.node` of this package; the
+ * environment variable VFIOCTL_ADDON names another file instead of both. Throws ADDON_MISSING with what was tried.
  */
 export function loadAddon(): Addon {
   loaded ??= loadFirst(candidates())
@@ -117,7 +118,7 @@ function candidates(): readonly string[] {
   if (named !== undefined && named !== '') return [named]
   const root = packageRoot(dirname(fileURLToPath(import.meta.url)))
   if (root === null) return []
-  return [join(root, 'prebuilds', `${process.platform}-${process.arch}.node`), join(root, 'build/Release/vfioctl.node')]
+  return [join(root, 'build/Release/vfioctl.node'), join(root, 'prebuilds', `${process.platform}-${process.arch}.node`)]
 }
 
 /** This module runs from src/kernel, dist/kernel or a bundle in dist/bin: the package is the folder that says so. */
@@ -138,30 +139,46 @@ function packageName(manifest: string): unknown {
 }
 
 function loadFirst(paths: readonly string[]): Addon {
-  const failures: string[] = []
+  const refusals: Refusal[] = []
   let cause: unknown
   for (const path of paths) {
-    if (!existsSync(path)) {
-      failures.push(`${path}: not there`)
-      continue
-    }
     try {
-      const module: { exports: unknown } = { exports: {} }
-      process.dlopen(module, path)
-      if (isAddon(module.exports)) return module.exports
-      failures.push(`${path}: made for another version of vfioctl`)
+      const addon = load(path)
+      if ('exports' in addon) return addon.exports
+      refusals.push(addon.refused)
     } catch (error) {
       cause = error
-      failures.push(`${path}: ${error instanceof Error ? error.message : String(error)}`)
+      refusals.push(refusedByLoader(path, error instanceof Error ? error.message : String(error)))
     }
   }
+  throw missing(refusals, cause)
+}
+
+/** Throws what the dynamic loader said. */
+function load(path: string): { readonly exports: Addon } | { readonly refused: Refusal } {
+  const refused = existsSync(path) ? refusedBeforeLoading(path) : refusedAsAbsent(path)
+  if (refused !== null) return { refused }
+  const module: { exports: unknown } = { exports: {} }
+  process.dlopen(module, path)
+  return isAddon(module.exports) ? { exports: module.exports } : { refused: refusedAsOther(path) }
+}
+
+/** What is wrong with a file that is there says more than that another is not there. */
+function missing(refusals: readonly Refusal[], cause: unknown): VfioError {
+  const told = refusals.findLast((it) => !it.absent) ?? refusals.at(-1)
+  const why = told === undefined ? '' : `: ${told.path}: ${told.reason}`
   const here = `${process.platform}-${process.arch}`
-  throw new VfioError('ADDON_MISSING', `the native addon for ${here} cannot be loaded`, {
+  return new VfioError('ADDON_MISSING', `the native addon for ${here} cannot be loaded${why}`, {
     hint:
       process.platform === 'linux'
-        ? 'in a checkout, `npm run build` makes it; without it, the mock works: `--mock demo`'
+        ? (told?.hint ?? 'install vfioctl again, on this machine')
         : 'VFIO is a part of Linux; here, the mock works: `--mock demo`',
-    facts: { platform: process.platform, arch: process.arch, node: process.version, tried: failures },
+    facts: {
+      platform: process.platform,
+      arch: process.arch,
+      node: process.version,
+      tried: refusals.map((it) => `${it.path}: ${it.reason}`),
+    },
     ...(cause === undefined ? {} : { cause }),
   })
 }

@@ -23,10 +23,10 @@ export function runProgram(name: string, args: readonly string[] = [], env: Reco
   return { status, signal, stdout, stderr }
 }
 
-/** Compiles a C file of `programs/` to a shared library. */
-export function compileLibrary(source: string, library: string): void {
+/** Compiles a C file of `programs/` to a shared library; `more` is what gcc is told besides. */
+export function compileLibrary(source: string, library: string, more: readonly string[] = []): void {
   const flags = ['-shared', '-fPIC', '-O1', '-Wall', '-Wextra', '-Werror']
   // Without the sanitizer that may be preloaded into this process.
   const env = { ...process.env, LD_PRELOAD: '' }
-  execFileSync('gcc', [...flags, '-o', library, join(import.meta.dirname, 'programs', source)], { env })
+  execFileSync('gcc', [...flags, '-o', library, join(import.meta.dirname, 'programs', source), ...more], { env })
 }
