@@ -15,6 +15,12 @@
 #define MAP_HUGE_2MB (21 << 26)  // asm-generic/hugetlb_encode.h
 #endif
 
+// shared_ptr asks whether the process has one thread, by a symbol that glibc has since 2.32. Here that is this one, for
+// older glibc's sake; Node always has more threads.
+extern "C" {
+__attribute__((visibility("hidden"))) char __libc_single_threaded = 0;
+}
+
 namespace vfioctl {
 namespace {
 
@@ -111,7 +117,8 @@ Mapping::Mapping(const Napi::CallbackInfo& info) : ObjectWrap(info) {
   else if (!ReadDescriptor(info[2], &fd) || !ReadAligned(info[3], "offset", 0, PageSize(), &offset)) return;
 
   const bool made = kind == "memfd";
-  const auto memory = std::make_shared<Memory>(length, made ? fd : -1);
+  // make_shared needs libstdc++ 9, and hosts with glibc 2.28 have 8
+  const std::shared_ptr<Memory> memory(new Memory(length, made ? fd : -1));
   const char* failed = nullptr;
   if (made && fd < 0) failed = "memfd_create";
   else if (made && ftruncate(fd, static_cast<off_t>(length)) < 0) failed = "ftruncate";

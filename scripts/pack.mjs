@@ -1,10 +1,9 @@
-// npm run pack [-- DIRECTORY]: the package as npm takes it, with this platform's addon and the API reference; prints the tarball's path.
+// npm run pack [-- DIRECTORY]: the package as npm takes it, with the addon for each processor and the API reference; prints the tarball's path.
 import { execFileSync } from 'node:child_process'
-import { copyFileSync, mkdirSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { build } from './build.mjs'
-import { buildAddon } from './build-addon.mjs'
 import { writeReference } from './docs.mjs'
+import { prebuild } from './prebuild.mjs'
 
 const root = dirname(import.meta.dirname)
 
@@ -12,10 +11,7 @@ const root = dirname(import.meta.dirname)
 export async function pack(directory) {
   await build()
   writeReference()
-  const prebuilt = join(root, 'prebuilds', `${process.platform}-${process.arch}.node`)
-  mkdirSync(dirname(prebuilt), { recursive: true })
-  copyFileSync(buildAddon(), prebuilt)
-  execFileSync('strip', ['--strip-unneeded', prebuilt])
+  await prebuild(join(root, 'prebuilds'))
   const answer = execFileSync('npm', ['pack', '--json', '--pack-destination', directory], {
     cwd: root,
     encoding: 'utf8',

@@ -1,11 +1,11 @@
 // `npm run sanitize`: the native tests against an addon with AddressSanitizer, UndefinedBehaviorSanitizer and
 // LeakSanitizer in it; `npm run sanitize -- ioctl` for one file. Fails on any report. The ordinary build stays as it is.
 import { execFileSync, spawnSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { runNodeGyp } from './build-addon.mjs'
+import { buildAddonIn } from './build-addon.mjs'
 
 const root = dirname(import.meta.dirname)
 const folder = join(root, 'build/Sanitize')
@@ -21,14 +21,7 @@ if (failed || reports.length > 0) {
 }
 
 function build() {
-  // node-gyp writes to build/ of where it runs: it runs in a folder that has the same sources.
-  rmSync(folder, { recursive: true, force: true })
-  mkdirSync(folder, { recursive: true })
-  for (const name of ['binding.gyp', 'native', 'node_modules', 'package.json']) {
-    symlinkSync(join(root, name), join(folder, name))
-  }
-  runNodeGyp(folder, ['--werror=1', '--sanitize=1'])
-  const built = join(folder, 'build/Release/vfioctl.node')
+  const built = buildAddonIn(folder, ['--sanitize=1'])
   // A flag that gyp did not take would make every run clean.
   const symbols = execFileSync('nm', ['-D', built], { encoding: 'utf8' })
   for (const symbol of ['__asan_', '__ubsan_']) {
