@@ -36,6 +36,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   ExportWords(env, exports, &environment->word);
   exports["tryLock"] = Napi::Function::New<TryLock>(env, "tryLock");
   exports["pageSize"] = Napi::Number::New(env, static_cast<double>(sysconf(_SC_PAGESIZE)));
+  exports["hugePageSize"] = Napi::Number::New(env, static_cast<double>(HugePageSize()));
   exports["Mapping"] = Mapping::DefineIn(env);
   exports["pageFrames"] = Napi::Function::New<PageFrames>(env, "pageFrames");
   exports["pipe"] = Napi::Function::New<Pipe>(env, "pipe");

@@ -11,10 +11,6 @@
 #include "args.h"
 #include "bus_error.h"
 
-#ifndef MAP_HUGE_2MB
-#define MAP_HUGE_2MB (21 << 26)  // asm-generic/hugetlb_encode.h
-#endif
-
 // shared_ptr asks whether the process has one thread, by a symbol that glibc has since 2.32. Here that is this one, for
 // older glibc's sake; Node always has more threads.
 extern "C" {
@@ -26,9 +22,10 @@ namespace {
 
 constexpr napi_type_tag kMappingTag = {0x7c1f0d52a6e94b38, 0xb1d35a9e0f4c6278};
 constexpr napi_type_tag kViewTag = {0x2e86b4c19d7f4a05, 0x93f8c60b1ad2e754};
-constexpr uint64_t kHugePage = uint64_t{2} << 20;
-
 uint64_t PageSize() { return static_cast<uint64_t>(sysconf(_SC_PAGESIZE)); }
+
+// The log2 of a huge page's size stands in these bits of the flags (linux/mman.h).
+constexpr int kHugeShift = 26;
 
 // As the kernel splits a trapped access: 4 bytes where aligned and enough are left, else 2, else 1.
 size_t WidthAt(const volatile uint8_t* address, size_t left) {
@@ -108,11 +105,11 @@ Mapping::Mapping(const Napi::CallbackInfo& info) : ObjectWrap(info) {
   uint64_t protection;
   uint64_t offset = 0;
   int fd = -1;
-  if (!ReadAligned(info[0], "length", 1, kind == "hugepages" ? kHugePage : PageSize(), &length)) return;
+  if (!ReadAligned(info[0], "length", 1, kind == "hugepages" ? HugePageSize() : PageSize(), &length)) return;
   if (!ReadInteger(info[1], "protection", PROT_READ | PROT_WRITE, &protection)) return;
   int flags = MAP_SHARED;
   if (kind == "anonymous") flags |= MAP_ANONYMOUS;
-  else if (kind == "hugepages") flags |= MAP_ANONYMOUS | MAP_HUGETLB | MAP_HUGE_2MB;
+  else if (kind == "hugepages") flags |= MAP_ANONYMOUS | MAP_HUGETLB | (__builtin_ctzll(HugePageSize()) << kHugeShift);
   else if (kind == "memfd") fd = memfd_create("vfioctl", MFD_CLOEXEC | MFD_ALLOW_SEALING);
   else if (!ReadDescriptor(info[2], &fd) || !ReadAligned(info[3], "offset", 0, PageSize(), &offset)) return;
 
@@ -292,6 +289,14 @@ Napi::Value PageFrames(const Napi::CallbackInfo& info) {
   const ssize_t moved = locked ? pread(fd, entries, bytes, at) : -1;
   if (moved < 0) ThrowSystemError(info.Env(), errno, locked ? "pread" : "mlock");
   return Napi::Number::New(info.Env(), static_cast<double>(moved));
+}
+
+uint64_t HugePageSize() {
+#ifdef __s390x__
+  return uint64_t{1} << 20;
+#else
+  return PageSize() * (PageSize() / 8);
+#endif
 }
 
 }  // namespace vfioctl

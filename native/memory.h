@@ -32,6 +32,9 @@ class Memory {
   int fd_;
 };
 
+// What one entry of a page directory maps, which is what a page full of entries of 8 bytes maps; s390x has smaller tables.
+uint64_t HugePageSize();
+
 // The `Mapping` of kernel.ts.
 class Mapping : public Napi::ObjectWrap<Mapping> {
  public:

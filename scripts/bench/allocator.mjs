@@ -62,7 +62,7 @@ function liveRanges(iovas, live, sizeOf) {
 }
 
 function sideBySideRanges(live) {
-  return liveRanges(new IovaAllocator(page, () => ranges), live, () => 1)
+  return liveRanges(new IovaAllocator(page, 2 ** 21, () => ranges), live, () => 1)
 }
 
 function everySecond(live) {
@@ -73,7 +73,7 @@ function everySecond(live) {
 
 function mixed(live) {
   const random = randomNumbers()
-  const made = liveRanges(new IovaAllocator(page, () => ranges), live, () => 1 + random(16))
+  const made = liveRanges(new IovaAllocator(page, 2 ** 21, () => ranges), live, () => 1 + random(16))
   for (let i = 0; i < 2 * live; i++) replace({ ...made, random, pick: random })
   return made
 }

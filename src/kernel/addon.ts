@@ -55,9 +55,11 @@ export interface Addon {
   tryLock(fd: number): boolean
   /** sysconf(_SC_PAGESIZE), in bytes. */
   readonly pageSize: number
+  /** Bytes of a huge page: 2 MiB where pages have 4 KiB, but for s390x, where it is 1 MiB; 32 MiB with 16 KiB. */
+  readonly hugePageSize: number
   /**
    * mmap(2) MAP_SHARED, of a descriptor from `offset` on or of memory. `protection` is 1 for reading, 2 for writing, 3
-   * for both; length and offset are multiples of the page size, and of 2 MiB for huge pages.
+   * for both; length and offset are multiples of the page size, and of `hugePageSize` for huge pages.
    */
   readonly Mapping: new (
     length: number,

@@ -50,6 +50,8 @@ export interface Kernel {
 
   /** Bytes of a page: what mappings are made of. A power of two. */
   readonly pageSize: number
+  /** Bytes of a huge page, what 'hugepages' are: 2 MiB on x86-64. A power of two. */
+  readonly hugePageSize: number
   /** mmap(2) MAP_SHARED of an opened device or memory file. */
   mmap(fd: number, options: MmapOptions): Mapping
   /** Page-aligned memory that a device may be given: MAP_SHARED, never V8 heap. */
@@ -148,7 +150,7 @@ export interface MmapOptions {
 export interface MemoryOptions {
   /** Bytes, a multiple of the page size. */
   readonly size: number
-  /** 'anonymous' pages, 'hugepages' of 2 MiB, or a 'memfd' that can be handed to another process. */
+  /** 'anonymous' pages, 'hugepages' of `hugePageSize`, or a 'memfd' that can be handed to another process. */
   readonly kind: 'anonymous' | 'hugepages' | 'memfd'
 }
 

@@ -141,6 +141,10 @@ class LinuxKernel implements Kernel {
     return loadAddon().pageSize
   }
 
+  get hugePageSize(): number {
+    return loadAddon().hugePageSize
+  }
+
   mmap(fd: number, { offset, length, access }: MmapOptions): Mapping {
     return new (loadAddon().Mapping)(length, protections[access], fd, offset)
   }

@@ -56,6 +56,10 @@ class TracedKernel implements Kernel {
     return this.#kernel.pageSize
   }
 
+  get hugePageSize(): number {
+    return this.#kernel.hugePageSize
+  }
+
   open(path: string, access: 'r' | 'w' | 'rw'): number {
     const fd = this.#tell('open', `${shownText(path)}, ${access}`, () => this.#kernel.open(path, access))
     this.#names.set(fd, path)

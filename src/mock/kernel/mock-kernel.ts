@@ -22,7 +22,7 @@ import { openNode } from '../files/tree.ts'
 import { watchDirectory } from '../files/watch-directory.ts'
 import type { Machine } from '../machine/machine.ts'
 import type { CallName } from '../machine/machine-observer.ts'
-import { allocateMemory } from '../memory/memory.ts'
+import { allocateMemory, hugePageSizeOf } from '../memory/memory.ts'
 import { tryLock } from '../process/process-holdings.ts'
 import { Waiting } from '../process/waiting.ts'
 import { sriovManage } from '../programs/sriov-manage.ts'
@@ -50,6 +50,7 @@ export class MockKernel implements Kernel {
   readonly pid: number = process.pid
   readonly runsPrograms: boolean = true
   readonly pageSize: number
+  readonly hugePageSize: number
   readonly files: HostFiles
   readonly #files: MockFiles
   readonly #waiting = new Waiting()
@@ -61,6 +62,7 @@ export class MockKernel implements Kernel {
     this.#outlivesProcess = options.stateDirectory !== undefined
     this.machine = makeMachine(scenario, options, (condition) => this.#waiting.until(condition))
     this.pageSize = this.machine.traits.pageSize
+    this.hugePageSize = hugePageSizeOf(this.machine.traits.pageSize)
     this.#files = new MockFiles(this.machine)
     this.files = this.#files
   }

@@ -122,12 +122,14 @@ export class MemoryFile implements OpenFile {
   close(): void {}
 }
 
-/** Bytes of a huge page: of the size that kernels of every page size have. */
-export const hugePageSize: number = 2 ** 21
+/** Bytes of a huge page: what a page full of entries of 8 bytes maps. */
+export function hugePageSizeOf(pageSize: PageSize): number {
+  return pageSize * (pageSize / 8)
+}
 
 /** Memory of the three kinds. EINVAL for a size that is no multiple of the page size. */
 export function allocateMemory(fds: FdTable, { size, kind }: MemoryOptions, pageSize: PageSize): Memory {
-  if (size <= 0 || size % (kind === 'hugepages' ? hugePageSize : pageSize) !== 0) throw new Errno('EINVAL')
+  if (size <= 0 || size % (kind === 'hugepages' ? hugePageSizeOf(pageSize) : pageSize) !== 0) throw new Errno('EINVAL')
   if (kind !== 'memfd') {
     const memory = new Memory(size)
     if (kind === 'hugepages') hugePages.add(memory.view().buffer)

@@ -1,6 +1,6 @@
 import type { PageSize } from '../base/kernel-traits.ts'
 import type { DmaAccess } from './dma-mapping.ts'
-import { hugePageSize, isHugeMemory } from './memory.ts'
+import { hugePageSizeOf, isHugeMemory } from './memory.ts'
 
 /** Where the process's memory begins: at 4 GiB, above what firmware and devices take. */
 const firstAddress = 2 ** 32
@@ -25,7 +25,7 @@ export class PhysicalMemory implements DmaAccess {
 
   constructor(pageSize: PageSize) {
     this.#pageSize = pageSize
-    this.#framesOfHugePage = BigInt(hugePageSize / pageSize)
+    this.#framesOfHugePage = BigInt(hugePageSizeOf(pageSize) / pageSize)
     this.#next = BigInt(firstAddress / pageSize)
   }
 

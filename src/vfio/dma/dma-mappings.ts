@@ -55,7 +55,7 @@ export class DmaMappings {
     checkPart(memory, offset, size, this.#space.pageSize)
     if (this.#physical !== null) return this.#add(this.#physical.take(part, this.#buffers, where), part)
     const iovas = this.#allocator()
-    const iova = takeAddress(iovas, size, where)
+    const iova = takeAddress(iovas, this.#space.kernel.hugePageSize, size, where)
     const clearances = this.#clearances
     let done = 0
     try {
@@ -102,7 +102,7 @@ export class DmaMappings {
   }
 
   #allocator(): IovaAllocator {
-    this.#iovas ??= new IovaAllocator(this.#space.pageSize, () => this.#space.ranges())
+    this.#iovas ??= new IovaAllocator(this.#space.pageSize, this.#space.kernel.hugePageSize, () => this.#space.ranges())
     return this.#iovas
   }
 
@@ -117,8 +117,8 @@ export class DmaMappings {
 }
 
 /** Large memory where huge pages of the IOMMU fit, if there is such a place. */
-function takeAddress(iovas: IovaAllocator, size: number, { iova, addressBits }: Wishes): bigint {
-  const alignment = size < 2 ** 21 || iova !== undefined ? 'page' : 'huge'
+function takeAddress(iovas: IovaAllocator, hugePageSize: number, size: number, { iova, addressBits }: Wishes): bigint {
+  const alignment = size < hugePageSize || iova !== undefined ? 'page' : 'huge'
   try {
     return iovas.allocate({ size, iova, addressBits, alignment })
   } catch (error) {

@@ -61,7 +61,7 @@ function physicalAddress(
       'NOT_SUPPORTED',
       `${formatSize(size)} of memory lie in ${pieces} pieces, and there is no IOMMU`,
       {
-        hint: 'allocate huge pages, 2 MiB at a time: dma.allocate(size, { hugePages: true })',
+        hint: 'allocate huge pages: dma.allocate(size, { hugePages: true })',
         facts: { size, pieces },
       },
     )

@@ -27,7 +27,7 @@ export interface BufferOptions extends DmaOptions {
 
 /** Options for allocating memory for DMA. */
 export interface AllocateOptions extends BufferOptions {
-  /** Huge pages of 2 MiB, which the host must have set aside; without an IOMMU, what is larger than a page needs them. */
+  /** Huge pages (2 MiB on x86-64), which the host must have set aside; without an IOMMU, what is larger than a page needs them. */
   readonly hugePages?: boolean
 }
 

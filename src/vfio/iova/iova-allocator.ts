@@ -12,13 +12,12 @@ export interface IovaRequest {
   readonly addressBits?: number | undefined
   /** The very address, a multiple of the page size; else the allocator chooses. */
   readonly iova?: bigint | undefined
-  /** 'huge': a multiple of 2 MiB, as the IOMMU maps huge pages only there. 'page' unless told. */
+  /** 'huge': a multiple of a huge page, as the IOMMU maps huge pages only there. 'page' unless told. */
   readonly alignment?: 'page' | 'huge'
 }
 
 /** With these, a number counts the pages of a 64-bit address space exactly. */
 const smallestPage = 4096
-const hugePageSize = 2 ** 21
 /**
  * Below 4 GiB, as many a device reaches no further, and below 0xfee00000, where a PC's interrupts are written: a device
  * that is attached later may turn that into a reserved range.
@@ -39,8 +38,8 @@ export class IovaAllocator {
   /** `#ranges` in whole pages, the highest first, none touching another. */
   #allowed: readonly Pages[] = []
 
-  /** A page is a power of two. `ranges` are what may be given out, read now and at each `refresh`. */
-  constructor(pageSize: number, ranges: () => readonly IovaRange[]) {
+  /** A page, and a huge page, is a power of two. `ranges` are what may be given out, read now and at each `refresh`. */
+  constructor(pageSize: number, hugePageSize: number, ranges: () => readonly IovaRange[]) {
     this.#pageSize = Math.max(pageSize, smallestPage)
     this.#readRanges = ranges
     this.#holes = new IovaHoles(this.#lastPage(64) + 1, Math.max(1, hugePageSize / this.#pageSize))

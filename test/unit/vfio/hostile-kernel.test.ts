@@ -34,7 +34,7 @@ const questions: readonly ((device: Device) => unknown)[] = [
   ({ addressSpace }) => addressSpace.info(),
   ({ addressSpace }) => {
     const { pageSize } = addressSpace
-    const iova = new IovaAllocator(pageSize, () => addressSpace.ranges()).allocate({
+    const iova = new IovaAllocator(pageSize, 2 ** 21, () => addressSpace.ranges()).allocate({
       size: memory.length,
       addressBits: 32,
     })

@@ -15,7 +15,7 @@ const intel: readonly IovaRange[] = [
 const everything: readonly IovaRange[] = [{ first: 0n, last: 0xffff_ffff_ffff_ffffn }]
 
 function allocator(ranges: readonly IovaRange[] = intel, pageSize: number = page): IovaAllocator {
-  return new IovaAllocator(pageSize, () => ranges)
+  return new IovaAllocator(pageSize, 2 ** 21, () => ranges)
 }
 
 function code(expected: string) {
@@ -132,7 +132,7 @@ test.for<[string, IovaRequest]>([
 describe('the ranges', () => {
   test('may shrink below what is taken, which then stays taken and is not given out again', () => {
     let ranges: readonly IovaRange[] = [{ first: 0n, last: 0xffffn }]
-    const iovas = new IovaAllocator(page, () => ranges)
+    const iovas = new IovaAllocator(page, 2 ** 21, () => ranges)
     expect(iovas.allocate({ size: 4 * page })).toBe(0xc000n)
     ranges = [{ first: 0n, last: 0xdfffn }]
     expect(iovas.refresh()).toBe(true)
@@ -145,7 +145,7 @@ describe('the ranges', () => {
 
   test('are read again before there is said to be no room', () => {
     let ranges: readonly IovaRange[] = [{ first: 0n, last: 0xfffn }]
-    const iovas = new IovaAllocator(page, () => ranges)
+    const iovas = new IovaAllocator(page, 2 ** 21, () => ranges)
     ranges = [{ first: 0n, last: 0x1fffn }]
     expect(iovas.allocate({ size: 2 * page })).toBe(0n)
   })
@@ -221,7 +221,7 @@ test('addresses never overlap, lie in the ranges, and run out only when nothing 
   fc.assert(
     fc.property(someRanges, fc.array(step, { maxLength: 60 }), (first, steps) => {
       let ranges: readonly IovaRange[] = first
-      const iovas = new IovaAllocator(page, () => ranges)
+      const iovas = new IovaAllocator(page, 2 ** 21, () => ranges)
       let model = new Model(modelPages, ranges)
       for (const each of steps) {
         if ('ranges' in each) {
