@@ -125,7 +125,7 @@ export type DeviceCapability =
   | { readonly name: 'unknown'; readonly id: number; readonly version: number; readonly data: Uint8Array }
 
 /** Throws MALFORMED_REPLY where the capability is shorter than its struct. What is not known is kept as it came. */
-export function decodeDeviceCapability({ id, version, bytes }: InfoCapability): DeviceCapability {
+function decodeDeviceCapability({ id, version, bytes }: InfoCapability): DeviceCapability {
   const data = bytes.slice(vfioInfoCapHeader.size)
   switch (id) {
     case deviceCapability.VFIO_DEVICE_INFO_CAP_ZPCI_BASE:

@@ -105,7 +105,7 @@ export type RegionCapability =
   | { readonly name: 'unknown'; readonly id: number; readonly version: number; readonly data: Uint8Array }
 
 /** Throws MALFORMED_REPLY where the capability is shorter than its struct. What is not known is kept as it came. */
-export function decodeRegionCapability({ id, version, bytes }: InfoCapability): RegionCapability {
+function decodeRegionCapability({ id, version, bytes }: InfoCapability): RegionCapability {
   if (version === 1) {
     switch (id) {
       case regionCapability.VFIO_REGION_INFO_CAP_SPARSE_MMAP:

@@ -25,7 +25,7 @@ export interface MsixTable {
 }
 
 /** Null where the function has none. */
-export function msixTable(config: ConfigSpace): MsixTable | null {
+function msixTable(config: ConfigSpace): MsixTable | null {
   const capability = config.find('msi-x')
   if (capability === null) return null
   const table = config.read32(capability + capabilityRegister.PCI_MSIX_TABLE)

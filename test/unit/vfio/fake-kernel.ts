@@ -25,6 +25,7 @@ export class FakeKernel implements Kernel {
   readonly pid = 1
   readonly runsPrograms = true
   readonly pageSize = 4096
+  readonly hugePageSize = 2 ** 21
   readonly calls: string[] = []
   readonly descriptors = new Map<number, string>()
   /** Errno by call, as written in `calls`. */
