@@ -158,12 +158,12 @@ export class Host implements AsyncDisposable {
     return changing('stop', [choice, options], () => stopDevice(this.kernel, choice, options))
   }
 
-  /** Gives a PCI device to a driver: vfio-pci, unless another is named. */
+  /** Gives a device to a driver: VFIO's on its bus, as vfio-pci, unless another is named. */
   async bind(request: BindRequest, options?: BindingOptions): Promise<readonly BindingChange[]> {
     return changing('bind', [request, options], () => bind(this.kernel, request, options))
   }
 
-  /** Gives a PCI device back to the driver that knows it. */
+  /** Gives a device back to the driver that knows it. */
   async release(request: BindingRequest, options?: BindingOptions): Promise<readonly BindingChange[]> {
     return changing('release', [request, options], () => release(this.kernel, request, options))
   }

@@ -1,6 +1,6 @@
 import { escaped } from '../base/units.ts'
+import { busNamed } from '../host/bus/bus.ts'
 import { readIommuGroups } from '../host/iommu-groups.ts'
-import { pciDrivers } from '../host/pci-binding.ts'
 import type { HostFiles } from '../kernel/kernel.ts'
 import { noDriver } from '../lifecycle/bindings/bind.ts'
 import { readDeviceTypes } from '../lifecycle/kinds/device-types.ts'
@@ -123,7 +123,8 @@ async function hostValues(completes: Completes, line: Line, io: Io): Promise<Can
       const { types } = readDeviceTypes(files, parent === undefined ? {} : { parent })
       return types.map(({ type, name }) => ({ value: type, describe: name ?? '' }))
     }
-    if (completes === 'driver') return [noDriver, ...files.list(pciDrivers)].map((value) => ({ value, describe: '' }))
+    if (completes === 'driver')
+      return [noDriver, ...files.list(busNamed('pci').drivers)].map((value) => ({ value, describe: '' }))
     if (completes === 'vfio device' || completes === 'host device') return groupMembers(files, completes)
     const { devices } = list(files, deviceFilters[completes])
     return devices.map(({ name, parent, type }) => ({ value: name, describe: `${type} on ${parent}` }))

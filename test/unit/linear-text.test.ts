@@ -74,7 +74,7 @@ const parsers: readonly [name: string, parse: (text: string) => unknown, ...piec
   ['the tag of a shared folder', (text) => sharedFolders(hostOf(`${text}x`)), '\0', '\n', 'a'],
   [
     'settings of modprobe',
-    (text) => othersAtNextBoot(hostOf(text), card),
+    (text) => othersAtNextBoot(hostOf(text), { bus: 'pci', name: card }),
     ' ',
     'options vfio-pci ',
     ' ids=',

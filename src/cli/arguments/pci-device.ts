@@ -1,4 +1,5 @@
 import { type PciAddress, pciAddressOrNull } from '../../base/units.ts'
+import { otherBusDevice, shownDevice } from '../../host/bus/bus-device.ts'
 import { deviceName, deviceNameForms, pciDevicesNamed } from '../../host/device-name.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import type { BindingOptions } from '../../lifecycle/bindings/binding-change.ts'
@@ -11,6 +12,14 @@ export const pciDevice: RequiredPositional<string> = {
   completes: 'host device',
   parse: text,
   describe: `a PCI device: ${deviceNameForms}; 3b:00.* is all its functions`,
+}
+
+/** The device whose driver changes. */
+export const bindable: RequiredPositional<string> = {
+  kind: 'required',
+  completes: 'host device',
+  parse: text,
+  describe: `a device: ${deviceNameForms}; 3b:00.* is all functions; css/0.0.0313, platform/NAME, fsl-mc/dprc.2 on other buses`,
 }
 
 /** `--group`: every device of the IOMMU group. */
@@ -30,6 +39,12 @@ export const forceTaking: Flag = {
 /** One, or of a name that ends in `.*` every function. */
 export function findPciDevices(files: HostFiles, given: string): PciAddress[] {
   return pciDevicesNamed(files, given).map((name) => checkedPci(name, given))
+}
+
+/** The same, or a device of another bus. */
+export function findBindable(files: HostFiles, given: string): string[] {
+  const other = otherBusDevice(files, given)
+  return other === null ? findPciDevices(files, given) : [shownDevice(other)]
 }
 
 /** The PCI address that an argument names; NOT_FOUND with the nearest names. */

@@ -1,18 +1,18 @@
 import { bind as bindDevice } from '../../lifecycle/bindings/bind.ts'
 import { given } from '../arguments/given.ts'
 import { dryRun } from '../arguments/global-options.ts'
-import { bindingOptions, findPciDevices, forceTaking, pciDevice, wholeGroup } from '../arguments/pci-device.ts'
+import { bindable, bindingOptions, findBindable, forceTaking, wholeGroup } from '../arguments/pci-device.ts'
 import { type Command, command, text } from '../command.ts'
-import { reportBindings } from '../output/report-bindings.ts'
+import { changed, reportBindings } from '../output/report-bindings.ts'
 
 const bind: Command = command({
   arguments: {
-    device: pciDevice,
+    device: bindable,
     driver: {
       kind: 'optional',
       completes: 'driver',
       parse: text,
-      describe: 'none for no driver (default: vfio-pci)',
+      describe: 'none for no driver (default: vfio-pci, or VFIO’s for its bus)',
     },
     group: wholeGroup,
     transient: { kind: 'flag', describe: 'Until the next boot at most: keep nothing of it' },
@@ -23,17 +23,18 @@ const bind: Command = command({
     ['vfioctl bind 3b:00.0', 'to vfio-pci, now and at every boot'],
     ['vfioctl bind 3b:00.0 --group', 'with what shares its IOMMU group, as VFIO takes all or nothing'],
     ['vfioctl bind 3b:00.0 none', 'no driver may have it, now and at every boot'],
+    ['vfioctl bind css/0.0.0313', 'an I/O subchannel to vfio_ccw, which makes a parent of it'],
     ['vfioctl bind 3b:00.0 --dry-run', 'the writes that would do it'],
   ],
   async run({ device, driver, group, transient, ...values }, context, io) {
     const kernel = await context.kernel()
-    const request = { device: findPciDevices(kernel.files, device), group, transient, ...given({ driver }) }
+    const request = { device: findBindable(kernel.files, device), group, transient, ...given({ driver }) }
     const changes = await bindDevice(kernel, request, bindingOptions(values, io))
     await reportBindings(
       changes,
       context,
       io,
-      (same) => `already with ${same.to ?? 'no driver'}: ${same.device}; nothing to do`,
+      (same) => `already with ${same.to ?? 'no driver'}: ${changed(same)}; nothing to do`,
     )
   },
 })

@@ -1,6 +1,6 @@
+import { devicePath, shownDevice } from '../../host/bus/bus-device.ts'
 import { foreignMembers, groupMembers, iommuGroup } from '../../host/group-members.ts'
 import { unsafeInterrupts } from '../../host/interrupt-isolation.ts'
-import { pciDevices } from '../../host/pci-bus.ts'
 import { listOrNone, readOrEmpty } from '../../host/sysfs/readable.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import type { BindingChange } from '../../lifecycle/bindings/binding-change.ts'
@@ -27,8 +27,19 @@ export async function reportBindings(
   reportViability(files, changes, io)
 }
 
-function done(files: HostFiles, { device, from, to }: BindingChange): string {
-  if (files.kind(`${pciDevices}/${device}`) === null) return `${device} is not there; what was kept for it is forgotten`
+/** The device of a change as it is shown. */
+export function changed({ bus, device: name }: Pick<BindingChange, 'bus' | 'device'>): string {
+  return shownDevice({ bus, name })
+}
+
+function pathOf({ bus, device: name }: BindingChange): string {
+  return devicePath({ bus, name })
+}
+
+function done(files: HostFiles, change: BindingChange): string {
+  const { from, to } = change
+  const device = changed(change)
+  if (files.kind(pathOf(change)) === null) return `${device} is not there; what was kept for it is forgotten`
   if (from === to) return `${device} stays with ${to ?? 'no driver'}; what is kept for the next boot is changed`
   return `${device} is with ${to ?? 'no driver'} now (${from === null ? 'none had it' : `${from} had it`})`
 }
@@ -36,7 +47,7 @@ function done(files: HostFiles, { device, from, to }: BindingChange): string {
 /** The IOMMU groups, as far as they have one, of the devices that a driver of VFIO gets. */
 function groupsOfVfio(files: HostFiles, changes: readonly BindingChange[]): Set<number> {
   const ofVfio = changes.filter(({ to }) => to?.includes('vfio') === true)
-  return new Set(ofVfio.flatMap(({ device }) => iommuGroup(files, `${pciDevices}/${device}`) ?? []))
+  return new Set(ofVfio.flatMap((change) => iommuGroup(files, pathOf(change)) ?? []))
 }
 
 /** Whether VFIO will ask the IOMMU for them: some devices get a group with their first driver, and a dry run binds none. */

@@ -1,5 +1,5 @@
 import { VfioError } from '../../base/errors.ts'
-import { nameFault, pciAddressOrNull, printable } from '../../base/units.ts'
+import { nameFault, type PciAddress, pciAddressOrNull, printable } from '../../base/units.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import { deviceName, deviceNameOrNull } from '../device-name.ts'
 import { checkOnPciBus } from '../pci-bus.ts'
@@ -12,6 +12,11 @@ export interface BusDevice {
   readonly bus: BusName
   /** As the kernel writes it: '0000:3b:00.0', a UUID, '0.0.0313', 'dprc.2'. */
   readonly name: string
+}
+
+/** A PCI device by its address. */
+export function onPci(name: PciAddress): BusDevice {
+  return { bus: 'pci', name }
 }
 
 /** Its folder: '/sys/bus/css/devices/0.0.0313'. */

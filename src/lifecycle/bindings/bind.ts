@@ -1,12 +1,15 @@
 import { VfioError } from '../../base/errors.ts'
-import type { PciAddress } from '../../base/units.ts'
+import { printable } from '../../base/units.ts'
+import { type BusName, busNamed } from '../../host/bus/bus.ts'
+import { type BusDevice, devicePath, shownDevice } from '../../host/bus/bus-device.ts'
+import type { DriverBinding } from '../../host/driver-binding.ts'
 import { checkedDriver } from '../../host/driver-name.ts'
 import { iommuGroups } from '../../host/iommu-groups.ts'
-import { type PciBinding, pciDrivers } from '../../host/pci-binding.ts'
 import { readPciIds } from '../../host/pci-ids.ts'
+import { readOrNull } from '../../host/sysfs/readable.ts'
 import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
 import type { Write } from '../change/change.ts'
-import { type KeptBinding, keptBindings } from '../settings/bindings.ts'
+import { bindingName, type KeptBinding, keptBindings } from '../settings/bindings.ts'
 import type { BindingChange, BindingOptions, BindingRequest } from './binding-change.ts'
 import { carryOut, type Turn } from './carry-out.ts'
 import { overrideStep, probeStep, unbindStep } from './change-driver.ts'
@@ -16,16 +19,16 @@ import { nextBootLines } from './next-boot.ts'
 /** In place of a driver: none has the device, and none may take it. No driver has that name, so the override keeps it so. */
 export const noDriver = 'none'
 
-/** PCI devices to bind, and the driver they get. */
+/** Devices to bind, and the driver they get. */
 export interface BindRequest extends BindingRequest {
-  /** 'vfio-pci' where absent; 'none' takes it from the one that it has, and keeps all others away. */
+  /** That of VFIO on the device's bus if absent ('vfio-pci', 'vfio_ccw'); 'none' takes it from the one that it has, and keeps all others away. */
   readonly driver?: string
   /** Not at the next boots: nothing is kept. */
   readonly transient?: boolean
 }
 
 /**
- * Gives a PCI device to a driver, or to none, and keeps that for the next boots. One that the driver has already is no
+ * Gives a device to a driver, or to none, and keeps that for the next boots. One that the driver has already is no
  * change. Where one device of a group fails, those before it are given back.
  */
 export async function bind(
@@ -33,10 +36,11 @@ export async function bind(
   request: BindRequest,
   options: BindingOptions = {},
 ): Promise<readonly BindingChange[]> {
-  const changes = await carryOut(kernel, () => bindingTurns(kernel.files, request), options)
+  const changes = await carryOut(kernel, request, () => bindingTurns(kernel.files, request), options)
   if (request.transient === true) return changes
-  for (const { device } of changes) {
-    for (const line of nextBootLines(kernel.files, device, request.driver ?? 'vfio-pci')) options.onMessage?.(line)
+  for (const { bus, device: name } of changes) {
+    const driver = request.driver ?? vfioDriver(bus)
+    for (const line of nextBootLines(kernel.files, { bus, name }, driver)) options.onMessage?.(line)
   }
   return changes
 }
@@ -44,91 +48,111 @@ export async function bind(
 /** What it comes to, device by device. */
 export function bindingTurns(
   files: HostFiles,
-  { device, driver = 'vfio-pci', group = false, transient = false }: BindRequest,
+  { device, driver, group = false, transient = false }: BindRequest,
 ): Turn[] {
-  checkDriver(files, driver)
-  return members(files, device, group).map((before) => turnTo(files, before, driver, transient))
+  return members(files, device, group).map((before) => {
+    const { bus } = before.device
+    const wanted = driver ?? vfioDriver(bus)
+    checkDriver(files, bus, wanted)
+    return turnTo(files, before, wanted, transient)
+  })
 }
 
-function turnTo(files: HostFiles, before: PciBinding, driver: string, transient: boolean): Turn {
-  const { address } = before
-  if (before.isBridge && driver === 'vfio-pci') throw isBridge(address)
-  const kept = transient ? null : bindingToKeep(files, address, driver)
+function vfioDriver(bus: BusName): string {
+  return busNamed(bus).vfioDriver ?? noDriver
+}
+
+function turnTo(files: HostFiles, before: DriverBinding, driver: string, transient: boolean): Turn {
+  const { device } = before
+  if (before.isBridge && driver === 'vfio-pci') throw isBridge(device)
+  const kept = transient ? null : bindingToKeep(files, device, driver)
+  const name = bindingName(device)
   const to = driver === noDriver ? null : driver
   return {
     before,
     to,
     writes: isSo(before, driver) ? [] : bindingSteps(before, driver),
     keeping:
-      kept === null ? null : { action: 'save', path: keptBindings.path(address), content: keptBindings.format(kept) },
+      kept === null ? null : { action: 'save', path: keptBindings.path(name), content: keptBindings.format(kept) },
     keep: () => {
-      if (kept !== null) keptBindings.save(files, address, kept)
+      if (kept !== null) keptBindings.save(files, name, kept)
     },
     fault: (now) => (now === to ? null : to === null ? tookIt(before, now) : didNotTake(files, before, to)),
   }
 }
 
-function isSo({ driver: has, override }: PciBinding, driver: string): boolean {
+function isSo({ driver: has, override }: DriverBinding, driver: string): boolean {
   return driver === noDriver ? has === null && override === noDriver : has === driver
 }
 
 /** The override first, so that no other driver can come in between. */
-export function bindingSteps(before: PciBinding, driver: string): Write[] {
+export function bindingSteps(before: DriverBinding, driver: string): Write[] {
   return [
-    ...(before.override === driver ? [] : [overrideStep(before, driver)]),
-    ...(before.driver === null ? [] : [unbindStep(before)]),
-    ...(driver === noDriver ? [] : [probeStep(before)]),
+    ...(before.override === driver ? [] : [overrideStep(before.device, driver)]),
+    ...(before.driver === null ? [] : [unbindStep(before.device)]),
+    ...(driver === noDriver ? [] : [probeStep(before.device)]),
   ]
 }
 
 /** NOT_FOUND for one that is not loaded. */
-export function checkDriver(files: HostFiles, driver: string): void {
+export function checkDriver(files: HostFiles, bus: BusName, driver: string): void {
   if (driver === noDriver) return
-  if (files.kind(`${pciDrivers}/${checkedDriver(driver)}`) !== null) return
-  throw new VfioError(
-    'NOT_FOUND',
-    `there is no PCI driver ${driver}: its module is not loaded, or it has another name`,
+  const { drivers } = busNamed(bus)
+  if (files.kind(`${drivers}/${checkedDriver(driver)}`) !== null) return
+  const what = bus === 'pci' ? `PCI driver ${driver}` : `driver ${driver} on the bus ${bus}`
+  throw new VfioError('NOT_FOUND', `there is no ${what}: its module is not loaded, or it has another name`, {
+    path: `${drivers}/${driver}`,
+    hint: `modprobe ${driver}; ls ${drivers}`,
+    facts: { driver },
+  })
+}
+
+/** Null where it is kept already. */
+function bindingToKeep(files: HostFiles, device: BusDevice, driver: string): KeptBinding | null {
+  const wanted = whatToKeep(files, device, driver)
+  const stored = keptBindings.readOrNone(files, bindingName(device))
+  return stored !== null && keptBindings.format(stored) === keptBindings.format(wanted) ? null : wanted
+}
+
+function whatToKeep(files: HostFiles, { bus, name }: BusDevice, driver: string): KeptBinding {
+  if (bus !== 'pci') return { bus, driver, modalias: readModalias(files, { bus, name }) }
+  const { vendor, device } = readPciIds(files, name, [])
+  if (vendor !== null && device !== null) return { driver, vendor, device }
+  throw new VfioError('MALFORMED_REPLY', `sysfs does not say what ${name} is`, { facts: { device: name } })
+}
+
+/** What a device of any bus says to be, for its drivers; null if it says nothing. */
+export function readModalias(files: HostFiles, device: BusDevice): string | null {
+  const text = readOrNull(files, `${devicePath(device)}/modalias`)?.trim() ?? ''
+  return text === '' ? null : printable(text)
+}
+
+function isBridge({ name }: BusDevice): VfioError {
+  return new VfioError('NOT_SUPPORTED', `${name} is a bridge, which vfio-pci does not take`, {
+    hint: 'a group is viable beside a bridge with pcieport, or with no driver; name the devices behind it',
+    facts: { device: name },
+  })
+}
+
+function tookIt({ device }: DriverBinding, now: string | null): VfioError {
+  return new VfioError(
+    'NOT_SUPPORTED',
+    `${shownDevice(device)} was taken from its driver, and ${now} took it all the same`,
     {
-      path: `${pciDrivers}/${driver}`,
-      hint: `modprobe ${driver}; ls ${pciDrivers}`,
-      facts: { driver },
+      hint: `something binds it by hand: driverctl list-overrides; grep -r ${device.name} /etc`,
+      facts: { device: device.name, driver: now },
     },
   )
 }
 
-/** Null where it is kept already. */
-function bindingToKeep(files: HostFiles, address: PciAddress, driver: string): KeptBinding | null {
-  const { vendor, device } = readPciIds(files, address, [])
-  if (vendor === null || device === null) {
-    throw new VfioError('MALFORMED_REPLY', `sysfs does not say what ${address} is`, { facts: { device: address } })
-  }
-  const wanted = { driver, vendor, device }
-  const stored = keptBindings.readOrNone(files, address)
-  return stored !== null && keptBindings.format(stored) === keptBindings.format(wanted) ? null : wanted
-}
-
-function isBridge(address: PciAddress): VfioError {
-  return new VfioError('NOT_SUPPORTED', `${address} is a bridge, which vfio-pci does not take`, {
-    hint: 'a group is viable beside a bridge with pcieport, or with no driver; name the devices behind it',
-    facts: { device: address },
-  })
-}
-
-function tookIt({ address }: PciBinding, now: string | null): VfioError {
-  return new VfioError('NOT_SUPPORTED', `${address} was taken from its driver, and ${now} took it all the same`, {
-    hint: `something binds it by hand: driverctl list-overrides; grep -r ${address} /etc`,
-    facts: { device: address, driver: now },
-  })
-}
-
-function didNotTake(files: HostFiles, { address, group }: PciBinding, wanted: string): VfioError {
+function didNotTake(files: HostFiles, { device, group }: DriverBinding, wanted: string): VfioError {
   const [why, hint] =
-    group === null && wanted.includes('vfio')
+    group === null && wanted.includes('vfio') && busNamed(device.bus).opens === 'device'
       ? withoutIommu(files)
       : ['the driver refused it', 'dmesg | tail, for what the driver says']
-  return new VfioError('NOT_SUPPORTED', `${wanted} did not take ${address}: ${why}`, {
+  return new VfioError('NOT_SUPPORTED', `${wanted} did not take ${shownDevice(device)}: ${why}`, {
     hint,
-    facts: { device: address, driver: wanted, group },
+    facts: { device: device.name, driver: wanted, group },
   })
 }
 

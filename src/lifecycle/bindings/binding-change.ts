@@ -1,9 +1,11 @@
-import type { PciAddress } from '../../base/units.ts'
+import type { BusName } from '../../host/bus/bus.ts'
 import type { ChangeOptions, Step } from '../change/change.ts'
 
-/** What was done, or with `dryRun` would be, about which driver has a PCI device. No steps: it was already so. */
+/** What was done, or with `dryRun` would be, about which driver has a device. No steps: it was already so. */
 export interface BindingChange {
-  readonly device: PciAddress
+  readonly bus: BusName
+  /** Its name there: a PCI address, '0.0.0313'. */
+  readonly device: string
   readonly from: string | null
   /** Null where no driver has it in the end, or, with `dryRun`, where the kernel would choose. */
   readonly to: string | null
@@ -12,11 +14,11 @@ export interface BindingChange {
   readonly steps: readonly Step[]
 }
 
-/** The PCI devices whose driver changes. */
+/** The devices whose driver changes. */
 export interface BindingRequest {
-  /** Its PCI address, long or short; or several. */
+  /** Its PCI address, long or short, or BUS/NAME ('css/0.0.0313', 'platform/e0700000.xgmac'); or several. */
   readonly device: string | readonly string[]
-  /** Every endpoint of its IOMMU group, as VFIO takes the group as a whole. */
+  /** Every endpoint of its IOMMU group, as VFIO takes the group as a whole: of the same bus, bridges left out. */
   readonly group?: boolean
 }
 

@@ -1,16 +1,18 @@
 import { asVfioError, kernelAnswer, type VfioError, withMore } from '../../base/errors.ts'
-import { type PciBinding, pciDrivers } from '../../host/pci-binding.ts'
+import { busNamed } from '../../host/bus/bus.ts'
+import { parseBusDevice, shownDevice } from '../../host/bus/bus-device.ts'
+import type { DriverBinding } from '../../host/driver-binding.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import type { Step, Write } from '../change/change.ts'
 import { withLock } from '../files/lock.ts'
 import { withSettingsLock } from '../settings/settings.ts'
-import type { BindingChange, BindingOptions } from './binding-change.ts'
+import type { BindingChange, BindingOptions, BindingRequest } from './binding-change.ts'
 import { changeDriver, giveBack } from './change-driver.ts'
 import { checkFree } from './check-free.ts'
 
 /** What is to become of one device. */
 export interface Turn {
-  readonly before: PciBinding
+  readonly before: DriverBinding
   /** The driver that it comes to; null where that is the kernel's choice, or none. */
   readonly to: string | null
   readonly writes: readonly Write[]
@@ -27,6 +29,7 @@ export interface Turn {
  */
 export async function carryOut(
   kernel: Kernel,
+  { device }: BindingRequest,
   turns: () => readonly Turn[],
   options: BindingOptions,
 ): Promise<readonly BindingChange[]> {
@@ -35,9 +38,10 @@ export async function carryOut(
     checkAll(kernel, planned, options)
     return planned.map((turn) => changeOf(turn, turn.to, true))
   }
-  return withLock(
+  const buses = new Set([device].flat().map((one) => parseBusDevice(one).bus))
+  return withLocks(
     kernel,
-    pciDrivers,
+    [...buses].sort().map((bus) => busNamed(bus).drivers),
     async () => {
       const planned = turns()
       checkAll(kernel, planned, options)
@@ -48,6 +52,17 @@ export async function carryOut(
     },
     options,
   )
+}
+
+/** One lock for the drivers of each bus, always in one order. */
+function withLocks<T>(
+  kernel: Kernel,
+  [first, ...others]: readonly string[],
+  work: () => Promise<T>,
+  options: BindingOptions,
+): Promise<T> {
+  if (first === undefined) return work()
+  return withLock(kernel, first, () => withLocks(kernel, others, work, options), options)
 }
 
 function checkAll(kernel: Kernel, turns: readonly Turn[], options: BindingOptions): void {
@@ -73,12 +88,13 @@ async function giveBackAll(kernel: Kernel, turns: readonly Turn[], options: Bind
     try {
       await giveBack(kernel, before, options)
     } catch (second) {
-      const { address, driver } = before
-      const left = `${address} could not be given back to ${driver ?? 'no driver'}: ${kernelAnswer(second)}`
+      const { device, driver } = before
+      const shown = shownDevice(device)
+      const left = `${shown} could not be given back to ${driver ?? 'no driver'}: ${kernelAnswer(second)}`
       throw withMore(asVfioError(error), `and ${left}`, {
         code: 'APPLY_INCOMPLETE',
-        hint: `lspci -ks ${address}`,
-        facts: { device: address, driver },
+        hint: device.bus === 'pci' ? `lspci -ks ${device.name}` : `vfioctl groups ${shown}`,
+        facts: { device: device.name, driver },
       })
     }
   }
@@ -86,5 +102,6 @@ async function giveBackAll(kernel: Kernel, turns: readonly Turn[], options: Bind
 
 function changeOf({ before, writes, keeping }: Turn, to: string | null, dryRun: boolean): BindingChange {
   const steps = [...writes, ...(keeping === null ? [] : [keeping])]
-  return { device: before.address, from: before.driver, to, changed: steps.length > 0, dryRun, steps }
+  const { bus, name } = before.device
+  return { bus, device: name, from: before.driver, to, changed: steps.length > 0, dryRun, steps }
 }

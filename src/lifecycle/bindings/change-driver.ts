@@ -1,8 +1,8 @@
 import { kernelAnswer, VfioError, withMore } from '../../base/errors.ts'
-import type { PciAddress } from '../../base/units.ts'
+import { busNamed } from '../../host/bus/bus.ts'
+import { type BusDevice, devicePath, shownDevice } from '../../host/bus/bus-device.ts'
 import { findDeviceNode } from '../../host/device-node.ts'
-import { type PciBinding, pciDrivers, readPciBinding } from '../../host/pci-binding.ts'
-import { pciDevices } from '../../host/pci-bus.ts'
+import { type DriverBinding, overridePath, readBinding } from '../../host/driver-binding.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import type { Write } from '../change/change.ts'
 import { refusedByKernel } from '../change/refused-by-kernel.ts'
@@ -10,18 +10,18 @@ import { type HeldDevice, withDeviceLock } from '../device/device-lock.ts'
 import type { BindingOptions } from './binding-change.ts'
 
 /** Which driver alone may take the device; null for whichever knows it. */
-export function overrideStep({ address }: Pick<PciBinding, 'address'>, driver: string | null): Write {
-  return write(`${pciDevices}/${address}/driver_override`, driver ?? '\n')
+export function overrideStep(device: BusDevice, driver: string | null): Write {
+  return write(overridePath(device), driver ?? '\n')
 }
 
 /** The write that takes a device from its driver. */
-export function unbindStep({ address }: Pick<PciBinding, 'address'>): Write {
-  return write(`${pciDevices}/${address}/driver/unbind`, address)
+export function unbindStep(device: BusDevice): Write {
+  return write(`${devicePath(device)}/driver/unbind`, device.name)
 }
 
 /** The kernel offers the device to its drivers, as when it appeared. */
-export function probeStep({ address }: Pick<PciBinding, 'address'>): Write {
-  return write('/sys/bus/pci/drivers_probe', address)
+export function probeStep({ bus, name }: BusDevice): Write {
+  return write(`/sys/bus/${bus}/drivers_probe`, name)
 }
 
 function write(path: string, value: string): Write {
@@ -34,52 +34,55 @@ function write(path: string, value: string): Write {
  */
 export async function changeDriver(
   kernel: Kernel,
-  before: PciBinding,
+  before: DriverBinding,
   steps: readonly Write[],
   options: BindingOptions,
   fault: (driver: string | null) => VfioError | null,
 ): Promise<string | null> {
-  const { address } = before
+  const { device } = before
   try {
     for (const step of steps) {
-      if (options.signal?.aborted === true) throw new VfioError('INTERRUPTED', `interrupted while ${address} was bound`)
+      if (options.signal?.aborted === true)
+        throw new VfioError('INTERRUPTED', `interrupted while ${shownDevice(device)} was bound`)
       await make(kernel, before, step, options)
     }
-    const { driver } = readPciBinding(kernel.files, address)
+    const { driver } = readBinding(kernel.files, device)
     const failure = fault(driver)
     if (failure !== null) throw failure
     return driver
   } catch (error) {
-    throw await afterGivingBack(kernel, before, changeFailed(address, error), options)
+    throw await afterGivingBack(kernel, before, changeFailed(device, error), options)
   }
 }
 
 /** Back to the driver and the override that it had. */
-export async function giveBack(kernel: Kernel, before: PciBinding, options: BindingOptions): Promise<void> {
-  const { address, driver, override } = before
-  const now = readPciBinding(kernel.files, address)
+export async function giveBack(kernel: Kernel, before: DriverBinding, options: BindingOptions): Promise<void> {
+  const { device, driver, override } = before
+  const now = readBinding(kernel.files, device)
   const undo = [
-    ...(now.override === override ? [] : [overrideStep(before, override)]),
-    ...(now.driver === null || now.driver === driver ? [] : [unbindStep(before)]),
-    ...(driver === null || now.driver === driver ? [] : [write(`${pciDrivers}/${driver}/bind`, address)]),
+    ...(now.override === override ? [] : [overrideStep(device, override)]),
+    ...(now.driver === null || now.driver === driver ? [] : [unbindStep(device)]),
+    ...(driver === null || now.driver === driver
+      ? []
+      : [write(`${busNamed(device.bus).drivers}/${driver}/bind`, device.name)]),
   ]
   for (const step of undo) await make(kernel, now, step, options)
 }
 
 async function afterGivingBack(
   kernel: Kernel,
-  before: PciBinding,
+  before: DriverBinding,
   error: VfioError,
   options: BindingOptions,
 ): Promise<VfioError> {
   try {
     await giveBack(kernel, before, options)
-    return withMore(error, `${readPciBinding(kernel.files, before.address).driver ?? 'no driver'} has it now`)
+    return withMore(error, `${readBinding(kernel.files, before.device).driver ?? 'no driver'} has it now`)
   } catch (second) {
     const was = before.driver ?? 'no driver'
     return withMore(error, `and giving it back to ${was} failed: ${kernelAnswer(second)}`, {
-      hint: `lspci -ks ${before.address} shows which driver has it; dmesg | tail`,
-      facts: { device: before.address, driver: before.driver },
+      hint: `ls -l ${devicePath(before.device)}/driver shows which driver has it; dmesg | tail`,
+      facts: { device: before.device.name, driver: before.driver },
     })
   }
 }
@@ -87,33 +90,35 @@ async function afterGivingBack(
 /** One write. Taking a device from VFIO waits for whoever has it open, so nobody may have, or get it meanwhile. */
 async function make(
   kernel: Kernel,
-  before: PciBinding,
+  before: DriverBinding,
   { path, value }: Write,
   { onMessage: said }: BindingOptions,
 ): Promise<void> {
-  const { address, driver } = before
+  const { device, driver } = before
   const isUnbind = path.endsWith('/unbind')
-  const what = isUnbind ? `${driver} has not let go of ${address}` : `the kernel has not answered a write to ${path}`
+  const what = isUnbind
+    ? `${driver} has not let go of ${shownDevice(device)}`
+    : `the kernel has not answered a write to ${path}`
   const work = () => sayWhileWaiting(kernel.files.write(path, value), () => said?.(`still waiting: ${what}`))
-  await (isUnbind ? withDeviceLock(kernel, heldPci(kernel, before), work) : work())
+  await (isUnbind ? withDeviceLock(kernel, heldDevice(kernel, before), work) : work())
 }
 
 /** The device as VFIO's users would have it open. */
-export function heldPci({ files }: Pick<Kernel, 'files'>, { address, driver, group }: PciBinding): HeldDevice {
+export function heldDevice({ files }: Pick<Kernel, 'files'>, { device, driver, group }: DriverBinding): HeldDevice {
   const nodes = group === null ? [] : [`/dev/vfio/${group}`, `/dev/vfio/noiommu-${group}`]
   return {
-    name: address,
+    name: device.name,
     node: nodes.find((node) => files.kind(node) === 'device') ?? null,
-    deviceNode: findDeviceNode(files, { group, name: address })?.path ?? null,
-    attempt: `cannot take ${address} from ${driver}`,
+    deviceNode: findDeviceNode(files, { group, name: device.name })?.path ?? null,
+    attempt: `cannot take ${shownDevice(device)} from ${driver}`,
   }
 }
 
-function changeFailed(address: PciAddress, error: unknown): VfioError {
+function changeFailed(device: BusDevice, error: unknown): VfioError {
   if (error instanceof VfioError) return error
-  return refusedByKernel(`cannot change the driver of ${address}`, error, {
+  return refusedByKernel(`cannot change the driver of ${shownDevice(device)}`, error, {
     hint: 'dmesg | tail, for what the driver says',
-    facts: { device: address },
+    facts: { device: device.name },
   })
 }
 

@@ -1,5 +1,5 @@
 import { printable } from '../../base/units.ts'
-import { pciDrivers } from '../../host/pci-binding.ts'
+import type { Bus } from '../../host/bus/bus.ts'
 import { linkedName } from '../../host/sysfs/links.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import { type BootLine, commandLineWords, confLines, linesOf, modprobeLines } from './boot-lines.ts'
@@ -20,8 +20,8 @@ export interface LoadingLine {
  * What loads a driver's module before that of other drivers: a softdep, or a file that puts it into the initramfs. What the
  * initramfs really holds is not read.
  */
-export function earlyLoads(files: HostFiles, driver: string): LoadingLine[] {
-  const names = isModuleOf(files, driver)
+export function earlyLoads(files: HostFiles, bus: Bus, driver: string): LoadingLine[] {
+  const names = isModuleOf(files, bus, driver)
   const softdeps = modprobeLines(files).filter(({ text }) => {
     const [command, , ...words] = wordsOf(text)
     const post = words.indexOf('post:')
@@ -49,8 +49,8 @@ export function earlyLoads(files: HostFiles, driver: string): LoadingLine[] {
 export type Loading = 'by name' | 'by itself'
 
 /** A line for each that keeps a driver's module from being loaded at the next boot. One that is built in heeds none. */
-export function notLoadedLines(files: HostFiles, driver: string, loading: Loading): string[] {
-  const names = isModuleOf(files, driver)
+export function notLoadedLines(files: HostFiles, bus: Bus, driver: string, loading: Loading): string[] {
+  const names = isModuleOf(files, bus, driver)
   const said = (place: string, mend: string) =>
     `at the next boot ${driver} may not be loaded, by ${place}: ${mend}, unless it is built in`
   const ofModprobe = modprobeLines(files).flatMap(({ text, place }): string[] => {
@@ -70,9 +70,9 @@ export function notLoadedLines(files: HostFiles, driver: string, loading: Loadin
 }
 
 /** The kernel takes a dash for an underscore; a driver's module may have another name than it has. */
-function isModuleOf(files: HostFiles, driver: string): (name: string) => boolean {
+function isModuleOf(files: HostFiles, { drivers }: Bus, driver: string): (name: string) => boolean {
   const plain = (name: string) => name.replaceAll('-', '_')
-  const module = plain(linkedName(files, `${pciDrivers}/${driver}/module`) ?? driver)
+  const module = plain(linkedName(files, `${drivers}/${driver}/module`) ?? driver)
   return (name) => plain(name) === module
 }
 

@@ -1,4 +1,6 @@
-import { type PciAddress, printable } from '../../base/units.ts'
+import { printable } from '../../base/units.ts'
+import { busNamed } from '../../host/bus/bus.ts'
+import { type BusDevice, shownDevice } from '../../host/bus/bus-device.ts'
 import { readPciIds } from '../../host/pci-ids.ts'
 import { readOrEmpty } from '../../host/sysfs/readable.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
@@ -23,14 +25,20 @@ export interface OtherBinding {
 }
 
 /** Who else binds a device at the next boot: driverctl, modprobe's options, the kernel's command line. */
-export function othersAtNextBoot(files: HostFiles, address: PciAddress): OtherBinding[] {
+export function othersAtNextBoot(files: HostFiles, { bus, name }: BusDevice): OtherBinding[] {
+  const isPci = bus === 'pci'
+  const ofDriverctl = [`${bus}-${name}`, ...(isPci ? [name] : [])].flatMap((file): OtherBinding[] => {
+    const driver = readOrEmpty(files, `${driverctlFolder}/${file}`).trim()
+    const mend = `driverctl ${isPci ? '' : `-b ${bus} `}unset-override ${name}`
+    return driver === '' ? [] : [{ driver: printable(driver), place: `${driverctlFolder}/${file}:1`, mend }]
+  })
+  return isPci ? [...ofDriverctl, ...othersById(files, name)] : ofDriverctl
+}
+
+/** Of the PCI drivers that take what they are told to by its ids. */
+function othersById(files: HostFiles, address: string): OtherBinding[] {
   const { vendor, device } = readPciIds(files, address, [])
   const isIts = (ids: string) => ids.split(',').some((id) => fits(id, vendor, device))
-  const ofDriverctl = [`pci-${address}`, address].flatMap((name): OtherBinding[] => {
-    const driver = readOrEmpty(files, `${driverctlFolder}/${name}`).trim()
-    const mend = `driverctl unset-override ${address}`
-    return driver === '' ? [] : [{ driver: printable(driver), place: `${driverctlFolder}/${name}:1`, mend }]
-  })
   const earlyOf = new Map<string, string>()
   const ofIds = (lines: readonly BootLine[], pattern: RegExp, where: (driver: string) => string) =>
     lines.flatMap(({ text, place }): OtherBinding[] => {
@@ -43,7 +51,6 @@ export function othersAtNextBoot(files: HostFiles, address: PciAddress): OtherBi
     })
   const words = commandLineWords(files).map((text) => ({ text, place: '/proc/cmdline:1' }))
   return [
-    ...ofDriverctl,
     ...ofIds(modprobeLines(files), idsOption, () => 'ids= there'),
     ...ofIds(linesOf(files, initramfsTools), idsModule, () => 'ids= there'),
     ...ofIds(words, idsParameter, (driver) => `${driver}.ids= of the kernel's command line`),
@@ -52,7 +59,7 @@ export function othersAtNextBoot(files: HostFiles, address: PciAddress): OtherBi
 
 /** What loads that driver before others, and what makes a change of that file count. */
 function earlyInWords(files: HostFiles, driver: string): string {
-  const loads = earlyLoads(files, driver)
+  const loads = earlyLoads(files, busNamed('pci'), driver)
   if (loads.length === 0) return ''
   const after = [...new Set(loads.flatMap(({ after }) => after ?? []))].map((command) => `, then ${command}`).join('')
   return `${after}; ${driver} is loaded early, by ${loads.map(({ place }) => place).join(', ')}`
@@ -61,18 +68,19 @@ function earlyInWords(files: HostFiles, driver: string): string {
 /** A line for each that undoes what was asked for: that `wanted` gets it, or with null that it goes back to `native`. */
 export function nextBootLines(
   files: HostFiles,
-  address: PciAddress,
+  device: BusDevice,
   wanted: string | null,
   native: string | null = null,
 ): string[] {
-  const others = othersAtNextBoot(files, address)
+  const others = othersAtNextBoot(files, device)
     .filter(({ driver }) => driver !== wanted)
     .map(
-      ({ driver, place, mend }) => `at the next boot ${driver} may get ${address} all the same, by ${place}: ${mend}`,
+      ({ driver, place, mend }) =>
+        `at the next boot ${driver} may get ${shownDevice(device)} all the same, by ${place}: ${mend}`,
     )
   const loading: Loading = wanted === null ? 'by itself' : 'by name'
   const driver = wanted ?? native
-  return driver === null ? others : [...others, ...notLoadedLines(files, driver, loading)]
+  return driver === null ? others : [...others, ...notLoadedLines(files, busNamed(device.bus), driver, loading)]
 }
 
 /** 'VENDOR:DEVICE' in hex, perhaps with more behind; ffffffff is any. */

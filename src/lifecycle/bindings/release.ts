@@ -1,11 +1,10 @@
 import { VfioError } from '../../base/errors.ts'
-import { type PciAddress, parsePciAddress } from '../../base/units.ts'
-import type { PciBinding } from '../../host/pci-binding.ts'
-import { pciDevices } from '../../host/pci-bus.ts'
+import { type BusDevice, devicePath, parseBusDevice, shownDevice } from '../../host/bus/bus-device.ts'
+import type { DriverBinding } from '../../host/driver-binding.ts'
 import { readPciIds } from '../../host/pci-ids.ts'
 import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
 import type { Write } from '../change/change.ts'
-import { keptBindings } from '../settings/bindings.ts'
+import { bindingName, keptBindings } from '../settings/bindings.ts'
 import type { BindingChange, BindingOptions, BindingRequest } from './binding-change.ts'
 import { carryOut, type Turn } from './carry-out.ts'
 import { overrideStep, probeStep, unbindStep } from './change-driver.ts'
@@ -18,51 +17,53 @@ function isBorrower(driver: string): boolean {
 }
 
 /**
- * Gives a PCI device back to whichever driver knows it, and keeps nothing of it for the next boots. One that nobody took
+ * Gives a device back to whichever driver knows it, and keeps nothing of it for the next boots. One that nobody took
  * away is no change. Of one that is gone, what was kept is forgotten; NOT_FOUND where nothing was. NOT_SUPPORTED where a
  * driver that has only what it was told to have takes it again: then it stays as it was, and kept.
  */
 export async function release(
   kernel: Kernel,
-  { device, group = false }: BindingRequest,
+  request: BindingRequest,
   options: BindingOptions = {},
 ): Promise<readonly BindingChange[]> {
   const { files } = kernel
+  const { device, group = false } = request
   const turns = () => {
-    const named = [device].flat().map((one) => ({ one, gone: keptOfGone(files, parsePciAddress(one)) }))
+    const named = [device].flat().map((one) => ({ one, gone: keptOfGone(files, parseBusDevice(one)) }))
     const there = named.filter(({ gone }) => gone === null).map(({ one }) => one)
     const back = members(files, there, group).map((before) => turnBack(files, before))
     return [...back, ...named.flatMap(({ gone }) => gone ?? [])]
   }
-  const changes = await carryOut(kernel, turns, options)
-  for (const { device: address, to } of changes) {
-    for (const line of nextBootLines(files, address, null, to)) options.onMessage?.(line)
+  const changes = await carryOut(kernel, request, turns, options)
+  for (const { bus, device: name, to } of changes) {
+    for (const line of nextBootLines(files, { bus, name }, null, to)) options.onMessage?.(line)
   }
   return changes
 }
 
 /** Forgets what is kept for a device that is not there; null for one that is, or of which nothing is kept. */
-function keptOfGone(files: HostFiles, address: PciAddress): Turn | null {
-  const forgetting = forget(files, address)
-  if (forgetting.keeping === null || files.kind(`${pciDevices}/${address}`) !== null) return null
-  const before = { address, driver: null, override: null, group: null, isBridge: false }
+function keptOfGone(files: HostFiles, device: BusDevice): Turn | null {
+  const forgetting = forget(files, device)
+  if (forgetting.keeping === null || files.kind(devicePath(device)) !== null) return null
+  const before = { device, driver: null, override: null, group: null, isBridge: false }
   return { before, to: null, writes: [], ...forgetting, fault: () => null }
 }
 
-function forget(files: HostFiles, address: PciAddress): Pick<Turn, 'keeping' | 'keep'> {
-  const path = keptBindings.path(address)
+function forget(files: HostFiles, device: BusDevice): Pick<Turn, 'keeping' | 'keep'> {
+  const name = bindingName(device)
+  const path = keptBindings.path(name)
   return {
     keeping: files.kind(path) === null ? null : { action: 'delete', path },
-    keep: () => keptBindings.delete(files, address),
+    keep: () => keptBindings.delete(files, name),
   }
 }
 
-function turnBack(files: HostFiles, before: PciBinding): Turn {
-  const forgetting = forget(files, before.address)
+function turnBack(files: HostFiles, before: DriverBinding): Turn {
+  const forgetting = forget(files, before.device)
   const writes = releaseSteps(before, forgetting.keeping !== null)
   return {
     before,
-    to: writes.some(({ path }) => path === probeStep(before).path) ? null : before.driver,
+    to: writes.some(({ path }) => path === probeStep(before.device).path) ? null : before.driver,
     writes,
     ...forgetting,
     fault: (now) => takenAgain(files, before, now),
@@ -70,27 +71,37 @@ function turnBack(files: HostFiles, before: PciBinding): Turn {
 }
 
 /** A driver that the device did not get by an override, and that knows devices of its own, keeps it. */
-function releaseSteps(before: PciBinding, isKept: boolean): Write[] {
-  const { driver, override } = before
-  const clear = override === null ? [] : [overrideStep(before, null)]
+function releaseSteps(before: DriverBinding, isKept: boolean): Write[] {
+  const { device, driver, override } = before
+  const clear = override === null ? [] : [overrideStep(device, null)]
   const isBorrowed = driver !== null && (isBorrower(driver) || override === driver)
-  if (isBorrowed) return [...clear, unbindStep(before), probeStep(before)]
+  if (isBorrowed) return [...clear, unbindStep(device), probeStep(device)]
   const wasBegun = driver === null && (override !== null || isKept)
-  return wasBegun ? [...clear, probeStep(before)] : clear
+  return wasBegun ? [...clear, probeStep(device)] : clear
 }
 
-function takenAgain(files: HostFiles, { address }: PciBinding, now: string | null): VfioError | null {
+function takenAgain(files: HostFiles, { device: its }: DriverBinding, now: string | null): VfioError | null {
   if (now === null || !isBorrower(now)) return null
-  const { vendor, device } = readPciIds(files, address, [])
+  if (its.bus !== 'pci') {
+    return new VfioError(
+      'NOT_SUPPORTED',
+      `${now} took ${shownDevice(its)} again: no other driver that is loaded knows it`,
+      {
+        hint: `cat ${devicePath(its)}/modalias; modprobe the driver that it had before, then release it again`,
+        facts: { device: its.name, driver: now },
+      },
+    )
+  }
+  const { vendor, device } = readPciIds(files, its.name, [])
   const ids = `${vendor?.slice(2)} ${device?.slice(2)}`
-  return new VfioError('NOT_SUPPORTED', `${now} took ${address} again: its id was added to that driver (${ids})`, {
-    hint: `echo ${ids} > /sys/bus/pci/drivers/${now}/remove_id, then release it again; ${whoAdded(files, address)}`,
-    facts: { device: address, driver: now },
+  return new VfioError('NOT_SUPPORTED', `${now} took ${its.name} again: its id was added to that driver (${ids})`, {
+    hint: `echo ${ids} > /sys/bus/pci/drivers/${now}/remove_id, then release it again; ${whoAdded(files, its)}`,
+    facts: { device: its.name, driver: now },
   })
 }
 
-function whoAdded(files: HostFiles, address: PciAddress): string {
-  const others = othersAtNextBoot(files, address).map(({ place, mend }) => `it stands in ${place}: ${mend}`)
+function whoAdded(files: HostFiles, device: BusDevice): string {
+  const others = othersAtNextBoot(files, device).map(({ place, mend }) => `it stands in ${place}: ${mend}`)
   return others.length > 0
     ? others.join('; ')
     : 'driverctl from 0.115 on adds ids to vfio-pci (driverctl list-overrides)'

@@ -1,12 +1,11 @@
 import { VfioError } from '../../base/errors.ts'
 import { failedWith } from '../../base/system-error.ts'
-import { pciAddressOrNull } from '../../base/units.ts'
 import { changedBy, realPlace } from '../../host/changeable-by-others.ts'
 import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
 import { nextBootLines } from '../bindings/next-boot.ts'
 import type { Step } from '../change/change.ts'
 import { deleteKept, ensureDirectory, type KeptFile, pathOf, readKept, replaceKept } from '../files/durable-files.ts'
-import { keptBindings } from '../settings/bindings.ts'
+import { boundDeviceOrNull, keptBindings } from '../settings/bindings.ts'
 import { type BootFile, bootFiles, type HostTools, mark, type Program } from './boot-files.ts'
 import { checkProgram } from './check-program.ts'
 import { mdevctlRule } from './mdevctl-rule.ts'
@@ -64,8 +63,8 @@ export async function installBoot(kernel: Kernel, request: BootRequest): Promise
 /** Where somebody else gives a device another driver at boot than the one that is kept for it. */
 function boundByOthers(files: HostFiles): string[] {
   return keptBindings.list(files).settings.flatMap(({ name, value }) => {
-    const address = pciAddressOrNull(name)
-    return address === null ? [] : nextBootLines(files, address, value.driver)
+    const device = boundDeviceOrNull(name)
+    return device === null ? [] : nextBootLines(files, device, value.driver)
   })
 }
 

@@ -1,13 +1,14 @@
 import { pciAddressOrNull } from '../../base/units.ts'
+import { type BusDevice, devicePath, shownDevice } from '../../host/bus/bus-device.ts'
 import { boundDriver } from '../../host/group-members.ts'
 import { pciDevices } from '../../host/pci-bus.ts'
 import { readPhysicalFunction } from '../../host/sriov.ts'
 import type { Warning } from '../../host/warning.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
-import { isKeptCard } from '../bindings/bind-kept.ts'
+import { isKeptDevice } from '../bindings/bind-kept.ts'
 import type { Kept } from '../device/virtual-device-kind.ts'
 import { kinds } from '../kinds/kinds.ts'
-import { type KeptBinding, keptBindings } from '../settings/bindings.ts'
+import { boundDeviceOrNull, type KeptBinding, keptBindings } from '../settings/bindings.ts'
 import { nodeOwners } from '../settings/node-owners.ts'
 import { isKeptForCard } from '../sriov/kept-number.ts'
 import { type KeptNumber, sriovSettings } from '../sriov/sriov-settings.ts'
@@ -21,14 +22,18 @@ export function listKeptForBoot(files: HostFiles, device?: string): { kept: Kept
   const devices = kinds.map((kind) => kind.keptForBoot(files))
   const owners = nodeOwners.list(files)
   const all: Kept[] = [
-    ...bindings.settings.map(({ name, value }) => ({
-      kind: 'driver',
-      device: name,
-      what: `driver ${value.driver}`,
-      now: bindingNow(files, name, value),
-      path: keptBindings.path(name),
-      forget: `vfioctl release ${name}`,
-    })),
+    ...bindings.settings.map(({ name, value }) => {
+      const bound = boundDeviceOrNull(name)
+      const shown = bound === null ? name : shownDevice(bound)
+      return {
+        kind: 'driver',
+        device: shown,
+        what: `driver ${value.driver}`,
+        now: bindingNow(files, bound, value),
+        path: keptBindings.path(name),
+        forget: `vfioctl release ${shown}`,
+      }
+    }),
     ...counts.settings.map(({ name, value }) => ({
       kind: 'functions',
       device: name,
@@ -53,11 +58,10 @@ export function listKeptForBoot(files: HostFiles, device?: string): { kept: Kept
   }
 }
 
-function bindingNow(files: HostFiles, name: string, kept: KeptBinding): string {
-  const address = pciAddressOrNull(name)
-  if (address === null || files.kind(`${pciDevices}/${address}`) === null) return 'not there'
-  if (!isKeptCard(files, address, kept)) return 'another device'
-  return `with ${boundDriver(files, `${pciDevices}/${address}/driver`) ?? 'no driver'}`
+function bindingNow(files: HostFiles, device: BusDevice | null, kept: KeptBinding): string {
+  if (device === null || files.kind(devicePath(device)) === null) return 'not there'
+  if (!isKeptDevice(files, device, kept)) return 'another device'
+  return `with ${boundDriver(files, `${devicePath(device)}/driver`) ?? 'no driver'}`
 }
 
 function countNow(files: HostFiles, name: string, kept: KeptNumber): string {

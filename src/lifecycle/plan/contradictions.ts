@@ -1,7 +1,8 @@
 import { VfioError } from '../../base/errors.ts'
 import { type PciAddress, pciAddressOrNull } from '../../base/units.ts'
+import { onPci } from '../../host/bus/bus-device.ts'
+import { readBinding } from '../../host/driver-binding.ts'
 import { isNvidiaGpu } from '../../host/nvidia-gpu.ts'
-import { readPciBinding } from '../../host/pci-binding.ts'
 import { physicalFunctionOf } from '../../host/sriov.ts'
 import { readOrNull } from '../../host/sysfs/readable.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
@@ -52,7 +53,7 @@ function checkDriverMakesFunctions(
   { at, device, count, makesAnew }: PlannedSriov,
   binding: PlannedBinding | undefined,
 ): void {
-  const now = readPciBinding(files, device).driver
+  const now = readBinding(files, onPci(device)).driver
   const driver = binding === undefined ? now : binding.driver === noDriver ? null : binding.driver
   const isTouched = makesAnew || driver !== now
   if (count === 0 || !isTouched || makesFunctions(files, driver)) return

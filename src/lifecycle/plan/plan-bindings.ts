@@ -1,4 +1,4 @@
-import type { PciAddress } from '../../base/units.ts'
+import { type PciAddress, pciAddressOrNull } from '../../base/units.ts'
 import { pciAddresses } from '../../host/pci-bus.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import { bindingTurns, checkDriver, noDriver } from '../bindings/bind.ts'
@@ -65,7 +65,7 @@ function itemsFor(
   }
   const card = future.cardOf(device)
   if (card !== null) {
-    checkDriver(files, driver)
+    checkDriver(files, 'pci', driver)
     return [
       {
         kind: 'binding',
@@ -82,14 +82,16 @@ function itemsFor(
     ]
   }
   return bindingTurns(files, request).flatMap((turn) => {
-    const { address } = turn.before
+    const address = pciAddressOrNull(turn.before.device.name)
+    if (address === null) return []
     const isMadeAnew = future.cardOf(address) !== null || future.cardThatDrops(address) !== null
-    return isMadeAnew ? [] : [plannedBinding(host, turn, driver, at)]
+    return isMadeAnew ? [] : [plannedBinding(host, address, turn, driver, at)]
   })
 }
 
 function plannedBinding(
   host: PciUses,
+  device: PciAddress,
   { before, writes, keeping }: Turn,
   driver: string,
   at: Place | null,
@@ -101,12 +103,12 @@ function plannedBinding(
     kind: 'binding',
     at,
     action: steps.length === 0 ? 'keep' : 'bind',
-    device: before.address,
+    device,
     driver,
     reason: steps.length === 0 ? 'is as it should be' : writes.length === 0 ? 'is not kept for the next boot' : has,
     steps,
     takenFrom: writes.length === 0 ? null : before.driver,
     afterSriov: false,
-    uses: writes.length === 0 || before.driver === null ? [] : host.of(before.address).map(({ what }) => what),
+    uses: writes.length === 0 || before.driver === null ? [] : host.of(device).map(({ what }) => what),
   }
 }

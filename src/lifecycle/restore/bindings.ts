@@ -1,37 +1,40 @@
 import { VfioError } from '../../base/errors.ts'
-import { parsePciAddress, pciAddressOrNull } from '../../base/units.ts'
-import { pciDevices } from '../../host/pci-bus.ts'
+import { pciAddressOrNull } from '../../base/units.ts'
+import { busNamed } from '../../host/bus/bus.ts'
+import { devicePath, parseBusDevice, shownDevice } from '../../host/bus/bus-device.ts'
 import { bindKept } from '../bindings/bind-kept.ts'
 import type { ChangeOptions } from '../change/change.ts'
 import type { RestoreStage, RestoreTask } from '../device/restore-task.ts'
-import { keptBindings } from '../settings/bindings.ts'
+import { boundDeviceOrNull, keptBindings } from '../settings/bindings.ts'
 
 /**
- * The drivers that PCI devices are to have at every boot. That of a virtual function which its card is not to get is kept
+ * The drivers that devices are to have at every boot. That of a virtual function which its card is not to get is kept
  * until it is: there is nothing to bring up.
  */
 export const boundDevices: RestoreStage = (kernel, coming) => {
   const { files } = kernel
   const { settings, warnings } = keptBindings.list(files)
   const tasks = settings.flatMap(({ name, value }): RestoreTask[] => {
-    const address = pciAddressOrNull(name)
-    if ((coming.only !== undefined && name !== coming.only) || (address !== null && coming.isLeftOut(address)))
+    const device = boundDeviceOrNull(name) ?? parseBusDevice(name)
+    const shown = shownDevice(device)
+    const address = device.bus === 'pci' ? pciAddressOrNull(device.name) : null
+    if ((coming.only !== undefined && shown !== coming.only) || (address !== null && coming.isLeftOut(address)))
       return []
     return [
       {
         kind: 'binding',
-        parent: name,
+        parent: shown,
         name: value.driver,
         type: null,
         plannedSteps: () => [],
-        isParentThere: () => files.kind(`${pciDevices}/${name}`) !== null,
+        isParentThere: () => files.kind(devicePath(device)) !== null,
         canParentCome: () => address !== null && coming.can(address),
         parentMissing: () =>
-          new VfioError('NOT_FOUND', `the device ${name} is not there: this host has none at that address`, {
-            hint: `lspci; vfioctl release ${name} forgets it`,
-            facts: { device: name },
+          new VfioError('NOT_FOUND', `the device ${shown} is not there: this host has none at that address`, {
+            hint: `${address === null ? `ls ${busNamed(device.bus).devices}` : 'lspci'}; vfioctl release ${shown} forgets it`,
+            facts: { device: device.name },
           }),
-        bringUp: (options: ChangeOptions) => bindKept(kernel, parsePciAddress(name), value, options),
+        bringUp: (options: ChangeOptions) => bindKept(kernel, device, value, options),
       },
     ]
   })

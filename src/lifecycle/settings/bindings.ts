@@ -1,14 +1,28 @@
 import * as v from 'valibot'
+import { pciAddressOrNull } from '../../base/units.ts'
+import { type BusName, buses } from '../../host/bus/bus.ts'
+import type { BusDevice } from '../../host/bus/bus-device.ts'
 import { driverNameFault } from '../../host/driver-name.ts'
 import { Settings } from './settings.ts'
 
 /** The driver that a PCI device is to have at every boot. */
-export interface KeptBinding {
+interface KeptPciBinding {
   readonly driver: string
   /** What stood at that address, as sysfs shows it ('0x8086', '0x10d3'): addresses move when cards do. */
   readonly vendor: string
   readonly device: string
 }
+
+/** The same of a device on another bus. */
+interface KeptBusBinding {
+  readonly bus: BusName
+  readonly driver: string
+  /** What the device said to be ('css:t0', 'of:N…'): names move too. Null if it says nothing. */
+  readonly modalias: string | null
+}
+
+/** The driver that a device is to have at every boot, and what the device was. */
+export type KeptBinding = KeptPciBinding | KeptBusBinding
 
 /** The name of a driver, checked. */
 export const driverName: v.GenericSchema<unknown, string> = v.pipe(
@@ -21,9 +35,29 @@ export const pciId: v.GenericSchema<unknown, string> = v.pipe(
   v.regex(/^0x[0-9a-f]{4}$/, 'must be a PCI id such as 0x8086'),
 )
 
-/** By PCI address. */
+const pciBinding = v.strictObject({ driver: driverName, vendor: pciId, device: pciId })
+const busBinding = v.strictObject({
+  bus: v.picklist(buses.map(({ name }) => name)),
+  driver: driverName,
+  modalias: v.nullable(v.string()),
+})
+
+/** By PCI address, or by bus and name: 'css-0.0.0313'. */
 export const keptBindings: Settings<KeptBinding> = new Settings(
   'bindings',
   'driver binding',
-  v.strictObject({ driver: driverName, vendor: pciId, device: pciId }),
+  v.lazy((value) => (typeof value === 'object' && value !== null && 'bus' in value ? busBinding : pciBinding)),
 )
+
+/** The name of a device's setting: a PCI address as it is, others with their bus in front, as driverctl has it. */
+export function bindingName({ bus, name }: BusDevice): string {
+  return bus === 'pci' ? name : `${bus}-${name}`
+}
+
+/** The device of such a name; null if it has neither form. */
+export function boundDeviceOrNull(name: string): BusDevice | null {
+  if (pciAddressOrNull(name) === name) return { bus: 'pci', name }
+  const bus = buses.find((one) => one.name !== 'pci' && name.startsWith(`${one.name}-`))
+  const its = bus?.parseName(name.slice(bus.name.length + 1)) ?? null
+  return bus === undefined || its === null ? null : { bus: bus.name, name: its }
+}

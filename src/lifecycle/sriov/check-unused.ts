@@ -1,8 +1,9 @@
 import { VfioError } from '../../base/errors.ts'
-import { readPciBinding } from '../../host/pci-binding.ts'
+import { onPci } from '../../host/bus/bus-device.ts'
+import { readBinding } from '../../host/driver-binding.ts'
 import type { PhysicalFunction } from '../../host/sriov.ts'
 import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
-import { heldPci } from '../bindings/change-driver.ts'
+import { heldDevice } from '../bindings/change-driver.ts'
 import { checkNotHeld } from '../device/device-lock.ts'
 import { endsOf, type PciUse } from '../in-use/pci-use.ts'
 import { PciUses, usesOfFunction } from '../in-use/pci-uses.ts'
@@ -26,5 +27,5 @@ export function checkFunctionsUnused(kernel: Kernel, physical: PhysicalFunction)
       facts: { card, uses },
     })
   }
-  for (const address of functions) checkNotHeld(kernel, heldPci(kernel, readPciBinding(files, address)))
+  for (const address of functions) checkNotHeld(kernel, heldDevice(kernel, readBinding(files, onPci(address))))
 }

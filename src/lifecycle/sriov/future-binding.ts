@@ -1,5 +1,6 @@
 import type { PciAddress } from '../../base/units.ts'
-import { readPciBinding } from '../../host/pci-binding.ts'
+import { onPci } from '../../host/bus/bus-device.ts'
+import { readBinding } from '../../host/driver-binding.ts'
 import { pciAddresses } from '../../host/pci-bus.ts'
 import { type PciIds, readPciIds } from '../../host/pci-ids.ts'
 import { pciPath } from '../../host/sriov.ts'
@@ -22,9 +23,9 @@ export function futureBindingSteps(files: HostFiles, address: PciAddress, card: 
   const ids = futureIds(files, card)
   const first = firstDriver(files, card, ids)
   return [
-    overrideStep({ address }, driver),
-    ...(first === null || first === driver ? [] : [unbindStep({ address })]),
-    ...(driver === noDriver || first === driver ? [] : [probeStep({ address })]),
+    overrideStep(onPci(address), driver),
+    ...(first === null || first === driver ? [] : [unbindStep(onPci(address))]),
+    ...(driver === noDriver || first === driver ? [] : [probeStep(onPci(address))]),
     ...keepingSteps(files, address, driver, ids),
   ]
 }
@@ -43,7 +44,7 @@ function firstDriver(files: HostFiles, card: PciAddress, { vendor, device }: Pci
   for (const address of pciAddresses(files)) {
     const ids = readPciIds(files, address, [])
     if (ids.vendor !== vendor || ids.device !== device || address === card) continue
-    const { driver, override } = readPciBinding(files, address)
+    const { driver, override } = readBinding(files, onPci(address))
     if (driver !== null && override === null) return driver
   }
   return null

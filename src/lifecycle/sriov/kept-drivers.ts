@@ -1,8 +1,9 @@
 import { asVfioError, kernelAnswer, type VfioError, withMore } from '../../base/errors.ts'
 import { type PciAddress, pciAddressOrNull } from '../../base/units.ts'
+import { onPci } from '../../host/bus/bus-device.ts'
 import { functionAddresses, readPhysicalFunction } from '../../host/sriov.ts'
 import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
-import { bindKept, isKeptCard } from '../bindings/bind-kept.ts'
+import { bindKept, isKeptDevice } from '../bindings/bind-kept.ts'
 import type { ChangeOptions, Step } from '../change/change.ts'
 import { keptBindings } from '../settings/bindings.ts'
 import { futureBindingSteps } from './future-binding.ts'
@@ -76,9 +77,9 @@ async function bindAll(
   const steps: Step[] = []
   for (const address of functions) {
     const kept = keptBindings.readOrNone(kernel.files, address)
-    if (kept === null || !isKeptCard(kernel.files, address, kept)) continue
+    if (kept === null || !isKeptDevice(kernel.files, onPci(address), kept)) continue
     try {
-      const bound = await bindKept(kernel, address, kept, options)
+      const bound = await bindKept(kernel, onPci(address), kept, options)
       steps.push(...bound.steps)
       if (bound.changed) options.onMessage?.(`${address} is with ${kept.driver} again, as is kept for it`)
     } catch (error) {

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { kernelAnswer, VfioError } from '../../base/errors.ts'
 import { failedWith } from '../../base/system-error.ts'
 import { type PciAddress, printable } from '../../base/units.ts'
+import { onPci } from '../../host/bus/bus-device.ts'
 import { boundDriver } from '../../host/group-members.ts'
 import { pciPath, readPhysicalFunction } from '../../host/sriov.ts'
 import { readOrEmpty } from '../../host/sysfs/readable.ts'
@@ -84,7 +85,11 @@ function isManaging(files: HostFiles, pid: string, card: PciAddress): boolean {
 export function driverBackSteps(files: HostFiles, address: PciAddress): Write[] {
   const now = boundDriver(files, `${pciPath(address)}/driver`)
   if (now === driver) return []
-  return [overrideStep({ address }, null), ...(now === null ? [] : [unbindStep({ address })]), probeStep({ address })]
+  return [
+    overrideStep(onPci(address), null),
+    ...(now === null ? [] : [unbindStep(onPci(address))]),
+    probeStep(onPci(address)),
+  ]
 }
 
 async function run(kernel: Kernel, card: PciAddress, args: readonly string[]): Promise<ProgramEnd> {

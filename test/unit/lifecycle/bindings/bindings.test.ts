@@ -99,7 +99,7 @@ test('a card on which devices run is not taken, except by force, which names the
   // what is kept for it comes by itself: nobody has asked for that use to end
   const { vendor, device: id } = readPciIds(kernel.files, parsePciAddress(card), [])
   const kept = { driver: 'vfio-pci', vendor: String(vendor), device: String(id) }
-  await expect(bindKept(kernel, parsePciAddress(card), kept, { force: true })).rejects.toMatchObject({
+  await expect(bindKept(kernel, { bus: 'pci', name: card }, kept, { force: true })).rejects.toMatchObject({
     code: 'DEVICE_BUSY',
   })
   const said: string[] = []

@@ -91,7 +91,7 @@ function linesOf(texts: Record<string, string>, wanted: string | null, native: s
   for (const [path, text] of Object.entries(texts)) root.file(path, text)
   const kernel = openLinux({ root: root.root })
   onTestFinished(() => kernel.dispose())
-  return nextBootLines(kernel.files, sound, wanted, native)
+  return nextBootLines(kernel.files, { bus: 'pci', name: sound }, wanted, native)
 }
 const conf = '/etc/modprobe.d/a.conf'
 const ids = 'options vfio-pci ids=8086:a348\n'

@@ -1,0 +1,35 @@
+import { uuidOrNull } from '../../base/units.ts'
+import { type BusDevice, devicePath } from '../../host/bus/bus-device.ts'
+import { followLinks } from '../../host/sysfs/links.ts'
+import { listOrNone, readOrEmpty } from '../../host/sysfs/readable.ts'
+import type { HostFiles } from '../../kernel/kernel.ts'
+import type { PciUse } from './pci-use.ts'
+
+/** Of an interface's `flags`. */
+const IFF_UP = 1n
+
+/**
+ * What would suffer if a driver lost a device that is not on the PCI bus. Whether a disk behind it is used is not looked
+ * at: that there is one is enough to ask for force.
+ */
+export function busUses(files: HostFiles, device: BusDevice): PciUse[] {
+  const folder = followLinks(files, devicePath(device)) ?? devicePath(device)
+  const below = (kind: string) =>
+    listOrNone(files, `/sys/class/${kind}`)
+      .sort()
+      .filter((name) => followLinks(files, `/sys/class/${kind}/${name}`)?.startsWith(`${folder}/`) === true)
+  return [
+    ...listOrNone(files, folder).flatMap((name): PciUse[] => {
+      const uuid = uuidOrNull(name)
+      return uuid === null ? [] : [{ what: `it carries the mediated device ${uuid}`, end: `vfioctl stop ${uuid}` }]
+    }),
+    ...below('net')
+      .filter((name) => isUp(readOrEmpty(files, `/sys/class/net/${name}/flags`)))
+      .map((name) => ({ what: `network interface ${name} is up`, end: `ip link set ${name} down` })),
+    ...below('block').map((name) => ({ what: `it carries the block device ${name}`, end: null })),
+  ]
+}
+
+function isUp(flags: string): boolean {
+  return /^0x[0-9a-f]{1,8}$/.test(flags.trim()) && (BigInt(flags.trim()) & IFF_UP) !== 0n
+}
