@@ -15,9 +15,9 @@ export const boundDevices: RestoreStage = (kernel, coming) => {
   const { files } = kernel
   const { settings, warnings } = keptBindings.list(files)
   const tasks = settings.flatMap(({ name, value }): RestoreTask[] => {
-    const device = boundDeviceOrNull(name) ?? parseBusDevice(name)
-    const shown = shownDevice(device)
-    const address = device.bus === 'pci' ? pciAddressOrNull(device.name) : null
+    const device = boundDeviceOrNull(name)
+    const shown = device === null ? name : shownDevice(device)
+    const address = device?.bus === 'pci' ? pciAddressOrNull(device.name) : null
     if ((coming.only !== undefined && shown !== coming.only) || (address !== null && coming.isLeftOut(address)))
       return []
     return [
@@ -27,14 +27,14 @@ export const boundDevices: RestoreStage = (kernel, coming) => {
         name: value.driver,
         type: null,
         plannedSteps: () => [],
-        isParentThere: () => files.kind(devicePath(device)) !== null,
+        isParentThere: () => device !== null && files.kind(devicePath(device)) !== null,
         canParentCome: () => address !== null && coming.can(address),
         parentMissing: () =>
           new VfioError('NOT_FOUND', `the device ${shown} is not there: this host has none at that address`, {
-            hint: `${address === null ? `ls ${busNamed(device.bus).devices}` : 'lspci'}; vfioctl release ${shown} forgets it`,
-            facts: { device: device.name },
+            hint: `${device === null || address !== null ? 'lspci' : `ls ${busNamed(device.bus).devices}`}; vfioctl release ${shown} forgets it`,
+            facts: { device: device?.name ?? name },
           }),
-        bringUp: (options: ChangeOptions) => bindKept(kernel, device, value, options),
+        bringUp: (options: ChangeOptions) => bindKept(kernel, device ?? parseBusDevice(name), value, options),
       },
     ]
   })
