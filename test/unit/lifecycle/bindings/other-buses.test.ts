@@ -51,7 +51,9 @@ describe('a subchannel', () => {
     const kernel = machine()
     await bind(kernel, { device })
     await bind(kernel, { device, driver: 'io_subchannel', transient: true })
-    expect((await restore(kernel)).results).toContainEqual(expect.objectContaining({ outcome: 'started', parent: device }))
+    expect((await restore(kernel)).results).toContainEqual(
+      expect.objectContaining({ outcome: 'started', parent: device }),
+    )
     expect(driverOf(kernel)).toBe('vfio_ccw')
     keptBindings.save(kernel.files, 'css-0.0.0314', { bus: 'css', driver: 'vfio_ccw', modalias: 'css:t1' })
     expect((await restore(kernel)).results).toContainEqual(
