@@ -3,6 +3,7 @@ import { milliseconds as anyMilliseconds, signal as anySignal, checked, type Fie
 import type { GroupFilter } from './host/iommu-groups.ts'
 import type { BindRequest } from './lifecycle/bindings/bind.ts'
 import type { BindingOptions, BindingRequest } from './lifecycle/bindings/binding-change.ts'
+import type { BootOptions, BootRequest } from './lifecycle/boot/install.ts'
 import type { ChangeOptions } from './lifecycle/change/change.ts'
 import type { TypeFilter } from './lifecycle/device/device-type.ts'
 import type { DefineRequest, DeviceChoice, ModifyRequest, StartRequest } from './lifecycle/device/requests.ts'
@@ -12,7 +13,7 @@ import type { PlanOptions } from './lifecycle/plan/plan-spec.ts'
 import type { RestoreRequest } from './lifecycle/restore/restore.ts'
 import type { SriovRequest } from './lifecycle/sriov/sriov-change.ts'
 import type { IommuMode } from './vfio/address-space/address-space.ts'
-import { openSpace } from './vfio/address-space/attachment.ts'
+import { openSpace } from './vfio/address-space/open-space.ts'
 import type { OpenDeviceOptions } from './vfio/device.ts'
 import type { AddressSpaceOptions } from './vfio/iommu/open-address-space.ts'
 
@@ -30,7 +31,11 @@ export type HostCall =
   | 'release'
   | 'setVirtualFunctions'
   | 'restore'
-  | 'kept'
+  | 'physicalFunctions'
+  | 'boot.install'
+  | 'boot.remove'
+  | 'boot.status'
+  | 'boot.kept'
   | 'types'
   | 'groups'
   | 'list'
@@ -39,6 +44,7 @@ export type HostCall =
   | 'watch'
   | 'openDevice'
   | 'openAddressSpace'
+  | 'inspect'
 
 const text = v.optional(v.string())
 const flag = v.optional(v.boolean())
@@ -104,7 +110,11 @@ const requests: Readonly<Record<HostCall, readonly v.GenericSchema<unknown, unkn
       }),
     ),
   ],
-  kept: [text],
+  physicalFunctions: [],
+  'boot.install': [fields<BootRequest>({ program: v.array(v.string()), live: flag, dryRun: flag })],
+  'boot.remove': [v.optional(fields<BootOptions>({ live: flag, dryRun: flag }))],
+  'boot.status': [],
+  'boot.kept': [text],
   types: [v.optional(fields<TypeFilter>({ parent: text, type: text }))],
   groups: [v.optional(fields<GroupFilter>({ number: whole, device: text }))],
   list: [v.optional(fields<DeviceFilter>({ name: text, parent: text, type: text, active: flag, defined: flag }))],
@@ -122,6 +132,7 @@ const requests: Readonly<Record<HostCall, readonly v.GenericSchema<unknown, unkn
       fields<OpenDeviceOptions>({ iommu, addressSpace: v.optional(openSpace), vfToken: text, addressBits: whole }),
     ),
   ],
+  inspect: [v.string()],
   openAddressSpace: [v.optional(fields<AddressSpaceOptions>({ iommu }))],
 }
 

@@ -1,51 +1,31 @@
-import { asVfioError, VfioError } from './base/errors.ts'
-import { checkHost } from './host/check-host.ts'
+import { VfioError } from './base/errors.ts'
 import { type FoundGroups, type GroupFilter, readIommuGroups } from './host/iommu-groups.ts'
 import { type PhysicalFunction, readPhysicalFunctions } from './host/sriov.ts'
-import { findVfioDevice } from './host/vfio-device.ts'
 import type { Warning } from './host/warning.ts'
-import { checkArguments, type HostCall } from './host-arguments.ts'
+import { checkArguments } from './host-arguments.ts'
+import { HostBoot } from './host-boot.ts'
+import { called, calledLater, changing } from './host-call.ts'
+import type { DeviceInspection } from './host-inspection.ts'
 import type { Kernel } from './kernel/kernel.ts'
-import { openLinux } from './kernel/linux.ts'
-import { traced } from './kernel/trace/traced-kernel.ts'
-import { type BindRequest, bind } from './lifecycle/bindings/bind.ts'
+import type { BindRequest } from './lifecycle/bindings/bind.ts'
 import type { BindingChange, BindingOptions, BindingRequest } from './lifecycle/bindings/binding-change.ts'
-import { release } from './lifecycle/bindings/release.ts'
-import { listKeptForBoot } from './lifecycle/boot/kept.ts'
 import type { Change, ChangeOptions } from './lifecycle/change/change.ts'
 import type { DeviceType, TypeFilter } from './lifecycle/device/device-type.ts'
 import type { DefineRequest, DeviceChoice, ModifyRequest, StartRequest } from './lifecycle/device/requests.ts'
 import type { VirtualDevice } from './lifecycle/device/virtual-device.ts'
-import type { Kept } from './lifecycle/device/virtual-device-kind.ts'
+import { deviceToOpen } from './lifecycle/kinds/device-to-open.ts'
 import { readDeviceTypes } from './lifecycle/kinds/device-types.ts'
-import { defineDevice, modifyDevice, startDevice, stopDevice, undefineDevice } from './lifecycle/kinds/device-verbs.ts'
 import { type DeviceFilter, list } from './lifecycle/kinds/list.ts'
-import { type Applied, type ApplyOptions, applyPlan } from './lifecycle/plan/apply.ts'
-import { type PlanOptions, planSpec, type SpecSource } from './lifecycle/plan/plan-spec.ts'
-import { type Restored, type RestoreRequest, restore } from './lifecycle/restore/restore.ts'
-import { setVirtualFunctions } from './lifecycle/sriov/set-functions.ts'
+import type { Applied, ApplyOptions } from './lifecycle/plan/apply.ts'
+import type { PlanOptions, SpecSource } from './lifecycle/plan/plan-spec.ts'
+import type { Restored, RestoreRequest } from './lifecycle/restore/restore.ts'
 import type { SriovChange, SriovRequest } from './lifecycle/sriov/sriov-change.ts'
 import type { Plan } from './lifecycle/wanted/plan.ts'
 import type { HostChange } from './lifecycle/watch/host-change.ts'
-import { watchHost } from './lifecycle/watch/watch-host.ts'
-import { createMockKernel } from './mock/kernel/mock-kernel.ts'
-import type { Scenario } from './mock/scenario/scenario.ts'
-import { loadScenario } from './mock/shipped/load-scenario.ts'
 import type { DeviceAddressSpace } from './vfio/address-space/attachment.ts'
 import { closeInOrder } from './vfio/calls/close-in-order.ts'
-import { type Device, type OpenDeviceOptions, openDevice } from './vfio/device.ts'
-import { type AddressSpaceOptions, openAddressSpace } from './vfio/iommu/open-address-space.ts'
-
-/** Which host `openHost` opens; this one if empty. */
-export interface HostOptions {
-  /** The folder of the host's files, instead of `/`. */
-  readonly root?: string
-  /**
-   * A simulated host instead of this one, in memory and gone with the process: the name of a scenario that ships ('demo',
-   * 'gpu-host', 'a40-host', 'mainframe'), the file of one, or one itself.
-   */
-  readonly mock?: string | Scenario
-}
+import type { Device, OpenDeviceOptions } from './vfio/device.ts'
+import type { AddressSpaceOptions } from './vfio/iommu/open-address-space.ts'
 
 /** A resource that the host closes with itself. */
 interface Opened {
@@ -53,55 +33,8 @@ interface Opened {
   close(): void
 }
 
-/** This machine, or with `mock` a simulated one: NOT_FOUND or INVALID_DEFINITION where there is none to be had. */
-export function openHost(options: HostOptions = {}): Host {
-  return told('openHost', [options], () => {
-    const { mock } = options
-    if (mock !== undefined) {
-      return new Host(traced(createMockKernel(typeof mock === 'string' ? loadScenario(mock) : mock)))
-    }
-    const { root } = options
-    const kernel = traced(openLinux(root === undefined ? {} : { root }))
-    checkHost(kernel.files, root ?? null)
-    return new Host(kernel)
-  })
-}
-
-/** Runs a method on arguments that are checked first. What fails is told in one way, whatever it was. */
-function told<T>(call: HostCall, given: readonly unknown[], work: () => T): T {
-  checkArguments(call, given)
-  return asOurs(work)
-}
-
-async function toldLater<T>(call: HostCall, given: readonly unknown[], work: () => Promise<T>): Promise<T> {
-  checkArguments(call, given)
-  try {
-    return await work()
-  } catch (error) {
-    throw asVfioError(error)
-  }
-}
-
-/** The same for what changes the host, which does nothing where it was aborted before it is asked. */
-function changing<T>(
-  call: HostCall,
-  [request, options]: readonly [unknown, Pick<ChangeOptions, 'signal'> | undefined],
-  work: () => Promise<T>,
-): Promise<T> {
-  return toldLater(call, [request, options], async () => {
-    if (options?.signal?.aborted === true)
-      throw new VfioError('INTERRUPTED', `${call}: interrupted before it was begun`)
-    return work()
-  })
-}
-
-function asOurs<T>(work: () => T): T {
-  try {
-    return work()
-  } catch (error) {
-    throw asVfioError(error)
-  }
-}
+// Loaded when it is first asked for: a program that lists devices loads nothing that starts them.
+const verbs = () => import('./lifecycle/kinds/device-verbs.ts')
 
 /**
  * A machine with VFIO: what its cards offer, its virtual devices, and the devices that are opened on it. Closing it, or
@@ -109,6 +42,8 @@ function asOurs<T>(work: () => T): T {
  */
 export class Host implements AsyncDisposable {
   readonly kernel: Kernel
+  /** What it does at its next boots, and what is kept for them. */
+  readonly boot: HostBoot
   readonly #opened = new Set<Opened>()
   readonly #plans = new WeakSet<Plan>()
   /** Ends what waits for this host. */
@@ -116,56 +51,64 @@ export class Host implements AsyncDisposable {
 
   constructor(kernel: Kernel) {
     this.kernel = kernel
+    this.boot = new HostBoot(kernel)
   }
 
   /** The types that parents offer. What cannot be read is a warning, and the rest goes on. */
   types(filter?: TypeFilter): { types: DeviceType[]; warnings: Warning[] } {
-    return told('types', [filter], () => readDeviceTypes(this.kernel.files, filter))
+    return called('types', [filter], () => readDeviceTypes(this.kernel.files, filter))
   }
 
   /** The IOMMU groups, by their numbers: VFIO takes those that are viable, as a whole. */
   groups(filter?: GroupFilter): FoundGroups {
-    return told('groups', [filter], () => readIommuGroups(this.kernel.files, filter))
+    return called('groups', [filter], () => readIommuGroups(this.kernel.files, filter))
   }
 
   /** The devices that run and those that are defined, together. */
   list(filter?: DeviceFilter): { devices: VirtualDevice[]; warnings: Warning[] } {
-    return told('list', [filter], () => list(this.kernel.files, filter))
-  }
-
-  /** The settings kept for the next boots, of all devices or of one, which need not be there. */
-  kept(device?: string): { kept: Kept[]; warnings: Warning[] } {
-    return told('kept', [device], () => listKeptForBoot(this.kernel.files, device))
+    return called('list', [filter], () => list(this.kernel.files, filter))
   }
 
   async define(request: DefineRequest, options?: ChangeOptions): Promise<Change> {
-    return changing('define', [request, options], () => defineDevice(this.kernel, request, options))
+    return changing('define', [request, options], async () =>
+      (await verbs()).defineDevice(this.kernel, request, options),
+    )
   }
 
   async undefine(choice: DeviceChoice, options?: ChangeOptions): Promise<readonly Change[]> {
-    return changing('undefine', [choice, options], () => undefineDevice(this.kernel, choice, options))
+    return changing('undefine', [choice, options], async () =>
+      (await verbs()).undefineDevice(this.kernel, choice, options),
+    )
   }
 
   async modify(request: ModifyRequest, options?: ChangeOptions): Promise<Change> {
-    return changing('modify', [request, options], () => modifyDevice(this.kernel, request, options))
+    return changing('modify', [request, options], async () =>
+      (await verbs()).modifyDevice(this.kernel, request, options),
+    )
   }
 
   async start(request: StartRequest, options?: ChangeOptions): Promise<Change> {
-    return changing('start', [request, options], () => startDevice(this.kernel, request, options))
+    return changing('start', [request, options], async () => (await verbs()).startDevice(this.kernel, request, options))
   }
 
   async stop(choice: DeviceChoice, options?: ChangeOptions): Promise<Change> {
-    return changing('stop', [choice, options], () => stopDevice(this.kernel, choice, options))
+    return changing('stop', [choice, options], async () => (await verbs()).stopDevice(this.kernel, choice, options))
   }
 
   /** Gives a device to a driver: VFIO's on its bus, as vfio-pci, unless another is named. */
   async bind(request: BindRequest, options?: BindingOptions): Promise<readonly BindingChange[]> {
-    return changing('bind', [request, options], () => bind(this.kernel, request, options))
+    return changing('bind', [request, options], async () => {
+      const { bind } = await import('./lifecycle/bindings/bind.ts')
+      return bind(this.kernel, request, options)
+    })
   }
 
   /** Gives a device back to the driver that knows it. */
   async release(request: BindingRequest, options?: BindingOptions): Promise<readonly BindingChange[]> {
-    return changing('release', [request, options], () => release(this.kernel, request, options))
+    return changing('release', [request, options], async () => {
+      const { release } = await import('./lifecycle/bindings/release.ts')
+      return release(this.kernel, request, options)
+    })
   }
 
   /**
@@ -173,12 +116,16 @@ export class Host implements AsyncDisposable {
    * rest: each has its own result.
    */
   async restore(request?: RestoreRequest): Promise<Restored> {
-    return toldLater('restore', [request], () => restore(this.kernel, request))
+    return calledLater('restore', [request], async () => {
+      const { restore } = await import('./lifecycle/restore/restore.ts')
+      return restore(this.kernel, request)
+    })
   }
 
   /** The plan of what would make this host as a spec says. Changes nothing. INVALID_SPEC if the spec is wrong. */
-  plan(spec: SpecSource, options?: PlanOptions): Plan {
-    return told('plan', [spec, options], () => {
+  async plan(spec: SpecSource, options?: PlanOptions): Promise<Plan> {
+    return calledLater('plan', [spec, options], async () => {
+      const { planSpec } = await import('./lifecycle/plan/plan-spec.ts')
       const plan = planSpec(this.kernel, spec, options)
       this.#plans.add(plan)
       return plan
@@ -190,22 +137,26 @@ export class Host implements AsyncDisposable {
    * and what has no room NO_INSTANCE_LEFT, before anything is done; what fails later is in the answer, and taken back.
    */
   async apply(plan: Plan, options?: ApplyOptions): Promise<Applied> {
-    return changing('apply', [plan, options], () => {
+    return changing('apply', [plan, options], async () => {
       if (!this.#plans.has(plan)) {
         throw new VfioError('INVALID_ARGUMENT', 'apply takes what plan of the same host has answered, as it is')
       }
+      const { applyPlan } = await import('./lifecycle/plan/apply.ts')
       return applyPlan(this.kernel, plan, options)
     })
   }
 
   /** Physical functions that can have virtual ones (SR-IOV), and those that they have. */
   physicalFunctions(): { functions: PhysicalFunction[]; warnings: Warning[] } {
-    return asOurs(() => readPhysicalFunctions(this.kernel.files))
+    return called('physicalFunctions', [], () => readPhysicalFunctions(this.kernel.files))
   }
 
   /** Gives a device that many virtual functions, waits until they are there, and keeps the number for every boot. */
   async setVirtualFunctions(request: SriovRequest, options?: ChangeOptions): Promise<SriovChange> {
-    return changing('setVirtualFunctions', [request, options], () => setVirtualFunctions(this.kernel, request, options))
+    return changing('setVirtualFunctions', [request, options], async () => {
+      const { setVirtualFunctions } = await import('./lifecycle/sriov/set-functions.ts')
+      return setVirtualFunctions(this.kernel, request, options)
+    })
   }
 
   /**
@@ -217,7 +168,7 @@ export class Host implements AsyncDisposable {
     checkArguments('watch', [options])
     const { signal } = options
     const signals = signal === undefined ? [] : [signal]
-    return watchHost(this.kernel, AbortSignal.any([...signals, this.#closing.signal]))
+    return watching(this.kernel, AbortSignal.any([...signals, this.#closing.signal]))
   }
 
   /**
@@ -226,14 +177,45 @@ export class Host implements AsyncDisposable {
    * chosen. The caller closes it, or the host does.
    */
   async openDevice(device: string, options?: OpenDeviceOptions): Promise<Device> {
-    return told('openDevice', [device, options], () => {
-      return this.#keep(openDevice(this.kernel, findVfioDevice(this.kernel.files, device), options))
+    return calledLater('openDevice', [device, options], async () => {
+      const { openDevice } = await import('./vfio/device.ts')
+      this.#checkOpen()
+      return this.#keep(openDevice(this.kernel, deviceToOpen(this.kernel.files, device), options))
     })
   }
 
   /** An address space for several devices to share. The caller closes it, or the host does, with the devices in it. */
-  openAddressSpace(options?: AddressSpaceOptions): DeviceAddressSpace {
-    return told('openAddressSpace', [options], () => this.#keep(openAddressSpace(this.kernel, options)))
+  async openAddressSpace(options?: AddressSpaceOptions): Promise<DeviceAddressSpace> {
+    return calledLater('openAddressSpace', [options], async () => {
+      const { openAddressSpace } = await import('./vfio/iommu/open-address-space.ts')
+      this.#checkOpen()
+      return this.#keep(openAddressSpace(this.kernel, options))
+    })
+  }
+
+  /**
+   * Opens a device, looks at all that VFIO tells of it, and closes it: its regions, interrupts, capabilities, configuration
+   * space and address ranges, with its group and, of a virtual device, what it is. Throws as `openDevice` does.
+   */
+  async inspect(device: string): Promise<DeviceInspection> {
+    return calledLater('inspect', [device], async () => {
+      const { inspectOpened } = await import('./host-inspection.ts')
+      const { openDevice } = await import('./vfio/device.ts')
+      this.#checkOpen()
+      const found = deviceToOpen(this.kernel.files, device)
+      const [virtualDevice = null] = list(this.kernel.files, { name: found.name, active: true }).devices
+      const opened = openDevice(this.kernel, found)
+      try {
+        return inspectOpened(this.kernel, opened, virtualDevice)
+      } finally {
+        opened.close()
+      }
+    })
+  }
+
+  /** What was asked for before the host was closed may come to it only now. */
+  #checkOpen(): void {
+    this.#closing.signal.throwIfAborted()
   }
 
   #keep<T extends Opened>(opened: T): T {
@@ -253,4 +235,9 @@ export class Host implements AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }
+}
+
+async function* watching(kernel: Kernel, signal: AbortSignal): AsyncGenerator<HostChange, never, undefined> {
+  const { watchHost } = await import('./lifecycle/watch/watch-host.ts')
+  return yield* watchHost(kernel, signal)
 }

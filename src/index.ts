@@ -15,7 +15,9 @@ export type { FoundGroups, GroupDevice, GroupFilter, IommuGroup } from './host/i
 export type { PhysicalFunction } from './host/sriov.ts'
 export type { VirtualMachine } from './host/virtual-machine.ts'
 export type { Warning } from './host/warning.ts'
-export { Host, type HostOptions, openHost } from './host.ts'
+export { Host } from './host.ts'
+export type { HostBoot } from './host-boot.ts'
+export type { DeviceInspection, InspectedAddressSpace } from './host-inspection.ts'
 export type {
   Accessors,
   FileKind,
@@ -36,6 +38,16 @@ export type { TracedCall } from './kernel/trace/trace.ts'
 export type { Uevent } from './kernel/uevents.ts'
 export type { BindRequest } from './lifecycle/bindings/bind.ts'
 export type { BindingChange, BindingOptions, BindingRequest } from './lifecycle/bindings/binding-change.ts'
+export type { Program } from './lifecycle/boot/boot-files.ts'
+export type {
+  BootChange,
+  BootFileStatus,
+  BootOptions,
+  BootRequest,
+  BootStatus,
+  BootStep,
+} from './lifecycle/boot/install.ts'
+export type { KeptForBoot } from './lifecycle/boot/kept.ts'
 export type { Change, ChangeOptions, Step } from './lifecycle/change/change.ts'
 export type { DeviceIdentity } from './lifecycle/change/device-identity.ts'
 export type { Attribute, Definition, StartMode } from './lifecycle/definition/definition.ts'
@@ -85,6 +97,7 @@ export type {
   ScenarioVgpus,
   ScenarioVgpuType,
 } from './mock/scenario/scenario.ts'
+export { type HostOptions, openHost } from './open-host.ts'
 export type { DeviceCapability, DeviceFlags, DeviceInfo } from './uapi/device.ts'
 export type { DeviceFeatureName } from './uapi/features.ts'
 export type { IrqFlags, IrqInfo } from './uapi/irq.ts'
@@ -103,6 +116,13 @@ export type { DeviceFeatures, FeatureCall, FeatureOperation } from './vfio/calls
 export type { Reason, Reasons } from './vfio/calls/system-call.ts'
 export type { ConfigSpace, PciCapability } from './vfio/config-space/config-space.ts'
 export type { DecodedCapability, DecodedFields, PciCapabilityName } from './vfio/config-space/pci-capability.ts'
+export type {
+  AsText,
+  DescribedCapability,
+  DescribedDevice,
+  DescribedIrq,
+  DescribedRegion,
+} from './vfio/describe-device.ts'
 export type { Device, DeviceAddressSpace, OpenDeviceOptions } from './vfio/device.ts'
 export type { AllocateOptions, BufferOptions, Dma, DmaOptions, MapOptions } from './vfio/dma/dma.ts'
 export type { DmaBuffer } from './vfio/dma/dma-buffer.ts'

@@ -64,7 +64,7 @@ const groups = [
   {
     name: 'core',
     priority: 2,
-    test: /src\/(kernel\/(?!soft-memlock|trace)|cli\/(?!main|completion|version|compile-cache|mock-host|mdevctl|device|commands\/(?!list)|io\/write-whole|parser\/(?!parser)|arguments\/(spec-file|region)|output\/(plan-text|report-bindings))|host\/|base|lifecycle\/(definition\/definition|in-use|kinds\/(list|device-types|named-device|mdev\/(list|store|mdev-(?!verbs|planning)|type-|nvidia-gpu)|nvidia-vgpu\/vgpu-(functions|type)))|uapi\/(requests|features))|yargs-parser|yargs-platform|rolldown.runtime/,
+    test: /src\/(host(-arguments|-boot|-call)?\.ts|kernel\/(?!soft-memlock|trace)|cli\/(?!main|completion|version|compile-cache|mock-host|mdevctl|device|commands\/(?!list)|io\/write-whole|parser\/(?!parser)|arguments\/(spec-file|region)|output\/(plan-text|report-bindings))|host\/|base|lifecycle\/(definition\/definition|in-use|kinds\/(list|device-types|named-device|device-to-open|mdev\/(list|store|mdev-(?!verbs|planning)|type-|nvidia-gpu)|nvidia-vgpu\/vgpu-(functions|type)))|uapi\/(requests|features)|vfio\/(address-space\/open-space|calls\/close-in-order))|yargs-parser|yargs-platform|rolldown.runtime/,
   },
   {
     name: 'plan',
@@ -76,7 +76,10 @@ const groups = [
     priority: 1,
     test: /src\/lifecycle\/(?!spec|plan|wanted|kinds\/plannings|kinds\/[a-z-]+\/(plan-|[a-z-]+-planning|derived-uuid|turned-out))/,
   },
-  { name: 'device', test: /src\/(vfio|uapi|kernel\/(soft-memlock|trace)|cli\/(device|arguments\/region))/ },
+  {
+    name: 'device',
+    test: /src\/(host-inspection|vfio|uapi|kernel\/(soft-memlock|trace)|cli\/(device|arguments\/region))/,
+  },
   { name: 'read-scenario', priority: 1, test: /src\/mock\/scenario\/read-|node_modules\/valibot/ },
   { name: 'mock-kernel', test: /src\/(mock|cli\/mock-host)/ },
 ]

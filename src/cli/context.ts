@@ -1,4 +1,5 @@
 import { checkHost } from '../host/check-host.ts'
+import { Host } from '../host.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import type { Io } from './io/io.ts'
 
@@ -17,6 +18,7 @@ export class Context {
   readonly options: GlobalOptions
   readonly #io: Io
   #kernel: Kernel | null = null
+  #host: Host | null = null
 
   constructor(options: GlobalOptions, io: Io) {
     this.options = options
@@ -26,6 +28,12 @@ export class Context {
   async kernel(): Promise<Kernel> {
     this.#kernel ??= await tracedIfAsked(await this.#open(), this.#io.env)
     return this.#kernel
+  }
+
+  /** The library's host, as any other program has it. */
+  async host(): Promise<Host> {
+    this.#host ??= new Host(await this.kernel())
+    return this.#host
   }
 
   dispose(): void {

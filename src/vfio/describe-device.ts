@@ -6,31 +6,31 @@ import type { IommuMode } from './address-space/address-space.ts'
 import type { Device } from './device.ts'
 
 /** A device as plain data, for JSON: 64-bit values are hex strings, bytes are runs of hex digits. */
-export interface DeviceDescription {
+export interface DescribedDevice {
   readonly name: string
   readonly group: number | null
   readonly iommuMode: IommuMode
   readonly flags: DeviceFlags
   readonly numRegions: number
   readonly numIrqs: number
-  readonly capabilities: readonly CapabilityDescription<DeviceCapability>[]
-  readonly regions: readonly RegionDescription[]
-  readonly irqs: readonly IrqDescription[]
+  readonly capabilities: readonly DescribedCapability<DeviceCapability>[]
+  readonly regions: readonly DescribedRegion[]
+  readonly irqs: readonly DescribedIrq[]
 }
 
 /** A region as plain data. */
-export interface RegionDescription {
+export interface DescribedRegion {
   readonly index: number
   readonly name: string
   /** '0xff'; '0x0' for a region that is not there. */
   readonly size: string
   readonly offset: string
   readonly flags: RegionFlags
-  readonly capabilities: readonly CapabilityDescription<RegionCapability>[]
+  readonly capabilities: readonly DescribedCapability<RegionCapability>[]
 }
 
 /** An interrupt as plain data. */
-export interface IrqDescription {
+export interface DescribedIrq {
   readonly index: number
   readonly name: string
   readonly count: number
@@ -38,9 +38,10 @@ export interface IrqDescription {
 }
 
 /** A capability with its 64-bit values and bytes as hex. */
-export type CapabilityDescription<Capability> = { readonly [Field in keyof Capability]: AsText<Capability[Field]> }
+export type DescribedCapability<Capability> = { readonly [Field in keyof Capability]: AsText<Capability[Field]> }
 
-type AsText<Value> = Value extends bigint | Uint8Array
+/** The type of a value once its 64-bit numbers and bytes are text. */
+export type AsText<Value> = Value extends bigint | Uint8Array
   ? string
   : Value extends readonly (infer Item)[]
     ? readonly AsText<Item>[]
@@ -49,7 +50,7 @@ type AsText<Value> = Value extends bigint | Uint8Array
       : Value
 
 /** Asks the device for every region and irq below its counts. */
-export function describeDevice(device: Device): DeviceDescription {
+export function describeDevice(device: Device): DescribedDevice {
   const { flags, numRegions, numIrqs, capabilities } = device.info
   return {
     name: device.name,
@@ -71,11 +72,11 @@ export function describeDevice(device: Device): DeviceDescription {
   }
 }
 
-function describeDeviceCapability(capability: DeviceCapability): CapabilityDescription<DeviceCapability> {
+function describeDeviceCapability(capability: DeviceCapability): DescribedCapability<DeviceCapability> {
   return 'data' in capability ? { ...capability, data: hexDigits(capability.data) } : capability
 }
 
-function describeRegionCapability(capability: RegionCapability): CapabilityDescription<RegionCapability> {
+function describeRegionCapability(capability: RegionCapability): DescribedCapability<RegionCapability> {
   if (capability.name === 'unknown') return { ...capability, data: hexDigits(capability.data) }
   if (capability.name !== 'sparse-mmap') return capability
   return {

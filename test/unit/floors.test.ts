@@ -53,7 +53,7 @@ const innerFloors: Readonly<Record<string, readonly (readonly string[])[]>> = {
   ],
 }
 /** Only these may name the simulated kernel; the rest of the house does not know which kernel it has. */
-const knowTheMock = ['mock', 'cli', 'index.ts', 'host.ts', 'mock.ts', 'mock-host.ts']
+const knowTheMock = ['mock', 'cli', 'index.ts', 'open-host.ts', 'mock.ts', 'mock-host.ts']
 
 interface Import {
   readonly from: string

@@ -187,7 +187,7 @@ describe('a spec from code', () => {
   test('is planned and applied, and then there is nothing left to do', async () => {
     const host = createMockHost('demo').host()
     onTestFinished(() => host.close())
-    const plan = host.plan(spec(2))
+    const plan = await host.plan(spec(2))
     expect(plan.entries.map(({ action, kind }) => [action, kind])).toEqual([
       ['create', 'mdev'],
       ['create', 'mdev'],
@@ -195,25 +195,84 @@ describe('a spec from code', () => {
     const seen: string[] = []
     const { done, failed } = await host.apply(plan, { onProgress: (item) => seen.push(item.kind) })
     expect([done.length, failed, seen]).toEqual([2, [], ['mdev', 'mdev']])
-    expect(host.plan(JSON.stringify(spec(2))).entries.every(({ action }) => action === 'keep')).toBe(true)
-    expect(losses(host.plan(spec(1)))).toEqual([expect.stringMatching(/^remove [0-9a-f-]{36} on mtty \(mtty-2\): /)])
+    expect((await host.plan(JSON.stringify(spec(2)))).entries.every(({ action }) => action === 'keep')).toBe(true)
+    expect(losses(await host.plan(spec(1)))).toEqual([
+      expect.stringMatching(/^remove [0-9a-f-]{36} on mtty \(mtty-2\): /),
+    ])
   })
 
   test('is refused with the place that is wrong, and a plan of another host is none of this one', async () => {
     const [host, other] = [createMockHost('demo').host(), createMockHost('demo').host()]
     onTestFinished(() => host.close())
     onTestFinished(() => other.close())
-    expect(() => host.plan({ version: 1, parents: [{ parent: 'mtty', devices: [{ typ: 'x' }] }] })).toThrow(
-      expect.objectContaining({ code: 'INVALID_SPEC', message: expect.stringContaining('parent 1, device 1') }),
-    )
+    await expect(
+      host.plan({ version: 1, parents: [{ parent: 'mtty', devices: [{ typ: 'x' }] }] }),
+    ).rejects.toMatchObject({ code: 'INVALID_SPEC', message: expect.stringContaining('parent 1, device 1') })
     const circle: { self?: unknown } = {}
     circle.self = circle
-    expect(() => host.plan(circle)).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }))
-    const plan = other.plan(spec(1))
+    await expect(host.plan(circle)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
+    const plan = await other.plan(spec(1))
     await expect(host.apply(plan)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
     await expect(other.apply({ ...plan })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
     expect(host.list().devices).toEqual([])
   })
+})
+
+describe('what a device is', () => {
+  test('is found out by any form of its name, and the device is closed again', async () => {
+    const { mock, host } = await demo()
+    const found = await host.inspect(running.slice(0, 8))
+    expect(found).toMatchObject({
+      virtualDevice: { name: running, parent: 'mtty', type: 'mtty-1', users: [] },
+      group: { viable: true, users: [] },
+      device: { name: running, numRegions: 9, regions: { 7: { name: 'config', size: '0xff' } } },
+      addressSpace: { mode: 'type1v2', pageSize: 4096, ranges: [{ first: '0x0', last: '0xffffffffffffffff' }] },
+      config: { header: { vendorId: 0x4348 } },
+      warnings: [],
+    })
+    expect(JSON.parse(JSON.stringify(found))).toEqual(found)
+    expect(mock.inspect.open).toEqual([])
+  })
+
+  test('of what only is defined, or has another driver, says what opens it', async () => {
+    const { host } = await demo()
+    const { name } = await host.define({ parent: 'mtty', type: 'mtty-2' })
+    await expect(host.inspect(name)).rejects.toMatchObject({ code: 'NOT_FOUND', hint: `vfioctl start ${name}` })
+    await expect(host.inspect(gpu)).rejects.toMatchObject({ code: 'NOT_SUPPORTED', hint: `vfioctl bind ${gpu}` })
+    await expect(call(host, 'inspect', [5])).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
+  })
+})
+
+test('what runs at boot is installed, told and removed', async () => {
+  const { host } = await demo()
+  const program = ['/usr/bin/node', '/usr/lib/node_modules/vfioctl/dist/bin/vfioctl.cjs']
+  const before = await host.boot.status()
+  expect(before.installed).toBe(false)
+  const { steps } = await host.boot.install({ program, live: false, dryRun: true })
+  expect(await host.boot.status()).toEqual(before)
+  expect((await host.boot.install({ program, live: false })).steps).toEqual(steps)
+  expect(await host.boot.status()).toEqual({
+    installed: true,
+    files: steps.map(({ path }) => ({ path, state: 'written' })),
+  })
+  const [path = ''] = before.files.map((file) => file.path)
+  host.kernel.files.unlink(path)
+  host.kernel.files.create(path, 'of somebody else')
+  expect((await host.boot.status()).files[0]).toEqual({ path, state: 'foreign' })
+  expect((await host.boot.remove({ live: false })).steps).toHaveLength(before.files.length - 1)
+  const wrong: unknown = Reflect.apply(host.boot.install, host.boot, [{ program, live: 'yes' }])
+  await expect(wrong).rejects.toMatchObject({
+    code: 'INVALID_ARGUMENT',
+    message: expect.stringContaining('boot.install: live must be true'),
+  })
+})
+
+test('what is asked for right before the host is closed comes to nothing', async () => {
+  const { mock, host } = await demo()
+  const asked = [host.openDevice(running), host.openAddressSpace(), host.inspect(running)]
+  await host.close()
+  for (const one of asked) await expect(one).rejects.toMatchObject({ code: 'CLOSED' })
+  expect(mock.inspect.open).toEqual([])
 })
 
 test('a host below another root is read there, opens nothing of this one, and a root that is none is refused', async () => {

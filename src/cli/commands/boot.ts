@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import { type BootChange, installBoot, removeBoot } from '../../lifecycle/boot/install.ts'
+import type { BootStep } from '../../lifecycle/boot/install.ts'
 import { action } from '../arguments/action.ts'
 import { dryRun } from '../arguments/global-options.ts'
 import { type Command, command } from '../command.ts'
@@ -22,11 +22,10 @@ const boot: Command = command({
   async run(values, context, io) {
     const { root, mock, json: asJson } = context.options
     const isDry = values['dry-run']
-    const change = await (values.action === 'install' ? installBoot : removeBoot)(await context.kernel(), {
-      program: io.program.map((path) => belowRoot(path, root)),
-      live: root === null && mock === null,
-      dryRun: isDry,
-    })
+    const { boot } = await context.host()
+    const options = { live: root === null && mock === null, dryRun: isDry }
+    const program = io.program.map((path) => belowRoot(path, root))
+    const change = await (values.action === 'install' ? boot.install({ ...options, program }) : boot.remove(options))
     if (asJson) {
       io.out(json(change))
       return
@@ -40,7 +39,7 @@ const boot: Command = command({
 })
 export default boot
 
-function shownDone(step: BootChange['steps'][number]): string {
+function shownDone(step: BootStep): string {
   if (step.action === 'run') return `ran ${[step.path, ...step.arguments].join(' ')}`
   return `${step.action === 'save' ? 'wrote' : 'deleted'} ${step.path}`
 }

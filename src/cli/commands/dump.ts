@@ -62,7 +62,7 @@ const dump: Command = command({
   async run(values, context, io) {
     const { output } = values
     const offset = values.offset ?? 0
-    await withDevice(values.device, context, async ({ device }) => {
+    await withDevice(values.device, context, async (device) => {
       const from = regionNamed(device, values.region)
       const length = checkedLength(from, offset, values.length)
       const read = pieces(device, from, { from: offset, to: offset + length }, values.width)

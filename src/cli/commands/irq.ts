@@ -74,7 +74,7 @@ const irq: Command = command({
     if (action === 'trigger') {
       if (index === undefined) throw usageError('name the interrupt to trigger', 'vfioctl irq DEVICE trigger intx')
       refuse({ '--vectors': vectors, '--count': count, '--timeout': timeout }, 'trigger')
-      await withDevice(values.device, context, ({ device }) =>
+      await withDevice(values.device, context, (device) =>
         trigger(device, irqNamed(device, index), vector ?? 0, asJson, io),
       )
       return
@@ -83,7 +83,7 @@ const irq: Command = command({
     if (count === 0) throw usageError('--count 0 would watch nothing')
     const ends = { interruption: io.interruption(), readerGone: io.readerGone }
     const limits: WatchLimits = { ...ends, ...given({ count, timeoutMs: timeout }) }
-    await withDevice(values.device, context, async ({ device }) => {
+    await withDevice(values.device, context, async (device) => {
       const watched = index === undefined ? bestIrq(device) : irqNamed(device, index)
       prepareBus(device, watched, values['bus-master'], io)
       await watchIrq(device, watched, vectors ?? null, limits, (event) => {

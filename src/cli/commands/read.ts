@@ -41,7 +41,7 @@ const read: Command = command({
     if (values.text && values.raw) throw usageError('--text and --raw exclude each other')
     const place = parsePlace(values.offset, values.region)
     const count = values.count ?? 1
-    const read = await withDevice(values.device, context, ({ device }) => {
+    const read = await withDevice(values.device, context, (device) => {
       const from = regionNamed(device, values.region)
       const bits = values.width ?? widthAt(device, from, place, { bytes: values.text })
       const step = fifo ? 0 : bits / 8

@@ -41,7 +41,7 @@ const write: Command = command({
     const place = parsePlace(values.offset, values.region)
     const given = checkedValues(values.values, values.text, values.width)
     const dry = values['dry-run']
-    const written = await withDevice(values.device, context, ({ device }) => {
+    const written = await withDevice(values.device, context, (device) => {
       const to = regionNamed(device, values.region)
       const bits = values.width ?? widthAt(device, to, place, { bytes: values.text !== undefined })
       const step = values.fifo ? 0 : bits / 8

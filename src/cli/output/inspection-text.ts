@@ -1,39 +1,14 @@
 import { escaped, formatSize, hex, printable } from '../../base/units.ts'
 import { shownUsers } from '../../host/device-users.ts'
-import type { IommuGroup } from '../../host/iommu-groups.ts'
-import type { Warning } from '../../host/warning.ts'
-import type { VirtualDevice } from '../../lifecycle/device/virtual-device.ts'
+import type { DeviceInspection } from '../../host-inspection.ts'
 import { configHeader } from '../../uapi/pci.ts'
-import type { IommuMode } from '../../vfio/address-space/address-space.ts'
 import type { ConfigSpace, PciCapability } from '../../vfio/config-space/config-space.ts'
-import type {
-  CapabilityDescription,
-  DeviceDescription,
-  IrqDescription,
-  RegionDescription,
-} from '../../vfio/describe-device.ts'
+import type { DescribedCapability, DescribedIrq, DescribedRegion } from '../../vfio/describe-device.ts'
 import { type Column, table } from './output.ts'
-
-/** All there is to know of an opened device. */
-export interface Inspection {
-  readonly virtualDevice: VirtualDevice | null
-  readonly group: IommuGroup | null
-  readonly device: DeviceDescription
-  readonly addressSpace: {
-    readonly mode: IommuMode
-    readonly pageSize: number
-    /** Where memory can be mapped, as hex. */
-    readonly ranges: readonly { readonly first: string; readonly last: string }[]
-    readonly availableMappings: number | null
-  }
-  /** Null for what is no PCI device, and where it cannot be read or makes no sense: then a warning says so. */
-  readonly config: ConfigSpace | null
-  readonly warnings: readonly Warning[]
-}
 
 type Fact = readonly [name: string, value: string]
 
-const regionColumns: readonly Column<RegionDescription>[] = [
+const regionColumns: readonly Column<DescribedRegion>[] = [
   { heading: 'INDEX', cell: (region) => region.index },
   { heading: 'REGION', cell: (region) => region.name },
   { heading: 'SIZE', cell: ({ size }) => shownSize(size) },
@@ -41,7 +16,7 @@ const regionColumns: readonly Column<RegionDescription>[] = [
   { heading: 'CAPABILITIES', cell: ({ capabilities }) => capabilities.map(shownFields).join(', ') },
 ]
 
-const irqColumns: readonly Column<IrqDescription>[] = [
+const irqColumns: readonly Column<DescribedIrq>[] = [
   { heading: 'INDEX', cell: (irq) => irq.index },
   { heading: 'INTERRUPT', cell: (irq) => irq.name },
   { heading: 'COUNT', cell: (irq) => irq.count },
@@ -56,7 +31,7 @@ const capabilityColumns: readonly Column<PciCapability>[] = [
 ]
 
 /** For people: the facts, then tables. */
-export function inspectionText(inspection: Inspection): string {
+export function inspectionText(inspection: DeviceInspection): string {
   const { device, config } = inspection
   const facts = deviceFacts(inspection).map(([name, value]) => `${name.padEnd(12)}${escaped(value)}\n`)
   const irqs = device.irqs.length === 0 ? 'no interrupts\n' : table(device.irqs, irqColumns)
@@ -65,7 +40,7 @@ export function inspectionText(inspection: Inspection): string {
   return [...parts, ...(config === null ? [] : configTables(config))].join('\n')
 }
 
-function deviceFacts({ virtualDevice, group, device, addressSpace }: Inspection): Fact[] {
+function deviceFacts({ virtualDevice, group, device, addressSpace }: DeviceInspection): Fact[] {
   const { mode, pageSize, ranges, availableMappings } = addressSpace
   const pci = group?.devices.find(({ name, bus }) => name === device.name && bus === 'pci')
   const users = group?.users ?? []
@@ -87,7 +62,12 @@ function deviceFacts({ virtualDevice, group, device, addressSpace }: Inspection)
   ]
 }
 
-function virtualDeviceFacts({ parent, type, typeName, definition }: NonNullable<Inspection['virtualDevice']>): Fact[] {
+function virtualDeviceFacts({
+  parent,
+  type,
+  typeName,
+  definition,
+}: NonNullable<DeviceInspection['virtualDevice']>): Fact[] {
   return [
     ['parent', parent],
     ['type', typeName === null ? type : `${type} (${typeName})`],
@@ -126,7 +106,7 @@ function shownSize(size: string): string {
 }
 
 /** 'type (type 1, subtype 1)': a capability's name, and what it says. */
-function shownFields({ name, ...fields }: CapabilityDescription<{ readonly name: string }>): string {
+function shownFields({ name, ...fields }: DescribedCapability<{ readonly name: string }>): string {
   const said = shownValues(fields)
   return said === '' ? name : `${name} (${said})`
 }

@@ -1,5 +1,4 @@
 import { pciAddressOrNull, printable, uuidOrNull } from '../../base/units.ts'
-import { listKeptForBoot } from '../../lifecycle/boot/kept.ts'
 import type { Kept } from '../../lifecycle/device/virtual-device-kind.ts'
 import type { Context } from '../context.ts'
 import type { Io } from '../io/io.ts'
@@ -17,7 +16,7 @@ const columns: readonly Column<Kept>[] = [
 /** Shows what is kept for the next boots, of one device or of all: it need not be there. */
 export async function reportKept(device: string | undefined, context: Context, io: Io): Promise<void> {
   const name = device === undefined ? undefined : (pciAddressOrNull(device) ?? uuidOrNull(device) ?? device)
-  const { kept, warnings } = listKeptForBoot((await context.kernel()).files, name)
+  const { kept, warnings } = await (await context.host()).boot.kept(name)
   const found = { kept: kept.map((it) => ({ ...it, forget: forSameHost(it.forget, context.options) })), warnings }
   if (context.options.json) {
     io.out(json(found))

@@ -11,24 +11,53 @@ import { checkProgram } from './check-program.ts'
 import { mdevctlRule } from './mdevctl-rule.ts'
 import { type Run, reloadSteps, runReload, stopSteps } from './reload.ts'
 
-/** What `boot install` and `boot remove` are asked for. */
-export interface BootRequest {
-  /** How vfioctl is started: Node and the script, by the absolute paths that they have on that host. */
-  readonly program: Program
-  /** Whether systemd and udev of that host run here, and are to read what changed. */
-  readonly live: boolean
+/** How what runs at boot is changed. */
+export interface BootOptions {
+  /** Whether systemd and udev of that host run here, and are to read what changed (default: if its programs can be run). */
+  readonly live?: boolean
+  /** Change nothing, and answer the exact steps. */
   readonly dryRun?: boolean
 }
 
-type BootStep = Extract<Step, { readonly action: 'save' | 'delete' | 'run' }>
+/** What is to run at boot. */
+export interface BootRequest extends BootOptions {
+  /** How vfioctl is started: Node and the script, by the absolute paths that they have on that host. */
+  readonly program: Program
+}
 
-/** What was changed, or would be, for the next boots. */
+/** One step of it: a file, or a program that reads the files anew. */
+export type BootStep = Extract<Step, { readonly action: 'save' | 'delete' | 'run' }>
+
+/** What was changed for the next boots, or with `dryRun` would be. */
 export interface BootChange {
   readonly changed: boolean
   readonly dryRun: boolean
   readonly steps: readonly BootStep[]
   /** What else one should know, or do. */
   readonly notes: readonly string[]
+}
+
+/** The files that run `restore` at boot, in the order in which they are written. */
+export interface BootStatus {
+  /** True if all of them are there, as vfioctl wrote them. */
+  readonly installed: boolean
+  readonly files: readonly BootFileStatus[]
+}
+
+/** One of those files: 'foreign' if somebody else wrote it. */
+export interface BootFileStatus {
+  readonly path: string
+  readonly state: 'written' | 'missing' | 'foreign'
+}
+
+/** Which of the files that `installBoot` writes are there. Their content is not compared, as it names the program. */
+export function bootStatus(files: HostFiles): BootStatus {
+  const all = bootFiles([], toolsOf(files)).map((file): BootFileStatus => {
+    const path = pathOf(file)
+    if (files.kind(path) === null) return { path, state: 'missing' }
+    return { path, state: isOwn(files, file) ? 'written' : 'foreign' }
+  })
+  return { installed: all.every(({ state }) => state === 'written'), files: all }
 }
 
 /**
@@ -69,21 +98,21 @@ function boundByOthers(files: HostFiles): string[] {
 }
 
 /** Deletes what `installBoot` writes. Files of somebody else's at those places are left, and named. */
-export async function removeBoot(kernel: Kernel, request: BootRequest): Promise<BootChange> {
+export async function removeBoot(kernel: Kernel, options: BootOptions): Promise<BootChange> {
   const { files } = kernel
-  const all = bootFiles(request.program, toolsOf(files)).filter((file) => files.kind(pathOf(file)) !== null)
+  const all = bootFiles([], toolsOf(files)).filter((file) => files.kind(pathOf(file)) !== null)
   const foreign = all.filter((file) => !isOwn(files, file))
   const own = all.filter((file) => !foreign.includes(file))
   const deletions = own.map((file): BootStep => ({ action: 'delete', path: pathOf(file) }))
   const notes = foreign.map((file) => `${pathOf(file)} was not written by vfioctl: it is left as it is`)
-  return finish(kernel, request, deletions, notes, [...stopSteps(files), ...reloadSteps(files)], () => {
+  return finish(kernel, options, deletions, notes, [...stopSteps(files), ...reloadSteps(files)], () => {
     for (const file of own) deleteFile(files, file)
   })
 }
 
 async function finish(
   kernel: Kernel,
-  { dryRun = false, live }: BootRequest,
+  { dryRun = false, live = kernel.runsPrograms }: BootOptions,
   changes: readonly BootStep[],
   notes: readonly string[],
   runs: readonly Run[],

@@ -13,10 +13,17 @@ import { nodeOwners } from '../settings/node-owners.ts'
 import { isKeptForCard } from '../sriov/kept-number.ts'
 import { type KeptNumber, sriovSettings } from '../sriov/sriov-settings.ts'
 
+/** What is kept for the next boots, and what of it cannot be read. */
+export interface KeptForBoot {
+  readonly kept: readonly Kept[]
+  readonly warnings: readonly Warning[]
+}
+
 /**
- * What is kept for the next boots: drivers, numbers of virtual functions, virtual devices, and owners of nodes. What cannot be read is a warning with its path, and the rest goes on.
+ * Lists what is kept for the next boots: drivers, numbers of virtual functions, virtual devices, and owners of nodes. What
+ * cannot be read is a warning with its path, and the rest goes on.
  */
-export function listKeptForBoot(files: HostFiles, device?: string): { kept: Kept[]; warnings: Warning[] } {
+export function listKeptForBoot(files: HostFiles, device?: string): KeptForBoot {
   const bindings = keptBindings.list(files)
   const counts = sriovSettings.list(files)
   const devices = kinds.map((kind) => kind.keptForBoot(files))

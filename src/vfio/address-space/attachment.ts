@@ -1,10 +1,10 @@
-import * as v from 'valibot'
 import { checked } from '../../base/arguments.ts'
 import type { Uuid } from '../../base/units.ts'
 import type { DeviceAddress } from '../../host/device-node.ts'
 import { closeInOrder } from '../calls/close-in-order.ts'
 import type { Descriptor } from '../calls/descriptor.ts'
 import type { AddressSpace } from './address-space.ts'
+import { openSpace } from './open-space.ts'
 
 /** Options for opening a device, beside its address. */
 export interface AttachOptions {
@@ -37,21 +37,6 @@ export interface DeviceAddressSpace extends AddressSpace {
   /** Close it when the last device leaves. */
   closeWithLast(): void
 }
-
-/**
- * What has the methods by which devices come and go.
- * @internal
- */
-export const openSpace: v.GenericSchema<unknown, DeviceAddressSpace> = v.custom<DeviceAddressSpace>(
-  (value) =>
-    typeof value === 'object' &&
-    value !== null &&
-    'attach' in value &&
-    typeof value.attach === 'function' &&
-    'takeOver' in value &&
-    typeof value.takeOver === 'function',
-  'must be an address space, as host.openAddressSpace gives',
-)
 
 /** An open device's place in an address space. */
 export class Attachment {

@@ -14,7 +14,7 @@ test('devices of several groups share the guest’s memory; one is unplugged, an
   const edu = await bindPci(context, 'edu')
   const e1000e = await bindPci(context, 'e1000e', edu)
   const host = hostOf(edu.kernel)
-  const addressSpace = host.openAddressSpace({ iommu: 'type1v2' })
+  const addressSpace = await host.openAddressSpace({ iommu: 'type1v2' })
   const first = await host.openDevice(edu.address, { addressSpace })
   const second = await host.openDevice(e1000e.address, { addressSpace })
   expect(first.group).not.toBe(second.group)
@@ -36,7 +36,7 @@ test('a device that is pulled out asks its user to let go, and only its own is l
     await host.start({ parent: 'mtty', type: 'mtty-1' }),
   ]
   const [gpu = '', serial = ''] = started.map(({ name }) => name)
-  const addressSpace = host.openAddressSpace()
+  const addressSpace = await host.openAddressSpace()
   const pulled = await host.openDevice(gpu, { addressSpace })
   const kept = await host.openDevice(serial, { addressSpace })
 

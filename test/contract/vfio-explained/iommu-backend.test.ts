@@ -97,7 +97,7 @@ test('one address space holds both kinds: a buffer is mapped once, and both devi
   const { uuid } = await createMdev('mtty', 'mtty-2')
   const host = hostOf(kernel, () => remove(uuid))
 
-  const addressSpace = host.openAddressSpace({ iommu: 'type1v2' })
+  const addressSpace = await host.openAddressSpace({ iommu: 'type1v2' })
   const edu = await host.openDevice(address, { addressSpace })
   const mtty = await host.openDevice(uuid, { addressSpace })
   const buffer = await edu.dma.allocate(page)

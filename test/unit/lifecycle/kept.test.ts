@@ -1,5 +1,6 @@
 import { expect, onTestFinished, test } from 'vitest'
 import { Host } from '../../../src/host.ts'
+import type { KeptForBoot } from '../../../src/lifecycle/boot/kept.ts'
 import { createMockKernel } from '../../../src/mock/kernel/mock-kernel.ts'
 
 const network = '0000:81:00.0'
@@ -10,7 +11,7 @@ test('what is kept for the next boots is listed with how it is now and what forg
   const host = new Host(createMockKernel('gpu-host'))
   onTestFinished(() => host[Symbol.asyncDispose]())
   const { files } = host.kernel
-  expect(host.kept()).toEqual({ kept: [], warnings: [] })
+  expect(await host.boot.kept()).toEqual({ kept: [], warnings: [] })
   await host.setVirtualFunctions({ device: network, count: 2 })
   await host.bind({ device: vf })
   await host.bind({ device: '0000:81:00.1', driver: 'none' })
@@ -19,9 +20,8 @@ test('what is kept for the next boots is listed with how it is now and what forg
   files.makeDirectory('/etc/vfioctl.d/node-owners')
   files.create(`/etc/vfioctl.d/node-owners/${uuid}.json`, '{"user":null,"group":"kvm","mode":"0660"}')
   files.create('/etc/vfioctl.d/sriov/0000:99:00.0.json', '{')
-  const shown = ({ kept }: ReturnType<Host['kept']>) =>
-    kept.map(({ device, what, now, forget }) => [device, what, now, forget])
-  expect(shown(host.kept())).toEqual([
+  const shown = ({ kept }: KeptForBoot) => kept.map(({ device, what, now, forget }) => [device, what, now, forget])
+  expect(shown(await host.boot.kept())).toEqual([
     ['0000:81:00.1', 'driver none', 'with no driver', 'vfioctl release 0000:81:00.1'],
     [vf, 'driver vfio-pci', 'with vfio-pci', `vfioctl release ${vf}`],
     [network, '2 virtual functions', 'has 2', `vfioctl sriov ${network} 0`],
@@ -29,9 +29,11 @@ test('what is kept for the next boots is listed with how it is now and what forg
     ['0000:41:00.4', '1152 on 0000:41:00.0, manual', 'does not run', 'vfioctl undefine 0000:41:00.4'],
     [uuid, 'node of -:kvm 0660', null, `vfioctl undefine ${uuid}`],
   ])
-  expect(host.kept().warnings.map(({ path }) => path)).toEqual(['/etc/vfioctl.d/sriov/0000:99:00.0.json'])
+  expect((await host.boot.kept()).warnings.map(({ path }) => path)).toEqual(['/etc/vfioctl.d/sriov/0000:99:00.0.json'])
   await files.write(`/sys/bus/pci/devices/${network}/sriov_numvfs`, '0')
   await files.write(`/sys/bus/pci/devices/${network}/remove`, '1')
-  expect(shown(host.kept(vf))).toEqual([[vf, 'driver vfio-pci', 'not there', `vfioctl release ${vf}`]])
-  expect(shown(host.kept(network))).toEqual([[network, '2 virtual functions', 'not there', expect.anything()]])
+  expect(shown(await host.boot.kept(vf))).toEqual([[vf, 'driver vfio-pci', 'not there', `vfioctl release ${vf}`]])
+  expect(shown(await host.boot.kept(network))).toEqual([
+    [network, '2 virtual functions', 'not there', expect.anything()],
+  ])
 })

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { expect, onTestFinished, test } from 'vitest'
-import { type Host, openHost } from '../../../src/host.ts'
+import type { Host } from '../../../src/host.ts'
+import { openHost } from '../../../src/open-host.ts'
 
 const parent = '0000:3b:00.0'
 const spellings = [parent, '3b:00.0', '3B:00.0', '0000:3B:00.0']

@@ -43,7 +43,7 @@ export async function openDevices(ended: typeof onTestFinished = onTestFinished)
   await host.start({ name: display, parent: 'mbochs', type: 'mbochs-small' })
   await host.start({ name: serial, parent: 'mtty', type: 'mtty-1' })
   const before = openDescriptors(host.kernel)
-  const space = host.openAddressSpace({ iommu: 'iommufd' })
+  const space = await host.openAddressSpace({ iommu: 'iommufd' })
   const opened = {
     host,
     space,

@@ -184,7 +184,7 @@ describe('boot remove', () => {
     await installBoot(kernel, image)
     put(kernel, '/usr/bin/systemctl', '')
     makeFolders(kernel, '/run/systemd/system')
-    const { steps } = await removeBoot(kernel, { program, live: true, dryRun: true })
+    const { steps } = await removeBoot(kernel, { live: true, dryRun: true })
     expect(steps.slice(-2)).toEqual([
       { action: 'run', path: '/usr/bin/systemctl', arguments: ['stop', 'vfioctl-restore@*.path'] },
       { action: 'run', path: '/usr/bin/systemctl', arguments: ['daemon-reload'] },

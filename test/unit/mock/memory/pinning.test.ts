@@ -65,7 +65,7 @@ describe('pages that a driver pins', () => {
     const { mock, host, device, uuid, made } = await openModel((context) => new Polite(context))
     device.close()
     const serial = await host.start({ parent: 'mtty', type: 'mtty-1' })
-    const addressSpace = host.openAddressSpace()
+    const addressSpace = await host.openAddressSpace()
     await host.openDevice(serial.uuid ?? '', { addressSpace })
     const again = await host.openDevice(uuid, { addressSpace })
     const buffer = await again.dma.allocate(page)

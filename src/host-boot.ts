@@ -1,0 +1,45 @@
+import { calledLater } from './host-call.ts'
+import type { Kernel } from './kernel/kernel.ts'
+import type { BootChange, BootOptions, BootRequest, BootStatus } from './lifecycle/boot/install.ts'
+import type { KeptForBoot } from './lifecycle/boot/kept.ts'
+
+const installing = () => import('./lifecycle/boot/install.ts')
+
+/** What a host does at its next boots: `host.boot`. */
+export class HostBoot {
+  readonly #kernel: Kernel
+
+  constructor(kernel: Kernel) {
+    this.#kernel = kernel
+  }
+
+  /**
+   * Writes the systemd units and the udev rule that run `vfioctl restore` at boot and for cards that come later.
+   * PERMISSION_DENIED or INVALID_ARGUMENT for a program that root cannot rely on; ALREADY_EXISTS if a file of somebody
+   * else's is in the way, and then nothing is written.
+   */
+  async install(request: BootRequest): Promise<BootChange> {
+    return calledLater('boot.install', [request], async () => (await installing()).installBoot(this.#kernel, request))
+  }
+
+  /** Deletes what `install` writes. Files of somebody else's at those places are left, and named. */
+  async remove(options: BootOptions = {}): Promise<BootChange> {
+    return calledLater('boot.remove', [options], async () => (await installing()).removeBoot(this.#kernel, options))
+  }
+
+  /** The files that `install` writes, and which of them are there. */
+  async status(): Promise<BootStatus> {
+    return calledLater('boot.status', [], async () => (await installing()).bootStatus(this.#kernel.files))
+  }
+
+  /**
+   * What is kept for the next boots, of all devices or of one, which need not be there: drivers, numbers of virtual
+   * functions, virtual devices and owners of nodes, each with the command that forgets it.
+   */
+  async kept(device?: string): Promise<KeptForBoot> {
+    return calledLater('boot.kept', [device], async () => {
+      const { listKeptForBoot } = await import('./lifecycle/boot/kept.ts')
+      return listKeptForBoot(this.#kernel.files, device)
+    })
+  }
+}

@@ -1,0 +1,67 @@
+import { VfioError } from './base/errors.ts'
+import { hex } from './base/units.ts'
+import { type IommuGroup, readIommuGroups } from './host/iommu-groups.ts'
+import type { Warning } from './host/warning.ts'
+import type { Kernel } from './kernel/kernel.ts'
+import type { VirtualDevice } from './lifecycle/device/virtual-device.ts'
+import type { IommuMode } from './vfio/address-space/address-space.ts'
+import type { ConfigSpace } from './vfio/config-space/config-space.ts'
+import { type DescribedDevice, describeDevice } from './vfio/describe-device.ts'
+import type { Device } from './vfio/device.ts'
+
+/** What `host.inspect` finds, as plain data: 64-bit values are hex strings, as in the JSON of `vfioctl inspect`. */
+export interface DeviceInspection {
+  /** Null for a device that is none, a PCI device with a VFIO driver. */
+  readonly virtualDevice: VirtualDevice | null
+  /** Without this process among its users. */
+  readonly group: IommuGroup | null
+  readonly device: DescribedDevice
+  readonly addressSpace: InspectedAddressSpace
+  /** Null for what is no PCI device, and if it cannot be read or makes no sense: then a warning says so. */
+  readonly config: ConfigSpace | null
+  readonly warnings: readonly Warning[]
+}
+
+/** How the addresses of an inspected device are translated. */
+export interface InspectedAddressSpace {
+  readonly mode: IommuMode
+  /** The smallest page that can be mapped, in bytes. */
+  readonly pageSize: number
+  /** Where memory can be mapped: the first and the last address of each range, in hex. */
+  readonly ranges: readonly { readonly first: string; readonly last: string }[]
+  /** How many more mappings the kernel takes; null if it does not say. */
+  readonly availableMappings: number | null
+}
+
+/** Looks at a device that is open. What cannot be read of its group or its configuration space is a warning. */
+export function inspectOpened(kernel: Kernel, device: Device, virtualDevice: VirtualDevice | null): DeviceInspection {
+  const { pageSize, ranges, availableMappings } = device.addressSpace.info()
+  const { groups, warnings } = readIommuGroups(kernel.files, { device: device.name })
+  const [group] = groups
+  return {
+    virtualDevice,
+    // nobody asks who inspects it
+    group: group === undefined ? null : { ...group, users: group.users.filter(({ pid }) => pid !== kernel.pid) },
+    device: describeDevice(device),
+    addressSpace: {
+      mode: device.iommuMode,
+      pageSize,
+      ranges: ranges.map(({ first, last }) => ({ first: hex(first), last: hex(last) })),
+      availableMappings,
+    },
+    config: configSpace(device, warnings),
+    warnings,
+  }
+}
+
+/** A device whose configuration space is broken is inspected all the more. */
+function configSpace(device: Device, warnings: Warning[]): ConfigSpace | null {
+  if (!device.info.flags.pci) return null
+  try {
+    return device.pci.configSpace()
+  } catch (error) {
+    if (!(error instanceof VfioError)) throw error
+    warnings.push({ path: `${device.name} config`, message: error.message })
+    return null
+  }
+}
