@@ -6,14 +6,6 @@ import type { BindingOptions } from '../../lifecycle/bindings/binding-change.ts'
 import { type Flag, type RequiredPositional, text, usageError } from '../command.ts'
 import type { Io } from '../io/io.ts'
 
-/** The positional DEVICE of commands that change a device's driver or functions. */
-export const pciDevice: RequiredPositional<string> = {
-  kind: 'required',
-  completes: 'host device',
-  parse: text,
-  describe: `a PCI device: ${deviceNameForms}; 3b:00.* is all its functions`,
-}
-
 /** The device whose driver changes. */
 export const bindable: RequiredPositional<string> = {
   kind: 'required',
@@ -37,7 +29,7 @@ export const forceTaking: Flag = {
 }
 
 /** One, or of a name that ends in `.*` every function. */
-export function findPciDevices(files: HostFiles, given: string): PciAddress[] {
+function findPciDevices(files: HostFiles, given: string): PciAddress[] {
   return pciDevicesNamed(files, given).map((name) => checkedPci(name, given))
 }
 
