@@ -12,7 +12,8 @@ namespace vfioctl {
 
 // What readWord and writeWord take and answer; JavaScript has it as an array of 32-bit integers.
 struct Word {
-  int64_t offset;
+  uint32_t offset_low;
+  uint32_t offset_high;
   int32_t fd;
   uint32_t width;  // in bytes
   uint32_t value;

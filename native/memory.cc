@@ -10,6 +10,7 @@
 
 #include "args.h"
 #include "bus_error.h"
+#include "device_order.h"
 
 // shared_ptr asks whether the process has one thread, by a symbol that glibc has since 2.32. Here that is this one, for
 // older glibc's sake; Node always has more threads.
@@ -160,6 +161,7 @@ Napi::Value Mapping::ReadAt(const Napi::CallbackInfo& info) {
     ThrowSystemError(info.Env(), EFAULT, "load");
     return {};
   }
+  value = InDeviceOrder(value);
   if constexpr (std::is_same_v<T, uint64_t>) {
     return Napi::BigInt::New(info.Env(), value);
   } else {
@@ -182,6 +184,7 @@ void Mapping::WriteAt(const Napi::CallbackInfo& info) {
   }
   volatile T* address = IsOpenFor(info.Env(), writable_) ? At<T>(info) : nullptr;
   if (address == nullptr) return;
+  value = InDeviceOrder(value);
   if (!SurvivesBusError(address, sizeof(T), [value, address] { *address = value; })) {
     ThrowSystemError(info.Env(), EFAULT, "store");
   }

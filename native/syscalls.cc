@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "args.h"
+#include "device_order.h"
 #include "environment.h"
 
 namespace vfioctl {
@@ -47,20 +48,22 @@ Napi::Value MoveBytes(const Napi::CallbackInfo& info, const char* syscall) {
   return Moved(info.Env(), Transfer(kNumber, fd, bytes, static_cast<off_t>(offset)), syscall);
 }
 
-// Called so often that it counts what Node-API takes for each argument: there are none. Of a shorter word these are the
-// lowest bytes: the machines that VFIO is for are little-endian.
+// Called so often that it counts what Node-API takes for each argument: there are none. The value's first bytes in the
+// device's order are a shorter word.
 template <long kNumber>
 napi_value TransferWord(napi_env env, napi_callback_info info, const char* syscall) {
   void* data = nullptr;
   napi_get_cb_info(env, info, nullptr, nullptr, nullptr, &data);
   Word* word = static_cast<Word*>(data);
-  if (kNumber == SYS_pread64) word->value = 0;
-  if (word->width > sizeof word->value) {
+  uint32_t value = kNumber == SYS_pread64 ? 0 : InDeviceOrder(word->value);
+  if (word->width > sizeof value) {
     ThrowRange(env, "width must be at most 4");
     return nullptr;
   }
-  const Bytes bytes = {reinterpret_cast<uint8_t*>(&word->value), word->width};
-  word->moved = static_cast<int32_t>(Transfer(kNumber, word->fd, bytes, word->offset));
+  const Bytes bytes = {reinterpret_cast<uint8_t*>(&value), word->width};
+  const uint64_t offset = uint64_t{word->offset_high} << 32 | word->offset_low;
+  word->moved = static_cast<int32_t>(Transfer(kNumber, word->fd, bytes, static_cast<off_t>(offset)));
+  if (kNumber == SYS_pread64) word->value = InDeviceOrder(value);
   if (word->moved < 0) ThrowSystemError(env, errno, syscall);
   return nullptr;
 }

@@ -1,4 +1,5 @@
-// node scripts/prebuild.mjs DIRECTORY: the addon for each processor that the package serves, compiled anew.
+// node scripts/prebuild.mjs [DIRECTORY]: the addon for each processor that the package serves, compiled anew into a
+// directory, or brought up to date in prebuilds/.
 import { execFileSync } from 'node:child_process'
 import { copyFileSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -61,11 +62,17 @@ function compile(arch, prefix, work) {
   return buildAddonIn(folder, [`--arch=${arch}`], tools)
 }
 
-if (process.argv[1] === import.meta.filename) {
+/** @param {string} into */
+async function prebuildAnew(into) {
   const work = mkdtempSync(join(tmpdir(), 'vfioctl-prebuild-'))
   try {
-    await prebuild(resolve(process.argv[2]), work)
+    await prebuild(into, work)
   } finally {
     rmSync(work, { recursive: true, force: true })
   }
+}
+
+if (process.argv[1] === import.meta.filename) {
+  const [directory] = process.argv.slice(2)
+  await (directory === undefined ? prebuild(join(root, 'prebuilds')) : prebuildAnew(resolve(directory)))
 }

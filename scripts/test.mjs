@@ -22,6 +22,7 @@ const phases = {
   contract: contractOnMocks,
   cli: () => vitest('cli'),
   package: () => vitest('package'),
+  emulated: () => vitest('emulated'),
   native: () => vitest('native'),
   sanitize,
   vm: () => testOnKernels({ mayLack: !inCI }),

@@ -35,6 +35,7 @@ export default defineConfig({
           testTimeout: 120_000,
         },
       },
+      { extends: true, test: { name: 'emulated', include: ['emulated/**/*.test.ts'] } },
       { extends: true, test: { name: 'abi', include: ['abi/**/*.test.ts'] } },
       {
         extends: true,

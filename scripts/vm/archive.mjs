@@ -17,9 +17,10 @@ export const machineArchive = { options: [], update: updateLists }
  * `folder`, and the machine's own stays as it is.
  * @param {string} suite
  * @param {string} folder
+ * @param {string} [architecture] Debian's name of another processor, of whose packages none is installed
  * @returns {Promise<Archive>}
  */
-export async function suiteArchive(suite, folder) {
+export async function suiteArchive(suite, folder, architecture) {
   const mirror = await debianMirror()
   const list = join(folder, 'sources.list')
   for (const part of ['lists/partial', 'cache/archives/partial']) await mkdir(join(folder, part), { recursive: true })
@@ -29,6 +30,7 @@ export async function suiteArchive(suite, folder) {
   const options = [
     ...Object.entries(places).flatMap(([name, path]) => ['-o', `Dir::${name}=${path}`]),
     ...['-o', 'Dir::Etc::SourceParts=/dev/null', '-o', 'APT::Sandbox::User=root'],
+    ...(architecture === undefined ? [] : await foreignOptions(architecture, join(folder, 'status'))),
   ]
   return {
     options,
@@ -38,6 +40,17 @@ export async function suiteArchive(suite, folder) {
       })
     },
   }
+}
+
+/** @param {string} architecture @param {string} status where apt looks for what is installed */
+async function foreignOptions(architecture, status) {
+  await writeFile(status, '')
+  const values = [
+    `APT::Architecture=${architecture}`,
+    `APT::Architectures=${architecture}`,
+    `Dir::State::status=${status}`,
+  ]
+  return values.flatMap((it) => ['-o', it])
 }
 
 /** Where the machine's sources take Debian itself from: the entry for its own release. */
@@ -55,7 +68,7 @@ async function debianMirror() {
  * @param {Archive} archive
  * @param {string} name
  */
-export async function ensureLists({ options, update }, name) {
+async function ensureLists({ options, update }, name) {
   const known = await run('apt-cache', [...options, 'show', name]).catch(() => '')
   if (known === '') await update()
 }
@@ -76,6 +89,29 @@ export async function newestPackage(archive, pattern, known) {
   const version = described.match(/^Version: (.+)$/m)?.[1]
   if (!version) throw new Unavailable(`apt names no version of ${name}`)
   return { name, version }
+}
+
+/**
+ * Fetches packages with all that they depend on and the machine does not have in `archive`'s eyes, and unpacks them.
+ * @param {Archive} archive
+ * @param {string[]} names
+ * @param {string} into
+ */
+export async function unpackWithDependencies(archive, names, into) {
+  await unpack(archive, await missingPackages(archive, names), into)
+}
+
+/**
+ * Packages with what they depend on, less what is installed: apt would install these anew, and upgrade others, which
+ * serve as they are.
+ * @param {Archive} archive
+ * @param {string[]} names
+ */
+async function missingPackages(archive, names) {
+  await ensureLists(archive, names[0])
+  const install = ['install', '--simulate', '--no-install-recommends', ...names]
+  const said = await run('apt-get', [...archive.options, ...install])
+  return Array.from(said.matchAll(/^Inst (\S+) \((\S+)/gm), ([, name, version]) => `${name}=${version}`)
 }
 
 /**

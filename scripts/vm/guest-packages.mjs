@@ -2,9 +2,8 @@
 import { existsSync } from 'node:fs'
 import { cp, mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { ensureLists, machineArchive, unpack } from './archive.mjs'
+import { machineArchive, unpackWithDependencies } from './archive.mjs'
 import { cached, cacheFolder, hashedName } from './cache.mjs'
-import { run } from './debian.mjs'
 
 /** What our drop-in stands beside and is used by, what tells libvirt and rules of devices, what boots, and what uses disks. */
 const wanted = ['mdevctl', 'libvirt-daemon', 'libvirt-clients', 'udev', 'systemd', 'btrfs-progs']
@@ -18,24 +17,22 @@ export async function guestPackages() {
   await cached(folder, async (work) => {
     console.error(`unpacking the guest's packages in ${folder}`)
     const unpacked = join(work, 'unpacked')
-    await unpack(machineArchive, await missingPackages(), unpacked)
+    await unpackWithDependencies(machineArchive, wanted, unpacked)
     const done = join(work, 'done')
-    for (const part of ['etc', 'usr']) await copyIfThere(join(unpacked, part), join(done, part))
-    // Links into /usr on Debian: a folder of such a name would hide what the machine has there.
-    for (const part of ['bin', 'sbin', 'lib']) await copyIfThere(join(unpacked, part), join(done, 'usr', part))
+    await copyMerged(unpacked, done)
     return done
   })
   return folder
 }
 
 /**
- * With what they depend on, less what the machine has: apt would install these anew. It would upgrade others, which
- * serve as they are.
+ * As Debian's packages are installed: what they have in /bin, /sbin and /lib, which are links into /usr, is in /usr.
+ * @param {string} unpacked
+ * @param {string} done
  */
-async function missingPackages() {
-  await ensureLists(machineArchive, wanted[0])
-  const said = await run('apt-get', ['install', '--simulate', '--no-install-recommends', ...wanted])
-  return Array.from(said.matchAll(/^Inst (\S+) \((\S+)/gm), ([, name, version]) => `${name}=${version}`)
+export async function copyMerged(unpacked, done) {
+  for (const part of ['etc', 'usr']) await copyIfThere(join(unpacked, part), join(done, part))
+  for (const part of ['bin', 'sbin', 'lib']) await copyIfThere(join(unpacked, part), join(done, 'usr', part))
 }
 
 /** @param {string} from @param {string} to */

@@ -2,7 +2,7 @@ import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSyn
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, describe, expect, it, vi } from 'vitest'
-import type { VfioError } from '../../src/base/errors.ts'
+import { VfioError } from '../../src/base/errors.ts'
 import { refusedByLoader } from '../../src/kernel/addon-file.ts'
 import { addonPath, compileLibrary } from './programs.ts'
 
@@ -24,6 +24,36 @@ async function failureWith(path: string): Promise<VfioError> {
   }
   throw new Error(`${path} was loaded`)
 }
+
+describe('the loader', () => {
+  it('says what it tried where there is no addon', async () => {
+    const path = join(folder, 'none.node')
+    expect(await failureWith(path)).toMatchObject({
+      name: new VfioError('ADDON_MISSING', '').name,
+      code: 'ADDON_MISSING',
+      message: expect.stringContaining(`${process.platform}-${process.arch}`),
+      hint: expect.stringContaining('npm run build'),
+      facts: { platform: process.platform, arch: process.arch, tried: [`${path}: not there`] },
+    })
+  })
+
+  it('says what the dynamic loader said of a file that is no library', async () => {
+    const path = join(folder, 'text.node')
+    writeFileSync(path, 'not a library')
+    expect(await failureWith(path)).toMatchObject({
+      code: 'ADDON_MISSING',
+      facts: { tried: [expect.stringMatching(/text\.node: .*invalid ELF header|file too short/)] },
+    })
+  })
+
+  it('refuses an addon with another surface', async () => {
+    const other = join(folder, 'empty.node')
+    compileLibrary('empty-addon.c', other)
+    expect(await failureWith(other)).toMatchObject({
+      facts: { tried: [expect.stringContaining('another version of vfioctl')] },
+    })
+  })
+})
 
 const own = readFileSync(addonPath)
 const machineAt = 18
