@@ -64,13 +64,13 @@ const groups = [
   {
     name: 'core',
     priority: 2,
-    test: /src\/(host(-arguments|-boot|-call)?\.ts|kernel\/(?!soft-memlock|trace)|cli\/(?!main|completion|version|compile-cache|mock-host|mdevctl|device|commands\/(?!list)|io\/write-whole|parser\/(?!parser)|arguments\/(spec-file|region)|output\/(plan-text|report-bindings))|host\/|base|lifecycle\/(definition\/definition|in-use|kinds\/(list|device-types|named-device|device-to-open|mdev\/(list|store|mdev-(?!verbs|planning)|type-|nvidia-gpu)|nvidia-vgpu\/vgpu-(functions|type)))|uapi\/(requests|features)|vfio\/(address-space\/open-space|calls\/close-in-order))|yargs-parser|yargs-platform|rolldown.runtime/,
+    test: /src\/(host(-arguments|-boot|-call)?\.ts|kernel\/(?!soft-memlock|trace)|cli\/(?!main|completion|compile-cache|mdevctl|device|command\/(version|mock-host)|commands\/(?!list)|io\/write-whole|parser\/(?!parser|synonyms)|arguments\/(spec-file|region)|output\/(plan-text|report-bindings))|host\/|base|lifecycle\/(definition\/definition|in-use|kinds\/(list|device-types|named-device|device-to-open|mdev\/(list|store|mdev-(?!verbs|planning)|type-)|nvidia-vgpu\/vgpu-(functions|type)))|uapi\/(requests|features)|vfio\/(address-space\/open-space|calls\/close-in-order))|yargs-parser|yargs-platform|rolldown.runtime/,
   },
   {
     name: 'plan',
     test: /node_modules\/yaml\/|src\/lifecycle\/(spec|plan|wanted|kinds\/plannings|kinds\/[a-z-]+\/(plan-|[a-z-]+-planning|derived-uuid|turned-out))|src\/cli\/(arguments\/spec-file|output\/plan-text)/,
   },
-  { name: 'yargs', test: /node_modules\/yargs\/|cli\/(parser\/(?!parser)|version)/ },
+  { name: 'yargs', test: /node_modules\/yargs\/|cli\/(parser\/(?!parser|synonyms)|command\/version)/ },
   {
     name: 'lifecycle',
     priority: 1,
@@ -81,5 +81,5 @@ const groups = [
     test: /src\/(host-inspection|vfio|uapi|kernel\/(soft-memlock|trace)|cli\/(device|arguments\/region))/,
   },
   { name: 'read-scenario', priority: 1, test: /src\/mock\/scenario\/read-|node_modules\/valibot/ },
-  { name: 'mock-kernel', test: /src\/(mock|cli\/mock-host)/ },
+  { name: 'mock-kernel', test: /src\/(mock|cli\/command\/mock-host)/ },
 ]

@@ -7,9 +7,9 @@ import { readDeviceTypes } from '../lifecycle/kinds/device-types.ts'
 import { list } from '../lifecycle/kinds/list.ts'
 import { isModule } from '../mock/shipped/load-scenario.ts'
 import { globalArguments, splitCommandLine, verbose } from './arguments/global-options.ts'
-import type { Argument, ArgumentTable, Completes } from './command.ts'
-import { commands } from './commands.ts'
-import { Context, type GlobalOptions } from './context.ts'
+import type { Argument, ArgumentTable, Completes } from './command/command.ts'
+import { commands } from './command/commands.ts'
+import { Context, type GlobalOptions } from './command/context.ts'
 import type { Io } from './io/io.ts'
 
 interface Candidate {

@@ -1,12 +1,12 @@
 import { globalOptions, splitCommandLine } from './arguments/global-options.ts'
-import type { ArgumentTable, Values } from './command.ts'
-import { commands } from './commands.ts'
-import { Context, type GlobalOptions } from './context.ts'
+import type { ArgumentTable, Values } from './command/command.ts'
+import { commands } from './command/commands.ts'
+import { Context, type GlobalOptions } from './command/context.ts'
 import type { Io } from './io/io.ts'
 import { reportFailure, type Shown } from './output/failure.ts'
 import { forSameHost } from './output/same-host.ts'
 import { parseArguments } from './parser/parser.ts'
-import { withKnownWords } from './synonyms.ts'
+import { withKnownWords } from './parser/synonyms.ts'
 
 /** Runs one command line (without node and script) and gives its exit status. Never ends the process. */
 export async function run(argv: readonly string[], io: Io): Promise<number> {

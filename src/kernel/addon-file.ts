@@ -11,7 +11,7 @@ export interface Refusal {
 }
 
 const makeOne = 'in a checkout, `npm run build` makes it; without it, the mock works: `--mock demo`'
-const installAgain = 'install vfioctl again, on this machine'
+const installAgain = 'install the package again, on this machine'
 
 /** Node's name of a processor, by its number in an ELF file (e_machine). */
 const machines: Readonly<Record<number, string>> = {

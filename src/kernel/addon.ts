@@ -173,7 +173,7 @@ function missing(refusals: readonly Refusal[], cause: unknown): VfioError {
   return new VfioError('ADDON_MISSING', `the native addon for ${here} cannot be loaded${why}`, {
     hint:
       process.platform === 'linux'
-        ? (told?.hint ?? 'install vfioctl again, on this machine')
+        ? (told?.hint ?? 'install the package again, on this machine')
         : 'VFIO is a part of Linux; here, the mock works: `--mock demo`',
     facts: {
       platform: process.platform,

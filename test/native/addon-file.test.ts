@@ -81,7 +81,7 @@ describe('an addon that cannot be loaded', () => {
       message: expect.stringMatching(
         new RegExp(`cannot be loaded: ${path}: it is for ${name}, and this is ${process.arch}$`),
       ),
-      hint: expect.stringContaining('install vfioctl again'),
+      hint: expect.stringContaining('install the package again'),
     })
   })
 
@@ -93,7 +93,7 @@ describe('an addon that cannot be loaded', () => {
     truncateSync(path, size)
     expect(await failureWith(path)).toMatchObject({
       message: expect.stringContaining(`short.node: it is cut short: ${size} of ${own.length} bytes`),
-      hint: expect.stringContaining('install vfioctl again'),
+      hint: expect.stringContaining('install the package again'),
     })
   })
 

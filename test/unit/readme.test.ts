@@ -2,7 +2,7 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { format } from 'node:util'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
-import { exitMeanings } from '../../src/cli/exit-codes.ts'
+import { exitMeanings } from '../../src/cli/command/exit-codes.ts'
 import { codeBlocks, readme } from '../readme.ts'
 
 /** Runs an example as a module, with the package's doors taken from src/. What it logs comes back. */

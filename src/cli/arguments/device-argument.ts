@@ -1,8 +1,8 @@
 import { type PciAddress, printable, type Uuid } from '../../base/units.ts'
 import { deviceNameForms, deviceNameOrNull } from '../../host/device-name.ts'
 import { namedDevice as findDevice, namedParent as findParent } from '../../lifecycle/kinds/named-device.ts'
-import { usageError } from '../command.ts'
-import type { Context } from '../context.ts'
+import { usageError } from '../command/command.ts'
+import type { Context } from '../command/context.ts'
 
 /** The forms in which a command takes a device, for help and messages. */
 export const deviceForms: string = `${deviceNameForms}; of a UUID as much as tells it from the others`

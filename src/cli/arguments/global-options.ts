@@ -1,8 +1,7 @@
 import { printable } from '../../base/units.ts'
 import { isScenarioName, scenarioNames } from '../../mock/shipped/names.ts'
-import type { Flag, Option } from '../command.ts'
-import { text, usageError } from '../command.ts'
-import type { GlobalOptions } from '../context.ts'
+import { type Flag, type Option, text, usageError } from '../command/command.ts'
+import type { GlobalOptions } from '../command/context.ts'
 
 /** The simulated host of a bare `--mock`. */
 export const defaultMock = 'demo'

@@ -3,7 +3,7 @@ import { otherBusDevice, shownDevice } from '../../host/bus/bus-device.ts'
 import { deviceName, deviceNameForms, pciDevicesNamed } from '../../host/device-name.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import type { BindingOptions } from '../../lifecycle/bindings/binding-change.ts'
-import { type Flag, type RequiredPositional, text, usageError } from '../command.ts'
+import { type Flag, type RequiredPositional, text, usageError } from '../command/command.ts'
 import type { Io } from '../io/io.ts'
 
 /** The device whose driver changes. */

@@ -1,6 +1,6 @@
 import { printable, unsignedOrNull } from '../../base/units.ts'
 import { configHeader } from '../../uapi/pci.ts'
-import { type Option, type RequiredPositional, text, usageError } from '../command.ts'
+import { type Option, type RequiredPositional, text, usageError } from '../command/command.ts'
 import { deviceForms } from './device-argument.ts'
 
 /** Bits of one access. */

@@ -1,8 +1,8 @@
 import { largestSpec, parseSpec } from '../../lifecycle/spec/parse-spec.ts'
 import type { Spec } from '../../lifecycle/wanted/spec.ts'
-import { type Option, type RequiredPositional, text } from '../command.ts'
-import { readCallersFile } from '../io/callers-file.ts'
+import { type Option, type RequiredPositional, text } from '../command/command.ts'
 import type { Io } from '../io/io.ts'
+import { readCallersFile } from '../io/user-file.ts'
 
 /** The positional FILE of `plan` and `apply`. */
 export const specFile: RequiredPositional<string> = {

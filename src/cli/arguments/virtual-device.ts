@@ -1,4 +1,4 @@
-import { type Flag, type Option, type OptionalPositional, text } from '../command.ts'
+import { type Flag, type Option, type OptionalPositional, text } from '../command/command.ts'
 import { deviceForms } from './device-argument.ts'
 
 /** What tells of a virtual device, with mdevctl's names. */

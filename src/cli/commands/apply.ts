@@ -7,12 +7,11 @@ import { changeOptions } from '../arguments/change-options.ts'
 import { dryRun } from '../arguments/global-options.ts'
 import { config, readSpec, specExample, specFile } from '../arguments/spec-file.ts'
 import { overrule } from '../arguments/virtual-device.ts'
-import { type Command, command, usageError } from '../command.ts'
+import { type Command, command, usageError } from '../command/command.ts'
 import type { Io } from '../io/io.ts'
 import { confirmLosses } from '../output/confirm-losses.ts'
-import { json } from '../output/output.ts'
+import { json, reportWarnings } from '../output/output.ts'
 import { planSteps, planSummary, sayIfScriptsAreNotAsked, shownItem } from '../output/plan-text.ts'
-import { reportWarnings } from '../output/report-warnings.ts'
 
 const whatGoes = `\
 What goes: devices of a type beyond its count; with others: remove, and by a file of vgpu-device-manager, all that the file

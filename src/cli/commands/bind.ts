@@ -1,8 +1,8 @@
 import { bind as bindDevice } from '../../lifecycle/bindings/bind.ts'
-import { given } from '../arguments/given.ts'
+import { given } from '../arguments/change-options.ts'
 import { dryRun } from '../arguments/global-options.ts'
 import { bindable, bindingOptions, findBindable, forceTaking, wholeGroup } from '../arguments/pci-device.ts'
-import { type Command, command, text } from '../command.ts'
+import { type Command, command, text } from '../command/command.ts'
 import { changed, reportBindings } from '../output/report-bindings.ts'
 
 const bind: Command = command({

@@ -1,8 +1,7 @@
 import { resolve } from 'node:path'
 import type { BootStep } from '../../lifecycle/boot/install.ts'
-import { action } from '../arguments/action.ts'
 import { dryRun } from '../arguments/global-options.ts'
-import { type Command, command } from '../command.ts'
+import { action, type Command, command } from '../command/command.ts'
 import { json } from '../output/output.ts'
 import { shownStep } from '../output/report-change.ts'
 

@@ -1,5 +1,5 @@
-import { type Command, command, usageError } from '../command.ts'
-import { completionScripts } from '../completion-script.ts'
+import { type Command, command, usageError } from '../command/command.ts'
+import { completionScripts } from './completion-script.ts'
 
 type Shell = 'bash' | 'zsh'
 

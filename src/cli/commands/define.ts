@@ -1,12 +1,10 @@
 import { defineDevice } from '../../lifecycle/kinds/device-verbs.ts'
-import { changeOptions } from '../arguments/change-options.ts'
-import { readDefinitionFile, refuseBeside } from '../arguments/definition-file.ts'
+import { changeOptions, given } from '../arguments/change-options.ts'
+import { readDefinitionFile, refuseBeside, startMode } from '../arguments/definition.ts'
 import { namedParent, newDevice } from '../arguments/device-argument.ts'
-import { given } from '../arguments/given.ts'
 import { dryRun } from '../arguments/global-options.ts'
-import { startMode } from '../arguments/start-mode.ts'
 import { auto, device, force, jsonFile, manual, parent, type, uuid } from '../arguments/virtual-device.ts'
-import { type Command, command } from '../command.ts'
+import { type Command, command } from '../command/command.ts'
 import { reportChange } from '../output/report-change.ts'
 
 const define: Command = command({

@@ -5,12 +5,11 @@ import { shownUsers } from '../../host/device-users.ts'
 import { type GroupFilter, type IommuGroup, readIommuGroups } from '../../host/iommu-groups.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import { namedDevice } from '../../lifecycle/kinds/named-device.ts'
+import { given } from '../arguments/change-options.ts'
 import { deviceForms } from '../arguments/device-argument.ts'
-import { given } from '../arguments/given.ts'
-import { wholeNumber } from '../arguments/whole-number.ts'
-import { type Command, command, text } from '../command.ts'
-import { type Column, json, table } from '../output/output.ts'
-import { reportWarnings } from '../output/report-warnings.ts'
+import { wholeNumber } from '../arguments/numbers.ts'
+import { type Command, command, text } from '../command/command.ts'
+import { type Column, json, reportWarnings, table } from '../output/output.ts'
 
 interface Row {
   /** Null for a device that is in none. */

@@ -1,8 +1,7 @@
 import { device } from '../arguments/region.ts'
-import { type Command, command } from '../command.ts'
+import { type Command, command } from '../command/command.ts'
 import { inspectionText } from '../output/inspection-text.ts'
-import { json } from '../output/output.ts'
-import { reportWarnings } from '../output/report-warnings.ts'
+import { json, reportWarnings } from '../output/output.ts'
 
 const inspect: Command = command({
   arguments: { device },

@@ -4,12 +4,11 @@ import { isTypeNamed } from '../../lifecycle/device/type-named.ts'
 import type { VirtualDevice } from '../../lifecycle/device/virtual-device.ts'
 import { list as listDevices } from '../../lifecycle/kinds/list.ts'
 import { checkNamesAreThere } from '../../lifecycle/kinds/named-device.ts'
+import { given } from '../arguments/change-options.ts'
 import { namedDevice, namedParent } from '../arguments/device-argument.ts'
-import { given } from '../arguments/given.ts'
 import { device, parent, type, uuid } from '../arguments/virtual-device.ts'
-import { type Command, command } from '../command.ts'
-import { type Column, json, table } from '../output/output.ts'
-import { reportWarnings } from '../output/report-warnings.ts'
+import { type Command, command } from '../command/command.ts'
+import { type Column, json, reportWarnings, table } from '../output/output.ts'
 
 const columns: readonly Column<VirtualDevice>[] = [
   { heading: 'DEVICE', cell: (row) => row.name },

@@ -1,7 +1,6 @@
 import { scenarioNames } from '../../mock/shipped/names.ts'
-import { action } from '../arguments/action.ts'
 import { defaultMock, dryRun } from '../arguments/global-options.ts'
-import { type Command, command, usageError } from '../command.ts'
+import { action, type Command, command, usageError } from '../command/command.ts'
 import { type Column, json, table } from '../output/output.ts'
 
 const columns: readonly Column<{ readonly name: string; readonly summary: string }>[] = [
@@ -31,7 +30,7 @@ const mock: Command = command({
       return
     }
     if (root !== null) throw usageError('--root is not for the simulated host')
-    const { restartMock } = await import('../mock-host.ts')
+    const { restartMock } = await import('../command/mock-host.ts')
     const name = mock ?? defaultMock
     const dry = values['dry-run']
     const directory = restartMock(values.action, name, io, dry)

@@ -2,10 +2,9 @@ import { makePlan } from '../../lifecycle/plan/make-plan.ts'
 import { checkRoom } from '../../lifecycle/plan/room.ts'
 import { itemsOf } from '../../lifecycle/wanted/plan.ts'
 import { config, readSpec, specExample, specFile } from '../arguments/spec-file.ts'
-import { type Command, command } from '../command.ts'
-import { json } from '../output/output.ts'
+import { type Command, command } from '../command/command.ts'
+import { json, reportWarnings } from '../output/output.ts'
 import { planSteps, planSummary, planTable, sayIfScriptsAreNotAsked } from '../output/plan-text.ts'
-import { reportWarnings } from '../output/report-warnings.ts'
 
 const plan: Command = command({
   arguments: {

@@ -1,12 +1,11 @@
 import { hex } from '../../base/units.ts'
+import { wholeNumber } from '../arguments/numbers.ts'
 import { device, offset, parsePlace, region, type Width, width } from '../arguments/region.ts'
-import { wholeNumber } from '../arguments/whole-number.ts'
-import { type Command, command, usageError } from '../command.ts'
+import { type Command, command, usageError } from '../command/command.ts'
 import { widthAt } from '../device/access-width.ts'
 import { regionNamed, withDevice } from '../device/opened-device.ts'
-import { jsonValue, readValue } from '../device/region-value.ts'
+import { hexDump, jsonValue, readValue } from '../device/region-value.ts'
 import type { Io } from '../io/io.ts'
-import { hexDump } from '../output/hex-dump.ts'
 import { json } from '../output/output.ts'
 
 /** More than any register file, and little enough to hold. */

@@ -1,7 +1,7 @@
 import { release as releaseDevice } from '../../lifecycle/bindings/release.ts'
 import { dryRun } from '../arguments/global-options.ts'
 import { bindable, bindingOptions, findBindable, forceTaking, wholeGroup } from '../arguments/pci-device.ts'
-import { type Command, command } from '../command.ts'
+import { type Command, command } from '../command/command.ts'
 import { changed, reportBindings } from '../output/report-bindings.ts'
 
 const release: Command = command({

@@ -1,6 +1,6 @@
 import { dryRun } from '../arguments/global-options.ts'
 import { device } from '../arguments/region.ts'
-import { type Command, command } from '../command.ts'
+import { type Command, command } from '../command/command.ts'
 import { withDevice } from '../device/opened-device.ts'
 import { json } from '../output/output.ts'
 

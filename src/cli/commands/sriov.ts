@@ -1,15 +1,13 @@
 import { type PhysicalFunction, readPhysicalFunctions } from '../../host/sriov.ts'
 import { findPhysicalFunction } from '../../lifecycle/sriov/asked-count.ts'
 import { setVirtualFunctions } from '../../lifecycle/sriov/set-functions.ts'
-import { given } from '../arguments/given.ts'
+import { given } from '../arguments/change-options.ts'
 import { dryRun } from '../arguments/global-options.ts'
+import { parseSeconds, wholeNumber } from '../arguments/numbers.ts'
 import { findPciDevice } from '../arguments/pci-device.ts'
-import { parseSeconds } from '../arguments/seconds.ts'
-import { wholeNumber } from '../arguments/whole-number.ts'
-import { type Command, command, text } from '../command.ts'
-import { type Column, json, table } from '../output/output.ts'
+import { type Command, command, text } from '../command/command.ts'
+import { type Column, json, reportWarnings, table } from '../output/output.ts'
 import { reportDryRun } from '../output/report-change.ts'
-import { reportWarnings } from '../output/report-warnings.ts'
 
 const columns: readonly Column<PhysicalFunction>[] = [
   { heading: 'DEVICE', cell: (row) => row.address },

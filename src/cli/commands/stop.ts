@@ -1,10 +1,9 @@
 import { stopDevice } from '../../lifecycle/kinds/device-verbs.ts'
-import { changeOptions } from '../arguments/change-options.ts'
+import { changeOptions, given } from '../arguments/change-options.ts'
 import { namedParent, requiredDevice } from '../arguments/device-argument.ts'
-import { given } from '../arguments/given.ts'
 import { dryRun } from '../arguments/global-options.ts'
 import { device, overrule, parent, uuid } from '../arguments/virtual-device.ts'
-import { type Command, command } from '../command.ts'
+import { type Command, command } from '../command/command.ts'
 import { reportChange } from '../output/report-change.ts'
 
 const stop: Command = command({

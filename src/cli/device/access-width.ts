@@ -5,7 +5,7 @@ import { pciRegionIndex } from '../../uapi/region.ts'
 import type { Device } from '../../vfio/device.ts'
 import type { Region } from '../../vfio/region/region.ts'
 import type { Place, Width } from '../arguments/region.ts'
-import { usageError } from '../command.ts'
+import { usageError } from '../command/command.ts'
 
 const { VFIO_PCI_BAR5_REGION_INDEX, VFIO_PCI_ROM_REGION_INDEX, VFIO_PCI_VGA_REGION_INDEX } = pciRegionIndex
 

@@ -1,6 +1,6 @@
 import type { Device } from '../../vfio/device.ts'
 import type { Region } from '../../vfio/region/region.ts'
-import type { Context } from '../context.ts'
+import type { Context } from '../command/context.ts'
 
 /** Opens the device that an argument names, in any form, for as long as `use` takes. */
 export async function withDevice<T>(

@@ -1,11 +1,31 @@
 import { fstatSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { kernelAnswer } from '../../base/errors.ts'
-import { terminalConfirm } from './confirm.ts'
+import { createInterface } from 'node:readline/promises'
+import { isatty } from 'node:tty'
+import { kernelAnswer, VfioError } from '../../base/errors.ts'
 import type { Io } from './io.ts'
 import { OutputStream } from './output-stream.ts'
 import { forTerminal } from './paint.ts'
-import { readBounded } from './read-bounded.ts'
+import { readBounded } from './user-file.ts'
+
+/** Asks for yes or no on the terminal; anything but yes, and an end of input, is no; INTERRUPTED for Ctrl-C. Null where nobody sits there to ask. */
+function terminalConfirm(): ((question: string) => Promise<boolean>) | null {
+  // process.stdin, once looked at, keeps whoever reads descriptor 0 from waiting
+  if (!isatty(0) || !isatty(2)) return null
+  return async (question) => {
+    const lines = createInterface({ input: process.stdin, output: process.stderr })
+    try {
+      const ended = new Promise<string>((resolve, reject) => {
+        lines.once('close', () => resolve(''))
+        // the terminal hands Ctrl-C on as a key while it is read by lines
+        lines.once('SIGINT', () => reject(new VfioError('INTERRUPTED', 'interrupted while asking: nothing is changed')))
+      })
+      return /^y(es)?$/i.test((await Promise.race([lines.question(`${question} [y/N] `), ended])).trim())
+    } finally {
+      lines.close()
+    }
+  }
+}
 
 /** The real process. */
 export interface ProcessIo extends Io {

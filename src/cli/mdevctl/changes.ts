@@ -12,8 +12,8 @@ import { stop as stopDevice } from '../../lifecycle/kinds/mdev/stop.ts'
 import { definedParents, readDefinitions } from '../../lifecycle/kinds/mdev/store.ts'
 import { findParent } from '../../lifecycle/kinds/mdev/type-choice.ts'
 import { undefine as undefineDevice } from '../../lifecycle/kinds/mdev/undefine.ts'
-import { readDefinitionFile } from '../arguments/definition-file.ts'
-import { given } from '../arguments/given.ts'
+import { given } from '../arguments/change-options.ts'
+import { readDefinitionFile } from '../arguments/definition.ts'
 import type { MdevctlCall, MdevctlLine } from './command-line.ts'
 
 // mdevctl refuses some of what our own verbs take for "already so", and asks less of a parent that is not there.

@@ -1,10 +1,10 @@
 import type { Argv } from 'yargs'
 import { printable, uuidOrNull } from '../../base/units.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
-import { usageError } from '../command.ts'
+import { usageError } from '../command/command.ts'
+import { readVersion } from '../command/version.ts'
 import type { Io } from '../io/io.ts'
 import { parseWords, yargsParser } from '../parser/full-yargs.ts'
-import { readVersion } from '../version.ts'
 import { inLongForm } from './words.ts'
 
 /** What a subcommand works with: the kernel, its flags, and where its words go. */

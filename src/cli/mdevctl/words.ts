@@ -1,5 +1,5 @@
 import { printable } from '../../base/units.ts'
-import { usageError } from '../command.ts'
+import { usageError } from '../command/command.ts'
 
 /** A flag as far as the words of a line are concerned: its one letter, and whether it has a value. */
 interface Flag {

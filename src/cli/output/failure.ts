@@ -1,6 +1,6 @@
 import { asVfioError, VfioError } from '../../base/errors.ts'
 import { isSystemError } from '../../base/system-error.ts'
-import { exitCode } from '../exit-codes.ts'
+import { exitCode } from '../command/exit-codes.ts'
 import type { Io } from '../io/io.ts'
 import { paint } from '../io/paint.ts'
 import { jsonLine } from './output.ts'

@@ -1,9 +1,8 @@
 import { pciAddressOrNull, printable, uuidOrNull } from '../../base/units.ts'
 import type { Kept } from '../../lifecycle/device/virtual-device-kind.ts'
-import type { Context } from '../context.ts'
+import type { Context } from '../command/context.ts'
 import type { Io } from '../io/io.ts'
-import { type Column, json, table } from './output.ts'
-import { reportWarnings } from './report-warnings.ts'
+import { type Column, json, reportWarnings, table } from './output.ts'
 import { forSameHost } from './same-host.ts'
 
 const columns: readonly Column<Kept>[] = [

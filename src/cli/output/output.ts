@@ -1,4 +1,6 @@
-import { escaped, escapedAs } from '../../base/units.ts'
+import { escaped, escapedAs, printable } from '../../base/units.ts'
+import type { Warning } from '../../host/warning.ts'
+import type { Io } from '../io/io.ts'
 import { paint } from '../io/paint.ts'
 
 /** JSON for machines, indented. 64-bit values come as hex strings: JSON's numbers would round them. */
@@ -51,4 +53,11 @@ export function table<T>(rows: readonly T[], columns: readonly Column<T>[], belo
     ...(below?.(row) ?? []).map(escaped),
   ])
   return `${[paint('bold', heading), ...lines].join('\n')}\n`
+}
+
+/** What could not be read, one line each on stderr: the rest was shown. */
+export function reportWarnings(warnings: readonly Warning[], io: Io): void {
+  for (const { path, message } of warnings) {
+    io.err(`${paint('yellow', 'warning:')} ${printable(path)} ${message}\n`)
+  }
 }

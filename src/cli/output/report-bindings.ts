@@ -4,11 +4,10 @@ import { unsafeInterrupts } from '../../host/interrupt-isolation.ts'
 import { listOrNone, readOrEmpty } from '../../host/sysfs/readable.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import type { BindingChange } from '../../lifecycle/bindings/binding-change.ts'
-import type { Context } from '../context.ts'
+import type { Context } from '../command/context.ts'
 import type { Io } from '../io/io.ts'
-import { json } from './output.ts'
+import { json, reportWarnings } from './output.ts'
 import { reportDryRun } from './report-change.ts'
-import { reportWarnings } from './report-warnings.ts'
 
 /** Says what a change of drivers did, or would do. */
 export async function reportBindings(

@@ -1,6 +1,6 @@
 import { escaped, printable } from '../../base/units.ts'
 import type { Change, Step } from '../../lifecycle/change/change.ts'
-import type { Context } from '../context.ts'
+import type { Context } from '../command/context.ts'
 import type { Io } from '../io/io.ts'
 import { json } from './output.ts'
 

@@ -1,6 +1,6 @@
 import { isScenarioName } from '../../mock/shipped/names.ts'
 import { defaultMock } from '../arguments/global-options.ts'
-import { commands } from '../commands.ts'
+import { commands } from '../command/commands.ts'
 
 /** These are about this machine or its simulated hosts, whichever was given. */
 const ofNoHost = new Set(['boot', 'completion', 'mock'])

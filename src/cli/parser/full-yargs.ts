@@ -1,5 +1,5 @@
 import yargs, { type Argv } from 'yargs'
-import { usageError } from '../command.ts'
+import { usageError } from '../command/command.ts'
 import { parserConfiguration } from './parser.ts'
 
 /** All of yargs, for what `name` is called with. What is wrong with a line is INVALID_ARGUMENT, with that hint. */

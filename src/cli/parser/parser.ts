@@ -1,7 +1,6 @@
 import { Parser } from 'yargs/helpers'
 import { globalArguments, verbose } from '../arguments/global-options.ts'
-import type { Argument, ArgumentTable, Values } from '../command.ts'
-import { usageError } from '../command.ts'
+import { type Argument, type ArgumentTable, usageError, type Values } from '../command/command.ts'
 
 /** A command line that is plain to read. */
 export interface Parsed {

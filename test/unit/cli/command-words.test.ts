@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { splitCommandLine } from '../../../src/cli/arguments/global-options.ts'
 import { forSameHost } from '../../../src/cli/output/same-host.ts'
-import { rightVerb, withKnownWords } from '../../../src/cli/synonyms.ts'
+import { rightVerb, withKnownWords } from '../../../src/cli/parser/synonyms.ts'
 
 test.each([
   [{ mock: 'demo', root: null }, 'vfioctl list --mock -d; vfioctl boot install'],

@@ -3,8 +3,8 @@ import { join } from 'node:path'
 import ts from 'typescript'
 import { expect, test } from 'vitest'
 import { globalArguments } from '../../../src/cli/arguments/global-options.ts'
-import type { Argument, ArgumentTable } from '../../../src/cli/command.ts'
-import { commands } from '../../../src/cli/commands.ts'
+import type { Argument, ArgumentTable } from '../../../src/cli/command/command.ts'
+import { commands } from '../../../src/cli/command/commands.ts'
 
 const source = join(import.meta.dirname, '../../../src')
 /** What stands in the place of a template's holes, which are names and numbers. */

@@ -1,6 +1,7 @@
-import { VfioError } from '../base/errors.ts'
+import { VfioError } from '../../base/errors.ts'
+import { printable } from '../../base/units.ts'
+import type { Io } from '../io/io.ts'
 import type { Context } from './context.ts'
-import type { Io } from './io/io.ts'
 
 /** What an argument's value names, so that the shell can complete it. */
 export type Completes =
@@ -111,4 +112,22 @@ export const text = (value: string): string => value
 /** INVALID_ARGUMENT for a wrong command line, with the command that helps. */
 export function usageError(message: string, hint?: string): VfioError {
   return new VfioError('INVALID_ARGUMENT', message, hint === undefined ? {} : { hint })
+}
+
+/** What a command of several deeds is to do; `does` has each with what it means. */
+export function action<T extends string>(command: string, does: Readonly<Record<T, string>>): RequiredPositional<T> {
+  const words = Object.keys(does)
+  const isWord = (given: string): given is T => Object.hasOwn(does, given)
+  return {
+    kind: 'required',
+    completes: words,
+    parse: (given) => {
+      if (isWord(given)) return given
+      const list = `${words.slice(0, -1).join(', ')} and ${words.at(-1)}`
+      throw usageError(`${command} can ${list}, not '${printable(given)}'`, `vfioctl ${command} --help`)
+    },
+    describe: Object.entries(does)
+      .map(([word, what]) => `${word}: ${what}`)
+      .join('; '),
+  }
 }

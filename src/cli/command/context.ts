@@ -1,7 +1,7 @@
-import { checkHost } from '../host/check-host.ts'
-import { Host } from '../host.ts'
-import type { Kernel } from '../kernel/kernel.ts'
-import type { Io } from './io/io.ts'
+import { checkHost } from '../../host/check-host.ts'
+import { Host } from '../../host.ts'
+import type { Kernel } from '../../kernel/kernel.ts'
+import type { Io } from '../io/io.ts'
 
 /** What stands before or after every command. */
 export interface GlobalOptions {
@@ -43,7 +43,7 @@ export class Context {
   async #open(): Promise<Kernel> {
     const { mock, root } = this.options
     if (mock === null) {
-      const { openLinux } = await import('../kernel/linux.ts')
+      const { openLinux } = await import('../../kernel/linux.ts')
       const kernel = openLinux(root === null ? {} : { root })
       checkHost(kernel.files, root)
       return kernel
@@ -59,6 +59,6 @@ export async function tracedIfAsked(
   environment: Readonly<Record<string, string | undefined>>,
 ): Promise<Kernel> {
   if ((environment['VFIOCTL_TRACE'] ?? '') === '') return kernel
-  const { traced } = await import('../kernel/trace/traced-kernel.ts')
+  const { traced } = await import('../../kernel/trace/traced-kernel.ts')
   return traced(kernel, environment)
 }

@@ -1,4 +1,4 @@
-import type { ErrorCode } from '../base/errors.ts'
+import type { ErrorCode } from '../../base/errors.ts'
 
 /** What the exit status says. The manual and the README show this table. */
 export const exitMeanings: Readonly<Record<number, string>> = {

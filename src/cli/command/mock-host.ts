@@ -1,9 +1,9 @@
-import type { Kernel } from '../kernel/kernel.ts'
-import { rebootMock } from '../mock/kernel/machine-state.ts'
-import { createMockKernel } from '../mock/kernel/mock-kernel.ts'
-import { loadScenario } from '../mock/shipped/load-scenario.ts'
-import { mockStateDirectory, resetMock } from '../mock/state/state-directory.ts'
-import type { Io } from './io/io.ts'
+import type { Kernel } from '../../kernel/kernel.ts'
+import { rebootMock } from '../../mock/kernel/machine-state.ts'
+import { createMockKernel } from '../../mock/kernel/mock-kernel.ts'
+import { loadScenario } from '../../mock/shipped/load-scenario.ts'
+import { mockStateDirectory, resetMock } from '../../mock/state/state-directory.ts'
+import type { Io } from '../io/io.ts'
 
 /** A simulated host that outlives the command: one that ships, or what a scenario file describes. */
 export function openMock(nameOrFile: string, io: Io): Kernel {

@@ -1,7 +1,8 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
-import { VfioError } from '../../base/errors.ts'
+import { kernelAnswer, VfioError } from '../../base/errors.ts'
 import { failedWith } from '../../base/system-error.ts'
 import { printable } from '../../base/units.ts'
+import type { Io } from './io.ts'
 
 const chunkBytes = 64 * 1024
 /** How long a named pipe may stay without anybody who writes to it, in milliseconds, and how often it is looked at. */
@@ -67,4 +68,19 @@ function decoded(path: string, bytes: Uint8Array): string {
 
 function tooLarge(path: string, maxBytes: number): VfioError {
   return new VfioError('INVALID_ARGUMENT', `${printable(path)} has more than ${maxBytes} bytes`, { path })
+}
+
+/** The text of a file of the caller's own; `name` is how the command line says it. */
+export function readCallersFile(path: string, name: string, io: Io, maxBytes?: number): string {
+  try {
+    return io.readFile(path, maxBytes)
+  } catch (cause) {
+    if (cause instanceof VfioError) throw cause
+    const code = failedWith(cause, 'ENOENT')
+      ? 'NOT_FOUND'
+      : failedWith(cause, 'EACCES')
+        ? 'PERMISSION_DENIED'
+        : 'SYSTEM_CALL_FAILED'
+    throw new VfioError(code, `cannot read ${name}: ${kernelAnswer(cause)}`, { cause, path })
+  }
 }

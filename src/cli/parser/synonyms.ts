@@ -1,4 +1,4 @@
-import type { SplitCommandLine } from './arguments/global-options.ts'
+import type { SplitCommandLine } from '../arguments/global-options.ts'
 
 /** Other words for what only shows something: they do it. */
 const sameVerbs: Readonly<Record<string, string>> = { ls: 'list', show: 'list', status: 'list' }

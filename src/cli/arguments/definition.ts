@@ -1,7 +1,7 @@
-import { type Definition, parseDefinition } from '../../lifecycle/definition/definition.ts'
-import { usageError } from '../command.ts'
-import { readCallersFile } from '../io/callers-file.ts'
+import { type Definition, parseDefinition, type StartMode } from '../../lifecycle/definition/definition.ts'
+import { usageError } from '../command/command.ts'
 import type { Io } from '../io/io.ts'
+import { readCallersFile } from '../io/user-file.ts'
 
 /** The definition in the caller's own `--jsonfile`; null where none is given. */
 export function readDefinitionFile(path: string | undefined, io: Io): Definition | null {
@@ -14,4 +14,17 @@ export function refuseBeside(jsonfile: string | undefined, others: Readonly<Reco
   if (jsonfile === undefined) return
   const given = Object.entries(others).find(([, value]) => value !== undefined && value !== false)
   if (given !== undefined) throw usageError(`--${given[0]} and --jsonfile exclude each other`)
+}
+
+/** What `--auto` and `--manual` ask for; undefined where neither is given. */
+export function startMode({
+  auto,
+  manual,
+}: {
+  readonly auto: boolean
+  readonly manual: boolean
+}): StartMode | undefined {
+  if (auto && manual) throw usageError('--auto and --manual exclude each other')
+  if (auto) return 'auto'
+  return manual ? 'manual' : undefined
 }
