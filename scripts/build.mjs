@@ -1,5 +1,5 @@
-// npm run build: the library and its types in dist/, the command line in dist/bin/, the addon in build/. What is up to
-// date is left alone.
+// npm run build: the library and its types in dist/, the command line in dist/bin/, its manual in dist/man/, the addon in
+// build/. What is up to date is left alone.
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import {
@@ -15,19 +15,21 @@ import {
 import { delimiter, dirname, join } from 'node:path'
 import { buildAddon } from './build-addon.mjs'
 import { bundleCli } from './bundle/bundle-cli.mjs'
+import { writeManual } from './man.mjs'
 
 const root = dirname(import.meta.dirname)
 const stamp = join(root, 'node_modules/.cache/vfioctl-build')
 
 /** Builds what is stale, and says what it did. */
 export async function build() {
-  const wanted = hashSources(['src', 'scripts/bundle', 'scripts/build.mjs', 'package-lock.json'])
+  const wanted = hashSources(['src', 'scripts/bundle', 'scripts/build.mjs', 'scripts/man.mjs', 'package-lock.json'])
   const done = existsSync(stamp) && existsSync(join(root, 'dist/bin/vfioctl.cjs')) ? readFileSync(stamp, 'utf8') : ''
   if (done !== wanted) {
     // whole, as files of before would go into the package, and be imported here though they are no more
     await replaceFolder(join(root, 'dist'), async (folder) => {
       compileLibrary(folder)
       await bundleCli(join(root, 'src/cli/main.ts'), join(folder, 'bin'))
+      await writeManual(join(folder, 'man'))
       // into the package, whose top level has no place for it here
       copyFileSync(join(root, 'src/CHANGELOG.md'), join(folder, 'CHANGELOG.md'))
     })
