@@ -41,6 +41,12 @@ export async function prebuild(into, work) {
   }
 }
 
+/** The addon for another processor, up to date in build/. Throws Unavailable. @param {string} arch */
+export async function crossCompiled(arch) {
+  const { prefix } = await toolsFor(arch)
+  return compile(arch, prefix)
+}
+
 /** This machine's own compiler has no prefix; Debian's cross compilers are installed where they are lacking. */
 async function toolsFor(arch) {
   if (arch === process.arch) return { prefix: '', strip: 'strip' }

@@ -1,13 +1,16 @@
 // Boots the virtual machine, runs one command in it, and ends it.
 import { spawn } from 'node:child_process'
 import { copyFile, mkdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
+import { architectures } from './architectures.mjs'
 import { cacheFolder, privateFolder } from './cache.mjs'
 import { defaultDevices } from './devices.mjs'
 import { live } from './lanes.mjs'
 import { prepare } from './prepare.mjs'
 
 /** @typedef {import('./lanes.mjs').Log} Log */
+
+const checkout = dirname(dirname(import.meta.dirname))
 
 /** What is behind the guest's one disk: zeros, a new one each time. */
 const diskFile = 'disk'
@@ -49,10 +52,15 @@ export async function runInGuest(options) {
     await mkdir(join(runFolder, 'out'))
     await writeFile(join(runFolder, diskFile), '')
     await truncate(join(runFolder, diskFile), diskSize)
-    await copyFirstProcess(runFolder, options.systemd ?? false)
+    const isForeign = prepared.compiled !== null
+    if (isForeign && options.systemd) throw new Error(`a guest of ${prepared.arch} has no systemd`)
+    await copyFirstProcess(runFolder, isForeign ? 'foreign.sh' : options.systemd ? 'systemd.sh' : null)
+    if (isForeign) await writeFile(join(runFolder, 'checkout'), checkout)
     if (options.etc) await writeFile(join(runFolder, 'etc.tar'), options.etc)
-    await writeFile(join(runFolder, 'command.sh'), commandScript(command, cwd, env))
-    const result = await boot(machine(prepared, runFolder, devices, iommu), timeout, {
+    const PATH = isForeign ? '/usr/sbin:/usr/bin:/sbin:/bin' : (process.env.PATH ?? '/usr/bin:/bin')
+    await writeFile(join(runFolder, 'command.sh'), commandScript(command, cwd, { PATH, ...env }))
+    const { qemu } = architectures[prepared.arch]
+    const result = await boot(qemu, machine(prepared, runFolder, devices, iommu), timeout, {
       showConsole: options.showConsole ?? false,
       log: options.log ?? live,
     })
@@ -63,12 +71,12 @@ export async function runInGuest(options) {
 }
 
 /**
- * init.sh goes on with guest.sh.
+ * init.sh goes on with guest.sh, or with what goes on with it in the end.
  * @param {string} runFolder
- * @param {boolean} systemd
+ * @param {'systemd.sh' | 'foreign.sh' | null} first
  */
-async function copyFirstProcess(runFolder, systemd) {
-  const names = systemd ? { 'systemd.sh': 'guest.sh', 'guest.sh': 'service.sh' } : { 'guest.sh': 'guest.sh' }
+async function copyFirstProcess(runFolder, first) {
+  const names = first === null ? { 'guest.sh': 'guest.sh' } : { [first]: 'guest.sh', 'guest.sh': 'service.sh' }
   for (const [from, to] of Object.entries(names)) {
     await copyFile(join(import.meta.dirname, from), join(runFolder, to))
   }
@@ -77,7 +85,6 @@ async function copyFirstProcess(runFolder, systemd) {
 /** @param {string[]} command @param {string} cwd @param {Record<string, string>} env */
 function commandScript(command, cwd, env) {
   const variables = {
-    PATH: process.env.PATH ?? '/usr/bin:/bin',
     HOME: '/run/home',
     VFIOCTL_VM: '1',
     VFIOCTL_TEST_KERNEL: 'linux',
@@ -98,28 +105,27 @@ function quote(word) {
  * @param {string[]} devices
  * @param {boolean} iommu
  */
-function machine({ image, initrd, packages, overlay }, runFolder, devices, iommu) {
+function machine({ arch, image, initrd, root, packages, overlay, compiled }, runFolder, devices, iommu) {
+  const { machine, commandLine } = architectures[arch]
   const append = [
-    ...['console=ttyS0', 'quiet', 'loglevel=3', 'mitigations=off'],
-    iommu ? 'intel_iommu=on' : 'vfio.enable_unsafe_noiommu_mode=1',
+    ...commandLine(iommu),
+    ...['quiet', 'loglevel=3', 'mitigations=off'],
     // A busy host gives the guest too little time for these checks of its clocks.
-    ...['no_timer_check', 'nowatchdog', 'rcupdate.rcu_cpu_stall_suppress=1', 'tsc=reliable', 'clocksource=tsc'],
+    ...['nowatchdog', 'rcupdate.rcu_cpu_stall_suppress=1'],
     // What a broken kernel says later is worth nothing: end the machine at once.
     ...['oops=panic', 'panic=-1'],
   ].join(' ')
   return [
-    // One processor. With two, Debian 12's QEMU can lose what one writes to its local APIC while the other changes a BAR
-    // or resets a bus: without its end of interrupt it hears of no timer again, and the guest sleeps for ever.
-    ...['-M', 'q35,kernel-irqchip=split', '-accel', 'tcg', '-cpu', 'max', '-smp', '1', '-m', '2G'],
+    ...[...machine(iommu), '-m', '2G'],
     ...['-nodefaults', '-display', 'none', '-serial', 'stdio', '-no-reboot'],
     ...['-kernel', image, '-initrd', initrd, '-append', append],
-    ...(iommu ? ['-device', 'intel-iommu,intremap=on,caching-mode=on'] : []),
     ...['-object', 'memory-backend-ram,id=shared,size=1M,share=on'],
     ...['-blockdev', `driver=file,node-name=disk,filename=${join(runFolder, diskFile).replaceAll(',', ',,')}`],
     ...[...defaultDevices, ...devices].flatMap((it) => ['-device', it]),
-    ...share('host', '/', true),
+    ...share('host', root, true),
     ...share('packages', packages, true),
     ...share('overlay', overlay, true),
+    ...(compiled === null ? [] : [...share('checkout', checkout, true), ...share('compiled', compiled, true)]),
     ...share('run', runFolder, false),
     ...['-device', 'virtio-serial-pci'],
     ...port('stdout', 3),
@@ -146,14 +152,15 @@ function port(name, fd) {
 }
 
 /**
+ * @param {string} program
  * @param {string[]} args
  * @param {number} timeout
  * @param {{ showConsole: boolean, log: Log }} saying
  * @returns {Promise<Omit<Result, 'outputs'>>}
  */
-async function boot(args, timeout, { showConsole, log }) {
+async function boot(program, args, timeout, { showConsole, log }) {
   // setpriv: the machine ends with this process, however this process ends.
-  const qemu = spawn('setpriv', ['--pdeathsig', 'KILL', 'qemu-system-x86_64', ...args], {
+  const qemu = spawn('setpriv', ['--pdeathsig', 'KILL', program, ...args], {
     stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'pipe', 'pipe'],
   })
   const [, consoleOut, qemuErrors, stdout, stderr, statusPort] = qemu.stdio

@@ -7,12 +7,13 @@ import { stock } from './stock-kernel.mjs'
  * @property {string} release as `uname -r` says it
  * @property {string} image the bootable kernel: a bzImage or, quicker to start, the ELF file inside it
  * @property {string} root a folder with lib/modules/<release>
- * @property {string[]} samples the sample mediated drivers, built: mtty, mdpy, mbochs
+ * @property {string[]} samples the sample mediated drivers, built: mtty, mdpy, mbochs; and what they need, first
  * @property {string} [headers] a folder with the kernel's headers for user programs
  */
 
 /**
  * @typedef {object} Recipe
+ * @property {import('./architectures.mjs').ArchitectureName} [arch] the processor it is for: x64 unless told
  * @property {string[]} tools Debian packages the recipe needs on this machine
  * @property {string[]} drivers of the emulated devices that this kernel has, besides VFIO's
  * @property {string[]} files what decides the recipe's result, in this folder
@@ -25,16 +26,46 @@ export const kernels = {
     packagePattern: '^linux-image-6\\.1\\.0-[0-9]+-amd64-unsigned$',
     kbuild: () => 'linux-kbuild-6.1',
     source: 'linux-source-6.1',
-    compiler: 'gcc-12',
+    compilers: ['gcc-12'],
   }),
   6.12: stock({
     suite: 'bookworm-backports',
     packagePattern: '^linux-image-6\\.12\\.[0-9]+\\+deb12-amd64-unsigned$',
     kbuild: (abi) => `linux-kbuild-${abi}`,
     source: 'linux-source-6.12',
-    compiler: 'gcc-12',
+    compilers: ['gcc-12'],
   }),
   7: custom({ suite: 'trixie-backports', sourcePattern: '^linux-source-7\\.[0-9]+$', fragment: '7.config' }),
+  'arm64-6.12': stockForArm64('arm64'),
+  'arm64-6.12-16k': stockForArm64('arm64-16k'),
 }
 
-export const defaultKernel = '6.1'
+/** @type {Record<import('./architectures.mjs').ArchitectureName, string>} */
+export const defaultKernels = { x64: '6.1', arm64: 'arm64-6.12-16k' }
+
+/**
+ * The kernel that `--arch` and `--kernel` name.
+ * @param {string} arch
+ * @param {string} [kernel]
+ */
+export function kernelName(arch, kernel) {
+  if (!Object.hasOwn(defaultKernels, arch)) {
+    throw new Error(`no processor ${arch}; there are ${Object.keys(defaultKernels).join(', ')}`)
+  }
+  if (kernel === undefined) return defaultKernels[arch]
+  const ofArch = `${arch}-${kernel}`
+  return Object.hasOwn(kernels, ofArch) ? ofArch : kernel
+}
+
+/** Pages of 4 KiB, or of 16. @param {'arm64' | 'arm64-16k'} flavour */
+function stockForArm64(flavour) {
+  return stock({
+    suite: 'bookworm-backports',
+    arch: 'arm64',
+    flavour,
+    packagePattern: `^linux-image-6\\.12\\.[0-9]+\\+deb12-${flavour}-unsigned$`,
+    kbuild: (abi) => `linux-kbuild-${abi}`,
+    source: 'linux-source-6.12',
+    compilers: ['gcc-12', 'gcc-12-aarch64-linux-gnu'],
+  })
+}

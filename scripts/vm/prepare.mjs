@@ -3,12 +3,14 @@ import { existsSync } from 'node:fs'
 import { chmod, copyFile, cp, mkdir, writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { architectures } from './architectures.mjs'
 import { cached, cacheFolder, hashedName } from './cache.mjs'
 import { ensureInstalled, run, Unavailable } from './debian.mjs'
+import { foreignCheckout, foreignRoot } from './foreign-guest.mjs'
 import { guestPackages } from './guest-packages.mjs'
-import { defaultKernel, kernels } from './kernels.mjs'
+import { defaultKernels, kernelName, kernels } from './kernels.mjs'
 
-const tools = ['qemu-system-x86', 'busybox-static', 'cpio', 'kmod', 'pciutils']
+const tools = ['busybox-static', 'cpio', 'kmod', 'pciutils']
 
 // What /init loads, in this order: first its own file systems and console ports, then VFIO.
 const bootModules = ['9p', '9pnet_virtio', 'virtio_pci', 'virtio_console', 'overlay']
@@ -16,10 +18,13 @@ const vfioModules = ['vfio', 'vfio_iommu_type1', 'vfio-pci', 'mdev']
 
 /**
  * @typedef {object} Prepared
+ * @property {import('./architectures.mjs').ArchitectureName} arch
  * @property {string} image
  * @property {string} initrd
- * @property {string} packages files laid over the host's in the guest: Debian's packages
+ * @property {string} root the guest's root folder
+ * @property {string} packages files laid over those of the root: Debian's packages
  * @property {string} overlay files laid over those: kernel modules
+ * @property {string | null} compiled files laid over the checkout's, which is no part of a root that is not this machine's
  */
 
 /** @param {string} name @param {import('./kernels.mjs').Recipe} recipe */
@@ -40,30 +45,46 @@ export function newestHeaders() {
  * @param {string} name
  * @returns {Promise<Prepared>}
  */
-export async function prepare(name = defaultKernel) {
+export async function prepare(name = defaultKernels.x64) {
   const recipe = kernels[name]
   if (!recipe) throw new Error(`no kernel ${name}; there are ${Object.keys(kernels).join(', ')}`)
   if (process.platform !== 'linux' || process.arch !== 'x64') {
     throw new Unavailable(`the virtual machine runs on Linux x64, not ${process.platform} ${process.arch}`)
   }
+  const { arch = 'x64' } = recipe
   const folder = preparedFolder(name, recipe)
-  await ensureTools(existsSync(folder) ? [] : recipe.tools)
+  await ensureTools(arch, existsSync(folder) ? [] : recipe.tools)
+  const files = await guestFiles(arch)
   await cached(folder, (work) => {
     console.error(`preparing kernel ${name} in ${folder}`)
-    return assemble(recipe, work)
+    return assemble(recipe, files.root, work)
   })
   return {
+    arch,
     image: join(folder, 'kernel'),
     initrd: join(folder, 'initrd'),
-    packages: await guestPackages(),
     overlay: join(folder, 'overlay'),
+    ...files,
   }
 }
 
-/** @param {string[]} more */
-async function ensureTools(more) {
-  const needed = [...tools, ...more]
-  const commands = ['qemu-system-x86_64', 'busybox', 'modprobe', 'lspci'].map((it) =>
+/**
+ * This machine's own files serve a guest with the same processor.
+ * @param {import('./architectures.mjs').ArchitectureName} arch
+ * @returns {Promise<Pick<Prepared, 'root' | 'packages' | 'compiled'>>}
+ */
+async function guestFiles(arch) {
+  if (arch === 'x64') return { root: '/', packages: await guestPackages(), compiled: null }
+  const root = await foreignRoot()
+  return { root, packages: root, compiled: await foreignCheckout() }
+}
+
+/** @param {import('./architectures.mjs').ArchitectureName} arch @param {string[]} more */
+async function ensureTools(arch, more) {
+  const { qemu, tool } = architectures[arch]
+  const needed = [tool, ...(arch === 'x64' ? [] : ['binutils-aarch64-linux-gnu']), ...tools, ...more]
+  const crossPrograms = arch === 'x64' ? [] : ['aarch64-linux-gnu-strip']
+  const commands = [qemu, ...crossPrograms, 'busybox', 'modprobe', 'lspci'].map((it) =>
     ['/usr/bin', '/bin', '/sbin'].map((at) => join(at, it)),
   )
   if (more.length === 0 && commands.every((places) => places.some((it) => existsSync(it)))) return
@@ -72,16 +93,19 @@ async function ensureTools(more) {
 
 /**
  * @param {import('./kernels.mjs').Recipe} recipe
+ * @param {string} root the guest's
  * @param {string} work
  */
-async function assemble(recipe, work) {
+async function assemble(recipe, root, work) {
   const done = join(work, 'done')
   const overlay = join(done, 'overlay')
   const kernel = await recipe.fetch(join(work, 'kernel'))
   await copyModules(kernel, recipe.drivers, join(overlay, 'usr'))
   await copyFile(kernel.image, join(done, 'kernel'))
   if (kernel.headers) await cp(kernel.headers, join(done, 'include'), { recursive: true })
-  await buildInitrd(kernel, join(work, 'initrd'), join(done, 'initrd'))
+  const busybox = ['bin/busybox', 'usr/bin/busybox'].map((it) => join(root, it)).find((it) => existsSync(it))
+  if (busybox === undefined) throw new Error(`no busybox in ${root}`)
+  await buildInitrd(kernel, busybox, join(work, 'initrd'), join(done, 'initrd'))
   return done
 }
 
@@ -99,6 +123,12 @@ async function moduleFiles({ root, release }, names) {
   return [...files]
 }
 
+/** Less what is built beside the samples. @param {import('./kernels.mjs').Kernel} kernel */
+function loadedModules({ samples }) {
+  const built = samples.map((it) => basename(it, '.ko'))
+  return [...bootModules, ...vfioModules].filter((it) => !built.includes(it))
+}
+
 /**
  * @param {import('./kernels.mjs').Kernel} kernel
  * @param {string[]} drivers not loaded, there for modprobe
@@ -107,7 +137,7 @@ async function moduleFiles({ root, release }, names) {
 async function copyModules(kernel, drivers, usr) {
   const from = join(kernel.root, 'lib/modules', kernel.release)
   const to = join(usr, 'lib/modules', kernel.release)
-  const files = await moduleFiles(kernel, [...bootModules, ...vfioModules, ...drivers])
+  const files = await moduleFiles(kernel, [...loadedModules(kernel), ...drivers])
   for (const file of files) await copyInto(file, file.replace(from, to))
   for (const file of kernel.samples) await copyInto(file, join(to, 'extra', basename(file)))
   for (const list of ['modules.order', 'modules.builtin', 'modules.builtin.modinfo']) {
@@ -119,14 +149,15 @@ async function copyModules(kernel, drivers, usr) {
 /**
  * Not compressed: the emulated processor would take longer to unpack it than QEMU takes to load it.
  * @param {import('./kernels.mjs').Kernel} kernel
+ * @param {string} busybox the guest's
  * @param {string} work
  * @param {string} initrd
  */
-async function buildInitrd(kernel, work, initrd) {
+async function buildInitrd(kernel, busybox, work, initrd) {
   for (const folder of ['bin', 'modules', 'dev', 'proc', 'sys', 'host', 'packages', 'overlay', 'scratch', 'root']) {
     await mkdir(join(work, folder), { recursive: true })
   }
-  const files = [...(await moduleFiles(kernel, [...bootModules, ...vfioModules])), ...kernel.samples]
+  const files = [...(await moduleFiles(kernel, loadedModules(kernel))), ...kernel.samples]
   const names = []
   for (const file of files) {
     const name = basename(file).replace(/\.xz$/, '')
@@ -135,7 +166,7 @@ async function buildInitrd(kernel, work, initrd) {
     names.push(name)
   }
   await writeFile(join(work, 'modules/order'), `${names.join('\n')}\n`)
-  await copyFile('/bin/busybox', join(work, 'bin/busybox'))
+  await copyFile(busybox, join(work, 'bin/busybox'))
   await copyFile(join(import.meta.dirname, 'init.sh'), join(work, 'init'))
   await chmod(join(work, 'init'), 0o755)
   await run('sh', ['-c', 'find . | cpio --quiet -o -H newc -R 0:0 >"$0"', initrd], { cwd: work })
@@ -148,10 +179,11 @@ async function copyInto(from, to) {
 }
 
 if (process.argv[1] === import.meta.filename) {
-  const { values } = parseArgs({ options: { kernel: { type: 'string', default: defaultKernel } } })
+  const { values } = parseArgs({ options: { arch: { type: 'string', default: 'x64' }, kernel: { type: 'string' } } })
   try {
-    const { image } = await prepare(values.kernel)
-    console.log(`kernel ${values.kernel} is ready in ${dirname(image)}`)
+    const name = kernelName(values.arch, values.kernel)
+    const { image } = await prepare(name)
+    console.log(`kernel ${name} is ready in ${dirname(image)}`)
   } catch (error) {
     console.error(`vm: ${error.message}`)
     process.exitCode = 1

@@ -1,10 +1,11 @@
 // npm run vm -- [OPTIONS] COMMAND [ARGS…]: runs a command in the virtual machine, in this folder, as root.
 import { runInGuest } from './guest.mjs'
-import { defaultKernel, kernels } from './kernels.mjs'
+import { defaultKernels, kernelName, kernels } from './kernels.mjs'
 import { leadingOptions } from './leading-options.mjs'
 
 const usage = `usage: npm run vm -- [OPTIONS] COMMAND [ARGS...]
-  --kernel NAME      ${Object.keys(kernels).join(', ')} (default ${defaultKernel})
+  --arch NAME        ${Object.keys(defaultKernels).join(', ')} (default x64)
+  --kernel NAME      ${Object.keys(kernels).join(', ')} (default ${Object.values(defaultKernels).join(', ')})
   --device DEVICE    one more device, in QEMU's words; can be repeated
   --no-iommu         a machine without an IOMMU, and VFIO's noiommu mode allowed
   --systemd          boot systemd, which runs the command beside its other services
@@ -12,7 +13,8 @@ const usage = `usage: npm run vm -- [OPTIONS] COMMAND [ARGS...]
   --console          show the kernel's console on stderr`
 
 const options = /** @type {const} */ ({
-  kernel: { type: 'string', default: defaultKernel },
+  arch: { type: 'string', default: 'x64' },
+  kernel: { type: 'string' },
   device: { type: 'string', multiple: true, default: [] },
   'no-iommu': { type: 'boolean', default: false },
   systemd: { type: 'boolean', default: false },
@@ -22,7 +24,8 @@ const options = /** @type {const} */ ({
 
 async function main() {
   const { values, rest: command } = leadingOptions(process.argv.slice(2), options)
-  const { kernel, device, 'no-iommu': noIommu, systemd, console: showConsole } = values
+  const { device, 'no-iommu': noIommu, systemd, console: showConsole } = values
+  const kernel = kernelName(values.arch, values.kernel)
   const timeout = Number(values.timeout)
   if (command.length === 0 || !(timeout > 0)) {
     console.error(usage)

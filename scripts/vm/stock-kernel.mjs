@@ -1,36 +1,57 @@
 // A kernel as Debian ships it.
-import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { machineArchive, newestPackage, suiteArchive, unpack } from './archive.mjs'
 import { run } from './debian.mjs'
 
+/** Of the emulated devices, besides VFIO's. */
+const drivers = {
+  x64: ['nvme', 'e1000e', 'ahci', 'i2c-i801', 'xhci-pci', 'pci-stub', 'uio_pci_generic', 'loop', 'btrfs'],
+  arm64: ['nvme', 'e1000e', 'xhci-pci', 'pci-stub', 'uio_pci_generic', 'loop', 'btrfs'],
+}
+
+/** What Debian's kernels for arm64 lack besides the samples: no driver in them has mediated devices. */
+const mdevCore = ['mdev_core', 'mdev_driver', 'mdev_sysfs']
+
 /**
  * A kernel as Debian ships it, with the sample drivers that Debian leaves out built against its headers.
- * `suite` names one that the machine's own sources need not have.
- * @param {{ suite?: string, packagePattern: string, kbuild: (abi: string) => string, source: string, compiler: string }} names
+ * `suite` names one that the machine's own sources need not have; a kernel for another processor comes from one.
+ * @param {object} names
+ * @param {string} [names.suite]
+ * @param {'x64' | 'arm64'} [names.arch] x64 unless told
+ * @param {string} [names.flavour] the end of the package's name: amd64 unless told
+ * @param {string} names.packagePattern
+ * @param {(abi: string) => string} names.kbuild
+ * @param {string} names.source
+ * @param {string[]} names.compilers
  * @returns {import('./kernels.mjs').Recipe}
  */
-export function stock({ suite, packagePattern, kbuild, source, compiler }) {
+export function stock({ suite, arch = 'x64', flavour = 'amd64', packagePattern, kbuild, source, compilers }) {
   return {
+    arch,
     files: ['stock-kernel.mjs', 'kernels.mjs'],
-    drivers: ['nvme', 'e1000e', 'ahci', 'i2c-i801', 'xhci-pci', 'pci-stub', 'uio_pci_generic', 'loop', 'btrfs'],
-    tools: [compiler, 'make', 'xz-utils', 'libelf1', 'pahole'],
+    drivers: drivers[arch],
+    tools: [...compilers, 'make', 'xz-utils', 'libelf1', 'pahole'],
     async fetch(work) {
-      const archive = suite ? await suiteArchive(suite, join(work, 'apt')) : machineArchive
+      const own = suite ? await suiteArchive(suite, join(work, 'apt')) : machineArchive
+      const archive = suite && arch === 'arm64' ? await suiteArchive(suite, join(work, 'apt-arm64'), 'arm64') : own
       const { name, version } = await newestPackage(archive, packagePattern, source)
       const release = name.replace(/^linux-image-/, '').replace(/-unsigned$/, '')
-      const abi = release.replace(/-amd64$/, '')
-      const packages = [name, `linux-headers-${release}`, `linux-headers-${abi}-common`, kbuild(abi), source]
-      await unpack(
-        archive,
-        packages.map((it) => `${it}=${version}`),
-        work,
-      )
+      const abi = release.slice(0, -`-${flavour}`.length)
+      const ofVersion = (/** @type {string} */ it) => `${it}=${version}`
+      await unpack(archive, [name, `linux-headers-${release}`].map(ofVersion), work)
+      // The programs among the headers run here, whatever the kernel is for.
+      await unpack(own, [`linux-headers-${abi}-common`, kbuild(abi), source].map(ofVersion), work)
       await run('depmod', ['-b', work, release])
       const headers = await relocateHeaders(work, release)
-      const samples = await buildSamples(work, source, headers)
-      const image = await uncompress(join(work, 'boot', `vmlinuz-${release}`), join(work, 'vmlinux'))
-      return { release, image, root: work, samples }
+      const samples = await buildSamples(work, { source, headers, withCore: arch === 'arm64' })
+      const image = join(work, 'boot', `vmlinuz-${release}`)
+      return {
+        release,
+        image: arch === 'x64' ? await uncompress(image, join(work, 'vmlinux')) : image,
+        root: work,
+        samples,
+      }
     },
   }
 }
@@ -48,23 +69,29 @@ async function relocateHeaders(work, release) {
 }
 
 /**
+ * The modules in the order to load them.
  * @param {string} work
- * @param {string} source the package of the kernel's source, already unpacked in `work`
- * @param {string} headers
+ * @param {object} from
+ * @param {string} from.source the package of the kernel's source, already unpacked in `work`
+ * @param {string} from.headers
+ * @param {boolean} from.withCore the module mdev too
  */
-async function buildSamples(work, source, headers) {
+async function buildSamples(work, { source, headers, withCore }) {
   const tarball = join(work, 'usr/src', `${source}.tar.xz`)
-  const folder = `${source}/samples/vfio-mdev`
-  await run('tar', ['-xJf', tarball, '-C', work, folder])
-  const drivers = ['mtty', 'mdpy', 'mbochs']
+  const folders = ['samples/vfio-mdev', ...(withCore ? ['drivers/vfio/mdev'] : [])].map((it) => `${source}/${it}`)
+  await run('tar', ['-xJf', tarball, '-C', work, ...folders])
   const build = join(work, 'samples')
   await mkdir(build)
-  for (const file of [...drivers.map((it) => `${it}.c`), 'mdpy-defs.h']) {
-    await copyFile(join(work, folder, file), join(build, file))
+  for (const folder of folders) {
+    for (const name of await readdir(join(work, folder))) {
+      if (/\.[ch]$/.test(name)) await copyFile(join(work, folder, name), join(build, name))
+    }
   }
-  await writeFile(join(build, 'Makefile'), `obj-m := ${drivers.map((it) => `${it}.o`).join(' ')}\n`)
+  const objects = (/** @type {string[]} */ names) => names.map((it) => `${it}.o`).join(' ')
+  const modules = [...(withCore ? ['mdev'] : []), 'mtty', 'mdpy', 'mbochs']
+  await writeFile(join(build, 'Makefile'), `obj-m := ${objects(modules)}\nmdev-y := ${objects(mdevCore)}\n`)
   await run('make', ['-C', headers, `M=${build}`, '-j2', 'modules'])
-  return drivers.map((it) => join(build, `${it}.ko`))
+  return modules.map((it) => join(build, `${it}.ko`))
 }
 
 /**

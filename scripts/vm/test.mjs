@@ -1,5 +1,6 @@
-// npm run test:vm [-- --kernel NAME… [--twice] [--] VITEST ARGS…]: the contract and vm tests on real kernels. With
-// VFIOCTL_LONG=1, those of them that have a long run (test/soak.ts) make it.
+// npm run test:vm [-- [--arch NAME] [--kernel NAME…] [--twice] [--] VITEST ARGS…]: the contract and vm tests on real kernels.
+// With VFIOCTL_LONG=1, those of them that have a long run (test/soak.ts) make it.
+import { spawnSync } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { contractReport } from '../agreement.mjs'
@@ -7,6 +8,7 @@ import { setup } from '../setup.mjs'
 import { countVitest } from '../test-counts.mjs'
 import { Unavailable } from './debian.mjs'
 import { outputsFolder, runInGuest } from './guest.mjs'
+import { kernelName, kernels as recipes } from './kernels.mjs'
 import { inLanes } from './lanes.mjs'
 import { leadingOptions } from './leading-options.mjs'
 import { prepare } from './prepare.mjs'
@@ -28,7 +30,7 @@ const report = 'vitest.json'
 const etcFile = 'etc.tar'
 const contract = 'test/contract/'
 /** Of one boot, in seconds: some times what it takes on a machine that does nothing else. */
-const timeouts = { once: 2100, eachOfTwo: 600, long: 36_000 }
+const timeouts = { once: 7200, eachOfTwo: 600, long: 36_000 }
 /** What the tests hear of the caller's environment. */
 const heard = ['VFIOCTL_LONG', 'VFIOCTL_SEED', 'VFIOCTL_SEQUENCES']
 
@@ -56,18 +58,40 @@ const boots = [
   { kernel: '6.1', twice: true },
 ]
 
+/** What else can be asked for, by the processor. */
+const moreBoots = {
+  arm64: [
+    { kernel: 'arm64-6.12-16k', files: [contract, 'test/vm/machine', 'test/vm/samples'] },
+    { kernel: 'arm64-6.12', files: [contract, 'test/vm/machine', 'test/vm/samples'] },
+  ],
+}
+
+const vitest = [
+  ...['--config', 'test/vitest.config.ts', '--project', 'contract', '--project', 'vm'],
+  ...['--no-isolate', '--no-file-parallelism', '--experimental.fsModuleCache'],
+]
+
 /**
- * All of `npm test`'s boots, or all tests on some kernels.
+ * All of `npm test`'s boots, those of another processor, or all tests on some kernels.
  * @param {object} [options]
+ * @param {string} [options.arch]
  * @param {string[]} [options.kernels]
  * @param {string[]} [options.vitestArgs] in place of each boot's own choice of files
  * @param {boolean} [options.twice] only the tests of a machine that is booted again
  * @param {boolean} [options.mayLack] a kernel that this machine cannot be given is a skip, not a failure
  * @returns {Promise<Counts>}
  */
-export async function testOnKernels({ kernels = [], vitestArgs = [], twice = false, mayLack = false } = {}) {
-  const chosen =
-    kernels.length > 0 ? kernels.map((kernel) => ({ kernel, twice })) : boots.filter((boot) => !twice || boot.twice)
+export async function testOnKernels({
+  arch = 'x64',
+  kernels = [],
+  vitestArgs = [],
+  twice = false,
+  mayLack = false,
+} = {}) {
+  const known = { x64: boots, ...moreBoots }
+  if (!Object.hasOwn(known, arch)) throw new Error(`no processor ${arch}; there are ${Object.keys(known).join(', ')}`)
+  const named = kernels.map((it) => ({ kernel: kernelName(arch, it), twice }))
+  const chosen = named.length > 0 ? named : known[arch].filter((boot) => !twice || boot.twice)
   /** @type {Counts} */
   const total = { passed: 0, failed: [], skipped: [] }
   /** @param {Boot} boot @param {Counts} counts */
@@ -88,6 +112,7 @@ export async function testOnKernels({ kernels = [], vitestArgs = [], twice = fal
       add(boot, { passed: 0, failed: isLack ? [] : [error.message], skipped: isLack ? [error.message] : [] })
     }
   }
+  if (waiting.length > 0) transformTests()
   await inLanes(waiting, async (boot, log) => {
     const counts = await (boot.twice ? testTwice(boot, log) : testOnce(boot, vitestArgs, log)).catch((error) => {
       return { passed: 0, failed: [error.message], skipped: [] }
@@ -95,6 +120,19 @@ export async function testOnKernels({ kernels = [], vitestArgs = [], twice = fal
     add(boot, counts)
   })
   return total
+}
+
+/**
+ * Leaves every module of the tests as vitest transforms it, for the guests to find: an emulated processor would take
+ * minutes to. What is not left there, it transforms.
+ */
+function transformTests() {
+  const env = { ...process.env, VFIOCTL_VM: '1', VFIOCTL_TEST_KERNEL: 'mock-6.1' }
+  spawnSync(process.execPath, ['node_modules/vitest/vitest.mjs', 'list', ...vitest], {
+    cwd: root,
+    env,
+    stdio: 'ignore',
+  })
 }
 
 /** @param {Boot} boot */
@@ -144,8 +182,7 @@ async function testInGuest(boot, vitestArgs, log, { half, etc } = {}) {
   const start = performance.now()
   const result = await runInGuest({
     command: [
-      ...[process.execPath, 'node_modules/vitest/vitest.mjs', 'run', '--config', 'test/vitest.config.ts'],
-      ...['--project', 'contract', '--project', 'vm', '--no-isolate', '--no-file-parallelism'],
+      ...[nodeOf(kernel), 'node_modules/vitest/vitest.mjs', 'run', ...vitest],
       ...['--reporter=verbose', '--reporter=json', `--outputFile.json=${outputsFolder}/${report}`],
       ...chosen,
     ],
@@ -176,6 +213,11 @@ async function testInGuest(boot, vitestArgs, log, { half, etc } = {}) {
   return { counts: { passed: 0, failed: [`the tests: ${end}`], skipped: [] } }
 }
 
+/** The guest of another processor has its own. @param {string} kernel */
+function nodeOf(kernel) {
+  return recipes[kernel].arch === undefined ? process.execPath : 'node'
+}
+
 /** For the table of scripts/agreement.mjs. @param {string} file @param {string} json */
 function keepReport(file, json) {
   mkdirSync(dirname(file), { recursive: true })
@@ -189,6 +231,7 @@ function endOf({ status, console }) {
 }
 
 const options = /** @type {const} */ ({
+  arch: { type: 'string', default: 'x64' },
   kernel: { type: 'string', multiple: true, default: [] },
   twice: { type: 'boolean', default: false },
 })
@@ -197,6 +240,7 @@ async function main() {
   const { values, rest } = leadingOptions(process.argv.slice(2), options)
   await setup()
   const { passed, failed, skipped } = await testOnKernels({
+    arch: values.arch,
     kernels: values.kernel,
     twice: values.twice,
     vitestArgs: rest,

@@ -3,6 +3,7 @@ import type { DeviceAddress } from '../../src/host/device-node.ts'
 import type { HostFiles, Kernel } from '../../src/kernel/kernel.ts'
 import { type Device, openDevice } from '../../src/vfio/device.ts'
 import { type ContractKernel, contractKernel } from './kernel.ts'
+import { page, sharesRequesterIds } from './machine.ts'
 
 /** The PCI devices of the machine that the suite knows: the guest's (scripts/vm/devices.mjs), and the mock's (vm-scenario.ts). */
 export const addresses = {
@@ -61,6 +62,9 @@ export async function bindPci(
     skip(contract.name === 'mock' ? `the mock ships no ${name} yet` : `the machine has no ${name} at ${address}`)
   }
   if (files.kind('/sys/bus/pci/drivers/vfio-pci') === null) skip('vfio-pci is not loaded')
+  if (name.startsWith('edu-shared') && !sharesRequesterIds) {
+    skip("the SMMU's driver takes one of the devices behind a conventional bridge")
+  }
   const members = files.kind(`${path}/iommu_group`) === null ? [address] : files.list(`${path}/iommu_group/devices`)
   for (const member of members) if (isEndpoint(files, member)) await bindUntilTested(files, member)
   return { ...contract, address, group: groupOf(files, address) }
@@ -95,6 +99,13 @@ async function bindUntilTested(files: HostFiles, address: string): Promise<void>
   if (before !== null) await files.write(`${path}/driver/unbind`, address)
   await files.write('/sys/bus/pci/drivers_probe', address)
   if (driverOf(files, address) !== 'vfio-pci') throw new Error(`vfio-pci did not take ${address}`)
+}
+
+/** If a BAR is memory and fills pages or begins one: only then vfio-pci lets it be mapped. */
+export function hasOwnPages({ regions }: Device, { index, size }: { index: number; size: number }): boolean {
+  const register = regions.config.read32(0x10 + 4 * index)
+  const isIo = (register & 1) !== 0
+  return !isIo && (size >= page || (register & ~0xf) % page === 0)
 }
 
 /** Null where no driver has the device. */

@@ -167,6 +167,7 @@ const vmScenarios: Readonly<Record<string, Scenario>> = {
   // `test/vitest.config.ts` turns the byte order
   'mock-6.1-big-endian': vmScenario,
   'mock-6.12': { ...vmScenario, kernel: '6.12', modules: withoutVirqfd },
+  'mock-6.12-16k': { ...vmScenario, kernel: '6.12', pageSize: 16_384, modules: withoutVirqfd },
   'mock-7': onLinux7,
   'mock-7-noiommu': {
     ...onLinux7,

@@ -22,11 +22,6 @@ import { isWithin, mappable, type PlaneInfo, SampleDisplay, trapped } from './sa
 
 const { VFIO_PCI_BAR0_REGION_INDEX, VFIO_PCI_BAR2_REGION_INDEX } = pciRegionIndex
 const edidRegion = 9
-const registers: RegionDescription = { flags: trapped, size: 0x1000, offset: 0x1000 }
-const edidPlace = { flags: trapped, size: 0x1000, offset: 0x2000 }
-const memoryOffset = 0x3000
-/** What a trapped access to the video memory is off by: the driver counts from the registers. */
-const memoryShift = memoryOffset - registers.offset
 
 /** Within BAR2: the EDID, and the registers of Bochs VBE, each 2 bytes. */
 const edidEnd = 0x400
@@ -57,6 +52,10 @@ export class Mbochs extends SampleDisplay {
   readonly #edid: MbochsEdid
   readonly #dmabufs: Dmabufs
   readonly #pageSize: PageSize
+  /** A page each, one after the other; the video memory is behind them. */
+  readonly #registers: RegionDescription
+  readonly #edidPlace: RegionDescription
+  readonly #memoryOffset: number
   readonly #vbe = new Uint16Array(vbe.count)
 
   constructor(
@@ -65,21 +64,26 @@ export class Mbochs extends SampleDisplay {
   ) {
     const size = model.megabytes * 2 ** 20
     const { bar0, bar2 } = configHeader
+    const page = traits.pageSize
     const bars = new Map([
       [bar0.offset, size],
-      [bar2.offset, registers.size],
+      [bar2.offset, page],
     ])
+    const memoryOffset = 3 * page
     const config = new SampleConfig({ vendor: 0x1234, device: 0x1111 }, bars)
     super(config, new SparseMemory(size, null), memoryOffset)
     config.set32(bar0.offset, 0x0000_0008)
     config.restore(savedField(saved, 'config'))
-    this.#edid = new MbochsEdid(model, savedField(saved, 'edid'))
+    this.#registers = { flags: trapped, size: page, offset: page }
+    this.#edidPlace = { flags: trapped, size: page, offset: 2 * page }
+    this.#memoryOffset = memoryOffset
+    this.#edid = new MbochsEdid({ ...model, blobOffset: page / 2 }, savedField(saved, 'edid'))
     this.#dmabufs = new Dmabufs(savedNumber(saved, 'nextId', 1, 0xffff_ffff))
-    this.#pageSize = traits.pageSize
+    this.#pageSize = page
     this.placed = new Map([
       [VFIO_PCI_BAR0_REGION_INDEX, { flags: mappable, size, offset: memoryOffset }],
-      [VFIO_PCI_BAR2_REGION_INDEX, registers],
-      [edidRegion, { ...edidPlace, capabilities: edidCapability }],
+      [VFIO_PCI_BAR2_REGION_INDEX, this.#registers],
+      [edidRegion, { ...this.#edidPlace, capabilities: edidCapability }],
     ])
     if (!traits.coreDescribesRegions) this.regionInfo = (argument) => this.#answerForRegion(argument)
     this.reset()
@@ -115,17 +119,19 @@ export class Mbochs extends SampleDisplay {
   }
 
   protected load(into: Uint8Array, offset: number): boolean {
+    const [registers, edid] = [this.#registers, this.#edidPlace]
     if (isWithin(registers, offset, into.length)) this.#loadRegister(into, offset - registers.offset)
-    else if (isWithin(edidPlace, offset, into.length)) this.#edid.read(into, offset - edidPlace.offset)
-    else if (this.#isMemory(offset, into.length)) this.#loadMemory(into, offset - memoryOffset + memoryShift)
+    else if (isWithin(edid, offset, into.length)) this.#edid.read(into, offset - edid.offset)
+    else if (this.#isMemory(offset, into.length)) this.#loadMemory(into, offset - registers.offset)
     else return false
     return true
   }
 
   protected store(from: Uint8Array, offset: number): boolean {
+    const [registers, edid] = [this.#registers, this.#edidPlace]
     if (isWithin(registers, offset, from.length)) this.#storeRegister(from, offset - registers.offset)
-    else if (isWithin(edidPlace, offset, from.length)) this.#edid.write(from, offset - edidPlace.offset)
-    else if (this.#isMemory(offset, from.length)) this.#storeMemory(from, offset - memoryOffset + memoryShift)
+    else if (isWithin(edid, offset, from.length)) this.#edid.write(from, offset - edid.offset)
+    else if (this.#isMemory(offset, from.length)) this.#storeMemory(from, offset - registers.offset)
     else return false
     return true
   }
@@ -166,10 +172,10 @@ export class Mbochs extends SampleDisplay {
   }
 
   #isMemory(offset: number, length: number): boolean {
-    return offset >= memoryOffset && offset + length <= memoryOffset + this.memory.size
+    return isWithin({ flags: mappable, size: this.memory.size, offset: this.#memoryOffset }, offset, length)
   }
 
-  /** The last 8 KiB reach past the driver's list of pages: nothing here. */
+  /** The driver counts from the registers: the last two pages reach past its list of pages, nothing here. */
   #loadMemory(into: Uint8Array, offset: number): void {
     into.fill(0)
     if (offset + into.length <= this.memory.size) this.memory.read(into, offset)

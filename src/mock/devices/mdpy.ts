@@ -2,7 +2,7 @@ import { gfxPlaneFlag } from '../../uapi/features.ts'
 import { configHeader } from '../../uapi/pci.ts'
 import { pciRegionIndex } from '../../uapi/region.ts'
 import { Errno } from '../base/errno.ts'
-import { smallestPage } from '../base/kernel-traits.ts'
+import { type KernelTraits, smallestPage } from '../base/kernel-traits.ts'
 import { savedField, savedFlag } from '../base/saved.ts'
 import { SparseMemory } from '../memory/sparse-memory.ts'
 import type { ScenarioModel } from '../scenario/scenario.ts'
@@ -10,7 +10,6 @@ import type { DeviceDescription, IrqDescription, RegionDescription } from '../sd
 import { SampleConfig } from './sample-config.ts'
 import { isWithin, mappable, type PlaneInfo, SampleDisplay } from './sample-display.ts'
 
-const memoryOffset = 0x1000
 /** The display's memory once more, beyond the number of regions that the device says it has. */
 const displayRegion = 16
 /** DRM_FORMAT_XRGB8888: 4 bytes a pixel. */
@@ -32,7 +31,10 @@ export class Mdpy extends SampleDisplay {
   readonly #mode: { readonly width: number; readonly height: number }
   #infoAsked: boolean
 
-  constructor(mode: Extract<ScenarioModel, { kind: 'mdpy' }>, { saved }: { saved: unknown }) {
+  constructor(
+    mode: Extract<ScenarioModel, { kind: 'mdpy' }>,
+    { traits, saved }: { traits: Pick<KernelTraits, 'pageSize'>; saved: unknown },
+  ) {
     const { width, height } = mode
     const size = 2 ** Math.ceil(Math.log2(width * height * pixelSize))
     const bar0 = configHeader.bar0.offset
@@ -40,6 +42,7 @@ export class Mdpy extends SampleDisplay {
     const memory = new SparseMemory(size, savedField(saved, 'memory'), {
       first: (page) => gradient(mode, page),
     })
+    const memoryOffset = traits.pageSize
     super(config, memory, memoryOffset)
     this.#mode = mode
     this.#framebuffer = { flags: mappable, size, offset: memoryOffset }

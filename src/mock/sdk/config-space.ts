@@ -51,6 +51,11 @@ export class ConfigSpace {
     return (this.#view.getUint32(firstBar + 4 * bar, deviceOrder) & io) !== 0
   }
 
+  /** Where a BAR begins, in the lower 32 bits of its address. */
+  barAddress(bar: number): number {
+    return this.#view.getUint32(firstBar + 4 * bar, deviceOrder) & ~0xf
+  }
+
   get isMemoryOn(): boolean {
     const power = this.find('power-management')
     const state = power === null ? 0 : this.#view.getUint16(power + capabilityRegister.PCI_PM_CTRL, deviceOrder)

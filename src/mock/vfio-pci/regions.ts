@@ -53,6 +53,7 @@ export class PciRegions {
   readonly #widest: 4 | 8
   readonly #pageSize: PageSize
   readonly #msixTable: MsixTable | null
+  readonly #barsWithinPages: ReadonlySet<number>
 
   constructor(
     what: ScenarioPciFunction,
@@ -66,6 +67,7 @@ export class PciRegions {
     this.#widest = trapsQuadwords ? 8 : 4
     this.#pageSize = pageSize
     this.#msixTable = msixTable(config)
+    this.#barsWithinPages = barsWithinPages(what, config, pageSize)
   }
 
   /** EINVAL for an index that the device does not know. */
@@ -152,7 +154,7 @@ export class PciRegions {
 
   #isMappable(index: number): boolean {
     const isBar = index < VFIO_PCI_ROM_REGION_INDEX && this.#what.bars[String(index)] !== undefined
-    return isBar && !this.#config.isIo(index)
+    return isBar && !this.#config.isIo(index) && !this.#barsWithinPages.has(index)
   }
 
   /** EINVAL past the end; what reaches over it is cut short. EIO where memory decoding is off. */
@@ -180,4 +182,12 @@ export class PciRegions {
     if (index !== VFIO_PCI_ROM_REGION_INDEX) this.#behind.function().load(index, offset, into)
     else for (const at of into.keys()) into[at] = [0x55, 0xaa][offset + at] ?? 0
   }
+}
+
+/** BARs that begin inside a page, where another may be too: the kernel lets none be mapped. */
+function barsWithinPages({ bars }: ScenarioPciFunction, config: ConfigSpace, pageSize: PageSize): Set<number> {
+  const inside = Object.entries(bars).filter(
+    ([bar, size]) => size < pageSize && config.barAddress(Number(bar)) % pageSize !== 0,
+  )
+  return new Set(inside.map(([bar]) => Number(bar)))
 }

@@ -1,7 +1,7 @@
 import * as v from 'valibot'
 import { checked, count } from '../../base/arguments.ts'
 import { VfioError } from '../../base/errors.ts'
-import { hex } from '../../base/units.ts'
+import { formatSize, hex } from '../../base/units.ts'
 import type { Mapping } from '../../kernel/kernel.ts'
 import type { RegionFlags } from '../../uapi/region.ts'
 import { closeInOrder, orClose } from '../calls/close-in-order.ts'
@@ -269,13 +269,13 @@ function mapWindows(region: DeviceRegion, device: Descriptor, msixTable: Area | 
   const { kernel } = device
   const areas = mappableAreas(region, msixTable, kernel.pageSize)
   const access = accessOf(region.flags)
-  if (areas.length === 0 || access === null) throw notMappable(region)
+  if (areas.length === 0 || access === null) throw notMappable(region, kernel.pageSize)
   const windows: Window[] = []
   const opened: Mapping[] = []
   for (const area of areas) {
     const offset = Number(region.offset) + area.start
     const length = Math.ceil((area.end - area.start) / kernel.pageSize) * kernel.pageSize
-    if (!Number.isSafeInteger(offset + length)) throw notMappable(region)
+    if (!Number.isSafeInteger(offset + length)) throw notMappable(region, kernel.pageSize)
     const goal = `map ${hex(length)} bytes at ${hex(area.start)} of region ${region.name} of ${region.owner}`
     const mapping = orClose(opened, () => attempt(goal, () => kernel.mmap(device.fd, { offset, length, access })))
     opened.push(mapping)
@@ -290,8 +290,10 @@ function accessOf({ read, write }: RegionFlags): 'r' | 'w' | 'rw' | null {
   return write ? 'w' : null
 }
 
-function notMappable({ name, owner, flags, size, capabilities }: DeviceRegion): VfioError {
-  return new VfioError('NOT_SUPPORTED', `region ${name} of ${owner} cannot be mapped`, {
+function notMappable({ name, owner, flags, size, capabilities }: DeviceRegion, pageSize: number): VfioError {
+  const isPart = !flags.mmap && size < pageSize
+  const reason = isPart ? `: its ${formatSize(size)} may share a page of ${formatSize(pageSize)} with others` : ''
+  return new VfioError('NOT_SUPPORTED', `region ${name} of ${owner} cannot be mapped${reason}`, {
     hint: 'its accessors reach it without a mapping',
     facts: { region: name, size, flags: { ...flags }, capabilities: capabilities.map((capability) => capability.name) },
   })

@@ -15,9 +15,9 @@ import { encode } from '../../../src/uapi/struct.ts'
 import { allocate } from '../iommu-modes.ts'
 import { contractKernel, isLinuxBefore } from '../kernel.ts'
 import { errnoOf } from '../kernel-answer.ts'
+import { pageBytes as page } from '../machine.ts'
 import { mapDma, openTranslating, type RawContainer, rawContainer, translating, unmapDma } from './raw-container.ts'
 
-const page = 4096n
 const iova = 0x10_0000n
 const { VFIO_IOMMU_DIRTY_PAGES_FLAG_START: start, VFIO_IOMMU_DIRTY_PAGES_FLAG_STOP: stop } = dirtyPagesFlag
 const { VFIO_IOMMU_DIRTY_PAGES_FLAG_GET_BITMAP: get } = dirtyPagesFlag
@@ -76,7 +76,7 @@ function bitmapBytes(bitmap: Uint8Array): Uint8Array {
 
 async function open(context: TestContext) {
   const raw = await openTranslating(context, 'type1v2')
-  const memory = allocate(raw.kernel, 0x10_0000)
+  const memory = allocate(raw.kernel, 256 * Number(page))
   onTestFinished(() => memory.close())
   return {
     raw,
@@ -91,7 +91,7 @@ async function openDriver(): Promise<{ raw: RawContainer; memory: GuestMemory }>
   const make = (context: DeviceContext) => {
     const { memory } = context
     made.push(memory)
-    memory.onUnmap((at, size) => memory.unpin(at, Number(size / page)))
+    memory.onUnmap((at, size) => memory.unpin(at, Number(size / 4096n)))
     return new MdevModel(context)
   }
   const { kernel } = createMockHost('demo', { models: [{ parent: 'desk', type: 'desk-1', make }] })
@@ -189,7 +189,7 @@ describe('the pages that devices may have written to', () => {
 
   test('are looked for after the range itself, which may end past 64 bits', async (context) => {
     const { raw, unmap } = await open(context)
-    const past = 0xffff_ffff_ffff_f000n
+    const past = (1n << 64n) - page
     const alone = errnoOf(() => unmapDma(raw, past, 2n * page))
     expect([alone, errnoOf(() => unmap(2n * page, past)), errnoOf(() => unmap(2n * page, past, 2n * page))]).toEqual([
       isLinuxBefore(raw, 6, 19) ? 'EINVAL' : 'EOVERFLOW',
@@ -225,8 +225,10 @@ describe('the pages that devices may have written to', () => {
   })
 
   test('are those that a mediated driver pinned or wrote: the pinned ones again and again (on the mock alone)', async () => {
+    const page = 4096n
     const { raw, memory } = await openDriver()
-    const { set, get } = dirtyPages(raw)
+    const { set, ...dirty } = dirtyPages(raw)
+    const get = () => dirty.get({ size: 64n * page, pageSize: page })
     mapDma(raw, { iova, size: 16n * page })
     memory.pin(iova, 1, { read: true, write: true })
     memory.write(iova + 2n * page, Uint8Array.of(1))

@@ -5,9 +5,9 @@ import { openAddressSpace } from '../../../src/vfio/iommu/open-address-space.ts'
 import type { MappedRegion } from '../../../src/vfio/region/mapped-region.ts'
 import { EduDriver } from '../drivers/edu-driver.ts'
 import { bindForMode, type TranslatingMode, translatingModes } from '../iommu-modes.ts'
+import { page } from '../machine.ts'
 import { bindPci } from '../pci.ts'
 
-const page = 4096
 const MiB = 2 ** 20
 
 function code(expected: string) {

@@ -4,9 +4,9 @@ import { openDevice } from '../../../src/vfio/device.ts'
 import type { DmaBuffer } from '../../../src/vfio/dma/dma-buffer.ts'
 import { EduDriver, maxBytes } from '../drivers/edu-driver.ts'
 import { bindForMode, type TranslatingMode, translatingModes } from '../iommu-modes.ts'
+import { iommu, page, pageBytes } from '../machine.ts'
 import { limitLockedMemory } from './capability.ts'
 
-const page = 4096
 const MiB = 2 ** 20
 
 function code(expected: string) {
@@ -75,7 +75,7 @@ describe.each(translatingModes)('DMA in mode %s', (mode) => {
     await edu.fetch(from.iova, 16)
     await edu.store(part.iovaOf(page + 8), 16)
     expect(memory.view().subarray(2 * page + 8, 2 * page + 24)).toEqual(sent.subarray(0, 16))
-    expect(device.dma.find(0x10_1008n)).toEqual({ buffer: part, offset: page + 8 })
+    expect(device.dma.find(0x10_0000n + pageBytes + 8n)).toEqual({ buffer: part, offset: page + 8 })
   })
 
   test('buffers of 4 KiB and 2 MiB are found by their addresses, until they are closed', async (context) => {
@@ -97,7 +97,7 @@ describe.each(translatingModes)('DMA in mode %s', (mode) => {
     await using buffer = await dma.allocate(page)
     expect(buffer.iova + BigInt(buffer.size)).toBeLessThanOrEqual(1n << 28n)
     await expect(dma.allocate(page, { iova: 1n << 28n })).rejects.toThrow(code('IOVA_RESERVED'))
-    const reserved = dma.allocate(page, { iova: 0xfee0_0000n, addressBits: 64 })
+    const reserved = dma.allocate(page, { iova: iommu.interrupts, addressBits: 64 })
     await expect(reserved).rejects.toThrow(code('IOVA_RESERVED'))
     await expect(dma.allocate(page, { iova: (1n << 64n) - BigInt(page), addressBits: 64 })).rejects.toThrow(
       code('IOVA_RESERVED'),

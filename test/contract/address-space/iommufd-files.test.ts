@@ -2,6 +2,7 @@ import { describe, expect, onTestFinished, type TestContext, test } from 'vitest
 import { iommufdRequest, iommuIoasMapFile } from '../../../src/uapi/iommufd.ts'
 import type { Values } from '../../../src/uapi/struct.ts'
 import { errnoOf } from '../kernel-answer.ts'
+import { pageBytes as page } from '../machine.ts'
 import {
   allocateIoas,
   attachDevice,
@@ -14,7 +15,6 @@ import {
   unmapIoas,
 } from './raw-iommufd.ts'
 
-const page = 4096n
 const iova = 0x10_0000n
 const writeable = 2
 

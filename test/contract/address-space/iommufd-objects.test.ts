@@ -19,6 +19,7 @@ import {
 import { request } from '../../../src/uapi/requests.ts'
 import { decode, encode, type Values } from '../../../src/uapi/struct.ts'
 import { errnoOf } from '../kernel-answer.ts'
+import { pageBytes as page } from '../machine.ts'
 import { openRawContainer, openTranslating, unmapDma } from './raw-container.ts'
 import {
   allocateIoas,
@@ -34,7 +35,6 @@ import {
   unmapIoas,
 } from './raw-iommufd.ts'
 
-const page = 4096n
 /** IOMMU_HWPT_FAULT_ID_VALID, and beside it the queue's number. */
 const faultsTo = 0x4
 /** IOMMU_HWPT_ALLOC_PASID. */

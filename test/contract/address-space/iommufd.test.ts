@@ -12,6 +12,7 @@ import { decode, encode } from '../../../src/uapi/struct.ts'
 import { openDevice } from '../../../src/vfio/device.ts'
 import { bindForMode } from '../iommu-modes.ts'
 import { errnoOf } from '../kernel-answer.ts'
+import { page } from '../machine.ts'
 import {
   allocateIoas,
   attachDevice,
@@ -26,7 +27,6 @@ import {
   unmapIoas,
 } from './raw-iommufd.ts'
 
-const page = 4096
 const everything = 0xffff_ffff_ffff_ffffn
 
 function errno(code: string) {

@@ -3,9 +3,8 @@ import { openDevice } from '../../../src/vfio/device.ts'
 import { openAddressSpace } from '../../../src/vfio/iommu/open-address-space.ts'
 import { EduDriver } from '../drivers/edu-driver.ts'
 import { bindForMode } from '../iommu-modes.ts'
+import { page } from '../machine.ts'
 import { bindPci } from '../pci.ts'
-
-const page = 4096
 
 function code(expected: string) {
   return expect.objectContaining({ name: 'VfioError', code: expected })

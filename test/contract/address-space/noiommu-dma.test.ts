@@ -7,10 +7,10 @@ import { NoiommuDevices, NoiommuGroups } from '../../../src/vfio/iommu/noiommu-a
 import { openAddressSpace } from '../../../src/vfio/iommu/open-address-space.ts'
 import { NvmeController } from '../drivers/nvme-controller.ts'
 import { allocate } from '../iommu-modes.ts'
+import { page } from '../machine.ts'
 import { reserveHugePages } from './huge-pages.ts'
 import { bindWithoutIommu } from './without-iommu.ts'
 
-const page = 4096
 const hugePage = 0x20_0000
 const timeoutMs = 20_000
 

@@ -9,9 +9,8 @@ import { openContainer } from '../../../src/vfio/group/container.ts'
 import { NoiommuDevices, NoiommuGroups } from '../../../src/vfio/iommu/noiommu-address-space.ts'
 import { openAddressSpace } from '../../../src/vfio/iommu/open-address-space.ts'
 import { allocate } from '../iommu-modes.ts'
+import { page } from '../machine.ts'
 import { bindWithoutIommu } from './without-iommu.ts'
-
-const page = 4096
 
 function code(expected: string) {
   return expect.objectContaining({ name: 'VfioError', code: expected })

@@ -5,8 +5,8 @@ import { dmaMapFlag, extension, vfioIommuType1DmaMap, vfioIommuType1DmaUnmap } f
 import { request } from '../../../src/uapi/requests.ts'
 import { decode, encode } from '../../../src/uapi/struct.ts'
 import { allocate, bindForMode, type TranslatingMode } from '../iommu-modes.ts'
+import { page } from '../machine.ts'
 
-const page = 4096
 const iova = 0x10_0000n
 
 /** The bare descriptors of a group and of a container. */

@@ -18,9 +18,8 @@ import {
 import { request } from '../../../src/uapi/requests.ts'
 import { decode, encode, type Layout, type Values } from '../../../src/uapi/struct.ts'
 import { allocate, bindForMode } from '../iommu-modes.ts'
+import { page } from '../machine.ts'
 import type { BoundPci, PciName } from '../pci.ts'
-
-const page = 4096
 
 /** The bare descriptors of a device and of iommufd. */
 export interface RawIommufd extends BoundPci {

@@ -2,10 +2,9 @@ import { describe, expect, onTestFinished, type TestContext, test } from 'vitest
 import { type Device, openDevice } from '../../../src/vfio/device.ts'
 import type { DmaBuffer } from '../../../src/vfio/dma/dma-buffer.ts'
 import { bindForMode, type TranslatingMode, translatingModes } from '../iommu-modes.ts'
+import { page } from '../machine.ts'
 import type { BoundPci } from '../pci.ts'
 import { EduDriver, maxBytes } from './edu-driver.ts'
-
-const page = 4096
 
 function openEdu({ kernel, address, group }: BoundPci, iommu: TranslatingMode): Device {
   return openDevice(kernel, { group, name: address }, { iommu, addressBits: 28 })

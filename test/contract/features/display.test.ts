@@ -9,6 +9,7 @@ import type { Region } from '../../../src/vfio/region/region.ts'
 import { openRawMdev } from '../irq/irq-raw.ts'
 import { isLinuxBefore } from '../kernel.ts'
 import { answerOf } from '../kernel-answer.ts'
+import { page } from '../machine.ts'
 import { openMdev } from '../open-mdev.ts'
 
 function code(expected: string, errno: string | null = null) {
@@ -264,6 +265,6 @@ describe('how mbochs answers for its EDID region', () => {
 
   test('does not keep the library from finding it', async (context) => {
     const { device } = await openMdev(context, 'mbochs', 'mbochs-small')
-    expect(device.regions.ofType(1, 1)).toMatchObject({ index: edidRegion, size: 0x1000 })
+    expect(device.regions.ofType(1, 1)).toMatchObject({ index: edidRegion, size: page })
   })
 })

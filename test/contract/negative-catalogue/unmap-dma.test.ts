@@ -5,11 +5,11 @@ import { decode, encode, type Values } from '../../../src/uapi/struct.ts'
 import { mapDma, openTranslating } from '../address-space/raw-container.ts'
 import { allocate } from '../iommu-modes.ts'
 import { answerOf } from '../kernel-answer.ts'
+import { pageBytes as page } from '../machine.ts'
 import { RawEdu } from './raw-edu.ts'
 
 // libvfio-user's 12 cases of unmapping (test/py/test_dma_unmap.py), asked of VFIO's own container and of iommufd's.
 const { VFIO_DMA_UNMAP_FLAG_GET_DIRTY_BITMAP: dirty, VFIO_DMA_UNMAP_FLAG_ALL: all } = dmaUnmapFlag
-const page = 4096n
 const iova = 0x10_0000n
 const { size: structSize } = vfioIommuType1DmaUnmap
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { failedWith } from '../../../src/base/system-error.ts'
 import { hex } from '../../../src/base/units.ts'
-import { driverOf, openPci, type PciName } from '../pci.ts'
+import { driverOf, hasOwnPages, openPci, type PciName } from '../pci.ts'
 
 const config256 = 'config 0x100 rw'
 const config4096 = 'config 0x1000 rw'
@@ -45,7 +45,12 @@ describe.each(devices)('%s', (name, ids, canReset, regions, vectors) => {
         ({ name, size, flags: { read, write, mmap } }) =>
           `${name} ${hex(size)} ${read ? 'r' : ''}${write ? 'w' : ''}${mmap ? 'm' : ''}`,
       ),
-    ).toEqual(regions)
+    ).toEqual(
+      regions.map((region, nth) => {
+        const bar = shown[nth]
+        return bar === undefined || bar.index >= 6 || hasOwnPages(device, bar) ? region : region.replace('m', '')
+      }),
+    )
     expect(['intx', 'msi', 'msix'].map((irq) => device.irqs.get(irq).count)).toEqual(vectors)
   })
 })

@@ -3,6 +3,7 @@ import { failedWith } from '../../../src/base/system-error.ts'
 import type { HostFiles, Kernel } from '../../../src/kernel/kernel.ts'
 import { MockKernel } from '../../../src/mock/kernel/mock-kernel.ts'
 import { isLinuxBefore } from '../kernel.ts'
+import { groupsAtOnce } from '../machine.ts'
 import { bindPci, driverOf, openPci } from '../pci.ts'
 
 const bus = '/sys/bus/pci'
@@ -55,7 +56,8 @@ test('remove takes a device off the bus, with its group, and rescan finds it as 
   expect(await write(`${bus}/rescan`, '0')).toBe('done')
   expect(files.kind(path)).toBe(null)
   expect(await write(`${bus}/rescan`, '1')).toBe('done')
-  expect(files.readlink(`${path}/iommu_group`).split('/').at(-1)).toBe(group)
+  if (groupsAtOnce) expect(files.readlink(`${path}/iommu_group`).split('/').at(-1)).toBe(group)
+  else expect(files.kind(`${path}/iommu_group`)).toBe(null)
   expect(files.read(`${path}/driver_override`)).toBe('(null)\n')
   expect(driverOf(files, testdev)).toBe(null)
 })
@@ -69,7 +71,9 @@ test('a bridge takes what is behind it along', async (context) => {
   expect(there()).toEqual([])
   expect(await write(`${bus}/rescan`, '1')).toBe('done')
   expect(there()).toHaveLength(3)
-  expect(files.list(`${bus}/devices/${bridge}/iommu_group/devices`).sort()).toEqual([bridge, ...behind])
+  expect(files.list(`${bus}/devices/${bridge}/iommu_group/devices`).sort()).toEqual(
+    groupsAtOnce ? [bridge, ...behind] : [bridge],
+  )
 })
 
 test('new_id gives a driver the free devices of an id; remove_id leaves them with it', async (context) => {

@@ -3,9 +3,8 @@ import { openDevice } from '../../../src/vfio/device.ts'
 import type { DmaBuffer } from '../../../src/vfio/dma/dma-buffer.ts'
 import { EduDriver } from '../drivers/edu-driver.ts'
 import { bindForMode, type TranslatingMode, translatingModes } from '../iommu-modes.ts'
+import { page } from '../machine.ts'
 import { forkChild } from './forked-child.ts'
-
-const page = 4096
 
 async function open(context: TestContext, mode: TranslatingMode) {
   const bound = await bindForMode(context, mode, 'edu')

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { Region } from '../../../src/vfio/region/region.ts'
+import { page, pageBytes } from '../machine.ts'
 import { openMdev } from '../open-mdev.ts'
 
 function code(expected: string, errno: string | null = null) {
@@ -177,7 +178,7 @@ describe('the UART of mtty', () => {
 describe('the regions of mdpy', () => {
   test('show the framebuffer as bar0 and, beyond num_regions, as region 16', async (context) => {
     const { device } = await openMdev(context, 'mdpy', 'mdpy-vga')
-    const framebuffer = { size: 0x20_0000, offset: 0x1000n, flags: { read: true, write: true, mmap: true } }
+    const framebuffer = { size: 0x20_0000, offset: pageBytes, flags: { read: true, write: true, mmap: true } }
     expect(device.info.numRegions).toBe(9)
     expect(device.regions.bar0).toMatchObject({ index: 0, ...framebuffer })
     expect(device.regions.get(16)).toMatchObject({ index: 16, name: 'region16', ...framebuffer })
@@ -195,8 +196,8 @@ describe('the regions of mbochs', () => {
     expect(device.info.numRegions).toBe(10)
     expect(device.regions.get(9)).toMatchObject({
       name: 'region9',
-      size: 0x1000,
-      offset: 0x2000n,
+      size: page,
+      offset: 2n * pageBytes,
       flags: { read: true, write: true, mmap: false },
       capabilities: [{ name: 'type', type: 1, subtype: 1 }],
     })

@@ -1,0 +1,49 @@
+// The processors that a guest can have, and what QEMU is told for each.
+
+/**
+ * @typedef {object} Architecture
+ * @property {string} qemu QEMU's program
+ * @property {string} tool Debian's package of it
+ * @property {(iommu: boolean) => string[]} machine QEMU's options
+ * @property {(iommu: boolean) => string[]} commandLine what the kernel is told
+ */
+
+/** As Node names processors. @typedef {'x64' | 'arm64'} ArchitectureName */
+
+/** @type {Record<ArchitectureName, Architecture>} */
+export const architectures = {
+  x64: {
+    qemu: 'qemu-system-x86_64',
+    tool: 'qemu-system-x86',
+    machine: (iommu) => [
+      // One processor. With two, Debian 12's QEMU can lose what one writes to its local APIC while the other changes a BAR
+      // or resets a bus: without its end of interrupt it hears of no timer again, and the guest sleeps for ever.
+      ...['-M', 'q35,kernel-irqchip=split', '-accel', 'tcg', '-cpu', 'max', '-smp', '1'],
+      ...(iommu ? ['-device', 'intel-iommu,intremap=on,caching-mode=on'] : []),
+    ],
+    commandLine: (iommu) => [
+      'console=ttyS0',
+      iommu ? 'intel_iommu=on' : 'vfio.enable_unsafe_noiommu_mode=1',
+      // A busy host gives the guest too little time for these checks of its clocks.
+      ...['no_timer_check', 'tsc=reliable', 'clocksource=tsc'],
+    ],
+  },
+  arm64: {
+    qemu: 'qemu-system-aarch64',
+    tool: 'qemu-system-arm',
+    machine: (iommu) => [
+      // Signed pointers cost an emulated processor much.
+      ...[
+        '-M',
+        `virt,gic-version=3${iommu ? ',iommu=smmuv3' : ''}`,
+        '-accel',
+        'tcg',
+        '-cpu',
+        'max,pauth=off',
+        '-smp',
+        '1',
+      ],
+    ],
+    commandLine: (iommu) => ['console=ttyAMA0', ...(iommu ? [] : ['vfio.enable_unsafe_noiommu_mode=1'])],
+  },
+}

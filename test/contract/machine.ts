@@ -1,0 +1,72 @@
+import { contractKernel } from './kernel.ts'
+
+/** Bytes of a page of the kernel under test. */
+export const page: number = pageSize()
+
+/** The same, to count addresses with. */
+export const pageBytes = BigInt(page)
+
+function pageSize(): number {
+  const { kernel } = contractKernel()
+  kernel.dispose()
+  return kernel.pageSize
+}
+
+interface IommuFacts {
+  /** The addresses that it translates. */
+  readonly ranges: readonly { readonly first: bigint; readonly last: bigint }[]
+  /** An address where interrupts are written. */
+  readonly interrupts: bigint
+  /** The first address past those of the IOMMU's. */
+  readonly end: bigint
+}
+
+/** An Intel IOMMU of 39 bits; the processor has the interrupts' addresses for itself. */
+const intel: IommuFacts = {
+  ranges: [
+    { first: 0n, last: 0xfedf_ffffn },
+    { first: 0xfef0_0000n, last: 0x7f_ffff_ffffn },
+  ],
+  interrupts: 0xfee0_0000n,
+  end: 1n << 39n,
+}
+
+/** Arm's SMMU: it translates interrupts too, for which the kernel sets a window of addresses aside. */
+const smmu: IommuFacts = {
+  ranges: [
+    { first: 0n, last: 0x7ff_ffffn },
+    { first: 0x810_0000n, last: 0xffff_ffff_ffffn },
+  ],
+  interrupts: 0x800_0000n,
+  end: 1n << 48n,
+}
+
+/** The mock's machine is a PC. */
+const isArm = process.env['VFIOCTL_TEST_KERNEL'] === 'linux' && process.arch === 'arm64'
+
+/** Of the machine under test. */
+export const iommu: IommuFacts = isArm ? smmu : intel
+
+/** If the interrupt controller takes more vectors of MSI-X later: a PC's from Linux 6.5 on, Arm's ITS not in 6.12. */
+export const addsMsixVectors: boolean = !isArm
+
+/**
+ * If devices behind a conventional bridge, whose requests bear one ID, can all have a driver: the SMMU's takes one of
+ * them in 6.12.
+ */
+export const sharesRequesterIds: boolean = !isArm
+
+/** If a device is in an IOMMU group before a driver had it: where a device tree tells of the IOMMU, it is not. */
+export const groupsAtOnce: boolean = !isArm
+
+/** If what is behind a root port is in groups of its own; a device tree's machine asks for no ACS before it has the port. */
+export const isolatesPorts: boolean = !isArm
+
+/**
+ * If an access whose width a device refuses reads as all ones; else it is a fault, which Linux 6.12 does not survive in
+ * VFIO's own read path.
+ */
+export const survivesRefusedWidth: boolean = !isArm
+
+/** If a hotplug slot resets what is in it; on a PC, ACPI has the slots. */
+export const resetsSlots: boolean = isArm
