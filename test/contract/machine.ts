@@ -1,15 +1,15 @@
 import { contractKernel } from './kernel.ts'
 
-/** Bytes of a page of the kernel under test. */
-export const page: number = pageSize()
+/** Bytes of a page of the kernel under test, and of a huge page. */
+export const { page, hugePage }: { readonly page: number; readonly hugePage: number } = pageSizes()
 
-/** The same, to count addresses with. */
+/** The same as `page`, to count addresses with. */
 export const pageBytes = BigInt(page)
 
-function pageSize(): number {
+function pageSizes() {
   const { kernel } = contractKernel()
   kernel.dispose()
-  return kernel.pageSize
+  return { page: kernel.pageSize, hugePage: kernel.hugePageSize }
 }
 
 interface IommuFacts {

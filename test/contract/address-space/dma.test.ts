@@ -4,7 +4,7 @@ import { openDevice } from '../../../src/vfio/device.ts'
 import type { DmaBuffer } from '../../../src/vfio/dma/dma-buffer.ts'
 import { EduDriver, maxBytes } from '../drivers/edu-driver.ts'
 import { bindForMode, type TranslatingMode, translatingModes } from '../iommu-modes.ts'
-import { iommu, page, pageBytes } from '../machine.ts'
+import { hugePage, iommu, page, pageBytes } from '../machine.ts'
 import { limitLockedMemory } from './capability.ts'
 
 const MiB = 2 ** 20
@@ -78,13 +78,13 @@ describe.each(translatingModes)('DMA in mode %s', (mode) => {
     expect(device.dma.find(0x10_0000n + pageBytes + 8n)).toEqual({ buffer: part, offset: page + 8 })
   })
 
-  test('buffers of 4 KiB and 2 MiB are found by their addresses, until they are closed', async (context) => {
+  test('buffers of a page and of a huge page are found by their addresses, until they are closed', async (context) => {
     const device = await openEdu(context, mode)
     const { dma } = device
-    const [small, large] = [await dma.allocate(page), await dma.allocate(2 * MiB)]
-    expect(large.iova % BigInt(2 * MiB)).toBe(0n)
+    const [small, large] = [await dma.allocate(page), await dma.allocate(hugePage)]
+    expect(large.iova % BigInt(hugePage)).toBe(0n)
     expect(dma.find(small.iovaOf(100))).toEqual({ buffer: small, offset: 100 })
-    expect(dma.find(large.iovaOf(2 * MiB - 1))).toEqual({ buffer: large, offset: 2 * MiB - 1 })
+    expect(dma.find(large.iovaOf(hugePage - 1))).toEqual({ buffer: large, offset: hugePage - 1 })
     await expect(dma.allocate(page, { iova: large.iova + BigInt(MiB) })).rejects.toThrow(code('IOVA_IN_USE'))
     large.close()
     expect(dma.find(large.iova)).toBeNull()

@@ -2,10 +2,9 @@ import { describe, expect, onTestFinished, type TestContext, test } from 'vitest
 import { type Device, openDevice } from '../../../src/vfio/device.ts'
 import { EduDriver } from '../drivers/edu-driver.ts'
 import { bindForMode, type TranslatingMode, translatingModes } from '../iommu-modes.ts'
-import { page } from '../machine.ts'
-import { reserved, reserveHugePages } from './huge-pages.ts'
+import { hugePage, page } from '../machine.ts'
+import { reserveHugePages } from './huge-pages.ts'
 
-const hugePage = 2 ** 21
 const GiB = 2 ** 30
 
 async function openEdu(context: TestContext, mode: TranslatingMode): Promise<Device> {
@@ -39,7 +38,7 @@ describe.each(translatingModes)('a buffer of huge pages in mode %s', (mode) => {
     const { kernel } = addressSpace
     if (kernel.name === 'mock') context.skip('the mock has huge pages without end')
     await reserveHugePages(context, kernel, 1)
-    const total = Number(kernel.files.read(reserved))
+    const total = Number(kernel.files.read('/proc/sys/vm/nr_hugepages'))
     await using _all = await dma.allocate(total * hugePage, { hugePages: true, addressBits: 64 })
     await expect(dma.allocate(2 * hugePage, { hugePages: true })).rejects.toThrow(
       expect.objectContaining({

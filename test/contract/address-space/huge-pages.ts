@@ -1,13 +1,13 @@
 import { onTestFinished, type TestContext } from 'vitest'
 import type { Kernel } from '../../../src/kernel/kernel.ts'
 
-export const reserved = '/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages'
+const reserved = '/proc/sys/vm/nr_hugepages'
 
-/** Huge pages of 2 MiB set aside until the test is over. Skips the test where they cannot be had. */
+/** Huge pages of the kernel's size set aside until the test is over. Skips the test where they cannot be had. */
 export async function reserveHugePages({ skip }: TestContext, { name, files }: Kernel, count: number): Promise<void> {
   // the mock has as many as one likes
   if (name === 'mock') return
-  if (files.kind(reserved) === null) skip('this kernel has no huge pages of 2 MiB')
+  if (files.kind(reserved) === null) skip('this kernel has no huge pages')
   if (process.getuid?.() !== 0) skip('not root')
   const before = files.read(reserved)
   onTestFinished(() => files.write(reserved, before))

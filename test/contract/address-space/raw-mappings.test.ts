@@ -3,7 +3,7 @@ import type { Kernel, Mapping } from '../../../src/kernel/kernel.ts'
 import { dmaUnmapFlag } from '../../../src/uapi/container.ts'
 import { allocate, type TranslatingMode, translatingModes } from '../iommu-modes.ts'
 import { errnoOf } from '../kernel-answer.ts'
-import { iommu, page, pageBytes } from '../machine.ts'
+import { hugePage, iommu, page, pageBytes } from '../machine.ts'
 import { reserveHugePages } from './huge-pages.ts'
 import { type ContainerMode, mapDma, openTranslating, unmapDma } from './raw-container.ts'
 import {
@@ -130,12 +130,14 @@ describe.each(['type1', 'compat-type1'] as const)('the kernel itself, of a mappi
   test('a mapping of huge pages, unmapped page by page from the end, unmaps its size', async (context) => {
     const { kernel, map, unmap } = await open(context, mode)
     await reserveHugePages(context, kernel, 2)
-    const memory = kernel.allocateMemory({ size: 2 * MiB2, kind: 'hugepages' })
+    const size = 2 * hugePage
+    const from = BigInt(hugePage)
+    const memory = kernel.allocateMemory({ size, kind: 'hugepages' })
     onTestFinished(() => memory.close())
-    map(0x20_0000n, 2 * MiB2, memory)
+    map(from, size, memory)
     let sum = 0n
-    for (let at = 2 * MiB2 - page; at >= 0; at -= page) sum += unmap(0x20_0000n + BigInt(at), page)
-    expect(sum).toBe(BigInt(2 * MiB2))
-    map(0x20_0000n, 2 * MiB2, memory)
+    for (let at = size - page; at >= 0; at -= page) sum += unmap(from + BigInt(at), page)
+    expect(sum).toBe(BigInt(size))
+    map(from, size, memory)
   })
 })
