@@ -40,6 +40,7 @@ function contractOnMocks() {
   const runs = [
     { kernel: 'mock-6.1' },
     { kernel: 'mock-6.12' },
+    { kernel: 'mock-6.12-16k' },
     { kernel: 'mock-7' },
     { kernel: 'mock-6.1-big-endian' },
     { kernel: 'mock-7-noiommu', files: ['noiommu'] },
