@@ -2,7 +2,7 @@
 // checkout is compiled.
 import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
-import { copyFile, mkdir, rename, symlink, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { crossCompiled } from '../prebuild.mjs'
 import { suiteArchive, unpackWithDependencies } from './archive.mjs'
@@ -72,6 +72,8 @@ export async function foreignCheckout() {
     const done = join(work, 'done')
     await mkdir(done)
     await installForArm64(work, packages)
+    // The checkout's own says what is in its folder; vitest forgets what it has cached if that changes.
+    await rm(join(work, 'node_modules/.package-lock.json'), { force: true })
     await rename(join(work, 'node_modules'), join(done, 'node_modules'))
     const addon = await crossCompiled('arm64')
     for (const place of ['prebuilds/linux-arm64.node', 'build/Release/vfioctl.node']) {
