@@ -2,6 +2,7 @@
 import { closeSync, existsSync, openSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { basename } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { bindPci } from '../contract/pci.ts'
 
 function groupOf(address: string): string {
   return basename(readlinkSync(`/sys/bus/pci/devices/${address}/iommu_group`))
@@ -11,7 +12,8 @@ function membersOf(group: string): string[] {
   return readdirSync(`/sys/kernel/iommu_groups/${group}/devices`).sort()
 }
 
-describe('IOMMU groups', () => {
+// ACPI tells of the IOMMU.
+describe.runIf(process.arch === 'x64')('IOMMU groups of a PC', () => {
   it('a device on the root bus has a group of its own', () => {
     expect(membersOf(groupOf('0000:00:03.0'))).toEqual(['0000:00:03.0'])
   })
@@ -22,6 +24,18 @@ describe('IOMMU groups', () => {
 
   it('the SATA controller shares a group with the LPC bridge and the SMBus', () => {
     expect(membersOf(groupOf('0000:00:1f.2'))).toEqual(['0000:00:1f.0', '0000:00:1f.2', '0000:00:1f.3'])
+  })
+})
+
+// A device tree tells of the IOMMU.
+describe.runIf(process.arch === 'arm64')('IOMMU groups of an Arm machine', () => {
+  it('a device that no driver has had is in none', () => {
+    expect(existsSync('/sys/bus/pci/devices/0000:02:02.0/iommu_group')).toBe(false)
+  })
+
+  it('a device behind a root port is in the group of the port', async (context) => {
+    const { group } = await bindPci(context, 'edu-root-port')
+    expect(membersOf(String(group))).toEqual(['0000:00:04.0', '0000:01:00.0'])
   })
 })
 
