@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest'
+import { hex } from '../../src/base/units.ts'
 import { vfioctl } from '../cli/vfioctl.ts'
+import { page } from '../contract/machine.ts'
 
 /** One that printed JSON. */
 function json(...args: string[]): unknown {
@@ -24,9 +26,9 @@ describe.each([
     type: 'mbochs-small',
     regions: [
       { name: 'bar0', size: '0x400000', flags: { read: true, write: true, mmap: true } },
-      { name: 'bar2', size: '0x1000', flags: { read: true, write: true, mmap: false } },
+      { name: 'bar2', size: hex(page), flags: { read: true, write: true, mmap: false } },
       { name: 'config', size: '0xff', flags: { read: true, write: true, mmap: false } },
-      { name: 'region9', size: '0x1000', flags: { read: true, write: true, mmap: false } },
+      { name: 'region9', size: hex(page), flags: { read: true, write: true, mmap: false } },
     ],
   },
 ])('the kernel’s $parent', ({ parent, type, regions }) => {
