@@ -1,5 +1,5 @@
-// npm run test:vm [-- [--arch NAME] [--kernel NAME…] [--twice] [--] VITEST ARGS…]: the contract and vm tests on real kernels.
-// With VFIOCTL_LONG=1, those of them that have a long run (test/soak.ts) make it.
+// npm run test:vm [-- [--arch NAME] [--smoke] [--kernel NAME…] [--twice] [--] VITEST ARGS…]: the contract and vm tests on
+// real kernels. With VFIOCTL_LONG=1, those of them that have a long run (test/soak.ts) make it.
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
@@ -58,6 +58,23 @@ const boots = [
   { kernel: '6.1', twice: true },
 ]
 
+/** Where pages, the IOMMU and its groups are others than a PC's: minutes, not the half hour of all. @type {Boot} */
+const armSmoke = {
+  kernel: 'arm64-6.12-16k',
+  files: [
+    'test/vm/machine',
+    `${contract}address-space/address-space`,
+    `${contract}address-space/raw-mappings`,
+    `${contract}address-space/dma.test`,
+    `${contract}device.test`,
+    `${contract}drivers/edu-job`,
+    `${contract}irq/irq.test`,
+    `${contract}pci/pci-devices`,
+    `${contract}region/mapped-region`,
+    `${contract}region/region.test`,
+  ],
+}
+
 /** What else can be asked for, by the processor. */
 const moreBoots = {
   arm64: [
@@ -75,6 +92,7 @@ const vitest = [
  * All of `npm test`'s boots, those of another processor, or all tests on some kernels.
  * @param {object} [options]
  * @param {string} [options.arch]
+ * @param {boolean} [options.smoke] of another processor, what differs most
  * @param {string[]} [options.kernels]
  * @param {string[]} [options.vitestArgs] in place of each boot's own choice of files
  * @param {boolean} [options.twice] only the tests of a machine that is booted again
@@ -83,12 +101,13 @@ const vitest = [
  */
 export async function testOnKernels({
   arch = 'x64',
+  smoke = false,
   kernels = [],
   vitestArgs = [],
   twice = false,
   mayLack = false,
 } = {}) {
-  const known = { x64: boots, ...moreBoots }
+  const known = smoke ? { arm64: [armSmoke] } : { x64: boots, ...moreBoots }
   if (!Object.hasOwn(known, arch)) throw new Error(`no processor ${arch}; there are ${Object.keys(known).join(', ')}`)
   const named = kernels.map((it) => ({ kernel: kernelName(arch, it), twice }))
   const chosen = named.length > 0 ? named : known[arch].filter((boot) => !twice || boot.twice)
@@ -232,6 +251,7 @@ function endOf({ status, console }) {
 
 const options = /** @type {const} */ ({
   arch: { type: 'string', default: 'x64' },
+  smoke: { type: 'boolean', default: false },
   kernel: { type: 'string', multiple: true, default: [] },
   twice: { type: 'boolean', default: false },
 })
@@ -241,6 +261,7 @@ async function main() {
   await setup()
   const { passed, failed, skipped } = await testOnKernels({
     arch: values.arch,
+    smoke: values.smoke,
     kernels: values.kernel,
     twice: values.twice,
     vitestArgs: rest,
