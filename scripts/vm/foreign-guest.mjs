@@ -72,7 +72,7 @@ export async function foreignCheckout() {
     const done = join(work, 'done')
     await mkdir(done)
     await installForArm64(work, packages)
-    // The checkout's own says what is in its folder; vitest forgets what it has cached if that changes.
+    // The checkout's own says what is in its folder.
     await rm(join(work, 'node_modules/.package-lock.json'), { force: true })
     await rename(join(work, 'node_modules'), join(done, 'node_modules'))
     const addon = await crossCompiled('arm64')

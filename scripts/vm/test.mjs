@@ -1,6 +1,5 @@
 // npm run test:vm [-- [--arch NAME] [--smoke] [--kernel NAME…] [--twice] [--] VITEST ARGS…]: the contract and vm tests on
 // real kernels. With VFIOCTL_LONG=1, those of them that have a long run (test/soak.ts) make it.
-import { spawnSync } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { contractReport } from '../agreement.mjs'
@@ -83,11 +82,6 @@ const moreBoots = {
   ],
 }
 
-const vitest = [
-  ...['--config', 'test/vitest.config.ts', '--project', 'contract', '--project', 'vm'],
-  ...['--no-isolate', '--no-file-parallelism', '--experimental.fsModuleCache'],
-]
-
 /**
  * All of `npm test`'s boots, those of another processor, or all tests on some kernels.
  * @param {object} [options]
@@ -131,7 +125,6 @@ export async function testOnKernels({
       add(boot, { passed: 0, failed: isLack ? [] : [error.message], skipped: isLack ? [error.message] : [] })
     }
   }
-  if (waiting.length > 0) transformTests()
   await inLanes(waiting, async (boot, log) => {
     const counts = await (boot.twice ? testTwice(boot, log) : testOnce(boot, vitestArgs, log)).catch((error) => {
       return { passed: 0, failed: [error.message], skipped: [] }
@@ -139,19 +132,6 @@ export async function testOnKernels({
     add(boot, counts)
   })
   return total
-}
-
-/**
- * Leaves every module of the tests as vitest transforms it, for the guests to find: an emulated processor would take
- * minutes to. What is not left there, it transforms.
- */
-function transformTests() {
-  const env = { ...process.env, VFIOCTL_VM: '1', VFIOCTL_TEST_KERNEL: 'mock-6.1' }
-  spawnSync(process.execPath, ['node_modules/vitest/vitest.mjs', 'list', ...vitest], {
-    cwd: root,
-    env,
-    stdio: 'ignore',
-  })
 }
 
 /** @param {Boot} boot */
@@ -201,7 +181,8 @@ async function testInGuest(boot, vitestArgs, log, { half, etc } = {}) {
   const start = performance.now()
   const result = await runInGuest({
     command: [
-      ...[nodeOf(kernel), 'node_modules/vitest/vitest.mjs', 'run', ...vitest],
+      ...[nodeOf(kernel), 'node_modules/vitest/vitest.mjs', 'run', '--config', 'test/vitest.config.ts'],
+      ...['--project', 'contract', '--project', 'vm', '--no-isolate', '--no-file-parallelism'],
       ...['--reporter=verbose', '--reporter=json', `--outputFile.json=${outputsFolder}/${report}`],
       ...chosen,
     ],
