@@ -69,7 +69,6 @@ export type { NodeOwner } from './lifecycle/settings/node-owners.ts'
 export type { SriovChange, SriovRequest } from './lifecycle/sriov/sriov-change.ts'
 export type { Place } from './lifecycle/wanted/invalid-spec.ts'
 export type {
-  Move,
   NoRoom,
   Plan,
   PlanItem,
@@ -78,6 +77,7 @@ export type {
   PlannedDevice,
   PlannedSriov,
   Running,
+  Verb as Move,
 } from './lifecycle/wanted/plan.ts'
 export { losses } from './lifecycle/wanted/plan.ts'
 export type { ChangeKind, HostChange } from './lifecycle/watch/host-change.ts'

@@ -11,8 +11,8 @@ import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
 import type { Write } from '../change/change.ts'
 import { bindingName, type KeptBinding, keptBindings } from '../settings/bindings.ts'
 import type { BindingChange, BindingOptions, BindingRequest } from './binding-change.ts'
-import { carryOut, type Turn } from './carry-out.ts'
 import { overrideStep, probeStep, unbindStep } from './change-driver.ts'
+import { carryOutChanges, type DriverChange } from './driver-changes.ts'
 import { members } from './members.ts'
 import { nextBootLines } from './next-boot.ts'
 
@@ -36,7 +36,7 @@ export async function bind(
   request: BindRequest,
   options: BindingOptions = {},
 ): Promise<readonly BindingChange[]> {
-  const changes = await carryOut(kernel, request, () => bindingTurns(kernel.files, request), options)
+  const changes = await carryOutChanges(kernel, request, () => driverChanges(kernel.files, request), options)
   if (request.transient === true) return changes
   for (const { bus, device: name } of changes) {
     const driver = request.driver ?? vfioDriver(bus)
@@ -46,15 +46,15 @@ export async function bind(
 }
 
 /** What it comes to, device by device. */
-export function bindingTurns(
+export function driverChanges(
   files: HostFiles,
   { device, driver, group = false, transient = false }: BindRequest,
-): Turn[] {
+): DriverChange[] {
   return members(files, device, group).map((before) => {
     const { bus } = before.device
     const wanted = driver ?? vfioDriver(bus)
     checkDriver(files, bus, wanted)
-    return turnTo(files, before, wanted, transient)
+    return changeTo(files, before, wanted, transient)
   })
 }
 
@@ -62,7 +62,7 @@ function vfioDriver(bus: BusName): string {
   return busNamed(bus).vfioDriver ?? noDriver
 }
 
-function turnTo(files: HostFiles, before: DriverBinding, driver: string, transient: boolean): Turn {
+function changeTo(files: HostFiles, before: DriverBinding, driver: string, transient: boolean): DriverChange {
   const { device } = before
   if (before.isBridge && driver === 'vfio-pci') throw isBridge(device)
   const kept = transient ? null : bindingToKeep(files, device, driver)
@@ -71,7 +71,7 @@ function turnTo(files: HostFiles, before: DriverBinding, driver: string, transie
   return {
     before,
     to,
-    writes: isSo(before, driver) ? [] : bindingSteps(before, driver),
+    writes: isBoundTo(before, driver) ? [] : bindingSteps(before, driver),
     keeping:
       kept === null ? null : { action: 'save', path: keptBindings.path(name), content: keptBindings.format(kept) },
     keep: () => {
@@ -81,7 +81,7 @@ function turnTo(files: HostFiles, before: DriverBinding, driver: string, transie
   }
 }
 
-function isSo({ driver: has, override }: DriverBinding, driver: string): boolean {
+function isBoundTo({ driver: has, override }: DriverBinding, driver: string): boolean {
   return driver === noDriver ? has === null && override === noDriver : has === driver
 }
 

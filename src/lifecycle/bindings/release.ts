@@ -6,8 +6,8 @@ import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
 import type { Write } from '../change/change.ts'
 import { bindingName, keptBindings } from '../settings/bindings.ts'
 import type { BindingChange, BindingOptions, BindingRequest } from './binding-change.ts'
-import { carryOut, type Turn } from './carry-out.ts'
 import { overrideStep, probeStep, unbindStep } from './change-driver.ts'
+import { carryOutChanges, type DriverChange } from './driver-changes.ts'
 import { members } from './members.ts'
 import { nextBootLines, othersAtNextBoot } from './next-boot.ts'
 
@@ -28,13 +28,13 @@ export async function release(
 ): Promise<readonly BindingChange[]> {
   const { files } = kernel
   const { device, group = false } = request
-  const turns = () => {
+  const asked = () => {
     const named = [device].flat().map((one) => ({ one, gone: keptOfGone(files, parseBusDevice(one)) }))
     const there = named.filter(({ gone }) => gone === null).map(({ one }) => one)
-    const back = members(files, there, group).map((before) => turnBack(files, before))
+    const back = members(files, there, group).map((before) => changeBack(files, before))
     return [...back, ...named.flatMap(({ gone }) => gone ?? [])]
   }
-  const changes = await carryOut(kernel, request, turns, options)
+  const changes = await carryOutChanges(kernel, request, asked, options)
   for (const { bus, device: name, to } of changes) {
     for (const line of nextBootLines(files, { bus, name }, null, to)) options.onMessage?.(line)
   }
@@ -42,14 +42,14 @@ export async function release(
 }
 
 /** Forgets what is kept for a device that is not there; null for one that is, or of which nothing is kept. */
-function keptOfGone(files: HostFiles, device: BusDevice): Turn | null {
+function keptOfGone(files: HostFiles, device: BusDevice): DriverChange | null {
   const forgetting = forget(files, device)
   if (forgetting.keeping === null || files.kind(devicePath(device)) !== null) return null
   const before = { device, driver: null, override: null, group: null, isBridge: false }
   return { before, to: null, writes: [], ...forgetting, fault: () => null }
 }
 
-function forget(files: HostFiles, device: BusDevice): Pick<Turn, 'keeping' | 'keep'> {
+function forget(files: HostFiles, device: BusDevice): Pick<DriverChange, 'keeping' | 'keep'> {
   const name = bindingName(device)
   const path = keptBindings.path(name)
   return {
@@ -58,7 +58,7 @@ function forget(files: HostFiles, device: BusDevice): Pick<Turn, 'keeping' | 'ke
   }
 }
 
-function turnBack(files: HostFiles, before: DriverBinding): Turn {
+function changeBack(files: HostFiles, before: DriverBinding): DriverChange {
   const forgetting = forget(files, before.device)
   const writes = releaseSteps(before, forgetting.keeping !== null)
   return {

@@ -6,8 +6,8 @@ import type { BindingOptions } from '../bindings/binding-change.ts'
 import type { ChangeOptions } from '../change/change.ts'
 import { withSharedKernelLog } from '../change/kernel-log.ts'
 import { planningOf } from '../kinds/plannings.ts'
-import { isNoRoom, takeAllBack } from '../wanted/make-moves.ts'
 import { isVirtual, itemName, itemsOf, type Plan, type PlanItem } from '../wanted/plan.ts'
+import { isNoRoom, takeAllBack } from '../wanted/run-verbs.ts'
 import { type CardGroup, CardGroups } from './card-groups.ts'
 import { carryOutSriov, type MadeFunctions } from './made-functions.ts'
 import { checkRoom, noRoom } from './room.ts'
@@ -119,7 +119,7 @@ class Applying {
     if (group === null || !isUnforeseen(error, group)) return error
     const { journal, functions } = group
     if (journal.length + functions.length === 0) return error
-    const hasStopped = journal.some(({ made }) => made.includes('stop'))
+    const hasStopped = journal.some(({ done: made }) => made.includes('stop'))
     if (this.#options.keepGoing === true && !hasStopped) {
       const failures = isNoRoom(error) ? await takeAllBack(this.#kernel, journal.splice(-1), this.#options) : []
       return failures.length === 0 ? error : takingBackFailed(error, failures)

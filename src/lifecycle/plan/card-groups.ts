@@ -1,13 +1,13 @@
 import type { HostFiles } from '../../kernel/kernel.ts'
 import { planningOf } from '../kinds/plannings.ts'
-import type { MadeMoves } from '../wanted/make-moves.ts'
 import { isVirtual, type NoRoom, type PlanItem, type PlannedDevice } from '../wanted/plan.ts'
+import type { DoneVerbs } from '../wanted/run-verbs.ts'
 import type { MadeFunctions } from './made-functions.ts'
 
 /** Cards between which a plan moves devices stand or fall together: what is made on them is taken back together. */
 export interface CardGroup {
   readonly cards: ReadonlySet<string>
-  readonly journal: MadeMoves[]
+  readonly journal: DoneVerbs[]
   /** Virtual functions that were made for it. */
   readonly functions: MadeFunctions[]
   /** Cards of it that are known to have no room, before anything is done. */

@@ -11,7 +11,7 @@ export function cardLoads(
   entries: readonly PlannedDevice[],
   present: readonly VirtualDevice[],
 ): CardLoad[] {
-  const leaving = new Set(entries.filter(({ moves }) => moves.includes('stop')).map(({ name }) => name))
+  const leaving = new Set(entries.filter(({ verbs: moves }) => moves.includes('stop')).map(({ name }) => name))
   const loads = new Map<
     string,
     { at: Place | null; kind: VirtualDevice['kind']; stays: Carried[]; leaves: Carried[]; comes: Carried[] }
@@ -36,6 +36,6 @@ export function cardLoads(
 }
 
 /** Whether it makes a device, and does not only give one that runs to its owner. */
-function isComing({ action, moves, running }: PlannedDevice): boolean {
+function isComing({ action, verbs: moves, running }: PlannedDevice): boolean {
   return moves.includes('start') && (action === 'create' || running === null || moves.includes('stop'))
 }

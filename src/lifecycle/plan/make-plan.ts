@@ -40,7 +40,7 @@ export function makePlan({ files }: Pick<Kernel, 'files'>, spec: Spec): Plan {
  * Removals make room; what is stopped and started again may need it; new ones come last. Where only a definition goes, that
  * is after another one of the same device has come: what is kept of its owner goes with the last.
  */
-function orderOf({ action, moves }: Plan['entries'][number]): number {
-  if (action === 'remove' && !moves.includes('stop')) return 4
+function orderOf({ action, verbs }: Plan['entries'][number]): number {
+  if (action === 'remove' && !verbs.includes('stop')) return 4
   return ['remove', 'change', 'create', 'keep'].indexOf(action)
 }

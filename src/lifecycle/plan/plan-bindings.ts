@@ -1,14 +1,13 @@
 import { type PciAddress, pciAddressOrNull } from '../../base/units.ts'
 import { pciAddresses } from '../../host/pci-bus.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
-import { bindingTurns, checkDriver, noDriver } from '../bindings/bind.ts'
-import type { Turn } from '../bindings/carry-out.ts'
+import { checkDriver, driverChanges, noDriver } from '../bindings/bind.ts'
+import type { DriverChange } from '../bindings/driver-changes.ts'
 import { PciUses } from '../in-use/pci-uses.ts'
 import { areIdsOf, choosePci, fitsPci, noneFits } from '../spec/choose-pci.ts'
 import { futureBindingSteps, futureIds } from '../sriov/future-binding.ts'
 import type { FutureFunctions } from '../wanted/future-functions.ts'
-import type { Place } from '../wanted/invalid-spec.ts'
-import { invalidSpec } from '../wanted/invalid-spec.ts'
+import { invalidSpec, type Place } from '../wanted/invalid-spec.ts'
 import type { PlannedBinding } from '../wanted/plan.ts'
 import type { PciChoice, Spec } from '../wanted/spec.ts'
 
@@ -81,18 +80,18 @@ function itemsFor(
       },
     ]
   }
-  return bindingTurns(files, request).flatMap((turn) => {
-    const address = pciAddressOrNull(turn.before.device.name)
+  return driverChanges(files, request).flatMap((change) => {
+    const address = pciAddressOrNull(change.before.device.name)
     if (address === null) return []
     const isMadeAnew = future.cardOf(address) !== null || future.cardThatDrops(address) !== null
-    return isMadeAnew ? [] : [plannedBinding(host, address, turn, driver, at)]
+    return isMadeAnew ? [] : [plannedBinding(host, address, change, driver, at)]
   })
 }
 
 function plannedBinding(
   host: PciUses,
   device: PciAddress,
-  { before, writes, keeping }: Turn,
+  { before, writes, keeping }: DriverChange,
   driver: string,
   at: Place | null,
 ): PlannedBinding {

@@ -5,9 +5,9 @@ import type { DeviceIdentity } from '../change/device-identity.ts'
 import type { VirtualDevice } from '../device/virtual-device.ts'
 import type { CardLoad } from './card-load.ts'
 import type { FutureFunctions } from './future-functions.ts'
-import type { MadeMoves } from './make-moves.ts'
 import type { ParentPlace, Parents, PlacedParent } from './parent-place.ts'
 import type { NoRoom, PlannedDevice } from './plan.ts'
+import type { DoneVerbs } from './run-verbs.ts'
 
 /** What one kind is to plan. */
 export interface PlanRequest {
@@ -52,5 +52,5 @@ export interface DevicePlanning<Identity extends DeviceIdentity = DeviceIdentity
   ): { readonly entries: readonly PlannedDevice<Identity>[]; readonly noRoom: readonly NoRoom[] }
   /** Why a card cannot carry what is to come beside what stays; null if nothing speaks against it. */
   roomFault(files: HostFiles, load: CardLoad): RoomFault | null
-  carryOut(kernel: Kernel, item: PlannedDevice<Identity>, options: ChangeOptions, journal: MadeMoves[]): Promise<void>
+  carryOut(kernel: Kernel, item: PlannedDevice<Identity>, options: ChangeOptions, journal: DoneVerbs[]): Promise<void>
 }

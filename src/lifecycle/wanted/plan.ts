@@ -20,7 +20,7 @@ export interface PlannedChange {
   /** The place in the file that asks for it; null if that is not known, or if the file has no place for it. */
   readonly at: Place | null
   /** The steps of it, in order; empty for `keep`. */
-  readonly moves: readonly Move[]
+  readonly verbs: readonly Verb[]
   /** The exact writes. */
   readonly steps: readonly Step[]
   /** The users that have it open now, if it would be taken away: then it is not touched. */
@@ -44,7 +44,7 @@ export interface Running {
 }
 
 /** One step of a planned device. */
-export type Move = 'stop' | 'undefine' | 'define' | 'keep-owner' | 'start'
+export type Verb = 'stop' | 'undefine' | 'define' | 'keep-owner' | 'start'
 
 /** The change that a spec asks of one PCI device's driver, and why. */
 export interface PlannedBinding {
@@ -92,7 +92,7 @@ export function itemName(item: PlanItem): string {
 
 /** True if it is a virtual device, and not one of the host's. */
 export function isVirtual(item: PlanItem): item is PlannedDevice {
-  return 'moves' in item
+  return 'verbs' in item
 }
 
 /** A card that cannot carry all that is to come to it. */
@@ -142,7 +142,7 @@ export function losses({ bindings, sriov, entries }: Plan): string[] {
     }),
     ...fewer.map(({ device, before, count }) => `${device}: ${count} virtual functions in place of ${before}`),
     ...entries
-      .filter(({ action, moves }) => action === 'remove' || moves.includes('stop'))
+      .filter(({ action, verbs }) => action === 'remove' || verbs.includes('stop'))
       .map((item) => {
         const verb = item.action === 'remove' ? 'remove' : 'end'
         return `${verb} ${itemName(item)} on ${item.parent} (${item.running?.type ?? item.type}): ${item.reason}`

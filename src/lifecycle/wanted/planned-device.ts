@@ -7,10 +7,10 @@ import type { VirtualDevice } from '../device/virtual-device.ts'
 import { nodeOwners } from '../settings/node-owners.ts'
 import { isOwnerKept } from './owner-setting.ts'
 import type { PlacedDevice } from './placing.ts'
-import type { Move, PlannedChange, PlannedDevice } from './plan.ts'
+import type { PlannedChange, PlannedDevice, Verb } from './plan.ts'
 
 /** What a plan does with a device, and why. */
-export type Decision = Pick<PlannedChange, 'action' | 'reason' | 'moves'>
+export type Decision = Pick<PlannedChange, 'action' | 'reason' | 'verbs'>
 
 /** What is there of a device that is asked for, as its kind tells it. */
 export interface Found {
@@ -28,20 +28,20 @@ export function decide(
   { device, fault, nodes }: Found,
 ): Decision {
   const stored = device?.definition ?? null
-  const keep: Move[] = [
+  const keep: Verb[] = [
     ...(stored !== null && sameDefinition(stored, definition) ? [] : ['define' as const]),
     ...(isOwnerKept(files, name, owner) ? [] : ['keep-owner' as const]),
   ]
-  if (device === null) return { action: 'create', reason: 'is not there', moves: [...keep, 'start'] }
-  if (!device.active) return { action: 'create', reason: 'is defined and does not run', moves: [...keep, 'start'] }
+  if (device === null) return { action: 'create', reason: 'is not there', verbs: [...keep, 'start'] }
+  if (!device.active) return { action: 'create', reason: 'is defined and does not run', verbs: [...keep, 'start'] }
   const reason = fault()
-  if (reason !== null) return { action: 'change', reason, moves: ['stop', ...keep, 'start'] }
+  if (reason !== null) return { action: 'change', reason, verbs: ['stop', ...keep, 'start'] }
   const isGiven = ownerSteps(files, nodes(), owner).length === 0
-  if (keep.length === 0 && isGiven) return { action: 'keep', reason: 'is as it should be', moves: [] }
+  if (keep.length === 0 && isGiven) return { action: 'keep', reason: 'is as it should be', verbs: [] }
   return {
     action: 'change',
     reason: whyKept(device, keep, isGiven),
-    moves: isGiven ? keep : [...keep, 'start'],
+    verbs: isGiven ? keep : [...keep, 'start'],
   }
 }
 
@@ -58,12 +58,12 @@ export function settingFault(
 }
 
 /** What ends a device that has no place, and forgets it. */
-export function removalMoves({ active, definition }: VirtualDevice): Move[] {
+export function removalVerbs({ active, definition }: VirtualDevice): Verb[] {
   return [...(active ? ['stop' as const] : []), ...(definition === null ? [] : ['undefine' as const])]
 }
 
 interface Planned
-  extends Pick<PlannedChange, 'action' | 'parent' | 'reason' | 'at' | 'moves' | 'steps' | 'wanted' | 'owner'> {
+  extends Pick<PlannedChange, 'action' | 'parent' | 'reason' | 'at' | 'verbs' | 'steps' | 'wanted' | 'owner'> {
   /** What is there by its name; null for nothing. */
   readonly device: VirtualDevice | null
   /** What is stored for it, if that is not the device's own. */
@@ -76,7 +76,7 @@ export function plannedDevice<Identity extends DeviceIdentity>(
   identity: Identity,
   { device, ...planned }: Planned,
 ): PlannedDevice<Identity> {
-  const { action, parent, reason, at, moves, steps, wanted, owner } = planned
+  const { action, parent, reason, at, verbs, steps, wanted, owner } = planned
   return {
     ...identity,
     action,
@@ -84,9 +84,9 @@ export function plannedDevice<Identity extends DeviceIdentity>(
     type: wanted?.type ?? device?.type ?? '',
     reason,
     at,
-    moves,
+    verbs,
     steps,
-    users: moves.includes('stop') ? (device?.users ?? []) : [],
+    users: verbs.includes('stop') ? (device?.users ?? []) : [],
     wanted,
     stored: planned.stored ?? device?.definition ?? null,
     owner,
@@ -96,7 +96,7 @@ export function plannedDevice<Identity extends DeviceIdentity>(
 }
 
 /** What of a device that runs as it should is not, in words. */
-function whyKept({ definition }: VirtualDevice, moves: readonly Move[], isGiven: boolean): string {
-  if (moves.includes('define')) return definition === null ? 'runs and is not defined' : 'is defined to start otherwise'
+function whyKept({ definition }: VirtualDevice, verbs: readonly Verb[], isGiven: boolean): string {
+  if (verbs.includes('define')) return definition === null ? 'runs and is not defined' : 'is defined to start otherwise'
   return isGiven ? 'is kept for another owner' : 'has a node that belongs to another owner'
 }

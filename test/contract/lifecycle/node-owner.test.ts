@@ -45,7 +45,7 @@ test('the nodes of a device go to whom the spec says, and again at each start, u
   const kernel = machine()
   expect((await apply(kernel, { user: 4321, group: '4322', mode: '0660' })).entry).toMatchObject({
     action: 'create',
-    moves: ['define', 'keep-owner', 'start'],
+    verbs: ['define', 'keep-owner', 'start'],
   })
   expect(owners(kernel).length).toBeGreaterThan(0)
   expect(owners(kernel)).toEqual(all(kernel, 4321, 4322, 0o660))

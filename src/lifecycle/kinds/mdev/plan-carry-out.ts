@@ -1,8 +1,8 @@
 import type { Kernel } from '../../../kernel/kernel.ts'
 import type { ChangeOptions } from '../../change/change.ts'
-import { type MadeMoves, makeMoves } from '../../wanted/make-moves.ts'
 import { keepOwner } from '../../wanted/owner-setting.ts'
-import type { Move, PlannedDevice } from '../../wanted/plan.ts'
+import type { PlannedDevice, Verb } from '../../wanted/plan.ts'
+import { type DoneVerbs, runVerbs } from '../../wanted/run-verbs.ts'
 import { define } from './define.ts'
 import { findMdevDevice } from './mdev-devices.ts'
 import type { PlannedMdev } from './mdev-identity.ts'
@@ -17,13 +17,13 @@ export function carryOutMdev(
   kernel: Kernel,
   entry: PlannedMdev,
   options: ChangeOptions,
-  journal: MadeMoves[],
+  journal: DoneVerbs[],
   planned: PlannedDevice = entry,
 ): Promise<void> {
   const { uuid, parent, stored } = entry
   const isDefinedOn = (on: string) => definedParents(kernel.files, uuid, on).length > 0
-  const moving = {
-    make: (move: Move, how: ChangeOptions) => carryOutMove(kernel, entry, move, how),
+  const runner = {
+    run: (verb: Verb, how: ChangeOptions) => runVerb(kernel, entry, verb, how),
     async defineAsBefore(how: ChangeOptions) {
       if (stored === null) await undefine(kernel, { uuid, parent }, how)
       else if (isDefinedOn(parent)) await modify(kernel, { uuid, parent, ...stored, force: true }, how)
@@ -36,15 +36,15 @@ export function carryOutMdev(
       return { change: await start(kernel, { uuid, ...request }, how), isDefined }
     },
   }
-  return makeMoves(kernel, entry, moving, options, journal, planned)
+  return runVerbs(kernel, entry, runner, options, journal, planned)
 }
 
-async function carryOutMove(kernel: Kernel, entry: PlannedMdev, move: Move, options: ChangeOptions): Promise<void> {
+async function runVerb(kernel: Kernel, entry: PlannedMdev, verb: Verb, options: ChangeOptions): Promise<void> {
   const { uuid, parent, wanted } = entry
-  if (move === 'stop') await stop(kernel, { uuid }, options)
-  else if (move === 'undefine') await undefine(kernel, { uuid, parent }, options)
-  else if (move === 'start') await start(kernel, { uuid, parent }, options)
-  else if (move === 'keep-owner') await keepOwner(kernel, uuid, entry.owner, options)
+  if (verb === 'stop') await stop(kernel, { uuid }, options)
+  else if (verb === 'undefine') await undefine(kernel, { uuid, parent }, options)
+  else if (verb === 'start') await start(kernel, { uuid, parent }, options)
+  else if (verb === 'keep-owner') await keepOwner(kernel, uuid, entry.owner, options)
   else if (wanted !== null) {
     const isDefined = definedParents(kernel.files, uuid, parent).length > 0
     await (isDefined ? modify : define)(kernel, { uuid, parent, ...wanted }, options)

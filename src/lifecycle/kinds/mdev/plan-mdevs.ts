@@ -6,8 +6,8 @@ import { futureOwnerSteps, ownerSteps } from '../../device/node-owner.ts'
 import { type NodeOwner, nodeOwners } from '../../settings/node-owners.ts'
 import type { PlanRequest } from '../../wanted/device-planning.ts'
 import { isOwnerKept, keepOwnerSteps } from '../../wanted/owner-setting.ts'
-import type { Move } from '../../wanted/plan.ts'
-import { type Decision, decide, plannedDevice, removalMoves, settingFault } from '../../wanted/planned-device.ts'
+import type { Verb } from '../../wanted/plan.ts'
+import { type Decision, decide, plannedDevice, removalVerbs, settingFault } from '../../wanted/planned-device.ts'
 import { creationSteps } from './create-device.ts'
 import { findMdevDevice, mdevPath, nodesOf } from './mdev-devices.ts'
 import { isMdev, mdevIdentity, type PlannedMdev } from './mdev-identity.ts'
@@ -33,16 +33,16 @@ export function planMdevs(files: HostFiles, { path, parents, lost, present: all 
 
 /** Where several are made anew as others than they were, all end before the first one starts: it may need the room of another. */
 function inTurn(entries: readonly PlannedMdev[]): PlannedMdev[] {
-  const isOther = ({ action, moves, running, parent, type }: PlannedMdev) =>
-    action === 'change' && moves.includes('stop') && (running?.parent !== parent || running.type !== type)
+  const isOther = ({ action, verbs, running, parent, type }: PlannedMdev) =>
+    action === 'change' && verbs.includes('stop') && (running?.parent !== parent || running.type !== type)
   if (entries.filter(isOther).length < 2) return [...entries]
   return entries.flatMap((one) => {
     if (!isOther(one)) return [one]
     const [ending, ...steps] = one.steps
-    const moves = one.moves.filter((move) => move !== 'stop')
+    const verbs = one.verbs.filter((verb) => verb !== 'stop')
     return [
-      { ...one, moves: ['stop'], steps: ending === undefined ? [] : [ending] },
-      { ...one, action: 'create', reason: `is to be made anew: it ${one.reason}`, moves, steps, users: [] },
+      { ...one, verbs: ['stop'], steps: ending === undefined ? [] : [ending] },
+      { ...one, action: 'create', reason: `is to be made anew: it ${one.reason}`, verbs, steps, users: [] },
     ]
   })
 }
@@ -50,7 +50,7 @@ function inTurn(entries: readonly PlannedMdev[]): PlannedMdev[] {
 /** `isMoved`: it is wanted on another parent. What brings it there stops it, and its owner stays. */
 function removal(files: HostFiles, device: PresentMdev, reason: string, isMoved: boolean): PlannedMdev {
   const { uuid, parent } = device
-  const moves = removalMoves(device).filter((move) => move !== 'stop' || !isMoved)
+  const verbs = removalVerbs(device).filter((verb) => verb !== 'stop' || !isMoved)
   const asked = { uuid, parent, wanted: null, owner: null }
   return plannedDevice(files, mdevIdentity(uuid), {
     ...asked,
@@ -58,8 +58,8 @@ function removal(files: HostFiles, device: PresentMdev, reason: string, isMoved:
     at: null,
     device,
     reason,
-    moves,
-    steps: moves.flatMap((move) => stepsOf(files, move, { ...asked, moves, isMoved })),
+    verbs,
+    steps: verbs.flatMap((verb) => stepsOf(files, verb, { ...asked, verbs, isMoved })),
   })
 }
 
@@ -78,9 +78,9 @@ function entryFor(files: HostFiles, asked: PlacedMdev, its: readonly PresentMdev
       : {
           action: 'change',
           reason: `runs on ${elsewhere.parent}`,
-          moves: ['stop', 'define', ...(isOwnerKept(files, uuid, owner) ? [] : ['keep-owner' as const]), 'start'],
+          verbs: ['stop', 'define', ...(isOwnerKept(files, uuid, owner) ? [] : ['keep-owner' as const]), 'start'],
         }
-  const { moves } = decision
+  const { verbs } = decision
   return plannedDevice(files, mdevIdentity(uuid), {
     ...decision,
     parent,
@@ -89,7 +89,7 @@ function entryFor(files: HostFiles, asked: PlacedMdev, its: readonly PresentMdev
     owner,
     device: elsewhere ?? device,
     stored: device?.definition ?? null,
-    steps: moves.flatMap((move) => stepsOf(files, move, { uuid, parent, wanted, owner, moves, isMoved: false })),
+    steps: verbs.flatMap((verb) => stepsOf(files, verb, { uuid, parent, wanted, owner, verbs, isMoved: false })),
   })
 }
 
@@ -108,22 +108,22 @@ interface Asked {
   readonly parent: string
   readonly wanted: Definition | null
   readonly owner: NodeOwner | null
-  readonly moves: readonly Move[]
+  readonly verbs: readonly Verb[]
   readonly isMoved: boolean
 }
 
-function stepsOf(files: HostFiles, move: Move, { uuid, parent, wanted, owner, moves, isMoved }: Asked): Step[] {
+function stepsOf(files: HostFiles, verb: Verb, { uuid, parent, wanted, owner, verbs, isMoved }: Asked): Step[] {
   const path = definitionPath(parent, uuid)
   const ownerPath = nodeOwners.path(uuid)
-  if (move === 'stop') return [removalStep(uuid)]
-  if (move === 'undefine') {
+  if (verb === 'stop') return [removalStep(uuid)]
+  if (verb === 'undefine') {
     const paths = [path, ...(isMoved || files.kind(ownerPath) === null ? [] : [ownerPath])]
     return paths.map((path) => ({ action: 'delete', path }))
   }
   if (wanted === null) return []
-  if (move === 'define') return [{ action: 'save', path, content: formatDefinition(wanted) }]
-  if (move === 'keep-owner') return keepOwnerSteps(uuid, owner)
-  const nodes = moves.includes('stop') ? [] : runningNodes(files, uuid)
+  if (verb === 'define') return [{ action: 'save', path, content: formatDefinition(wanted) }]
+  if (verb === 'keep-owner') return keepOwnerSteps(uuid, owner)
+  const nodes = verbs.includes('stop') ? [] : runningNodes(files, uuid)
   if (nodes.length > 0) return ownerSteps(files, nodes, owner)
   const next = owner ?? nodeOwners.readOrNone(files, uuid)
   return [...creationSteps({ uuid, parent, ...wanted }), ...futureOwnerSteps(files, mdevPath(uuid), next)]

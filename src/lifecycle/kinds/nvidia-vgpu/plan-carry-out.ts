@@ -1,8 +1,8 @@
 import type { Kernel } from '../../../kernel/kernel.ts'
 import type { ChangeOptions } from '../../change/change.ts'
-import { type MadeMoves, makeMoves } from '../../wanted/make-moves.ts'
 import { keepOwner } from '../../wanted/owner-setting.ts'
-import type { Move, Running } from '../../wanted/plan.ts'
+import type { Running, Verb } from '../../wanted/plan.ts'
+import { type DoneVerbs, runVerbs } from '../../wanted/run-verbs.ts'
 import { carryOutMdev } from '../mdev/plan-carry-out.ts'
 import { chooseVgpuType } from './choose-type.ts'
 import { replaceVgpuDefinition, undefineVgpu } from './define-vgpu.ts'
@@ -19,15 +19,15 @@ export async function carryOutVgpu(
   kernel: Kernel,
   item: PlannedVgpu,
   options: ChangeOptions,
-  journal: MadeMoves[],
+  journal: DoneVerbs[],
 ): Promise<void> {
   const { files } = kernel
   const { name: address } = item
   const mdev = turnedOutMdev(files, item)
   if (mdev !== null) return carryOutMdev(kernel, mdev, options, journal, item)
   const stored = readVgpuDefinition(files, address)
-  const moving = {
-    make: (move: Move, how: ChangeOptions) => carryOutMove(kernel, item, move, how),
+  const runner = {
+    run: (verb: Verb, how: ChangeOptions) => runVerb(kernel, item, verb, how),
     async defineAsBefore(how: ChangeOptions) {
       if (stored === null) await undefineVgpu(kernel, address, how)
       else await replaceVgpuDefinition(kernel, stored, how)
@@ -42,19 +42,19 @@ export async function carryOutVgpu(
       return { change: await startVgpu(kernel, request, how), isDefined }
     },
   }
-  return makeMoves(kernel, item, moving, options, journal)
+  return runVerbs(kernel, item, runner, options, journal)
 }
 
-async function carryOutMove(
+async function runVerb(
   kernel: Kernel,
   { name: address, wanted, owner }: PlannedVgpu,
-  move: Move,
+  verb: Verb,
   options: ChangeOptions,
 ): Promise<void> {
-  if (move === 'stop') await stopVgpu(kernel, address, options)
-  else if (move === 'undefine') await undefineVgpu(kernel, address, options)
-  else if (move === 'start') await startVgpu(kernel, { address }, options)
-  else if (move === 'keep-owner') await keepOwner(kernel, address, owner, options)
+  if (verb === 'stop') await stopVgpu(kernel, address, options)
+  else if (verb === 'undefine') await undefineVgpu(kernel, address, options)
+  else if (verb === 'start') await startVgpu(kernel, { address }, options)
+  else if (verb === 'keep-owner') await keepOwner(kernel, address, owner, options)
   else if (wanted !== null) {
     const { card } = findVgpuPlace(kernel.files, address)
     // only functions that are there tell the ids of types

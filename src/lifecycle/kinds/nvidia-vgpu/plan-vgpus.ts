@@ -10,8 +10,8 @@ import type { PlanRequest } from '../../wanted/device-planning.ts'
 import type { FutureFunctions } from '../../wanted/future-functions.ts'
 import { keepOwnerSteps } from '../../wanted/owner-setting.ts'
 import type { PlacedParent } from '../../wanted/parent-place.ts'
-import type { Move, NoRoom } from '../../wanted/plan.ts'
-import { type Decision, decide, plannedDevice, removalMoves, settingFault } from '../../wanted/planned-device.ts'
+import type { NoRoom, Verb } from '../../wanted/plan.ts'
+import { type Decision, decide, plannedDevice, removalVerbs, settingFault } from '../../wanted/planned-device.ts'
 import type { SpecDevices } from '../../wanted/spec.ts'
 import { isMdev } from '../mdev/mdev-identity.ts'
 import { chooseVgpuType } from './choose-type.ts'
@@ -114,20 +114,20 @@ function entriesFor(
     fault: () => (device === null ? null : faultOf(files, device, definition)),
     nodes: () => nodesToGive(files, name, owner),
   })
-  const { reason, moves } = decision
+  const { reason, verbs } = decision
   if (device === null && future.cardOf(name) !== null) {
     return [entry(files, placed, device, { ...decision, reason: reasonToCome(files, parent) })]
   }
-  if (!moves.includes('stop')) return [entry(files, placed, device, decision)]
+  if (!verbs.includes('stop')) return [entry(files, placed, device, decision)]
   // its end may have taken the owner along
-  const anew: Move[] = [
-    ...moves.filter((move) => move === 'define'),
+  const anew: Verb[] = [
+    ...verbs.filter((verb) => verb === 'define'),
     ...(owner === null ? [] : ['keep-owner' as const]),
     'start',
   ]
   return [
-    entry(files, placed, device, { ...decision, moves: ['stop'] }),
-    entry(files, placed, device, { action: 'create', reason: `is to be made anew: it ${reason}`, moves: anew }),
+    entry(files, placed, device, { ...decision, verbs: ['stop'] }),
+    entry(files, placed, device, { action: 'create', reason: `is to be made anew: it ${reason}`, verbs: anew }),
   ]
 }
 
@@ -145,10 +145,10 @@ function faultOf(files: HostFiles, { name, type, definition }: PresentVgpu, want
 
 function removal(files: HostFiles, device: PresentVgpu, reason: string): PlannedVgpu {
   const { name, parent } = device
-  const moves = removalMoves(device)
-  const steps = moves.flatMap((move) => (move === 'stop' ? stopSteps(files, name) : undefineSteps(files, name, false)))
+  const verbs = removalVerbs(device)
+  const steps = verbs.flatMap((verb) => (verb === 'stop' ? stopSteps(files, name) : undefineSteps(files, name, false)))
   const asked = { wanted: null, owner: null, at: null }
-  return plannedDevice(files, vgpuIdentity(name), { ...asked, action: 'remove', parent, reason, moves, steps, device })
+  return plannedDevice(files, vgpuIdentity(name), { ...asked, action: 'remove', parent, reason, verbs, steps, device })
 }
 
 function entry(
@@ -158,10 +158,10 @@ function entry(
   decision: Decision,
 ): PlannedVgpu {
   const { create, attributes } = newVgpu(address, definition.type, definition.attributes)
-  const steps = decision.moves.flatMap((move): Step[] => {
-    if (move === 'stop') return stopSteps(files, address)
-    if (move === 'keep-owner') return keepOwnerSteps(address, owner)
-    if (move === 'define')
+  const steps = decision.verbs.flatMap((verb): Step[] => {
+    if (verb === 'stop') return stopSteps(files, address)
+    if (verb === 'keep-owner') return keepOwnerSteps(address, owner)
+    if (verb === 'define')
       return [{ action: 'save', path: vgpuSettings.path(address), content: shownFile(parent, definition) }]
     const nodes = nodesToGive(files, address, owner)
     if (decision.action === 'change') return ownerSteps(files, nodes, owner)

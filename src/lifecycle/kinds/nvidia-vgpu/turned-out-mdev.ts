@@ -4,7 +4,7 @@ import type { HostFiles } from '../../../kernel/kernel.ts'
 import { sameDefinition } from '../../definition/definition.ts'
 import { nodeOwners } from '../../settings/node-owners.ts'
 import { isOwnerKept } from '../../wanted/owner-setting.ts'
-import type { Move } from '../../wanted/plan.ts'
+import type { Verb } from '../../wanted/plan.ts'
 import { derivedUuid } from '../mdev/derived-uuid.ts'
 import { findMdevDevice } from '../mdev/mdev-devices.ts'
 import { mdevIdentity, type PlannedMdev } from '../mdev/mdev-identity.ts'
@@ -37,13 +37,13 @@ export function turnedOutMdev(files: HostFiles, item: PlannedVgpu): PlannedMdev 
   const known = definedThere(files, parent, type)
   const uuid = known?.uuid ?? freeUuid(files, parent, type)
   const stored = known?.definition ?? null
-  const moves: Move[] = [
+  const verbs: Verb[] = [
     ...(stored !== null && sameDefinition(stored, definition) ? [] : ['define' as const]),
     ...(isOwnerKept(files, uuid, item.owner) ? [] : ['keep-owner' as const]),
     'start',
   ]
   const storedOwner = nodeOwners.readOrNone(files, uuid)
-  return { ...rest, ...mdevIdentity(uuid), parent, type, wanted: definition, moves, running: null, stored, storedOwner }
+  return { ...rest, ...mdevIdentity(uuid), parent, type, wanted: definition, verbs, running: null, stored, storedOwner }
 }
 
 /** What was defined on that function the last time that it was there. */

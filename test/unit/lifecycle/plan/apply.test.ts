@@ -86,7 +86,7 @@ describe('a plan', () => {
     expect(entry).toMatchObject({
       action: 'change',
       reason: 'runs with type mtty-1',
-      moves: ['stop', 'define', 'start'],
+      verbs: ['stop', 'define', 'start'],
     })
     await apply(kernel, wanted)
     expect(present(kernel)).toMatchObject([{ uuid, type: 'mtty-2', active: true }])

@@ -67,7 +67,7 @@ describe.each(models)('the nodes of a vGPU with %s', (_, vgpu) => {
     const { host } = await machine()
     const { entries, failed } = await apply(host, vgpu, { owner: kvm })
     expect(failed).toEqual([])
-    expect(entries).toMatchObject([{ action: 'create', moves: ['define', 'keep-owner', 'start'] }])
+    expect(entries).toMatchObject([{ action: 'create', verbs: ['define', 'keep-owner', 'start'] }])
     expect(entries[0]?.steps.slice(-4).map(({ action }) => action)).toEqual(['chown', 'chmod', 'chown', 'chmod'])
     expect(owners(host, vgpu)).toEqual([given, given])
     expect(planOf(host, vgpu, { owner: kvm }).entries).toMatchObject([{ action: 'keep', steps: [] }])
@@ -95,11 +95,11 @@ describe.each(models)('the nodes of a vGPU with %s', (_, vgpu) => {
     files.chown(node, 7, 7)
     const { entries } = await apply(host, vgpu, { owner: { group: 108 } })
     expect(entries).toMatchObject([
-      { action: 'change', reason: 'has a node that belongs to another owner', users: [], moves: ['start'] },
+      { action: 'change', reason: 'has a node that belongs to another owner', users: [], verbs: ['start'] },
     ])
     expect(entries[0]?.steps).toEqual([{ action: 'chown', path: node, uid: 7, gid: 108 }])
     expect((await apply(host, vgpu, {})).entries).toEqual([])
-    expect((await apply(host, vgpu, { owner: kvm })).entries).toMatchObject([{ moves: ['keep-owner', 'start'] }])
+    expect((await apply(host, vgpu, { owner: kvm })).entries).toMatchObject([{ verbs: ['keep-owner', 'start'] }])
     expect(owners(host, vgpu)).toEqual([given, given])
   })
 

@@ -11,7 +11,7 @@ import { changeDriver, giveBack } from './change-driver.ts'
 import { checkFree } from './check-free.ts'
 
 /** What is to become of one device. */
-export interface Turn {
+export interface DriverChange {
   readonly before: DriverBinding
   /** The driver that it comes to; null where that is the kernel's choice, or none. */
   readonly to: string | null
@@ -27,28 +27,28 @@ export interface Turn {
  * Changes device after device, as the only vfioctl that does; what is kept for the next boots comes last. Where one fails,
  * those before it are given back.
  */
-export async function carryOut(
+export async function carryOutChanges(
   kernel: Kernel,
   { device }: BindingRequest,
-  turns: () => readonly Turn[],
+  changes: () => readonly DriverChange[],
   options: BindingOptions,
 ): Promise<readonly BindingChange[]> {
   if (options.dryRun === true) {
-    const planned = turns()
+    const planned = changes()
     checkAll(kernel, planned, options)
-    return planned.map((turn) => changeOf(turn, turn.to, true))
+    return planned.map((change) => changeOf(change, change.to, true))
   }
   const buses = new Set([device].flat().map((one) => parseBusDevice(one).bus))
   return withLocks(
     kernel,
     [...buses].sort().map((bus) => busNamed(bus).drivers),
     async () => {
-      const planned = turns()
+      const planned = changes()
       checkAll(kernel, planned, options)
       const drivers = await changeDrivers(kernel, planned, options)
       const kept = planned.filter(({ keeping }) => keeping !== null)
       if (kept.length > 0) await withSettingsLock(kernel, () => kept.forEach(({ keep }) => void keep()), options)
-      return planned.map((turn, index) => changeOf(turn, drivers[index] ?? null, false))
+      return planned.map((change, index) => changeOf(change, drivers[index] ?? null, false))
     },
     options,
   )
@@ -65,26 +65,26 @@ function withLocks<T>(
   return withLock(kernel, first, () => withLocks(kernel, others, work, options), options)
 }
 
-function checkAll(kernel: Kernel, turns: readonly Turn[], options: BindingOptions): void {
-  for (const { before, writes } of turns) if (writes.length > 0) checkFree(kernel, before, options)
+function checkAll(kernel: Kernel, changes: readonly DriverChange[], options: BindingOptions): void {
+  for (const { before, writes } of changes) if (writes.length > 0) checkFree(kernel, before, options)
 }
 
 /** The drivers that the devices come to. */
-async function changeDrivers(kernel: Kernel, turns: readonly Turn[], options: BindingOptions) {
+async function changeDrivers(kernel: Kernel, changes: readonly DriverChange[], options: BindingOptions) {
   const drivers: (string | null)[] = []
   try {
-    for (const { before, writes, fault } of turns) {
+    for (const { before, writes, fault } of changes) {
       drivers.push(writes.length === 0 ? before.driver : await changeDriver(kernel, before, writes, options, fault))
     }
     return drivers
   } catch (error) {
-    await giveBackAll(kernel, turns.slice(0, drivers.length), options, error)
+    await giveBackAll(kernel, changes.slice(0, drivers.length), options, error)
     throw error
   }
 }
 
-async function giveBackAll(kernel: Kernel, turns: readonly Turn[], options: BindingOptions, error: unknown) {
-  for (const { before } of turns.toReversed()) {
+async function giveBackAll(kernel: Kernel, changes: readonly DriverChange[], options: BindingOptions, error: unknown) {
+  for (const { before } of changes.toReversed()) {
     try {
       await giveBack(kernel, before, options)
     } catch (second) {
@@ -100,7 +100,7 @@ async function giveBackAll(kernel: Kernel, turns: readonly Turn[], options: Bind
   }
 }
 
-function changeOf({ before, writes, keeping }: Turn, to: string | null, dryRun: boolean): BindingChange {
+function changeOf({ before, writes, keeping }: DriverChange, to: string | null, dryRun: boolean): BindingChange {
   const steps = [...writes, ...(keeping === null ? [] : [keeping])]
   const { bus, name } = before.device
   return { bus, device: name, from: before.driver, to, changed: steps.length > 0, dryRun, steps }

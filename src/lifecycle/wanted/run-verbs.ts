@@ -3,11 +3,11 @@ import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
 import type { Change, ChangeOptions } from '../change/change.ts'
 import { isHalfConfigured } from '../device/half-configured.ts'
 import { keepOwner } from './owner-setting.ts'
-import type { Move, PlannedDevice, Running } from './plan.ts'
+import type { PlannedDevice, Running, Verb } from './plan.ts'
 
-/** How the moves of one kind of virtual device are made, and what it takes to undo them. */
-export interface Moving {
-  readonly make: (move: Move, options: ChangeOptions) => Promise<void>
+/** How the verbs of one kind of virtual device are run, and what it takes to undo them. */
+export interface VerbRunner {
+  readonly run: (verb: Verb, options: ChangeOptions) => Promise<void>
   /** Stores what was stored before, or nothing where nothing was. */
   readonly defineAsBefore: (options: ChangeOptions) => Promise<void>
   /** What runs by its name now. */
@@ -16,45 +16,45 @@ export interface Moving {
   readonly startAgain: (ran: Running, options: ChangeOptions) => Promise<{ change: Change; isDefined: boolean }>
 }
 
-/** What was made of a plan on cards that share it, so that all of it can be taken back. */
-export interface MadeMoves {
+/** What was done of a plan on cards that share it, so that all of it can be taken back. */
+export interface DoneVerbs {
   /** What was carried out. */
   readonly item: PlannedDevice
   /** What the plan had: another where a function turned out to be a parent of mediated devices. */
   readonly planned: PlannedDevice
-  readonly moving: Moving
-  readonly made: Move[]
+  readonly runner: VerbRunner
+  readonly done: Verb[]
 }
 
 /**
- * Carries out what a plan has for one virtual device. Where a move fails, the device is taken back to what it was; where
+ * Carries out what a plan has for one virtual device. Where a verb fails, the device is taken back to what it was; where
  * that fails as well, APPLY_INCOMPLETE says what is left, with the errno of the first failure. Where there is no room for
  * it, nothing is taken back yet: whoever keeps the journal takes back all that is in it.
  */
-export async function makeMoves(
+export async function runVerbs(
   kernel: Kernel,
   item: PlannedDevice,
-  moving: Moving,
+  runner: VerbRunner,
   options: ChangeOptions,
-  journal: MadeMoves[],
+  journal: DoneVerbs[],
   planned: PlannedDevice = item,
 ): Promise<void> {
-  const made: Move[] = []
-  journal.push({ item, planned, moving, made })
+  const done: Verb[] = []
+  journal.push({ item, planned, runner, done })
   try {
-    for (const move of item.moves) {
-      await moving.make(move, options)
-      made.push(move)
+    for (const verb of item.verbs) {
+      await runner.run(verb, options)
+      done.push(verb)
     }
   } catch (error) {
     if (isNoRoom(error)) throw error
     journal.pop()
     // without the signal: what interrupted it must not keep it from being taken back
-    const { signal: _, ...calm } = options
-    const failures = await takeBack(kernel, item, made, moving, calm)
+    const { signal: _, ...uninterruptible } = options
+    const failures = await takeBack(kernel, item, done, runner, uninterruptible)
     const name = item.name
-    if (failures.length === 0) throw backAsBefore(error, item, made, moving)
-    const left = whatIsLeft(kernel.files, item, moving)
+    if (failures.length === 0) throw backAsBefore(error, item, done, runner)
+    const left = whatIsLeft(kernel.files, item, runner)
     throw withMore(asVfioError(error), `and taking it back failed: ${failures.map(kernelAnswer).join('; ')}${left}`, {
       code: 'APPLY_INCOMPLETE',
       hint: `vfioctl list ${name} shows what is left; the next apply goes on from there`,
@@ -64,9 +64,9 @@ export async function makeMoves(
 }
 
 /** What the failure says of the device was before it was taken back. */
-function backAsBefore(error: unknown, item: PlannedDevice, made: readonly Move[], moving: Moving): unknown {
-  const now = moving.runningNow()
-  if (item.running === null || now === null || made.length === 0) return error
+function backAsBefore(error: unknown, item: PlannedDevice, done: readonly Verb[], runner: VerbRunner): unknown {
+  const now = runner.runningNow()
+  if (item.running === null || now === null || done.length === 0) return error
   return withMore(asVfioError(error), `${item.name} runs as before: as ${now.type} on ${now.parent}`)
 }
 
@@ -78,25 +78,26 @@ export function isNoRoom(error: unknown): error is VfioError {
 /** All ends that was begun, before what ran before is started again, as it was. Returns what failed of it. */
 export async function takeAllBack(
   kernel: Kernel,
-  journal: readonly MadeMoves[],
+  journal: readonly DoneVerbs[],
   options: ChangeOptions,
 ): Promise<unknown[]> {
-  const { signal: _, ...calm } = options
+  const { signal: _, ...uninterruptible } = options
   const failures: unknown[] = []
   const attempt = (work: () => Promise<void>) => work().catch((error) => void failures.push(error))
   const { files } = kernel
-  for (const { item, moving, made } of journal.toReversed()) {
-    const now = moving.runningNow()
+  for (const { item, runner, done } of journal.toReversed()) {
+    const now = runner.runningNow()
     const isOther = now !== null && !isSame(files, item.name, item.running, now)
-    if (made.includes('start') && isOther) await attempt(() => moving.make('stop', calm))
+    if (done.includes('start') && isOther) await attempt(() => runner.run('stop', uninterruptible))
   }
-  for (const { item, moving, made } of journal.toReversed()) {
-    if (made.includes('define') || made.includes('undefine')) await attempt(() => moving.defineAsBefore(calm))
-    if (made.includes('keep-owner') || (made.includes('undefine') && item.storedOwner !== null)) {
-      await attempt(() => keepOwner(kernel, item.name, item.storedOwner, calm))
+  for (const { item, runner, done } of journal.toReversed()) {
+    if (done.includes('define') || done.includes('undefine'))
+      await attempt(() => runner.defineAsBefore(uninterruptible))
+    if (done.includes('keep-owner') || (done.includes('undefine') && item.storedOwner !== null)) {
+      await attempt(() => keepOwner(kernel, item.name, item.storedOwner, uninterruptible))
     }
   }
-  for (const { item, moving } of journal) await attempt(() => runAsBefore(files, item, moving, calm))
+  for (const { item, runner } of journal) await attempt(() => runAsBefore(files, item, runner, uninterruptible))
   return failures
 }
 
@@ -104,31 +105,31 @@ export async function takeAllBack(
 async function takeBack(
   kernel: Kernel,
   item: PlannedDevice,
-  made: readonly Move[],
-  moving: Moving,
+  done: readonly Verb[],
+  runner: VerbRunner,
   options: ChangeOptions,
 ): Promise<unknown[]> {
   const failures: unknown[] = []
   const attempt = (work: () => Promise<void>) => work().catch((error) => void failures.push(error))
-  if (made.includes('define')) await attempt(() => moving.defineAsBefore(options))
+  if (done.includes('define')) await attempt(() => runner.defineAsBefore(options))
   // after the definition, which takes the owner along where it goes
-  if (made.includes('keep-owner')) {
+  if (done.includes('keep-owner')) {
     await attempt(() => keepOwner(kernel, item.name, item.storedOwner, options))
   }
-  await attempt(() => runAsBefore(kernel.files, item, moving, options))
+  await attempt(() => runAsBefore(kernel.files, item, runner, options))
   return failures
 }
 
 async function runAsBefore(
   files: HostFiles,
   item: PlannedDevice,
-  moving: Moving,
+  runner: VerbRunner,
   options: ChangeOptions,
 ): Promise<void> {
   const name = item.name
   const { running } = item
-  if (running === null || isSame(files, name, running, moving.runningNow())) return
-  const { change, isDefined } = await moving.startAgain(running, options)
+  if (running === null || isSame(files, name, running, runner.runningNow())) return
+  const { change, isDefined } = await runner.startAgain(running, options)
   if (change.type !== running.type) {
     options.onMessage?.(`${name} ran as ${running.type}, and runs as it is defined: ${change.type}`)
   } else if (!isDefined) {
@@ -146,10 +147,10 @@ function isSame(files: HostFiles, name: string, ran: Running | null, runs: Runni
   )
 }
 
-function whatIsLeft(files: HostFiles, item: PlannedDevice, moving: Moving): string {
+function whatIsLeft(files: HostFiles, item: PlannedDevice, runner: VerbRunner): string {
   const name = item.name
   const { running } = item
-  const now = moving.runningNow()
+  const now = runner.runningNow()
   if (running === null || isSame(files, name, running, now)) return ''
   const half = isHalfConfigured(files, name) ? ', half set up' : ''
   const then = now === null ? 'does not run now' : `runs as ${now.type} on ${now.parent} now${half}`
