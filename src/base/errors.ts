@@ -117,6 +117,13 @@ export function asVfioError(error: unknown): VfioError {
   )
 }
 
+/** The mistake of a program that `asVfioError` had nothing to say of; null for an error that says what happened. */
+export function mistakeIn(error: VfioError): Error | null {
+  const { cause, hint } = error
+  if (!(cause instanceof Error) || cause instanceof VfioError || isSystemError(cause)) return null
+  return hint === null && error.message === kernelAnswer(cause) ? cause : null
+}
+
 /** System calls whose names say little to people. */
 const tried: Readonly<Record<string, string>> = {
   open: 'read',

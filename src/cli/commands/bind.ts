@@ -1,4 +1,3 @@
-import { bind as bindDevice } from '../../lifecycle/bindings/bind.ts'
 import { given } from '../arguments/change-options.ts'
 import { dryRun } from '../arguments/global-options.ts'
 import { bindable, bindingOptions, findBindable, forceTaking, wholeGroup } from '../arguments/pci-device.ts'
@@ -27,9 +26,9 @@ const bind: Command = command({
     ['vfioctl bind 3b:00.0 --dry-run', 'the writes that would do it'],
   ],
   async run({ device, driver, group, transient, ...values }, context, io) {
-    const kernel = await context.kernel()
-    const request = { device: findBindable(kernel.files, device), group, transient, ...given({ driver }) }
-    const changes = await bindDevice(kernel, request, bindingOptions(values, io))
+    const host = await context.host()
+    const request = { device: findBindable(host.kernel.files, device), group, transient, ...given({ driver }) }
+    const changes = await host.bind(request, bindingOptions(values, io))
     await reportBindings(
       changes,
       context,

@@ -1,4 +1,3 @@
-import { defineDevice } from '../../lifecycle/kinds/device-verbs.ts'
 import { changeOptions, given } from '../arguments/change-options.ts'
 import { readDefinitionFile, refuseBeside, startMode } from '../arguments/definition.ts'
 import { namedParent, newDevice } from '../arguments/device-argument.ts'
@@ -36,7 +35,8 @@ const define: Command = command({
       attributes: fromFile?.attributes,
       force: values.force ? true : undefined,
     })
-    const change = await defineDevice(await context.kernel(), request, changeOptions(values, io))
+    const host = await context.host()
+    const change = await host.define(request, changeOptions(values, io))
     reportChange(change, context, io, {
       printName: named === undefined,
       done: (done) => `defined ${done.name} on ${done.parent} (${done.type})`,

@@ -2,7 +2,7 @@ import { VfioError } from '../../base/errors.ts'
 import { busNamed } from '../../host/bus/bus.ts'
 import { checkOnBus, otherBusDevice, parseBusDevice, shownDevice } from '../../host/bus/bus-device.ts'
 import { shownUsers } from '../../host/device-users.ts'
-import { type GroupFilter, type IommuGroup, readIommuGroups } from '../../host/iommu-groups.ts'
+import type { GroupFilter, IommuGroup } from '../../host/iommu-groups.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import { namedDevice } from '../../lifecycle/kinds/named-device.ts'
 import { given } from '../arguments/change-options.ts'
@@ -57,12 +57,13 @@ const groups: Command = command({
     ['vfioctl groups --group 5 --json', 'one group, for programs'],
   ],
   async run(values, context, io) {
-    const { files } = await context.kernel()
+    const host = await context.host()
+    const { files } = host.kernel
     const filter = {
       ...given({ number: values.group }),
       ...(values.device === undefined ? {} : deviceFilter(files, values.device)),
     }
-    const found = readIommuGroups(files, filter)
+    const found = host.groups(filter)
     if (found.groups.length === 0) checkIsThere(files, filter)
     if (context.options.json) {
       io.out(json(found))

@@ -1,8 +1,8 @@
 import { printable } from '../../base/units.ts'
 import { shownUsers } from '../../host/device-users.ts'
+import type { Host } from '../../host.ts'
 import { isTypeNamed } from '../../lifecycle/device/type-named.ts'
 import type { VirtualDevice } from '../../lifecycle/device/virtual-device.ts'
-import { list as listDevices } from '../../lifecycle/kinds/list.ts'
 import { checkNamesAreThere } from '../../lifecycle/kinds/named-device.ts'
 import { given } from '../arguments/change-options.ts'
 import { namedDevice, namedParent } from '../arguments/device-argument.ts'
@@ -56,9 +56,10 @@ const list: Command = command({
       ...(values.active ? { active: true } : {}),
       ...(values.defined ? { defined: true } : {}),
     }
-    const { files } = await context.kernel()
-    const found = withTypeNamed(listDevices(files, filter), values.type)
-    if (found.devices.length === 0) checkNamesAreThere(files, { ...filter, ...given({ type: values.type }) })
+    const host = await context.host()
+    const found = withTypeNamed(host.list(filter), values.type)
+    if (found.devices.length === 0)
+      checkNamesAreThere(host.kernel.files, { ...filter, ...given({ type: values.type }) })
     if (context.options.json) {
       io.out(json(found))
       return
@@ -75,7 +76,7 @@ const list: Command = command({
 export default list
 
 /** Those of a type by its id or its name; all where none is named. */
-function withTypeNamed<T extends ReturnType<typeof listDevices>>(found: T, type: string | undefined): T {
+function withTypeNamed<T extends ReturnType<Host['list']>>(found: T, type: string | undefined): T {
   if (type === undefined) return found
   const isIt = (device: VirtualDevice) => isTypeNamed({ type: device.type, name: device.typeName }, type)
   return { ...found, devices: found.devices.filter(isIt) }

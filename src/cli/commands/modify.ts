@@ -1,4 +1,3 @@
-import { modifyDevice } from '../../lifecycle/kinds/device-verbs.ts'
 import { changeOptions, given } from '../arguments/change-options.ts'
 import { readDefinitionFile, refuseBeside, startMode } from '../arguments/definition.ts'
 import { namedParent, requiredDevice } from '../arguments/device-argument.ts'
@@ -69,7 +68,8 @@ const modify: Command = command({
       ...changes,
       force: values.force,
     }
-    const change = await modifyDevice(await context.kernel(), request, changeOptions(values, io))
+    const host = await context.host()
+    const change = await host.modify(request, changeOptions(values, io))
     reportChange(change, context, io, {
       done: (done) => `modified ${done.name} on ${done.parent} (${done.type}); a running device stays as it is`,
       already: (same) => `already so: ${same.name} on ${same.parent} (${same.type})`,

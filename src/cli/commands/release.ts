@@ -1,4 +1,3 @@
-import { release as releaseDevice } from '../../lifecycle/bindings/release.ts'
 import { dryRun } from '../arguments/global-options.ts'
 import { bindable, bindingOptions, findBindable, forceTaking, wholeGroup } from '../arguments/pci-device.ts'
 import { type Command, command } from '../command/command.ts'
@@ -11,9 +10,9 @@ const release: Command = command({
     ['vfioctl release 3b:00.0 --group', 'with the rest of its IOMMU group'],
   ],
   async run({ device, group, ...values }, context, io) {
-    const kernel = await context.kernel()
-    const request = { device: findBindable(kernel.files, device), group }
-    const changes = await releaseDevice(kernel, request, bindingOptions(values, io))
+    const host = await context.host()
+    const request = { device: findBindable(host.kernel.files, device), group }
+    const changes = await host.release(request, bindingOptions(values, io))
     await reportBindings(changes, context, io, (same) => {
       return `already released: ${changed(same)} is with ${same.to ?? 'no driver'}; nothing to do`
     })

@@ -1,7 +1,7 @@
 import { VfioError } from '../../base/errors.ts'
 import { escaped } from '../../base/units.ts'
 import type { Warning } from '../../host/warning.ts'
-import { defaultTimeoutMs, type RestoreResult, restore as restoreDevices } from '../../lifecycle/restore/restore.ts'
+import { defaultTimeoutMs, type RestoreResult } from '../../lifecycle/restore/restore.ts'
 import { given } from '../arguments/change-options.ts'
 import { namedParent } from '../arguments/device-argument.ts'
 import { dryRun } from '../arguments/global-options.ts'
@@ -31,7 +31,8 @@ const restore: Command = command({
   async run(values, context, io) {
     const isJson = context.options.json
     const isDry = values['dry-run']
-    const { results, warnings } = await restoreDevices(await context.kernel(), {
+    const host = await context.host()
+    const { results, warnings } = await host.restore({
       ...given({ parent: await namedParent(values.parent, context), timeoutMs: values.timeout }),
       dryRun: isDry,
       signal: io.interruption(),

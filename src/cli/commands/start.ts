@@ -1,7 +1,5 @@
-import type { Kernel } from '../../kernel/kernel.ts'
+import type { Host } from '../../host.ts'
 import type { Change } from '../../lifecycle/change/change.ts'
-import { startDevice } from '../../lifecycle/kinds/device-verbs.ts'
-import { list } from '../../lifecycle/kinds/list.ts'
 import { changeOptions, given } from '../arguments/change-options.ts'
 import { readDefinitionFile, refuseBeside } from '../arguments/definition.ts'
 import { namedDevice, namedParent, newDevice } from '../arguments/device-argument.ts'
@@ -38,18 +36,18 @@ const start: Command = command({
       type: fromFile?.type ?? values.type,
       attributes: fromFile?.attributes,
     })
-    const kernel = await context.kernel()
-    const change = await startDevice(kernel, request, { ...changeOptions(values, io), signal: io.interruption() })
+    const host = await context.host()
+    const change = await host.start(request, { ...changeOptions(values, io), signal: io.interruption() })
     reportChange(change, context, io, {
       printName: named === undefined,
-      done: (done) => `started ${done.name} on ${done.parent} (${done.type})${place(kernel, done)}`,
+      done: (done) => `started ${done.name} on ${done.parent} (${done.type})${place(host, done)}`,
       already: (same) => `already started: ${same.name} on ${same.parent} (${same.type}); nothing to do`,
     })
   },
 })
 export default start
 
-function place({ files }: Kernel, { name }: Change): string {
-  const [running] = list(files, { name, active: true }).devices
+function place(host: Host, { name }: Change): string {
+  const [running] = host.list({ name, active: true }).devices
   return running?.node == null ? '' : `, group ${running.group}, ${running.node}`
 }

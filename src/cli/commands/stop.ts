@@ -1,4 +1,3 @@
-import { stopDevice } from '../../lifecycle/kinds/device-verbs.ts'
 import { changeOptions, given } from '../arguments/change-options.ts'
 import { namedParent, requiredDevice } from '../arguments/device-argument.ts'
 import { dryRun } from '../arguments/global-options.ts'
@@ -21,7 +20,8 @@ const stop: Command = command({
   async run(values, context, io) {
     const name = await requiredDevice(values, context, 'vfioctl stop UUID; `vfioctl list --active` shows them')
     const choice = { name, ...given({ parent: await namedParent(values.parent, context) }) }
-    const change = await stopDevice(await context.kernel(), choice, changeOptions(values, io))
+    const host = await context.host()
+    const change = await host.stop(choice, changeOptions(values, io))
     reportChange(change, context, io, {
       done: (done) => `stopped ${done.name} on ${done.parent} (${done.type})`,
       already: (same) => `already stopped: ${same.name}; nothing to do`,

@@ -2,7 +2,6 @@ import { pciAddressOrNull } from '../../base/units.ts'
 import { physicalFunctionOf } from '../../host/sriov.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import { isTypeNamed } from '../../lifecycle/device/type-named.ts'
-import { readDeviceTypes } from '../../lifecycle/kinds/device-types.ts'
 import { checkNamesAreThere } from '../../lifecycle/kinds/named-device.ts'
 import { given } from '../arguments/change-options.ts'
 import { namedParent } from '../arguments/device-argument.ts'
@@ -35,9 +34,10 @@ const types: Command = command({
     ['vfioctl types -p 0000:3b:00.0 -v', 'one card, with the driver’s own descriptions'],
   ],
   async run(values, context, io) {
-    const { files } = await context.kernel()
+    const host = await context.host()
+    const { files } = host.kernel
     const parent = await namedParent(values.parent, context)
-    const { types, warnings } = readDeviceTypes(files, given({ parent }))
+    const { types, warnings } = host.types(given({ parent }))
     const asked = values.type
     const found = { types: asked === undefined ? types : types.filter((it) => isTypeNamed(it, asked)), warnings }
     if (found.types.length === 0) checkNamesAreThere(files, given({ parent, type: asked }))

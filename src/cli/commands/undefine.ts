@@ -1,4 +1,3 @@
-import { undefineDevice } from '../../lifecycle/kinds/device-verbs.ts'
 import { changeOptions, given } from '../arguments/change-options.ts'
 import { namedParent, requiredDevice } from '../arguments/device-argument.ts'
 import { dryRun } from '../arguments/global-options.ts'
@@ -19,7 +18,8 @@ const undefine: Command = command({
   async run(values, context, io) {
     const name = await requiredDevice(values, context, 'vfioctl undefine UUID; `vfioctl list -d` shows them')
     const choice = { name, ...given({ parent: await namedParent(values.parent, context) }) }
-    const changes = await undefineDevice(await context.kernel(), choice, changeOptions(values, io))
+    const host = await context.host()
+    const changes = await host.undefine(choice, changeOptions(values, io))
     const already = `not defined: ${name}; nothing to do`
     if (context.options.json) io.out(json(changes))
     else if (changes.length === 0) io.err(`${already}\n`)

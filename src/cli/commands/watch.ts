@@ -1,7 +1,6 @@
 import { VfioError } from '../../base/errors.ts'
 import { escaped } from '../../base/units.ts'
 import type { HostChange } from '../../lifecycle/watch/host-change.ts'
-import { watchHost } from '../../lifecycle/watch/watch-host.ts'
 import { type Command, command } from '../command/command.ts'
 import type { Context } from '../command/context.ts'
 import type { Io } from '../io/io.ts'
@@ -17,8 +16,9 @@ const watch: Command = command({
   async run(_values, context, io) {
     const interruption = io.interruption()
     const signal = AbortSignal.any([interruption, io.readerGone])
+    const host = await context.host()
     try {
-      for await (const change of watchHost(await context.kernel(), signal)) tell(change, context, io)
+      for await (const change of host.watch({ signal })) tell(change, context, io)
     } catch (error) {
       if (!signal.aborted || error !== signal.reason) throw error
     }

@@ -1,4 +1,4 @@
-import { asVfioError, VfioError } from '../../base/errors.ts'
+import { asVfioError, mistakeIn, VfioError } from '../../base/errors.ts'
 import { isSystemError } from '../../base/system-error.ts'
 import { exitCode } from '../command/exit-codes.ts'
 import type { Io } from '../io/io.ts'
@@ -15,8 +15,9 @@ export interface Shown extends GivenHost {
 }
 
 /** Says what went wrong on stderr, in one line and a hint or as one JSON object, and gives the exit status. */
-export function reportFailure(error: unknown, { json, verbose, command, ...host }: Shown, io: Io): number {
-  const failure = error instanceof VfioError ? error : unexpected(error)
+export function reportFailure(error: unknown, { json, verbose, command, ...host }: Shown, io: Pick<Io, 'err'>): number {
+  const mistake = error instanceof VfioError ? mistakeIn(error) : error
+  const failure = error instanceof VfioError && mistake === null ? error : unexpected(mistake)
   const status = exitCode(failure.code)
   const usage = status === 2 && command !== null ? `vfioctl ${command} --help` : null
   const hint = failure.hint === null ? usage : forSameHost(failure.hint, host)
