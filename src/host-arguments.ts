@@ -1,6 +1,7 @@
 import * as v from 'valibot'
 import { milliseconds as anyMilliseconds, signal as anySignal, checked, type Fields } from './base/arguments.ts'
 import type { GroupFilter } from './host/iommu-groups.ts'
+import type { PhysicalFunctionFilter } from './host/sriov.ts'
 import type { BindRequest } from './lifecycle/bindings/bind.ts'
 import type { BindingOptions, BindingRequest } from './lifecycle/bindings/binding-change.ts'
 import type { BootOptions, BootRequest } from './lifecycle/boot/install.ts'
@@ -110,7 +111,7 @@ const requests: Readonly<Record<HostCall, readonly v.GenericSchema<unknown, unkn
       }),
     ),
   ],
-  physicalFunctions: [],
+  physicalFunctions: [v.optional(fields<PhysicalFunctionFilter>({ device: text }))],
   'boot.install': [fields<BootRequest>({ program: v.array(v.string()), live: flag, dryRun: flag })],
   'boot.remove': [v.optional(fields<BootOptions>({ live: flag, dryRun: flag }))],
   'boot.status': [],
@@ -121,9 +122,7 @@ const requests: Readonly<Record<HostCall, readonly v.GenericSchema<unknown, unkn
   plan: [v.union([v.string(), v.looseObject({})]), v.optional(fields<PlanOptions>({ path: text, config: text }))],
   apply: [
     v.looseObject({}),
-    v.optional(
-      fields<ApplyOptions>({ signal, onMessage: callback, force: flag, keepGoing: flag, onProgress: callback }),
-    ),
+    v.optional(fields<ApplyOptions>({ ...changing, force: flag, keepGoing: flag, onProgress: callback })),
   ],
   watch: [v.optional(fields<{ signal?: AbortSignal }>({ signal }))],
   openDevice: [

@@ -1,6 +1,6 @@
 import { VfioError } from './base/errors.ts'
 import { type FoundGroups, type GroupFilter, readIommuGroups } from './host/iommu-groups.ts'
-import { type PhysicalFunction, readPhysicalFunctions } from './host/sriov.ts'
+import { type PhysicalFunction, type PhysicalFunctionFilter, readPhysicalFunctions } from './host/sriov.ts'
 import type { Warning } from './host/warning.ts'
 import { checkArguments } from './host-arguments.ts'
 import { HostBoot } from './host-boot.ts'
@@ -134,7 +134,8 @@ export class Host implements AsyncDisposable {
 
   /**
    * Carries out a plan that `plan` of this host made, which takes away what `losses(plan)` lists. What is in use is DEVICE_BUSY,
-   * and what has no room NO_INSTANCE_LEFT, before anything is done; what fails later is in the answer, and taken back.
+   * and what has no room NO_INSTANCE_LEFT, before anything is done; what fails later is in the answer, and taken back. With
+   * `dryRun` that is all that it finds out, as before somebody is asked.
    */
   async apply(plan: Plan, options?: ApplyOptions): Promise<Applied> {
     return changing('apply', [plan, options], async () => {
@@ -146,9 +147,12 @@ export class Host implements AsyncDisposable {
     })
   }
 
-  /** Physical functions that can have virtual ones (SR-IOV), and those that they have. */
-  physicalFunctions(): { functions: PhysicalFunction[]; warnings: Warning[] } {
-    return called('physicalFunctions', [], () => readPhysicalFunctions(this.kernel.files))
+  /**
+   * Physical functions that can have virtual ones (SR-IOV), and those that they have. Of a device that is named, NOT_FOUND
+   * if it is not there, and NOT_SUPPORTED if it can have none.
+   */
+  physicalFunctions(filter?: PhysicalFunctionFilter): { functions: PhysicalFunction[]; warnings: Warning[] } {
+    return called('physicalFunctions', [filter], () => readPhysicalFunctions(this.kernel.files, filter))
   }
 
   /** Gives a device that many virtual functions, waits until they are there, and keeps the number for every boot. */

@@ -1,8 +1,9 @@
+import { VfioError } from '../base/errors.ts'
 import { failedWith } from '../base/system-error.ts'
 import { type PciAddress, pciAddressOrNull, printable } from '../base/units.ts'
 import type { HostFiles } from '../kernel/kernel.ts'
 import { boundDriver } from './group-members.ts'
-import { pciAddresses, pciDevices } from './pci-bus.ts'
+import { checkOnPciBus, pciAddresses, pciDevices } from './pci-bus.ts'
 import { linkedName } from './sysfs/links.ts'
 import { readOrWarn, unreadable, type Warning } from './warning.ts'
 
@@ -17,18 +18,48 @@ export interface PhysicalFunction {
   readonly functions: readonly PciAddress[]
 }
 
+/** Which physical functions to show; all if empty. */
+export interface PhysicalFunctionFilter {
+  /** Its PCI address, long or short. */
+  readonly device?: string
+}
+
 /** The folder of a PCI device in sysfs. */
 export function pciPath(address: PciAddress): string {
   return `${pciDevices}/${address}`
 }
 
-/** Every physical function that can have virtual ones. What cannot be read is a warning, and the rest goes on. */
-export function readPhysicalFunctions(files: HostFiles): { functions: PhysicalFunction[]; warnings: Warning[] } {
+/**
+ * Every physical function that can have virtual ones, or the one that is named. What cannot be read is a warning, and the
+ * rest goes on.
+ */
+export function readPhysicalFunctions(
+  files: HostFiles,
+  { device }: PhysicalFunctionFilter = {},
+): { functions: PhysicalFunction[]; warnings: Warning[] } {
+  if (device !== undefined) return { functions: [findPhysicalFunction(files, device)], warnings: [] }
   const warnings: Warning[] = []
   const functions = pciAddresses(files, warnings).flatMap((address) => {
     return readOrWarn(pciPath(address), warnings, null, () => readPhysicalFunction(files, address, warnings)) ?? []
   })
   return { functions, warnings }
+}
+
+/** One by its address. NOT_FOUND if there is no such device, NOT_SUPPORTED if it cannot have virtual functions. */
+export function findPhysicalFunction(files: HostFiles, device: string): PhysicalFunction {
+  const address = pciAddressOrNull(device)
+  const found = address === null ? null : readPhysicalFunction(files, address)
+  if (found !== null) return found
+  if (address === null) {
+    throw new VfioError('NOT_FOUND', `there is no PCI device '${printable(device)}'`, { hint: 'vfioctl sriov' })
+  }
+  checkOnPciBus(files, address)
+  const above = physicalFunctionOf(files, address)
+  const because = above === null ? 'it has no SR-IOV' : `it is a virtual function itself, of ${above}`
+  throw new VfioError('NOT_SUPPORTED', `${address} cannot have virtual functions: ${because}`, {
+    hint: above === null ? 'vfioctl sriov shows what can' : `vfioctl sriov ${above} COUNT`,
+    facts: { device: address },
+  })
 }
 
 /** Null for a device that is not there, that has no SR-IOV, or whose numbers make no sense: that with a warning. */

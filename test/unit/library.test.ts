@@ -201,6 +201,22 @@ describe('a spec from code', () => {
     ])
   })
 
+  test('is tried without doing it: what would be done, or why it cannot be', async () => {
+    const host = createMockHost('gpu-host').host()
+    onTestFinished(() => host.close())
+    const plan = await host.plan({ version: 1, parents: [{ parent: '81:00.0', sriov: 2 }] })
+    expect(await host.apply(plan, { dryRun: true })).toEqual({
+      done: [],
+      failed: [],
+      takenBack: [],
+      remaining: plan.sriov,
+    })
+    expect(host.physicalFunctions({ device: '81:00.0' }).functions).toMatchObject([{ count: 0 }])
+    const devices = [{ type: 'GRID T4-16Q', count: 1000 }]
+    const noRoom = await host.plan({ version: 1, parents: [{ parent: '3b:00.0', devices }] })
+    await expect(host.apply(noRoom, { dryRun: true })).rejects.toMatchObject({ code: 'NO_INSTANCE_LEFT' })
+  })
+
   test('is refused with the place that is wrong, and a plan of another host is none of this one', async () => {
     const [host, other] = [createMockHost('demo').host(), createMockHost('demo').host()]
     onTestFinished(() => host.close())
@@ -241,6 +257,22 @@ describe('what a device is', () => {
     await expect(host.inspect(gpu)).rejects.toMatchObject({ code: 'NOT_SUPPORTED', hint: `vfioctl bind ${gpu}` })
     await expect(call(host, 'inspect', [5])).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
   })
+})
+
+test('physical functions are shown, all or one; a device that is none says so', () => {
+  const host = createMockHost('gpu-host').host()
+  onTestFinished(() => host.close())
+  const { functions } = host.physicalFunctions()
+  expect(functions.length).toBeGreaterThan(1)
+  const port = functions.filter(({ address }) => address === '0000:81:00.0')
+  expect(host.physicalFunctions({ device: '81:00.0' })).toEqual({ functions: port, warnings: [] })
+  for (const [device, code] of [
+    ['99:00.0', 'NOT_FOUND'],
+    ['82:00.0', 'NOT_SUPPORTED'],
+    ['mtty', 'NOT_FOUND'],
+  ] as const) {
+    expect(() => host.physicalFunctions({ device })).toThrow(expect.objectContaining({ code }))
+  }
 })
 
 test('what runs at boot is installed, told and removed', async () => {

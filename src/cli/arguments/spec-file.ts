@@ -1,8 +1,9 @@
-import { largestSpec, parseSpec } from '../../lifecycle/spec/parse-spec.ts'
-import type { Spec } from '../../lifecycle/wanted/spec.ts'
+import type { PlanOptions } from '../../lifecycle/plan/plan-spec.ts'
+import { largestSpec } from '../../lifecycle/spec/parse-spec.ts'
 import { type Option, type RequiredPositional, text } from '../command/command.ts'
 import type { Io } from '../io/io.ts'
 import { readCallersFile } from '../io/user-file.ts'
+import { given } from './change-options.ts'
 
 /** The positional FILE of `plan` and `apply`. */
 export const specFile: RequiredPositional<string> = {
@@ -21,9 +22,10 @@ export const config: Option<string> = {
   describe: 'which config of a file of NVIDIA’s vgpu-device-manager',
 }
 
-/** The wanted state in a file, checked; INVALID_SPEC with line and column. */
-export function readSpec(path: string, label: string | undefined, io: Io): Spec {
-  return parseSpec(readCallersFile(path, path, io, largestSpec), path === '-' ? 'stdin' : path, label)
+/** The text of the caller's file, and its name and label, as `host.plan` takes them. */
+export function readSpec(path: string, label: string | undefined, io: Io): [spec: string, options: PlanOptions] {
+  const options = { path: path === '-' ? 'stdin' : path, ...given({ config: label }) }
+  return [readCallersFile(path, path, io, largestSpec), options]
 }
 
 /** What a file looks like, for the help. */

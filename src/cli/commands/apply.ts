@@ -1,6 +1,5 @@
 import { VfioError } from '../../base/errors.ts'
-import { type Applied, applyPlan, checkCanEndWell } from '../../lifecycle/plan/apply.ts'
-import { makePlan } from '../../lifecycle/plan/make-plan.ts'
+import type { Applied } from '../../lifecycle/plan/apply.ts'
 import { checkRoom } from '../../lifecycle/plan/room.ts'
 import { isDone, itemName } from '../../lifecycle/wanted/plan.ts'
 import { changeOptions } from '../arguments/change-options.ts'
@@ -40,25 +39,26 @@ const apply: Command = command({
   epilogue: `${whatGoes}\n\n${specExample}`,
   async run(values, context, io) {
     if (values.check && values['dry-run']) throw usageError('--check and --dry-run exclude each other')
-    const kernel = await context.kernel()
-    const plan = makePlan(kernel, readSpec(values.file, values.config, io))
+    const host = await context.host()
+    const plan = await host.plan(...readSpec(values.file, values.config, io))
     const isJson = context.options.json
     if (!isJson) reportWarnings(plan.warnings, io)
     if (values['dry-run'] || values.check || isDone(plan)) {
       if (isJson) io.out(json({ ...plan, applied: null }))
       else if (values['dry-run']) io.out(planSteps(plan))
-      if (values['dry-run']) sayIfScriptsAreNotAsked(kernel, plan, io)
+      if (values['dry-run']) sayIfScriptsAreNotAsked(host.kernel, plan, io)
       if (!values['keep-going']) checkRoom(plan)
       if (values.check && !isDone(plan))
         throw new VfioError('WOULD_CHANGE', planSummary(plan), { hint: 'vfioctl plan FILE' })
       if (!isJson) io.err(`${planSummary(plan)}\n`)
       return
     }
-    if (!values['keep-going']) checkCanEndWell(plan)
+    const options = { ...changeOptions(values, io), keepGoing: values['keep-going'] }
+    // nobody is asked for what cannot be done
+    await host.apply(plan, { ...options, dryRun: true })
     if (!values.yes) await confirmLosses(plan, io, isJson)
-    const applied = await applyPlan(kernel, plan, {
-      ...changeOptions(values, io),
-      keepGoing: values['keep-going'],
+    const applied = await host.apply(plan, {
+      ...options,
       signal: io.interruption(),
       onProgress: (item, done, total) => {
         if (!isJson) io.err(`[${done + 1}/${total}] ${shownItem(item)}\n`)

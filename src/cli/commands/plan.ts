@@ -1,4 +1,3 @@
-import { makePlan } from '../../lifecycle/plan/make-plan.ts'
 import { checkRoom } from '../../lifecycle/plan/room.ts'
 import { itemsOf } from '../../lifecycle/wanted/plan.ts'
 import { config, readSpec, specExample, specFile } from '../arguments/spec-file.ts'
@@ -19,8 +18,8 @@ const plan: Command = command({
   epilogue: specExample,
   async run(values, context, io) {
     const spec = readSpec(values.file, values.config, io)
-    const kernel = await context.kernel()
-    const found = makePlan(kernel, spec)
+    const host = await context.host()
+    const found = await host.plan(...spec)
     if (context.options.json) {
       io.out(json(found))
       checkRoom(found)
@@ -29,7 +28,7 @@ const plan: Command = command({
     reportWarnings(found.warnings, io)
     if (values['dry-run']) {
       io.out(planSteps(found))
-      sayIfScriptsAreNotAsked(kernel, found, io)
+      sayIfScriptsAreNotAsked(host.kernel, found, io)
     } else if (itemsOf(found).length > 0) io.out(planTable(found))
     io.err(`${planSummary(found)}\n`)
     checkRoom(found)

@@ -1,6 +1,4 @@
-import { type PhysicalFunction, readPhysicalFunctions } from '../../host/sriov.ts'
-import { findPhysicalFunction } from '../../lifecycle/sriov/asked-count.ts'
-import { setVirtualFunctions } from '../../lifecycle/sriov/set-functions.ts'
+import type { PhysicalFunction } from '../../host/sriov.ts'
 import { given } from '../arguments/change-options.ts'
 import { dryRun } from '../arguments/global-options.ts'
 import { parseSeconds, wholeNumber } from '../arguments/numbers.ts'
@@ -47,13 +45,10 @@ const sriov: Command = command({
     ['vfioctl sriov eth2 0', 'none of the card behind that interface'],
   ],
   async run({ device, count, transient, timeout, 'dry-run': isDry }, context, io) {
-    const kernel = await context.kernel()
-    const address = device === undefined ? undefined : findPciDevice(kernel.files, device)
+    const host = await context.host()
+    const address = device === undefined ? undefined : findPciDevice(host.kernel.files, device)
     if (address === undefined || count === undefined) {
-      const { functions, warnings } =
-        address === undefined
-          ? readPhysicalFunctions(kernel.files)
-          : { functions: [findPhysicalFunction(kernel.files, address)], warnings: [] }
+      const { functions, warnings } = host.physicalFunctions(given({ device: address }))
       if (context.options.json) io.out(json({ functions, warnings }))
       else {
         reportWarnings(warnings, io)
@@ -64,7 +59,7 @@ const sriov: Command = command({
     }
     const request = { device: address, count, transient, ...given({ timeoutMs: timeout }) }
     const said = (line: string) => io.err(`${line}\n`)
-    const change = await setVirtualFunctions(kernel, request, {
+    const change = await host.setVirtualFunctions(request, {
       dryRun: isDry,
       signal: io.interruption(),
       onMessage: said,
@@ -76,7 +71,7 @@ const sriov: Command = command({
     else if (isDry) reportDryRun([change], io, () => already)
     else if (!change.changed) io.err(`${already}\n`)
     else if (change.total === 0) io.err(`${change.device} has no SR-IOV now; the number kept for it is forgotten\n`)
-    else if (isOther && !kernel.runsPrograms) {
+    else if (isOther && !host.kernel.runsPrograms) {
       const will = `is to have ${change.asked} of ${change.total} virtual functions from its next boot on`
       io.err(`${change.device} ${will}; below another root NVIDIA's sriov-manage is not run\n`)
     } else {

@@ -13,7 +13,9 @@ import { carryOutSriov, type MadeFunctions } from './made-functions.ts'
 import { checkRoom, noRoom } from './room.ts'
 
 /** Options for carrying out a plan. */
-export interface ApplyOptions extends Omit<ChangeOptions, 'dryRun'> {
+export interface ApplyOptions extends ChangeOptions {
+  /** Only find out whether it can end well: what would be done is in `remaining`. The exact writes are in the plan. */
+  readonly dryRun?: boolean
   /** Go on with the other devices where one fails; otherwise the first failure is the end. */
   readonly keepGoing?: boolean
   /** Called when a device is begun. */
@@ -38,11 +40,12 @@ export interface Applied {
 export async function applyPlan(kernel: Kernel, plan: Plan, options: ApplyOptions = {}): Promise<Applied> {
   const items = itemsOf(plan).filter(({ action }) => action !== 'keep')
   if (options.keepGoing !== true) checkCanEndWell(plan)
+  if (options.dryRun === true) return { done: [], failed: [], takenBack: [], remaining: items }
   return withSharedKernelLog(kernel, () => new Applying(kernel, plan, items, options).run())
 }
 
 /** NO_INSTANCE_LEFT or DEVICE_BUSY where carrying it out would stop somewhere: nothing is done then. */
-export function checkCanEndWell(plan: Plan): void {
+function checkCanEndWell(plan: Plan): void {
   checkRoom(plan)
   const busy = itemsOf(plan).filter(isBusy)
   if (busy.length > 0) throw busyDevices('nothing is done', busy)

@@ -1,27 +1,8 @@
 import { VfioError } from '../../base/errors.ts'
-import { pciAddressOrNull, printable } from '../../base/units.ts'
 import { isNvidiaGpu, isSriovGpu } from '../../host/nvidia-gpu.ts'
-import { checkOnPciBus } from '../../host/pci-bus.ts'
-import { type PhysicalFunction, physicalFunctionOf, readPhysicalFunction } from '../../host/sriov.ts'
+import type { PhysicalFunction } from '../../host/sriov.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import { isHalfConfigured } from '../device/half-configured.ts'
-
-/** NOT_FOUND and NOT_SUPPORTED where there is no such card, or none with virtual functions. */
-export function findPhysicalFunction(files: HostFiles, device: string): PhysicalFunction {
-  const address = pciAddressOrNull(device)
-  const found = address === null ? null : readPhysicalFunction(files, address)
-  if (found !== null) return found
-  if (address === null) {
-    throw new VfioError('NOT_FOUND', `there is no PCI device '${printable(device)}'`, { hint: 'vfioctl sriov' })
-  }
-  checkOnPciBus(files, address)
-  const above = physicalFunctionOf(files, address)
-  const because = above === null ? 'it has no SR-IOV' : `it is a virtual function itself, of ${above}`
-  throw new VfioError('NOT_SUPPORTED', `${address} cannot have virtual functions: ${because}`, {
-    hint: above === null ? 'vfioctl sriov shows what can' : `vfioctl sriov ${above} COUNT`,
-    facts: { device: address },
-  })
-}
 
 /** NVIDIA's driver makes all virtual functions or none, by a script of its own, which may have been killed half way. */
 export function isManaged(files: HostFiles, { address, driver }: PhysicalFunction): boolean {
