@@ -56,6 +56,48 @@ const innerFloors: Readonly<Record<string, readonly (readonly string[])[]>> = {
 /** Only these may name the simulated kernel; the rest of the house does not know which kernel it has. */
 const knowTheMock = ['mock', 'cli', 'index.ts', 'open-host.ts', 'mock.ts', 'mock-host.ts']
 
+/** What of the command line works below `Host`. */
+const belowHost = [
+  // mdevctl's words are for mediated devices alone, with what mdevctl's scripts are told
+  'cli/mdevctl/',
+  // somebody waits at each Tab: it reads what it offers, and no more
+  'cli/completion.ts',
+]
+/** What the rest of it takes from below `Host` nevertheless, by name. */
+const takenFromBelow: Readonly<Record<string, readonly string[]>> = {
+  // a host is opened as openHost does it, with its kernel loaded when it is asked for
+  'host/check-host.ts': ['checkHost'],
+
+  // names as people type them, in the form that Host takes
+  'host/bus/bus-device.ts': ['checkOnBus', 'devicePath', 'otherBusDevice', 'parseBusDevice', 'shownDevice'],
+  'host/device-name.ts': ['deviceName', 'deviceNameForms', 'deviceNameOrNull', 'pciDevicesNamed'],
+  'lifecycle/device/type-named.ts': ['isTypeNamed'],
+  'lifecycle/kinds/named-device.ts': ['checkNamesAreThere', 'namedDevice', 'namedParent'],
+
+  // files of the caller
+  'lifecycle/definition/definition.ts': ['parseDefinition'],
+  'lifecycle/spec/parse-spec.ts': ['largestSpec'],
+
+  // words and numbers for texts, of what Host has answered
+  'host/bus/bus.ts': ['busNamed'],
+  'host/device-users.ts': ['shownUsers'],
+  'lifecycle/bindings/bind.ts': ['noDriver'],
+  'lifecycle/kinds/plannings.ts': ['planningOf'],
+  'lifecycle/restore/restore.ts': ['defaultTimeoutMs'],
+  'lifecycle/wanted/plan.ts': ['isDone', 'isVirtual', 'itemName', 'itemsOf', 'losses'],
+
+  // the exit status of a plan that is only shown
+  'lifecycle/plan/room.ts': ['checkRoom'],
+
+  // warnings beside an answer: vendors' scripts that a dry run does not ask, what keeps VFIO from a bound device,
+  // and the card of a function, by which types are put together
+  'lifecycle/callouts/scripts-not-asked.ts': ['sayScriptsAreNotAsked'],
+  'host/group-members.ts': ['foreignMembers', 'groupMembers', 'iommuGroup'],
+  'host/interrupt-isolation.ts': ['unsafeInterrupts'],
+  'host/sysfs/readable.ts': ['listOrNone', 'readOrEmpty'],
+  'host/sriov.ts': ['physicalFunctionOf'],
+}
+
 interface Import {
   readonly from: string
   readonly to: string
@@ -63,15 +105,18 @@ interface Import {
   readonly isLazy: boolean
 }
 
-function imports(): Import[] {
+function sources(): { from: string; text: string }[] {
   return readdirSync(source, { recursive: true, encoding: 'utf8' })
     .filter((file) => file.endsWith('.ts'))
-    .flatMap((from) => {
-      const text = readFileSync(join(source, from), 'utf8')
-      return [...text.matchAll(/(from|import\()\s*'(\.[^']+)'/g)].map(([, how, path = '']) => {
-        return { from, to: relative(source, join(source, dirname(from), path)), isLazy: how !== 'from' }
-      })
+    .map((from) => ({ from, text: readFileSync(join(source, from), 'utf8') }))
+}
+
+function imports(): Import[] {
+  return sources().flatMap(({ from, text }) => {
+    return [...text.matchAll(/(from|import\()\s*'(\.[^']+)'/g)].map(([, how, path = '']) => {
+      return { from, to: relative(source, join(source, dirname(from), path)), isLazy: how !== 'from' }
     })
+  })
 }
 
 function folderOf(file: string): string {
@@ -125,3 +170,40 @@ test('only the doors and the command line know that there is a mock', () => {
   const knowing = imports().filter(({ from, to }) => folderOf(to) === 'mock' && !knowTheMock.includes(folderOf(from)))
   expect(knowing).toEqual([])
 })
+
+test('the command line is a client of Host: what it takes from below is named', () => {
+  const taken = valueImports().filter(({ from, to }) => {
+    return folderOf(from) === 'cli' && ['host', 'lifecycle', 'vfio'].includes(folderOf(to)) && !worksBelow(from)
+  })
+  expect(taken.filter(({ to, name }) => takenFromBelow[to]?.includes(name) !== true)).toEqual([])
+  const listed = Object.entries(takenFromBelow).flatMap(([to, names]) => names.map((name) => ({ to, name })))
+  const isTaken = (it: (typeof listed)[number]) => taken.some(({ to, name }) => to === it.to && name === it.name)
+  expect(listed.filter((it) => !isTaken(it))).toEqual([])
+})
+
+function worksBelow(file: string): boolean {
+  return belowHost.some((place) => file.startsWith(place))
+}
+
+interface ValueImport {
+  readonly from: string
+  readonly to: string
+  /** '*' for a file as a whole, loaded when it is needed. */
+  readonly name: string
+}
+
+/** What is imported to run, and not for the types. */
+function valueImports(): ValueImport[] {
+  return sources().flatMap(({ from, text }) => {
+    const named = text.matchAll(/^(?:im|ex)port (?!type\b)([^'()]*) from '(\.[^']+)'|import\('(\.[^']+)'\)/gm)
+    return [...named].flatMap(([, names = '*', path, lazy = '']) => {
+      const to = relative(source, join(source, dirname(from), path ?? lazy))
+      return names
+        .replace(/[{}]/g, '')
+        .split(',')
+        .map((name) => name.trim().replace(/ as .*/, ''))
+        .filter((name) => name !== '' && !name.startsWith('type '))
+        .map((name) => ({ from, to, name }))
+    })
+  })
+}
