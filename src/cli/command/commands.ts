@@ -37,8 +37,8 @@ export const commands: Readonly<Record<string, Entry>> = {
     summary: 'Show the IOMMU groups, and which of them VFIO can have',
     load: () => import('../commands/groups.ts'),
   },
-  bind: { summary: 'Give a PCI device to a driver: vfio-pci', load: () => import('../commands/bind.ts') },
-  release: { summary: 'Give a PCI device back to its own driver', load: () => import('../commands/release.ts') },
+  bind: { summary: 'Give a device to a driver: vfio-pci', load: () => import('../commands/bind.ts') },
+  release: { summary: 'Give a device back to its own driver', load: () => import('../commands/release.ts') },
   inspect: {
     summary: 'Open a device and show its regions and interrupts',
     load: () => import('../commands/inspect.ts'),
