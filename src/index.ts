@@ -92,6 +92,7 @@ export type {
   ScenarioParent,
   ScenarioPciDevice,
   ScenarioPciFunction,
+  ScenarioPlatformDevice,
   ScenarioSriov,
   ScenarioSubchannel,
   ScenarioVgpus,

@@ -45,7 +45,7 @@ const innerFloors: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['process', 'sdk'],
     ['devices', 'vfio-pci'],
     ['machine'],
-    ['pci', 's390'],
+    ['pci', 's390', 'platform'],
     ['mdev', 'iommufd'],
     ['vfio'],
     ['files', 'uevents', 'programs'],

@@ -13,6 +13,7 @@ import { addAp } from './sysfs-ap.ts'
 import { addCss } from './sysfs-css.ts'
 import { addMdevs } from './sysfs-mdev.ts'
 import { addPci } from './sysfs-pci.ts'
+import { addPlatform } from './sysfs-platform.ts'
 import { Directory, type Folder, readOnly, type TextFile } from './tree.ts'
 
 /** Every file of the machine in one state. Most of it is made when looked at. */
@@ -24,6 +25,7 @@ export function buildRoot(machine: Machine, state: Snapshot): Folder {
   addPci(sys, machine, state)
   addAp(sys, machine, state)
   addCss(sys, machine, state)
+  addPlatform(sys, machine, state)
   addMdevs(sys, machine, state)
   return root.set('sys', sys).set('proc', procFolder(machine)).set('dev', deviceNodes(machine, state))
 }

@@ -74,6 +74,7 @@ export function newRecord(
 
 /** The number that the next IOMMU group gets. */
 export function freeIommuGroup(scenario: Scenario, state: Snapshot): number {
+  const ofPlatform = (scenario.platform ?? []).flatMap(({ iommuGroup }) => iommuGroup ?? [])
   const ofPci = pciDevices(scenario, state).flatMap(({ iommuGroup }) => iommuGroup ?? [])
-  return lowestFree([...ofPci, ...state.mdevs.map(({ group }) => group)])
+  return lowestFree([...ofPci, ...ofPlatform, ...state.mdevs.map(({ group }) => group)])
 }

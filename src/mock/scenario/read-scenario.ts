@@ -15,6 +15,7 @@ import type {
   ScenarioAttribute,
   ScenarioMdevType,
   ScenarioParent,
+  ScenarioPlatformDevice,
   ScenarioSubchannel,
 } from './scenario.ts'
 import { vfAddresses } from './vf-addresses.ts'
@@ -43,6 +44,13 @@ const subchannel = v.strictObject({
   pimpampom: oneLine,
   driver: v.nullable(v.picklist(['io_subchannel', 'vfio_ccw'])),
 } satisfies Fields<ScenarioSubchannel>)
+
+const platformDevice = v.strictObject({
+  name,
+  driver: v.nullable(name),
+  drivers: v.exactOptional(v.array(name)),
+  iommuGroup: v.nullable(count),
+} satisfies Fields<ScenarioPlatformDevice>)
 
 const attribute = v.strictObject({
   path: v.pipe(v.string(), v.regex(/^[\w][\w.-]*(\/[\w][\w.-]*)?$/, 'one name, or two with / between')),
@@ -93,6 +101,7 @@ const scenario = v.pipe(
     parents: v.array(parent),
     ap: v.exactOptional(ap),
     css: v.exactOptional(v.array(subchannel)),
+    platform: v.exactOptional(v.array(platformDevice)),
     isolatesInterrupts: v.exactOptional(v.boolean()),
     lockedMemory: v.exactOptional(count),
     disk: v.pipe(v.record(diskPath, v.nullable(v.string())), v.check(isTree, 'paths that go through no text file')),

@@ -15,6 +15,8 @@ export interface Scenario {
   readonly ap?: ScenarioAp
   /** The channel subsystem of an IBM Z. */
   readonly css?: readonly ScenarioSubchannel[]
+  /** What firmware or the kernel names, and no bus finds. */
+  readonly platform?: readonly ScenarioPlatformDevice[]
   /** The IOMMU sees to it that a device raises no interrupts but its own; true where absent. */
   readonly isolatesInterrupts?: boolean
   /** Bytes of memory that a process may lock, as of one without CAP_IPC_LOCK; no limit where absent. */
@@ -118,6 +120,18 @@ export interface ScenarioSubchannel {
   readonly chpids: string
   readonly pimpampom: string
   readonly driver: 'io_subchannel' | 'vfio_ccw' | null
+}
+
+/** A platform device, which can be given to drivers; VFIO does not open it here. */
+export interface ScenarioPlatformDevice {
+  /** 'e0700000.xgmac' */
+  readonly name: string
+  /** The driver that has it at first, and takes it again when it is free. */
+  readonly driver: string | null
+  /** Others that take it where they are named for it. */
+  readonly drivers?: readonly string[]
+  /** A group of its own, which no PCI device has; null where no IOMMU is in front of it. */
+  readonly iommuGroup: number | null
 }
 
 /** An endpoint as vfio-pci finds it. */

@@ -35,6 +35,11 @@ export function subchannelPath(id: string): string {
   return `/sys/devices/css0/${id}`
 }
 
+/** The folder of a platform device in sysfs. */
+export function platformPath(name: string): string {
+  return `/sys/devices/platform/${name}`
+}
+
 /** The path below /sys. */
 export function below(path: string): string {
   return path.slice('/sys/'.length)

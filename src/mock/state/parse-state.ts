@@ -5,6 +5,7 @@ import {
   type MockState,
   type PciBusRecord,
   type PciRecord,
+  type PlatformRecord,
   type ProcessRecord,
   type SubchannelRecord,
   stateFormat,
@@ -39,6 +40,8 @@ function isState(value: unknown): value is MockState {
     Object.values(value['ap']).every((mask) => isString(mask) && /^0x[0-9a-f]{1,64}$/.test(mask)) &&
     isObject(value['css']) &&
     Object.values(value['css']).every(isSubchannel) &&
+    isObject(value['platform']) &&
+    Object.values(value['platform']).every(isPlatform) &&
     isObject(value['parameters']) &&
     Object.values(value['parameters']).every(isString) &&
     isListOf(value['processes'], isProcess) &&
@@ -92,11 +95,11 @@ function isPci(value: unknown): value is PciRecord {
 }
 
 function isSubchannel(value: unknown): value is SubchannelRecord {
-  return (
-    isObject(value) &&
-    ['driver', 'driverOverride'].every((key) => value[key] === null || isString(value[key])) &&
-    typeof value['unbinding'] === 'boolean'
-  )
+  return isPlatform(value) && 'unbinding' in value && typeof value.unbinding === 'boolean'
+}
+
+function isPlatform(value: unknown): value is PlatformRecord {
+  return isObject(value) && ['driver', 'driverOverride'].every((key) => value[key] === null || isString(value[key]))
 }
 
 function isUevent(value: unknown): value is Uevent {

@@ -4,7 +4,7 @@ import type { Scenario } from '../scenario/scenario.ts'
 import type { WorkerLife } from './worker-life.ts'
 
 /** Written into every state file, so that a foreign file is told from ours. */
-export const stateFormat = 'vfioctl mock state 4'
+export const stateFormat = 'vfioctl mock state 5'
 
 /** All that changes on a mock machine, as plain data: what a scenario says at first, and every call since. */
 export interface MockState {
@@ -25,6 +25,8 @@ export interface MockState {
   ap: { apmask?: string; aqmask?: string }
   /** Subchannels by their ids, as far as they are not as the scenario says. */
   css: Record<string, SubchannelRecord>
+  /** Platform devices by their names, likewise. */
+  platform: Record<string, PlatformRecord>
   /** Parameters of modules that were written since: 'vfio_pci/enable_sriov'. */
   parameters: Record<string, string>
   processes: ProcessRecord[]
@@ -37,6 +39,12 @@ export interface SubchannelRecord {
   driver: string | null
   driverOverride: string | null
   unbinding: boolean
+}
+
+/** The state of one platform device. */
+export interface PlatformRecord {
+  driver: string | null
+  driverOverride: string | null
 }
 
 /** The state of the PCI bus. */
@@ -147,6 +155,7 @@ export function emptyState(scenario: Scenario): MockState {
     pciBus: { autoprobe: true, ids: {} },
     ap: {},
     css: {},
+    platform: {},
     parameters: {},
     processes: [],
     uevents: { next: 1, latest: [] },

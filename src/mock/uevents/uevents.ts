@@ -3,9 +3,11 @@ import { kernelTraits } from '../base/kernel-traits.ts'
 import { isRegistered } from '../mdev/parents.ts'
 import { pciDevices, pciRecord } from '../pci/devices.ts'
 import { pciProperties } from '../pci/properties.ts'
+import { platformRecord } from '../platform/platform-devices.ts'
+import { subchannelRecord } from '../s390/subchannels.ts'
 import { hasIommufd } from '../scenario/loaded-modules.ts'
 import type { Scenario } from '../scenario/scenario.ts'
-import { mdevPath, parentPath, pciPath } from '../scenario/sysfs-paths.ts'
+import { mdevPath, parentPath, pciPath, platformPath, subchannelPath } from '../scenario/sysfs-paths.ts'
 import type { MockState, Snapshot } from '../state/state.ts'
 import { noiommuPrefix } from '../vfio/vfio-groups.ts'
 
@@ -43,6 +45,7 @@ function ueventsBetween(scenario: Scenario, before: Snapshot, after: Snapshot): 
     groups: groupsTold(scenario, state),
     vfio: vfioDevicesTold(scenario, state),
     parents: parentsTold(scenario, state),
+    others: new Map([...subchannelsTold(scenario, state), ...platformTold(scenario, state)]),
   }))
   if (was === undefined || is === undefined) return []
   return [
@@ -51,12 +54,14 @@ function ueventsBetween(scenario: Scenario, before: Snapshot, after: Snapshot): 
     ...gone(was.mdev, is.mdev),
     ...[...was.parents].filter(([key]) => !is.parents.has(key)).map(([, it]) => state(it, 'unregistered')),
     ...gone(was.pci, is.pci),
+    ...gone(was.others, is.others),
     ...added(was.pci, is.pci),
     ...added(was.mdev, is.mdev),
     ...added(was.groups, is.groups),
     ...added(was.vfio, is.vfio),
     ...[...is.parents].filter(([key]) => !was.parents.has(key)).map(([, it]) => state(it, 'registered')),
     ...bound(was.pci, is.pci),
+    ...bound(was.others, is.others),
     ...bound(was.mdev, is.mdev),
   ]
 }
@@ -93,6 +98,28 @@ function pciTold(scenario: Scenario, snapshot: Snapshot): Map<string, Told> {
       const { driver, unbinding } = pciRecord(snapshot, device)
       const told = { devpath: below(pciPath(device)), subsystem: 'pci', properties: pciProperties(device) }
       return [device.address, { ...told, driver: unbinding ? null : driver }]
+    }),
+  )
+}
+
+function subchannelsTold({ css = [] }: Scenario, snapshot: Snapshot): Map<string, Told> {
+  return new Map(
+    css.map((subchannel) => {
+      const { driver, unbinding } = subchannelRecord(snapshot, subchannel)
+      const told = { devpath: below(subchannelPath(subchannel.id)), subsystem: 'css' }
+      const properties = { ST: '0', MODALIAS: 'css:t0' }
+      return [told.devpath, { ...told, driver: unbinding ? null : driver, properties }]
+    }),
+  )
+}
+
+function platformTold({ platform = [] }: Scenario, snapshot: Snapshot): Map<string, Told> {
+  return new Map(
+    platform.map((device) => {
+      const { driver } = platformRecord(snapshot, device)
+      const devpath = below(platformPath(device.name))
+      const properties = { MODALIAS: `platform:${device.name}` }
+      return [devpath, { devpath, subsystem: 'platform', driver, properties }]
     }),
   )
 }

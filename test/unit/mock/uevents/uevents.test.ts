@@ -72,14 +72,16 @@ test('virtual functions appear after their driver is told to make them', async (
   )
 })
 
-test('a parent that its driver registers is a change that says so', async () => {
+test('a subchannel is told with its driver; a parent that its driver registers is a change that says so', async () => {
   const { kernel, events, told } = await watched('mainframe')
   await kernel.files.write('/sys/bus/css/drivers/io_subchannel/unbind', '0.0.0314')
   await kernel.files.write('/sys/bus/css/drivers/vfio_ccw/bind', '0.0.0314')
   await kernel.files.write('/sys/bus/css/drivers/vfio_ccw/unbind', '0.0.0314')
-  const change = 'change css /devices/css0/0.0.0314'
-  await vi.waitFor(() => expect(told()).toEqual([change, change]))
-  expect(events.map(({ properties }) => properties['MDEV_STATE'])).toEqual(['registered', 'unregistered'])
+  const of = (action: string) => `${action} css /devices/css0/0.0.0314`
+  await vi.waitFor(() => expect(told()).toEqual(['unbind', 'change', 'bind', 'change', 'unbind'].map(of)))
+  const changes = events.filter(({ action }) => action === 'change')
+  expect(changes.map(({ properties }) => properties['MDEV_STATE'])).toEqual(['registered', 'unregistered'])
+  expect(events[2]?.properties).toEqual({ DRIVER: 'vfio_ccw', ST: '0', MODALIAS: 'css:t0' })
 })
 
 test('nothing is told of what only reads, nor after the watch is closed', async () => {
