@@ -1,7 +1,7 @@
 // What can be measured on this machine itself, without VFIO: `node bare.mjs CALLS [FLOOR]` prints it as JSON.
 import fs from 'node:fs'
 import { openLinux } from '../../dist/kernel/linux.js'
-import { Descriptor } from '../../dist/vfio/descriptor.js'
+import { Descriptor } from '../../dist/vfio/calls/descriptor.js'
 import { IrqVector } from '../../dist/vfio/irq/irq-vector.js'
 import { IrqWaiting } from '../../dist/vfio/irq/irq-waiting.js'
 import { Region } from '../../dist/vfio/region/region.js'

@@ -17,6 +17,16 @@ export function readOrNull(files: Pick<HostFiles, 'read'>, path: string): string
   }
 }
 
+/** The text of a file; null if it is not there, or not ours to read. Throws `SystemError` if reading it fails. */
+export function readIfAllowed(files: Pick<HostFiles, 'read'>, path: string): string | null {
+  try {
+    return files.read(path)
+  } catch (error) {
+    if (failedWith(error, 'ENOENT', 'ENOTDIR', 'EACCES', 'EPERM')) return null
+    throw error
+  }
+}
+
 /** The names in a directory, in the kernel's order; none if it is not there. Throws `SystemError` if it cannot be listed. */
 export function listIfThere(files: Pick<HostFiles, 'list'>, path: string): string[] {
   try {

@@ -1,5 +1,5 @@
 import { formatSize } from '../../base/units.ts'
-import { readOrNull } from '../../host/sysfs/readable.ts'
+import { readIfAllowed } from '../../host/sysfs/readable.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import type { Reason } from '../calls/system-call.ts'
 import type { IommuMode } from './address-space.ts'
@@ -24,8 +24,8 @@ const CAP_IPC_LOCK = 14n
 
 /** From /proc/self/limits and /proc/self/status; null where they do not say. */
 export function memlockLimit({ files }: Pick<Kernel, 'files'>): MemlockLimit | null {
-  const limits = readOrNull(files, '/proc/self/limits')
-  const status = readOrNull(files, '/proc/self/status')
+  const limits = readIfAllowed(files, '/proc/self/limits')
+  const status = readIfAllowed(files, '/proc/self/status')
   const [, soft, hard] = /^Max locked memory +(\d+|unlimited) +(\d+|unlimited) +bytes/m.exec(limits ?? '') ?? []
   if (soft === undefined || hard === undefined || status === null) return null
   // type1 counts as VmLck; native iommufd as VmPin, which is no part of VmLck there
