@@ -25,5 +25,8 @@ const attribute = v.pipe(
   }),
 )
 
-/** mdevctl's `attrs`: `[{"NAME": "VALUE"}, …]`. */
+/**
+ * mdevctl's `attrs`: `[{"NAME": "VALUE"}, …]`.
+ * @internal
+ */
 export const attributeList: v.GenericSchema<unknown, Attribute[]> = v.array(attribute)
