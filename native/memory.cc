@@ -23,6 +23,7 @@ namespace {
 
 constexpr napi_type_tag kMappingTag = {0x7c1f0d52a6e94b38, 0xb1d35a9e0f4c6278};
 constexpr napi_type_tag kViewTag = {0x2e86b4c19d7f4a05, 0x93f8c60b1ad2e754};
+
 uint64_t PageSize() { return static_cast<uint64_t>(sysconf(_SC_PAGESIZE)); }
 
 // The log2 of a huge page's size stands in these bits of the flags (linux/mman.h).

@@ -2,9 +2,9 @@ import { failedWith } from '../../base/system-error.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 
 /*
- * The one place that turns a missing file into nothing. The first two say only that it is not there, and throw whatever
- * else the kernel answers. The others also pass over what may not be looked into: they are for what
- * explains something else, and for lists of what a user may see.
+ * The one place that turns a missing file into nothing. `readOrNull` and `listIfThere` say only that it is not there;
+ * `readIfAllowed` also passes over what is not ours to read; these three throw whatever else the kernel answers. The
+ * others throw nothing: they are for what explains something else, and for lists of what a user may see.
  */
 
 /** The text of a file; null if it is not there. Throws `SystemError` if it cannot be read. */
