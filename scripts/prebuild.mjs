@@ -47,8 +47,11 @@ export async function crossCompiled(arch) {
   return compile(arch, prefix)
 }
 
-/** This machine's own compiler has no prefix; Debian's cross compilers are installed where they are lacking. */
-async function toolsFor(arch) {
+/**
+ * This machine's own compiler has no prefix; Debian's cross compilers are installed where they are lacking.
+ * @param {string} arch
+ */
+export async function toolsFor(arch) {
   if (arch === process.arch) return { prefix: '', strip: 'strip' }
   const triplet = `${processors[arch]}-linux-gnu`
   const prefix = `${triplet}-`

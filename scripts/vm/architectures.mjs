@@ -1,14 +1,17 @@
 // The processors that a guest can have, and what QEMU is told for each.
+import { defaultDevices, subchannels } from './devices.mjs'
 
 /**
  * @typedef {object} Architecture
  * @property {string} qemu QEMU's program
  * @property {string} tool Debian's package of it
  * @property {(iommu: boolean) => string[]} machine QEMU's options
+ * @property {string[]} devices that a guest has unless told otherwise, in QEMU's words
+ * @property {'pci' | 'ccw'} transport how the guest reaches its virtio devices
  * @property {(iommu: boolean) => string[]} commandLine what the kernel is told
  */
 
-/** As Node names processors. @typedef {'x64' | 'arm64'} ArchitectureName */
+/** As Node names processors. @typedef {'x64' | 'arm64' | 's390x'} ArchitectureName */
 
 /** @type {Record<ArchitectureName, Architecture>} */
 export const architectures = {
@@ -21,6 +24,8 @@ export const architectures = {
       ...['-M', 'q35,kernel-irqchip=split', '-accel', 'tcg', '-cpu', 'max', '-smp', '1'],
       ...(iommu ? ['-device', 'intel-iommu,intremap=on,caching-mode=on'] : []),
     ],
+    devices: defaultDevices,
+    transport: 'pci',
     commandLine: (iommu) => [
       'console=ttyS0',
       iommu ? 'intel_iommu=on' : 'vfio.enable_unsafe_noiommu_mode=1',
@@ -44,6 +49,16 @@ export const architectures = {
         '1',
       ],
     ],
+    devices: defaultDevices,
+    transport: 'pci',
     commandLine: (iommu) => ['console=ttyAMA0', ...(iommu ? [] : ['vfio.enable_unsafe_noiommu_mode=1'])],
+  },
+  s390x: {
+    qemu: 'qemu-system-s390x',
+    tool: 'qemu-system-misc',
+    machine: () => ['-M', 's390-ccw-virtio', '-accel', 'tcg', '-cpu', 'max', '-smp', '1'],
+    devices: subchannels,
+    transport: 'ccw',
+    commandLine: (iommu) => ['console=ttysclp0', ...(iommu ? [] : ['vfio.enable_unsafe_noiommu_mode=1'])],
   },
 }

@@ -1,53 +1,88 @@
 // A kernel built here, for what Debian's lack: iommufd, the device nodes, noiommu.
 import { cp, mkdir, readdir, readFile, rename, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { newestPackage, suiteArchive, unpack } from './archive.mjs'
 import { cached, cacheFolder, hashedName } from './cache.mjs'
 import { run } from './debian.mjs'
 
 /**
- * Debian's newest source with tinyconfig and a fragment; the build takes minutes, so it is kept.
- * @param {{ suite: string, sourcePattern: string, fragment: string }} names `fragment` is a file of this folder
+ * What make is told of each processor, and what comes of it; and which drivers of the emulated devices its kernel has
+ * as modules, besides VFIO's.
+ */
+const targets = {
+  x64: {
+    compiler: 'gcc',
+    words: [],
+    image: 'vmlinux',
+    drivers: ['nvme', 'e1000e', 'i2c-i801', 'pci-stub', 'uio_pci_generic'],
+  },
+  arm64: {
+    compiler: 'gcc-aarch64-linux-gnu',
+    words: ['ARCH=arm64', 'CROSS_COMPILE=aarch64-linux-gnu-'],
+    image: 'arch/arm64/boot/Image',
+    drivers: ['nvme', 'e1000e', 'pci-stub', 'uio_pci_generic'],
+  },
+  s390x: {
+    compiler: 'gcc-s390x-linux-gnu',
+    words: ['ARCH=s390', 'CROSS_COMPILE=s390x-linux-gnu-'],
+    image: 'arch/s390/boot/bzImage',
+    drivers: ['nvme', 'e1000e', 'pci-stub', 'uio_pci_generic'],
+  },
+}
+
+/**
+ * Debian's newest source with tinyconfig and fragments; the build takes minutes, so it is kept.
+ * @param {object} names
+ * @param {import('./architectures.mjs').ArchitectureName} [names.arch] x64 unless told
+ * @param {string} names.suite
+ * @param {string} names.sourcePattern
+ * @param {string[]} names.fragments files of this folder; what one says, none before it says otherwise
  * @returns {import('./kernels.mjs').Recipe}
  */
-export function custom({ suite, sourcePattern, fragment }) {
-  const files = ['custom-kernel.mjs', fragment]
+export function custom({ arch = 'x64', suite, sourcePattern, fragments }) {
+  const files = ['custom-kernel.mjs', ...fragments]
+  const { compiler, image, drivers } = targets[arch]
   return {
+    arch,
     files: [...files, 'kernels.mjs'],
-    drivers: ['nvme', 'e1000e', 'i2c-i801', 'pci-stub', 'uio_pci_generic'],
-    tools: ['gcc', 'make', 'flex', 'bison', 'bc', 'libelf-dev', 'libssl-dev', 'xz-utils', 'kmod'],
+    drivers,
+    tools: ['gcc', compiler, 'make', 'flex', 'bison', 'bc', 'libelf-dev', 'libssl-dev', 'xz-utils', 'kmod'],
     async fetch() {
-      const root = join(cacheFolder, 'built', hashedName(files))
+      const root = join(cacheFolder, 'built', `${arch}-${hashedName(files)}`)
       await cached(root, async (work) => {
         const archive = await suiteArchive(suite, join(work, 'apt'))
         const { name, version } = await newestPackage(archive, sourcePattern, 'linux-source')
         await unpack(archive, [`${name}=${version}`], work)
         await run('tar', ['-xJf', join(work, 'usr/src', `${name}.tar.xz`), '-C', work])
-        return build(join(work, name), join(import.meta.dirname, fragment), join(work, 'done'))
+        return build(arch, join(work, name), fragments, join(work, 'done'))
       })
       const [release] = await readdir(join(root, 'lib/modules'))
       const samples = ['mtty', 'mdpy', 'mbochs'].map((it) =>
         join(root, 'lib/modules', release, 'kernel/samples/vfio-mdev', `${it}.ko`),
       )
-      return { release, image: join(root, 'vmlinux'), root, samples, headers: join(root, 'include') }
+      return { release, image: join(root, basename(image)), root, samples, headers: join(root, 'include') }
     },
   }
 }
 
 /**
+ * @param {import('./architectures.mjs').ArchitectureName} arch
  * @param {string} source
- * @param {string} fragment
+ * @param {string[]} fragments
  * @param {string} done
  */
-async function build(source, fragment, done) {
-  console.error('building a kernel: this takes some minutes, once')
-  /** @param {string[]} words */
-  const make = (...words) => run('nice', ['make', '-s', '-j2', ...words], { cwd: source })
+async function build(arch, source, fragments, done) {
+  console.error(`building a kernel for ${arch}: this takes some minutes, once`)
+  const { words, image } = targets[arch]
+  /** @param {string[]} goals */
+  const make = (...goals) => run('nice', ['make', '-s', '-j2', ...words, ...goals], { cwd: source })
+  const paths = fragments.map((it) => join(import.meta.dirname, it))
   await make('tinyconfig')
-  await run('scripts/kconfig/merge_config.sh', ['-m', '.config', fragment], { cwd: source })
+  await run('scripts/kconfig/merge_config.sh', ['-m', '.config', ...paths], { cwd: source })
   await make('olddefconfig')
-  expectOptions(await readFile(fragment, 'utf8'), await readFile(join(source, '.config'), 'utf8'))
-  await make('vmlinux', 'modules')
+  const config = await readFile(join(source, '.config'), 'utf8')
+  for (const path of paths) expectOptions(await readFile(path, 'utf8'), config)
+  await make(basename(image), 'modules')
   await make('modules_install', `INSTALL_MOD_PATH=${done}`)
   for (const release of await readdir(join(done, 'lib/modules'))) await rm(join(done, 'lib/modules', release, 'build'))
   await make('headers')
@@ -55,7 +90,7 @@ async function build(source, fragment, done) {
   for (const folder of ['asm', 'asm-generic', 'linux']) {
     await cp(join(source, 'usr/include', folder), join(done, 'include', folder), { recursive: true })
   }
-  await rename(join(source, 'vmlinux'), join(done, 'vmlinux'))
+  await rename(join(source, image), join(done, basename(image)))
   return done
 }
 

@@ -28,3 +28,8 @@ export const defaultDevices = [
   'nvme,id=disk-controller,addr=0xc,serial=disk,subsys=shared-disk',
   'nvme-ns,drive=disk,bus=disk-controller',
 ]
+
+/**
+ * What a mainframe has in their place: subchannels with a device whose driver can be taken away, 0.0.0000 and 0.0.0001.
+ */
+export const subchannels = ['virtio-rng-ccw,devno=fe.0.0314', 'virtio-rng-ccw,devno=fe.0.0315']

@@ -4,7 +4,6 @@ import { copyFile, mkdir, readFile, rm, truncate, writeFile } from 'node:fs/prom
 import { dirname, join } from 'node:path'
 import { architectures } from './architectures.mjs'
 import { cacheFolder, privateFolder } from './cache.mjs'
-import { defaultDevices } from './devices.mjs'
 import { live } from './lanes.mjs'
 import { prepare } from './prepare.mjs'
 
@@ -106,7 +105,9 @@ function quote(word) {
  * @param {boolean} iommu
  */
 function machine({ arch, image, initrd, root, packages, overlay, compiled }, runFolder, devices, iommu) {
-  const { machine, commandLine } = architectures[arch]
+  const { machine, commandLine, devices: own, transport } = architectures[arch]
+  const share = (/** @type {string} */ tag, /** @type {string} */ path, /** @type {boolean} */ readOnly) =>
+    sharedFolder(transport, tag, path, readOnly)
   const append = [
     ...commandLine(iommu),
     ...['quiet', 'loglevel=3', 'mitigations=off'],
@@ -121,24 +122,27 @@ function machine({ arch, image, initrd, root, packages, overlay, compiled }, run
     ...['-kernel', image, '-initrd', initrd, '-append', append],
     ...['-object', 'memory-backend-ram,id=shared,size=1M,share=on'],
     ...['-blockdev', `driver=file,node-name=disk,filename=${join(runFolder, diskFile).replaceAll(',', ',,')}`],
-    ...[...defaultDevices, ...devices].flatMap((it) => ['-device', it]),
+    ...[...own, ...devices].flatMap((it) => ['-device', it]),
     ...share('host', root, true),
     ...share('packages', packages, true),
     ...share('overlay', overlay, true),
     ...(compiled === null ? [] : [...share('checkout', checkout, true), ...share('compiled', compiled, true)]),
     ...share('run', runFolder, false),
-    ...['-device', 'virtio-serial-pci'],
+    ...['-device', `virtio-serial-${transport}`],
     ...port('stdout', 3),
     ...port('stderr', 4),
     ...port('status', 5),
   ]
 }
 
-/** @param {string} tag @param {string} path @param {boolean} readOnly */
-function share(tag, path, readOnly) {
+/** @param {'pci' | 'ccw'} transport @param {string} tag @param {string} path @param {boolean} readOnly */
+function sharedFolder(transport, tag, path, readOnly) {
   const mode = readOnly ? ',readonly=on' : ''
   const folder = path.replaceAll(',', ',,')
-  return ['-virtfs', `local,path=${folder},mount_tag=${tag},security_model=none,multidevs=remap${mode}`]
+  return [
+    ...['-fsdev', `local,id=${tag},path=${folder},security_model=none,multidevs=remap${mode}`],
+    ...['-device', `virtio-9p-${transport},fsdev=${tag},mount_tag=${tag}`],
+  ]
 }
 
 /** A serial port of the guest that is one of our descriptors. @param {string} name @param {number} fd */

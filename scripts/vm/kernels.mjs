@@ -13,12 +13,14 @@ import { stock } from './stock-kernel.mjs'
 
 /**
  * @typedef {object} Recipe
- * @property {import('./architectures.mjs').ArchitectureName} [arch] the processor it is for: x64 unless told
+ * @property {import('./architectures.mjs').ArchitectureName} arch the processor it is for
  * @property {string[]} tools Debian packages the recipe needs on this machine
  * @property {string[]} drivers of the emulated devices that this kernel has, besides VFIO's
  * @property {string[]} files what decides the recipe's result, in this folder
  * @property {(work: string) => Promise<Kernel>} fetch into `work`; what takes minutes to make stays in the cache
  */
+
+const linux7 = { suite: 'trixie-backports', sourcePattern: '^linux-source-7\\.[0-9]+$' }
 
 /** @type {Record<string, Recipe>} */
 export const kernels = {
@@ -35,13 +37,14 @@ export const kernels = {
     source: 'linux-source-6.12',
     compilers: ['gcc-12'],
   }),
-  7: custom({ suite: 'trixie-backports', sourcePattern: '^linux-source-7\\.[0-9]+$', fragment: '7.config' }),
+  7: custom({ ...linux7, fragments: ['7.config', '7-x64.config'] }),
+  's390x-7': custom({ ...linux7, arch: 's390x', fragments: ['7.config', '7-s390x.config'] }),
   'arm64-6.12': stockForArm64('arm64'),
   'arm64-6.12-16k': stockForArm64('arm64-16k'),
 }
 
 /** @type {Record<import('./architectures.mjs').ArchitectureName, string>} */
-export const defaultKernels = { x64: '6.1', arm64: 'arm64-6.12-16k' }
+export const defaultKernels = { x64: '6.1', arm64: 'arm64-6.12-16k', s390x: 's390x-7' }
 
 /**
  * The kernel that `--arch` and `--kernel` name.

@@ -13,7 +13,7 @@ import { defaultKernels, kernelName, kernels } from './kernels.mjs'
 const tools = ['busybox-static', 'cpio', 'kmod', 'pciutils']
 
 // What /init loads, in this order: first its own file systems and console ports, then VFIO.
-const bootModules = ['9p', '9pnet_virtio', 'virtio_pci', 'virtio_console', 'overlay']
+const bootModules = ['9p', '9pnet_virtio', 'virtio_console', 'overlay']
 const vfioModules = ['vfio', 'vfio_iommu_type1', 'vfio-pci', 'mdev']
 
 /**
@@ -37,7 +37,8 @@ function preparedFolder(name, recipe) {
  * @returns {string | undefined}
  */
 export function newestHeaders() {
-  const folders = Object.entries(kernels).map(([name, recipe]) => join(preparedFolder(name, recipe), 'include'))
+  const ownKernels = Object.entries(kernels).filter(([, { arch }]) => arch === process.arch)
+  const folders = ownKernels.map(([name, recipe]) => join(preparedFolder(name, recipe), 'include'))
   return folders.find((folder) => existsSync(folder))
 }
 
@@ -51,7 +52,7 @@ export async function prepare(name = defaultKernels.x64) {
   if (process.platform !== 'linux' || process.arch !== 'x64') {
     throw new Unavailable(`the virtual machine runs on Linux x64, not ${process.platform} ${process.arch}`)
   }
-  const { arch = 'x64' } = recipe
+  const { arch } = recipe
   const folder = preparedFolder(name, recipe)
   await ensureTools(arch, existsSync(folder) ? [] : recipe.tools)
   const files = await guestFiles(arch)
@@ -75,16 +76,15 @@ export async function prepare(name = defaultKernels.x64) {
  */
 async function guestFiles(arch) {
   if (arch === 'x64') return { root: '/', packages: await guestPackages(), compiled: null }
-  const root = await foreignRoot()
-  return { root, packages: root, compiled: await foreignCheckout() }
+  const root = await foreignRoot(arch)
+  return { root, packages: root, compiled: await foreignCheckout(arch) }
 }
 
 /** @param {import('./architectures.mjs').ArchitectureName} arch @param {string[]} more */
 async function ensureTools(arch, more) {
   const { qemu, tool } = architectures[arch]
-  const needed = [tool, ...(arch === 'x64' ? [] : ['binutils-aarch64-linux-gnu']), ...tools, ...more]
-  const crossPrograms = arch === 'x64' ? [] : ['aarch64-linux-gnu-strip']
-  const commands = [qemu, ...crossPrograms, 'busybox', 'modprobe', 'lspci'].map((it) =>
+  const needed = [tool, ...tools, ...more]
+  const commands = [qemu, 'busybox', 'modprobe', 'lspci'].map((it) =>
     ['/usr/bin', '/bin', '/sbin'].map((at) => join(at, it)),
   )
   if (more.length === 0 && commands.every((places) => places.some((it) => existsSync(it)))) return
@@ -100,12 +100,13 @@ async function assemble(recipe, root, work) {
   const done = join(work, 'done')
   const overlay = join(done, 'overlay')
   const kernel = await recipe.fetch(join(work, 'kernel'))
-  await copyModules(kernel, recipe.drivers, join(overlay, 'usr'))
+  const loaded = loadedModules(recipe.arch, kernel)
+  await copyModules(kernel, [...loaded, ...recipe.drivers], join(overlay, 'usr'))
   await copyFile(kernel.image, join(done, 'kernel'))
   if (kernel.headers) await cp(kernel.headers, join(done, 'include'), { recursive: true })
   const busybox = ['bin/busybox', 'usr/bin/busybox'].map((it) => join(root, it)).find((it) => existsSync(it))
   if (busybox === undefined) throw new Error(`no busybox in ${root}`)
-  await buildInitrd(kernel, busybox, join(work, 'initrd'), join(done, 'initrd'))
+  await buildInitrd(kernel, loaded, busybox, join(work, 'initrd'), join(done, 'initrd'))
   return done
 }
 
@@ -123,21 +124,26 @@ async function moduleFiles({ root, release }, names) {
   return [...files]
 }
 
-/** Less what is built beside the samples. @param {import('./kernels.mjs').Kernel} kernel */
-function loadedModules({ samples }) {
+/**
+ * Less what is built beside the samples.
+ * @param {import('./architectures.mjs').ArchitectureName} arch
+ * @param {import('./kernels.mjs').Kernel} kernel
+ */
+function loadedModules(arch, { samples }) {
   const built = samples.map((it) => basename(it, '.ko'))
-  return [...bootModules, ...vfioModules].filter((it) => !built.includes(it))
+  const all = [...bootModules, `virtio_${architectures[arch].transport}`, ...vfioModules]
+  return all.filter((it) => !built.includes(it))
 }
 
 /**
  * @param {import('./kernels.mjs').Kernel} kernel
- * @param {string[]} drivers not loaded, there for modprobe
+ * @param {string[]} modules there for modprobe; those that are not loaded too
  * @param {string} usr
  */
-async function copyModules(kernel, drivers, usr) {
+async function copyModules(kernel, modules, usr) {
   const from = join(kernel.root, 'lib/modules', kernel.release)
   const to = join(usr, 'lib/modules', kernel.release)
-  const files = await moduleFiles(kernel, [...loadedModules(kernel), ...drivers])
+  const files = await moduleFiles(kernel, modules)
   for (const file of files) await copyInto(file, file.replace(from, to))
   for (const file of kernel.samples) await copyInto(file, join(to, 'extra', basename(file)))
   for (const list of ['modules.order', 'modules.builtin', 'modules.builtin.modinfo']) {
@@ -149,15 +155,16 @@ async function copyModules(kernel, drivers, usr) {
 /**
  * Not compressed: the emulated processor would take longer to unpack it than QEMU takes to load it.
  * @param {import('./kernels.mjs').Kernel} kernel
+ * @param {string[]} modules to load
  * @param {string} busybox the guest's
  * @param {string} work
  * @param {string} initrd
  */
-async function buildInitrd(kernel, busybox, work, initrd) {
+async function buildInitrd(kernel, modules, busybox, work, initrd) {
   for (const folder of ['bin', 'modules', 'dev', 'proc', 'sys', 'host', 'packages', 'overlay', 'scratch', 'root']) {
     await mkdir(join(work, folder), { recursive: true })
   }
-  const files = [...(await moduleFiles(kernel, loadedModules(kernel))), ...kernel.samples]
+  const files = [...(await moduleFiles(kernel, modules)), ...kernel.samples]
   const names = []
   for (const file of files) {
     const name = basename(file).replace(/\.xz$/, '')

@@ -215,7 +215,7 @@ async function testInGuest(boot, vitestArgs, log, { half, etc } = {}) {
 
 /** The guest of another processor has its own. @param {string} kernel */
 function nodeOf(kernel) {
-  return recipes[kernel].arch === undefined ? process.execPath : 'node'
+  return recipes[kernel].arch === process.arch ? process.execPath : 'node'
 }
 
 /** For the table of scripts/agreement.mjs. @param {string} file @param {string} json */
