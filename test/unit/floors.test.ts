@@ -128,6 +128,17 @@ test('every folder of src is a floor', () => {
   expect(there.map(({ name }) => name).sort()).toEqual(folders.toSorted())
 })
 
+test('a kind of virtual device is known by its rows alone', () => {
+  const inKind = (file: string) => /^lifecycle\/kinds\/([^/]+)\//.exec(file)?.[1]
+  const rows = ['lifecycle/kinds/kinds.ts', 'lifecycle/kinds/plannings.ts']
+  const byName = imports().filter(({ from, to }) => {
+    return (
+      inKind(to) !== undefined && inKind(from) === undefined && folderOf(from) === 'lifecycle' && !rows.includes(from)
+    )
+  })
+  expect(byName).toEqual([])
+})
+
 test('imports go down the floors', () => {
   const levelOf = (file: string) => floors.findIndex((level) => level.includes(folderOf(file)))
   const notDown = imports().filter(({ from, to }) => {

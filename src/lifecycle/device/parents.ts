@@ -1,6 +1,9 @@
-import { pciAddressOrNull } from '../../base/units.ts'
+import { VfioError } from '../../base/errors.ts'
+import { pciAddressOrNull, printable } from '../../base/units.ts'
+import { nearestNames } from '../../host/nearest-name.ts'
 import { functionAddresses, physicalFunctionOf, readPhysicalFunction } from '../../host/sriov.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
+import { didYouMean } from './type-named.ts'
 
 /** A parent's name as the kernel has it: a PCI address in its long form, whichever was given. */
 export function parentName(given: string): string {
@@ -23,4 +26,13 @@ export function parentMatcher(files: HostFiles, name: string): (parent: string) 
     for (const it of [...card.functions, ...functionAddresses(files, card.address, card.total)]) meant.add(it)
   }
   return (parent) => meant.has(parent)
+}
+
+/** NOT_FOUND for a name that no parent of such devices has ('mediated devices'), with the nearest that they have. */
+export function noSuchParent(name: string, parents: readonly string[], devices: string): VfioError {
+  const nearest = nearestNames(name, parents)
+  return new VfioError('NOT_FOUND', `no parent '${printable(name)}' offers ${devices}${didYouMean(nearest)}`, {
+    hint: parents.length === 0 ? 'no card offers any: is its driver loaded?' : 'vfioctl types',
+    facts: { parent: name, nearest },
+  })
 }

@@ -31,6 +31,17 @@ export function typeNamed<T extends NamedType>(types: readonly T[], parent: stri
   throw noSuchType(types, parent, name)
 }
 
+/** Whether a look for a type finds one; what is said beside NOT_FOUND goes on. */
+export function isFound(find: () => NamedType): boolean {
+  try {
+    find()
+    return true
+  } catch (error) {
+    if (error instanceof VfioError && error.code === 'NOT_FOUND') return false
+    throw error
+  }
+}
+
 /** Of a parent's types, or with `parent` null of all of a host's, none is named so. */
 export function noSuchType(types: readonly NamedType[], parent: string | null, name: string): VfioError {
   const known = types.flatMap((type) => [type.type, ...(type.name === null ? [] : [type.name])])

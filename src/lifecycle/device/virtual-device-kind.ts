@@ -72,8 +72,19 @@ export interface VirtualDeviceKind {
   takesName(name: DeviceName): boolean
   /** Whether the device of that name is of this kind, found by looking: it runs, is defined, or could be made there. */
   claims(files: HostFiles, name: DeviceName): boolean
+  /** In words, of several: 'mediated devices'. */
+  readonly plural: string
+  /** The names of what makes devices of this kind, or could: parents, or cards. Throws if they cannot be read. */
+  parents(files: HostFiles): readonly string[]
   /** Whether that parent, or card, makes devices of this kind. */
   claimsParent(files: HostFiles, parent: string): boolean
+  /** What of a card can carry a device of this kind now, or does: itself, or functions of it. None if nothing can yet. */
+  placesOn(files: HostFiles, card: PciAddress): readonly string[]
+  /**
+   * Whether such a card has a type of that name (`isTypeNamed`), also one of which it cannot make another now. AMBIGUOUS if
+   * it has several.
+   */
+  hasType(files: HostFiles, card: PciAddress, name: string): boolean
   /** What the cards offer, by parent and type. */
   types(files: HostFiles, filter: TypeFilter): FoundTypes
   /** The devices that run or are defined, or the one of that name. */

@@ -3,12 +3,11 @@ import { type PciAddress, pciAddressOrNull, printable, type Uuid } from '../../b
 import { deviceName, deviceNameOrNull } from '../../host/device-name.ts'
 import { checkOnPciBus } from '../../host/pci-bus.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
-import { parentName } from '../device/parents.ts'
+import { noSuchParent, parentName } from '../device/parents.ts'
 import { isTypeNamed, noSuchType } from '../device/type-named.ts'
 import { readDeviceTypes } from './device-types.ts'
 import { kindOf, kinds } from './kinds.ts'
 import { type DeviceFilter, deviceIdentifier, list } from './list.ts'
-import { noSuchParent } from './mdev/type-choice.ts'
 
 /** Fewer digits would be a slip of the hand as often as a name. */
 const fewestDigits = 4
@@ -74,5 +73,17 @@ function checkDevice(files: HostFiles, text: string): void {
 function checkParent(files: HostFiles, parent: string): void {
   const address = pciAddressOrNull(parent)
   if (address !== null) checkOnPciBus(files, address)
-  else if (!kinds.some((kind) => kind.claimsParent(files, parent))) throw noSuchParent(files, parent)
+  else if (!kinds.some((kind) => kind.claimsParent(files, parent))) throw noParentOfAnyKind(files, parent)
+}
+
+/** It speaks of the kinds that this host has parents of; of all where it has none. */
+function noParentOfAnyKind(files: HostFiles, name: string): VfioError {
+  const all = kinds.map(({ plural, parents }) => ({ plural, parents: parents(files) }))
+  const there = all.filter(({ parents }) => parents.length > 0)
+  const offered = (there.length > 0 ? there : all).map(({ plural }) => plural).join(' or ')
+  return noSuchParent(
+    name,
+    all.flatMap(({ parents }) => parents),
+    offered,
+  )
 }

@@ -5,11 +5,7 @@ import { pciAddresses } from '../../host/pci-bus.ts'
 import { physicalFunctionOf } from '../../host/sriov.ts'
 import type { Warning } from '../../host/warning.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
-import { parentsOf } from '../kinds/mdev/mdev-places.ts'
-import { findType } from '../kinds/mdev/type-choice.ts'
-import { chooseVgpuType } from '../kinds/nvidia-vgpu/choose-type.ts'
-import { isVgpuPlace } from '../kinds/nvidia-vgpu/place.ts'
-import { readVgpuFunctions } from '../kinds/nvidia-vgpu/vgpu-functions.ts'
+import { kinds } from '../kinds/kinds.ts'
 import { invalidSpec } from '../wanted/invalid-spec.ts'
 import type { Spec, SpecGpus, SpecParent } from '../wanted/spec.ts'
 import { fitsGpu } from './gpu-ids.ts'
@@ -74,9 +70,9 @@ function entryFor(files: HostFiles, gpu: Gpu, its: readonly SpecGpus[], warnings
 }
 
 function parentOf(files: HostFiles, { address, index, path }: Gpu, { devices }: SpecGpus): SpecParent[] {
-  const hasPlace = parentsOf(files, address).length > 0 || readVgpuFunctions(files, address).functions.length > 0
+  const hasPlace = kinds.some((kind) => kind.placesOn(files, address).length > 0)
   if (devices.length === 0 && !hasPlace) return []
-  if (!hasPlace && !isVgpuPlace(files, address)) {
+  if (!hasPlace && !kinds.some((kind) => kind.claimsParent(files, address))) {
     throw new VfioError('NOT_SUPPORTED', `${path}: GPU ${index} (${address}) offers no vGPUs, and is to carry some`, {
       path,
       hint: 'vfioctl types shows which do; devices: [NUMBER, …] or device-filter leaves it out',
@@ -109,19 +105,8 @@ function parentOf(files: HostFiles, { address, index, path }: Gpu, { devices }: 
  * not every driver has in its names. Null where it has neither.
  */
 function typeOn(files: HostFiles, address: PciAddress, name: string): string | null {
-  return [name, name.replace(/(?:MEALL|NOME|ME|GFX)$/, '')].find((it) => hasType(files, address, it)) ?? null
-}
-
-function hasType(files: HostFiles, address: PciAddress, name: string): boolean {
-  const [parent] = parentsOf(files, address)
-  try {
-    if (parent === undefined) chooseVgpuType(files, address, name)
-    else findType(files, parent, name)
-    return true
-  } catch (error) {
-    if (error instanceof VfioError && error.code === 'NOT_FOUND') return false
-    throw error
-  }
+  const names = [name, name.replace(/(?:MEALL|NOME|ME|GFX)$/, '')]
+  return names.find((it) => kinds.some((kind) => kind.hasType(files, address, it))) ?? null
 }
 
 function nothingFits(gpus: readonly PciAddress[], path: string): VfioError {

@@ -1,7 +1,7 @@
 import * as v from 'valibot'
 import { printable } from '../../base/units.ts'
 import { nearestNames } from '../../host/nearest-name.ts'
-import { isMigBacked } from '../kinds/mdev/mig.ts'
+import { isMigBacked } from '../device/mig.ts'
 import { invalidSpec } from '../wanted/invalid-spec.ts'
 import type { SpecGpus } from '../wanted/spec.ts'
 import { parseGpuFilter } from './gpu-ids.ts'

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { expect, onTestFinished, test } from 'vitest'
 import type { Host } from '../../../src/host.ts'
+import { checkNamesAreThere } from '../../../src/lifecycle/kinds/named-device.ts'
 import { openHost } from '../../../src/open-host.ts'
 
 const parent = '0000:3b:00.0'
@@ -27,4 +28,13 @@ test.each(spellings)('a parent is meant by the PCI address %s, whatever is asked
   expect(await host.undefine({ name: uuid, parent: given })).toMatchObject([{ parent, changed: true }])
   expect(await host.start(request)).toMatchObject({ parent, changed: true })
   expect(await host.define({ name: uuid, parent: given })).toMatchObject({ parent, type: 'nvidia-222', changed: true })
+})
+
+test.each([
+  ['demo', /no parent 'mtti' offers mediated devices; did you mean 'mtty'/],
+  ['gpu-host', /no parent 'mtti' offers mediated devices or vGPUs/],
+])('on %s, a parent that is not there is looked for among what makes devices there', async (mock, said) => {
+  const host = openHost({ mock })
+  onTestFinished(() => host[Symbol.asyncDispose]())
+  expect(() => checkNamesAreThere(host.kernel.files, { parent: 'mtti' })).toThrow(said)
 })

@@ -3,8 +3,8 @@ import type { Uuid } from '../../../base/units.ts'
 import { readOrEmpty } from '../../../host/sysfs/readable.ts'
 import type { HostFiles } from '../../../kernel/kernel.ts'
 import type { Write } from '../../change/change.ts'
+import type { RefusalReason } from '../../device/mig.ts'
 import { mdevPath, readMdevDevices } from './mdev-devices.ts'
-import type { RefusalReason } from './mig.ts'
 
 const bus = '/sys/bus/ap'
 

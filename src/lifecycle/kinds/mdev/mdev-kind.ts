@@ -1,12 +1,14 @@
 import { parseUuid, type Uuid, uuidOrNull } from '../../../base/units.ts'
 import type { HostFiles } from '../../../kernel/kernel.ts'
+import { isFound } from '../../device/type-named.ts'
 import type { VirtualDeviceKind } from '../../device/virtual-device-kind.ts'
 import { notKnown } from './device-choice.ts'
 import { listMdevs } from './list-mdevs.ts'
 import { findMdevDevice, readMdevDevices } from './mdev-devices.ts'
 import { parentsOf } from './mdev-places.ts'
-import { mdevBus, readMdevTypes } from './mdev-types.ts'
+import { mdevBus, mdevParents, readMdevTypes } from './mdev-types.ts'
 import { definitionPath, readDefinitions, storePath } from './store.ts'
+import { findType } from './type-choice.ts'
 
 /** Mediated devices: named by a UUID, made in the sysfs folder of a parent's type, kept in mdevctl's own files. */
 export const mdevKind: VirtualDeviceKind = {
@@ -14,7 +16,14 @@ export const mdevKind: VirtualDeviceKind = {
   takesName: (name) => uuidOrNull(name) !== null,
   // nothing else is named by a UUID, and one that is not there yet is made by its definition
   claims: (_, name) => uuidOrNull(name) !== null,
+  plural: 'mediated devices',
+  parents: (files) => mdevParents(files) ?? [],
   claimsParent: (files, parent) => parentsOf(files, parent).length > 0,
+  placesOn: parentsOf,
+  hasType(files, card, name) {
+    const [parent] = parentsOf(files, card)
+    return parent !== undefined && isFound(() => findType(files, parent, name))
+  },
   types(files, filter) {
     const { types, warnings } = readMdevTypes(files, filter)
     const isLack = ({ path }: { readonly path: string }) => path === mdevBus

@@ -1,10 +1,10 @@
 import { readPciIds } from '../../../host/pci-ids.ts'
 import type { HostFiles } from '../../../kernel/kernel.ts'
+import { isMigBacked } from '../../device/mig.ts'
 import { cardOf } from '../../device/parents.ts'
 import type { CardLoad, Carried } from '../../wanted/card-load.ts'
 import type { RoomFault } from '../../wanted/device-planning.ts'
 import { type MdevType, mdevParents, readMdevTypes } from './mdev-types.ts'
-import { isMigBacked } from './mig.ts'
 import { oneKindFault } from './one-kind.ts'
 
 /** Why a card cannot carry the mediated devices that are to come beside those that stay; null where nothing speaks against it. */

@@ -3,9 +3,9 @@ import { isSriovGpu, makesNoVgpus } from '../../../host/nvidia-gpu.ts'
 import type { PhysicalFunction } from '../../../host/sriov.ts'
 import { readPhysicalFunction } from '../../../host/sriov.ts'
 import type { HostFiles } from '../../../kernel/kernel.ts'
+import { migReason, type RefusalReason } from '../../device/mig.ts'
 import { cardOf } from '../../device/parents.ts'
 import { type MdevType, mdevBus, readMdevTypes, type TypeOfParent } from './mdev-types.ts'
-import { migReason, type RefusalReason } from './mig.ts'
 
 /** Why a parent may have refused a device of a type, found by looking at it; null where nothing is to be seen. */
 export function refusalReason(files: HostFiles, { parent, type }: TypeOfParent): RefusalReason | null {

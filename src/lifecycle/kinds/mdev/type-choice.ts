@@ -1,10 +1,9 @@
 import { VfioError } from '../../../base/errors.ts'
-import { checkedName, pciAddressOrNull, printable } from '../../../base/units.ts'
-import { nearestNames } from '../../../host/nearest-name.ts'
+import { checkedName, pciAddressOrNull } from '../../../base/units.ts'
 import { checkOnPciBus } from '../../../host/pci-bus.ts'
 import type { HostFiles } from '../../../kernel/kernel.ts'
-import { parentName } from '../../device/parents.ts'
-import { didYouMean, isTypeNamed, typeNamed } from '../../device/type-named.ts'
+import { noSuchParent, parentName } from '../../device/parents.ts'
+import { isTypeNamed, typeNamed } from '../../device/type-named.ts'
 import type { Parents } from '../../wanted/parent-place.ts'
 import { parentsOf } from './mdev-places.ts'
 import {
@@ -30,17 +29,7 @@ export function findParent(files: HostFiles, name: string): string {
       hint: 'modprobe mdev, then the card’s own module; `vfioctl types` shows what it brings',
     })
   }
-  throw noSuchParent(files, name)
-}
-
-/** NOT_FOUND for a parent that makes no mediated devices, with the nearest names. */
-export function noSuchParent(files: HostFiles, name: string): VfioError {
-  const parents = mdevParents(files) ?? []
-  const nearest = nearestNames(name, parents)
-  return new VfioError('NOT_FOUND', `no parent '${printable(name)}' offers mediated devices${didYouMean(nearest)}`, {
-    hint: parents.length === 0 ? 'no card offers any: is its driver loaded?' : 'vfioctl types',
-    facts: { parent: name, nearest },
-  })
+  throw noSuchParent(name, parents, 'mediated devices')
 }
 
 /** The place by the name of a parent, or of a card whose virtual functions are parents. NOT_FOUND as `findParent`. */

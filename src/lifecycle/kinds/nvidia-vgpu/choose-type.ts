@@ -1,8 +1,8 @@
 import { VfioError, withMore } from '../../../base/errors.ts'
 import type { PciAddress } from '../../../base/units.ts'
 import type { HostFiles } from '../../../kernel/kernel.ts'
+import { migReason, whyNothing } from '../../device/mig.ts'
 import { isTypeNamed, type NamedType, typeNamed } from '../../device/type-named.ts'
-import { migReason, whyNothing } from '../mdev/mig.ts'
 import { knownTypes } from './vgpu-type-names.ts'
 import { readVgpuTypes } from './vgpu-types.ts'
 

@@ -3,13 +3,15 @@ import { type PciAddress, parsePciAddress, pciAddressOrNull } from '../../../bas
 import { isNvidiaGpu, makesNoVgpus } from '../../../host/nvidia-gpu.ts'
 import { checkOnPciBus } from '../../../host/pci-bus.ts'
 import type { HostFiles } from '../../../kernel/kernel.ts'
+import { isFound } from '../../device/type-named.ts'
 import type { VirtualDeviceKind } from '../../device/virtual-device-kind.ts'
 import { settingsPath } from '../../settings/settings.ts'
 import { parentsOf } from '../mdev/mdev-places.ts'
+import { chooseVgpuType } from './choose-type.ts'
 import { readVgpuDefinitions, vgpuSettings } from './definitions.ts'
 import { listVgpus } from './list-vgpus.ts'
-import { isVgpuPlace } from './place.ts'
-import { readVgpuFunction } from './vgpu-functions.ts'
+import { isVgpuPlace, vgpuCards } from './place.ts'
+import { readVgpuFunction, readVgpuFunctions } from './vgpu-functions.ts'
 import { knownTypeName } from './vgpu-type-names.ts'
 import { readVgpuTypes } from './vgpu-types.ts'
 
@@ -25,7 +27,11 @@ export const nvidiaVgpuKind: VirtualDeviceKind = {
     if (address === null) return false
     return isVgpuPlace(files, address) || files.kind(vgpuSettings.path(address)) !== null
   },
+  plural: 'vGPUs',
+  parents: vgpuCards,
   claimsParent: isVgpuPlace,
+  placesOn: (files, card) => readVgpuFunctions(files, card).functions.map(({ address }) => address),
+  hasType: (files, card, name) => isVgpuPlace(files, card) && isFound(() => chooseVgpuType(files, card, name)),
   types: (files, filter) => ({ ...readVgpuTypes(files, filter), unsupported: null }),
   list: (files, name) => listVgpus(files, name === undefined ? undefined : (pciAddressOrNull(name) ?? undefined)),
   usesOf(files, address) {

@@ -1,7 +1,7 @@
 import { expect, onTestFinished, test } from 'vitest'
 import { Host } from '../../../../../src/host.ts'
 import { openLinux } from '../../../../../src/kernel/linux.ts'
-import { isMigBacked } from '../../../../../src/lifecycle/kinds/mdev/mig.ts'
+import { isMigBacked } from '../../../../../src/lifecycle/device/mig.ts'
 import { createMockKernel } from '../../../../../src/mock/kernel/mock-kernel.ts'
 import type { ScenarioVgpus } from '../../../../../src/mock/scenario/scenario.ts'
 import { gpuHost } from '../../../../../src/mock/shipped/gpu-host.ts'

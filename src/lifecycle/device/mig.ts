@@ -1,4 +1,4 @@
-import type { NamedType } from '../../device/type-named.ts'
+import type { NamedType } from './type-named.ts'
 
 /** Of a card that lists no types. */
 export const offersNothing = 'offers no type at all; in MIG mode a card needs GPU instances first'
