@@ -167,7 +167,14 @@ const vmScenarios: Readonly<Record<string, Scenario>> = {
   // `test/vitest.config.ts` turns the byte order
   'mock-6.1-big-endian': vmScenario,
   'mock-6.12': { ...vmScenario, kernel: '6.12', modules: withoutVirqfd },
-  'mock-6.12-16k': { ...vmScenario, kernel: '6.12', pageSize: 16_384, modules: withoutVirqfd },
+  // as on arm64, a device's group may come with its first driver
+  'mock-6.12-16k': {
+    ...vmScenario,
+    kernel: '6.12',
+    pageSize: 16_384,
+    modules: withoutVirqfd,
+    pci: vmScenario.pci.map((it) => (it.address === '0000:00:0a.0' ? { ...it, groupedWhenProbed: true } : it)),
+  },
   'mock-7': onLinux7,
   'mock-7-noiommu': {
     ...onLinux7,

@@ -12,7 +12,7 @@ import type { Write } from '../change/change.ts'
 import { bindingName, type KeptBinding, keptBindings } from '../settings/bindings.ts'
 import type { BindingChange, BindingOptions, BindingRequest } from './binding-change.ts'
 import { overrideStep, probeStep, unbindStep } from './change-driver.ts'
-import { carryOutChanges, type DriverChange } from './driver-changes.ts'
+import { type CheckLate, carryOutChanges, type DriverChange } from './driver-changes.ts'
 import { members } from './members.ts'
 import { nextBootLines } from './next-boot.ts'
 
@@ -29,14 +29,17 @@ export interface BindRequest extends BindingRequest {
 
 /**
  * Gives a device to a driver, or to none, and keeps that for the next boots. One that the driver has already is no
- * change. Where one device of a group fails, those before it are given back.
+ * change. Where one device of a group fails, those before it are given back. `checkLate` hears of what turns out to share
+ * the group of a device that had none before.
  */
 export async function bind(
   kernel: Kernel,
   request: BindRequest,
   options: BindingOptions = {},
+  checkLate?: CheckLate,
 ): Promise<readonly BindingChange[]> {
-  const changes = await carryOutChanges(kernel, request, () => driverChanges(kernel.files, request), options)
+  const asked = () => driverChanges(kernel.files, request)
+  const changes = await carryOutChanges(kernel, request, asked, options, checkLate)
   if (request.transient === true) return changes
   for (const { bus, device: name } of changes) {
     const driver = request.driver ?? vfioDriver(bus)
@@ -159,10 +162,10 @@ function didNotTake(files: HostFiles, { device, group }: DriverBinding, wanted: 
 /** Groups of others tell that an IOMMU is at work, and not in front of this one. */
 function withoutIommu(files: HostFiles): readonly [why: string, hint: string] {
   if (files.kind(iommuGroups) === null || files.list(iommuGroups).length === 0) {
-    return ['no IOMMU is on', 'intel_iommu=on on the kernel command line, or VT-d/AMD-Vi in the firmware’s setup']
+    return ['no IOMMU is on', 'intel_iommu=on on the kernel command line; VT-d, AMD-Vi or SMMU in the firmware’s setup']
   }
   return [
     'the IOMMU of this machine is on, and not in front of this device',
-    'vfioctl groups shows which devices are isolated; dmesg | grep -iE "dmar|iommu", for units that were left out',
+    'vfioctl groups shows which devices are isolated; dmesg | grep -iE "dmar|iommu|smmu", for units that were left out',
   ]
 }

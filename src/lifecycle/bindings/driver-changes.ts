@@ -23,35 +23,60 @@ export interface DriverChange {
   readonly fault: (driver: string | null) => VfioError | null
 }
 
+/** What turned out to share an IOMMU group with devices that had none before: throws if it may not be changed. */
+export type CheckLate = (late: readonly DriverChange[]) => void
+
 /**
- * Changes device after device, as the only vfioctl that does; what is kept for the next boots comes last. Where one fails,
- * those before it are given back.
+ * Changes device after device, as the only vfioctl that does; what is kept for the next boots comes last. A device may get
+ * its IOMMU group with its driver: with `group`, the rest of that follows. Where one fails, those before it are given back.
  */
 export async function carryOutChanges(
   kernel: Kernel,
-  { device }: BindingRequest,
+  { device, group = false }: BindingRequest,
   changes: () => readonly DriverChange[],
   options: BindingOptions,
+  checkLate: CheckLate = () => {},
 ): Promise<readonly BindingChange[]> {
   if (options.dryRun === true) {
     const planned = changes()
     checkAll(kernel, planned, options)
+    if (group) sayWhatIsUnknown(planned, options)
     return planned.map((change) => changeOf(change, change.to, true))
+  }
+  const late = (made: readonly Made[]) => {
+    if (!group || !made.some(({ change }) => change.before.group === null)) return []
+    const already = new Set(made.map(({ change }) => shownDevice(change.before.device)))
+    const found = changes().filter(({ before }) => !already.has(shownDevice(before.device)))
+    checkLate(found)
+    return found
   }
   const buses = new Set([device].flat().map((one) => parseBusDevice(one).bus))
   return withLocks(
     kernel,
     [...buses].sort().map((bus) => busNamed(bus).drivers),
     async () => {
-      const planned = changes()
-      checkAll(kernel, planned, options)
-      const drivers = await changeDrivers(kernel, planned, options)
-      const kept = planned.filter(({ keeping }) => keeping !== null)
-      if (kept.length > 0) await withSettingsLock(kernel, () => kept.forEach(({ keep }) => void keep()), options)
-      return planned.map((change, index) => changeOf(change, drivers[index] ?? null, false))
+      const made = await changeDrivers(kernel, changes(), late, options)
+      const kept = made.filter(({ change }) => change.keeping !== null)
+      if (kept.length > 0)
+        await withSettingsLock(kernel, () => kept.forEach(({ change }) => void change.keep()), options)
+      return made.map(({ change, driver }) => changeOf(change, driver, false))
     },
     options,
   )
+}
+
+/** A change that was made, and the driver that the device has come to. */
+interface Made {
+  readonly change: DriverChange
+  readonly driver: string | null
+}
+
+function sayWhatIsUnknown(changes: readonly DriverChange[], { onMessage: said }: BindingOptions): void {
+  for (const { before, writes } of changes) {
+    if (before.group !== null || writes.length === 0) continue
+    const shown = shownDevice(before.device)
+    said?.(`${shown} is in no IOMMU group yet: what else turns out to be in it, once a driver has it, follows`)
+  }
 }
 
 /** One lock for the drivers of each bus, always in one order. */
@@ -69,16 +94,26 @@ function checkAll(kernel: Kernel, changes: readonly DriverChange[], options: Bin
   for (const { before, writes } of changes) if (writes.length > 0) checkFree(kernel, before, options)
 }
 
-/** The drivers that the devices come to. */
-async function changeDrivers(kernel: Kernel, changes: readonly DriverChange[], options: BindingOptions) {
-  const drivers: (string | null)[] = []
+async function changeDrivers(
+  kernel: Kernel,
+  first: readonly DriverChange[],
+  late: (made: readonly Made[]) => readonly DriverChange[],
+  options: BindingOptions,
+): Promise<readonly Made[]> {
+  const made: Made[] = []
   try {
-    for (const { before, writes, fault } of changes) {
-      drivers.push(writes.length === 0 ? before.driver : await changeDriver(kernel, before, writes, options, fault))
+    for (let changes = first; changes.length > 0; changes = late(made)) {
+      checkAll(kernel, changes, options)
+      for (const change of changes) {
+        const { before, writes, fault } = change
+        const driver = writes.length === 0 ? before.driver : await changeDriver(kernel, before, writes, options, fault)
+        made.push({ change, driver })
+      }
     }
-    return drivers
+    return made
   } catch (error) {
-    await giveBackAll(kernel, changes.slice(0, drivers.length), options, error)
+    const changes = made.map(({ change }) => change)
+    await giveBackAll(kernel, changes, options, error)
     throw error
   }
 }

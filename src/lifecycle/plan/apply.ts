@@ -1,13 +1,12 @@
 import { kernelAnswer, VfioError, withMore } from '../../base/errors.ts'
 import { shownUsers } from '../../host/device-users.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
-import { bind } from '../bindings/bind.ts'
-import type { BindingOptions } from '../bindings/binding-change.ts'
 import type { ChangeOptions } from '../change/change.ts'
 import { withSharedKernelLog } from '../change/kernel-log.ts'
 import { planningOf } from '../kinds/plannings.ts'
 import { isVirtual, itemName, itemsOf, type Plan, type PlanItem } from '../wanted/plan.ts'
 import { isNoRoom, takeAllBack } from '../wanted/run-verbs.ts'
+import { bindPlanned } from './bind-planned.ts'
 import { type CardGroup, CardGroups } from './card-groups.ts'
 import { carryOutSriov, type MadeFunctions } from './made-functions.ts'
 import { checkRoom, noRoom } from './room.ts'
@@ -110,7 +109,7 @@ class Applying {
     if (isVirtual(item)) {
       await planningOf(item).carryOut(kernel, item, options, group?.journal ?? [])
     } else if (item.kind === 'binding') {
-      await bind(kernel, { device: item.device, driver: item.driver }, bindingOptions(options))
+      await bindPlanned(kernel, item, options)
     } else {
       const made = await carryOutSriov(kernel, item, options)
       if (item.makesAnew) this.#groups.ofCard(item.device)?.functions.push(made)
@@ -178,11 +177,6 @@ function takingBackFailed(error: VfioError, failures: readonly unknown[]): VfioE
 
 function isBusy(item: PlanItem): boolean {
   return 'uses' in item ? item.uses.length > 0 : item.users.length > 0
-}
-
-/** Callouts may be overruled; a device that the host uses is not taken by that. */
-function bindingOptions({ onMessage: said, signal }: ApplyOptions): BindingOptions {
-  return { ...(said === undefined ? {} : { onMessage: said }), ...(signal === undefined ? {} : { signal }) }
 }
 
 function busyDevices(outcome: string, items: readonly PlanItem[]): VfioError {

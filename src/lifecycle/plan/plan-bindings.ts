@@ -77,6 +77,7 @@ function itemsFor(
         uses: [],
         takenFrom: null,
         afterSriov: true,
+        groupFollows: false,
       },
     ]
   }
@@ -84,7 +85,7 @@ function itemsFor(
     const address = pciAddressOrNull(change.before.device.name)
     if (address === null) return []
     const isMadeAnew = future.cardOf(address) !== null || future.cardThatDrops(address) !== null
-    return isMadeAnew ? [] : [plannedBinding(host, address, change, driver, at)]
+    return isMadeAnew ? [] : [plannedBinding(host, address, change, request)]
   })
 }
 
@@ -92,12 +93,13 @@ function plannedBinding(
   host: PciUses,
   device: PciAddress,
   { before, writes, keeping }: DriverChange,
-  driver: string,
-  at: Place | null,
+  { at, driver, group }: { readonly at: Place | null; readonly driver: string; readonly group: boolean },
 ): PlannedBinding {
   const steps = [...writes, ...(keeping === null ? [] : [keeping])]
+  const groupFollows = group && before.group === null && before.driver === null && writes.length > 0
   const lacks = driver === noDriver ? 'has no driver, and any may take it' : 'has no driver'
-  const has = before.driver === null ? lacks : `is with ${before.driver}`
+  const follows = groupFollows ? ', and so no IOMMU group yet: what shares it follows' : ''
+  const has = before.driver === null ? `${lacks}${follows}` : `is with ${before.driver}`
   return {
     kind: 'binding',
     at,
@@ -108,6 +110,7 @@ function plannedBinding(
     steps,
     takenFrom: writes.length === 0 ? null : before.driver,
     afterSriov: false,
+    groupFollows,
     uses: writes.length === 0 || before.driver === null ? [] : host.of(device).map(({ what }) => what),
   }
 }

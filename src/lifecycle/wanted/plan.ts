@@ -62,6 +62,8 @@ export interface PlannedBinding {
   readonly takenFrom: string | null
   /** It is a virtual function, which is made before. */
   readonly afterSriov: boolean
+  /** It is in no IOMMU group yet, and what turns out to share its group, once the driver has it, is to have the driver too. */
+  readonly groupFollows: boolean
 }
 
 /** The change that a spec asks of one device's virtual functions, and why. */

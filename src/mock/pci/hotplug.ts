@@ -25,11 +25,11 @@ export function isRemoved(state: Snapshot, device: PciDevice): boolean {
 export function rescan(draft: MockState, scenario: Scenario): void {
   for (const device of scenario.pci) {
     if (!pciRecord(draft, device).removed || isBehindRemoved(draft, scenario, device)) continue
-    const { iommuGroup } = device
+    const { iommuGroup, groupedWhenProbed = false } = device
     const isTaken = draft.mdevs.some(({ group }) => group === iommuGroup) || isGroupOfVf(draft, iommuGroup)
     const record = pciDraft(draft, device)
     record.removed = false
-    record.group = isTaken ? freeIommuGroup(scenario, draft) : iommuGroup
+    record.group = groupedWhenProbed ? null : isTaken ? freeIommuGroup(scenario, draft) : iommuGroup
     if (draft.pciBus.autoprobe) probe(draft, scenario, { ...device, iommuGroup: record.group })
   }
 }
