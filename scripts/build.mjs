@@ -22,7 +22,15 @@ const stamp = join(root, 'node_modules/.cache/vfioctl-build')
 
 /** Builds what is stale, and says what it did. */
 export async function build() {
-  const wanted = hashSources(['src', 'scripts/bundle', 'scripts/build.mjs', 'scripts/man.mjs', 'package-lock.json'])
+  const wanted = hashSources([
+    'src',
+    'scripts/bundle',
+    'scripts/build.mjs',
+    'scripts/man.mjs',
+    'scripts/man',
+    'README.md',
+    'package-lock.json',
+  ])
   const done = existsSync(stamp) && existsSync(join(root, 'dist/bin/vfioctl.cjs')) ? readFileSync(stamp, 'utf8') : ''
   if (done !== wanted) {
     // whole, as files of before would go into the package, and be imported here though they are no more

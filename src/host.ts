@@ -69,28 +69,33 @@ export class Host implements AsyncDisposable {
     return called('list', [filter], () => list(this.kernel.files, filter))
   }
 
+  /** Keeps the definition of a device, in mdevctl’s format: a new one, or a running device as it is. */
   async define(request: DefineRequest, options?: ChangeOptions): Promise<Change> {
     return changing('define', [request, options], async () =>
       (await verbs()).defineDevice(this.kernel, request, options),
     )
   }
 
+  /** Forgets the definitions that a choice stands for. A running device goes on. */
   async undefine(choice: DeviceChoice, options?: ChangeOptions): Promise<readonly Change[]> {
     return changing('undefine', [choice, options], async () =>
       (await verbs()).undefineDevice(this.kernel, choice, options),
     )
   }
 
+  /** Changes a definition. A running device goes on as it is. */
   async modify(request: ModifyRequest, options?: ChangeOptions): Promise<Change> {
     return changing('modify', [request, options], async () =>
       (await verbs()).modifyDevice(this.kernel, request, options),
     )
   }
 
+  /** Starts a defined device, or a new one of a type on a parent. `name` in the answer is what it is called. */
   async start(request: StartRequest, options?: ChangeOptions): Promise<Change> {
     return changing('start', [request, options], async () => (await verbs()).startDevice(this.kernel, request, options))
   }
 
+  /** Stops a running device. DEVICE_BUSY, with who, while a process has it open. */
   async stop(choice: DeviceChoice, options?: ChangeOptions): Promise<Change> {
     return changing('stop', [choice, options], async () => (await verbs()).stopDevice(this.kernel, choice, options))
   }

@@ -68,3 +68,14 @@ export async function updateLists() {
     throw new Unavailable(`apt-get update did not work: ${error.message}`)
   })
 }
+
+// node scripts/vm/debian.mjs PACKAGE…: installs them; ends with 77 if this machine cannot.
+if (process.argv[1] === import.meta.filename) {
+  try {
+    await ensureInstalled(process.argv.slice(2))
+  } catch (error) {
+    if (!(error instanceof Unavailable)) throw error
+    console.error(error.message)
+    process.exitCode = 77
+  }
+}

@@ -10,6 +10,7 @@ import { globalArguments, splitCommandLine, verbose } from './arguments/global-o
 import type { Argument, ArgumentTable, Completes } from './command/command.ts'
 import { commands } from './command/commands.ts'
 import { Context, type GlobalOptions } from './command/context.ts'
+import { topics } from './help-page.ts'
 import type { Io } from './io/io.ts'
 
 interface Candidate {
@@ -33,6 +34,7 @@ export async function complete(words: readonly string[], io: Io): Promise<string
   try {
     const { word, rest } = splitCommandLine(before)
     const options = seenOptions(rest)
+    if (word === 'help') return shown([...commandCandidates(), ...topicCandidates()], current, io)
     const entry = word !== null && Object.hasOwn(commands, word) ? commands[word] : undefined
     if (word !== null && entry === undefined) return ''
     const table = entry === undefined ? {} : (await entry.load()).default.arguments
@@ -54,6 +56,10 @@ function unquoted(word: string): string {
 
 function commandCandidates(): Candidate[] {
   return Object.entries(commands).map(([value, { summary }]) => ({ value, describe: summary }))
+}
+
+function topicCandidates(): Candidate[] {
+  return Object.entries(topics).map(([value, section]) => ({ value, describe: `vfioctl-${value}(${section})` }))
 }
 
 async function candidates(line: Line, io: Io): Promise<Candidate[]> {
@@ -174,13 +180,18 @@ function seenOptions(before: readonly string[]): GlobalOptions {
 }
 
 /**
- * bash takes bare values; zsh takes 'value:description', with the value's own colons escaped. What nobody could type is
- * left out.
+ * bash takes bare values; zsh takes 'value:description', with the value's own colons escaped; fish takes a tab between
+ * them. What nobody could type is left out.
  */
 function shown(found: readonly Candidate[], current: string, io: Io): string {
-  const zsh = io.env['SHELL']?.includes('zsh') === true
+  const shell = io.env['SHELL']?.split('/').at(-1)
   return found
     .filter(({ value }) => value.startsWith(current) && escaped(value) === value)
-    .map(({ value, describe }) => (zsh ? `${value.replace(/[\\:]/g, '\\$&')}:${escaped(describe)}\n` : `${value}\n`))
+    .map((it) => `${lineFor(shell, it)}\n`)
     .join('')
+}
+
+function lineFor(shell: string | undefined, { value, describe }: Candidate): string {
+  if (shell === 'zsh') return `${value.replace(/[\\:]/g, '\\$&')}:${escaped(describe)}`
+  return shell === 'fish' ? `${value}\t${escaped(describe)}` : value
 }

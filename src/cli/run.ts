@@ -6,7 +6,7 @@ import type { Io } from './io/io.ts'
 import { reportFailure, type Shown } from './output/failure.ts'
 import { forSameHost } from './output/same-host.ts'
 import { parseArguments } from './parser/parser.ts'
-import { withKnownWords } from './parser/synonyms.ts'
+import { aboutOf, withKnownWords } from './parser/synonyms.ts'
 
 /** Runs one command line (without node and script) and gives its exit status. Never ends the process. */
 export async function run(argv: readonly string[], io: Io): Promise<number> {
@@ -22,7 +22,12 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
       const { runMdevctl } = await import('./mdevctl/run-mdevctl.ts')
       return await runMdevctl('mdevctl', argv.slice(1), io)
     }
-    const { word, rest, orElse } = withKnownWords(splitCommandLine(argv))
+    const line = splitCommandLine(argv)
+    if (line.word === 'help') {
+      const { showHelp } = await import('./help-page.ts')
+      if (await showHelp(aboutOf(line), io)) return 0
+    }
+    const { word, rest, orElse } = withKnownWords(line)
     const entry = word !== null && Object.hasOwn(commands, word) ? commands[word] : undefined
     if (word === null || entry === undefined) return await explain(word, rest, io)
     shown = { ...shown, command: word }

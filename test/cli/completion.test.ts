@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, symlinkSync, writeFileSync } from '
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { installed } from '../debian-packages.ts'
 import { mockHost, program, vfioctl } from './vfioctl.ts'
 
 const active = '83b8f4f2-509f-382f-3c1e-e6bfe0fa1001'
@@ -26,6 +27,7 @@ describe('completion offers', () => {
 
   it.each([
     ['commands', 'st', ['start', 'stop']],
+    ['commands and topics, for help', 'help sp', ['spec']],
     ['commands after a global option', '--mock st', ['start', 'stop']],
     ['parents', 'define --mock -p mt', ['mtty']],
     ['parents with colons in their name', 'define --mock -p 0000:3', ['0000:3b:00.0']],
@@ -75,11 +77,17 @@ describe('completion', () => {
   })
 })
 
-describe('the script, in bash', () => {
-  const { env } = hostWithDevices()
-  const folder = mkdtempSync(join(tmpdir(), 'vfioctl-bin-'))
-  symlinkSync(program, join(folder, 'vfioctl'))
+const { env: devices } = hostWithDevices()
+const folder = mkdtempSync(join(tmpdir(), 'vfioctl-bin-'))
+symlinkSync(program, join(folder, 'vfioctl'))
 
+function shell(name: string, args: readonly string[]): { stdout: string; stderr: string } {
+  const env = { ...process.env, ...devices, TERM: 'dumb', PATH: `${folder}:${process.env['PATH']}` }
+  const { stdout, stderr } = spawnSync(name, args, { encoding: 'utf8', env, timeout: 25_000 })
+  return { stdout, stderr }
+}
+
+describe('the script, in bash', () => {
   it.each([
     ['completes commands', 'vfioctl undef', 'undefine'],
     ['completes UUIDs', 'vfioctl --mock stop ', active],
@@ -96,10 +104,49 @@ describe('the script, in bash', () => {
       _vfioctl_yargs_completions
       [[ $COMP_WORDBREAKS == *[:=]* ]] && echo 'words break at : or ='
       printf '%s\\n' "\${COMPREPLY[@]}"`
-    const { stdout, stderr } = spawnSync('bash', ['-c', script, 'bash', line], {
-      encoding: 'utf8',
-      env: { ...process.env, ...env, PATH: `${folder}:${process.env['PATH']}` },
-    })
-    expect({ stdout, stderr }).toEqual({ stdout: `${expected}\n`, stderr: '' })
+    expect(shell('bash', ['-c', script, 'bash', line])).toEqual({ stdout: `${expected}\n`, stderr: '' })
+  })
+})
+
+const withoutShells = installed('zsh', 'fish')
+
+describe.skipIf(withoutShells !== null)('the script, in zsh', () => {
+  // What stands on the line after TAB, in a zsh on a terminal of its own: ^X shows it between < and >.
+  const script = `
+    zmodload zsh/zpty
+    zpty shell zsh -f -i
+    zpty -w shell 'autoload -Uz compinit; compinit -u -D; source <(vfioctl completion zsh)'
+    zpty -w shell 'show() { print -r -- "<$BUFFER>" }; zle -N show; bindkey "^X" show; print -r READ"Y"'
+    zpty -r shell out '*READY*'
+    zpty -w -n shell "$1"$'\\t\\x18'
+    zpty -r shell out '*<*>*'
+    print -r -- "\${(S)\${out##*<}%%>*}"`
+
+  it.each([
+    ['completes commands', 'vfioctl undef', 'vfioctl undefine '],
+    ['completes UUIDs', 'vfioctl --mock stop ', `vfioctl --mock stop ${active} `],
+    ['keeps a PCI address whole', 'vfioctl --mock types -p 0000:3b', 'vfioctl --mock types -p 0000:3b:00.0 '],
+    [
+      'quotes what a shell would run',
+      `vfioctl --root ${oddHost} define -p mtty -t odd`,
+      `vfioctl --root ${oddHost} define -p mtty -t odd\\;\\$\\(id\\)\\ \\* `,
+    ],
+  ])('%s', (_what, line, expected) => {
+    expect(shell('zsh', ['-f', '-c', script, 'zsh', line])).toEqual({ stdout: `${expected}\n`, stderr: '' })
+  })
+})
+
+describe.skipIf(withoutShells !== null)('the script, in fish', () => {
+  it.each([
+    ['completes commands, with what they do', 'vfioctl undef', 'undefine\tForget a definition'],
+    ['completes what help is about', 'vfioctl help lib', 'library\tvfioctl-library(7)'],
+    ['completes UUIDs', 'vfioctl --mock stop ', `${active}\tmtty-1 on mtty`],
+    ['keeps a PCI address whole', 'vfioctl --mock groups 0000:3b', '0000:3b:00.0\tnvidia'],
+    ['completes after =', 'vfioctl --mock define --parent=mt', '--parent=mtty\tmtty-1 mtty-2'],
+    ['takes a word as it was quoted', `vfioctl --root ${oddHost} define -p mtty -t 'odd;`, 'odd;$(id) *'],
+    ['leaves files to fish', `vfioctl plan ${oddHost}/sy`, `${oddHost}/sys/`],
+  ])('%s', (_what, line, expected) => {
+    const script = 'source (vfioctl completion fish | psub); complete -C $argv[1]'
+    expect(shell('fish', ['-N', '-c', script, line])).toEqual({ stdout: `${expected}\n`, stderr: '' })
   })
 })

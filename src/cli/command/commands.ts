@@ -49,5 +49,8 @@ export const commands: Readonly<Record<string, Entry>> = {
   irq: { summary: 'Watch the interrupts of a device, or trigger one', load: () => import('../commands/irq.ts') },
   reset: { summary: 'Reset a device', load: () => import('../commands/reset.ts') },
   mock: { summary: 'Manage the simulated hosts of --mock', load: () => import('../commands/mock.ts') },
-  completion: { summary: 'Print a completion script for bash or zsh', load: () => import('../commands/completion.ts') },
+  completion: {
+    summary: 'Print a completion script for bash, zsh or fish',
+    load: () => import('../commands/completion.ts'),
+  },
 }

@@ -1,8 +1,14 @@
+/** The shells that vfioctl completes for. */
+export const shells = ['bash', 'zsh', 'fish'] as const
+/** One of them. */
+export type Shell = (typeof shells)[number]
+
 /**
  * What a shell runs at TAB: it asks `vfioctl --get-yargs-completions`, which is answered in `completion.ts`. What stands
- * in the answer is the host's, so bash quotes each word before it is inserted, as the word was begun; zsh's own `_describe` does.
+ * in the answer is the host's, so bash quotes each word before it is inserted, as the word was begun; zsh's own `_describe`
+ * and fish do so themselves.
  */
-export const completionScripts: Readonly<Record<'bash' | 'zsh', string>> = {
+export const completionScripts: Readonly<Record<Shell, string>> = {
   // PCI addresses hold colons, options may hold '=': both are parts of a word here.
   bash: `COMP_WORDBREAKS=\${COMP_WORDBREAKS//[:=]/}
 _vfioctl_yargs_completions()
@@ -37,5 +43,15 @@ if [[ "\${zsh_eval_context[-1]}" == "loadautofunc" ]]; then
 else
   compdef _vfioctl_yargs_completions vfioctl
 fi
+`,
+  fish: `function __vfioctl_yargs_completions
+    set -l found (SHELL=fish vfioctl --get-yargs-completions (commandline -opc) (commandline -ct) 2>/dev/null)
+    if set -q found[1]
+        printf '%s\\n' $found
+    else
+        __fish_complete_path (commandline -ct)
+    end
+end
+complete -c vfioctl -f -a '(__vfioctl_yargs_completions)'
 `,
 }

@@ -1,29 +1,29 @@
 import { type Command, command, usageError } from '../command/command.ts'
-import { completionScripts } from './completion-script.ts'
-
-type Shell = 'bash' | 'zsh'
+import { completionScripts, type Shell, shells } from './completion-script.ts'
 
 const completion: Command = command({
   arguments: {
     shell: {
       kind: 'optional',
-      completes: ['bash', 'zsh'],
+      completes: shells,
       parse: parseShell,
-      describe: 'bash or zsh (default: what $SHELL says)',
+      describe: 'bash, zsh or fish (default: what $SHELL says)',
     },
   },
   examples: [
     ['source <(vfioctl completion bash)', 'in ~/.bashrc'],
     ['vfioctl completion zsh > ~/.zfunc/_vfioctl', 'once'],
+    ['vfioctl completion fish > ~/.config/fish/completions/vfioctl.fish', 'once'],
   ],
   run(values, _context, io) {
-    const shell = values.shell ?? (io.env['SHELL']?.endsWith('zsh') ? 'zsh' : 'bash')
-    io.out(completionScripts[shell])
+    const ofUser = shells.find((it) => io.env['SHELL']?.endsWith(`/${it}`))
+    io.out(completionScripts[values.shell ?? ofUser ?? 'bash'])
   },
 })
 export default completion
 
 function parseShell(given: string): Shell {
-  if (given === 'bash' || given === 'zsh') return given
-  throw usageError(`no completion for '${given}': bash or zsh`)
+  const shell = shells.find((it) => it === given)
+  if (shell === undefined) throw usageError(`no completion for '${given}': bash, zsh or fish`)
+  return shell
 }

@@ -48,6 +48,7 @@ export function processIo(): ProcessIo {
     readerGone: reader.signal,
     program: [process.execPath, resolve(process.argv[1] ?? '')],
     caller: process.ppid,
+    showPage: async (path, where) => (await import('./show-page.ts')).showPage(path, where),
     env: process.env,
     statusOf(status) {
       if (stdout.failure !== null) say(`vfioctl: cannot write to stdout: ${kernelAnswer(stdout.failure)}`)

@@ -46,12 +46,17 @@ const otherVerbs: Readonly<Record<string, string>> = {
 export function withKnownWords(line: SplitCommandLine): SplitCommandLine {
   const { word, rest } = line
   if (word === 'help') {
-    const about = rest.find((token) => !token.startsWith('-')) ?? null
-    return { word: about === null ? null : (sameVerb(about) ?? about), rest: ['--help'], orElse: null }
+    return { word: aboutOf(line), rest: ['--help'], orElse: null }
   }
   const asksVersion = word === 'version' || (rest.length === 1 && rest[0] === '-V')
   if (asksVersion) return { word: word === 'version' ? null : word, rest: ['--version'], orElse: null }
   return word === null ? line : { ...line, word: sameVerb(word) ?? word }
+}
+
+/** What `help` is asked about; null for the program. */
+export function aboutOf({ rest }: SplitCommandLine): string | null {
+  const about = rest.find((token) => !token.startsWith('-')) ?? null
+  return about === null ? null : (sameVerb(about) ?? about)
 }
 
 function sameVerb(word: string): string | null {

@@ -25,6 +25,8 @@ Try it on a simulated host:
   vfioctl types --mock
   vfioctl start --mock -p mtty -t mtty-2
 
+The manual: vfioctl help, vfioctl help COMMAND, vfioctl help spec, vfioctl help library
+
 mdevctl’s own command line, for scripts and libvirt: vfioctl mdevctl …, or a link named mdevctl or lsmdev`
 
 /** The text that a command's line asks for (help, version); throws INVALID_ARGUMENT that says what is wrong with it. */

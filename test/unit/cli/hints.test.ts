@@ -9,8 +9,8 @@ import { commands } from '../../../src/cli/command/commands.ts'
 const source = join(import.meta.dirname, '../../../src')
 /** What stands in the place of a template's holes, which are names and numbers. */
 const hole = 'HOLE'
-/** Of the program itself, not a command: 'vfioctl is installed'; and what it is called as. */
-const notCommands = new Set(['at', 'is', 'mdevctl', 'writes'])
+/** Of the program itself, not a command: 'vfioctl is installed'; its manual; and what it is called as. */
+const notCommands = new Set(['at', 'help', 'is', 'mdevctl', 'writes'])
 /** These ask for a device, by position or by -u, although the tables leave either out. */
 const needDevice = new Set(['modify', 'stop', 'undefine'])
 /** Names of a region and a register. */

@@ -1,0 +1,229 @@
+import * as v from 'valibot'
+import { type PciAddress, pciAddressOrNull, type Uuid, uuidOrNull } from '../../base/units.ts'
+import type { Attribute } from '../definition/definition.ts'
+import { driverName } from '../settings/bindings.ts'
+import { type NodeOwner, octalMode } from '../settings/node-owners.ts'
+import type { PciChoice, SpecBinding, SpecDevices, SpecParent } from '../wanted/spec.ts'
+import { knownKeys } from './known-keys.ts'
+
+/** What of a spec file is given; one of the two is. */
+interface SpecContent {
+  readonly bindings?: SpecBinding[] | undefined
+  readonly parents?: SpecParent[] | undefined
+}
+
+const maxCount = 65_536
+
+const count = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(maxCount))
+const hexId = v.pipe(
+  v.string(),
+  v.transform((id) => id.toLowerCase().replace(/^0x/, '')),
+  v.regex(/^[0-9a-f]{4}$/, 'must be four hex digits in quotes'),
+)
+const uuid = v.pipe(
+  v.string(),
+  v.rawTransform(({ dataset, addIssue, NEVER }) => {
+    const found = uuidOrNull(dataset.value)
+    if (found !== null) return found
+    addIssue({ message: 'must be a UUID' })
+    return NEVER
+  }),
+)
+const attribute = v.pipe(
+  v.record(v.string(), v.union([v.string(), v.number()])),
+  v.check((pairs) => Object.keys(pairs).length === 1, 'must have one name'),
+  v.transform((pairs): Attribute[] => Object.entries(pairs).map(([name, value]) => ({ name, value: String(value) }))),
+)
+
+const pciAddress = v.pipe(
+  v.string(),
+  v.rawTransform(({ dataset, addIssue, NEVER }) => {
+    const found = pciAddressOrNull(dataset.value)
+    if (found !== null) return found
+    addIssue({ message: 'must be the PCI address of a virtual function' })
+    return NEVER
+  }),
+)
+
+function wantedOf(it: {
+  uuid?: Uuid | undefined
+  function?: PciAddress | undefined
+  count?: number | undefined
+}): SpecDevices['wanted'] {
+  if (it.uuid !== undefined) return { uuid: it.uuid }
+  return it.function === undefined ? { count: it.count ?? 1 } : { function: it.function }
+}
+
+/** A name, or a number. */
+const account = v.pipe(
+  v.union([v.number(), v.string()], 'must be a name or a number'),
+  v.transform(String),
+  v.regex(/^[^\s:/-][^\s:/]*$/, 'must be a name or a number'),
+)
+const owner = v.pipe(
+  knownKeys({
+    user: v.pipe(v.optional(account), v.description('Who owns the node: a name or a number.')),
+    group: v.pipe(v.optional(account), v.description('Its group: a name or a number.')),
+    mode: v.pipe(v.optional(octalMode), v.description('Who may do what, as octal digits in quotes: `"0660"`.')),
+  }),
+  v.check((it) => Object.keys(it).length > 0, 'must say user, group or mode'),
+  v.transform(({ user = null, group = null, mode = null }): NodeOwner => ({ user, group, mode })),
+)
+
+const devices = v.pipe(
+  knownKeys({
+    type: v.pipe(
+      v.pipe(v.string(), v.nonEmpty('must name a type')),
+      v.description('The type of virtual device by its id or its name, as `vfioctl types` lists it.'),
+    ),
+    uuid: v.pipe(
+      v.optional(uuid),
+      v.description('The UUID of this one device; a type without one gets names of its own.'),
+    ),
+    function: v.pipe(
+      v.optional(pciAddress),
+      v.description('The virtual function that is to be this vGPU: its PCI address.'),
+    ),
+    count: v.pipe(
+      v.optional(count),
+      v.description(
+        'How many devices of this type the parent carries: those beyond it are removed. One without `count`, `uuid` and `function`, which exclude each other.',
+      ),
+    ),
+    autostart: v.pipe(
+      v.optional(v.boolean(), true),
+      v.description('Whether it starts whenever its parent appears, as at every boot.'),
+    ),
+    attributes: v.pipe(
+      v.optional(v.array(attribute), []),
+      v.description('Attributes that are written in this order before the device is used: a list of `name: value`.'),
+    ),
+    owner: v.pipe(
+      v.optional(owner),
+      v.description(
+        'Whom its node in /dev goes to, now and at every start: `user`, `group` and `mode`, at least one of them. Whoever has it keeps it otherwise.',
+      ),
+    ),
+  }),
+  v.check(
+    (it) => [it.uuid, it.function, it.count].filter((one) => one !== undefined).length < 2,
+    'uuid, function and count exclude each other',
+  ),
+  v.transform(
+    (it): SpecDevices => ({
+      at: null,
+      type: it.type,
+      wanted: wantedOf(it),
+      start: it.autostart ? 'auto' : 'manual',
+      attributes: it.attributes.flat(),
+      owner: it.owner ?? null,
+    }),
+  ),
+)
+
+const pciChoices = [
+  v.pipe(
+    v.string(),
+    v.nonEmpty(),
+    v.transform((text): PciChoice => rangeOf(text) ?? { names: [text] }),
+  ),
+  v.pipe(
+    v.array(v.pipe(v.string(), v.nonEmpty())),
+    v.minLength(1),
+    v.transform((names): PciChoice => ({ names })),
+  ),
+  v.pipe(
+    knownKeys({
+      vendor: v.pipe(hexId, v.description('All devices of this vendor: four hex digits in quotes.')),
+      device: v.pipe(v.optional(hexId), v.description('Only those with this device id: four hex digits in quotes.')),
+    }),
+    v.transform(({ vendor, device }): PciChoice => ({ vendor, device: device ?? null })),
+  ),
+] as const
+
+const choice = v.union(
+  [
+    ...pciChoices,
+    knownKeys({
+      anyWith: v.pipe(v.string(), v.nonEmpty(), v.description('All parents that offer this type.')),
+    }),
+  ],
+  'must be a PCI address or name, a list of them, a range FROM-TO, {vendor, device} or {anyWith: TYPE}',
+)
+
+const parent = v.pipe(
+  knownKeys({
+    parent: v.pipe(
+      choice,
+      v.description(
+        'What carries the devices: a PCI address or a name, a list of them, a range `FROM-TO` or `41:00.*`, or an object with `vendor` or `anyWith`.',
+      ),
+    ),
+    sriov: v.pipe(
+      v.optional(v.union([v.literal('all'), count], 'must be a number of virtual functions, or all')),
+      v.description(
+        'How many virtual functions it has, now and at every boot: a number, or `all`. What there is stays otherwise.',
+      ),
+    ),
+    devices: v.pipe(v.optional(v.array(devices), []), v.description('A list of what it carries.')),
+    others: v.pipe(
+      v.optional(v.picklist(['keep', 'remove']), 'keep'),
+      v.description('What becomes of its devices of types that `devices` does not name: `keep` or `remove`.'),
+    ),
+  }),
+  v.transform(
+    (it): SpecParent => ({
+      at: null,
+      choice: it.parent,
+      sriov: it.sriov ?? null,
+      devices: it.devices,
+      others: it.others,
+    }),
+  ),
+)
+
+const binding = v.pipe(
+  knownKeys({
+    device: v.pipe(
+      v.union(pciChoices, 'must be a PCI address, a list of them, a range FROM-TO or {vendor, device}'),
+      v.description(
+        'The PCI devices: an address, a list of them, a range `FROM-TO` or `41:00.*`, or an object with `vendor`.',
+      ),
+    ),
+    driver: v.pipe(
+      v.optional(driverName, 'vfio-pci'),
+      v.description('The driver that they have, now and at every boot; `none` keeps all drivers away.'),
+    ),
+    group: v.pipe(
+      v.optional(v.boolean(), false),
+      v.description('Whether what shares their IOMMU group gets the same driver.'),
+    ),
+  }),
+  v.transform(({ device, ...rest }): SpecBinding => ({ at: null, choice: device, ...rest })),
+)
+
+/** What a spec file holds. Each key has a description, which vfioctl-spec(5) shows. */
+export const specSchema: v.GenericSchema<unknown, SpecContent> = v.pipe(
+  knownKeys({
+    version: v.pipe(v.literal(1), v.description('The version of this format: `1`.')),
+    bindings: v.pipe(
+      v.optional(v.array(binding)),
+      v.description(
+        'A list of PCI devices with the driver that each is to have. The file has `bindings`, `parents` or both.',
+      ),
+    ),
+    parents: v.pipe(
+      v.optional(v.array(parent)),
+      v.description('A list of cards and other parents, with what each carries.'),
+    ),
+  }),
+  v.check(({ bindings, parents }) => bindings !== undefined || parents !== undefined, 'must have parents or bindings'),
+)
+
+function rangeOf(text: string): PciChoice | null {
+  const functions = /^(.+)\.\*$/.exec(text)?.[1]
+  const [, from, to] =
+    /^([0-9a-fA-F:.]+)-([0-9a-fA-F:.]+)$/.exec(functions === undefined ? text : `${functions}.0-${functions}.7`) ?? []
+  const [first, last] = [pciAddressOrNull(from ?? ''), pciAddressOrNull(to ?? '')]
+  return first === null || last === null ? null : { from: first, to: last }
+}
