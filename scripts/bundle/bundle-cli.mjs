@@ -1,5 +1,5 @@
 // The command line as CommonJS chunks in dist/bin: ES modules alone would cost an eighth of a bare Node start.
-import { chmodSync } from 'node:fs'
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { rolldown } from 'rolldown'
@@ -12,15 +12,20 @@ const replacements = {
   'yargs-parser': ofYargs.resolve('yargs-parser/browser'),
 }
 
-/** Bundles `entry` to vfioctl.cjs in `folder`. Each command, each kernel and the layout of help is a file of its own. */
-export async function bundleCli(entry, folder) {
+/**
+ * Bundles `entry` to vfioctl.cjs in `folder`. Each command, each kernel and the layout of help is a file of its own.
+ * @param {string} entry
+ * @param {string} folder
+ * @param {string} [embeddedFor] the processor whose executable holds ffi-rs, which else is a package beside the bundle
+ */
+export async function bundleCli(entry, folder, embeddedFor) {
   const program = {
     input: { vfioctl: entry },
-    external: ['./help-layout.cjs', 'ffi-rs'],
+    external: ['./help-layout.cjs', ...(embeddedFor === undefined ? ['ffi-rs'] : [])],
     makeAbsoluteExternalsRelative: false,
     plugins: [
       { name: 'lean-yargs', resolveId: replacement },
-      { name: 'one-byte-text', renderChunk: oneByteText },
+      { name: 'embedded-ffi', resolveId: (id) => embeddedFfi(id, embeddedFor) },
     ],
   }
   await write(folder, program, { codeSplitting: { groups } })
@@ -33,7 +38,13 @@ function replacement(id) {
   return Object.entries(replacements).find(([end]) => id === end || (end.startsWith('/') && id.endsWith(end)))?.[1]
 }
 
-/** V8 holds text of one byte a character in half the memory, and reads it faster. */
+/** ffi-rs looks for its object in a package for each processor, and beside itself: one of them is in the executable. */
+function embeddedFfi(id, processor) {
+  if (id === `@yuuang/ffi-rs-linux-${processor}-gnu`) return join(import.meta.dirname, 'embedded-ffi.cjs')
+  return id.startsWith('@yuuang/') || id.endsWith('.node') ? { id, external: true } : null
+}
+
+/** V8 holds text of one byte a character in half the memory, and reads it faster. The minifier would undo it. */
 function oneByteText(code) {
   return code.replace(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }
@@ -46,17 +57,20 @@ async function write(folder, options, output) {
     transform: { define: { 'import.meta.resolve': 'undefined' } },
     ...options,
   })
-  await bundle.write({
-    dir: folder,
+  const { output: files } = await bundle.generate({
     format: 'cjs',
     entryFileNames: '[name].cjs',
     chunkFileNames: '[name].cjs',
     banner: (chunk) => (chunk.name === 'vfioctl' ? '#!/usr/bin/env node' : ''),
     minify: { compress: true, mangle: false, codegen: true },
     exports: 'named',
+    // a require: what compiles a chunk by itself has no answer to import()
+    dynamicImportInCjs: false,
     ...output,
   })
   await bundle.close()
+  mkdirSync(folder, { recursive: true })
+  for (const file of files) writeFileSync(join(folder, file.fileName), oneByteText(file.code))
 }
 
 // Few files: opening one costs more than what is in it. What many commands share is one, and each kernel.
@@ -66,6 +80,7 @@ const groups = [
     priority: 2,
     test: /src\/(host(-arguments|-boot|-call)?\.ts|kernel\/(?!soft-memlock|trace)|cli\/(?!main|completion|help-page|compile-cache|mdevctl|device|command\/(version|mock-host)|commands\/(?!list)|io\/(write-whole|show-page)|parser\/(?!parser|synonyms)|arguments\/(spec-file|region)|output\/(plan-text|report-bindings))|host\/|base|lifecycle\/(definition\/definition|in-use|kinds\/(list|device-types|named-device|device-to-open|mdev\/(list|store|mdev-(?!verbs|planning)|type-)|nvidia-vgpu\/vgpu-(functions|type)))|uapi\/(requests|features)|vfio\/(address-space\/open-space|calls\/close-in-order))|yargs-parser|yargs-platform|rolldown.runtime/,
   },
+  { name: 'ffi-rs', test: /node_modules\/ffi-rs|embedded-ffi/ },
   {
     name: 'plan',
     test: /node_modules\/yaml\/|src\/lifecycle\/(spec|plan|wanted|kinds\/plannings|kinds\/[a-z-]+\/(plan-|[a-z-]+-planning|derived-uuid|turned-out))|src\/cli\/(arguments\/spec-file|output\/plan-text)/,

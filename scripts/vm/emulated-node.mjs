@@ -14,10 +14,10 @@ const emulators = { arm64: 'qemu-aarch64', s390x: 'qemu-s390x' }
 const suite = 'forky'
 
 /**
- * What runs Debian's Node for a processor; the emulator is installed, and Node unpacked in a cache.
+ * Debian's Node for a processor, and the words that run it; the emulator is installed, and Node unpacked in a cache.
  * @param {keyof typeof emulators} arch
  */
-export async function emulatedNode(arch) {
+async function emulatedNode(arch) {
   await ensureInstalled(['qemu-user'])
   const root = join(cacheFolder, 'emulated-node', `${arch}-${hashedName(['emulated-node.mjs', 'guest-packages.mjs'])}`)
   await cached(root, async (work) => {
@@ -30,14 +30,20 @@ export async function emulatedNode(arch) {
     await symlink('usr/lib', join(done, 'lib'))
     return done
   })
-  return [emulators[arch], '-cpu', 'max', '-L', root, join(root, 'usr/bin/node')]
+  return { emulator: [emulators[arch], '-cpu', 'max', '-L', root], node: join(root, 'usr/bin/node') }
+}
+
+/** The words before a program for a processor: none for this machine's own. @param {string} arch */
+export async function emulatorFor(arch) {
+  return arch === process.arch ? [] : (await emulatedNode(arch)).emulator
 }
 
 if (process.argv[1] === import.meta.filename) {
   const [arch, ...args] = process.argv.slice(2)
   try {
-    const [emulator, ...before] = await emulatedNode(arch)
-    const { status, signal } = spawnSync(emulator, [...before, ...args], { stdio: 'inherit' })
+    const { emulator, node } = await emulatedNode(arch)
+    const [program, ...before] = [...emulator, node]
+    const { status, signal } = spawnSync(program, [...before, ...args], { stdio: 'inherit' })
     process.exitCode = status ?? (signal === null ? 1 : 128)
   } catch (error) {
     if (!(error instanceof Unavailable)) throw error

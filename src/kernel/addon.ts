@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { VfioError } from '../base/errors.ts'
 import { type Refusal, refusedAsAbsent, refusedAsOther, refusedBeforeLoading, refusedByLoader } from './addon-file.ts'
+import { embeddedFile, loadEmbedded } from './embedded.ts'
 import type { IoctlPointer, Mapping, MemoryOptions, Watch } from './kernel.ts'
 
 /**
@@ -108,16 +109,30 @@ let loaded: Addon | null = null
 /**
  * The addon, loaded at its first use: commands that only read host files run without it. Looked for in
  * `build/Release/vfioctl.node`, which only a checkout has, then `prebuilds/<platform>-<arch>.node` of this package; the
- * environment variable VFIOCTL_ADDON names another file instead of both. Throws ADDON_MISSING with what was tried.
+ * single executable has it in itself. The environment variable VFIOCTL_ADDON names another file instead. Throws
+ * ADDON_MISSING with what was tried.
  */
 export function loadAddon(): Addon {
-  loaded ??= loadFirst(candidates())
+  const named = process.env['VFIOCTL_ADDON'] ?? ''
+  loaded ??= named === '' ? (loadOwn() ?? loadFirst(candidates())) : loadFirst([named])
   return loaded
 }
 
+/** The single executable's; null where that does not run. */
+function loadOwn(): Addon | null {
+  const content = embeddedFile('vfioctl.node')
+  if (content === null) return null
+  const path = process.execPath
+  try {
+    const exports = loadEmbedded(content)
+    if (isAddon(exports)) return exports
+  } catch (error) {
+    throw missing([refusedByLoader(path, error instanceof Error ? error.message : String(error))], error)
+  }
+  throw missing([refusedAsOther(path)], undefined)
+}
+
 function candidates(): readonly string[] {
-  const named = process.env['VFIOCTL_ADDON']
-  if (named !== undefined && named !== '') return [named]
   const root = packageRoot(dirname(fileURLToPath(import.meta.url)))
   if (root === null) return []
   return [join(root, 'build/Release/vfioctl.node'), join(root, 'prebuilds', `${process.platform}-${process.arch}.node`)]

@@ -15,8 +15,8 @@ export interface Io {
    */
   interruption(): AbortSignal
   /** Asks for yes or no, with no as the default; null where no terminal is there to ask. */
-  readonly confirm: ((question: string) => Promise<boolean>) | null
-  /** How this program was started, by absolute paths: Node, then the script. */
+  confirm(question: string): Promise<boolean | null>
+  /** How this program is started, by absolute paths: Node and the script, or the single executable. */
   readonly program: readonly string[]
   /** The process that started this one. */
   readonly caller: number

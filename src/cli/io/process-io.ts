@@ -1,29 +1,27 @@
 import { fstatSync } from 'node:fs'
-import { resolve } from 'node:path'
-import { createInterface } from 'node:readline/promises'
-import { isatty } from 'node:tty'
 import { kernelAnswer, VfioError } from '../../base/errors.ts'
 import type { Io } from './io.ts'
 import { OutputStream } from './output-stream.ts'
 import { forTerminal } from './paint.ts'
 import { readBounded } from './user-file.ts'
 
-/** Asks for yes or no on the terminal; anything but yes, and an end of input, is no; INTERRUPTED for Ctrl-C. Null where nobody sits there to ask. */
-function terminalConfirm(): ((question: string) => Promise<boolean>) | null {
+/** Asks for yes or no on the terminal; anything but yes, and an end of input, is no; INTERRUPTED for Ctrl-C. */
+async function confirm(question: string): Promise<boolean | null> {
+  // Loaded only here: they cost the start of every command some of its time.
+  const { isatty } = await import('node:tty')
   // process.stdin, once looked at, keeps whoever reads descriptor 0 from waiting
   if (!isatty(0) || !isatty(2)) return null
-  return async (question) => {
-    const lines = createInterface({ input: process.stdin, output: process.stderr })
-    try {
-      const ended = new Promise<string>((resolve, reject) => {
-        lines.once('close', () => resolve(''))
-        // the terminal hands Ctrl-C on as a key while it is read by lines
-        lines.once('SIGINT', () => reject(new VfioError('INTERRUPTED', 'interrupted while asking: nothing is changed')))
-      })
-      return /^y(es)?$/i.test((await Promise.race([lines.question(`${question} [y/N] `), ended])).trim())
-    } finally {
-      lines.close()
-    }
+  const { createInterface } = await import('node:readline/promises')
+  const lines = createInterface({ input: process.stdin, output: process.stderr })
+  try {
+    const ended = new Promise<string>((resolve, reject) => {
+      lines.once('close', () => resolve(''))
+      // the terminal hands Ctrl-C on as a key while it is read by lines
+      lines.once('SIGINT', () => reject(new VfioError('INTERRUPTED', 'interrupted while asking: nothing is changed')))
+    })
+    return /^y(es)?$/i.test((await Promise.race([lines.question(`${question} [y/N] `), ended])).trim())
+  } finally {
+    lines.close()
   }
 }
 
@@ -33,8 +31,8 @@ export interface ProcessIo extends Io {
   statusOf(status: number): number
 }
 
-/** The input and output of this process. */
-export function processIo(): ProcessIo {
+/** The input and output of this process, which `program` started. */
+export function processIo(program: readonly string[]): ProcessIo {
   const reader = new AbortController()
   const stdout = new OutputStream(1, () => reader.abort())
   const stderr = new OutputStream(2, () => {})
@@ -44,9 +42,9 @@ export function processIo(): ProcessIo {
     err: say,
     readFile: (path, maxBytes = 16 * 1024 * 1024) => readBounded(path, maxBytes),
     interruption,
-    confirm: terminalConfirm(),
+    confirm,
     readerGone: reader.signal,
-    program: [process.execPath, resolve(process.argv[1] ?? '')],
+    program,
     caller: process.ppid,
     showPage: async (path, where) => (await import('./show-page.ts')).showPage(path, where),
     env: process.env,

@@ -11,10 +11,10 @@ export async function confirmLosses(plan: Plan, io: Pick<Io, 'err' | 'confirm'>,
   if (lost.length === 0) return
   // JSON has them in the error
   if (!isJson) for (const line of lost) io.err(`${line}\n`)
-  if (io.confirm === null) {
+  const isYes = await io.confirm(`${lost.length} to be taken away: go on?`)
+  if (isYes === null) {
     throw notConfirmed(`it takes ${lost.length} away, and no terminal is there to ask`, 'does it', lost)
   }
-  const isYes = await io.confirm(`${lost.length} to be taken away: go on?`)
   if (!isYes) throw notConfirmed('it was not confirmed', 'does it unasked', lost)
 }
 

@@ -1,7 +1,7 @@
 import { VfioError } from '../../base/errors.ts'
 import { printable } from '../../base/units.ts'
 
-/** How this program is started, by absolute paths: Node, then the script. */
+/** How this program is started, by absolute paths: Node and the script, or the single executable. */
 export type Program = readonly string[]
 
 /** The first line of every file of ours: what lacks it belongs to somebody else. */

@@ -21,7 +21,7 @@ export interface BootOptions {
 
 /** What is to run at boot. */
 export interface BootRequest extends BootOptions {
-  /** How vfioctl is started: Node and the script, by the absolute paths that they have on that host. */
+  /** How vfioctl is started, by absolute paths on that host: Node and the script, or the single executable. */
   readonly program: Program
 }
 

@@ -21,10 +21,10 @@ async function confirmed(plan: Plan, answer: boolean | null, isJson = false) {
   const said: string[] = []
   const asked: string[] = []
   const confirm = async (question: string) => {
-    asked.push(question)
-    return answer === true
+    if (answer !== null) asked.push(question)
+    return answer
   }
-  const io = { err: (line: string) => void said.push(line), confirm: answer === null ? null : confirm }
+  const io = { err: (line: string) => void said.push(line), confirm }
   const error = await confirmLosses(plan, io, isJson).then(
     () => null,
     (thrown: unknown) => thrown,
