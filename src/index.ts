@@ -79,7 +79,7 @@ export type {
   Running,
   Verb as Move,
 } from './lifecycle/wanted/plan.ts'
-export { losses } from './lifecycle/wanted/plan.ts'
+export { isPlannedDevice, losses } from './lifecycle/wanted/plan.ts'
 export type { ChangeKind, HostChange } from './lifecycle/watch/host-change.ts'
 export type { KernelVersion, PageSize } from './mock/base/kernel-traits.ts'
 export type {

@@ -18,7 +18,7 @@ export function specPage({ specSchema }) {
     ]),
     section('DESCRIPTION', [
       ...prose(
-        'A spec file says what a host is to have: drivers of PCI devices, virtual functions, and virtual devices on ' +
+        'A spec file says what a host is to have: drivers of devices, virtual functions, and virtual devices on ' +
           'their parents. It is YAML or JSON, of at most 1 MiB. `plan` shows what would change, and `apply` changes ' +
           'it; what is already right is left alone. A key that is not known is an error, with its place in the file.',
       ),

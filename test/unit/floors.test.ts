@@ -84,7 +84,7 @@ const takenFromBelow: Readonly<Record<string, readonly string[]>> = {
   'lifecycle/bindings/bind.ts': ['noDriver'],
   'lifecycle/kinds/plannings.ts': ['planningOf'],
   'lifecycle/restore/restore.ts': ['defaultTimeoutMs'],
-  'lifecycle/wanted/plan.ts': ['isDone', 'isVirtual', 'itemName', 'itemsOf', 'losses'],
+  'lifecycle/wanted/plan.ts': ['isDone', 'isPlannedDevice', 'itemName', 'itemsOf', 'losses'],
 
   // the exit status of a plan that is only shown
   'lifecycle/plan/room.ts': ['checkRoom'],

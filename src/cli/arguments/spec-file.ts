@@ -32,8 +32,8 @@ export function readSpec(path: string, label: string | undefined, io: Io): [spec
 export const specExample: string = `\
 A file:
   version: 1
-  bindings:                       # drivers of PCI devices: vfio-pci, or another \`driver\`, or none
-    - device: 00:1f.3
+  bindings:                       # drivers of devices: VFIO's, or another \`driver\`, or none
+    - device: 00:1f.3             # or css/0.0.0314, platform/NAME, a list
       group: true                 # with what shares its IOMMU group
   parents:
     - parent: 3b:00.0             # or a range, a list, { vendor: 10de }, { anyWith: TYPE }

@@ -5,7 +5,7 @@ import { noDriver } from '../../lifecycle/bindings/bind.ts'
 import { sayScriptsAreNotAsked } from '../../lifecycle/callouts/scripts-not-asked.ts'
 import { planningOf } from '../../lifecycle/kinds/plannings.ts'
 import {
-  isVirtual,
+  isPlannedDevice,
   itemName,
   itemsOf,
   type Plan,
@@ -31,7 +31,7 @@ const columns: readonly Column<Plan['entries'][number]>[] = [
 
 const bindingColumns: readonly Column<PlannedBinding>[] = [
   { heading: 'ACTION', cell: (row) => row.action },
-  { heading: 'DEVICE', cell: (row) => row.device },
+  { heading: 'DEVICE', cell: itemName },
   { heading: 'DRIVER', cell: (row) => row.driver },
   { heading: 'REASON', cell: (row) => row.reason },
   { heading: 'IN USE', cell: ({ uses }) => uses.join(', ') },
@@ -61,7 +61,7 @@ export function shownItem(item: PlanItem): string {
 }
 
 function whatOf(item: PlanItem): string {
-  if (isVirtual(item)) return `on ${item.parent} (${item.type})`
+  if (isPlannedDevice(item)) return `on ${item.parent} (${item.type})`
   if (item.kind === 'binding') return item.driver === noDriver ? 'to no driver' : `to ${item.driver}`
   return `to ${item.count} virtual functions`
 }

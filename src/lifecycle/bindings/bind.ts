@@ -61,7 +61,8 @@ export function driverChanges(
   })
 }
 
-function vfioDriver(bus: BusName): string {
+/** The driver that gives a bus's devices to VFIO. */
+export function vfioDriver(bus: BusName): string {
   return busNamed(bus).vfioDriver ?? noDriver
 }
 

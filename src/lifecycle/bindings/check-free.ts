@@ -1,12 +1,10 @@
 import { VfioError } from '../../base/errors.ts'
-import { pciAddressOrNull } from '../../base/units.ts'
-import { type BusDevice, shownDevice } from '../../host/bus/bus-device.ts'
+import { shownDevice } from '../../host/bus/bus-device.ts'
 import type { DriverBinding } from '../../host/driver-binding.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import { checkNotHeld } from '../device/device-lock.ts'
-import { busUses } from '../in-use/bus-uses.ts'
-import { endsOf, type PciUse } from '../in-use/pci-use.ts'
-import { PciUses } from '../in-use/pci-uses.ts'
+import { HostUses } from '../in-use/host-uses.ts'
+import { endsOf } from '../in-use/pci-use.ts'
 import type { BindingOptions } from './binding-change.ts'
 import { heldDevice } from './change-driver.ts'
 
@@ -19,7 +17,7 @@ export function checkFree(
   const { device, driver } = binding
   if (driver === null) return
   checkNotHeld(kernel, heldDevice(kernel, binding))
-  const found = usesOf(kernel, device)
+  const found = new HostUses(kernel.files).of(device)
   if (found.length === 0) return
   const shown = shownDevice(device)
   const uses = found.map(({ what }) => what)
@@ -31,11 +29,6 @@ export function checkFree(
     hint: `end that use first${inBrackets(endsOf(found))}, or --force takes it all the same`,
     facts: { device: device.name, driver, uses },
   })
-}
-
-function usesOf({ files }: Kernel, device: BusDevice): PciUse[] {
-  const address = device.bus === 'pci' ? pciAddressOrNull(device.name) : null
-  return address === null ? busUses(files, device) : new PciUses(files).of(address)
 }
 
 function inBrackets(text: string): string {

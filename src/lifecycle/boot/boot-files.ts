@@ -1,5 +1,6 @@
 import { VfioError } from '../../base/errors.ts'
 import { printable } from '../../base/units.ts'
+import { buses } from '../../host/bus/bus.ts'
 
 /** How this program is started, by absolute paths: Node and the script, or the single executable. */
 export type Program = readonly string[]
@@ -88,22 +89,31 @@ const wants = `${mark}
 Wants=vfioctl-restore.service
 `
 
+/** Buses beside PCI on which a driver can be kept for a device. */
+const others = buses
+  .filter(({ name, hasOverride }) => hasOverride && name !== 'pci')
+  .map(({ name }) => name)
+  .join('|')
+
 /**
- * A card or function that appears, for the driver that it is to have; a card that has its driver, for virtual functions;
+ * A device that appears, for the driver that it is to have, which is kept for one that is not on the PCI bus by its bus
+ * and name, if a unit's name can have that; a card that has its driver, for virtual functions;
  * and a device that has become a parent of mediated ones. What `udevadm trigger` tells again is passed over: what an admin
  * has stopped would come back.
  */
 function rules(command: string, { systemctl, mkdir }: HostTools): string {
   return `${mark}
+ENV{.VFIOCTL}="$kernel"
 ACTION=="add", SUBSYSTEM=="pci", ENV{SYNTH_UUID}!="?*", TEST=="/etc/vfioctl.d/bindings/$kernel.json", GOTO="vfioctl_restore"
+ACTION=="add", SUBSYSTEM=="${others}", ENV{SYNTH_UUID}!="?*", KERNEL!="*[!0-9A-Za-z:._-]*", TEST=="/etc/vfioctl.d/bindings/$env{SUBSYSTEM}-$kernel.json", ENV{.VFIOCTL}="$env{SUBSYSTEM}-$kernel", GOTO="vfioctl_restore"
 ACTION=="bind", SUBSYSTEM=="pci", TEST=="/etc/vfioctl.d/sriov/$kernel.json", GOTO="vfioctl_restore"
 ACTION=="change", ENV{MDEV_STATE}=="registered", TEST=="/etc/mdevctl.d/$kernel", GOTO="vfioctl_restore"
 GOTO="vfioctl_end"
 LABEL="vfioctl_restore"
 # A unit's work, where there are units: udev ends what takes long, and forbids what it runs to make code, as Node does.
-TEST=="/run/systemd/system", RUN+="${mkdir} -p ${arrived}/$kernel"
-TEST=="/run/systemd/system", RUN+="${systemctl} --no-block start vfioctl-restore@$kernel.path"
-TEST!="/run/systemd/system", RUN+="${command} restore --parent $kernel --timeout 10"
+TEST=="/run/systemd/system", RUN+="${mkdir} -p ${arrived}/$env{.VFIOCTL}"
+TEST=="/run/systemd/system", RUN+="${systemctl} --no-block start vfioctl-restore@$env{.VFIOCTL}.path"
+TEST!="/run/systemd/system", RUN+="${command} restore --parent $env{.VFIOCTL} --timeout 10"
 LABEL="vfioctl_end"
 `
 }

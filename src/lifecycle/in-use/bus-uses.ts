@@ -1,9 +1,10 @@
 import { uuidOrNull } from '../../base/units.ts'
 import { type BusDevice, devicePath } from '../../host/bus/bus-device.ts'
+import { findDeviceUsers } from '../../host/device-users.ts'
 import { followLinks } from '../../host/sysfs/links.ts'
 import { listOrNone, readOrEmpty } from '../../host/sysfs/readable.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
-import type { PciUse } from './pci-use.ts'
+import { consoleUses, openedBy, type PciUse } from './pci-use.ts'
 
 /** Of an interface's `flags`. */
 const IFF_UP = 1n
@@ -15,18 +16,24 @@ const IFF_UP = 1n
 export function busUses(files: HostFiles, device: BusDevice): PciUse[] {
   const folder = followLinks(files, devicePath(device)) ?? devicePath(device)
   const below = (kind: string) =>
-    listOrNone(files, `/sys/class/${kind}`)
+    listOrNone(files, `/sys/${kind}`)
       .sort()
-      .filter((name) => followLinks(files, `/sys/class/${kind}/${name}`)?.startsWith(`${folder}/`) === true)
+      .filter((name) => followLinks(files, `/sys/${kind}/${name}`)?.startsWith(`${folder}/`) === true)
+  const nodes = below('dev/char').flatMap((number) => {
+    const name = /^DEVNAME=(.+)$/m.exec(readOrEmpty(files, `/sys/dev/char/${number}/uevent`))?.[1]
+    return name === undefined ? [] : [`/dev/${name}`]
+  })
   return [
     ...listOrNone(files, folder).flatMap((name): PciUse[] => {
       const uuid = uuidOrNull(name)
       return uuid === null ? [] : [{ what: `it carries the mediated device ${uuid}`, end: `vfioctl stop ${uuid}` }]
     }),
-    ...below('net')
+    ...below('class/net')
       .filter((name) => isUp(readOrEmpty(files, `/sys/class/net/${name}/flags`)))
       .map((name) => ({ what: `network interface ${name} is up`, end: `ip link set ${name} down` })),
-    ...below('block').map((name) => ({ what: `it carries the block device ${name}`, end: null })),
+    ...below('class/block').map((name) => ({ what: `it carries the block device ${name}`, end: null })),
+    ...consoleUses(files, below('class/tty')),
+    ...openedBy(nodes, findDeviceUsers(files, new Set(nodes))),
   ]
 }
 

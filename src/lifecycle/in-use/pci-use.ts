@@ -1,4 +1,8 @@
-/** What would suffer if a PCI device's driver were taken from it. */
+import { type DeviceUser, shownUsers } from '../../host/device-users.ts'
+import { readOrEmpty } from '../../host/sysfs/readable.ts'
+import type { HostFiles } from '../../kernel/kernel.ts'
+
+/** What would suffer if a device's driver were taken from it. */
 export interface PciUse {
   /** In a few words: 'network interface eth0 is up'. */
   readonly what: string
@@ -10,6 +14,28 @@ export interface PciUse {
 export function endsOf(uses: readonly PciUse[]): string {
   const ends = [...new Set(uses.flatMap(({ end }) => end ?? []))]
   return ends.length > 3 ? `${ends.slice(0, 3).join('; ')}; …` : ends.join('; ')
+}
+
+/** Who has it open, by each node; by its address only where no node says so. */
+export function openedBy(nodes: readonly string[], users: ReadonlyMap<string, readonly DeviceUser[]>): PciUse[] {
+  const byNode = nodes.flatMap((node) => (users.get(node) ?? []).map((user) => ({ user, node })))
+  const seen = new Set(byNode.flatMap(({ user, node }) => (node.startsWith('/') ? [user.pid] : [])))
+  return byNode
+    .filter(({ user, node }) => node.startsWith('/') || !seen.has(user.pid))
+    .map(({ user, node }) => opened(user, node))
+}
+
+/** By its address it is open without a node of this host: through a descriptor that was handed over, or in a container. */
+function opened(user: DeviceUser, node: string): PciUse {
+  return { what: `${shownUsers([user])} has ${node.startsWith('/') ? node : 'it'} open`, end: null }
+}
+
+/** Those of a device's terminals ('ttyS0') on which the kernel prints: it goes on through a driver that has left. */
+export function consoleUses(files: HostFiles, terminals: readonly string[]): PciUse[] {
+  const active = readOrEmpty(files, '/sys/class/tty/console/active').split(/\s+/)
+  return terminals
+    .filter((name) => active.includes(name))
+    .map((name) => ({ what: `/dev/${name} is a console of the kernel`, end: null }))
 }
 
 /** '1 other place', '2 other places'. */

@@ -1,5 +1,5 @@
 import { type PciAddress, pciAddressOrNull } from '../../base/units.ts'
-import { type DeviceUser, findDeviceUsers, shownUsers } from '../../host/device-users.ts'
+import { type DeviceUser, findDeviceUsers } from '../../host/device-users.ts'
 import { pciPath } from '../../host/sriov.ts'
 import { linkedName } from '../../host/sysfs/links.ts'
 import { listOrNone } from '../../host/sysfs/readable.ts'
@@ -10,7 +10,7 @@ import { DeviceGraph } from './device-graph.ts'
 import { deviceNodes } from './device-nodes.ts'
 import { type Mount, readMounts } from './mounts.ts'
 import { NetworkUses } from './network-uses.ts'
-import { counted, type PciUse } from './pci-use.ts'
+import { consoleUses, counted, openedBy, type PciUse } from './pci-use.ts'
 import { sharedFolderUses } from './shared-folder-uses.ts'
 
 interface Seen {
@@ -73,6 +73,10 @@ export class PciUses {
     return [
       ...this.#host.network.of(address),
       ...this.#host.block.of(address),
+      ...consoleUses(
+        this.#files,
+        this.#host.graph.below(address, 'tty').map(({ name }) => name),
+      ),
       ...sharedFolderUses(this.#files, this.#host.graph, this.#host.mounts, address),
       ...kinds.flatMap((kind) => kind.usesOf(this.#files, address)),
       ...openedBy(nodes, users),
@@ -86,20 +90,6 @@ export class PciUses {
       .sort((a, b) => a.localeCompare(b, 'en', { numeric: true }))
       .flatMap((name) => pciAddressOrNull(linkedName(this.#files, `${pciPath(address)}/${name}`) ?? '') ?? [])
   }
-}
-
-/** Who has it open, by each node; by its address only where no node says so. */
-function openedBy(nodes: readonly string[], users: ReadonlyMap<string, readonly DeviceUser[]>): PciUse[] {
-  const byNode = nodes.flatMap((node) => (users.get(node) ?? []).map((user) => ({ user, node })))
-  const seen = new Set(byNode.flatMap(({ user, node }) => (node.startsWith('/') ? [user.pid] : [])))
-  return byNode
-    .filter(({ user, node }) => node.startsWith('/') || !seen.has(user.pid))
-    .map(({ user, node }) => opened(user, node))
-}
-
-/** By its address it is open without a node of this host: through a descriptor that was handed over, or in a container. */
-function opened(user: DeviceUser, node: string): PciUse {
-  return { what: `${shownUsers([user])} has ${node.startsWith('/') ? node : 'it'} open`, end: null }
 }
 
 function usesByFunctions(functions: readonly PciAddress[], own: ReadonlyMap<PciAddress, readonly PciUse[]>): PciUse[] {

@@ -4,7 +4,7 @@ import type { Kernel } from '../../kernel/kernel.ts'
 import type { ChangeOptions } from '../change/change.ts'
 import { withSharedKernelLog } from '../change/kernel-log.ts'
 import { planningOf } from '../kinds/plannings.ts'
-import { isVirtual, itemName, itemsOf, type Plan, type PlanItem } from '../wanted/plan.ts'
+import { isPlannedDevice, itemName, itemsOf, type Plan, type PlanItem } from '../wanted/plan.ts'
 import { isNoRoom, takeAllBack } from '../wanted/run-verbs.ts'
 import { bindPlanned } from './bind-planned.ts'
 import { type CardGroup, CardGroups } from './card-groups.ts'
@@ -106,7 +106,7 @@ class Applying {
   async #carryOut(item: PlanItem, group: CardGroup | null): Promise<void> {
     const options = this.#options
     const kernel = this.#kernel
-    if (isVirtual(item)) {
+    if (isPlannedDevice(item)) {
       await planningOf(item).carryOut(kernel, item, options, group?.journal ?? [])
     } else if (item.kind === 'binding') {
       await bindPlanned(kernel, item, options)

@@ -5,7 +5,7 @@ import { bind } from '../bindings/bind.ts'
 import type { BindingOptions } from '../bindings/binding-change.ts'
 import type { DriverChange } from '../bindings/driver-changes.ts'
 import type { ChangeOptions } from '../change/change.ts'
-import type { PlannedBinding } from '../wanted/plan.ts'
+import { itemName, type PlannedBinding } from '../wanted/plan.ts'
 
 /**
  * Gives a device the driver that a plan has for it, and what turns out to share its IOMMU group too. NOT_CONFIRMED, and all
@@ -13,9 +13,11 @@ import type { PlannedBinding } from '../wanted/plan.ts'
  */
 export async function bindPlanned(
   kernel: Kernel,
-  { device, driver, groupFollows }: PlannedBinding,
+  item: PlannedBinding,
   { onMessage: said, signal }: Pick<ChangeOptions, 'onMessage' | 'signal'>,
 ): Promise<void> {
+  const { driver, groupFollows } = item
+  const device = itemName(item)
   // callouts may be overruled; a device that the host uses is not taken by that
   const options: BindingOptions = { ...(said && { onMessage: said }), ...(signal && { signal }) }
   await bind(kernel, { device, driver, group: groupFollows }, options, (late) => checkTakesNone(device, late))

@@ -1,6 +1,6 @@
 import type { HostFiles } from '../../kernel/kernel.ts'
 import { planningOf } from '../kinds/plannings.ts'
-import { isVirtual, type NoRoom, type PlanItem, type PlannedDevice } from '../wanted/plan.ts'
+import { isPlannedDevice, type NoRoom, type PlanItem, type PlannedDevice } from '../wanted/plan.ts'
 import type { DoneVerbs } from '../wanted/run-verbs.ts'
 import type { MadeFunctions } from './made-functions.ts'
 
@@ -24,7 +24,7 @@ export class CardGroups {
   constructor(files: HostFiles, items: readonly PlanItem[], noRoom: readonly NoRoom[]) {
     this.#files = files
     for (const item of items) {
-      if (isVirtual(item)) this.#join(this.#cardsOf(item), noRoom)
+      if (isPlannedDevice(item)) this.#join(this.#cardsOf(item), noRoom)
     }
   }
 
@@ -35,7 +35,7 @@ export class CardGroups {
 
   /** Null for what is done to a host device. */
   of(item: PlanItem): CardGroup | null {
-    if (!isVirtual(item)) return null
+    if (!isPlannedDevice(item)) return null
     const [card = ''] = this.#cardsOf(item)
     return this.ofCard(card)
   }

@@ -11,7 +11,7 @@ import { planningOf } from '../kinds/plannings.ts'
 import type { FutureFunctions } from '../wanted/future-functions.ts'
 import { inFile, invalidSpec } from '../wanted/invalid-spec.ts'
 import type { PlacedParent } from '../wanted/parent-place.ts'
-import type { Plan, PlannedBinding, PlannedSriov } from '../wanted/plan.ts'
+import { itemName, type Plan, type PlannedBinding, type PlannedSriov } from '../wanted/plan.ts'
 
 interface Asked extends Pick<Plan, 'bindings' | 'sriov' | 'entries'> {
   readonly path: string
@@ -25,7 +25,7 @@ interface Asked extends Pick<Plan, 'bindings' | 'sriov' | 'entries'> {
  */
 export function checkContradictions(files: HostFiles, asked: Asked): void {
   const { path, bindings, sriov, future } = asked
-  const byDevice = new Map(bindings.map((binding) => [binding.device, binding]))
+  const byDevice = new Map(bindings.map((binding) => [itemName(binding), binding]))
   for (const item of sriov) checkDriverMakesFunctions(files, path, item, byDevice.get(item.device))
   for (const { wanted, parent, ...entry } of asked.entries) {
     const name = pciAddressOrNull(entry.name) ?? pciAddressOrNull(parent)
@@ -42,7 +42,7 @@ export function checkContradictions(files: HostFiles, asked: Asked): void {
     if (!losesDriver(binding)) continue
     const needed = devicesOn(binding, asked) ?? onFunctionsOf(files, binding, asked)
     if (needed === null) continue
-    throw invalidSpec(path, binding.device, `bindings give it to ${binding.driver}, and ${needed}`, binding.at)
+    throw invalidSpec(path, itemName(binding), `bindings give it to ${binding.driver}, and ${needed}`, binding.at)
   }
 }
 
@@ -120,7 +120,7 @@ function onFunctionsOf(files: HostFiles, { device, afterSriov }: PlannedBinding,
   }
   const along = "the card's own driver takes its virtual functions along"
   const bound = asked.bindings.find((it) => !it.afterSriov && isIts(it.device))
-  if (bound !== undefined) return `its virtual function ${bound.device} to ${bound.driver}: ${along}`
+  if (bound !== undefined) return `its virtual function ${itemName(bound)} to ${bound.driver}: ${along}`
   const carrier = asked.entries.find(({ parent, wanted }) => wanted !== null && isIts(parent))
   return carrier === undefined ? null : `parents ask for ${carrier.name} on ${carrier.parent}: ${along}`
 }

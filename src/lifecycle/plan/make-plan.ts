@@ -21,7 +21,7 @@ export function makePlan({ files }: Pick<Kernel, 'files'>, spec: Spec): Plan {
     .filter(({ devices, others }) => devices.length > 0 || others === 'remove')
     .map((parent) => parentsToBe(files, spec.path, parent, future))
   const bindings = planBindings(files, spec, future)
-  const lost = new Set<string>(bindings.filter(losesDriver).map(({ device }) => device))
+  const lost = new Set(bindings.filter(losesDriver).map(({ device }) => device))
   const request = { path: spec.path, parents, future, lost, present: all }
   const planned = plannings.map((planning) => planning.plan(files, request))
   const entries = planned.flatMap((it) => it.entries)

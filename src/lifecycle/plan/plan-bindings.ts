@@ -1,38 +1,41 @@
 import { type PciAddress, pciAddressOrNull } from '../../base/units.ts'
+import { type BusDevice, onPci, parseBusDevice, shownDevice } from '../../host/bus/bus-device.ts'
 import { pciAddresses } from '../../host/pci-bus.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
-import { checkDriver, driverChanges, noDriver } from '../bindings/bind.ts'
+import { checkDriver, driverChanges, noDriver, vfioDriver } from '../bindings/bind.ts'
 import type { DriverChange } from '../bindings/driver-changes.ts'
-import { PciUses } from '../in-use/pci-uses.ts'
-import { areIdsOf, choosePci, fitsPci, noneFits } from '../spec/choose-pci.ts'
+import { HostUses } from '../in-use/host-uses.ts'
+import { areIdsOf, fitsPci, noneFits } from '../spec/choose-pci.ts'
 import { futureBindingSteps, futureIds } from '../sriov/future-binding.ts'
 import type { FutureFunctions } from '../wanted/future-functions.ts'
 import { invalidSpec, type Place } from '../wanted/invalid-spec.ts'
-import type { PlannedBinding } from '../wanted/plan.ts'
+import { itemName, type PlannedBinding } from '../wanted/plan.ts'
 import type { PciChoice, Spec } from '../wanted/spec.ts'
 
-/** What would have to be done for PCI devices, and for virtual functions that are to come, to have the drivers that a spec says. */
+/** What would have to be done for devices, and for virtual functions that are to come, to have the drivers that a spec says. */
 export function planBindings(files: HostFiles, { path, bindings }: Spec, future: FutureFunctions): PlannedBinding[] {
-  const planned = new Map<PciAddress, PlannedBinding>()
-  const host = new PciUses(files)
+  const planned = new Map<string, PlannedBinding>()
+  const host = new HostUses(files)
   for (const { at, choice, driver, group } of bindings) {
     for (const item of choose(files, choice, future).flatMap((device) => {
-      return itemsFor(files, path, { at, device, driver, group }, future, host)
+      const wanted = driver ?? vfioDriver(device.bus)
+      return itemsFor(files, path, { at, device, driver: wanted, group }, future, host)
     })) {
-      const other = planned.get(item.device)?.driver ?? driver
-      if (other !== driver) {
-        const what = `is to have two drivers, ${other} and ${driver}: name it once (group: true names the rest of its IOMMU group)`
-        throw invalidSpec(path, item.device, what, at)
+      const shown = itemName(item)
+      const other = planned.get(shown)?.driver ?? item.driver
+      if (other !== item.driver) {
+        const what = `is to have two drivers, ${other} and ${item.driver}: name it once (group: true names the rest of its IOMMU group)`
+        throw invalidSpec(path, shown, what, at)
       }
-      planned.set(item.device, item)
+      planned.set(shown, item)
     }
   }
   return [...planned.values()]
 }
 
 /** Those that are named; otherwise those that fit and will be there once the virtual functions are made. */
-function choose(files: HostFiles, choice: PciChoice, future: FutureFunctions): PciAddress[] {
-  if ('names' in choice) return choosePci(files, choice)
+function choose(files: HostFiles, choice: PciChoice, future: FutureFunctions): BusDevice[] {
+  if ('names' in choice) return choice.names.map(parseBusDevice)
   const coming = future.addresses.filter((address) => {
     const card = future.cardOf(address)
     if ('from' in choice || card === null) return fitsPci(files, address, choice)
@@ -41,39 +44,41 @@ function choose(files: HostFiles, choice: PciChoice, future: FutureFunctions): P
   const there = pciAddresses(files).filter((it) => fitsPci(files, it, choice))
   const staying = there.filter((address) => future.cardThatDrops(address) === null)
   const chosen = [...new Set([...staying, ...coming])].sort()
-  if (chosen.length > 0) return chosen
+  if (chosen.length > 0) return chosen.map(onPci)
   throw noneFits(choice, there.length === 0 ? '' : ' but what goes with a number of virtual functions in this file')
 }
 
 function itemsFor(
   files: HostFiles,
   path: string,
-  request: { readonly at: Place | null; readonly device: PciAddress; readonly driver: string; readonly group: boolean },
+  request: { readonly at: Place | null; readonly device: BusDevice; readonly driver: string; readonly group: boolean },
   future: FutureFunctions,
-  host: PciUses,
+  host: HostUses,
 ): PlannedBinding[] {
   const { at, device, driver } = request
-  const drops = future.cardThatDrops(device)
+  const own = pciOf(device)
+  const drops = own === null ? null : future.cardThatDrops(own)
   if (drops !== null) {
     throw invalidSpec(
       path,
-      device,
+      device.name,
       `is to have ${driver}, and goes with the number of virtual functions of ${drops}`,
       at,
     )
   }
-  const card = future.cardOf(device)
-  if (card !== null) {
+  const card = own === null ? null : future.cardOf(own)
+  if (own !== null && card !== null) {
     checkDriver(files, 'pci', driver)
     return [
       {
         kind: 'binding',
         at,
         action: 'bind',
-        device,
+        bus: device.bus,
+        device: device.name,
         driver,
         reason: `comes with the virtual functions of ${card}`,
-        steps: futureBindingSteps(files, device, card, driver),
+        steps: futureBindingSteps(files, own, card, driver),
         uses: [],
         takenFrom: null,
         afterSriov: true,
@@ -81,17 +86,19 @@ function itemsFor(
       },
     ]
   }
-  return driverChanges(files, request).flatMap((change) => {
-    const address = pciAddressOrNull(change.before.device.name)
-    if (address === null) return []
-    const isMadeAnew = future.cardOf(address) !== null || future.cardThatDrops(address) !== null
-    return isMadeAnew ? [] : [plannedBinding(host, address, change, request)]
+  return driverChanges(files, { ...request, device: shownDevice(device) }).flatMap((change) => {
+    const address = pciOf(change.before.device)
+    const isMadeAnew = address !== null && (future.cardOf(address) !== null || future.cardThatDrops(address) !== null)
+    return isMadeAnew ? [] : [plannedBinding(host, change, request)]
   })
 }
 
+function pciOf({ bus, name }: BusDevice): PciAddress | null {
+  return bus === 'pci' ? pciAddressOrNull(name) : null
+}
+
 function plannedBinding(
-  host: PciUses,
-  device: PciAddress,
+  host: HostUses,
   { before, writes, keeping }: DriverChange,
   { at, driver, group }: { readonly at: Place | null; readonly driver: string; readonly group: boolean },
 ): PlannedBinding {
@@ -104,13 +111,14 @@ function plannedBinding(
     kind: 'binding',
     at,
     action: steps.length === 0 ? 'keep' : 'bind',
-    device,
+    bus: before.device.bus,
+    device: before.device.name,
     driver,
     reason: steps.length === 0 ? 'is as it should be' : writes.length === 0 ? 'is not kept for the next boot' : has,
     steps,
     takenFrom: writes.length === 0 ? null : before.driver,
     afterSriov: false,
     groupFollows,
-    uses: writes.length === 0 || before.driver === null ? [] : host.of(device).map(({ what }) => what),
+    uses: writes.length === 0 || before.driver === null ? [] : host.of(before.device).map(({ what }) => what),
   }
 }

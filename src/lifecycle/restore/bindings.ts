@@ -28,9 +28,9 @@ export const boundDevices: RestoreStage = (kernel, coming) => {
         type: null,
         plannedSteps: () => [],
         isParentThere: () => device !== null && files.kind(devicePath(device)) !== null,
-        canParentCome: () => address !== null && coming.can(address),
+        canParentCome: () => (address === null ? coming.only === shown : coming.can(address)),
         parentMissing: () =>
-          new VfioError('NOT_FOUND', `the device ${shown} is not there: this host has none at that address`, {
+          new VfioError('NOT_FOUND', `the device ${shown} is not there: this host has none by that name`, {
             hint: `${device === null || address !== null ? 'lspci' : `ls ${busNamed(device.bus).devices}`}; vfioctl release ${shown} forgets it`,
             facts: { device: device?.name ?? name },
           }),

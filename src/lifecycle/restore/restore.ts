@@ -1,4 +1,5 @@
 import { asVfioError, VfioError } from '../../base/errors.ts'
+import { shownDevice } from '../../host/bus/bus-device.ts'
 import { Arrivals } from '../../host/wait-for-device.ts'
 import type { Warning } from '../../host/warning.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
@@ -7,6 +8,7 @@ import { withSharedKernelLog } from '../change/kernel-log.ts'
 import { parentName } from '../device/parents.ts'
 import type { Restorable, RestoreStage, RestoreTask } from '../device/restore-task.ts'
 import { kinds } from '../kinds/kinds.ts'
+import { boundDeviceOrNull } from '../settings/bindings.ts'
 import { boundDevices } from './bindings.ts'
 import { ComingDevices } from './coming.ts'
 import { definedSriov } from './sriov.ts'
@@ -50,7 +52,7 @@ const stagesBefore: readonly RestoreStage[] = [boundDevices, definedSriov]
  * devices at the same time. One failure stops nothing else, and none is thrown: each thing's result has its own.
  */
 export async function restore(kernel: Kernel, request: RestoreRequest = {}): Promise<Restored> {
-  const only = request.parent === undefined ? undefined : parentName(request.parent)
+  const only = request.parent === undefined ? undefined : parentOf(request.parent)
   const coming = new ComingDevices(kernel.files, only)
   const verbs = await Promise.all(kinds.map((kind) => kind.verbs()))
   const stages = [...stagesBefore, ...verbs.map((its) => its.restore)]
@@ -79,6 +81,12 @@ export async function restore(kernel: Kernel, request: RestoreRequest = {}): Pro
   } finally {
     await arrivals.close()
   }
+}
+
+/** By its name, or by that of its setting ('css-0.0.0314'), which a unit's name can have. */
+function parentOf(name: string): string {
+  const bound = boundDeviceOrNull(name)
+  return bound === null ? parentName(name) : shownDevice(bound)
 }
 
 /** What cannot even be looked for keeps nothing else from starting. */

@@ -185,21 +185,26 @@ const parent = v.pipe(
 const binding = v.pipe(
   knownKeys({
     device: v.pipe(
-      v.union(pciChoices, 'must be a PCI address, a list of them, a range FROM-TO or {vendor, device}'),
+      v.union(
+        pciChoices,
+        'must be a PCI address or BUS/NAME, a list of them, a range FROM-TO or {vendor, device} of PCI devices',
+      ),
       v.description(
-        'The PCI devices: an address, a list of them, a range `FROM-TO` or `41:00.*`, or an object with `vendor`.',
+        'The devices: a PCI address, or `css/0.0.0314`, `platform/NAME` and the like on other buses; a list of them; or, of PCI devices, a range `FROM-TO` or `41:00.*`, or an object with `vendor`.',
       ),
     ),
     driver: v.pipe(
-      v.optional(driverName, 'vfio-pci'),
-      v.description('The driver that they have, now and at every boot; `none` keeps all drivers away.'),
+      v.optional(driverName),
+      v.description(
+        'The driver that they have, now and at every boot: VFIO’s on their bus, as `vfio-pci`, if the file names none; `none` keeps all drivers away.',
+      ),
     ),
     group: v.pipe(
       v.optional(v.boolean(), false),
       v.description('Whether what shares their IOMMU group gets the same driver.'),
     ),
   }),
-  v.transform(({ device, ...rest }): SpecBinding => ({ at: null, choice: device, ...rest })),
+  v.transform(({ device, driver = null, group }): SpecBinding => ({ at: null, choice: device, driver, group })),
 )
 
 /** What a spec file holds. Each key has a description, which vfioctl-spec(5) shows. */
@@ -209,7 +214,7 @@ export const specSchema: v.GenericSchema<unknown, SpecContent> = v.pipe(
     bindings: v.pipe(
       v.optional(v.array(binding)),
       v.description(
-        'A list of PCI devices with the driver that each is to have. The file has `bindings`, `parents` or both.',
+        'A list of devices with the driver that each is to have. The file has `bindings`, `parents` or both.',
       ),
     ),
     parents: v.pipe(

@@ -1,4 +1,6 @@
 import type { PciAddress } from '../../base/units.ts'
+import type { BusName } from '../../host/bus/bus.ts'
+import { shownDevice } from '../../host/bus/bus-device.ts'
 import type { DeviceUser } from '../../host/device-users.ts'
 import type { Warning } from '../../host/warning.ts'
 import type { Step } from '../change/change.ts'
@@ -46,12 +48,14 @@ export interface Running {
 /** One step of a planned device. */
 export type Verb = 'stop' | 'undefine' | 'define' | 'keep-owner' | 'start'
 
-/** The change that a spec asks of one PCI device's driver, and why. */
+/** The change that a spec asks of one device's driver, and why. */
 export interface PlannedBinding {
   readonly at: Place | null
   readonly kind: 'binding'
   readonly action: 'bind' | 'keep'
-  readonly device: PciAddress
+  readonly bus: BusName
+  /** Its name there: a PCI address, '0.0.0313'. */
+  readonly device: string
   readonly driver: string
   readonly reason: string
   /** The exact writes. */
@@ -84,16 +88,21 @@ export interface PlannedSriov {
   readonly uses: readonly string[]
 }
 
-/** A line of a plan: a binding, virtual functions or a virtual device. */
+/** A line of a plan: a binding, virtual functions, or a virtual device (`isPlannedDevice`). */
 export type PlanItem = PlannedBinding | PlannedSriov | PlannedDevice
 
-/** By which it is told from others: its address, or its UUID. */
+/** By which it is told from others: its address, BUS/NAME, or its UUID. */
 export function itemName(item: PlanItem): string {
-  return 'device' in item ? item.device : item.name
+  if (isPlannedDevice(item)) return item.name
+  return item.kind === 'binding' ? boundName(item) : item.device
 }
 
-/** True if it is a virtual device, and not one of the host's. */
-export function isVirtual(item: PlanItem): item is PlannedDevice {
+function boundName({ bus, device }: PlannedBinding): string {
+  return shownDevice({ bus, name: device })
+}
+
+/** True if it is a virtual device, of whatever kind; `kind` tells bindings ('binding') and virtual functions ('sriov') apart. */
+export function isPlannedDevice(item: PlanItem): item is PlannedDevice {
   return 'verbs' in item
 }
 
@@ -139,8 +148,9 @@ export function isDone(plan: Plan): boolean {
 export function losses({ bindings, sriov, entries }: Plan): string[] {
   const fewer = sriov.filter(({ makesAnew, before, count }) => makesAnew && count < before)
   return [
-    ...bindings.flatMap(({ device, driver, takenFrom }) => {
-      return takenFrom === null ? [] : `take ${device} from ${takenFrom}: it is to have ${driver}`
+    ...bindings.flatMap((item) => {
+      const { driver, takenFrom } = item
+      return takenFrom === null ? [] : `take ${boundName(item)} from ${takenFrom}: it is to have ${driver}`
     }),
     ...fewer.map(({ device, before, count }) => `${device}: ${count} virtual functions in place of ${before}`),
     ...entries

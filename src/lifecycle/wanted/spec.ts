@@ -7,7 +7,7 @@ import type { Place } from './invalid-spec.ts'
 export interface Spec {
   /** The file, for messages. */
   readonly path: string
-  /** Which driver PCI devices have, before anything else. */
+  /** Which driver devices have, before anything else. */
   readonly bindings: readonly SpecBinding[]
   readonly parents: readonly SpecParent[]
   /** What NVIDIA's GPUs carry, of a file of its vgpu-device-manager: of those that fit a GPU, the last holds. */
@@ -29,11 +29,13 @@ export interface GpuFilter {
   readonly subsystem: number | null
 }
 
-/** PCI devices and the driver that they should have. */
+/** Devices of any bus, and the driver that they should have. */
 export interface SpecBinding {
   readonly at: Place | null
+  /** Names are addresses of PCI devices, or BUS/NAME ('css/0.0.0314'). */
   readonly choice: PciChoice
-  readonly driver: string
+  /** Null for VFIO's driver on the device's bus. */
+  readonly driver: string | null
   /** With every other endpoint of their IOMMU groups. */
   readonly group: boolean
 }

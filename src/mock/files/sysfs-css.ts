@@ -1,9 +1,10 @@
+import { namedOverride } from '../base/driver-override.ts'
 import type { Machine } from '../machine/machine.ts'
 import {
   bindSubchannel,
   namedSubchannel,
-  overrideSubchannel,
   probeSubchannel,
+  subchannelDraft,
   subchannelDrivers,
   subchannelRecord,
   unbindSubchannel,
@@ -44,7 +45,12 @@ function addDriver(sys: Directory, { scenario, store, waitUntil }: Machine, driv
     .set('unbind', writeOnly(unbind))
 }
 
-function addSubchannel(sys: Directory, { store }: Machine, subchannel: ScenarioSubchannel, state: Snapshot): void {
+function addSubchannel(
+  sys: Directory,
+  { store, traits }: Machine,
+  subchannel: ScenarioSubchannel,
+  state: Snapshot,
+): void {
   const path = subchannelPath(subchannel.id)
   const { driver, driverOverride, unbinding } = subchannelRecord(state, subchannel)
   const directory = sys.at(below(path))
@@ -59,7 +65,10 @@ function addSubchannel(sys: Directory, { store }: Machine, subchannel: ScenarioS
     .set('subsystem', link(path, '/sys/bus/css'))
     .set('driver_override', {
       ...readOnly(`${driverOverride ?? '(null)'}\n`),
-      write: (bytes) => store.update((draft) => overrideSubchannel(draft, subchannel, bytes)),
+      write: (bytes) =>
+        store.update((draft) => {
+          subchannelDraft(draft, subchannel).driverOverride = namedOverride(traits, bytes)
+        }),
     })
   sys.at('bus/css/devices').set(subchannel.id, link('/sys/bus/css/devices', path))
   if (driver === null || unbinding) return

@@ -1,8 +1,8 @@
+import { namedOverride } from '../base/driver-override.ts'
 import { Errno } from '../base/errno.ts'
 import { kstrtoull } from '../base/kstrto.ts'
 import type { Machine } from '../machine/machine.ts'
 import { waitForRelease } from '../machine/wait-for-release.ts'
-import { override } from '../pci/binding.ts'
 import { type PciDevice, pciDraft, pciRecord } from '../pci/devices.ts'
 import { isRemoved, removeDevice, rescan } from '../pci/hotplug.ts'
 import { modalias, pciProperties } from '../pci/properties.ts'
@@ -37,7 +37,10 @@ export function* pciDeviceEntries(
   const enabled = pciRecord(state, device).enabledByHand + (isEnabled(state, device) ? 1 : 0)
   const setEnabled = (bytes: Buffer) => store.update((draft) => enable(draft, device, bytes))
   yield ['enable', { ...readOnly(`${enabled}\n`), write: setEnabled }]
-  const write = (bytes: Buffer) => store.update((draft: MockState) => override(draft, machine.traits, device, bytes))
+  const write = (bytes: Buffer) =>
+    store.update((draft: MockState) => {
+      pciDraft(draft, device).driverOverride = namedOverride(machine.traits, bytes)
+    })
   yield ['driver_override', { ...readOnly(`${driverOverride ?? '(null)'}\n`), write }]
   yield ['subsystem', link(path, '/sys/bus/pci')]
   if (driver !== null && !unbinding) yield ['driver', link(path, `/sys/bus/pci/drivers/${driver}`)]

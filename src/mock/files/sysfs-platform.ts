@@ -1,8 +1,9 @@
+import { namedOverride } from '../base/driver-override.ts'
 import type { Machine } from '../machine/machine.ts'
 import {
   bindPlatformDevice,
   namedPlatformDevice,
-  overridePlatformDevice,
+  platformDraft,
   platformDrivers,
   platformRecord,
   probePlatformDevice,
@@ -54,7 +55,10 @@ function addDevice(sys: Directory, machine: Machine, device: ScenarioPlatformDev
     .set('subsystem', link(path, '/sys/bus/platform'))
     .set('driver_override', {
       ...readOnly(`${driverOverride ?? '(null)'}\n`),
-      write: (bytes) => machine.store.update((draft) => overridePlatformDevice(draft, machine.traits, device, bytes)),
+      write: (bytes) =>
+        machine.store.update((draft) => {
+          platformDraft(draft, device).driverOverride = namedOverride(machine.traits, bytes)
+        }),
     })
   sys.at('bus/platform/devices').set(device.name, link('/sys/bus/platform/devices', path))
   if (device.iommuGroup !== null) {

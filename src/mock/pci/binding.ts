@@ -1,23 +1,9 @@
 import { Errno } from '../base/errno.ts'
-import type { KernelTraits } from '../base/kernel-traits.ts'
 import type { Scenario } from '../scenario/scenario.ts'
 import { freeVfioIndex, type MockState, type Snapshot } from '../state/state.ts'
 import { freeIommuGroup, type PciDevice, pciDraft, pciRecord } from './devices.ts'
 import { addId, matches, pciDrivers, refusal } from './drivers.ts'
 import { isVgpuDriver } from './vgpu.ts'
-
-/** A write to `driver_override`: one line, of less than a page. An empty one ends the override. */
-export function override(
-  draft: MockState,
-  { pageSize }: Pick<KernelTraits, 'pageSize'>,
-  device: PciDevice,
-  bytes: Buffer,
-): void {
-  const text = bytes.toString()
-  if (text.length >= pageSize - 1) throw new Errno('EINVAL')
-  const [name = ''] = text.split('\n', 1)
-  pciDraft(draft, device).driverOverride = name === '' ? null : name
-}
 
 /** A write to `drivers_probe`, and what happens to a new device: the driver that fits takes it, if it is free. */
 export function probe(draft: MockState, scenario: Scenario, device: PciDevice): void {

@@ -1,5 +1,4 @@
 import { Errno } from '../base/errno.ts'
-import type { KernelTraits } from '../base/kernel-traits.ts'
 import type { Scenario, ScenarioPlatformDevice } from '../scenario/scenario.ts'
 import type { MockState, PlatformRecord, Snapshot } from '../state/state.ts'
 
@@ -18,7 +17,8 @@ export function platformRecord(state: Snapshot, { name, driver }: ScenarioPlatfo
   return state.platform[name] ?? { driver, driverOverride: null }
 }
 
-function platformDraft(draft: MockState, device: ScenarioPlatformDevice): PlatformRecord {
+/** The record of a platform device, to change it. */
+export function platformDraft(draft: MockState, device: ScenarioPlatformDevice): PlatformRecord {
   const record = platformRecord(draft, device)
   draft.platform[device.name] = record
   return record
@@ -30,19 +30,6 @@ export function namedPlatformDevice({ platform = [] }: Scenario, bytes: Buffer):
   const found = platform.find(({ name }) => name === text)
   if (found === undefined) throw new Errno('ENODEV')
   return found
-}
-
-/** A write to `driver_override`: one line, of less than a page. An empty one ends the override. */
-export function overridePlatformDevice(
-  draft: MockState,
-  { pageSize }: Pick<KernelTraits, 'pageSize'>,
-  device: ScenarioPlatformDevice,
-  bytes: Buffer,
-): void {
-  const text = bytes.toString()
-  if (text.length >= pageSize - 1) throw new Errno('EINVAL')
-  const [name = ''] = text.split('\n', 1)
-  platformDraft(draft, device).driverOverride = name === '' ? null : name
 }
 
 /** A write to `drivers_probe`: that a driver refuses the device goes to the kernel's log alone. */

@@ -12,7 +12,8 @@ export function subchannelRecord(state: Snapshot, { id, driver }: ScenarioSubcha
   return state.css[id] ?? { driver, driverOverride: null, unbinding: false }
 }
 
-function subchannelDraft(draft: MockState, subchannel: ScenarioSubchannel): SubchannelRecord {
+/** The record of a subchannel, to change it. */
+export function subchannelDraft(draft: MockState, subchannel: ScenarioSubchannel): SubchannelRecord {
   const record = subchannelRecord(draft, subchannel)
   draft.css[subchannel.id] = record
   return record
@@ -47,10 +48,4 @@ export function unbindSubchannel(draft: MockState, subchannel: ScenarioSubchanne
   if (record.driver !== driver || record.unbinding) throw new Errno('ENODEV')
   record.unbinding = true
   for (const mdev of draft.mdevs) if (mdev.parent === subchannel.id) mdev.removing = true
-}
-
-/** A write to a subchannel's `driver_override`. */
-export function overrideSubchannel(draft: MockState, subchannel: ScenarioSubchannel, bytes: Buffer): void {
-  const [name = ''] = bytes.toString().split('\n', 1)
-  subchannelDraft(draft, subchannel).driverOverride = name === '' ? null : name
 }

@@ -56,7 +56,11 @@ describe('boot install', () => {
     )
     // made before it is waited for
     expect(written[rule]).toMatch(
-      /mkdir -p \/run\/vfioctl\/arrived\/\$kernel"\n.* start vfioctl-restore@\$kernel\.path"\n/,
+      /mkdir -p \/run\/vfioctl\/arrived\/\$env\{\.VFIOCTL\}"\n.* start vfioctl-restore@\$env\{\.VFIOCTL\}\.path"\n/,
+    )
+    // a device of another bus is named by its bus too, as its setting is
+    expect(written[rule]).toMatch(
+      /SUBSYSTEM=="css\|ap\|platform\|fsl-mc\|cdx".*TEST=="\/etc\/vfioctl\.d\/bindings\/\$env\{SUBSYSTEM\}-\$kernel\.json".*ENV\{\.VFIOCTL\}="\$env\{SUBSYSTEM\}-\$kernel"/,
     )
     expect(written['/etc/systemd/system/vfioctl-restore@.path']).toContain('\nPathExists=/run/vfioctl/arrived/%i\n')
     expect(written['/etc/systemd/system/vfioctl-restore@.service']).toMatch(
