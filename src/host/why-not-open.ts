@@ -1,5 +1,6 @@
 import type { Fact } from '../base/errors.ts'
 import type { HostFiles } from '../kernel/kernel.ts'
+import { readOrNone } from './sysfs/readable.ts'
 
 /** Why a device does not open although VFIO has it, and the command that helps. */
 export interface WhyNotOpen {
@@ -23,11 +24,7 @@ export function whyNotOpen(files: HostFiles, name: string): WhyNotOpen | null {
 
 /** A virtual function of a GPU with vendor-specific VFIO, of which no vGPU was made yet. */
 function withoutVgpu(files: HostFiles, name: string): WhyNotOpen | null {
-  try {
-    if (files.read(`/sys/bus/pci/devices/${name}/nvidia/current_vgpu_type`).trim() !== '0') return null
-  } catch {
-    return null
-  }
+  if (readOrNone(files, `/sys/bus/pci/devices/${name}/nvidia/current_vgpu_type`)?.trim() !== '0') return null
   return {
     code: 'NOT_FOUND',
     because: 'no vGPU has been made of this virtual function',

@@ -158,23 +158,17 @@ export type CapabilityName = keyof typeof capabilityIds
 /** A PCI Express extended capability, by name. */
 export type ExtendedCapabilityName = keyof typeof extendedCapabilityIds
 
-/** The name of an id, or null where it has none here. */
-export function capabilityName(id: number): CapabilityName | null {
-  return names.get(id) ?? null
-}
+/** The name of a capability by its id; null for one that is not known. */
+export const capabilityName: (id: number) => CapabilityName | null = namesById<CapabilityName>(capabilityIds)
 
 /** The name of an extended capability; null for one that is not known. */
-export function extendedCapabilityName(id: number): ExtendedCapabilityName | null {
-  return extendedNames.get(id) ?? null
-}
-
-const names = namesById<CapabilityName>(capabilityIds)
-const extendedNames = namesById<ExtendedCapabilityName>(extendedCapabilityIds)
+export const extendedCapabilityName: (id: number) => ExtendedCapabilityName | null =
+  namesById<ExtendedCapabilityName>(extendedCapabilityIds)
 
 function namesById<Name extends string>(
   ids: Readonly<Record<Name, { readonly id: number }>>,
-): ReadonlyMap<number, Name> {
+): (id: number) => Name | null {
   const found = new Map<number, Name>()
   for (const name in ids) found.set(ids[name].id, name)
-  return found
+  return (id) => found.get(id) ?? null
 }

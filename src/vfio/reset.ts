@@ -1,9 +1,9 @@
 import { VfioError } from '../base/errors.ts'
-import { failedWith } from '../base/system-error.ts'
+import { readOrNone } from '../host/sysfs/readable.ts'
 import type { DeviceInfo } from '../uapi/device.ts'
 import { request } from '../uapi/requests.ts'
 import type { Descriptor } from './calls/descriptor.ts'
-import { callFailed, type Reason } from './calls/system-call.ts'
+import { attemptLater, type Reason } from './calls/system-call.ts'
 
 /**
  * VFIO_DEVICE_RESET, off the event loop: some devices take a second, the kernel waits for a minute. Throws NOT_SUPPORTED
@@ -24,19 +24,15 @@ export async function resetDevice(
       facts: { ...facts, flags: { ...flags } },
     })
   }
-  try {
-    await device.kernel.ioctlAsync(device.fd, request.VFIO_DEVICE_RESET)
-  } catch (error) {
-    throw callFailed(goal, error, {
-      EINVAL: noReset,
-      ENOTTY: noReset,
-      EAGAIN: () => ({
-        code: 'DEVICE_BUSY',
-        because: 'the kernel has it locked for something else, such as another reset',
-        hint: 'try again',
-      }),
-    })
-  }
+  await attemptLater(goal, () => device.kernel.ioctlAsync(device.fd, request.VFIO_DEVICE_RESET), {
+    EINVAL: noReset,
+    ENOTTY: noReset,
+    EAGAIN: () => ({
+      code: 'DEVICE_BUSY',
+      because: 'the kernel has it locked for something else, such as another reset',
+      hint: 'try again',
+    }),
+  })
 }
 
 type NoReset = Reason & Required<Pick<Reason, 'hint' | 'facts'>>
@@ -44,7 +40,7 @@ type NoReset = Reason & Required<Pick<Reason, 'hint' | 'facts'>>
 /** A device that is no PCI device has no `reset_method`; nor has one that the kernel knows no way for. */
 function whyNone({ kernel }: Descriptor, pciName: string | null): NoReset {
   const path = `/sys/bus/pci/devices/${pciName}/reset_method`
-  if (pciName !== null && isEmpty(kernel.files, path)) {
+  if (pciName !== null && readOrNone(kernel.files, path)?.trim() === '') {
     return {
       code: 'NOT_SUPPORTED',
       because: `every way to reset it is turned off: ${path} is empty`,
@@ -57,14 +53,5 @@ function whyNone({ kernel }: Descriptor, pciName: string | null): NoReset {
     because: 'it has no reset of its own',
     hint: '`vfioctl inspect DEVICE` shows the flag reset where there is one',
     facts: {},
-  }
-}
-
-function isEmpty(files: Descriptor['kernel']['files'], path: string): boolean {
-  try {
-    return files.read(path).trim() === ''
-  } catch (error) {
-    if (failedWith(error, 'ENOENT', 'EACCES', 'EPERM', 'EIO', 'ENODEV')) return false
-    throw error
   }
 }

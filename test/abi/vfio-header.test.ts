@@ -1,22 +1,11 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import * as container from '../../src/uapi/container.ts'
-import * as groupStatus from '../../src/uapi/container.ts'
-import * as type1 from '../../src/uapi/container.ts'
-import * as type1Capabilities from '../../src/uapi/container.ts'
-import * as type1DirtyPages from '../../src/uapi/container.ts'
-import * as deviceCapabilities from '../../src/uapi/device.ts'
-import * as deviceInfo from '../../src/uapi/device.ts'
-import * as deviceIommufd from '../../src/uapi/device.ts'
-import * as deviceFeature from '../../src/uapi/features.ts'
-import * as dmaLogging from '../../src/uapi/features.ts'
-import * as graphics from '../../src/uapi/features.ts'
-import * as migration from '../../src/uapi/features.ts'
+import * as device from '../../src/uapi/device.ts'
+import * as features from '../../src/uapi/features.ts'
 import * as hotReset from '../../src/uapi/hot-reset.ts'
 import * as iommufd from '../../src/uapi/iommufd.ts'
-import * as ioeventfd from '../../src/uapi/irq.ts'
-import * as irqInfo from '../../src/uapi/irq.ts'
-import * as irqSet from '../../src/uapi/irq.ts'
+import * as irq from '../../src/uapi/irq.ts'
 import {
   capabilityBit,
   capabilityIds,
@@ -26,52 +15,50 @@ import {
   extendedCapabilityIds,
   statusBit,
 } from '../../src/uapi/pci.ts'
-import * as indexes from '../../src/uapi/region.ts'
-import * as regionCapabilities from '../../src/uapi/region.ts'
-import * as regionInfo from '../../src/uapi/region.ts'
+import * as region from '../../src/uapi/region.ts'
 import { request } from '../../src/uapi/requests.ts'
 import type { Layout } from '../../src/uapi/struct.ts'
-import * as infoCapabilities from '../../src/uapi/struct.ts'
+import * as struct from '../../src/uapi/struct.ts'
 import { findCompiler, preprocess, runC } from './c-program.ts'
 
 const numbers: Readonly<Record<string, number>> = {
   ...request,
   VFIO_API_VERSION: container.VFIO_API_VERSION,
   ...container.extension,
-  ...groupStatus.groupFlag,
-  ...deviceInfo.deviceFlag,
-  ...deviceCapabilities.deviceCapability,
-  ...deviceCapabilities.atomicCompleterFlag,
-  ...deviceFeature.deviceFeatureFlag,
-  ...deviceIommufd.bindIommufdFlag,
+  ...container.groupFlag,
+  ...device.deviceFlag,
+  ...device.deviceCapability,
+  ...device.atomicCompleterFlag,
+  ...features.deviceFeatureFlag,
+  ...device.bindIommufdFlag,
   ...hotReset.hotResetFlag,
-  ...Object.fromEntries(Object.values(deviceFeature.deviceFeatures).map(({ macro, id }) => [macro, id])),
-  ...regionInfo.regionFlag,
-  ...regionCapabilities.regionCapability,
-  ...irqInfo.irqInfoFlag,
-  ...irqSet.irqSetFlag,
-  ...migration.deviceState,
-  ...migration.migrationFlag,
-  ...graphics.gfxPlaneFlag,
-  ...graphics.gfxRegion,
-  ...graphics.gfxLinkState,
-  ...ioeventfd.ioeventfdFlag,
-  ...type1.iommuInfoFlag,
-  ...type1.dmaMapFlag,
-  ...type1.dmaUnmapFlag,
-  ...type1Capabilities.type1Capability,
-  ...type1DirtyPages.dirtyPagesFlag,
+  ...Object.fromEntries(Object.values(features.deviceFeatures).map(({ macro, id }) => [macro, id])),
+  ...region.regionFlag,
+  ...region.regionCapability,
+  ...irq.irqInfoFlag,
+  ...irq.irqSetFlag,
+  ...features.deviceState,
+  ...features.migrationFlag,
+  ...features.gfxPlaneFlag,
+  ...features.gfxRegion,
+  ...features.gfxLinkState,
+  ...irq.ioeventfdFlag,
+  ...container.iommuInfoFlag,
+  ...container.dmaMapFlag,
+  ...container.dmaUnmapFlag,
+  ...container.type1Capability,
+  ...container.dirtyPagesFlag,
   ...iommufd.iommufdRequest,
   ...iommufd.ioasMapFlag,
   ...iommufd.iommuOptionId,
   ...iommufd.iommuOptionOp,
   ...iommufd.iommuVfioIoasOp,
   ...iommufd.iommuHwInfoType,
-  ...indexes.pciRegionIndex,
-  ...indexes.pciIrqIndex,
-  ...indexes.ccwRegionIndex,
-  ...indexes.ccwIrqIndex,
-  ...indexes.apIrqIndex,
+  ...region.pciRegionIndex,
+  ...region.pciIrqIndex,
+  ...region.ccwRegionIndex,
+  ...region.ccwIrqIndex,
+  ...region.apIrqIndex,
   ...commandBit,
   ...statusBit,
   ...capabilityRegister,
@@ -83,42 +70,42 @@ const numbers: Readonly<Record<string, number>> = {
 }
 
 const layouts: readonly Layout[] = [
-  groupStatus.vfioGroupStatus,
-  infoCapabilities.vfioInfoCapHeader,
-  deviceInfo.vfioDeviceInfo,
-  deviceCapabilities.vfioDeviceInfoCapPciAtomicComp,
-  deviceFeature.vfioDeviceFeature,
-  deviceFeature.vfioDeviceLowPowerEntryWithWakeup,
-  deviceFeature.vfioDeviceFeatureDmaBuf,
-  deviceFeature.vfioRegionDmaRange,
-  regionInfo.vfioRegionInfo,
-  regionCapabilities.vfioRegionInfoCapSparseMmap,
-  regionCapabilities.vfioRegionSparseMmapArea,
-  regionCapabilities.vfioRegionInfoCapType,
-  irqInfo.vfioIrqInfo,
-  irqSet.vfioIrqSet,
-  dmaLogging.vfioDeviceFeatureDmaLoggingControl,
-  dmaLogging.vfioDeviceFeatureDmaLoggingRange,
-  dmaLogging.vfioDeviceFeatureDmaLoggingReport,
-  migration.vfioDeviceFeatureMigration,
-  migration.vfioDeviceFeatureMigState,
-  migration.vfioDeviceFeatureMigDataSize,
-  migration.vfioPrecopyInfo,
-  graphics.vfioDeviceGfxPlaneInfo,
-  graphics.vfioRegionGfxEdid,
-  ioeventfd.vfioDeviceIoeventfd,
-  type1.vfioIommuType1Info,
-  type1.vfioIommuType1DmaMap,
-  type1.vfioIommuType1DmaUnmap,
-  type1Capabilities.vfioIommuType1InfoCapIovaRange,
-  type1Capabilities.vfioIovaRange,
-  type1Capabilities.vfioIommuType1InfoDmaAvail,
-  type1DirtyPages.vfioBitmap,
-  type1DirtyPages.vfioIommuType1DirtyBitmap,
-  type1DirtyPages.vfioIommuType1DirtyBitmapGet,
-  deviceIommufd.vfioDeviceBindIommufd,
-  deviceIommufd.vfioDeviceAttachIommufdPt,
-  deviceIommufd.vfioDeviceDetachIommufdPt,
+  container.vfioGroupStatus,
+  struct.vfioInfoCapHeader,
+  device.vfioDeviceInfo,
+  device.vfioDeviceInfoCapPciAtomicComp,
+  features.vfioDeviceFeature,
+  features.vfioDeviceLowPowerEntryWithWakeup,
+  features.vfioDeviceFeatureDmaBuf,
+  features.vfioRegionDmaRange,
+  region.vfioRegionInfo,
+  region.vfioRegionInfoCapSparseMmap,
+  region.vfioRegionSparseMmapArea,
+  region.vfioRegionInfoCapType,
+  irq.vfioIrqInfo,
+  irq.vfioIrqSet,
+  features.vfioDeviceFeatureDmaLoggingControl,
+  features.vfioDeviceFeatureDmaLoggingRange,
+  features.vfioDeviceFeatureDmaLoggingReport,
+  features.vfioDeviceFeatureMigration,
+  features.vfioDeviceFeatureMigState,
+  features.vfioDeviceFeatureMigDataSize,
+  features.vfioPrecopyInfo,
+  features.vfioDeviceGfxPlaneInfo,
+  features.vfioRegionGfxEdid,
+  irq.vfioDeviceIoeventfd,
+  container.vfioIommuType1Info,
+  container.vfioIommuType1DmaMap,
+  container.vfioIommuType1DmaUnmap,
+  container.vfioIommuType1InfoCapIovaRange,
+  container.vfioIovaRange,
+  container.vfioIommuType1InfoDmaAvail,
+  container.vfioBitmap,
+  container.vfioIommuType1DirtyBitmap,
+  container.vfioIommuType1DirtyBitmapGet,
+  device.vfioDeviceBindIommufd,
+  device.vfioDeviceAttachIommufdPt,
+  device.vfioDeviceDetachIommufdPt,
   hotReset.vfioPciHotResetInfo,
   hotReset.vfioPciDependentDevice,
   hotReset.vfioPciHotReset,
@@ -146,11 +133,11 @@ const optional = new Set([
   'VFIO_PCI_ATOMIC_COMP32',
   'VFIO_PCI_ATOMIC_COMP64',
   'VFIO_PCI_ATOMIC_COMP128',
-  ...Object.values(deviceFeature.deviceFeatures)
-    .filter(({ id }) => id > deviceFeature.deviceFeatures['dma-logging-report'].id)
+  ...Object.values(features.deviceFeatures)
+    .filter(({ id }) => id > features.deviceFeatures['dma-logging-report'].id)
     .map(({ macro }) => macro),
   'VFIO_DEVICE_BIND_IOMMUFD',
-  ...Object.keys(deviceIommufd.bindIommufdFlag),
+  ...Object.keys(device.bindIommufdFlag),
   ...Object.keys(hotReset.hotResetFlag),
   'VFIO_DEVICE_ATTACH_IOMMUFD_PT',
   'VFIO_DEVICE_DETACH_IOMMUFD_PT',

@@ -2,30 +2,33 @@ import { onTestFinished, type TestContext } from 'vitest'
 import { type Device, openDevice } from '../../src/vfio/device.ts'
 import { type ContractKernel, contractKernel } from './kernel.ts'
 
-export interface OpenMdev extends ContractKernel {
-  readonly device: Device
+export interface NewMdev extends ContractKernel {
   readonly uuid: string
   readonly group: number
 }
 
-/** A new mediated device, opened; closed and removed after the test. Skips the test where its driver is not there. */
-export async function openMdev(
+export interface OpenMdev extends NewMdev {
+  readonly device: Device
+}
+
+/** A new mediated device, removed after the test. Skips the test where its driver is not there. */
+export async function newMdev(
   { skip }: TestContext,
   parent: 'mtty' | 'mdpy' | 'mbochs',
   type: string,
-): Promise<OpenMdev> {
+): Promise<NewMdev> {
   const contract = contractKernel()
-  if (contract.kernel.files.kind(`/sys/class/mdev_bus/${parent}`) === null) {
-    skip(contract.name === 'mock' ? `the mock ships no ${parent} yet` : `module ${parent} is not loaded`)
-  }
+  onTestFinished(() => contract.kernel.dispose())
+  if (contract.kernel.files.kind(`/sys/class/mdev_bus/${parent}`) === null) skip(`module ${parent} is not loaded`)
   const { uuid, group } = await contract.createMdev(parent, type)
-  const opened: Device[] = []
-  onTestFinished(async () => {
-    for (const device of opened) device.close()
-    await contract.remove(uuid)
-    contract.kernel.dispose()
-  })
-  const device = openDevice(contract.kernel, { group, name: uuid })
-  opened.push(device)
-  return { ...contract, device, uuid, group }
+  onTestFinished(() => contract.remove(uuid))
+  return { ...contract, uuid, group }
+}
+
+/** The same, opened, and closed before. */
+export async function openMdev(...[context, parent, type]: Parameters<typeof newMdev>): Promise<OpenMdev> {
+  const made = await newMdev(context, parent, type)
+  const device = openDevice(made.kernel, { group: made.group, name: made.uuid })
+  onTestFinished(() => device.close())
+  return { ...made, device }
 }

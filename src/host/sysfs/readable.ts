@@ -46,13 +46,18 @@ export function listOrNone(files: Pick<HostFiles, 'list'>, path: string): string
   }
 }
 
-/** A text file; '' if it is not there, or not ours to look into. */
-export function readOrEmpty(files: Pick<HostFiles, 'read'>, path: string): string {
+/** The text of a file; null if it is not there, or cannot be read. */
+export function readOrNone(files: Pick<HostFiles, 'read'>, path: string): string | null {
   try {
     return files.read(path)
   } catch {
-    return ''
+    return null
   }
+}
+
+/** A text file; '' if it is not there, or not ours to look into. */
+export function readOrEmpty(files: Pick<HostFiles, 'read'>, path: string): string {
+  return readOrNone(files, path) ?? ''
 }
 
 /** The target of a symlink; '' if there is none, or it is not ours to look into. */

@@ -1,13 +1,12 @@
 import * as v from 'valibot'
 import { checkBytes, checked, count } from '../../base/arguments.ts'
 import { VfioError } from '../../base/errors.ts'
-import { failedWith } from '../../base/system-error.ts'
 import type { IoctlPointer } from '../../kernel/kernel.ts'
 import { type DeviceFeatureName, deviceFeatureFlag, deviceFeatures, vfioDeviceFeature } from '../../uapi/features.ts'
 import { request } from '../../uapi/requests.ts'
 import { encodeInto } from '../../uapi/struct.ts'
 import type { Descriptor } from './descriptor.ts'
-import { attempt, callFailed, type Reasons } from './system-call.ts'
+import { askOr, attempt, type Reasons } from './system-call.ts'
 
 /** The operations on a feature. */
 export type FeatureOperation = 'get' | 'set'
@@ -68,14 +67,9 @@ export class DeviceFeatures {
     checked('has', featureName, feature, 'its feature')
     checked('has', operationName, operation, 'its operation')
     const flags = deviceFeatureFlag.VFIO_DEVICE_FEATURE_PROBE | operationFlag[operation]
-    try {
-      this.#device.ioctl(request.VFIO_DEVICE_FEATURE, encodeFeature(feature, flags, new Uint8Array()))
-      return true
-    } catch (error) {
-      // ENOTTY: not that feature; EINVAL: the feature, but not that operation
-      if (failedWith(error, 'ENOTTY', 'EINVAL')) return false
-      throw callFailed(`ask ${this.#device.what} for ${feature}`, error)
-    }
+    const probe = () => this.#device.ioctl(request.VFIO_DEVICE_FEATURE, encodeFeature(feature, flags, new Uint8Array()))
+    // ENOTTY: not that feature; EINVAL: the feature, but not that operation
+    return askOr(`ask ${this.#device.what} for ${feature}`, probe, ['ENOTTY', 'EINVAL'], null) !== null
   }
 
   /** All that the driver has, with the operations that each allows. */

@@ -1,5 +1,5 @@
 import { type ErrorCode, type Fact, kernelAnswer, VfioError } from '../../base/errors.ts'
-import { isArgumentError, isSystemError } from '../../base/system-error.ts'
+import { failedWith, isArgumentError, isSystemError } from '../../base/system-error.ts'
 
 /** The meaning of an errno for one particular call, in the user's terms. */
 export interface Reason {
@@ -21,6 +21,25 @@ export function attempt<T>(goal: string, call: () => T, reasons: Reasons = {}): 
     return call()
   } catch (error) {
     throw callFailed(goal, error, reasons)
+  }
+}
+
+/** The same of a call off the event loop. */
+export async function attemptLater<T>(goal: string, call: () => Promise<T>, reasons: Reasons = {}): Promise<T> {
+  try {
+    return await call()
+  } catch (error) {
+    throw callFailed(goal, error, reasons)
+  }
+}
+
+/** The same of a call that is a question: one of these errno names says no, and `no` is the answer then. */
+export function askOr<T, No>(goal: string, call: () => T, refusals: readonly string[], no: No): T | No {
+  try {
+    return call()
+  } catch (error) {
+    if (failedWith(error, ...refusals)) return no
+    throw callFailed(goal, error)
   }
 }
 

@@ -8,7 +8,7 @@ import { request } from '../../uapi/requests.ts'
 import { decode, encode } from '../../uapi/struct.ts'
 import { orClose } from '../calls/close-in-order.ts'
 import { Descriptor } from '../calls/descriptor.ts'
-import { attempt, callFailed } from '../calls/system-call.ts'
+import { askOr, attempt, callFailed } from '../calls/system-call.ts'
 import type { Region } from '../region/region.ts'
 import type { Regions } from '../region/regions.ts'
 import { Edid } from './edid.ts'
@@ -110,13 +110,8 @@ export class Display {
   }
 
   #shows(kind: PlaneKind): boolean {
-    try {
-      this.#call(gfxPlaneFlag.VFIO_GFX_PLANE_TYPE_PROBE | kindFlags[kind], drmPlaneType.primary)
-      return true
-    } catch (error) {
-      if (failedWith(error, 'EINVAL', 'ENOTTY')) return false
-      throw callFailed(`ask ${this.#device.what} for its display`, error)
-    }
+    const probe = () => this.#call(gfxPlaneFlag.VFIO_GFX_PLANE_TYPE_PROBE | kindFlags[kind], drmPlaneType.primary)
+    return askOr(`ask ${this.#device.what} for its display`, probe, ['EINVAL', 'ENOTTY'], null) !== null
   }
 
   #query(kind: PlaneKind, type: PlaneType): ReturnType<typeof decodePlane> | null {

@@ -1,18 +1,10 @@
-import { failedWith } from '../../base/system-error.ts'
+import { linkOrEmpty } from '../../host/sysfs/readable.ts'
 import type { Descriptor } from '../calls/descriptor.ts'
 import type { Reason } from '../calls/system-call.ts'
 
 /** The first of these descriptors that is no eventfd as far as /proc knows: the kernel does not say which it refused. */
 export function otherThanEventfd({ kernel: { files, pid } }: Descriptor, fds: readonly number[]): number | null {
-  return (
-    fds.find((fd) => {
-      try {
-        return files.readlink(`/proc/${pid}/fd/${fd}`) !== 'anon_inode:[eventfd]'
-      } catch (error) {
-        return failedWith(error, 'ENOENT')
-      }
-    }) ?? null
-  )
+  return fds.find((fd) => linkOrEmpty(files, `/proc/${pid}/fd/${fd}`) !== 'anon_inode:[eventfd]') ?? null
 }
 
 /** `fd` is the one that is not, null where that is not known; `given` are all that were given. */

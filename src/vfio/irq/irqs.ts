@@ -1,5 +1,4 @@
 import { VfioError } from '../../base/errors.ts'
-import { failedWith } from '../../base/system-error.ts'
 import { printable, shown } from '../../base/units.ts'
 import { irqName } from '../../host/bus/bus.ts'
 import type { DeviceInfo } from '../../uapi/device.ts'
@@ -7,7 +6,7 @@ import { decodeIrqInfo, vfioIrqInfo } from '../../uapi/irq.ts'
 import { request } from '../../uapi/requests.ts'
 import { encode } from '../../uapi/struct.ts'
 import type { Descriptor } from '../calls/descriptor.ts'
-import { callFailed } from '../calls/system-call.ts'
+import { askOr } from '../calls/system-call.ts'
 import { Irq } from './irq.ts'
 import { ActiveIrqs } from './irq-active.ts'
 
@@ -86,12 +85,8 @@ export class Irqs implements Iterable<Irq> {
     const name = irqName(this.#info.flags, index)
     // zero but for argsz and index: some drivers leave the flags as they came
     const bytes = encode(vfioIrqInfo, { argsz: vfioIrqInfo.size, index })
-    try {
-      this.#device.ioctl(request.VFIO_DEVICE_GET_IRQ_INFO, bytes)
-    } catch (error) {
-      if (failedWith(error, 'EINVAL')) return null
-      throw callFailed(`ask ${this.#device.what} for irq ${name}`, error)
-    }
+    const ask = () => this.#device.ioctl(request.VFIO_DEVICE_GET_IRQ_INFO, bytes)
+    if (askOr(`ask ${this.#device.what} for irq ${name}`, ask, ['EINVAL'], null) === null) return null
     const { flags, count } = decodeIrqInfo(bytes)
     return new Irq(this.#device, this.#active, { index, name, flags, count })
   }

@@ -11,7 +11,7 @@ import {
 import { request } from '../../uapi/requests.ts'
 import { decode, encodeInto } from '../../uapi/struct.ts'
 import type { Descriptor } from '../calls/descriptor.ts'
-import { callFailed, type Reason } from '../calls/system-call.ts'
+import { attemptLater, callFailed, type Reason } from '../calls/system-call.ts'
 import { groupDescriptor } from '../group/open-groups.ts'
 
 /** A bus has 256 functions at most, with ARI; a slot fewer. */
@@ -53,26 +53,23 @@ export async function hotReset(device: Descriptor): Promise<void> {
   if (others.length > 0) throw notOwned(goal, device, affected, others)
   const groups = new Set(affected.flatMap(({ group }) => group ?? []))
   const fds = [...groups].flatMap((group) => groupDescriptor(device.kernel, group)?.fd ?? [])
-  try {
-    // a group that is closed meanwhile is refused by the kernel, whatever file has its number then
-    await device.kernel.ioctlAsync(device.fd, request.VFIO_DEVICE_PCI_HOT_RESET, encodeHotReset(fds))
-  } catch (error) {
-    throw callFailed(goal, error, {
-      ENODEV: () => noHotReset,
-      EINVAL: () => withOtherDriver(device, affected),
-      ENOTTY: () => ({
-        code: 'SYSTEM_CALL_FAILED',
-        because: 'what is on the bus did not answer in time afterwards',
-        hint: 'dmesg | tail',
-      }),
-      EBUSY: () => ({ code: 'DEVICE_BUSY', because: 'a device of it is being accessed', hint: 'try again' }),
-      EAGAIN: () => ({
-        code: 'DEVICE_BUSY',
-        because: 'the kernel has it locked for something else',
-        hint: 'try again',
-      }),
-    })
-  }
+  // a group that is closed meanwhile is refused by the kernel, whatever file has its number then
+  const reset = encodeHotReset(fds)
+  await attemptLater(goal, () => device.kernel.ioctlAsync(device.fd, request.VFIO_DEVICE_PCI_HOT_RESET, reset), {
+    ENODEV: () => noHotReset,
+    EINVAL: () => withOtherDriver(device, affected),
+    ENOTTY: () => ({
+      code: 'SYSTEM_CALL_FAILED',
+      because: 'what is on the bus did not answer in time afterwards',
+      hint: 'dmesg | tail',
+    }),
+    EBUSY: () => ({ code: 'DEVICE_BUSY', because: 'a device of it is being accessed', hint: 'try again' }),
+    EAGAIN: () => ({
+      code: 'DEVICE_BUSY',
+      because: 'the kernel has it locked for something else',
+      hint: 'try again',
+    }),
+  })
 }
 
 /** First without room for any, as the kernel then says how many there are. */

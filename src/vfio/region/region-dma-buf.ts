@@ -1,4 +1,3 @@
-import { failedWith } from '../../base/system-error.ts'
 import {
   deviceFeatureFlag,
   deviceFeatures,
@@ -9,7 +8,7 @@ import {
 import { request } from '../../uapi/requests.ts'
 import { encode } from '../../uapi/struct.ts'
 import type { Descriptor } from '../calls/descriptor.ts'
-import { callFailed } from '../calls/system-call.ts'
+import { askOr } from '../calls/system-call.ts'
 import type { DeviceRegion } from './region-access.ts'
 import type { Area } from './region-areas.ts'
 
@@ -28,10 +27,10 @@ export function exportDmaBuf(device: Descriptor, region: DeviceRegion, { start, 
     encode(vfioDeviceFeatureDmaBuf, { region_index: region.index, open_flags: openFlags, nr_ranges: 1 }),
     encode(vfioRegionDmaRange, { offset: BigInt(start), length: BigInt(end - start) }),
   ])
-  try {
-    return device.ioctl(request.VFIO_DEVICE_FEATURE, bytes)
-  } catch (error) {
-    if (failedWith(error, 'ENOTTY', 'EOPNOTSUPP', 'EINVAL', 'ENODEV')) return null
-    throw callFailed(`make a dma-buf of region ${region.name} of ${region.owner}`, error)
-  }
+  return askOr(
+    `make a dma-buf of region ${region.name} of ${region.owner}`,
+    () => device.ioctl(request.VFIO_DEVICE_FEATURE, bytes),
+    ['ENOTTY', 'EOPNOTSUPP', 'EINVAL', 'ENODEV'],
+    null,
+  )
 }

@@ -1,6 +1,5 @@
 import { checked, count } from '../../base/arguments.ts'
 import { VfioError } from '../../base/errors.ts'
-import { failedWith } from '../../base/system-error.ts'
 import { hex, printable, shown } from '../../base/units.ts'
 import { regionName } from '../../host/bus/bus.ts'
 import type { DeviceInfo } from '../../uapi/device.ts'
@@ -8,7 +7,7 @@ import { decodeRegionInfo, pciRegionIndex, regionFlag, vfioRegionInfo } from '..
 import { request } from '../../uapi/requests.ts'
 import type { Descriptor } from '../calls/descriptor.ts'
 import { callForInfo } from '../calls/info-call.ts'
-import { callFailed } from '../calls/system-call.ts'
+import { askOr } from '../calls/system-call.ts'
 import { decodeConfigSpace } from '../config-space/config-space.ts'
 import { Region } from './region.ts'
 import type { Area } from './region-areas.ts'
@@ -116,15 +115,12 @@ export class Regions implements Iterable<Region> {
     const known = this.#known.get(index)
     if (known !== undefined) return known
     const name = regionName(this.#info.flags, index)
-    let answer: Uint8Array
-    try {
-      answer = callForInfo(vfioRegionInfo, { index }, regionFlag.VFIO_REGION_INFO_FLAG_CAPS, (bytes) =>
+    const ask = () =>
+      callForInfo(vfioRegionInfo, { index }, regionFlag.VFIO_REGION_INFO_FLAG_CAPS, (bytes) =>
         this.#device.ioctl(request.VFIO_DEVICE_GET_REGION_INFO, bytes),
       )
-    } catch (error) {
-      if (failedWith(error, 'EINVAL')) return null
-      throw callFailed(`ask ${this.#device.what} for region ${name}`, error)
-    }
+    const answer = askOr(`ask ${this.#device.what} for region ${name}`, ask, ['EINVAL'], null)
+    if (answer === null) return null
     const host = { descriptor: this.#device, msixTable: () => this.#msixTable(index) }
     const region = new Region(host, name, { ...decodeRegionInfo(answer), index })
     this.#known.set(index, region)

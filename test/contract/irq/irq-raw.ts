@@ -7,8 +7,9 @@ import { encode } from '../../../src/uapi/struct.ts'
 import type { Descriptor } from '../../../src/vfio/calls/descriptor.ts'
 import { Device } from '../../../src/vfio/device.ts'
 import { openAddressSpaceFor } from '../../../src/vfio/iommu/open-address-space.ts'
-import { type ContractKernel, contractKernel } from '../kernel.ts'
+import type { ContractKernel } from '../kernel.ts'
 import { answerOf } from '../kernel-answer.ts'
+import { newMdev } from '../open-mdev.ts'
 import { bindPci, type PciName } from '../pci.ts'
 
 /** An open device and its descriptor, for calls that the library would not make. */
@@ -26,19 +27,9 @@ export function openRawMtty(context: TestContext): Promise<RawDevice> {
   return openRawMdev(context, 'mtty', 'mtty-2')
 }
 
-export async function openRawMdev(
-  context: TestContext,
-  parent: 'mtty' | 'mdpy' | 'mbochs',
-  type: string,
-): Promise<RawDevice> {
-  const contract = contractKernel()
-  onTestFinished(() => contract.kernel.dispose())
-  if (contract.kernel.files.kind(`/sys/class/mdev_bus/${parent}`) === null) {
-    context.skip(`module ${parent} is not loaded`)
-  }
-  const { uuid, group } = await contract.createMdev(parent, type)
-  onTestFinished(() => contract.remove(uuid))
-  return { ...contract, ...openRaw(contract.kernel, { group, name: uuid }) }
+export async function openRawMdev(...[context, parent, type]: Parameters<typeof newMdev>): Promise<RawDevice> {
+  const made = await newMdev(context, parent, type)
+  return { ...made, ...openRaw(made.kernel, { group: made.group, name: made.uuid }) }
 }
 
 /** Closed after the test. */
