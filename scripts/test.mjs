@@ -44,6 +44,7 @@ function contractOnMocks() {
     { kernel: 'mock-7' },
     { kernel: 'mock-6.1-big-endian' },
     { kernel: 'mock-7-noiommu', files: ['noiommu'] },
+    { kernel: 'mock-7-mainframe-big-endian', files: ['contract/ccw'] },
   ]
   /** @type {Counts} */
   const total = { passed: 0, failed: [], skipped: [] }

@@ -99,6 +99,10 @@ export type {
   ScenarioVgpuType,
 } from './mock/scenario/scenario.ts'
 export { type HostOptions, openHost } from './open-host.ts'
+export type { ChannelReport } from './uapi/ccw/channel-report.ts'
+export type { InterruptionResponse } from './uapi/ccw/interruption-response.ts'
+export type { ChannelPath, SubchannelInformation } from './uapi/ccw/subchannel-information.ts'
+export type { SubchannelStatus } from './uapi/ccw/subchannel-status.ts'
 export type { DeviceCapability, DeviceFlags, DeviceInfo } from './uapi/device.ts'
 export type { DeviceFeatureName } from './uapi/features.ts'
 export type { IrqFlags, IrqInfo } from './uapi/irq.ts'
@@ -115,6 +119,8 @@ export type {
 export type { MemlockLimit } from './vfio/address-space/memlock-limit.ts'
 export type { DeviceFeatures, FeatureCall, FeatureOperation } from './vfio/calls/device-features.ts'
 export type { Reason, Reasons } from './vfio/calls/system-call.ts'
+export { type ChannelCommand, channelProgram } from './vfio/ccw/channel-program.ts'
+export type { ProgramStart, Subchannel } from './vfio/ccw/subchannel.ts'
 export type { ConfigSpace, PciCapability } from './vfio/config-space/config-space.ts'
 export type { DecodedCapability, DecodedFields, PciCapabilityName } from './vfio/config-space/pci-capability.ts'
 export type {

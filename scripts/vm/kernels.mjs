@@ -20,6 +20,11 @@ import { stock } from './stock-kernel.mjs'
  * @property {(work: string) => Promise<Kernel>} fetch into `work`; what takes minutes to make stays in the cache
  */
 
+const linux612 = {
+  suite: 'bookworm-backports',
+  kbuild: (/** @type {string} */ abi) => `linux-kbuild-${abi}`,
+  source: 'linux-source-6.12',
+}
 const linux7 = { suite: 'trixie-backports', sourcePattern: '^linux-source-7\\.[0-9]+$' }
 
 /** @type {Record<string, Recipe>} */
@@ -31,20 +36,25 @@ export const kernels = {
     compilers: ['gcc-12'],
   }),
   6.12: stock({
-    suite: 'bookworm-backports',
+    ...linux612,
     packagePattern: '^linux-image-6\\.12\\.[0-9]+\\+deb12-amd64-unsigned$',
-    kbuild: (abi) => `linux-kbuild-${abi}`,
-    source: 'linux-source-6.12',
     compilers: ['gcc-12'],
   }),
   7: custom({ ...linux7, fragments: ['7.config', '7-x64.config'] }),
   's390x-7': custom({ ...linux7, arch: 's390x', fragments: ['7.config', '7-s390x.config'] }),
+  's390x-6.12': stock({
+    ...linux612,
+    arch: 's390x',
+    flavour: 's390x',
+    packagePattern: '^linux-image-6\\.12\\.[0-9]+\\+deb12-s390x$',
+    compilers: ['gcc-12', 'gcc-12-s390x-linux-gnu'],
+  }),
   'arm64-6.12': stockForArm64('arm64'),
   'arm64-6.12-16k': stockForArm64('arm64-16k'),
 }
 
 /** @type {Record<import('./architectures.mjs').ArchitectureName, string>} */
-export const defaultKernels = { x64: '6.1', arm64: 'arm64-6.12-16k', s390x: 's390x-7' }
+export const defaultKernels = { x64: '6.1', arm64: 'arm64-6.12-16k', s390x: 's390x-6.12' }
 
 /**
  * The kernel that `--arch` and `--kernel` name.
@@ -63,12 +73,10 @@ export function kernelName(arch, kernel) {
 /** Pages of 4 KiB, or of 16. @param {'arm64' | 'arm64-16k'} flavour */
 function stockForArm64(flavour) {
   return stock({
-    suite: 'bookworm-backports',
+    ...linux612,
     arch: 'arm64',
     flavour,
     packagePattern: `^linux-image-6\\.12\\.[0-9]+\\+deb12-${flavour}-unsigned$`,
-    kbuild: (abi) => `linux-kbuild-${abi}`,
-    source: 'linux-source-6.12',
     compilers: ['gcc-12', 'gcc-12-aarch64-linux-gnu'],
   })
 }

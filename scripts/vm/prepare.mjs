@@ -14,6 +14,8 @@ const tools = ['busybox-static', 'cpio', 'kmod', 'pciutils']
 
 // What /init loads, in this order: first its own file systems and console ports, then VFIO.
 const bootModules = ['9p', '9pnet_virtio', 'virtio_console', 'overlay']
+/** Channel I/O is no module's. */
+const transportModules = { pci: ['virtio_pci'], ccw: [] }
 const vfioModules = ['vfio', 'vfio_iommu_type1', 'vfio-pci', 'mdev']
 
 /**
@@ -131,7 +133,7 @@ async function moduleFiles({ root, release }, names) {
  */
 function loadedModules(arch, { samples }) {
   const built = samples.map((it) => basename(it, '.ko'))
-  const all = [...bootModules, `virtio_${architectures[arch].transport}`, ...vfioModules]
+  const all = [...bootModules, ...transportModules[architectures[arch].transport], ...vfioModules]
   return all.filter((it) => !built.includes(it))
 }
 

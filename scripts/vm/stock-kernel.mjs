@@ -8,17 +8,33 @@ import { run } from './debian.mjs'
 const drivers = {
   x64: ['nvme', 'e1000e', 'ahci', 'i2c-i801', 'xhci-pci', 'pci-stub', 'uio_pci_generic', 'loop', 'btrfs'],
   arm64: ['nvme', 'e1000e', 'xhci-pci', 'pci-stub', 'uio_pci_generic', 'loop', 'btrfs'],
+  s390x: ['nvme', 'pci-stub', 'loop', 'btrfs'],
 }
 
-/** What Debian's kernels for arm64 lack besides the samples: no driver in them has mediated devices. */
-const mdevCore = ['mdev_core', 'mdev_driver', 'mdev_sysfs']
+/**
+ * A module of the kernel's own that Debian leaves out.
+ * @typedef {{ name: string, folder: string, objects: string[] }} OwnModule
+ */
+
+/** @type {OwnModule} */
+const mdev = { name: 'mdev', folder: 'drivers/vfio/mdev', objects: ['mdev_core', 'mdev_driver', 'mdev_sysfs'] }
+
+/** @type {OwnModule} */
+const vfioCcw = {
+  name: 'vfio_ccw',
+  folder: 'drivers/s390/cio',
+  objects: ['drv', 'cp', 'ops', 'fsm', 'async', 'chp', 'trace'].map((it) => `vfio_ccw_${it}`),
+}
+
+/** What Debian's kernels lack besides the samples, in the order to load: no driver in them has mediated devices. */
+const leftOut = { x64: [], arm64: [mdev], s390x: [mdev, vfioCcw] }
 
 /**
  * A kernel as Debian ships it, with the sample drivers that Debian leaves out built against its headers.
  * `suite` names one that the machine's own sources need not have; a kernel for another processor comes from one.
  * @param {object} names
  * @param {string} [names.suite]
- * @param {'x64' | 'arm64'} [names.arch] x64 unless told
+ * @param {import('./architectures.mjs').ArchitectureName} [names.arch] x64 unless told
  * @param {string} [names.flavour] the end of the package's name: amd64 unless told
  * @param {string} names.packagePattern
  * @param {(abi: string) => string} names.kbuild
@@ -34,7 +50,7 @@ export function stock({ suite, arch = 'x64', flavour = 'amd64', packagePattern, 
     tools: [...compilers, 'make', 'xz-utils', 'libelf1', 'pahole'],
     async fetch(work) {
       const own = suite ? await suiteArchive(suite, join(work, 'apt')) : machineArchive
-      const archive = suite && arch === 'arm64' ? await suiteArchive(suite, join(work, 'apt-arm64'), 'arm64') : own
+      const archive = suite && arch !== 'x64' ? await suiteArchive(suite, join(work, `apt-${arch}`), arch) : own
       const { name, version } = await newestPackage(archive, packagePattern, source)
       const release = name.replace(/^linux-image-/, '').replace(/-unsigned$/, '')
       const abi = release.slice(0, -`-${flavour}`.length)
@@ -44,7 +60,7 @@ export function stock({ suite, arch = 'x64', flavour = 'amd64', packagePattern, 
       await unpack(own, [`linux-headers-${abi}-common`, kbuild(abi), source].map(ofVersion), work)
       await run('depmod', ['-b', work, release])
       const headers = await relocateHeaders(work, release)
-      const samples = await buildSamples(work, { source, headers, withCore: arch === 'arm64' })
+      const samples = await buildModules(work, { source, headers, own: leftOut[arch] })
       const image = join(work, 'boot', `vmlinuz-${release}`)
       return {
         release,
@@ -74,11 +90,11 @@ async function relocateHeaders(work, release) {
  * @param {object} from
  * @param {string} from.source the package of the kernel's source, already unpacked in `work`
  * @param {string} from.headers
- * @param {boolean} from.withCore the module mdev too
+ * @param {OwnModule[]} from.own besides the samples
  */
-async function buildSamples(work, { source, headers, withCore }) {
+async function buildModules(work, { source, headers, own }) {
   const tarball = join(work, 'usr/src', `${source}.tar.xz`)
-  const folders = ['samples/vfio-mdev', ...(withCore ? ['drivers/vfio/mdev'] : [])].map((it) => `${source}/${it}`)
+  const folders = ['samples/vfio-mdev', ...own.map(({ folder }) => folder)].map((it) => `${source}/${it}`)
   await run('tar', ['-xJf', tarball, '-C', work, ...folders])
   const build = join(work, 'samples')
   await mkdir(build)
@@ -88,8 +104,14 @@ async function buildSamples(work, { source, headers, withCore }) {
     }
   }
   const objects = (/** @type {string[]} */ names) => names.map((it) => `${it}.o`).join(' ')
-  const modules = [...(withCore ? ['mdev'] : []), 'mtty', 'mdpy', 'mbochs']
-  await writeFile(join(build, 'Makefile'), `obj-m := ${objects(modules)}\nmdev-y := ${objects(mdevCore)}\n`)
+  const modules = [...own.map(({ name }) => name), 'mtty', 'mdpy', 'mbochs']
+  const lines = [
+    `obj-m := ${objects(modules)}`,
+    ...own.map(({ name, objects: parts }) => `${name}-y := ${objects(parts)}`),
+    // a driver's trace events are found by its own folder
+    'ccflags-y := -I$(src)',
+  ]
+  await writeFile(join(build, 'Makefile'), `${lines.join('\n')}\n`)
   await run('make', ['-C', headers, `M=${build}`, '-j2', 'modules'])
   return modules.map((it) => join(build, `${it}.ko`))
 }

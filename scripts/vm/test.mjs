@@ -74,8 +74,12 @@ const armSmoke = {
   ],
 }
 
+/** The other byte order, channel programs, and a sample's registers. @type {Boot} */
+const s390xSmoke = { kernel: 's390x-7', files: [`${contract}ccw/`, `${contract}drivers/mtty-uart`] }
+
 /** What else can be asked for, by the processor. */
 const moreBoots = {
+  s390x: [{ kernel: 's390x-7', files: [contract] }],
   arm64: [
     { kernel: 'arm64-6.12-16k', files: [contract, 'test/vm/machine', 'test/vm/samples'] },
     { kernel: 'arm64-6.12', files: [contract, 'test/vm/machine', 'test/vm/samples'] },
@@ -85,7 +89,7 @@ const moreBoots = {
 /**
  * All of `npm test`'s boots, those of another processor, or all tests on some kernels.
  * @param {object} [options]
- * @param {string} [options.arch]
+ * @param {string} [options.arch] `all` for every processor, one after the other
  * @param {boolean} [options.smoke] of another processor, what differs most
  * @param {string[]} [options.kernels]
  * @param {string[]} [options.vitestArgs] in place of each boot's own choice of files
@@ -101,7 +105,8 @@ export async function testOnKernels({
   twice = false,
   mayLack = false,
 } = {}) {
-  const known = smoke ? { arm64: [armSmoke] } : { x64: boots, ...moreBoots }
+  const ofArch = smoke ? { arm64: [armSmoke], s390x: [s390xSmoke] } : { x64: boots, ...moreBoots }
+  const known = { ...ofArch, all: Object.values(ofArch).flat() }
   if (!Object.hasOwn(known, arch)) throw new Error(`no processor ${arch}; there are ${Object.keys(known).join(', ')}`)
   const named = kernels.map((it) => ({ kernel: kernelName(arch, it), twice }))
   const chosen = named.length > 0 ? named : known[arch].filter((boot) => !twice || boot.twice)

@@ -8,3 +8,6 @@ export const kernelOrder: boolean = endianness() === 'LE'
 
 /** The byte order of what a PCI device has in its configuration space and its registers: little-endian on every machine. */
 export const deviceOrder = true
+
+/** The byte order of what a channel subsystem reads and writes: channel programs and its status. Always big-endian. */
+export const channelOrder = false

@@ -6,6 +6,7 @@ import { findDeviceNode } from './device-node.ts'
 import { type DeviceUser, findDeviceUsers, usersOfAny } from './device-users.ts'
 import { foreignMembers, type GroupMember, groupMember, groupMembers, iommuGroup } from './group-members.ts'
 import { unsafeInterrupts } from './interrupt-isolation.ts'
+import { iommuAdvice } from './iommu-advice.ts'
 import { readPciIds } from './pci-ids.ts'
 import { linkedName } from './sysfs/links.ts'
 import { listOrNone } from './sysfs/readable.ts'
@@ -127,15 +128,15 @@ const noIds = { class: null, vendor: null, device: null }
 function numbers(files: HostFiles, warnings: Warning[]): number[] {
   const already = warnings.length
   const names = listOrWarn(files, iommuGroups, warnings)
-  if (names.length === 0 && warnings.length === already) warnings.push({ path: iommuGroups, message: noGroups })
+  if (names.length === 0 && warnings.length === already) {
+    const { why, hint } = iommuAdvice(files)
+    warnings.push({ path: iommuGroups, message: `has no group: ${why} (${hint})` })
+  }
   return names
     .filter((name) => /^\d{1,9}$/.test(name))
     .map(Number)
     .sort((a, b) => a - b)
 }
-
-const noGroups =
-  'has no group: this machine has no IOMMU, or it is off (in the firmware, or intel_iommu=on on the kernel command line)'
 
 function readGroup(
   files: HostFiles,

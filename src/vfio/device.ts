@@ -11,6 +11,7 @@ import type { Descriptor } from './calls/descriptor.ts'
 import { DeviceFeatures } from './calls/device-features.ts'
 import { callForInfo } from './calls/info-call.ts'
 import { attempt } from './calls/system-call.ts'
+import { Subchannel } from './ccw/subchannel.ts'
 import { Dma, type DmaOptions } from './dma/dma.ts'
 import { Display } from './features/display.ts'
 import { LowPower, type LowPowerOptions } from './features/low-power.ts'
@@ -94,6 +95,12 @@ export class Device implements Disposable, AsyncDisposable {
   get pci(): PciFunction {
     this.#checkPci()
     return new PciFunction(this.regions.config)
+  }
+
+  /** The subchannel of a channel I/O device (vfio_ccw): channel programs. NOT_SUPPORTED for any other device. */
+  get subchannel(): Subchannel {
+    if (this.info.flags.ccw) return new Subchannel(this.#descriptor, this.regions)
+    throw this.#isNo('channel I/O device')
   }
 
   /** Its state as a stream, out of it and into another. NOT_SUPPORTED where its driver does not migrate. */
@@ -187,8 +194,11 @@ export class Device implements Disposable, AsyncDisposable {
   }
 
   #checkPci(): void {
-    if (this.info.flags.pci) return
-    throw new VfioError('NOT_SUPPORTED', `device ${this.name} is not a PCI device`, {
+    if (!this.info.flags.pci) throw this.#isNo('PCI device')
+  }
+
+  #isNo(kind: string): VfioError {
+    return new VfioError('NOT_SUPPORTED', `device ${this.name} is not a ${kind}`, {
       facts: { flags: { ...this.info.flags } },
     })
   }

@@ -1,5 +1,6 @@
 import type { Scenario, ScenarioPciDevice, ScenarioPciFunction } from '../../src/mock/scenario/scenario.ts'
 import { demo } from '../../src/mock/shipped/demo.ts'
+import { ccwParent } from '../../src/mock/shipped/mainframe.ts'
 import { sampleDisplays } from '../../src/mock/shipped/sample-displays.ts'
 
 /**
@@ -161,6 +162,23 @@ const onLinux7: Scenario = {
   modules: { ...withoutVirqfd, vfio: { enable_unsafe_noiommu_mode: 'N' }, iommufd: { allow_unsafe_interrupts: 'N' } },
 }
 
+/** A mainframe: no PCI devices, and subchannels with devices of QEMU's, whose driver can be taken away. */
+const onMainframe: Scenario = {
+  ...onLinux7,
+  modules: { ...onLinux7.modules, vfio_ccw: {} },
+  pci: [],
+  css: ['0.0.0000', '0.0.0001'].map((id, index) => ({
+    id,
+    device: `0.0.031${4 + index}`,
+    deviceType: '0000/00',
+    controlUnit: '3832/04',
+    chpids: '00 00 00 00 00 00 00 00',
+    pimpampom: '80 80 ff',
+    driver: 'io_subchannel',
+  })),
+  parents: [...vmScenario.parents, ccwParent('0.0.0000'), ccwParent('0.0.0001')],
+}
+
 /** By the name that VFIOCTL_TEST_KERNEL has for it: the same machine with another kernel, and without an IOMMU. */
 const vmScenarios: Readonly<Record<string, Scenario>> = {
   'mock-6.1': vmScenario,
@@ -176,6 +194,7 @@ const vmScenarios: Readonly<Record<string, Scenario>> = {
     pci: vmScenario.pci.map((it) => (it.address === '0000:00:0a.0' ? { ...it, groupedWhenProbed: true } : it)),
   },
   'mock-7': onLinux7,
+  'mock-7-mainframe-big-endian': onMainframe,
   'mock-7-noiommu': {
     ...onLinux7,
     modules: { ...onLinux7.modules, vfio: { enable_unsafe_noiommu_mode: 'Y' } },

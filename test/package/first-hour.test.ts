@@ -5,7 +5,7 @@ import { codeBlocks } from '../readme.ts'
 import { createProject, type EmptyProject } from './empty-project.ts'
 import { majors, nodeOf } from './nodes.ts'
 
-const [library = '', spec = '', mock = '', model = '', faults = ''] = codeBlocks('ts')
+const [library = '', , spec = '', mock = '', model = '', faults = ''] = codeBlocks('ts')
 const uuid = '83b8f4f2-509f-382f-3c1e-e6bfe0fa1001'
 
 let project: EmptyProject

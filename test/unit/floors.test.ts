@@ -34,7 +34,7 @@ const innerFloors: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['registers', 'irq', 'config-space'],
     ['region', 'address-space'],
     ['iova', 'group'],
-    ['dma', 'iommu', 'pci', 'features'],
+    ['dma', 'iommu', 'pci', 'ccw', 'features'],
     [''],
   ],
   cli: [['io'], ['command'], ['arguments'], ['output', 'device'], ['commands', 'parser'], ['mdevctl'], ['']],

@@ -22,11 +22,15 @@ async function runExample(code: string, name: string): Promise<string[]> {
 }
 
 describe('what the README shows', () => {
-  const [library = ''] = codeBlocks('ts')
+  const [library = '', channelProgram = ''] = codeBlocks('ts')
 
   test('the library example reads the device’s id, gets its bytes back and its interrupt', async () => {
     const said = await runExample(library, 'library')
     expect(said).toEqual(['32534348', 'hello', '{ vector: 0, count: 1 }'])
+  })
+
+  test('the channel program is carried out, and says what the device is', async () => {
+    expect(await runExample(channelProgram, 'channel-program')).toEqual(['true', 'ff3990e933900c'])
   })
 
   test('the table of exit statuses is the one in the code', () => {

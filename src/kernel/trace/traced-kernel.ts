@@ -16,6 +16,7 @@ import type {
 } from '../kernel.ts'
 import type { KernelLog } from '../kernel-log.ts'
 import type { Uevent } from '../uevents.ts'
+import { ChannelRegions } from './channel-regions.ts'
 import { type Opened, tracedIoctl } from './ioctl-arguments.ts'
 import { shownArgument, shownBytes, shownText } from './shown-argument.ts'
 import { type Trace, wantedTrace } from './trace.ts'
@@ -42,6 +43,7 @@ class TracedKernel implements Kernel {
   readonly #trace: Trace
   /** The file behind each descriptor, as far as it was opened here. */
   readonly #names = new Map<number, string>()
+  readonly #channels = new ChannelRegions()
 
   constructor(kernel: Kernel, trace: Trace) {
     this.name = kernel.name
@@ -69,6 +71,7 @@ class TracedKernel implements Kernel {
   close(fd: number): void {
     this.#tell('close', this.#shown(fd), () => this.#kernel.close(fd))
     this.#names.delete(fd)
+    this.#channels.forget(fd)
   }
 
   ioctl(fd: number, request: number, argument?: Uint8Array | number, pointers?: readonly IoctlPointer[]): number {
@@ -80,6 +83,7 @@ class TracedKernel implements Kernel {
     }
     const called = [this.#shown(fd), ioctl?.name ?? hex(request), ...(before === null ? [] : [before])].join(', ')
     const result = this.#tell('ioctl', called, () => this.#kernel.ioctl(fd, request, argument, pointers), after)
+    this.#channels.learn(fd, ioctl?.name, argument)
     if (descriptorMade(request, argument) === 0) {
       this.#names.set(result, ioctl?.name === 'VFIO_GROUP_GET_DEVICE_FD' ? `vfio-device ${text(argument)}` : 'dma-buf')
     }
@@ -110,11 +114,13 @@ class TracedKernel implements Kernel {
   pread(fd: number, into: Uint8Array, offset: number): number {
     const shown = `${this.#shown(fd)}, ${into.length}, ${hex(offset)}`
     const call = () => this.#kernel.pread(fd, into, offset)
-    return this.#tell('pread', shown, call, (moved) => shownBytes(into.subarray(0, moved)))
+    const read = (bytes: Uint8Array) => this.#channels.shown(fd, bytes, offset) ?? shownBytes(bytes)
+    return this.#tell('pread', shown, call, (moved) => read(into.subarray(0, moved)))
   }
 
   pwrite(fd: number, from: Uint8Array, offset: number): number {
-    const shown = `${this.#shown(fd)}, ${shownBytes(from)}, ${hex(offset)}`
+    const written = this.#channels.shown(fd, from, offset) ?? shownBytes(from)
+    const shown = `${this.#shown(fd)}, ${written}, ${hex(offset)}`
     return this.#tell('pwrite', shown, () => this.#kernel.pwrite(fd, from, offset))
   }
 

@@ -4,6 +4,7 @@ import { type BusName, busNamed } from '../../host/bus/bus.ts'
 import { type BusDevice, devicePath, shownDevice } from '../../host/bus/bus-device.ts'
 import type { DriverBinding } from '../../host/driver-binding.ts'
 import { checkedDriver } from '../../host/driver-name.ts'
+import { iommuAdvice } from '../../host/iommu-advice.ts'
 import { iommuGroups } from '../../host/iommu-groups.ts'
 import { readPciIds } from '../../host/pci-ids.ts'
 import { readOrNull } from '../../host/sysfs/readable.ts'
@@ -163,7 +164,8 @@ function didNotTake(files: HostFiles, { device, group }: DriverBinding, wanted: 
 /** Groups of others tell that an IOMMU is at work, and not in front of this one. */
 function withoutIommu(files: HostFiles): readonly [why: string, hint: string] {
   if (files.kind(iommuGroups) === null || files.list(iommuGroups).length === 0) {
-    return ['no IOMMU is on', 'intel_iommu=on on the kernel command line; VT-d, AMD-Vi or SMMU in the firmware’s setup']
+    const { why, hint } = iommuAdvice(files)
+    return [why, hint]
   }
   return [
     'the IOMMU of this machine is on, and not in front of this device',

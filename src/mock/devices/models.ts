@@ -31,7 +31,7 @@ export function makeMdevModel(
     case 'vfio-ap':
       return new VfioAp(context)
     case 'vfio-ccw':
-      return new VfioCcw()
+      return new VfioCcw(context)
     case 'vgpu':
       return new Vgpu(model, context)
     case 'plain':

@@ -2,6 +2,7 @@ import type { Clock } from '../base/clock.ts'
 import type { KernelTraits } from '../base/kernel-traits.ts'
 import type { GuestMemory } from '../memory/guest-memory.ts'
 import type { ParentBus } from '../memory/parent-dma.ts'
+import type { ScenarioSubchannel } from '../scenario/scenario.ts'
 import type { DeviceModel } from './device-model.ts'
 
 /** What the kernel gives a mediated driver for one device that is opened. */
@@ -11,6 +12,8 @@ export interface DeviceContext {
   /** Its parent's name and its type's id. */
   readonly parent: string
   readonly type: string
+  /** The subchannel that is its parent, if it is one of the scenario's. */
+  readonly subchannel: ScenarioSubchannel | null
   /** What its kernel answers as. */
   readonly traits: KernelTraits
   /** Memory of the process that has it, by the addresses that the process gave the device. */

@@ -69,7 +69,7 @@ function subchannel(id: string, device: string, driver: ScenarioSubchannel['driv
 }
 
 /** A subchannel offers one device while vfio_ccw has it. */
-function ccwParent(name: string): ScenarioParent {
+export function ccwParent(name: string): ScenarioParent {
   return {
     name,
     driver: 'vfio_ccw_mdev',

@@ -89,10 +89,12 @@ function makeMediated(
   },
   { machine, space }: DriverServices,
 ): DeviceModel {
-  const { physical, traits, clock, observer, models } = machine
+  const { physical, traits, clock, observer, models, scenario } = machine
+  const subchannel = scenario.css?.find(({ id }) => id === what.parent) ?? null
   const memory = new DeviceMemory({ space, physical, parent: parentDma, pageSize: traits.pageSize })
   const raised = (index: number, vector: number) => observer.raised({ device: what.name, index, vector })
-  return releasing(makeMdevModel(model, { ...what, traits, memory, bus: parentDma, clock, raised }, models), memory)
+  const context = { ...what, subchannel, traits, memory, bus: parentDma, clock, raised }
+  return releasing(makeMdevModel(model, context, models), memory)
 }
 
 /** What the model leaves pinned is let go once it is closed. */

@@ -32,6 +32,18 @@ function groupsOf(host: HostTree, filter = {}) {
   return readIommuGroups(hostFiles(host.root), filter)
 }
 
+test.each([
+  ['a PC', (host: HostTree) => host, /^has no group: this machine has no IOMMU, or it is off \(intel_iommu=on /],
+  [
+    'a mainframe',
+    (host: HostTree) => host.file('sys/bus/css/drivers_probe', ''),
+    /^has no group: a mainframe has groups for its PCI functions and for mediated devices alone[^=]*$/,
+  ],
+])('%s without a group is told what would give it one', (_, machine, message) => {
+  const { warnings } = groupsOf(machine(new HostTree().directory('sys/kernel/iommu_groups')))
+  expect(warnings).toEqual([{ path: '/sys/kernel/iommu_groups', message: expect.stringMatching(message) }])
+})
+
 describe('an IOMMU group', () => {
   test('is told with its devices, what they are, and how it is used', () => {
     const host = hostWith({ '0000:03:00.0': { group: 16, driver: 'vfio-pci' } }).file('dev/vfio/16', '')

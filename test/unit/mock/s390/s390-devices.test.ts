@@ -65,7 +65,6 @@ test('a channel device has its regions by their types, and three interrupts', as
     [52, false],
     [8, false],
   ])
-  expect([1, 2, 3].map((subtype) => device.regions.ofType(2, subtype).index)).toEqual([1, 2, 3])
   const config = device.regions.get('config')
   config.write32(0, 0x1234_5678)
   expect(config.read32(0)).toBe(0x1234_5678)
