@@ -1,12 +1,11 @@
 import type { CommandWord } from '../../uapi/ccw/channel-command.ts'
 import type { OperationRequest } from '../../uapi/ccw/operation-request.ts'
-import type { SubchannelStatusParts } from '../../uapi/ccw/subchannel-status.ts'
 import { Errno } from '../base/errno.ts'
 import type { GuestMemory } from '../memory/guest-memory.ts'
 import { fetchCommands, isTransfer } from './ccw-chains.ts'
 import { type DataPiece, dataPieces, movesData } from './ccw-data.ts'
 import type { ChannelDevice } from './channel-device.ts'
-import { runProgram } from './channel-run.ts'
+import { type ProgramEnd, runProgram } from './channel-run.ts'
 
 /** A channel program that vfio_ccw has taken: its commands, and its data pinned until it is freed. */
 export class CcwProgram {
@@ -29,7 +28,7 @@ export class CcwProgram {
     }
   }
 
-  run(device: ChannelDevice): SubchannelStatusParts {
+  run(device: ChannelDevice): ProgramEnd {
     return runProgram({
       orb: this.#orb,
       commands: this.#commands,

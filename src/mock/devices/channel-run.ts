@@ -19,8 +19,14 @@ export interface ChannelRun {
   store(iova: bigint, bytes: Uint8Array): void
 }
 
-/** Carries a channel program out, as a channel subsystem does: the status that it ends with. */
-export function runProgram(run: ChannelRun): SubchannelStatusParts {
+/** How a program ended, and the sense bytes that came with a unit check. */
+export interface ProgramEnd {
+  readonly status: SubchannelStatusParts
+  readonly sense: Uint8Array | null
+}
+
+/** Carries a channel program out, as a channel subsystem does. */
+export function runProgram(run: ChannelRun): ProgramEnd {
   let at = run.orb.program
   let cameByTransfer = false
   for (let step = 0; step < patience; step++) {
@@ -35,10 +41,13 @@ export function runProgram(run: ChannelRun): SubchannelStatusParts {
       continue
     }
     cameByTransfer = false
-    const { data, unitCheck } = run.device.perform(word.command)
-    const moved = unitCheck ? 0 : transfer(run, word, data)
+    const { data, sense } = run.device.perform(word.command)
+    const moved = transfer(run, word, data)
     const residualCount = word.count - moved
-    if (unitCheck) return ended({ program, residualCount, device: { unitCheck }, status: { alert: true } })
+    if (sense !== null) {
+      const { status } = ended({ program, residualCount, device: { unitCheck: true }, status: { alert: true } })
+      return { status, sense }
+    }
     const isWrong = word.command !== ccwCommand.CCW_CMD_NOOP && (data.length > moved || residualCount > 0)
     if (isWrong && (!word.flags.suppressLength || word.flags.chainData)) {
       return ended({ program, residualCount, subchannel: { incorrectLength: true }, status: { alert: true } })
@@ -68,29 +77,32 @@ function isInvalid({ command, count, flags }: CommandWord, orb: OperationRequest
   return count === 0 && !orb.flags.format1
 }
 
-function ended({ device, status, ...parts }: SubchannelStatusParts): SubchannelStatusParts {
-  return {
+function ended({ device, status, ...parts }: SubchannelStatusParts): ProgramEnd {
+  const whole = {
     functions: { start: true },
     status: { pending: true, primary: true, secondary: true, ...status },
     device: { channelEnd: true, deviceEnd: true, ...device },
     ...parts,
   }
+  return { status: whole, sense: null }
 }
 
-function programCheck(program: number): SubchannelStatusParts {
-  return {
+function programCheck(program: number): ProgramEnd {
+  const status = {
     functions: { start: true },
     status: { pending: true, primary: true, secondary: true, alert: true },
     subchannel: { programCheck: true },
     program,
   }
+  return { status, sense: null }
 }
 
-function suspended(program: number): SubchannelStatusParts {
-  return {
+function suspended(program: number): ProgramEnd {
+  const status = {
     functions: { start: true },
     activity: { suspended: true },
     status: { pending: true, intermediate: true },
     program,
   }
+  return { status, sense: null }
 }

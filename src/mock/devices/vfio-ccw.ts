@@ -11,7 +11,7 @@ import {
   ccwSchibRegionSize,
 } from '../../uapi/ccw/regions.ts'
 import { encodeSchib } from '../../uapi/ccw/subchannel-information.ts'
-import { decodeScsw, type SubchannelStatusParts } from '../../uapi/ccw/subchannel-status.ts'
+import { decodeScsw } from '../../uapi/ccw/subchannel-status.ts'
 import { deviceFlag } from '../../uapi/device.ts'
 import { ccwIrqIndex, regionFlag } from '../../uapi/region.ts'
 import { decode, encodeInto } from '../../uapi/struct.ts'
@@ -29,6 +29,7 @@ import type {
 import { typeCapability } from '../sdk/region.ts'
 import { CcwProgram } from './ccw-program.ts'
 import { ChannelDevice } from './channel-device.ts'
+import type { ProgramEnd } from './channel-run.ts'
 import { EventIrqs } from './event-irqs.ts'
 import { PendingWork } from './pending-work.ts'
 
@@ -171,12 +172,12 @@ export class VfioCcw implements DeviceModel {
     if (command !== VFIO_CCW_ASYNC_CMD_HSCH && command !== VFIO_CCW_ASYNC_CMD_CSCH) throw new Errno('EINVAL')
     const isHalt = command === VFIO_CCW_ASYNC_CMD_HSCH
     const functions = isHalt ? { halt: true, start: this.#program !== null } : { clear: true }
-    this.#pending.start(() => this.#tell({ functions, status: { pending: true } }))
+    this.#pending.start(() => this.#tell({ status: { functions, status: { pending: true } }, sense: null }))
   }
 
   /** An interrupt: the program has ended, whatever ended it. */
-  #tell(status: SubchannelStatusParts): void {
-    this.#irb().set(encodeIrb(status, null))
+  #tell({ status, sense }: ProgramEnd): void {
+    this.#irb().set(encodeIrb(status, sense))
     this.#free()
     this.#context.raised(ccwIrqIndex.VFIO_CCW_IO_IRQ_INDEX, 0)
     this.#irqs.signal(ccwIrqIndex.VFIO_CCW_IO_IRQ_INDEX)
@@ -184,7 +185,6 @@ export class VfioCcw implements DeviceModel {
 
   #quiesce(): void {
     this.#pending.drop()
-    this.#device.forget()
     this.#free()
   }
 

@@ -14,7 +14,7 @@ const senseCountShift = 16
 
 /** What an I/O interrupt brought: the subchannel-status word, and the sense that came with it. */
 export interface InterruptionResponse extends SubchannelStatus {
-  /** Sense bytes that came with a unit check; null where the device keeps them for a BASIC SENSE. */
+  /** Sense bytes that came with a unit check, at most 32; null where the device keeps them for a BASIC SENSE. */
   readonly sense: Uint8Array | null
   /** The block whole, 96 bytes. */
   readonly bytes: Uint8Array
@@ -24,7 +24,8 @@ export interface InterruptionResponse extends SubchannelStatus {
 export function decodeIrb(bytes: Uint8Array): InterruptionResponse {
   const view = new DataView(bytes.buffer, bytes.byteOffset, irbSize)
   const report = view.getUint32(erwOffset, channelOrder)
-  const senseCount = Math.min((report >>> senseCountShift) & 0x3f, ecwSize)
+  // QEMU leaves out the count, which is never 0 of hardware
+  const senseCount = Math.min((report >>> senseCountShift) & 0x3f || ecwSize, ecwSize)
   const hasSense = (report & concurrentSense) !== 0
   return {
     ...decodeScsw(bytes),

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { expect, type TestContext, test } from 'vitest'
 import { type ChannelCommand, channelProgram } from '../../../src/vfio/ccw/channel-program.ts'
 import type { ProgramStart } from '../../../src/vfio/ccw/subchannel.ts'
 import { deviceNumber, type OpenSubchannel, openSubchannel } from './open-subchannel.ts'
@@ -6,15 +6,14 @@ import { deviceNumber, type OpenSubchannel, openSubchannel } from './open-subcha
 const dataOffset = 2048
 const senseSize = 32
 
-/** A page for the device: the program at its start, what it reads in the middle. */
-async function load(
-  { device }: OpenSubchannel,
-  commands: (at: { program: bigint; data: bigint }) => readonly ChannelCommand[],
-) {
-  const buffer = await device.dma.allocate(4096, { addressBits: 31 })
-  const program = buffer.iova
-  buffer.view().set(channelProgram(commands({ program, data: program + BigInt(dataOffset) })))
-  return { program, data: () => buffer.view().subarray(dataOffset) }
+/** A page for the device: programs at its start, what they read in the middle. */
+async function openWithPage(context: TestContext) {
+  const opened = await openSubchannel(context)
+  const buffer = await opened.device.dma.allocate(4096, { addressBits: 31 })
+  const [program, data] = [buffer.iova, buffer.iova + BigInt(dataOffset)]
+  /** Puts commands into the page; at its start unless told. */
+  const load = (commands: readonly ChannelCommand[], at = 0) => buffer.view().set(channelProgram(commands), at)
+  return { ...opened, program, data, load, read: () => buffer.view().subarray(dataOffset) }
 }
 
 /** Starts a program and waits for its interrupt. */
@@ -25,10 +24,9 @@ async function run({ device, io }: OpenSubchannel, request: ProgramStart) {
 }
 
 test('a channel program is carried through to its interrupt, and its data is in memory', async (context) => {
-  const opened = await openSubchannel(context)
-  const { program, data } = await load(opened, ({ data }) => [
-    { command: 'sense-id', address: data, count: 64, suppressLength: true },
-  ])
+  const opened = await openWithPage(context)
+  const { program, data, load, read } = opened
+  load([{ command: 'sense-id', address: data, count: 64, suppressLength: true }])
   const irb = await run(opened, { program })
   expect(irb).toMatchObject({
     functions: { start: true, halt: false, clear: false },
@@ -39,55 +37,50 @@ test('a channel program is carried through to its interrupt, and its data is in 
     program: Number(program) + 8,
   })
   // 0xff, then the control unit: a virtio device's, by its kind
-  expect([...data().subarray(0, 4)]).toEqual([0xff, 0x38, 0x32, 0x04])
+  expect([...read().subarray(0, 4)]).toEqual([0xff, 0x38, 0x32, 0x04])
 })
 
 test('commands follow one another, also by a transfer', async (context) => {
-  const opened = await openSubchannel(context)
-  const { program, data } = await load(opened, ({ program }) => [
+  const opened = await openWithPage(context)
+  const { program, data, load, read } = opened
+  load([
     { command: 'no-op', chainCommand: true, suppressLength: true },
     { command: 'transfer', address: program + 1024n },
     { command: 0xff },
   ])
-  const { buffer } = opened.device.dma.find(program) ?? {}
-  buffer
-    ?.view()
-    .set(
-      channelProgram([{ command: 'sense-id', address: program + BigInt(dataOffset), count: 64, suppressLength: true }]),
-      1024,
-    )
+  load([{ command: 'sense-id', address: data, count: 64, suppressLength: true }], 1024)
   const irb = await run(opened, { program })
   expect(irb).toMatchObject({ device: { deviceEnd: true, unitCheck: false }, program: Number(program) + 1024 + 8 })
-  expect(data()[0]).toBe(0xff)
+  expect(read()[0]).toBe(0xff)
 })
 
 test('data goes to the addresses of a list', async (context) => {
-  const opened = await openSubchannel(context)
-  const { program, data } = await load(opened, ({ data }) => [
-    { command: 'sense-id', address: data, count: 64, suppressLength: true, indirect: true },
-  ])
+  const opened = await openWithPage(context)
+  const { program, data, load, read } = opened
+  load([{ command: 'sense-id', address: data, count: 64, suppressLength: true, indirect: true }])
   const memory = await opened.device.dma.allocate(4096)
-  new DataView(data().buffer, data().byteOffset).setBigUint64(0, memory.iova + 16n)
+  new DataView(read().buffer, read().byteOffset).setBigUint64(0, memory.iova + 16n)
   await run(opened, { program })
   expect(memory.view()[16]).toBe(0xff)
 })
 
-test('a command that the device does not know is a unit check, of which the sense says why', async (context) => {
-  const opened = await openSubchannel(context)
-  const refused = await load(opened, () => [{ command: 0xff, suppressLength: true }])
-  expect(await run(opened, { program: refused.program })).toMatchObject({
-    device: { unitCheck: true },
-    status: { pending: true, alert: true },
-  })
-  const { program, data } = await load(opened, ({ data }) => [{ command: 'sense', address: data, count: senseSize }])
-  expect(await run(opened, { program })).toMatchObject({ device: { deviceEnd: true, unitCheck: false } })
+test('a command that the device does not know is a unit check, and its sense says why', async (context) => {
+  const opened = await openWithPage(context)
+  const { program, data, load } = opened
+  load([{ command: 0xff, suppressLength: true }])
+  const refused = await run(opened, { program })
+  expect(refused).toMatchObject({ device: { unitCheck: true }, status: { pending: true, alert: true } })
   // command reject
-  expect(data()[0]).toBe(0x80)
+  expect(refused.sense?.[0]).toBe(0x80)
+
+  load([{ command: 'sense', address: data, count: senseSize }])
+  expect(await run(opened, { program })).toMatchObject({ device: { deviceEnd: true, unitCheck: false }, sense: null })
 })
 
 test('what is no command is a program check', async (context) => {
-  const opened = await openSubchannel(context)
-  const { program } = await load(opened, () => [{ command: 0x00 }])
+  const opened = await openWithPage(context)
+  const { program, load } = opened
+  load([{ command: 0x00 }])
   expect(await run(opened, { program })).toMatchObject({
     subchannel: { programCheck: true },
     status: { pending: true, alert: true },
@@ -95,8 +88,9 @@ test('what is no command is a program check', async (context) => {
 })
 
 test('one program after the other runs', async (context) => {
-  const opened = await openSubchannel(context)
-  const { program } = await load(opened, () => [{ command: 'no-op', suppressLength: true }])
+  const opened = await openWithPage(context)
+  const { program, load } = opened
+  load([{ command: 'no-op', suppressLength: true }])
   for (let round = 0; round < 3; round++) {
     expect(await run(opened, { program })).toMatchObject({ device: { deviceEnd: true } })
   }
@@ -116,15 +110,16 @@ test.for(['halt', 'clear'] as const)(
 )
 
 test('a program that is not mapped for the device is refused, and another is taken then', async (context) => {
-  const opened = await openSubchannel(context)
-  const { program } = await load(opened, ({ program }) => [{ command: 'sense-id', address: program - 4096n, count: 8 }])
+  const opened = await openWithPage(context)
+  const { program, load } = opened
+  load([{ command: 'sense-id', address: program - 4096n, count: 8 }])
   const refused = expect.objectContaining({ code: 'INVALID_ARGUMENT', errno: 'EINVAL' })
   // its data, its own last bytes, and all of it
   for (const at of [program, program + 4096n - 64n, program - 0x10_0000n]) {
     expect(() => opened.device.subchannel.start({ program: at })).toThrow(refused)
   }
-  const noop = await load(opened, () => [{ command: 'no-op', suppressLength: true }])
-  expect(await run(opened, { program: noop.program })).toMatchObject({ device: { deviceEnd: true } })
+  load([{ command: 'no-op', suppressLength: true }])
+  expect(await run(opened, { program })).toMatchObject({ device: { deviceEnd: true } })
 })
 
 test('a subchannel says which device is behind it, and by which paths', async (context) => {
@@ -141,8 +136,9 @@ test('there is no channel report while nothing changes', async (context) => {
 })
 
 test('a reset forgets what was under way, and a program runs then', async (context) => {
-  const opened = await openSubchannel(context)
-  const { program } = await load(opened, () => [{ command: 'no-op', suppressLength: true }])
+  const opened = await openWithPage(context)
+  const { program, load } = opened
+  load([{ command: 'no-op', suppressLength: true }])
   await opened.device.reset()
   expect(await run(opened, { program })).toMatchObject({ device: { deviceEnd: true } })
 })

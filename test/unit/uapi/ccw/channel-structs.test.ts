@@ -40,10 +40,16 @@ test('an interruption response has the sense that came with it, or none', () => 
   expect(decodeIrb(new Uint8Array(96))).toMatchObject({ sense: null, program: 0 })
 })
 
-test('a sense count beyond the bytes there are is cut', () => {
+test('a sense count beyond the bytes there are is cut, and none of QEMU’s is all of them', () => {
   const irb = encodeIrb({}, new Uint8Array(32))
   irb[17] = 0x3f
   expect(decodeIrb(irb).sense).toHaveLength(32)
+  // as QEMU 7.2 answered a command that it does not know
+  const answered = bytes(
+    '04824017 7ffff008 02000000 00000080 01002000 00000000 00000000 00000000 80'.padEnd(96 * 2 + 8, '0'),
+  )
+  expect(decodeIrb(answered)).toMatchObject({ device: { unitCheck: true }, status: { alert: true } })
+  expect(decodeIrb(answered).sense).toEqual(Uint8Array.of(0x80, ...new Uint8Array(31)))
 })
 
 test('subchannel information names the paths that are installed', () => {
