@@ -35,6 +35,23 @@ export function bootFiles(program: Program, tools: HostTools): BootFile[] {
   ]
 }
 
+/**
+ * What a package of a distribution has in place of those files: the same, where systemd and udev look after /etc, and for
+ * `systemctl enable`.
+ */
+export function packagedFiles(program: Program, tools: HostTools): BootFile[] {
+  const install = '\n[Install]\nWantedBy=multi-user.target\n'
+  return bootFiles(program, tools)
+    .filter(({ folder }) => !folder.endsWith('.target.d'))
+    .map(({ folder, name, content }) => ({
+      folder: folder.replace('/etc/', '/usr/lib/'),
+      name,
+      content: content.replace(mark, packagedMark) + (name === 'vfioctl-restore.service' ? install : ''),
+    }))
+}
+
+const packagedMark = '# Of the package vfioctl: `vfioctl boot install` needs nothing else where it is.'
+
 function atBoot(command: string, program: Program): string {
   return `${mark}
 [Unit]

@@ -9,6 +9,7 @@ import { boundDeviceOrNull, keptBindings } from '../settings/bindings.ts'
 import { type BootFile, bootFiles, type HostTools, mark, type Program } from './boot-files.ts'
 import { checkProgram } from './check-program.ts'
 import { mdevctlRule } from './mdevctl-rule.ts'
+import { enablingNotes, type Packaged, packagedOrNull, startsProgram, stayingNotes } from './packaged.ts'
 import { type Run, reloadSteps, runReload, stopSteps } from './reload.ts'
 
 /** How what runs at boot is changed. */
@@ -39,34 +40,45 @@ export interface BootChange {
 
 /** The files that run `restore` at boot, in the order in which they are written. */
 export interface BootStatus {
-  /** True if all of them are there, as vfioctl wrote them. */
+  /** True if all of them are there, as vfioctl wrote them or as a package brought them. */
   readonly installed: boolean
   readonly files: readonly BootFileStatus[]
 }
 
-/** One of those files: 'foreign' if somebody else wrote it. */
+/** One of those files: 'packaged' if a package has it in its own place, 'foreign' if somebody else wrote it. */
 export interface BootFileStatus {
   readonly path: string
-  readonly state: 'written' | 'missing' | 'foreign'
+  readonly state: 'written' | 'packaged' | 'missing' | 'foreign'
 }
 
 /** Which of the files that `installBoot` writes are there. Their content is not compared, as it names the program. */
 export function bootStatus(files: HostFiles): BootStatus {
+  const packaged = packagedOrNull(files, toolsOf(files))
   const all = bootFiles([], toolsOf(files)).map((file): BootFileStatus => {
     const path = pathOf(file)
-    if (files.kind(path) === null) return { path, state: 'missing' }
+    if (files.kind(path) === null) return { path, state: hasPackaged(packaged, file) ? 'packaged' : 'missing' }
     return { path, state: isOwn(files, file) ? 'written' : 'foreign' }
   })
-  return { installed: all.every(({ state }) => state === 'written'), files: all }
+  return { installed: all.every(({ state }) => state === 'written' || state === 'packaged'), files: all }
+}
+
+/** The file that has the unit started at boot is a link of systemctl's, where a package has the unit. */
+function hasPackaged(packaged: Packaged | null, { name }: BootFile): boolean {
+  return packaged !== null && (packaged.names.has(name) || packaged.enabled)
 }
 
 /**
- * Writes the units and the udev rule that run `restore`. Refuses as `checkProgram` does. ALREADY_EXISTS where a file of
+ * Writes the units and the udev rule that run `restore`; where a package has brought them for this program, they are
+ * enough, and what was written before is deleted, as it would count in their place. Refuses as `checkProgram` does. ALREADY_EXISTS where a file of
  * somebody else's is in the way, and then nothing is written; where a write fails, those before it are taken back.
  */
 export async function installBoot(kernel: Kernel, request: BootRequest): Promise<BootChange> {
   const { files } = kernel
   checkProgram(files, request.program)
+  const packaged = packagedOrNull(files, toolsOf(files))
+  if (packaged !== null && startsProgram(files, request.program, toolsOf(files))) {
+    return deleteOwn(kernel, request, [...mdevctlRule(files), ...boundByOthers(files), ...enablingNotes(packaged)], [])
+  }
   const wanted = bootFiles(request.program, toolsOf(files)).map((file) => ({ file, now: ownContent(files, file) }))
   const missing = wanted.filter(({ file, now }) => now !== file.content || changedBy(files, pathOf(file)) !== null)
   const saves = missing.map(({ file }): BootStep => ({ action: 'save', path: pathOf(file), content: file.content }))
@@ -100,12 +112,23 @@ function boundByOthers(files: HostFiles): string[] {
 /** Deletes what `installBoot` writes. Files of somebody else's at those places are left, and named. */
 export async function removeBoot(kernel: Kernel, options: BootOptions): Promise<BootChange> {
   const { files } = kernel
+  const packaged = packagedOrNull(files, toolsOf(files))
+  return deleteOwn(kernel, options, stayingNotes(packaged), packaged === null ? stopSteps(files) : [])
+}
+
+async function deleteOwn(
+  kernel: Kernel,
+  options: BootOptions,
+  more: readonly string[],
+  stops: readonly Run[],
+): Promise<BootChange> {
+  const { files } = kernel
   const all = bootFiles([], toolsOf(files)).filter((file) => files.kind(pathOf(file)) !== null)
   const foreign = all.filter((file) => !isOwn(files, file))
   const own = all.filter((file) => !foreign.includes(file))
   const deletions = own.map((file): BootStep => ({ action: 'delete', path: pathOf(file) }))
   const notes = foreign.map((file) => `${pathOf(file)} was not written by vfioctl: it is left as it is`)
-  return finish(kernel, options, deletions, notes, [...stopSteps(files), ...reloadSteps(files)], () => {
+  return finish(kernel, options, deletions, [...notes, ...more], [...stops, ...reloadSteps(files)], () => {
     for (const file of own) deleteFile(files, file)
   })
 }

@@ -1,7 +1,8 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
 import type { Kernel } from '../../../../src/kernel/kernel.ts'
 import { openLinux } from '../../../../src/kernel/linux.ts'
-import { installBoot, removeBoot } from '../../../../src/lifecycle/boot/install.ts'
+import { packagedFiles } from '../../../../src/lifecycle/boot/boot-files.ts'
+import { bootStatus, installBoot, removeBoot } from '../../../../src/lifecycle/boot/install.ts'
 import { createMockHost } from '../../../../src/mock-host.ts'
 import { HostTree } from '../../host-tree.ts'
 
@@ -217,4 +218,63 @@ test('boot install tells where another tool gives a device another driver at boo
   expect(notes).toEqual([
     `at the next boot vfio-pci may get ${device} all the same, by /etc/driverctl.d/pci-${device}:1: driverctl unset-override ${device}`,
   ])
+})
+
+describe('where a package has the units and the rule', () => {
+  const tools = { systemctl: '/usr/bin/systemctl', mkdir: '/usr/bin/mkdir' }
+  const packaged = packagedFiles(['/usr/bin/vfioctl'], tools)
+  const enabled = '/etc/systemd/system/multi-user.target.wants/vfioctl-restore.service'
+  const single = { program: ['/usr/bin/vfioctl'], live: false }
+
+  function withPackage() {
+    const { kernel } = mock()
+    for (const { folder, name, content } of packaged) put(kernel, `${folder}/${name}`, content)
+    return kernel
+  }
+
+  test('they are what boot install writes elsewhere, with a section for systemctl enable', () => {
+    expect(packaged.map(({ folder, name }) => `${folder}/${name}`)).toEqual([
+      '/usr/lib/systemd/system/vfioctl-restore.service',
+      '/usr/lib/systemd/system/vfioctl-restore@.service',
+      '/usr/lib/systemd/system/vfioctl-restore@.path',
+      '/usr/lib/udev/rules.d/61-vfioctl.rules',
+    ])
+    expect(packaged[0]?.content).toMatch(
+      /\nExecStart=\/usr\/bin\/vfioctl restore\n\n\[Install\]\nWantedBy=multi-user\.target\n$/,
+    )
+  })
+
+  test('boot install of that program writes nothing, and says how to enable them', async () => {
+    const kernel = withPackage()
+    const note = 'the package’s unit is disabled: systemctl enable vfioctl-restore.service'
+    expect(await installBoot(kernel, single)).toEqual({ changed: false, dryRun: false, steps: [], notes: [note] })
+    expect(bootStatus(kernel.files).installed).toBe(false)
+    put(kernel, enabled, '')
+    expect(await installBoot(kernel, single)).toMatchObject({ changed: false, notes: [] })
+    expect(bootStatus(kernel.files)).toMatchObject({ installed: true, files: Array(5).fill({ state: 'packaged' }) })
+  })
+
+  test('what was written before the package came is deleted, as it would count in its place', async () => {
+    const { kernel } = mock()
+    const { steps } = await installBoot(kernel, single)
+    for (const { folder, name, content } of packaged) put(kernel, `${folder}/${name}`, content)
+    const change = await installBoot(kernel, single)
+    expect(change.steps).toEqual(steps.map(({ path }) => ({ action: 'delete', path })))
+    expect(kernel.files.kind(unit)).toBe(null)
+  })
+
+  test('another vfioctl’s boot install writes its own, which count in their place', async () => {
+    const kernel = withPackage()
+    expect(await installBoot(kernel, image)).toMatchObject({ changed: true })
+    expect(kernel.files.read(unit)).toContain('ExecStart=/usr/bin/node /usr/local/bin/vfioctl restore')
+  })
+
+  test('boot remove leaves them, and says what ends them', async () => {
+    const kernel = withPackage()
+    put(kernel, enabled, '')
+    expect(await removeBoot(kernel, { live: false })).toMatchObject({
+      changed: false,
+      notes: [expect.stringContaining('systemctl disable vfioctl-restore.service')],
+    })
+  })
 })

@@ -1,0 +1,40 @@
+import type { HostFiles } from '../../kernel/kernel.ts'
+import { pathOf, readKept } from '../files/durable-files.ts'
+import { type HostTools, type Program, packagedFiles } from './boot-files.ts'
+
+const enabled = '/etc/systemd/system/multi-user.target.wants/vfioctl-restore.service'
+
+/** What a package of the distribution has brought of what runs at boot: nothing is written in its place. */
+export interface Packaged {
+  /** By the names of the files that `boot install` writes. */
+  readonly names: ReadonlySet<string>
+  /** Whether systemd starts its unit at boot. */
+  readonly enabled: boolean
+}
+
+/** Null where no package has brought it. */
+export function packagedOrNull(files: HostFiles, tools: HostTools): Packaged | null {
+  const all = packagedFiles([], tools)
+  if (all.some((file) => files.kind(pathOf(file)) === null)) return null
+  return { names: new Set(all.map(({ name }) => name)), enabled: files.kind(enabled) !== null }
+}
+
+/** If those of the package start this very program. */
+export function startsProgram(files: HostFiles, program: Program, tools: HostTools): boolean {
+  const [unit] = packagedFiles([], tools)
+  const path = program.at(-1)
+  if (unit === undefined || path === undefined) return false
+  return readKept(files, pathOf(unit), (text) => text.includes(`\nExecStart=${path} restore\n`)) === true
+}
+
+/** What is left to do of somebody who wants it. */
+export function enablingNotes({ enabled: isEnabled }: Packaged): string[] {
+  return isEnabled ? [] : ['the package’s unit is disabled: systemctl enable vfioctl-restore.service']
+}
+
+/** What goes on without what `boot install` writes. */
+export function stayingNotes(packaged: Packaged | null): string[] {
+  return packaged?.enabled === true
+    ? ['the package’s own units and rule stay: systemctl disable vfioctl-restore.service has nothing start at boot']
+    : []
+}
