@@ -24,7 +24,12 @@ const node = {
 /** The processors that there is one for. */
 export const processors = Object.keys(node.integrity)
 
-/** The folder of npm's package with Node, and its license. @param {string} arch */
+/** The license of Node and of what it contains. @param {string} arch */
+export async function nodeLicense(arch) {
+  return readFileSync(join(await nodePackage(arch), 'LICENSE'), 'utf8')
+}
+
+/** @param {string} arch */
 function nodePackage(arch) {
   return npmPackage(`node-linux-${arch}`, node.release, node.integrity[arch])
 }

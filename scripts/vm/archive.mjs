@@ -54,7 +54,7 @@ async function foreignOptions(architecture, status) {
 }
 
 /** Where the machine's sources take Debian itself from: the entry for its own release. */
-async function debianMirror() {
+export async function debianMirror() {
   const codename = (await readFile('/etc/os-release', 'utf8')).match(/^VERSION_CODENAME="?(\w+)/m)?.[1]
   const targets = await run('apt-get', ['indextargets', '--format', '$(RELEASE) $(COMPONENT) $(REPO_URI)'])
   const prefix = `${codename} main `

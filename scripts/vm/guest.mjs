@@ -35,6 +35,7 @@ export const outputsFolder = '/run/vm/out'
  * @param {string[]} [options.devices] more devices, in QEMU's words
  * @param {boolean} [options.iommu] true unless told; without one, VFIO's noiommu mode is allowed
  * @param {boolean} [options.systemd] boots multi-user.target; else nothing but the command runs
+ * @param {string} [options.root] a system's root folder in the place of this machine's files (debian-root.mjs)
  * @param {Buffer} [options.etc] a tar archive, unpacked at / before systemd looks for its units
  * @param {number} options.timeout seconds from power-on
  * @param {Record<string, string>} [options.env]
@@ -45,7 +46,7 @@ export const outputsFolder = '/run/vm/out'
  */
 export async function runInGuest(options) {
   const { command, cwd = process.cwd(), kernel, devices = [], iommu = true, timeout, env = {}, outputs = [] } = options
-  const prepared = await prepare(kernel)
+  const prepared = withRoot(await prepare(kernel), options.root)
   const runFolder = await privateFolder(cacheFolder)
   try {
     await mkdir(join(runFolder, 'out'))
@@ -67,6 +68,11 @@ export async function runInGuest(options) {
   } finally {
     await rm(runFolder, { recursive: true, force: true })
   }
+}
+
+/** @param {import('./prepare.mjs').Prepared} prepared @param {string | undefined} root */
+function withRoot(prepared, root) {
+  return root === undefined ? prepared : { ...prepared, root, packages: root }
 }
 
 /**
