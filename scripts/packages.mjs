@@ -39,6 +39,7 @@ async function makePackages(folder) {
   // They need what was just built.
   const { fillTree } = await import('./packages/tree.mjs')
   const { makeDeb } = await import('./packages/deb.mjs')
+  const { makeRpm, rpmArches } = await import('./packages/rpm.mjs')
   mkdirSync(folder, { recursive: true })
   const told = process.env.SOURCE_DATE_EPOCH
   const time = Number(told ?? execFileSync('git', ['log', '-1', '--format=%ct'], { cwd: root, encoding: 'utf8' }))
@@ -50,6 +51,7 @@ async function makePackages(folder) {
       await fillTree(arch, tree)
       const request = { arch, tree, folder, version, time }
       if (values.format.includes('deb')) console.log(await makeDeb(request))
+      if (values.format.includes('rpm') && rpmArches.includes(arch)) console.log(await makeRpm(request))
     } finally {
       rmSync(work, { recursive: true, force: true })
     }

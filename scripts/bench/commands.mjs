@@ -1,6 +1,7 @@
 // Start-up and long listings, side by side with a bare Node and with the real mdevctl.
 import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
+import { makeExecutable, nodeOf } from '../single/executable.mjs'
 import { Unavailable } from '../vm/debian.mjs'
 import { makeFakeHost } from './fake-host.mjs'
 import { installMdevctl, mdevctlIn } from './mdevctl.mjs'
@@ -20,6 +21,7 @@ export async function benchCommands(scratch, nodes) {
   makeFakeHost(fewRoot, few)
   makeFakeHost(manyRoot, many)
   const withMdevctl = await hasMdevctl([fewRoot, manyRoot])
+  await singleStartUp(scratch, nodes[0], fewRoot)
   for (const node of nodes) {
     console.log(`\nNode ${execFileSync(node, ['--version'], { encoding: 'utf8' }).trim()}`)
     startUp(node, fewRoot, withMdevctl)
@@ -53,6 +55,41 @@ function startUp(node, root, withMdevctl) {
     31,
   )
   showTimes(times, bare)
+}
+
+/** The executable that has Node inside, against the same Node and against what npm installs. */
+async function singleStartUp(scratch, node, root) {
+  const single = join(scratch, 'vfioctl')
+  let own
+  try {
+    await makeExecutable(process.arch, single)
+    own = await nodeOf(process.arch)
+  } catch (error) {
+    if (!(error instanceof Unavailable)) throw error
+    console.log(`skipped: the single executable: ${error.message}`)
+    return
+  }
+  const list = ['list', '--json', '--root', root]
+  const programs = {
+    'node -e 0, of the executable': [own, '-e', '0'],
+    'vfioctl, the executable': [single, ...list],
+    'vfioctl, as npm installs it': [node, program, ...list],
+  }
+  console.log(`\n  start-up of the single executable: \`list --json\` with ${few} devices`)
+  const times = measure(programs, 31)
+  for (const base of ['node -e 0, of the executable', 'vfioctl, as npm installs it']) showTimes(times, base)
+  for (const [name, [file, ...args]] of Object.entries(programs)) {
+    console.log(`    ${name.padEnd(36)} ${(peakMemory(file, args) / 1024).toFixed(1).padStart(7)} MiB at most`)
+  }
+}
+
+/** VmHWM in KiB. A file that was just written is mapped in larger pieces than one that was read: those are let go first. */
+function peakMemory(file, args) {
+  execFileSync('sync', [file])
+  execFileSync('dd', [`if=${file}`, 'iflag=nocache', 'count=0', 'status=none'])
+  const code =
+    'import os,subprocess,sys;p=subprocess.Popen(sys.argv[1:],stdout=subprocess.DEVNULL);print(os.wait4(p.pid,0)[2].ru_maxrss)'
+  return Number(execFileSync('python3', ['-c', code, file, ...args], { encoding: 'utf8' }))
 }
 
 function longList(node, root, withMdevctl) {

@@ -12,7 +12,10 @@ const from = join(import.meta.dirname, 'debian')
 /** Debian's names of Node's processors. */
 const architectures = { x64: 'amd64', arm64: 'arm64', s390x: 's390x' }
 
-/** The programs that libvirt and mdevctl's own rule start: one of mdevctl's package gives way while ours is there. */
+/**
+ * What libvirt starts, where Debian's mdevctl has it: those of that package give way while ours is there. Its udev rule
+ * calls /usr/sbin/mdevctl, which Debian lacks; ours has the rule's work done by a unit.
+ */
 const ofMdevctl = ['mdevctl', 'lsmdev']
 
 /**
@@ -28,8 +31,7 @@ export async function makeDeb({ arch, tree, folder, version, time }) {
     writeFileSync(join(work, path), content)
     chmodSync(join(work, path), mode)
   }
-  mkdirSync(join(work, 'usr/sbin'))
-  for (const name of ofMdevctl) symlinkSync('../bin/vfioctl', join(work, 'usr/sbin', name))
+  for (const name of ofMdevctl) symlinkSync('vfioctl', join(work, 'usr/bin', name))
   const date = new Date(time * 1000)
   write('usr/share/doc/vfioctl/changelog.gz', zipped(changelog(version, date)))
   write('usr/share/doc/vfioctl/NEWS.gz', zipped(readFileSync(join(root, 'src/CHANGELOG.md'))))

@@ -29,6 +29,11 @@ export async function nodeLicense(arch) {
   return readFileSync(join(await nodePackage(arch), 'LICENSE'), 'utf8')
 }
 
+/** The Node that is in the executable, by itself. @param {string} arch */
+export async function nodeOf(arch) {
+  return join(await nodePackage(arch), 'bin/node')
+}
+
 /** @param {string} arch */
 function nodePackage(arch) {
   return npmPackage(`node-linux-${arch}`, node.release, node.integrity[arch])
@@ -44,7 +49,7 @@ export async function makeExecutable(arch, file) {
   const work = mkdtempSync(join(tmpdir(), 'vfioctl-single-'))
   try {
     const { prefix, strip } = await toolsFor(arch)
-    const original = join(await nodePackage(arch), 'bin/node')
+    const original = await nodeOf(arch)
     const [node, chunks, host] = ['node', 'chunks', 'host'].map((name) => join(work, name))
     await run(strip, ['-o', node, original])
     await bundleCli(join(root, 'src/cli/single.ts'), chunks, arch)

@@ -9,7 +9,7 @@ systemctl -q disable $unit
 fact 'what an admin disabled stays so when it is installed again' \
   'dpkg -i /root/vfioctl-newer.deb >/run/apt 2>&1; ! systemctl -q is-enabled $unit'
 fact 'apt removes the package, and the device goes on' 'apt remove vfioctl >/run/apt 2>&1 || ! cat /run/apt; [ -e $device ] && [ ! -e /usr/bin/vfioctl ]'
-fact 'mdevctl’s own program is back, and works' '! mdevctl --version | grep -q vfioctl && mdevctl list | grep -q $uuid && [ ! -e /usr/sbin/mdevctl.distrib ]'
+fact 'mdevctl’s own program is back, and works' '! mdevctl --version | grep -q vfioctl && mdevctl list | grep -q $uuid && [ ! -e /usr/bin/mdevctl.distrib ]'
 fact 'apt purges it, and says what stays' 'apt purge vfioctl >/run/apt 2>&1; grep "the definitions in /etc/mdevctl.d stay" /run/apt'
 fact 'nothing of it is left but the definitions' \
   '[ -e $definition ] && left=$(find / -xdev \( -path /proc -o -path /sys -o -path /dev -o -path /run -o -path /root -o -path /var/log -o -path /var/cache \) -prune -o -name "*vfioctl*" ! -path "/etc/vfioctl.d*" -print) && [ -z "$left" ] || ! echo "$left"'

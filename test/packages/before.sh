@@ -3,9 +3,8 @@
 touch /run/began
 mkdir -p /var/log/apt
 fact 'the system has no Node' '! command -v node'
-own=$(readlink -f /usr/sbin/mdevctl)
 fact 'apt installs the package' 'apt install /root/vfioctl.deb >/run/apt 2>&1 || ! cat /run/apt'
-fact 'mdevctl’s own program gave way' '[ "$(readlink -f /usr/sbin/mdevctl)" = /usr/bin/vfioctl ] && [ -e /usr/sbin/mdevctl.distrib ]'
+fact 'mdevctl’s own program gave way' '[ "$(readlink -f /usr/bin/mdevctl)" = /usr/bin/vfioctl ] && [ -e /usr/bin/mdevctl.distrib ]'
 fact 'mdevctl is vfioctl by that name' 'mdevctl --version | grep -q "(vfioctl "'
 fact 'the unit is enabled, and nothing was started' 'systemctl -q is-enabled $unit && ! systemctl -q is-active $unit'
 fact 'systemd finds no fault in the units' 'systemd-analyze verify $unit vfioctl-restore@mtty.path'

@@ -1,0 +1,104 @@
+// A package for Fedora, RHEL and SUSE. It has no mdevctl by that name, as RPM cannot have one file give way to another.
+import { copyFileSync, cpSync, lstatSync, mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { nodeLicense } from '../single/executable.mjs'
+import { ensureInstalled, run } from '../vm/debian.mjs'
+import { zipped } from './tree.mjs'
+
+const root = dirname(dirname(import.meta.dirname))
+
+/** RPM's names of Node's processors. */
+const architectures = { x64: 'x86_64', arm64: 'aarch64' }
+
+/** The processors that there is one for: s390x would need a Node of the host's, whose package has another name in each distribution. */
+export const rpmArches = Object.keys(architectures)
+
+/**
+ * Writes the package of a tree into a folder, and returns its path. The same tree and time give the same bytes.
+ * @param {{ arch: string, tree: string, folder: string, version: string, time: number }} request
+ */
+export async function makeRpm({ arch, tree, folder, version, time }) {
+  await ensureInstalled(['rpm'])
+  const architecture = architectures[arch]
+  const work = `${tree}.rpm`
+  const content = join(work, 'content')
+  cpSync(tree, content, { recursive: true, verbatimSymlinks: true })
+  // where zsh looks there
+  const zsh = join(content, 'usr/share/zsh')
+  renameSync(join(zsh, 'vendor-completions'), join(zsh, 'site-functions'))
+  const doc = join(content, 'usr/share/licenses/vfioctl')
+  mkdirSync(doc, { recursive: true })
+  copyFileSync(join(root, 'LICENSE'), join(doc, 'LICENSE'))
+  writeFileSync(join(doc, 'LICENSE.node.gz'), zipped(await nodeLicense(arch)))
+  const spec = join(work, 'vfioctl.spec')
+  writeFileSync(spec, specOf(version, content, filesIn(content)))
+  const defines = {
+    _topdir: join(work, 'top'),
+    _rpmdir: folder,
+    _build_name_fmt: '%{NAME}-%{VERSION}-%{RELEASE}.%{ARCH}.rpm',
+    _buildhost: 'localhost',
+    use_source_date_epoch_as_buildtime: '1',
+    clamp_mtime_to_source_date_epoch: '1',
+    _binary_payload: 'w3.xzdio',
+    // what it has was stripped, and must not change any more
+    __os_install_post: '%{nil}',
+    debug_package: '%{nil}',
+    _build_id_links: 'none',
+  }
+  const options = Object.entries(defines).flatMap(([name, value]) => ['--define', `${name} ${value}`])
+  const env = { SOURCE_DATE_EPOCH: String(time) }
+  await run('rpmbuild', ['-bb', '--target', `${architecture}-linux`, ...options, spec], { env })
+  return join(folder, `vfioctl-${version}-1.${architecture}.rpm`)
+}
+
+function specOf(version, content, files) {
+  const listed = files.map((path) => `/${path}`).join('\n')
+  return `Name: vfioctl
+Version: ${version}
+Release: 1
+Summary: Virtual devices and VFIO, from the command line
+License: MIT
+AutoReqProv: no
+Requires: glibc >= 2.28, libstdc++, libgcc
+Recommends: kmod, systemd-udev
+
+%description
+vfioctl creates, keeps and explains mediated devices, vGPUs and SR-IOV functions, gives devices to vfio-pci, and reads
+and writes the registers of devices that VFIO opens. What is defined comes back at boot. Node.js is inside: the host
+needs none.
+
+%install
+cp -a ${content}/. %{buildroot}/
+
+%post
+if [ $1 -eq 1 ] && [ -d /run/systemd/system ]; then systemctl preset vfioctl-restore.service >/dev/null 2>&1 || :; fi
+if [ -d /run/systemd/system ]; then systemctl daemon-reload || :; fi
+if [ -e /run/udev/control ]; then udevadm control --reload || :; fi
+
+%preun
+if [ $1 -eq 0 ] && [ -d /run/systemd/system ]; then
+  systemctl --no-reload disable vfioctl-restore.service >/dev/null 2>&1 || :
+  systemctl stop 'vfioctl-restore@*.path' >/dev/null 2>&1 || :
+fi
+
+%postun
+if [ -d /run/systemd/system ]; then systemctl daemon-reload || :; fi
+if [ -e /run/udev/control ]; then udevadm control --reload || :; fi
+if [ $1 -eq 0 ]; then
+  for folder in /etc/vfioctl.d /etc/mdevctl.d; do
+    if [ -n "$(ls -A $folder 2>/dev/null)" ]; then echo "vfioctl: the definitions in $folder stay"; fi
+  done
+fi
+
+%files
+%defattr(-,root,root)
+${listed}
+`
+}
+
+/** @param {string} folder @returns {string[]} */
+function filesIn(folder) {
+  return readdirSync(folder, { recursive: true })
+    .filter((it) => !lstatSync(join(folder, it)).isDirectory())
+    .sort()
+}
