@@ -1,6 +1,7 @@
 import { VfioError } from '../../base/errors.ts'
 import { printable } from '../../base/units.ts'
 import { buses } from '../../host/bus/bus.ts'
+import { sandbox } from './sandbox.ts'
 
 /** How this program is started, by absolute paths: Node and the script, or the single executable. */
 export type Program = readonly string[]
@@ -65,7 +66,7 @@ RequiresMountsFor=${program.join(' ')}
 Type=oneshot
 RemainAfterExit=yes
 ExecStart=${command} restore
-`
+${sandbox}`
 }
 
 function ofOneParent(command: string, program: Program): string {
@@ -82,7 +83,7 @@ Type=oneshot
 # Before it looks at the parent: what comes from now on marks it anew, and has this started again.
 ExecStartPre=-rmdir ${arrived}/%i
 ExecStart=${command} restore --parent %i --timeout 10
-`
+${sandbox}`
 }
 
 /** Below it a folder stands for each parent that came, until somebody looks. */
@@ -127,7 +128,8 @@ ACTION=="bind", SUBSYSTEM=="pci", TEST=="/etc/vfioctl.d/sriov/$kernel.json", GOT
 ACTION=="change", ENV{MDEV_STATE}=="registered", TEST=="/etc/mdevctl.d/$kernel", GOTO="vfioctl_restore"
 GOTO="vfioctl_end"
 LABEL="vfioctl_restore"
-# A unit's work, where there are units: udev ends what takes long, and forbids what it runs to make code, as Node does.
+# A unit's work, where there are units: it may wait for what is to come, while udev holds back the device's next events
+# until its programs have ended, and ends them after a time. They may not make code either: Node would need --jitless.
 TEST=="/run/systemd/system", RUN+="${mkdir} -p ${arrived}/$env{.VFIOCTL}"
 TEST=="/run/systemd/system", RUN+="${systemctl} --no-block start vfioctl-restore@$env{.VFIOCTL}.path"
 TEST!="/run/systemd/system", RUN+="${command} restore --parent $env{.VFIOCTL} --timeout 10"

@@ -82,7 +82,12 @@ export async function installBoot(kernel: Kernel, request: BootRequest): Promise
   const wanted = bootFiles(request.program, toolsOf(files)).map((file) => ({ file, now: ownContent(files, file) }))
   const missing = wanted.filter(({ file, now }) => now !== file.content || changedBy(files, pathOf(file)) !== null)
   const saves = missing.map(({ file }): BootStep => ({ action: 'save', path: pathOf(file), content: file.content }))
-  const notes = [...mdevctlRule(files), ...boundByOthers(files), ...openFolders(files, wanted)]
+  const notes = [
+    ...mdevctlRule(files),
+    ...withoutUdev(kernel, request),
+    ...boundByOthers(files),
+    ...openFolders(files, wanted),
+  ]
   return finish(kernel, request, saves, notes, reloadSteps(files), () => {
     const done: typeof missing = []
     try {
@@ -99,6 +104,15 @@ export async function installBoot(kernel: Kernel, request: BootRequest): Promise
       throw error
     }
   })
+}
+
+/** What the rule is for happens by udev alone: a container that systemd runs may have none. */
+function withoutUdev({ files, runsPrograms }: Kernel, { live = runsPrograms }: BootOptions): string[] {
+  if (!live || files.kind('/run/systemd/system') === null || files.kind('/run/udev/control') !== null) return []
+  return [
+    'udev does not run here: what is there at boot, or comes while the unit waits for it, is started; for what comes later: ' +
+      'vfioctl restore --parent PARENT',
+  ]
 }
 
 /** Where somebody else gives a device another driver at boot than the one that is kept for it. */

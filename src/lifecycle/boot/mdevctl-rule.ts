@@ -28,7 +28,7 @@ export function mdevctlRule(files: HostFiles): string[] {
     if (isLinkToUs(files, program)) {
       return [
         `${path} runs ${program}, which is vfioctl: under systemd it starts nothing, as udev forbids what it runs to make ` +
-          'code, as Node does; vfioctl’s own rule starts the same devices by a unit',
+          'code, as Node does without --jitless in NODE_OPTIONS; vfioctl’s own rule starts the same devices by a unit',
       ]
     }
     return [

@@ -5,6 +5,7 @@ import { isHalfConfigured } from '../device/half-configured.ts'
 import { withLock } from '../files/lock.ts'
 import { withSettingsLock } from '../settings/settings.ts'
 import { carryOutFunctions } from './carry-out-functions.ts'
+import { checkNoneLeftOver } from './check-left-over.ts'
 import { checkFunctionsUnused } from './check-unused.ts'
 import { forgetGone } from './forget-gone.ts'
 import { planFunctions } from './functions-plan.ts'
@@ -46,6 +47,7 @@ export async function makeVirtualFunctions(
     const plan = planFunctions(kernel, address, request.count, transient)
     const { card, count, steps, keeping, toKeep } = plan
     if (steps.length > 0 && card.count > 0) checkFunctionsUnused(kernel, card)
+    if (steps.length > 0 && card.count === 0) checkNoneLeftOver(files, address, count)
     const all = [...steps, ...keeping]
     const change = { device: address, asked: count, total: card.total, changed: all.length > 0, dryRun, steps: all }
     if (dryRun) return { ...change, count: steps.length === 0 ? card.count : count, functions: card.functions }

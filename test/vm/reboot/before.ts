@@ -1,10 +1,20 @@
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, readlinkSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { basename } from 'node:path'
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { basename, dirname } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { program, vfioctl } from '../../cli/vfioctl.ts'
 import { active, background, define, run } from '../defined-devices.ts'
-import { byHand, card, display, onMtty } from './definitions.ts'
+import { byHand, card, display, nvme, onMtty } from './definitions.ts'
 import { atBoot, property, reload, said, settle } from './systemd.ts'
 
 const devices = '/sys/bus/pci/devices'
@@ -15,6 +25,24 @@ function driver(): string | null {
   const link = `${devices}/${card}/driver`
   return existsSync(link) ? basename(readlinkSync(link)) : null
 }
+
+const script = '/etc/mdevctl.d/scripts.d/callouts/tries.sh'
+/** Says what the sandbox of whoever asks it lets it do. */
+const tryThings = `#!/bin/sh
+[ "$4 $6" = "pre start" ] || exit 0
+try() {
+  if sh -c "$1" 2>/dev/null; then echo "may: $1"; else echo "may not: $1"; fi >>/run/tried
+}
+try 'echo 0 >/sys/bus/pci/rescan'
+try ': </dev/kmsg'
+try ': >/var/tried'
+try ': >/etc/tried'
+try 'echo 0 >/proc/sys/kernel/sysrq'
+try 'echo 0 >/sys/module/vfio/parameters/enable_unsafe_noiommu_mode'
+try ': </dev/nvme0n1'
+try 'unshare -m true'
+echo tried >&2
+`
 
 function stopByHand(uuid: string): void {
   writeFileSync(`/sys/bus/mdev/devices/${uuid}/remove`, '1')
@@ -65,7 +93,18 @@ describe('with what boot install wrote', () => {
     )
   })
 
-  it('what is defined on a parent starts as its driver is loaded', async () => {
+  it('each unit has the sandbox that it needs and no more, by systemd’s own measure', () => {
+    // at most 4.0 of 10
+    run('systemd-analyze', 'security', '--no-pager', '--threshold=40', atBoot, ofMtty)
+  })
+
+  it('what is defined on a parent starts as its driver is loaded, with its owner, and a vendor’s script is asked', async () => {
+    const [first = ''] = onMtty
+    const owner = `/etc/vfioctl.d/node-owners/${first}.json`
+    mkdirSync(dirname(owner), { recursive: true })
+    writeFileSync(owner, '{"user":"daemon","group":null,"mode":"0660"}')
+    mkdirSync(dirname(script), { recursive: true })
+    writeFileSync(script, tryThings, { mode: 0o755 })
     reload('mtty')
     await vi
       .waitFor(() => expect(active()).toEqual([...onMtty, display]), patience)
@@ -73,15 +112,46 @@ describe('with what boot install wrote', () => {
         throw new Error(`the unit said:\n${said(ofMtty).join('\n')}`, { cause: error })
       })
     await settle()
+    rmSync(script)
+    rmSync(owner)
     expect(property(ofMtty, 'Result')).toBe('success')
+    const group = basename(readlinkSync(`/sys/bus/mdev/devices/${first}/iommu_group`))
+    const { uid, mode } = statSync(`/dev/vfio/${group}`)
+    expect({ uid, mode: mode & 0o777 }).toEqual({ uid: 1, mode: 0o660 })
   })
 
-  it('a device that is plugged in again gets the driver that it was bound to', async () => {
+  it('a vendor’s script has of the unit what changes devices, and places for its own files', () => {
+    expect(said(ofMtty)).toContain('tries.sh: tried')
+    expect(readFileSync('/run/tried', 'utf8').split('\n').slice(0, 8)).toEqual([
+      'may: echo 0 >/sys/bus/pci/rescan',
+      'may: : </dev/kmsg',
+      'may: : >/var/tried',
+      'may not: : >/etc/tried',
+      'may not: echo 0 >/proc/sys/kernel/sysrq',
+      'may not: echo 0 >/sys/module/vfio/parameters/enable_unsafe_noiommu_mode',
+      'may not: : </dev/nvme0n1',
+      'may not: unshare -m true',
+    ])
+  })
+
+  it('what is plugged in again gets the driver that it was bound to, which the unit loads, and its virtual functions', async () => {
     expect(vfioctl(['bind', card])).toMatchObject({ status: 0 })
-    writeFileSync(`${devices}/${card}/remove`, '1')
+    const count = `/etc/vfioctl.d/sriov/${nvme}.json`
+    mkdirSync(dirname(count), { recursive: true })
+    writeFileSync(count, '{"count":2}')
+    for (const address of [card, nvme]) writeFileSync(`${devices}/${address}/remove`, '1')
     expect(driver()).toBe(null)
+    run('modprobe', '-r', 'vfio-pci')
     writeFileSync('/sys/bus/pci/rescan', '1')
-    await vi.waitFor(() => expect(driver()).toBe('vfio-pci'), patience)
+    const functions = () => readdirSync(`${devices}/${nvme}`).filter((name) => name.startsWith('virtfn'))
+    await vi.waitFor(() => expect(driver(), said(`vfioctl-restore@${card}.service`).join()).toBe('vfio-pci'), patience)
+    await vi.waitFor(
+      () => expect(functions(), said(`vfioctl-restore@${nvme}.service`).join()).toHaveLength(2),
+      patience,
+    )
+    await settle()
+    rmSync(count)
+    writeFileSync(`${devices}/${nvme}/sriov_numvfs`, '0')
   })
 
   it('a parent that comes again while the unit is about to end is looked at once more', async () => {

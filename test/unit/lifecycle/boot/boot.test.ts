@@ -155,9 +155,13 @@ describe('boot install', () => {
       { action: 'run', path: '/usr/bin/udevadm', arguments: ['control', '--reload'] },
     ]
     const live = { program, live: true, dryRun: true }
-    expect((await installBoot(kernel, live)).steps.slice(-2)).toEqual(run)
+    const both = await installBoot(kernel, live)
+    expect(both).toMatchObject({ notes: [] })
+    expect(both.steps.slice(-2)).toEqual(run)
     kernel.files.unlink('/run/udev/control')
-    expect((await installBoot(kernel, live)).steps.slice(-1)).toEqual(run.slice(0, 1))
+    const one = await installBoot(kernel, live)
+    expect(one.notes).toEqual([expect.stringMatching(/^udev does not run here: .*: vfioctl restore --parent PARENT$/)])
+    expect(one.steps.slice(-1)).toEqual(run.slice(0, 1))
     expect((await installBoot(kernel, { ...live, live: false })).steps.map(({ action }) => action)).toEqual(
       Array(5).fill('save'),
     )
@@ -165,7 +169,7 @@ describe('boot install', () => {
 
   test('is done where systemd cannot be told of it, and says so', async () => {
     const { kernel } = mock()
-    put(kernel, '/usr/bin/systemctl', '')
+    for (const path of ['/usr/bin/systemctl', '/run/udev/control']) put(kernel, path, '')
     makeFolders(kernel, '/run/systemd/system')
     const { changed, notes } = await installBoot(kernel, { program, live: true })
     expect(changed).toBe(true)

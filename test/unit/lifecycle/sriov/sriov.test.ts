@@ -1,6 +1,8 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { Host } from '../../../../src/host.ts'
+import { openLinux } from '../../../../src/kernel/linux.ts'
 import { createMockKernel } from '../../../../src/mock/kernel/mock-kernel.ts'
+import { HostTree } from '../../host-tree.ts'
 import { driverOf } from '../../mock/pci/pci-scenario.ts'
 
 const devices = '/sys/bus/pci/devices'
@@ -52,6 +54,23 @@ describe('virtual functions', () => {
     await host.setVirtualFunctions({ device: network, count: 0 })
     expect(count(host, network)).toBe(0)
     expect(host.kernel.files.list(settings)).toEqual([])
+  })
+
+  test('are not made where those are that the card left as it was taken out, which Linux would not survive', async () => {
+    const [card, left] = ['0000:04:00.0', '0000:04:00.2']
+    const tree = new HostTree()
+    const numbers = { sriov_totalvfs: 4, sriov_numvfs: 0, sriov_offset: 1, sriov_stride: 1 }
+    for (const [name, number] of Object.entries(numbers))
+      tree.file(`sys/bus/pci/devices/${card}/${name}`, `${number}\n`)
+    tree.link(`sys/bus/pci/devices/${left}/physfn`, `../${card}`)
+    const kernel = openLinux({ root: tree.root })
+    const host = new Host(kernel)
+    await expect(host.setVirtualFunctions({ device: card, count: 2 })).rejects.toMatchObject({
+      code: 'DEVICE_BUSY',
+      message: expect.stringContaining(`${left} is left of ${card}`),
+      hint: `for each: echo 1 > /sys/bus/pci/devices/${left}/remove`,
+    })
+    expect(kernel.files.read(`/sys/bus/pci/devices/${card}/sriov_numvfs`)).toBe('0\n')
   })
 
   test('of a GPU are there with what its driver makes of them', async () => {
