@@ -31,7 +31,7 @@ function resultsOf(file) {
   for (const { name, status: ofFile, assertionResults } of JSON.parse(readFileSync(file, 'utf8')).testResults) {
     const at = name.indexOf(marker)
     if (at < 0) continue
-    const tests = name.slice(at + marker.length).replace('.test.ts', '')
+    const tests = name.slice(at + marker.length).replace(/\.test\.(ts|mjs)$/, '')
     if (ofFile === 'failed' && assertionResults.length === 0) broken.add(tests)
     for (const { fullName, status } of assertionResults) {
       const result = status === 'passed' ? 'pass' : status === 'failed' ? 'fail' : 'skip'

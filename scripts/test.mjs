@@ -42,6 +42,7 @@ function contractOnMocks() {
     { kernel: 'mock-6.12' },
     { kernel: 'mock-6.12-16k' },
     { kernel: 'mock-7' },
+    { kernel: 'mock-7-64k', files: ['address-space', 'region/', 'features'] },
     { kernel: 'mock-6.1-big-endian' },
     { kernel: 'mock-7-noiommu', files: ['noiommu'] },
     { kernel: 'mock-7-mainframe-big-endian', files: ['contract/ccw'] },

@@ -5,6 +5,7 @@ import { dirname } from 'node:path'
 import { contractReport } from '../agreement.mjs'
 import { setup } from '../setup.mjs'
 import { countVitest } from '../test-counts.mjs'
+import { bundleTests } from './bundle-tests.mjs'
 import { Unavailable } from './debian.mjs'
 import { outputsFolder, runInGuest } from './guest.mjs'
 import { kernelName, kernels as recipes } from './kernels.mjs'
@@ -33,6 +34,25 @@ const timeouts = { once: 7200, eachOfTwo: 600, long: 36_000 }
 /** What the tests hear of the caller's environment. */
 const heard = ['VFIOCTL_LONG', 'VFIOCTL_SEED', 'VFIOCTL_SEQUENCES']
 
+/** Where pages, the IOMMU and its groups are others than a PC's: minutes, not the half hour of all. @type {Boot} */
+const armSmoke = {
+  kernel: 'arm64-6.12-16k',
+  files: [
+    'test/vm/machine',
+    `${contract}address-space/address-space`,
+    `${contract}address-space/raw-mappings`,
+    `${contract}address-space/dma.test`,
+    `${contract}device.test`,
+    `${contract}drivers/edu-job`,
+    `${contract}irq/irq.test`,
+    `${contract}lifecycle/late-group`,
+    `${contract}pci/pci-devices`,
+    `${contract}region/access-width`,
+    `${contract}region/mapped-region`,
+    `${contract}region/region.test`,
+  ],
+}
+
 /**
  * Every kernel runs what the library promises; the tests that start many processes, slow in an emulated machine, run
  * whole on one kernel, in a boot of their own: what takes a machine with it takes fewer tests.
@@ -55,27 +75,15 @@ const boots = [
   },
   { kernel: '7', iommu: false, files: [`${contract}address-space/noiommu`] },
   { kernel: '6.1', twice: true },
+  armSmoke,
 ]
-
-/** Where pages, the IOMMU and its groups are others than a PC's: minutes, not the half hour of all. @type {Boot} */
-const armSmoke = {
-  kernel: 'arm64-6.12-16k',
-  files: [
-    'test/vm/machine',
-    `${contract}address-space/address-space`,
-    `${contract}address-space/raw-mappings`,
-    `${contract}address-space/dma.test`,
-    `${contract}device.test`,
-    `${contract}drivers/edu-job`,
-    `${contract}irq/irq.test`,
-    `${contract}pci/pci-devices`,
-    `${contract}region/mapped-region`,
-    `${contract}region/region.test`,
-  ],
-}
 
 /** The other byte order, channel programs, and a sample's registers. @type {Boot} */
 const s390xSmoke = { kernel: 's390x-7', files: [`${contract}ccw/`, `${contract}drivers/mtty-uart`] }
+
+/** What vitest runs: the tests as they are, or as bundle-tests.mjs has made them. */
+const transformed = ['--config', 'test/vitest.config.ts', '--project', 'contract', '--project', 'vm']
+const bundled = ['--config', 'scripts/vm/guest-vitest.mjs', '--configLoader', 'native']
 
 /** What else can be asked for, by the processor. */
 const moreBoots = {
@@ -130,6 +138,7 @@ export async function testOnKernels({
       add(boot, { passed: 0, failed: isLack ? [] : [error.message], skipped: isLack ? [error.message] : [] })
     }
   }
+  if (waiting.some(({ kernel }) => isForeign(kernel))) await bundleTests()
   await inLanes(waiting, async (boot, log) => {
     const counts = await (boot.twice ? testTwice(boot, log) : testOnce(boot, vitestArgs, log)).catch((error) => {
       return { passed: 0, failed: [error.message], skipped: [] }
@@ -186,10 +195,11 @@ async function testInGuest(boot, vitestArgs, log, { half, etc } = {}) {
   const start = performance.now()
   const result = await runInGuest({
     command: [
-      ...[nodeOf(kernel), 'node_modules/vitest/vitest.mjs', 'run', '--config', 'test/vitest.config.ts'],
-      ...['--project', 'contract', '--project', 'vm', '--no-isolate', '--no-file-parallelism'],
+      ...[isForeign(kernel) ? 'node' : process.execPath, 'node_modules/vitest/vitest.mjs', 'run'],
+      ...(isForeign(kernel) ? bundled : transformed),
+      ...['--no-isolate', '--no-file-parallelism'],
       ...['--reporter=verbose', '--reporter=json', `--outputFile.json=${outputsFolder}/${report}`],
-      ...chosen,
+      ...(isForeign(kernel) ? chosen.map(asBundled) : chosen),
     ],
     cwd: root,
     kernel,
@@ -218,9 +228,14 @@ async function testInGuest(boot, vitestArgs, log, { half, etc } = {}) {
   return { counts: { passed: 0, failed: [`the tests: ${end}`], skipped: [] } }
 }
 
-/** The guest of another processor has its own. @param {string} kernel */
-function nodeOf(kernel) {
-  return recipes[kernel].arch === process.arch ? process.execPath : 'node'
+/** A test is asked for by its source. @param {string} word */
+function asBundled(word) {
+  return word.replace(/\.ts$/, '.mjs')
+}
+
+/** A guest of another processor has its own Node, and takes minutes to transform tests. @param {string} kernel */
+function isForeign(kernel) {
+  return recipes[kernel].arch !== process.arch
 }
 
 /** For the table of scripts/agreement.mjs. @param {string} file @param {string} json */

@@ -19,6 +19,8 @@ interface IommuFacts {
   readonly interrupts: bigint
   /** The first address past those of the IOMMU's. */
   readonly end: bigint
+  /** A bit for each size of its pages that the kernel uses. */
+  readonly pageSizes: bigint
 }
 
 /** An Intel IOMMU of 39 bits; the processor has the interrupts' addresses for itself. */
@@ -29,6 +31,7 @@ const intel: IommuFacts = {
   ],
   interrupts: 0xfee0_0000n,
   end: 1n << 39n,
+  pageSizes: (0x4020_0000n & -pageBytes) | pageBytes,
 }
 
 /** Arm's SMMU: it translates interrupts too, for which the kernel sets a window of addresses aside. */
@@ -39,6 +42,8 @@ const smmu: IommuFacts = {
   ],
   interrupts: 0x800_0000n,
   end: 1n << 48n,
+  // a page, and those that an entry of the next tables maps
+  pageSizes: page === 4096 ? 0x4020_1000n : pageBytes | ((pageBytes * pageBytes) / 8n),
 }
 
 /** The mock's machine is a PC. */

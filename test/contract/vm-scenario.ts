@@ -195,6 +195,7 @@ const vmScenarios: Readonly<Record<string, Scenario>> = {
   },
   'mock-7': onLinux7,
   'mock-7-mainframe-big-endian': onMainframe,
+  'mock-7-64k': { ...onLinux7, pageSize: 65_536 },
   'mock-7-noiommu': {
     ...onLinux7,
     modules: { ...onLinux7.modules, vfio: { enable_unsafe_noiommu_mode: 'Y' } },

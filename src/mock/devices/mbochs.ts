@@ -5,7 +5,7 @@ import { pciRegionIndex, regionFlag, vfioRegionInfo } from '../../uapi/region.ts
 import { request as requests } from '../../uapi/requests.ts'
 import { encodeInto } from '../../uapi/struct.ts'
 import { Errno } from '../base/errno.ts'
-import type { KernelTraits, PageSize } from '../base/kernel-traits.ts'
+import type { KernelTraits } from '../base/kernel-traits.ts'
 import { savedField, savedNumber } from '../base/saved.ts'
 import { bufferArgument, structArgument } from '../descriptors/ioctl-argument.ts'
 import type { IoctlArgument } from '../descriptors/open-file.ts'
@@ -51,7 +51,6 @@ export class Mbochs extends SampleDisplay {
   readonly regionInfo?: (argument: IoctlArgument) => number
   readonly #edid: MbochsEdid
   readonly #dmabufs: Dmabufs
-  readonly #pageSize: PageSize
   /** A page each, one after the other; the video memory is behind them. */
   readonly #registers: RegionDescription
   readonly #edidPlace: RegionDescription
@@ -79,7 +78,6 @@ export class Mbochs extends SampleDisplay {
     this.#memoryOffset = memoryOffset
     this.#edid = new MbochsEdid({ ...model, blobOffset: page / 2 }, savedField(saved, 'edid'))
     this.#dmabufs = new Dmabufs(savedNumber(saved, 'nextId', 1, 0xffff_ffff))
-    this.#pageSize = page
     this.placed = new Map([
       [VFIO_PCI_BAR0_REGION_INDEX, { flags: mappable, size, offset: memoryOffset }],
       [VFIO_PCI_BAR2_REGION_INDEX, this.#registers],
@@ -114,8 +112,7 @@ export class Mbochs extends SampleDisplay {
     const bytes = bufferArgument(argument, 4)
     const mode = this.#dmabufs.get(new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, kernelOrder))
     if (mode === undefined) throw new Errno('ENOENT')
-    const pageSize = this.#pageSize
-    return process.fds.add(new DmabufFile(Math.ceil(mode.size / pageSize) * pageSize))
+    return process.fds.add(new DmabufFile(mode.size))
   }
 
   protected load(into: Uint8Array, offset: number): boolean {

@@ -81,14 +81,17 @@ describe.each(translatingModes)('DMA in mode %s', (mode) => {
   test('buffers of a page and of a huge page are found by their addresses, until they are closed', async (context) => {
     const device = await openEdu(context, mode)
     const { dma } = device
-    const [small, large] = [await dma.allocate(page), await dma.allocate(hugePage)]
+    const addressBits = 64
+    const [small, large] = [await dma.allocate(page), await dma.allocate(hugePage, { addressBits })]
     expect(large.iova % BigInt(hugePage)).toBe(0n)
     expect(dma.find(small.iovaOf(100))).toEqual({ buffer: small, offset: 100 })
     expect(dma.find(large.iovaOf(hugePage - 1))).toEqual({ buffer: large, offset: hugePage - 1 })
-    await expect(dma.allocate(page, { iova: large.iova + BigInt(MiB) })).rejects.toThrow(code('IOVA_IN_USE'))
+    await expect(dma.allocate(page, { iova: large.iova + BigInt(MiB), addressBits })).rejects.toThrow(
+      code('IOVA_IN_USE'),
+    )
     large.close()
     expect(dma.find(large.iova)).toBeNull()
-    await using there = await dma.allocate(page, { iova: large.iova + BigInt(MiB) })
+    await using there = await dma.allocate(page, { iova: large.iova + BigInt(MiB), addressBits })
     expect(dma.buffers).toEqual([there, small].sort((a, b) => Number(a.iova - b.iova)))
   })
 

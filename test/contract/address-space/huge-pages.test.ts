@@ -18,6 +18,7 @@ describe.each(translatingModes)('a buffer of huge pages in mode %s', (mode) => {
   test('is whole huge pages, at an address that is a multiple of one; a device reaches both ends', async (context) => {
     const device = await openEdu(context, mode)
     const { dma, addressSpace } = device
+    if (2 * hugePage >= 2 ** 28) context.skip('a device of 28 address bits reaches none of that size')
     await reserveHugePages(context, addressSpace.kernel, 2)
     // so that the next free address is no multiple
     await using first = await dma.allocate(page, { iova: 0x10_0000n })

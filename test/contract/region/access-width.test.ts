@@ -1,4 +1,5 @@
 import { describe, expect, type TestContext, test } from 'vitest'
+import { widthAt } from '../../../src/cli/device/access-width.ts'
 import type { Region } from '../../../src/vfio/region/region.ts'
 import type { RegionAccess } from '../../../src/vfio/region/region-access.ts'
 import { isLinuxBefore } from '../kernel.ts'
@@ -102,6 +103,24 @@ test('8 bytes are one access to a mapping; trapped, they are two of 4 before Lin
   expect(bar0.read64(0x80)).toBe(splits ? 0xffff_ffff_89ab_cdefn : 0x0123_4567_89ab_cdefn)
   bar0.write64(0x80, 0x1111_1111_2222_2222n)
   expect(mapped.read64(0x80)).toBe(splits ? 0x2222_2222n : 0x1111_1111_2222_2222n)
+})
+
+test('where no width is given, the commands access a memory BAR in 32 bits or not at all, and the rest as wide as it is', async (context) => {
+  const { device } = await openPci(context, 'edu')
+  const { bar0, config } = device.regions
+  const widthIn = (region: Region, offset: number, width: 8 | 16 | 32 | 64 | null = null, bytes = false) =>
+    widthAt(device, region, { offset, width }, { bytes })
+  expect(widthIn(bar0, 0)).toBe(32)
+  expect(bar0.read32(0)).toBe(0x0100_00ed)
+  for (const offset of [1, 2, 3, 0x83]) expect(() => widthIn(bar0, offset)).toThrow('say how wide an access is')
+  expect(() => widthIn(bar0, 0, null, true)).toThrow('say how wide an access is')
+  expect(widthIn(bar0, 2, 16)).toBe(16)
+  expect([0, 2, 3].map((offset) => widthIn(config, offset))).toEqual([32, 16, 8])
+  expect(widthIn(config, 2, 16)).toBe(16)
+  const adapter = (await openPci(context, 'e1000e')).device
+  const ports = adapter.regions.bar2
+  const widths = [0, 2, 1].map((offset) => widthAt(adapter, ports, { offset, width: null }, { bytes: false }))
+  expect(widths).toEqual([32, 16, 8])
 })
 
 function* littleEndian(bytes: Uint8Array, at: number): Generator<number | bigint> {

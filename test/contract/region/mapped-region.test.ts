@@ -136,7 +136,10 @@ describe('a BAR that is smaller than a page', () => {
     expect(bar0).toMatchObject({ size: 0x100, flags: { mmap: hasOwnPages(device, bar0) } })
     if (!bar0.flags.mmap) {
       expect(() => bar0.map()).toThrow(
-        expect.objectContaining({ code: 'NOT_SUPPORTED', message: expect.stringContaining('a page of 16 KiB') }),
+        expect.objectContaining({
+          code: 'NOT_SUPPORTED',
+          message: expect.stringContaining(`a page of ${page / 1024} KiB`),
+        }),
       )
       expect(bar0.read32(0xfc)).toBe(0)
       return
@@ -193,6 +196,7 @@ describe('the MSI-X table', () => {
       const { device } = await openPci(context, name)
       const table = msixTable(device)
       const trapped = device.regions.get(table.region)
+      if (!hasOwnPages(device, trapped)) context.skip('its BAR shares a page of this kernel')
       const mapped = trapped.map()
       expect(isMapped(mapped, table)).toBe(false)
       expect(isMapped(mapped, { start: table.end, end: table.end + 4 })).toBe(true)
@@ -206,7 +210,9 @@ describe('the MSI-X table', () => {
   test('is passed over by bytes of a mapped BAR, which go on behind it: xhci', async (context) => {
     const { device } = await openPci(context, 'xhci')
     const { region, start, end } = msixTable(device)
-    const mapped = device.regions.get(region).map()
+    const trapped = device.regions.get(region)
+    if (!hasOwnPages(device, trapped)) context.skip('its BAR shares a page of this kernel')
+    const mapped = trapped.map()
     const bytes = new Uint8Array(end - start + 8)
     mapped.readInto(start - 4, bytes)
     expect(bytes.subarray(4, -4).every((byte) => byte === 0xff)).toBe(true)
