@@ -1,12 +1,18 @@
 // npm run agreement [-- --all] [--reports FOLDER]: what `npm test` found of each contract test on the mock and on the real
 // kernel of the same version, side by side. Prints a table of what differs or ran on one of them alone; with --all, of
-// every test. Ends with 1 where something differs, or was not run.
+// every test. Ends with 1 where something differs, or was not run. A kernel of another processor, of which `npm test` runs
+// a part, has a column of the tests that it ran.
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { parseArgs } from 'node:util'
 
 const reports = join(dirname(import.meta.dirname), 'build/reports')
-const versions = ['6.1', '6.12', '7', '7-noiommu']
+const own = ['6.1', '6.12', '7', '7-noiommu'].map((version) => ({ version, mock: version, isForeign: false }))
+/** Of other processors, each with the mock that has its version and its pages. */
+const foreign = [
+  { version: 'arm64-6.12', mock: '6.12', isForeign: true },
+  { version: 'arm64-6.12-16k', mock: '6.12-16k', isForeign: true },
+]
 
 /** Where a run of the contract tests leaves vitest's report. @param {string} kernel `mock-6.1`, `linux-6.1`… */
 export function contractReport(kernel, folder = reports) {
@@ -62,17 +68,17 @@ function verdictOf(mock, linux) {
 
 /**
  * Each test's verdict for a version; null, and why is told, where a report is missing.
- * @param {string} version
+ * @param {typeof own[number]} column
  * @param {string} folder
  * @returns {Map<string, Verdict> | null}
  */
-function compare(version, folder) {
-  const [mock, linux] = ['mock', 'linux'].map((kind) => resultsOf(contractReport(`${kind}-${version}`, folder)))
+function compare({ version, mock: itsMock, isForeign }, folder) {
+  const [mock, linux] = [`mock-${itsMock}`, `linux-${version}`].map((it) => resultsOf(contractReport(it, folder)))
   if (mock === null || linux === null) {
     console.log(`Linux ${version}: no report of ${mock === null ? 'the mock' : 'the real kernel'}; npm test makes both`)
     return null
   }
-  const tests = [...mock.results.keys(), ...linux.results.keys()]
+  const tests = [...(isForeign ? [] : mock.results.keys()), ...linux.results.keys()]
   const verdicts = new Map(tests.map((it) => [it, verdictOf(resultIn(mock, it), resultIn(linux, it))]))
   /** @type {Record<Verdict, number>} */
   const counts = { agree: 0, differ: 0, 'mock only': 0, 'real only': 0, neither: 0 }
@@ -86,15 +92,19 @@ function main() {
   const { values } = parseArgs({
     options: { all: { type: 'boolean', default: false }, reports: { type: 'string', default: reports } },
   })
-  const columns = versions.map((version) => compare(version, values.reports))
+  const ran = foreign.filter(({ version }) => existsSync(contractReport(`linux-${version}`, values.reports)))
+  const compared = [...own, ...ran]
+  const columns = compared.map((column) => compare(column, values.reports))
   const names = [...new Set(columns.flatMap((column) => [...(column?.keys() ?? [])]))].sort()
   const rows = names.map((name) => ({ name, cells: columns.map((column) => column?.get(name) ?? '-') }))
   const isNoteworthy = ({ cells }) => ['differ', 'mock only', 'real only'].some((verdict) => cells.includes(verdict))
   const shown = values.all ? rows : rows.filter(isNoteworthy)
   if (shown.length > 0) {
     console.log('')
-    for (const { name, cells } of [{ name: 'test', cells: versions }, ...shown]) {
-      console.log(`${cells.map((cell) => cell.padEnd(9)).join('  ')}  ${name}`)
+    const headings = compared.map(({ version }) => version)
+    const widths = headings.map((it) => Math.max(it.length, 'mock only'.length))
+    for (const { name, cells } of [{ name: 'test', cells: headings }, ...shown]) {
+      console.log(`${cells.map((cell, at) => cell.padEnd(widths[at])).join('  ')}  ${name}`)
     }
   }
   return columns.includes(null) || rows.some(({ cells }) => cells.includes('differ')) ? 1 : 0

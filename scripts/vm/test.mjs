@@ -116,7 +116,8 @@ export async function testOnKernels({
   const ofArch = smoke ? { arm64: [armSmoke], s390x: [s390xSmoke] } : { x64: boots, ...moreBoots }
   const known = { ...ofArch, all: Object.values(ofArch).flat() }
   if (!Object.hasOwn(known, arch)) throw new Error(`no processor ${arch}; there are ${Object.keys(known).join(', ')}`)
-  const named = kernels.map((it) => ({ kernel: kernelName(arch, it), twice }))
+  const [{ files }] = smoke ? known[arch] : [{}]
+  const named = kernels.map((it) => ({ kernel: kernelName(arch, it), twice, ...(files && { files }) }))
   const chosen = named.length > 0 ? named : known[arch].filter((boot) => !twice || boot.twice)
   /** @type {Counts} */
   const total = { passed: 0, failed: [], skipped: [] }

@@ -18,7 +18,8 @@ function report(status: string): string {
 function agreement(told: Readonly<Record<string, string | null>>, ...options: string[]) {
   const folder = mkdtempSync(join(tmpdir(), 'vfioctl-agreement-'))
   onTestFinished(() => rmSync(folder, { recursive: true }))
-  for (const kernel of versions.flatMap((version) => [`mock-${version}`, `linux-${version}`])) {
+  const kernels = versions.flatMap((version) => [`mock-${version}`, `linux-${version}`])
+  for (const kernel of new Set([...kernels, ...Object.keys(told)])) {
     const status = told[kernel] === undefined ? 'passed' : told[kernel]
     if (status !== null) writeFileSync(join(folder, `contract-${kernel}.json`), report(status))
   }
@@ -60,4 +61,16 @@ test('a test differs whose file cannot be loaded on one of them, and is one with
 test('what was not run is no agreement', () => {
   const { status, lines } = agreement({ 'linux-7': null })
   expect([status, lines[2]]).toEqual([1, 'Linux 7: no report of the real kernel; npm test makes both'])
+})
+
+test('a kernel of another processor that was run has a column, beside the mock with its pages', () => {
+  const { status, lines } = agreement({ 'mock-6.12-16k': 'passed', 'linux-arm64-6.12-16k': 'failed' })
+  expect([status, lines[4]]).toEqual([
+    1,
+    'Linux arm64-6.12-16k: 0 agree, 1 differ, 0 mock only, 0 real only, 0 neither',
+  ])
+  expect(lines.slice(6)).toEqual([
+    '6.1        6.12       7          7-noiommu  arm64-6.12-16k  test',
+    'agree      agree      agree      agree      differ          fits: fits',
+  ])
 })
