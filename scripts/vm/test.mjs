@@ -79,15 +79,18 @@ const boots = [
 ]
 
 /** The other byte order, channel programs, and a sample's registers. @type {Boot} */
-const s390xSmoke = { kernel: 's390x-7', files: [`${contract}ccw/`, `${contract}drivers/mtty-uart`] }
+const s390xSmoke = { kernel: 's390x-6.12', files: [`${contract}ccw/`, `${contract}drivers/mtty-uart`] }
 
 /** What vitest runs: the tests as they are, or as bundle-tests.mjs has made them. */
 const transformed = ['--config', 'test/vitest.config.ts', '--project', 'contract', '--project', 'vm']
 const bundled = ['--config', 'scripts/vm/guest-vitest.mjs', '--configLoader', 'native']
 
-/** What else can be asked for, by the processor. */
+/**
+ * What else can be asked for, by the processor. Of s390x not Linux 7: emulated by QEMU 7.2, it does not survive vfio_ccw's
+ * third unbinding from a subchannel.
+ */
 const moreBoots = {
-  s390x: [{ kernel: 's390x-7', files: [contract] }],
+  s390x: [{ kernel: 's390x-6.12', files: [contract] }],
   arm64: [
     { kernel: 'arm64-6.12-16k', files: [contract, 'test/vm/machine', 'test/vm/samples'] },
     { kernel: 'arm64-6.12', files: [contract, 'test/vm/machine', 'test/vm/samples'] },
