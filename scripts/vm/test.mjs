@@ -90,7 +90,10 @@ const bundled = ['--config', 'scripts/vm/guest-vitest.mjs', '--configLoader', 'n
  * third unbinding from a subchannel.
  */
 const moreBoots = {
-  s390x: [{ kernel: 's390x-6.12', files: [contract] }],
+  s390x: [
+    { kernel: 's390x-6.12', files: [contract] },
+    { kernel: 's390x-7', files: [contract] },
+  ],
   arm64: [
     { kernel: 'arm64-6.12-16k', files: [contract, 'test/vm/machine', 'test/vm/samples'] },
     { kernel: 'arm64-6.12', files: [contract, 'test/vm/machine', 'test/vm/samples'] },
