@@ -5,6 +5,7 @@ import { dirname } from 'node:path'
 import { contractReport } from '../agreement.mjs'
 import { setup } from '../setup.mjs'
 import { countVitest } from '../test-counts.mjs'
+import { architectures } from './architectures.mjs'
 import { bundleTests } from './bundle-tests.mjs'
 import { Unavailable } from './debian.mjs'
 import { outputsFolder, runInGuest } from './guest.mjs'
@@ -202,7 +203,8 @@ async function testInGuest(boot, vitestArgs, log, { half, etc } = {}) {
   const start = performance.now()
   const result = await runInGuest({
     command: [
-      ...[isForeign(kernel) ? 'node' : process.execPath, 'node_modules/vitest/vitest.mjs', 'run'],
+      ...[isForeign(kernel) ? 'node' : process.execPath, ...(architectures[recipes[kernel].arch].nodeOptions ?? [])],
+      ...['node_modules/vitest/vitest.mjs', 'run'],
       ...(isForeign(kernel) ? bundled : transformed),
       ...['--no-isolate', '--no-file-parallelism'],
       ...['--reporter=verbose', '--reporter=json', `--outputFile.json=${outputsFolder}/${report}`],
