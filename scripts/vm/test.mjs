@@ -54,6 +54,9 @@ const armSmoke = {
   ],
 }
 
+/** The other byte order, channel programs, and a sample's registers. @type {Boot} */
+const s390xSmoke = { kernel: 's390x-6.12', files: [`${contract}ccw/`, `${contract}drivers/mtty-uart`] }
+
 /**
  * Every kernel runs what the library promises; the tests that start many processes, slow in an emulated machine, run
  * whole on one kernel, in a boot of their own: what takes a machine with it takes fewer tests.
@@ -77,19 +80,14 @@ const boots = [
   { kernel: '7', iommu: false, files: [`${contract}address-space/noiommu`] },
   { kernel: '6.1', twice: true },
   armSmoke,
+  s390xSmoke,
 ]
-
-/** The other byte order, channel programs, and a sample's registers. @type {Boot} */
-const s390xSmoke = { kernel: 's390x-6.12', files: [`${contract}ccw/`, `${contract}drivers/mtty-uart`] }
 
 /** What vitest runs: the tests as they are, or as bundle-tests.mjs has made them. */
 const transformed = ['--config', 'test/vitest.config.ts', '--project', 'contract', '--project', 'vm']
 const bundled = ['--config', 'scripts/vm/guest-vitest.mjs', '--configLoader', 'native']
 
-/**
- * What else can be asked for, by the processor. Of s390x not Linux 7: emulated by QEMU 7.2, it does not survive vfio_ccw's
- * third unbinding from a subchannel.
- */
+/** What else can be asked for, by the processor. */
 const moreBoots = {
   s390x: [
     { kernel: 's390x-6.12', files: [contract] },
