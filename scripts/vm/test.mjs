@@ -91,7 +91,11 @@ const bundled = ['--config', 'scripts/vm/guest-vitest.mjs', '--configLoader', 'n
 const moreBoots = {
   s390x: [
     { kernel: 's390x-6.12', files: [contract] },
-    { kernel: 's390x-7', files: [contract] },
+    // 7.3 does not survive it when vfio_ccw is unbound from a subchannel that had a mediated device
+    {
+      kernel: 's390x-7',
+      files: [`${contract}drivers/mtty-uart`, `${contract}features/`, `${contract}region/region.test`],
+    },
   ],
   arm64: [
     { kernel: 'arm64-6.12-16k', files: [contract, 'test/vm/machine', 'test/vm/samples'] },
