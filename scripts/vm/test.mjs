@@ -87,16 +87,12 @@ const boots = [
 const transformed = ['--config', 'test/vitest.config.ts', '--project', 'contract', '--project', 'vm']
 const bundled = ['--config', 'scripts/vm/guest-vitest.mjs', '--configLoader', 'native']
 
-/** What else can be asked for, by the processor. */
+/**
+ * What else can be asked for, by the processor. Of s390x not Linux 7.3, which does not survive it when vfio_ccw is unbound
+ * from a subchannel that had a mediated device.
+ */
 const moreBoots = {
-  s390x: [
-    { kernel: 's390x-6.12', files: [contract] },
-    // 7.3 does not survive it when vfio_ccw is unbound from a subchannel that had a mediated device
-    {
-      kernel: 's390x-7',
-      files: [`${contract}drivers/mtty-uart`, `${contract}features/`, `${contract}region/region.test`],
-    },
-  ],
+  s390x: [{ kernel: 's390x-6.12', files: [contract] }],
   arm64: [
     { kernel: 'arm64-6.12-16k', files: [contract, 'test/vm/machine', 'test/vm/samples'] },
     { kernel: 'arm64-6.12', files: [contract, 'test/vm/machine', 'test/vm/samples'] },
