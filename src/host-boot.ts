@@ -33,8 +33,8 @@ export class HostBoot {
   }
 
   /**
-   * What is kept for the next boots, of all devices or of one, which need not be there: drivers, numbers of virtual
-   * functions, virtual devices and owners of nodes, each with the command that forgets it.
+   * Lists what is kept for the next boots, of all devices or of one, which need not be there: drivers, numbers of
+   * virtual functions, virtual devices and owners of nodes, each with the command that forgets it.
    */
   async kept(device?: string): Promise<KeptForBoot> {
     return calledLater('boot.kept', [device], async () => {

@@ -30,8 +30,8 @@ export interface MockHostOptions {
   /** Which Linux it answers as; what the scenario says where absent. */
   readonly kernel?: KernelVersion
   /**
-   * Where the machine's state is kept, for all processes that name the same directory, as the command line's `--mock` does
-   * (`mockStateDirectory`). In memory where absent.
+   * The directory of the machine's state, for all processes that name the same directory, as the command line's
+   * `--mock` does (`mockStateDirectory`). In memory where absent.
    */
   readonly stateDirectory?: string
 }

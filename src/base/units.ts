@@ -119,8 +119,8 @@ export function shown(value: unknown): string {
 }
 
 /**
- * What a terminal obeys instead of showing it, or shows as nothing or in another place: control characters, those that
- * turn the direction of writing, line and paragraph separators, invisible ones, halves of a character.
+ * The characters that a terminal obeys instead of showing, or shows as nothing or in another place: control characters,
+ * those that turn the direction of writing, line and paragraph separators, invisible ones, halves of a character.
  */
 const unseen = /\p{Cc}|\p{Cf}|\p{Zl}|\p{Zp}|\p{Cs}|\p{Default_Ignorable_Code_Point}|\p{Noncharacter_Code_Point}/gu
 

@@ -9,8 +9,9 @@ interface RealPlace {
   /** Without a link in it; as far as it was followed where `changeable` says something. */
   readonly path: string
   /**
-   * Why others than root, and than the user we run as, could change what stands there or put another in its place, as the
-   * end of a sentence: by its own owner or mode, or by those of a folder on the way. Null where nobody else can.
+   * The reason why others than root, and than the user we run as, could change what stands there or put another in its
+   * place, as the end of a sentence: by its own owner or mode, or by those of a folder on the way. Null where nobody
+   * else can.
    */
   readonly changeable: string | null
 }

@@ -18,10 +18,10 @@ export interface DeviceUser {
 const longestCommandLine = 64 * 1024
 
 /**
- * Who holds these devices open, by what names them: the node's path, or the device's own name (a PCI address, a UUID).
- * Looks at /proc/PID/fd of every process that we may look into (all of them for root; without root, only the user's own).
- * A process may have got its descriptor from another, or have other names for its nodes, in a container: from Linux 6.18 on
- * /proc/PID/fdinfo/FD tells which device is behind it.
+ * The processes that hold these devices open, by what names them: the node's path, or the device's own name (a PCI
+ * address, a UUID). Looks at /proc/PID/fd of every process that we may look into (all of them for root; without root,
+ * only the user's own). A process may have got its descriptor from another, or have other names for its nodes, in a
+ * container: from Linux 6.18 on /proc/PID/fdinfo/FD tells which device is behind it.
  */
 export function findDeviceUsers(files: HostFiles, names: ReadonlySet<string>): Map<string, DeviceUser[]> {
   const users = new Map<string, DeviceUser[]>()

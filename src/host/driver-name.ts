@@ -2,8 +2,8 @@ import { VfioError } from '../base/errors.ts'
 import { nameFault, printable } from '../base/units.ts'
 
 /**
- * Why a name can be no driver's, as the end of a sentence; null where it can. It becomes one component of a path, a word
- * that a program is given, and what is written to driver_override.
+ * The reason why a name can be no driver's, as the end of a sentence; null if it can. It becomes one component of a
+ * path, a word that a program is given, and what is written to driver_override.
  */
 export function driverNameFault(name: string): string | null {
   return /^[-.\s]/.test(name) ? `begins with '${printable(name.slice(0, 1))}'` : nameFault(name)

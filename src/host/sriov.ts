@@ -114,8 +114,8 @@ function linkedAddress(files: HostFiles, path: string): PciAddress | null {
 }
 
 /**
- * Where the first so many virtual functions are or will be: routing ids are counted through functions, devices and buses
- * (`sriov_offset`, `sriov_stride`). None where the device does not say.
+ * The addresses of the first so many virtual functions, which are there or will be: routing ids are counted through
+ * functions, devices and buses (`sriov_offset`, `sriov_stride`). None where the device does not say.
  */
 export function functionAddresses(files: HostFiles, address: PciAddress, count: number): PciAddress[] {
   const path = pciPath(address)

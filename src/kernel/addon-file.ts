@@ -26,8 +26,8 @@ const machines: Readonly<Record<number, string>> = {
 }
 
 /**
- * What its first bytes say against loading a file; null if nothing does, as of what is no ELF file, which the dynamic
- * loader refuses itself. It takes a file that was cut short, and the process dies of SIGBUS in it.
+ * The reason in its first bytes against loading a file; null if nothing does, as of what is no ELF file, which the
+ * dynamic loader refuses itself. It takes a file that was cut short, and the process dies of SIGBUS in it.
  */
 export function refusedBeforeLoading(path: string): Refusal | null {
   const header = readHeader(path)

@@ -43,9 +43,9 @@ export interface Addon {
   pread(fd: number, into: Uint8Array, offset: number): number
   pwrite(fd: number, from: Uint8Array, offset: number): number
   /**
-   * What `readWord` and `writeWord` take and give, in 32 bits each: the lower and the upper half of an offset, a
-   * descriptor, a width of at most 4 bytes, the value, and how many bytes were moved. In memory, as arguments would take
-   * Node-API a tenth of a short system call. Nothing but the width is judged before it.
+   * The words that `readWord` and `writeWord` take and give, of 32 bits each: the lower and the upper half of an
+   * offset, a descriptor, a width of at most 4 bytes, the value, and how many bytes were moved. In memory, as arguments
+   * would take Node-API a tenth of a short system call. Nothing but the width is judged before it.
    */
   readonly word: Int32Array
   /** pread(2). The value is 0 where nothing was moved. */

@@ -7,8 +7,8 @@ const O_PATH = 0o10000000
 const maxLinks = 40
 
 /**
- * Where a call goes that is given a path of the host: it runs with a path of this machine that leads there, and to
- * nothing else, for as long as the call lasts.
+ * Runs a call with a path of this machine that leads where a path of the host does, and to nothing else, for as long as
+ * the call lasts.
  */
 export interface Tree {
   /** To what stands at the path, links followed. */

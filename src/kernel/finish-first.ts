@@ -3,8 +3,8 @@ const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 let isHeld = false
 
 /**
- * What runs from now on until the event loop's next turn is not torn by a signal: a file that is made and then renamed
- * would stay behind. The signal is obeyed right after.
+ * Keeps a signal from tearing what runs until the event loop's next turn: a file that is made and then renamed would
+ * stay behind. The signal is obeyed right after.
  */
 export function finishFirst(): void {
   if (isHeld) return

@@ -2,6 +2,7 @@
 export interface KernelLog {
   /** What was said since, or since the last call; the first thousand records of it. */
   read(): LogRecord[]
+  /** Stops listening. Idempotent. */
   close(): void
 }
 

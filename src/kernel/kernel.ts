@@ -20,6 +20,7 @@ export interface Kernel {
 
   /** open(2) with O_CLOEXEC. Returns a descriptor of this kernel. */
   open(path: string, access: 'r' | 'w' | 'rw'): number
+  /** close(2): the descriptor is free for another file from then on. */
   close(fd: number): void
 
   /**
@@ -35,10 +36,13 @@ export interface Kernel {
    */
   ioctlAsync(fd: number, request: number, argument?: Uint8Array): Promise<number>
 
+  /** read(2) in one call. Returns the bytes read, which may be fewer; 0 at the end. */
   read(fd: number, into: Uint8Array): number
+  /** write(2) in one call. Returns the bytes written, which may be fewer. */
   write(fd: number, from: Uint8Array): number
-  /** pread(2)/pwrite(2) in one call; `offset` is at most 2^53-1. Returns the bytes moved, which may be fewer. */
+  /** pread(2) in one call; `offset` is at most 2^53-1. Returns the bytes moved, which may be fewer. */
   pread(fd: number, into: Uint8Array, offset: number): number
+  /** pwrite(2) in one call; `offset` is at most 2^53-1. Returns the bytes moved, which may be fewer. */
   pwrite(fd: number, from: Uint8Array, offset: number): number
   /**
    * pread(2) of one little-endian number of `width` bytes: what a register holds. Where the kernel moved another number of
@@ -57,8 +61,9 @@ export interface Kernel {
   /** Page-aligned memory that a device may be given: MAP_SHARED, never V8 heap. */
   allocateMemory(options: MemoryOptions): Mapping
   /**
-   * What /proc/self/pagemap says of `count` pages of the memory from `offset` on (Documentation/admin-guide/mm/pagemap.rst), after locking them:
-   * for devices that use physical addresses. Frame numbers are 0 for whoever lacks CAP_SYS_ADMIN.
+   * The words of /proc/self/pagemap for `count` pages of the memory from `offset` on
+   * (Documentation/admin-guide/mm/pagemap.rst), after locking them: for devices that use physical addresses. Frame
+   * numbers are 0 for whoever lacks CAP_SYS_ADMIN.
    */
   pageFrames(memory: Mapping, offset: number, count: number): BigUint64Array
 
@@ -156,13 +161,21 @@ export interface MemoryOptions {
 
 /** Accesses of exactly that width, little-endian; `offset` is in bytes, a multiple of the width. */
 export interface Accessors {
+  /** Reads a byte at `offset`, in bytes. */
   read8(offset: number): number
+  /** Reads 16 bits at `offset`, in bytes. */
   read16(offset: number): number
+  /** Reads 32 bits at `offset`, in bytes. */
   read32(offset: number): number
+  /** Reads 64 bits at `offset`, in bytes. */
   read64(offset: number): bigint
+  /** Writes a byte at `offset`, in bytes. */
   write8(offset: number, value: number): void
+  /** Writes 16 bits at `offset`, in bytes. */
   write16(offset: number, value: number): void
+  /** Writes 32 bits at `offset`, in bytes. */
   write32(offset: number, value: number): void
+  /** Writes 64 bits at `offset`, in bytes. */
   write64(offset: number, value: bigint): void
   /**
    * Fills `bytes` from `offset` on, upwards, in 32-bit accesses, and narrower ones only where `offset` or the length is
@@ -190,7 +203,9 @@ export interface Mapping extends Accessors {
 
 /** A descriptor that is watched until `close`. */
 export interface Watch {
+  /** Keeps the process alive while it watches, as it does from the beginning. */
   ref(): void
+  /** Lets the process end although it still watches. */
   unref(): void
   /** Idempotent. The descriptor itself stays open: its owner closes it after this returns. */
   close(): void
@@ -215,6 +230,7 @@ export interface HostFiles {
   list(path: string): string[]
   /** A whole text file, at most 1 MiB (EFBIG beyond). */
   read(path: string): string
+  /** The target of a symlink, as it stands there; EINVAL for what is none. */
   readlink(path: string): string
   /** What stands at a path, not following a symlink; null where nothing does. */
   kind(path: string): FileKind | null
@@ -225,12 +241,14 @@ export interface HostFiles {
   write(path: string, text: string): Promise<void>
 
   /**
-   * Whether somebody has a block device for himself, who need not show elsewhere: a mounted file system, swap, an array,
-   * a pool (open(2) with O_EXCL answers EBUSY). False for what is none, or cannot be asked.
+   * True if somebody has a block device for himself, who need not show elsewhere: a mounted file system, swap, an
+   * array, a pool (open(2) with O_EXCL answers EBUSY). False for what is none, or cannot be asked.
    */
   isClaimed(path: string): boolean
 
+  /** The owner and permissions of a file, from stat(2). */
   owner(path: string): FileOwner
+  /** chown(2), by the numbers of a user and a group. */
   chown(path: string, uid: number, gid: number): void
   /** chmod(2); `mode` is the twelve bits of permission. */
   chmod(path: string, mode: number): void
@@ -239,9 +257,11 @@ export interface HostFiles {
   create(path: string, text: string, mode?: number): void
   /** rename(2): replaces what is at `to` in one step. */
   rename(from: string, to: string): void
+  /** unlink(2): removes a file or a symlink. */
   unlink(path: string): void
   /** mkdir(2) of mode 0755, whatever the umask; EEXIST where it is there. */
   makeDirectory(path: string): void
+  /** rmdir(2): ENOTEMPTY for one that holds something. */
   removeDirectory(path: string): void
   /** fsync(2) of a directory, so that a rename in it survives a power cut. */
   syncDirectory(path: string): void

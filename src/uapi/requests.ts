@@ -105,7 +105,7 @@ export function minBytesOf(number: number): number {
   return byNumber.get(number)?.minBytes ?? 0
 }
 
-/** Whether the result of the ioctl of that number is a new descriptor. */
+/** True if the result of the ioctl of that number is a new descriptor. */
 export function makesDescriptor(number: number): boolean {
   return byNumber.get(number)?.makesDescriptor ?? false
 }

@@ -87,6 +87,7 @@ export class Device implements Disposable, AsyncDisposable {
     return this.addressSpace.mode
   }
 
+  /** True once the device is closed: no call reaches it any more. */
   get closed(): boolean {
     return this.#descriptor.closed
   }
@@ -178,8 +179,9 @@ export class Device implements Disposable, AsyncDisposable {
   }
 
   /**
-   * What was taken from the device (interrupts, mappings), the device, and then its group and its address space where
-   * nothing else needs them, with the DMA buffers there. Idempotent; everything is closed even where a step fails.
+   * Closes what was taken from the device (interrupts, mappings), the device, and then its group and its address space
+   * where nothing else needs them, with the DMA buffers there. Idempotent; everything is closed even where a step
+   * fails.
    */
   close(): void {
     closeInOrder([this.#attachment, { close: () => this.#closeBuffers() }])

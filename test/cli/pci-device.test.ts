@@ -142,6 +142,14 @@ describe('irq', () => {
     expect(JSON.parse(stdout)).toMatchObject({ device: edu, vector: 0, count: 1 })
   })
 
+  it('trigger --dry-run opens the device and raises nothing, and says what it would do', () => {
+    const run = vmScenarioHost(edu)
+    const said = `ioctl VFIO_DEVICE_SET_IRQS > ${edu} (trigger msi 0)\n`
+    expect(run('irq', edu, 'trigger', 'msi', '--dry-run')).toEqual({ status: 0, stdout: said, stderr: '' })
+    expect(run('irq', edu, 'trigger', 'msi', '99', '--dry-run').status).not.toBe(0)
+    expect(run('irq', edu, 'watch', 'msi', '--dry-run').status).toBe(2)
+  })
+
   it('watch ends with its time, and fails where what it counts did not come by then', () => {
     const run = vmScenarioHost(edu)
     expect(run('irq', edu, 'watch', 'intx', '--timeout', '0.05')).toEqual({ status: 0, stdout: '', stderr: '' })

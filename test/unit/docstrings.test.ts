@@ -57,6 +57,34 @@ test.each(['index.ts', 'mock.ts'])('everything that %s exports has a docstring',
   expect(bare.map(([name]) => name)).toEqual([])
 })
 
+/** The methods and getters that a class or interface shows, by name: of an overloaded one, any docstring will do. */
+function bareMethods(statement: ts.Statement): readonly string[] {
+  if (!ts.isClassDeclaration(statement) && !ts.isInterfaceDeclaration(statement)) return []
+  const methods = new Map<string, boolean>()
+  for (const member of statement.members) {
+    const isMethod = ts.isMethodDeclaration(member) || ts.isMethodSignature(member) || ts.isGetAccessor(member)
+    if (!isMethod || !ts.isIdentifier(member.name) || isHidden(member)) continue
+    const hasOne = ts.getJSDocCommentsAndTags(member).length > 0
+    methods.set(member.name.text, methods.get(member.name.text) === true || hasOne)
+  }
+  return [...methods].flatMap(([name, hasOne]) => (hasOne ? [] : [name]))
+}
+
+/** What a class keeps for itself and those that extend it, or has from the class that it extends. */
+function isHidden(member: ts.ClassElement | ts.TypeElement): boolean {
+  const modifiers = ts.canHaveModifiers(member) ? (ts.getModifiers(member) ?? []) : []
+  const hiding = [ts.SyntaxKind.PrivateKeyword, ts.SyntaxKind.ProtectedKeyword, ts.SyntaxKind.OverrideKeyword]
+  return modifiers.some(({ kind }) => hiding.includes(kind))
+}
+
+test.each(['index.ts', 'mock.ts'])('every method of what %s exports has a docstring', (door) => {
+  const exported = handedOn(parse(join(source, door)))
+  const bare = exported.flatMap(([name, from]) => {
+    return declared(name, from).flatMap((statement) => bareMethods(statement).map((method) => `${name}.${method}`))
+  })
+  expect(bare).toEqual([])
+})
+
 /** The names that a file exports itself. */
 function ownExports(file: ts.SourceFile): readonly string[] {
   return file.statements.flatMap((statement) => {

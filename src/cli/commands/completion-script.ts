@@ -4,9 +4,9 @@ export const shells = ['bash', 'zsh', 'fish'] as const
 export type Shell = (typeof shells)[number]
 
 /**
- * What a shell runs at TAB: it asks `vfioctl --get-yargs-completions`, which is answered in `completion.ts`. What stands
- * in the answer is the host's, so bash quotes each word before it is inserted, as the word was begun; zsh's own `_describe`
- * and fish do so themselves.
+ * The function that a shell runs at TAB: it asks `vfioctl --get-yargs-completions`, which is answered in
+ * `completion.ts`. What stands in the answer is the host's, so bash quotes each word before it is inserted, as the word
+ * was begun; zsh's own `_describe` and fish do so themselves.
  */
 export const completionScripts: Readonly<Record<Shell, string>> = {
   // PCI addresses hold colons, options may hold '=': both are parts of a word here.

@@ -3,6 +3,7 @@ import { printable } from '../../base/units.ts'
 import type { Device } from '../../vfio/device.ts'
 import type { Irq } from '../../vfio/irq/irq.ts'
 import { given } from '../arguments/change-options.ts'
+import { dryRun } from '../arguments/global-options.ts'
 import { parseSeconds, parseVectors, wholeNumber } from '../arguments/numbers.ts'
 import { device } from '../arguments/region.ts'
 import { type Command, command, text, usageError } from '../command/command.ts'
@@ -59,12 +60,14 @@ const irq: Command = command({
       parse: parseSeconds,
       describe: 'watch so long; with --count, fail where they did not come by then',
     },
+    'dry-run': dryRun,
     'bus-master': { kind: 'flag', describe: 'Let the device master the bus, without which it sends no msi and msix' },
   },
   examples: [
     ['vfioctl irq 3b:00.0 watch', 'one line for each interrupt, until Ctrl-C'],
     ['vfioctl irq 3b:00.0 watch msix --vectors 0-3 --bus-master --count 1 --timeout 10', 'wait for one'],
     ['vfioctl irq 3b:00.0 trigger msix 2', 'whether a vector reaches this process'],
+    ['vfioctl irq 3b:00.0 trigger msix 2 --dry-run', 'open the device only, and say what would be done'],
   ],
   async run(values, context, io) {
     const { action, index, vector, vectors, count, timeout } = values
@@ -73,11 +76,11 @@ const irq: Command = command({
       if (index === undefined) throw usageError('name the interrupt to trigger', 'vfioctl irq DEVICE trigger intx')
       refuse({ '--vectors': vectors, '--count': count, '--timeout': timeout }, 'trigger')
       await withDevice(values.device, context, (device) =>
-        trigger(device, irqNamed(device, index), vector ?? 0, asJson, io),
+        trigger(device, irqNamed(device, index), { vector: vector ?? 0, dry: values['dry-run'], asJson }, io),
       )
       return
     }
-    refuse({ vector }, 'watch')
+    refuse({ vector, '--dry-run': values['dry-run'] || undefined }, 'watch')
     if (count === 0) throw usageError('--count 0 would watch nothing')
     const ends = { interruption: io.interruption(), readerGone: io.readerGone }
     const limits: WatchLimits = { ...ends, ...given({ count, timeoutMs: timeout }) }
@@ -129,7 +132,18 @@ function prepareBus(device: Device, { name }: Irq, master: boolean, io: Io): voi
 }
 
 /** Within one process: the interrupts of a device belong to whoever has it open. Closing the device disables it. */
-async function trigger(device: Device, irq: Irq, vector: number, asJson: boolean, io: Io): Promise<void> {
+async function trigger(
+  device: Device,
+  irq: Irq,
+  { vector, dry, asJson }: { readonly vector: number; readonly dry: boolean; readonly asJson: boolean },
+  io: Io,
+): Promise<void> {
+  // of a vector that is not there, the attempt says so without making one
+  if (dry && vector < irq.count) {
+    if (asJson) io.out(json({ device: device.name, irq: irq.name, vector, dryRun: true }))
+    else io.out(`ioctl VFIO_DEVICE_SET_IRQS > ${device.name} (trigger ${irq.name} ${vector})\n`)
+    return
+  }
   const enabled = irq.enable([vector])
   enabled.trigger(vector)
   const { count } = await enabled.next({ vector, timeoutMs: triggerTimeoutMs })

@@ -16,8 +16,8 @@ export interface Access {
 }
 
 /**
- * What an access that is too narrow may do harm in: a device may refuse it. x86-64 then reads all ones; on arm64 that is
- * an abort, which in VFIO's read path takes Linux 6.12 down. Never configuration space, nor I/O ports, nor a region that
+ * The harm of an access that is too narrow: a device may refuse it. x86-64 then reads all ones; on arm64 that is an
+ * abort, which in VFIO's read path takes Linux 6.12 down. Never configuration space, nor I/O ports, nor a region that
  * the driver makes up.
  */
 function isDeviceMemory(device: Device, { index }: Region): boolean {

@@ -49,7 +49,7 @@ function groupsOfVfio(files: HostFiles, changes: readonly BindingChange[]): Set<
   return new Set(ofVfio.flatMap((change) => iommuGroup(files, pathOf(change)) ?? []))
 }
 
-/** Whether VFIO will ask the IOMMU for them: some devices get a group with their first driver, and a dry run binds none. */
+/** True if VFIO will ask the IOMMU for them: some devices get a group with their first driver, and a dry run binds none. */
 function areGrouped(files: HostFiles, changes: readonly BindingChange[]): boolean {
   if (groupsOfVfio(files, changes).size > 0) return true
   const isToBe = changes.some(({ to, dryRun }) => dryRun && to?.includes('vfio') === true)

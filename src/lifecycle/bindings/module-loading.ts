@@ -17,8 +17,8 @@ export interface LoadingLine {
 }
 
 /**
- * What loads a driver's module before that of other drivers: a softdep, or a file that puts it into the initramfs. What the
- * initramfs really holds is not read.
+ * The settings that load a driver's module before that of other drivers: a softdep, or a file that puts it into the
+ * initramfs. What the initramfs really holds is not read.
  */
 export function earlyLoads(files: HostFiles, bus: Bus, driver: string): LoadingLine[] {
   const names = isModuleOf(files, bus, driver)

@@ -14,7 +14,7 @@ import { type Run, reloadSteps, runReload, stopSteps } from './reload.ts'
 
 /** How what runs at boot is changed. */
 export interface BootOptions {
-  /** Whether systemd and udev of that host run here, and are to read what changed (default: if its programs can be run). */
+  /** True if systemd and udev of that host run here, and are to read what changed (default: if its programs can be run). */
   readonly live?: boolean
   /** Change nothing, and answer the exact steps. */
   readonly dryRun?: boolean

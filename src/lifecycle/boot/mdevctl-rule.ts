@@ -46,7 +46,7 @@ function calledProgram(rule: string): string | undefined {
   return word?.endsWith('/mdevctl') === true ? word.slice(word.indexOf('/')) : undefined
 }
 
-/** Whether a path leads to this program, link by link. */
+/** True if a path leads to this program, link by link. */
 function isLinkToUs(files: HostFiles, program: string): boolean {
   let path = program
   for (let links = 0; links < maxLinks && files.kind(path) === 'symlink'; links++) {

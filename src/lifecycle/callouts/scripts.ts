@@ -87,8 +87,8 @@ export async function runScript(
 }
 
 /**
- * Whether a file among the scripts is to be run: a README or a folder is not. One that looks like a program and lacks its
- * permission is CALLOUT_FAILED, as nobody knows what it would say.
+ * True if a file among the scripts is to be run: a README or a folder is not. One that looks like a program and lacks
+ * its permission is CALLOUT_FAILED, as nobody knows what it would say.
  */
 function isProgram(files: HostFiles, path: string): boolean {
   const kind = files.kind(path)

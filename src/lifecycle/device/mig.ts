@@ -10,7 +10,7 @@ export interface RefusalReason {
 }
 
 /**
- * Whether a type takes a GPU instance of MIG: NVIDIA's names of those have the instance's slices before the framebuffer
+ * True if a type takes a GPU instance of MIG: NVIDIA's names of those have the instance's slices before the framebuffer
  * ('GRID A100-1-5C', 'NVIDIA RTX Pro 6000 Blackwell DC-2-48QGFX').
  */
 export function isMigBacked({ name }: Pick<NamedType, 'name'>): boolean {

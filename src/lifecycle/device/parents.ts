@@ -16,7 +16,7 @@ export function cardOf(files: HostFiles, parent: string): string {
   return (address === null ? null : physicalFunctionOf(files, address)) ?? parent
 }
 
-/** Whether a parent is meant by a name: by its own, or by that of the card whose function it is or will be. */
+/** True if a parent is meant by a name: by its own, or by that of the card whose function it is or will be. */
 export function parentMatcher(files: HostFiles, name: string): (parent: string) => boolean {
   const known = parentName(name)
   const address = pciAddressOrNull(name)

@@ -19,7 +19,7 @@ export interface Restorable {
 /** How it comes up. */
 export interface RestoreTask extends Restorable {
   isParentThere(): boolean
-  /** Whether it is worth waiting where its parent is not there. */
+  /** True if it is worth waiting where its parent is not there. */
   canParentCome(): boolean
   /** Why it cannot be had where its parent is not there in the end. */
   parentMissing(): VfioError
@@ -33,9 +33,9 @@ export interface RestoreTask extends Restorable {
 export interface Coming {
   /** The device that the restore is for alone, or undefined. */
   readonly only: string | undefined
-  /** Whether a device is on the PCI bus, or may get there. */
+  /** True if a device is on the PCI bus, or may get there. */
   can(address: PciAddress): boolean
-  /** Whether a device is a virtual function that its card, which is there, could have, has not, and is not to get. */
+  /** True if a device is a virtual function that its card, which is there, could have, has not, and is not to get. */
   isLeftOut(address: PciAddress): boolean
 }
 

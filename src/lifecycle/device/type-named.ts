@@ -31,7 +31,7 @@ export function typeNamed<T extends NamedType>(types: readonly T[], parent: stri
   throw noSuchType(types, parent, name)
 }
 
-/** Whether a look for a type finds one; what is said beside NOT_FOUND goes on. */
+/** True if a look for a type finds one; what is said beside NOT_FOUND goes on. */
 export function isFound(find: () => NamedType): boolean {
   try {
     find()

@@ -68,21 +68,21 @@ export interface FoundTypes {
  */
 export interface VirtualDeviceKind {
   readonly kind: DeviceIdentity['kind']
-  /** Whether a device of this kind can have a name of that form. */
+  /** True if a device of this kind can have a name of that form. */
   takesName(name: DeviceName): boolean
-  /** Whether the device of that name is of this kind, found by looking: it runs, is defined, or could be made there. */
+  /** True if the device of that name is of this kind, found by looking: it runs, is defined, or could be made there. */
   claims(files: HostFiles, name: DeviceName): boolean
   /** In words, of several: 'mediated devices'. */
   readonly plural: string
   /** The names of what makes devices of this kind, or could: parents, or cards. Throws if they cannot be read. */
   parents(files: HostFiles): readonly string[]
-  /** Whether that parent, or card, makes devices of this kind. */
+  /** True if that parent, or card, makes devices of this kind. */
   claimsParent(files: HostFiles, parent: string): boolean
   /** What of a card can carry a device of this kind now, or does: itself, or functions of it. None if nothing can yet. */
   placesOn(files: HostFiles, card: PciAddress): readonly string[]
   /**
-   * Whether such a card has a type of that name (`isTypeNamed`), also one of which it cannot make another now. AMBIGUOUS if
-   * it has several.
+   * True if such a card has a type of that name (`isTypeNamed`), also one of which it cannot make another now.
+   * AMBIGUOUS if it has several.
    */
   hasType(files: HostFiles, card: PciAddress, name: string): boolean
   /** What the cards offer, by parent and type. */
@@ -98,8 +98,8 @@ export interface VirtualDeviceKind {
   /** Why there is no device of that name: neither runs one nor is one defined. */
   notThere(files: HostFiles, name: DeviceName): VfioError
   /**
-   * What of the virtual functions that a card was just given is not there yet for devices of this kind, in words: some
-   * drivers set them up later. Null if nothing is missing.
+   * The part of the virtual functions that a card was just given which is not there yet for devices of this kind, in
+   * words: some drivers set them up later. Null if nothing is missing.
    */
   missingOn(files: HostFiles, card: PhysicalFunction): string | null
   /** What changes them: loaded when it is asked for, as most commands only look. */

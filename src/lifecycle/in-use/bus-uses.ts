@@ -10,8 +10,8 @@ import { consoleUses, openedBy, type PciUse } from './pci-use.ts'
 const IFF_UP = 1n
 
 /**
- * What would suffer if a driver lost a device that is not on the PCI bus. Whether a disk behind it is used is not looked
- * at: that there is one is enough to ask for force.
+ * The uses that would suffer if a driver lost a device that is not on the PCI bus. Whether a disk behind it is used is
+ * not looked at: that there is one is enough to ask for force.
  */
 export function busUses(files: HostFiles, device: BusDevice): PciUse[] {
   const folder = followLinks(files, devicePath(device)) ?? devicePath(device)

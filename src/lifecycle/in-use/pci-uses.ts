@@ -24,8 +24,8 @@ interface Seen {
 const maxFunctions = 3
 
 /**
- * What PCI devices carry and who has them open, as the host was when it was looked at: the one place to ask before
- * anything is taken from somebody. What cannot be seen is not told.
+ * The uses of PCI devices, by what they carry and who has them open, as the host was when it was looked at: the one
+ * place to ask before anything is taken from somebody. What cannot be seen is not told.
  */
 export class PciUses {
   readonly #files: HostFiles

@@ -12,7 +12,7 @@ export interface CardGroup {
   readonly functions: MadeFunctions[]
   /** Cards of it that are known to have no room, before anything is done. */
   readonly noRoom: readonly NoRoom[]
-  /** Whether it was taken back: then nothing more is done on it. */
+  /** True if it was taken back: then nothing more is done on it. */
   isOver: boolean
 }
 

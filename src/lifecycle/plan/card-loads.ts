@@ -35,7 +35,7 @@ export function cardLoads(
   return [...loads].filter(([, { comes }]) => comes.length > 0).map(([card, its]) => ({ card, ...its }))
 }
 
-/** Whether it makes a device, and does not only give one that runs to its owner. */
+/** True if it makes a device, and does not only give one that runs to its owner. */
 function isComing({ action, verbs: moves, running }: PlannedDevice): boolean {
   return moves.includes('start') && (action === 'create' || running === null || moves.includes('stop'))
 }

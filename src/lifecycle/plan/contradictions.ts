@@ -92,7 +92,7 @@ function makesFunctions(files: HostFiles, driver: string | null): boolean {
   return /^[Y1]$/i.test(readOrNull(files, '/sys/module/vfio_pci/parameters/enable_sriov')?.trim() ?? '')
 }
 
-/** Whether it loses the driver that it has, or that it would come with as a function. */
+/** True if it loses the driver that it has, or that it would come with as a function. */
 export function losesDriver({ driver, afterSriov, takenFrom }: PlannedBinding): boolean {
   if (afterSriov) return driver === noDriver || driver === 'pci-stub' || /vfio[-_]pci$/.test(driver)
   return takenFrom !== null

@@ -8,7 +8,7 @@ import type { ParentPlace, PlacedParent } from '../wanted/parent-place.ts'
 import type { SpecParent } from '../wanted/spec.ts'
 
 /**
- * What a file has for parents, with those that it stands for once the file's virtual functions are there. INVALID_SPEC if it
+ * The parents of a file, with those that it stands for once the file's virtual functions are there. INVALID_SPEC if it
  * names a function that will not be there by the same file, or a device by a UUID where devices have none.
  */
 export function parentsToBe(files: HostFiles, path: string, parent: SpecParent, future: FutureFunctions): PlacedParent {

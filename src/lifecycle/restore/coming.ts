@@ -7,9 +7,9 @@ import { isKeptForCard } from '../sriov/kept-number.ts'
 import { sriovSettings } from '../sriov/sriov-settings.ts'
 
 /**
- * Which devices can still come while a restore waits. The kernel has found the PCI cards before anybody runs, and of one
- * that is plugged in later the udev rule tells: what is not on the bus comes only as a virtual function, by a number that
- * is kept for its card.
+ * The devices that can still come while a restore waits. The kernel has found the PCI cards before anybody runs, and of
+ * one that is plugged in later the udev rule tells: what is not on the bus comes only as a virtual function, by a
+ * number that is kept for its card.
  */
 export class ComingDevices implements Coming {
   /** The device that the restore is for alone, or undefined. Who names it knows that it comes. */
@@ -33,7 +33,7 @@ export class ComingDevices implements Coming {
     this.#made.add(card)
   }
 
-  /** Whether a device is on the PCI bus, or may get there. */
+  /** True if a device is on the PCI bus, or may get there. */
   can(address: PciAddress): boolean {
     if (address === this.only || this.#isOnBus(address)) return true
     return [...this.#counts].some(([card, count]) => {
@@ -41,7 +41,7 @@ export class ComingDevices implements Coming {
     })
   }
 
-  /** Whether a device is a virtual function that its card, which is there, could have, has not, and is not to get. */
+  /** True if a device is a virtual function that its card, which is there, could have, has not, and is not to get. */
   isLeftOut(address: PciAddress): boolean {
     try {
       if (this.can(address)) return false

@@ -23,7 +23,7 @@ export function parseGpuFilter(text: string): GpuFilter | null {
   return { id, subsystem: subsystem ?? null }
 }
 
-/** Whether a GPU has these ids. What sysfs does not say of its subsystem is 0. */
+/** True if a GPU has these ids. What sysfs does not say of its subsystem is 0. */
 export function fitsGpu(files: HostFiles, address: PciAddress, { id, subsystem }: GpuFilter): boolean {
   const read = (name: string) => {
     return Number(readOrEmpty(files, `${pciPath(address)}/${name}`).trim()) & 0xffff

@@ -11,8 +11,9 @@ import type { Spec, SpecGpus, SpecParent } from '../wanted/spec.ts'
 import { fitsGpu } from './gpu-ids.ts'
 
 /**
- * What each GPU of this host is to carry by a file of vgpu-device-manager, as that counts them: all of NVIDIA's in the
- * bus's order, also those that a filter leaves out. An entry that fits no GPU is passed over; NOT_FOUND where none fits.
+ * The devices that each GPU of this host is to carry by a file of vgpu-device-manager, as that counts them: all of
+ * NVIDIA's in the bus's order, also those that a filter leaves out. An entry that fits no GPU is passed over; NOT_FOUND
+ * where none fits.
  */
 export function gpuParents(
   files: HostFiles,

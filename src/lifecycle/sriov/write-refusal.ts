@@ -4,8 +4,8 @@ import type { PhysicalFunction } from '../../host/sriov.ts'
 import { refusedByKernel } from '../change/refused-by-kernel.ts'
 
 /**
- * Why a write to `sriov_numvfs` may have been refused (drivers/pci/iov.c and pci-sysfs; a driver adds its own). The kernel's
- * log says it best, and is told beside this.
+ * The reason why a write to `sriov_numvfs` may have been refused (drivers/pci/iov.c and pci-sysfs; a driver adds its
+ * own). The kernel's log says it best, and is told beside this.
  */
 export function writeRefused({ address, driver, total }: PhysicalFunction, count: string, cause: unknown): VfioError {
   const what = `cannot give ${address} ${count} virtual functions`

@@ -25,9 +25,9 @@ export interface PlanRequest {
 export type RoomFault = Pick<NoRoom, 'why' | 'hint'>
 
 /**
- * How devices of one kind are planned, and a plan of them is carried out: beside the kind's verbs in its folder. Planning
- * changes nothing. A device whose change fails is taken back to what it was; the journal has what was made on a card, so
- * that all of it can be taken back where there is no room.
+ * The planning of devices of one kind, and the carrying out of a plan: beside the kind's verbs in its folder. Planning
+ * changes nothing. A device whose change fails is taken back to what it was; the journal has what was made on a card,
+ * so that all of it can be taken back where there is no room.
  */
 export interface DevicePlanning<Identity extends DeviceIdentity = DeviceIdentity> {
   readonly kind: Identity['kind']
@@ -35,7 +35,7 @@ export interface DevicePlanning<Identity extends DeviceIdentity = DeviceIdentity
   readonly noun: string
   /** By what a spec names one such device. */
   readonly namedBy: 'uuid' | 'function'
-  /** Whether scripts of vendors are asked before each change, and may refuse it. */
+  /** True if scripts of vendors are asked before each change, and may refuse it. */
   readonly asksScripts: boolean
   /** What a name stands for, of which no other kind makes devices. Throws if nothing can be made there. */
   placeNamed(files: HostFiles, name: string): ParentPlace

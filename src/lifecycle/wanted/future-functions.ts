@@ -28,7 +28,7 @@ export class FutureFunctions {
     }
   }
 
-  /** Whether the functions of a card are made anew. */
+  /** True if the functions of a card are made anew. */
   isCard(card: string): boolean {
     const address = pciAddressOrNull(card)
     return address !== null && this.#cards.has(address)

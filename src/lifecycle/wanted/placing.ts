@@ -56,7 +56,7 @@ export abstract class Placing<Device extends VirtualDevice, Placed extends Place
 
   /** What tells a device, where it is, from others. */
   protected abstract keyOf(device: Pick<PlacedDevice, 'name' | 'parent'>): string
-  /** Whether a device that has no place yet is of a demand's type, on one of its places. */
+  /** True if a device that has no place yet is of a demand's type, on one of its places. */
   protected abstract isOf(device: Device, demand: Asked): boolean
   /** Gives a demand a device that is there. */
   protected abstract take(device: Device, demand: Asked): void
@@ -83,17 +83,17 @@ export abstract class Placing<Device extends VirtualDevice, Placed extends Place
     return this.#counted.get(kindOf(parent, type)) ?? 0
   }
 
-  /** Whether it is counted where it is. */
+  /** True if it is counted where it is. */
   protected countOf({ parent, type }: Device): number | null {
     return this.#counted.get(kindOf(parent, type)) ?? null
   }
 
-  /** Whether what is there, or could be, has not been placed and need not go. */
+  /** True if what is there, or could be, has not been placed and need not go. */
   protected isFree(device: Pick<PlacedDevice, 'name' | 'parent'>): boolean {
     return !this.#settled.has(this.keyOf(device))
   }
 
-  /** Whether it is placed, there or elsewhere. */
+  /** True if it is placed, there or elsewhere. */
   protected isWanted(name: string): boolean {
     return this.#wanted.has(name)
   }

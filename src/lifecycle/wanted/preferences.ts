@@ -5,8 +5,8 @@ import { type NodeOwner, nodeOwners } from '../settings/node-owners.ts'
 import type { SpecDevices } from './spec.ts'
 
 /**
- * Which of the devices that are there a count takes, the best first: what runs before what is only defined, what is in use
- * before what is not, and what is as it is asked for before what would have to be changed.
+ * The devices that are there, in the order in which a count takes them: what runs before what is only defined, what is
+ * in use before what is not, and what is as it is asked for before what would have to be changed.
  */
 export const preferences: readonly ((device: VirtualDevice, fits: () => boolean) => boolean)[] = [
   ({ users }, fits) => users.length > 0 && fits(),
@@ -17,7 +17,7 @@ export const preferences: readonly ((device: VirtualDevice, fits: () => boolean)
   () => true,
 ]
 
-/** Whether it is stored with the same attributes, start and owner; its type is looked at elsewhere. */
+/** True if it is stored with the same attributes, start and owner; its type is looked at elsewhere. */
 export function fitsAsIs(
   files: HostFiles,
   { name, definition }: VirtualDevice,

@@ -15,10 +15,12 @@ export class Clock {
   #at = 0
   #since: number = performance.now()
 
+  /** The machine's time in milliseconds. */
   get now(): number {
     return this.#isHeld ? this.#at : this.#at + performance.now() - this.#since
   }
 
+  /** True while the time stands still. */
   get isHeld(): boolean {
     return this.#isHeld
   }

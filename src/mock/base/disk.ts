@@ -3,7 +3,7 @@ import { Errno } from './errno.ts'
 /** The writable disk as data: text files by canonical path, null for a directory. Its root is always there. */
 export type Disk = Record<string, string | null>
 
-/** Whether everything lies in folders: no path goes through a text file. */
+/** True if everything lies in folders: no path goes through a text file. */
 export function isTree(disk: Readonly<Disk>): boolean {
   return Object.keys(disk).every((path) => {
     for (let at = path.lastIndexOf('/'); at > 0; at = path.lastIndexOf('/', at - 1)) {

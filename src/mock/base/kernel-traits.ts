@@ -11,7 +11,7 @@ export const smallestPage: PageSize = 4096
 export type KernelVersion = '6.1' | '6.12' | '7'
 
 /**
- * What these kernels answer differently, each as the kernel of that name does which the test suite boots. The Linux that
+ * The differences between these kernels, each as the kernel of that name that the test suite boots. The Linux that
  * brought a trait stands with it.
  */
 export interface KernelTraits {

@@ -47,8 +47,8 @@ export class Eventfd implements OpenFile {
   }
 
   /**
-   * What the kernel does with an eventfd it waits for (virqfd): a signal calls back each time, for all who wait, and is
-   * gone. One that was there before calls back too, and stays.
+   * Waits for the eventfd as the kernel does (virqfd): a signal calls back each time, for all who wait, and is gone.
+   * One that was there before calls back too, and stays.
    */
   consume(listener: () => void, onClosed: () => void = () => {}): () => void {
     if (this.#count > 0n) listener()

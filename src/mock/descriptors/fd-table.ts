@@ -5,6 +5,7 @@ import type { OpenFile } from './open-file.ts'
 export class FdTable {
   readonly #files = new Map<number, OpenFile>()
 
+  /** Opens a descriptor for a file: the lowest free number. */
   add(file: OpenFile): number {
     let fd = 3
     while (this.#files.has(fd)) fd++
@@ -12,10 +13,12 @@ export class FdTable {
     return fd
   }
 
+  /** The file behind a descriptor; undefined if it is not open. */
   find(fd: number): OpenFile | undefined {
     return this.#files.get(fd)
   }
 
+  /** The file behind a descriptor; EBADF if it is not open. */
   get(fd: number): OpenFile {
     const file = this.find(fd)
     if (file === undefined) throw new Errno('EBADF')
@@ -29,6 +32,7 @@ export class FdTable {
     return file
   }
 
+  /** Every open descriptor with its file, by number. */
   entries(): [number, OpenFile][] {
     return [...this.#files].sort(([a], [b]) => a - b)
   }

@@ -52,7 +52,7 @@ export function createMdev(
   draft.mdevs.push(mdev)
 }
 
-/** Whether a write to `remove` asks for it: any number but 0. EINVAL for anything else. */
+/** True if a write to `remove` asks for it: any number but 0. EINVAL for anything else. */
 export function parseRemove(bytes: Buffer): boolean {
   return kstrtoull(bytes, { base: 0, bits: 64, tooLarge: 'EINVAL' }) !== 0n
 }

@@ -4,7 +4,7 @@ import { matrixParent, roomFor, typeOf } from '../scenario/parents.ts'
 import type { Scenario, ScenarioMdevType, ScenarioParent } from '../scenario/scenario.ts'
 import type { Snapshot } from '../state/state.ts'
 
-/** Whether the parent's driver has it registered: that of a PCI device or a subchannel, while it has the device. */
+/** True if the parent's driver has it registered: that of a PCI device or a subchannel, while it has the device. */
 export function isRegistered(scenario: Scenario, state: Snapshot, parent: ScenarioParent): boolean {
   if (parent.virtualClass !== undefined) return true
   if (parent.name === matrixParent && scenario.ap !== undefined) return 'vfio_ap' in scenario.modules
@@ -32,7 +32,7 @@ export function availableInstances(parent: ScenarioParent, type: ScenarioMdevTyp
   return parent.card === undefined ? room : Math.min(1, room)
 }
 
-/** Whether a device's parent is this one, or another function of its card. */
+/** True if a device's parent is this one, or another function of its card. */
 function isOfCard(name: string, parent: ScenarioParent, { pci }: Snapshot): boolean {
   return name === parent.name || (parent.card !== undefined && pci[name]?.physfn === parent.card)
 }

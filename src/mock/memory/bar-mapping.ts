@@ -5,7 +5,9 @@ import { singleAccesses } from './single-accesses.ts'
 
 /** How a mapping reaches what is behind it; false where nothing answers at the moment. */
 export interface MappedDevice {
+  /** One load of `into.length` bytes; false if nothing answers. */
   load(offset: number, into: Uint8Array): boolean
+  /** One store of `from.length` bytes; false if nothing answers. */
   store(offset: number, from: Uint8Array): boolean
 }
 

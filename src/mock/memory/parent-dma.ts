@@ -10,7 +10,9 @@ interface ReachablePage {
 export interface ParentBus {
   /** An IOMMU translates for it. */
   readonly hasIommu: boolean
+  /** Reads the user's memory at an address that is the device's; false if that is not mapped. */
   read(address: bigint, into: Uint8Array): boolean
+  /** Writes the user's memory likewise. */
   write(address: bigint, from: Uint8Array): boolean
 }
 
@@ -18,7 +20,7 @@ export interface ParentBus {
 const end = 2n ** 32n
 
 /**
- * How the hardware of a parent reaches memory (dma_map_page): by its physical address, or behind an IOMMU by an address
+ * The access of a parent's hardware to memory (dma_map_page): by its physical address, or behind an IOMMU by an address
  * that is made for it. Only pages that a driver mapped are there.
  */
 export class ParentDma implements ParentBus {

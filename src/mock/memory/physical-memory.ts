@@ -12,7 +12,7 @@ interface Placed {
 }
 
 /**
- * Which page frames of the machine memory lies in. Pages that are neighbours in the process are none there, as on a
+ * The page frames of the machine in which memory lies. Pages that are neighbours in the process are none there, as on a
  * machine that has run for a while, but for those of a huge page. It is what a device without an IOMMU reaches.
  */
 export class PhysicalMemory implements DmaAccess {

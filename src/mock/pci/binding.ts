@@ -67,7 +67,7 @@ export function removeVfs(draft: MockState, physfn: PciDevice): void {
   }
 }
 
-/** Whether an unbinding has come to its end. */
+/** True if an unbinding has come to its end. */
 export function isUnbound(state: Snapshot, { address }: PciDevice): boolean {
   return state.pci[address]?.unbinding !== true
 }

@@ -20,7 +20,7 @@ export function pciDrivers({ pci, modules }: Scenario): Set<string> {
   return new Set([...own, ...generic].filter((driver) => driver !== null))
 }
 
-/** Whether the driver is for the device: by an override, else by its own ids, else by those it was given. */
+/** True if the driver is for the device: by an override, else by its own ids, else by those it was given. */
 export function matches(state: Snapshot, device: PciDevice, driver: string): boolean {
   const { driverOverride } = pciRecord(state, device)
   if (driverOverride !== null) return driverOverride === driver

@@ -18,7 +18,7 @@ export function pciGroups(scenario: Scenario, state: Snapshot): Map<number, PciD
   return groups
 }
 
-/** Whether VFIO may have a group of these: no driver uses DMA in it. */
+/** True if VFIO may have a group of these: no driver uses DMA in it. */
 export function isViable(state: Snapshot, members: readonly PciDevice[]): boolean {
   return members.every((device) => isHarmless(state, device))
 }

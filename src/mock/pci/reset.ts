@@ -8,12 +8,12 @@ import { ConfigSpace } from '../sdk/config-space.ts'
 import { type MockState, pciKey, type Snapshot } from '../state/state.ts'
 import { type PciDevice, pciDevices, pciDraft, pciRecord } from './devices.ts'
 
-/** Whether the kernel found a way to reset the device: then sysfs has its two files, whatever is written to them. */
+/** True if the kernel found a way to reset the device: then sysfs has its two files, whatever is written to them. */
 export function hasReset(scenario: Scenario, state: Snapshot, device: PciDevice): boolean {
   return supportedResets(scenario, state, device).length > 0
 }
 
-/** Whether vfio-pci can reset a device that it opens now: not where every way was turned off. */
+/** True if vfio-pci can reset a device that it opens now: not where every way was turned off. */
 export function canReset(state: Snapshot, device: PciDevice): boolean {
   return device.function?.reset === true && pciRecord(state, device).resetMethods?.length !== 0
 }

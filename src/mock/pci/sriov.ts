@@ -28,12 +28,12 @@ export function setVfsAutoprobe(draft: MockState, physfn: PciDevice, bytes: Buff
   pciDraft(draft, physfn).vfsAutoprobe = kstrtobool(bytes)
 }
 
-/** Whether the functions that were to go are gone. */
+/** True if the functions that were to go are gone. */
 export function areVfsGone(state: Snapshot, physfn: PciDevice): boolean {
   return pciRecord(state, physfn).vfs.every((vf) => state.pci[vf]?.leaving !== true)
 }
 
-/** Whether the driver of the moment takes a write to `sriov_numvfs`. */
+/** True if the driver of the moment takes a write to `sriov_numvfs`. */
 function configures(scenario: Scenario, state: Snapshot, physfn: PciDevice, sriov: ScenarioSriov): boolean {
   const { driver } = pciRecord(state, physfn)
   if (driver === 'vfio-pci') return moduleParameter(scenario, state, 'vfio_pci', 'enable_sriov') === 'Y'

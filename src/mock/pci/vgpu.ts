@@ -4,7 +4,7 @@ import { type MockState, pciKey, type Snapshot } from '../state/state.ts'
 import { findPciDevice, type PciDevice, pciDraft, pciRecord } from './devices.ts'
 import { type DriverModel, openDriver, proprietaryDriver, type VgpuFunction } from './vgpu-drivers.ts'
 
-/** Whether this driver makes a VFIO device of the virtual function by itself: NVIDIA's vendor-specific VFIO. */
+/** True if this driver makes a VFIO device of the virtual function by itself: NVIDIA's vendor-specific VFIO. */
 export function isVgpuDriver(device: PciDevice, driver: string | null): boolean {
   return device.physfn !== undefined && device.vgpus !== undefined && driver !== null && driver === device.driver
 }

@@ -42,8 +42,8 @@ export function setConfig(draft: MockState, scenario: Scenario, birth: string, b
 }
 
 /**
- * What a guest gets of the matrix: adapters of which every assigned queue is there and with vfio_ap, and the domains that
- * the machine has.
+ * The part of the matrix that a guest gets: adapters of which every assigned queue is there and with vfio_ap, and the
+ * domains that the machine has.
  */
 export function guestMatrix(state: Snapshot, ap: ScenarioAp, matrix: ApMatrix): ApMatrix {
   const domains = matrix.domains.filter((domain) => ap.domains.includes(domain))

@@ -13,7 +13,7 @@ export function apMask(state: Snapshot, ap: ScenarioAp, name: ApMaskName): Mask 
   return parseMask(state.ap[name] ?? ap[name])
 }
 
-/** Whether a queue is kept for the host's own drivers. */
+/** True if a queue is kept for the host's own drivers. */
 export function isOfHost(state: Snapshot, ap: ScenarioAp, adapter: number, domain: number): boolean {
   return hasBit(apMask(state, ap, 'apmask'), adapter) && hasBit(apMask(state, ap, 'aqmask'), domain)
 }

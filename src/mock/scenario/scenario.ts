@@ -148,7 +148,7 @@ export interface ScenarioPciFunction {
   readonly bars: Readonly<Record<string, number>>
   /** Bytes of the expansion ROM, or 0. */
   readonly rom: number
-  /** Whether it can be reset. */
+  /** True if it can be reset. */
   readonly reset: boolean
 }
 

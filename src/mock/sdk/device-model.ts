@@ -27,6 +27,7 @@ export interface DeviceModel {
   reset(): void
   /** pread(2) and pwrite(2) of the device's file: bytes moved. Bytes that the device leaves undefined are zero. */
   read(into: Uint8Array, offset: number): number
+  /** pwrite(2) of the device's file: bytes moved. */
   write(from: Uint8Array, offset: number): number
   /** mmap(2) of the device's file, in whole pages; EINVAL where the driver maps nothing. Absent where it never does. */
   mmap?(options: MmapOptions): Mapping
@@ -102,6 +103,7 @@ export interface ModelIoeventfd {
 
 /** Where an interrupt goes. It stays usable after its descriptor was closed, as in the kernel. */
 export interface EventSink {
+  /** Signals it: one more event. */
   signal(): void
   /**
    * Takes each event away and calls back instead, at once where one is there already; returns how to stop. `onClosed`: its
@@ -117,8 +119,8 @@ const actions =
 const headerSize = 20
 
 /**
- * What the kernel checks of struct vfio_irq_set before the driver sees it (vfio_set_irqs_validate_and_prepare): EINVAL
- * for an index from `indexes` on, a range beyond `vectors`, no or several kinds of data, or too little of it.
+ * Checks what the kernel checks of struct vfio_irq_set before the driver sees it (vfio_set_irqs_validate_and_prepare):
+ * EINVAL for an index from `indexes` on, a range beyond `vectors`, no or several kinds of data, or too little of it.
  */
 export function checkIrqSet(set: IrqSetRequest, limits: { indexes: number; vectors: number }): void {
   const { argsz, flags, index, start, count } = set

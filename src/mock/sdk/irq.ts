@@ -20,6 +20,7 @@ export interface ModelIrq {
   raise(vector?: number): void
   /** Called at each raise, listened to or not. */
   onRaise: (vector: number) => void
+  /** Unties whoever listens, as when the last user is gone. */
   disable(): void
 }
 
@@ -33,15 +34,20 @@ export class MessageIrq implements ModelIrq {
     this.info = { flags: VFIO_IRQ_INFO_EVENTFD | VFIO_IRQ_INFO_NORESIZE, count: vectors }
   }
 
+  /** True while an eventfd listens to a vector. */
   get isEnabled(): boolean {
     return this.#sinks.size > 0
   }
 
+  /** Signals the eventfd of a vector, if it has one. */
   raise(vector = 0): void {
     this.onRaise(vector)
     this.#sinks.get(vector)?.signal()
   }
 
+  /**
+   * Carries out a VFIO_DEVICE_SET_IRQS whose flags, start and count have been checked; EINVAL and ENOTTY as vfio-pci's.
+   */
   set(request: IrqSetRequest): void {
     const { flags, start, count } = request
     if ((flags & actions) !== VFIO_IRQ_SET_ACTION_TRIGGER) throw new Errno('ENOTTY')
@@ -52,6 +58,7 @@ export class MessageIrq implements ModelIrq {
     }
   }
 
+  /** Unties the eventfds of all vectors. */
   disable(): void {
     this.#sinks.clear()
   }
@@ -73,6 +80,7 @@ export class LineIrq implements ModelIrq {
   onRaise: (vector: number) => void = () => {}
   readonly #line = new IntxLine(() => false)
 
+  /** True while an eventfd listens to the line. */
   get isEnabled(): boolean {
     return this.#line.isEnabled
   }
@@ -83,10 +91,14 @@ export class LineIrq implements ModelIrq {
     this.#line.level = true
   }
 
+  /** Ends the level that `raise` asserted. */
   lower(): void {
     this.#line.level = false
   }
 
+  /**
+   * Carries out a VFIO_DEVICE_SET_IRQS whose flags, start and count have been checked; EINVAL and ENOTTY as vfio-pci's.
+   */
   set(request: IrqSetRequest): void {
     const { flags, count } = request
     const isEventfd = (flags & VFIO_IRQ_SET_DATA_EVENTFD) !== 0
@@ -106,6 +118,7 @@ export class LineIrq implements ModelIrq {
     else if (isTriggered(request, 0)) this.#line.setMasked(isMask)
   }
 
+  /** Unties the eventfds of the line. */
   disable(): void {
     this.#line.disable()
   }
@@ -125,7 +138,7 @@ export function eventfdsOf(set: IrqSetRequest): (EventSink | null)[] {
   return [...eachEventfd(set)]
 }
 
-/** Whether a request without eventfds is about its nth vector: all, or those whose byte is not 0. */
+/** True if a request without eventfds is about its nth vector: all, or those whose byte is not 0. */
 export function isTriggered({ flags, data }: IrqSetRequest, nth: number): boolean {
   return (flags & irqSetFlag.VFIO_IRQ_SET_DATA_NONE) !== 0 || data[nth] !== 0
 }

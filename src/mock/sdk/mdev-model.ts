@@ -51,6 +51,7 @@ export class MdevModel implements DeviceModel {
     }
   }
 
+  /** The description of a region by its index: of size 0 if none was added, EINVAL past the last. */
   region(index: number): RegionDescription {
     const placed = this.#regions.get(index)
     if (placed === undefined) {
@@ -61,17 +62,20 @@ export class MdevModel implements DeviceModel {
     return { flags, size, offset: placed.offset, ...(capabilities === undefined ? {} : { capabilities }) }
   }
 
+  /** The description of an interrupt by its index: without vectors if none was added, EINVAL past the last. */
   irq(index: number): IrqDescription {
     if (index >= this.info().irqs) throw new Errno('EINVAL')
     return this.#irqs.get(index)?.info ?? { flags: 0, count: 0 }
   }
 
+  /** Hands a VFIO_DEVICE_SET_IRQS to the interrupt that it names, once it is checked. */
   setIrqs(set: IrqSetRequest): void {
     const irq = this.#irqs.get(set.index)
     checkIrqSet(set, { indexes: this.info().irqs, vectors: irq?.info.count ?? 0 })
     irq?.set(set)
   }
 
+  /** Refuses with EINVAL, as a device without a reset does; a class with one overrides it. */
   reset(): void {
     throw new Errno('EINVAL')
   }
@@ -84,6 +88,7 @@ export class MdevModel implements DeviceModel {
     return length
   }
 
+  /** Writes to the region at `offset` likewise. */
   write(from: Uint8Array, offset: number): number {
     const { region, within } = this.#at(offset)
     const length = Math.min(from.length, region.size - within)
@@ -91,6 +96,7 @@ export class MdevModel implements DeviceModel {
     return length
   }
 
+  /** Maps whole pages of a region that can be mapped; EINVAL for all else. */
   mmap({ offset, length, access }: MmapOptions): Mapping {
     const { region, within } = this.#at(offset)
     const { pageSize } = this.context.traits
@@ -111,12 +117,14 @@ export class MdevModel implements DeviceModel {
     this.#irqs.get(pciIrqIndex.VFIO_PCI_REQ_IRQ_INDEX)?.raise(0)
   }
 
+  /** Raises a vector of an interrupt. RangeError for one that was not added. */
   raise(index: number, vector: number): void {
     const irq = this.#irqs.get(index)
     if (irq === undefined || vector >= irq.info.count) throw new RangeError(`no vector ${vector} of interrupt ${index}`)
     irq.raise(vector)
   }
 
+  /** Takes the device away: mappings reach nothing from then on. */
   disappear(): void {
     this.#isGone = true
   }

@@ -14,10 +14,10 @@ export interface MemoryRegionOptions {
   /** Bytes of the pages that are supplied one by one: the machine's (`context.traits.pageSize`). 4096 where absent. */
   readonly pageSize?: number
   /**
-   * How it is mapped; where absent, it cannot be. 'direct': all of it is there at mmap(2), and a mapping that was taken
-   * back stays dead. `fault`: nothing is there at mmap(2). At the first touch of each page, and at the next one after it
-   * was taken back, the model supplies it: true is the region's own page, bytes are another one. False refuses, which a
-   * process feels as SIGBUS (here: EFAULT) and may try again.
+   * The way in which it is mapped; if absent, it cannot be. 'direct': all of it is there at mmap(2), and a mapping that
+   * was taken back stays dead. `fault`: nothing is there at mmap(2). At the first touch of each page, and at the next
+   * one after it was taken back, the model supplies it: true is the region's own page, bytes are another one. False
+   * refuses, which a process feels as SIGBUS (here: EFAULT) and may try again.
    */
   readonly mmap?: 'direct' | { readonly fault: Fault }
   readonly capabilities?: Uint8Array
@@ -47,10 +47,12 @@ export class MemoryRegion implements ModelRegion {
     if (mmap !== undefined) this.map = () => (mmap === 'direct' ? this.#mapDirect() : this.#mapOnFault(mmap.fault))
   }
 
+  /** Reads the memory at an offset. */
   read(into: Uint8Array, offset: number): void {
     this.#memory.read(into, offset)
   }
 
+  /** Writes the memory at an offset. */
   write(from: Uint8Array, offset: number): void {
     this.#memory.write(from, offset)
   }
@@ -65,6 +67,7 @@ export class MemoryRegion implements ModelRegion {
     return this.#memory.pages()
   }
 
+  /** Sets all of the memory to zero. */
   clear(): void {
     this.#memory.clear()
   }
@@ -74,6 +77,7 @@ export class MemoryRegion implements ModelRegion {
     this.#generation++
   }
 
+  /** The written pages as JSON can hold them, for `saved`. */
   save(): unknown {
     return this.#memory.save()
   }

@@ -48,24 +48,29 @@ export class PciConfig implements ModelRegion {
     this.#space.restore(options.saved)
   }
 
+  /** True while the device decodes its memory BARs. */
   get isMemoryOn(): boolean {
     return this.#space.isMemoryOn
   }
 
+  /** True while the device may read and write memory by itself. */
   get isBusMaster(): boolean {
     return this.#space.isBusMaster
   }
 
+  /** Reads configuration space as the device answers. */
   read(into: Uint8Array, offset: number): void {
     this.#space.read(into, offset)
   }
 
+  /** Writes configuration space: bits that a device keeps to itself stay. */
   write(from: Uint8Array, offset: number): void {
     const wasOn = this.isMemoryOn
     this.#space.write(from, offset)
     if (this.isMemoryOn !== wasOn) this.#onDecode(this.isMemoryOn)
   }
 
+  /** The written bytes as JSON can hold them, for `saved`. */
   save(): string {
     return this.#space.save()
   }

@@ -6,6 +6,7 @@ export interface PciFunctionModel {
   load(bar: number, offset: number, into: Uint8Array): void
   /** One store likewise. */
   store(bar: number, offset: number, from: Uint8Array): void
+  /** The function is reset, by itself or with its bus. */
   reset(): void
   /** Nobody has it open any more: what it was about to do does not happen. */
   close(): void
@@ -27,5 +28,6 @@ export interface PciBus {
   setIntx(asserted: boolean): void
   /** False, and nothing moved from there on, where bus mastering is off or the IOMMU does not let it pass. */
   readMemory(address: bigint, into: Uint8Array): boolean
+  /** Writes memory likewise. */
   writeMemory(address: bigint, from: Uint8Array): boolean
 }

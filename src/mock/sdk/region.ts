@@ -28,6 +28,7 @@ export interface ModelRegion {
   readonly capabilities?: Uint8Array
   /** A trapped access: what a pread(2) or pwrite(2) in this region is. */
   read(into: Uint8Array, offset: number): void
+  /** A trapped write: what a pwrite(2) in this region is. */
   write(from: Uint8Array, offset: number): void
   /**
    * mmap(2) of a part, in whole pages: what its accesses reach, by the offset in the region; null where that part cannot
@@ -60,6 +61,7 @@ export class TrappedRegion implements ModelRegion {
     this.#options = options
   }
 
+  /** Reads registers, in the accesses that drivers make. */
   read(into: Uint8Array, offset: number): void {
     const word = new DataView(new ArrayBuffer(4))
     for (const { at, width } of singleAccesses(offset, into.length)) {
@@ -68,6 +70,7 @@ export class TrappedRegion implements ModelRegion {
     }
   }
 
+  /** Writes registers, in the accesses that drivers make. */
   write(from: Uint8Array, offset: number): void {
     for (const { at, width } of singleAccesses(offset, from.length)) {
       const word = new Uint8Array(4)

@@ -37,6 +37,7 @@ export class SparseRegion implements ModelRegion {
     this.#parts = parts
   }
 
+  /** Reads the parts of the region; zeros between them. */
   read(into: Uint8Array, offset: number): void {
     into.fill(0)
     for (const { at, width } of singleAccesses(offset, into.length)) {
@@ -45,6 +46,7 @@ export class SparseRegion implements ModelRegion {
     }
   }
 
+  /** Writes the parts of the region; between them nothing happens. */
   write(from: Uint8Array, offset: number): void {
     for (const { at, width } of singleAccesses(offset, from.length)) {
       const part = this.#partAt(offset + at)
@@ -52,6 +54,7 @@ export class SparseRegion implements ModelRegion {
     }
   }
 
+  /** Maps pages of the part at an offset; null where no part that can be mapped holds them all. */
   map(offset: number, length: number): MappedDevice | null {
     const part = this.#partAt(offset)
     if (part === undefined || offset + length > part.offset + part.region.size) return null

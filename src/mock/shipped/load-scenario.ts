@@ -30,7 +30,7 @@ export function loadScenario(
   return isModule(nameOrFile) ? parseScenario(defaultExport(nameOrFile), nameOrFile) : readScenario(text, nameOrFile)
 }
 
-/** Whether a scenario's file is code, which is run to load it. */
+/** True if a scenario's file is code, which is run to load it. */
 export function isModule(file: string): boolean {
   return /\.[cm]?[jt]s$/.test(file)
 }

@@ -41,7 +41,7 @@ const { VFIO_REGION_INFO_FLAG_READ, VFIO_REGION_INFO_FLAG_WRITE, VFIO_REGION_INF
 /** What lies behind the regions at the moment. */
 interface Behind {
   readonly function: () => PciFunctionModel
-  /** Whether its memory answers whoever does not come through the driver. */
+  /** True if its memory answers whoever does not come through the driver. */
   readonly answers: () => boolean
 }
 

@@ -47,7 +47,7 @@ export interface PciServices {
   readonly traits: KernelTraits
   readonly features: ReadonlyMap<number, Feature>
   readonly hotReset: HotReset
-  /** Whether the kernel has a way to reset the function at the moment. */
+  /** True if the kernel has a way to reset the function at the moment. */
   canReset(): boolean
   /** The function raises an interrupt. */
   raised(index: number, vector: number): void

@@ -33,8 +33,8 @@ export interface Bitmap {
 }
 
 /**
- * What type1 tells of the pages that devices may have written to. Behind an IOMMU that is all that is mapped; without
- * one, what drivers have pinned, and what they wrote for their devices.
+ * The answer of type1 about the pages that devices may have written to. Behind an IOMMU that is all that is mapped;
+ * without one, what drivers have pinned, and what they wrote for their devices.
  */
 export class DirtyPages {
   readonly #mappings: DmaMappings

@@ -10,8 +10,8 @@ import { type Frozen, type MdevRecord, type MockState, pciKey, type Snapshot } f
 import { type DriverServices, makeMdev, makePciModel, makeVgpuModel } from './driver-models.ts'
 
 /**
- * What translates for the devices of a group: an IOMMU; their driver, which is given the memory; or nothing, so that their
- * addresses are physical ones.
+ * The translation for the devices of a group: an IOMMU; their driver, which is given the memory; or nothing, so that
+ * their addresses are physical ones.
  */
 export type GroupKind = 'translated' | 'mediated' | 'noiommu'
 

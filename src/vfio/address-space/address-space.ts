@@ -1,9 +1,9 @@
 import type { Kernel, Mapping } from '../../kernel/kernel.ts'
 
 /**
- * How the addresses that devices use are translated, and through which door: a type1 container of VFIO's own, the same
- * spoken to /dev/iommu ('compat-…'), iommufd itself with the device's own node, or not at all ('noiommu': addresses are
- * physical).
+ * The way in which the addresses that devices use are translated, and the door to it: a type1 container of VFIO's own,
+ * the same spoken to /dev/iommu ('compat-…'), iommufd itself with the device's own node, or not at all ('noiommu':
+ * addresses are physical).
  */
 export type IommuMode = 'type1' | 'type1v2' | 'compat-type1' | 'compat-type1v2' | 'iommufd' | 'noiommu'
 
@@ -55,9 +55,14 @@ export interface AddressSpace extends Disposable {
   availableMappings(): number | null
   /** All of that, of one answer of the kernel where it tells all in one. */
   info(): AddressSpaceInfo
+  /**
+   * Maps memory for the devices in it. IOVA_RESERVED, IOVA_IN_USE, NO_MAPPING_LEFT or MEMLOCK_EXCEEDED if the kernel
+   * refuses.
+   */
   map(request: MapRequest): void
   /** Returns the bytes unmapped. */
   unmap(iova: bigint, size: bigint): bigint
+  /** Unmaps everything. Returns the bytes unmapped. */
   unmapAll(): bigint
   /** 'noiommu' only, where nothing is mapped: the physical address of each page of the memory. NOT_SUPPORTED elsewhere. */
   physicalPages(memory: Mapping, offset: number, size: number): readonly bigint[]

@@ -3,8 +3,8 @@ import { hex } from '../../base/units.ts'
 import { RecurringMap } from './recurring-map.ts'
 
 /**
- * What has been mapped in an address space. Kernels differ in what an unmap that cuts a mapping does: refuse, take the
- * whole mapping, take those before it and then refuse. So it is known here before the kernel is asked.
+ * The mappings that were made in an address space. Kernels differ in what an unmap that cuts a mapping does: refuse,
+ * take the whole mapping, take those before it and then refuse. So it is known here before the kernel is asked.
  */
 export class MappedRanges {
   readonly #sizes = new RecurringMap<bigint, bigint>()
@@ -26,8 +26,8 @@ export class MappedRanges {
   }
 
   /**
-   * Where the mappings in a range begin. Throws PARTIAL_UNMAP where the range cuts one. An exact match, which is the
-   * usual case, costs the same however many there are; anything else looks at all of them.
+   * The addresses at which the mappings in a range begin. Throws PARTIAL_UNMAP where the range cuts one. An exact
+   * match, which is the usual case, costs the same however many there are; anything else looks at all of them.
    */
   within(iova: bigint, size: bigint): readonly bigint[] {
     if (this.#sizes.get(iova) === size) return [iova]

@@ -34,9 +34,10 @@ export function memlockLimit({ files }: Pick<Kernel, 'files'>): MemlockLimit | n
 }
 
 /**
- * Why the kernel refused to map `needed` more bytes with ENOMEM: MEMLOCK_EXCEEDED with needed, locked and limit where
- * the limit is passed, else that there is no memory. `mode`: in which it was refused; native iommufd holds the limit
- * against what all processes of the user have locked, so that it may be passed there with nothing locked here.
+ * The reason why the kernel refused to map `needed` more bytes with ENOMEM: MEMLOCK_EXCEEDED with needed, locked and
+ * limit where the limit is passed, else that there is no memory. `mode`: in which it was refused; native iommufd holds
+ * the limit against what all processes of the user have locked, so that it may be passed there with nothing locked
+ * here.
  */
 export function outOfMemory(kernel: Pick<Kernel, 'files'>, needed: bigint, mode: IommuMode | null = null): Reason {
   const memlock = memlockLimit(kernel)

@@ -43,6 +43,7 @@ export class DmaBuffer implements Disposable, AsyncDisposable {
     this.#parts = parts
   }
 
+  /** True once the buffer is closed, and its memory unmapped from the device. */
   get closed(): boolean {
     return this.#closed
   }

@@ -40,8 +40,9 @@ export class PhysicalMemory {
 type Wishes = Pick<IovaRequest, 'iova' | 'addressBits'>
 
 /**
- * Where a device without an IOMMU finds this memory, which must lie in one piece. Throws NOT_SUPPORTED where it does not,
- * where the device does not reach it and for a wished address; IOVA_IN_USE where it is a buffer already.
+ * The address at which a device without an IOMMU finds this memory, which must lie in one piece. Throws NOT_SUPPORTED
+ * where it does not, where the device does not reach it and for a wished address; IOVA_IN_USE where it is a buffer
+ * already.
  */
 function physicalAddress(
   space: AddressSpace,

@@ -167,6 +167,7 @@ export class Dmabuf implements Disposable {
     return this.#descriptor.fd
   }
 
+  /** True once the dma-buf is closed here; whoever imported it keeps it. */
   get closed(): boolean {
     return this.#descriptor.closed
   }

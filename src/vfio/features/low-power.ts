@@ -42,6 +42,7 @@ export class LowPower implements Disposable {
     device.hold(this)
   }
 
+  /** True once the device must stay awake again. */
   get closed(): boolean {
     return this.#closed
   }

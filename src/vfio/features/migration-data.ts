@@ -28,6 +28,7 @@ export class MigrationData {
     this.#descriptor = new Descriptor(kernel, fd, `the migration data of ${device}`)
   }
 
+  /** True once the stream is closed. */
   get closed(): boolean {
     return this.#descriptor.closed
   }

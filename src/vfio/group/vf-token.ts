@@ -7,8 +7,9 @@ import type { DeviceFeatures } from '../calls/device-features.ts'
 import type { Reason, Reasons } from '../calls/system-call.ts'
 
 /**
- * Why a device does not open: whoever opens a virtual function must know the token that its physical function's user has
- * set, where vfio-pci has both; and whoever opens the physical function while a virtual one is open.
+ * The reasons why a device does not open: whoever opens a virtual function must know the token that its physical
+ * function's user has set, where vfio-pci has both; and whoever opens the physical function while a virtual one is
+ * open.
  */
 export function vfTokenReasons(files: HostFiles, name: string, token: Uuid | null): Reasons {
   const kind = kindOf(files, name)

@@ -65,6 +65,7 @@ export class EnabledIrq implements Disposable, AsyncDisposable {
     return this.#waiting.vectors.map(({ vector }) => vector).sort((a, b) => a - b)
   }
 
+  /** True once the interrupt is disabled. */
   get closed(): boolean {
     return this.#closed
   }

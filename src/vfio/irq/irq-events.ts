@@ -33,6 +33,7 @@ export class IrqEvents implements AsyncIterableIterator<IrqEvent, undefined> {
     return this
   }
 
+  /** The next event; `done` once the events have ended. Rejects as `EnabledIrq.events` says. */
   next(): Promise<IteratorResult<IrqEvent, undefined>> {
     return new Promise((resolve, reject) => {
       if (!this.#ended && this.#signal?.aborted === true) {

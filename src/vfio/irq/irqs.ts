@@ -27,27 +27,37 @@ export class Irqs implements Iterable<Irq> {
     this.#active = new ActiveIrqs(device.what, info.flags)
   }
 
+  /** The level interrupt of a PCI device (INTx). NOT_FOUND if the device has none. */
   get intx(): Irq {
     return this.get('intx')
   }
+  /** The MSI vectors of a PCI device. NOT_FOUND if the device has none. */
   get msi(): Irq {
     return this.get('msi')
   }
+  /** The MSI-X vectors of a PCI device. NOT_FOUND if the device has none. */
   get msix(): Irq {
     return this.get('msix')
   }
+  /**
+   * The interrupt by which a PCI device tells of an error that nothing mended (AER). NOT_FOUND if the device has none.
+   */
   get err(): Irq {
     return this.get('err')
   }
+  /** The interrupt by which the kernel asks for the device back. NOT_FOUND if the device has none. */
   get req(): Irq {
     return this.get('req')
   }
+  /** The interrupt of a channel device's I/O. NOT_FOUND if the device has none. */
   get io(): Irq {
     return this.get('io')
   }
+  /** The interrupt of a channel device's channel reports. NOT_FOUND if the device has none. */
   get crw(): Irq {
     return this.get('crw')
   }
+  /** The interrupt by which a crypto matrix tells of queues that came or went. NOT_FOUND if the device has none. */
   get cfgChg(): Irq {
     return this.get('cfg-chg')
   }

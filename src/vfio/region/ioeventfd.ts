@@ -61,6 +61,7 @@ export class Ioeventfd implements Disposable {
     device.hold(this)
   }
 
+  /** True once the eventfd writes nothing any more. */
   get closed(): boolean {
     return this.#closed
   }

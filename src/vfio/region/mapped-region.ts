@@ -64,10 +64,12 @@ export class MappedRegion implements RegionAccess, Disposable {
     return (this.#windows ?? []).map(({ start, end }) => ({ start, end }))
   }
 
+  /** True once it is unmapped: accesses throw CLOSED. */
   get closed(): boolean {
     return this.#windows === null
   }
 
+  /** Reads a byte at `offset`, in bytes, by a load where it is mapped. */
   read8(offset: number): number {
     const window = this.#windowAt('read', offset, 1)
     if (window === null) return this.region.read8(offset)
@@ -78,6 +80,7 @@ export class MappedRegion implements RegionAccess, Disposable {
     }
   }
 
+  /** Reads 16 bits at `offset`, in bytes, by a load where it is mapped. */
   read16(offset: number): number {
     const window = this.#windowAt('read', offset, 2)
     if (window === null) return this.region.read16(offset)
@@ -88,6 +91,7 @@ export class MappedRegion implements RegionAccess, Disposable {
     }
   }
 
+  /** Reads 32 bits at `offset`, in bytes, by a load where it is mapped. */
   read32(offset: number): number {
     const window = this.#windowAt('read', offset, 4)
     if (window === null) return this.region.read32(offset)
@@ -98,6 +102,7 @@ export class MappedRegion implements RegionAccess, Disposable {
     }
   }
 
+  /** Reads 64 bits at `offset`, in bytes, by a load where it is mapped. */
   read64(offset: number): bigint {
     const window = this.#windowAt('read', offset, 8)
     if (window === null) return this.region.read64(offset)
@@ -108,6 +113,7 @@ export class MappedRegion implements RegionAccess, Disposable {
     }
   }
 
+  /** Writes a byte at `offset`, in bytes, by a store where it is mapped. */
   write8(offset: number, value: number): void {
     checkNumber(this, value, 1)
     const window = this.#windowAt('write', offset, 1)
@@ -119,6 +125,7 @@ export class MappedRegion implements RegionAccess, Disposable {
     }
   }
 
+  /** Writes 16 bits at `offset`, in bytes, by a store where it is mapped. */
   write16(offset: number, value: number): void {
     checkNumber(this, value, 2)
     const window = this.#windowAt('write', offset, 2)
@@ -130,6 +137,7 @@ export class MappedRegion implements RegionAccess, Disposable {
     }
   }
 
+  /** Writes 32 bits at `offset`, in bytes, by a store where it is mapped. */
   write32(offset: number, value: number): void {
     checkNumber(this, value, 4)
     const window = this.#windowAt('write', offset, 4)
@@ -141,6 +149,7 @@ export class MappedRegion implements RegionAccess, Disposable {
     }
   }
 
+  /** Writes 64 bits at `offset`, in bytes, by a store where it is mapped. */
   write64(offset: number, value: bigint): void {
     checkBigint(this, value)
     const window = this.#windowAt('write', offset, 8)
@@ -152,14 +161,23 @@ export class MappedRegion implements RegionAccess, Disposable {
     }
   }
 
+  /**
+   * Fills `bytes` from `offset` on, upwards, in accesses of 32 bits and narrower ones at the ends. OUT_OF_RANGE past
+   * the end.
+   */
   readInto(offset: number, bytes: Uint8Array): void {
     this.#copy('read', offset, bytes)
   }
 
+  /**
+   * Writes `bytes` from `offset` on, upwards, in accesses of 32 bits and narrower ones at the ends. OUT_OF_RANGE past
+   * the end.
+   */
   writeFrom(offset: number, bytes: Uint8Array): void {
     this.#copy('write', offset, bytes)
   }
 
+  /** The registers that a block of `registerBlock` describes, in this region. */
   as<const Specs extends RegisterSpecs>(block: RegisterBlock<Specs>): Registers<Specs> {
     return registersOf(block, this)
   }

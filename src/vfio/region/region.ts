@@ -71,18 +71,24 @@ export class Region implements DeviceRegion {
     this.capabilities = info.capabilities
   }
 
+  /** Reads a byte at `offset`, in bytes, by a call of the kernel. */
   read8(offset: number): number {
     return this.#readWord(offset, 1)
   }
 
+  /** Reads 16 bits at `offset`, in bytes, by a call of the kernel. */
   read16(offset: number): number {
     return this.#readWord(offset, 2)
   }
 
+  /** Reads 32 bits at `offset`, in bytes, by a call of the kernel. */
   read32(offset: number): number {
     return this.#readWord(offset, 4)
   }
 
+  /**
+   * Reads 64 bits at `offset`, in bytes: one call of the kernel, which before Linux 6.12 is two accesses of the device.
+   */
   read64(offset: number): bigint {
     checkAccess(this, 'read', offset, 8)
     checkAlignment(this, offset, 8)
@@ -90,18 +96,25 @@ export class Region implements DeviceRegion {
     return this.#longView.getBigUint64(0, deviceOrder)
   }
 
+  /** Writes a byte at `offset`, in bytes, by a call of the kernel. */
   write8(offset: number, value: number): void {
     this.#writeWord(offset, value, 1)
   }
 
+  /** Writes 16 bits at `offset`, in bytes, by a call of the kernel. */
   write16(offset: number, value: number): void {
     this.#writeWord(offset, value, 2)
   }
 
+  /** Writes 32 bits at `offset`, in bytes, by a call of the kernel. */
   write32(offset: number, value: number): void {
     this.#writeWord(offset, value, 4)
   }
 
+  /**
+   * Writes 64 bits at `offset`, in bytes: one call of the kernel, which before Linux 6.12 is two accesses of the
+   * device.
+   */
   write64(offset: number, value: bigint): void {
     checkBigint(this, value)
     checkAccess(this, 'write', offset, 8)
@@ -110,16 +123,25 @@ export class Region implements DeviceRegion {
     this.#transfer('write', offset, this.#long)
   }
 
+  /**
+   * Fills `bytes` from `offset` on, upwards, in accesses of 32 bits and narrower ones at the ends. OUT_OF_RANGE past
+   * the end.
+   */
   readInto(offset: number, bytes: Uint8Array): void {
     checkCopy(this, 'read', offset, bytes)
     if (bytes.length > 0) this.#transfer('read', offset, bytes)
   }
 
+  /**
+   * Writes `bytes` from `offset` on, upwards, in accesses of 32 bits and narrower ones at the ends. OUT_OF_RANGE past
+   * the end.
+   */
   writeFrom(offset: number, bytes: Uint8Array): void {
     checkCopy(this, 'write', offset, bytes)
     if (bytes.length > 0) this.#transfer('write', offset, bytes)
   }
 
+  /** The registers that a block of `registerBlock` describes, in this region. */
   as<const Specs extends RegisterSpecs>(block: RegisterBlock<Specs>): Registers<Specs> {
     return registersOf(block, this)
   }

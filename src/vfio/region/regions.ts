@@ -32,30 +32,39 @@ export class Regions implements Iterable<Region> {
     this.#info = info
   }
 
+  /** BAR 0 of a PCI device. NOT_FOUND if it has none. */
   get bar0(): Region {
     return this.get('bar0')
   }
+  /** BAR 1 of a PCI device. NOT_FOUND if it has none. */
   get bar1(): Region {
     return this.get('bar1')
   }
+  /** BAR 2 of a PCI device. NOT_FOUND if it has none. */
   get bar2(): Region {
     return this.get('bar2')
   }
+  /** BAR 3 of a PCI device. NOT_FOUND if it has none. */
   get bar3(): Region {
     return this.get('bar3')
   }
+  /** BAR 4 of a PCI device. NOT_FOUND if it has none. */
   get bar4(): Region {
     return this.get('bar4')
   }
+  /** BAR 5 of a PCI device. NOT_FOUND if it has none. */
   get bar5(): Region {
     return this.get('bar5')
   }
+  /** The expansion ROM of a PCI device. NOT_FOUND if it has none. */
   get rom(): Region {
     return this.get('rom')
   }
+  /** The configuration space of a PCI device; of a channel device, its I/O region. NOT_FOUND if it has none. */
   get config(): Region {
     return this.get('config')
   }
+  /** The legacy VGA ports and memory of a PCI device. NOT_FOUND if it has none. */
   get vga(): Region {
     return this.get('vga')
   }

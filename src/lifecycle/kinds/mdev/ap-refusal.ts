@@ -15,9 +15,10 @@ interface Matrix {
 }
 
 /**
- * Why vfio_ap refused an adapter or a domain, found by looking: EADDRNOTAVAIL for a queue that the masks of the bus keep
- * for the host, EADDRINUSE (EBUSY on newer kernels) for one that another mediated device has, ENODEV for a number that
- * the machine does not have. Null if nothing of that is to be seen. Source: drivers/s390/crypto/vfio_ap_ops.c.
+ * The reason why vfio_ap refused an adapter or a domain, found by looking: EADDRNOTAVAIL for a queue that the masks of
+ * the bus keep for the host, EADDRINUSE (EBUSY on newer kernels) for one that another mediated device has, ENODEV for a
+ * number that the machine does not have. Null if nothing of that is to be seen. Source:
+ * drivers/s390/crypto/vfio_ap_ops.c.
  */
 export function apRefusal(files: HostFiles, uuid: Uuid, { path, value }: Write, cause: unknown): RefusalReason | null {
   const [, part] = /\/assign_(adapter|domain|control_domain)$/.exec(path) ?? []

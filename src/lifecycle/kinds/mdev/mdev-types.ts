@@ -72,7 +72,7 @@ export function findMdevType(files: HostFiles, parent: string, type: string): Md
   return hasMdevType(files, parent, type) ? readMdevType(files, parent, type, []) : null
 }
 
-/** Whether a parent offers a type of that id, with room for one more or not. */
+/** True if a parent offers a type of that id, with room for one more or not. */
 export function hasMdevType(files: HostFiles, parent: string, type: string): boolean {
   return nameFault(type) === null && files.kind(`${typesPath(parent)}/${type}`) === 'directory'
 }

@@ -9,7 +9,7 @@ export interface KindOfCard extends Pick<CardLoad, 'stays' | 'leaves' | 'comes'>
     readonly details: TypeDetails
     readonly isOffered: boolean
   }[]
-  /** Whether it is known to take one type, or types of one framebuffer, without a look at what it offers now. */
+  /** True if it is known to take one type, or types of one framebuffer, without a look at what it offers now. */
   readonly isOneTypeOnly?: boolean
   readonly isOneSizeOnly?: boolean
 }

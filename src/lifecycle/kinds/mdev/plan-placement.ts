@@ -190,7 +190,7 @@ class MdevPlacing extends Placing<PresentMdev, PlacedMdev, MdevDemand> {
     )
   }
 
-  /** Whether a virtual function has its device: one that was placed on it, or one that stays there. */
+  /** True if a virtual function has its device: one that was placed on it, or one that stays there. */
   #isTaken(parent: string, others: SpecParent['others']): boolean {
     const { files, present, lost } = this.host
     if (cardOf(files, parent) === parent) return false

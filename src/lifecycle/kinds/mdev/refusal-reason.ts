@@ -38,7 +38,7 @@ function withoutFunctions(files: HostFiles, parent: string): RefusalReason | nul
   }
 }
 
-/** Whether the card offers no virtual devices because it has no virtual functions yet, of which they would be made. */
+/** True if the card offers no virtual devices because it has no virtual functions yet, of which they would be made. */
 export function needsFunctions(files: HostFiles, { address, count, driver }: PhysicalFunction): boolean {
   if (count > 0 || makesNoVgpus(driver) || !isSriovGpu(files, address)) return false
   // such a card may show types on itself too, and refuses each

@@ -14,7 +14,7 @@ export interface VgpuPlace {
   readonly functions: readonly VgpuFunction[]
 }
 
-/** Whether a parent's name stands for a card with vendor vGPUs, or one that could have them, or a function of one. */
+/** True if a parent's name stands for a card with vendor vGPUs, or one that could have them, or a function of one. */
 export function isVgpuPlace(files: HostFiles, parent: string): boolean {
   const address = pciAddressOrNull(parent)
   if (address === null || parentsOf(files, address).length > 0) return false
@@ -51,8 +51,8 @@ function notThere(parent: string): VfioError {
 }
 
 /**
- * Why a device offers no vGPUs, found by looking: not there, no virtual functions, a wrong driver, a wrong mode. Of a
- * function that is not there, its card says it.
+ * The reason why a device offers no vGPUs, found by looking: not there, no virtual functions, a wrong driver, a wrong
+ * mode. Of a function that is not there, its card says it.
  */
 export function whyNoVgpus(files: HostFiles, address: PciAddress, parent?: PciAddress): VfioError {
   if (files.kind(pciPath(address)) === null) {

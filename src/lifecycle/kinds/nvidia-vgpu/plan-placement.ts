@@ -111,7 +111,7 @@ export class VgpuPlacing extends Placing<PresentVgpu, PlacedVgpu, VgpuDemand> {
   }
 
   /**
-   * Whether it is a vGPU now makes no difference: an apply that was interrupted goes on with those that it chose, however
+   * That it is a vGPU now makes no difference: an apply that was interrupted goes on with those that it chose, however
    * many it had ended by then.
    */
   #unusedFirst<T extends { readonly name: PciAddress }>(places: readonly T[]): T[] {

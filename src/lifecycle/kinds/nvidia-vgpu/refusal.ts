@@ -89,8 +89,8 @@ function offeredBy(files: HostFiles, functions: readonly VgpuFunction[]): NamedT
 }
 
 /**
- * Whether its one type of another size is what keeps this one out: the card's free functions are offered more of that, and
- * nothing else. With two types on it, or GPU instances, it takes several.
+ * True if its one type of another size is what keeps this one out: the card's free functions are offered more of that,
+ * and nothing else. With two types on it, or GPU instances, it takes several.
  */
 function takesOneTypeOnly(
   files: HostFiles,

@@ -24,8 +24,8 @@ export function reasonToCome(files: HostFiles, card: string): string {
 }
 
 /**
- * What a plan has for a vGPU, as a mediated device: for a function that has come as a parent of those, as NVIDIA's driver
- * has it before vGPU 17. Null for any other. NOT_FOUND if the parent has no such type.
+ * The planned vGPU as a mediated device: for a function that has come as a parent of those, as NVIDIA's driver has it
+ * before vGPU 17. Null for any other. NOT_FOUND if the parent has no such type.
  */
 export function turnedOutMdev(files: HostFiles, item: PlannedVgpu): PlannedMdev | null {
   const { name: parent, wanted, ...rest } = item

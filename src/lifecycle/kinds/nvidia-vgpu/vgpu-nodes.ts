@@ -28,8 +28,8 @@ export function ownedNodes({ address, group, node, deviceNode }: VgpuFunction): 
 }
 
 /**
- * What gives them back once the vGPU has ended, so that the next one's are not the last one's owner's. The node of an IOMMU
- * group with other vGPUs stays with the owner of one of those.
+ * The steps that give them back once the vGPU has ended, so that the next one's are not the last one's owner's. The
+ * node of an IOMMU group with other vGPUs stays with the owner of one of those.
  */
 export function giveBackSteps(files: HostFiles, vgpu: VgpuFunction): OwnerStep[] {
   const { address, node, deviceNode } = vgpu

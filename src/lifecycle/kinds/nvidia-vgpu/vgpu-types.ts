@@ -33,8 +33,8 @@ export interface VgpuType extends DeviceType {
 const maxTypes = 4096
 
 /**
- * What a function can be made now: `creatable_vgpu_types`, lines '1157  : NVIDIA L40S-24Q', with a header before them or
- * not. The list of each function changes with every start and stop on the card.
+ * The types that a function can be made now: `creatable_vgpu_types`, lines '1157  : NVIDIA L40S-24Q', with a header
+ * before them or not. The list of each function changes with every start and stop on the card.
  */
 export function readCreatableTypes(files: HostFiles, address: PciAddress, warnings: Warning[] = []): CreatableType[] {
   const path = `${pciPath(address)}/nvidia/creatable_vgpu_types`
