@@ -99,6 +99,7 @@ export type {
   ScenarioVgpuType,
 } from './mock/scenario/scenario.ts'
 export { type HostOptions, openHost } from './open-host.ts'
+export type { ChannelFlags } from './uapi/ccw/bits.ts'
 export type { ChannelReport } from './uapi/ccw/channel-report.ts'
 export type { InterruptionResponse } from './uapi/ccw/interruption-response.ts'
 export type { ChannelPath, SubchannelInformation } from './uapi/ccw/subchannel-information.ts'

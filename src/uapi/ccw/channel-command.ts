@@ -1,5 +1,5 @@
 import { channelOrder } from '../../base/byte-order.ts'
-import { bitsOf, type Flags, flagsOf } from './bits.ts'
+import { bitsOf, type ChannelFlags, flagsOf } from './bits.ts'
 
 /** Bytes of a channel command word. */
 export const ccwSize = 8
@@ -30,7 +30,7 @@ export interface CommandWord {
   readonly count: number
   /** Of the data, or of the next command for a transfer in channel. */
   readonly address: number
-  readonly flags: Flags<typeof ccwFlag>
+  readonly flags: ChannelFlags<typeof ccwFlag>
 }
 
 /** The words of a channel program, one after the other, in format 1. */

@@ -1,5 +1,5 @@
 import { channelOrder } from '../../base/byte-order.ts'
-import { type Flags, flagsOf } from './bits.ts'
+import { type ChannelFlags, flagsOf } from './bits.ts'
 
 /** Flags of struct crw (arch/s390/include/asm/crw.h). */
 const crwFlag = { solicited: 0x4000_0000, overflow: 0x2000_0000, chained: 0x1000_0000, ancillary: 0x0080_0000 } as const
@@ -12,7 +12,7 @@ export interface ChannelReport {
   readonly recovery: number
   /** Of the source: the identifier of a channel path. */
   readonly id: number
-  readonly flags: Flags<typeof crwFlag>
+  readonly flags: ChannelFlags<typeof crwFlag>
 }
 
 /** The word at the start of these bytes; null for zero, which is none. */

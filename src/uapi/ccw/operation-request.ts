@@ -1,5 +1,5 @@
 import { channelOrder } from '../../base/byte-order.ts'
-import { bitsOf, type Flags, flagsOf } from './bits.ts'
+import { bitsOf, type ChannelFlags, flagsOf } from './bits.ts'
 
 /** Bytes of a command-mode operation-request block (ORB). */
 export const orbSize = 12
@@ -30,7 +30,7 @@ export interface OperationRequest {
   readonly paths: number
   /** The address of the first command. */
   readonly program: number
-  readonly flags: Flags<typeof orbFlag>
+  readonly flags: ChannelFlags<typeof orbFlag>
 }
 
 /** The block as bytes. */

@@ -1,5 +1,5 @@
 import { channelOrder } from '../../base/byte-order.ts'
-import { bitsOf, type Flags, flagsOf } from './bits.ts'
+import { bitsOf, type ChannelFlags, flagsOf } from './bits.ts'
 
 /** Bytes of a subchannel-status word (SCSW). */
 export const scswSize = 12
@@ -47,12 +47,12 @@ export const subchannelStatus = {
 
 /** A subchannel-status word in command mode (struct cmd_scsw): how a channel program goes, or ended. */
 export interface SubchannelStatus {
-  readonly functions: Flags<typeof functionControl>
-  readonly activity: Flags<typeof activityControl>
-  readonly status: Flags<typeof statusControl>
+  readonly functions: ChannelFlags<typeof functionControl>
+  readonly activity: ChannelFlags<typeof activityControl>
+  readonly status: ChannelFlags<typeof statusControl>
   /** Says what `unitCheck` is about; a BASIC SENSE asks the device. */
-  readonly device: Flags<typeof deviceStatus>
-  readonly subchannel: Flags<typeof subchannelStatus>
+  readonly device: ChannelFlags<typeof deviceStatus>
+  readonly subchannel: ChannelFlags<typeof subchannelStatus>
   /** 8 bytes beyond the last command that was used; 0 where it says nothing. */
   readonly program: number
   /** Bytes of the last command's count that were not moved. */
