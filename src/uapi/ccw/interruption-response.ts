@@ -29,7 +29,7 @@ export function decodeIrb(bytes: Uint8Array): InterruptionResponse {
   const hasSense = (report & concurrentSense) !== 0
   return {
     ...decodeScsw(bytes),
-    sense: hasSense ? bytes.slice(ecwOffset, ecwOffset + senseCount) : null,
+    sense: hasSense ? new Uint8Array(bytes.subarray(ecwOffset, ecwOffset + senseCount)) : null,
     bytes: bytes.slice(0, irbSize),
   }
 }

@@ -244,7 +244,7 @@ describe('where a package has the units and the rule', () => {
       '/usr/lib/udev/rules.d/61-vfioctl.rules',
     ])
     expect(packaged[0]?.content).toMatch(
-      /\nExecStart=\/usr\/bin\/vfioctl restore\n\n\[Install\]\nWantedBy=multi-user\.target\n$/,
+      /\nExecStart=\/usr\/bin\/vfioctl restore\n[^[]*\n\[Install\]\nWantedBy=multi-user\.target\n$/,
     )
   })
 
