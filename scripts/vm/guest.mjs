@@ -2,9 +2,10 @@
 import { spawn } from 'node:child_process'
 import { copyFile, mkdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { architectures } from './architectures.mjs'
+import { architectures, iommuOf } from './architectures.mjs'
 import { cacheFolder, privateFolder } from './cache.mjs'
 import { live } from './lanes.mjs'
+import { newerQemu } from './newer-qemu.mjs'
 import { prepare } from './prepare.mjs'
 
 /** @typedef {import('./lanes.mjs').Log} Log */
@@ -33,7 +34,7 @@ export const outputsFolder = '/run/vm/out'
  * @param {string} [options.cwd] the current folder unless given
  * @param {string} [options.kernel]
  * @param {string[]} [options.devices] more devices, in QEMU's words
- * @param {boolean} [options.iommu] true unless told; without one, VFIO's noiommu mode is allowed
+ * @param {string} [options.iommu] one of the processor's (architectures.mjs)
  * @param {boolean} [options.systemd] boots multi-user.target; else nothing but the command runs
  * @param {string} [options.root] a system's root folder in the place of this machine's files (debian-root.mjs)
  * @param {Buffer} [options.etc] a tar archive, unpacked at / before systemd looks for its units
@@ -45,7 +46,7 @@ export const outputsFolder = '/run/vm/out'
  * @returns {Promise<Result>}
  */
 export async function runInGuest(options) {
-  const { command, cwd = process.cwd(), kernel, devices = [], iommu = true, timeout, env = {}, outputs = [] } = options
+  const { command, cwd = process.cwd(), kernel, devices = [], timeout, env = {}, outputs = [] } = options
   const prepared = withRoot(await prepare(kernel), options.root)
   const runFolder = await privateFolder(cacheFolder)
   try {
@@ -59,8 +60,9 @@ export async function runInGuest(options) {
     if (options.etc) await writeFile(join(runFolder, 'etc.tar'), options.etc)
     const PATH = isForeign ? '/usr/sbin:/usr/bin:/sbin:/bin' : (process.env.PATH ?? '/usr/bin:/bin')
     await writeFile(join(runFolder, 'command.sh'), commandScript(command, cwd, { PATH, ...env }))
-    const { qemu } = architectures[prepared.arch]
-    const result = await boot(qemu, machine(prepared, runFolder, devices, iommu), timeout, {
+    const iommu = iommuOf(prepared.arch, options.iommu)
+    const [qemu, ...firmware] = iommu.newer ? await newerQemu() : [architectures[prepared.arch].qemu]
+    const result = await boot(qemu, [...firmware, ...machine(prepared, runFolder, devices, iommu)], timeout, {
       showConsole: options.showConsole ?? false,
       log: options.log ?? live,
     })
@@ -108,14 +110,14 @@ function quote(word) {
  * @param {import('./prepare.mjs').Prepared} prepared
  * @param {string} runFolder
  * @param {string[]} devices
- * @param {boolean} iommu
+ * @param {import('./architectures.mjs').Iommu} iommu
  */
 function machine({ arch, image, initrd, root, packages, overlay, compiled }, runFolder, devices, iommu) {
   const { machine, commandLine, devices: own, transport } = architectures[arch]
   const share = (/** @type {string} */ tag, /** @type {string} */ path, /** @type {boolean} */ readOnly) =>
     sharedFolder(transport, tag, path, readOnly)
   const append = [
-    ...commandLine(iommu),
+    ...[...commandLine, ...iommu.commandLine],
     ...['quiet', 'loglevel=3', 'mitigations=off'],
     // A busy host gives the guest too little time for these checks of its clocks.
     ...['nowatchdog', 'rcupdate.rcu_cpu_stall_suppress=1'],
@@ -123,12 +125,12 @@ function machine({ arch, image, initrd, root, packages, overlay, compiled }, run
     ...['oops=panic', 'panic=-1'],
   ].join(' ')
   return [
-    ...[...machine(iommu), '-m', '2G'],
+    ...[...machine, ...iommu.machine, '-m', '2G'],
     ...['-nodefaults', '-display', 'none', '-serial', 'stdio', '-no-reboot'],
     ...['-kernel', image, '-initrd', initrd, '-append', append],
     ...['-object', 'memory-backend-ram,id=shared,size=1M,share=on'],
     ...['-blockdev', `driver=file,node-name=disk,filename=${join(runFolder, diskFile).replaceAll(',', ',,')}`],
-    ...[...own, ...devices].flatMap((it) => ['-device', it]),
+    ...[...own, ...(iommu.devices ?? []), ...devices].flatMap((it) => ['-device', it]),
     ...share('host', root, true),
     ...share('packages', packages, true),
     ...share('overlay', overlay, true),

@@ -1,5 +1,5 @@
-// npm run test:vm [-- [--arch NAME] [--smoke] [--kernel NAME…] [--twice] [--] VITEST ARGS…]: the contract and vm tests on
-// real kernels. With VFIOCTL_LONG=1, those of them that have a long run (test/soak.ts) make it.
+// npm run test:vm [-- [--arch NAME] [--smoke] [--iommu NAME] [--kernel NAME…] [--twice] [--] VITEST ARGS…]: the contract
+// and vm tests on real kernels. With VFIOCTL_LONG=1, those of them that have a long run (test/soak.ts) make it.
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { contractReport } from '../agreement.mjs'
@@ -20,7 +20,7 @@ import { prepare } from './prepare.mjs'
 /**
  * @typedef {object} Boot
  * @property {string} kernel
- * @property {boolean} [iommu] true unless told
+ * @property {string} [iommu] one of the processor's (architectures.mjs)
  * @property {string[]} [files] parts of the test files' paths; all unless told
  * @property {boolean} [twice] a machine that systemd boots, and boots again, with what it had in /etc: test/vm/reboot
  */
@@ -77,7 +77,7 @@ const boots = [
       'test/vm/differential',
     ],
   },
-  { kernel: '7', iommu: false, files: [`${contract}address-space/noiommu`] },
+  { kernel: '7', iommu: 'none', files: [`${contract}address-space/noiommu`] },
   { kernel: '6.1', twice: true },
   armSmoke,
   s390xSmoke,
@@ -87,11 +87,21 @@ const boots = [
 const transformed = ['--config', 'test/vitest.config.ts', '--project', 'contract', '--project', 'vm']
 const bundled = ['--config', 'scripts/vm/guest-vitest.mjs', '--configLoader', 'native']
 
+/** What an address space is, and what hears interrupts, is the IOMMU's. */
+const iommuFiles = [
+  'test/vm/machine',
+  'test/vm/unsafe-interrupts',
+  ...['address-space', 'drivers', 'features', 'group', 'irq', 'pci', 'reset'].map((it) => `${contract}${it}`),
+]
+
 /**
- * What else can be asked for, by the processor. Of s390x not Linux 7.3, which does not survive it when vfio_ccw is unbound
- * from a subchannel that had a mediated device.
+ * What else can be asked for, by the processor, and on a PC by its IOMMU. Of s390x not Linux 7.3, which does not survive
+ * it when vfio_ccw is unbound from a subchannel that had a mediated device.
  */
 const moreBoots = {
+  'intel-newer': [{ kernel: '7', iommu: 'intel-newer', files: ['test/vm/igb'] }],
+  amd: [{ kernel: '7', iommu: 'amd', files: iommuFiles }],
+  virtio: [{ kernel: '7', iommu: 'virtio', files: iommuFiles }],
   s390x: [{ kernel: 's390x-6.12', files: [contract] }],
   arm64: [
     { kernel: 'arm64-6.12-16k', files: [contract, 'test/vm/machine', 'test/vm/samples'] },
@@ -103,6 +113,7 @@ const moreBoots = {
  * All of `npm test`'s boots, those of another processor, or all tests on some kernels.
  * @param {object} [options]
  * @param {string} [options.arch] `all` for every processor, one after the other
+ * @param {string} [options.iommu] one of the processor's (architectures.mjs); the first unless told
  * @param {boolean} [options.smoke] of another processor, what differs most
  * @param {string[]} [options.kernels]
  * @param {string[]} [options.vitestArgs] in place of each boot's own choice of files
@@ -112,6 +123,7 @@ const moreBoots = {
  */
 export async function testOnKernels({
   arch = 'x64',
+  iommu = undefined,
   smoke = false,
   kernels = [],
   vitestArgs = [],
@@ -120,10 +132,15 @@ export async function testOnKernels({
 } = {}) {
   const ofArch = smoke ? { arm64: [armSmoke], s390x: [s390xSmoke] } : { x64: boots, ...moreBoots }
   const known = { ...ofArch, all: Object.values(ofArch).flat() }
-  if (!Object.hasOwn(known, arch)) throw new Error(`no processor ${arch}; there are ${Object.keys(known).join(', ')}`)
-  const [{ files }] = smoke ? known[arch] : [{}]
-  const named = kernels.map((it) => ({ kernel: kernelName(arch, it), twice, ...(files && { files }) }))
-  const chosen = named.length > 0 ? named : known[arch].filter((boot) => !twice || boot.twice)
+  const key = iommu ?? arch
+  if (!Object.hasOwn(known, key)) throw new Error(`no boots for ${key}; there are ${Object.keys(known).join(', ')}`)
+  const [{ files }] = smoke ? known[key] : [{}]
+  const named = kernels.map((it) => ({
+    ...{ kernel: kernelName(arch, it), twice },
+    ...(files && { files }),
+    ...(iommu && { iommu }),
+  }))
+  const chosen = named.length > 0 ? named : known[key].filter((boot) => !twice || boot.twice)
   /** @type {Counts} */
   const total = { passed: 0, failed: [], skipped: [] }
   /** @param {Boot} boot @param {Counts} counts */
@@ -155,8 +172,9 @@ export async function testOnKernels({
 }
 
 /** @param {Boot} boot */
-function nameOf({ kernel, iommu = true, twice = false }) {
-  return `kernel ${kernel}${iommu ? '' : ' without IOMMU'}${twice ? ', booted twice' : ''}`
+function nameOf({ kernel, iommu, twice = false }) {
+  const which = iommu === undefined ? '' : iommu === 'none' ? ' without IOMMU' : ` with the IOMMU ${iommu}`
+  return `kernel ${kernel}${which}${twice ? ', booted twice' : ''}`
 }
 
 /** @param {Boot} boot @param {string[]} vitestArgs @param {Log} log */
@@ -226,7 +244,10 @@ async function testInGuest(boot, vitestArgs, log, { half, etc } = {}) {
   const json = result.outputs.get(report)?.toString()
   if (json !== undefined) {
     if (vitestArgs.length === 0 && (files.length === 0 || files.some((it) => it.startsWith(contract)))) {
-      keepReport(contractReport(`linux-${kernel}${iommu === false ? '-noiommu' : ''}`), json)
+      keepReport(
+        contractReport(`linux-${kernel}${iommu === undefined ? '' : iommu === 'none' ? '-noiommu' : `-${iommu}`}`),
+        json,
+      )
     }
     return { counts: countVitest(json), etc: result.outputs.get(etcFile) }
   }
@@ -259,6 +280,7 @@ function endOf({ status, console }) {
 
 const options = /** @type {const} */ ({
   arch: { type: 'string', default: 'x64' },
+  iommu: { type: 'string' },
   smoke: { type: 'boolean', default: false },
   kernel: { type: 'string', multiple: true, default: [] },
   twice: { type: 'boolean', default: false },
@@ -269,6 +291,7 @@ async function main() {
   await setup()
   const { passed, failed, skipped } = await testOnKernels({
     arch: values.arch,
+    iommu: values.iommu,
     smoke: values.smoke,
     kernels: values.kernel,
     twice: values.twice,

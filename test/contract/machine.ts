@@ -1,3 +1,4 @@
+import { existsSync, readdirSync } from 'node:fs'
 import { contractKernel } from './kernel.ts'
 
 /** Bytes of a page of the kernel under test, and of a huge page. */
@@ -17,8 +18,8 @@ interface IommuFacts {
   readonly ranges: readonly { readonly first: bigint; readonly last: bigint }[]
   /** An address where interrupts are written. */
   readonly interrupts: bigint
-  /** The first address past those of the IOMMU's. */
-  readonly end: bigint
+  /** The first address past those of the IOMMU's; null if it has all of 64 bits. */
+  readonly end: bigint | null
   /** A bit for each size of its pages that the kernel uses. */
   readonly pageSizes: bigint
 }
@@ -34,6 +35,29 @@ const intel: IommuFacts = {
   pageSizes: (0x4020_0000n & -pageBytes) | pageBytes,
 }
 
+/** AMD's, which has all of 64 bits but for what HyperTransport needs. */
+const amd: IommuFacts = {
+  ranges: [
+    { first: 0n, last: 0xfedf_ffffn },
+    { first: 0xfef0_0000n, last: 0xfc_ffff_ffffn },
+    { first: 0x100_0000_0000n, last: 0xffff_ffff_ffff_ffffn },
+  ],
+  interrupts: 0xfee0_0000n,
+  end: null,
+  pageSizes: 0xffff_ffff_ffff_f000n,
+}
+
+/** QEMU's virtio-iommu, as wide as a machine's addresses. */
+const virtio: IommuFacts = {
+  ranges: [
+    { first: 0n, last: 0xfedf_ffffn },
+    { first: 0xfef0_0000n, last: 0xffff_ffff_ffff_ffffn },
+  ],
+  interrupts: 0xfee0_0000n,
+  end: null,
+  pageSizes: 0xffff_ffff_ffff_f000n,
+}
+
 /** Arm's SMMU: it translates interrupts too, for which the kernel sets a window of addresses aside. */
 const smmu: IommuFacts = {
   ranges: [
@@ -46,11 +70,15 @@ const smmu: IommuFacts = {
   pageSizes: page === 4096 ? 0x4020_1000n : pageBytes | ((pageBytes * pageBytes) / 8n),
 }
 
-/** The mock's machine is a PC. */
-const isArm = process.env['VFIOCTL_TEST_KERNEL'] === 'linux' && process.arch === 'arm64'
+/** The mock's machine is a PC with Intel's. */
+const isReal = process.env['VFIOCTL_TEST_KERNEL'] === 'linux'
+const isArm = isReal && process.arch === 'arm64'
+/** As the kernel names IOMMUs: dmar0, ivhd0, virtio3, smmu3.0x0000000009050000. */
+const iommuNames = isReal && existsSync('/sys/class/iommu') ? readdirSync('/sys/class/iommu') : []
+const hasIommu = (driver: string) => iommuNames.some((name) => name.startsWith(driver))
 
 /** Of the machine under test. */
-export const iommu: IommuFacts = isArm ? smmu : intel
+export const iommu: IommuFacts = isArm ? smmu : hasIommu('ivhd') ? amd : hasIommu('virtio') ? virtio : intel
 
 /** If the interrupt controller takes more vectors of MSI-X later: a PC's from Linux 6.5 on, Arm's ITS not in 6.12. */
 export const addsMsixVectors: boolean = !isArm

@@ -44,6 +44,20 @@ export function unmapFailed(space: AddressSpace, iova: bigint, size: bigint, err
   return callFailed(goal, error)
 }
 
+/**
+ * The error for a map that type1 would take and lose: before Linux 6.19 an end of 2^64 counts as 0, so that no unmap finds
+ * the mapping, nor, from then on, others of the container. Null for every other.
+ */
+export function mapLost({ iova, size }: Pick<MapRequest, 'iova' | 'size'>): VfioError | null {
+  if (iova + BigInt(size) !== end) return null
+  return new VfioError(
+    'IOVA_RESERVED',
+    `cannot map ${hex(size)} bytes at ${hex(iova)}: they end where 64 bits do, and a kernel before Linux 6.19 would ` +
+      'never find a mapping of the container again',
+    { hint: 'map at least a page below, or by iommufd: { iommu: "iommufd" }' },
+  )
+}
+
 function inUse(mapped: MappedRanges, iova: bigint, size: bigint): Reason {
   const there = mapped.overlapping(iova, size)
   return {

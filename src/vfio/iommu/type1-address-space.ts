@@ -17,7 +17,7 @@ import { request as requests } from '../../uapi/requests.ts'
 import { encode } from '../../uapi/struct.ts'
 import type { AddressSpaceInfo, IovaRange, MapRequest } from '../address-space/address-space.ts'
 import type { Attachment, AttachOptions } from '../address-space/attachment.ts'
-import { mapFailed, notPhysical, unmapFailed } from '../address-space/map-failure.ts'
+import { mapFailed, mapLost, notPhysical, unmapFailed } from '../address-space/map-failure.ts'
 import { checkedMapRequest, checkPages } from '../address-space/map-request.ts'
 import { MappedRanges } from '../address-space/mapped-ranges.ts'
 import { closeInOrder } from '../calls/close-in-order.ts'
@@ -84,6 +84,8 @@ export class Type1AddressSpace extends AttachableSpace {
     this.#checkTranslates('map memory')
     const request = checkedMapRequest(given, this.pageSize)
     const { iova, memory, offset, size, access } = request
+    const lost = mapLost(request)
+    if (lost !== null) throw lost
     const { VFIO_DMA_MAP_FLAG_READ, VFIO_DMA_MAP_FLAG_WRITE } = dmaMapFlag
     const flags = (access === 'w' ? 0 : VFIO_DMA_MAP_FLAG_READ) | (access === 'r' ? 0 : VFIO_DMA_MAP_FLAG_WRITE)
     const { fields } = vfioIommuType1DmaMap

@@ -71,7 +71,9 @@ describe.each(translatingModes)('an address space of mode %s', (mode) => {
 
   test('the last page of the aperture is mapped, and unmapped by range and by all', async (context) => {
     const { space, memory } = await openSpace(context, mode)
-    const last = (space.ranges().at(-1)?.last ?? 0n) + 1n - BigInt(page)
+    const end = (space.ranges().at(-1)?.last ?? 0n) + 1n
+    // what ends at 2^64 is refused: top-of-addresses.test.ts
+    const last = end - (end === 1n << 64n ? 2n : 1n) * pageBytes
     mapAt(space, memory, last)
     expect(space.unmap(last, BigInt(page))).toBe(BigInt(page))
     mapAt(space, memory, last)
@@ -93,8 +95,12 @@ describe.each(translatingModes)('an address space of mode %s', (mode) => {
 
   test.for([
     ['where interrupts are written', iommu.interrupts],
-    ['past the aperture', iommu.end],
-    ['at the top of 64 bits', (1n << 64n) - 2n * pageBytes],
+    ...(iommu.end === null
+      ? []
+      : ([
+          ['past the aperture', iommu.end],
+          ['at the top of 64 bits', (1n << 64n) - 2n * pageBytes],
+        ] as const)),
   ] as const)('a map %s is IOVA_RESERVED, with the ranges', async ([, at], context) => {
     const { space, memory } = await openSpace(context, mode)
     expect(() => mapAt(space, memory, at)).toThrow(

@@ -1,0 +1,41 @@
+import { expect, onTestFinished, type TestContext, test } from 'vitest'
+import { contractKernel, isLinuxBefore } from '../kernel.ts'
+import { pageBytes } from '../machine.ts'
+import { openMdev } from '../open-mdev.ts'
+import { mapDma, rawContainer, translating, unmapDma } from './raw-container.ts'
+
+/** Where a mapping of one page ends at 2^64. */
+const last = (1n << 64n) - pageBytes
+
+/** The bare container of a mediated device, which has all addresses; nobody has opened the device. */
+async function openEverything({ skip }: TestContext) {
+  const contract = contractKernel()
+  if (contract.kernel.files.kind('/sys/class/mdev_bus/mtty') === null) skip('module mtty is not loaded')
+  const { uuid, group } = await contract.createMdev('mtty', 'mtty-2')
+  onTestFinished(async () => {
+    await contract.remove(uuid)
+    contract.kernel.dispose()
+  })
+  return { contract, raw: translating(rawContainer({ ...contract, group, address: uuid }, 'type1v2'), 'type1v2') }
+}
+
+test('a container loses a mapping that ends at 2^64 until Linux 6.19: no unmap finds it', async (context) => {
+  const { contract, raw } = await openEverything(context)
+  if (contract.name === 'mock') context.skip('the mock finds it: nothing of ours makes such a mapping')
+  mapDma(raw, { iova: last })
+  expect(unmapDma(raw, last, pageBytes)).toBe(isLinuxBefore(contract, 6, 19) ? 0n : pageBytes)
+})
+
+test('an address space of a container makes no mapping that ends at 2^64, and all below it', async (context) => {
+  const { kernel, device } = await openMdev(context, 'mtty', 'mtty-2')
+  const { addressSpace: space } = device
+  if (space.mode === 'iommufd') context.skip('iommufd finds it')
+  const memory = kernel.allocateMemory({ size: Number(2n * pageBytes), kind: 'anonymous' })
+  const mapAt = (iova: bigint, pages = 1) =>
+    space.map({ iova, memory, offset: 0, size: pages * Number(pageBytes), access: 'rw' })
+  const refused = expect.objectContaining({ name: 'VfioError', code: 'IOVA_RESERVED' })
+  expect(() => mapAt(last)).toThrow(refused)
+  expect(() => mapAt(last - pageBytes, 2)).toThrow(refused)
+  mapAt(last - pageBytes)
+  expect(space.unmap(last - pageBytes, pageBytes)).toBe(pageBytes)
+})
