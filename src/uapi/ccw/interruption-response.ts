@@ -2,7 +2,7 @@ import { channelOrder } from '../../base/byte-order.ts'
 import { decodeScsw, encodeScsw, type SubchannelStatus, type SubchannelStatusParts } from './subchannel-status.ts'
 
 /** Bytes of an interruption-response block (IRB), as struct ccw_io_region has it. */
-export const irbSize = 96
+const irbSize = 96
 
 /** The extended-report word, and the bytes for the device's own, in struct irb (arch/s390/include/asm/cio.h). */
 const erwOffset = 16

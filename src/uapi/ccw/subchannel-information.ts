@@ -2,7 +2,7 @@ import { channelOrder } from '../../base/byte-order.ts'
 import { decodeScsw, encodeScsw, type SubchannelStatus } from './subchannel-status.ts'
 
 /** Bytes of a subchannel-information block (SCHIB): a path-management-control word, a status word, and measurement. */
-export const schibSize = 52
+const schibSize = 52
 
 /** In struct pmcw (drivers/s390/cio/cio.h). */
 const pmcw = { flags: 4, device: 6, lpm: 8, pnom: 9, lpum: 10, pim: 11, pom: 14, pam: 15, chpids: 16 } as const

@@ -2,7 +2,7 @@ import { channelOrder } from '../../base/byte-order.ts'
 import { bitsOf, type ChannelFlags, flagsOf } from './bits.ts'
 
 /** Bytes of a subchannel-status word (SCSW). */
-export const scswSize = 12
+const scswSize = 12
 
 /** SCSW_FCTL_*: the functions that were begun (arch/s390/include/asm/scsw.h). */
 export const functionControl = { clear: 0x1, halt: 0x2, start: 0x4 } as const

@@ -29,7 +29,7 @@ export function subchannelUnderTest({ skip }: TestContext, { files }: Kernel): s
 }
 
 /** Gives a subchannel to vfio_ccw until the test ends. */
-export async function lendSubchannel({ files }: Kernel, subchannel: string): Promise<void> {
+async function lendSubchannel({ files }: Kernel, subchannel: string): Promise<void> {
   const override = `${css}/devices/${subchannel}/driver_override`
   const move = async (from: string, to: string) => {
     await files.write(override, to)
