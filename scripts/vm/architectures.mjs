@@ -55,11 +55,10 @@ export const architectures = {
         devices: newerDevices,
       },
       // It remaps no interrupts: VFIO refuses it unless told that this is safe.
-      virtio: {
+      'amd-unsafe': {
         newer: true,
-        machine: ['-device', 'virtio-iommu-pci,addr=0x1e'],
-        commandLine: ['vfio_iommu_type1.allow_unsafe_interrupts=1', 'iommufd.allow_unsafe_interrupts=1'],
-        devices: newerDevices,
+        machine: ['-device', 'amd-iommu'],
+        commandLine: [],
       },
       none,
     },

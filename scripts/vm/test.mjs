@@ -87,11 +87,10 @@ const boots = [
 const transformed = ['--config', 'test/vitest.config.ts', '--project', 'contract', '--project', 'vm']
 const bundled = ['--config', 'scripts/vm/guest-vitest.mjs', '--configLoader', 'native']
 
-/** What an address space is, and what hears interrupts, is the IOMMU's. */
+/** What an address space is, is the IOMMU's. */
 const iommuFiles = [
   'test/vm/machine',
-  'test/vm/unsafe-interrupts',
-  ...['address-space', 'drivers', 'features', 'group', 'irq', 'pci', 'reset'].map((it) => `${contract}${it}`),
+  ...['address-space.test', 'raw-mappings', 'container.test'].map((it) => `${contract}address-space/${it}`),
 ]
 
 /**
@@ -101,7 +100,7 @@ const iommuFiles = [
 const moreBoots = {
   'intel-newer': [{ kernel: '7', iommu: 'intel-newer', files: ['test/vm/igb'] }],
   amd: [{ kernel: '7', iommu: 'amd', files: iommuFiles }],
-  virtio: [{ kernel: '7', iommu: 'virtio', files: iommuFiles }],
+  'amd-unsafe': [{ kernel: '7', iommu: 'amd-unsafe', files: ['test/vm/unsafe-interrupts'] }],
   s390x: [{ kernel: 's390x-6.12', files: [contract] }],
   arm64: [
     { kernel: 'arm64-6.12-16k', files: [contract, 'test/vm/machine', 'test/vm/samples'] },

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { contractKernel } from './kernel.ts'
 
 /** Bytes of a page of the kernel under test, and of a huge page. */
@@ -47,17 +47,6 @@ const amd: IommuFacts = {
   pageSizes: 0xffff_ffff_ffff_f000n,
 }
 
-/** QEMU's virtio-iommu, as wide as a machine's addresses. */
-const virtio: IommuFacts = {
-  ranges: [
-    { first: 0n, last: 0xfedf_ffffn },
-    { first: 0xfef0_0000n, last: 0xffff_ffff_ffff_ffffn },
-  ],
-  interrupts: 0xfee0_0000n,
-  end: null,
-  pageSizes: 0xffff_ffff_ffff_f000n,
-}
-
 /** Arm's SMMU: it translates interrupts too, for which the kernel sets a window of addresses aside. */
 const smmu: IommuFacts = {
   ranges: [
@@ -73,12 +62,11 @@ const smmu: IommuFacts = {
 /** The mock's machine is a PC with Intel's. */
 const isReal = process.env['VFIOCTL_TEST_KERNEL'] === 'linux'
 const isArm = isReal && process.arch === 'arm64'
-/** As the kernel names IOMMUs: dmar0, ivhd0, virtio3, smmu3.0x0000000009050000. */
-const iommuNames = isReal && existsSync('/sys/class/iommu') ? readdirSync('/sys/class/iommu') : []
-const hasIommu = (driver: string) => iommuNames.some((name) => name.startsWith(driver))
+/** As the kernel names it. */
+const hasAmd = isReal && existsSync('/sys/class/iommu/ivhd0')
 
 /** Of the machine under test. */
-export const iommu: IommuFacts = isArm ? smmu : hasIommu('ivhd') ? amd : hasIommu('virtio') ? virtio : intel
+export const iommu: IommuFacts = isArm ? smmu : hasAmd ? amd : intel
 
 /** If the interrupt controller takes more vectors of MSI-X later: a PC's from Linux 6.5 on, Arm's ITS not in 6.12. */
 export const addsMsixVectors: boolean = !isArm
