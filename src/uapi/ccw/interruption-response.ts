@@ -30,7 +30,7 @@ export function decodeIrb(bytes: Uint8Array): InterruptionResponse {
   return {
     ...decodeScsw(bytes),
     sense: hasSense ? new Uint8Array(bytes.subarray(ecwOffset, ecwOffset + senseCount)) : null,
-    bytes: bytes.slice(0, irbSize),
+    bytes: new Uint8Array(bytes.subarray(0, irbSize)),
   }
 }
 

@@ -52,7 +52,7 @@ export function decodeSchib(bytes: Uint8Array): SubchannelInformation {
     enabled: (flags & enabledBit) !== 0,
     paths: all.filter(({ index }) => has(pmcw.pim, index)),
     status: decodeScsw(bytes.subarray(scswOffset)),
-    bytes: bytes.slice(0, schibSize),
+    bytes: new Uint8Array(bytes.subarray(0, schibSize)),
   }
 }
 

@@ -1,29 +1,20 @@
-import { expect, onTestFinished, type TestContext, test } from 'vitest'
-import { contractKernel, isLinuxBefore } from '../kernel.ts'
+import { expect, test } from 'vitest'
+import { deviceFixtures } from '../device-fixtures.ts'
+import { isLinuxBefore } from '../kernel.ts'
 import { pageBytes } from '../machine.ts'
 import { openMdev } from '../open-mdev.ts'
 import { mapDma, rawContainer, translating, unmapDma } from './raw-container.ts'
 
+const mode = 'type1v2'
 /** Where a mapping of one page ends at 2^64. */
 const last = (1n << 64n) - pageBytes
 
-/** The bare container of a mediated device, which has all addresses; nobody has opened the device. */
-async function openEverything({ skip }: TestContext) {
-  const contract = contractKernel()
-  if (contract.kernel.files.kind('/sys/class/mdev_bus/mtty') === null) skip('module mtty is not loaded')
-  const { uuid, group } = await contract.createMdev('mtty', 'mtty-2')
-  onTestFinished(async () => {
-    await contract.remove(uuid)
-    contract.kernel.dispose()
-  })
-  return { contract, raw: translating(rawContainer({ ...contract, group, address: uuid }, 'type1v2'), 'type1v2') }
-}
-
 test('a container loses a mapping that ends at 2^64 until Linux 6.19: no unmap finds it', async (context) => {
-  const { contract, raw } = await openEverything(context)
-  if (contract.name === 'mock') context.skip('the mock finds it: nothing of ours makes such a mapping')
+  const { kernel, address } = await deviceFixtures.mtty(context)
+  if (kernel.name === 'mock') context.skip('the mock finds it: nothing of ours makes such a mapping')
+  const raw = translating(rawContainer({ kernel, group: Number(address.group), address: address.name }, mode), mode)
   mapDma(raw, { iova: last })
-  expect(unmapDma(raw, last, pageBytes)).toBe(isLinuxBefore(contract, 6, 19) ? 0n : pageBytes)
+  expect(unmapDma(raw, last, pageBytes)).toBe(isLinuxBefore({ kernel }, 6, 19) ? 0n : pageBytes)
 })
 
 test('an address space of a container makes no mapping that ends at 2^64, and all below it', async (context) => {
