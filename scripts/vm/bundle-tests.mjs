@@ -2,7 +2,6 @@
 import { readdir, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { rolldown } from 'rolldown'
 
 const checkout = dirname(dirname(import.meta.dirname))
 const tests = join(checkout, 'test')
@@ -13,6 +12,8 @@ const isTest = /\.test\.ts$|\/reboot\/(before|after)\.ts$/
 
 /** Bundles all tests that can run in a guest. */
 export async function bundleTests() {
+  // Here, as this file is loaded by scripts that install rolldown first.
+  const { rolldown } = await import('rolldown')
   const parts = ['contract', 'vm']
   const found = await Promise.all(parts.map((it) => readdir(join(tests, it), { recursive: true })))
   const files = parts.flatMap((part, i) => found[i].map((it) => join(part, it))).filter((it) => isTest.test(it))
