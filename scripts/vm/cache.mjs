@@ -1,4 +1,4 @@
-// What takes long to make is made once, in the user's cache.
+// The cache, in the user's home: everything that takes long to make is made once.
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { mkdir, mkdtemp, readdir, rename, rm, stat, utimes } from 'node:fs/promises'
@@ -8,12 +8,16 @@ import { dirname, join } from 'node:path'
 export const cacheFolder = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'vfioctl', 'vm')
 
 /**
- * A folder's name that changes when anything that decides the folder's content changes.
+ * A folder's name that changes when anything that decides the folder's content changes: comments decide nothing.
  * @param {string[]} files of this folder
+ * @param {object} facts that go into JSON
  */
-export function hashedName(files) {
-  const hash = createHash('sha256')
-  for (const file of files) hash.update(readFileSync(join(import.meta.dirname, file)))
+export function hashedName(files, facts = {}) {
+  const hash = createHash('sha256').update(JSON.stringify(facts))
+  for (const file of files) {
+    const text = readFileSync(join(import.meta.dirname, file), 'utf8')
+    hash.update(file.endsWith('.mjs') ? text.replace(/^ *(?:\/\*\*|\*|\/\/).*\n/gm, '') : text)
+  }
   return hash.digest('hex').slice(0, 12)
 }
 
@@ -51,7 +55,7 @@ export async function privateFolder(parent) {
 }
 
 /**
- * What recipes of the past left: nobody used it for a week.
+ * Folders that recipes of the past left: nobody used them for a week.
  * @param {string} home
  */
 async function removeStale(home) {

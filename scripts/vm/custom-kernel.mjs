@@ -6,7 +6,7 @@ import { cached, cacheFolder, hashedName } from './cache.mjs'
 import { run } from './debian.mjs'
 
 /**
- * What make is told of each processor, and what comes of it; and which drivers of the emulated devices its kernel has
+ * Words for make and the image that it makes, by processor; and the drivers of the emulated devices that its kernel has
  * as modules, besides VFIO's.
  */
 const targets = {
@@ -41,14 +41,16 @@ const targets = {
  */
 export function custom({ arch = 'x64', suite, sourcePattern, fragments }) {
   const files = ['custom-kernel.mjs', ...fragments]
+  const names = { suite, sourcePattern }
   const { compiler, image, drivers } = targets[arch]
   return {
     arch,
-    files: [...files, 'kernels.mjs'],
+    files,
+    names,
     drivers,
     tools: ['gcc', compiler, 'make', 'flex', 'bison', 'bc', 'libelf-dev', 'libssl-dev', 'xz-utils', 'kmod'],
     async fetch() {
-      const root = join(cacheFolder, 'built', `${arch}-${hashedName(files)}`)
+      const root = join(cacheFolder, 'built', `${arch}-${hashedName(files, names)}`)
       await cached(root, async (work) => {
         const archive = await suiteArchive(suite, join(work, 'apt'))
         const { name, version } = await newestPackage(archive, sourcePattern, 'linux-source')

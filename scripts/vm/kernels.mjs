@@ -16,7 +16,8 @@ import { stock } from './stock-kernel.mjs'
  * @property {import('./architectures.mjs').ArchitectureName} arch the processor it is for
  * @property {string[]} tools Debian packages the recipe needs on this machine
  * @property {string[]} drivers of the emulated devices that this kernel has, besides VFIO's
- * @property {string[]} files what decides the recipe's result, in this folder
+ * @property {string[]} files of this folder: they decide the recipe's result
+ * @property {object} names of packages and files that decide it too
  * @property {(work: string) => Promise<Kernel>} fetch into `work`; what takes minutes to make stays in the cache
  */
 
@@ -49,6 +50,7 @@ export const kernels = {
     packagePattern: '^linux-image-6\\.12\\.[0-9]+\\+deb12-s390x$',
     compilers: ['gcc-12', 'gcc-12-s390x-linux-gnu'],
   }),
+  'arm64-7': custom({ ...linux7, arch: 'arm64', fragments: ['7.config', '7-arm64.config'] }),
   'arm64-6.12': stockForArm64('arm64'),
   'arm64-6.12-16k': stockForArm64('arm64-16k'),
 }

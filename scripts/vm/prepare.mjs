@@ -12,7 +12,7 @@ import { defaultKernels, kernelName, kernels } from './kernels.mjs'
 
 const tools = ['busybox-static', 'cpio', 'kmod', 'pciutils']
 
-// What /init loads, in this order: first its own file systems and console ports, then VFIO.
+// Modules that /init loads, in this order: first its own file systems and console ports, then VFIO.
 const bootModules = ['9p', '9pnet_virtio', 'virtio_console', 'overlay']
 /** Channel I/O is no module's. */
 const transportModules = { pci: ['virtio_pci'], ccw: [] }
@@ -31,7 +31,7 @@ const vfioModules = ['vfio', 'vfio_iommu_type1', 'vfio-pci', 'mdev']
 
 /** @param {string} name @param {import('./kernels.mjs').Recipe} recipe */
 function preparedFolder(name, recipe) {
-  return join(cacheFolder, name, hashedName(['prepare.mjs', 'init.sh', ...recipe.files]))
+  return join(cacheFolder, name, hashedName(['prepare.mjs', 'init.sh', ...recipe.files], recipe.names))
 }
 
 /**

@@ -26,7 +26,7 @@ const vfioCcw = {
   objects: ['drv', 'cp', 'ops', 'fsm', 'async', 'chp', 'trace'].map((it) => `vfio_ccw_${it}`),
 }
 
-/** What Debian's kernels lack besides the samples, in the order to load: no driver in them has mediated devices. */
+/** Modules that Debian leaves out besides the samples, in the order to load: no driver in its kernels has mediated devices. */
 const leftOut = { x64: [], arm64: [mdev], s390x: [mdev, vfioCcw] }
 
 /**
@@ -45,7 +45,8 @@ const leftOut = { x64: [], arm64: [mdev], s390x: [mdev, vfioCcw] }
 export function stock({ suite, arch = 'x64', flavour = 'amd64', packagePattern, kbuild, source, compilers }) {
   return {
     arch,
-    files: ['stock-kernel.mjs', 'kernels.mjs'],
+    files: ['stock-kernel.mjs'],
+    names: { suite, flavour, packagePattern, kbuild: kbuild('ABI'), source, compilers },
     drivers: drivers[arch],
     tools: [...compilers, 'make', 'xz-utils', 'libelf1', 'pahole'],
     async fetch(work) {

@@ -41,6 +41,7 @@ const uncounted = 0xffff_ffff
 export class Type1AddressSpace extends AttachableSpace {
   readonly #container: Container
   readonly #groups: ContainerGroups
+  readonly #isIommufds: boolean
   readonly #mapped = new MappedRanges()
   /**
    * Written anew for each call: as long as it is being made, no other is. Field by field, as `encode` and `decode` take a
@@ -55,6 +56,7 @@ export class Type1AddressSpace extends AttachableSpace {
   constructor(container: Container, mode: Type1Mode) {
     super(container.descriptor.kernel, mode)
     this.#container = container
+    this.#isIommufds = mode === 'compat-type1' || mode === 'compat-type1v2'
     const type = mode === 'type1' || mode === 'compat-type1' ? 'type1' : 'type1v2'
     this.#groups = new ContainerGroups(this, container, type, () => this.#mapped.count > 0)
   }
@@ -84,7 +86,7 @@ export class Type1AddressSpace extends AttachableSpace {
     this.#checkTranslates('map memory')
     const request = checkedMapRequest(given, this.pageSize)
     const { iova, memory, offset, size, access } = request
-    const lost = mapLost(request)
+    const lost = this.#isIommufds ? null : mapLost(request)
     if (lost !== null) throw lost
     const { VFIO_DMA_MAP_FLAG_READ, VFIO_DMA_MAP_FLAG_WRITE } = dmaMapFlag
     const flags = (access === 'w' ? 0 : VFIO_DMA_MAP_FLAG_READ) | (access === 'r' ? 0 : VFIO_DMA_MAP_FLAG_WRITE)
