@@ -6,107 +6,31 @@ import { contractReport } from '../agreement.mjs'
 import { setup } from '../setup.mjs'
 import { countVitest } from '../test-counts.mjs'
 import { architectures } from './architectures.mjs'
+import { chooseBoots, contract } from './boots.mjs'
 import { bundleTests } from './bundle-tests.mjs'
 import { Unavailable } from './debian.mjs'
 import { outputsFolder, runInGuest } from './guest.mjs'
-import { kernelName, kernels as recipes } from './kernels.mjs'
+import { kernels as recipes } from './kernels.mjs'
 import { inLanes } from './lanes.mjs'
 import { leadingOptions } from './leading-options.mjs'
 import { prepare } from './prepare.mjs'
 
 /** @typedef {import('../test-counts.mjs').Counts} Counts */
+/** @typedef {import('./boots.mjs').Boot} Boot */
 /** @typedef {import('./lanes.mjs').Log} Log */
-
-/**
- * @typedef {object} Boot
- * @property {string} kernel
- * @property {string} [iommu] one of the processor's (architectures.mjs)
- * @property {string[]} [files] parts of the test files' paths; all unless told
- * @property {boolean} [twice] a machine that systemd boots, and boots again, with what it had in /etc: test/vm/reboot
- */
 
 const root = dirname(dirname(import.meta.dirname))
 const report = 'vitest.json'
 /** What the first of two boots leaves to the second. */
 const etcFile = 'etc.tar'
-const contract = 'test/contract/'
 /** Of one boot, in seconds: some times what it takes on a machine that does nothing else. */
 const timeouts = { once: 7200, eachOfTwo: 600, long: 36_000 }
 /** What the tests hear of the caller's environment. */
 const heard = ['VFIOCTL_LONG', 'VFIOCTL_SEED', 'VFIOCTL_SEQUENCES']
 
-/** Where pages, the IOMMU and its groups are others than a PC's: minutes, not the half hour of all. @type {Boot} */
-const armSmoke = {
-  kernel: 'arm64-6.12-16k',
-  files: [
-    'test/vm/machine',
-    `${contract}address-space/address-space`,
-    `${contract}address-space/raw-mappings`,
-    `${contract}address-space/dma.test`,
-    `${contract}device.test`,
-    `${contract}drivers/edu-job`,
-    `${contract}irq/irq.test`,
-    `${contract}lifecycle/late-group`,
-    `${contract}pci/pci-devices`,
-    `${contract}region/access-width`,
-    `${contract}region/mapped-region`,
-    `${contract}region/region.test`,
-  ],
-}
-
-/** The other byte order, channel programs, and a sample's registers. @type {Boot} */
-const s390xSmoke = { kernel: 's390x-6.12', files: [`${contract}ccw/`, `${contract}drivers/mtty-uart`] }
-
-/**
- * Every kernel runs what the library promises; the tests that start many processes, slow in an emulated machine, run
- * whole on one kernel, in a boot of their own: what takes a machine with it takes fewer tests.
- * @type {Boot[]}
- */
-const boots = [
-  { kernel: '6.1', files: [contract] },
-  { kernel: '6.1', files: ['test/vm/'] },
-  { kernel: '6.12', files: [contract, 'test/vm/machine', 'test/vm/differential'] },
-  {
-    kernel: '7',
-    files: [
-      contract,
-      'test/vm/machine',
-      'test/vm/main-job',
-      'test/vm/samples',
-      'test/vm/holders',
-      'test/vm/differential',
-    ],
-  },
-  { kernel: '7', iommu: 'none', files: [`${contract}address-space/noiommu`] },
-  { kernel: '6.1', twice: true },
-  armSmoke,
-  s390xSmoke,
-]
-
 /** What vitest runs: the tests as they are, or as bundle-tests.mjs has made them. */
 const transformed = ['--config', 'test/vitest.config.ts', '--project', 'contract', '--project', 'vm']
 const bundled = ['--config', 'scripts/vm/guest-vitest.mjs', '--configLoader', 'native']
-
-/** What an address space is, is the IOMMU's. */
-const iommuFiles = [
-  'test/vm/machine',
-  ...['address-space.test', 'raw-mappings', 'container.test'].map((it) => `${contract}address-space/${it}`),
-]
-
-/**
- * What else can be asked for, by the processor, and on a PC by its IOMMU. Of s390x not Linux 7.3, which does not survive
- * it when vfio_ccw is unbound from a subchannel that had a mediated device.
- */
-const moreBoots = {
-  'intel-newer': [{ kernel: '7', iommu: 'intel-newer', files: ['test/vm/igb'] }],
-  amd: [{ kernel: '7', iommu: 'amd', files: iommuFiles }],
-  'amd-unsafe': [{ kernel: '7', iommu: 'amd-unsafe', files: ['test/vm/unsafe-interrupts'] }],
-  s390x: [{ kernel: 's390x-6.12', files: [contract] }],
-  arm64: [
-    { kernel: 'arm64-6.12-16k', files: [contract, 'test/vm/machine', 'test/vm/samples'] },
-    { kernel: 'arm64-6.12', files: [contract, 'test/vm/machine', 'test/vm/samples'] },
-  ],
-}
 
 /**
  * All of `npm test`'s boots, those of another processor, or all tests on some kernels.
@@ -129,18 +53,7 @@ export async function testOnKernels({
   twice = false,
   mayLack = false,
 } = {}) {
-  const ofArch = smoke ? { arm64: [armSmoke], s390x: [s390xSmoke] } : { x64: boots, ...moreBoots }
-  const known = { ...ofArch, all: Object.values(ofArch).flat() }
-  const key = iommu ?? arch
-  if (kernels.length === 0 && !Object.hasOwn(known, key))
-    throw new Error(`no boots for ${key}; there are ${Object.keys(known).join(', ')}`)
-  const [{ files }] = smoke ? known[key] : [{}]
-  const named = kernels.map((it) => ({
-    ...{ kernel: kernelName(arch, it), twice },
-    ...(files && { files }),
-    ...(iommu && { iommu }),
-  }))
-  const chosen = named.length > 0 ? named : known[key].filter((boot) => !twice || boot.twice)
+  const chosen = chooseBoots({ arch, iommu, smoke, kernels, twice })
   /** @type {Counts} */
   const total = { passed: 0, failed: [], skipped: [] }
   /** @param {Boot} boot @param {Counts} counts */
