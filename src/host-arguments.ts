@@ -18,7 +18,7 @@ import { openSpace } from './vfio/address-space/open-space.ts'
 import type { OpenDeviceOptions } from './vfio/device.ts'
 import type { AddressSpaceOptions } from './vfio/iommu/open-address-space.ts'
 
-/** What the methods of a host take, checked as their types say: JavaScript, or a file, may hand over anything. */
+/** Checks the arguments of a host's methods as their types say: JavaScript, or a file, may hand over anything. */
 
 /** By name, what is checked. */
 export type HostCall =

@@ -5,7 +5,7 @@ import type { KeptForBoot } from './lifecycle/boot/kept.ts'
 
 const installing = () => import('./lifecycle/boot/install.ts')
 
-/** What a host does at its next boots: `host.boot`. */
+/** The next boots of a host, `host.boot`: what runs at them, and what is kept for them. */
 export class HostBoot {
   readonly #kernel: Kernel
 

@@ -9,7 +9,7 @@ import type { ConfigSpace } from './vfio/config-space/config-space.ts'
 import { type DescribedDevice, describeDevice } from './vfio/describe-device.ts'
 import type { Device } from './vfio/device.ts'
 
-/** What `host.inspect` finds, as plain data: 64-bit values are hex strings, as in the JSON of `vfioctl inspect`. */
+/** Result of `host.inspect`, as plain data: 64-bit values are hex strings, as in the JSON of `vfioctl inspect`. */
 export interface DeviceInspection {
   /** Null for a device that is none, a PCI device with a VFIO driver. */
   readonly virtualDevice: VirtualDevice | null
@@ -22,14 +22,14 @@ export interface DeviceInspection {
   readonly warnings: readonly Warning[]
 }
 
-/** How the addresses of an inspected device are translated. */
+/** Address translation of an inspected device. */
 export interface InspectedAddressSpace {
   readonly mode: IommuMode
   /** The smallest page that can be mapped, in bytes. */
   readonly pageSize: number
-  /** Where memory can be mapped: the first and the last address of each range, in hex. */
+  /** Ranges of IOVAs that can be mapped: the first and the last address of each, in hex. */
   readonly ranges: readonly { readonly first: string; readonly last: string }[]
-  /** How many more mappings the kernel takes; null if it does not say. */
+  /** Number of mappings that the kernel still takes; null if it does not say. */
   readonly availableMappings: number | null
 }
 

@@ -42,7 +42,7 @@ const verbs = () => import('./lifecycle/kinds/device-verbs.ts')
  */
 export class Host implements AsyncDisposable {
   readonly kernel: Kernel
-  /** What it does at its next boots, and what is kept for them. */
+  /** Its next boots: what runs at them, and what is kept for them. */
   readonly boot: HostBoot
   readonly #opened = new Set<Opened>()
   readonly #plans = new WeakSet<Plan>()
@@ -222,7 +222,7 @@ export class Host implements AsyncDisposable {
     })
   }
 
-  /** What was asked for before the host was closed may come to it only now. */
+  /** Throws CLOSED if the host is closed: it may have been while the call's modules were loaded. */
   #checkOpen(): void {
     this.#closing.signal.throwIfAborted()
   }

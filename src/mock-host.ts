@@ -27,7 +27,7 @@ export interface MockHostOptions {
   readonly models?: readonly RegisteredModel[]
   /** Likewise of PCI functions. */
   readonly functions?: readonly RegisteredFunction[]
-  /** Which Linux it answers as; what the scenario says where absent. */
+  /** Version of Linux that it answers as; the scenario's if absent. */
   readonly kernel?: KernelVersion
   /**
    * The directory of the machine's state, for all processes that name the same directory, as the command line's

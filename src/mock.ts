@@ -6,7 +6,7 @@
  */
 import './platform-types.ts'
 
-/** What a `MockHost`'s `host()` is made of, and whatever else both doors have. */
+/** Types of a `MockHost`'s `host()`, and whatever else both doors have. */
 export type * from './index.ts'
 export type { Clock } from './mock/base/clock.ts'
 export { Errno } from './mock/base/errno.ts'

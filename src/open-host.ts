@@ -7,7 +7,7 @@ import { createMockKernel } from './mock/kernel/mock-kernel.ts'
 import type { Scenario } from './mock/scenario/scenario.ts'
 import { loadScenario } from './mock/shipped/load-scenario.ts'
 
-/** Which host `openHost` opens; this one if empty. */
+/** The host that `openHost` opens; this one if empty. */
 export interface HostOptions {
   /** The folder of the host's files, instead of `/`. */
   readonly root?: string

@@ -150,7 +150,7 @@ export function checkedName(what: string, name: string): string {
   })
 }
 
-/** Why a name cannot be one component of a path, or should not, as the end of a sentence; null where it can. */
+/** The reason why a name cannot or should not be one path component, as the end of a sentence; null if it can. */
 export function nameFault(name: string): string | null {
   return pathFault(name) ?? (printable(name) === name ? null : 'holds a control character or is too long')
 }

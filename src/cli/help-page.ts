@@ -4,7 +4,7 @@ import { VfioError } from '../base/errors.ts'
 import { commands } from './command/commands.ts'
 import type { Io } from './io/io.ts'
 
-/** What the manual has beside the commands: each with its section. */
+/** Topics of the manual beside the commands, each with its section. */
 export const topics: Readonly<Record<string, 5 | 7>> = { spec: 5, library: 7 }
 
 /**

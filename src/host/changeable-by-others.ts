@@ -4,7 +4,7 @@ import type { HostFiles } from '../kernel/kernel.ts'
 const maxLinks = 40
 const sticky = 0o1000
 
-/** Where a path leads to, link by link. */
+/** The place that a path leads to, followed link by link. */
 interface RealPlace {
   /** Without a link in it; as far as it was followed where `changeable` says something. */
   readonly path: string

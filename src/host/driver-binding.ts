@@ -3,7 +3,7 @@ import { type BusDevice, checkOnBus, devicePath } from './bus/bus-device.ts'
 import { boundDriver, iommuGroup } from './group-members.ts'
 import { readOrNull } from './sysfs/readable.ts'
 
-/** Which driver has a device, and which may. */
+/** The driver that has a device, and the one that may. */
 export interface DriverBinding {
   readonly device: BusDevice
   /** Null if none has it. */

@@ -1,6 +1,6 @@
 import type { HostFiles } from '../kernel/kernel.ts'
 
-/** Why a machine has no IOMMU group, and what gives it one: words for a message. */
+/** The reason why a machine has no IOMMU group, and what gives it one: words for a message. */
 export interface IommuAdvice {
   readonly why: string
   readonly hint: string

@@ -40,7 +40,7 @@ export interface GroupDevice extends GroupMember {
   readonly node: string | null
 }
 
-/** Which IOMMU groups to show; all if empty. */
+/** Filter for the IOMMU groups to show; all if empty. */
 export interface GroupFilter {
   readonly number?: number
   /** Only the group of this device: its PCI address in the long form, its UUID, or BUS/NAME. */

@@ -18,7 +18,7 @@ export interface PhysicalFunction {
   readonly functions: readonly PciAddress[]
 }
 
-/** Which physical functions to show; all if empty. */
+/** Filter for the physical functions to show; all if empty. */
 export interface PhysicalFunctionFilter {
   /** Its PCI address, long or short. */
   readonly device?: string

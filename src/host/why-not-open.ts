@@ -2,7 +2,7 @@ import type { Fact } from '../base/errors.ts'
 import type { HostFiles } from '../kernel/kernel.ts'
 import { readOrNone } from './sysfs/readable.ts'
 
-/** Why a device does not open although VFIO has it, and the command that helps. */
+/** The reason why a device does not open although VFIO has it, and the command that helps. */
 export interface WhyNotOpen {
   readonly code: 'NOT_FOUND'
   readonly because: string
@@ -10,7 +10,7 @@ export interface WhyNotOpen {
   readonly facts: Readonly<Record<string, Fact>>
 }
 
-/** What drivers want first: a row for each that answers ENODEV until then. Null where that is not the reason. */
+/** A row for each driver that answers ENODEV until something is done first; null if that is not the reason. */
 const rows: readonly ((files: HostFiles, name: string) => WhyNotOpen | null)[] = [withoutVgpu]
 
 /** The reason for ENODEV, by the device's name on its bus, found by looking; null if none is to be seen. */

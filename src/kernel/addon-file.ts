@@ -1,7 +1,7 @@
 import { closeSync, fstatSync, openSync, readdirSync, readSync } from 'node:fs'
 import { dirname } from 'node:path'
 
-/** Why a file is not this process's addon, and what helps. */
+/** The reason why a file is not this process's addon, and what helps. */
 export interface Refusal {
   readonly path: string
   readonly reason: string
@@ -40,7 +40,7 @@ export function refusedBeforeLoading(path: string): Refusal | null {
   return { path, reason: `it is cut short: ${size} of ${expectedSize} bytes`, hint: installAgain }
 }
 
-/** What a file that is not there means, and for which processors there is one beside it. */
+/** A file that is not there, with the processors whose addons are in its folder. */
 export function refusedAsAbsent(path: string): Refusal {
   const others = addonsIn(dirname(path))
   const beside = others.length === 0 ? '' : `; there is one for ${others.join(', ')}`
@@ -52,7 +52,7 @@ export function refusedAsOther(path: string): Refusal {
   return { path, reason: 'made for another version of vfioctl', hint: makeOne }
 }
 
-/** What the dynamic loader meant. `host` is this process's glibc, null if it has another C library. */
+/** Meaning of the dynamic loader's message. `host` is this process's glibc, null if it has another C library. */
 export function refusedByLoader(path: string, said: string, host: string | null = glibcVersion()): Refusal {
   const missing = /([^\s/]+): version `([A-Z]+_[\d.]+)' not found/.exec(said)
   if (host === null) {
@@ -78,7 +78,7 @@ export function refusedByLoader(path: string, said: string, host: string | null 
 
 interface Header {
   readonly machine: string
-  /** Where its table of sections ends, in bytes: the end of the file. */
+  /** End of its table of sections, in bytes, which is the end of the file. */
   readonly expectedSize: number
   readonly size: number
 }

@@ -180,7 +180,7 @@ function load(path: string): { readonly exports: Addon } | { readonly refused: R
   return isAddon(module.exports) ? { exports: module.exports } : { refused: refusedAsOther(path) }
 }
 
-/** What is wrong with a file that is there says more than that another is not there. */
+/** ADDON_MISSING, with the fault of a file that is there if any is: it says more than that another is not there. */
 function missing(refusals: readonly Refusal[], cause: unknown): VfioError {
   const told = refusals.findLast((it) => !it.absent) ?? refusals.at(-1)
   const why = told === undefined ? '' : `: ${told.path}: ${told.reason}`

@@ -21,7 +21,7 @@ export interface Tree {
   opened<T>(path: string, call: (full: string) => T): T
 }
 
-/** Where a root leads to; where it leads to nothing, as it is. */
+/** The real path of a root; if it leads to nothing, the root as an absolute path. */
 export function realRoot(root: string): string {
   try {
     return fs.realpathSync(root)

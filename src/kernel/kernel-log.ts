@@ -1,6 +1,6 @@
-/** What the kernel and its drivers say (printk), from the moment on that somebody begins to listen. */
+/** Messages of the kernel and its drivers (printk), from the moment on that somebody begins to listen. */
 export interface KernelLog {
-  /** What was said since, or since the last call; the first thousand records of it. */
+  /** The records since listening began, or since the last call; the first thousand of them. */
   read(): LogRecord[]
   /** Stops listening. Idempotent. */
   close(): void

@@ -125,7 +125,7 @@ export interface ProgramRun {
   readonly endsWithUs?: boolean
 }
 
-/** How a program ended, and what it wrote. */
+/** The end of a program, and its output. */
 export interface ProgramEnd {
   /** Null where a signal ended it. */
   readonly status: number | null
@@ -211,7 +211,7 @@ export interface Watch {
   close(): void
 }
 
-/** What stands at a path, a symlink not followed. */
+/** The kind of file at a path, a symlink not followed. */
 export type FileKind = 'file' | 'directory' | 'symlink' | 'device' | 'other'
 
 /** Owner and permissions of a file, from stat(2). */
@@ -232,7 +232,7 @@ export interface HostFiles {
   read(path: string): string
   /** The target of a symlink, as it stands there; EINVAL for what is none. */
   readlink(path: string): string
-  /** What stands at a path, not following a symlink; null where nothing does. */
+  /** The kind of file at a path, a symlink not followed; null if there is none. */
   kind(path: string): FileKind | null
   /**
    * One write(2) to an existing file such as a sysfs attribute, off the event loop: the kernel may block in it

@@ -7,7 +7,7 @@ import { asCallers } from './linux-errors.ts'
 const maxFile = 1024 * 1024
 const directoryMode = 0o755
 
-/** Where most files fit, over and over: a fresh buffer for each would take most of the time of a long listing. */
+/** Buffer that most files fit in, used for each: a fresh one would take most of the time of a long listing. */
 const smallFile = Buffer.allocUnsafeSlow(16 * 1024)
 
 /** The host's files through node:fs, below `root`. */

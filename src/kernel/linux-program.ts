@@ -81,7 +81,7 @@ function killGroup(pid: number): void {
   }
 }
 
-/** What is past the most is read and let go of: a chunk that nothing of is kept is not kept either. */
+/** Reads a stream to its end, and keeps the first `maxOutput` bytes: chunks past those are dropped. */
 function collect(stream: Readable): { stream: Readable; ended: Promise<void>; text: () => string } {
   const chunks: Buffer[] = []
   let length = 0

@@ -26,12 +26,12 @@ import { runProgram } from './linux-program.ts'
 import { watchUevents } from './linux-uevents.ts'
 import type { Uevent } from './uevents.ts'
 
-/** How long the addon waits for eventfds at most, in milliseconds. */
+/** Longest wait of one call of the addon for eventfds, in milliseconds. */
 const longestWait = 250
 
-/** How the real kernel is reached: below which root, and by which addon. */
+/** Options of the real kernel: the root of its files, and whether another root's programs run. */
 export interface LinuxOptions {
-  /** Where the host's file tree begins, for files and for devices: '/' unless told. */
+  /** Root of the host's file tree, for files and for devices: '/' unless told. */
   readonly root?: string
   /** Run programs of another root nevertheless, as mdevctl's own tests have it. */
   readonly runsPrograms?: boolean

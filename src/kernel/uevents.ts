@@ -1,4 +1,4 @@
-/** What the kernel tells udev of a device (NETLINK_KOBJECT_UEVENT): it appeared, changed or went. */
+/** A message of the kernel to udev about a device (NETLINK_KOBJECT_UEVENT): it appeared, changed or went. */
 export interface Uevent {
   /** Counts up over all of the kernel's events, of which other network namespaces may have heard some that we did not. */
   readonly seqnum: number
@@ -8,6 +8,6 @@ export interface Uevent {
   readonly devpath: string
   /** 'pci', 'mdev', 'vfio', 'vfio-dev', … */
   readonly subsystem: string
-  /** What else it says: DRIVER, PCI_SLOT_NAME, MDEV_STATE, DEVNAME ('/dev/vfio/7'), … */
+  /** Its other properties: DRIVER, PCI_SLOT_NAME, MDEV_STATE, DEVNAME ('/dev/vfio/7'), … */
   readonly properties: Readonly<Record<string, string>>
 }

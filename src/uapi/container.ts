@@ -1,7 +1,7 @@
 import { VfioError } from '../base/errors.ts'
 import { decode, type InfoCapability, infoCapabilities } from './struct.ts'
 
-/** What VFIO_GET_API_VERSION answers on every kernel so far (linux/vfio.h VFIO_API_VERSION). */
+/** Answer of VFIO_GET_API_VERSION on every kernel so far (linux/vfio.h VFIO_API_VERSION). */
 export const VFIO_API_VERSION = 0
 
 /** Arguments of VFIO_CHECK_EXTENSION; those named IOMMU are VFIO_SET_IOMMU's too (linux/vfio.h). */
@@ -89,7 +89,7 @@ export const dmaUnmapFlag = {
   VFIO_DMA_UNMAP_FLAG_VADDR: 0x4,
 } as const
 
-/** What VFIO_IOMMU_GET_INFO says. */
+/** Answer of VFIO_IOMMU_GET_INFO. */
 export interface Type1Info {
   /** One bit per page size the IOMMU can map; null where the kernel does not say. */
   readonly pageSizes: bigint | null
@@ -160,7 +160,7 @@ export function iovaRanges(
   })
 }
 
-/** How many more mappings the container takes; null where the kernel does not say. */
+/** Number of mappings that the container still takes; null if the kernel does not say. */
 export function dmaAvail(chain: readonly InfoCapability[]): number | null {
   const bytes = chain.find(({ id }) => id === type1Capability.VFIO_IOMMU_TYPE1_INFO_DMA_AVAIL)?.bytes
   return bytes === undefined ? null : decode(vfioIommuType1InfoDmaAvail, bytes).avail

@@ -13,7 +13,7 @@ export const deviceFeatureFlag = {
   VFIO_DEVICE_FEATURE_PROBE: 0x4_0000,
 } as const
 
-/** What linux/vfio.h calls each feature, and its number. */
+/** Macro of each feature in linux/vfio.h, and its number. */
 export const deviceFeatures = {
   'pci-vf-token': { macro: 'VFIO_DEVICE_FEATURE_PCI_VF_TOKEN', id: 0 },
   migration: { macro: 'VFIO_DEVICE_FEATURE_MIGRATION', id: 1 },
@@ -88,7 +88,7 @@ export const deviceState = {
   VFIO_DEVICE_STATE_PRE_COPY_P2P: 7,
 } as const
 
-/** What a device's migration can do, in struct vfio_device_feature_migration. */
+/** Abilities of a device's migration, flags in struct vfio_device_feature_migration. */
 export const migrationFlag = {
   VFIO_MIGRATION_STOP_COPY: 0x1,
   VFIO_MIGRATION_P2P: 0x2,

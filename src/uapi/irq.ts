@@ -73,7 +73,7 @@ export interface IrqSet {
   readonly index: number
   /** The first vector it is about. */
   readonly start: number
-  /** How many vectors; 0 with no data disables the index. */
+  /** Number of vectors; 0 with no data disables the index. */
   readonly count: number
   readonly action: 'mask' | 'unmask' | 'trigger'
   /** One entry per vector: whether to act on it, or the eventfd it is tied to (-1 unties it); null to act on all. */
@@ -159,7 +159,7 @@ export const vfioDeviceIoeventfd = {
   fields: { argsz: [0, 'u32'], flags: [4, 'u32'], offset: [8, 'u64'], data: [16, 'u64'], fd: [24, 's32'] },
 } as const
 
-/** How wide the write is: exactly one of these. */
+/** Width of the write, in bits: exactly one of these. */
 export const ioeventfdFlag = {
   VFIO_DEVICE_IOEVENTFD_8: 0x1,
   VFIO_DEVICE_IOEVENTFD_16: 0x2,

@@ -23,7 +23,7 @@ export const regionFlag = {
   VFIO_REGION_INFO_FLAG_CAPS: 0x8,
 } as const
 
-/** What can be done with a region (VFIO_REGION_INFO_FLAG_*). */
+/** Accesses that a region allows (VFIO_REGION_INFO_FLAG_*). */
 export interface RegionFlags {
   readonly read: boolean
   readonly write: boolean
@@ -31,13 +31,13 @@ export interface RegionFlags {
   readonly mmap: boolean
 }
 
-/** What VFIO_DEVICE_GET_REGION_INFO says. */
+/** Answer of VFIO_DEVICE_GET_REGION_INFO. */
 export interface RegionInfo {
   readonly index: number
   readonly flags: RegionFlags
   /** Bytes; 0 for a region that is not there. */
   readonly size: bigint
-  /** Where the region begins in the device's file. */
+  /** Offset in the device's file, in bytes. */
   readonly offset: bigint
   readonly capabilities: readonly RegionCapability[]
 }
@@ -98,7 +98,7 @@ export interface SparseArea {
 export type RegionCapability =
   /** Only these areas of the region can be mapped. */
   | { readonly name: 'sparse-mmap'; readonly areas: readonly SparseArea[] }
-  /** What a device-specific region is (VFIO_REGION_TYPE_*, VFIO_REGION_SUBTYPE_*). */
+  /** Type of a device-specific region (VFIO_REGION_TYPE_*, VFIO_REGION_SUBTYPE_*). */
   | { readonly name: 'type'; readonly type: number; readonly subtype: number }
   /** The region may be mapped although it holds the MSI-X table. */
   | { readonly name: 'msix-mappable' }

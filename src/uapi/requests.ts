@@ -35,11 +35,11 @@ export const request = {
   VFIO_MIG_GET_PRECOPY_INFO: 0x3b79,
 } as const
 
-/** What an ioctl takes and makes. */
+/** Argument and result of an ioctl. */
 export interface IoctlFacts {
   /** A struct that begins with its own size (argsz), bytes of which the kernel only reads, a number by value, or nothing. */
   readonly argument: 'struct' | 'bytes' | 'number' | 'none'
-  /** How many bytes the kernel reads at least of what is pointed at, whatever its size field says. */
+  /** Least bytes that the kernel reads of what is pointed at, whatever its size field says. */
   readonly minBytes: number
   /** Its result is a new descriptor. VFIO_DEVICE_FEATURE has some that make one too (kernel/descriptor-made.ts). */
   readonly makesDescriptor: boolean
@@ -100,7 +100,7 @@ function factsByNumber(): ReadonlyMap<number, IoctlFacts> {
   return found
 }
 
-/** How many bytes the kernel reads at least of an ioctl's argument. iommufd reads as much as its struct says: 0. */
+/** Least bytes that the kernel reads of an ioctl's argument; 0 for iommufd, which reads as much as its struct says. */
 export function minBytesOf(number: number): number {
   return byNumber.get(number)?.minBytes ?? 0
 }

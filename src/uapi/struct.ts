@@ -1,7 +1,7 @@
 import { kernelOrder } from '../base/byte-order.ts'
 import { VfioError } from '../base/errors.ts'
 
-/** How a field of a kernel struct is stored, in the kernel's byte order. */
+/** Type of a kernel struct's field, which is stored in the kernel's byte order. */
 export type FieldType = 'u8' | 'u16' | 'u32' | 's32' | 'u64'
 
 /** A C struct as data: its name, the bytes of its fixed part, and each field's offset and type. */
@@ -27,7 +27,7 @@ interface Field {
 
 interface Codec {
   readonly fields: readonly Field[]
-  /** Where the last field ends. */
+  /** End of the last field, in bytes. */
   readonly end: number
 }
 

@@ -1,7 +1,7 @@
 import type { ChangeOptions } from '../../lifecycle/change/change.ts'
 import type { Io } from '../io/io.ts'
 
-/** How a changing command was asked to go about it; what callout scripts say goes to stderr. */
+/** Options of a changing command, as they were given; messages of callout scripts go to stderr. */
 export function changeOptions(values: { readonly 'dry-run': boolean; readonly force: boolean }, io: Io): ChangeOptions {
   return { dryRun: values['dry-run'], force: values.force, onMessage: (line) => io.err(`${line}\n`) }
 }

@@ -16,7 +16,7 @@ export function refuseBeside(jsonfile: string | undefined, others: Readonly<Reco
   if (given !== undefined) throw usageError(`--${given[0]} and --jsonfile exclude each other`)
 }
 
-/** What `--auto` and `--manual` ask for; undefined where neither is given. */
+/** The start mode that `--auto` or `--manual` asks for; undefined if neither is given. */
 export function startMode({
   auto,
   manual,

@@ -50,7 +50,7 @@ export interface SplitCommandLine {
  */
 export function splitCommandLine(argv: readonly string[]): SplitCommandLine {
   const rest: string[] = []
-  /** Where `--mock` has a file, and which. */
+  /** Index in `rest` of a `--mock` with a file, and the file. */
   let taken: readonly [at: number, file: string] | null = null
   let word: string | null = null
   const split = (more: readonly string[]): SplitCommandLine => {

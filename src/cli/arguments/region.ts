@@ -6,7 +6,7 @@ import { deviceForms } from './device-argument.ts'
 /** Bits of one access. */
 export type Width = 8 | 16 | 32 | 64
 
-/** Where an access goes: a byte offset, and the width that a named register has. */
+/** Place of an access: its offset in bytes, and the width in bits of a register that is named. */
 export interface Place {
   readonly offset: number
   readonly width: Width | null

@@ -28,7 +28,7 @@ export function readSpec(path: string, label: string | undefined, io: Io): [spec
   return [readCallersFile(path, path, io, largestSpec), options]
 }
 
-/** What a file looks like, for the help. */
+/** Example of a spec file, for the help. */
 export const specExample: string = `\
 A file:
   version: 1

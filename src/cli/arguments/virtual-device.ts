@@ -1,7 +1,7 @@
 import { type Flag, type Option, type OptionalPositional, text } from '../command/command.ts'
 import { deviceForms } from './device-argument.ts'
 
-/** What tells of a virtual device, with mdevctl's names. */
+/** `--uuid`: the virtual device. The options here have mdevctl's names. */
 export const uuid: Option<string> = {
   kind: 'option',
   alias: 'u',

@@ -3,13 +3,13 @@ import { printable } from '../../base/units.ts'
 import type { Io } from '../io/io.ts'
 import type { Context } from './context.ts'
 
-/** What an argument's value names, so that the shell can complete it. */
+/** The kind of thing that an argument's value names, for the shell's completion. */
 export type Completes =
   | 'device'
   | 'active device'
   | 'inactive device'
   | 'defined device'
-  /** What can be opened: running mediated devices, and PCI devices that a VFIO driver has. */
+  /** Devices that can be opened: running mediated devices, and PCI devices that a VFIO driver has. */
   | 'vfio device'
   /** Whatever is in an IOMMU group. */
   | 'host device'
@@ -42,7 +42,7 @@ interface Valued<T> extends Described {
 export interface Option<T> extends Valued<T> {
   readonly kind: 'option'
   readonly alias?: string
-  /** What stands for the value in the help: 'UUID'. */
+  /** Placeholder of the value in the help: 'UUID'. */
   readonly value: string
 }
 
@@ -91,7 +91,7 @@ export type Example = readonly [commandLine: string, what: string]
 export interface Command<T extends ArgumentTable = ArgumentTable> {
   readonly arguments: T
   readonly examples: readonly Example[]
-  /** What its help ends with. */
+  /** Text at the end of its help. */
   readonly epilogue?: string
   run(values: Values<T>, context: Context, io: Io): Promise<void> | void
 }
@@ -114,7 +114,7 @@ export function usageError(message: string, hint?: string): VfioError {
   return new VfioError('INVALID_ARGUMENT', message, hint === undefined ? {} : { hint })
 }
 
-/** What a command of several deeds is to do; `does` has each with what it means. */
+/** The positional that names one of a command's actions; `does` has each with its meaning. */
 export function action<T extends string>(command: string, does: Readonly<Record<T, string>>): RequiredPositional<T> {
   const words = Object.keys(does)
   const isWord = (given: string): given is T => Object.hasOwn(does, given)

@@ -3,17 +3,17 @@ import { Host } from '../../host.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import type { Io } from '../io/io.ts'
 
-/** What stands before or after every command. */
+/** Options that stand before or after any command. */
 export interface GlobalOptions {
   /** A simulated host's name or scenario file; null for the real kernel. */
   readonly mock: string | null
   readonly root: string | null
   readonly json: boolean
-  /** How often -v was given. */
+  /** Number of times that -v was given. */
   readonly verbose: number
 }
 
-/** What a command works with. The kernel is opened where it is first asked for, and only the one that was chosen. */
+/** Options, kernel and host of a command. The kernel is opened at its first use, and only the one that was chosen. */
 export class Context {
   readonly options: GlobalOptions
   readonly #io: Io

@@ -1,6 +1,6 @@
 import type { ErrorCode } from '../../base/errors.ts'
 
-/** What the exit status says. The manual and the README show this table. */
+/** Meaning of each exit status. The manual and the README show this table. */
 export const exitMeanings: Readonly<Record<number, string>> = {
   0: 'done, or already so',
   1: 'failed, or not all output could be written',

@@ -43,7 +43,7 @@ function shownDone(step: BootStep): string {
   return `${step.action === 'save' ? 'wrote' : 'deleted'} ${step.path}`
 }
 
-/** What a path of this machine is on the host whose files stand below `root`. */
+/** Path on the host whose files are below `root`, of a path on this machine. */
 function belowRoot(path: string, root: string | null): string {
   const above = root === null ? '/' : `${resolve(root)}/`
   return path.startsWith(above) ? `/${path.slice(above.length)}` : path

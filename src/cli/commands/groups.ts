@@ -77,7 +77,7 @@ const groups: Command = command({
 })
 export default groups
 
-/** What was named and has no group may be there all the same: then the warnings say why. */
+/** Throws NOT_FOUND if there is no such group or device. A device may have no group: then the warnings say why. */
 function checkIsThere(files: HostFiles, { number, device }: GroupFilter): void {
   if (device !== undefined) checkOnBus(files, parseBusDevice(device))
   if (number === undefined) return

@@ -79,7 +79,7 @@ const write: Command = command({
 })
 export default write
 
-/** What can be told before the device is opened, which makes known how wide an access is. */
+/** Checks the values as far as it can before the device is opened: only then is the width of an access known. */
 function checkedValues(
   given: readonly string[],
   asText: string | undefined,

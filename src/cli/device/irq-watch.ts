@@ -2,7 +2,7 @@ import { VfioError } from '../../base/errors.ts'
 import type { Device } from '../../vfio/device.ts'
 import type { Irq } from '../../vfio/irq/irq.ts'
 
-/** What ends a watch of interrupts. */
+/** Conditions that end a watch of interrupts. */
 export interface WatchLimits {
   /** Ends the watch with INTERRUPTED. */
   readonly interruption: AbortSignal
@@ -14,7 +14,7 @@ export interface WatchLimits {
   readonly timeoutMs?: number
 }
 
-/** What is told of each event, as JSON: `count` is the eventfd's, how often it was signalled since the last. */
+/** An event as JSON: `count` is the eventfd's, the number of its signals since the last event. */
 export interface WatchedEvent {
   readonly time: string
   readonly device: string

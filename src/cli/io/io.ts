@@ -1,4 +1,4 @@
-/** What a command is given of its process: where data and messages go. Tests give their own. */
+/** A command's access to its process: outputs for data and messages, inputs, signals. Tests give their own. */
 export interface Io {
   /**
    * Data, to stdout. Of text, what a terminal would obey or hide is an escape; bytes are written as they are. What cannot
@@ -16,7 +16,7 @@ export interface Io {
   interruption(): AbortSignal
   /** Asks for yes or no, with no as the default; null where no terminal is there to ask. */
   confirm(question: string): Promise<boolean | null>
-  /** How this program is started, by absolute paths: Node and the script, or the single executable. */
+  /** Command that starts this program, by absolute paths: Node and the script, or the single executable. */
   readonly program: readonly string[]
   /** The process that started this one. */
   readonly caller: number

@@ -13,7 +13,7 @@ export class OutputStream {
   /** Takes over where another process made the pipe non-blocking and it is full: the event loop waits for room. */
   #waiting: Writable | null = null
   #ended = false
-  /** Why something was not written; null where the reader just went (`vfioctl list | head`), which is no failure. */
+  /** Error of a write; null if none failed, or if the reader just went (`vfioctl list | head`), which is no failure. */
   failure: unknown = null
 
   /** `onEnd` is called once nothing more can be written. */

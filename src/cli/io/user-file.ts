@@ -5,7 +5,7 @@ import { printable } from '../../base/units.ts'
 import type { Io } from './io.ts'
 
 const chunkBytes = 64 * 1024
-/** How long a named pipe may stay without anybody who writes to it, in milliseconds, and how often it is looked at. */
+/** Longest wait for a writer to a named pipe, and the pause between two reads, in milliseconds. */
 const writersMs = 5000
 const restMs = 20
 

@@ -125,7 +125,7 @@ export async function stop({ kernel, line, io, said }: MdevctlCall): Promise<voi
   if (!changed) throw refusal('NOT_FOUND', `${uuid} does not run`)
 }
 
-/** What udev calls when a parent appears. One that fails is told, and the others go on. */
+/** `mdevctl start-parent-mdevs`, which udev calls for a parent that appears. A failure is a warning; the rest go on. */
 export async function startParentMdevs({ kernel, line, io, said }: MdevctlCall): Promise<void> {
   const { definitions, warnings } = readDefinitions(kernel.files)
   for (const { path, message } of warnings) io.err(`Warning: ${path} ${message}\n`)

@@ -7,7 +7,7 @@ import type { Io } from '../io/io.ts'
 import { parseWords, yargsParser } from '../parser/full-yargs.ts'
 import { inLongForm } from './words.ts'
 
-/** What a subcommand works with: the kernel, its flags, and where its words go. */
+/** Arguments of a subcommand: the kernel, its flags, and the outputs for its words. */
 export interface MdevctlCall {
   readonly kernel: Kernel
   readonly line: MdevctlLine
@@ -21,7 +21,7 @@ interface Flag {
   readonly value?: string
   readonly describe: string
   readonly conflicts?: readonly string[]
-  /** What must stand beside it. */
+  /** The flag that must be given with it. */
   readonly implies?: string
 }
 
@@ -50,7 +50,7 @@ const listFlags = {
   parent,
 } as const
 
-/** What `modify` can do to a definition. */
+/** Flags of `modify` that say how the definition changes: exactly one is given. */
 const modifications = ['auto', 'manual', 'addattr', 'delattr', 'jsonfile']
 
 const subcommands: Readonly<Record<string, Subcommand>> = {

@@ -6,7 +6,7 @@ import { paint } from '../io/paint.ts'
 import { jsonLine } from './output.ts'
 import { forSameHost, type GivenHost } from './same-host.ts'
 
-/** How a failure is shown, and the host that it is about. */
+/** The form in which a failure is shown, and the host that it is about. */
 export interface Shown extends GivenHost {
   readonly json: boolean
   readonly verbose: number
@@ -39,7 +39,7 @@ export function toldError({ code, message, hint, errno, errnoNumber, syscall, pa
   return { code, message, hint, errno, errnoNumber, syscall, path, facts }
 }
 
-/** What no one foresaw: a failed system call that nobody worded, or a mistake of this program. */
+/** An unforeseen failure as a `VfioError`: a system call's that nobody worded, or a mistake of this program. */
 function unexpected(error: unknown): VfioError {
   const message = error instanceof Error ? error.message : String(error)
   if (isSystemError(error)) return asVfioError(error)

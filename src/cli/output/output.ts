@@ -55,7 +55,7 @@ export function table<T>(rows: readonly T[], columns: readonly Column<T>[], belo
   return `${[paint('bold', heading), ...lines].join('\n')}\n`
 }
 
-/** What could not be read, one line each on stderr: the rest was shown. */
+/** Writes each warning as one line to stderr: what could not be read, while the rest was shown. */
 export function reportWarnings(warnings: readonly Warning[], io: Io): void {
   for (const { path, message } of warnings) {
     io.err(`${paint('yellow', 'warning:')} ${printable(path)} ${message}\n`)

@@ -64,7 +64,7 @@ function hasTranslatedGroup(files: HostFiles): boolean {
   })
 }
 
-/** What keeps VFIO from using a device that it was just given. */
+/** Names the devices of a group whose drivers keep VFIO from using a device that it was just given. */
 function reportViability(files: HostFiles, changes: readonly BindingChange[], io: Io): void {
   for (const group of groupsOfVfio(files, changes)) {
     const foreign = foreignMembers(groupMembers(files, group))

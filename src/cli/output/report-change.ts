@@ -9,7 +9,7 @@ export interface Report {
   /** For people, on stderr: what was done, or why nothing was. */
   readonly done: (change: Change) => string
   readonly already: (change: Change) => string
-  /** What was not named before is data: scripts capture it from stdout. */
+  /** True if the caller gave no name: the new one is data, which scripts capture from stdout. */
   readonly printName?: boolean
 }
 

@@ -16,7 +16,7 @@ export function yargsParser(name: string, hint?: string): Argv {
     })
 }
 
-/** What a line's words come to: values by name, and the text that yargs prints in their place, '' where it prints none. */
+/** Parses a line's words: values by name, and the text that yargs prints in their place, '' if it prints none. */
 export function parseWords(
   parser: Argv,
   words: readonly string[],

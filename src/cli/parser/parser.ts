@@ -5,7 +5,7 @@ import { type Argument, type ArgumentTable, usageError, type Values } from '../c
 /** A command line that is plain to read. */
 export interface Parsed {
   readonly values: Values<ArgumentTable>
-  /** How often -v was given. */
+  /** Number of times that -v was given. */
   readonly verbose: number
 }
 
@@ -25,7 +25,7 @@ export function parseArguments(own: ArgumentTable, argv: readonly string[]): Par
   return { values: readValues(table, { ...options, ...positionals }), verbose: typeof said === 'number' ? said : 0 }
 }
 
-/** How many words of a line are no options, nor their values. */
+/** Number of words in a line that are neither options nor their values. */
 export function countWords(own: ArgumentTable, argv: readonly string[]): number {
   return tokens({ ...own, ...globalArguments }, argv).argv._.length
 }

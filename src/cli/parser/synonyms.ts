@@ -53,7 +53,7 @@ export function withKnownWords(line: SplitCommandLine): SplitCommandLine {
   return word === null ? line : { ...line, word: sameVerb(word) ?? word }
 }
 
-/** What `help` is asked about; null for the program. */
+/** The command or topic that `help` is asked about; null for the program. */
 export function aboutOf({ rest }: SplitCommandLine): string | null {
   const about = rest.find((token) => !token.startsWith('-')) ?? null
   return about === null ? null : (sameVerb(about) ?? about)
@@ -63,7 +63,7 @@ function sameVerb(word: string): string | null {
   return Object.hasOwn(sameVerbs, word) ? (sameVerbs[word] ?? null) : null
 }
 
-/** What does here what is asked for with another word; null for a word that nobody knows. */
+/** Names the commands that do here what a verb of other tools asks for; null for a word that nobody knows. */
 export function rightVerb(word: string): string | null {
   const found = Object.hasOwn(otherVerbs, word) ? otherVerbs[word] : undefined
   if (found === undefined) return null

@@ -99,7 +99,7 @@ function shownPositional([name, { kind }]: [string, Argument]): string {
   return `[${name}..]`
 }
 
-/** What yargs would print. A line that it finds nothing to say about was not for it. */
+/** The text that yargs would print; INVALID_ARGUMENT if it has none to print for this line. */
 function textOf(parser: Argv, argv: readonly string[], hint: string, needed: readonly string[] = []): string {
   let text: string
   try {

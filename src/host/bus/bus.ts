@@ -7,7 +7,7 @@ export type BusName = 'pci' | 'mdev' | 'css' | 'ccw' | 'ap' | 'platform' | 'fsl-
 /** A bus of the kernel, as data: what is the same on all of them asks here. */
 export interface Bus {
   readonly name: BusName
-  /** What one of its devices is called in a sentence: 'PCI device'. */
+  /** Name for one of its devices in a sentence: 'PCI device'. */
   readonly noun: string
   /** The folder of its devices: '/sys/bus/pci/devices'. */
   readonly devices: string
@@ -24,7 +24,7 @@ export interface Bus {
   readonly hasOverride: boolean
   /** The driver of VFIO that takes its devices; null if none does. Others that do so have 'vfio' in their names too. */
   readonly vfioDriver: string | null
-  /** What VFIO opens: a device of the bus, or a mediated device that is made of one. Null if neither. */
+  /** The devices that VFIO opens: those of the bus, or mediated devices made of them. Null if neither. */
   readonly opens: 'device' | 'mediated device' | null
   /** The flag of `VFIO_DEVICE_GET_INFO` by which an open device says to be of this bus; null if no open device is. */
   readonly flag: keyof DeviceFlags | null
@@ -45,7 +45,7 @@ function lowerCase(form: RegExp): (text: string) => string | null {
 
 type Facts = Omit<Bus, 'name' | 'devices' | 'drivers'>
 
-/** What a bus has that says nothing of it. */
+/** Values of a bus unless its row has others. */
 const usual = { isToldByName: true, hasOverride: true, opens: 'device', flag: null, regions: [], irqs: [] } as const
 
 const facts: Readonly<Record<BusName, Facts>> = {

@@ -18,7 +18,7 @@ import { decode } from '../../uapi/struct.ts'
 
 const { VFIO_REGION_SUBTYPE_CCW_ASYNC_CMD, VFIO_REGION_SUBTYPE_CCW_SCHIB, VFIO_REGION_SUBTYPE_CCW_CRW } = ccwRegionType
 
-/** What an access to a place in a device's file shows; null for bytes that are no such struct. */
+/** Text for the struct at a place in a device's file; null for bytes that are no such struct. */
 type Shown = (bytes: Uint8Array) => string | null
 
 /** The regions of channel I/O devices, learnt from what the kernel said of them, with their structs for a trace. */

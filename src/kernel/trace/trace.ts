@@ -20,10 +20,10 @@ export interface TracedCall {
   readonly line: string
 }
 
-/** Where subscribers find the calls: node:diagnostics_channel. */
+/** Name of the channel that publishes the calls (node:diagnostics_channel). */
 export const syscallChannel = 'vfioctl:syscall'
 
-/** Where traced calls go. */
+/** Receiver of traced calls. */
 export interface Trace {
   readonly say: (call: TracedCall) => void
 }

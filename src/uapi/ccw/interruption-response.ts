@@ -12,7 +12,7 @@ const ecwSize = 32
 const concurrentSense = 1 << 24
 const senseCountShift = 16
 
-/** What an I/O interrupt brought: the subchannel-status word, and the sense that came with it. */
+/** The interruption-response block of an I/O interrupt: the subchannel-status word, and the sense with it. */
 export interface InterruptionResponse extends SubchannelStatus {
   /** Sense bytes that came with a unit check, at most 32; null where the device keeps them for a BASIC SENSE. */
   readonly sense: Uint8Array | null

@@ -56,7 +56,7 @@ export function decodeSchib(bytes: Uint8Array): SubchannelInformation {
   }
 }
 
-/** What `encodeSchib` is given: eight CHPIDs, and the masks of paths that are installed, available and operational. */
+/** Input of `encodeSchib`: eight CHPIDs, and the masks of paths that are installed, available and operational. */
 export interface SubchannelInformationParts {
   readonly deviceNumber: number
   readonly enabled: boolean

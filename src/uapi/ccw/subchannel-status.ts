@@ -77,7 +77,7 @@ export function decodeScsw(bytes: Uint8Array): SubchannelStatus {
   }
 }
 
-/** What of a word is not told has no bit. */
+/** Fields of a word to encode; those that are absent are 0. */
 export interface SubchannelStatusParts {
   readonly functions?: Partial<SubchannelStatus['functions']>
   readonly activity?: Partial<SubchannelStatus['activity']>

@@ -66,7 +66,7 @@ export interface AddressSpace extends Disposable {
   unmapAll(): bigint
   /** 'noiommu' only, where nothing is mapped: the physical address of each page of the memory. NOT_SUPPORTED elsewhere. */
   physicalPages(memory: Mapping, offset: number, size: number): readonly bigint[]
-  /** What `physicalPages` was asked for is not kept where it is any more. */
+  /** Ends the pinning by `physicalPages`: pages of the memory may move from then on. */
   releasePages(memory: Mapping): void
   readonly closed: boolean
   /** Idempotent. Devices that are attached keep it alive: they are closed first. */

@@ -7,7 +7,7 @@ import type { MapRequest } from './address-space.ts'
 
 const maxAddress = 0xffff_ffff_ffff_ffffn
 
-/** What a kernel's `mmap` and `allocateMemory` give, or a device's memory mapped; whose it is, the kernel knows. */
+/** Memory from a kernel's `mmap` or `allocateMemory`, or a device's, mapped; the kernel knows whose it is. */
 export const mappedMemory: v.GenericSchema<unknown, Mapping> = v.custom<Mapping>(
   (value) =>
     typeof value === 'object' &&
@@ -28,7 +28,7 @@ const mapRequest = v.object({
   access: v.picklist(['r', 'w', 'rw']),
 })
 
-/** What is asked for, read once. Throws INVALID_ARGUMENT for what no IOMMU maps, OUT_OF_RANGE for memory that is not there. */
+/** The request, read once. INVALID_ARGUMENT for what no IOMMU maps, OUT_OF_RANGE for memory that is not there. */
 export function checkedMapRequest(request: MapRequest, pageSize: number): Required<MapRequest> {
   const { dmaBuf = null, ...rest } = checked('map', mapRequest, request)
   const { iova, memory, offset, size } = rest

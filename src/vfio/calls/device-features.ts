@@ -48,7 +48,7 @@ const featureCall = v.object({
     ),
   ),
 })
-/** What the addon takes of a struct. */
+/** Largest struct that the addon takes, in bytes. */
 const maxBytes = 2 ** 20
 
 /**

@@ -10,7 +10,7 @@ export interface ChannelCommand {
    * was refused) and 'sense-id' (0xe4: what the device is); 'transfer' (0x08) goes on with the command at `address`.
    */
   readonly command: number | 'no-op' | 'sense' | 'sense-id' | 'transfer'
-  /** Where its data is, by the device's addresses, below 2 GiB: of a DMA buffer with `addressBits: 31`. 0 unless told. */
+  /** Address of its data for the device, below 2 GiB: of a DMA buffer with `addressBits: 31`. 0 unless told. */
   readonly address?: bigint
   /** Bytes of data, up to 65535. 0 unless told. */
   readonly count?: number
@@ -20,7 +20,7 @@ export interface ChannelCommand {
   readonly chainCommand?: boolean
   /** The next word has more room for the data of this command (CD). */
   readonly chainData?: boolean
-  /** What is read goes nowhere. */
+  /** Data that is read is stored nowhere (SKIP). */
   readonly skip?: boolean
   /** An interrupt when the channel comes to this command (PCI). */
   readonly interrupt?: boolean

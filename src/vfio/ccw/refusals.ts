@@ -1,6 +1,6 @@
 import type { Reasons } from '../calls/system-call.ts'
 
-/** What vfio_ccw means by an errno, whatever it was asked (drivers/s390/cio/vfio_ccw_fsm.c). */
+/** Meaning of an errno of vfio_ccw, whatever it was asked (drivers/s390/cio/vfio_ccw_fsm.c). */
 export const goneReasons: Reasons = {
   ENODEV: () => ({
     code: 'NOT_FOUND',

@@ -22,9 +22,9 @@ import type { Region } from '../region/region.ts'
 import type { Regions } from '../region/regions.ts'
 import { asyncReasons, goneReasons, startReasons } from './refusals.ts'
 
-/** What a channel program is started with: the fields of an operation-request block (ORB). */
+/** Request to start a channel program: the fields of an operation-request block (ORB). */
 export interface ProgramStart {
-  /** Where its first command is, by the device's addresses, below 2 GiB. */
+  /** Address of its first command for the device: a multiple of 8, below 2 GiB. */
   readonly program: bigint
   /** Of its commands: 1 unless told. */
   readonly format?: 0 | 1

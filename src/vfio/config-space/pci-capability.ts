@@ -48,7 +48,7 @@ export interface DecodedFields {
     readonly revision: number
     readonly length: number
   }
-  /** What keeps devices behind one switch apart, and so decides on IOMMU groups: what is possible, and its control bits. */
+  /** Isolation of devices behind one switch, which decides on IOMMU groups: what is possible, and its control bits. */
   readonly 'access-control-services': {
     readonly sourceValidation: boolean
     readonly requestRedirect: boolean

@@ -31,7 +31,7 @@ export interface AllocateOptions extends BufferOptions {
   readonly hugePages?: boolean
 }
 
-/** Which part of the caller’s memory to map, and how. */
+/** Options for mapping the caller’s memory for DMA: the part of it, its address and the access of devices. */
 export interface MapOptions extends BufferOptions {
   /** The part of the memory, in bytes and whole pages; all of it unless told. */
   readonly offset?: number

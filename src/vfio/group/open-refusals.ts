@@ -2,7 +2,7 @@ import { foreignMembers, visibleMembers } from '../../host/group-members.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import type { Reason, Reasons } from '../calls/system-call.ts'
 
-/** Why a node under /dev/vfio may not be opened. */
+/** The reasons why a node under /dev/vfio may not be opened. */
 export function nodePermission(path: string): Reasons {
   const denied = (): Reason => ({
     code: 'PERMISSION_DENIED',
@@ -12,7 +12,7 @@ export function nodePermission(path: string): Reasons {
   return { EACCES: denied, EPERM: denied }
 }
 
-/** Why VFIO cannot have a group: devices of it are with other drivers. Null where sysfs shows none that is. */
+/** The reason why VFIO cannot have a group: devices of it are with other drivers. Null if sysfs shows none that is. */
 export function notViableReason(files: HostFiles, group: number): Reason | null {
   const members = visibleMembers(files, group)
   const foreign = foreignMembers(members)

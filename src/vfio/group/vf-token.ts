@@ -49,7 +49,7 @@ interface FunctionKind {
   /** Of a virtual function: its physical one. */
   readonly physicalFunction: string | null
   readonly takesToken: boolean
-  /** Why it takes none. */
+  /** The reason if it takes none. */
   readonly why: string
 }
 

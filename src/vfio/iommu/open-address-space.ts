@@ -17,7 +17,7 @@ import { IommufdAddressSpace } from './iommufd-address-space.ts'
 import { NoiommuDevices, NoiommuGroups } from './noiommu-address-space.ts'
 import { Type1AddressSpace, type Type1Mode } from './type1-address-space.ts'
 
-/** Which IOMMU backend an address space uses. */
+/** The IOMMU backend of an address space. */
 export interface AddressSpaceOptions {
   /** The best that this host offers unless told. */
   readonly iommu?: IommuMode

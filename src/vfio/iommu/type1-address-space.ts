@@ -31,7 +31,7 @@ import { ContainerGroups } from './container-groups.ts'
 export type Type1Mode = 'type1' | 'type1v2' | 'compat-type1' | 'compat-type1v2'
 
 const everything: readonly IovaRange[] = [{ first: 0n, last: 0xffff_ffff_ffff_ffffn }]
-/** What iommufd says, which does not count. */
+/** Number of available mappings that iommufd answers: it does not count them. */
 const uncounted = 0xffff_ffff
 
 /**

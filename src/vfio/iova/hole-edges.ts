@@ -23,7 +23,7 @@ const inverseSpans = spans.map((span) => 1 / span)
  * pages and from their first huge page on; and a bit for each entry that is used.
  */
 const [begins, widths, hugeWidths, mask, row] = [fanOut, 2 * fanOut, 3 * fanOut, 4 * fanOut, 5 * fanOut]
-/** What is told of a wider hole, which is then looked at itself. */
+/** Largest width that is stored, in pages. A search looks at the edges of a wider hole. */
 const maxWidth = 0x7fff_ffff
 
 /**
@@ -303,7 +303,7 @@ export class HoleEdges {
   }
 }
 
-/** Which entry a page lies in. */
+/** Index of the entry that a page lies in, in a node of that level. */
 function indexOf(page: number, level: number): number {
   // `&` takes the lowest bits of the whole part, beyond 32 bits too
   return (page * (inverseSpans[level] ?? 0)) & (fanOut - 1)

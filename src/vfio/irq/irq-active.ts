@@ -14,7 +14,7 @@ const deliveries: readonly number[] = [
   pciIrqIndex.VFIO_PCI_MSIX_IRQ_INDEX,
 ]
 
-/** Which irq indexes of one open device are enabled through it. */
+/** The irq indexes of one open device that are enabled through it. */
 export class ActiveIrqs {
   readonly #device: string
   readonly #exclusive: readonly number[]

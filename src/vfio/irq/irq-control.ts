@@ -6,7 +6,7 @@ import type { Descriptor } from '../calls/descriptor.ts'
 import { attempt, type Reasons } from '../calls/system-call.ts'
 import { notAnEventfd, otherThanEventfd } from './given-eventfd.ts'
 
-/** What is done to one irq of a device: VFIO_DEVICE_SET_IRQS, with what its refusals mean. */
+/** Calls to VFIO_DEVICE_SET_IRQS for one irq of a device, with what its refusals mean. */
 export class IrqControl {
   readonly device: Descriptor
   /** For people: 'msi of 0000:00:03.0'. */

@@ -14,7 +14,7 @@ export interface IrqWaiter {
   readonly vector: number | null
   onEvent(event: IrqEvent): void
   onError(error: unknown): void
-  /** What it waits for was closed. */
+  /** The vector that it waits for, or the irq, was closed. */
   onEnd(): void
 }
 

@@ -8,20 +8,20 @@ import { IrqEvents } from './irq-events.ts'
 import type { IrqVector } from './irq-vector.ts'
 import { type IrqEvent, type IrqWaiter, IrqWaiters } from './irq-waiters.ts'
 
-/** Which events to wait for, and what ends it. */
+/** The events to wait for, and what ends the wait. */
 export interface EventsOptions {
   /** Events of this vector alone; of any unless told. */
   readonly vector?: number
   readonly signal?: AbortSignal
 }
 
-/** Which event to wait for, and how long. */
+/** The event to wait for, and the longest wait. */
 export interface WaitOptions extends EventsOptions {
   /** At most this long, in milliseconds; for ever unless told. */
   readonly timeoutMs?: number
 }
 
-/** Which event to wait for while the thread stands still, and how long. */
+/** The event to wait for while the thread is blocked, and the longest wait. */
 export interface WaitSyncOptions {
   /** Milliseconds, as nothing else can end the wait. */
   readonly timeoutMs: number

@@ -36,7 +36,7 @@ export interface DeviceRegion extends RegionAccess {
   /** Its offset in the device's file. */
   readonly offset: bigint
   readonly capabilities: readonly RegionCapability[]
-  /** Whose region it is, for people. */
+  /** The device that has it, for people: 'device 0000:00:03.0'. */
   readonly owner: string
 }
 
@@ -45,7 +45,7 @@ export type Way = 'read' | 'write'
 
 /** The limits that an access to a region is checked against. */
 export interface Bounds {
-  /** Whose region it is, for people: 'device 0000:00:03.0'. */
+  /** The device that has the region, for people: 'device 0000:00:03.0'. */
   readonly owner: string
   readonly name: string
   readonly size: number
@@ -124,7 +124,7 @@ export function goalOf(region: Bounds, way: Way, offset: number, length: number)
   return `${way} ${length} ${bytes} at ${hex(offset)} of region ${region.name} of ${region.owner}`
 }
 
-/** Why memory of a device is not there: a mapped access faults, a trapped one gets EIO. */
+/** The reason why memory of a device is not there: a mapped access faults, a trapped one gets EIO. */
 export function memoryGone(): Reason {
   return {
     code: 'DEVICE_MEMORY_GONE',

@@ -41,7 +41,7 @@ export class Region implements DeviceRegion {
   /** The region's offset in the device's file. */
   readonly offset: bigint
   readonly capabilities: readonly RegionCapability[]
-  /** Whose region it is, for people. */
+  /** The device that has it, for people: 'device 0000:00:03.0'. */
   readonly owner: string
   readonly #host: RegionHost
   readonly #device: Descriptor
