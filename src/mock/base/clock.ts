@@ -69,7 +69,7 @@ export class Clock {
     this.#since = performance.now()
   }
 
-  /** What is due first, of those due by `end`; of several at one time, the one that was set first. */
+  /** Earliest alarm due by `end`, or null; of several at one time, the one that was set first. */
   #next(end: number): Alarm | null {
     let first: Alarm | null = null
     for (const alarm of this.#alarms) if (alarm.due <= end && (first === null || alarm.due < first.due)) first = alarm

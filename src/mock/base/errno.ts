@@ -1,6 +1,6 @@
 import { systemError } from '../../base/system-error.ts'
 
-/** What a call inside the mock answers when it fails. The kernel's door makes a `SystemError` of it. */
+/** Failure of a call inside the mock, by its errno's name. `systemCall` makes a `SystemError` of it. */
 export class Errno extends Error {
   readonly code: string
 

@@ -4,7 +4,7 @@ export const pageSizes = [4096, 16384, 65536] as const
 /** Bytes of a page of a simulated machine. */
 export type PageSize = (typeof pageSizes)[number]
 
-/** What every kernel's pages are multiples of. */
+/** Bytes that every kernel's page size is a multiple of. */
 export const smallestPage: PageSize = 4096
 
 /** The kernels that the mock can be, by the name a scenario gives. */
@@ -15,15 +15,15 @@ export type KernelVersion = '6.1' | '6.12' | '7'
  * brought a trait stands with it.
  */
 export interface KernelTraits {
-  /** What `uname -r` says. */
+  /** Kernel release, as `uname -r` prints it. */
   readonly release: string
   /** Bytes of a page of memory: what the scenario says, on any of them. */
   readonly pageSize: PageSize
-  /** What VFIO_GROUP_SET_CONTAINER answers to a descriptor of something else; EBADFD since 6.2. */
+  /** Errno of VFIO_GROUP_SET_CONTAINER for a file that is no container or iommufd; EBADFD since 6.2. */
   readonly foreignContainer: 'EINVAL' | 'EBADFD'
   /** VFIO_TYPE1_NESTING_IOMMU is a type that a container takes; up to 6.12. */
   readonly type1Nests: boolean
-  /** What a range past the end of 64 bits is to type1; EOVERFLOW since 6.19. */
+  /** Errno of type1 for a range past the end of 64 bits; EOVERFLOW since 6.19. */
   readonly type1Wrap: 'EINVAL' | 'EOVERFLOW'
   /** A device that is being taken away cannot be opened any more, and has no node and no vfio-dev folder; 6.6. */
   readonly hidesLeaving: boolean
@@ -31,9 +31,9 @@ export interface KernelTraits {
   readonly copiesInfoWhole: boolean
   /** A group's `type` can be changed while drivers that leave DMA alone have its devices, however many they are; 6.5. */
   readonly retypesAttended: boolean
-  /** How many bits of each number that `new_id` is given are compared with what a driver takes already; all in 7. */
+  /** Bits of each number in `new_id` that are compared with the ids a driver takes already; all in 7. */
   readonly newIdBits: 16 | 32
-  /** How many names `reset_method` takes: one for each way there is; CXL's came with 6.12. */
+  /** Most names that `reset_method` takes: one for each way there is; CXL's came with 6.12. */
   readonly resetMethods: 6 | 7
   /** Each capability of an answer begins at a multiple of 8 bytes, and the whole ends at one; 6.6. */
   readonly alignsCapabilities: boolean
@@ -59,7 +59,7 @@ export interface KernelTraits {
   readonly tellsOpenDevice: boolean
   /** Interrupts of vfio-ap: none, req, then cfg-chg too; after 6.1, after 6.12. */
   readonly vfioApIrqs: 0 | 1 | 2
-  /** What a queue of another device is to vfio_ap, and whether a device's matrix can be written as a whole (6.10). */
+  /** Errno of vfio_ap for a queue of another device; with `hasApConfig`, a matrix can be written as a whole (6.10). */
   readonly apqnTaken: 'EADDRINUSE' | 'EBUSY'
   readonly hasApConfig: boolean
 }

@@ -9,7 +9,7 @@ export interface NumberFormat {
   readonly tooLarge?: 'EINVAL'
 }
 
-/** What a driver makes of a number that is written to it (kstrtoull): one newline may follow. EINVAL for anything else. */
+/** Parses a number that is written to a driver (kstrtoull): one newline may follow. EINVAL for anything else. */
 export function kstrtoull(bytes: Buffer, { base, bits, tooLarge }: NumberFormat): bigint {
   const [text = ''] = bytes.toString('latin1').split('\0', 1)
   const digits = /^\+?(\w+)\n?$/.exec(text)?.[1] ?? ''

@@ -4,7 +4,7 @@ import type { Clock } from '../base/clock.ts'
 import { Errno } from '../base/errno.ts'
 import type { Call, CallName, RequestName } from '../machine/machine-observer.ts'
 
-/** Which calls are meant. */
+/** Calls that a fault hits. */
 export interface CallFilter {
   readonly call: CallName
   /** Only this request of ioctl. */
@@ -13,7 +13,7 @@ export interface CallFilter {
   readonly path?: string | RegExp
   /** The first of them that is hit, counted from now and from 1, which it is where absent. */
   readonly nth?: number
-  /** How many are hit from there on; 1 where absent. */
+  /** Number of calls hit from there on; 1 if absent. */
   readonly times?: number
 }
 
@@ -23,7 +23,7 @@ interface Rule {
   seen: number
 }
 
-/** What goes wrong on a mock machine, on purpose. */
+/** Injects faults into a mock machine. */
 export class Faults {
   readonly #clock: Clock
   readonly #rules = new Set<Rule>()

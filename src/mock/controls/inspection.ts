@@ -7,7 +7,7 @@ export interface PinnedPageState {
   readonly iova: bigint
   /** Its physical address. */
   readonly physical: bigint
-  /** How many pins it has. */
+  /** Number of pins. */
   readonly count: number
 }
 
@@ -16,7 +16,7 @@ export interface MappingState {
   readonly iova: bigint
   /** Bytes. */
   readonly size: bigint
-  /** What a device may do. */
+  /** Access allowed to a device. */
   readonly access: { readonly read: boolean; readonly write: boolean }
 }
 
@@ -38,7 +38,7 @@ export interface FileWrite {
   readonly at: number
 }
 
-/** What is so on a mock machine, and what happened on it since it was made. */
+/** State of a mock machine, and its interrupts and writes since it was made. */
 export class Inspection {
   /** Oldest first. */
   readonly interrupts: readonly RaisedInterrupt[]
@@ -62,7 +62,7 @@ export class Inspection {
     })
   }
 
-  /** What is mapped for devices, of all address spaces, by address. */
+  /** Memory mapped for devices, of all address spaces, by address. */
   get mapped(): readonly MappingState[] {
     const mappings = [...this.#machine.locked.spaces].flatMap((space) => [...space])
     return mappings.sort(byIova).map(({ iova, size, access }) => ({ iova, size, access }))
@@ -73,7 +73,7 @@ export class Inspection {
     return this.#machine.locked.bytes
   }
 
-  /** What is open, by descriptor, as /proc/PID/fd shows it. */
+  /** Open files by descriptor, as /proc/PID/fd shows them. */
   get open(): readonly string[] {
     return this.#machine.fds.entries().map(([, { link }]) => link)
   }

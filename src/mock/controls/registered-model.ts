@@ -17,7 +17,7 @@ export interface RegisteredModel {
   /** The type's name; its id where absent. */
   readonly name?: string
   readonly description?: string
-  /** How many such devices the parent has room for; 16 where absent. */
+  /** Number of such devices the parent has room for; 16 if absent. */
   readonly instances?: number
   /** Attributes in the device's sysfs folder. */
   readonly attributes?: readonly ScenarioAttribute[]

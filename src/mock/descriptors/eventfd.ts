@@ -41,7 +41,7 @@ export class Eventfd implements OpenFile {
     return 8
   }
 
-  /** What a device does: never fails, stays at the largest value. Within a signal of the same, nothing: it would never end. */
+  /** Adds 1 for a device: never fails, stays at the largest value. No signal within a signal: it would never end. */
   signal(): void {
     if (this.#count < most && !this.#isNotifying) this.#add(1n)
   }

@@ -1,10 +1,10 @@
 import type { IoctlPointer, Mapping, MmapOptions } from '../../kernel/kernel.ts'
 
-/** What a descriptor of the mock stands for. A call that a file does not have is answered as Linux answers it. */
+/** Open file behind a descriptor of the mock. A call that it does not have is answered as Linux answers it. */
 export interface OpenFile {
-  /** Where /proc/PID/fd/N points. */
+  /** Target of /proc/PID/fd/N. */
   readonly link: string
-  /** What /proc/PID/fdinfo/N says beyond what it says of every file, by name. */
+  /** Fields of /proc/PID/fdinfo/N beyond those of every file, by name. */
   readonly details?: Readonly<Record<string, string>>
   /** Names the file for flock(2). */
   readonly lockPath?: string
@@ -26,7 +26,7 @@ export interface OpenFile {
   close(): void
 }
 
-/** What an ioctl is given: the bytes that a pointer leads to, a number, or nothing. */
+/** Argument of an ioctl: the bytes that a pointer leads to, a number, or nothing. */
 export type IoctlArgument = Uint8Array | number | undefined
 
 /** True if a file can be read, as poll(2) tells. */

@@ -10,7 +10,7 @@ export interface DataPiece {
 }
 
 /**
- * Where the data of a command is: at its address, or at the addresses that a list there says (IDAW), cut into blocks as
+ * Pieces of a command's data: at its address, or at the addresses that a list there says (IDAW), cut into blocks as
  * vfio_ccw cuts it. One byte for a command without a count.
  */
 export function dataPieces(word: CommandWord, orb: OperationRequest, memory: GuestMemory): DataPiece[] {

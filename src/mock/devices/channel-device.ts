@@ -5,7 +5,7 @@ const commandReject = 0x80
 const senseSize = 32
 const noData = new Uint8Array(0)
 
-/** What a command of a channel device gives. */
+/** Result of a command of a channel device. */
 export interface CommandEnd {
   /** For the program, as much as its count lets in. */
   readonly data: Uint8Array

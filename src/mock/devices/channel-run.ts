@@ -8,18 +8,18 @@ import type { ChannelDevice } from './channel-device.ts'
 /** Commands that one program carries out at most: a loop that no device ends is a program check here. */
 const patience = 65_536
 
-/** What carries a program out. */
+/** Channel program to run, its device and its memory. */
 export interface ChannelRun {
   readonly orb: OperationRequest
   readonly commands: ReadonlyMap<number, CommandWord>
   readonly device: ChannelDevice
-  /** Where the data of a command is. */
+  /** Pieces of memory with a command's data. */
   pieces(word: CommandWord): readonly DataPiece[]
   /** Puts bytes into the memory of the program. */
   store(iova: bigint, bytes: Uint8Array): void
 }
 
-/** How a program ended, and the sense bytes that came with a unit check. */
+/** Status at a program's end, and the sense bytes that came with a unit check. */
 export interface ProgramEnd {
   readonly status: SubchannelStatusParts
   readonly sense: Uint8Array | null

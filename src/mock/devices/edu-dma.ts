@@ -9,7 +9,7 @@ const toMemory = 2n
 const raiseWhenDone = 4n
 /** The device reaches 28 bits of an address, and loses the others. */
 const addressMask = (1n << 28n) - 1n
-/** Where the device's own buffer stands among its addresses. */
+/** Start of the device's own buffer among its addresses. */
 const bufferStart = 0x40000n
 const bufferSize = 0x1000
 

@@ -46,7 +46,7 @@ export class MbochsEdid {
     else if (isRegister(offset, from.length) && writable.includes(offset)) this.#registers.set(from, offset)
   }
 
-  /** What the guest sees: nothing without a monitor, or behind the end of the EDID, to which a longer read may reach. */
+  /** EDID as the guest reads it: zeros without a monitor, or from its end on, which a longer read may pass. */
   show(into: Uint8Array, offset: number): void {
     into.fill(0)
     const { edid_size, link_state } = decode(vfioRegionGfxEdid, this.#registers)

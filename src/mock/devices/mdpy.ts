@@ -16,7 +16,7 @@ const displayRegion = 16
 export const xrgb8888 = 0x3432_5258
 /** Bytes of one pixel. */
 export const pixelSize = 4
-/** Where in configuration space the vendor's capability stands, with format, width and height behind its 4 bytes. */
+/** Place of the vendor's capability in configuration space, with format, width and height behind its 4 bytes. */
 const capability = { offset: 0x40, size: 0x10 } as const
 
 /**

@@ -44,7 +44,7 @@ export function makeMdevModel(
   }
 }
 
-/** What is behind a PCI function's BARs, as `saved` left it; null for a device that was never opened. */
+/** Makes the model behind a PCI function's BARs from `saved`, which is null for a device that was never opened. */
 export function makePciFunction(
   device: ScenarioPciDevice,
   what: ScenarioPciFunction,

@@ -10,7 +10,7 @@ const { VFIO_IRQ_SET_DATA_NONE, VFIO_IRQ_SET_DATA_EVENTFD } = irqSetFlag
 const { VFIO_IRQ_SET_ACTION_MASK, VFIO_IRQ_SET_ACTION_UNMASK, VFIO_IRQ_SET_ACTION_TRIGGER } = irqSetFlag
 const actions = VFIO_IRQ_SET_ACTION_MASK | VFIO_IRQ_SET_ACTION_UNMASK | VFIO_IRQ_SET_ACTION_TRIGGER
 
-/** What mtty does with interrupts. */
+/** Interrupts of mtty. */
 export interface MttyIrqs {
   /** EINVAL for an index that it has no interrupt for. */
   describe(index: number): IrqDescription

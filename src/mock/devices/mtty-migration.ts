@@ -11,7 +11,7 @@ const headerSize = 24
 const magic = 0x7e9d_0989_8c3e_2c4en
 const majorVersion = 1
 
-/** What mtty does of migration since Linux 6.7: its ports are 36 bytes each, behind a header that can be pre-copied. */
+/** Migration of mtty since Linux 6.7: its ports are 36 bytes each, behind a header that can be pre-copied. */
 export function mttyMigration(ports: readonly Uart[], state: number): ModelMigration {
   const size = headerSize + ports.length * portSize
   const header = headerOf(ports.length)

@@ -1,7 +1,7 @@
 import { deviceOrder } from '../../base/byte-order.ts'
 import type { PciBus } from '../sdk/pci-function.ts'
 
-/** Where a queue lies in memory, as the device addresses it, and how many entries it has. */
+/** Address of a queue in memory, as the device addresses it, and its number of entries. */
 export interface QueueMemory {
   readonly address: bigint
   readonly entries: number

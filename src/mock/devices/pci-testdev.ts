@@ -38,7 +38,7 @@ export class PciTestdev implements PciFunctionModel {
     }
   }
 
-  /** What was on stays on. */
+  /** A test that is on stays on. */
   reset(): void {}
 
   close(): void {
@@ -65,7 +65,7 @@ export class PciTestdev implements PciFunctionModel {
     this.#test = test
   }
 
-  /** What goes to an eventfd is not counted; a wider write passes it by, and comes byte by byte. */
+  /** True if a byte is counted: not if an eventfd takes it. A wider write misses the eventfd and comes byte by byte. */
   #counts(offset: number, byte: number, width: number): boolean {
     if (this.#header === null || offset !== this.#header.getUint32(header.offset, deviceOrder)) return false
     return (

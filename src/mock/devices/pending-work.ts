@@ -1,8 +1,8 @@
 import type { Clock } from '../base/clock.ts'
 
-/** How long a device takes, in milliseconds. */
+/** Milliseconds that a device takes. */
 const delay = 1
-/** Who looks at the device so many times has waited as long: a loop that polls gives timers no turn. */
+/** Looks at the device that count as that wait: a loop that polls gives timers no turn. */
 const looks = 100
 
 /** Something that a device does by itself, some time after it was told. */

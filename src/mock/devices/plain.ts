@@ -11,7 +11,7 @@ import { PciConfig } from '../sdk/pci-config.ts'
 const { VFIO_PCI_BAR0_REGION_INDEX, VFIO_PCI_CONFIG_REGION_INDEX } = pciRegionIndex
 const { VFIO_PCI_INTX_IRQ_INDEX, VFIO_PCI_MSI_IRQ_INDEX } = pciIrqIndex
 
-/** What there is to say of a vGPU whose insides are not modelled: ids, one trapped BAR of plain memory, INTx and MSI. */
+/** A vGPU whose insides are not modelled: ids, one trapped BAR of plain memory, INTx and MSI. */
 export class PlainDevice extends MdevModel {
   readonly #config: PciConfig
   readonly #bar: MemoryRegion

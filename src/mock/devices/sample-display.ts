@@ -29,11 +29,11 @@ const oldPlaneInfoSize = 60
 /** The answer to VFIO_DEVICE_QUERY_GFX_PLANE. */
 export type PlaneInfo = Partial<Values<typeof vfioDeviceGfxPlaneInfo>>
 
-/** What the kernel's sample displays (mdpy, mbochs) have in common: no interrupts, and regions packed into one file. */
+/** Common part of the kernel's sample displays (mdpy, mbochs): no interrupts, and regions packed into one file. */
 export abstract class SampleDisplay implements DeviceModel {
   protected readonly config: SampleConfig
   protected readonly memory: SparseMemory
-  /** Where the video memory begins in the device's file, and can be mapped from; nowhere else. */
+  /** Offset of the video memory in the device's file, the only one that can be mapped from. */
   readonly #memoryOffset: number
 
   constructor(config: SampleConfig, memory: SparseMemory, memoryOffset: number) {

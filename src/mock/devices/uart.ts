@@ -81,7 +81,7 @@ export class Uart {
     return bytes
   }
 
-  /** What the driver does not check, and would reach out of its FIFO with, is cut to the FIFO. */
+  /** Cuts to the FIFO the values that would lead the driver, which does not check them, out of it. */
   fromBytes(bytes: Uint8Array): void {
     const at = (offset: number) => bytes[offset] ?? 0
     this.#ier = at(reg.ier)
@@ -177,7 +177,7 @@ export class Uart {
     if ((this.#ier & ier.rdi) !== 0 && this.#count === this.#triggerLevel) this.#raise()
   }
 
-  /** What an empty FIFO gives is undefined in the driver (kernel stack); zero here. */
+  /** Takes a byte from the FIFO: zero if it is empty, undefined in the driver (kernel stack). */
   #receive(): number {
     let value = 0
     if (!this.#isEmpty) {

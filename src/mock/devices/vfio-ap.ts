@@ -5,7 +5,7 @@ import type { KernelTraits } from '../base/kernel-traits.ts'
 import type { DeviceDescription, DeviceModel, IrqDescription, IrqSetRequest } from '../sdk/device-model.ts'
 import { EventIrqs } from './event-irqs.ts'
 
-/** What drives a matrix of crypto adapters and domains: nothing to read or map, a reset, and interrupts that tell of it. */
+/** vfio_ap on a matrix of crypto adapters and domains: nothing to read or map, a reset, and interrupts about it. */
 export class VfioAp implements DeviceModel {
   readonly #irqs: EventIrqs
   readonly #traits: KernelTraits

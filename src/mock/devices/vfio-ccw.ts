@@ -50,7 +50,7 @@ const regions: readonly { readonly size: number; readonly flags: number; readonl
 ]
 const [ioIndex, asyncIndex, schibIndex] = [0, 1, 2]
 
-/** Where the scenario does not say what is behind a subchannel. */
+/** Default for a subchannel that the scenario does not describe. */
 const bare: Pick<ScenarioSubchannel, 'device' | 'deviceType' | 'controlUnit' | 'chpids' | 'pimpampom'> = {
   device: '0.0.0000',
   deviceType: '3390/0c',
@@ -105,7 +105,7 @@ export class VfioCcw implements DeviceModel {
     this.#irqs.set(set)
   }
 
-  /** What was begun ends untold; what was told stays to be read. */
+  /** Ends what runs, without an interrupt; the last IRB stays to be read. */
   reset(): void {
     this.#quiesce()
   }
@@ -146,7 +146,7 @@ export class VfioCcw implements DeviceModel {
     this.#quiesce()
   }
 
-  /** What was told last stays to be read until the mediated device goes. */
+  /** Keeps the last IRB, to be read until the mediated device goes. */
   save(): unknown {
     return { irb: saveBytes(this.#irb()) }
   }

@@ -34,7 +34,7 @@ function interrupts(areRemapped: boolean): string {
 /** CAP_IPC_LOCK (linux/capability.h), with which no limit holds. */
 const ipcLock = 1n << 14n
 
-/** What this process may lock, and has locked: of `limits` and `status`, the lines that say so. */
+/** Adds the lines of `limits` and `status` for locked memory: this process's limit, and its use of it. */
 function addLockedMemory(directory: Directory, locked: LockedMemory): void {
   const { limit } = locked
   const shown = limit === null ? 'unlimited' : String(limit)

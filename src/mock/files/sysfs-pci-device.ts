@@ -13,7 +13,7 @@ import { sriovEntries } from './sysfs-sriov.ts'
 import { vgpuEntries } from './sysfs-vgpu.ts'
 import { link, type Node, readOnly, writeOnly } from './tree.ts'
 
-/** What stands in a PCI device's folder. */
+/** Entries of a PCI device's folder. */
 export function* pciDeviceEntries(
   machine: Machine,
   device: PciDevice,

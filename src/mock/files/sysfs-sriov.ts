@@ -7,7 +7,7 @@ import { pciPath } from '../scenario/sysfs-paths.ts'
 import { pciKey, type Snapshot } from '../state/state.ts'
 import { link, type Node, readOnly } from './tree.ts'
 
-/** What sysfs shows of SR-IOV: of a physical function how many virtual ones, and which; of those the physical one. */
+/** SR-IOV in sysfs: of a physical function the number of its virtual ones and links to them; of those a link to it. */
 export function* sriovEntries(
   machine: Machine,
   device: PciDevice,

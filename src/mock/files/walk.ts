@@ -3,14 +3,14 @@ import type { Folder, Node } from './tree.ts'
 
 const maxLinks = 40
 
-/** What a path leads to. */
+/** Target of a path. */
 export interface Found {
   readonly node: Node
   /** Absolute, without symlinks. */
   readonly path: string
 }
 
-/** Where a path leads, as path_resolution(7) says. `follow`: also through a symlink at its very end. */
+/** Resolves a path, as path_resolution(7) says. `follow`: also through a symlink at its very end. */
 export function walk(root: Folder, path: string, follow: boolean): Found {
   if (!path.startsWith('/') || path.includes('\0')) throw new Errno('ENOENT')
   if (Buffer.byteLength(path) >= 4096) throw new Errno('ENAMETOOLONG')

@@ -1,7 +1,7 @@
 import type { Watch } from '../../kernel/kernel.ts'
 import type { StateStore } from '../state/state-store.ts'
 
-/** How often the disk is looked at, in milliseconds: other processes change it too. */
+/** Milliseconds between looks at the disk: other processes change it too. */
 const interval = 20
 
 /** Tells when what the disk has directly in a directory changes; `path` is canonical. */

@@ -5,7 +5,7 @@ export interface BoundDevice {
   readonly id: number
   /** Its driver looks for the number of a process's address space where a call says that one is there. */
   readonly asksForPasid: boolean
-  /** What it can reach of memory; null while it is attached to nothing. */
+  /** Memory that it can reach; null while it is attached to nothing. */
   readonly space: DmaMappings | null
   /** To an IOAS or a page table, by its number, from wherever it is attached. Returns the number of what it is in then. */
   attach(id: number): number

@@ -9,9 +9,9 @@ export function chooseIova(of: {
   size: bigint
   address: bigint
   page: bigint
-  /** What the address space asks for. */
+  /** Alignment that the address space asks for, in bytes. */
   alignment: bigint
-  /** Where to look; everywhere where empty. */
+  /** Ranges to search; all addresses if empty. */
   allowed: readonly IovaRange[]
   taken: readonly IovaRange[]
 }): bigint {

@@ -7,7 +7,7 @@ import type { IoctlArgument } from '../descriptors/open-file.ts'
 
 type SizedLayout = Layout & { readonly fields: { readonly size: readonly [0, 'u32'] } }
 
-/** What a call has besides its struct. */
+/** Answer and pointers of a call, besides its struct. */
 export interface Call<L extends Layout> {
   /** Writes fields back, as far as the caller's struct has them. It is written even where the call fails afterwards. */
   answer(values: Partial<Values<L>>): void

@@ -6,7 +6,7 @@ import { type Command, command } from './command.ts'
 import type { IommufdContext } from './iommufd-context.ts'
 import { PhysicalDevice } from './physical-device.ts'
 
-/** What Linux 7 said of QEMU's Intel IOMMU: addresses of 39 bits, interrupts remapped, read-only pages not to be nested. */
+/** QEMU's Intel IOMMU under Linux 7: addresses of 39 bits, interrupts remapped, read-only pages not to be nested. */
 const vtd = encode(iommuHwInfoVtd, { flags: 1, cap_reg: 0xd2_008c_2226_0286n, ecap_reg: 0xf0_0f4an })
 
 /** The type of the answer is said: 0 for any. */

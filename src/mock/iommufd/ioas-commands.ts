@@ -24,7 +24,7 @@ import { type IovaRange, lastIova, overlaps } from './iova-range.ts'
 
 const { IOMMU_IOAS_MAP_FIXED_IOVA, IOMMU_IOAS_MAP_READABLE, IOMMU_IOAS_MAP_WRITEABLE } = ioasMapFlag
 
-/** What iommufd does with address spaces. */
+/** Commands of iommufd for address spaces. */
 export function ioasCommands(iommufd: IommufdContext, fds: FdTable): readonly (readonly [number, Command])[] {
   return [
     [
@@ -136,7 +136,7 @@ function unmap(iommufd: IommufdContext): Command {
   })
 }
 
-/** What the device may do. EOPNOTSUPP for an unknown flag, EOVERFLOW for the highest number there is, EINVAL for nothing. */
+/** Access by `flags`. EOPNOTSUPP for an unknown flag, EOVERFLOW for the highest number there is, EINVAL for nothing. */
 function accessOf(flags: number, numbers: readonly bigint[]): DmaMapping['access'] {
   const known = IOMMU_IOAS_MAP_FIXED_IOVA | IOMMU_IOAS_MAP_READABLE | IOMMU_IOAS_MAP_WRITEABLE
   if ((flags & ~known) !== 0) throw new Errno('EOPNOTSUPP')

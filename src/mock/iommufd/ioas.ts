@@ -36,7 +36,7 @@ export class Ioas {
     this.mappings = new DmaMappings(locked, { pageSize, takesDeviceMemory: false })
   }
 
-  /** What addresses and sizes are multiples of. */
+  /** Bytes that addresses and sizes are multiples of. */
   get alignment(): bigint {
     const isByPages = !this.#hasLargePages || this.#pageTables.size > 0 || this.#accesses.size > 0
     return isByPages ? this.#page : 1n
@@ -60,7 +60,7 @@ export class Ioas {
     return holes({ first: 0n, last: lastIova }, this.#reserved)
   }
 
-  /** Where addresses are chosen from now on; EADDRINUSE where a part of it is reserved. */
+  /** Sets the ranges to choose addresses in from now on; EADDRINUSE if a part of them is reserved. */
   allow(ranges: readonly IovaRange[]): void {
     if (ranges.some((range) => this.#reserved.some((other) => overlaps(range, other)))) throw new Errno('EADDRINUSE')
     this.#allowed = ranges
@@ -179,7 +179,7 @@ export class Ioas {
     return this.#unmapTo(0n, lastIova)
   }
 
-  /** Where large pages are forbidden: makes two mappings of the one that has a byte on both sides of `iova`. */
+  /** Makes two mappings of the one that has a byte on both sides of `iova`; large pages must be forbidden. */
   cut(iova: bigint): void {
     const mapping = this.mappings.lowest(iova - 1n, iova - 1n)
     if (mapping === null || mapping.iova + mapping.size === iova) return

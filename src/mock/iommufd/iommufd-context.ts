@@ -29,7 +29,7 @@ export class ObjectTable {
   }
 }
 
-/** What its commands see of an iommufd. */
+/** An iommufd, as its commands see it. */
 export interface IommufdContext {
   readonly objects: ObjectTable
   /** ENOENT where the object is another, or none. */

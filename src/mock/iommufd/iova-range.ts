@@ -17,7 +17,7 @@ export function overlaps(range: IovaRange, { first, last }: IovaRange): boolean 
   return range.first <= last && range.last >= first
 }
 
-/** What is left of a range without some others, in order. */
+/** Parts of a range that are in none of some others, in order. */
 export function holes({ first, last }: IovaRange, others: readonly IovaRange[]): IovaRange[] {
   const found: IovaRange[] = []
   let at = first

@@ -18,7 +18,7 @@ import { PageTable } from './page-table.ts'
 import { getPhysicalAddress } from './physical-address.ts'
 import { PhysicalDevice } from './physical-device.ts'
 
-/** What iommufd does with objects of any kind. */
+/** Commands of iommufd for objects of any kind. */
 export function objectCommands(
   iommufd: IommufdContext,
   physical: PhysicalMemory,

@@ -2,7 +2,7 @@ import { iovaRanges } from '../memory/iommu-limits.ts'
 import type { Ioas } from './ioas.ts'
 import { holes, type IovaRange, lastIova } from './iova-range.ts'
 
-/** What an Intel IOMMU of 39 bits does not translate, and what of it is a window of each device (for its messages). */
+/** Addresses up to the last that an Intel IOMMU of 39 bits translates, and those past it, which it does not. */
 const aperture: IovaRange = { first: 0n, last: iovaRanges.at(-1)?.last ?? lastIova }
 const pastAperture = holes({ first: 0n, last: lastIova }, [aperture])
 /** The windows of each device, which are reserved for its messages. */

@@ -18,7 +18,7 @@ export function initialState(scenario: Scenario): MockState {
   return state
 }
 
-/** Where a machine's state is kept: in a directory that outlives its kernels, else in memory. */
+/** Store of a machine's state: in a directory that outlives its kernels, else in memory. */
 export function makeStore(scenario: Scenario, stateDirectory: string | undefined): StateStore {
   const initial = initialState(scenario)
   const onChange = (before: Snapshot, draft: MockState) => addUevents(scenario, before, draft)

@@ -13,13 +13,13 @@ import type { MakeModel } from '../sdk/device-context.ts'
 import type { MakeFunction } from '../sdk/pci-function.ts'
 import { makeStore } from './machine-state.ts'
 
-/** How a simulated kernel is made: its state, its process, its observer. */
+/** Options of a simulated kernel: its state. */
 export interface MockKernelOptions {
-  /** Where the machine's state is kept, for all processes that name the same directory. In memory where absent. */
+  /** Directory of the machine's state, for all processes that name the same one. In memory if absent. */
   readonly stateDirectory?: string
 }
 
-/** What a `MockHost` adds. */
+/** Options that a `MockHost` adds. */
 export interface MachineOptions extends MockKernelOptions {
   /** The machine's time; one of its own where absent. */
   readonly clock?: Clock

@@ -175,7 +175,7 @@ export class MockKernel implements Kernel {
     })
   }
 
-  /** What was signalled by now: no time passes on this machine while its one thread waits, unless its clock is held. */
+  /** Takes a signal that is there: no time passes here while the one thread waits, unless the clock is held. */
   waitForEventfd(eventfds: Int32Array, first: number, timeoutMs: number, counter: Float64Array): number {
     if (!Number.isInteger(timeoutMs) || timeoutMs < 0) throw new RangeError(`${timeoutMs} is not a time to wait`)
     const { clock, fds } = this.machine
@@ -218,7 +218,7 @@ export class MockKernel implements Kernel {
     return { ref: watch.ref, unref: watch.unref, close }
   }
 
-  /** What real drivers say while they refuse is not known well enough to be said here. */
+  /** Messages of real drivers that refuse are not known well enough to be given here. */
   followLog(): null {
     return null
   }
@@ -274,7 +274,7 @@ function refuse(code: string): () => never {
   }
 }
 
-/** What pread and pwrite of a file without them are: what was opened by a path could have positions. */
+/** Errno of pread and pwrite of a file without them: one that was opened by a path could have positions. */
 function withoutPositions({ lockPath }: OpenFile): string {
   return lockPath === undefined ? 'ESPIPE' : 'EINVAL'
 }

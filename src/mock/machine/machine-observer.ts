@@ -39,7 +39,7 @@ export interface Call {
   readonly text?: string
 }
 
-/** Who looks on while a machine works. */
+/** Observer of a machine while it works. */
 export interface MachineObserver {
   /** Before each call. An `Errno` thrown here is what the call answers. */
   called(call: Call): void

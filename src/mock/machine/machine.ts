@@ -12,7 +12,7 @@ import type { MakeFunction } from '../sdk/pci-function.ts'
 import type { StateStore } from '../state/state-store.ts'
 import type { MachineObserver } from './machine-observer.ts'
 
-/** How a descriptor or a mapping keeps a device open. */
+/** Hold of a descriptor or a mapping on a device, which keeps it open. */
 export interface Use {
   begin(): void
   end(): void
@@ -25,7 +25,7 @@ export interface OpenedDevice extends Use {
   readonly boundId: number | null
 }
 
-/** What the parts of one kernel object share. */
+/** Shared state of the parts of one kernel object. */
 export interface Machine extends Process {
   readonly scenario: Scenario
   /** Of the kernel that the scenario names. */
@@ -33,9 +33,9 @@ export interface Machine extends Process {
   readonly store: StateStore
   readonly locked: LockedMemory
   readonly physical: PhysicalMemory
-  /** How the parents of mediated devices reach memory, by their names. */
+  /** DMA of the parents of mediated devices, by their names. */
   readonly parents: ReadonlyMap<string, ParentDma>
-  /** Who among the iommufds here has which IOMMU group. */
+  /** Owners of IOMMU groups, among the iommufds here. */
   readonly dmaOwners: DmaOwners
   /** The devices that are open here, by the key that the state knows them by. */
   readonly openDevices: Map<string, OpenedDevice>

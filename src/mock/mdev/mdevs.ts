@@ -69,7 +69,7 @@ export function attributesOf(parent: ScenarioParent, type: ScenarioMdevType | un
   return [...parent.attributes, ...(type?.attributes ?? [])]
 }
 
-/** What the driver keeps of a write to one of its device's attributes. */
+/** Stores a write to a device's attribute, as its driver keeps it. */
 export function storeAttribute(draft: MockState, birth: string, attribute: ScenarioAttribute, bytes: Buffer): void {
   const mdev = draft.mdevs.find((candidate) => candidate.birth === birth)
   if (mdev === undefined) throw new Errno('ENODEV')

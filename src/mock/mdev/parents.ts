@@ -19,7 +19,7 @@ export function isRegistered(scenario: Scenario, state: Snapshot, parent: Scenar
   return driver !== null && driver === device.driver && !unbinding
 }
 
-/** How many devices of a type the parent still has room for, with what it has given out. */
+/** Number of devices of a type that the parent still has room for, with those it has given out. */
 export function availableInstances(parent: ScenarioParent, type: ScenarioMdevType, state: Snapshot): number {
   const used = state.mdevs.filter((mdev) => isOfCard(mdev.parent, parent, state))
   if (parent.card !== undefined && used.some((mdev) => mdev.parent === parent.name)) return 0

@@ -3,7 +3,7 @@ import { systemError } from '../../base/system-error.ts'
 import type { Mapping } from '../../kernel/kernel.ts'
 import { singleAccesses } from './single-accesses.ts'
 
-/** How a mapping reaches what is behind it; false where nothing answers at the moment. */
+/** Access of a mapping to what is behind it; false if nothing answers at the moment. */
 export interface MappedDevice {
   /** One load of `into.length` bytes; false if nothing answers. */
   load(offset: number, into: Uint8Array): boolean

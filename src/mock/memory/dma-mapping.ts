@@ -1,6 +1,6 @@
 import type { UserMemory } from './user-memory.ts'
 
-/** What a device does with memory: false where a translation is missing or forbids it, and nothing more is moved. */
+/** Access of a device to memory: false if a translation is missing or forbids it, and nothing more is moved. */
 export interface DmaAccess {
   read(iova: bigint, into: Uint8Array): boolean
   write(iova: bigint, from: Uint8Array): boolean
@@ -10,10 +10,10 @@ export interface DmaAccess {
 export interface DmaMapping {
   readonly iova: bigint
   readonly size: bigint
-  /** What the device may do. */
+  /** Access allowed to a device. */
   readonly access: { readonly read: boolean; readonly write: boolean }
   readonly memory: UserMemory
-  /** Where in the memory it begins. */
+  /** Its start in the memory, in bytes. */
   readonly offset: bigint
 }
 
@@ -21,9 +21,9 @@ export interface DmaMapping {
 export interface PinnedPage {
   readonly iova: bigint
   readonly memory: UserMemory
-  /** Where in the memory the page begins. */
+  /** The page's start in the memory, in bytes. */
   readonly offset: bigint
-  /** How many pins it has. */
+  /** Number of pins. */
   readonly count: number
 }
 

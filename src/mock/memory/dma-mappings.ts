@@ -5,7 +5,7 @@ import type { LockedMemory } from './locked-memory.ts'
 import { PagePins } from './page-pins.ts'
 import type { UserMemory } from './user-memory.ts'
 
-/** What one mapping has of a transfer: from byte `at` of the transfer to `end`, and from byte `start` of its memory. */
+/** One mapping's part of a transfer: from byte `at` of the transfer to `end`, and from byte `start` of its memory. */
 interface Piece {
   readonly memory: UserMemory
   readonly start: number
@@ -57,7 +57,7 @@ export class DmaMappings implements DmaAccess {
     return this.#sorted.values()
   }
 
-  /** Where pinned: EFAULT, ENOMEM, and nothing changed. */
+  /** EFAULT or ENOMEM if its memory cannot be pinned, and nothing changed. */
   add(mapping: DmaMapping): void {
     if (this.#isPinned) this.#pin(mapping)
     this.#locked.spaces.add(this)
@@ -149,7 +149,7 @@ export class DmaMappings implements DmaAccess {
     if (memory.peer === null) this.#locked.unpin(memory, offset, size)
   }
 
-  /** Where the first mapping stands that reaches beyond an address. */
+  /** Index of the first mapping that reaches beyond an address. */
   #firstEndingAfter(address: bigint): number {
     let [from, to] = [0, this.#sorted.length]
     while (from < to) {

@@ -36,7 +36,7 @@ export interface GuestMemory {
   onUnmap(listener: UnmapListener): void
 }
 
-/** What the machine has of memory, for one opened device. */
+/** Memory services of the machine, for one opened device. */
 export interface DeviceMemoryServices {
   /** The address space that the device is in at the moment. */
   readonly space: () => DmaMappings | null
@@ -48,7 +48,7 @@ export interface DeviceMemoryServices {
 /** The memory of one device, while it is open. */
 export class DeviceMemory implements GuestMemory {
   readonly #services: DeviceMemoryServices
-  /** How often this device has pinned each page, and where. */
+  /** Number of this device's pins of each page, by IOVA, and its address space. */
   readonly #pins = new Map<bigint, { count: number; readonly space: DmaMappings; readonly page: PinnedPage }>()
   readonly #dmaAddresses = new Map<bigint, bigint>()
   readonly #stopListening = new Map<DmaMappings, () => void>()

@@ -2,7 +2,7 @@ import { vfioIommuType1InfoCapIovaRange, vfioIovaRange } from '../../uapi/contai
 import { encode } from '../../uapi/struct.ts'
 import type { KernelTraits } from '../base/kernel-traits.ts'
 
-/** What an Intel IOMMU maps at once: 4 KiB, 2 MiB and 1 GiB. */
+/** Page sizes of an Intel IOMMU, a bit each: 4 KiB, 2 MiB and 1 GiB. */
 const iommuPages = 0x4020_1000n
 
 /**
@@ -14,7 +14,7 @@ export function pageSizeBitmap({ pageSize }: Pick<KernelTraits, 'pageSize'>, has
   return hasIommu ? (iommuPages & multiples) | BigInt(pageSize) : multiples
 }
 
-/** What an Intel IOMMU of 39 bits translates: all but the window of the interrupts. */
+/** IOVA ranges that an Intel IOMMU of 39 bits translates: all but the window of the interrupts. */
 export const iovaRanges: readonly { readonly first: bigint; readonly last: bigint }[] = [
   { first: 0n, last: 0xfedf_ffffn },
   { first: 0xfef0_0000n, last: 0x7f_ffff_ffffn },

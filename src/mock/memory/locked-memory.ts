@@ -2,7 +2,7 @@ import { Errno } from '../base/errno.ts'
 import type { AddressSpace } from './dma-mapping.ts'
 import type { UserMemory } from './user-memory.ts'
 
-/** What a process has locked for its devices, against what it may lock. */
+/** Memory that a process has locked for its devices, against its limit. */
 export class LockedMemory {
   /** The address spaces in which it has something mapped. */
   readonly spaces: Set<AddressSpace> = new Set()

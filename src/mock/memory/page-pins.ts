@@ -6,7 +6,7 @@ import type { LockedMemory } from './locked-memory.ts'
 /** A mapping goes away, `size` bytes from `iova` on: what is pinned of it is to be unpinned before this returns. */
 export type UnmapListener = (iova: bigint, size: bigint) => void
 
-/** How often the kernel asks drivers for their pages before it gives up with BUG(). */
+/** Times that the kernel asks drivers for their pages before it gives up with BUG(). */
 const patience = 10
 
 /**

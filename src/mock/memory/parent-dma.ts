@@ -6,7 +6,7 @@ interface ReachablePage {
   readonly bytes: Uint8Array
 }
 
-/** What a parent's hardware does with memory. False, and what came before is moved, where it reaches no page. */
+/** Access of a parent's hardware to memory. False, and what came before is moved, if it reaches no page. */
 export interface ParentBus {
   /** An IOMMU translates for it. */
   readonly hasIommu: boolean

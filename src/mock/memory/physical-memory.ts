@@ -2,7 +2,7 @@ import type { PageSize } from '../base/kernel-traits.ts'
 import type { DmaAccess } from './dma-mapping.ts'
 import { hugePageSizeOf, isHugeMemory } from './memory.ts'
 
-/** Where the process's memory begins: at 4 GiB, above what firmware and devices take. */
+/** First address of the process's memory: 4 GiB, above what firmware and devices take. */
 const firstAddress = 2 ** 32
 
 interface Placed {

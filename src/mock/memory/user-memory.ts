@@ -27,7 +27,7 @@ export function targetOf(pointers: readonly IoctlPointer[], field: number, size:
   return bytes
 }
 
-/** What a device gets to reach of them: of a lent copy, which is gone after the call, those it had. */
+/** Bytes that a device reaches behind a pointer: of a lent copy, which is gone after the call, those it had. */
 function pagesAt(pointer: IoctlPointer | undefined, size: bigint): Uint8Array | null {
   const bytes = bytesAt(pointer)
   if (bytes === null || size > BigInt(bytes.length)) return null
@@ -50,7 +50,7 @@ interface Part {
 /** Memory of a device that another may reach. */
 export interface PeerMemory {
   readonly device: MappedDevice
-  /** Where in the device's memory it begins. */
+  /** Its start in the device's memory, in bytes. */
   readonly at: number
   /** It came as a dma-buf, not as an address: where the device does not answer, it is not mapped any more. */
   readonly isDmaBuf: boolean
@@ -66,7 +66,7 @@ export class UserMemory {
   readonly isWritable: boolean
   /** The process has it there. */
   readonly address: bigint
-  /** What pinning it answers where nothing is there. */
+  /** Errno of pinning it if nothing is there. */
   readonly absence: 'EFAULT' | 'EINVAL'
   readonly #pinned: Part[] = []
 
@@ -84,7 +84,7 @@ export class UserMemory {
     this.isWritable = of.isWritable
   }
 
-  /** What a pointer field of a struct leads to; `address` is what stands there where the caller named nothing. */
+  /** Memory that a pointer field of a struct leads to; `address` is the field's value if the caller named nothing. */
   static at(
     pointer: IoctlPointer | undefined,
     { address, size, isWritable }: { address: bigint; size: bigint; isWritable: boolean },

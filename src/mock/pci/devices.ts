@@ -33,7 +33,7 @@ function virtualFunction(physfn: ScenarioPciDevice, address: string, { pci }: Sn
   return [{ ...shared, ...own, ...(vfFunction === undefined ? {} : { function: vfFunction }) }]
 }
 
-/** What is known of a PCI device at the moment. */
+/** Record of a PCI device as it is at the moment. */
 export function pciRecord(state: Snapshot, device: ScenarioPciDevice): Snapshot['pci'][string] {
   return state.pci[device.address] ?? newRecord(device)
 }

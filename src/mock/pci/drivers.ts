@@ -35,7 +35,7 @@ function isIdOf(device: Ids, id: readonly string[]): boolean {
   return id.every((part, index) => part === 'any' || Number.parseInt(part, 16) === its[index])
 }
 
-/** What the driver's probe answers to a device that it matches: null where it takes it. */
+/** Errno of the driver's probe for a device that it matches; null if it takes it. */
 export function refusal(scenario: Scenario, state: Snapshot, device: PciDevice, driver: string): string | null {
   if (!mayProbe(scenario, state, device)) return 'ENODEV'
   // bridges, and devices that no IOMMU isolates
@@ -109,7 +109,7 @@ function parseId(bytes: Buffer): bigint[] {
   return fields
 }
 
-/** What is left out is any. The class is not kept. */
+/** Ids in hex, 'any' for those left out. The class is not kept. */
 function kept([
   vendor = 0n,
   device = 0n,

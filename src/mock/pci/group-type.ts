@@ -4,7 +4,7 @@ import { type MockState, pciKey, type Snapshot } from '../state/state.ts'
 import { type PciDevice, pciDraft, pciRecord } from './devices.ts'
 import { isHarmless } from './groups.ts'
 
-/** How the host's own drivers use a group: translated at once or in batches, or not at all. */
+/** Types of a group for the host's own drivers: translated at once or in batches, or not at all. */
 const types = ['DMA', 'DMA-FQ', 'identity'] as const
 
 type GroupType = (typeof types)[number]

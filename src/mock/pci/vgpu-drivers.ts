@@ -13,7 +13,7 @@ export interface VgpuFunction {
   readonly isOpen: boolean
 }
 
-/** How one of the two drivers for vendor-specific VFIO answers at its files. */
+/** Answers of one of the two drivers for vendor-specific VFIO at its files. */
 export interface DriverModel {
   creatable(vf: VgpuFunction): string
   /** The type that the function has after a write of these bytes. */
@@ -30,7 +30,7 @@ function typeOf({ types }: ScenarioVgpus, id: number): ScenarioVgpuType | undefi
   return types.find((type) => type.id === id)
 }
 
-/** How many more of a type fit beside what is in use. */
+/** Number of further vGPUs of a type that fit beside those in use. */
 function room({ vgpus, inUse }: VgpuFunction, type: ScenarioVgpuType): number {
   const used = inUse.flatMap((id) => typeOf(vgpus, id) ?? [])
   if (vgpus.oneTypeAtATime && used.some(({ id }) => id !== type.id)) return 0

@@ -24,7 +24,7 @@ function driverModel({ driverModel: which }: ScenarioVgpus): DriverModel {
   return which === 'open' ? openDriver : proprietaryDriver
 }
 
-/** What `creatable_vgpu_types` shows. */
+/** Text of `creatable_vgpu_types`. */
 export function creatableTypes(state: Snapshot, device: PciDevice, vgpus: ScenarioVgpus): string {
   return driverModel(vgpus).creatable(vgpuFunction(state, device, vgpus))
 }

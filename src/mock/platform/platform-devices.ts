@@ -64,7 +64,7 @@ function matches({ driverOverride }: PlatformRecord, device: ScenarioPlatformDev
   return driverOverride === null ? driver === device.driver : driver === driverOverride
 }
 
-/** What the driver's probe answers: VFIO's asks for an IOMMU group, others for a device that they can drive. */
+/** Errno of the driver's probe, or null: VFIO's asks for an IOMMU group, others for a device that they can drive. */
 function refusal({ driver: own, drivers = [], iommuGroup }: ScenarioPlatformDevice, driver: string): string | null {
   if (driver === vfioPlatform) return iommuGroup === null ? 'EINVAL' : null
   return driver === own || drivers.includes(driver) ? null : 'ENODEV'

@@ -1,6 +1,6 @@
 import { Errno } from '../base/errno.ts'
 
-/** Who has the IOMMU groups of this machine: a group is one owner's at a time, for any number of its devices. */
+/** Owners of this machine's IOMMU groups: a group is one owner's at a time, for any number of its devices. */
 export class DmaOwners {
   readonly #owners = new Map<string, { readonly owner: object; devices: number }>()
 

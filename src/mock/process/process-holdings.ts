@@ -9,7 +9,7 @@ import type { StateStore } from '../state/state-store.ts'
 import { beginWorkerLife, endWorkerLife, newIdentity, type WorkerLife } from '../state/worker-life.ts'
 import { CountedSet } from './counted-set.ts'
 
-/** What this kernel object holds, and the record of it that other processes see. */
+/** Holdings of this kernel object, and the record of them that other processes see. */
 export class ProcessHoldings {
   /** Keys of the groups that are open, and of those of which a device is bound through its own node. */
   readonly groups: Set<string> = new Set()
@@ -74,7 +74,7 @@ export class ProcessHoldings {
   }
 }
 
-/** What a process has open, and what the machine knows of it. */
+/** Open files of a process, and the machine's record of it. */
 export interface Process {
   readonly fds: FdTable
   readonly holdings: ProcessHoldings

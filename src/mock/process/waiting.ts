@@ -1,6 +1,6 @@
 import { Errno } from '../base/errno.ts'
 
-/** How often another process's doings are looked at, in milliseconds. */
+/** Milliseconds between looks at other processes' doings. */
 const interval = 20
 
 interface Waiter {
@@ -35,7 +35,7 @@ export class Waiting {
     this.#stopIfIdle()
   }
 
-  /** What still waits is interrupted. */
+  /** Interrupts the calls that still wait. */
   dispose(): void {
     for (const waiter of this.#waiters) waiter.reject(new Errno('EINTR'))
     this.#waiters.clear()

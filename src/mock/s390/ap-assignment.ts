@@ -21,7 +21,7 @@ export function unassign(draft: MockState, scenario: Scenario, birth: string, pa
   change(draft, scenario, birth, (matrix) => ({ ...matrix, [part]: matrix[part].filter((number) => number !== id) }))
 }
 
-/** What `ap_config` shows: the three masks. */
+/** Text of `ap_config`: the three masks. */
 export function configText({ adapters, domains, controlDomains }: ApMatrix): string {
   return `${[adapters, domains, controlDomains].map((numbers) => maskText(maskOf(numbers))).join(',')}\n`
 }

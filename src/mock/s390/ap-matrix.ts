@@ -1,11 +1,11 @@
-/** What a mediated device of vfio_ap has of the crypto cards. */
+/** Adapters and domains that a mediated device of vfio_ap has. */
 export interface ApMatrix {
   readonly adapters: readonly number[]
   readonly domains: readonly number[]
   readonly controlDomains: readonly number[]
 }
 
-/** Where its parts stand among the attributes that the state keeps of the device. */
+/** Keys of its parts among the attributes that the state keeps of the device. */
 const keys = { adapters: 'ap adapters', domains: 'ap domains', controlDomains: 'ap control domains' } as const
 
 /** The matrix that a device's attributes say. */

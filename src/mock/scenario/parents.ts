@@ -3,7 +3,7 @@ import type { ScenarioMdevType, ScenarioParent } from './scenario.ts'
 /** The one parent of vfio_ap's devices. */
 export const matrixParent = 'matrix'
 
-/** How often `uses` fits into what `capacity` has left beside those in use. */
+/** Times that `uses` fits into what `capacity` has left beside those in use. */
 export function roomFor(
   uses: Readonly<Record<string, number>>,
   capacity: Readonly<Record<string, number>>,

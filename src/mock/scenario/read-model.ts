@@ -20,7 +20,7 @@ const ids = {
 /** One kind of what `ScenarioModel` can be. A file names none that a test registers. */
 type Model<Kind extends ScenarioModel['kind']> = Extract<ScenarioModel, { kind: Kind }>
 
-/** What a device does once it is opened. */
+/** Schema of a device's behaviour once it is opened. */
 export const model: v.GenericSchema<unknown, ScenarioModel> = v.variant('kind', [
   v.strictObject({ kind: v.literal('mtty'), ports: v.picklist([1, 2]) } satisfies Fields<Model<'mtty'>>),
   v.strictObject({ kind: v.picklist(['vfio-ap', 'vfio-ccw']) } satisfies Fields<Model<'vfio-ap' | 'vfio-ccw'>>),

@@ -27,7 +27,7 @@ export const powerOfTwo: v.GenericSchema<number> = v.pipe(
   v.check((size) => Number.isInteger(Math.log2(size)), 'a power of two'),
 )
 
-/** What one device takes of its parent's capacity. */
+/** Schema of one device's share of its parent's capacity. */
 export const uses: v.GenericSchema<Record<string, number>> = v.pipe(
   v.record(name, positive),
   v.check((resources) => Object.keys(resources).length > 0, 'at least one resource'),

@@ -1,9 +1,9 @@
 import type { KernelVersion, PageSize } from '../base/kernel-traits.ts'
 
-/** What a mock machine consists of: plain data, so that a scenario can be a JSON file (`read-scenario.ts`). */
+/** Parts of a mock machine: plain data, so that a scenario can be a JSON file (`read-scenario.ts`). */
 export interface Scenario {
   readonly name: string
-  /** Which Linux it answers as: '6.1' where absent. */
+  /** Linux version that it answers as: '6.1' if absent. */
   readonly kernel?: KernelVersion
   /** Bytes of its pages, as that Linux was built: 4096 where absent. */
   readonly pageSize?: PageSize
@@ -15,7 +15,7 @@ export interface Scenario {
   readonly ap?: ScenarioAp
   /** The channel subsystem of an IBM Z. */
   readonly css?: readonly ScenarioSubchannel[]
-  /** What firmware or the kernel names, and no bus finds. */
+  /** Devices that firmware or the kernel names, and no bus finds. */
   readonly platform?: readonly ScenarioPlatformDevice[]
   /** The IOMMU sees to it that a device raises no interrupts but its own; true where absent. */
   readonly isolatesInterrupts?: boolean
@@ -44,7 +44,7 @@ export interface ScenarioPciDevice {
   /** The kernel makes its group when a first driver is offered it, as on arm64; it is there at once where absent. */
   readonly groupedWhenProbed?: boolean
   readonly numaNode: number
-  /** What it is to vfio-pci; where absent, an endpoint that has nothing but its ids. */
+  /** The endpoint as vfio-pci finds it; if absent, one that has nothing but its ids. */
   readonly function?: ScenarioPciFunction
   /** A physical function that can be split into virtual ones. */
   readonly sriov?: ScenarioSriov
@@ -59,7 +59,7 @@ export interface ScenarioPciDevice {
 export interface ScenarioVgpus {
   /** NVIDIA's own driver (vGPU 17 and later), or the one proposed for the kernel: they answer differently. */
   readonly driverModel: 'proprietary' | 'open'
-  /** What all types share, such as 49152 MiB of framebuffer. */
+  /** Resources that all types share, such as 49152 MiB of framebuffer. */
   readonly capacity: Readonly<Record<string, number>>
   /** While a type is in use, the card refuses the others. The open driver knows nothing else. */
   readonly oneTypeAtATime: boolean
@@ -68,11 +68,11 @@ export interface ScenarioVgpus {
 
 /** A vGPU type of vendor-specific VFIO. */
 export interface ScenarioVgpuType {
-  /** What is written to `current_vgpu_type`: 1147. */
+  /** Number that is written to `current_vgpu_type`: 1147. */
   readonly id: number
   /** 'NVIDIA L40S-1Q'. */
   readonly name: string
-  /** What one takes of the card's capacity. */
+  /** Resources that one vGPU takes of the card's capacity. */
   readonly uses: Readonly<Record<string, number>>
   readonly model: ScenarioModel
 }
@@ -92,7 +92,7 @@ export interface ScenarioSriov {
   readonly driverConfigures: boolean
   /** Its driver makes all of them, whatever number is written (Intel's QAT). */
   readonly makesAll?: boolean
-  /** How many there are at first: none where absent. */
+  /** Number of virtual functions at first: none if absent. */
   readonly enabled?: number
 }
 
@@ -104,7 +104,7 @@ export interface ScenarioAp {
   /** Cards that are there, such as { id: 5, type: 'CEX7P' }, and the domains that this host has of each. */
   readonly adapters: readonly { readonly id: number; readonly type: string }[]
   readonly domains: readonly number[]
-  /** What is kept for the host at first: '0x' and up to 64 hex digits, of which the leftmost bit is number 0. */
+  /** Masks kept for the host at first: '0x' and up to 64 hex digits, of which the leftmost bit is number 0. */
   readonly apmask: string
   readonly aqmask: string
 }
@@ -136,7 +136,7 @@ export interface ScenarioPlatformDevice {
 
 /** An endpoint as vfio-pci finds it. */
 export interface ScenarioPciFunction {
-  /** What is behind its BARs: a device of QEMU's, or memory that keeps what is written to it. */
+  /** Model behind its BARs: a device of QEMU's, or memory that keeps what is written to it. */
   readonly kind: 'edu' | 'nvme' | 'pci-testdev' | 'memory' | 'registered'
   /** Of an NVMe controller, up to 20 characters. */
   readonly serial?: string
@@ -164,11 +164,11 @@ export interface ScenarioParent {
   readonly driver: string
   readonly module: string
   readonly deviceApi: string
-  /** What all types share, such as 24 ports or 16384 MiB of framebuffer. */
+  /** Resources that all types share, such as 24 ports or 16384 MiB of framebuffer. */
   readonly capacity: Readonly<Record<string, number>>
   /** While a type is in use, the others offer nothing (NVIDIA's time-sliced vGPUs). */
   readonly oneTypeAtATime: boolean
-  /** What the driver answers to one device too many. */
+  /** Errno of the driver for one device too many. */
   readonly whenFull: 'ENOSPC' | 'EUSERS' | 'EINVAL'
   readonly attributes: readonly ScenarioAttribute[]
   readonly types: readonly ScenarioMdevType[]
@@ -181,7 +181,7 @@ export interface ScenarioMdevType {
   readonly name: string
   /** May be of several lines; null where the driver has no description file. */
   readonly description: string | null
-  /** What one device takes of the parent's capacity. */
+  /** Resources that one device takes of the parent's capacity. */
   readonly uses: Readonly<Record<string, number>>
   readonly model: ScenarioModel
   /** Of its devices, beside those of all devices of the parent. */
@@ -198,14 +198,14 @@ export interface ScenarioAttribute {
   readonly dropsLastByte?: boolean
 }
 
-/** What a device does once it is opened (`devices/`). */
+/** Behaviour of a device once it is opened (`devices/`). */
 export type ScenarioModel =
   | { readonly kind: 'mtty'; readonly ports: 1 | 2 }
   /** A screen of so many pixels. */
   | { readonly kind: 'mdpy'; readonly width: number; readonly height: number }
   /** Video memory, a power of two, and the pixels of the screen at most; 0 for any. */
   | { readonly kind: 'mbochs'; readonly megabytes: number; readonly maxWidth: number; readonly maxHeight: number }
-  /** What drives the crypto domains of an IBM Z, and one channel device of it. */
+  /** Drivers of the crypto domains of an IBM Z, and of one channel device of it. */
   | { readonly kind: 'vfio-ap' | 'vfio-ccw' }
   /** One that a test registered with its host, by the name it has there. */
   | { readonly kind: 'registered'; readonly name: string }

@@ -2,14 +2,14 @@ import { matrixParent } from './parents.ts'
 import type { Scenario, ScenarioParent, ScenarioPciDevice } from './scenario.ts'
 import { vfAddresses } from './vf-addresses.ts'
 
-/** Where a PCI device stands: below its bridges, below the root of its bus. */
+/** Folder of a PCI device in sysfs: below its bridges, below the root of its bus. */
 export function pciPath({ address, behind = [] }: Pick<ScenarioPciDevice, 'address' | 'behind'>): string {
   const chain = [...behind, address]
   const root = (chain[0] ?? address).slice(0, -'00.0'.length - 1)
   return ['/sys/devices', `pci${root}`, ...chain].join('/')
 }
 
-/** Where a parent of mediated devices stands. */
+/** Folder of a parent of mediated devices in sysfs. */
 export function parentPath(scenario: Scenario, parent: ScenarioParent): string {
   const { name, virtualClass } = parent
   if (virtualClass !== undefined) return ['/sys/devices/virtual', virtualClass, name].join('/')
@@ -21,7 +21,7 @@ export function parentPath(scenario: Scenario, parent: ScenarioParent): string {
   return pciPath({ ...pci, address: name })
 }
 
-/** Where a mediated device stands: in its parent's folder. */
+/** Folder of a mediated device in sysfs: in its parent's. */
 export function mdevPath(
   scenario: Scenario,
   { parent, uuid }: { readonly parent: string; readonly uuid: string },

@@ -1,6 +1,6 @@
 import type { ScenarioSriov } from './scenario.ts'
 
-/** Where its virtual functions appear: routing ids are counted through functions, devices, buses. */
+/** Addresses of the virtual functions: routing ids are counted through functions, devices, buses. */
 export function vfAddresses(physfn: string, { totalVfs, offset, stride }: ScenarioSriov): string[] {
   const [domain = '', bus = '', device = '', fn = ''] = physfn.split(/[:.]/)
   const first = Number.parseInt(bus, 16) * 256 + Number.parseInt(device, 16) * 8 + Number(fn) + offset

@@ -51,7 +51,7 @@ export class ConfigSpace {
     return (this.#view.getUint32(firstBar + 4 * bar, deviceOrder) & io) !== 0
   }
 
-  /** Where a BAR begins, in the lower 32 bits of its address. */
+  /** Lower 32 bits of a BAR's address. */
   barAddress(bar: number): number {
     return this.#view.getUint32(firstBar + 4 * bar, deviceOrder) & ~0xf
   }
@@ -71,7 +71,7 @@ export class ConfigSpace {
     return (this.#command & intxDisable) !== 0
   }
 
-  /** What the status register says of INTx, whether the command register keeps it off or not. */
+  /** Sets the status register's bit for INTx, whether the command register keeps INTx off or not. */
   set isIntxAsserted(isAsserted: boolean) {
     const { offset } = configHeader.status
     const status = this.#view.getUint16(offset, deviceOrder) & ~statusInterrupt
@@ -82,7 +82,7 @@ export class ConfigSpace {
     return this.#bytes[configHeader.interruptPin.offset] !== 0
   }
 
-  /** Where a standard capability stands, or null. */
+  /** Offset of a standard capability, or null. */
   find(name: keyof typeof capabilityIds): number | null {
     let at = this.#bytes[configHeader.capabilityPointer.offset] ?? 0
     for (let walked = 0; at !== 0 && walked < 48; walked++) {
@@ -119,7 +119,7 @@ export class ConfigSpace {
     return saveBytes(this.#bytes)
   }
 
-  /** What `save` returned; anything else changes nothing. */
+  /** Restores what `save` returned; anything else changes nothing. */
   restore(saved: unknown): void {
     restoreBytes(this.#bytes, saved)
   }

@@ -5,7 +5,7 @@ import type { ParentBus } from '../memory/parent-dma.ts'
 import type { ScenarioSubchannel } from '../scenario/scenario.ts'
 import type { DeviceModel } from './device-model.ts'
 
-/** What the kernel gives a mediated driver for one device that is opened. */
+/** Context that the kernel gives a mediated driver for one opened device. */
 export interface DeviceContext {
   /** The device's UUID. */
   readonly name: string
@@ -14,7 +14,7 @@ export interface DeviceContext {
   readonly type: string
   /** The subchannel that is its parent, if it is one of the scenario's. */
   readonly subchannel: ScenarioSubchannel | null
-  /** What its kernel answers as. */
+  /** Traits of its kernel. */
   readonly traits: KernelTraits
   /** Memory of the process that has it, by the addresses that the process gave the device. */
   readonly memory: GuestMemory
@@ -23,7 +23,7 @@ export interface DeviceContext {
   readonly clock: Clock
   /** Notes that the device raised an interrupt; `MdevModel` calls it. */
   raised(index: number, vector: number): void
-  /** What the model saved when it was closed last, and null at first. From a file, perhaps: not to be trusted. */
+  /** State that the model saved when it was closed last, null at first. From a file, perhaps: not to be trusted. */
   readonly saved: unknown
 }
 

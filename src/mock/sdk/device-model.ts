@@ -17,7 +17,7 @@ export interface DeviceModel {
   info(): DeviceDescription
   /** VFIO_DEVICE_GET_REGION_INFO; EINVAL for an index that the device does not know. */
   region(index: number): RegionDescription
-  /** Where the driver answers that ioctl by itself, all of it. */
+  /** All of that ioctl, if the driver answers it by itself. */
   regionInfo?(argument: IoctlArgument): number
   /** VFIO_DEVICE_GET_IRQ_INFO; EINVAL likewise. */
   irq(index: number): IrqDescription
@@ -33,7 +33,7 @@ export interface DeviceModel {
   mmap?(options: MmapOptions): Mapping
   /** VFIO_DEVICE_FEATURE, by number. */
   readonly features?: ReadonlyMap<number, Feature>
-  /** What else ioctl(2) does on the device's file, such as VFIO_DEVICE_QUERY_GFX_PLANE. ENOTTY where absent. */
+  /** Other ioctls of the device's file, such as VFIO_DEVICE_QUERY_GFX_PLANE. ENOTTY if absent. */
   ioctl?(request: number, argument: IoctlArgument, process: CallingProcess): number
   /** VFIO_DEVICE_IOEVENTFD. Absent where the driver has none: ENOTTY. */
   ioeventfd?(request: ModelIoeventfd): void
@@ -51,7 +51,7 @@ export interface DeviceModel {
   save(): unknown
 }
 
-/** What VFIO_DEVICE_GET_INFO answers. */
+/** Answer of VFIO_DEVICE_GET_INFO. */
 export interface DeviceDescription {
   /** VFIO_DEVICE_FLAGS_*. */
   readonly flags: number
@@ -59,7 +59,7 @@ export interface DeviceDescription {
   readonly irqs: number
 }
 
-/** What VFIO_DEVICE_GET_REGION_INFO answers. */
+/** Answer of VFIO_DEVICE_GET_REGION_INFO. */
 export interface RegionDescription {
   /** VFIO_REGION_INFO_FLAG_*. */
   readonly flags: number
@@ -70,7 +70,7 @@ export interface RegionDescription {
   readonly capabilities?: Uint8Array
 }
 
-/** What VFIO_DEVICE_GET_IRQ_INFO answers. */
+/** Answer of VFIO_DEVICE_GET_IRQ_INFO. */
 export interface IrqDescription {
   /** VFIO_IRQ_INFO_*; where absent, the driver leaves them as they came. */
   readonly flags?: number
@@ -84,7 +84,7 @@ export interface IrqSetRequest {
   readonly index: number
   readonly start: number
   readonly count: number
-  /** What follows the struct. */
+  /** Bytes that follow the struct. */
   readonly data: Uint8Array
   /** The eventfd behind a descriptor: EBADF where none is open there, EINVAL where it is something else. */
   eventfd(fd: number): EventSink
@@ -101,7 +101,7 @@ export interface ModelIoeventfd {
   readonly eventfd: (() => EventSink) | null
 }
 
-/** Where an interrupt goes. It stays usable after its descriptor was closed, as in the kernel. */
+/** Target of an interrupt. It stays usable after its descriptor was closed, as in the kernel. */
 export interface EventSink {
   /** Signals it: one more event. */
   signal(): void

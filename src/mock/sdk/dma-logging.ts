@@ -11,7 +11,7 @@ import type { CallingProcess } from './feature.ts'
 
 const end = 1n << 64n
 
-/** What the kernel checks of VFIO_DEVICE_FEATURE_DMA_LOGGING_START before the driver sees it. */
+/** Checks VFIO_DEVICE_FEATURE_DMA_LOGGING_START as the kernel does before the driver sees it. */
 export function checkLoggingStart(
   data: Uint8Array,
   process: CallingProcess,

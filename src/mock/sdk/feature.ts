@@ -10,7 +10,7 @@ export interface Feature {
   set?(data: Uint8Array, process: CallingProcess): number | undefined
 }
 
-/** What a call says of its process, besides its argument. */
+/** Files and memory of a call's process, besides its argument. */
 export interface CallingProcess {
   readonly fds: FdTable
   /** The memory that a pointer field of the struct points to, by the field's offset; EFAULT where none is there. */

@@ -23,7 +23,7 @@ export class IntxLine {
     return this.#isAsserted
   }
 
-  /** What the function does. */
+  /** Level that the function sets. */
   set level(isAsserted: boolean) {
     this.#isAsserted = isAsserted
     this.look()

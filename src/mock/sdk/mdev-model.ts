@@ -21,7 +21,7 @@ const pciIrqs = 5
 
 interface PlacedRegion {
   readonly region: ModelRegion
-  /** Where it begins in the device's file. */
+  /** Its start in the device's file, in bytes. */
   readonly offset: number
 }
 

@@ -21,7 +21,7 @@ export interface MemoryRegionOptions {
    */
   readonly mmap?: 'direct' | { readonly fault: Fault }
   readonly capabilities?: Uint8Array
-  /** What `save` returned. */
+  /** State that `save` returned. */
   readonly saved?: unknown
 }
 

@@ -78,7 +78,7 @@ export class ResumeFile implements OpenFile {
     this.#check = check
   }
 
-  /** What was written so far. */
+  /** Bytes written so far. */
   get data(): Uint8Array {
     return this.#data
   }

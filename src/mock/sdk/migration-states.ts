@@ -19,7 +19,7 @@ const steps: readonly string[] = [
   '05535567',
 ]
 
-/** What a driver must be able to do to have a state. */
+/** VFIO_MIGRATION_* that a driver needs for a state, by the state's number. */
 const needs: readonly number[] = [
   0,
   VFIO_MIGRATION_STOP_COPY,

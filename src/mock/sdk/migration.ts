@@ -25,9 +25,9 @@ const {
 const { VFIO_MIGRATION_PRE_COPY } = migrationFlag
 const preCopying: readonly number[] = [VFIO_DEVICE_STATE_PRE_COPY, VFIO_DEVICE_STATE_PRE_COPY_P2P]
 
-/** What a driver’s migration can do, and its stream. */
+/** Abilities and stream of a driver's migration. */
 export interface MigrationOptions {
-  /** What the driver calls the files of its streams. */
+  /** The driver's name for the files of its streams. */
   readonly name: string
   /** VFIO_MIGRATION_*, of which VFIO_MIGRATION_STOP_COPY is always one. */
   readonly flags: number
@@ -35,9 +35,9 @@ export interface MigrationOptions {
   readonly state?: number
   /** Bytes of the whole stream at most. */
   readonly size: () => number
-  /** What the stream begins with: said while the device still runs, where it can be pre-copied. */
+  /** Start of the stream: given while the device still runs, if it can be pre-copied. */
   readonly header: () => Uint8Array
-  /** What follows once the device has stopped. */
+  /** Rest of the stream, once the device has stopped. */
   readonly body: () => Uint8Array
   /** Looks at what was written so far, and how much was there before; throws `Errno` where that is not its own. */
   readonly check: (data: Uint8Array, before: number) => void

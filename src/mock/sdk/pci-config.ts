@@ -2,7 +2,7 @@ import { regionFlag } from '../../uapi/region.ts'
 import { ConfigSpace } from './config-space.ts'
 import type { ModelRegion } from './region.ts'
 
-/** What a configuration space says of its function. */
+/** Description of a function for its configuration space. */
 export interface PciConfigOptions {
   readonly vendor: number
   readonly device: number
@@ -15,11 +15,11 @@ export interface PciConfigOptions {
   readonly size?: 256 | 4096
   /** Bytes of each BAR, a power of two, by its index. */
   readonly bars?: Readonly<Record<number, number>>
-  /** What else is not zero at power-on, in hex by its offset in hex ('0x3d': '01'): BAR types, interrupt pin, capabilities. */
+  /** Other non-zero power-on bytes, in hex by offset in hex ('0x3d': '01'): BAR types, interrupt pin, capabilities. */
   readonly registers?: Readonly<Record<string, string>>
   /** Memory decoding went on or off, by the command register or the power state. */
   readonly onDecode?: (isOn: boolean) => void
-  /** What `save` returned. */
+  /** State that `save` returned. */
   readonly saved?: unknown
 }
 

@@ -17,7 +17,7 @@ export interface PciFunctionModel {
 /** Makes the model of a function whenever it is opened; `saved` is what the one before it saved, and null at first. */
 export type MakeFunction = (bus: PciBus, saved: unknown) => PciFunctionModel
 
-/** What a PCI function can do outside itself. */
+/** Interrupts, memory and time of a PCI function. */
 export interface PciBus {
   readonly clock: Clock
   /** Message-signalled interrupts are on: INTx is not to be used. */

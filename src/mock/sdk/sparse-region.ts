@@ -12,7 +12,7 @@ import type { ModelRegion } from './region.ts'
 
 /** A part of a region that is a region of its own. */
 export interface SparsePart {
-  /** Where the part begins; of one that can be mapped a multiple of the page size, as its size is. */
+  /** Start of the part; if it can be mapped, a multiple of the page size, as its size is. */
   readonly offset: number
   readonly region: ModelRegion
 }
@@ -24,7 +24,7 @@ export class SparseRegion implements ModelRegion {
   readonly capabilities: Uint8Array
   readonly #parts: readonly SparsePart[]
 
-  /** What no part covers reads as zeros, and nothing is kept there. */
+  /** Bytes that no part covers read as zeros, and nothing is kept there. */
   constructor({ size, parts }: { readonly size: number; readonly parts: readonly SparsePart[] }) {
     const { VFIO_REGION_INFO_FLAG_READ, VFIO_REGION_INFO_FLAG_WRITE, VFIO_REGION_INFO_FLAG_MMAP } = regionFlag
     const mappable = parts.filter(({ region }) => region.map !== undefined)

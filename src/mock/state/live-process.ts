@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { finishRemovals, type MockState, type ProcessRecord, type Snapshot } from './state.ts'
 import { isWorkerAlive } from './worker-life.ts'
 
-/** When a process started, in the machine's own ticks (/proc/PID/stat, field 22); null where the machine has no /proc. */
+/** Start of a process, in the machine's own ticks (/proc/PID/stat, field 22); null if the machine has no /proc. */
 export function processStart(pid: number): string | null {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
@@ -13,7 +13,7 @@ export function processStart(pid: number): string | null {
   }
 }
 
-/** What processes that died held is let go, as the kernel closes the files of the dead. */
+/** Lets go of what dead processes held, as the kernel closes the files of the dead. */
 export function dropDeadProcesses(state: MockState): void {
   state.processes = state.processes.filter(isAlive)
   finishRemovals(state)

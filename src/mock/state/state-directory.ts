@@ -14,7 +14,7 @@ import { newIdentity } from './worker-life.ts'
 /** Transactions that a state remembers: more than the generations that are kept. */
 const remembered = 64
 
-/** What `resetMock` leaves: the next kernel starts from its scenario. */
+/** Text that `resetMock` leaves: the next kernel starts from its scenario. */
 const blank = 'vfioctl mock: empty\n'
 
 interface Loaded {

@@ -1,6 +1,6 @@
 import { finishRemovals, type MockState, type Snapshot } from './state.ts'
 
-/** Where the state of a mock machine is kept. */
+/** Store of a mock machine's state. */
 export interface StateStore {
   /** The newest state. The same object as long as nothing changed. */
   read(): Snapshot

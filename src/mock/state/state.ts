@@ -21,7 +21,7 @@ export interface MockState {
   /** PCI devices by address, as far as they are not as the scenario says; virtual functions are not in it at all. */
   pci: Record<string, PciRecord>
   pciBus: PciBusRecord
-  /** What was written to the masks of the bus ap. */
+  /** Values written to the masks of the bus ap. */
   ap: { apmask?: string; aqmask?: string }
   /** Subchannels by their ids, as far as they are not as the scenario says. */
   css: Record<string, SubchannelRecord>
@@ -66,28 +66,28 @@ export interface PciRecord {
   /** Taken off the bus until it is looked for again. */
   removed: boolean
   group: number | null
-  /** How the host's drivers use its group: 'DMA', 'DMA-FQ' or 'identity'. */
+  /** Type of its group for the host's drivers: 'DMA', 'DMA-FQ' or 'identity'. */
   groupType: string
   /** VFIO made its group, as it has no IOMMU; both go with the driver. */
   isNoiommu: boolean
-  /** How often it was enabled by hand: `enable`. */
+  /** Times it was enabled by hand, less those disabled: `enable`. */
   enabledByHand: number
   /** Addresses of its virtual functions, in their order. */
   vfs: string[]
   /** They are offered to drivers when they appear: `sriov_drivers_autoprobe`. */
   vfsAutoprobe: boolean
-  /** What who opens its virtual functions must show, 32 hex digits; null for one that nobody knows. */
+  /** VF token that opens its virtual functions, 32 hex digits; null for one that nobody knows. */
   vfToken: string | null
   /** The physical function of a virtual one. */
   readonly physfn: string | null
-  /** What was written to `reset_method`; null for the kernel's own choice. */
+  /** Names written to `reset_method`; null for the kernel's own choice. */
   resetMethods: string[] | null
   /** A virtual function's vGPU, and its attributes that were written; 0 where it has none. */
   vgpuType: number
   vgpuAttributes: Record<string, string>
   /** Number of its vfio-dev folder; null while no driver of VFIO has it. */
   vfioIndex: number | null
-  /** What its model saved when it was closed last; null for a device that was never opened. */
+  /** State that its model saved when it was closed last; null for a device that was never opened. */
   model: unknown
 }
 
@@ -106,16 +106,16 @@ export interface MdevRecord {
   /** `remove` has been written and waits for the last user. */
   removing: boolean
   attributes: Record<string, string>
-  /** What the device model saved when it was closed last; null for a device that was never opened. */
+  /** State that the device model saved when it was closed last; null for a device that was never opened. */
   model: unknown
 }
 
-/** What one kernel object of a live process holds. */
+/** Holdings of one kernel object of a live process. */
 export interface ProcessRecord {
   /** Tells kernel objects of one process apart. */
   readonly kernel: string
   readonly pid: number
-  /** When the process started, where the machine tells: a number that came back is another process. */
+  /** Start of the process, null if the machine does not tell: a number that came back is another process. */
   readonly started: string | null
   /** Of a kernel object in a Worker, which may end before its process does. */
   readonly worker: WorkerLife | null
@@ -212,7 +212,7 @@ const gone = {
   model: null,
 } satisfies Partial<PciRecord>
 
-/** What stands for a PCI device among the births of mediated devices. */
+/** Key of a PCI device among the births of mediated devices. */
 export function pciKey(address: string): string {
   return `pci ${address}`
 }

@@ -70,7 +70,7 @@ function state({ devpath, subsystem, properties }: Told, registered: string): Ev
   return { action: 'change', devpath, subsystem, properties: { ...properties, MDEV_STATE: registered } }
 }
 
-/** What lost its driver, or is not there any more. */
+/** Events of devices that lost their driver or are gone. */
 function gone(was: ReadonlyMap<string, Told>, is: ReadonlyMap<string, Told>): Event[] {
   return [...was].flatMap(([key, { driver, ...it }]) => {
     const now = is.get(key)
@@ -84,7 +84,7 @@ function added(was: ReadonlyMap<string, Told>, is: ReadonlyMap<string, Told>): E
   return [...is].flatMap(([key, { driver: _, ...it }]): Event[] => (was.has(key) ? [] : [{ ...it, action: 'add' }]))
 }
 
-/** What its driver has made of a device is told first: VFIO's group of it, the types it offers. */
+/** Bind events, after what the driver has made of its device: VFIO's group of it, the types it offers. */
 function bound(was: ReadonlyMap<string, Told>, is: ReadonlyMap<string, Told>): Event[] {
   return [...is].flatMap(([key, { driver, ...it }]): Event[] => {
     if (typeof driver !== 'string' || was.get(key)?.driver === driver) return []

@@ -2,7 +2,7 @@ import type { Watch } from '../../kernel/kernel.ts'
 import type { Uevent } from '../../kernel/uevents.ts'
 import type { StateStore } from '../state/state-store.ts'
 
-/** How often the machine is looked at, in milliseconds: other processes change it too. */
+/** Milliseconds between looks at the machine: other processes change it too. */
 const interval = 20
 
 /** Tells of the machine's events from now on. */

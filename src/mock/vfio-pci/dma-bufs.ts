@@ -65,7 +65,7 @@ export class DmaBufs {
     this.#findBar = findBar
   }
 
-  /** How often they were. */
+  /** Number of revocations. */
   get revocations(): number {
     return this.#revocations
   }

@@ -22,7 +22,7 @@ export class MessageVectors {
     return this.#index
   }
 
-  /** How many vectors it has. */
+  /** Number of vectors. */
   get count(): number {
     return this.#sinks.length
   }

@@ -38,7 +38,7 @@ function msixTable(config: ConfigSpace): MsixTable | null {
 const { VFIO_PCI_ROM_REGION_INDEX, VFIO_PCI_CONFIG_REGION_INDEX, VFIO_PCI_VGA_REGION_INDEX } = pciRegionIndex
 const { VFIO_REGION_INFO_FLAG_READ, VFIO_REGION_INFO_FLAG_WRITE, VFIO_REGION_INFO_FLAG_MMAP } = regionFlag
 
-/** What lies behind the regions at the moment. */
+/** The function behind the regions at the moment. */
 interface Behind {
   readonly function: () => PciFunctionModel
   /** True if its memory answers whoever does not come through the driver. */

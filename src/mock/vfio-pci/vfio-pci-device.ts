@@ -40,7 +40,7 @@ export interface HotReset {
   reset(argument: IoctlArgument, process: CallingProcess): number
 }
 
-/** What the machine gives the driver of one function. */
+/** Services of the machine for the driver of one function. */
 export interface PciServices {
   readonly dma: DmaAccess
   readonly clock: Clock
@@ -256,7 +256,7 @@ export class VfioPciDevice implements DeviceModel {
   }
 }
 
-/** Where a function was pulled out: loads give all ones, stores go nowhere. */
+/** Model of a function that was pulled out: loads give all ones, stores go nowhere. */
 const absent: PciFunctionModel = {
   load: (_bar, _offset, into) => {
     into.fill(0xff)

@@ -21,7 +21,7 @@ export function checkInterrupts(
 /** Before the pointer to a VF token was appended (6.17). */
 const oldBindSize = 16
 
-/** What VFIO_DEVICE_BIND_IOMMUFD is given: E2BIG, EINVAL where it cannot be right for any device. */
+/** Argument of VFIO_DEVICE_BIND_IOMMUFD: E2BIG, EINVAL if it cannot be right for any device. */
 export function bindArgument(argument: IoctlArgument): {
   bytes: Uint8Array
   values: Values<typeof vfioDeviceBindIommufd>

@@ -2,7 +2,7 @@ import type { IoctlPointer } from '../../kernel/kernel.ts'
 import type { IoctlArgument } from '../descriptors/open-file.ts'
 import type { DmaMappings } from '../memory/dma-mappings.ts'
 
-/** What stands behind a container once VFIO_SET_IOMMU has chosen it: type1, or nothing (noiommu). */
+/** IOMMU behind a container once VFIO_SET_IOMMU has chosen it: type1, or none (noiommu). */
 export interface ContainerIommu {
   /** Null where nothing is translated. */
   readonly mappings: DmaMappings | null

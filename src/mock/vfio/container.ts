@@ -35,7 +35,7 @@ export class Container implements OpenFile {
     return this.#iommu !== null
   }
 
-  /** What the devices in it can reach of memory. */
+  /** Memory that the devices in it can reach. */
   get dma(): DmaMappings | null {
     return this.#iommu?.mappings ?? null
   }
@@ -80,7 +80,7 @@ export class Container implements OpenFile {
     return [...this.#groups.values()].includes('noiommu')
   }
 
-  /** What there is for the groups in it, or for any while it has none. */
+  /** Support of an extension for the groups in it, or for any while it has none. */
   #offers(number: number): number {
     const ofType1 = this.#isNoiommu ? 0 : type1Extension(number, this.#machine.traits)
     const takesNoiommu = this.#isNoiommu || this.#groups.size === 0

@@ -23,7 +23,7 @@ const noFeatures: ReadonlyMap<number, Feature> = new Map()
 /** Up to its descriptor. */
 const minIoeventfdSize = 28
 
-/** What fdinfo says of a descriptor of a device, since 6.18. */
+/** Fields of a device's descriptor in fdinfo, since 6.18. */
 export function deviceDetails({ tellsOpenDevice }: KernelTraits, path: string): Readonly<Record<string, string>> {
   return tellsOpenDevice ? { 'vfio-device-syspath': path } : {}
 }
@@ -153,7 +153,7 @@ export class DeviceFile implements OpenFile {
     return 0
   }
 
-  /** What was opened through its group is with a container: ENOTTY on a kernel without iommufd. */
+  /** A device opened through its group is with a container: ENOTTY on a kernel without iommufd. */
   #refuseToBind(argument: IoctlArgument): never {
     if (!hasIommufd(this.#machine.scenario)) throw new Errno('ENOTTY')
     bindArgument(argument)

@@ -25,7 +25,7 @@ const maxPagesInMemory = 2n ** 29n
 /** Of a bitmap of that many pages. */
 export const maxBitmapBytes: bigint = maxPages / 8n
 
-/** Where a process wants one bit for each page, from address `base` on. */
+/** Bitmap of a process: a bit for each page, from address `base` on. */
 export interface Bitmap {
   readonly base: bigint
   readonly pgsize: bigint
@@ -108,7 +108,7 @@ export class DirtyPages {
     }
   }
 
-  /** Whoever wrote without anyone's knowing is gone, and what it wrote stays. */
+  /** Marks all pages: a writer without anyone's knowing is gone, and what it wrote stays. */
   markAll(): void {
     for (const mapping of this.#mappings) this.#add(mapping, this.#pagesOf(mapping))
   }

@@ -17,7 +17,7 @@ import type { Frozen, MdevRecord, Snapshot } from '../state/state.ts'
 import { VfioPciDevice } from '../vfio-pci/vfio-pci-device.ts'
 import { BusReset } from './bus-reset.ts'
 
-/** What a driver gets for one device that is opened. */
+/** Services that a driver gets for one opened device. */
 export interface DriverServices {
   readonly machine: Machine
   /** The translations of the address space that the device is in at the moment. */
@@ -97,7 +97,7 @@ function makeMediated(
   return releasing(makeMdevModel(model, context, models), memory)
 }
 
-/** What the model leaves pinned is let go once it is closed. */
+/** Unpins what the model leaves pinned, once it is closed. */
 function releasing(model: DeviceModel, memory: DeviceMemory): DeviceModel {
   const close = model.close?.bind(model)
   model.close = () => {

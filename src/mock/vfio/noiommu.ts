@@ -2,7 +2,7 @@ import { extension } from '../../uapi/container.ts'
 import { Errno } from '../base/errno.ts'
 import type { ContainerIommu } from './container-iommu.ts'
 
-/** What stands behind a container of devices without an IOMMU: nothing, which answers nothing about mappings. */
+/** IOMMU of a container whose devices have none: it answers nothing about mappings. */
 export class NoIommu implements ContainerIommu {
   readonly mappings = null
   readonly #isAllowed: () => boolean

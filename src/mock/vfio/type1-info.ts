@@ -12,7 +12,7 @@ import type { IoctlArgument } from '../descriptors/open-file.ts'
 import { iovaRangeBody, iovaRanges, pageSizeBitmap } from '../memory/iommu-limits.ts'
 import { maxBitmapBytes } from './dirty-pages.ts'
 
-/** What vfio_iommu_type1 says of an extension as long as no container has it. */
+/** Answer of vfio_iommu_type1 about an extension as long as no container has it. */
 export function type1Extension(number: number, { type1Nests }: KernelTraits): number {
   switch (number) {
     case extension.VFIO_TYPE1_IOMMU:

@@ -26,7 +26,7 @@ export interface VfioGroup {
   readonly devices: readonly VfioDevice[]
 }
 
-/** What the nodes of a group, and of a device in it, begin with. */
+/** Prefix of the nodes of a group, and of a device in it. */
 export function noiommuPrefix({ kind }: Pick<VfioGroup, 'kind'>): '' | 'noiommu-' {
   return kind === 'noiommu' ? 'noiommu-' : ''
 }
