@@ -68,7 +68,7 @@ function loadStep(files: HostFiles, { bus }: BusDevice, driver: string): Run | n
   return { action: 'run', path: modprobe, arguments: ['--', driver] }
 }
 
-/** Where it fails, binding says that there is no such driver, and what to do. */
+/** Ignores a failure: binding then says that there is no such driver, and what to do. */
 async function runModprobe(kernel: Kernel, { path, arguments: words }: Run): Promise<void> {
   await kernel.runProgram(path, { arguments: words, timeoutMs: modprobePatienceMs }).catch(() => {})
 }

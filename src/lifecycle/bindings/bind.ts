@@ -49,7 +49,7 @@ export async function bind(
   return changes
 }
 
-/** What it comes to, device by device. */
+/** The driver changes of a request, device by device. */
 export function driverChanges(
   files: HostFiles,
   { device, driver, group = false, transient = false }: BindRequest,
@@ -126,7 +126,7 @@ function whatToKeep(files: HostFiles, { bus, name }: BusDevice, driver: string):
   throw new VfioError('MALFORMED_REPLY', `sysfs does not say what ${name} is`, { facts: { device: name } })
 }
 
-/** What a device of any bus says to be, for its drivers; null if it says nothing. */
+/** The modalias of a device on any bus, which its drivers match; null if it has none. */
 export function readModalias(files: HostFiles, device: BusDevice): string | null {
   const text = readOrNull(files, `${devicePath(device)}/modalias`)?.trim() ?? ''
   return text === '' ? null : printable(text)

@@ -1,7 +1,7 @@
 import type { BusName } from '../../host/bus/bus.ts'
 import type { ChangeOptions, Step } from '../change/change.ts'
 
-/** What was done, or with `dryRun` would be, about which driver has a device. No steps: it was already so. */
+/** The change of a device's driver that was made, or with `dryRun` would be. No steps: it was already so. */
 export interface BindingChange {
   readonly bus: BusName
   /** Its name there: a PCI address, '0.0.0313'. */
@@ -22,7 +22,7 @@ export interface BindingRequest {
   readonly group?: boolean
 }
 
-/** How a change of a driver is made. */
+/** Options for changing a device's driver. */
 export interface BindingOptions extends Omit<ChangeOptions, 'force'> {
   /** Although the host itself uses the device. What VFIO's users have open stays theirs all the same. */
   readonly force?: boolean

@@ -1,7 +1,7 @@
 import { listOrNone, readOrEmpty } from '../../host/sysfs/readable.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 
-/** Where modprobe reads its settings. */
+/** Folders of modprobe's settings. */
 const modprobeFolders = [
   '/etc/modprobe.d',
   '/run/modprobe.d',
@@ -19,7 +19,7 @@ export interface BootLine {
   readonly place: string
 }
 
-/** What modprobe reads, in its order of folders. */
+/** The lines of modprobe's settings, in its order of folders. */
 export function modprobeLines(files: HostFiles): BootLine[] {
   return modprobeFolders.flatMap((folder) => confLines(files, folder))
 }

@@ -9,7 +9,7 @@ import { refusedByKernel } from '../change/refused-by-kernel.ts'
 import { type HeldDevice, withDeviceLock } from '../device/device-lock.ts'
 import type { BindingOptions } from './binding-change.ts'
 
-/** Which driver alone may take the device; null for whichever knows it. */
+/** The write that lets only one driver take the device; null for any that knows it. */
 export function overrideStep(device: BusDevice, driver: string | null): Write {
   return write(overridePath(device), driver ?? '\n')
 }
@@ -122,7 +122,7 @@ function changeFailed(device: BusDevice, error: unknown): VfioError {
   })
 }
 
-/** How long a write may take before somebody wonders, and how often it is said again, in milliseconds. */
+/** The time until an unfinished write is reported, and between later reports, in milliseconds. */
 const first = 2_000
 const again = 10_000
 

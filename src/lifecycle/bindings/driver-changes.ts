@@ -10,20 +10,20 @@ import type { BindingChange, BindingOptions, BindingRequest } from './binding-ch
 import { changeDriver, giveBack } from './change-driver.ts'
 import { checkFree } from './check-free.ts'
 
-/** What is to become of one device. */
+/** The change of driver that one device is to have. */
 export interface DriverChange {
   readonly before: DriverBinding
   /** The driver that it comes to; null where that is the kernel's choice, or none. */
   readonly to: string | null
   readonly writes: readonly Write[]
-  /** What is kept of it, or no longer kept, for the next boots. */
+  /** The step that keeps it, or forgets what was kept, for the next boots; null for none. */
   readonly keeping: Step | null
   readonly keep: () => void
-  /** Why the driver that has it after the writes will not do; null where it does. */
+  /** The error if the driver that has it after the writes will not do; null if it does. */
   readonly fault: (driver: string | null) => VfioError | null
 }
 
-/** What turned out to share an IOMMU group with devices that had none before: throws if it may not be changed. */
+/** Throws if a device that turned out to share the IOMMU group of one that had none before may not be changed. */
 export type CheckLate = (late: readonly DriverChange[]) => void
 
 /**

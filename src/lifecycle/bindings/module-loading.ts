@@ -12,7 +12,7 @@ const dracutFolders = ['/etc/dracut.conf.d', '/usr/lib/dracut/dracut.conf.d']
 export interface LoadingLine {
   /** File and line. */
   readonly place: string
-  /** What is to be done once that line is another: null where nothing is. */
+  /** The command to run once that line is changed; null for none. */
   readonly after: string | null
 }
 

@@ -20,11 +20,11 @@ export interface OtherBinding {
   readonly driver: string
   /** File and line: '/etc/modprobe.d/vfio.conf:3'. */
   readonly place: string
-  /** What takes it out. */
+  /** A command or an instruction that takes it out. */
   readonly mend: string
 }
 
-/** Who else binds a device at the next boot: driverctl, modprobe's options, the kernel's command line. */
+/** Others that bind a device at the next boot: driverctl, modprobe's options, the kernel's command line. */
 export function othersAtNextBoot(files: HostFiles, { bus, name }: BusDevice): OtherBinding[] {
   const isPci = bus === 'pci'
   const ofDriverctl = [`${bus}-${name}`, ...(isPci ? [name] : [])].flatMap((file): OtherBinding[] => {
@@ -57,7 +57,7 @@ function othersById(files: HostFiles, address: string): OtherBinding[] {
   ]
 }
 
-/** What loads that driver before others, and what makes a change of that file count. */
+/** The commands that make a change of that file count, and the lines that load the driver early; '' if none. */
 function earlyInWords(files: HostFiles, driver: string): string {
   const loads = earlyLoads(files, busNamed('pci'), driver)
   if (loads.length === 0) return ''

@@ -3,7 +3,7 @@ import { printable } from '../../base/units.ts'
 import { buses } from '../../host/bus/bus.ts'
 import { sandbox } from './sandbox.ts'
 
-/** How this program is started, by absolute paths: Node and the script, or the single executable. */
+/** This program's command line, in absolute paths: Node and the script, or the single executable. */
 export type Program = readonly string[]
 
 /** The first line of every file of ours: what lacks it belongs to somebody else. */
@@ -17,13 +17,13 @@ export interface BootFile {
   readonly content: string
 }
 
-/** Where that host has the programs that the rule runs: udev takes no bare names. */
+/** Paths of the programs that the rule runs on that host: udev takes no bare names. */
 export interface HostTools {
   readonly systemctl: string
   readonly mkdir: string
 }
 
-/** What brings defined devices up at boot, and later as their parents appear. */
+/** The files that bring defined devices up at boot, and later as their parents appear. */
 export function bootFiles(program: Program, tools: HostTools): BootFile[] {
   const command = commandLine(program)
   const units = '/etc/systemd/system'
@@ -37,8 +37,8 @@ export function bootFiles(program: Program, tools: HostTools): BootFile[] {
 }
 
 /**
- * What a package of a distribution has in place of those files: the same, where systemd and udev look after /etc, and for
- * `systemctl enable`.
+ * The files of a distribution's package in place of those: the same in /usr/lib, which systemd and udev search after
+ * /etc, with an [Install] section for `systemctl enable`.
  */
 export function packagedFiles(program: Program, tools: HostTools): BootFile[] {
   const install = '\n[Install]\nWantedBy=multi-user.target\n'

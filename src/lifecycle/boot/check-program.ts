@@ -37,7 +37,7 @@ function placeOrNull(files: HostFiles, path: string) {
   }
 }
 
-/** What package managers empty: npx's and dlx's caches; or a project's own packages, which its next install replaces. */
+/** The cache that package managers empty (npx, dlx), or the project whose next install replaces it; null for none. */
 function passingPlace(files: HostFiles, path: string): string | null {
   if (/\/(?:_npx|_cacache|dlx|dlx-[^/]*|bunx-[^/]*)\//.test(path)) return 'a package manager’s cache'
   const [, project] = /^(.*?)\/node_modules\//.exec(path) ?? []

@@ -12,7 +12,7 @@ import { mdevctlRule } from './mdevctl-rule.ts'
 import { enablingNotes, type Packaged, packagedOrNull, startsProgram, stayingNotes } from './packaged.ts'
 import { type Run, reloadSteps, runReload, stopSteps } from './reload.ts'
 
-/** How what runs at boot is changed. */
+/** Options for changing what runs at boot. */
 export interface BootOptions {
   /** True if systemd and udev of that host run here, and are to read what changed (default: if its programs can be run). */
   readonly live?: boolean
@@ -20,21 +20,21 @@ export interface BootOptions {
   readonly dryRun?: boolean
 }
 
-/** What is to run at boot. */
+/** The program to run at boot, with options. */
 export interface BootRequest extends BootOptions {
-  /** How vfioctl is started, by absolute paths on that host: Node and the script, or the single executable. */
+  /** The command line of vfioctl, in absolute paths on that host: Node and the script, or the single executable. */
   readonly program: Program
 }
 
 /** One step of it: a file, or a program that reads the files anew. */
 export type BootStep = Extract<Step, { readonly action: 'save' | 'delete' | 'run' }>
 
-/** What was changed for the next boots, or with `dryRun` would be. */
+/** The change for the next boots that was made, or with `dryRun` would be. */
 export interface BootChange {
   readonly changed: boolean
   readonly dryRun: boolean
   readonly steps: readonly BootStep[]
-  /** What else one should know, or do. */
+  /** Further things to know or do, in words. */
   readonly notes: readonly string[]
 }
 
@@ -51,7 +51,7 @@ export interface BootFileStatus {
   readonly state: 'written' | 'packaged' | 'missing' | 'foreign'
 }
 
-/** Which of the files that `installBoot` writes are there. Their content is not compared, as it names the program. */
+/** The state of the files that `installBoot` writes. Their content is not compared, as it names the program. */
 export function bootStatus(files: HostFiles): BootStatus {
   const packaged = packagedOrNull(files, toolsOf(files))
   const all = bootFiles([], toolsOf(files)).map((file): BootFileStatus => {
@@ -106,7 +106,7 @@ export async function installBoot(kernel: Kernel, request: BootRequest): Promise
   })
 }
 
-/** What the rule is for happens by udev alone: a container that systemd runs may have none. */
+/** The note if udev, which alone runs the rule, is missing: a container that systemd runs may have none. */
 function withoutUdev({ files, runsPrograms }: Kernel, { live = runsPrograms }: BootOptions): string[] {
   if (!live || files.kind('/run/systemd/system') === null || files.kind('/run/udev/control') !== null) return []
   return [
@@ -115,7 +115,7 @@ function withoutUdev({ files, runsPrograms }: Kernel, { live = runsPrograms }: B
   ]
 }
 
-/** Where somebody else gives a device another driver at boot than the one that is kept for it. */
+/** Notes on others that give a device another driver at boot than the one that is kept for it. */
 function boundByOthers(files: HostFiles): string[] {
   return keptBindings.list(files).settings.flatMap(({ name, value }) => {
     const device = boundDeviceOrNull(name)
@@ -163,7 +163,7 @@ async function finish(
   return { ...change, notes: [...(await runReload(kernel, reload)), ...notes] }
 }
 
-/** Whoever can write where units and rules are is root at the next boot, with ours or without. */
+/** Notes on others who can write where units and rules are: they are root at the next boot, with ours or without. */
 function openFolders(files: HostFiles, wanted: readonly { readonly file: BootFile }[]): string[] {
   const folders = new Set(wanted.map(({ file }) => file.folder))
   const reasons = [...folders]
@@ -174,7 +174,7 @@ function openFolders(files: HostFiles, wanted: readonly { readonly file: BootFil
     .map((why) => `${why}: who uses that is root at the next boot`)
 }
 
-/** What stands at the place of a file of ours, or null. ALREADY_EXISTS where it is somebody else's. */
+/** The content at the place of a file of ours, or null. ALREADY_EXISTS if it is somebody else's. */
 function ownContent(files: HostFiles, file: BootFile): string | null {
   const path = pathOf(file)
   if (files.kind(path) === null) return null

@@ -13,7 +13,7 @@ import { nodeOwners } from '../settings/node-owners.ts'
 import { isKeptForCard } from '../sriov/kept-number.ts'
 import { type KeptNumber, sriovSettings } from '../sriov/sriov-settings.ts'
 
-/** What is kept for the next boots, and what of it cannot be read. */
+/** Settings kept for the next boots, and warnings of those that cannot be read. */
 export interface KeptForBoot {
   readonly kept: readonly Kept[]
   readonly warnings: readonly Warning[]

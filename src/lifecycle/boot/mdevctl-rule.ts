@@ -14,7 +14,7 @@ const folders = [
 
 const maxLinks = 8
 
-/** What to know of mdevctl's own udev rule, which starts the same definitions; nothing where it has none. */
+/** Notes on mdevctl's own udev rule, which starts the same definitions; none if it has no rule. */
 export function mdevctlRule(files: HostFiles): string[] {
   for (const folder of folders) {
     const path = `${folder}/${name}`

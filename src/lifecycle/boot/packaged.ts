@@ -4,11 +4,11 @@ import { type HostTools, type Program, packagedFiles } from './boot-files.ts'
 
 const enabled = '/etc/systemd/system/multi-user.target.wants/vfioctl-restore.service'
 
-/** What a package of the distribution has brought of what runs at boot: nothing is written in its place. */
+/** The boot files that a distribution's package has brought: nothing is written in their place. */
 export interface Packaged {
   /** By the names of the files that `boot install` writes. */
   readonly names: ReadonlySet<string>
-  /** Whether systemd starts its unit at boot. */
+  /** True if systemd starts its unit at boot. */
   readonly enabled: boolean
 }
 
@@ -27,12 +27,12 @@ export function startsProgram(files: HostFiles, program: Program, tools: HostToo
   return readKept(files, pathOf(unit), (text) => text.includes(`\nExecStart=${path} restore\n`)) === true
 }
 
-/** What is left to do of somebody who wants it. */
+/** The note with the command that enables the package's unit; none if it is enabled. */
 export function enablingNotes({ enabled: isEnabled }: Packaged): string[] {
   return isEnabled ? [] : ['the package’s unit is disabled: systemctl enable vfioctl-restore.service']
 }
 
-/** What goes on without what `boot install` writes. */
+/** The note that a package's enabled units and rule go on without what `boot install` writes. */
 export function stayingNotes(packaged: Packaged | null): string[] {
   return packaged?.enabled === true
     ? ['the package’s own units and rule stay: systemctl disable vfioctl-restore.service has nothing start at boot']

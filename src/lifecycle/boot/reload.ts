@@ -5,7 +5,7 @@ import type { Step } from '../change/change.ts'
 /** The step that runs a program. */
 export type Run = Extract<Step, { action: 'run' }>
 
-/** What a program of systemd or udev is to do, and what is there while that runs. */
+/** A command to systemd or udev, and the path (`runs`) that is there while that runs. */
 interface Request {
   readonly name: string
   readonly arguments: readonly string[]
@@ -24,12 +24,12 @@ const watchers: readonly Request[] = [
 const folders = ['/usr/bin', '/bin', '/usr/sbin', '/sbin'] as const
 const patienceMs = 30_000
 
-/** What has systemd and udev read their files anew, where they run. */
+/** The steps that have systemd and udev read their files anew, if they run. */
 export function reloadSteps(files: HostFiles): Run[] {
   return runsOf(files, readers)
 }
 
-/** What ends the units that wait for parents, before systemd forgets their files. */
+/** The steps that end the units that wait for parents, before systemd forgets their files. */
 export function stopSteps(files: HostFiles): Run[] {
   return runsOf(files, watchers)
 }

@@ -32,7 +32,7 @@ interface Answer {
 /** "Not my type": the next script is asked. */
 const notMine = 2
 
-/** How callout scripts are run, and whether their refusal counts. */
+/** Options for running callout scripts, and for going on against their refusal. */
 export interface CalloutOptions extends ScriptOptions {
   /** Go on although a script refuses. */
   readonly force?: boolean
@@ -72,7 +72,7 @@ export class Callouts {
     }
   }
 
-  /** What the vendor's script knows of a running device's attributes; null where no script knows any. */
+  /** A running device's attributes, as the vendor's script knows them; null if no script knows any. */
   async attributes(): Promise<readonly Attribute[] | null> {
     await this.#findOwner()
     const answer = await this.#call('get', 'attributes', '')
@@ -121,7 +121,7 @@ export class Callouts {
       this.#state = 'failure'
       throw error
     } finally {
-      // What is done is done, whatever the script says of it now.
+      // The outcome stands, whatever the script says of it now.
       await this.#call('post', action, config).catch((error: unknown) => this.#tell(error))
     }
   }

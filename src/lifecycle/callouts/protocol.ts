@@ -3,11 +3,11 @@ import { type Attribute, attributeList } from '../definition/attribute-list.ts'
 
 /** mdevctl's callout protocol, version 2: what is said to scripts in their arguments, and what they answer. */
 export type Action = 'define' | 'undefine' | 'modify' | 'start' | 'stop'
-/** When a script is called, in mdevctl's words. */
+/** The event for which a script is called, in mdevctl's words. */
 export type Event = 'pre' | 'post' | 'notify' | 'get' | 'live'
-/** How the action itself went, as far as it is known when the script is run. */
+/** The outcome of the action itself, as far as it is known when the script is run. */
 export type State = 'none' | 'success' | 'failure'
-/** What else than an action a script is asked for. */
+/** A question to a script, in place of an action. */
 export type Question = 'attributes' | 'capabilities'
 
 /** The device that a script is asked about. */
@@ -23,7 +23,7 @@ export interface Supports {
   readonly events: readonly string[]
 }
 
-/** What a script is told of us, on stdin of `get capabilities`. */
+/** Our capabilities, told to a script on stdin of `get capabilities`. */
 export const provides: string = JSON.stringify({
   provides: {
     version: 2,

@@ -6,7 +6,7 @@ import { readOrEmpty } from '../../host/sysfs/readable.ts'
 import { unreadable } from '../../host/warning.ts'
 import type { HostFiles, Kernel, ProgramEnd } from '../../kernel/kernel.ts'
 
-/** Where distributions and vendors put them; the second of each is mdevctl's older place. */
+/** Folders of callouts, from distributions and vendors; the second of each is mdevctl's older place. */
 export const calloutFolders: readonly string[] = [
   '/usr/lib/mdevctl/scripts.d/callouts',
   '/etc/mdevctl.d/scripts.d/callouts',
@@ -17,10 +17,10 @@ export const notifierFolders: readonly string[] = [
   '/etc/mdevctl.d/scripts.d/notifiers',
 ]
 
-/** How long a script may take. s390-tools' ap-check waits for another one's lock. */
+/** The time a script may take, in milliseconds. s390-tools' ap-check waits for another one's lock. */
 const patienceMs = 60_000
 
-/** How a script is run: its deadline, its signal, who hears its stderr. */
+/** Options for running a script: its deadline, its signal, the listener to its stderr. */
 export interface ScriptOptions {
   /** Takes what a script says on its stderr. */
   readonly onMessage?: (text: string) => void
@@ -101,7 +101,7 @@ function isProgram(files: HostFiles, path: string): boolean {
   })
 }
 
-/** Whoever can change a script of root's is root. */
+/** CALLOUT_FAILED if others can change a script of root's: they would be root. */
 function checkOwners(files: HostFiles, path: string): void {
   const why = realPlace(files, path).changeable
   if (why === null) return

@@ -17,7 +17,7 @@ export type Step =
 /** A step that is a write to sysfs. */
 export type Write = Extract<Step, { action: 'write' }>
 
-/** What a changing verb did, or with `dryRun` would do. No steps: it was already so. */
+/** The change that a verb made, or with `dryRun` would make. No steps: it was already so. */
 export type Change<Identity extends DeviceIdentity = DeviceIdentity> = Identity & {
   readonly parent: string
   /** Null where nothing says it: a definition that nobody can read, a device that was not running anyway. */
@@ -27,7 +27,7 @@ export type Change<Identity extends DeviceIdentity = DeviceIdentity> = Identity 
   readonly steps: readonly Step[]
 }
 
-/** How a change is made, shown or ended early. */
+/** Options for making a change, showing it or ending it early. */
 export interface ChangeOptions {
   /** Say the exact writes, make none. */
   readonly dryRun?: boolean

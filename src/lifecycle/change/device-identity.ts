@@ -1,6 +1,6 @@
 import type { PciAddress, Uuid } from '../../base/units.ts'
 
-/** What tells virtual devices apart. */
+/** The kind and name that tell virtual devices apart. */
 export interface DeviceIdentity {
   /** A row of `kinds/kinds.ts`: 'mdev', 'vgpu'. */
   readonly kind: string

@@ -4,7 +4,7 @@ import { boundDriver } from '../../host/group-members.ts'
 import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
 import type { LogRecord } from '../../kernel/kernel-log.ts'
 
-/** What is about a device in the kernel's log. */
+/** A device, for finding its lines in the kernel's log. */
 export interface LogSubject {
   /** Its UUID, or its address. */
   readonly name: string
@@ -50,7 +50,7 @@ function linesAbout(records: readonly LogRecord[], names: readonly string[]): st
     .map(({ message }) => printable(message))
 }
 
-/** What its driver may say of it: the device, its card, of a virtual function the physical one, and the driver itself. */
+/** Names in its driver's lines: the device, its card, of a virtual function the physical one, and the driver itself. */
 function logNames(files: HostFiles, { name, card }: LogSubject): string[] {
   const driver = boundDriver(files, `${card}/driver`)
   const physical = boundDriver(files, `${card}/physfn`)

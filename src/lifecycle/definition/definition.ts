@@ -6,10 +6,10 @@ import { type Attribute, attributeList } from './attribute-list.ts'
 
 export type { Attribute } from './attribute-list.ts'
 
-/** When a defined device comes up: by itself once its parent is there, or only on demand. */
+/** The start of a defined device: by itself once its parent is there, or only on demand. */
 export type StartMode = 'auto' | 'manual'
 
-/** What a definition file says. The file's name is the UUID, its folder the parent. */
+/** The content of a definition file. The file's name is the UUID, its folder the parent. */
 export interface Definition {
   readonly type: string
   readonly start: StartMode

@@ -2,7 +2,7 @@ import { VfioError } from '../../base/errors.ts'
 import { checkAttributes } from './attribute-path.ts'
 import type { Attribute, Definition, StartMode } from './definition.ts'
 
-/** What to change in a definition; what is absent stays. */
+/** Changes to a definition; what is absent stays. */
 export interface DefinitionEdit {
   readonly type?: string
   readonly start?: StartMode

@@ -18,7 +18,7 @@ export interface HeldDevice {
   /** Its group's node and its own, as far as there are any. */
   readonly node: string | null
   readonly deviceNode: string | null
-  /** What is tried, for the message: 'cannot stop UUID'. */
+  /** The failed attempt, for the message: 'cannot stop UUID'. */
   readonly attempt: string
   /**
    * A process that has asked us to, perhaps for one that began it, and meanwhile keeps others out itself: that it has the

@@ -1,7 +1,7 @@
 import type { PciAddress, Uuid } from '../../base/units.ts'
 import type { DeviceIdentity } from '../change/device-identity.ts'
 
-/** What can be read out of a vendor's description; null for what it does not say. */
+/** Details read out of a vendor's description; null for what it does not say. */
 export interface TypeDetails {
   readonly framebufferMiB: number | null
   /** 'WIDTHxHEIGHT' */
@@ -20,9 +20,9 @@ export interface DeviceType {
   readonly name: string | null
   /** 'vfio-pci', 'vfio-ccw', 'vfio-ap', …; null where the driver says none. */
   readonly deviceApi: string | null
-  /** How many more can be made; null where the driver says nothing readable. */
+  /** The number that can still be made; null if the driver says nothing readable. */
   readonly available: number | null
-  /** How many more at most, of a driver that says only which functions take one. */
+  /** The most that can still be made, of a driver that says only which functions take one. */
   readonly availableAtMost?: number
   /** The driver's own text, lines and all, or null. */
   readonly description: string | null
@@ -31,7 +31,7 @@ export interface DeviceType {
   readonly devices: readonly (Uuid | PciAddress)[]
 }
 
-/** Which types to show; all if empty. */
+/** Types to show; all if empty. */
 export interface TypeFilter {
   /** A card stands for its virtual functions too. */
   readonly parent?: string

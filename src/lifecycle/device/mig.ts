@@ -3,7 +3,7 @@ import type { NamedType } from './type-named.ts'
 /** Of a card that lists no types. */
 export const offersNothing = 'offers no type at all; in MIG mode a card needs GPU instances first'
 
-/** Why a card makes no device of a type now, and what helps. */
+/** The reason why a card makes no device of a type now, and a hint that helps. */
 export interface RefusalReason {
   readonly why: string
   readonly hint: string
@@ -17,7 +17,7 @@ export function isMigBacked({ name }: Pick<NamedType, 'name'>): boolean {
   return /-\d{1,2}-\d{1,4}[ABCQ](?:ME|NOME|MEALL|GFX)*$/.test(name ?? '')
 }
 
-/** What MIG, which cuts a GPU into instances, has to do with a card's refusal; null for nothing. */
+/** The reason in MIG, which cuts a GPU into instances, for a card's refusal; null for none. */
 export function migReason(
   card: string,
   wanted: Pick<NamedType, 'name'>,

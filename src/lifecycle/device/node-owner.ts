@@ -8,7 +8,7 @@ import type { NodeOwner } from '../settings/node-owners.ts'
 /** A step that gives a node its owner or mode. */
 export type OwnerStep = Extract<Step, { action: 'chown' | 'chmod' }>
 
-/** What has to be done for these nodes to belong to the owner; nothing where they do. Throws as `accountId` does. */
+/** The steps that give these nodes to the owner; none if they are the owner's. Throws as `accountId` does. */
 export function ownerSteps(files: HostFiles, nodes: readonly string[], owner: NodeOwner | null): OwnerStep[] {
   if (owner === null) return []
   const ids = resolve(files, owner)

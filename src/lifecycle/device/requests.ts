@@ -12,11 +12,11 @@ export interface StartRequest {
   readonly type?: string
   /** Written in this order; those of the definition where absent. */
   readonly attributes?: readonly Attribute[]
-  /** What callout scripts are told of a mediated device without a definition; 'manual' where absent. */
+  /** The start mode that callout scripts are told of a mediated device without a definition; 'manual' if absent. */
   readonly start?: StartMode
 }
 
-/** What is to be stored of a virtual device. */
+/** The definition to store of a virtual device. */
 export interface DefineRequest {
   /** As of `StartRequest`. Of a running device, alone: its parent and type are taken from it. */
   readonly name?: string
@@ -32,11 +32,11 @@ export interface DefineRequest {
   readonly force?: boolean
 }
 
-/** Which device, and its parent where a UUID is defined under several. */
+/** A device, and its parent if a UUID is defined under several. */
 export interface DeviceChoice {
   readonly name: string
   readonly parent?: string
 }
 
-/** What to change in a definition; what runs is left alone. */
+/** Changes to a device's definition; what runs is left alone. */
 export interface ModifyRequest extends DeviceChoice, DefinitionEdit {}

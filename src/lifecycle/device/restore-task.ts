@@ -4,24 +4,24 @@ import type { Warning } from '../../host/warning.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import type { ChangeOptions, Step } from '../change/change.ts'
 
-/** What is defined to come up by itself. */
+/** A device or setting that is defined to come up by itself. */
 export interface Restorable {
   /** 'binding', 'sriov', or a virtual device's kind. */
   readonly kind: string
   /** The device that has to be there first. */
   readonly parent: string
-  /** What it is, beside its parent: a UUID, a driver, the address of a function, so many virtual functions. */
+  /** Its name, beside its parent's: a UUID, a driver, the address of a function, so many virtual functions. */
   readonly name: string
   /** Of a virtual device. */
   readonly type: string | null
 }
 
-/** How it comes up. */
+/** The task that brings it up. */
 export interface RestoreTask extends Restorable {
   isParentThere(): boolean
   /** True if it is worth waiting where its parent is not there. */
   canParentCome(): boolean
-  /** Why it cannot be had where its parent is not there in the end. */
+  /** The error with the reason if its parent is not there in the end. */
   parentMissing(): VfioError
   /** The writes that would bring it up, where its parent is not there to ask. Throws for what nobody can make. */
   plannedSteps(): readonly Step[]
@@ -29,7 +29,7 @@ export interface RestoreTask extends Restorable {
   bringUp(options: ChangeOptions): Promise<{ readonly changed: boolean; readonly steps: readonly Step[] }>
 }
 
-/** Which devices can still come while a restore waits. */
+/** Devices that can still come while a restore waits. */
 export interface Coming {
   /** The device that the restore is for alone, or undefined. */
   readonly only: string | undefined

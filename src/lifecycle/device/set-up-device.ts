@@ -17,7 +17,7 @@ export interface NewDevice {
   readonly remove: Write
   /** The folder in sysfs of the device that its driver drives. */
   readonly card: string
-  /** Why its driver may have refused an attribute, by looking before the device is removed again; null for nothing. */
+  /** The likely reason of a refused attribute, found before the device is removed again; null for none. */
   readonly explainAttribute?: (step: Write, cause: unknown) => { readonly why: string; readonly hint: string } | null
 }
 

@@ -10,7 +10,7 @@ import type { DefineRequest, DeviceChoice, ModifyRequest, StartRequest } from '.
 import type { RestoreStage } from './restore-task.ts'
 import type { Listed } from './virtual-device.ts'
 
-/** What names a virtual device. */
+/** The name of a virtual device. */
 export type DeviceName = Uuid | PciAddress
 
 /** A virtual device that holds a PCI device. */
@@ -25,34 +25,34 @@ export interface VirtualUse {
 export interface Kept {
   /** 'driver', 'functions', 'owner', or a virtual device's kind. */
   readonly kind: string
-  /** What it is kept for: a PCI address or a UUID. */
+  /** The device that it is kept for: a PCI address or a UUID. */
   readonly device: string
   /** 'driver vfio-pci', '8 virtual functions', 'nvidia-232 on 0000:3b:00.0'. */
   readonly what: string
-  /** How that is now: 'with nvme', 'has 4', 'not there'; null where there is nothing to say. */
+  /** Its state now: 'with nvme', 'has 4', 'not there'; null if there is nothing to say. */
   readonly now: string | null
   readonly path: string
   /** The command that forgets it, also where the device is gone. */
   readonly forget: string
 }
 
-/** What is kept for the next boots, and what could not be read. */
+/** Devices kept for the next boots, and warnings of what could not be read. */
 export interface FoundKept {
   readonly kept: readonly Kept[]
   readonly warnings: readonly Warning[]
 }
 
-/** What a listing found, and what it could not read. */
+/** Devices that a listing found, and warnings of what it could not read. */
 export interface FoundDevices {
   readonly listed: readonly Listed<DeviceIdentity>[]
   readonly warnings: readonly Warning[]
 }
 
-/** What cards offer, and what could not be read. */
+/** Types that cards offer, and warnings of what could not be read. */
 export interface FoundTypes {
   readonly types: readonly DeviceType[]
   readonly warnings: readonly Warning[]
-  /** Why this host can have none of the kind at all; said only if it has no other kind either. */
+  /** The reason why this host can have none of the kind at all; said only if it has no other kind either. */
   readonly unsupported: Warning | null
 }
 
@@ -78,35 +78,35 @@ export interface VirtualDeviceKind {
   parents(files: HostFiles): readonly string[]
   /** True if that parent, or card, makes devices of this kind. */
   claimsParent(files: HostFiles, parent: string): boolean
-  /** What of a card can carry a device of this kind now, or does: itself, or functions of it. None if nothing can yet. */
+  /** A card or its functions, by name, that can carry a device of this kind now, or do. None if nothing can yet. */
   placesOn(files: HostFiles, card: PciAddress): readonly string[]
   /**
    * True if such a card has a type of that name (`isTypeNamed`), also one of which it cannot make another now.
    * AMBIGUOUS if it has several.
    */
   hasType(files: HostFiles, card: PciAddress, name: string): boolean
-  /** What the cards offer, by parent and type. */
+  /** The types that the cards offer, by parent and type. */
   types(files: HostFiles, filter: TypeFilter): FoundTypes
   /** The devices that run or are defined, or the one of that name. */
   list(files: HostFiles, name?: DeviceName): FoundDevices
-  /** What of this kind runs on a PCI device. */
+  /** The uses of a PCI device by running devices of this kind. */
   usesOf(files: HostFiles, address: PciAddress): readonly VirtualUse[]
   /** Those that come back at the next boot, or are at hand then. */
   keptForBoot(files: HostFiles): FoundKept
   /** The folder below which definitions stand, to watch. */
   readonly definitionFolder: string
-  /** Why there is no device of that name: neither runs one nor is one defined. */
+  /** The error with the reason why no device of that name runs or is defined. */
   notThere(files: HostFiles, name: DeviceName): VfioError
   /**
    * The part of the virtual functions that a card was just given which is not there yet for devices of this kind, in
    * words: some drivers set them up later. Null if nothing is missing.
    */
   missingOn(files: HostFiles, card: PhysicalFunction): string | null
-  /** What changes them: loaded when it is asked for, as most commands only look. */
+  /** The verbs that change them: loaded once asked for, as most commands only look. */
   verbs(): Promise<DeviceVerbs>
 }
 
-/** How devices of one kind are changed. `restore` finds those that are defined to start by themselves. */
+/** The verbs that change devices of one kind. `restore` finds those that are defined to start by themselves. */
 export interface DeviceVerbs {
   define(kernel: Kernel, request: DefineRequest, options?: ChangeOptions): Promise<Change>
   modify(kernel: Kernel, request: ModifyRequest, options?: ChangeOptions): Promise<Change>

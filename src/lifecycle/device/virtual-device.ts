@@ -18,7 +18,7 @@ export interface DeviceState {
   /** The type's name for people, or null. */
   readonly typeName: string | null
   readonly active: boolean
-  /** What is stored for it under this parent, or null: a transient device. */
+  /** Its stored definition under this parent; null if it is transient. */
   readonly definition: Definition | null
   /** IOMMU group, and the node that opens it; null where it is not active. */
   readonly group: number | null

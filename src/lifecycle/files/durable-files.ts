@@ -8,7 +8,7 @@ import { refusedByKernel } from '../change/refused-by-kernel.ts'
 
 /** Files below /etc that outlive the machine's being switched off: how they are read, replaced and deleted. */
 
-/** Where a file stands: names are checked before they come here. */
+/** A file's folder and name: names are checked before they come here. */
 export interface KeptFile {
   readonly folder: string
   readonly name: string
@@ -19,7 +19,7 @@ export function pathOf({ folder, name }: KeptFile): string {
   return `${folder}/${name}`
 }
 
-/** What a file holds, or null where there is none. Throws what `parse` throws for a file that is broken. */
+/** A file's content, parsed, or null if there is none. Throws what `parse` throws for a file that is broken. */
 export function readKept<T>(files: HostFiles, path: string, parse: (text: string, path: string) => T): T | null {
   try {
     // most are not there, and an error is dear
@@ -94,7 +94,7 @@ function keptMode(files: HostFiles, path: string): number | undefined {
   return files.owner(path).mode & 0o777
 }
 
-/** What a killed vfioctl may leave; the next save of that name takes it away. */
+/** True for a file that a killed vfioctl may leave; the next save of that name takes it away. */
 export function isLeftover(name: string): boolean {
   return /^\..+\.new$/.test(name)
 }

@@ -15,7 +15,7 @@ export function parseJsonFile<T>(
   throw fail(`${place ?? 'the file'}: ${what}`)
 }
 
-/** What the kernel's seam reads of a file at most, in bytes. */
+/** The most that `HostFiles` reads of a file, in bytes. */
 const longest = 1024 * 1024
 
 /** INVALID_ARGUMENT for a text that, once it is a file, could not be read again. */

@@ -66,7 +66,7 @@ async function waitForLock(
   }
 }
 
-/** Who has the lock's file open, to change the directory or to wait for that, as we do. */
+/** Other processes that have the lock's file open, to change the directory or to wait for that, as we do. */
 function othersWith(kernel: Kernel, path: string): DeviceUser[] {
   const users = findDeviceUsers(kernel.files, new Set([path])).get(path) ?? []
   return users.filter(({ pid }) => pid !== kernel.pid)

@@ -9,7 +9,7 @@ export interface BlockDevice {
   readonly name: string
   /** '8:1'; '' for a path of a multipath disk, which has no node. */
   readonly number: string
-  /** What device-mapper calls it: 'vg-root'; null for others. */
+  /** Its device-mapper name: 'vg-root'; null for others. */
   readonly mapped: string | null
   /** Its folder, in which those of its partitions are. */
   readonly path: string
@@ -64,7 +64,7 @@ export class BlockDevices {
     return this.all.filter((other) => other.path.startsWith(`${path}/`))
   }
 
-  /** What the kernel made of it: device-mapper's devices (LVM, crypt, multipath), md's arrays, bcache's. */
+  /** Names of what the kernel made of it: device-mapper's devices (LVM, crypt, multipath), md's arrays, bcache's. */
   holdersOf({ name }: BlockDevice): string[] {
     const set =
       linkOrEmpty(this.#files, `${folderOf(name)}/bcache/set`)

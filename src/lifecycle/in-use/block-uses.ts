@@ -7,7 +7,7 @@ import { type FileSystem, readFileSystems } from './file-systems.ts'
 import { type Mount, mountOf, readSwaps, type Swap } from './mounts.ts'
 import { counted, type PciUse } from './pci-use.ts'
 
-/** What is on the disks of PCI devices, through as many layers as there are. */
+/** The uses of PCI devices' disks, through as many layers as there are. */
 export class BlockUses {
   readonly #files: HostFiles
   readonly #block: BlockDevices
@@ -75,7 +75,7 @@ export class BlockUses {
       }))
   }
 
-  /** What shows in none of these ways: a pool of ZFS, a journal on a disk of its own, a target of iSCSI… */
+  /** Claims that show in none of these ways: a pool of ZFS, a journal on a disk of its own, a target of iSCSI… */
   #claimsOn(address: PciAddress): PciUse[] {
     return this.#carriedBy(address)
       .filter((device) => device.number !== '' && this.#files.isClaimed(nodeOf(device)))

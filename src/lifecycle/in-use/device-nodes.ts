@@ -6,7 +6,7 @@ import { listOrNone, readOrEmpty } from '../../host/sysfs/readable.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import type { DeviceGraph } from './device-graph.ts'
 
-/** What a process that uses a PCI device has open: nodes in /dev, and the device itself by its address. */
+/** Names by which a process has a PCI device open: nodes in /dev, and the device's own address. */
 export function deviceNodes(files: HostFiles, graph: DeviceGraph, address: PciAddress): string[] {
   return [...classNodes(files, graph, address), ...nvidiaNodes(files, address), ...vfioNodes(files, address), address]
 }

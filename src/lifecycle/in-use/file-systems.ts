@@ -10,7 +10,7 @@ export interface FileSystem {
   readonly type: string
   /** Names of block devices. */
   readonly members: ReadonlySet<string>
-  /** Where it is mounted, as far as that can be seen. */
+  /** Its mount points, as far as they can be seen. */
   readonly at: readonly string[]
 }
 

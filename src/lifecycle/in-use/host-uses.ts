@@ -15,7 +15,7 @@ export class HostUses {
     this.#pci = new PciUses(files)
   }
 
-  /** What would suffer if the device's driver were taken from it. */
+  /** The uses that would suffer if the device's driver were taken from it. */
   of(device: BusDevice): PciUse[] {
     const address = device.bus === 'pci' ? pciAddressOrNull(device.name) : null
     return address === null ? busUses(this.#files, device) : this.#pci.of(address)

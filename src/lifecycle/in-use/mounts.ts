@@ -6,7 +6,7 @@ export interface Mount {
   /** Of its file system: '8:1'; '0:NN' of one that is on no one block device. */
   readonly number: string
   readonly type: string
-  /** What it was mounted from: nodes of its devices, as far as it has any. */
+  /** Its sources: nodes of its devices, as far as it has any. */
   readonly sources: readonly string[]
   readonly at: string
 }

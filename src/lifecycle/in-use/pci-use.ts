@@ -2,7 +2,7 @@ import { type DeviceUser, shownUsers } from '../../host/device-users.ts'
 import { readOrEmpty } from '../../host/sysfs/readable.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 
-/** What would suffer if a device's driver were taken from it. */
+/** A use that would suffer if a device's driver were taken from it. */
 export interface PciUse {
   /** In a few words: 'network interface eth0 is up'. */
   readonly what: string
@@ -16,7 +16,7 @@ export function endsOf(uses: readonly PciUse[]): string {
   return ends.length > 3 ? `${ends.slice(0, 3).join('; ')}; …` : ends.join('; ')
 }
 
-/** Who has it open, by each node; by its address only where no node says so. */
+/** The processes that have it open, by each node; by its address only if no node says so. */
 export function openedBy(nodes: readonly string[], users: ReadonlyMap<string, readonly DeviceUser[]>): PciUse[] {
   const byNode = nodes.flatMap((node) => (users.get(node) ?? []).map((user) => ({ user, node })))
   const seen = new Set(byNode.flatMap(({ user, node }) => (node.startsWith('/') ? [user.pid] : [])))

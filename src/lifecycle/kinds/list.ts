@@ -8,7 +8,7 @@ import { parentMatcher } from '../device/parents.ts'
 import type { DeviceState, VirtualDevice } from '../device/virtual-device.ts'
 import { kinds } from './kinds.ts'
 
-/** Which virtual devices to list; all if empty. */
+/** Virtual devices to list; all if empty. */
 export interface DeviceFilter {
   /** A mediated device's UUID, or the PCI address of the function that is a vGPU. */
   readonly name?: string
@@ -22,7 +22,7 @@ export interface DeviceFilter {
   readonly defined?: boolean
 }
 
-/** What runs and what is defined, told together: one entry for each device and parent, sorted by parent, then name. */
+/** Running and defined devices, told together: one entry for each device and parent, sorted by parent, then name. */
 export function list(files: HostFiles, filter: DeviceFilter = {}): { devices: VirtualDevice[]; warnings: Warning[] } {
   const name = filter.name === undefined ? undefined : deviceIdentifier(filter.name)
   const asked = kinds.filter((kind) => name === undefined || kind.takesName(name))
@@ -35,7 +35,7 @@ export function list(files: HostFiles, filter: DeviceFilter = {}): { devices: Vi
   return { devices, warnings: all.flatMap(({ warnings }) => warnings) }
 }
 
-/** What names a virtual device. INVALID_ARGUMENT for what is neither a UUID nor a PCI address. */
+/** The name of a virtual device, parsed. INVALID_ARGUMENT for what is neither a UUID nor a PCI address. */
 export function deviceIdentifier(text: string): Uuid | PciAddress {
   const name = deviceNameOrNull(text)
   if (name !== null) return name

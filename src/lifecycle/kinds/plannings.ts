@@ -3,7 +3,7 @@ import type { DevicePlanning } from '../wanted/device-planning.ts'
 import { mdevPlanning } from './mdev/mdev-planning.ts'
 import { nvidiaVgpuPlanning } from './nvidia-vgpu/nvidia-vgpu-planning.ts'
 
-/** How each kind is planned, in the order of `kinds`. */
+/** The planning of each kind, in the order of `kinds`. */
 export const plannings: readonly DevicePlanning[] = [mdevPlanning, nvidiaVgpuPlanning]
 
 /** That of a device's kind. */

@@ -116,7 +116,7 @@ class Applying {
     }
   }
 
-  /** Where there was no room, or functions are not what was asked for: what had to go for it comes back. */
+  /** Brings back what had to go if there was no room, or if functions are not what was asked for. Returns the error. */
   async #afterTakingBack(error: unknown, group: CardGroup | null): Promise<unknown> {
     if (group === null || !isUnforeseen(error, group)) return error
     const { journal, functions } = group
@@ -158,7 +158,7 @@ class Applying {
   }
 }
 
-/** What a plan cannot know: how much room a card has, and of functions that were to come, what their driver makes of them. */
+/** True if a plan cannot know it: the room of a card, or what a driver makes of functions that were to come. */
 function isUnforeseen(error: unknown, { functions }: CardGroup): error is VfioError {
   if (isNoRoom(error)) return true
   return (

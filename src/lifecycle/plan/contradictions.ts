@@ -98,7 +98,7 @@ export function losesDriver({ driver, afterSriov, takenFrom }: PlannedBinding): 
   return takenFrom !== null
 }
 
-/** What the file has on this device, in words. */
+/** The file's demands on this device, in words; null for none. */
 function devicesOn({ device, driver }: PlannedBinding, { entries, parents }: Asked): string | null {
   const entry = entries.find((it) => {
     return it.wanted !== null && (it.parent === device || it.name === device)
@@ -111,7 +111,7 @@ function devicesOn({ device, driver }: PlannedBinding, { entries, parents }: Ask
   return isParent ? 'parents say what it carries: without its driver it carries nothing' : null
 }
 
-/** What the file asks of virtual functions that go with the driver of their card, in words. */
+/** The file's demands on virtual functions that go with the driver of their card, in words; null for none. */
 function onFunctionsOf(files: HostFiles, { device, afterSriov }: PlannedBinding, asked: Asked): string | null {
   if (afterSriov) return null
   const isIts = (name: string): boolean => {

@@ -12,7 +12,7 @@ import { invalidSpec, type Place } from '../wanted/invalid-spec.ts'
 import { itemName, type PlannedBinding } from '../wanted/plan.ts'
 import type { PciChoice, Spec } from '../wanted/spec.ts'
 
-/** What would have to be done for devices, and for virtual functions that are to come, to have the drivers that a spec says. */
+/** Plans the changes that give devices, and virtual functions that are to come, the drivers that a spec says. */
 export function planBindings(files: HostFiles, { path, bindings }: Spec, future: FutureFunctions): PlannedBinding[] {
   const planned = new Map<string, PlannedBinding>()
   const host = new HostUses(files)

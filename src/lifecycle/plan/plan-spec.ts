@@ -11,7 +11,7 @@ export type SpecSource = string | object
 export interface PlanOptions {
   /** The name of the spec in messages (default: 'spec'). */
   readonly path?: string
-  /** Which config of a file of NVIDIA's vgpu-device-manager. */
+  /** The config to take from a file of NVIDIA's vgpu-device-manager. */
   readonly config?: string
 }
 

@@ -33,7 +33,7 @@ export interface RestoreResult extends Restorable {
   readonly outcome: 'started' | 'already-there' | 'failed' | 'no-parent'
   /** The writes. Those that it waits for where there is no parent. */
   readonly steps: readonly Step[]
-  /** Why it is not up; else null. */
+  /** The error that kept it from coming up; else null. */
   readonly error: VfioError | null
 }
 
@@ -44,7 +44,7 @@ export interface Restored {
   readonly warnings: readonly Warning[]
 }
 
-/** What belongs to one device comes up in this order, virtual devices last. */
+/** The stages of one device, in order, before its virtual devices. */
 const stagesBefore: readonly RestoreStage[] = [boundDevices, definedSriov]
 
 /**
@@ -89,7 +89,7 @@ function parentOf(name: string): string {
   return bound === null ? parentName(name) : shownDevice(bound)
 }
 
-/** What cannot even be looked for keeps nothing else from starting. */
+/** Finds a stage's tasks; a failure is a warning, and keeps nothing else from starting. */
 function findTasks(stage: RestoreStage, kernel: Kernel, coming: ComingDevices): ReturnType<RestoreStage> {
   try {
     return stage(kernel, coming)
@@ -129,7 +129,7 @@ async function bringUpInOrder(
   }
 }
 
-/** Where nobody can tell, the task itself says why. */
+/** True if a task waits for its parent. If nobody can tell, false: the task itself says why. */
 function isWaitedFor(task: RestoreTask): boolean {
   try {
     return !task.isParentThere() && task.canParentCome()

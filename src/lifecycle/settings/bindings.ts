@@ -8,7 +8,7 @@ import { Settings } from './settings.ts'
 /** The driver that a PCI device is to have at every boot. */
 interface KeptPciBinding {
   readonly driver: string
-  /** What stood at that address, as sysfs shows it ('0x8086', '0x10d3'): addresses move when cards do. */
+  /** Ids of the device at that address, as sysfs shows them ('0x8086', '0x10d3'): addresses move if cards do. */
   readonly vendor: string
   readonly device: string
 }
@@ -17,7 +17,7 @@ interface KeptPciBinding {
 interface KeptBusBinding {
   readonly bus: BusName
   readonly driver: string
-  /** What the device said to be ('css:t0', 'of:N…'): names move too. Null if it says nothing. */
+  /** The device's modalias ('css:t0', 'of:N…'): names move too. Null if it has none. */
   readonly modalias: string | null
 }
 

@@ -18,7 +18,7 @@ import {
 import { checkReadable, parseJsonFile } from '../files/json-file.ts'
 import { withLock } from '../files/lock.ts'
 
-/** What mdevctl's files have no field for. */
+/** The folder of settings that mdevctl's files have no field for. */
 export const settingsPath = '/etc/vfioctl.d'
 const suffix = '.json'
 
@@ -47,7 +47,7 @@ export class Settings<T> {
     return pathOf(this.#file(name))
   }
 
-  /** Whatever is kept, sorted by name. A file that is foreign or cannot be read is a warning with its path. */
+  /** All settings of the kind, sorted by name. A file that is foreign or cannot be read is a warning with its path. */
   list(files: HostFiles): { settings: Setting<T>[]; warnings: Warning[] } {
     const warnings: Warning[] = []
     const settings: Setting<T>[] = []

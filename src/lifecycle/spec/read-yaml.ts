@@ -5,7 +5,7 @@ import { placeAt, YamlFault, yamlFault } from './yaml-fault.ts'
 import { boundedTokens } from './yaml-tokens.ts'
 import { YamlValues } from './yaml-values.ts'
 
-/** What a text in YAML or JSON says, and where in it. */
+/** The value of a text in YAML or JSON, and the places in it. */
 export interface YamlContent {
   readonly value: unknown
   /** Of a key or an item, or of what should hold it. */
@@ -51,7 +51,7 @@ function checked(document: Found, lines: LineCounter): Found {
   return document
 }
 
-/** What a spec needs is a dozen deep. */
+/** The deepest nesting that is read. A spec needs a dozen levels. */
 const deepest = 200
 
 /**

@@ -6,7 +6,7 @@ import { type NodeOwner, octalMode } from '../settings/node-owners.ts'
 import type { PciChoice, SpecBinding, SpecDevices, SpecParent } from '../wanted/spec.ts'
 import { knownKeys } from './known-keys.ts'
 
-/** What of a spec file is given; one of the two is. */
+/** The given parts of a spec file: one of the two, or both. */
 interface SpecContent {
   readonly bindings?: SpecBinding[] | undefined
   readonly parents?: SpecParent[] | undefined
@@ -207,7 +207,7 @@ const binding = v.pipe(
   v.transform(({ device, driver = null, group }): SpecBinding => ({ at: null, choice: device, driver, group })),
 )
 
-/** What a spec file holds. Each key has a description, which vfioctl-spec(5) shows. */
+/** The schema of a spec file. Each key has a description, which vfioctl-spec(5) shows. */
 export const specSchema: v.GenericSchema<unknown, SpecContent> = v.pipe(
   knownKeys({
     version: v.pipe(v.literal(1), v.description('The version of this format: `1`.')),

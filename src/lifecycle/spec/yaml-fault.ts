@@ -4,7 +4,7 @@ import type { Place } from '../wanted/invalid-spec.ts'
 /** The keys and indexes that lead to a value. */
 export type Path = readonly (string | number)[]
 
-/** What is wrong with a text in YAML, and where; whoever knows the file makes an error of it. */
+/** A fault of a text in YAML, and its place; whoever knows the file makes an error of it. */
 export class YamlFault extends Error {
   readonly place: Place
 

@@ -10,9 +10,9 @@ import { type FunctionsPlan, type FunctionsStep, functionsSteps } from './functi
 import { manageSriov } from './sriov-manage.ts'
 import { writeRefused } from './write-refusal.ts'
 
-/** How long functions may take to appear. */
+/** Limits to the wait for functions to appear. */
 export interface Patience {
-  /** How long the functions may take to appear, in milliseconds. */
+  /** The time for the functions to appear, in milliseconds. */
   readonly timeoutMs: number
   readonly signal: AbortSignal | undefined
 }
@@ -116,7 +116,7 @@ async function waitForFunctions(
   })
 }
 
-/** What is not there yet, in words; null where all is. */
+/** A part that is not there yet, in words; null if all is. */
 function missing(files: HostFiles, address: PciAddress, count: number): string | null {
   const card = readPhysicalFunction(files, address)
   if (card === null) return 'the device itself is not there'

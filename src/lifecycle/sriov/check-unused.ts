@@ -8,7 +8,7 @@ import { checkNotHeld } from '../device/device-lock.ts'
 import { endsOf, type PciUse } from '../in-use/pci-use.ts'
 import { PciUses, usesOfFunction } from '../in-use/pci-uses.ts'
 
-/** What the card's virtual functions are and are used for: they would go. */
+/** The uses of the card's virtual functions, as vGPUs and otherwise: they would go. */
 export function functionUses(files: HostFiles, { functions }: PhysicalFunction): PciUse[] {
   const uses = new PciUses(files).ofAll(functions)
   return functions.flatMap((address) => usesOfFunction(address, uses.get(address) ?? []))

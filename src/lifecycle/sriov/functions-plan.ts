@@ -11,7 +11,7 @@ import { sriovSettings } from './sriov-settings.ts'
 /** A write, or NVIDIA's script. */
 export type FunctionsStep = Extract<Step, { action: 'write' | 'run' }>
 
-/** What it comes to that a card is to have so many virtual functions. */
+/** The steps that give a card so many virtual functions. */
 export interface FunctionsPlan {
   readonly card: PhysicalFunction
   readonly count: number
@@ -19,7 +19,7 @@ export interface FunctionsPlan {
   readonly steps: readonly FunctionsStep[]
   /** For the next boots. */
   readonly keeping: readonly Step[]
-  /** How many to keep as made, of so many that came; null where nothing is kept. */
+  /** The number to keep as made, of so many that came; null if nothing is kept. */
   readonly toKeep: (made: number) => number | null
 }
 

@@ -11,7 +11,7 @@ import { overrideStep, probeStep, unbindStep } from '../bindings/change-driver.t
 import type { Step } from '../change/change.ts'
 import { keptBindings } from '../settings/bindings.ts'
 
-/** What a virtual function that is not there yet will say of itself, by its card (`sriov_vf_device`). */
+/** The ids that a virtual function that is not there yet will have, by its card (`sriov_vf_device`). */
 export function futureIds(files: HostFiles, card: PciAddress): PciIds {
   const device = readOrNull(files, `${pciPath(card)}/sriov_vf_device`)?.trim() ?? null
   const isId = device !== null && /^[0-9a-f]{1,4}$/.test(device)

@@ -10,7 +10,7 @@ export function isKeptForCard(files: HostFiles, address: PciAddress, { vendor, d
   return (vendor === undefined || vendor === now.vendor) && (device === undefined || device === now.device)
 }
 
-/** What it takes for a card to have that many functions at the next boots. */
+/** The steps that keep that many functions for a card's next boots; none if they are kept. */
 export function keepSteps(files: HostFiles, address: PciAddress, count: number): Step[] {
   const path = sriovSettings.path(address)
   if (count === 0) return files.kind(path) === null ? [] : [{ action: 'delete', path }]

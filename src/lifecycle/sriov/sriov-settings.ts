@@ -2,12 +2,12 @@ import * as v from 'valibot'
 import { pciId } from '../settings/bindings.ts'
 import { Settings } from '../settings/settings.ts'
 
-/** How many virtual functions a card is to have. */
+/** The number of virtual functions that a card is to have. */
 export interface KeptNumber {
   readonly count: number
-  /** How many its driver made when so many were asked for, if others. */
+  /** The number that its driver made, if it is not the one asked for. */
   readonly made?: number
-  /** Which card it is, as sysfs shows it ('0x8086', '0x1592'). */
+  /** The card's ids, as sysfs shows them ('0x8086', '0x1592'). */
   readonly vendor?: string
   readonly device?: string
 }

@@ -10,9 +10,9 @@ export interface Carried {
   readonly type: string
 }
 
-/** What a card carries now, and what a plan has for it. */
+/** Devices that a card carries now, and those that a plan has for it. */
 export interface CardLoad {
-  /** Where the file asks for the first of what comes. */
+  /** The place in the file that asks for the first of what comes. */
   readonly at: Place | null
   readonly card: string
   readonly kind: VirtualDevice['kind']

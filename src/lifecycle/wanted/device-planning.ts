@@ -9,7 +9,7 @@ import type { ParentPlace, Parents, PlacedParent } from './parent-place.ts'
 import type { NoRoom, PlannedDevice } from './plan.ts'
 import type { DoneVerbs } from './run-verbs.ts'
 
-/** What one kind is to plan. */
+/** The input of one kind's planning. */
 export interface PlanRequest {
   /** The file, for messages. */
   readonly path: string
@@ -17,11 +17,11 @@ export interface PlanRequest {
   readonly future: FutureFunctions
   /** Devices that lose their driver by the same file. */
   readonly lost: ReadonlySet<string>
-  /** What runs and what is defined, of every kind. */
+  /** Running and defined devices of every kind. */
   readonly present: readonly VirtualDevice[]
 }
 
-/** Why a card cannot carry what is to come to it, and the command that helps. */
+/** The reason why a card cannot carry what is to come to it, and the command that helps. */
 export type RoomFault = Pick<NoRoom, 'why' | 'hint'>
 
 /**
@@ -37,20 +37,20 @@ export interface DevicePlanning<Identity extends DeviceIdentity = DeviceIdentity
   readonly namedBy: 'uuid' | 'function'
   /** True if scripts of vendors are asked before each change, and may refuse it. */
   readonly asksScripts: boolean
-  /** What a name stands for, of which no other kind makes devices. Throws if nothing can be made there. */
+  /** The place of a name of which no other kind makes devices. Throws if nothing can be made there. */
   placeNamed(files: HostFiles, name: string): ParentPlace
   /** The places of this host that fit: a card, or those of its functions that fit without it. */
   places(files: HostFiles, fits: (place: Parents) => boolean): readonly ParentPlace[]
-  /** What a function will be that is to come, with its card known; null if devices of another kind may be made of it. */
+  /** The place of a function that is to come to a known card; null if devices of another kind may be made of it. */
   placeToCome(files: HostFiles, address: PciAddress, card: PciAddress): ParentPlace | null
   /** The card whose room a parent shares with others. */
   cardOf(files: HostFiles, parent: string): string
-  /** What would have to be done; INVALID_SPEC, NOT_FOUND for what cannot be. `noRoom`: cards without a free function. */
+  /** Plans the changes; INVALID_SPEC, NOT_FOUND for what cannot be. `noRoom`: cards without a free function. */
   plan(
     files: HostFiles,
     request: PlanRequest,
   ): { readonly entries: readonly PlannedDevice<Identity>[]; readonly noRoom: readonly NoRoom[] }
-  /** Why a card cannot carry what is to come beside what stays; null if nothing speaks against it. */
+  /** The reason why a card cannot carry what is to come beside what stays; null if none is known. */
   roomFault(files: HostFiles, load: CardLoad): RoomFault | null
   carryOut(kernel: Kernel, item: PlannedDevice<Identity>, options: ChangeOptions, journal: DoneVerbs[]): Promise<void>
 }

@@ -3,7 +3,7 @@ import { functionAddresses, readPhysicalFunction } from '../../host/sriov.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import type { PlannedSriov } from './plan.ts'
 
-/** What becomes of virtual functions where a plan changes their number: the kernel makes all of a card's anew. */
+/** Virtual functions that come and go if a plan changes their number: the kernel makes all of a card's anew. */
 export class FutureFunctions {
   readonly #cards = new Map<PciAddress, readonly PciAddress[]>()
   readonly #coming = new Map<PciAddress, PciAddress>()
@@ -49,7 +49,7 @@ export class FutureFunctions {
     return this.#coming.get(address) ?? null
   }
 
-  /** What a file has for the card of a function that the card could have, and will not have by that; null for any other. */
+  /** The planned change by which a card will not have a function that it could have; null for any other function. */
   exclusionOf(address: PciAddress): PlannedSriov | null {
     return this.#never.get(address) ?? null
   }

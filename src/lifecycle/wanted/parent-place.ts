@@ -1,6 +1,6 @@
 import type { SpecParent } from './spec.ts'
 
-/** Where devices are made by one name: a parent, or a card whose virtual functions are the parents. */
+/** A place for devices by one name: a parent, or a card whose virtual functions are the parents. */
 export interface Parents {
   /** The parent's own name, or the card's. */
   readonly name: string
@@ -8,10 +8,10 @@ export interface Parents {
   readonly parents: readonly string[]
 }
 
-/** Where devices of one kind are made, or could be. */
+/** A place where devices of one kind are made, or could be. */
 export interface ParentPlace extends Parents {
   readonly kind: string
 }
 
-/** What a file has for parents, with those that they are on this host, of whatever kind. */
+/** A file's entry for parents, with their places on this host, of whatever kind. */
 export type PlacedParent = SpecParent & { readonly on: readonly ParentPlace[] }

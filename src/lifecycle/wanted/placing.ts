@@ -28,7 +28,7 @@ export interface PlacingOn<Device> {
   readonly files: HostFiles
   /** The file, for messages. */
   readonly path: string
-  /** What runs and what is defined, of one kind. */
+  /** Running and defined devices of one kind. */
   readonly present: readonly Device[]
   /** Functions that lose their driver by the same file: nothing is placed on them. */
   readonly lost: ReadonlySet<string>
@@ -47,21 +47,21 @@ export abstract class Placing<Device extends VirtualDevice, Placed extends Place
   readonly #wanted = new Set<string>()
   /** Devices that have been placed, or have to go. */
   readonly #settled = new Set<string>()
-  /** How many are asked for without a name, by parent and type. */
+  /** The number asked for without a name, by parent and type. */
   readonly #counted = new Map<string, number>()
 
   constructor(host: PlacingOn<Device>) {
     this.host = host
   }
 
-  /** What tells a device, where it is, from others. */
+  /** The key that tells a device, where it is, from others. */
   protected abstract keyOf(device: Pick<PlacedDevice, 'name' | 'parent'>): string
   /** True if a device that has no place yet is of a demand's type, on one of its places. */
   protected abstract isOf(device: Device, demand: Asked): boolean
   /** Gives a demand a device that is there. */
   protected abstract take(device: Device, demand: Asked): void
 
-  /** Whatever is meant and has no place goes. */
+  /** Has every device go that is meant and has no place. */
   removeOthers(isMeant: (device: Device) => boolean): void {
     for (const device of this.host.present) {
       if (!isMeant(device) || !this.isFree(device)) continue

@@ -9,19 +9,19 @@ import { isOwnerKept } from './owner-setting.ts'
 import type { PlacedDevice } from './placing.ts'
 import type { PlannedChange, PlannedDevice, Verb } from './plan.ts'
 
-/** What a plan does with a device, and why. */
+/** The action of a plan on a device, its reason and its verbs. */
 export type Decision = Pick<PlannedChange, 'action' | 'reason' | 'verbs'>
 
-/** What is there of a device that is asked for, as its kind tells it. */
+/** The state of a device that is asked for, as its kind tells it. */
 export interface Found {
   readonly device: VirtualDevice | null
-  /** Why a device that runs has to be made anew; null where it need not. */
+  /** The reason why a device that runs has to be made anew; null if it need not. */
   readonly fault: () => string | null
   /** The nodes that open it. */
   readonly nodes: () => readonly string[]
 }
 
-/** What has to be done for a device to be as it is asked for. */
+/** Decides on the change that makes a device as it is asked for. */
 export function decide(
   files: HostFiles,
   { name, definition, owner }: Pick<PlacedDevice, 'definition' | 'owner'> & Pick<DeviceIdentity, 'name'>,
@@ -45,7 +45,7 @@ export function decide(
   }
 }
 
-/** Why a device that runs with the type that is asked for has to be made anew; null where it need not. */
+/** The reason why a device that runs with the type asked for has to be made anew; null if it need not. */
 export function settingFault(
   files: HostFiles,
   name: string,
@@ -57,16 +57,16 @@ export function settingFault(
   return sameDefinition({ ...stored, start: wanted.start }, wanted) ? null : 'was started with other attributes'
 }
 
-/** What ends a device that has no place, and forgets it. */
+/** The verbs that end a device that has no place, and forget it. */
 export function removalVerbs({ active, definition }: VirtualDevice): Verb[] {
   return [...(active ? ['stop' as const] : []), ...(definition === null ? [] : ['undefine' as const])]
 }
 
 interface Planned
   extends Pick<PlannedChange, 'action' | 'parent' | 'reason' | 'at' | 'verbs' | 'steps' | 'wanted' | 'owner'> {
-  /** What is there by its name; null for nothing. */
+  /** The device that is there by its name; null for none. */
   readonly device: VirtualDevice | null
-  /** What is stored for it, if that is not the device's own. */
+  /** The definition stored for it, if that is not the device's own. */
   readonly stored?: Definition | null
 }
 
@@ -95,7 +95,7 @@ export function plannedDevice<Identity extends DeviceIdentity>(
   }
 }
 
-/** What of a device that runs as it should is not, in words. */
+/** The reason to change the definition or owner of a device that runs as it should, in words. */
 function whyKept({ definition }: VirtualDevice, verbs: readonly Verb[], isGiven: boolean): string {
   if (verbs.includes('define')) return definition === null ? 'runs and is not defined' : 'is defined to start otherwise'
   return isGiven ? 'is kept for another owner' : 'has a node that belongs to another owner'

@@ -5,22 +5,22 @@ import { isHalfConfigured } from '../device/half-configured.ts'
 import { keepOwner } from './owner-setting.ts'
 import type { PlannedDevice, Running, Verb } from './plan.ts'
 
-/** How the verbs of one kind of virtual device are run, and what it takes to undo them. */
+/** Functions that run the verbs of one kind of virtual device, and undo them. */
 export interface VerbRunner {
   readonly run: (verb: Verb, options: ChangeOptions) => Promise<void>
   /** Stores what was stored before, or nothing where nothing was. */
   readonly defineAsBefore: (options: ChangeOptions) => Promise<void>
-  /** What runs by its name now. */
+  /** The device that runs by its name now; null for none. */
   readonly runningNow: () => Running | null
   /** Starts it as it is defined, or as it ran where nobody defined it. */
   readonly startAgain: (ran: Running, options: ChangeOptions) => Promise<{ change: Change; isDefined: boolean }>
 }
 
-/** What was done of a plan on cards that share it, so that all of it can be taken back. */
+/** The verbs done for one device of a plan, so that they can be taken back with all that was done on its cards. */
 export interface DoneVerbs {
-  /** What was carried out. */
+  /** The item that was carried out. */
   readonly item: PlannedDevice
-  /** What the plan had: another where a function turned out to be a parent of mediated devices. */
+  /** The plan's item: another if a function turned out to be a parent of mediated devices. */
   readonly planned: PlannedDevice
   readonly runner: VerbRunner
   readonly done: Verb[]
@@ -63,7 +63,7 @@ export async function runVerbs(
   }
 }
 
-/** What the failure says of the device was before it was taken back. */
+/** Adds to the error what runs now: its own words tell of the device before it was taken back. */
 function backAsBefore(error: unknown, item: PlannedDevice, done: readonly Verb[], runner: VerbRunner): unknown {
   const now = runner.runningNow()
   if (item.running === null || now === null || done.length === 0) return error
@@ -101,7 +101,7 @@ export async function takeAllBack(
   return failures
 }
 
-/** What failed of it: one failure keeps nothing else from being taken back. */
+/** Returns the failures: one keeps nothing else from being taken back. */
 async function takeBack(
   kernel: Kernel,
   item: PlannedDevice,

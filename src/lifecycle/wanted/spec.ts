@@ -3,18 +3,18 @@ import type { Attribute, StartMode } from '../definition/definition.ts'
 import type { NodeOwner } from '../settings/node-owners.ts'
 import type { Place } from './invalid-spec.ts'
 
-/** What should be there: a file's content, checked, with names as they were written. */
+/** The wanted state of a host: a file's content, checked, with names as they were written. */
 export interface Spec {
   /** The file, for messages. */
   readonly path: string
-  /** Which driver devices have, before anything else. */
+  /** Drivers of devices, given before anything else. */
   readonly bindings: readonly SpecBinding[]
   readonly parents: readonly SpecParent[]
-  /** What NVIDIA's GPUs carry, of a file of its vgpu-device-manager: of those that fit a GPU, the last holds. */
+  /** Devices of NVIDIA's GPUs, by its vgpu-device-manager's file: of the entries that fit a GPU, the last holds. */
   readonly gpus: readonly SpecGpus[]
 }
 
-/** What GPUs of NVIDIA's carry, and nothing beside it. */
+/** Devices that GPUs of NVIDIA's carry, and none beside them. */
 export interface SpecGpus {
   /** By their numbers, counted over all of the host. */
   readonly gpus: 'all' | readonly number[]
@@ -42,17 +42,17 @@ export interface SpecBinding {
 
 /** A parent or card, and the devices that it should have. */
 export interface SpecParent {
-  /** Where it stands in its file; null where that is not known. */
+  /** Its place in its file; null if that is not known. */
   readonly at: Place | null
   readonly choice: ParentChoice
-  /** How many virtual functions each has, before its devices; null where the file does not say. */
+  /** The number of virtual functions that each has, before its devices; null if the file does not say. */
   readonly sriov: number | 'all' | null
   readonly devices: readonly SpecDevices[]
-  /** What happens to devices of types that `devices` does not name. */
+  /** Keep or remove devices of types that `devices` does not name. */
   readonly others: 'keep' | 'remove'
 }
 
-/** Which PCI devices. */
+/** A choice of PCI devices. */
 export type PciChoice =
   /** Addresses, short or long; of parents, also names such as 'mtty'. */
   | { readonly names: readonly string[] }
@@ -61,10 +61,10 @@ export type PciChoice =
   /** Hex ids without 0x, as lspci -n shows them. */
   | { readonly vendor: string; readonly device: string | null }
 
-/** Which of the host's parents: each that fits gets what `devices` says, except with `anyWith`, where they share it. */
+/** A choice of the host's parents: each that fits gets what `devices` says, but with `anyWith` they share it. */
 export type ParentChoice =
   | PciChoice
-  /** Whatever parent offers this type. */
+  /** All parents that offer this type. */
   | { readonly anyWith: string }
 
 /** Devices of one type. */

@@ -3,7 +3,7 @@ import { kindOrNone, listOrNone } from '../../host/sysfs/readable.ts'
 import type { Kernel, Watch } from '../../kernel/kernel.ts'
 import { kinds } from '../kinds/kinds.ts'
 
-/** Where definitions of each kind stand, in folders for the files. */
+/** Folders of each kind's definitions, whose files are in folders below. */
 const roots = new Set(kinds.map((kind) => kind.definitionFolder))
 
 /** Tells when a definition may have come, changed or gone. */
@@ -36,7 +36,7 @@ export class DefinitionFolders {
     this.#isStale = true
   }
 
-  /** What cannot be watched is looked at now and then all the same. */
+  /** True if it can be watched; else it is looked at now and then all the same. */
   #watch(path: string): boolean {
     try {
       const watch = this.#kernel.watchDirectory(path, () => {

@@ -5,7 +5,7 @@ import type { VirtualDevice } from '../device/virtual-device.ts'
 /** 'present': it was there when the watch began. */
 export type ChangeKind = 'present' | 'appeared' | 'changed' | 'gone'
 
-/** What is new on a host. Of what is gone, `device`, `type` and `warning` are as they were last. */
+/** A change of a host. Of what is gone, `device`, `type` and `warning` are as they were last. */
 export type HostChange =
   /** A virtual device that runs: started, stopped, or another than before. */
   | { readonly what: 'device'; readonly change: ChangeKind; readonly device: VirtualDevice }
@@ -48,7 +48,7 @@ export function pictureOf(
   return picture
 }
 
-/** What was gone between two moments, then what is new or other. Without a `before`, everything is present. */
+/** The changes between two moments: first what is gone, then what is new or other. Without `before`, all is present. */
 export function changesBetween(before: HostPicture | null, now: HostPicture): HostChange[] {
   const gone = [...(before ?? [])].flatMap(([key, { thing }]) => (now.has(key) ? [] : [changed(thing, 'gone')]))
   const others = [...now].flatMap(([key, { compared, thing }]) => {

@@ -8,10 +8,10 @@ import { list } from '../kinds/list.ts'
 import { DefinitionFolders } from './definition-folders.ts'
 import { changesBetween, type HostChange, type HostPicture, pictureOf } from './host-change.ts'
 
-/** How often the host is looked at, in milliseconds: without events, and besides them. */
+/** The time between looks at the host, in milliseconds: without events, and besides them. */
 const intervals = { pollInterval: 1000, safetyInterval: 10_000 }
 
-/** What comes together is told together: how long to wait after an event, in milliseconds and in times of a look. */
+/** The wait after an event, so that what comes together is told together: in milliseconds, and in times of a look. */
 const shortestRest = 50
 const restPerLook = 5
 

@@ -12,7 +12,7 @@ import { hasMdevType, readAvailable, typesPath } from './mdev-types.ts'
 import { readDefinitions } from './store.ts'
 import { findParent, findPlace } from './type-choice.ts'
 
-/** Where a device is asked for: the parent or the card of that name, or nothing but the parent. */
+/** The place of that name: a parent or a card; with `exactParent`, the parent alone. */
 export function placeOf(files: HostFiles, name: string, exactParent = false): Parents {
   if (!exactParent) return findPlace(files, name)
   const parent = findParent(files, name)

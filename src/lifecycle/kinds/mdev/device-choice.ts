@@ -5,7 +5,7 @@ import { parentMatcher, parentName } from '../../device/parents.ts'
 import { findMdevDevice, type MdevDevice } from './mdev-devices.ts'
 import { definedParents, readDefinition, type StoredDefinition } from './store.ts'
 
-/** Which device: a UUID, and its parent where the UUID is defined under several. */
+/** A device: its UUID, and its parent if the UUID is defined under several. */
 export interface MdevChoice {
   readonly uuid: string
   /** A card stands for its virtual functions too, unless `exactParent`: mdevctl knows of no cards. */
@@ -13,7 +13,7 @@ export interface MdevChoice {
   readonly exactParent?: boolean
 }
 
-/** What a choice stands for on this host: the running device, and the parents under which it is defined. */
+/** A chosen device on this host: the running one, and the parents under which it is defined. */
 export interface ChosenDevice {
   readonly uuid: Uuid
   readonly active: MdevDevice | null

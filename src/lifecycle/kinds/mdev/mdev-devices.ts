@@ -66,12 +66,12 @@ function readMdevDevice(files: HostFiles, uuid: Uuid): MdevDevice {
   return { uuid, parent, type, group, node, deviceNode }
 }
 
-/** Whoever has one of these open has the device. */
+/** The device's nodes: whoever has one of these open has the device. */
 export function nodesOf({ node, deviceNode }: MdevDevice): string[] {
   return [node, deviceNode].filter((it) => it !== null)
 }
 
-/** What its users are found by: its nodes, and its name, by which /proc may tell it. */
+/** Names that its users are found by: its nodes, and its UUID, by which /proc may tell it. */
 export function openedAs(device: MdevDevice): string[] {
   return [...nodesOf(device), device.uuid]
 }

@@ -102,7 +102,7 @@ function readOptional(files: HostFiles, path: string, warnings: Warning[]): stri
   return readOrWarn(path, warnings, null, () => files.read(path).trim() || null)
 }
 
-/** How many more the parent says there can be: the kernel prints '%u', 0 to 2^32-1. Null where it says nothing readable. */
+/** The number that the parent says can still be made: the kernel prints '%u', 0 to 2^32-1. Null if not readable. */
 export function readAvailable(
   files: HostFiles,
   { parent, type }: TypeOfParent,

@@ -11,7 +11,7 @@ import { type MdevIdentity, mdevIdentity } from './mdev-identity.ts'
 import { definitionPath, type StoredDefinition, saveDefinition, withStoreLock } from './store.ts'
 import { findParent, findTypeId } from './type-choice.ts'
 
-/** What to change in a definition; the running device is left alone. */
+/** Changes to a device's definition; the running device is left alone. */
 export interface ModifyMdevRequest extends MdevChoice, DefinitionEdit {
   /** Write the file also where nothing changes in what it says. */
   readonly anew?: boolean

@@ -15,7 +15,7 @@ import { type PlacedMdev, type PresentMdev, placeDevices } from './plan-placemen
 import { removalStep } from './remove-device.ts'
 import { definitionPath } from './store.ts'
 
-/** What would have to be done for mediated devices to be as a spec says: removals first. */
+/** Plans the changes that make mediated devices as a spec says: removals first. */
 export function planMdevs(files: HostFiles, { path, parents, lost, present: all }: PlanRequest): PlannedMdev[] {
   const present = all.filter(isMdev)
   const { placed, surplus } = placeDevices({ files, path, present, lost }, parents)
@@ -31,7 +31,7 @@ export function planMdevs(files: HostFiles, { path, parents, lost, present: all 
   ]
 }
 
-/** Where several are made anew as others than they were, all end before the first one starts: it may need the room of another. */
+/** Splits changes of type or parent, if there are several, so that all end before one starts: it may need their room. */
 function inTurn(entries: readonly PlannedMdev[]): PlannedMdev[] {
   const isOther = ({ action, verbs, running, parent, type }: PlannedMdev) =>
     action === 'change' && verbs.includes('stop') && (running?.parent !== parent || running.type !== type)
@@ -98,7 +98,7 @@ function runningNodes(files: HostFiles, uuid: Uuid): string[] {
   return running === null ? [] : nodesOf(running)
 }
 
-/** Why a running device has to be made anew; null where it need not. */
+/** The reason why a running device has to be made anew; null if it need not. */
 function faultOf(files: HostFiles, { uuid, type, definition }: PresentMdev, wanted: Definition): string | null {
   return type === wanted.type ? settingFault(files, uuid, definition, wanted) : `runs with type ${type}`
 }

@@ -20,7 +20,7 @@ export interface PlacedMdev extends PlacedDevice {
   readonly name: Uuid
 }
 
-/** What a spec comes down to on this host. */
+/** The placed devices of a spec, and those on this host that it has no place for. */
 export type PlacedMdevs = Pick<MdevPlacing, 'placed' | 'surplus'>
 
 /** Gives each device that a spec asks for its place, on no function that is `lost` to its driver: on those that are there first, then on free ones. */

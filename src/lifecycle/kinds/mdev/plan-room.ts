@@ -7,7 +7,7 @@ import type { RoomFault } from '../../wanted/device-planning.ts'
 import { type MdevType, mdevParents, readMdevTypes } from './mdev-types.ts'
 import { oneKindFault } from './one-kind.ts'
 
-/** Why a card cannot carry the mediated devices that are to come beside those that stay; null where nothing speaks against it. */
+/** The reason why a card cannot carry the mediated devices to come beside those that stay; null if none is known. */
 export function mdevRoomFault(files: HostFiles, load: CardLoad): RoomFault | null {
   const { card } = load
   const parents = (mdevParents(files) ?? []).filter((parent) => cardOf(files, parent) === card)
@@ -48,7 +48,7 @@ function tooManyOfType({ card, stays, leaves, comes }: CardLoad, types: readonly
   return null
 }
 
-/** How many fit once what leaves has left; null where that is not known: others than its own kind make room. */
+/** The number that fit once what leaves has left; null if that is not known: others than its own kind make room. */
 function roomOf({ parent, type, available }: MdevType, card: string, leaves: readonly Carried[]): number | null {
   if (available === null || leaves.length === 0) return available
   const isOwnKind = parent === card && leaves.every((it) => it.type === type)

@@ -7,7 +7,7 @@ import { migReason, type RefusalReason } from '../../device/mig.ts'
 import { cardOf } from '../../device/parents.ts'
 import { type MdevType, mdevBus, readMdevTypes, type TypeOfParent } from './mdev-types.ts'
 
-/** Why a parent may have refused a device of a type, found by looking at it; null where nothing is to be seen. */
+/** The likely reason of a parent's refusal of a type, found by looking at it; null if nothing is to be seen. */
 export function refusalReason(files: HostFiles, { parent, type }: TypeOfParent): RefusalReason | null {
   if (files.kind(`${mdevBus}/${parent}`) === null) {
     return { why: `its driver offers nothing on ${parent} any more`, hint: 'vfioctl types; vfioctl groups' }

@@ -9,7 +9,7 @@ import { findMdevDevice } from './mdev-devices.ts'
 import { type MdevIdentity, mdevIdentity } from './mdev-identity.ts'
 import { checkRemovable, removalStep, removeDevice } from './remove-device.ts'
 
-/** How a mediated device is stopped. */
+/** Options for stopping a mediated device. */
 export interface StopOptions extends ChangeOptions {
   /** A process that has the device's group, without the device, to keep others out meanwhile, as libvirt does. */
   readonly keeper?: number

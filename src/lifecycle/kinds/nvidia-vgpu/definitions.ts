@@ -5,7 +5,7 @@ import type { HostFiles } from '../../../kernel/kernel.ts'
 import type { Attribute, Definition, StartMode } from '../../definition/definition.ts'
 import { Settings } from '../../settings/settings.ts'
 
-/** What a function is to be made, once it is there. */
+/** The vGPU that a function is to be made, once it is there. */
 export interface StoredVgpu {
   readonly address: PciAddress
   /** Its physical function. */

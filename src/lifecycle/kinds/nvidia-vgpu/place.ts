@@ -8,7 +8,7 @@ import type { HostFiles } from '../../../kernel/kernel.ts'
 import { parentsOf } from '../mdev/mdev-places.ts'
 import { readVgpuFunction, readVgpuFunctions, type VgpuFunction } from './vgpu-functions.ts'
 
-/** Where a vGPU can be made: a card, and all of its functions or the one that was named. */
+/** A place for a vGPU: a card, and all of its functions or the one that was named. */
 export interface VgpuPlace {
   readonly card: PciAddress
   readonly functions: readonly VgpuFunction[]

@@ -10,12 +10,12 @@ import type { VgpuIdentity } from './vgpu-identity.ts'
 /** A vGPU that runs or is defined. */
 export type PresentVgpu = VirtualDevice<VgpuIdentity>
 
-/** Where vGPUs can be made, once the spec's virtual functions are there. */
+/** A place for vGPUs, once the spec's virtual functions are there. */
 export interface FuturePlace {
   /** The card, or the one of its functions that was named. */
   readonly on: PciAddress
   readonly card: PciAddress
-  /** Where vGPUs can be, once the spec's virtual functions are there. */
+  /** Functions that can be vGPUs, once the spec's virtual functions are there. */
   readonly functions: readonly PciAddress[]
   /** They are there already, and tell which types they take. */
   readonly isThere: boolean
@@ -32,7 +32,7 @@ export interface PlacedVgpu extends PlacedDevice {
 interface VgpuDemand extends Demand {
   readonly places: readonly FuturePlace[]
   readonly definition: Definition
-  /** What the spec does not name goes, and makes room. */
+  /** True if what the spec does not name goes, and makes room. */
   readonly replaces: boolean
 }
 

@@ -16,7 +16,7 @@ interface CardType {
   readonly framebufferMiB: number | null
 }
 
-/** Why a card cannot carry the vGPUs that are to come beside those that stay; null where nothing speaks against it. */
+/** The reason why a card cannot carry the vGPUs to come beside those that stay; null if none is known. */
 export function vgpuRoomFault(files: HostFiles, load: CardLoad): RoomFault | null {
   const card = pciAddressOrNull(load.card)
   const functions = card === null ? [] : readVgpuFunctions(files, card).functions
@@ -33,7 +33,7 @@ export function vgpuRoomFault(files: HostFiles, load: CardLoad): RoomFault | nul
   return why === null ? null : { why, hint: `vfioctl types -p ${card} shows what fits; vfioctl list -p ${card}` }
 }
 
-/** Where nothing leaves, what is not offered now will not be then. */
+/** The fault of a type that is not offered now: if nothing leaves, it will not be then. */
 function refusedNow(
   files: HostFiles,
   card: PciAddress,

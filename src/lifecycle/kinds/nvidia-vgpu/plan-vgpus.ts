@@ -27,7 +27,7 @@ import { isVgpu, type PlannedVgpu, vgpuIdentity } from './vgpu-identity.ts'
 import { ownedNodes } from './vgpu-nodes.ts'
 import { knownTypes } from './vgpu-type-names.ts'
 
-/** What would have to be done for vendor vGPUs to be as a spec says, after its virtual functions are there. */
+/** Plans the changes that make vendor vGPUs as a spec says, after its virtual functions are there. */
 export function planVgpus(
   files: HostFiles,
   { path, parents, future, lost, present: all }: PlanRequest,
@@ -137,7 +137,7 @@ function nodesToGive(files: HostFiles, address: PciAddress, owner: NodeOwner | n
   return vgpu === null ? [] : ownedNodes(vgpu)
 }
 
-/** Why it has to be made anew; null where it need not. */
+/** The reason why it has to be made anew; null if it need not. */
 function faultOf(files: HostFiles, { name, type, definition }: PresentVgpu, wanted: Definition): string | null {
   if (type !== wanted.type) return `has type ${type}`
   return settingFault(files, name, definition === null ? null : { ...definition, type }, wanted)

@@ -8,15 +8,15 @@ import { readVgpuFunctions, type VgpuFunction } from './vgpu-functions.ts'
 import { knownTypeName } from './vgpu-type-names.ts'
 import { readCreatableTypes } from './vgpu-types.ts'
 
-/** What was to be made, and where. */
+/** The vGPU that was to be made: its type and its place. */
 export interface RefusedVgpu {
   readonly card: PciAddress
-  /** Null where any function of the card would have done. */
+  /** Null if any function of the card would have done. */
   readonly address: PciAddress | null
   readonly type: NamedType
 }
 
-/** Why a card makes no such vGPU, found by looking at its other functions; `cause` is what the driver answered. */
+/** The error with the reason of a refused vGPU, found at the card's other functions; `cause` is the driver's answer. */
 export function vgpuRefused(files: HostFiles, refused: RefusedVgpu, cause?: unknown): VfioError {
   const { card, address, type } = refused
   const { functions } = readVgpuFunctions(files, card)

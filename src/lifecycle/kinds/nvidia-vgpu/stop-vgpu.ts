@@ -50,7 +50,7 @@ export async function stopVgpu(
   return dryRun ? run() : withLock(kernel, pciPath(card), run, options)
 }
 
-/** What a stop of a vGPU comes down to. */
+/** The steps that stop a vGPU. */
 export function stopSteps(files: HostFiles, address: PciAddress): Step[] {
   const vgpu = readVgpuFunction(files, address)
   return [

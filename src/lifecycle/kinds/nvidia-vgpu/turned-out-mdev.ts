@@ -46,7 +46,7 @@ export function turnedOutMdev(files: HostFiles, item: PlannedVgpu): PlannedMdev 
   return { ...rest, ...mdevIdentity(uuid), parent, type, wanted: definition, verbs, running: null, stored, storedOwner }
 }
 
-/** What was defined on that function the last time that it was there. */
+/** The device that was defined on that function the last time that it was there. */
 function definedThere(files: HostFiles, parent: string, type: string): StoredDefinition | null {
   const { definitions } = readDefinitions(files)
   const its = definitions.find((it) => it.parent === parent && it.definition.type === type)

@@ -24,7 +24,7 @@ export interface VgpuFunction {
   readonly deviceNode: string | null
 }
 
-/** What its users are found by: its nodes, and its address, by which /proc may tell it. */
+/** Names that its users are found by: its nodes, and its address, by which /proc may tell it. */
 export function openedAs({ address, node, deviceNode }: VgpuFunction): string[] {
   return [node, deviceNode, address].filter((it) => it !== null)
 }
