@@ -116,7 +116,7 @@ class Applying {
     }
   }
 
-  /** Brings back what had to go if there was no room, or if functions are not what was asked for. Returns the error. */
+  /** Brings back what had to go, if there was no room or functions are not what was asked for. Returns the error. */
   async #afterTakingBack(error: unknown, group: CardGroup | null): Promise<unknown> {
     if (group === null || !isUnforeseen(error, group)) return error
     const { journal, functions } = group

@@ -31,7 +31,7 @@ export function planMdevs(files: HostFiles, { path, parents, lost, present: all 
   ]
 }
 
-/** Splits changes of type or parent, if there are several, so that all end before one starts: it may need their room. */
+/** Splits changes of type or parent, if several, so that all end before one starts: it may need their room. */
 function inTurn(entries: readonly PlannedMdev[]): PlannedMdev[] {
   const isOther = ({ action, verbs, running, parent, type }: PlannedMdev) =>
     action === 'change' && verbs.includes('stop') && (running?.parent !== parent || running.type !== type)
