@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { VfioError } from '../../base/errors.ts'
 import { failedWith } from '../../base/system-error.ts'
 import { type DeviceUser, findDeviceUsers, shownUsers } from '../../host/device-users.ts'
@@ -41,10 +40,13 @@ async function waitForLock(
   directory: string,
   { onMessage: said, signal }: Pick<ChangeOptions, 'onMessage' | 'signal'>,
 ): Promise<void> {
+  if (kernel.tryLock(fd)) return
+  // Loaded only to wait: all of Node's streams come with it.
+  const { setTimeout: sleep } = await import('node:timers/promises')
   const began = performance.now()
   let pause = 10
   let isTold = false
-  while (!kernel.tryLock(fd)) {
+  do {
     if (signal?.aborted === true) throw new VfioError('INTERRUPTED', `interrupted while another changed ${directory}`)
     const waited = performance.now() - began
     if (waited > lockTimeout) {
@@ -63,7 +65,7 @@ async function waitForLock(
     }
     await sleep(pause * (0.5 + Math.random()))
     pause = Math.min(pause * 1.5, longestPause)
-  }
+  } while (!kernel.tryLock(fd))
 }
 
 /** Other processes that have the lock's file open, to change the directory or to wait for that, as we do. */
