@@ -56,7 +56,7 @@ function hostWith(script: string) {
 
 /** The same, and programs have less time. */
 function impatient(kernel: Kernel): Kernel {
-  const runProgram: Kernel['runProgram'] = (path, run) => kernel.runProgram(path, { ...run, timeoutMs: 500 })
+  const runProgram: Kernel['runProgram'] = (path, run) => kernel.runProgram(path, { ...run, timeoutMs: 3000 })
   return stub(kernel, { runProgram })
 }
 
@@ -97,7 +97,7 @@ test('where the GPU stays held it is DEVICE_BUSY, with who may hold it, and the 
 
 test('one that hangs is ended with all it started, its card given back, and the next call begins anew', async () => {
   const { kernel, calls, file, root } = hostWith(
-    `if [ $tries = 1 ]; then rm $card/driver; (sleep 2; touch $root/late) & sleep 60; fi; ${works}`,
+    `if [ $tries = 1 ]; then rm $card/driver; (sleep 4; touch $root/late) & sleep 60; fi; ${works}`,
   )
   await expect(setVirtualFunctions(impatient(kernel), all)).rejects.toMatchObject({
     code: 'SYSTEM_CALL_FAILED',
@@ -107,7 +107,7 @@ test('one that hangs is ended with all it started, its card given back, and the 
   })
   expect(file('sys/bus/pci/drivers_probe')).toBe(card)
   expect(isHalfConfigured(kernel.files, card)).toBe(true)
-  await sleep(2000)
+  await sleep(2500)
   expect(existsSync(`${root}/late`)).toBe(false)
   const again = await setVirtualFunctions(kernel, all)
   expect(again.steps.map((step) => ('arguments' in step ? step.arguments[0] : step.action))).toEqual([
