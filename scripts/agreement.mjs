@@ -14,7 +14,7 @@ const foreign = [
   { version: 'arm64-6.12-16k', mock: '6.12-16k', isForeign: true },
 ]
 
-/** Where a run of the contract tests leaves vitest's report. @param {string} kernel `mock-6.1`, `linux-6.1`… */
+/** Path of vitest's report of a run of the contract tests. @param {string} kernel `mock-6.1`, `linux-6.1`… */
 export function contractReport(kernel, folder = reports) {
   return join(folder, `contract-${kernel}.json`)
 }

@@ -60,7 +60,7 @@ function compileLibrary(folder) {
   rmSync(join(folder, 'cli'), { recursive: true, force: true })
 }
 
-/** What runs meanwhile sees the old folder or the new one, but for the moment between two renames. */
+/** Processes that run meanwhile see the old folder or the new one, but for the moment between two renames. */
 async function replaceFolder(folder, fill) {
   const fresh = `${folder}.new-${process.pid}`
   const old = `${folder}.old-${process.pid}`

@@ -1,4 +1,4 @@
-// What a fresh checkout lacks: npm packages, a compiler, the build.
+// Gives a fresh checkout all that it lacks: npm packages, a compiler, the build.
 import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { delimiter, dirname, join } from 'node:path'

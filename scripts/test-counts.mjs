@@ -1,4 +1,4 @@
-// What a run of tests came to, by name.
+// Results of a run of tests, by name.
 
 /**
  * @typedef {object} Counts

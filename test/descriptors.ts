@@ -1,6 +1,6 @@
 import type { Kernel } from '../src/kernel/kernel.ts'
 
-/** What each open descriptor of this process is, such as `7 socket:[4711]`. */
+/** The open descriptors of this process, each with its target: `7 socket:[4711]`. */
 export function openDescriptors({ files, pid }: Pick<Kernel, 'files' | 'pid'>): string[] {
   const folder = `/proc/${pid}/fd`
   return files.list(folder).flatMap((fd) => {

@@ -3,7 +3,7 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import type { Kernel } from '../src/kernel/kernel.ts'
 
-/** What this process holds, after a collection of garbage. */
+/** Resources that this process holds, after a collection of garbage. */
 export interface OpenResources {
   /** Descriptors that are open on the kernel. */
   readonly descriptors: number

@@ -4,7 +4,7 @@ import { isSoak } from './soak.ts'
 
 // Set in the virtual machine, whose processor is emulated; its own tests change the host they run on.
 const inGuest = process.env['VFIOCTL_VM'] !== undefined
-// Which of two boots this is, where what the first leaves is there in the second.
+// 'before' or 'after': one of two boots, of which the second has what the first leaves. Undefined for a boot alone.
 const half = process.env['VFIOCTL_REBOOT']
 const inVm = half === undefined ? ['vm/**/*.test.ts'] : [`vm/reboot/${half}.ts`]
 // A kernel of the other byte order, as s390x has it: what is encoded and decoded in this process is all of that order.

@@ -6,16 +6,16 @@ const few = 1000
 const many = 65_000
 const operations = 1000
 const rounds = 300
-/** What an Intel IOMMU offers: 39 bits, without the interrupt window. */
+/** Ranges of an Intel IOMMU: 39 bits, without the interrupt window. */
 const ranges = [
   { first: 0n, last: 0xfedf_ffffn },
   { first: 0xfef0_0000n, last: 0x7f_ffff_ffffn },
 ]
 
 /**
- * How the live ranges lie, and the operation: each takes and gives back one range. Those at random reach memory that is
- * not in the processor's cache, as the tree of 65,000 may fill it; `near` ones, among 500 neighbours, tell less of the
- * cache and more of the search.
+ * Places of the live ranges, and the operation: each takes and gives back one range. Those at random reach memory that
+ * is not in the processor's cache, as the tree of 65,000 may fill it; `near` ones, among 500 neighbours, tell less of
+ * the cache and more of the search.
  */
 const patterns = {
   'side by side, one more taken and freed': { make: sideBySideRanges, operate: takeAndFree },

@@ -1,4 +1,4 @@
-// What can be measured on this machine itself, without VFIO: `node bare.mjs CALLS [FLOOR]` prints it as JSON.
+// Measurements on this machine itself, without VFIO: `node bare.mjs CALLS [FLOOR]` prints it as JSON.
 import fs from 'node:fs'
 import { openLinux } from '../../dist/kernel/linux.js'
 import { Descriptor } from '../../dist/vfio/calls/descriptor.js'

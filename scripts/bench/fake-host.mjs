@@ -20,7 +20,7 @@ export function makeFakeHost(root, devices) {
   }
 }
 
-/** Where PCI devices are: below their root port. */
+/** Folder of a PCI device in sysfs: below its root port. */
 function deviceFolder(parent) {
   return `devices/pci0000:3a/0000:3a:00.0/${parent}`
 }

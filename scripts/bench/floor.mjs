@@ -1,4 +1,4 @@
-// What floor.c measures.
+// The measurements of floor.c.
 import { execFileSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'

@@ -1,4 +1,4 @@
-// What a Node user would take instead: node:fs, and libc through ffi-rs.
+// The ways that a Node user has instead: node:fs, and libc through ffi-rs.
 import fs from 'node:fs'
 import { createRequire } from 'node:module'
 

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 
 /**
- * What a script of this folder prints as JSON, run by a Node of its own: nothing before it has filled the heap.
+ * The JSON that a script of this folder prints, run by a Node of its own: nothing before it has filled the heap.
  * @param {string} script
  * @param {{ args?: string[], nodeOptions?: string[], timeoutSeconds: number }} options
  */

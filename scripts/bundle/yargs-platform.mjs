@@ -1,4 +1,4 @@
-// What yargs asks of its platform, for the bundle. Its own module for Node reads a locale file and looks for a
+// The platform that yargs asks for, for the bundle. Its own module for Node reads a locale file and looks for a
 // package.json at each start, and loads Node modules and terminal layout that only help needs.
 import { basename, dirname, extname, join, relative, resolve } from 'node:path'
 import Parser from 'yargs-parser'

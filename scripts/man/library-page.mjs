@@ -6,7 +6,7 @@ import { code, entry, paragraphs, prose, references, section, subsection } from 
 
 const root = dirname(dirname(import.meta.dirname))
 const doors = { vfioctl: 'src/index.ts', 'vfioctl/mock': 'src/mock.ts' }
-/** What Host's methods give, which is not made by its class. */
+/** Classes of the objects that Host's members give: the doors export them as types alone. */
 const given = [
   ['Device', 'src/vfio/device.ts'],
   ['HostBoot', 'src/host-boot.ts'],
@@ -48,7 +48,7 @@ function parse(file) {
   return ts.createSourceFile(file, readFileSync(join(root, file), 'utf8'), ts.ScriptTarget.ES2023, true)
 }
 
-/** What a door exports to run: each name, and the file that declares it. */
+/** Values that a door exports, not types: each name, and the file that declares it. */
 function valueExports(file) {
   return parse(file).statements.flatMap((it) => {
     if (!ts.isExportDeclaration(it) || it.isTypeOnly || !it.exportClause || !ts.isNamedExports(it.exportClause))
@@ -71,7 +71,7 @@ function hasMembers(node) {
   return ts.isClassDeclaration(node) || ts.isInterfaceDeclaration(node)
 }
 
-/** What a class or interface shows, with a docstring: names that say all have none. */
+/** Public members of a class or interface that have a docstring: names that say all have none. */
 function membersOf(node) {
   return node.members.filter((it) => {
     const flags = ts.getCombinedModifierFlags(it)

@@ -6,7 +6,7 @@ import { rolldown } from 'rolldown'
 
 const root = dirname(dirname(import.meta.dirname))
 
-/** What the files of src/ export, together. @param {string[]} files paths in src/, without .ts */
+/** The exports of files of src/, together. @param {string[]} files paths in src/, without .ts */
 export async function loadSources(files) {
   mkdirSync(join(root, 'build'), { recursive: true })
   const folder = mkdtempSync(join(root, 'build/manual-'))

@@ -13,8 +13,8 @@ const from = join(import.meta.dirname, 'debian')
 const architectures = { x64: 'amd64', arm64: 'arm64', s390x: 's390x' }
 
 /**
- * What libvirt starts, where Debian's mdevctl has it: those of that package give way while ours is there. Its udev rule
- * calls /usr/sbin/mdevctl, which Debian lacks; ours has the rule's work done by a unit.
+ * Programs that libvirt starts, where Debian's mdevctl has them: those of that package give way while ours is there.
+ * Its udev rule calls /usr/sbin/mdevctl, which Debian lacks; ours has the rule's work done by a unit.
  */
 const ofMdevctl = ['mdevctl', 'lsmdev']
 

@@ -1,4 +1,4 @@
-// What a package installs, as a folder: for a processor without a single executable, the bundle for the host's own Node.
+// Files of a package, as a folder: for a processor without a single executable, the bundle for the host's own Node.
 import { execFileSync } from 'node:child_process'
 import { copyFileSync, cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { basename, dirname, extname, join } from 'node:path'
@@ -11,7 +11,7 @@ import { run } from '../vm/debian.mjs'
 const root = dirname(dirname(import.meta.dirname))
 const program = '/usr/bin/vfioctl'
 
-/** Where each shell looks for a package's completions. */
+/** Path of a package's completions, by shell. */
 const completions = {
   bash: 'usr/share/bash-completion/completions/vfioctl',
   zsh: 'usr/share/zsh/vendor-completions/_vfioctl',

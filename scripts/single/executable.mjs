@@ -70,7 +70,7 @@ export async function makeExecutable(arch, file) {
   }
 }
 
-/** What Node is to find in itself. */
+/** Copies the files that Node is to find in itself, and writes its configuration for them, sea.json. */
 async function copyAssets(arch, strip, work) {
   const files = {
     'package.json': join(root, 'package.json'),
@@ -102,7 +102,7 @@ async function ffiObject(arch) {
   return join(await npmPackage(name, locked.version, locked.integrity), `ffi-rs.linux-${arch}-gnu.node`)
 }
 
-/** What runs before main, as bytes that run at any address. */
+/** Compiles the code that runs before main, to bytes that run at any address. */
 async function compileFlat(prefix, work) {
   const from = (name) => join(import.meta.dirname, name)
   const object = join(work, 'memory-files.elf')

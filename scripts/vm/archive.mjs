@@ -9,7 +9,7 @@ import { run, Unavailable, updateLists } from './debian.mjs'
  * @property {() => Promise<void>} update fetches the package lists
  */
 
-/** What the machine's own sources offer. @type {Archive} */
+/** The machine's own sources. @type {Archive} */
 export const machineArchive = { options: [], update: updateLists }
 
 /**
@@ -53,7 +53,7 @@ async function foreignOptions(architecture, status) {
   return values.flatMap((it) => ['-o', it])
 }
 
-/** Where the machine's sources take Debian itself from: the entry for its own release. */
+/** Mirror that the machine's sources take Debian itself from: the entry for its own release. */
 export async function debianMirror() {
   const codename = (await readFile('/etc/os-release', 'utf8')).match(/^VERSION_CODENAME="?(\w+)/m)?.[1]
   const targets = await run('apt-get', ['indextargets', '--format', '$(RELEASE) $(COMPONENT) $(REPO_URI)'])

@@ -37,7 +37,7 @@ export async function bundleTests() {
   await bundle.close()
 }
 
-/** What a module says of its own place is of the file that it was. @param {string} code @param {string} id */
+/** Gives a module's `import.meta` the place of the file that it was. @param {string} code @param {string} id */
 function withOwnPlaces(code, id) {
   return code
     .replaceAll('import.meta.dirname', JSON.stringify(dirname(id)))

@@ -30,9 +30,9 @@ export const defaultDevices = [
 ]
 
 /**
- * What a mainframe has in their place: subchannels with a device whose driver can be taken away, 0.0.0000 and 0.0.0001.
+ * A mainframe's in their place: subchannels with a device whose driver can be taken away, 0.0.0000 and 0.0.0001.
  */
 export const subchannels = ['virtio-rng-ccw,devno=fe.0.0314', 'virtio-rng-ccw,devno=fe.0.0315']
 
-/** What only a newer QEMU has. 05:00.0: a network card with SR-IOV, of which Linux's driver serves the functions too. */
+/** For newer QEMUs alone. 05:00.0: a network card with SR-IOV, of which Linux's driver serves the functions too. */
 export const newerDevices = ['pcie-root-port,id=port4,chassis=4,addr=0xd', 'igb,bus=port4']

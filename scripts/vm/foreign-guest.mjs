@@ -1,5 +1,5 @@
-// What a guest of another processor has in place of this machine's files: Debian's programs, Node, and what of the
-// checkout is compiled.
+// Files for a guest of another processor in place of this machine's: Debian's programs, Node, and what of the checkout
+// is compiled.
 import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import { copyFile, mkdir, rename, symlink, writeFile } from 'node:fs/promises'
@@ -32,7 +32,7 @@ const guests = {
   s390x: { suite: 'forky', node: null, compiled: ['@rolldown/binding-linux-s390x-gnu'] },
 }
 
-/** What the tests and the first process run. */
+/** Debian's packages of the programs that the tests and the first process run. */
 const programs = [
   'dash',
   'coreutils',
@@ -112,7 +112,7 @@ export async function foreignCheckout(arch) {
   return folder
 }
 
-/** Where the lock file has each of the packages, and in which version. @param {string[]} names */
+/** Place in node_modules, and version, of each of the packages, as the lock file has them. @param {string[]} names */
 function lockedPlaces(names) {
   const { packages } = JSON.parse(readFileSync(join(checkout, 'package-lock.json'), 'utf8'))
   return Object.entries(packages).flatMap(([path, { version }]) => {

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { machineArchive, unpackWithDependencies } from './archive.mjs'
 import { cached, cacheFolder, hashedName } from './cache.mjs'
 
-/** What our drop-in stands beside and is used by, what tells libvirt and rules of devices, what boots, and what uses disks. */
+/** Packages that our drop-in stands beside or serves, that tell libvirt and rules of devices, boot, or use disks. */
 const wanted = ['mdevctl', 'libvirt-daemon', 'libvirt-clients', 'udev', 'systemd', 'btrfs-progs']
 
 /**

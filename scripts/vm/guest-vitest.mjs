@@ -1,7 +1,7 @@
 // Vitest's options for what bundle-tests.mjs made: Node loads it as it is.
 import { dirname, join } from 'node:path'
 
-/** Which of two boots this is, where what the first leaves is there in the second. */
+/** 'before' or 'after': one of two boots, of which the second has what the first leaves. Undefined for a boot alone. */
 const half = process.env.VFIOCTL_REBOOT
 const timeout = process.env.VFIOCTL_LONG === '1' ? 3_600_000 : 120_000
 

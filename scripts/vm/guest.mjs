@@ -12,11 +12,11 @@ import { prepare } from './prepare.mjs'
 
 const checkout = dirname(dirname(import.meta.dirname))
 
-/** What is behind the guest's one disk: zeros, a new one each time. */
+/** File behind the guest's one disk, and its bytes: zeros, a new one each time. */
 const diskFile = 'disk'
 const diskSize = 256 * 1024 * 1024
 
-/** Where the command leaves files for its caller. */
+/** Folder in which the command leaves files for its caller. */
 export const outputsFolder = '/run/vm/out'
 
 /**

@@ -5,7 +5,7 @@ import { availableParallelism } from 'node:os'
 const lanesAtMost = 2
 
 /**
- * Where a machine's words go.
+ * Receiver of a machine's words.
  * @typedef {object} Log
  * @property {(text: string | Buffer) => void} out
  * @property {(text: string | Buffer) => void} err

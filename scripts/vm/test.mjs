@@ -21,14 +21,14 @@ import { prepare } from './prepare.mjs'
 
 const root = dirname(dirname(import.meta.dirname))
 const report = 'vitest.json'
-/** What the first of two boots leaves to the second. */
+/** Name of the archive that the first of two boots leaves to the second. */
 const etcFile = 'etc.tar'
 /** Of one boot, in seconds: some times what it takes on a machine that does nothing else. */
 const timeouts = { once: 7200, eachOfTwo: 600, long: 36_000 }
-/** What the tests hear of the caller's environment. */
+/** Variables of the caller's environment that the tests get. */
 const heard = ['VFIOCTL_LONG', 'VFIOCTL_SEED', 'VFIOCTL_SEQUENCES']
 
-/** What vitest runs: the tests as they are, or as bundle-tests.mjs has made them. */
+/** Arguments of vitest, for the tests as they are or as bundle-tests.mjs has made them. */
 const transformed = ['--config', 'test/vitest.config.ts', '--project', 'contract', '--project', 'vm']
 const bundled = ['--config', 'scripts/vm/guest-vitest.mjs', '--configLoader', 'native']
 

@@ -16,7 +16,7 @@ export function findCompiler(): string | null {
   return null
 }
 
-/** What the preprocessor makes of a source, macros' definitions included. */
+/** A source as the preprocessor prints it, macros' definitions included. */
 export function preprocess(compiler: string, source: string): string {
   return execFileSync(compiler, ['-E', '-dD', '-x', 'c', '-'], { input: source, encoding: 'utf8' })
 }

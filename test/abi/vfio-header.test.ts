@@ -163,7 +163,7 @@ const optional = new Set([
   ...Object.values(iommufd).flatMap((it) => ('fields' in it ? [it.name] : [])),
 ])
 
-/** What a struct was before a newer header gave it more fields. */
+/** Size of a struct in bytes before a newer header gave it more fields. */
 const grownFrom: Readonly<Record<string, number>> = { vfio_device_bind_iommufd: 16 }
 
 /** Structs that newer headers pad or extend at the end; the fields before stay where they are. */

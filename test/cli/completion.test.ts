@@ -16,7 +16,7 @@ function hostWithDevices(): ReturnType<typeof mockHost> {
   return run
 }
 
-/** What the shell would offer for the last word. */
+/** Words that the shell would offer for the last one. */
 function offered(words: string, env: Readonly<Record<string, string>> = {}): string[] {
   const { stdout } = vfioctl(['--get-yargs-completions', 'vfioctl', ...words.split(' ')], { env })
   return stdout.split('\n').slice(0, -1)

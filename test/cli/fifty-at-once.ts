@@ -5,7 +5,7 @@ import { expect } from 'vitest'
 import type { VirtualDevice } from '../../src/lifecycle/device/virtual-device.ts'
 import { program, vfioctl } from './vfioctl.ts'
 
-/** Which host the commands are for. */
+/** The host that the commands are for: global options, and the environment. */
 export interface Place {
   readonly options?: readonly string[]
   readonly env?: Readonly<Record<string, string>>

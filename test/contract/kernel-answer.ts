@@ -1,6 +1,6 @@
 import { isSystemError } from '../../src/base/system-error.ts'
 
-/** What a call answers: its number, the errno's name, or that the seam refused it before any kernel saw it. */
+/** Answer of a call: its number, the errno's name, or 'never made' if the seam refused it before any kernel saw it. */
 export function answerOf(call: () => number): number | string {
   try {
     return call()
@@ -11,7 +11,7 @@ export function answerOf(call: () => number): number | string {
   }
 }
 
-/** What a call of the kernel answers: the errno's name, or 'done'. */
+/** Answer of a call of the kernel: the errno's name, or 'done'. */
 export function errnoOf(call: () => unknown): string {
   try {
     call()

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { createMockHost } from 'vfioctl/mock'
 
-/** What is to be tested: makes a vGPU, and says in words how that went. */
+/** The code to test: makes a vGPU, and says in words how that went. */
 async function makeVgpu(host) {
   try {
     const { type } = await host.start({ parent: '0000:3b:00.0', type: 'GRID T4-16Q' })

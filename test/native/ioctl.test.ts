@@ -69,7 +69,7 @@ describe('the requests that pass', () => {
   })
 })
 
-/** Which arguments the addon takes for structs and numbers is in its source too, as it may read nothing else into them. */
+/** The addon has these facts in its source too: it may take nothing else for a struct or a number. */
 it.each(Object.entries(ioctlFacts))('the addon takes for %s what its row says', (name, { argument }) => {
   const number = Object.entries(request).find(([known]) => known === name)?.[1] ?? 0
   const tooLong = () => ioctl(fd, number, sized(40, 41))

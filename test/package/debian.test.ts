@@ -10,7 +10,7 @@ let folder: string
 /** The Debian package without an executable of its own, as that takes minutes to compress; made twice. */
 let deb: string
 let again: string
-/** What it installs. */
+/** Folder with the files that it installs. */
 let root: string
 
 function make(into: string): string {

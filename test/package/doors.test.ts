@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 
 const dist = join(import.meta.dirname, '../../dist')
 
-/** What the package's declarations say, as whoever writes code against them sees it. */
+/** The package's declarations, as whoever writes code against them sees them. */
 const program = ts.createProgram([join(dist, 'index.d.ts'), join(dist, 'mock.d.ts')], { skipLibCheck: true, types: [] })
 const checker = program.getTypeChecker()
 
@@ -55,7 +55,7 @@ function mentioned(declaration: ts.Node, isType: boolean): ts.Symbol[] {
   })
 }
 
-/** What stands in for the platform's own types is nobody's to import. */
+/** True for the package's own types; stand-ins for the platform's are nobody's to import. */
 function isOurs(file: string): boolean {
   return file.startsWith(dist) && basename(file) !== 'platform-types.d.ts'
 }

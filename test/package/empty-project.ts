@@ -8,7 +8,7 @@ export interface EmptyProject {
   readonly folder: string
   write(name: string, text: string): void
   run(node: string, args: readonly string[]): { status: number | null; stdout: string; stderr: string }
-  /** What a platform finds for which no addon was built. */
+  /** Removes all addons, as on a platform for which none was built. */
   removeAddon(): void
   remove(): void
 }

@@ -30,7 +30,7 @@ function declarations(file: ts.SourceFile, name: string): readonly ts.Statement[
   })
 }
 
-/** What a file hands on from others: 'NAME' with the file that it comes from. */
+/** Names that a file exports from others, each with the file that it comes from. */
 function handedOn(file: ts.SourceFile): readonly (readonly [name: string, from: string])[] {
   return file.statements.flatMap((statement) => {
     if (!ts.isExportDeclaration(statement) || statement.moduleSpecifier === undefined) return []
@@ -40,7 +40,7 @@ function handedOn(file: ts.SourceFile): readonly (readonly [name: string, from: 
   })
 }
 
-/** Where a name is declared at last, through the files that hand it on. */
+/** The declarations of a name, found through the files that hand it on. */
 function declared(name: string, from: string): readonly ts.Statement[] {
   const file = parse(from)
   const further = handedOn(file).find(([handed]) => handed === name)
@@ -70,7 +70,7 @@ function bareMethods(statement: ts.Statement): readonly string[] {
   return [...methods].flatMap(([name, hasOne]) => (hasOne ? [] : [name]))
 }
 
-/** What a class keeps for itself and those that extend it, or has from the class that it extends. */
+/** True for members that are private or protected, or override one of the class that is extended. */
 function isHidden(member: ts.ClassElement | ts.TypeElement): boolean {
   const modifiers = ts.canHaveModifiers(member) ? (ts.getModifiers(member) ?? []) : []
   const hiding = [ts.SyntaxKind.PrivateKeyword, ts.SyntaxKind.ProtectedKeyword, ts.SyntaxKind.OverrideKeyword]

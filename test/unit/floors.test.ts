@@ -56,14 +56,14 @@ const innerFloors: Readonly<Record<string, readonly (readonly string[])[]>> = {
 /** Only these may name the simulated kernel; the rest of the house does not know which kernel it has. */
 const knowTheMock = ['mock', 'cli', 'index.ts', 'open-host.ts', 'mock.ts', 'mock-host.ts']
 
-/** What of the command line works below `Host`. */
+/** Files of the command line that work below `Host`. */
 const belowHost = [
   // mdevctl's words are for mediated devices alone, with what mdevctl's scripts are told
   'cli/mdevctl/',
   // somebody waits at each Tab: it reads what it offers, and no more
   'cli/completion.ts',
 ]
-/** What the rest of it takes from below `Host` nevertheless, by name. */
+/** Names that the rest of it takes from below `Host` nevertheless, by file. */
 const takenFromBelow: Readonly<Record<string, readonly string[]>> = {
   // a host is opened as openHost does it, with its kernel loaded when it is asked for
   'host/check-host.ts': ['checkHost'],
@@ -203,7 +203,7 @@ interface ValueImport {
   readonly name: string
 }
 
-/** What is imported to run, and not for the types. */
+/** Imports of values, not of types. */
 function valueImports(): ValueImport[] {
   return sources().flatMap(({ from, text }) => {
     const named = text.matchAll(/^(?:im|ex)port (?!type\b)([^'()]*) from '(\.[^']+)'|import\('(\.[^']+)'\)/gm)

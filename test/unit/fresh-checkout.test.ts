@@ -10,7 +10,7 @@ const sources = readdirSync(scripts, { recursive: true, encoding: 'utf8' })
   .filter((it) => it.endsWith('.mjs'))
   .map((it) => join(scripts, it))
 
-/** What a file loads as it is loaded: not what it imports when it is needed. */
+/** Modules that a file loads as it is loaded: not those that it imports when they are needed. */
 function staticImports(file: string): string[] {
   return [...readFileSync(file, 'utf8').matchAll(/^(?:import|export)\b(?:[^'"]*?\bfrom)? ?'([^']+)'/gm)].map(
     ([, name = '']) => name,

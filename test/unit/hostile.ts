@@ -9,7 +9,7 @@ export const hostileInputs: number = isSoak ? 100_000 : 500
 
 type Answer = { readonly value: unknown } | { readonly error: unknown }
 
-/** How often each came up, so that a test can say that its inputs reach both. */
+/** Counts of values and errors, so that a test can say that its inputs reach both. */
 export interface Outcomes {
   readonly values: number
   readonly errors: number

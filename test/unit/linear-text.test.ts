@@ -100,7 +100,7 @@ function definitionWith(attributes: string): unknown {
 
 const short = 2048
 const factor = 16
-/** What takes 16 times as long for 16 times the text is linear, 256 times is quadratic: the machine may be busy. */
+/** Between linear, 16 times as long for 16 times the text, and quadratic, 256 times: the machine may be busy. */
 const maxTimesLonger = 100
 /** Below this a time says nothing. */
 const minMs = 0.5

@@ -44,7 +44,7 @@ async function apply(path: string): Promise<void> {
 beforeEach(() => apply(nothing))
 afterEach(() => apply(nothing))
 
-/** What runs and what is defined, without the numbers that depend on the order of creation. */
+/** Running and defined devices, without the numbers that depend on the order of creation. */
 function present() {
   const { devices, warnings } = list(kernel.files)
   expect(warnings).toEqual([])

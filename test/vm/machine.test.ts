@@ -1,4 +1,4 @@
-// What the virtual machine must offer before any test in it means something.
+// Properties that the virtual machine must have before any test in it means something.
 import { closeSync, existsSync, openSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { basename } from 'node:path'
 import { describe, expect, it } from 'vitest'

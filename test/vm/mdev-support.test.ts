@@ -1,4 +1,4 @@
-// What users see where the kernel's mediated device support is not loaded, and that it is found once it is.
+// The answers to users if the kernel's mediated device support is not loaded, and that it is found once it is.
 import { execFileSync } from 'node:child_process'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Host } from '../../src/host.ts'

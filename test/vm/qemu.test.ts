@@ -36,7 +36,7 @@ function startQemu(uuid: string) {
   }
   return {
     pid: child.pid,
-    /** What the monitor answers to a command. */
+    /** Answer of the monitor to a command. */
     async ask(command: string): Promise<string> {
       await answer()
       said = ''

@@ -7,7 +7,7 @@ import { afterAll, describe, expect, test } from 'vitest'
 import { program } from '../vfioctl.ts'
 import { filesOf, recordedHost } from './recorded-host.ts'
 
-/** What mdevctl 1.4.0 did on the recorded host; stdout null where its wording is its own (help). */
+/** Calls of mdevctl 1.4.0 and their outcome on the recorded host; stdout is null if its wording is its own (help). */
 const cases = v.parse(
   v.array(
     v.object({

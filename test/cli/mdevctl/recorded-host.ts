@@ -33,7 +33,7 @@ export function recordedHost(kind: 'full' | 'empty' = 'full'): HostTree {
   return host
 }
 
-/** What the recorded commands are given as --jsonfile. */
+/** Contents of the --jsonfile of recorded commands, by name. */
 const callersFiles = {
   ap: { mdev_type: 'vfio_ap-passthrough', start: 'manual', attrs: apAttributes },
   startonly: { start: 'auto', attrs: [] },

@@ -32,7 +32,7 @@ function mapAt(space: AddressSpace, memory: Mapping, at: bigint, size = page, of
   space.map({ iova: at, memory, offset, size, access: 'rw' })
 }
 
-/** Whether the kernel has something mapped at an address: it refuses to map over it. */
+/** True if the kernel has something mapped at an address: it refuses to map over it. */
 function isMapped(space: AddressSpace, memory: Mapping, at: bigint): boolean {
   try {
     mapAt(space, memory, at)

@@ -22,7 +22,7 @@ const iova = 0x10_0000n
 const { VFIO_IOMMU_DIRTY_PAGES_FLAG_START: start, VFIO_IOMMU_DIRTY_PAGES_FLAG_STOP: stop } = dirtyPagesFlag
 const { VFIO_IOMMU_DIRTY_PAGES_FLAG_GET_BITMAP: get } = dirtyPagesFlag
 
-/** What the bitmap has before the kernel writes to it. */
+/** Each byte of the bitmap before the kernel writes to it. */
 const before = 0xa5
 
 interface Asked {

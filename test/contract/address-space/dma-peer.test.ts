@@ -42,7 +42,7 @@ function takesPeers({ device, other }: Pick<Peers, 'device' | 'other'>): boolean
   return device.iommuMode !== 'iommufd' || other.features.has('dma-buf', 'get')
 }
 
-/** What arrives in the peer's memory of what edu copies there from ordinary memory. */
+/** Has edu copy bytes from ordinary memory to the peer's, and returns those that arrive. */
 async function copyThere({ device, edu, peer }: Peers, buffer: DmaBuffer, sent: Uint8Array): Promise<Uint8Array> {
   await using from = await device.dma.allocate(page)
   from.view().set(sent)

@@ -117,7 +117,7 @@ describe('an object of iommufd', () => {
 })
 
 describe('the IOMMU before a device', () => {
-  /** What is told, and the bytes behind it in a room of 32. */
+  /** Answer of IOMMU_GET_HW_INFO, with its data in a buffer of 32 bytes. */
   function ask(raw: RawIommufd, values: Partial<Values<typeof iommuHwInfo>>) {
     const target = new Uint8Array(32).fill(0xa5)
     const bytes = encode(iommuHwInfo, { size: iommuHwInfo.size, ...values })

@@ -8,7 +8,7 @@ import { newMdev } from '../open-mdev.ts'
 import { mapDma, rawContainer, translating, unmapDma } from './raw-container.ts'
 
 const mode = 'type1v2'
-/** Where a mapping of one page ends at 2^64. */
+/** Address of the mapping of one page that ends at 2^64. */
 const last = (1n << 64n) - pageBytes
 
 test('a container loses a mapping that ends at 2^64 until Linux 6.19: no unmap finds it', async (context) => {

@@ -96,13 +96,13 @@ export class E1000eAdapter {
     this.#registers.transmitTail.write(this.#tail)
   }
 
-  /** Whether the adapter says of the frame sent so many before the next that it is out. */
+  /** True if the adapter says that the frame sent `before` frames before the next is out. */
   isSent(before: number): boolean {
     const index = (this.#tail - before + descriptors) % descriptors
     return (descriptorAt(this.#sent, index).getUint8(12) & statusDone) !== 0
   }
 
-  /** What was interrupted for is seen to: it interrupts again. */
+  /** Acknowledges its interrupts for both queues: it interrupts again. */
   acknowledge(): void {
     this.#registers.interruptCause.write({ receiveQueue: true, transmitQueue: true })
   }

@@ -14,7 +14,7 @@ interface Opened {
   readonly edu: EduDriver
   readonly from: DmaBuffer
   readonly to: DmaBuffer
-  /** Where nothing is mapped any more, and what was mapped there. */
+  /** An address where nothing is mapped any more, and the memory that was. */
   readonly unmapped: bigint
   readonly formerly: Uint8Array
 }

@@ -5,7 +5,7 @@ import { openDevice } from '../../../src/vfio/device.ts'
 import { contractKernel, isLinuxBefore } from '../kernel.ts'
 import { addresses, bindPci } from '../pci.ts'
 
-/** What a write to the `type` of a group answers, and what the file says then. */
+/** Writes to the `type` of a group: 'done' or the errno, and the content of the file then. */
 async function write(files: HostFiles, group: number, type: string): Promise<readonly [string, string]> {
   const path = `/sys/kernel/iommu_groups/${group}/type`
   try {

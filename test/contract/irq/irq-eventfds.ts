@@ -2,7 +2,7 @@ import { kernelOrder } from '../../../src/base/byte-order.ts'
 import { isSystemError } from '../../../src/base/system-error.ts'
 import type { Kernel } from '../../../src/kernel/kernel.ts'
 
-/** How often an eventfd was signalled since it was read last. */
+/** Number of signals of an eventfd since it was read last. */
 export function signals(kernel: Kernel, eventfd: number): number {
   const bytes = new Uint8Array(8)
   try {

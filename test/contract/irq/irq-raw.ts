@@ -44,7 +44,7 @@ export function openRaw(kernel: Kernel, address: DeviceAddress): { device: Devic
 
 export const [intx, msi, msix, err, req] = [0, 1, 2, 3, 4] as const
 
-/** What SET_IRQS answers: its number, or the errno's name. */
+/** Answer of SET_IRQS: its number, or the errno's name. */
 export function setIrqs(descriptor: Descriptor, set: IrqSet): number | string {
   return answerTo(descriptor, encodeIrqSet(set))
 }

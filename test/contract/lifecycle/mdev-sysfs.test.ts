@@ -35,7 +35,7 @@ function parentUnderTest({ skip }: TestContext, parent: Parent) {
   return { files, create, remove, available }
 }
 
-/** What each type offers of an empty parent, one type's device is filled up with, and what the next one is answered. */
+/** By parent: instances that each type offers of an empty one, the type to fill it up with, the errno of the next. */
 const parents: readonly [Parent, Readonly<Record<string, number>>, string, string][] = [
   ['mtty', { 'mtty-1': 24, 'mtty-2': 12 }, 'mtty-2', 'ENOSPC'],
   ['mdpy', { 'mdpy-vga': 4, 'mdpy-xga': 4, 'mdpy-hd': 4 }, 'mdpy-vga', 'EUSERS'],

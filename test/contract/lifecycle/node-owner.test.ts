@@ -31,7 +31,7 @@ async function apply(kernel: Kernel, owner?: object) {
   return { entry: plan.entries[0], failed }
 }
 
-/** Whose the device's nodes are, all of them. */
+/** Owner and mode of each of the device's nodes. */
 function owners({ files }: Kernel) {
   const device = findMdevDevice(files, uuid)
   return device === null ? [] : nodesOf(device).map((node) => files.owner(node))

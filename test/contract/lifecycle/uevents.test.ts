@@ -4,7 +4,7 @@ import { openDescriptors } from '../../descriptors.ts'
 import { type ContractKernel, contractKernel } from '../kernel.ts'
 import { bindPci } from '../pci.ts'
 
-/** What the kernel under test says from now on, of devices whose path has `part` in it. */
+/** Uevents of the kernel under test from now on; `told` gives those of devices whose path has `part` in it. */
 async function listen(context: TestContext, { kernel }: Pick<ContractKernel, 'kernel'>) {
   const events: Uevent[] = []
   const watch = await kernel.watchUevents((event) => events.push(event))

@@ -33,7 +33,7 @@ async function openCase(context: TestContext, mode: 'type1v2' | 'compat-type1v2'
     device,
     call,
     map: (at = iova) => mapDma(raw, { iova: at }),
-    /** What the call answers; where that is 0, the bytes unmapped as a bigint. */
+    /** Answer of the call; if that is 0, the bytes unmapped as a bigint. */
     unmap({ bitmap, ...values }: Unmap): number | string | bigint {
       const behind = bitmap === undefined ? new Uint8Array() : encode(vfioBitmap, bitmap)
       const argsz = structSize + behind.length

@@ -6,7 +6,7 @@ import { driverOf, hasOwnPages, openPci, type PciName } from '../pci.ts'
 const config256 = 'config 0x100 rw'
 const config4096 = 'config 0x1000 rw'
 
-/** What vfio-pci shows of each device: ids, whether it can be reset, its regions, and vectors of INTx, MSI and MSI-X. */
+/** Each device as vfio-pci shows it: ids, true if it can be reset, its regions, and vectors of INTx, MSI and MSI-X. */
 const devices: [PciName, string, boolean, string[], number[]][] = [
   ['edu', '1234:11e8', false, ['bar0 0x100000 rwm', config256], [1, 1, 0]],
   ['edu-root-port', '1234:11e8', true, ['bar0 0x100000 rwm', config256], [1, 1, 0]],

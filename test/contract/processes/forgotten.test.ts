@@ -1,4 +1,4 @@
-// What nobody closes, or closes in any order, is gone in the end: the device opens again, and can be taken away.
+// All that nobody closes, or closes in any order, is gone in the end: the device opens again, and can be taken away.
 import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'

@@ -74,7 +74,7 @@ describe(`${accesses} accesses`, () => {
   })
 })
 
-/** What a user does between opening and closing: all that may be left behind. */
+/** Uses a device as between opening and closing: with all that may be left behind. */
 async function use(device: Device): Promise<void> {
   const { regions, irqs, dma } = device
   regions.config.read32(0)

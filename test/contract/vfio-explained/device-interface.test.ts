@@ -25,7 +25,7 @@ test('mtty: a PCI device with two ports, INTx and MSI, and no reset', async (con
   expect(device.irqs.msi).toMatchObject({ count: 1, flags: { eventfd: true, noresize: true } })
 })
 
-/** What a driver says is all there is. */
+/** A device that has what its driver says, and no more. */
 class Small extends MdevModel {
   resets = 0
 

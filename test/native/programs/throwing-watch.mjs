@@ -1,4 +1,4 @@
-// What a watch's callback throws is an uncaught exception, whatever it is; the watch goes on.
+// A value that a watch's callback throws is an uncaught exception, whatever it is; the watch goes on.
 import { load } from './load.mjs'
 
 const addon = load(process.argv[2])

@@ -7,7 +7,7 @@ import type { Argument, ArgumentTable } from '../../../src/cli/command/command.t
 import { commands } from '../../../src/cli/command/commands.ts'
 
 const source = join(import.meta.dirname, '../../../src')
-/** What stands in the place of a template's holes, which are names and numbers. */
+/** Text in the place of a template's holes, which are names and numbers. */
 const hole = 'HOLE'
 /** Of the program itself, not a command: 'vfioctl is installed'; its manual; and what it is called as. */
 const notCommands = new Set(['at', 'help', 'is', 'mdevctl', 'writes'])
@@ -53,7 +53,7 @@ function texts(file: ts.SourceFile): string[] {
   return found
 }
 
-/** What is wrong with a command line; null for nothing. A word of prose ends it: names are in capitals or have digits. */
+/** The fault of a command line; null if it has none. A word of prose ends it: names are in capitals or have digits. */
 function faultOf(words: readonly string[], own: ArgumentTable): string | null {
   const table: ArgumentTable = { ...own, ...globalArguments }
   const positionals = Object.values(own).filter(({ kind }) => ['required', 'optional', 'rest'].includes(kind))

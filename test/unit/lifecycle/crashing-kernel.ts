@@ -15,7 +15,7 @@ const writes: ReadonlySet<PropertyKey> = new Set([
 /** The error that every call fails with once the process is dead. */
 export class Killed extends Error {}
 
-/** What a program of the host does, with the files that it writes to. */
+/** A program of the host, with the files that it writes to. */
 export type Program = (files: HostFiles, run: ProgramRun) => Promise<ProgramEnd>
 
 /**

@@ -4,7 +4,7 @@ export function thrower(): never {
   throw thrown
 }
 
-/** What code of the caller's throws. */
+/** The error that code of the caller's throws. */
 export const thrown = new Error('the caller threw this')
 
 function detached(): Uint8Array {
@@ -15,7 +15,7 @@ function detached(): Uint8Array {
 
 export const aborted = AbortSignal.abort(new Error('the caller aborted'))
 
-/** What JavaScript hands over where nobody checks types. */
+/** Values that JavaScript hands over if nobody checks types. */
 export const hostile: readonly unknown[] = [
   ...[undefined, null, true, false, '', '4', 'a\0b', '\u001b[2J', 'x'.repeat(300), '__proto__', 'constructor'],
   ...[Number.NaN, Infinity, -Infinity, -1, 1.5, -0.5, 2 ** 31, 2 ** 32, 2 ** 32 + 4, 2 ** 53, -(2 ** 53), 1e300],

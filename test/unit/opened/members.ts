@@ -44,7 +44,7 @@ export function membersOf(object: object): { methods: string[]; getters: string[
   return { methods: [...methods].sort(), getters: [...getters] }
 }
 
-/** What TypeScript keeps from everyone but the classes below, and reflection does not. */
+/** True for members that TypeScript keeps from everyone but the classes below, and reflection does not. */
 function isProtected(object: object, key: string | symbol): boolean {
   return (
     object instanceof AttachableSpace &&

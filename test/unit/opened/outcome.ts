@@ -5,7 +5,7 @@ import type { Misuse } from './misuses.ts'
 
 export type Outcome = { readonly value: unknown } | { readonly error: unknown } | 'waits'
 
-/** What the call comes to; what it waits for is another's to bring about. */
+/** Outcome of the call; 'waits' if it is for another to bring about what it waits for. */
 export async function outcomeOf(work: () => unknown): Promise<Outcome> {
   try {
     const later = Promise.resolve(work()).then(begun)
@@ -33,7 +33,7 @@ async function begun(value: unknown): Promise<unknown> {
   return value
 }
 
-/** What a call opened is not what is looked at here. */
+/** Closes what a call has opened, which is not looked at here. */
 export function closed(outcome: Outcome): Outcome {
   if (outcome === 'waits' || !('value' in outcome)) return outcome
   const { value } = outcome
@@ -45,7 +45,7 @@ export function closed(outcome: Outcome): Outcome {
 /** The codes of a refusal that was meant. */
 const refusals = ['INVALID_ARGUMENT', 'OUT_OF_RANGE', 'NOT_FOUND', 'NOT_SUPPORTED', 'CLOSED', 'NOT_ATTACHED']
 
-/** What is wrong with the outcome; null where it is right. */
+/** The fault of the outcome; null if it is right. */
 export function faultOf(outcome: Outcome, { given, fits }: Misuse): string | null {
   const shown = given.map(shownOf).join(', ')
   if (outcome === 'waits' || 'value' in outcome) return fits ? null : `took (${shown})`

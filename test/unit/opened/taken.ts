@@ -1,9 +1,9 @@
 import { isUint8Array } from 'node:util/types'
 
-/** What a parameter takes: a value that is right, and what else there is that could be. */
+/** The values that a parameter takes: one that is right, and a test of any other. */
 export interface Taken {
   readonly good: unknown
-  /** Whether the value is of the type that is declared; of those that are, a method may still refuse some. */
+  /** True if the value is of the type that is declared; of those that are, a method may still refuse some. */
   fits(value: unknown): boolean
   /** Of an object or a list: what stands in it. */
   readonly parts: Readonly<Record<string, Taken>>
@@ -13,7 +13,7 @@ function taken(good: unknown, fits: (value: unknown) => boolean, parts: Taken['p
   return { good, fits: (value) => fitsUntold(fits, value), parts }
 }
 
-/** What throws when it is looked at is of no type. */
+/** False for a value that throws when it is looked at: it is of no type. */
 function fitsUntold(fits: (value: unknown) => boolean, value: unknown): boolean {
   try {
     return fits(value)
@@ -80,7 +80,7 @@ export function list(of: Taken): Taken {
   return taken([of.good], (value) => Array.isArray(value), { '0': of })
 }
 
-/** What can be iterated, but bytes, which are a list of numbers. */
+/** Anything that can be iterated, but bytes, which are a list of numbers. */
 export function streamOf(of: Taken): Taken {
   const fits = (value: unknown): boolean =>
     typeof value === 'object' && value !== null && Symbol.iterator in value && !isUint8Array(value)

@@ -17,7 +17,7 @@ const kernels = fc.record({
 
 const memory = new LoggedMapping([], 0, 0x4000)
 
-/** What is asked of an open device; each is a value or a VfioError by itself. */
+/** Questions to an open device; each is a value or a VfioError by itself. */
 const questions: readonly ((device: Device) => unknown)[] = [
   ({ regions }) => [...regions].map(({ size }) => size),
   ({ regions }) => regions.ofType(1, 1),

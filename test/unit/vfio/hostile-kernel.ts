@@ -24,7 +24,7 @@ const maxMemory = 0x1_0000
 
 /** A kernel that is up to anything: what it answers, and which of its calls fail, follows from a seed. */
 export class HostileKernel extends FakeKernel {
-  /** How often in a hundred it refuses, and how often its word is a large one. */
+  /** Percentages of calls that it refuses, and of its words that are large. */
   readonly #refusals: number
   readonly #large: number
   #state: number

@@ -7,7 +7,7 @@ export function on(...kinds: Descriptor[]): fc.Arbitrary<On> {
   return fc.record({ what: fc.constantFrom(...kinds), nth: fc.oneof(fc.constant(0), fc.nat({ max: 3 })) })
 }
 
-/** What may stand in a place for a descriptor: nothing too. */
+/** A descriptor for its place in a struct: of these kinds mostly, else none or any. */
 export function descriptor(...kinds: Descriptor[]): fc.Arbitrary<On> {
   return fc.oneof(
     { weight: 10, arbitrary: on(...kinds) },

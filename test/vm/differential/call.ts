@@ -13,7 +13,7 @@ export interface On {
   readonly nth: number
 }
 
-/** What an ioctl is given. */
+/** The struct that an ioctl is given. */
 export interface Struct {
   /** In hex; as many as its argsz says, where it has one. */
   readonly bytes: string

@@ -155,5 +155,5 @@ export const containerCalls: readonly fc.Arbitrary<Call>[] = [
   dirtyPages,
   dirtyPages,
 ]
-/** Who is in a container, and what is opened of it. */
+/** Groups that join and leave a container, and devices that are opened of it. */
 export const groupCalls: readonly fc.Arbitrary<Call>[] = [join, join, nothing, status, getDevice, getDevice, ofNumber]

@@ -1,7 +1,7 @@
 import type { Call } from './call.ts'
 import type { Outcome } from './side.ts'
 
-/** How often each kind of call did something, and how often it was refused or not made. */
+/** Counts of calls by kind: those that did something, those refused, and those not made. */
 export class Coverage {
   readonly #counts = new Map<string, { done: number; refused: number; leftOut: number }>()
   readonly #errors = new Set<string>()

@@ -7,7 +7,7 @@ interface Opened {
   readonly target: Target | null
 }
 
-/** What a sequence has mapped of a device. */
+/** A mapping that a sequence has made of a device. */
 export interface Mapped {
   readonly mapping: Mapping
   readonly target: Target | null
@@ -60,7 +60,7 @@ export class Descriptors {
     for (const list of Object.values(this.#open)) for (const { fd } of list.splice(0)) this.#kernel.close(fd)
   }
 
-  /** Where nothing of the kind is open, one that is EBADF. */
+  /** The descriptor; if nothing of the kind is open, one that is EBADF. */
   fd(on: On): number {
     return on.nth < 0 ? -1 : (this.#find(on)?.fd ?? unopened)
   }

@@ -112,7 +112,7 @@ const hotReset = ioctl(
     ),
 )
 
-/** What a device says of itself, and what it has beyond regions and interrupts. */
+/** Info calls of a device, and calls beyond regions and interrupts. */
 export const deviceCalls: readonly fc.Arbitrary<Call>[] = [
   plane,
   info,

@@ -3,7 +3,7 @@ import type { HostFiles, Kernel } from '../../../src/kernel/kernel.ts'
 import { request } from '../../../src/uapi/requests.ts'
 import { bindEdu, folderOf, groupOf, names } from './devices.ts'
 
-/** How long an interrupt or a suspension may take, in milliseconds. */
+/** Longest time for an interrupt or a suspension, in milliseconds. */
 export const patience = 1000
 /** Offsets in BAR 0. */
 export const eduStatus = 0x20

@@ -8,7 +8,7 @@ export class EventfdLoops {
   readonly #signalled = new Set<number>()
   readonly #unmasking = new Set<number>()
 
-  /** Why this VFIO_DEVICE_SET_IRQS is left out, or null. */
+  /** The reason why this VFIO_DEVICE_SET_IRQS is left out, or null. */
   whyLeftOut(argument: Struct | number | null, fdOf: (on: On) => number): string | null {
     if (typeof argument !== 'object' || argument === null) return null
     const flags = Buffer.from(argument.bytes, 'hex').readUInt32LE(4)

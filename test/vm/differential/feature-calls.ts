@@ -94,7 +94,7 @@ const any = fc
     ),
   )
 
-/** What a device has beyond regions and interrupts, and asks for by number. */
+/** VFIO_DEVICE_FEATURE of a device: abilities beyond regions and interrupts, by number. */
 export const featureCalls: readonly fc.Arbitrary<Call>[] = [
   plain,
   settings,

@@ -18,7 +18,7 @@ const action = fc.constantFrom(
 const data = fc.constantFrom(VFIO_IRQ_SET_DATA_NONE, VFIO_IRQ_SET_DATA_BOOL, VFIO_IRQ_SET_DATA_EVENTFD)
 const index = fc.constantFrom(0, 0, 0, 1, 1, 1, 2, 3, 4, 5, 255)
 
-/** What a driver does, to the first vector of one index. */
+/** Calls that a driver makes, for the first vector of one index. */
 function usual(index: number): fc.Arbitrary<Struct> {
   const { size } = vfioIrqSet
   const set = (flags: number, tail = new Uint8Array(), count = 1) =>

@@ -31,7 +31,7 @@ const preCopying: readonly number[] = [
 ]
 /** The register of edu. */
 const factorial = 0x08
-/** Where edu's configuration space has neither a header nor a capability any more. */
+/** Offset from which edu's configuration space has neither a header nor a capability any more, and its end. */
 const reserved = 0x4e
 const configEnd = 0x100
 
@@ -110,7 +110,7 @@ const leftOut: readonly LeftOut[] = [
   },
 ]
 
-/** What a call has edu compute, or null. */
+/** The number whose factorial a call has edu compute, or null. */
 export function factorialOf(call: Call): number | null {
   if (call.kind === 'store') return call.offset === factorial && call.width === 32 ? call.value : null
   if (call.kind !== 'pwrite' || call.region !== 0 || call.offset > factorial) return null
@@ -129,7 +129,7 @@ export function tiesIntx(call: Call): boolean {
   return isIoctl(call, 'VFIO_DEVICE_SET_IRQS') && word(call.argument, 4) === flags && word(call.argument, 8) === 0
 }
 
-/** Why this call on a device of this kind is left out, or null. */
+/** The reason why this call on a device of this kind is left out, or null. */
 export function whyLeftOut(call: Call, target: Target | null, kernel: KernelVersion): string | null {
   const found = leftOut.find(
     (it) => (it.target ?? target) === target && (it.kernel ?? kernel) === kernel && it.isMet(call),

@@ -32,7 +32,7 @@ const close: fc.Arbitrary<Call> = fc.record({
   on: on('container', 'iommufd', 'group', 'device', 'eventfd'),
 })
 
-/** How much of a way goes before the calls of a topic: 5 opens the device, 6 asks it what it is, as some drivers want. */
+/** Calls of a way that go before those of a topic: 5 open the device, 6 ask it what it is, as some drivers want. */
 const topics = [
   { calls: containerCalls, parts: [5, 5, 5, 4, 3] },
   { calls: groupCalls, parts: [5, 4, 3, 2, 2, 1, 0] },

@@ -12,7 +12,7 @@ import { EventfdLoops } from './eventfd-loops.ts'
 import { entersLowPower, factorialOf, filledIn, tiesIntx, whyLeftOut } from './left-out.ts'
 import { load, store } from './mapped-access.ts'
 
-/** What a call came to, in words that both kernels can share: descriptors have no number. */
+/** Outcome of a call, in words that both kernels can share: descriptors have no number. */
 export type Outcome = string
 
 const regionStride = 2 ** 40
@@ -64,7 +64,7 @@ export class Side {
     this.#file.close()
   }
 
-  /** How often each eventfd was signalled by the last call. */
+  /** Signals of each eventfd by the last call. */
   get signals(): readonly number[] {
     return this.#signals
   }

@@ -49,7 +49,7 @@ const read: fc.Arbitrary<Call> = fc.record({
   length: fc.constantFrom(0, 1, 8, 24, 36, 96, 200),
 })
 
-/** What mtty puts first, and pieces of it. */
+/** Header of mtty's stream, in hex, and pieces of it. */
 const header = '4e2c3e8c89099d7e01000000000000000200000000000000'
 const write: fc.Arbitrary<Call> = fc.record({
   kind: fc.constant('write'),

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { expect, vi } from 'vitest'
 import { run } from '../defined-devices.ts'
 
-/** What brings everything up at boot. */
+/** The unit that brings everything up at boot. */
 export const atBoot = 'vfioctl-restore.service'
 
 /** A unit's property, as `systemctl show` has it. */
@@ -10,7 +10,7 @@ export function property(unit: string, name: string): string {
   return execFileSync('systemctl', ['show', '--value', '-p', name, unit], { encoding: 'utf8' }).trim()
 }
 
-/** What a unit's program has said. */
+/** Lines that a unit's program has written to stdout. */
 export function said(unit: string): string[] {
   const lines = execFileSync('journalctl', ['-u', unit, '-o', 'cat', '_TRANSPORT=stdout'], { encoding: 'utf8' })
   return lines.split('\n').filter(Boolean)

@@ -16,7 +16,7 @@ async function planFor(content: object): Promise<Plan> {
   return makePlan(kernel, parseSpec(JSON.stringify({ version: 1, ...content }), 'spec.json'))
 }
 
-/** What is said, what is asked, and how it ends. */
+/** The words said, the questions asked, and the error, null if there is none. */
 async function confirmed(plan: Plan, answer: boolean | null, isJson = false) {
   const said: string[] = []
   const asked: string[] = []

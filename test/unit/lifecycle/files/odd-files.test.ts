@@ -10,7 +10,7 @@ import { HostTree, uuids } from '../../host-tree.ts'
 
 type Make = (tree: HostTree, path: string) => unknown
 
-/** What may stand in a file's place, and what the kernel or the parser says of it. */
+/** Things that may stand in a file's place, and the words of the kernel or the parser for them. */
 const oddFiles: readonly [what: string, make: Make, why: RegExp][] = [
   ['a pipe', (tree, path) => madeBy(tree, path, 'mkfifo'), /EACCES/],
   ['a folder', (tree, path) => tree.directory(path), /EISDIR/],

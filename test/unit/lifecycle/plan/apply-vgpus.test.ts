@@ -19,7 +19,7 @@ function gpuHost() {
     plan,
     apply: (yaml: string, label?: string) => applyPlan(host.kernel, plan(yaml, label)),
     running: () => host.list({ active: true }).devices.map(({ name, type }) => `${name} ${type}`),
-    /** What would be done: action, name and reason of each. */
+    /** Items of the plan that would change something: action, name and reason of each. */
     told: (yaml: string, label?: string) => {
       const items = itemsOf(plan(yaml, label)).filter(({ action }) => action !== 'keep')
       return items.map((item) => `${item.action} ${itemName(item)}: ${item.reason}`)

@@ -36,7 +36,7 @@ async function apply(kernel: Kernel, ...parents: object[]) {
   return applied
 }
 
-/** What a host has, without the numbers that depend on the order of creation. */
+/** Virtual devices of a host, without the numbers that depend on the order of creation. */
 function present({ files }: Kernel) {
   return list(files).devices.map(({ uuid, parent, type, active, definition }) => ({
     uuid,

@@ -25,7 +25,7 @@ interface Machine {
 interface Case {
   /** Brings a host to where there is something to do. */
   readonly drift: (host: Host) => Promise<unknown>
-  /** Whether NVIDIA's sriov-manage ends with us, as when a service is killed with all its processes. */
+  /** True if NVIDIA's sriov-manage ends with us, as when a service is killed with all its processes. */
   readonly programsDie?: boolean
   readonly spec: string
   /** As many changes it takes at least. */
@@ -124,7 +124,7 @@ function planOf({ kernel }: Pick<Host, 'kernel'>, spec: string) {
   return makePlan(kernel, parseSpec(spec, 'spec.yaml'))
 }
 
-/** What a host has, and what is kept for its next boot. */
+/** State of a host, with what is kept for its next boot. */
 function ending(host: Host) {
   const { kernel } = host
   const { files } = kernel

@@ -79,7 +79,7 @@ describe('the file', () => {
   })
 })
 
-/** What a card is to sysfs: ids in the order device, subsystem device. */
+/** A card as sysfs shows it: its ids, device and subsystem device, in hex without 0x. */
 interface Card {
   readonly device: string
   readonly subsystem?: string
@@ -125,7 +125,7 @@ function pci(tree: HostTree, address: string, card: Card): void {
   tree.file(`${path}/subsystem_device`, `0x${card.subsystem}\n`).file(`${path}/subsystem_vendor`, '0x10de\n')
 }
 
-/** How many of which type are to be made on which parent: '0000:3b:00.0 nvidia-100'. */
+/** Parent and type of each device that is to be made: '0000:3b:00.0 nvidia-100'. */
 function planned(tree: HostTree, text: string, label?: string): string[] {
   const { entries } = makePlan(openLinux({ root: tree.root }), parseSpec(text, 'dm.yaml', label))
   return entries.filter(({ action }) => action === 'create').map(({ parent, type }) => `${parent} ${type}`)

@@ -12,7 +12,7 @@ const card = '0000:41:00.0'
 const folder = `sys/bus/pci/devices/${card}`
 const all = { device: card, count: 'all' } as const
 
-/** What the real script does to sysfs, so far as a folder of plain files can have it. */
+/** Body of a script that does to sysfs what the real one does, so far as a folder of plain files can have it. */
 const works = `
 case "$1" in
   -e) echo 2 > $card/sriov_numvfs; for n in 0 1; do ln -s ../0000:41:00.$((n + 4)) $card/virtfn$n; done;;

@@ -40,7 +40,7 @@ function irqInfo(index: number): unknown {
   )
 }
 
-/** How many events came since it was asked last. */
+/** Number of events since it was asked last. */
 function events(fd = eventfd): number {
   const bytes = new Uint8Array(8)
   return codeOf(() => kernel.read(fd, bytes)) === 'EAGAIN'

@@ -57,7 +57,7 @@ function fds(...numbers: number[]): Uint8Array {
   return new Uint8Array(numbers.flatMap((fd) => [...int32(fd)]))
 }
 
-/** How often the eventfd was signalled since the last look. */
+/** Number of signals of the eventfd since the last look. */
 function events({ kernel }: Opened, fd: number): number {
   const bytes = new Uint8Array(8)
   return codeOf(() => kernel.read(fd, bytes)) === 'EAGAIN' ? 0 : wordAt(bytes, 0)

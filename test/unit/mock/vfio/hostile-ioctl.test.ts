@@ -53,7 +53,7 @@ const argument = fc.tuple(structBytes, fc.boolean(), fc.boolean()).map(([bytes, 
   return struct
 })
 
-/** What a call may fail with: an errno; or RangeError for what never reaches a kernel, as a struct longer than its buffer. */
+/** True for an errno, and for RangeError of a call that never reaches a kernel, as a struct longer than its buffer. */
 function isMeant(error: unknown): boolean {
   const neverReaches =
     /^((argsz|size) \d+ is more than|\d+ bytes are too few for a struct|\d+ is not a file offset|the device name does)/

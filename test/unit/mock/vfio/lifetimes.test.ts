@@ -23,7 +23,7 @@ beforeEach(async () => {
   await createMdev(kernel, 'mtty-2', uuid)
 })
 
-/** Whether it settles within a few turns of the loop. */
+/** True if it settles within a few turns of the loop. */
 async function settles(promise: Promise<unknown>): Promise<boolean> {
   let isSettled = false
   promise.then(

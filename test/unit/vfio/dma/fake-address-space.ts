@@ -14,7 +14,7 @@ export class FakeAddressSpace implements AddressSpace {
   readonly mode: IommuMode
   readonly pageSize = 4096
   readonly calls: string[] = []
-  /** What is mapped: size by address. */
+  /** Mappings: size by address. */
   readonly mapped = new Map<bigint, number>()
   allowed: IovaRange[] = [{ first: 0n, last: 0xffff_ffffn }]
   /** Physical addresses of the pages of any memory. */

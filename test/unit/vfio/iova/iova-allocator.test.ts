@@ -7,7 +7,7 @@ const KiB = 1024
 const MiB = 1024 * KiB
 const page = 4 * KiB
 
-/** What the Intel IOMMU of QEMU reports: 39 bits with a hole for message-signalled interrupts. */
+/** Ranges that the Intel IOMMU of QEMU reports: 39 bits with a hole for message-signalled interrupts. */
 const intel: readonly IovaRange[] = [
   { first: 0n, last: 0xfedf_ffffn },
   { first: 0xfef0_0000n, last: 0x7f_ffff_ffffn },

@@ -21,7 +21,7 @@ interface Dependent {
   readonly devfn: number
 }
 
-/** What the kernel answers, given room for all of them; ENOSPC and their number without. */
+/** Answer of the kernel, given room for all of them; ENOSPC and their number without. */
 function answerDependents(devices: readonly Dependent[], flags = 0): (bytes: Uint8Array) => void {
   return (bytes) => {
     encodeInto(vfioPciHotResetInfo, bytes, { flags: 0, count: devices.length })

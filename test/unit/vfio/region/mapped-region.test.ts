@@ -17,7 +17,7 @@ interface Made {
   /** [offset, size] of the areas of a sparse-mmap capability. */
   readonly sparse?: readonly (readonly [number, number])[]
   readonly isMsixMappable?: boolean
-  /** Where in bar0 the MSI-X table lies, and how many vectors it has. */
+  /** Offset of the MSI-X table in its BAR, bar0 unless told, and its number of vectors. */
   readonly msix?: { readonly offset: number; readonly vectors: number; readonly bar?: number }
 }
 

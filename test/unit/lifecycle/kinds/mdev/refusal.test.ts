@@ -18,7 +18,7 @@ function host(): HostTree {
   return tree.link(`sys/bus/pci/devices/${gpu}`, `../../../devices/pci0000:00/${gpu}`)
 }
 
-/** What starting a device there is refused with, where `create` answers so, and the log says so meanwhile. */
+/** Error of starting a device there, if `create` fails with that errno and the log says that meanwhile. */
 async function refused(tree: HostTree, errno: string, said: readonly LogRecord[] = []): Promise<unknown> {
   const kernel = openLinux({ root: tree.root })
   const write = async (path: string): Promise<void> => {

@@ -50,7 +50,7 @@ function keep({ kernel }: Host, { name }: Vgpu, owner = kvm) {
   return withSettingsLock(kernel, () => nodeOwners.save(kernel.files, name, owner), {})
 }
 
-/** Whose the function's nodes are: its group's and its own. */
+/** Owner and mode of the function's nodes: its group's and its own. */
 function owners({ kernel: { files } }: Host, { name }: Vgpu) {
   const vgpu = readVgpuFunction(files, name)
   const nodes = [vgpu?.node, vgpu?.deviceNode].flatMap((node) => node ?? [])
