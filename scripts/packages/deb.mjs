@@ -137,7 +137,7 @@ function filesIn(folder) {
     .sort()
 }
 
-/** Whatever the umask was. @param {string} folder */
+/** Sets the modes of all files and folders, whatever the umask was. @param {string} folder */
 function fixModes(folder) {
   chmodSync(folder, 0o755)
   for (const path of readdirSync(folder, { recursive: true })) {

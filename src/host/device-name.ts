@@ -121,7 +121,7 @@ function nothingBehind(text: string): never {
   })
 }
 
-/** Whatever could be a network interface's name may be one that is not there. */
+/** NOT_FOUND for a name that an absent network interface could have; INVALID_ARGUMENT for any other. */
 function notADevice(files: HostFiles, text: string): never {
   const shown = printable(text)
   if (nameFault(text) !== null || !/^[^\s:/]{1,15}$/.test(text)) {

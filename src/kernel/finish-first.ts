@@ -15,7 +15,7 @@ export function finishFirst(): void {
   setImmediate(letGo)
 }
 
-/** Whoever else listens to the signal decides what becomes of us; where nobody does, we end by it. */
+/** Leaves the signal to its other listeners; if there is none, this process ends by it. */
 export function obeyLate(signal: NodeJS.Signals): void {
   letGo()
   if (process.listenerCount(signal) === 0) process.kill(process.pid, signal)

@@ -111,3 +111,18 @@ test('everything that a file of src exports has a docstring', () => {
   const bare = exported.filter(([, , found]) => !found.some((it) => ts.getJSDocCommentsAndTags(it).length > 0))
   expect(bare.map(([path, name]) => `${path}: ${name}`)).toEqual([])
 })
+
+/** The opening words of a docstring that ask a question where the thing itself could be named. */
+const question = /\/\*\*[\s*]*(?:wh(?:at|ose|om?|ere|ether|ich|en|y)|how)(?:ever)?\b/gi
+
+test('no docstring of src opens with a question', () => {
+  const paths = readdirSync(source, { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('.ts'))
+  let docstrings = 0
+  const offenders = paths.flatMap((path) => {
+    const text = readFileSync(join(source, path), 'utf8')
+    docstrings += text.split('/**').length - 1
+    return [...text.matchAll(question)].map(({ index }) => `src/${path}:${text.slice(0, index).split('\n').length}`)
+  })
+  expect(docstrings).toBeGreaterThan(2000)
+  expect(offenders).toEqual([])
+})

@@ -11,7 +11,7 @@ export type Completes =
   | 'defined device'
   /** Devices that can be opened: running mediated devices, and PCI devices that a VFIO driver has. */
   | 'vfio device'
-  /** Whatever is in an IOMMU group. */
+  /** Devices in IOMMU groups. */
   | 'host device'
   | 'parent'
   | 'type'

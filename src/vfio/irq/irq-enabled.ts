@@ -180,7 +180,7 @@ export class EnabledIrq implements Disposable, AsyncDisposable {
     return this.#waiting.waitSync(options)
   }
 
-  /** Whoever waits is told, the irq disabled, the eventfds closed. Idempotent; goes on to the end where a step fails. */
+  /** Tells those who wait, disables the irq, closes the eventfds. Idempotent; goes on to the end if a step fails. */
   close(): void {
     if (this.#closed) return
     this.#closed = true

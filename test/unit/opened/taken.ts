@@ -91,7 +91,7 @@ export function optional(one: Taken): Taken {
   return { ...one, fits: (value) => value === undefined || one.fits(value) }
 }
 
-/** Whatever it is, nothing is done with it that could go wrong. */
+/** Any value: nothing is done with it that could go wrong. */
 export function anything(): Taken {
   return taken(null, () => true)
 }

@@ -20,7 +20,7 @@ export interface Mapped {
 /** A descriptor that no process of a test reaches. */
 const unopened = 1_000_000
 
-/** Whatever a sequence has opened on one kernel. */
+/** Descriptors and mappings that a sequence has opened on one kernel. */
 export class Descriptors {
   readonly #kernel: Kernel
   /** In the order in which they are closed. */
