@@ -171,7 +171,7 @@ export class Host implements AsyncDisposable {
   /**
    * Tells what is on this host, then what appears, changes and goes, one after the other: devices that run,
    * definitions, types and how many more of them can be made. It goes on until the loop is left or `signal` is aborted,
-   * which rejects with its reason. CLOSED where the host is closed meanwhile.
+   * which rejects with its reason. CLOSED if the host is closed meanwhile.
    */
   watch(options: { readonly signal?: AbortSignal } = {}): AsyncIterableIterator<HostChange> {
     checkArguments('watch', [options])

@@ -31,7 +31,7 @@ export interface MockHostOptions {
   readonly kernel?: KernelVersion
   /**
    * The directory of the machine's state, for all processes that name the same directory, as the command line's
-   * `--mock` does (`mockStateDirectory`). In memory where absent.
+   * `--mock` does (`mockStateDirectory`). In memory if absent.
    */
   readonly stateDirectory?: string
 }

@@ -18,7 +18,7 @@ export interface HostOptions {
   readonly mock?: string | Scenario
 }
 
-/** This machine, or with `mock` a simulated one: NOT_FOUND or INVALID_DEFINITION where there is none to be had. */
+/** This machine, or with `mock` a simulated one: NOT_FOUND or INVALID_DEFINITION if there is none to be had. */
 export function openHost(options: HostOptions = {}): Host {
   return called('openHost', [options], () => {
     const { mock } = options

@@ -1,7 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 
 // Types of the platform that the declarations of this package name, for users that have neither Node's types nor the
-// DOM's in scope; where they have, these are the same.
+// DOM's in scope; for those who have them, these are the same.
 declare global {
   interface AbortSignal {
     readonly aborted: boolean

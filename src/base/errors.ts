@@ -51,7 +51,7 @@ export interface ErrorDetails {
   readonly hint?: string
   /** The facts behind the error (`type`, `siblings`, `users`, `needed`, `limit`…). */
   readonly facts?: Readonly<Record<string, Fact>>
-  /** The error behind it. Its errno, syscall and path are taken over where it is a failed system call. */
+  /** The error behind it. Its errno, syscall and path are taken over if it is a failed system call. */
   readonly cause?: unknown
   readonly path?: string
 }
@@ -62,7 +62,7 @@ export class VfioError extends Error {
   readonly code: ErrorCode
   readonly hint: string | null
   readonly facts: Readonly<Record<string, Fact>>
-  /** The kernel's own answer: 'EBUSY' and 16, from which call, on which path; null where no call failed. */
+  /** The kernel's own answer: 'EBUSY' and 16, from which call, on which path; null if no call failed. */
   readonly errno: string | null
   readonly errnoNumber: number | null
   readonly syscall: string | null

@@ -13,7 +13,7 @@ function isUuid(text: string): text is Uuid {
   return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(text)
 }
 
-/** Any case, without hyphens, in braces or as `urn:uuid:` (mdevctl's forms); null where it is no UUID. */
+/** Any case, without hyphens, in braces or as `urn:uuid:` (mdevctl's forms); null if it is no UUID. */
 export function uuidOrNull(text: string): Uuid | null {
   // As nearly all are: a listing asks for thousands.
   if (isUuid(text)) return text
@@ -23,7 +23,7 @@ export function uuidOrNull(text: string): Uuid | null {
   return isUuid(uuid) ? uuid : null
 }
 
-/** Throws INVALID_ARGUMENT where the text is no UUID. */
+/** Throws INVALID_ARGUMENT if the text is no UUID. */
 export function parseUuid(text: string): Uuid {
   const uuid = typeof text === 'string' ? uuidOrNull(text) : null
   if (uuid !== null) return uuid
@@ -47,11 +47,11 @@ const pciForm = /^(?:pci[-@/])?(?:([0-9a-f]{4,8}):)?([0-9a-f]{2}):([01][0-9a-f])
 const libvirtPciForm = /^pci_([0-9a-f]{4,8})_([0-9a-f]{2})_([01][0-9a-f])_([0-7])$/
 
 /**
- * '3b:00.0', '0000:3B:00.0', '00000000:3B:00.0' and 'pci_0000_3b_00_0' alike; null where it is no PCI address. A domain
+ * '3b:00.0', '0000:3B:00.0', '00000000:3B:00.0' and 'pci_0000_3b_00_0' alike; null if it is no PCI address. A domain
  * that is left out is 0000.
  */
 export function pciAddressOrNull(text: string): PciAddress | null {
-  // As the kernel writes it, with a domain of four digits, or more where it needs them.
+  // As the kernel writes it, with a domain of four digits, or more if it needs them.
   if (isPciAddress(text) && (text.indexOf(':') === 4 || text[0] !== '0')) return text
   const lower = text.toLowerCase()
   const parts = pciForm.exec(lower) ?? libvirtPciForm.exec(lower)
@@ -61,7 +61,7 @@ export function pciAddressOrNull(text: string): PciAddress | null {
   return isPciAddress(address) ? address : null
 }
 
-/** Throws INVALID_ARGUMENT where the text is no PCI address. */
+/** Throws INVALID_ARGUMENT if the text is no PCI address. */
 export function parsePciAddress(text: string): PciAddress {
   const address = pciAddressOrNull(text)
   if (address !== null) return address
@@ -139,7 +139,7 @@ export function escapedAs(text: string, write: (character: string) => string): s
 }
 
 /**
- * A name from outside that will become one component of a path (a parent, a type): INVALID_ARGUMENT where it is empty,
+ * A name from outside that will become one component of a path (a parent, a type): INVALID_ARGUMENT if it is empty,
  * longer than 100 characters, `.` or `..`, or holds `/` or a control character.
  */
 export function checkedName(what: string, name: string): string {

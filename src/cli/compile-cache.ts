@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path'
 
 /**
  * Lets Node keep compiled code (Node 22.1 and later) in a folder of this user's own: what is loaded from there runs, so
- * it must not be possible for another user to put something in. Where that cannot be had, all works without.
+ * it must not be possible for another user to put something in. If that cannot be had, all works without.
  */
 export function enableCompileCache(env: Readonly<Record<string, string | undefined>>): void {
   const nodeModule = process.getBuiltinModule('node:module')
@@ -30,7 +30,7 @@ function nearestThere(folder: string): string {
   return lstatSync(folder, { throwIfNoEntry: false }) === undefined ? nearestThere(dirname(folder)) : folder
 }
 
-/** True where this user or root owns the folder and all above it, and nobody else may write or rename there. */
+/** True if this user or root owns the folder and all above it, and nobody else may write or rename there. */
 function isOurs(folder: string): boolean {
   const uid = process.geteuid?.()
   for (let at = folder; ; at = dirname(at)) {

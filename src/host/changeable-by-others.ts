@@ -6,17 +6,17 @@ const sticky = 0o1000
 
 /** The place that a path leads to, followed link by link. */
 interface RealPlace {
-  /** Without a link in it; as far as it was followed where `changeable` says something. */
+  /** Without a link in it; as far as it was followed if `changeable` says something. */
   readonly path: string
   /**
    * The reason why others than root, and than the user we run as, could change what stands there or put another in its
-   * place, as the end of a sentence: by its own owner or mode, or by those of a folder on the way. Null where nobody
+   * place, as the end of a sentence: by its own owner or mode, or by those of a folder on the way. Null if nobody
    * else can.
    */
   readonly changeable: string | null
 }
 
-/** Follows an absolute path. Throws `SystemError` where it leads to nothing. */
+/** Follows an absolute path. Throws `SystemError` if it leads to nothing. */
 export function realPlace(files: HostFiles, path: string): RealPlace {
   const rest = path.split('/').reverse()
   let at = '/'

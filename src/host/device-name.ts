@@ -41,7 +41,7 @@ export function deviceName(files: HostFiles, text: string): PciAddress | Uuid {
   return cardOfInterface(files, text) ?? notADevice(files, text)
 }
 
-/** The PCI devices that a name stands for: more than one where it ends in `.*`, in place of the function. */
+/** The PCI devices that a name stands for: more than one if it ends in `.*`, in place of the function. */
 export function pciDevicesNamed(files: HostFiles, text: string): (PciAddress | Uuid)[] {
   const functions = text.endsWith('.*') ? pciFunctions(files, text) : null
   if (functions === null) return [deviceName(files, text)]

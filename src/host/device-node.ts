@@ -4,7 +4,7 @@ import { kindOrNone, listOrNone } from './sysfs/readable.ts'
 
 /** A device as its IOMMU group knows it. */
 export interface DeviceAddress {
-  /** The number of the device's IOMMU group; null where it has none, as without an IOMMU and without group nodes. */
+  /** The number of the device's IOMMU group; null if it has none, as without an IOMMU and without group nodes. */
   readonly group: number | null
   /** Its name there: a PCI address in its long form, an mdev's UUID, or a name on another bus. */
   readonly name: string
@@ -19,7 +19,7 @@ export interface DeviceNode {
 
 const nodes = '/dev/vfio/devices'
 
-/** Found through the device's vfio-dev/ in sysfs; null where there is none, or where udev made no node of it. */
+/** Found through the device's vfio-dev/ in sysfs; null if there is none, or if udev made no node of it. */
 export function findDeviceNode(files: HostFiles, { group, name }: DeviceAddress): DeviceNode | null {
   // asked of each device of a long list
   if (kindOrNone(files, nodes) === null) return null

@@ -9,7 +9,7 @@ export interface DeviceUser {
   readonly pid: number
   /** The command's name: /proc/PID/comm. */
   readonly command: string
-  /** Its arguments: /proc/PID/cmdline, at most 64 KiB of it; none where it cannot be read, or has ended. */
+  /** Its arguments: /proc/PID/cmdline, at most 64 KiB of it; none if it cannot be read, or has ended. */
   readonly commandLine: readonly string[]
   /** The virtual machine that it runs, or null. */
   readonly vm: VirtualMachine | null

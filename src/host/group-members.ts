@@ -29,7 +29,7 @@ export function visibleMembers(files: HostFiles, group: number): GroupMember[] {
   }
 }
 
-/** The number of the IOMMU group of a device, by its folder in sysfs; null where it has none. */
+/** The number of the IOMMU group of a device, by its folder in sysfs; null if it has none. */
 export function iommuGroup(files: HostFiles, path: string): number | null {
   const name = linkedName(files, `${path}/iommu_group`)
   return name !== null && /^\d{1,9}$/.test(name) ? Number(name) : null

@@ -11,7 +11,7 @@ const parameters = ['vfio_iommu_type1', 'iommufd'].map(
 /**
  * The reason why VFIO refuses every device behind an IOMMU here, with EPERM: nothing keeps a device's messages from
  * raising other interrupts than its own (iommu_group_has_isolated_msi), and nobody said that this is allowed. Null
- * where it does not, and where the host does not tell.
+ * if it does not, and if the host does not tell.
  */
 export function unsafeInterrupts(files: HostFiles): Warning | null {
   if (areRemapped(files) !== false || parameters.some((path) => readOrEmpty(files, path).trim() === 'Y')) return null

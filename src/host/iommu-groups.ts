@@ -15,7 +15,7 @@ import { listOrWarn, readOrWarn, type Warning } from './warning.ts'
 /** Devices that the IOMMU cannot tell apart, given away as a whole: /sys/kernel/iommu_groups/N. */
 export interface IommuGroup {
   readonly number: number
-  /** 'DMA', 'DMA-FQ', 'identity'…: how the host's own drivers use it; null where sysfs does not say. */
+  /** 'DMA', 'DMA-FQ', 'identity'…: how the host's own drivers use it; null if sysfs does not say. */
   readonly type: string | null
   readonly devices: readonly GroupDevice[]
   /** VFIO may have it: its drivers are VFIO's, or leave DMA alone. */

@@ -7,13 +7,13 @@ import { listOrWarn, type Warning } from './warning.ts'
 /** The folder of PCI devices in sysfs. */
 export const pciDevices = '/sys/bus/pci/devices'
 
-/** Every PCI address on the bus, sorted; none where there is no bus. In a listing, what cannot be read is a warning. */
+/** Every PCI address on the bus, sorted; none if there is no bus. In a listing, what cannot be read is a warning. */
 export function pciAddresses(files: HostFiles, warnings?: Warning[]): PciAddress[] {
   const names = warnings === undefined ? listIfThere(files, pciDevices) : listOrWarn(files, pciDevices, warnings)
   return names.flatMap((name) => pciAddressOrNull(name) ?? []).sort()
 }
 
-/** Throws NOT_FOUND, with the nearest that is there, where this host has no such device. */
+/** Throws NOT_FOUND, with the nearest that is there, if this host has no such device. */
 export function checkOnPciBus(files: HostFiles, address: PciAddress): void {
   const path = `${pciDevices}/${address}`
   if (files.kind(path) !== null) return

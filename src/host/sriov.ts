@@ -115,7 +115,7 @@ function linkedAddress(files: HostFiles, path: string): PciAddress | null {
 
 /**
  * The addresses of the first so many virtual functions, which are there or will be: routing ids are counted through
- * functions, devices and buses (`sriov_offset`, `sriov_stride`). None where the device does not say.
+ * functions, devices and buses (`sriov_offset`, `sriov_stride`). None if the device does not say.
  */
 export function functionAddresses(files: HostFiles, address: PciAddress, count: number): PciAddress[] {
   const path = pciPath(address)

@@ -9,7 +9,7 @@ export interface VfioDevice {
   readonly bus: BusName
   /** A PCI address in its long form, an mdev's UUID, or the name on another bus. */
   readonly name: string
-  /** Its IOMMU group; null where the device has none. */
+  /** Its IOMMU group; null if the device has none. */
   readonly group: number | null
 }
 

@@ -1,6 +1,6 @@
 /** A virtual machine of QEMU's, as its command line tells. */
 export interface VirtualMachine {
-  /** `-name guest=NAME`, which is libvirt's name of the domain; null where it has none. */
+  /** `-name guest=NAME`, which is libvirt's name of the domain; null if it has none. */
   readonly name: string | null
   /** `-uuid`, as it was given. */
   readonly uuid: string | null

@@ -23,7 +23,7 @@ export function readOrWarn<T>(path: string, warnings: Warning[], otherwise: T, r
   }
 }
 
-/** The names in a folder; none where it is not there. One that cannot be listed is a warning with its path. */
+/** The names in a folder; none if it is not there. One that cannot be listed is a warning with its path. */
 export function listOrWarn(files: Pick<HostFiles, 'list'>, path: string, warnings: Warning[]): string[] {
   return readOrWarn(path, warnings, [], () => files.list(path))
 }

@@ -16,7 +16,7 @@ export interface Addon {
   close(fd: number): void
   /**
    * ioctl(2), for the requests of linux/vfio.h and linux/iommufd.h and NS_GET_USERNS alone. The struct is copied in and out around the
-   * call. `made` tells of the descriptor that the call makes: 0 where it is the result, else its offset in the struct;
+   * call. `made` tells of the descriptor that the call makes: 0 if it is the result, else its offset in the struct;
    * it is closed with this thread, unless before. Then three for each pointer field of the struct: its offset, what it
    * points at, and where in it. A mapping, or a view of one, is lent to the kernel as it is and may be pinned; any
    * other `Uint8Array` is lent as a copy for the length of the call, with nothing mapped behind it.
@@ -48,15 +48,15 @@ export interface Addon {
    * would take Node-API a tenth of a short system call. Nothing but the width is judged before it.
    */
   readonly word: Int32Array
-  /** pread(2). The value is 0 where nothing was moved. */
+  /** pread(2). The value is 0 if nothing was moved. */
   readWord(): void
   /** pwrite(2). */
   writeWord(): void
-  /** flock(2) with LOCK_EX|LOCK_NB: false where it would block. */
+  /** flock(2) with LOCK_EX|LOCK_NB: false if it would block. */
   tryLock(fd: number): boolean
   /** sysconf(_SC_PAGESIZE), in bytes. */
   readonly pageSize: number
-  /** Bytes of a huge page: 2 MiB where pages have 4 KiB, but for s390x, where it is 1 MiB; 32 MiB with 16 KiB. */
+  /** Bytes of a huge page: 2 MiB if pages have 4 KiB, but for s390x, where it is 1 MiB; 32 MiB with 16 KiB. */
   readonly hugePageSize: number
   /**
    * mmap(2) MAP_SHARED, of a descriptor from `offset` on or of memory. `protection` is 1 for reading, 2 for writing, 3
@@ -118,7 +118,7 @@ export function loadAddon(): Addon {
   return loaded
 }
 
-/** The single executable's; null where that does not run. */
+/** The single executable's; null if that does not run. */
 function loadOwn(): Addon | null {
   const content = embeddedFile('vfioctl.node')
   if (content === null) return null

@@ -8,8 +8,8 @@ const dataFd = vfioDeviceFeature.size + vfioDeviceFeatureMigState.fields.data_fd
 const getDmaBuf = VFIO_DEVICE_FEATURE_GET | deviceFeatures['dma-buf'].id
 
 /**
- * The place of the descriptor that an ioctl makes in its answer: 0 where that is its result, else the offset in its
- * struct; undefined where it makes none.
+ * The place of the descriptor that an ioctl makes in its answer: 0 if that is its result, else the offset in its
+ * struct; undefined if it makes none.
  */
 export function descriptorMade(number: number, argument: Uint8Array | number | undefined): number | undefined {
   if (typeof argument !== 'object') return undefined

@@ -11,7 +11,7 @@ let lastSignal: NodeJS.Signals | null = null
 
 /**
  * Has a process group end with this process: it gets the signals that this one gets, as from a terminal, and is killed if
- * it goes on nevertheless. Whoever else listens to the signal decides what becomes of us; where nobody does, we end by it,
+ * it goes on nevertheless. Whoever else listens to the signal decides what becomes of us; if nobody does, we end by it,
  * after the programs. Returns what to call once the group's first process has ended.
  */
 export function endWithUs(group: number): () => void {

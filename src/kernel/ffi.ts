@@ -1,5 +1,5 @@
 /**
- * ffi-rs, for calls into libraries of the host; null where it is not installed, and in a Worker: once one that loaded it
+ * ffi-rs, for calls into libraries of the host; null if it is not installed, and in a Worker: once one that loaded it
  * ends, the process crashes (seen with 1.3.7). No call here may return an unsigned 64-bit number: 1.3.7 gives one from
  * 2^63 on as a negative one. What ours return are ints, pointers and text.
  */

@@ -10,7 +10,7 @@ export interface KernelLog {
 export interface LogRecord {
   /** One line; what does not print is escaped as the kernel does: '\x1b'. */
   readonly message: string
-  /** The device that it is about ('+pci:0000:3b:00.0', '+mdev:83b8…'), where its driver says so. */
+  /** The device that it is about ('+pci:0000:3b:00.0', '+mdev:83b8…'), if its driver says so. */
   readonly device: string | null
 }
 

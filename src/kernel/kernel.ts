@@ -45,7 +45,7 @@ export interface Kernel {
   /** pwrite(2) in one call; `offset` is at most 2^53-1. Returns the bytes moved, which may be fewer. */
   pwrite(fd: number, from: Uint8Array, offset: number): number
   /**
-   * pread(2) of one little-endian number of `width` bytes: what a register holds. Where the kernel moved another number of
+   * pread(2) of one little-endian number of `width` bytes: what a register holds. If the kernel moved another number of
    * bytes, that number's complement, which is negative (`~moved`).
    */
   readWord(fd: number, offset: number, width: WordWidth): number
@@ -72,7 +72,7 @@ export interface Kernel {
   /**
    * Waits until one of these eventfds of ours was signalled, which blocks this thread, and reads it: poll(2) and read(2)
    * in one call. Its counter, which starts at 0 again, goes to `counter[0]`. Returns its index, or -1 after `timeoutMs`,
-   * 0 to 2^31-1. Where several were signalled, it is the next one from index `first` on, around the end.
+   * 0 to 2^31-1. If several were signalled, it is the next one from index `first` on, around the end.
    * On the mock nothing can happen while this thread waits: time is up at once.
    */
   waitForEventfd(eventfds: Int32Array, first: number, timeoutMs: number, counter: Float64Array): number
@@ -81,29 +81,29 @@ export interface Kernel {
   watch(fd: number, onReadable: () => void): Watch
   /**
    * Calls back with each uevent from then on, in order, until the watch is closed; it keeps Node alive unless unref'd.
-   * Null where nothing tells of devices (no libudev, no ffi-rs, in a Worker, another root): who wants to know looks
-   * again from time to time. NOT_SUPPORTED with the reason where this kernel's events go to other namespaces alone, as in
+   * Null if nothing tells of devices (no libudev, no ffi-rs, in a Worker, another root): who wants to know looks
+   * again from time to time. NOT_SUPPORTED with the reason if this kernel's events go to other namespaces alone, as in
    * a rootless container.
    */
   watchUevents(listener: (event: Uevent) => void): Promise<Watch | null>
 
   /**
    * Calls back after what a directory holds has changed, or what one of its files says, until the watch is closed. A
-   * directory that goes takes its watch along. `SystemError` where it cannot be watched.
+   * directory that goes takes its watch along. `SystemError` if it cannot be watched.
    */
   watchDirectory(path: string, onChange: () => void): Watch
 
-  /** Listens to the kernel's log; null where this process may not, or where there is none. */
+  /** Listens to the kernel's log; null if this process may not, or if there is none. */
   followLog(): KernelLog | null
 
-  /** flock(2) with LOCK_EX|LOCK_NB on an opened file or directory: false where another holder has it. */
+  /** flock(2) with LOCK_EX|LOCK_NB on an opened file or directory: false if another holder has it. */
   tryLock(fd: number): boolean
 
-  /** False where the host's files are another machine's: what is a program there does not run on this one. */
+  /** False if the host's files are another machine's: what is a program there does not run on this one. */
   readonly runsPrograms: boolean
   /**
    * Runs a program of the host (a callout script, sriov-manage) to its end, by its absolute path and without a shell.
-   * SystemError where it cannot be run: ENOENT, EACCES, ENOEXEC; EPERM where `runsPrograms` is false. After `timeoutMs` it
+   * SystemError if it cannot be run: ENOENT, EACCES, ENOEXEC; EPERM if `runsPrograms` is false. After `timeoutMs` it
    * is killed with all it started.
    */
   runProgram(path: string, run: ProgramRun): Promise<ProgramEnd>
@@ -118,7 +118,7 @@ export type WordWidth = 1 | 2 | 4
 /** A program to run, and how long it may take, in milliseconds. */
 export interface ProgramRun {
   readonly arguments: readonly string[]
-  /** Its stdin; empty where absent. */
+  /** Its stdin; empty if absent. */
   readonly input?: string
   readonly timeoutMs: number
   /** It gets the SIGINT, SIGTERM and SIGHUP that this process gets, and does not outlive it. */
@@ -127,7 +127,7 @@ export interface ProgramRun {
 
 /** The end of a program, and its output. */
 export interface ProgramEnd {
-  /** Null where a signal ended it. */
+  /** Null if a signal ended it. */
   readonly status: number | null
   readonly timedOut: boolean
   /** At most 1 MiB each; what is more is read and dropped. */
@@ -139,7 +139,7 @@ export interface ProgramEnd {
 export interface IoctlPointer {
   readonly offset: number
   readonly target: Uint8Array | Mapping
-  /** 0 where absent; at most the target's length. */
+  /** 0 if absent; at most the target's length. */
   readonly at?: number
 }
 
@@ -178,7 +178,7 @@ export interface Accessors {
   /** Writes 64 bits at `offset`, in bytes. */
   write64(offset: number, value: bigint): void
   /**
-   * Fills `bytes` from `offset` on, upwards, in 32-bit accesses, and narrower ones only where `offset` or the length is
+   * Fills `bytes` from `offset` on, upwards, in 32-bit accesses, and narrower ones only if `offset` or the length is
    * no multiple of 4.
    */
   readInto(offset: number, bytes: Uint8Array): void
@@ -253,13 +253,13 @@ export interface HostFiles {
   /** chmod(2); `mode` is the twelve bits of permission. */
   chmod(path: string, mode: number): void
 
-  /** A new file with this content, synced to the disk: EEXIST where one is there. `mode` is 0o644 unless told. */
+  /** A new file with this content, synced to the disk: EEXIST if one is there. `mode` is 0o644 unless told. */
   create(path: string, text: string, mode?: number): void
   /** rename(2): replaces what is at `to` in one step. */
   rename(from: string, to: string): void
   /** unlink(2): removes a file or a symlink. */
   unlink(path: string): void
-  /** mkdir(2) of mode 0755, whatever the umask; EEXIST where it is there. */
+  /** mkdir(2) of mode 0755, whatever the umask; EEXIST if it is there. */
   makeDirectory(path: string): void
   /** rmdir(2): ENOTEMPTY for one that holds something. */
   removeDirectory(path: string): void

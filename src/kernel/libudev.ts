@@ -15,7 +15,7 @@ export interface UdevMonitor {
   close(): void
 }
 
-/** Null where ffi-rs cannot be had or libudev is not installed, or where the kernel lets us hear nothing. */
+/** Null if ffi-rs cannot be had or libudev is not installed, or if the kernel lets us hear nothing. */
 export async function openUdevMonitor(): Promise<UdevMonitor | null> {
   const ffi = await loadFfi()
   if (ffi === null) return null

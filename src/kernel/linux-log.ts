@@ -5,7 +5,7 @@ import { type KernelLog, type LogRecord, parseLogRecord } from './kernel-log.ts'
 /** A read gives one record, of at most so many bytes (CONSOLE_EXT_LOG_MAX). */
 const record = Buffer.allocUnsafeSlow(8192)
 const maxRecords = 1000
-/** More than a log has: where another process fills it faster than we read, it is not read to its end. */
+/** More than a log has: if another process fills it faster than we read, it is not read to its end. */
 const maxReads = 1_000_000
 
 /** The records for one listener since it read last. */
@@ -17,7 +17,7 @@ type Said = LogRecord[]
  */
 let open: { readonly fd: number; readonly listeners: Set<Said> } | null = null
 
-/** Null where it may not be read: CAP_SYSLOG, unless kernel.dmesg_restrict is 0. */
+/** Null if it may not be read: CAP_SYSLOG, unless kernel.dmesg_restrict is 0. */
 export function followLog(): KernelLog | null {
   const log = open ?? openLog()
   if (log === null) return null

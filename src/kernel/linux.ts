@@ -49,7 +49,7 @@ export function openLinux({ root = '/', runsPrograms = false }: LinuxOptions = {
 
 /**
  * Files are opened and closed by node:fs, so that what only reads and writes host files needs no addon; the rest loads it
- * at the first call (ADDON_MISSING where it is not there). A class, as V8 finds the methods of an object literal with a
+ * at the first call (ADDON_MISSING if it is not there). A class, as V8 finds the methods of an object literal with a
  * getter by hashing their names, at each call.
  */
 class LinuxKernel implements Kernel {
@@ -212,7 +212,7 @@ class LinuxKernel implements Kernel {
   dispose(): void {}
 }
 
-/** RangeError where the kernel would read past the end of what it is given. */
+/** RangeError if the kernel would read past the end of what it is given. */
 function checkLength(request: number, argument: Uint8Array | number | undefined): void {
   const least = minBytesOf(request)
   if (typeof argument === 'object' && argument.length < least) {

@@ -9,7 +9,7 @@ const initialUser = 'user:[4026531837]'
 const getOwner = 0xb701
 
 /**
- * Throws NOT_SUPPORTED where the kernel's device events do not come, though a socket for them opens and stays silent. The
+ * Throws NOT_SUPPORTED if the kernel's device events do not come, though a socket for them opens and stays silent. The
  * kernel sends them to network namespaces that the initial user namespace owns (lib/kobject_uevent.c), whichever user
  * namespace the listener is in: so the owner is asked for, and not which user namespace is ours. libudev drops what root
  * has not sent, and the host's root is nobody in a user namespace that does not map it: the owner of /sys, who is the
@@ -27,7 +27,7 @@ function hasNamespaces(): boolean {
   return ['net', 'user'].every((kind) => fs.existsSync(`/proc/self/ns/${kind}`))
 }
 
-/** Null where it cannot be seen: EPERM where it is above our own user namespace. */
+/** Null if it cannot be seen: EPERM if it is above our own user namespace. */
 function networkOwner(): string | null {
   const addon = loadAddon()
   const network = fs.openSync('/proc/self/ns/net', 'r')

@@ -91,12 +91,12 @@ export const dmaUnmapFlag = {
 
 /** Answer of VFIO_IOMMU_GET_INFO. */
 export interface Type1Info {
-  /** One bit per page size the IOMMU can map; null where the kernel does not say. */
+  /** One bit per page size the IOMMU can map; null if the kernel does not say. */
   readonly pageSizes: bigint | null
   readonly capabilities: readonly InfoCapability[]
 }
 
-/** `answer` ends where the kernel's answer does. Throws MALFORMED_REPLY where it makes no sense. */
+/** `answer` ends where the kernel's answer does. Throws MALFORMED_REPLY if it makes no sense. */
 export function decodeType1Info(answer: Uint8Array): Type1Info {
   const { flags, iova_pgsizes, cap_offset } = decode(vfioIommuType1Info, answer)
   const hasCapabilities = (flags & iommuInfoFlag.VFIO_IOMMU_INFO_CAPS) !== 0
@@ -137,7 +137,7 @@ export const vfioIommuType1InfoDmaAvail = {
   fields: { avail: [8, 'u32'] },
 } as const
 
-/** The IOVA_RANGE capability; null where there is none. Throws MALFORMED_REPLY where it makes no sense. */
+/** The IOVA_RANGE capability; null if there is none. Throws MALFORMED_REPLY if it makes no sense. */
 export function iovaRanges(
   chain: readonly InfoCapability[],
 ): { readonly first: bigint; readonly last: bigint }[] | null {

@@ -54,7 +54,7 @@ export interface DeviceInfo {
 /** Above this, a count is taken for garbage: walking it would be taken for a hang. */
 const maxIndexes = 4096
 
-/** `answer` ends where the kernel's answer does. Throws MALFORMED_REPLY where it makes no sense. */
+/** `answer` ends where the kernel's answer does. Throws MALFORMED_REPLY if it makes no sense. */
 export function decodeDeviceInfo(answer: Uint8Array): DeviceInfo {
   const { flags, num_regions, num_irqs, cap_offset } = decode(vfioDeviceInfo, answer)
   if (num_regions > maxIndexes || num_irqs > maxIndexes) {
@@ -124,7 +124,7 @@ export type DeviceCapability =
     }
   | { readonly name: 'unknown'; readonly id: number; readonly version: number; readonly data: Uint8Array }
 
-/** Throws MALFORMED_REPLY where the capability is shorter than its struct. What is not known is kept as it came. */
+/** Throws MALFORMED_REPLY if the capability is shorter than its struct. What is not known is kept as it came. */
 function decodeDeviceCapability({ id, version, bytes }: InfoCapability): DeviceCapability {
   const data = bytes.slice(vfioInfoCapHeader.size)
   switch (id) {

@@ -102,7 +102,7 @@ export const vfioDeviceFeatureMigration = {
   fields: { flags: [0, 'u64'] },
 } as const
 
-/** struct vfio_device_feature_mig_state, of VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE; data_fd is -1 where there is none. */
+/** struct vfio_device_feature_mig_state, of VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE; data_fd is -1 if there is none. */
 export const vfioDeviceFeatureMigState = {
   name: 'vfio_device_feature_mig_state',
   size: 8,

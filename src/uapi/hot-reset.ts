@@ -9,7 +9,7 @@ export const vfioPciHotResetInfo = {
   fields: { argsz: [0, 'u32'], flags: [4, 'u32'], count: [8, 'u32'] },
 } as const
 
-/** struct vfio_pci_dependent_device; `group_id` holds a devid where the flags say so. */
+/** struct vfio_pci_dependent_device; `group_id` holds a devid if the flags say so. */
 export const vfioPciDependentDevice = {
   name: 'vfio_pci_dependent_device',
   size: 8,
@@ -29,13 +29,13 @@ const notOwned = 0xffff_ffff
 export interface DependentDevice {
   /** Its PCI address, long form. */
   readonly address: string
-  /** The number of its IOMMU group; null where the kernel tells who owns it instead. */
+  /** The number of its IOMMU group; null if the kernel tells who owns it instead. */
   readonly group: number | null
-  /** iommufd only: it is bound to the asker's iommufd, or could be by no other; null where groups tell. */
+  /** iommufd only: it is bound to the asker's iommufd, or could be by no other; null if groups tell. */
   readonly owned: boolean | null
 }
 
-/** Throws MALFORMED_REPLY where more devices are counted than are there. */
+/** Throws MALFORMED_REPLY if more devices are counted than are there. */
 export function decodeHotResetInfo(bytes: Uint8Array): readonly DependentDevice[] {
   const { flags, count } = decode(vfioPciHotResetInfo, bytes)
   if (vfioPciHotResetInfo.size + count * vfioPciDependentDevice.size > bytes.length) {

@@ -39,7 +39,7 @@ export const iommuIovaRange = {
   fields: { start: [0, 'u64'], last: [8, 'u64'] },
 } as const
 
-/** struct iommu_ioas_iova_ranges, of IOMMU_IOAS_IOVA_RANGES; EMSGSIZE with the true num_iovas where the array is short. */
+/** struct iommu_ioas_iova_ranges, of IOMMU_IOAS_IOVA_RANGES; EMSGSIZE with the true num_iovas if the array is short. */
 export const iommuIoasIovaRanges = {
   name: 'iommu_ioas_iova_ranges',
   size: 32,
@@ -125,7 +125,7 @@ export const iommuIoasUnmap = {
   fields: { size: [0, 'u32'], ioas_id: [4, 'u32'], iova: [8, 'u64'], length: [16, 'u64'] },
 } as const
 
-/** struct iommu_option, of IOMMU_OPTION: one of an object, or of iommufd as a whole where `object_id` is 0. */
+/** struct iommu_option, of IOMMU_OPTION: one of an object, or of iommufd as a whole if `object_id` is 0. */
 export const iommuOption = {
   name: 'iommu_option',
   size: 24,

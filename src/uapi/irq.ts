@@ -32,7 +32,7 @@ export interface IrqFlags {
 export interface IrqInfo {
   readonly index: number
   readonly flags: IrqFlags
-  /** Vectors in this index; 0 where the device has none of the kind. */
+  /** Vectors in this index; 0 if the device has none of the kind. */
   readonly count: number
 }
 
@@ -86,7 +86,7 @@ const actionFlag = {
   trigger: irqSetFlag.VFIO_IRQ_SET_ACTION_TRIGGER,
 } as const
 
-/** Throws RangeError where the data is not one entry per vector, or a number does not fit. */
+/** Throws RangeError if the data is not one entry per vector, or a number does not fit. */
 export function encodeIrqSet({ index, start, count, action, data }: IrqSet): Uint8Array {
   const entries = data === null ? count : 'bools' in data ? data.bools.length : data.eventfds.length
   if (entries !== count) throw new RangeError(`${entries} entries for ${count} vectors`)
@@ -110,7 +110,7 @@ export function encodeIrqSet({ index, start, count, action, data }: IrqSet): Uin
   return bytes
 }
 
-/** The other way round. Throws INVALID_ARGUMENT where flags, argsz, count and data do not agree. */
+/** The other way round. Throws INVALID_ARGUMENT if flags, argsz, count and data do not agree. */
 export function decodeIrqSet(bytes: Uint8Array): IrqSet {
   const { argsz, flags, index, start, count } = decode(vfioIrqSet, bytes)
   const action = actionOf(flags)

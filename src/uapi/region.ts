@@ -42,7 +42,7 @@ export interface RegionInfo {
   readonly capabilities: readonly RegionCapability[]
 }
 
-/** `answer` ends where the kernel's answer does. Throws MALFORMED_REPLY where it makes no sense. */
+/** `answer` ends where the kernel's answer does. Throws MALFORMED_REPLY if it makes no sense. */
 export function decodeRegionInfo(answer: Uint8Array): RegionInfo {
   const { flags, index, cap_offset, size, offset } = decode(vfioRegionInfo, answer)
   const hasCapabilities = (flags & regionFlag.VFIO_REGION_INFO_FLAG_CAPS) !== 0
@@ -104,7 +104,7 @@ export type RegionCapability =
   | { readonly name: 'msix-mappable' }
   | { readonly name: 'unknown'; readonly id: number; readonly version: number; readonly data: Uint8Array }
 
-/** Throws MALFORMED_REPLY where the capability is shorter than its struct. What is not known is kept as it came. */
+/** Throws MALFORMED_REPLY if the capability is shorter than its struct. What is not known is kept as it came. */
 function decodeRegionCapability({ id, version, bytes }: InfoCapability): RegionCapability {
   if (version === 1) {
     switch (id) {

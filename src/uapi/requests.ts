@@ -85,7 +85,7 @@ export const ioctlFacts: Readonly<Record<keyof typeof request, IoctlFacts>> = {
 }
 
 /**
- * By number, for calls of which the file is not known: where one means one thing on a device and another on a container, the
+ * By number, for calls of which the file is not known: if one means one thing on a device and another on a container, the
  * smaller minimum.
  */
 const byNumber: ReadonlyMap<number, IoctlFacts> = factsByNumber()

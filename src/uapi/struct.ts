@@ -43,7 +43,7 @@ function codecOf(layout: Layout): Codec {
   return codec
 }
 
-/** The fields of the struct at `at`. Throws MALFORMED_REPLY where the bytes end before the struct does. */
+/** The fields of the struct at `at`. Throws MALFORMED_REPLY if the bytes end before the struct does. */
 export function decode<L extends Layout>(layout: L, bytes: Uint8Array, at = 0): Values<L> {
   const { fields, end } = codecOf(layout)
   if (at + end > bytes.length) {
@@ -58,7 +58,7 @@ export function decode<L extends Layout>(layout: L, bytes: Uint8Array, at = 0): 
   return values
 }
 
-/** A new struct with these fields; what is not named is zero. Throws RangeError where a value does not fit its field. */
+/** A new struct with these fields; what is not named is zero. Throws RangeError if a value does not fit its field. */
 export function encode<L extends Layout>(layout: L, values: Partial<Values<L>>): Uint8Array {
   const bytes = new Uint8Array(layout.size)
   encodeInto(layout, bytes, values)
@@ -101,7 +101,7 @@ function readField(view: DataView, offset: number, type: FieldType): number | bi
   }
 }
 
-/** False, writing nothing, where the value does not fit. */
+/** False, writing nothing, if the value does not fit. */
 function writeField(view: DataView, offset: number, type: FieldType, value: unknown): boolean {
   if (type === 'u64') {
     if (typeof value !== 'bigint' || BigInt.asUintN(64, value) !== value) return false

@@ -104,7 +104,7 @@ export class Device implements Disposable, AsyncDisposable {
     throw this.#isNo('channel I/O device')
   }
 
-  /** Its state as a stream, out of it and into another. NOT_SUPPORTED where its driver does not migrate. */
+  /** Its state as a stream, out of it and into another. NOT_SUPPORTED if its driver does not migrate. */
   get migration(): Migration {
     this.#migration ??= new Migration(this.#descriptor, this.features)
     return this.#migration
@@ -114,8 +114,8 @@ export class Device implements Disposable, AsyncDisposable {
    * Attaches the device to another address space, in one step (VFIO_DEVICE_ATTACH_IOMMUFD_PT): from then on it reaches
    * the memory there and no other. Buffers stay where they were made; an address space that was the device's own is
    * closed with them. To its own address space, it attaches a device that was detached. iommufd alone can: NOT_SUPPORTED
-   * in the other modes. DEVICE_BUSY where another device of its group is open, as they go together; IOVA_RESERVED where
-   * something is mapped at the device's reserved addresses. Where it fails, the device stays where it was.
+   * in the other modes. DEVICE_BUSY if another device of its group is open, as they go together; IOVA_RESERVED if
+   * something is mapped at the device's reserved addresses. If it fails, the device stays where it was.
    */
   moveTo(space: DeviceAddressSpace): void {
     const { addressSpace: before, dma: buffers } = this
@@ -137,7 +137,7 @@ export class Device implements Disposable, AsyncDisposable {
 
   /**
    * VFIO_DEVICE_RESET, off the event loop, as it may take seconds. What was set up in the device is gone then; its
-   * mapped memory does not answer meanwhile. Throws NOT_SUPPORTED where the device has no reset, DEVICE_BUSY.
+   * mapped memory does not answer meanwhile. Throws NOT_SUPPORTED if the device has no reset, DEVICE_BUSY.
    */
   async reset(): Promise<void> {
     await resetDevice(this.#descriptor, this)
@@ -145,7 +145,7 @@ export class Device implements Disposable, AsyncDisposable {
 
   /**
    * The devices that `hotReset` resets, this one among them (VFIO_DEVICE_GET_PCI_HOT_RESET_INFO). Throws NOT_SUPPORTED
-   * where there is no such reset.
+   * if there is no such reset.
    */
   affectedByHotReset(): readonly AffectedDevice[] {
     this.#checkPci()
@@ -164,7 +164,7 @@ export class Device implements Disposable, AsyncDisposable {
 
   /**
    * Gives the virtual functions of this physical one another token (VFIO_DEVICE_FEATURE_PCI_VF_TOKEN): those that are
-   * opened from now on must give it as `vfToken`. A UUID. Throws NOT_SUPPORTED where the device can have none.
+   * opened from now on must give it as `vfToken`. A UUID. Throws NOT_SUPPORTED if the device can have none.
    */
   setVfToken(token: string): void {
     setVfToken(this.#descriptor, this.features, parseUuid(token))
@@ -172,7 +172,7 @@ export class Device implements Disposable, AsyncDisposable {
 
   /**
    * Lets the device go into a low power state until what is returned is closed (VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY,
-   * since Linux 6.1). Throws NOT_SUPPORTED where its driver has no such thing, DEVICE_BUSY where it may already.
+   * since Linux 6.1). Throws NOT_SUPPORTED if its driver has no such thing, DEVICE_BUSY if it may already.
    */
   enterLowPower(options?: LowPowerOptions): LowPower {
     return new LowPower(this.#descriptor, this.features, options)
@@ -180,7 +180,7 @@ export class Device implements Disposable, AsyncDisposable {
 
   /**
    * Closes what was taken from the device (interrupts, mappings), the device, and then its group and its address space
-   * where nothing else needs them, with the DMA buffers there. Idempotent; everything is closed even where a step
+   * if nothing else needs them, with the DMA buffers there. Idempotent; everything is closed even if a step
    * fails.
    */
   close(): void {
@@ -211,9 +211,9 @@ export class Device implements Disposable, AsyncDisposable {
 }
 
 /**
- * Opens a device in the address space given, or in one of its own: iommufd where the host has it and the device has a
+ * Opens a device in the address space given, or in one of its own: iommufd if the host has it and the device has a
  * node, else a type1v2 container, else type1; noiommu for a device without an IOMMU. A device whose group this process
- * has open already shares its address space: the kernel allows no other. Where a step fails, what was open is closed
+ * has open already shares its address space: the kernel allows no other. If a step fails, what was open is closed
  * again. Throws NOT_FOUND, DEVICE_BUSY, PERMISSION_DENIED, GROUP_NOT_VIABLE, NOT_SUPPORTED, INVALID_ARGUMENT.
  */
 export function openDevice(kernel: Kernel, address: DeviceAddress, options: OpenDeviceOptions = {}): Device {

@@ -3,7 +3,7 @@ import { usageError } from '../command/command.ts'
 import type { Io } from '../io/io.ts'
 import { readCallersFile } from '../io/user-file.ts'
 
-/** The definition in the caller's own `--jsonfile`; null where none is given. */
+/** The definition in the caller's own `--jsonfile`; null if none is given. */
 export function readDefinitionFile(path: string | undefined, io: Io): Definition | null {
   if (path === undefined) return null
   return parseDefinition(readCallersFile(path, `--jsonfile ${path}`, io), path)

@@ -12,13 +12,13 @@ interface Names {
   readonly uuid: string | undefined
 }
 
-/** The virtual device that a positional DEVICE or `-u` names; undefined where neither is given. */
+/** The virtual device that a positional DEVICE or `-u` names; undefined if neither is given. */
 export async function namedDevice(names: Names, context: Context): Promise<Uuid | PciAddress | undefined> {
   const name = givenName(names)
   return name === undefined ? undefined : findDevice((await context.kernel()).files, name)
 }
 
-/** The same, where there must be one. */
+/** The same, if there must be one. */
 export async function requiredDevice(names: Names, context: Context, hint: string): Promise<Uuid | PciAddress> {
   const name = await namedDevice(names, context)
   if (name === undefined) throw usageError('which device?', hint)

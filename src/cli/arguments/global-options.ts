@@ -39,13 +39,13 @@ export const dryRun: Flag = { kind: 'flag', describe: 'Print the exact writes an
 export interface SplitCommandLine {
   readonly word: string | null
   readonly rest: readonly string[]
-  /** The same where `--mock` took a word that the command may need: that word is the command's. */
+  /** The same if `--mock` took a word that the command may need: that word is the command's. */
   readonly orElse: readonly string[] | null
 }
 
 /**
- * Finds the command among global options. A bare `--mock` takes the word after it only where that word is a shipped
- * scenario, so that `vfioctl --mock list` lists; or where it ends as a scenario file does and the command has all that it
+ * Finds the command among global options. A bare `--mock` takes the word after it only if that word is a shipped
+ * scenario, so that `vfioctl --mock list` lists; or if it ends as a scenario file does and the command has all that it
  * needs without it, so that `vfioctl apply --mock spec.json` applies that file.
  */
 export function splitCommandLine(argv: readonly string[]): SplitCommandLine {

@@ -26,7 +26,7 @@ interface Described {
   readonly describe: string
 }
 
-/** `--name`, true where it is given. */
+/** `--name`, true if it is given. */
 export interface Flag extends Described {
   readonly kind: 'flag'
   readonly alias?: string

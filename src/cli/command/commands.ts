@@ -2,7 +2,7 @@ import type { Command } from './command.ts'
 
 interface Entry {
   readonly summary: string
-  /** Loaded only where the command is the one that was named. */
+  /** Loaded only if the command is the one that was named. */
   readonly load: () => Promise<{ readonly default: Command }>
 }
 

@@ -81,7 +81,7 @@ function told({ done, failed, takenBack, remaining }: Applied) {
   }
 }
 
-/** Throws the first failure's kind where there was one, so that the exit status is its own. */
+/** Throws the first failure's kind if there was one, so that the exit status is its own. */
 function reportEnd({ done, failed, takenBack, remaining }: Applied, io: Io, isJson: boolean): void {
   const [first, ...others] = failed
   if (first === undefined) {

@@ -75,7 +75,7 @@ const list: Command = command({
 })
 export default list
 
-/** Those of a type by its id or its name; all where none is named. */
+/** Those of a type by its id or its name; all if none is named. */
 function withTypeNamed<T extends ReturnType<Host['list']>>(found: T, type: string | undefined): T {
   if (type === undefined) return found
   const isIt = (device: VirtualDevice) => isTypeNamed({ type: device.type, name: device.typeName }, type)

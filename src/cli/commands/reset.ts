@@ -13,7 +13,7 @@ const reset: Command = command({
   async run(values, context, io) {
     const dry = values['dry-run']
     const name = await withDevice(values.device, context, async (device) => {
-      // where there is no reset, the attempt says so without making one
+      // if there is no reset, the attempt says so without making one
       if (!dry || !device.info.flags.reset) await device.reset()
       return device.name
     })

@@ -38,7 +38,7 @@ function isIo(device: Device, bar: number): boolean {
 }
 
 /**
- * The width of an access where none is given: that of the register that is named, else 32 bits; less only where the
+ * The width of an access if none is given: that of the register that is named, else 32 bits; less only if the
  * offset asks for it or bytes are wanted, and never in a device's memory: INVALID_ARGUMENT there.
  */
 export function widthAt(device: Device, region: Region, place: Place, { bytes }: { bytes: boolean }): Width {
@@ -57,7 +57,7 @@ export function widthAt(device: Device, region: Region, place: Place, { bytes }:
 
 /**
  * The accesses that a range is read in: of `width`, else as `widthAt` has it. Those at its ends may reach beyond it, as
- * none is narrower; OUT_OF_RANGE where one would reach beyond the region.
+ * none is narrower; OUT_OF_RANGE if one would reach beyond the region.
  */
 export function* accessesOf(
   device: Device,

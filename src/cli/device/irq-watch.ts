@@ -10,7 +10,7 @@ export interface WatchLimits {
   readonly readerGone: AbortSignal
   /** Ends it after so many events. */
   readonly count?: number
-  /** Ends it after so long: with INTERRUPT_TIMEOUT where `count` events did not come. */
+  /** Ends it after so long: with INTERRUPT_TIMEOUT if `count` events did not come. */
   readonly timeoutMs?: number
 }
 

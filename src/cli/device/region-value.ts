@@ -18,7 +18,7 @@ export function writeValue(to: Region, at: number, bits: Width, value: bigint): 
   else to.write64(at, value)
 }
 
-/** In JSON: a number, and a hex string where it has 64 bits. */
+/** In JSON: a number, and a hex string if it has 64 bits. */
 export function jsonValue(value: bigint, bits: Width): number | string {
   return bits === 64 ? hex(value) : Number(value)
 }

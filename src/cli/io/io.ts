@@ -14,7 +14,7 @@ export interface Io {
    * taken back or told first. The second one ends it.
    */
   interruption(): AbortSignal
-  /** Asks for yes or no, with no as the default; null where no terminal is there to ask. */
+  /** Asks for yes or no, with no as the default; null if no terminal is there to ask. */
   confirm(question: string): Promise<boolean | null>
   /** Command that starts this program, by absolute paths: Node and the script, or the single executable. */
   readonly program: readonly string[]

@@ -4,13 +4,13 @@ import { failedWith, isSystemError } from '../../base/system-error.ts'
 
 /**
  * stdout or stderr. Output goes straight to the descriptor: `process.stdout` alone costs a tenth of a short command's
- * time, and an asynchronous write could be lost where the process ends. What cannot be written never keeps a command from
+ * time, and an asynchronous write could be lost if the process ends. What cannot be written never keeps a command from
  * its work: the rest is dropped, and `failure` says why.
  */
 export class OutputStream {
   readonly #fd: 1 | 2
   readonly #onEnd: () => void
-  /** Takes over where another process made the pipe non-blocking and it is full: the event loop waits for room. */
+  /** Takes over if another process made the pipe non-blocking and it is full: the event loop waits for room. */
   #waiting: Writable | null = null
   #ended = false
   /** Error of a write; null if none failed, or if the reader just went (`vfioctl list | head`), which is no failure. */

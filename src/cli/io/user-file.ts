@@ -48,7 +48,7 @@ function readChunks(fd: number, path: string, maxBytes: number, isNamedPipe: boo
   }
 }
 
-/** Null where there is nothing yet. */
+/** Null if there is nothing yet. */
 function readSome(fd: number, into: Buffer): number | null {
   try {
     return readSync(fd, into)

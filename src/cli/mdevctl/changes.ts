@@ -152,7 +152,7 @@ function printNew(change: Change, asked: string | undefined, io: MdevctlCall['io
   if (asked === undefined) io.out(`${change.uuid}\n`)
 }
 
-/** mdevctl takes away the last attribute where there is none, and says nothing; the file is written anew. */
+/** mdevctl takes away the last attribute if there is none, and says nothing; the file is written anew. */
 function hasNoAttribute(kernel: Kernel, uuid: Uuid, parent: string | undefined): boolean {
   const own = readDefinitions(kernel.files, uuid).definitions.filter(
     (it) => parent === undefined || it.parent === parent,

@@ -63,7 +63,7 @@ async function list({ kernel, line, io, said }: MdevctlCall): Promise<void> {
 }
 
 function types({ kernel, line, io }: MdevctlCall): void {
-  // the name as it stands, where our own verbs take others for it
+  // the name as it stands, if our own verbs take others for it
   const parent = line.value('parent')
   const found = readMdevTypes(kernel.files)
   warn(found.warnings, io)

@@ -59,7 +59,7 @@ export function definedDevices({ files }: Kernel, { uuid, parent }: ShownFilter)
   return { devices: devices.sort(byParentThenUuid), warnings }
 }
 
-/** A list goes on where a script fails; what it says is told. */
+/** A list goes on if a script fails; what it says is told. */
 async function attributesOf(
   kernel: Kernel,
   device: { readonly uuid: Uuid; readonly parent: string; readonly type: string },

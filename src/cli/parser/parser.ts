@@ -11,7 +11,7 @@ export interface Parsed {
 
 /**
  * yargs finds the tokens; values are ours to parse, since yargs takes '12e3' for 12000 and rounds 64-bit numbers. Its
- * tokenizer alone reads a command line that is right. Where something is unknown or missing, or help is asked for, the
+ * tokenizer alone reads a command line that is right. If something is unknown or missing, or help is asked for, the
  * answer is null, and all of yargs is loaded to say so (`yargs-program.ts`). This file is the one place where yargs'
  * untyped values come in.
  */
@@ -66,7 +66,7 @@ export function aliases(table: ArgumentTable): Record<string, string[]> {
   return found
 }
 
-/** The words by the names of the positionals; null where there are too few or too many. */
+/** The words by the names of the positionals; null if there are too few or too many. */
 function positionalValues(own: ArgumentTable, words: readonly string[]): Record<string, string | string[]> | null {
   const rest = [...words]
   const values: Record<string, string | string[]> = {}

@@ -19,7 +19,7 @@ function unknownArguments(names: readonly string[], argv: readonly string[]): st
   return `unexpected ${written.length === 1 ? 'argument' : 'arguments'} ${written.map((word) => `'${word}'`).join(', ')}`
 }
 
-/** 'foo' as '--foo' where the command line has it so. */
+/** 'foo' as '--foo' if the command line has it so. */
 function asWritten(name: string, argv: readonly string[]): string {
   const written = argv.find((token) => token.replace(/^-+/, '').replace(/=.*/s, '') === name)
   const plain = written?.replace(/=.*/s, '') ?? (name.length === 1 ? `-${name}` : name)

@@ -70,7 +70,7 @@ export function shownBytes(bytes: Uint8Array): string {
   return `[${some.join(' ')}${bytes.length > maxBytes ? ` … of ${bytes.length}` : ''}]`
 }
 
-/** In quotes, without control characters, and cut where it is long. */
+/** In quotes, without control characters, and cut if it is long. */
 export function shownText(text: string): string {
   const cut = text.length > maxText ? `${text.slice(0, maxText)}…` : text
   return `"${escaped(cut.replaceAll('\n', '\\n'))}"`

@@ -30,7 +30,7 @@ export interface BindRequest extends BindingRequest {
 
 /**
  * Gives a device to a driver, or to none, and keeps that for the next boots. One that the driver has already is no
- * change. Where one device of a group fails, those before it are given back. `checkLate` hears of what turns out to share
+ * change. If one device of a group fails, those before it are given back. `checkLate` hears of what turns out to share
  * the group of a device that had none before.
  */
 export async function bind(
@@ -112,7 +112,7 @@ export function checkDriver(files: HostFiles, bus: BusName, driver: string): voi
   })
 }
 
-/** Null where it is kept already. */
+/** Null if it is kept already. */
 function bindingToKeep(files: HostFiles, device: BusDevice, driver: string): KeptBinding | null {
   const wanted = whatToKeep(files, device, driver)
   const stored = keptBindings.readOrNone(files, bindingName(device))

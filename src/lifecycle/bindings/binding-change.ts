@@ -7,7 +7,7 @@ export interface BindingChange {
   /** Its name there: a PCI address, '0.0.0313'. */
   readonly device: string
   readonly from: string | null
-  /** Null where no driver has it in the end, or, with `dryRun`, where the kernel would choose. */
+  /** Null if no driver has it in the end, or, with `dryRun`, if the kernel would choose. */
   readonly to: string | null
   readonly changed: boolean
   readonly dryRun: boolean

@@ -24,7 +24,7 @@ export function modprobeLines(files: HostFiles): BootLine[] {
   return modprobeFolders.flatMap((folder) => confLines(files, folder))
 }
 
-/** The lines of a folder's '*.conf', by their names. None where it is not there. */
+/** The lines of a folder's '*.conf', by their names. None if it is not there. */
 export function confLines(files: HostFiles, folder: string): BootLine[] {
   return listOrNone(files, folder)
     .filter((name) => name.endsWith('.conf'))
@@ -32,7 +32,7 @@ export function confLines(files: HostFiles, folder: string): BootLine[] {
     .flatMap((name) => linesOf(files, `${folder}/${name}`))
 }
 
-/** The lines of one file. None where it is not there, or cannot be read. */
+/** The lines of one file. None if it is not there, or cannot be read. */
 export function linesOf(files: HostFiles, path: string): BootLine[] {
   const text = readOrEmpty(files, path)
   const lines = text === '' ? [] : text.split('\n')

@@ -29,7 +29,7 @@ function write(path: string, value: string): Write {
 }
 
 /**
- * Makes the writes; returns the driver that has the device then. Where one fails, `fault` finds one with that driver, or
+ * Makes the writes; returns the driver that has the device then. If one fails, `fault` finds one with that driver, or
  * the signal says to stop, the device is given back to the driver that it had.
  */
 export async function changeDriver(

@@ -8,7 +8,7 @@ import { endsOf } from '../in-use/pci-use.ts'
 import type { BindingOptions } from './binding-change.ts'
 import { heldDevice } from './change-driver.ts'
 
-/** DEVICE_BUSY, with what uses it, where taking the device from its driver would pull it away from somebody. */
+/** DEVICE_BUSY, with what uses it, if taking the device from its driver would pull it away from somebody. */
 export function checkFree(
   kernel: Kernel,
   binding: DriverBinding,

@@ -13,7 +13,7 @@ import { checkFree } from './check-free.ts'
 /** The change of driver that one device is to have. */
 export interface DriverChange {
   readonly before: DriverBinding
-  /** The driver that it comes to; null where that is the kernel's choice, or none. */
+  /** The driver that it comes to; null if that is the kernel's choice, or none. */
   readonly to: string | null
   readonly writes: readonly Write[]
   /** The step that keeps it, or forgets what was kept, for the next boots; null for none. */
@@ -28,7 +28,7 @@ export type CheckLate = (late: readonly DriverChange[]) => void
 
 /**
  * Changes device after device, as the only vfioctl that does; what is kept for the next boots comes last. A device may get
- * its IOMMU group with its driver: with `group`, the rest of that follows. Where one fails, those before it are given back.
+ * its IOMMU group with its driver: with `group`, the rest of that follows. If one fails, those before it are given back.
  */
 export async function carryOutChanges(
   kernel: Kernel,

@@ -18,7 +18,7 @@ function isBorrower(driver: string): boolean {
 
 /**
  * Gives a device back to whichever driver knows it, and keeps nothing of it for the next boots. One that nobody took
- * away is no change. Of one that is gone, what was kept is forgotten; NOT_FOUND where nothing was. NOT_SUPPORTED where a
+ * away is no change. Of one that is gone, what was kept is forgotten; NOT_FOUND if nothing was. NOT_SUPPORTED if a
  * driver that has only what it was told to have takes it again: then it stays as it was, and kept.
  */
 export async function release(

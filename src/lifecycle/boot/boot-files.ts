@@ -13,7 +13,7 @@ export const mark = '# Written by `vfioctl boot install`; `vfioctl boot remove` 
 export interface BootFile {
   readonly folder: string
   readonly name: string
-  /** Absent where only its place is asked for. */
+  /** Absent if only its place is asked for. */
   readonly content: string
 }
 
@@ -90,7 +90,7 @@ ${sandbox}`
 const arrived = '/run/vfioctl/arrived'
 
 /**
- * Starts the unit above, and once more when that ends where its parent came again meanwhile: a `systemctl start` of a unit
+ * Starts the unit above, and once more when that ends if its parent came again meanwhile: a `systemctl start` of a unit
  * that is just ending would count for the start that was.
  */
 const arrival = `${mark}

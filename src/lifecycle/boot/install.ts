@@ -62,15 +62,15 @@ export function bootStatus(files: HostFiles): BootStatus {
   return { installed: all.every(({ state }) => state === 'written' || state === 'packaged'), files: all }
 }
 
-/** The file that has the unit started at boot is a link of systemctl's, where a package has the unit. */
+/** The file that has the unit started at boot is a link of systemctl's, if a package has the unit. */
 function hasPackaged(packaged: Packaged | null, { name }: BootFile): boolean {
   return packaged !== null && (packaged.names.has(name) || packaged.enabled)
 }
 
 /**
- * Writes the units and the udev rule that run `restore`; where a package has brought them for this program, they are
- * enough, and what was written before is deleted, as it would count in their place. Refuses as `checkProgram` does. ALREADY_EXISTS where a file of
- * somebody else's is in the way, and then nothing is written; where a write fails, those before it are taken back.
+ * Writes the units and the udev rule that run `restore`; if a package has brought them for this program, they are
+ * enough, and what was written before is deleted, as it would count in their place. Refuses as `checkProgram` does. ALREADY_EXISTS if a file of
+ * somebody else's is in the way, and then nothing is written; if a write fails, those before it are taken back.
  */
 export async function installBoot(kernel: Kernel, request: BootRequest): Promise<BootChange> {
   const { files } = kernel
@@ -203,7 +203,7 @@ function makeDirectories(files: HostFiles, folder: string): void {
   for (const [index] of parts.entries()) ensureDirectory(files, `/${parts.slice(0, index + 1).join('/')}`)
 }
 
-/** With its folder, where that was for a target's drop-ins and is now empty. */
+/** With its folder, if that was for a target's drop-ins and is now empty. */
 function deleteFile(files: HostFiles, file: KeptFile): void {
   deleteKept(files, file)
   if (!file.folder.endsWith('.target.d')) return

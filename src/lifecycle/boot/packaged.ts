@@ -12,7 +12,7 @@ export interface Packaged {
   readonly enabled: boolean
 }
 
-/** Null where no package has brought it. */
+/** Null if no package has brought it. */
 export function packagedOrNull(files: HostFiles, tools: HostTools): Packaged | null {
   const all = packagedFiles([], tools)
   if (all.some((file) => files.kind(pathOf(file)) === null)) return null

@@ -56,7 +56,7 @@ export class Callouts {
     this.#options = options
   }
 
-  /** Asks before, does `work`, and tells afterwards how it went. CALLOUT_REFUSED where a script forbids it. */
+  /** Asks before, does `work`, and tells afterwards how it went. CALLOUT_REFUSED if a script forbids it. */
   async around<T>(action: Action, definition: Definition, work: () => Promise<T> | T): Promise<T> {
     if (!this.#kernel.runsPrograms) {
       sayScriptsAreElsewhere(this.#kernel, this.#options)
@@ -149,7 +149,7 @@ export class Callouts {
     }
   }
 
-  /** The owner's answer, or where there is none yet that of the first script to which the type belongs. */
+  /** The owner's answer, or if there is none yet that of the first script to which the type belongs. */
   async #call(event: Event, action: Action | Question, input: string): Promise<Answer | null> {
     if (this.#owner !== null) return this.#callOwner(this.#owner, event, action, input)
     for await (const answer of this.#answers(event, action, input)) {

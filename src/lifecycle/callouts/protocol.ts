@@ -48,7 +48,7 @@ const supportsAnswer = v.object({
   supports: v.object({ version: v.number(), actions: v.array(v.string()), events: v.array(v.string()) }),
 })
 
-/** Null where the script says nothing of the kind: it knows version 1. */
+/** Null if the script says nothing of the kind: it knows version 1. */
 export function parseSupports(stdout: string): Supports | null {
   const result = v.safeParse(supportsAnswer, jsonOrUndefined(stdout), { abortEarly: true })
   return result.success ? result.output.supports : null

@@ -5,7 +5,7 @@ import { calloutFolders, listScripts } from './scripts.ts'
 
 type Listener = NonNullable<ChangeOptions['onMessage']>
 
-/** A dry run asks no script, as a script may act: says so where there is one that could forbid the change. */
+/** A dry run asks no script, as a script may act: says so if there is one that could forbid the change. */
 export function sayScriptsAreNotAsked(kernel: Kernel, { onMessage: said }: Pick<ChangeOptions, 'onMessage'>): void {
   tell(kernel, 'in a dry run', said)
 }

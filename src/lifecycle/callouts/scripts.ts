@@ -25,7 +25,7 @@ export interface ScriptOptions {
   /** Takes what a script says on its stderr. */
   readonly onMessage?: (text: string) => void
   readonly timeoutMs?: number
-  /** Aborted where the command is interrupted: the script that runs is ended. */
+  /** Aborted if the command is interrupted: the script that runs is ended. */
   readonly signal?: AbortSignal
 }
 
@@ -50,7 +50,7 @@ export function listScripts({ files }: Kernel, folders: readonly string[]): stri
 }
 
 /**
- * Runs a script to its end, and tells what it said on stderr. Null for a file that is no program. CALLOUT_FAILED where it
+ * Runs a script to its end, and tells what it said on stderr. Null for a file that is no program. CALLOUT_FAILED if it
  * cannot be run, is not only root's, hangs or is killed: what it would have forbidden is not known.
  */
 export async function runScript(

@@ -20,7 +20,7 @@ export type Write = Extract<Step, { action: 'write' }>
 /** The change that a verb made, or with `dryRun` would make. No steps: it was already so. */
 export type Change<Identity extends DeviceIdentity = DeviceIdentity> = Identity & {
   readonly parent: string
-  /** Null where nothing says it: a definition that nobody can read, a device that was not running anyway. */
+  /** Null if nothing says it: a definition that nobody can read, a device that was not running anyway. */
   readonly type: string | null
   readonly changed: boolean
   readonly dryRun: boolean

@@ -15,7 +15,7 @@ export interface LogSubject {
 /** Lines that an error shows, of however many there were. */
 const maxLines = 10
 
-/** Runs `work`. Where it fails, the error has what was said meanwhile of the device, its card or their driver. */
+/** Runs `work`. If it fails, the error has what was said meanwhile of the device, its card or their driver. */
 export async function withKernelLog<T>(kernel: Kernel, subject: LogSubject, work: () => Promise<T>): Promise<T> {
   const log = kernel.followLog()
   try {

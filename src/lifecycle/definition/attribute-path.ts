@@ -17,7 +17,7 @@ export function attributeSteps(folder: string, attributes: readonly Attribute[])
   }))
 }
 
-/** Links in a device's folder (`subsystem`, `driver`) lead to other devices: throws where one is on the way. */
+/** Links in a device's folder (`subsystem`, `driver`) lead to other devices: throws if one is on the way. */
 export function checkStaysInDevice(files: HostFiles, folder: string, path: string): void {
   let at = folder
   for (const part of path.slice(folder.length + 1).split('/')) {

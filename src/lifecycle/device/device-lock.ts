@@ -27,12 +27,12 @@ export interface HeldDevice {
   readonly keeper?: number | undefined
 }
 
-/** DEVICE_BUSY, with who holds it, where a process has the device open. */
+/** DEVICE_BUSY, with who holds it, if a process has the device open. */
 export function checkNotHeld(kernel: Kernel, device: HeldDevice): void {
   releaseGroup(kernel, holdGroup(kernel, device))
 }
 
-/** Runs `work` while nobody else can open the device. DEVICE_BUSY where somebody has it open. */
+/** Runs `work` while nobody else can open the device. DEVICE_BUSY if somebody has it open. */
 export async function withDeviceLock(kernel: Kernel, device: HeldDevice, work: () => Promise<void>): Promise<void> {
   const group = holdGroup(kernel, device)
   try {
@@ -59,7 +59,7 @@ function holdGroup(kernel: Kernel, device: HeldDevice): number | null {
   return group
 }
 
-/** Null where the node is gone, or the keeper has it. */
+/** Null if the node is gone, or the keeper has it. */
 function openGroup(kernel: Kernel, device: HeldDevice, node: string): number | null {
   try {
     return kernel.open(node, 'rw')

@@ -18,7 +18,7 @@ export interface DeviceType {
   readonly type: string
   /** The name for people ('GRID T4-1B'), or null. */
   readonly name: string | null
-  /** 'vfio-pci', 'vfio-ccw', 'vfio-ap', …; null where the driver says none. */
+  /** 'vfio-pci', 'vfio-ccw', 'vfio-ap', …; null if the driver says none. */
   readonly deviceApi: string | null
   /** The number that can still be made; null if the driver says nothing readable. */
   readonly available: number | null

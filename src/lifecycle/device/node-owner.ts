@@ -48,7 +48,7 @@ export function giveNodes(files: HostFiles, steps: readonly OwnerStep[]): void {
   }
 }
 
-/** The same for a device that was just made: where it fails, `remove` takes that away again. */
+/** The same for a device that was just made: if it fails, `remove` takes that away again. */
 export async function giveNodesOrRemove(
   files: HostFiles,
   steps: readonly OwnerStep[],

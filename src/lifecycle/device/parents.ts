@@ -10,7 +10,7 @@ export function parentName(given: string): string {
   return pciAddressOrNull(given) ?? given
 }
 
-/** The device whose virtual function a parent is; itself where it is none. */
+/** The device whose virtual function a parent is; itself if it is none. */
 export function cardOf(files: HostFiles, parent: string): string {
   const address = pciAddressOrNull(parent)
   return (address === null ? null : physicalFunctionOf(files, address)) ?? parent

@@ -3,14 +3,14 @@ import type { DefinitionEdit } from '../definition/edit-definition.ts'
 
 /** A virtual device to start: one that is defined, by its name, or one that is made on the spot of a parent and a type. */
 export interface StartRequest {
-  /** A mediated device's UUID, made up where absent; or the PCI address of the function that is the vGPU. */
+  /** A mediated device's UUID, made up if absent; or the PCI address of the function that is the vGPU. */
   readonly name?: string
   /** A card stands for its virtual functions too, unless `exactParent`: a free one is taken. */
   readonly parent?: string
   readonly exactParent?: boolean
   /** By id ('nvidia-222', '1157') or by name ('GRID T4-1B', 'L40S-24Q'). */
   readonly type?: string
-  /** Written in this order; those of the definition where absent. */
+  /** Written in this order; those of the definition if absent. */
   readonly attributes?: readonly Attribute[]
   /** The start mode that callout scripts are told of a mediated device without a definition; 'manual' if absent. */
   readonly start?: StartMode
@@ -25,7 +25,7 @@ export interface DefineRequest {
   readonly exactParent?: boolean
   /** By id or by name. */
   readonly type?: string
-  /** 'manual' where absent. */
+  /** 'manual' if absent. */
   readonly start?: StartMode
   readonly attributes?: readonly Attribute[]
   /** Define it although this host has no such parent or type now. */

@@ -19,13 +19,13 @@ export interface Restorable {
 /** The task that brings it up. */
 export interface RestoreTask extends Restorable {
   isParentThere(): boolean
-  /** True if it is worth waiting where its parent is not there. */
+  /** True if it is worth waiting if its parent is not there. */
   canParentCome(): boolean
   /** The error with the reason if its parent is not there in the end. */
   parentMissing(): VfioError
-  /** The writes that would bring it up, where its parent is not there to ask. Throws for what nobody can make. */
+  /** The writes that would bring it up, if its parent is not there to ask. Throws for what nobody can make. */
   plannedSteps(): readonly Step[]
-  /** No change where it is up already. */
+  /** No change if it is up already. */
   bringUp(options: ChangeOptions): Promise<{ readonly changed: boolean; readonly steps: readonly Step[] }>
 }
 

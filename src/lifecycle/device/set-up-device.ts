@@ -22,8 +22,8 @@ export interface NewDevice {
 }
 
 /**
- * Makes the writes. Where an attribute fails, or `signal` says to stop, the device is removed again and the first error
- * kept; where already the creation fails, `explain` says why. Either error has what the kernel's log said meanwhile.
+ * Makes the writes. If an attribute fails, or `signal` says to stop, the device is removed again and the first error
+ * kept; if the creation itself fails, `explain` says why. Either error has what the kernel's log said meanwhile.
  */
 export function setUpDevice(
   kernel: Kernel,

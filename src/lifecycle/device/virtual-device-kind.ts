@@ -32,7 +32,7 @@ export interface Kept {
   /** Its state now: 'with nvme', 'has 4', 'not there'; null if there is nothing to say. */
   readonly now: string | null
   readonly path: string
-  /** The command that forgets it, also where the device is gone. */
+  /** The command that forgets it, also if the device is gone. */
   readonly forget: string
 }
 

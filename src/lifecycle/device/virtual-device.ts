@@ -13,14 +13,14 @@ export type VirtualDevice<Identity extends DeviceIdentity = DeviceIdentity> = Id
 export interface DeviceState {
   /** The card: of a vGPU, its physical function. */
   readonly parent: string
-  /** The running device's type; the defined one where none runs. */
+  /** The running device's type; the defined one if none runs. */
   readonly type: string
   /** The type's name for people, or null. */
   readonly typeName: string | null
   readonly active: boolean
   /** Its stored definition under this parent; null if it is transient. */
   readonly definition: Definition | null
-  /** IOMMU group, and the node that opens it; null where it is not active. */
+  /** IOMMU group, and the node that opens it; null if it is not active. */
   readonly group: number | null
   readonly node: string | null
 }

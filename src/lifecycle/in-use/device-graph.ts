@@ -9,7 +9,7 @@ export interface SysDevice {
   readonly kind: string
   /** Its name there; of what has a node, its number: '8:1'. */
   readonly name: string
-  /** Its path where it is listed: a link to its folder. */
+  /** Its path if it is listed: a link to its folder. */
   readonly link: string
   /** Its folder, in which those of the devices below it are: '/sys/devices/…'. */
   readonly path: string

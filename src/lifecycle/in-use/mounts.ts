@@ -12,7 +12,7 @@ export interface Mount {
 }
 
 /**
- * proc_pid_mountinfo(5) of init, where we may look, and of one process in every other mount namespace: containers have
+ * proc_pid_mountinfo(5) of init, if we may look, and of one process in every other mount namespace: containers have
  * mounts of their own, and this process may see others than the host.
  */
 export function readMounts(files: HostFiles): Mount[] {

@@ -6,7 +6,7 @@ import type { HostFiles } from '../../kernel/kernel.ts'
 export interface PciUse {
   /** In a few words: 'network interface eth0 is up'. */
   readonly what: string
-  /** The command that ends it; null where there is none to name. */
+  /** The command that ends it; null if there is none to name. */
   readonly end: string | null
 }
 

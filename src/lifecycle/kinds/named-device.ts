@@ -14,7 +14,7 @@ const fewestDigits = 4
 
 /**
  * The device that is meant, in any form that people use (`deviceName`), and by as much of its UUID as tells it from the
- * others. Throws as `deviceName` does; AMBIGUOUS where several UUIDs begin so, NOT_FOUND where none does.
+ * others. Throws as `deviceName` does; AMBIGUOUS if several UUIDs begin so, NOT_FOUND if none does.
  */
 export function namedDevice(files: HostFiles, text: string): PciAddress | Uuid {
   const name = deviceNameOrNull(text)
@@ -55,7 +55,7 @@ export function namedParent(files: HostFiles, text: string): string {
   }
 }
 
-/** Of a filter that nothing passes: throws NOT_FOUND where what it names is not there at all. */
+/** Of a filter that nothing passes: throws NOT_FOUND if what it names is not there at all. */
 export function checkNamesAreThere(files: HostFiles, { name, parent, type }: DeviceFilter): void {
   if (name !== undefined) checkDevice(files, name)
   if (parent !== undefined && list(files, { parent }).devices.length === 0) checkParent(files, parent)
@@ -76,7 +76,7 @@ function checkParent(files: HostFiles, parent: string): void {
   else if (!kinds.some((kind) => kind.claimsParent(files, parent))) throw noParentOfAnyKind(files, parent)
 }
 
-/** It speaks of the kinds that this host has parents of; of all where it has none. */
+/** It speaks of the kinds that this host has parents of; of all if it has none. */
 function noParentOfAnyKind(files: HostFiles, name: string): VfioError {
   const all = kinds.map(({ plural, parents }) => ({ plural, parents: parents(files) }))
   const there = all.filter(({ parents }) => parents.length > 0)

@@ -15,7 +15,7 @@ import { checkRoom, noRoom } from './room.ts'
 export interface ApplyOptions extends ChangeOptions {
   /** Only find out whether it can end well: what would be done is in `remaining`. The exact writes are in the plan. */
   readonly dryRun?: boolean
-  /** Go on with the other devices where one fails; otherwise the first failure is the end. */
+  /** Go on with the other devices if one fails; otherwise the first failure is the end. */
   readonly keepGoing?: boolean
   /** Called when a device is begun. */
   readonly onProgress?: (item: PlanItem, done: number, total: number) => void
@@ -34,7 +34,7 @@ export interface Applied {
 /**
  * Carries out a plan, device by device, drivers first. What would take a device from whoever uses it is DEVICE_BUSY, and
  * what has no room on its card NO_INSTANCE_LEFT, before anything is done. A device whose change fails is taken back to what
- * it was; where a card turns out to have no room for one, all that was done on that card is.
+ * it was; if a card turns out to have no room for one, all that was done on that card is.
  */
 export async function applyPlan(kernel: Kernel, plan: Plan, options: ApplyOptions = {}): Promise<Applied> {
   const items = itemsOf(plan).filter(({ action }) => action !== 'keep')
@@ -43,7 +43,7 @@ export async function applyPlan(kernel: Kernel, plan: Plan, options: ApplyOption
   return withSharedKernelLog(kernel, () => new Applying(kernel, plan, items, options).run())
 }
 
-/** NO_INSTANCE_LEFT or DEVICE_BUSY where carrying it out would stop somewhere: nothing is done then. */
+/** NO_INSTANCE_LEFT or DEVICE_BUSY if carrying it out would stop somewhere: nothing is done then. */
 function checkCanEndWell(plan: Plan): void {
   checkRoom(plan)
   const busy = itemsOf(plan).filter(isBusy)

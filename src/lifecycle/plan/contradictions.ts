@@ -46,7 +46,7 @@ export function checkContradictions(files: HostFiles, asked: Asked): void {
   }
 }
 
-/** vfio-pci makes virtual functions where its module is told to; pci-stub and no driver make none. */
+/** vfio-pci makes virtual functions if its module is told to; pci-stub and no driver make none. */
 function checkDriverMakesFunctions(
   files: HostFiles,
   path: string,

@@ -37,7 +37,7 @@ export function makePlan({ files }: Pick<Kernel, 'files'>, spec: Spec): Plan {
 }
 
 /**
- * Removals make room; what is stopped and started again may need it; new ones come last. Where only a definition goes, that
+ * Removals make room; what is stopped and started again may need it; new ones come last. If only a definition goes, that
  * is after another one of the same device has come: what is kept of its owner goes with the last.
  */
 function orderOf({ action, verbs }: Plan['entries'][number]): number {

@@ -9,7 +9,7 @@ import type { SpecParent } from '../wanted/spec.ts'
 
 /**
  * The parents of a file, with those that it stands for once the file's virtual functions are there. INVALID_SPEC if it
- * names a function that will not be there by the same file, or a device by a UUID where devices have none.
+ * names a function that will not be there by the same file, or a device by a UUID if devices have none.
  */
 export function parentsToBe(files: HostFiles, path: string, parent: SpecParent, future: FutureFunctions): PlacedParent {
   const { choice } = parent

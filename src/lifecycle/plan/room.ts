@@ -37,7 +37,7 @@ export function noRoom(path: string, faults: readonly [NoRoom, ...NoRoom[]], out
   })
 }
 
-/** NO_INSTANCE_LEFT where a plan has more for a card than it can carry. */
+/** NO_INSTANCE_LEFT if a plan has more for a card than it can carry. */
 export function checkRoom({ path, noRoom: faults }: Pick<Plan, 'path' | 'noRoom'>): void {
   const [first, ...others] = faults
   if (first !== undefined) throw noRoom(path, [first, ...others], 'nothing is done')

@@ -57,7 +57,7 @@ export class ComingDevices implements Coming {
     return this.#files.kind(`${pciDevices}/${address}`) !== null
   }
 
-  /** Also where the card does not say where its functions will be. */
+  /** True also if the card does not say where its functions will be. */
   #makes(card: PciAddress, count: number, address: PciAddress): boolean {
     if (readPhysicalFunction(this.#files, card) === null) return false
     const functions = functionAddresses(this.#files, card, count)

@@ -31,7 +31,7 @@ export interface RestoreRequest extends Omit<ChangeOptions, 'force'> {
 /** The result for one thing that is defined to come up by itself; with `dryRun`, the result that it would have. */
 export interface RestoreResult extends Restorable {
   readonly outcome: 'started' | 'already-there' | 'failed' | 'no-parent'
-  /** The writes. Those that it waits for where there is no parent. */
+  /** The writes. Those that it waits for if there is no parent. */
   readonly steps: readonly Step[]
   /** The error that kept it from coming up; else null. */
   readonly error: VfioError | null
@@ -99,7 +99,7 @@ function findTasks(stage: RestoreStage, kernel: Kernel, coming: ComingDevices): 
   }
 }
 
-/** Nothing is left at work where one fails, as where a callback of the caller's throws. */
+/** Waits for all, even if one fails, as it does if a callback of the caller's throws: nothing is left at work. */
 async function everyOne(all: readonly Promise<void>[]): Promise<void> {
   for (const outcome of await Promise.allSettled(all)) if (outcome.status === 'rejected') throw outcome.reason
 }

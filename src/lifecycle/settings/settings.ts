@@ -64,12 +64,12 @@ export class Settings<T> {
     return { settings, warnings }
   }
 
-  /** One, or null where there is none. INVALID_SETTING where its file is broken. */
+  /** One, or null if there is none. INVALID_SETTING if its file is broken. */
   read(files: HostFiles, name: string): T | null {
     return readKept(files, this.path(name), (text, path) => this.#trusted(files, text, path))
   }
 
-  /** The same, where one whose file is broken is as good as none. */
+  /** The same, if one whose file is broken is as good as none. */
   readOrNone(files: HostFiles, name: string): T | null {
     try {
       return this.read(files, name)

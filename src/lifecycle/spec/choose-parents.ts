@@ -8,7 +8,7 @@ import type { ParentPlace, Parents } from '../wanted/parent-place.ts'
 import type { ParentChoice } from '../wanted/spec.ts'
 import { fitsPci, pciChoiceInWords } from './choose-pci.ts'
 
-/** The parents of this host that a choice stands for, kind by kind, in the bus's order. NOT_FOUND where there is none. */
+/** The parents of this host that a choice stands for, kind by kind, in the bus's order. NOT_FOUND if there is none. */
 export function chooseParents(files: HostFiles, choice: ParentChoice): readonly ParentPlace[] {
   if ('names' in choice) {
     return choice.names.map((name) => planningOf(kindOfParent(files, name)).placeNamed(files, name))

@@ -5,7 +5,7 @@ import { type PciIds, readPciIds } from '../../host/pci-ids.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import type { PciChoice } from '../wanted/spec.ts'
 
-/** The PCI devices that a choice stands for, in the bus's order. NOT_FOUND where there is none. */
+/** The PCI devices that a choice stands for, in the bus's order. NOT_FOUND if there is none. */
 export function choosePci(files: HostFiles, choice: PciChoice): PciAddress[] {
   if ('names' in choice) return choice.names.map(parsePciAddress)
   const chosen = pciAddresses(files).filter((address) => fitsPci(files, address, choice))

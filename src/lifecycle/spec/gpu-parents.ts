@@ -13,7 +13,7 @@ import { fitsGpu } from './gpu-ids.ts'
 /**
  * The devices that each GPU of this host is to carry by a file of vgpu-device-manager, as that counts them: all of
  * NVIDIA's in the bus's order, also those that a filter leaves out. An entry that fits no GPU is passed over; NOT_FOUND
- * where none fits.
+ * if none fits.
  */
 export function gpuParents(
   files: HostFiles,
@@ -103,7 +103,7 @@ function parentOf(files: HostFiles, { address, index, path }: Gpu, { devices }: 
 
 /**
  * The name by which a card has a type: as the file has it, or without what it says of the GPU instance (A100-1-5CME), which
- * not every driver has in its names. Null where it has neither.
+ * not every driver has in its names. Null if it has neither.
  */
 function typeOn(files: HostFiles, address: PciAddress, name: string): string | null {
   const names = [name, name.replace(/(?:MEALL|NOME|ME|GFX)$/, '')]

@@ -7,7 +7,7 @@ export function knownKeys<const T extends v.ObjectEntries>(
 ): v.StrictObjectSchema<T, v.ErrorMessage<v.StrictObjectIssue>> {
   const keys = Object.keys(entries)
   return v.strictObject(entries, (issue) => {
-    // where it begins so, the sentence is made of the issue's other fields
+    // if it begins so, the sentence is made of the issue's other fields
     if (issue.expected !== 'never') return `Invalid ${issue.type}`
     const nearest = nearestNames(String(issue.path?.at(-1)?.key ?? ''), keys)
     return nearest.length === 0

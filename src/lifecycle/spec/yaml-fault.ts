@@ -20,7 +20,7 @@ export function placeAt(lines: LineCounter, offset: number): Place {
   return line === 0 ? { line: 1, column: offset + 1 } : { line, column: col }
 }
 
-/** In our words where the parser's are advice to who calls it, or about its insides. */
+/** In our words if the parser's are advice to who calls it, or about its insides. */
 const words: Partial<Record<YAMLError['code'], string>> = {
   MULTIPLE_DOCS: 'a second document begins here, and a file has one',
   TAB_AS_INDENT: 'a tab indents this line: YAML wants spaces',

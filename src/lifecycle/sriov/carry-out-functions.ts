@@ -19,7 +19,7 @@ export interface Patience {
 
 /**
  * Makes a card's functions as planned, and waits until they are there. Returns how many there are: some drivers make others
- * than they are asked for. Where it fails, the card gets as many as before if its driver makes them, and the error says
+ * than they are asked for. If it fails, the card gets as many as before if its driver makes them, and the error says
  * how many it has then.
  */
 export async function carryOutFunctions(

@@ -4,8 +4,8 @@ import { functionAddresses, pciPath, physicalFunctionOf } from '../../host/sriov
 import type { HostFiles } from '../../kernel/kernel.ts'
 
 /**
- * DEVICE_BUSY where a card has no virtual functions, and functions of it are there. They are left of before it was taken
- * out and found again, as nvme's driver leaves them; Linux stops at once (BUG in pci_iov_add_virtfn) where it is to make
+ * DEVICE_BUSY if a card has no virtual functions, and functions of it are there. They are left of before it was taken
+ * out and found again, as nvme's driver leaves them; Linux stops at once (BUG in pci_iov_add_virtfn) if told to make
  * them once more.
  */
 export function checkNoneLeftOver(files: HostFiles, card: PciAddress, count: number): void {

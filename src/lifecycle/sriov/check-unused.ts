@@ -14,7 +14,7 @@ export function functionUses(files: HostFiles, { functions }: PhysicalFunction):
   return functions.flatMap((address) => usesOfFunction(address, uses.get(address) ?? []))
 }
 
-/** DEVICE_BUSY where a virtual function of the card is open, is a vGPU or is used otherwise. */
+/** DEVICE_BUSY if a virtual function of the card is open, is a vGPU or is used otherwise. */
 export function checkFunctionsUnused(kernel: Kernel, physical: PhysicalFunction): void {
   const { files } = kernel
   const { address: card, functions } = physical

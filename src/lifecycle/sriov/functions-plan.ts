@@ -43,7 +43,7 @@ export function planFunctions(
   return { card, count, steps: now, keeping, toKeep: (made) => (isChange(made) ? made : null) }
 }
 
-/** None where the card has as many. One whose change was killed half way begins anew, with its driver and no functions. */
+/** None if the card has as many. One whose change was killed half way begins anew, with its driver and no functions. */
 export function functionsSteps(files: HostFiles, card: PhysicalFunction, count: number): FunctionsStep[] {
   const { address } = card
   if (isHalfConfigured(files, address)) {

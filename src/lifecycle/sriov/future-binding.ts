@@ -38,7 +38,7 @@ function keepingSteps(files: HostFiles, address: PciAddress, driver: string, { v
   return [{ action: 'save', path: keptBindings.path(address), content }]
 }
 
-/** The driver that has others of its kind and will have it at first; null where none has, or where none is asked. */
+/** The driver that has others of its kind and will have it at first; null if none has, or if none is asked. */
 function firstDriver(files: HostFiles, card: PciAddress, { vendor, device }: PciIds): string | null {
   if (readOrNull(files, `${pciPath(card)}/sriov_drivers_autoprobe`)?.trim() === '0') return null
   for (const address of pciAddresses(files)) {

@@ -27,7 +27,7 @@ export function manageStep(card: PciAddress, enable: boolean): Extract<Step, { a
 const driver = 'nvidia'
 
 /**
- * Enables all virtual functions of a card, or none. DEVICE_BUSY where something goes on holding the GPU. A mark stands
+ * Enables all virtual functions of a card, or none. DEVICE_BUSY if something goes on holding the GPU. A mark stands
  * meanwhile, and after a failure that left the card another one than before: it is as a card that was killed half way.
  */
 export async function manageSriov(kernel: Kernel, card: PciAddress, enable: boolean): Promise<void> {
@@ -66,7 +66,7 @@ function stateOf(files: HostFiles, card: PciAddress): string {
   return `${found?.driver} ${found?.functions.join()}`
 }
 
-/** DEVICE_BUSY where the script is at work on the card: whoever began it may have been killed meanwhile. */
+/** DEVICE_BUSY if the script is at work on the card: whoever began it may have been killed meanwhile. */
 export function checkNotManaged(files: HostFiles, card: PciAddress): void {
   const pid = files.list('/proc').find((name) => /^[1-9]\d*$/.test(name) && isManaging(files, name, card))
   if (pid === undefined) return
@@ -81,7 +81,7 @@ function isManaging(files: HostFiles, pid: string, card: PciAddress): boolean {
   return argv.some((word) => word.endsWith('/sriov-manage')) && (argv.includes(card) || argv.includes('ALL'))
 }
 
-/** The writes that give a card back to its own driver; none where that has it. */
+/** The writes that give a card back to its own driver; none if that has it. */
 export function driverBackSteps(files: HostFiles, address: PciAddress): Write[] {
   const now = boundDriver(files, `${pciPath(address)}/driver`)
   if (now === driver) return []

@@ -27,7 +27,7 @@ export type RoomFault = Pick<NoRoom, 'why' | 'hint'>
 /**
  * The planning of devices of one kind, and the carrying out of a plan: beside the kind's verbs in its folder. Planning
  * changes nothing. A device whose change fails is taken back to what it was; the journal has what was made on a card,
- * so that all of it can be taken back where there is no room.
+ * so that all of it can be taken back if there is no room.
  */
 export interface DevicePlanning<Identity extends DeviceIdentity = DeviceIdentity> {
   readonly kind: Identity['kind']

@@ -16,7 +16,7 @@ export class FutureFunctions {
       const { device: card, count, makesAnew } = item
       const { total = count } = readPhysicalFunction(files, card) ?? {}
       for (const address of functionAddresses(files, card, total).slice(count)) this.#never.set(address, item)
-      // none is what a card has in either case, and where it may have none there is nothing to look at
+      // none is what a card has in either case, and if it may have none there is nothing to look at
       if (!makesAnew && count > 0) continue
       const addresses = functionAddresses(files, card, count)
       this.#cards.set(card, addresses)
@@ -34,7 +34,7 @@ export class FutureFunctions {
     return address !== null && this.#cards.has(address)
   }
 
-  /** All that a card is to have; null where those stay that it has. */
+  /** All that a card is to have; null if those stay that it has. */
   of(card: PciAddress): readonly PciAddress[] | null {
     return this.#cards.get(card) ?? null
   }

@@ -7,7 +7,7 @@ export interface Place {
   readonly column: number
 }
 
-/** 'vgpus.yaml:5:9', or the file alone where its line is not known. */
+/** 'vgpus.yaml:5:9', or the file alone if its line is not known. */
 export function inFile(path: string, at: Place | null): string {
   return at === null ? path : `${path}:${at.line}:${at.column}`
 }

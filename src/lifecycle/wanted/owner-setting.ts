@@ -4,7 +4,7 @@ import type { ChangeOptions, Step } from '../change/change.ts'
 import { type NodeOwner, nodeOwners } from '../settings/node-owners.ts'
 import { withSettingsLock } from '../settings/settings.ts'
 
-/** True if the next start gives a device's nodes to whom the spec says; null where that says nobody. */
+/** True if the next start gives a device's nodes to whom the spec says; null if that says nobody. */
 export function isOwnerKept(files: HostFiles, name: Uuid | PciAddress, owner: NodeOwner | null): boolean {
   const kept = nodeOwners.readOrNone(files, name)
   return owner === null || (kept !== null && nodeOwners.format(kept) === nodeOwners.format(owner))

@@ -13,7 +13,7 @@ export interface PlacedDevice {
   readonly parent: string
   readonly definition: Definition
   readonly at: Place | null
-  /** Null where the spec does not say. */
+  /** Null if the spec does not say. */
   readonly owner: NodeOwner | null
 }
 

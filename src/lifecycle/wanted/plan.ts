@@ -31,7 +31,7 @@ export interface PlannedChange {
   readonly wanted: Definition | null
   /** The definition that is stored now, for taking a failed change back. */
   readonly stored: Definition | null
-  /** To whom its nodes go; null where nobody says. */
+  /** To whom its nodes go; null if nobody says. */
   readonly owner: NodeOwner | null
   /** To whom they go now, for taking a failed change back. */
   readonly storedOwner: NodeOwner | null
@@ -62,7 +62,7 @@ export interface PlannedBinding {
   readonly steps: readonly Step[]
   /** The uses of it now, if it would be taken away: then it is not touched. */
   readonly uses: readonly string[]
-  /** The driver that loses it; null where none does, and of a function that is to come. */
+  /** The driver that loses it; null if none does, and of a function that is to come. */
   readonly takenFrom: string | null
   /** It is a virtual function, which is made before. */
   readonly afterSriov: boolean

@@ -8,11 +8,11 @@ import type { PlannedDevice, Running, Verb } from './plan.ts'
 /** Functions that run the verbs of one kind of virtual device, and undo them. */
 export interface VerbRunner {
   readonly run: (verb: Verb, options: ChangeOptions) => Promise<void>
-  /** Stores what was stored before, or nothing where nothing was. */
+  /** Stores what was stored before, or nothing if nothing was. */
   readonly defineAsBefore: (options: ChangeOptions) => Promise<void>
   /** The device that runs by its name now; null for none. */
   readonly runningNow: () => Running | null
-  /** Starts it as it is defined, or as it ran where nobody defined it. */
+  /** Starts it as it is defined, or as it ran if nobody defined it. */
   readonly startAgain: (ran: Running, options: ChangeOptions) => Promise<{ change: Change; isDefined: boolean }>
 }
 
@@ -27,8 +27,8 @@ export interface DoneVerbs {
 }
 
 /**
- * Carries out what a plan has for one virtual device. Where a verb fails, the device is taken back to what it was; where
- * that fails as well, APPLY_INCOMPLETE says what is left, with the errno of the first failure. Where there is no room for
+ * Carries out what a plan has for one virtual device. If a verb fails, the device is taken back to what it was; if
+ * that fails as well, APPLY_INCOMPLETE says what is left, with the errno of the first failure. If there is no room for
  * it, nothing is taken back yet: whoever keeps the journal takes back all that is in it.
  */
 export async function runVerbs(
@@ -112,7 +112,7 @@ async function takeBack(
   const failures: unknown[] = []
   const attempt = (work: () => Promise<void>) => work().catch((error) => void failures.push(error))
   if (done.includes('define')) await attempt(() => runner.defineAsBefore(options))
-  // after the definition, which takes the owner along where it goes
+  // after the definition, which takes the owner along if it goes
   if (done.includes('keep-owner')) {
     await attempt(() => keepOwner(kernel, item.name, item.storedOwner, options))
   }

@@ -18,7 +18,7 @@ export interface Spec {
 export interface SpecGpus {
   /** By their numbers, counted over all of the host. */
   readonly gpus: 'all' | readonly number[]
-  /** Any GPU where it is null. */
+  /** Any GPU if it is null. */
   readonly filters: readonly GpuFilter[] | null
   readonly devices: readonly { readonly type: string; readonly count: number }[]
 }
@@ -76,6 +76,6 @@ export interface SpecDevices {
   readonly wanted: { readonly uuid: Uuid } | { readonly function: PciAddress } | { readonly count: number }
   readonly start: StartMode
   readonly attributes: readonly Attribute[]
-  /** To whom the nodes go; null where the file does not say, and whoever has them keeps them. */
+  /** To whom the nodes go; null if the file does not say, and whoever has them keeps them. */
   readonly owner: NodeOwner | null
 }

@@ -142,7 +142,7 @@ const traits: Readonly<Record<KernelVersion, Omit<KernelTraits, 'pageSize'>>> = 
   },
 }
 
-/** Of the kernel that a scenario names; 6.1 with pages of 4 KiB where it names none. */
+/** Of the kernel that a scenario names; 6.1 with pages of 4 KiB if it names none. */
 export function kernelTraits({
   kernel = '6.1',
   pageSize = smallestPage,

@@ -5,7 +5,7 @@ export interface NumberFormat {
   /** 0: 0x for hex, 0 for octal, else decimal. */
   readonly base: 0 | 10 | 16
   readonly bits: 16 | 32 | 63 | 64
-  /** Of a number that takes more bits; ERANGE where the driver hands on what it was told. */
+  /** Of a number that takes more bits; ERANGE if the driver hands on what it was told. */
   readonly tooLarge?: 'EINVAL'
 }
 

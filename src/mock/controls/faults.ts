@@ -9,9 +9,9 @@ export interface CallFilter {
   readonly call: CallName
   /** Only this request of ioctl. */
   readonly request?: RequestName
-  /** Only where the path is this one, or matches: of a file, or of what is open ('/dev/vfio/vfio'). */
+  /** Only if the path is this one, or matches: of a file, or of what is open ('/dev/vfio/vfio'). */
   readonly path?: string | RegExp
-  /** The first of them that is hit, counted from now and from 1, which it is where absent. */
+  /** The first of them that is hit, counted from now and from 1, which it is if absent. */
   readonly nth?: number
   /** Number of calls hit from there on; 1 if absent. */
   readonly times?: number

@@ -14,7 +14,7 @@ export interface RegisteredModel {
   readonly parent: string
   /** The type's id, as in mdev_supported_types: 'adder-1'. */
   readonly type: string
-  /** The type's name; its id where absent. */
+  /** The type's name; its id if absent. */
   readonly name?: string
   readonly description?: string
   /** Number of such devices the parent has room for; 16 if absent. */

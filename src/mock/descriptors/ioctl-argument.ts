@@ -4,8 +4,8 @@ import { Errno } from '../base/errno.ts'
 import type { IoctlArgument } from './open-file.ts'
 
 /**
- * The struct that an ioctl was given. EFAULT where it was given none; EINVAL where its argsz is below `least`, which is
- * the size the struct had when the ioctl was made. RangeError where the buffer is shorter than it says: such a call never
+ * The struct that an ioctl was given. EFAULT if it was given none; EINVAL if its argsz is below `least`, which is
+ * the size the struct had when the ioctl was made. RangeError if the buffer is shorter than it says: such a call never
  * reaches a kernel.
  */
 export function structArgument<L extends Layout & { readonly fields: { readonly argsz: readonly [0, 'u32'] } }>(

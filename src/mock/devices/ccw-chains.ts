@@ -15,7 +15,7 @@ interface Chain {
 
 /**
  * The commands of a channel program by their addresses, as vfio_ccw copies them (drivers/s390/cio/vfio_ccw_cp.c): 2 KiB
- * from the first on, and from where a transfer leads on. EINVAL for a chain without an end, for too many, and where
+ * from the first on, and from where a transfer leads on. EINVAL for a chain without an end, for too many, and if
  * nothing is mapped.
  */
 export function fetchCommands(orb: OperationRequest, memory: GuestMemory): ReadonlyMap<number, CommandWord> {

@@ -9,7 +9,7 @@ const noData = new Uint8Array(0)
 export interface CommandEnd {
   /** For the program, as much as its count lets in. */
   readonly data: Uint8Array
-  /** The device refuses it, and these say why; null where it does not. */
+  /** The device refuses it, and these say why; null if it does not. */
   readonly sense: Uint8Array | null
 }
 

@@ -85,7 +85,7 @@ export class EduDma {
     if ((command & raiseWhenDone) !== 0n) this.#onDone()
   }
 
-  /** The part of the buffer that is meant; null where it reaches out of it, of which QEMU makes various things. */
+  /** The part of the buffer that is meant; null if it reaches out of it, of which QEMU makes various things. */
   #within(address: bigint): Uint8Array | null {
     const count = this.#get(register.count)
     const start = address - bufferStart

@@ -151,7 +151,7 @@ export class Edu implements PciFunctionModel {
   }
 }
 
-/** Modulo 2^32, from where on (34) it is 0. */
+/** The factorial modulo 2^32, which is 0 from 34 on. */
 function factorial(value: number): number {
   let product = 1
   for (let factor = Math.min(value, 34); factor > 1; factor--) product = Math.imul(product, factor) >>> 0

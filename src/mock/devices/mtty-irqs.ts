@@ -29,7 +29,7 @@ function describe(index: number): IrqDescription {
 }
 
 /**
- * Up to Linux 6.6: any eventfd for INTx and MSI, each event signalled, nothing masked. Where that driver would go on with
+ * Up to Linux 6.6: any eventfd for INTx and MSI, each event signalled, nothing masked. If that driver would go on with
  * freed memory (an interrupt disabled and enabled again), this does what was meant.
  */
 export class EarlyMttyIrqs implements MttyIrqs {
@@ -137,7 +137,7 @@ export class LateMttyIrqs implements MttyIrqs {
   }
 }
 
-/** The driver looks at one descriptor. Null where the request has none. */
+/** The driver looks at one descriptor. Null if the request has none. */
 function firstEventfd({ flags, count, data }: IrqSetRequest): number | null {
   if ((flags & VFIO_IRQ_SET_DATA_EVENTFD) === 0 || count === 0) return null
   return new DataView(data.buffer, data.byteOffset, data.byteLength).getInt32(0, kernelOrder)

@@ -28,7 +28,7 @@ const irqIndexes = 5
 const portBytes = 8
 
 /**
- * The sample serial card of the kernel (samples/vfio-mdev/mtty.c): one or two UARTs behind I/O BARs. Where the
+ * The sample serial card of the kernel (samples/vfio-mdev/mtty.c): one or two UARTs behind I/O BARs. If the
  * driver would reach out of bounds, the model reads zeros.
  */
 export class Mtty implements DeviceModel {

@@ -69,7 +69,7 @@ export class NvmeCommands {
     this.#setIntx()
   }
 
-  /** The doorbells: false where there is no such queue, or not so long a one. */
+  /** The doorbells: false if there is no such queue, or not so long a one. */
   setTail(queue: number, tail: number): boolean {
     return this.#submissions.get(queue)?.setTail(tail) ?? false
   }
@@ -80,7 +80,7 @@ export class NvmeCommands {
     return isRung
   }
 
-  /** All that waits, as far as there is room for its completions. False where memory does not answer. */
+  /** All that waits, as far as there is room for its completions. False if memory does not answer. */
   process(): boolean {
     for (const queue of [...this.#submissions.values()]) {
       let hasPosted = false

@@ -41,7 +41,7 @@ export class SubmissionQueue {
     return true
   }
 
-  /** The next command, or null where memory does not answer. */
+  /** The next command, or null if memory does not answer. */
   take(): DataView | null {
     const bytes = new Uint8Array(commandSize)
     if (!this.#bus.readMemory(this.#memory.address + BigInt(this.#head * commandSize), bytes)) return null
@@ -53,7 +53,7 @@ export class SubmissionQueue {
 /** Completions on their way to the driver: the controller moves the tail, the driver the head. */
 export class CompletionQueue {
   readonly id: number
-  /** Null where the driver wants no interrupts. */
+  /** Null if the driver wants no interrupts. */
   readonly vector: number | null
   readonly #bus: PciBus
   readonly #memory: QueueMemory
@@ -86,7 +86,7 @@ export class CompletionQueue {
     return true
   }
 
-  /** False where memory does not answer. */
+  /** False if memory does not answer. */
   post({ head, id }: SubmissionQueue, commandId: number, status: number): boolean {
     const entry = new DataView(new ArrayBuffer(completionSize))
     entry.setUint16(8, head, deviceOrder)

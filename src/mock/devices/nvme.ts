@@ -117,7 +117,7 @@ export class Nvme implements PciFunctionModel {
     }
   }
 
-  /** False where the driver has not set up an admin queue as it must be. */
+  /** False if the driver has not set up an admin queue as it must be. */
   #start(configuration: number): boolean {
     const sizes = this.#get(register.adminQueueSizes)
     const submission = this.#registers.getBigUint64(register.adminSubmissionQueue, deviceOrder)

@@ -47,7 +47,7 @@ export abstract class SampleDisplay implements DeviceModel {
   protected abstract readonly placed: ReadonlyMap<number, RegionDescription>
   /** The way it shows its picture: a flag of struct vfio_device_gfx_plane_info. */
   protected abstract readonly planeKind: number
-  /** One access of 1, 2 or 4 bytes behind the configuration space; false where nothing is. */
+  /** One access of 1, 2 or 4 bytes behind the configuration space; false if nothing is. */
   protected abstract load(into: Uint8Array, offset: number): boolean
   protected abstract store(from: Uint8Array, offset: number): boolean
   protected abstract plane(isPrimary: boolean): PlaneInfo

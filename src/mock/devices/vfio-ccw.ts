@@ -151,7 +151,7 @@ export class VfioCcw implements DeviceModel {
     return { irb: saveBytes(this.#irb()) }
   }
 
-  /** False where no function is asked for. Halt and clear have a region of their own: EOPNOTSUPP. */
+  /** False if no function is asked for. Halt and clear have a region of their own: EOPNOTSUPP. */
   #startIo(struct: Uint8Array): boolean {
     if (this.#program !== null) throw new Errno('EBUSY')
     const { functions } = decodeScsw(struct.subarray(ccwIoArea.scsw.offset))

@@ -49,7 +49,7 @@ export function writePages(regions: readonly MemoryRegion[]): Uint8Array {
   return Buffer.concat([new Uint8Array(count.buffer), ...pieces])
 }
 
-/** Null where they are not whole, too many, or of no page that is there. */
+/** Null if they are not whole, too many, or of no page that is there. */
 export function readPages(data: Uint8Array, regions: readonly MemoryRegion[], pageSize: PageSize): Page[] | null {
   const view = new DataView(data.buffer, data.byteOffset, data.byteLength)
   const count = data.length < 4 ? -1 : view.getUint32(0, kernelOrder)

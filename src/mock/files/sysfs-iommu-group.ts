@@ -1,7 +1,7 @@
 import { Errno } from '../base/errno.ts'
 import { type Directory, link, readOnly, type TextFile } from './tree.ts'
 
-/** /sys/kernel/iommu_groups/N: named where VFIO made it for a device without an IOMMU. */
+/** /sys/kernel/iommu_groups/N: named if VFIO made it for a device without an IOMMU. */
 export function addIommuGroup(
   sys: Directory,
   group: { readonly number: number; readonly type: string; readonly name?: string; readonly write?: TextFile['write'] },

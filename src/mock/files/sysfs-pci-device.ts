@@ -58,7 +58,7 @@ function isEnabled(state: Snapshot, device: PciDevice): boolean {
   return driver !== null && driver !== 'pci-stub' && driver !== 'pci-pf-stub'
 }
 
-/** A write to `enable`: EBUSY while a driver has the device. A 0 takes back one of the others; EIO where there is none. */
+/** A write to `enable`: EBUSY while a driver has the device. A 0 takes back one of the others; EIO if there is none. */
 function enable(draft: MockState, device: PciDevice, bytes: Buffer): void {
   const isOn = kstrtoull(bytes, { base: 0, bits: 64, tooLarge: 'EINVAL' }) !== 0n
   const record = pciDraft(draft, device)

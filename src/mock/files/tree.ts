@@ -16,9 +16,9 @@ export interface Folder {
 /** A file of text, as sysfs has them. */
 export interface TextFile {
   readonly kind: 'file'
-  /** Absent where the file may not be read, or not written: open(2) is then EACCES, for root too. */
+  /** Absent if the file may not be read, or not written: open(2) is then EACCES, for root too. */
   readonly read?: () => string
-  /** One write(2) of these bytes. A promise where it blocks. */
+  /** One write(2) of these bytes. A promise if it blocks. */
   readonly write?: (bytes: Buffer) => void | Promise<void>
 }
 
@@ -53,7 +53,7 @@ export class Directory implements Folder {
     return this.#entries
   }
 
-  /** The directory at a path below this one, made with those above it where it is not there. */
+  /** The directory at a path below this one, made with those above it if it is not there. */
   at(path: string): Directory {
     let directory: Directory = this
     for (const name of path.split('/').filter(Boolean)) {
@@ -99,7 +99,7 @@ export function writeOnly(write: (bytes: Buffer) => void | Promise<void>): TextF
 
 /**
  * A symlink as the kernel makes them in sysfs: relative to the directory it stands in, and by way of the folder that
- * holds its target even where that folder is further up.
+ * holds its target even if that folder is further up.
  */
 export function link(from: string, to: string): Link {
   const folder = posix.relative(from, posix.dirname(to))

@@ -9,7 +9,7 @@ type SizedLayout = Layout & { readonly fields: { readonly size: readonly [0, 'u3
 
 /** Answer and pointers of a call, besides its struct. */
 export interface Call<L extends Layout> {
-  /** Writes fields back, as far as the caller's struct has them. It is written even where the call fails afterwards. */
+  /** Writes fields back, as far as the caller's struct has them. It is written even if the call fails afterwards. */
   answer(values: Partial<Values<L>>): void
   readonly pointers: readonly IoctlPointer[]
 }
@@ -18,8 +18,8 @@ export interface Call<L extends Layout> {
 export type Command = (argument: IoctlArgument, pointers: readonly IoctlPointer[]) => void
 
 /**
- * An ioctl whose struct begins with its size. EINVAL where that is less than `least`, the size the struct had when the
- * ioctl was made; E2BIG where there is anything but zeros behind what is known of it.
+ * An ioctl whose struct begins with its size. EINVAL if that is less than `least`, the size the struct had when the
+ * ioctl was made; E2BIG if there is anything but zeros behind what is known of it.
  */
 export function command<L extends SizedLayout>(
   layout: L,

@@ -98,7 +98,7 @@ function mapFile(iommufd: IommufdContext, fds: FdTable): Command {
   })
 }
 
-/** A part of a file as memory. EINVAL where a dma-buf ends before; pages of a file that is none are missing when pinned. */
+/** A part of a file as memory. EINVAL if a dma-buf ends before; pages of a file that is none are missing when pinned. */
 function fileMemory(
   file: OpenFile,
   { start, length, isWritable }: { start: bigint; length: bigint; isWritable: boolean },
@@ -146,7 +146,7 @@ function accessOf(flags: number, numbers: readonly bigint[]): DmaMapping['access
   return access
 }
 
-/** Null where it is to be chosen. */
+/** Null if it is to be chosen. */
 function fixed(flags: number, iova: bigint): bigint | null {
   return (flags & IOMMU_IOAS_MAP_FIXED_IOVA) === 0 ? null : iova
 }

@@ -66,7 +66,7 @@ export class Ioas {
     this.#allowed = ranges
   }
 
-  /** For `owner`, all of it or nothing: EADDRINUSE where something is mapped there, or allowed. */
+  /** For `owner`, all of it or nothing: EADDRINUSE if something is mapped there, or allowed. */
   reserve(owner: object, ranges: readonly IovaRange[]): void {
     const isTaken = ({ first, last }: IovaRange) =>
       this.mappings.lowest(first, last) !== null || this.#allowed.some((other) => overlaps({ first, last }, other))
@@ -110,7 +110,7 @@ export class Ioas {
     this.users--
   }
 
-  /** EINVAL where page tables have something mapped in large pages. */
+  /** EINVAL if page tables have something mapped in large pages. */
   forbidLargePages(): void {
     if (!this.#hasLargePages) return
     if (this.#pageTables.size > 0 && this.mappings.count > 0) throw new Errno('EINVAL')
@@ -149,7 +149,7 @@ export class Ioas {
     return at
   }
 
-  /** The memory behind a range; ENOENT where not all of it is mapped. */
+  /** The memory behind a range; ENOENT if not all of it is mapped. */
   pieces(iova: bigint, size: bigint): Piece[] {
     if (size === 0n) throw new Errno('EINVAL')
     const last = iova + size - 1n
@@ -215,7 +215,7 @@ export class Ioas {
     if (this.mappings.lowest(iova, last) !== null) throw new Errno('EEXIST')
   }
 
-  /** EADDRINUSE where a mapping is no multiple of it. */
+  /** EADDRINUSE if a mapping is no multiple of it. */
   #checkAlignment(alignment: bigint): void {
     if (this.alignment >= alignment) return
     const mask = alignment - 1n

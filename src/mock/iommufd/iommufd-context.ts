@@ -12,7 +12,7 @@ export class ObjectTable {
     return id
   }
 
-  /** ENOENT where there is none. */
+  /** ENOENT if there is none. */
   get(id: number): object {
     const object = this.#objects.get(id)
     if (object === undefined) throw new Errno('ENOENT')
@@ -32,13 +32,13 @@ export class ObjectTable {
 /** An iommufd, as its commands see it. */
 export interface IommufdContext {
   readonly objects: ObjectTable
-  /** ENOENT where the object is another, or none. */
+  /** ENOENT if the object is another, or none. */
   ioas(id: number): Ioas
   /** Returns the number of the new one. */
   allocateIoas(): number
   /** The IOAS behind the calls of a container. */
   compat: Ioas | null
-  /** Its number. ENODEV where there is none. */
+  /** Its number. ENODEV if there is none. */
   readonly compatId: number
   /** A group without an IOMMU is in it as in a container. */
   readonly isNoiommu: boolean

@@ -102,7 +102,7 @@ export class Iommufd implements OpenFile, IommufdContext {
     throw new Errno('ENODEV')
   }
 
-  /** EPERM where another has its group. */
+  /** EPERM if another has its group. */
   bind(groupKey: string, kind: 'mediated' | 'noiommu' | 'translated'): BoundDevice {
     const isTranslated = kind === 'translated'
     const disown = isTranslated ? this.#machine.dmaOwners.claim(groupKey, this) : () => {}

@@ -17,7 +17,7 @@ export class PageTable {
   /** Devices attached to it. */
   users = 0
 
-  /** EADDRINUSE, EFAULT, ENOMEM where what is mapped cannot be in it. */
+  /** EADDRINUSE, EFAULT, ENOMEM if what is mapped cannot be in it. */
   constructor(ioas: Ioas, { isAutomatic, isNoiommu }: { isAutomatic: boolean; isNoiommu: boolean }) {
     this.ioas = ioas
     this.isAutomatic = isAutomatic

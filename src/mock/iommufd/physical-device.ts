@@ -114,7 +114,7 @@ export class PhysicalDevice implements BoundDevice {
     this.#destroyUnused(old)
   }
 
-  /** EADDRINUSE where something is mapped, or allowed, in what the devices cannot use. */
+  /** EADDRINUSE if something is mapped, or allowed, in what the devices cannot use. */
   #reserve({ ioas }: PageTable, devices: readonly PhysicalDevice[]): void {
     if (this.#isNoiommu) return
     const done: PhysicalDevice[] = []

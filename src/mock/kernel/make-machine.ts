@@ -21,7 +21,7 @@ export interface MockKernelOptions {
 
 /** Options that a `MockHost` adds. */
 export interface MachineOptions extends MockKernelOptions {
-  /** The machine's time; one of its own where absent. */
+  /** The machine's time; one of its own if absent. */
   readonly clock?: Clock
   /** Device models beside those that ship, by the names that the scenario's types have for them. */
   readonly models?: ReadonlyMap<string, MakeModel>

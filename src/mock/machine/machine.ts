@@ -21,7 +21,7 @@ export interface Use {
 /** A device that is open, as the rest of the machine knows it. */
 export interface OpenedDevice extends Use {
   readonly model: DeviceModel
-  /** Its number among the objects of the iommufd that it is bound to; null where its group was opened. */
+  /** Its number among the objects of the iommufd that it is bound to; null if its group was opened. */
   readonly boundId: number | null
 }
 

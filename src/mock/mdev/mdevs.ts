@@ -18,7 +18,7 @@ export function parseCreate(bytes: Buffer): string {
 }
 
 /**
- * ENODEV where the parent is going; EEXIST where any parent has a device of that UUID; the driver's own answer where it
+ * ENODEV if the parent is going; EEXIST if any parent has a device of that UUID; the driver's own answer if it
  * has no room.
  */
 export function createMdev(

@@ -28,7 +28,7 @@ export class DmaMappings implements DmaAccess {
   #isPinned = false
 
   /**
-   * `pageSize`: what mediated drivers pin. `takesDeviceMemory`: a device's memory can be mapped for another. `lendsPages`: mediated drivers can pin pages; where
+   * `pageSize`: what mediated drivers pin. `takesDeviceMemory`: a device's memory can be mapped for another. `lendsPages`: mediated drivers can pin pages; if
    * absent, they can. `touched` hears of what they may have written.
    */
   constructor(
@@ -89,7 +89,7 @@ export class DmaMappings implements DmaAccess {
     mapping.memory.unpin(mapping.offset, mapping.size)
   }
 
-  /** From now on all memory is pinned. EFAULT, ENOMEM where that of one mapping cannot be, and nothing changed. */
+  /** From now on all memory is pinned. EFAULT, ENOMEM if that of one mapping cannot be, and nothing changed. */
   pin(): void {
     if (this.#isPinned) return
     let done = 0

@@ -12,15 +12,15 @@ const addressSize = 8
 /** Memory by the addresses that the process gave the device (IOVAs): the container's translations stand between. */
 export interface GuestMemory {
   /**
-   * vfio_dma_rw: copies out of the memory, across mappings. EINVAL where nothing is mapped, EPERM where it may not be
-   * read, EFAULT where the process has no memory behind it.
+   * vfio_dma_rw: copies out of the memory, across mappings. EINVAL if nothing is mapped, EPERM if it may not be
+   * read, EFAULT if the process has no memory behind it.
    */
   read(iova: bigint, into: Uint8Array): void
-  /** The other way round. EPERM where it may not be written, or not be read. */
+  /** The other way round. EPERM if it may not be written, or not be read. */
   write(iova: bigint, from: Uint8Array): void
   /**
    * vfio_pin_pages: keeps pages where they are, until they are unpinned as often as they were pinned. Returns their
-   * physical addresses. All of them or none: EINVAL where nothing is mapped, EPERM where less is allowed, ENOMEM where
+   * physical addresses. All of them or none: EINVAL if nothing is mapped, EPERM if less is allowed, ENOMEM if
    * the process may not lock more. EINVAL too for a driver that has not said `onUnmap`; E2BIG for more pages than a page has room
    * for their addresses: 512 of 4 KiB.
    */

@@ -7,7 +7,7 @@ const iommuPages = 0x4020_1000n
 
 /**
  * The sizes that can be mapped, a bit each: of an IOMMU those from the kernel's page on, with that page itself; every
- * multiple of the page where no IOMMU stands behind a device to say otherwise.
+ * multiple of the page if no IOMMU stands behind a device to say otherwise.
  */
 export function pageSizeBitmap({ pageSize }: Pick<KernelTraits, 'pageSize'>, hasIommu: boolean): bigint {
   const multiples = BigInt.asUintN(64, -BigInt(pageSize))

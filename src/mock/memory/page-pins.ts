@@ -32,8 +32,8 @@ export class PagePins {
   }
 
   /**
-   * Pins one page. EINVAL where nothing is mapped, or a device's memory; EPERM where the device may not do so much there;
-   * EFAULT where the process has no memory; ENOMEM where it may not lock any more.
+   * Pins one page. EINVAL if nothing is mapped, or a device's memory; EPERM if the device may not do so much there;
+   * EFAULT if the process has no memory; ENOMEM if it may not lock any more.
    */
   pin(iova: bigint, access: { readonly read: boolean; readonly write: boolean }): PinnedPage {
     const mapping = this.#find(iova)
@@ -45,7 +45,7 @@ export class PagePins {
     return page
   }
 
-  /** Takes one pin of a page back. True where it was the last; false too where there was none. */
+  /** Takes one pin of a page back. True if it was the last; false also if there was none. */
   unpin(iova: bigint): boolean {
     const page = this.#pages.get(iova)
     if (page === undefined) return false

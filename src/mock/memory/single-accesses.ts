@@ -1,5 +1,5 @@
 /**
- * The single accesses that a pread or pwrite becomes: `widest` bytes where aligned and enough are left, else half of
+ * The single accesses that a pread or pwrite becomes: `widest` bytes if aligned and enough are left, else half of
  * them, and so on.
  */
 export function singleAccesses(offset: number, length: number): Generator<{ at: number; width: 1 | 2 | 4 }>

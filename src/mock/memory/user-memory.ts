@@ -7,19 +7,19 @@ import { singleAccesses } from './single-accesses.ts'
 /** Any page-aligned address in the lower half. */
 const somewhere = 0x7f00_0000_0000n
 
-/** The pointer in a field of a struct; undefined where the caller named nothing there. */
+/** The pointer in a field of a struct; undefined if the caller named nothing there. */
 export function pointerAt(pointers: readonly IoctlPointer[], field: number): IoctlPointer | undefined {
   return pointers.find(({ offset }) => offset === field)
 }
 
-/** All bytes of the process that a pointer leads to. Null where there are none, or those of a device. */
+/** All bytes of the process that a pointer leads to. Null if there are none, or those of a device. */
 export function bytesAt(pointer: IoctlPointer | undefined): Uint8Array | null {
   if (pointer === undefined || pointer.target instanceof BarMapping) return null
   const { target, at = 0 } = pointer
   return (target instanceof Uint8Array ? target : target.view()).subarray(at)
 }
 
-/** The bytes that a pointer field of a struct points to. EFAULT where there are fewer; none are needed for `size` 0. */
+/** The bytes that a pointer field of a struct points to. EFAULT if there are fewer; none are needed for `size` 0. */
 export function targetOf(pointers: readonly IoctlPointer[], field: number, size: number): Uint8Array {
   if (size === 0) return new Uint8Array(0)
   const bytes = bytesAt(pointerAt(pointers, field))
@@ -52,17 +52,17 @@ export interface PeerMemory {
   readonly device: MappedDevice
   /** Its start in the device's memory, in bytes. */
   readonly at: number
-  /** It came as a dma-buf, not as an address: where the device does not answer, it is not mapped any more. */
+  /** It came as a dma-buf, not as an address: if the device does not answer, it is not mapped any more. */
   readonly isDmaBuf: boolean
 }
 
 /** Memory that a mapping was made of. Mappings that are copied from it, or cut, share it. */
 export class UserMemory {
-  /** Null where the process has none there, or that of a device. */
+  /** Null if the process has none there, or that of a device. */
   readonly bytes: Uint8Array | null
   /** Null for pages of the process. */
   readonly peer: PeerMemory | null
-  /** It was mapped for devices to write to at first; a copy may not be where it was not. */
+  /** It was mapped for devices to write to at first; a copy may not be if it was not. */
   readonly isWritable: boolean
   /** The process has it there. */
   readonly address: bigint
@@ -97,7 +97,7 @@ export class UserMemory {
     return new UserMemory({ ...of, bytes: pagesAt(pointer, size), peer: null })
   }
 
-  /** Copies out of it, from its byte `start` on. False where it is not there any more. */
+  /** Copies out of it, from its byte `start` on. False if it is not there any more. */
   read(start: number, into: Uint8Array): boolean {
     if (this.peer !== null) return loadFrom(this.peer, start, into)
     if (this.bytes === null) return false
@@ -147,7 +147,7 @@ function loadFrom({ device, at, isDmaBuf }: PeerMemory, start: number, into: Uin
     const part = into.subarray(within, within + width)
     if (device.load(at + start + within, part)) continue
     if (isDmaBuf) return false
-    // as where nobody answers on a bus
+    // a bus on which nobody answers reads as all ones
     part.fill(0xff)
   }
   return true

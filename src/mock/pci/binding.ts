@@ -18,7 +18,7 @@ export function probe(draft: MockState, scenario: Scenario, device: PciDevice): 
   }
 }
 
-/** A write to a driver's `bind`: ENODEV where the driver is not for this device, EBUSY where another has it. */
+/** A write to a driver's `bind`: ENODEV if the driver is not for this device, EBUSY if another has it. */
 export function bind(draft: MockState, scenario: Scenario, device: PciDevice, driver: string): void {
   if (!matches(draft, device, driver)) throw new Errno('ENODEV')
   if (pciRecord(draft, device).driver !== null) throw new Errno('EBUSY')

@@ -52,7 +52,7 @@ function isWithItsDriver(scenario: Scenario, state: Snapshot, address: string | 
   return device !== undefined && device.driver !== null && pciRecord(state, device).driver === device.driver
 }
 
-/** A virtual function is kept from drivers where its physical function says so, unless one is named for it. */
+/** A virtual function is kept from drivers if its physical function says so, unless one is named for it. */
 function mayProbe(scenario: Scenario, state: Snapshot, device: PciDevice): boolean {
   const physfn = scenario.pci.find(({ address }) => address === device.physfn)
   if (physfn === undefined) return true
@@ -64,7 +64,7 @@ function isBridge(device: PciDevice): boolean {
 }
 
 /**
- * A write to `new_id`: EINVAL for what is no id, EEXIST where the driver takes such a device already, which is not asked
+ * A write to `new_id`: EINVAL for what is no id, EEXIST if the driver takes such a device already, which is not asked
  * of an id in full. The devices that fit and are free are the driver's then.
  */
 export function addId(draft: MockState, scenario: Scenario, driver: string, bytes: Buffer): PciDevice[] {
@@ -82,7 +82,7 @@ export function addId(draft: MockState, scenario: Scenario, driver: string, byte
 }
 
 /**
- * A write to `remove_id`: the first that has the numbers that are given goes; ENODEV where none has. Devices that it
+ * A write to `remove_id`: the first that has the numbers that are given goes; ENODEV if none has. Devices that it
  * brought stay with the driver.
  */
 export function removeId(draft: MockState, driver: string, bytes: Buffer): void {

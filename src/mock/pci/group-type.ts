@@ -17,7 +17,7 @@ export function groupType(state: Snapshot, device: PciDevice): string {
 
 /**
  * A write to a group's `type`. From DMA to DMA-FQ always; else EPERM while a driver uses DMA in it or somebody has it
- * open, or before 6.5 EBUSY while any driver has its device, and EINVAL where it has several.
+ * open, or before 6.5 EBUSY while any driver has its device, and EINVAL if it has several.
  */
 export function setGroupType(
   draft: MockState,

@@ -13,12 +13,12 @@ export function hasReset(scenario: Scenario, state: Snapshot, device: PciDevice)
   return supportedResets(scenario, state, device).length > 0
 }
 
-/** True if vfio-pci can reset a device that it opens now: not where every way was turned off. */
+/** True if vfio-pci can reset a device that it opens now: not if every way was turned off. */
 export function canReset(state: Snapshot, device: PciDevice): boolean {
   return device.function?.reset === true && pciRecord(state, device).resetMethods?.length !== 0
 }
 
-/** The ways to reset a device, the first of which is taken; none where they were all turned off. */
+/** The ways to reset a device, the first of which is taken; none if they were all turned off. */
 export function resetMethods(scenario: Scenario, state: Snapshot, device: PciDevice): readonly string[] {
   const chosen = pciRecord(state, device).resetMethods
   return chosen ?? supportedResets(scenario, state, device)
@@ -63,7 +63,7 @@ export function setResetMethods(draft: MockState, scenario: Scenario, device: Pc
 }
 
 /**
- * A write to `reset`: a 1. ENOTTY where every way was turned off. Of a device that is closed, or open elsewhere, only what
+ * A write to `reset`: a 1. ENOTTY if every way was turned off. Of a device that is closed, or open elsewhere, only what
  * is kept of it is forgotten.
  */
 export function resetDevice({ scenario, store, openDevices }: Machine, device: PciDevice, bytes: Buffer): void {

@@ -8,7 +8,7 @@ import { probe, removeVfs } from './binding.ts'
 import { findPciDevice, freeIommuGroup, newRecord, type PciDevice, pciDraft, pciRecord } from './devices.ts'
 
 /**
- * A write to `sriov_numvfs`: EINVAL for no number, ERANGE for more than there can be, ENOENT where no driver is there
+ * A write to `sriov_numvfs`: EINVAL for no number, ERANGE for more than there can be, ENOENT if no driver is there
  * that makes them, EBUSY from one number to another. It ends once the functions that go are gone.
  */
 export function setNumVfs(draft: MockState, scenario: Scenario, physfn: PciDevice, bytes: Buffer): void {

@@ -8,9 +8,9 @@ import { type PciDevice, pciDraft, pciRecord } from './devices.ts'
 type Token = string
 
 /**
- * Checks what vfio-pci asks of whoever opens an SR-IOV function: of a virtual one the token of its physical one, where
+ * Checks what vfio-pci asks of whoever opens an SR-IOV function: of a virtual one the token of its physical one, if
  * vfio-pci has that too; of the physical one the same, once a virtual one is open, and before that the token is what it
- * says. EACCES for another token or none; EINVAL for a token where there is nothing to compare it with.
+ * says. EACCES for another token or none; EINVAL for a token if there is nothing to compare it with.
  */
 export function checkVfToken(draft: MockState, device: PciDevice, token: Token | null): void {
   const physfn = device.physfn === undefined ? undefined : draft.pci[device.physfn]

@@ -5,7 +5,7 @@ import type { MockState, PlatformRecord, Snapshot } from '../state/state.ts'
 /** VFIO's driver, which takes what it is named for alone. */
 const vfioPlatform = 'vfio-platform'
 
-/** The drivers of the platform bus: those that the scenario's devices name, and VFIO's where it is loaded. */
+/** The drivers of the platform bus: those that the scenario's devices name, and VFIO's if it is loaded. */
 export function platformDrivers({ platform = [], modules }: Scenario): Set<string> {
   const own = platform.flatMap(({ driver, drivers = [] }) => [driver, ...drivers])
   const vfio = 'vfio_platform' in modules ? [vfioPlatform] : []
@@ -42,7 +42,7 @@ export function probePlatformDevice(draft: MockState, scenario: Scenario, device
   record.driver = taking ?? null
 }
 
-/** A write to `bind`: ENODEV where the driver is not for this device, EBUSY where another has it. */
+/** A write to `bind`: ENODEV if the driver is not for this device, EBUSY if another has it. */
 export function bindPlatformDevice(draft: MockState, device: ScenarioPlatformDevice, driver: string): void {
   const record = platformDraft(draft, device)
   if (!matches(record, device, driver)) throw new Errno('ENODEV')

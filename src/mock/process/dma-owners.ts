@@ -4,12 +4,12 @@ import { Errno } from '../base/errno.ts'
 export class DmaOwners {
   readonly #owners = new Map<string, { readonly owner: object; devices: number }>()
 
-  /** Null where nobody has the group. */
+  /** Null if nobody has the group. */
   ownerOf(groupKey: string): object | null {
     return this.#owners.get(groupKey)?.owner ?? null
   }
 
-  /** EPERM where another has the group. Returns how to give it back. */
+  /** EPERM if another has the group. Returns how to give it back. */
   claim(groupKey: string, owner: object): () => void {
     const there = this.#owners.get(groupKey)
     if (there !== undefined && there.owner !== owner) throw new Errno('EPERM')

@@ -61,7 +61,7 @@ export class ProcessHoldings {
     this.#worker = null
   }
 
-  /** Puts the record into the state, in one transaction with `change`. Where that throws, nothing happened. */
+  /** Puts the record into the state, in one transaction with `change`. If that throws, nothing happened. */
   publish(change: (draft: MockState) => void = () => {}): void {
     this.#store.update((draft) => {
       change(draft)
@@ -80,7 +80,7 @@ export interface Process {
   readonly holdings: ProcessHoldings
 }
 
-/** A descriptor for a file, in one transaction with what the machine is to know of it; none where that throws. */
+/** A descriptor for a file, in one transaction with what the machine is to know of it; none if that throws. */
 export function addPublished({ fds, holdings }: Process, file: OpenFile, change?: (draft: MockState) => void): number {
   const fd = fds.add(file)
   try {
@@ -92,7 +92,7 @@ export function addPublished({ fds, holdings }: Process, file: OpenFile, change?
   }
 }
 
-/** flock(2) LOCK_EX|LOCK_NB: false where another descriptor, here or in another process, has the file. */
+/** flock(2) LOCK_EX|LOCK_NB: false if another descriptor, here or in another process, has the file. */
 export function tryLock({ fds, holdings }: Process, fd: number): boolean {
   const { lockPath } = fds.get(fd)
   if (lockPath === undefined || holdings.locks.has(fd)) return true

@@ -62,7 +62,7 @@ function parseId({ ap }: Scenario, part: ApPart, bytes: Buffer): number {
 }
 
 /**
- * EADDRNOTAVAIL where a queue of the new matrix is kept for the host, and EBUSY (EADDRINUSE on older kernels) where
+ * EADDRNOTAVAIL if a queue of the new matrix is kept for the host, and EBUSY (EADDRINUSE on older kernels) if
  * another device has it. Control domains are nobody's alone.
  */
 function change(draft: MockState, scenario: Scenario, birth: string, changed: (matrix: ApMatrix) => ApMatrix): void {

@@ -8,7 +8,7 @@ import { changedMask, hasBit, type Mask, maskText, parseMask } from './mask.ts'
 /** A mask of the AP bus: adapters or domains that the host keeps. */
 export type ApMaskName = 'apmask' | 'aqmask'
 
-/** The adapters, or domains, that are kept for the host: a queue is, where both of its bits are set. */
+/** The adapters, or domains, that are kept for the host: a queue is, if both of its bits are set. */
 export function apMask(state: Snapshot, ap: ScenarioAp, name: ApMaskName): Mask {
   return parseMask(state.ap[name] ?? ap[name])
 }
@@ -18,7 +18,7 @@ export function isOfHost(state: Snapshot, ap: ScenarioAp, adapter: number, domai
   return hasBit(apMask(state, ap, 'apmask'), adapter) && hasBit(apMask(state, ap, 'aqmask'), domain)
 }
 
-/** A write to `apmask` or `aqmask`: EBUSY where it would take a queue away from a matrix. */
+/** A write to `apmask` or `aqmask`: EBUSY if it would take a queue away from a matrix. */
 export function setApMask(draft: MockState, { ap }: Scenario, name: ApMaskName, bytes: Buffer): void {
   if (ap === undefined) throw new Errno('ENODEV')
   draft.ap[name] = maskText(changedMask(apMask(draft, ap, name), bytes))

@@ -2,7 +2,7 @@ import { Errno } from '../base/errno.ts'
 import type { Scenario, ScenarioSubchannel } from '../scenario/scenario.ts'
 import type { MockState, Snapshot, SubchannelRecord } from '../state/state.ts'
 
-/** The drivers of the bus css that take channels for input and output: the host's, and VFIO's where it is loaded. */
+/** The drivers of the bus css that take channels for input and output: the host's, and VFIO's if it is loaded. */
 export function subchannelDrivers({ modules }: Scenario): string[] {
   return ['io_subchannel', ...('vfio_ccw' in modules ? ['vfio_ccw'] : [])]
 }

@@ -5,7 +5,7 @@ export interface Scenario {
   readonly name: string
   /** Linux version that it answers as: '6.1' if absent. */
   readonly kernel?: KernelVersion
-  /** Bytes of its pages, as that Linux was built: 4096 where absent. */
+  /** Bytes of its pages, as that Linux was built: 4096 if absent. */
   readonly pageSize?: PageSize
   /** Loaded modules and their parameters, as /sys/module shows them. */
   readonly modules: Readonly<Record<string, Readonly<Record<string, string>>>>
@@ -17,9 +17,9 @@ export interface Scenario {
   readonly css?: readonly ScenarioSubchannel[]
   /** Devices that firmware or the kernel names, and no bus finds. */
   readonly platform?: readonly ScenarioPlatformDevice[]
-  /** The IOMMU sees to it that a device raises no interrupts but its own; true where absent. */
+  /** The IOMMU sees to it that a device raises no interrupts but its own; true if absent. */
   readonly isolatesInterrupts?: boolean
-  /** Bytes of memory that a process may lock, as of one without CAP_IPC_LOCK; no limit where absent. */
+  /** Bytes of memory that a process may lock, as of one without CAP_IPC_LOCK; no limit if absent. */
   readonly lockedMemory?: number
   /** The writable disk at first: text files, and null for a directory. */
   readonly disk: Readonly<Record<string, string | null>>
@@ -41,7 +41,7 @@ export interface ScenarioPciDevice {
   /** The driver that has it at first, and takes it again when it is free. */
   readonly driver: string | null
   readonly iommuGroup: number | null
-  /** The kernel makes its group when a first driver is offered it, as on arm64; it is there at once where absent. */
+  /** The kernel makes its group when a first driver is offered it, as on arm64; it is there at once if absent. */
   readonly groupedWhenProbed?: boolean
   readonly numaNode: number
   /** The endpoint as vfio-pci finds it; if absent, one that has nothing but its ids. */
@@ -85,7 +85,7 @@ export interface ScenarioSriov {
   readonly stride: number
   /** Their device id: '0x0010'. */
   readonly vfDevice: string
-  /** The driver that takes them; null where none does. */
+  /** The driver that takes them; null if none does. */
   readonly vfDriver: string | null
   readonly vfFunction?: ScenarioPciFunction
   /** The physical function's own driver makes them when `sriov_numvfs` is written; else it refuses (ENOENT). */
@@ -128,9 +128,9 @@ export interface ScenarioPlatformDevice {
   readonly name: string
   /** The driver that has it at first, and takes it again when it is free. */
   readonly driver: string | null
-  /** Others that take it where they are named for it. */
+  /** Others that take it if they are named for it. */
   readonly drivers?: readonly string[]
-  /** A group of its own, which no PCI device has; null where no IOMMU is in front of it. */
+  /** A group of its own, which no PCI device has; null if no IOMMU is in front of it. */
   readonly iommuGroup: number | null
 }
 
@@ -142,7 +142,7 @@ export interface ScenarioPciFunction {
   readonly serial?: string
   /** Bytes of its configuration space: 256, or 4096 of PCI Express. */
   readonly configSize: 256 | 4096
-  /** The configuration space's bytes at power-on, where they are not zero, in hex by their offset in hex ('0x40'). */
+  /** The configuration space's bytes at power-on, if they are not zero, in hex by their offset in hex ('0x40'). */
   readonly config: Readonly<Record<string, string>>
   /** Bytes of each BAR, a power of two, by its index '0' to '5'; its kind and address stand in `config`. */
   readonly bars: Readonly<Record<string, number>>
@@ -179,7 +179,7 @@ export interface ScenarioMdevType {
   /** 'mtty-2'. */
   readonly id: string
   readonly name: string
-  /** May be of several lines; null where the driver has no description file. */
+  /** May be of several lines; null if the driver has no description file. */
   readonly description: string | null
   /** Resources that one device takes of the parent's capacity. */
   readonly uses: Readonly<Record<string, number>>

@@ -100,7 +100,7 @@ export class ConfigSpace {
     return this.#view.getUint32(offset, deviceOrder)
   }
 
-  /** EFAULT where any of it is past the end. */
+  /** EFAULT if any of it is past the end. */
   read(into: Uint8Array, offset: number): number {
     this.#check(offset, into.length)
     into.set(this.#bytes.subarray(offset, offset + into.length))

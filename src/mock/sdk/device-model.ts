@@ -23,19 +23,19 @@ export interface DeviceModel {
   irq(index: number): IrqDescription
   /** VFIO_DEVICE_SET_IRQS, whose flags, start and count `checkIrqSet` looks at. */
   setIrqs(set: IrqSetRequest): void
-  /** VFIO_DEVICE_RESET; EINVAL or ENOTTY where the device has none. */
+  /** VFIO_DEVICE_RESET; EINVAL or ENOTTY if the device has none. */
   reset(): void
   /** pread(2) and pwrite(2) of the device's file: bytes moved. Bytes that the device leaves undefined are zero. */
   read(into: Uint8Array, offset: number): number
   /** pwrite(2) of the device's file: bytes moved. */
   write(from: Uint8Array, offset: number): number
-  /** mmap(2) of the device's file, in whole pages; EINVAL where the driver maps nothing. Absent where it never does. */
+  /** mmap(2) of the device's file, in whole pages; EINVAL if the driver maps nothing. Absent if it never does. */
   mmap?(options: MmapOptions): Mapping
   /** VFIO_DEVICE_FEATURE, by number. */
   readonly features?: ReadonlyMap<number, Feature>
   /** Other ioctls of the device's file, such as VFIO_DEVICE_QUERY_GFX_PLANE. ENOTTY if absent. */
   ioctl?(request: number, argument: IoctlArgument, process: CallingProcess): number
-  /** VFIO_DEVICE_IOEVENTFD. Absent where the driver has none: ENOTTY. */
+  /** VFIO_DEVICE_IOEVENTFD. Absent if the driver has none: ENOTTY. */
   ioeventfd?(request: ModelIoeventfd): void
   /** The bus that the device is on is reset, by the user of any device there. */
   busReset?(): void
@@ -66,13 +66,13 @@ export interface RegionDescription {
   /** Bytes. */
   readonly size: number
   readonly offset: number
-  /** The chain behind the struct, whose links count from the end of the struct; none where absent. */
+  /** The chain behind the struct, whose links count from the end of the struct; none if absent. */
   readonly capabilities?: Uint8Array
 }
 
 /** Answer of VFIO_DEVICE_GET_IRQ_INFO. */
 export interface IrqDescription {
-  /** VFIO_IRQ_INFO_*; where absent, the driver leaves them as they came. */
+  /** VFIO_IRQ_INFO_*; if absent, the driver leaves them as they came. */
   readonly flags?: number
   readonly count: number
 }
@@ -86,7 +86,7 @@ export interface IrqSetRequest {
   readonly count: number
   /** Bytes that follow the struct. */
   readonly data: Uint8Array
-  /** The eventfd behind a descriptor: EBADF where none is open there, EINVAL where it is something else. */
+  /** The eventfd behind a descriptor: EBADF if none is open there, EINVAL if it is something else. */
   eventfd(fd: number): EventSink
 }
 
@@ -97,7 +97,7 @@ export interface ModelIoeventfd {
   /** Bytes. */
   readonly width: 1 | 2 | 4 | 8
   readonly data: bigint
-  /** Looks the eventfd up: EBADF, EINVAL; null where the write is to be removed. */
+  /** Looks the eventfd up: EBADF, EINVAL; null if the write is to be removed. */
   readonly eventfd: (() => EventSink) | null
 }
 
@@ -106,7 +106,7 @@ export interface EventSink {
   /** Signals it: one more event. */
   signal(): void
   /**
-   * Takes each event away and calls back instead, at once where one is there already; returns how to stop. `onClosed`: its
+   * Takes each event away and calls back instead, at once if one is there already; returns how to stop. `onClosed`: its
    * descriptor is closed, and nothing comes any more.
    */
   consume(listener: () => void, onClosed?: () => void): () => void

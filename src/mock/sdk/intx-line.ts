@@ -29,14 +29,14 @@ export class IntxLine {
     this.look()
   }
 
-  /** Signals where it is asserted and nothing keeps it from that. */
+  /** Signals if it is asserted and nothing keeps it from that. */
   look(): void {
     if (!this.#isEnabled || !this.#isAsserted || this.#isMasked || this.#isOff()) return
     this.#isMasked = true
     this.#trigger?.signal()
   }
 
-  /** With another eventfd where it is enabled already; null for none. */
+  /** With another eventfd if it is enabled already; null for none. */
   enable(trigger: EventSink | null): void {
     this.#trigger = trigger
     if (!this.#isEnabled) this.#isMasked = false
@@ -55,7 +55,7 @@ export class IntxLine {
     this.look()
   }
 
-  /** Each event of this one unmasks it, until it is closed: EBUSY where another does; null ends that. */
+  /** Each event of this one unmasks it, until it is closed: EBUSY if another does; null ends that. */
   unmaskBy(eventfd: EventSink | null): void {
     if (eventfd !== null && this.#stopUnmasking !== null) throw new Errno('EBUSY')
     this.#stopUnmasking?.()

@@ -124,7 +124,7 @@ export class LineIrq implements ModelIrq {
   }
 }
 
-/** The eventfds of a request, one per vector; null where a negative number unties it. Looks them up one by one. */
+/** The eventfds of a request, one per vector; null if a negative number unties it. Looks them up one by one. */
 export function* eachEventfd({ data, count, eventfd }: IrqSetRequest): Generator<EventSink | null> {
   const view = new DataView(data.buffer, data.byteOffset, data.byteLength)
   for (let vector = 0; vector < count; vector++) {

@@ -80,7 +80,7 @@ export class MdevModel implements DeviceModel {
     throw new Errno('EINVAL')
   }
 
-  /** EINVAL past the end of a region, where none is too; what reaches over the end is cut short. */
+  /** EINVAL past the end of a region, and if there is no region; what reaches over the end is cut short. */
   read(into: Uint8Array, offset: number): number {
     const { region, within } = this.#at(offset)
     const length = Math.min(into.length, region.size - within)
@@ -112,7 +112,7 @@ export class MdevModel implements DeviceModel {
     return new BarMapping(reaches, whole, access)
   }
 
-  /** Tells who has it by the req interrupt, where it has one. */
+  /** Tells who has it by the req interrupt, if it has one. */
   requestRelease(): void {
     this.#irqs.get(pciIrqIndex.VFIO_PCI_REQ_IRQ_INDEX)?.raise(0)
   }

@@ -11,7 +11,7 @@ export type Fault = (page: number, access: 'r' | 'w') => boolean | Uint8Array
 export interface MemoryRegionOptions {
   /** Bytes. */
   readonly size: number
-  /** Bytes of the pages that are supplied one by one: the machine's (`context.traits.pageSize`). 4096 where absent. */
+  /** Bytes of the pages that are supplied one by one: the machine's (`context.traits.pageSize`). 4096 if absent. */
   readonly pageSize?: number
   /**
    * The way in which it is mapped; if absent, it cannot be. 'direct': all of it is there at mmap(2), and a mapping that

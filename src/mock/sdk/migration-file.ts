@@ -71,7 +71,7 @@ export class ResumeFile implements OpenFile {
   #data: Uint8Array = new Uint8Array()
   #isOver = false
 
-  /** `check` looks at all that came so far, and at how much that was before, and throws where it is not its own. */
+  /** `check` looks at all that came so far, and at how much that was before, and throws if it is not its own. */
   constructor(link: string, most: number, check: (data: Uint8Array, before: number) => void) {
     this.link = link
     this.#most = most

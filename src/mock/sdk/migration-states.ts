@@ -31,7 +31,7 @@ const needs: readonly number[] = [
   VFIO_MIGRATION_STOP_COPY | VFIO_MIGRATION_P2P | VFIO_MIGRATION_PRE_COPY,
 ]
 
-/** Passes over states that the driver does not have. EINVAL where no way leads there, or it is no state of its. */
+/** Passes over states that the driver does not have. EINVAL if no way leads there, or it is no state of its. */
 export function nextState(from: number, to: number, flags: number): number {
   const has = (state: number) => ((needs[state] ?? 0) & ~flags) === 0
   if (!has(to)) throw new Errno('EINVAL')

@@ -31,7 +31,7 @@ export interface MigrationOptions {
   readonly name: string
   /** VFIO_MIGRATION_*, of which VFIO_MIGRATION_STOP_COPY is always one. */
   readonly flags: number
-  /** The state it was saved in, VFIO_DEVICE_STATE_*; running where absent. */
+  /** The state it was saved in, VFIO_DEVICE_STATE_*; running if absent. */
   readonly state?: number
   /** Bytes of the whole stream at most. */
   readonly size: () => number
@@ -39,9 +39,9 @@ export interface MigrationOptions {
   readonly header: () => Uint8Array
   /** Rest of the stream, once the device has stopped. */
   readonly body: () => Uint8Array
-  /** Looks at what was written so far, and how much was there before; throws `Errno` where that is not its own. */
+  /** Looks at what was written so far, and how much was there before; throws `Errno` if that is not its own. */
   readonly check: (data: Uint8Array, before: number) => void
-  /** Takes the stream over; throws `Errno` where it is not whole. */
+  /** Takes the stream over; throws `Errno` if it is not whole. */
   readonly load: (data: Uint8Array) => void
 }
 
@@ -127,7 +127,7 @@ export class ModelMigration {
     return null
   }
 
-  /** Null where the stream goes on that there is. */
+  /** Null if the stream goes on that there is. */
   #startSaving(next: number): SaveFile | null {
     const existing = this.#saving
     const isPreCopy = () => preCopying.includes(this.#state)

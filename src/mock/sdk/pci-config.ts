@@ -11,7 +11,7 @@ export interface PciConfigOptions {
   /** 24 bits: base class, subclass, programming interface. */
   readonly class: number
   readonly revision?: number
-  /** Bytes of configuration space; 256 where absent. */
+  /** Bytes of configuration space; 256 if absent. */
   readonly size?: 256 | 4096
   /** Bytes of each BAR, a power of two, by its index. */
   readonly bars?: Readonly<Record<number, number>>

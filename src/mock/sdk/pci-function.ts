@@ -26,7 +26,7 @@ export interface PciBus {
   sendMessage(vector: number): void
   /** The level of INTx. */
   setIntx(asserted: boolean): void
-  /** False, and nothing moved from there on, where bus mastering is off or the IOMMU does not let it pass. */
+  /** False, and nothing moved from there on, if bus mastering is off or the IOMMU does not let it pass. */
   readMemory(address: bigint, into: Uint8Array): boolean
   /** Writes memory likewise. */
   writeMemory(address: bigint, from: Uint8Array): boolean

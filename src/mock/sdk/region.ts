@@ -31,7 +31,7 @@ export interface ModelRegion {
   /** A trapped write: what a pwrite(2) in this region is. */
   write(from: Uint8Array, offset: number): void
   /**
-   * mmap(2) of a part, in whole pages: what its accesses reach, by the offset in the region; null where that part cannot
+   * mmap(2) of a part, in whole pages: what its accesses reach, by the offset in the region; null if that part cannot
    * be mapped. Absent of a region that cannot be mapped at all.
    */
   map?(offset: number, length: number): MappedDevice | null
@@ -44,9 +44,9 @@ export type AccessWidth = 1 | 2 | 4
 export interface TrappedRegionOptions {
   /** Bytes. */
   readonly size: number
-  /** One read of 1, 2 or 4 bytes at an offset that is a multiple of the width. Zeros where absent. */
+  /** One read of 1, 2 or 4 bytes at an offset that is a multiple of the width. Zeros if absent. */
   readonly read?: (offset: number, width: AccessWidth) => number
-  /** One write likewise; `value` is not negative. Nothing happens where absent. */
+  /** One write likewise; `value` is not negative. Nothing happens if absent. */
   readonly write?: (offset: number, value: number, width: AccessWidth) => void
 }
 

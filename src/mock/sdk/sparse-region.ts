@@ -54,7 +54,7 @@ export class SparseRegion implements ModelRegion {
     }
   }
 
-  /** Maps pages of the part at an offset; null where no part that can be mapped holds them all. */
+  /** Maps pages of the part at an offset; null if no part that can be mapped holds them all. */
   map(offset: number, length: number): MappedDevice | null {
     const part = this.#partAt(offset)
     if (part === undefined || offset + length > part.offset + part.region.size) return null

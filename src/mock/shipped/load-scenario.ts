@@ -13,7 +13,7 @@ import { shipped } from './shipped.ts'
 
 /**
  * A scenario by the name of one that ships, or from a file: JSON, or a module whose default export it is. NOT_FOUND for
- * what is neither; NOT_SUPPORTED for TypeScript where this Node cannot read it; INVALID_DEFINITION, which names the file
+ * what is neither; NOT_SUPPORTED for TypeScript if this Node cannot read it; INVALID_DEFINITION, which names the file
  * and the field, for what is no scenario.
  */
 export function loadScenario(

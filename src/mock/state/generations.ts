@@ -12,7 +12,7 @@ const maxBytes = 256 * 1024 * 1024
 
 /** One version of the state, as a file has it. */
 export interface Generation {
-  /** 0 where there is none yet. */
+  /** 0 if there is none yet. */
   readonly number: number
   readonly text: string
 }
@@ -126,7 +126,7 @@ function readState(path: string): string {
   })
 }
 
-/** Most are far from it: the bytes are counted only where it could be too long. */
+/** Most are far from it: the bytes are counted only if it could be too long. */
 function checkSize(text: string, directory: string): void {
   const bytes = 3 * text.length > maxBytes ? Buffer.byteLength(text) : 0
   if (bytes <= maxBytes) return

@@ -14,7 +14,7 @@ const writable: ReadonlySet<string> = new Set([
   'vfio_pci/nointxmask',
 ])
 
-/** As /sys/module shows it; null where the module is not loaded, or has no such parameter. */
+/** As /sys/module shows it; null if the module is not loaded, or has no such parameter. */
 export function moduleParameter(scenario: Scenario, state: Snapshot, module: string, name: string): string | null {
   return state.parameters[`${module}/${name}`] ?? scenario.modules[module]?.[name] ?? null
 }

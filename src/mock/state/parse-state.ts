@@ -12,7 +12,7 @@ import {
 } from './state.ts'
 import type { WorkerLife } from './worker-life.ts'
 
-/** The state that a file's text holds, or null where it is something else or broken. */
+/** The state that a file's text holds, or null if it is something else or broken. */
 export function parseState(text: string): MockState | null {
   let value: unknown
   try {

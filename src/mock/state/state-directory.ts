@@ -29,7 +29,7 @@ export class StateDirectory implements StateStore {
   readonly #onChange: OnChange
   #newest: Loaded | null = null
 
-  /** `initial`: where nothing stands in the directory. */
+  /** `initial`: the state if nothing stands in the directory. */
   constructor(directory: string, initial: MockState, onChange: OnChange) {
     this.#generations = new Generations(directory)
     this.#initial = initial
@@ -100,7 +100,7 @@ export class StateDirectory implements StateStore {
   }
 }
 
-/** Back to the scenario's first state, whatever stands there now. Nothing happens where nothing stands there. */
+/** Back to the scenario's first state, whatever stands there now. Nothing happens if nothing stands there. */
 export function resetMock(stateDirectory: string): void {
   const generations = new Generations(stateDirectory)
   try {
@@ -114,7 +114,7 @@ export function resetMock(stateDirectory: string): void {
 }
 
 /**
- * $XDG_STATE_HOME/vfioctl/mock/NAME, in ~/.local/state where that is not set. As root by another user's environment
+ * $XDG_STATE_HOME/vfioctl/mock/NAME, in ~/.local/state if that is not set. As root by another user's environment
  * (sudo), in root's own home: that user could not use what root leaves in theirs. INVALID_ARGUMENT for a bad name.
  */
 export function mockStateDirectory(name: string, env: Readonly<Record<string, string | undefined>>): string {

@@ -5,7 +5,7 @@ export interface StateStore {
   /** The newest state. The same object as long as nothing changed. */
   read(): Snapshot
   /**
-   * One transaction: `change` works on a copy, which becomes the state once it returns; where it throws, nothing
+   * One transaction: `change` works on a copy, which becomes the state once it returns; if it throws, nothing
    * happened. It may run several times, whenever another process was faster, and so has no effect besides the copy's.
    */
   update<T>(change: (draft: MockState) => T): T

@@ -82,7 +82,7 @@ export interface PciRecord {
   readonly physfn: string | null
   /** Names written to `reset_method`; null for the kernel's own choice. */
   resetMethods: string[] | null
-  /** A virtual function's vGPU, and its attributes that were written; 0 where it has none. */
+  /** A virtual function's vGPU, and its attributes that were written; 0 if it has none. */
   vgpuType: number
   vgpuAttributes: Record<string, string>
   /** Number of its vfio-dev folder; null while no driver of VFIO has it. */

@@ -14,7 +14,7 @@ interface Range {
   readonly length: bigint
 }
 
-/** Memory of a device behind a descriptor, which another can be given. It is still there where the descriptor is closed. */
+/** Memory of a device behind a descriptor, which another can be given. It is still there if the descriptor is closed. */
 export class DmaBufFile implements OpenFile {
   readonly link: string = '/dmabuf:'
   readonly details: Readonly<Record<string, string>>
@@ -31,7 +31,7 @@ export class DmaBufFile implements OpenFile {
     this.details = { size: String(this.size), exp_name: 'vfio_pci_core' }
   }
 
-  /** For an IOMMU to map, until it is revoked. ENODEV while it is; EOPNOTSUPP where it is not of one piece. */
+  /** For an IOMMU to map, until it is revoked. ENODEV while it is; EOPNOTSUPP if it is not of one piece. */
   attach(): { readonly device: MappedDevice; readonly at: number } {
     const maker = this.#maker
     if (maker.isRevoked) throw new Errno('ENODEV')
@@ -96,7 +96,7 @@ export class DmaBufs {
   }
 }
 
-/** EFAULT where they are not there; EINVAL for anything but whole pages. */
+/** EFAULT if they are not there; EINVAL for anything but whole pages. */
 function rangesOf(bytes: Uint8Array, count: number, pageSize: PageSize): Range[] {
   if (bytes.length < count * vfioRegionDmaRange.size) throw new Errno('EFAULT')
   const page = BigInt(pageSize)

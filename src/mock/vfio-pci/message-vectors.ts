@@ -32,7 +32,7 @@ export class MessageVectors {
     this.#sinks[vector]?.signal()
   }
 
-  /** Ties vectors to eventfds, and turns the index on where it is off. A bad descriptor unties those before it. */
+  /** Ties vectors to eventfds, and turns the index on if it is off. A bad descriptor unties those before it. */
   tie(set: IrqSetRequest): void {
     const { index, start, count } = set
     const wasOff = this.#index === null

@@ -24,7 +24,7 @@ export interface MsixTable {
   readonly end: number
 }
 
-/** Null where the function has none. */
+/** Null if the function has none. */
 function msixTable(config: ConfigSpace): MsixTable | null {
   const capability = config.find('msi-x')
   if (capability === null) return null
@@ -115,7 +115,7 @@ export class PciRegions {
     return new BarMapping(this.#memoryOf(index, within), whole, access)
   }
 
-  /** The memory of a BAR, for others of the machine; null where it has none. */
+  /** The memory of a BAR, for others of the machine; null if it has none. */
   memory(index: number): { device: MappedDevice; size: number } | null {
     return this.#isMappable(index) ? { device: this.#memoryOf(index, 0), size: this.#sizeOf(index) ?? 0 } : null
   }
@@ -157,7 +157,7 @@ export class PciRegions {
     return isBar && !this.#config.isIo(index) && !this.#barsWithinPages.has(index)
   }
 
-  /** EINVAL past the end; what reaches over it is cut short. EIO where memory decoding is off. */
+  /** EINVAL past the end; what reaches over it is cut short. EIO if memory decoding is off. */
   #clamp(index: number, within: number, wanted: number): number {
     const size = this.#sizeOf(index)
     if (size === null || within >= size) throw new Errno('EINVAL')

@@ -163,7 +163,7 @@ export class VfioPciDevice implements DeviceModel {
     return this.#regions.write(from, index, within)
   }
 
-  /** EINVAL where there is no such region: the device sleeps on. */
+  /** EINVAL if there is no such region: the device sleeps on. */
   #reach(offset: number): ReturnType<typeof splitOffset> {
     const place = splitOffset(offset)
     if (place.index >= VFIO_PCI_NUM_REGIONS) throw new Errno('EINVAL')
@@ -239,7 +239,7 @@ export class VfioPciDevice implements DeviceModel {
     return this.#config.isMemoryOn && !this.#lowPower.isAsleep
   }
 
-  /** Nothing answers where the device is gone: all ones. */
+  /** Nothing answers if the device is gone: all ones. */
   #readConfig(into: Uint8Array, within: number): number {
     const length = this.#config.read(into, within)
     this.#msi?.read(into, within)

@@ -9,7 +9,7 @@ import type { Machine } from '../machine/machine.ts'
 import { moduleParameter } from '../state/module-parameters.ts'
 import type { VfioGroup } from './vfio-groups.ts'
 
-/** EPERM where a device could raise interrupts that are not its own, and the module was not told to allow that. */
+/** EPERM if a device could raise interrupts that are not its own, and the module was not told to allow that. */
 export function checkInterrupts(
   { scenario, store }: Pick<Machine, 'scenario' | 'store'>,
   module: 'vfio_iommu_type1' | 'iommufd',
@@ -34,7 +34,7 @@ export function bindArgument(argument: IoctlArgument): {
 }
 
 /**
- * Binds a device of a group to an iommufd. EPERM where a driver, or another iommufd, has the group, and where it could
+ * Binds a device of a group to an iommufd. EPERM if a driver, or another iommufd, has the group, and if it could
  * raise interrupts that are not its own.
  */
 export function bindDevice(machine: Machine, group: VfioGroup, iommufd: Iommufd): BoundDevice {

@@ -106,7 +106,7 @@ export class Container implements OpenFile {
     return 0
   }
 
-  /** EPERM where a device behind the IOMMU could raise any interrupt. */
+  /** EPERM if a device behind the IOMMU could raise any interrupt. */
   #attachTo(iommu: ContainerIommu, group: object, kind: GroupKind): void {
     if (kind === 'translated') checkInterrupts(this.#machine, 'vfio_iommu_type1')
     iommu.attach(group, kind === 'translated')
@@ -127,5 +127,5 @@ export class Container implements OpenFile {
   }
 }
 
-/** dma_entry_limit where nobody set it. */
+/** dma_entry_limit if nobody set it. */
 const usualLimit = 65535

@@ -48,7 +48,7 @@ export class DeviceNode implements OpenFile {
     this.details = deviceDetails(machine.traits, device.path)
   }
 
-  /** ENODEV where the device is gone, or about to go. */
+  /** ENODEV if the device is gone, or about to go. */
   static open(machine: Machine, group: VfioGroup, device: VfioDevice, path: string): number {
     const { holdings, scenario } = machine
     holdings.devices.add(device.key)
@@ -150,7 +150,7 @@ export class DeviceNode implements OpenFile {
     if (processes.some(({ groups }) => groups.includes(this.#groupKey))) throw new Errno('EBUSY')
   }
 
-  /** EINVAL where another has it open; EPERM where another process has a device of its group. */
+  /** EINVAL if another has it open; EPERM if another process has a device of its group. */
   #checkFree({ processes }: Pick<Snapshot, 'processes'>): void {
     const { holdings } = this.#machine
     if (processes.some(({ opened }) => opened.includes(this.#device.key))) throw new Errno('EINVAL')

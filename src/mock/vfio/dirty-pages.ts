@@ -77,13 +77,13 @@ export class DirtyPages {
     return this.#bits !== null
   }
 
-  /** EINVAL where a mapping has more pages than a bitmap has bits, ENOMEM where this machine has no memory for as many. */
+  /** EINVAL if a mapping has more pages than a bitmap has bits, ENOMEM if this machine has no memory for as many. */
   checkSize({ size }: Pick<DmaMapping, 'size'>): void {
     if (size / this.#page >= maxPages) throw new Errno('EINVAL')
     if (size / this.#page > maxPagesInMemory) throw new Errno('ENOMEM')
   }
 
-  /** The bitmap that a call names at `at` of its struct, for `size` bytes from `base` on; EINVAL where it is too short. */
+  /** The bitmap that a call names at `at` of its struct, for `size` bytes from `base` on; EINVAL if it is too short. */
   bitmap(
     { struct, at, pointers }: { struct: Uint8Array; at: number; pointers: readonly IoctlPointer[] },
     { base, size }: { base: bigint; size: bigint },
@@ -95,7 +95,7 @@ export class DirtyPages {
     return { base, pgsize: values.pgsize, bytes: bytesAt(pointerAt(pointers, field)) ?? new Uint8Array() }
   }
 
-  /** EINVAL where nobody logs, or a bit would not be for a page. */
+  /** EINVAL if nobody logs, or a bit would not be for a page. */
   checkFillable({ pgsize }: Bitmap): void {
     if (this.#bits === null || pgsize !== this.#page) throw new Errno('EINVAL')
   }
@@ -114,7 +114,7 @@ export class DirtyPages {
   }
 
   /**
-   * Fills in the bits of a mapping, which are clean from then on but for pages that are pinned. EFAULT where no memory is
+   * Fills in the bits of a mapping, which are clean from then on but for pages that are pinned. EFAULT if no memory is
    * there. The driver moves its own bits to where the mapping has them in the bitmap, and forgets to clear those that go
    * beyond the mapping there: the next answer has them.
    */

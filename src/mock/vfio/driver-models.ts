@@ -60,7 +60,7 @@ export function makeVgpuModel(device: PciDevice, state: Snapshot, services: Driv
   return makeMediated({ ...what, saved: pciRecord(state, device).model, parentDma }, services)
 }
 
-/** ENODEV where the scenario has no such parent, or it has no such type. */
+/** ENODEV if the scenario has no such parent, or it has no such type. */
 export function makeMdev(
   { uuid, parent: name, type: id, model: saved }: Pick<Frozen<MdevRecord>, 'uuid' | 'parent' | 'type' | 'model'>,
   services: DriverServices,

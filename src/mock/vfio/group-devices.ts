@@ -40,7 +40,7 @@ export class GroupDevices {
     return open
   }
 
-  /** Null for a device without an IOMMU, which is not bound: EPERM where an IOAS says that translations are expected. */
+  /** Null for a device without an IOMMU, which is not bound: EPERM if an IOAS says that translations are expected. */
   #bind(group: VfioGroup, iommufd: Iommufd): BoundDevice | null {
     if (group.kind === 'noiommu') {
       if (iommufd.compat !== null) throw new Errno('EPERM')

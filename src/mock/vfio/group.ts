@@ -35,7 +35,7 @@ export class Group implements OpenFile {
     this.lockPath = this.link
   }
 
-  /** EBUSY where anyone has it open, or a device of it bound; ENODEV where its last device went meanwhile. */
+  /** EBUSY if anyone has it open, or a device of it bound; ENODEV if its last device went meanwhile. */
   static open(machine: Machine, group: VfioGroup): number {
     const { holdings, scenario } = machine
     const { key } = group

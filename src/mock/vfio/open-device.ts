@@ -7,7 +7,7 @@ import type { VfioDevice } from './vfio-groups.ts'
 /** A device that is open, through however many descriptors and mappings; its model lives as long as it is. */
 export class OpenDevice implements OpenedDevice {
   readonly model: DeviceModel
-  /** Its number among the objects of the iommufd that it is bound to; null where its group was opened. */
+  /** Its number among the objects of the iommufd that it is bound to; null if its group was opened. */
   readonly boundId: number | null
   readonly #machine: Machine
   readonly #device: VfioDevice
@@ -16,7 +16,7 @@ export class OpenDevice implements OpenedDevice {
 
   /**
    * `space`: the address space that it is in at the moment. `onClosed`: before the machine is told that nobody has it.
-   * `boundId`: null where absent.
+   * `boundId`: null if absent.
    */
   constructor(
     machine: Machine,
@@ -34,7 +34,7 @@ export class OpenDevice implements OpenedDevice {
     this.model = device.makeModel({ machine, space })
   }
 
-  /** `check` throws where the first user may not have it. */
+  /** `check` throws if the first user may not have it. */
   begin(check?: (draft: MockState) => void): void {
     const { holdings, openDevices } = this.#machine
     const { key } = this.#device

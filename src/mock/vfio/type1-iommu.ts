@@ -66,7 +66,7 @@ export class Type1Iommu implements ContainerIommu {
   }
 
   /**
-   * The first group with an IOMMU has everything pinned that is mapped. EINVAL where something is mapped at addresses
+   * The first group with an IOMMU has everything pinned that is mapped. EINVAL if something is mapped at addresses
    * that its IOMMU does not translate.
    */
   attach(group: object, isBehindIommu: boolean): void {
@@ -197,7 +197,7 @@ export class Type1Iommu implements ContainerIommu {
     return 0
   }
 
-  /** EINVAL, and all of them have theirs again, where one has none already. */
+  /** EINVAL, and all of them have theirs again, if one has none already. */
   #forgetAddresses(mappings: readonly DmaMapping[]): void {
     const before = mappings.findIndex((mapping) => this.#withoutAddress.has(mapping))
     if (before >= 0) {

@@ -42,7 +42,7 @@ export interface VfioDevice {
   readonly vfioIndex: number | null
   /** It is being taken away, and cannot be opened any more. */
   readonly isLeaving: boolean
-  /** Throws where the device does not open for who brings this VF token, or none; null where it takes no token. */
+  /** Throws if the device does not open for who brings this VF token, or none; null if it takes no token. */
   readonly admit: ((draft: MockState, token: string | null) => void) | null
   makeModel(services: DriverServices): DeviceModel
   /** Keeps what the model saved. */

@@ -14,7 +14,7 @@ const senseCountShift = 16
 
 /** The interruption-response block of an I/O interrupt: the subchannel-status word, and the sense with it. */
 export interface InterruptionResponse extends SubchannelStatus {
-  /** Sense bytes that came with a unit check, at most 32; null where the device keeps them for a BASIC SENSE. */
+  /** Sense bytes that came with a unit check, at most 32; null if the device keeps them for a BASIC SENSE. */
   readonly sense: Uint8Array | null
   /** The block whole, 96 bytes. */
   readonly bytes: Uint8Array

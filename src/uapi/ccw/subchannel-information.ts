@@ -13,7 +13,7 @@ const paths = 8
 
 /** A subchannel-information block: which device is behind a subchannel, and by which paths. */
 export interface SubchannelInformation {
-  /** The number of the device behind it, 0x1234 of 0.0.1234; null where there is none. */
+  /** The number of the device behind it, 0x1234 of 0.0.1234; null if there is none. */
   readonly deviceNumber: number | null
   readonly enabled: boolean
   /** Of the channel paths below, those that are installed. */

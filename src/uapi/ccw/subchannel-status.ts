@@ -53,7 +53,7 @@ export interface SubchannelStatus {
   /** Says what `unitCheck` is about; a BASIC SENSE asks the device. */
   readonly device: ChannelFlags<typeof deviceStatus>
   readonly subchannel: ChannelFlags<typeof subchannelStatus>
-  /** 8 bytes beyond the last command that was used; 0 where it says nothing. */
+  /** 8 bytes beyond the last command that was used; 0 if it says nothing. */
   readonly program: number
   /** Bytes of the last command's count that were not moved. */
   readonly residualCount: number

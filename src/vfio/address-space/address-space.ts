@@ -53,7 +53,7 @@ export interface AddressSpace extends Disposable {
   ranges(): readonly IovaRange[]
   /** The number of mappings that the kernel still takes; null if it does not say. */
   availableMappings(): number | null
-  /** All of that, of one answer of the kernel where it tells all in one. */
+  /** All of that, of one answer of the kernel if it tells all in one. */
   info(): AddressSpaceInfo
   /**
    * Maps memory for the devices in it. IOVA_RESERVED, IOVA_IN_USE, NO_MAPPING_LEFT or MEMLOCK_EXCEEDED if the kernel

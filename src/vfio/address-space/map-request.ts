@@ -53,7 +53,7 @@ export function checkPart(memory: Mapping, offset: number, size: number, pageSiz
   }
 }
 
-/** Throws INVALID_ARGUMENT where it is not whole pages at an address of 64 bits. */
+/** Throws INVALID_ARGUMENT if it is not whole pages at an address of 64 bits. */
 export function checkPages(verb: 'map' | 'unmap', iova: bigint, size: bigint, pageSize: number): void {
   const page = BigInt(pageSize)
   const isAddress = typeof iova === 'bigint' && iova >= 0n && iova <= maxAddress

@@ -26,7 +26,7 @@ export class MappedRanges {
   }
 
   /**
-   * The addresses at which the mappings in a range begin. Throws PARTIAL_UNMAP where the range cuts one. An exact
+   * The addresses at which the mappings in a range begin. Throws PARTIAL_UNMAP if the range cuts one. An exact
    * match, which is the usual case, costs the same however many there are; anything else looks at all of them.
    */
   within(iova: bigint, size: bigint): readonly bigint[] {

@@ -22,7 +22,7 @@ export interface MemlockLimit {
 /** linux/capability.h */
 const CAP_IPC_LOCK = 14n
 
-/** From /proc/self/limits and /proc/self/status; null where they do not say. */
+/** From /proc/self/limits and /proc/self/status; null if they do not say. */
 export function memlockLimit({ files }: Pick<Kernel, 'files'>): MemlockLimit | null {
   const limits = readIfAllowed(files, '/proc/self/limits')
   const status = readIfAllowed(files, '/proc/self/status')
@@ -35,7 +35,7 @@ export function memlockLimit({ files }: Pick<Kernel, 'files'>): MemlockLimit | n
 
 /**
  * The reason why the kernel refused to map `needed` more bytes with ENOMEM: MEMLOCK_EXCEEDED with needed, locked and
- * limit where the limit is passed, else that there is no memory. `mode`: in which it was refused; native iommufd holds
+ * limit if the limit is passed, else that there is no memory. `mode`: in which it was refused; native iommufd holds
  * the limit against what all processes of the user have locked, so that it may be passed there with nothing locked
  * here.
  */

@@ -5,7 +5,7 @@ import { type MemlockLimit, memlockLimit } from './memlock-limit.ts'
 
 /**
  * Raises the soft limit on locked memory to the hard limit, for this process and what it starts from here on. Resolves
- * with the limit as it is then; where there is nothing to raise, nothing happens. Throws NOT_SUPPORTED where the limit
+ * with the limit as it is then; if there is nothing to raise, nothing happens. Throws NOT_SUPPORTED if the limit
  * cannot be known or changed.
  */
 export async function raiseMemlockLimit(kernel: Kernel): Promise<MemlockLimit> {

@@ -11,7 +11,7 @@ export function closeInOrder(resources: readonly { close(): void }[]): void {
   if (failures.length > 0) throw failures[0]
 }
 
-/** Runs the next step of opening something; where it fails, closes what is open already and keeps the step's error. */
+/** Runs the next step of opening something; if it fails, closes what is open already and keeps the step's error. */
 export function orClose<T>(opened: readonly { close(): void }[], step: () => T): T {
   try {
     return step()

@@ -36,7 +36,7 @@ export class Descriptor {
     if (this.#fd === null) throw this.#closed()
   }
 
-  /** ioctl(2), with the raw system error where it fails. */
+  /** ioctl(2), with the raw system error if it fails. */
   ioctl(request: number, argument?: Uint8Array | number, pointers?: readonly IoctlPointer[]): number {
     return this.kernel.ioctl(this.fd, request, argument, pointers)
   }

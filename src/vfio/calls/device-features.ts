@@ -85,7 +85,7 @@ export class DeviceFeatures {
 
   /**
    * Gets a feature: `data` goes in, as some take a question with it, and what the kernel made of it is returned. Throws
-   * NOT_SUPPORTED where the driver has no such feature or does not let it be got.
+   * NOT_SUPPORTED if the driver has no such feature or does not let it be got.
    */
   get(feature: DeviceFeatureName, data: Uint8Array, call?: FeatureCall): Uint8Array {
     return this.#call(feature, 'get', data, call)

@@ -78,8 +78,8 @@ export class Subchannel {
 
   /**
    * START SUBCHANNEL: has the device carry out a channel program (`channelProgram`). Its commands are read before this
-   * returns; the memory of its data stays pinned until the program has ended. Throws DEVICE_BUSY where one is under way,
-   * INVALID_ARGUMENT for a program that the kernel does not take, NOT_FOUND where the device does not answer.
+   * returns; the memory of its data stays pinned until the program has ended. Throws DEVICE_BUSY if one is under way,
+   * INVALID_ARGUMENT for a program that the kernel does not take, NOT_FOUND if the device does not answer.
    */
   start(request: ProgramStart): void {
     const {
@@ -133,7 +133,7 @@ export class Subchannel {
   }
 
   /**
-   * Takes the next channel report, of which the interrupt `crw` tells; null where there is none. NOT_SUPPORTED before
+   * Takes the next channel report, of which the interrupt `crw` tells; null if there is none. NOT_SUPPORTED before
    * Linux 5.8.
    */
   nextReport(): ChannelReport | null {

@@ -30,7 +30,7 @@ const nullCapability = 0
 
 /**
  * Decodes the bytes of a configuration space: 256, 4096, or the fewer that some mediated devices give (0xff). Throws
- * MALFORMED_REPLY for a list of capabilities that leaves the space or comes back to itself, and where nothing answers.
+ * MALFORMED_REPLY for a list of capabilities that leaves the space or comes back to itself, and if nothing answers.
  */
 export function decodeConfigSpace(bytes: Uint8Array): ConfigSpace {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)

@@ -78,7 +78,7 @@ export type DecodedCapability =
     }[keyof DecodedFields]
   | { readonly name: Exclude<PciCapabilityName, keyof DecodedFields>; readonly fields: null }
 
-/** Decodes the capability at `at` of a configuration space. Throws MALFORMED_REPLY where the space ends inside it. */
+/** Decodes the capability at `at` of a configuration space. Throws MALFORMED_REPLY if the space ends inside it. */
 export function decodeCapability(name: PciCapabilityName, space: DataView, at: number): DecodedCapability {
   const first = (length: number): DataView => part(name, space, at, length)
   switch (name) {

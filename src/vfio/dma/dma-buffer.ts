@@ -71,7 +71,7 @@ export class DmaBuffer implements Disposable, AsyncDisposable {
   }
 
   /**
-   * Takes the memory away from the devices, which get an IOMMU fault from here on, and frees it where `allocate` made
+   * Takes the memory away from the devices, which get an IOMMU fault from here on, and frees it if `allocate` made
    * it. Without an IOMMU nothing stops a device: make sure it is done. Idempotent.
    */
   close(): void {

@@ -49,7 +49,7 @@ export class DmaMappings {
     this.#iovas?.refresh()
   }
 
-  /** Chooses an address and maps the memory there, in pieces where it is large: all of it or nothing. */
+  /** Chooses an address and maps the memory there, in pieces if it is large: all of it or nothing. */
   async map(part: BufferMemory, where: Wishes): Promise<DmaBuffer> {
     const { memory, offset, size, access, dmaBuf } = part
     checkPart(memory, offset, size, this.#space.pageSize)
@@ -116,7 +116,7 @@ export class DmaMappings {
   }
 }
 
-/** Large memory where huge pages of the IOMMU fit, if there is such a place. */
+/** Large memory if huge pages of the IOMMU fit, if there is such a place. */
 function takeAddress(iovas: IovaAllocator, hugePageSize: number, size: number, { iova, addressBits }: Wishes): bigint {
   const alignment = size < hugePageSize || iova !== undefined ? 'page' : 'huge'
   try {

@@ -41,7 +41,7 @@ type Wishes = Pick<IovaRequest, 'iova' | 'addressBits'>
 
 /**
  * The address at which a device without an IOMMU finds this memory, which must lie in one piece. Throws NOT_SUPPORTED
- * where it does not, where the device does not reach it and for a wished address; IOVA_IN_USE where it is a buffer
+ * if it does not, if the device does not reach it and for a wished address; IOVA_IN_USE if it is a buffer
  * already.
  */
 function physicalAddress(

@@ -120,7 +120,7 @@ export class Dma {
     return this.#mappings.buffers()
   }
 
-  /** The buffer that a device reaches at this address, and which of its bytes; null where there is none. */
+  /** The buffer that a device reaches at this address, and which of its bytes; null if there is none. */
   find(iova: bigint): { readonly buffer: DmaBuffer; readonly offset: number } | null {
     const buffer = this.#mappings.at(checked('find', address, iova))
     return buffer === null ? null : { buffer, offset: Number(iova - buffer.iova) }
@@ -141,7 +141,7 @@ export class Dma {
     return memlockLimit(this.#space.kernel)
   }
 
-  /** Raises the soft limit on locked memory to the hard one, for this process. Throws NOT_SUPPORTED where it cannot. */
+  /** Raises the soft limit on locked memory to the hard one, for this process. Throws NOT_SUPPORTED if it cannot. */
   raiseMemlock(): Promise<MemlockLimit> {
     return raiseMemlockLimit(this.#space.kernel)
   }

@@ -37,7 +37,7 @@ export interface Plane {
   /** Bytes of a line, and of all. */
   readonly stride: number
   readonly size: number
-  /** Of a cursor: where it is, and which of its pixels points; null where the device does not say. */
+  /** Of a cursor: where it is, and which of its pixels points; null if the device does not say. */
   readonly position: { readonly x: number; readonly y: number }
   readonly hotspot: { readonly x: number; readonly y: number } | null
 }
@@ -68,7 +68,7 @@ export class Display {
     return (['region', 'dmabuf'] as const).filter((kind) => this.#shows(kind))
   }
 
-  /** The monitor that its guest sees. Throws NOT_SUPPORTED where that cannot be told. */
+  /** The monitor that its guest sees. Throws NOT_SUPPORTED if that cannot be told. */
   get edid(): Edid {
     const { VFIO_REGION_TYPE_GFX: type, VFIO_REGION_SUBTYPE_GFX_EDID: subtype } = gfxRegion
     try {
@@ -79,19 +79,19 @@ export class Display {
     }
   }
 
-  /** The picture in a region; null while nothing is shown. Throws NOT_SUPPORTED where it shows none that way. */
+  /** The picture in a region; null while nothing is shown. Throws NOT_SUPPORTED if it shows none that way. */
   regionPlane(type: PlaneType = 'primary'): RegionPlane | null {
     const info = this.#query('region', type)
     return info === null ? null : { ...planeOf(info), region: this.#regions.get(info.region_index) }
   }
 
-  /** The picture in a dma-buf; null while nothing is shown. Throws NOT_SUPPORTED where it shows none that way. */
+  /** The picture in a dma-buf; null while nothing is shown. Throws NOT_SUPPORTED if it shows none that way. */
   dmabufPlane(type: PlaneType = 'primary'): DmabufPlane | null {
     const info = this.#query('dmabuf', type)
     return info === null ? null : { ...planeOf(info), dmabufId: info.dmabuf_id }
   }
 
-  /** VFIO_DEVICE_GET_GFX_DMABUF. Throws NOT_FOUND where the picture has gone meanwhile. */
+  /** VFIO_DEVICE_GET_GFX_DMABUF. Throws NOT_FOUND if the picture has gone meanwhile. */
   openDmabuf(plane: Pick<DmabufPlane, 'dmabufId'>): Dmabuf {
     const { dmabufId } = checked('openDmabuf', shownPlane, plane)
     const { kernel, what } = this.#device
@@ -204,7 +204,7 @@ function planeOf(info: ReturnType<typeof decodePlane>): Plane {
   }
 }
 
-/** As the letters that the number is made of; in hex where they are none. */
+/** As the letters that the number is made of; in hex if they are none. */
 function fourCharacters(format: number): string {
   const text = String.fromCharCode(...[0, 8, 16, 24].map((shift) => (format >>> shift) & 0xff))
   return /^[ -~]{4}$/.test(text) ? text : `0x${format.toString(16).padStart(8, '0')}`

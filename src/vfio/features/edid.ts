@@ -13,7 +13,7 @@ const offsetOf = (field: keyof typeof vfioRegionGfxEdid.fields) => vfioRegionGfx
  * of the device.
  */
 export class Edid {
-  /** Pixels that the display can show at most; 0 where it sets no limit. */
+  /** Pixels that the display can show at most; 0 if it sets no limit. */
   readonly maxWidth: number
   readonly maxHeight: number
   /** Bytes of the EDID at most. */
@@ -21,7 +21,7 @@ export class Edid {
   readonly #region: Region
   readonly #offset: number
 
-  /** Throws MALFORMED_REPLY where the place for the EDID lies outside the region. */
+  /** Throws MALFORMED_REPLY if the place for the EDID lies outside the region. */
   constructor(region: Region) {
     this.#region = region
     this.maxWidth = this.#read('max_xres')
@@ -40,7 +40,7 @@ export class Edid {
     return this.#read('link_state') === gfxLinkState.VFIO_DEVICE_GFX_LINK_STATE_UP
   }
 
-  /** The EDID that is set; empty where none is. */
+  /** The EDID that is set; empty if none is. */
   read(): Uint8Array {
     const size = this.#read('edid_size')
     if (size > this.maxSize) {
@@ -54,7 +54,7 @@ export class Edid {
   }
 
   /**
-   * Plugs in a monitor with this EDID, out before and in again: that is how a guest notices. Throws INVALID_ARGUMENT where
+   * Plugs in a monitor with this EDID, out before and in again: that is how a guest notices. Throws INVALID_ARGUMENT if
    * the bytes are not whole blocks of 128, each with its checksum, or too many.
    */
   plug(edid: Uint8Array): void {

@@ -53,7 +53,7 @@ export class LowPower implements Disposable {
   }
 
   /**
-   * Waits until the device has woken up; at once where it has. Rejects with INVALID_ARGUMENT without `wakeup`, with
+   * Waits until the device has woken up; at once if it has. Rejects with INVALID_ARGUMENT without `wakeup`, with
    * INTERRUPT_TIMEOUT, with CLOSED, or with the signal's reason.
    */
   async woken(options?: Omit<WaitOptions, 'vector'>): Promise<void> {

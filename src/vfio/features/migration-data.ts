@@ -45,7 +45,7 @@ export class MigrationData {
     }
   }
 
-  /** Hands all of these to the device. Throws INVALID_ARGUMENT where it does not take them. */
+  /** Hands all of these to the device. Throws INVALID_ARGUMENT if it does not take them. */
   write(bytes: Uint8Array): void {
     const { kernel, fd, what } = this.#descriptor
     checkBytes('write', bytes)
@@ -60,7 +60,7 @@ export class MigrationData {
     }
   }
 
-  /** VFIO_MIG_GET_PRECOPY_INFO. Throws INVALID_ARGUMENT where the device is not being pre-copied. */
+  /** VFIO_MIG_GET_PRECOPY_INFO. Throws INVALID_ARGUMENT if the device is not being pre-copied. */
   preCopyInfo(): PreCopyInfo {
     const bytes = encode(vfioPrecopyInfo, { argsz: vfioPrecopyInfo.size })
     const { what } = this.#descriptor

@@ -47,9 +47,9 @@ const preCopying: readonly MigrationState[] = ['pre-copy', 'pre-copy-p2p']
 
 /** Limits for reading a device’s state, in bytes. */
 export interface SaveOptions {
-  /** Bytes of a chunk at most; 1 MiB where absent. */
+  /** Bytes of a chunk at most; 1 MiB if absent. */
   readonly chunkBytes?: number
-  /** Bytes of the whole stream at most; 256 GiB where absent. A driver that goes on beyond them is OUT_OF_RANGE. */
+  /** Bytes of the whole stream at most; 256 GiB if absent. A driver that goes on beyond them is OUT_OF_RANGE. */
   readonly limit?: number
 }
 
@@ -92,7 +92,7 @@ export class Migration {
   #data: MigrationData | null = null
   #isBusy = false
 
-  /** Throws NOT_SUPPORTED where the device's driver does not migrate. */
+  /** Throws NOT_SUPPORTED if the device's driver does not migrate. */
   constructor(device: Descriptor, features: DeviceFeatures) {
     const answer = features.get('migration', new Uint8Array(vfioDeviceFeatureMigration.size))
     const { flags } = decode(vfioDeviceFeatureMigration, answer)
@@ -125,7 +125,7 @@ export class Migration {
 
   /**
    * Moves the device to a state; the kernel goes through those between. Returns the stream that the state comes with:
-   * from pre-copy to stop-copy, the same one goes on. Null for a state without one. Throws INVALID_ARGUMENT where no way
+   * from pre-copy to stop-copy, the same one goes on. Null for a state without one. Throws INVALID_ARGUMENT if no way
    * leads there, or what was restored is not whole.
    */
   move(state: MigrationState): MigrationData | null {
@@ -158,7 +158,7 @@ export class Migration {
 
   /**
    * The device's state, in chunks: while it runs as far as it can, then stopped. It stays stopped after the last chunk,
-   * and goes on running where the loop ends before.
+   * and goes on running if the loop ends before.
    */
   async *save(options?: SaveOptions): AsyncGenerator<Uint8Array, void> {
     const { chunkBytes = 2 ** 20, limit = 2 ** 38 } = checked('save', saveOptions, options, 'its options')
@@ -187,8 +187,8 @@ export class Migration {
   }
 
   /**
-   * Gives the device a state that `save` took from one of its kind. Where that fails, it is reset, so that it runs as if
-   * new; an error that says in which state it is left where even that fails.
+   * Gives the device a state that `save` took from one of its kind. If that fails, it is reset, so that it runs as if
+   * new; an error that says in which state it is left if even that fails.
    */
   async restore(stream: Iterable<Uint8Array> | AsyncIterable<Uint8Array>, options?: RestoreOptions): Promise<void> {
     checked('restore', chunks, stream, 'its stream')

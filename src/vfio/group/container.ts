@@ -7,7 +7,7 @@ import { Descriptor } from '../calls/descriptor.ts'
 import { attempt, type Reason } from '../calls/system-call.ts'
 import { nodePermission } from './open-refusals.ts'
 
-/** VFIO's own, or iommufd's, which speaks the same calls where it knows them. */
+/** VFIO's own, or iommufd's, which speaks the same calls if it knows them. */
 export type ContainerPath = '/dev/vfio/vfio' | '/dev/iommu'
 
 /** The ways in which a container translates a device's addresses. Containers of mediated devices alone take type1 as well. */
@@ -36,7 +36,7 @@ export class Container implements Disposable {
     )
   }
 
-  /** The first of these that the kernel has. Throws NOT_SUPPORTED where it has none. */
+  /** The first of these that the kernel has. Throws NOT_SUPPORTED if it has none. */
   offered<T extends IommuType>(types: readonly T[]): T {
     const type = types.find((candidate) => this.hasExtension(iommuExtension[candidate]))
     if (type !== undefined) return type
@@ -80,7 +80,7 @@ const noNoiommu =
   'echo Y > /sys/module/vfio/parameters/enable_unsafe_noiommu_mode, before binding, if nothing is trusted to it'
 
 /**
- * Opens a container. Throws NOT_FOUND where VFIO is not loaded, PERMISSION_DENIED; NOT_SUPPORTED where it is iommufd that
+ * Opens a container. Throws NOT_FOUND if VFIO is not loaded, PERMISSION_DENIED; NOT_SUPPORTED if it is iommufd that
  * is not there.
  */
 export function openContainer(kernel: Kernel, containerPath: ContainerPath = '/dev/vfio/vfio'): Container {

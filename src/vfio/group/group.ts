@@ -97,7 +97,7 @@ export class Group implements Disposable {
 }
 
 /**
- * Opens /dev/vfio/N, or /dev/vfio/noiommu-N for devices without an IOMMU. Throws NOT_FOUND, DEVICE_BUSY where anyone has
+ * Opens /dev/vfio/N, or /dev/vfio/noiommu-N for devices without an IOMMU. Throws NOT_FOUND, DEVICE_BUSY if anyone has
  * it open, PERMISSION_DENIED.
  */
 export function openGroup(kernel: Kernel, number: number, { noiommu = false }: { noiommu?: boolean } = {}): Group {

@@ -5,7 +5,7 @@ import type { Descriptor } from '../calls/descriptor.ts'
 
 interface Owner {
   readonly space: DeviceAddressSpace
-  /** The group's open node; null where its devices were opened by their own. */
+  /** The group's open node; null if its devices were opened by their own. */
   readonly node: Descriptor | null
 }
 
@@ -17,12 +17,12 @@ export function spaceOfGroup(kernel: Kernel, group: number): DeviceAddressSpace 
   return owners.get(kernel)?.get(group)?.space ?? null
 }
 
-/** The group's node, where this process has it open. */
+/** The group's node, if this process has it open. */
 export function groupDescriptor(kernel: Kernel, group: number): Descriptor | null {
   return owners.get(kernel)?.get(group)?.node ?? null
 }
 
-/** Throws DEVICE_BUSY where another address space of this process has the group. */
+/** Throws DEVICE_BUSY if another address space of this process has the group. */
 export function checkGroupIsFree(space: DeviceAddressSpace, group: number): void {
   const owner = spaceOfGroup(space.kernel, group)
   if (owner === null || owner === space) return
@@ -39,7 +39,7 @@ export function claimGroup(group: number, owner: Owner): void {
   owners.set(kernel, ofKernel.set(group, owner))
 }
 
-/** Does nothing where the group has become another address space's since. */
+/** Does nothing if the group has become another address space's since. */
 export function releaseGroup(group: number, space: DeviceAddressSpace): void {
   if (spaceOfGroup(space.kernel, group) === space) owners.get(space.kernel)?.delete(group)
 }

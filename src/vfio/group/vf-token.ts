@@ -8,7 +8,7 @@ import type { Reason, Reasons } from '../calls/system-call.ts'
 
 /**
  * The reasons why a device does not open: whoever opens a virtual function must know the token that its physical
- * function's user has set, where vfio-pci has both; and whoever opens the physical function while a virtual one is
+ * function's user has set, if vfio-pci has both; and whoever opens the physical function while a virtual one is
  * open.
  */
 export function vfTokenReasons(files: HostFiles, name: string, token: Uuid | null): Reasons {

@@ -43,11 +43,11 @@ export abstract class AttachableSpace implements DeviceAddressSpace {
   info(): AddressSpaceInfo {
     return { pageSize: this.pageSize, ranges: this.ranges(), availableMappings: this.availableMappings() }
   }
-  /** Only where pages are pinned for their addresses alone is there anything to do. */
+  /** Only if pages are pinned for their addresses alone is there anything to do. */
   releasePages(_memory: Mapping): void {}
-  /** Opens the device; where that fails, nothing of it is left. */
+  /** Opens the device; if that fails, nothing of it is left. */
   protected abstract enter(address: DeviceAddress, options: AttachOptions): Entered
-  /** Attaches a device that is open elsewhere, or was detached; where that fails, it stays where it was. */
+  /** Attaches a device that is open elsewhere, or was detached; if that fails, it stays where it was. */
   protected abstract enterAgain(attachment: Attachment): Pick<Entered, 'leave'>
   /** Keeps the device from what is mapped here. */
   protected abstract withdraw(attachment: Attachment): void

@@ -99,7 +99,7 @@ export class IommufdAddressSpace extends AttachableSpace {
     return { descriptor, leave: this.#join(group) }
   }
 
-  /** The kernel moves a group's devices together: one alone is moved where no other is open. */
+  /** The kernel moves a group's devices together: one alone is moved if no other is open. */
   protected enterAgain({ address, addressSpace: from, descriptor }: Attachment): Pick<Entered, 'leave'> {
     const { group, name } = address
     const others = group !== null && from instanceof IommufdAddressSpace ? (from.#devices.get(group) ?? 1) - 1 : 0

@@ -97,7 +97,7 @@ export function attachDevice(device: Descriptor, ioas: Ioas): void {
   )
 }
 
-/** VFIO_DEVICE_DETACH_IOMMUFD_PT: nothing happens where it is detached already. */
+/** VFIO_DEVICE_DETACH_IOMMUFD_PT: nothing happens if it is detached already. */
 export function detachDevice(device: Descriptor): void {
   const bytes = encode(vfioDeviceDetachIommufdPt, { argsz: vfioDeviceDetachIommufdPt.size })
   attempt(`detach ${device.what}`, () => device.ioctl(requests.VFIO_DEVICE_DETACH_IOMMUFD_PT, bytes))
@@ -108,7 +108,7 @@ function busyReason({ files }: Kernel, { group }: DeviceAddress): Reason {
   return (group === null ? null : notViableReason(files, group)) ?? busy
 }
 
-/** The kernel gives the same errno where the group is another's and where interrupts are not isolated. */
+/** The kernel gives the same errno if the group is another's and if interrupts are not isolated. */
 function deniedReason({ files }: Kernel, { group, name }: DeviceAddress): Reason {
   const unsafe = 'the IOMMU does not isolate interrupts, and the kernel does not allow that'
   const notViable = group === null ? null : notViableReason(files, group)

@@ -126,7 +126,7 @@ export class Ioas {
     return { address: out_phys, length }
   }
 
-  /** IOMMU_DESTROY, with what is mapped; then iommufd itself where this was its last. Idempotent. */
+  /** IOMMU_DESTROY, with what is mapped; then iommufd itself if this was its last. Idempotent. */
   close(): void {
     if (this.#destroyed) return
     this.#destroyed = true
@@ -153,7 +153,7 @@ function mapFlags(access: DmaAccess, iova: bigint | undefined): number {
 /** One for each kernel: devices can move only between address spaces of the same. */
 const opened = new WeakMap<Kernel, { readonly descriptor: Descriptor; users: number }>()
 
-/** IOMMU_IOAS_ALLOC. Throws NOT_SUPPORTED where there is no iommufd, PERMISSION_DENIED. */
+/** IOMMU_IOAS_ALLOC. Throws NOT_SUPPORTED if there is no iommufd, PERMISSION_DENIED. */
 export function allocateIoas(kernel: Kernel): Ioas {
   const iommufd = enter(kernel)
   return orClose([{ close: () => leave(iommufd) }], () => {

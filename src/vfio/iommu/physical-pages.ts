@@ -8,7 +8,7 @@ import type { Ioas } from './iommufd.ts'
 const present = 1n << 63n
 const frameBits = (1n << 55n) - 1n
 
-/** The page frame number; null where the page is not in memory, 0 where the reader may not know it. */
+/** The page frame number; null if the page is not in memory, 0 if the reader may not know it. */
 export function pageFrame(entry: bigint): bigint | null {
   return (entry & present) === 0n ? null : entry & frameBits
 }

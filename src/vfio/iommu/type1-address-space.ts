@@ -66,7 +66,7 @@ export class Type1AddressSpace extends AttachableSpace {
     return this.#pageSize
   }
 
-  /** VFIO_IOMMU_GET_INFO, capability IOVA_RANGE; everything where it has none, as for mediated devices alone. */
+  /** VFIO_IOMMU_GET_INFO, capability IOVA_RANGE; everything if it has none, as for mediated devices alone. */
   ranges(): readonly IovaRange[] {
     return rangesOf(this.#ask('tell the IOVA ranges'))
   }

@@ -19,7 +19,7 @@ const spans = Float64Array.from({ length: 13 }, (_, level) => word * fanOut ** l
 const inverseSpans = spans.map((span) => 1 / span)
 /**
  * A node is a row of integers, each column a line of the processor's cache: its entries, each a child or in a leaf a word
- * with a bit for each edge, 0 where it is not used; in a leaf the edges where a hole begins; how wide holes are at most, in
+ * with a bit for each edge, 0 if it is not used; in a leaf the edges where a hole begins; how wide holes are at most, in
  * pages and from their first huge page on; and a bit for each entry that is used.
  */
 const [begins, widths, hugeWidths, mask, row] = [fanOut, 2 * fanOut, 3 * fanOut, 4 * fanOut, 5 * fanOut]
@@ -29,7 +29,7 @@ const maxWidth = 0x7fff_ffff
 /**
  * The edges of holes, which are the free pages of an address space: where each begins, and where it ends, which is the
  * page after its last. A trie of our own, as no library's keeps how wide the holes are: each entry tells how wide those
- * are at most that end there. They may be less: where one shrinks or goes, no other is looked for until a search has
+ * are at most that end there. They may be less: if one shrinks or goes, no other is looked for until a search has
  * found too little there.
  *
  * What an operation costs follows from how far up the addresses reach, not from how many holes there are. And a hole
@@ -73,7 +73,7 @@ export class HoleEdges {
     return this.#beginOfPlace
   }
 
-  /** Makes an edge; false where there was one, of another hole that touches: then there is none. */
+  /** Makes an edge; false if there was one, of another hole that touches: then there is none. */
   turn(page: number, kind: 'begin' | 'end'): boolean {
     this.#end = nowhere
     if (page >= this.#pages) return false
@@ -319,7 +319,7 @@ function placeIn(begin: number, end: number, pages: number, least: number, unit:
   return place >= begin && place >= least ? place : nowhere
 }
 
-/** The last entry of a node up to `top` that may have a place of so many pages; -1 where none does. */
+/** The last entry of a node up to `top` that may have a place of so many pages; -1 if none does. */
 function lastWide(nodes: Int32Array, column: number, top: number, pages: number): number {
   let index = top
   while (index >= 0 && (nodes[column + index] ?? 0) < pages) index--

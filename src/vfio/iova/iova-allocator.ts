@@ -46,7 +46,7 @@ export class IovaAllocator {
     this.refresh()
   }
 
-  /** Reads the ranges anew, as each device that is attached may narrow them; false where they are the same. */
+  /** Reads the ranges anew, as each device that is attached may narrow them; false if they are the same. */
   refresh(): boolean {
     const ranges = this.#readRanges()
     if (sameRanges(ranges, this.#ranges)) return false
@@ -56,7 +56,7 @@ export class IovaAllocator {
   }
 
   /**
-   * The address of what is taken. Throws NO_IOVA_LEFT where no place is free for it; for a given `iova` IOVA_IN_USE where
+   * The address of what is taken. Throws NO_IOVA_LEFT if no place is free for it; for a given `iova` IOVA_IN_USE if
    * something is, IOVA_RESERVED outside the ranges or beyond the device's bits; INVALID_ARGUMENT.
    */
   allocate(request: IovaRequest): bigint {
@@ -67,7 +67,7 @@ export class IovaAllocator {
     return BigInt(first * this.#pageSize)
   }
 
-  /** Gives back `size` bytes that were taken; changes nothing where they are not. */
+  /** Gives back `size` bytes that were taken; changes nothing if they are not. */
   free(iova: bigint, size: number): void {
     const first = Number(iova) / this.#pageSize
     this.#holes.add(first, first + size / this.#pageSize - 1)

@@ -13,7 +13,7 @@ export class IovaHoles {
     this.#edges.turn(0, 'begin')
   }
 
-  /** False, changing nothing, where one of these pages is free already. */
+  /** False, changing nothing, if one of these pages is free already. */
   add(first: number, last: number): boolean {
     const edges = this.#edges
     const edge = edges.upTo(last)
@@ -25,7 +25,7 @@ export class IovaHoles {
     return true
   }
 
-  /** Takes these very pages; false, changing nothing, where they are not all free. */
+  /** Takes these very pages; false, changing nothing, if they are not all free. */
   take(first: number, last: number): boolean {
     const begin = this.#edges.upTo(last)
     if (begin > first || !this.#edges.isBegin) return false
@@ -33,7 +33,7 @@ export class IovaHoles {
     return true
   }
 
-  /** Takes the highest place for `pages` within `window`: its first page; null where there is none. */
+  /** Takes the highest place for `pages` within `window`: its first page; null if there is none. */
   takeHighest(pages: number, window: Pages, alignment: 'page' | 'huge'): number | null {
     const place = this.#edges.highestPlace(pages, window, alignment)
     if (place === nowhere) return null

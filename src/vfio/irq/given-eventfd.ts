@@ -7,7 +7,7 @@ export function otherThanEventfd({ kernel: { files, pid } }: Descriptor, fds: re
   return fds.find((fd) => linkOrEmpty(files, `/proc/${pid}/fd/${fd}`) !== 'anon_inode:[eventfd]') ?? null
 }
 
-/** `fd` is the one that is not, null where that is not known; `given` are all that were given. */
+/** `fd` is the one that is not, null if that is not known; `given` are all that were given. */
 export function notAnEventfd(fd: number | null, given: readonly number[]): Reason {
   return {
     code: 'INVALID_ARGUMENT',

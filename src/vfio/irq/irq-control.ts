@@ -76,7 +76,7 @@ export class IrqControl {
     this.#set('unmask', { start: 0, count: this.#irq.count, action: 'unmask', data: null })
   }
 
-  /** A write to the eventfd unmasks; `isGiven` where it is not our own. */
+  /** A write to the eventfd unmasks; `isGiven` if it is not our own. */
   unmaskBy(eventfd: number, isGiven: boolean): void {
     this.#checkMaskable('unmask')
     this.#set(

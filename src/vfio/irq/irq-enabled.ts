@@ -79,7 +79,7 @@ export class EnabledIrq implements Disposable, AsyncDisposable {
   }
 
   /**
-   * Enables more vectors, or none of them where one fails. Where the kernel sets up an irq's vectors as one
+   * Enables more vectors, or none of them if one fails. If the kernel sets up an irq's vectors as one
    * (`flags.noresize`: MSI always, MSI-X before Linux 6.5), one above the highest that was enabled at first is
    * NOT_SUPPORTED.
    */
@@ -120,7 +120,7 @@ export class EnabledIrq implements Disposable, AsyncDisposable {
     }
   }
 
-  /** Holds back what comes, until unmasked. NOT_SUPPORTED where `flags.maskable` is not set. */
+  /** Holds back what comes, until unmasked. NOT_SUPPORTED if `flags.maskable` is not set. */
   mask(): void {
     this.#checkOpen()
     this.#control.mask()
@@ -135,7 +135,7 @@ export class EnabledIrq implements Disposable, AsyncDisposable {
 
   /**
    * An eventfd that unmasks this irq when it is written to, as a hypervisor's resample eventfd does: one of our own, or
-   * the one given, which is not closed here. NOT_SUPPORTED where the device's driver has no such thing, as most mediated
+   * the one given, which is not closed here. NOT_SUPPORTED if the device's driver has no such thing, as most mediated
    * drivers.
    */
   resampleEventfd(given?: number): number {

@@ -2,9 +2,9 @@ import type { IrqEvent, IrqWaiter } from './irq-waiters.ts'
 
 /** The source of an iteration's events. */
 export interface EventSource {
-  /** Begins to wait for one event, or ends at once where what it waits for is closed; throws where that cannot be. */
+  /** Begins to wait for one event, or ends at once if what it waits for is closed; throws if that cannot be. */
   wait(waiter: IrqWaiter): void
-  /** Stops waiting: false where it was told already. */
+  /** Stops waiting: false if it was told already. */
   cancel(waiter: IrqWaiter): boolean
 }
 

@@ -24,7 +24,7 @@ export class IrqVector {
   readonly #words = new DataView(this.#bytes.buffer)
   #closed = false
 
-  /** Makes an eventfd where none is given. */
+  /** Makes an eventfd if none is given. */
   constructor(kernel: Kernel, what: string, { vector, eventfd }: VectorRequest) {
     this.#kernel = kernel
     this.what = what

@@ -43,7 +43,7 @@ export class IrqWaiters {
     if (this.#waiters.size === 1) for (const watch of this.#watches.values()) watch.ref()
   }
 
-  /** True where it waited: it is told nothing more. */
+  /** True if it waited: it is told nothing more. */
   remove(waiter: IrqWaiter): boolean {
     const waited = this.#waiters.delete(waiter)
     if (waited && this.#waiters.size === 0) for (const watch of this.#watches.values()) watch.unref()

@@ -31,7 +31,7 @@ const enableOptions = v.optional(v.object({ autoUnmask: v.optional(v.boolean()) 
 export class Irq implements IrqInfo {
   readonly index: number
   readonly name: string
-  /** Vectors in this index; 0 where the device has none of the kind. */
+  /** Vectors in this index; 0 if the device has none of the kind. */
   readonly count: number
   readonly flags: IrqFlags
   readonly #device: Descriptor
@@ -50,7 +50,7 @@ export class Irq implements IrqInfo {
    * Has these vectors signal eventfds: of our own, or one that is given (`{ vector, eventfd }`), which is neither read
    * nor closed here. A PCI device has one of intx, msi and msix enabled at a time (DEVICE_BUSY names which).
    *
-   * Throws NOT_SUPPORTED where the device has no such interrupt or too few vectors are to be had, OUT_OF_RANGE for a
+   * Throws NOT_SUPPORTED if the device has no such interrupt or too few vectors are to be had, OUT_OF_RANGE for a
    * vector it does not have, INVALID_ARGUMENT for a vector twice or what is no eventfd. Nothing is enabled then.
    */
   enable(vectors: readonly RequestedVector[], options?: EnableOptions): EnabledIrq {

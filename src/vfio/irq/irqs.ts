@@ -90,7 +90,7 @@ export class Irqs implements Iterable<Irq> {
     return this.#known
   }
 
-  /** VFIO_DEVICE_GET_IRQ_INFO; null where the device has no such index. */
+  /** VFIO_DEVICE_GET_IRQ_INFO; null if the device has no such index. */
   #ask(index: number): Irq | null {
     const name = irqName(this.#info.flags, index)
     // zero but for argsz and index: some drivers leave the flags as they came

@@ -21,7 +21,7 @@ const maxDevices = 256
 export interface AffectedDevice {
   /** A PCI address. */
   readonly name: string
-  /** The number of its IOMMU group; null where the kernel does not say, as of devices that were opened by their own nodes. */
+  /** The number of its IOMMU group; null if the kernel does not say, as of devices that were opened by their own nodes. */
   readonly group: number | null
   /** This process has it: its group is open here, or iommufd allows nobody else to have it. */
   readonly owned: boolean
@@ -39,7 +39,7 @@ export function affectedByHotReset(device: Descriptor): readonly AffectedDevice[
 
 /**
  * VFIO_DEVICE_PCI_HOT_RESET, off the event loop: a reset of the bus or slot, which takes a second or more. Throws
- * NOT_SUPPORTED where there is none, or virtual functions are on the bus; DEVICE_BUSY with those beside it that this
+ * NOT_SUPPORTED if there is none, or virtual functions are on the bus; DEVICE_BUSY with those beside it that this
  * process does not have.
  */
 export async function hotReset(device: Descriptor): Promise<void> {

@@ -17,7 +17,7 @@ export class PciFunction {
     this.#config = config
   }
 
-  /** Reads and decodes the whole configuration space. Throws MALFORMED_REPLY where it makes no sense. */
+  /** Reads and decodes the whole configuration space. Throws MALFORMED_REPLY if it makes no sense. */
   configSpace(): ConfigSpace {
     const { size } = this.#config
     if (size > largestSpace) {

@@ -69,7 +69,7 @@ export class MappedRegion implements RegionAccess, Disposable {
     return this.#windows === null
   }
 
-  /** Reads a byte at `offset`, in bytes, by a load where it is mapped. */
+  /** Reads a byte at `offset`, in bytes, by a load if it is mapped. */
   read8(offset: number): number {
     const window = this.#windowAt('read', offset, 1)
     if (window === null) return this.region.read8(offset)
@@ -80,7 +80,7 @@ export class MappedRegion implements RegionAccess, Disposable {
     }
   }
 
-  /** Reads 16 bits at `offset`, in bytes, by a load where it is mapped. */
+  /** Reads 16 bits at `offset`, in bytes, by a load if it is mapped. */
   read16(offset: number): number {
     const window = this.#windowAt('read', offset, 2)
     if (window === null) return this.region.read16(offset)
@@ -91,7 +91,7 @@ export class MappedRegion implements RegionAccess, Disposable {
     }
   }
 
-  /** Reads 32 bits at `offset`, in bytes, by a load where it is mapped. */
+  /** Reads 32 bits at `offset`, in bytes, by a load if it is mapped. */
   read32(offset: number): number {
     const window = this.#windowAt('read', offset, 4)
     if (window === null) return this.region.read32(offset)
@@ -102,7 +102,7 @@ export class MappedRegion implements RegionAccess, Disposable {
     }
   }
 
-  /** Reads 64 bits at `offset`, in bytes, by a load where it is mapped. */
+  /** Reads 64 bits at `offset`, in bytes, by a load if it is mapped. */
   read64(offset: number): bigint {
     const window = this.#windowAt('read', offset, 8)
     if (window === null) return this.region.read64(offset)
@@ -113,7 +113,7 @@ export class MappedRegion implements RegionAccess, Disposable {
     }
   }
 
-  /** Writes a byte at `offset`, in bytes, by a store where it is mapped. */
+  /** Writes a byte at `offset`, in bytes, by a store if it is mapped. */
   write8(offset: number, value: number): void {
     checkNumber(this, value, 1)
     const window = this.#windowAt('write', offset, 1)
@@ -125,7 +125,7 @@ export class MappedRegion implements RegionAccess, Disposable {
     }
   }
 
-  /** Writes 16 bits at `offset`, in bytes, by a store where it is mapped. */
+  /** Writes 16 bits at `offset`, in bytes, by a store if it is mapped. */
   write16(offset: number, value: number): void {
     checkNumber(this, value, 2)
     const window = this.#windowAt('write', offset, 2)
@@ -137,7 +137,7 @@ export class MappedRegion implements RegionAccess, Disposable {
     }
   }
 
-  /** Writes 32 bits at `offset`, in bytes, by a store where it is mapped. */
+  /** Writes 32 bits at `offset`, in bytes, by a store if it is mapped. */
   write32(offset: number, value: number): void {
     checkNumber(this, value, 4)
     const window = this.#windowAt('write', offset, 4)
@@ -149,7 +149,7 @@ export class MappedRegion implements RegionAccess, Disposable {
     }
   }
 
-  /** Writes 64 bits at `offset`, in bytes, by a store where it is mapped. */
+  /** Writes 64 bits at `offset`, in bytes, by a store if it is mapped. */
   write64(offset: number, value: bigint): void {
     checkBigint(this, value)
     const window = this.#windowAt('write', offset, 8)
@@ -183,8 +183,8 @@ export class MappedRegion implements RegionAccess, Disposable {
   }
 
   /**
-   * For DMA: the mapping that holds the byte at `offset`, where it is there, and how many bytes follow it in the mapping.
-   * Throws OUT_OF_RANGE where the byte is trapped or not there.
+   * For DMA: the mapping that holds the byte at `offset`, if it is there, and how many bytes follow it in the mapping.
+   * Throws OUT_OF_RANGE if the byte is trapped or not there.
    */
   mappingAt(offset: number): { readonly mapping: Mapping; readonly offset: number; readonly size: number } {
     const windows = this.#openWindows()
@@ -199,7 +199,7 @@ export class MappedRegion implements RegionAccess, Disposable {
     })
   }
 
-  /** A dma-buf of the same memory as the mapping that `mappingAt` gives; null where the kernel makes none. */
+  /** A dma-buf of the same memory as the mapping that `mappingAt` gives; null if the kernel makes none. */
   dmaBufAt(offset: number): number | null {
     const { mapping, offset: at } = this.mappingAt(offset)
     const start = offset - at
@@ -236,7 +236,7 @@ export class MappedRegion implements RegionAccess, Disposable {
     this.close()
   }
 
-  /** The window that an allowed access lies in whole; null where it is trapped. */
+  /** The window that an allowed access lies in whole; null if it is trapped. */
   #windowAt(way: Way, offset: number, width: 1 | 2 | 4 | 8): Window | null {
     const windows = this.#openWindows()
     checkAccess(this, way, offset, width)

@@ -17,8 +17,8 @@ import type { Registers } from '../registers/registers.ts'
  * device does not take reads as all ones on x86-64; on arm64 it is an abort, which a mapped access survives
  * (DEVICE_MEMORY_GONE) and VFIO's read path in Linux 6.12 does not: the kernel oopses, and the reader hangs.
  *
- * Every access is checked first, as some drivers check nothing: OUT_OF_RANGE, INVALID_ARGUMENT where the offset is no
- * multiple of the width or the value does not fit it, NOT_SUPPORTED where the region cannot be read or written. A device
+ * Every access is checked first, as some drivers check nothing: OUT_OF_RANGE, INVALID_ARGUMENT if the offset is no
+ * multiple of the width or the value does not fit it, NOT_SUPPORTED if the region cannot be read or written. A device
  * that does not answer in its memory is DEVICE_MEMORY_GONE, until it does again.
  */
 export interface RegionAccess extends Accessors {
@@ -26,7 +26,7 @@ export interface RegionAccess extends Accessors {
   readonly name: string
   readonly size: number
   readonly flags: RegionFlags
-  /** The registers that a block declares. Throws OUT_OF_RANGE where one of them lies outside the region. */
+  /** The registers that a block declares. Throws OUT_OF_RANGE if one of them lies outside the region. */
   as<const Specs extends RegisterSpecs>(block: RegisterBlock<Specs>): Registers<Specs>
 }
 
@@ -53,7 +53,7 @@ export interface Bounds {
 }
 
 /**
- * Throws INVALID_ARGUMENT, NOT_SUPPORTED or OUT_OF_RANGE where the region does not allow the access. What makes an error
+ * Throws INVALID_ARGUMENT, NOT_SUPPORTED or OUT_OF_RANGE if the region does not allow the access. What makes an error
  * is apart, here and below, so that V8 can take the check into whoever makes it.
  */
 export function checkAccess(region: Bounds, way: Way, offset: number, length: number): void {

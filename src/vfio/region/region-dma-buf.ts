@@ -17,7 +17,7 @@ const openFlags = 0x8_0002
 
 /**
  * A dma-buf of whole pages of a region (VFIO_DEVICE_FEATURE_DMA_BUF): a descriptor, for whoever called to close. Null
- * where there is none: before Linux 6.19, without CONFIG_VFIO_PCI_DMABUF, and of what is no BAR.
+ * if there is none: before Linux 6.19, without CONFIG_VFIO_PCI_DMABUF, and of what is no BAR.
  */
 export function exportDmaBuf(device: Descriptor, region: DeviceRegion, { start, end }: Area): number | null {
   const argsz = vfioDeviceFeature.size + vfioDeviceFeatureDmaBuf.size + vfioRegionDmaRange.size

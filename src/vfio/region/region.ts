@@ -147,7 +147,7 @@ export class Region implements DeviceRegion {
   }
 
   /**
-   * Maps what the kernel lets be mapped of the region, with mmap(2). Throws NOT_SUPPORTED where that is nothing. Whoever
+   * Maps what the kernel lets be mapped of the region, with mmap(2). Throws NOT_SUPPORTED if that is nothing. Whoever
    * maps it closes it; closing the device closes it too.
    */
   map(): MappedRegion {
@@ -160,7 +160,7 @@ export class Region implements DeviceRegion {
 
   /**
    * Has the kernel write a value whenever an eventfd is signalled (VFIO_DEVICE_IOEVENTFD): of a PCI device, into a BAR but
-   * not its MSI-X table. Throws OUT_OF_RANGE and INVALID_ARGUMENT as a write does, ALREADY_EXISTS where the same write has
+   * not its MSI-X table. Throws OUT_OF_RANGE and INVALID_ARGUMENT as a write does, ALREADY_EXISTS if the same write has
    * an eventfd, NO_IOEVENTFD_LEFT beyond 1000 of one device, NOT_SUPPORTED elsewhere.
    */
   ioeventfd(request: IoeventfdRequest): Ioeventfd {

@@ -118,7 +118,7 @@ export class Regions implements Iterable<Region> {
     return regionName(this.#info.flags, number) === name ? number : null
   }
 
-  /** VFIO_DEVICE_GET_REGION_INFO, once per index; null where the device has no such region. */
+  /** VFIO_DEVICE_GET_REGION_INFO, once per index; null if the device has no such region. */
   #find(index: number): Region | null {
     this.#device.checkOpen()
     const known = this.#known.get(index)

@@ -10,13 +10,13 @@ export interface RegisterSpec {
   readonly offset: number
   /** Bits of each access. */
   readonly width: 8 | 16 | 32 | 64
-  /** 'rw' where absent. */
+  /** 'rw' if absent. */
   readonly access?: 'r' | 'w' | 'rw'
   /** 64 bits as two 32-bit accesses, in this order, for a device or a bus that takes no wider ones. */
   readonly order?: 'low-high' | 'high-low'
   /** By name: one bit, true or false, by its number; several, a number, as [highest, lowest]. */
   readonly fields?: Readonly<Record<string, RegisterFieldBits>>
-  /** An array of this many registers, `stride` bytes apart: their width where absent. */
+  /** An array of this many registers, `stride` bytes apart: their width if absent. */
   readonly count?: number
   readonly stride?: number
 }
@@ -71,7 +71,7 @@ export class RegisterBlock<Specs extends RegisterSpecs> {
  *       ring: { offset: 0x100, width: 32, count: 16 },
  *     })
  *
- * Two registers may share a place, as a device's often do. Throws INVALID_ARGUMENT where one cannot be: an offset that is
+ * Two registers may share a place, as a device's often do. Throws INVALID_ARGUMENT if one cannot be: an offset that is
  * no multiple of the width, fields that overlap or do not fit, array elements that overlap.
  */
 export function registerBlock<const Specs extends RegisterSpecs>(specs: Specs): RegisterBlock<Specs> {

@@ -69,7 +69,7 @@ export interface RegisterArray<One> extends Iterable<One> {
 
 const declaredRegisters = v.instance(RegisterBlock, 'must be what registerBlock gives')
 
-/** The block's registers in this region. Throws OUT_OF_RANGE where one lies outside it. */
+/** The block's registers in this region. Throws OUT_OF_RANGE if one lies outside it. */
 export function registersOf<Specs extends RegisterSpecs>(
   block: RegisterBlock<Specs>,
   region: RegisterRegion,

@@ -19,7 +19,7 @@ export function placeOf(files: HostFiles, name: string, exactParent = false): Pa
   return { name: parent, parents: [parent] }
 }
 
-/** As `placeOf`, of a host where it need not be there: the functions that a card will have are known from its capability. */
+/** As `placeOf`, of a host if it need not be there: the functions that a card will have are known from its capability. */
 export function expectedPlace(files: HostFiles, name: string, exactParent = false): Parents {
   const known = parentName(name)
   const there = exactParent ? [] : parentsOf(files, known)
@@ -54,7 +54,7 @@ function hasRoom(files: HostFiles, parent: string, type: string): boolean {
   return hasMdevType(files, parent, type) && readAvailable(files, { parent, type }) !== 0
 }
 
-/** The first function that neither carries a device nor is defined to; NO_INSTANCE_LEFT where there is none. */
+/** The first function that neither carries a device nor is defined to; NO_INSTANCE_LEFT if there is none. */
 export function freeParent(files: HostFiles, { name, parents }: Parents, type: string, uuid: Uuid): string {
   const [only] = parents
   if (only !== undefined && cardOf(files, only) === only && parents.length === 1) return only

@@ -34,7 +34,7 @@ export function checkRoom(files: HostFiles, type: TypeOfParent): void {
   if (readAvailable(files, type) === 0) throw noInstanceLeft(files, type, {})
 }
 
-/** Makes the writes; where one fails, the device is gone again. */
+/** Makes the writes; if one fails, the device is gone again. */
 export function createDevice(
   kernel: Kernel,
   uuid: Uuid,

@@ -19,7 +19,7 @@ import { findTypeIdOn } from './type-choice.ts'
 
 /** A mediated device to define. */
 export interface DefineMdevRequest extends Omit<DefineRequest, 'name'> {
-  /** Made up where absent. Of a running device alone: its parent and type are taken from it. */
+  /** Made up if absent. Of a running device alone: its parent and type are taken from it. */
   readonly uuid?: string
 }
 

@@ -35,7 +35,7 @@ function meaning(files: HostFiles, { parent, exactParent }: MdevChoice): (parent
   return exactParent === true ? (other) => other === known : parentMatcher(files, known)
 }
 
-/** As `lookUp`; NOT_FOUND where the host knows no such device at all. */
+/** As `lookUp`; NOT_FOUND if the host knows no such device at all. */
 export function lookUpKnown(files: HostFiles, choice: MdevChoice): ChosenDevice {
   const device = lookUp(files, choice)
   if (device.active !== null || device.definedOn.length > 0) return device
@@ -50,7 +50,7 @@ export function notKnown(uuid: Uuid, where = ''): VfioError {
   })
 }
 
-/** The one definition that is meant, or null; AMBIGUOUS where the UUID is defined under several parents. */
+/** The one definition that is meant, or null; AMBIGUOUS if the UUID is defined under several parents. */
 export function onlyDefinition(files: HostFiles, { uuid, definedOn }: ChosenDevice): StoredDefinition | null {
   const [parent] = definedOn
   if (parent === undefined) return null

@@ -13,7 +13,7 @@ export interface MdevDevice {
   /** IOMMU group, and the node that opens it; null until a driver has the device. */
   readonly group: number | null
   readonly node: string | null
-  /** Its own node, which opens it without its group; null where the kernel has no such nodes. */
+  /** Its own node, which opens it without its group; null if the kernel has no such nodes. */
   readonly deviceNode: string | null
 }
 
@@ -44,7 +44,7 @@ export function readMdevDevices(files: HostFiles, only?: Uuid): { devices: MdevD
   return { devices, warnings }
 }
 
-/** One device, or null where there is none. */
+/** One device, or null if there is none. */
 export function findMdevDevice(files: HostFiles, uuid: Uuid): MdevDevice | null {
   if (files.kind(mdevPath(uuid)) === null) return null
   try {

@@ -24,7 +24,7 @@ export function typesPath(parent: string): string {
   return `${mdevBus}/${parent}/mdev_supported_types`
 }
 
-/** Names of the parents, sorted; null where the kernel has no mediated device support loaded. */
+/** Names of the parents, sorted; null if the kernel has no mediated device support loaded. */
 export function mdevParents(files: HostFiles): string[] | null {
   try {
     return files.list(mdevBus).sort()

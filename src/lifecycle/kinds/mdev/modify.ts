@@ -13,7 +13,7 @@ import { findParent, findTypeId } from './type-choice.ts'
 
 /** Changes to a device's definition; the running device is left alone. */
 export interface ModifyMdevRequest extends MdevChoice, DefinitionEdit {
-  /** Write the file also where nothing changes in what it says. */
+  /** Write the file even if nothing changes in what it says. */
   readonly anew?: boolean
 }
 

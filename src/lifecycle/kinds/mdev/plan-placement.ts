@@ -160,7 +160,7 @@ class MdevPlacing extends Placing<PresentMdev, PlacedMdev, MdevDemand> {
 
   /**
    * The first of those of which most are left, after those that are placed and not there yet. A virtual function carries
-   * one device: NO_INSTANCE_LEFT where each has its own.
+   * one device: NO_INSTANCE_LEFT if each has its own.
    */
   #roomiest(
     types: readonly MdevType[],

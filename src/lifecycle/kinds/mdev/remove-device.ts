@@ -12,13 +12,13 @@ export function removalStep(uuid: Uuid): Write {
   return { action: 'write', path: `${mdevPath(uuid)}/remove`, value: '1' }
 }
 
-/** DEVICE_BUSY, with who holds it, where a process has the device open. */
+/** DEVICE_BUSY, with who holds it, if a process has the device open. */
 export function checkRemovable(kernel: Kernel, device: MdevDevice): void {
   checkNotHeld(kernel, heldMdev(device))
 }
 
 /**
- * Removes a running device that nobody has open, and keeps everybody out meanwhile, where `keeper` does not. DEVICE_BUSY
+ * Removes a running device that nobody has open, and keeps everybody out meanwhile, if `keeper` does not. DEVICE_BUSY
  * otherwise.
  */
 export async function removeDevice(kernel: Kernel, active: MdevDevice, keeper?: number): Promise<void> {

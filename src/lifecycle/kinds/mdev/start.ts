@@ -23,7 +23,7 @@ import { findParent, findTypeId, findTypeIdOn } from './type-choice.ts'
 
 /** A mediated device to start. */
 export interface StartMdevRequest extends Omit<StartRequest, 'name'> {
-  /** Made up where absent. A defined device needs nothing else. */
+  /** Made up if absent. A defined device needs nothing else. */
   readonly uuid?: string
 }
 
@@ -38,7 +38,7 @@ interface Wanted {
 }
 
 /**
- * Creates a device and writes its attributes in order; takes it away again where one fails. One that runs already on
+ * Creates a device and writes its attributes in order; takes it away again if one fails. One that runs already on
  * that parent with that type is no change, unless whoever made it was killed before its last attribute: then it is made
  * anew. Its nodes go to the owner that is kept for it, if there is one.
  */
@@ -138,7 +138,7 @@ function checkDefinedType(files: HostFiles, { uuid, parent, definition }: Stored
   })
 }
 
-/** The device, where it runs as it should. */
+/** The device, if it runs as it should. */
 function runningDevice(files: HostFiles, uuid: Uuid, wanted: { place: Parents; type: string }): MdevDevice | null {
   const active = findMdevDevice(files, uuid)
   if (active === null || (wanted.place.parents.includes(active.parent) && active.type === wanted.type)) return active

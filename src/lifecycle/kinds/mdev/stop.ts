@@ -17,7 +17,7 @@ export interface StopOptions extends ChangeOptions {
 
 /**
  * Removes a running device; its definition stays. One that is defined and does not run is no change. DEVICE_BUSY, with
- * who holds it, where a process has it open: the kernel would wait for that process without end.
+ * who holds it, if a process has it open: the kernel would wait for that process without end.
  */
 export async function stop(
   kernel: Kernel,

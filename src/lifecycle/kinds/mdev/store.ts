@@ -59,7 +59,7 @@ export function readDefinitions(
 }
 
 /**
- * The parents under which a UUID has a definition, readable or not. Where there is none among those that can be looked
+ * The parents under which a UUID has a definition, readable or not. If there is none among those that can be looked
  * into, and others cannot, that is the error: what cannot be read may be there.
  */
 export function definedParents(files: HostFiles, uuid: Uuid, parent?: string): string[] {
@@ -81,7 +81,7 @@ function seen<T>(unseen: unknown[], otherwise: T, look: () => T): T {
   }
 }
 
-/** One definition, or null where there is none. INVALID_DEFINITION where the file is broken. */
+/** One definition, or null if there is none. INVALID_DEFINITION if the file is broken. */
 export function readDefinition(files: HostFiles, parent: string, uuid: Uuid): Definition | null {
   return readKept(files, definitionPath(parent, uuid), parseDefinition)
 }

@@ -60,7 +60,7 @@ export async function undefine(
   return dryRun ? run() : withStoreLock(kernel, run, options)
 }
 
-/** NOT_FOUND where neither the kernel nor any file of ours or mdevctl's knows it. */
+/** NOT_FOUND if neither the kernel nor any file of ours or mdevctl's knows it. */
 function keptOrKnown(files: HostFiles, choice: MdevChoice): ChosenDevice {
   const device = lookUp(files, choice)
   return files.kind(nodeOwners.path(device.uuid)) === null ? lookUpKnown(files, choice) : device

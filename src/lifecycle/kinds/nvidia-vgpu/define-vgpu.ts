@@ -24,7 +24,7 @@ export interface DefineVgpuRequest {
   readonly parent?: string
   /** By id or by name. */
   readonly type?: string
-  /** 'manual' where absent. */
+  /** 'manual' if absent. */
   readonly start?: StartMode
   readonly attributes?: readonly Attribute[]
 }

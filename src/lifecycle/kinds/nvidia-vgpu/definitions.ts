@@ -45,7 +45,7 @@ export function vgpuFile({ parent, definition }: Omit<StoredVgpu, 'address'>): V
   return { parent, ...definition }
 }
 
-/** The one of an address, or null. INVALID_SETTING where its file is broken. */
+/** The one of an address, or null. INVALID_SETTING if its file is broken. */
 export function readVgpuDefinition(files: HostFiles, address: PciAddress): StoredVgpu | null {
   const file = vgpuSettings.read(files, address)
   return file === null ? null : stored(address, file)

@@ -32,7 +32,7 @@ export function vgpuCards(files: HostFiles): PciAddress[] {
   return [...new Set([...shown, ...others])].filter((address) => parentsOf(files, address).length === 0).sort()
 }
 
-/** The place by the address of a card or of one of its functions. Where there is none, the error says why. */
+/** The place by the address of a card or of one of its functions. If there is none, the error says why. */
 export function findVgpuPlace(files: HostFiles, parent: string): VgpuPlace {
   const address = pciAddressOrNull(parent)
   if (address === null) throw notThere(parent)

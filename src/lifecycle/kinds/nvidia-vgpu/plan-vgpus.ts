@@ -36,7 +36,7 @@ export function planVgpus(
   // also those that wait for their functions
   const mdevs = new Set(all.filter(isMdev).map(({ parent }) => parent))
   const placing = new VgpuPlacing({ files, path, present, lost }, mdevs)
-  // where nothing is to be, it makes no difference that nothing can be
+  // if nothing is to be, it makes no difference that nothing can be
   const asking = parents.filter(({ devices }) => devices.length > 0)
   const wanted = asking.flatMap((parent) =>
     placesOf(files, parent, future).flatMap((places) =>
@@ -94,7 +94,7 @@ function definitionOf(
   return { type: id, start, attributes }
 }
 
-/** By its id, where one of that name was seen before: what is defined stands by that. */
+/** By its id, if one of that name was seen before: what is defined stands by that. */
 function notedType(files: HostFiles, name: string): string {
   const ids = knownTypes(files).map(({ id, name }) => ({ type: String(id), name }))
   const [only, ...others] = ids.filter((type) => isTypeNamed(type, name))
@@ -131,7 +131,7 @@ function entriesFor(
   ]
 }
 
-/** The nodes that are to have this owner; none where their function is not there yet. */
+/** The nodes that are to have this owner; none if their function is not there yet. */
 function nodesToGive(files: HostFiles, address: PciAddress, owner: NodeOwner | null): string[] {
   const vgpu = owner === null ? null : readVgpuFunction(files, address)
   return vgpu === null ? [] : ownedNodes(vgpu)
@@ -173,7 +173,7 @@ function entry(
   return plannedDevice(files, vgpuIdentity(address), { ...asked, ...decision, parent, steps, device })
 }
 
-/** As it will be kept, or, where only the functions to come will tell the type's id, with its name in that place. */
+/** As it will be kept, or, if only the functions to come will tell the type's id, with its name in that place. */
 function shownFile(card: PciAddress, definition: Definition): string {
   const file = vgpuFile({ parent: card, definition })
   return /^\d+$/.test(definition.type) ? vgpuSettings.format(file) : `${JSON.stringify(file, null, 2)}\n`

@@ -31,12 +31,12 @@ export interface StartVgpuRequest {
   readonly parent?: string
   /** By id ('1157') or by name ('NVIDIA L40S-24Q', 'L40S-24Q'). */
   readonly type?: string
-  /** Written in this order; those of the definition where absent. */
+  /** Written in this order; those of the definition if absent. */
   readonly attributes?: readonly Attribute[]
 }
 
 /**
- * Makes a function of a card a vGPU: writes the type's id, then the attributes in order; ends it again where one fails.
+ * Makes a function of a card a vGPU: writes the type's id, then the attributes in order; ends it again if one fails.
  * One that has the type already is no change. What can be made is read anew right before the write: each start on the
  * card changes it. Its nodes go to the owner that is kept for it, if there is one.
  */

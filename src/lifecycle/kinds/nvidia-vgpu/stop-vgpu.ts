@@ -16,8 +16,8 @@ import { type VgpuIdentity, vgpuIdentity } from './vgpu-identity.ts'
 import { giveBackSteps } from './vgpu-nodes.ts'
 
 /**
- * Ends a vGPU; its definition stays, and the function can be made another. Its nodes are root's again where they were
- * given to somebody. One without a type is no change. DEVICE_BUSY, with who holds it, where a process has it open.
+ * Ends a vGPU; its definition stays, and the function can be made another. Its nodes are root's again if they were
+ * given to somebody. One without a type is no change. DEVICE_BUSY, with who holds it, if a process has it open.
  */
 export async function stopVgpu(
   kernel: Kernel,

@@ -16,9 +16,9 @@ export interface VgpuFunction {
   readonly physfn: PciAddress
   /** NVIDIA's own driver, or the one proposed for the kernel: they answer differently. */
   readonly driverModel: 'proprietary' | 'open'
-  /** The id of the type that it has, 0 for none; null where its driver says nothing readable. */
+  /** The id of the type that it has, 0 for none; null if its driver says nothing readable. */
   readonly type: number | null
-  /** IOMMU group and the nodes that open it, with a type or without; null where there is none. */
+  /** IOMMU group and the nodes that open it, with a type or without; null if there is none. */
   readonly group: number | null
   readonly node: string | null
   readonly deviceNode: string | null

@@ -10,7 +10,7 @@ export interface VgpuIdentity extends DeviceIdentity {
   readonly uuid: null
 }
 
-/** Its type is as the spec has it where only its card's future functions will tell the id. */
+/** Its type is as the spec has it if only its card's future functions will tell the id. */
 export type PlannedVgpu = PlannedDevice<VgpuIdentity>
 
 /** The identity of a vGPU. */

@@ -12,7 +12,7 @@ const root: NodeOwner = { user: '0', group: '0', mode: '0600' }
 
 /**
  * The nodes that open a function: its IOMMU group's and its own. They are the function's, with a type or without, and
- * outlive what is made of it. NOT_SUPPORTED where VFIO has none for it.
+ * outlive what is made of it. NOT_SUPPORTED if VFIO has none for it.
  */
 export function ownedNodes({ address, group, node, deviceNode }: VgpuFunction): string[] {
   const nodes = [node, deviceNode].filter((it) => it !== null)
