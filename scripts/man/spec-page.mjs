@@ -18,9 +18,9 @@ export function specPage({ specSchema }) {
     ]),
     section('DESCRIPTION', [
       ...prose(
-        'A spec file says what a host is to have: drivers of devices, virtual functions, and virtual devices on ' +
-          'their parents. It is YAML or JSON, of at most 1 MiB. `plan` shows what would change, and `apply` changes ' +
-          'it; what is already right is left alone. A key that is not known is an error, with its place in the file.',
+        'A spec file describes a host: drivers of devices, virtual functions, and virtual devices on ' +
+          'their parents. It is YAML or JSON, of at most 1 MiB. `plan` shows what would change, and `apply` makes ' +
+          'the changes; it leaves alone what is already right. An unknown key is an error, with its place in the file.',
       ),
       '.PP',
       ...prose(
@@ -32,7 +32,7 @@ export function specPage({ specSchema }) {
     section('EXAMPLES', readdirSync(examples).sort().flatMap(example).slice(1)),
     section('SEE ALSO', references(['vfioctl(1)', 'vfioctl-plan(1)', 'vfioctl-apply(1)', 'vfioctl-library(7)'])),
   ]
-  return { name: 'vfioctl-spec', number: 5, summary: 'What a host is to have, in a file', body }
+  return { name: 'vfioctl-spec', number: 5, summary: 'The desired state of a host, in a file', body }
 }
 
 /**

@@ -51,7 +51,7 @@ function whyNone({ kernel }: Descriptor, pciName: string | null): NoReset {
   return {
     code: 'NOT_SUPPORTED',
     because: 'it has no reset of its own',
-    hint: '`vfioctl inspect DEVICE` shows the flag reset where there is one',
+    hint: '`vfioctl inspect DEVICE` shows the flag reset if the device has one',
     facts: {},
   }
 }

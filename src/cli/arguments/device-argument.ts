@@ -5,7 +5,7 @@ import { usageError } from '../command/command.ts'
 import type { Context } from '../command/context.ts'
 
 /** The forms in which a command takes a device, for help and messages. */
-export const deviceForms: string = `${deviceNameForms}; of a UUID as much as tells it from the others`
+export const deviceForms: string = `${deviceNameForms}; the first digits of a UUID are enough if they are unique`
 
 interface Names {
   readonly device: string | undefined

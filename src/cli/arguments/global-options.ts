@@ -10,7 +10,7 @@ export const defaultMock = 'demo'
 export const verbose: Flag = {
   kind: 'flag',
   alias: 'v',
-  describe: 'Say more; twice, with the stack of an unexpected error',
+  describe: 'Print more; given twice, also the stack of an unexpected error',
 }
 
 /** The options that every command takes. */
@@ -27,9 +27,9 @@ export const globalArguments: { readonly mock: Option<string>; readonly root: Op
     value: 'DIR',
     completes: 'file',
     parse: text,
-    describe: 'Take the host’s files from below DIR instead of /',
+    describe: 'Use the host’s files below DIR instead of those below /',
   },
-  json: { kind: 'flag', describe: 'Data as JSON on stdout, an error as one JSON object on stderr' },
+  json: { kind: 'flag', describe: 'Print data as JSON on stdout, and an error as one JSON object on stderr' },
 }
 
 /** Shared by every command that changes something. */

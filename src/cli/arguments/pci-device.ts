@@ -18,14 +18,14 @@ export const bindable: RequiredPositional<string> = {
 export const wholeGroup: Flag = {
   kind: 'flag',
   alias: 'g',
-  describe: 'With every other endpoint of its IOMMU group',
+  describe: 'Also every other endpoint in its IOMMU group',
 }
 
 /** `--force`: take a device that is in use. */
 export const forceTaking: Flag = {
   kind: 'flag',
   alias: 'f',
-  describe: 'Although the host uses it: an interface that is up, a mounted disk, virtual functions',
+  describe: 'Take it even if the host uses it: an interface that is up, a mounted disk, virtual functions',
 }
 
 /** One, or of a name that ends in `.*` every function. */

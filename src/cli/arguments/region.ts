@@ -46,10 +46,10 @@ export const width: Option<Width> = {
   completes: ['8', '16', '32', '64'],
   parse: parseWidth,
   describe:
-    'bits of each access; left out: those of the register that is named, else 32, and fewer only at odd offsets of ' +
-    'config and I/O. The device sees them as they are: a width that it does not take reads as all ones, or on arm64 may ' +
-    'take Linux 6.12 down. 64 reaches a BAR as two of 32 before Linux 6.12, low half first; from then on as one, which ' +
-    'a device of 32-bit registers answers with all ones',
+    'bits of each access (default: those of the named register, else 32; fewer only at odd offsets of config and I/O). ' +
+    'The device sees each access at this width: it reads as all ones if it does not support the width, and on arm64 ' +
+    'that may take Linux 6.12 down. Before Linux 6.12, 64 reaches a BAR as two accesses of 32, low half first; from ' +
+    'then on as one, which a device of 32-bit registers answers with all ones',
 }
 
 function parseWidth(given: string): Width {

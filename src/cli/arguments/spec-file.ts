@@ -10,7 +10,7 @@ export const specFile: RequiredPositional<string> = {
   kind: 'required',
   completes: 'file',
   parse: text,
-  describe: 'what should be there, in YAML or JSON; - is stdin',
+  describe: 'the spec file, in YAML or JSON; - is stdin',
 }
 
 /** `--config`: the label in a file of nvidia-vgpu-device-manager. */
@@ -19,7 +19,7 @@ export const config: Option<string> = {
   value: 'LABEL',
   completes: 'nothing',
   parse: text,
-  describe: 'which config of a file of NVIDIA’s vgpu-device-manager',
+  describe: 'the config to take from a file of NVIDIA’s vgpu-device-manager',
 }
 
 /** The text of the caller's file, and its name and label, as `host.plan` takes them. */
@@ -34,10 +34,10 @@ A file:
   version: 1
   bindings:                       # drivers of devices: VFIO's, or another \`driver\`, or none
     - device: 00:1f.3             # or css/0.0.0314, platform/NAME, a list
-      group: true                 # with what shares its IOMMU group
+      group: true                 # and every other endpoint in its IOMMU group
   parents:
     - parent: 3b:00.0             # or a range, a list, { vendor: 10de }, { anyWith: TYPE }
-      sriov: all                  # or a number; left out, what there is
+      sriov: all                  # or a number; without it, the number stays
       others: keep                # or remove: devices of types that are not named here
       devices:
         - { type: GRID T4-4Q, count: 2, owner: { group: kvm, mode: '0660' } }

@@ -8,37 +8,40 @@ interface Entry {
 
 /** Every command, in the order of the help. */
 export const commands: Readonly<Record<string, Entry>> = {
-  types: { summary: 'Show what the cards of this host offer', load: () => import('../commands/types.ts') },
-  list: { summary: 'Show virtual devices, running and defined', load: () => import('../commands/list.ts') },
+  types: {
+    summary: 'List the types of virtual devices that this host’s cards offer',
+    load: () => import('../commands/types.ts'),
+  },
+  list: { summary: 'List virtual devices, running and defined', load: () => import('../commands/list.ts') },
   watch: {
-    summary: 'Watch virtual devices and definitions',
+    summary: 'Report virtual devices, definitions and types as they change',
     load: () => import('../commands/watch.ts'),
   },
-  define: { summary: 'Keep a definition of a virtual device', load: () => import('../commands/define.ts') },
-  undefine: { summary: 'Forget a definition', load: () => import('../commands/undefine.ts') },
-  modify: { summary: 'Change a definition', load: () => import('../commands/modify.ts') },
-  start: { summary: 'Start a defined virtual device, or make one', load: () => import('../commands/start.ts') },
+  define: { summary: 'Store the definition of a virtual device', load: () => import('../commands/define.ts') },
+  undefine: { summary: 'Delete a stored definition', load: () => import('../commands/undefine.ts') },
+  modify: { summary: 'Change a stored definition', load: () => import('../commands/modify.ts') },
+  start: { summary: 'Start a defined virtual device, or create one', load: () => import('../commands/start.ts') },
   stop: { summary: 'Stop a running virtual device', load: () => import('../commands/stop.ts') },
   sriov: {
-    summary: 'Give a device virtual functions, now and at every boot',
+    summary: 'Set the number of a device’s virtual functions, now and at every boot',
     load: () => import('../commands/sriov.ts'),
   },
   plan: { summary: 'Show what a spec file would change', load: () => import('../commands/plan.ts') },
-  apply: { summary: 'Make this host as a spec file says', load: () => import('../commands/apply.ts') },
+  apply: { summary: 'Change this host to match a spec file', load: () => import('../commands/apply.ts') },
   restore: {
-    summary: 'Start what is defined to start by itself, as its parents appear',
+    summary: 'Restore the devices, virtual functions and drivers kept for each boot',
     load: () => import('../commands/restore.ts'),
   },
   boot: {
-    summary: 'Have `restore` run at boot, and as parents appear later',
+    summary: 'Install the units and udev rule that run `restore`, or remove them',
     load: () => import('../commands/boot.ts'),
   },
   groups: {
-    summary: 'Show the IOMMU groups, and which of them VFIO can have',
+    summary: 'List the IOMMU groups, and whether VFIO can use each',
     load: () => import('../commands/groups.ts'),
   },
-  bind: { summary: 'Give a device to a driver: vfio-pci', load: () => import('../commands/bind.ts') },
-  release: { summary: 'Give a device back to its own driver', load: () => import('../commands/release.ts') },
+  bind: { summary: 'Bind a device to vfio-pci, or to another driver', load: () => import('../commands/bind.ts') },
+  release: { summary: 'Return a device to its own driver', load: () => import('../commands/release.ts') },
   inspect: {
     summary: 'Open a device and show its regions and interrupts',
     load: () => import('../commands/inspect.ts'),

@@ -2,11 +2,11 @@ import type { ErrorCode } from '../../base/errors.ts'
 
 /** Meaning of each exit status. The manual and the README show this table. */
 export const exitMeanings: Readonly<Record<number, string>> = {
-  0: 'done, or already so',
+  0: 'done, or nothing to do',
   1: 'failed, or not all output could be written',
   2: 'the command line is wrong or ambiguous',
-  3: 'what was named is not there',
-  4: 'not permitted, or a limit of this user',
+  3: 'something that was named does not exist',
+  4: 'not permitted, or beyond a limit of this user',
   5: 'in use, or the IOMMU group is not viable, or another command is at work',
   6: 'no room left, or not supported by this kernel or device',
   10: 'something would change (--check)',

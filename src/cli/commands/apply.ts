@@ -13,26 +13,27 @@ import { json, reportWarnings } from '../output/output.ts'
 import { planSteps, planSummary, sayIfScriptsAreNotAsked, shownItem } from '../output/plan-text.ts'
 
 const whatGoes = `\
-What goes: devices of a type beyond its count; with others: remove, and by a file of vgpu-device-manager, all that the file
-does not name on that parent; virtual functions beyond sriov. What runs as another type ends and starts anew; devices go
-from their drivers by bindings. In a terminal that is listed and asked first; elsewhere, as in a script, it needs --yes.`
+apply removes devices of a type beyond its count; virtual functions beyond sriov; and, with others: remove or a file of
+vgpu-device-manager, all devices on that parent that the file does not name. It restarts devices that run as another type,
+and takes the devices under bindings from their drivers. In a terminal, it lists all of that and asks first; elsewhere, as
+in a script, it needs --yes.`
 
 const apply: Command = command({
   arguments: {
     file: specFile,
     config,
-    check: { kind: 'flag', describe: 'Change nothing: exit 0 where nothing would change, 10 where something would' },
-    'keep-going': { kind: 'flag', alias: 'k', describe: 'Go on with the other devices where one fails or is in use' },
+    check: { kind: 'flag', describe: 'Change nothing: exit 0 if nothing would change, 10 if something would' },
+    'keep-going': { kind: 'flag', alias: 'k', describe: 'Go on with the other devices if one fails or is in use' },
     yes: {
       kind: 'flag',
       alias: 'y',
-      describe: 'Do unasked what takes something away: removes it, or ends it to start anew',
+      describe: 'Remove and restart devices, and take them from their drivers, without asking',
     },
     force: overrule,
     'dry-run': dryRun,
   },
   examples: [
-    ['vfioctl apply vgpus.yaml', 'make it so; twice in a row is once'],
+    ['vfioctl apply vgpus.yaml', 'make the changes; a second time, there is nothing to do'],
     ['vfioctl apply vgpus.yaml --check', 'for scripts: would anything change?'],
     ['vfioctl apply dm.yaml --config A100-20C', 'a file of NVIDIA’s vgpu-device-manager'],
   ],

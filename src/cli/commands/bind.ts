@@ -11,19 +11,19 @@ const bind: Command = command({
       kind: 'optional',
       completes: 'driver',
       parse: text,
-      describe: 'none for no driver (default: vfio-pci, or VFIO’s for its bus)',
+      describe: 'the driver’s name, or none for no driver (default: vfio-pci, or VFIO’s driver for its bus)',
     },
     group: wholeGroup,
-    transient: { kind: 'flag', describe: 'Until the next boot at most: keep nothing of it' },
+    transient: { kind: 'flag', describe: 'Only until the next boot: store nothing' },
     force: forceTaking,
     'dry-run': dryRun,
   },
   examples: [
     ['vfioctl bind 3b:00.0', 'to vfio-pci, now and at every boot'],
-    ['vfioctl bind 3b:00.0 --group', 'with what shares its IOMMU group, as VFIO takes all or nothing'],
+    ['vfioctl bind 3b:00.0 --group', 'and the rest of its IOMMU group, as VFIO takes all or nothing'],
     ['vfioctl bind 3b:00.0 none', 'no driver may have it, now and at every boot'],
     ['vfioctl bind css/0.0.0313', 'an I/O subchannel to vfio_ccw, which makes a parent of it'],
-    ['vfioctl bind 3b:00.0 --dry-run', 'the writes that would do it'],
+    ['vfioctl bind 3b:00.0 --dry-run', 'the writes that it would make'],
   ],
   async run({ device, driver, group, transient, ...values }, context, io) {
     const host = await context.host()

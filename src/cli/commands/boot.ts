@@ -8,15 +8,15 @@ import { shownStep } from '../output/report-change.ts'
 const boot: Command = command({
   arguments: {
     action: action('boot', {
-      install: 'systemd units and a udev rule that run `vfioctl restore`',
-      remove: 'take them away',
+      install: 'write systemd units and a udev rule that run `vfioctl restore`',
+      remove: 'delete them',
     }),
     'dry-run': dryRun,
   },
   examples: [
-    ['vfioctl boot install', 'what is defined to start by itself comes up at boot, and with a card that comes later'],
-    ['vfioctl boot install --root /mnt/image', 'in a system that is not running'],
-    ['vfioctl boot remove', 'without a trace'],
+    ['vfioctl boot install', 'run restore at boot, and for cards and drivers that come later'],
+    ['vfioctl boot install --root /mnt/image', 'for a system that is not running'],
+    ['vfioctl boot remove', 'delete all that install wrote'],
   ],
   async run(values, context, io) {
     const { root, mock, json: asJson } = context.options

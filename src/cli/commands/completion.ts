@@ -7,13 +7,13 @@ const completion: Command = command({
       kind: 'optional',
       completes: shells,
       parse: parseShell,
-      describe: 'bash, zsh or fish (default: what $SHELL says)',
+      describe: 'bash, zsh or fish (default: the shell in $SHELL)',
     },
   },
   examples: [
-    ['source <(vfioctl completion bash)', 'in ~/.bashrc'],
-    ['vfioctl completion zsh > ~/.zfunc/_vfioctl', 'once'],
-    ['vfioctl completion fish > ~/.config/fish/completions/vfioctl.fish', 'once'],
+    ['source <(vfioctl completion bash)', 'a line for ~/.bashrc'],
+    ['vfioctl completion zsh > ~/.zfunc/_vfioctl', 'write the file once'],
+    ['vfioctl completion fish > ~/.config/fish/completions/vfioctl.fish', 'write the file once'],
   ],
   run(values, _context, io) {
     const ofUser = shells.find((it) => io.env['SHELL']?.endsWith(`/${it}`))

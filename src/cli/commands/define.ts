@@ -20,8 +20,8 @@ const define: Command = command({
   },
   examples: [
     ['vfioctl define -p mtty -t mtty-2', 'a new definition, started on demand'],
-    ['vfioctl define -p 0000:3b:00.0 -t "GRID T4-1B" --auto', 'one that comes up with its card'],
-    ['vfioctl define -u UUID', 'keep a running device, as it is'],
+    ['vfioctl define -p 0000:3b:00.0 -t "GRID T4-1B" --auto', 'one that starts when its card appears'],
+    ['vfioctl define -u UUID', 'store a running device as it is'],
   ],
   async run(values, context, io) {
     refuseBeside(values.jsonfile, { type: values.type, auto: values.auto, manual: values.manual })

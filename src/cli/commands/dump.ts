@@ -37,7 +37,7 @@ const dump: Command = command({
       value: 'BYTES',
       completes: 'nothing',
       parse: wholeNumber('--length', Number.MAX_SAFE_INTEGER),
-      describe: 'how many (default: up to the end of the region)',
+      describe: 'number of bytes (default: up to the end of the region)',
     },
     width,
     output: {
@@ -46,17 +46,14 @@ const dump: Command = command({
       value: 'FILE',
       completes: 'file',
       parse: text,
-      describe: 'write the bytes as they are to this file, all of them or nothing; - is stdout',
+      describe: 'write the bytes to this file, all of them or nothing; - is stdout',
     },
   },
   examples: [
     ['vfioctl dump 3b:00.0 config', 'the configuration space, in hex'],
     ['vfioctl dump 3b:00.0 bar0 0x1000 --length 256', 'a part of a BAR; reading may have effects in the device'],
-    [
-      'vfioctl dump 3b:00.0 bar0 0x1002 --length 2',
-      'two bytes of a 32-bit access, as no narrower one is made of itself',
-    ],
-    ['vfioctl dump 3b:00.0 rom --output card.rom', 'the bytes themselves, into a file'],
+    ['vfioctl dump 3b:00.0 bar0 0x1002 --length 2', 'two bytes of a 32-bit access; only --width makes a narrower one'],
+    ['vfioctl dump 3b:00.0 rom --output card.rom', 'the option ROM, written to a file'],
   ],
   async run(values, context, io) {
     const { output } = values

@@ -53,7 +53,7 @@ const groups: Command = command({
   },
   examples: [
     ['vfioctl groups', 'every IOMMU group: VFIO takes those that are viable, as a whole'],
-    ['vfioctl groups 3b:00.0', 'what a device has to be given away with, and which driver is in the way'],
+    ['vfioctl groups 3b:00.0', 'the devices that share its group, and the driver that keeps VFIO from it'],
     ['vfioctl groups --group 5 --json', 'one group, for programs'],
   ],
   async run(values, context, io) {

@@ -6,8 +6,8 @@ import { json, reportWarnings } from '../output/output.ts'
 const inspect: Command = command({
   arguments: { device },
   examples: [
-    ['vfioctl inspect UUID', 'what a device is, its regions, its interrupts and its configuration space'],
-    ['vfioctl inspect 3b:00.0', 'a PCI device that vfio-pci has'],
+    ['vfioctl inspect UUID', 'a virtual device: its regions, interrupts and configuration space'],
+    ['vfioctl inspect 3b:00.0', 'a PCI device that is bound to vfio-pci'],
     ['vfioctl inspect /dev/vfio/7 --json', 'the same for programs'],
   ],
   async run(values, context, io) {

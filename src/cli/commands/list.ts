@@ -31,17 +31,17 @@ const list: Command = command({
     uuid: { ...uuid, describe: 'only this device' },
     parent: { ...parent, describe: 'only devices of this card' },
     type: { ...type, describe: 'only devices of this type' },
-    active: { kind: 'flag', describe: 'Only what runs' },
-    defined: { kind: 'flag', alias: 'd', describe: 'Only what is defined' },
+    active: { kind: 'flag', describe: 'Only running devices' },
+    defined: { kind: 'flag', alias: 'd', describe: 'Only defined devices' },
     kept: {
       kind: 'flag',
       describe:
-        'What is kept for the next boots instead, also of devices that are gone: drivers, virtual functions, vGPUs',
+        'Instead, the drivers, virtual functions and vGPUs that are kept for the next boots, also for devices that are gone',
     },
   },
   examples: [
-    ['vfioctl list', 'all devices: START is when it comes up, - for one that is not defined'],
-    ['vfioctl list -d -v', 'what is defined, with its attributes'],
+    ['vfioctl list', 'all devices; START is auto or manual, and - for a device that is not defined'],
+    ['vfioctl list -d -v', 'the defined devices, with their attributes'],
     ['vfioctl list --kept', 'what comes back at the next boot, and the command that forgets it'],
     ['vfioctl list --json', 'the same for programs'],
   ],

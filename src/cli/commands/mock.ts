@@ -11,16 +11,16 @@ const columns: readonly Column<{ readonly name: string; readonly summary: string
 const mock: Command = command({
   arguments: {
     action: action('mock', {
-      list: 'the simulated hosts that ship',
-      reset: 'the one of --mock starts over, as it first was',
-      reboot: 'what ran is gone, and its disk stays',
+      list: 'print the simulated hosts that vfioctl ships',
+      reset: 'return the one of --mock to its first state',
+      reboot: 'reboot it: running devices go, files stay',
     }),
     'dry-run': dryRun,
   },
   examples: [
-    ['vfioctl mock list', 'what --mock can be besides a file'],
+    ['vfioctl mock list', 'the names that --mock takes, besides a file'],
     ['vfioctl mock reset', 'forget what was done on the simulated host'],
-    ['vfioctl --mock gpu-host mock reboot', 'off and on again: `vfioctl restore` brings up what is defined'],
+    ['vfioctl --mock gpu-host mock reboot', 'reboot; then `vfioctl restore` starts what is kept'],
   ],
   async run(values, context, io) {
     const { mock, root, json: asJson } = context.options

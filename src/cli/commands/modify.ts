@@ -11,7 +11,7 @@ const modify: Command = command({
   arguments: {
     device: { ...device, completes: 'defined device' },
     uuid: { ...uuid, completes: 'defined device' },
-    parent: { ...parent, describe: 'which of its definitions, where there are several' },
+    parent: { ...parent, describe: 'the parent of the definition, if the UUID is defined under several' },
     type: { ...type, describe: 'another type, by its id or its name' },
     auto,
     manual,

@@ -12,7 +12,7 @@ const plan: Command = command({
     'dry-run': { kind: 'flag', describe: 'Print the exact writes' },
   },
   examples: [
-    ['vfioctl plan vgpus.yaml', 'each device: create, change, keep or remove, and why'],
+    ['vfioctl plan vgpus.yaml', 'the action for each device, and its reason'],
     ['vfioctl plan vgpus.yaml --dry-run', 'the writes that apply would make'],
   ],
   epilogue: specExample,

@@ -23,17 +23,17 @@ const read: Command = command({
       value: 'N',
       completes: 'nothing',
       parse: wholeNumber('--count', maxAccesses),
-      describe: 'how many accesses (default: 1)',
+      describe: 'number of accesses (default: 1)',
     },
     fifo: { kind: 'flag', describe: 'Read the same offset each time, as for a data port' },
     text: { kind: 'flag', describe: 'Print the bytes as text' },
-    raw: { kind: 'flag', describe: 'Print the bytes as they come' },
+    raw: { kind: 'flag', describe: 'Write the bytes themselves to stdout' },
   },
   examples: [
     ['vfioctl read UUID config vendor_id', 'a register by its name'],
     ['vfioctl read UUID bar0 0x10', 'one access of 32 bits'],
     ['vfioctl read UUID config 0 -n 64 --width 8', '64 bytes, one by one, as a dump'],
-    ['vfioctl read UUID bar0 0 -n 15 --fifo --text', '15 bytes out of a data port'],
+    ['vfioctl read UUID bar0 0 -n 15 --fifo --text', '15 bytes from a data port'],
   ],
   async run(values, context, io) {
     const { fifo } = values

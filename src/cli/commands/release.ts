@@ -6,8 +6,8 @@ import { changed, reportBindings } from '../output/report-bindings.ts'
 const release: Command = command({
   arguments: { device: bindable, group: wholeGroup, force: forceTaking, 'dry-run': dryRun },
   examples: [
-    ['vfioctl release 3b:00.0', 'back to the driver that knows it'],
-    ['vfioctl release 3b:00.0 --group', 'with the rest of its IOMMU group'],
+    ['vfioctl release 3b:00.0', 'back to its own driver'],
+    ['vfioctl release 3b:00.0 --group', 'and the rest of its IOMMU group'],
   ],
   async run({ device, group, ...values }, context, io) {
     const host = await context.host()

@@ -7,7 +7,7 @@ import { json } from '../output/output.ts'
 const reset: Command = command({
   arguments: { device, 'dry-run': dryRun },
   examples: [
-    ['vfioctl reset 3b:00.0', 'what was set up in the device is gone afterwards'],
+    ['vfioctl reset 3b:00.0', 'reset it: the device loses its state'],
     ['vfioctl reset 3b:00.0 --dry-run', 'open it only, and say what would be done'],
   ],
   async run(values, context, io) {

@@ -19,14 +19,14 @@ const restore: Command = command({
       value: 'SECONDS',
       completes: 'nothing',
       parse: parseSeconds,
-      describe: `how long parents may take to appear (default: ${defaultTimeoutMs / 1000})`,
+      describe: `the longest wait for parents to appear (default: ${defaultTimeoutMs / 1000})`,
     },
-    parent: { ...parent, describe: 'only what belongs to this device: a PCI address or name' },
+    parent: { ...parent, describe: 'only what is kept for this device: a PCI address or name' },
     'dry-run': dryRun,
   },
   examples: [
-    ['vfioctl restore', 'what is defined to start by itself, now and as its parents appear'],
-    ['vfioctl restore -p 3b:00.0 --timeout 10', 'of one card, and not for longer than ten seconds'],
+    ['vfioctl restore', 'everything kept for each boot, as parents appear'],
+    ['vfioctl restore -p 3b:00.0 --timeout 10', 'only one card, and for ten seconds at most'],
   ],
   async run(values, context, io) {
     const isJson = context.options.json

@@ -26,23 +26,23 @@ const sriov: Command = command({
       kind: 'optional',
       completes: ['all', '0'],
       parse: (asked): number | 'all' => (asked === 'all' ? asked : wholeNumber('COUNT', 0xffff)(asked)),
-      describe: 'how many virtual functions, or all',
+      describe: 'the number of virtual functions, or all',
     },
-    transient: { kind: 'flag', describe: 'Until the next boot at most: keep nothing of it' },
+    transient: { kind: 'flag', describe: 'Only until the next boot: store nothing' },
     timeout: {
       kind: 'option',
       value: 'SECONDS',
       completes: 'nothing',
       parse: parseSeconds,
-      describe: 'how long the functions may take to appear (default: 30)',
+      describe: 'the longest wait for the functions to appear (default: 30)',
     },
     'dry-run': dryRun,
   },
   examples: [
-    ['vfioctl sriov', 'what can have virtual functions, and how many it has'],
-    ['vfioctl sriov 81:00.0 8', 'eight of a network card, now and at every boot'],
-    ['vfioctl sriov 41:00.0 all', 'those of a GPU, of which vGPUs are made'],
-    ['vfioctl sriov eth2 0', 'none of the card behind that interface'],
+    ['vfioctl sriov', 'the devices that can have virtual functions, and how many they have'],
+    ['vfioctl sriov 81:00.0 8', 'eight functions on a network card, now and at every boot'],
+    ['vfioctl sriov 41:00.0 all', 'all functions of a GPU, which can then become vGPUs'],
+    ['vfioctl sriov eth2 0', 'no functions on the card of that interface'],
   ],
   async run({ device, count, transient, timeout, 'dry-run': isDry }, context, io) {
     const host = await context.host()
@@ -65,7 +65,7 @@ const sriov: Command = command({
       onMessage: said,
     })
     const isOther = change.asked !== change.count
-    const asked = !isOther ? '' : `; its driver makes so many where ${change.asked} are asked for`
+    const asked = !isOther ? '' : `; its driver makes that many if ${change.asked} are asked for`
     const already = `already so: ${change.device} has ${change.count} of ${change.total} virtual functions${asked}`
     if (context.options.json) io.out(json(change))
     else if (isDry) reportDryRun([change], io, () => already)

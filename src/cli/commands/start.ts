@@ -21,9 +21,9 @@ const start: Command = command({
   examples: [
     ['vfioctl start UUID', 'a defined device'],
     ['vfioctl start -p mtty -t mtty-2', 'a device that is gone after the next stop'],
-    ['vfioctl start -p 41:00.0 -t L40S-24Q', 'a vGPU of any free function of that card'],
-    ['vfioctl start -p 41:00.4 -t L40S-24Q', 'of that function'],
-    ['vfioctl start UUID --dry-run', 'the writes that would make it'],
+    ['vfioctl start -p 41:00.0 -t L40S-24Q', 'a vGPU on any free function of that card'],
+    ['vfioctl start -p 41:00.4 -t L40S-24Q', 'a vGPU on that function'],
+    ['vfioctl start UUID --dry-run', 'the writes that would create it'],
   ],
   async run(values, context, io) {
     refuseBeside(values.jsonfile, { type: values.type })

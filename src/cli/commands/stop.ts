@@ -9,12 +9,12 @@ const stop: Command = command({
   arguments: {
     device: { ...device, completes: 'active device' },
     uuid: { ...uuid, completes: 'active device' },
-    parent: { ...parent, describe: 'its parent, where its UUID is defined under several' },
+    parent: { ...parent, describe: 'its parent, if its UUID is defined under several' },
     force: overrule,
     'dry-run': dryRun,
   },
   examples: [
-    ['vfioctl stop UUID', 'its definition stays'],
+    ['vfioctl stop UUID', 'stop it; its definition stays'],
     ['vfioctl stop /dev/vfio/7', 'the device behind a node'],
   ],
   async run(values, context, io) {

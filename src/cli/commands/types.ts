@@ -30,7 +30,7 @@ const types: Command = command({
     type: { ...type, describe: 'only this type' },
   },
   examples: [
-    ['vfioctl types', 'what every card offers, and how many more of it'],
+    ['vfioctl types', 'the types of every card, and how many more of each can be created'],
     ['vfioctl types -p 0000:3b:00.0 -v', 'one card, with the driver’s own descriptions'],
   ],
   async run(values, context, io) {

@@ -10,11 +10,11 @@ const undefine: Command = command({
   arguments: {
     device: { ...device, completes: 'defined device' },
     uuid: { ...uuid, completes: 'defined device' },
-    parent: { ...parent, describe: 'only its definition under this parent; without, all of them' },
+    parent: { ...parent, describe: 'only its definition under this parent (default: under all)' },
     force: overrule,
     'dry-run': dryRun,
   },
-  examples: [['vfioctl undefine UUID', 'forget it; a running device goes on running']],
+  examples: [['vfioctl undefine UUID', 'delete its definition; a running device goes on running']],
   async run(values, context, io) {
     const name = await requiredDevice(values, context, 'vfioctl undefine UUID; `vfioctl list -d` shows them')
     const choice = { name, ...given({ parent: await namedParent(values.parent, context) }) }

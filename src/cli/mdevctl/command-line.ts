@@ -75,7 +75,7 @@ const subcommands: Readonly<Record<string, Subcommand>> = {
       type,
       addattr: { value: 'NAME', implies: 'value', describe: 'Add an attribute' },
       delattr: { describe: 'Remove an attribute' },
-      index: { short: 'i', value: 'INDEX', describe: 'The attribute’s place in the list; the last where not given' },
+      index: { short: 'i', value: 'INDEX', describe: 'The attribute’s place in the list; the last if not given' },
       value: { value: 'VALUE', conflicts: ['delattr'], implies: 'addattr', describe: 'What --addattr writes' },
       auto: { short: 'a', conflicts: ['index', 'value'], describe: 'Start it when its parent appears' },
       manual: { short: 'm', conflicts: ['index', 'value'], describe: 'Start it on demand' },
@@ -99,7 +99,7 @@ const subcommands: Readonly<Record<string, Subcommand>> = {
   },
   stop: { summary: 'Stop a mediated device', flags: { uuid, force }, oneOf: [['uuid']] },
   list: { summary: 'List mediated devices', flags: listFlags },
-  types: { summary: 'List the mdev types that there are', flags: { parent, dumpjson } },
+  types: { summary: 'List the available mdev types', flags: { parent, dumpjson } },
   'start-parent-mdevs': { summary: 'Start what is defined to start with its parent', flags: {}, hidden: true },
 }
 

@@ -13,7 +13,7 @@ import { usageMessage } from './usage-message.ts'
 
 const usage = `vfioctl COMMAND [ARGUMENT…]
 
-VFIO devices on this host: what there is, from start to stop, and what is inside`
+Mediated devices, vGPUs and VFIO on this host: create and bind devices, and open them`
 
 const epilogue = `\
 Exit status:

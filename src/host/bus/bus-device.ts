@@ -107,7 +107,7 @@ function notOnBus(files: HostFiles, device: BusDevice): VfioError {
   const { bus, name } = device
   if (bus === 'mdev') {
     return new VfioError('NOT_FOUND', `there is no mediated device ${name}`, {
-      hint: `vfioctl list; vfioctl start ${name} where it is defined`,
+      hint: `vfioctl list; vfioctl start ${name} if it is defined`,
       facts: { device: name },
     })
   }

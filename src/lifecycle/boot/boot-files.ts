@@ -74,7 +74,7 @@ function ofOneParent(command: string, program: Program): string {
 [Unit]
 Description=Start the virtual devices that are defined on %i
 RequiresMountsFor=${program.join(' ')}
-# As often as something comes; yet not without end where the mark cannot be taken away.
+# As often as something comes; yet not without end if the mark cannot be taken away.
 StartLimitIntervalSec=60
 StartLimitBurst=60
 

@@ -62,9 +62,12 @@ const account = v.pipe(
 )
 const owner = v.pipe(
   knownKeys({
-    user: v.pipe(v.optional(account), v.description('Who owns the node: a name or a number.')),
-    group: v.pipe(v.optional(account), v.description('Its group: a name or a number.')),
-    mode: v.pipe(v.optional(octalMode), v.description('Who may do what, as octal digits in quotes: `"0660"`.')),
+    user: v.pipe(v.optional(account), v.description('The owner of the node: a user’s name or number.')),
+    group: v.pipe(v.optional(account), v.description('The group of the node: a name or a number.')),
+    mode: v.pipe(
+      v.optional(octalMode),
+      v.description('The permissions of the node, as octal digits in quotes: `"0660"`.'),
+    ),
   }),
   v.check((it) => Object.keys(it).length > 0, 'must say user, group or mode'),
   v.transform(({ user = null, group = null, mode = null }): NodeOwner => ({ user, group, mode })),
@@ -78,7 +81,7 @@ const devices = v.pipe(
     ),
     uuid: v.pipe(
       v.optional(uuid),
-      v.description('The UUID of this one device; a type without one gets names of its own.'),
+      v.description('The UUID of this one device. Without it, vfioctl chooses the UUIDs.'),
     ),
     function: v.pipe(
       v.optional(pciAddress),
@@ -87,21 +90,25 @@ const devices = v.pipe(
     count: v.pipe(
       v.optional(count),
       v.description(
-        'How many devices of this type the parent carries: those beyond it are removed. One without `count`, `uuid` and `function`, which exclude each other.',
+        'The number of devices of this type on the parent: `apply` removes those beyond it. One without `count`, `uuid` and `function`, which exclude each other.',
       ),
     ),
     autostart: v.pipe(
       v.optional(v.boolean(), true),
-      v.description('Whether it starts whenever its parent appears, as at every boot.'),
+      v.description(
+        '`true` if it starts whenever its parent appears, as at every boot; `false` if it starts on demand.',
+      ),
     ),
     attributes: v.pipe(
       v.optional(v.array(attribute), []),
-      v.description('Attributes that are written in this order before the device is used: a list of `name: value`.'),
+      v.description(
+        'Attributes that vfioctl writes, in this order, before the device is used: a list of `name: value`.',
+      ),
     ),
     owner: v.pipe(
       v.optional(owner),
       v.description(
-        'Whom its node in /dev goes to, now and at every start: `user`, `group` and `mode`, at least one of them. Whoever has it keeps it otherwise.',
+        'The owner of its node in /dev, now and at every start: at least one of `user`, `group` and `mode`. Without it, the node keeps its owner.',
       ),
     ),
   }),
@@ -156,19 +163,19 @@ const parent = v.pipe(
     parent: v.pipe(
       choice,
       v.description(
-        'What carries the devices: a PCI address or a name, a list of them, a range `FROM-TO` or `41:00.*`, or an object with `vendor` or `anyWith`.',
+        'The card or other parent that carries the devices: a PCI address or a name, a list of them, a range `FROM-TO` or `41:00.*`, or an object with `vendor` or `anyWith`.',
       ),
     ),
     sriov: v.pipe(
       v.optional(v.union([v.literal('all'), count], 'must be a number of virtual functions, or all')),
       v.description(
-        'How many virtual functions it has, now and at every boot: a number, or `all`. What there is stays otherwise.',
+        'The number of its virtual functions, now and at every boot, or `all`. Without it, their number stays.',
       ),
     ),
-    devices: v.pipe(v.optional(v.array(devices), []), v.description('A list of what it carries.')),
+    devices: v.pipe(v.optional(v.array(devices), []), v.description('A list of the virtual devices that it carries.')),
     others: v.pipe(
       v.optional(v.picklist(['keep', 'remove']), 'keep'),
-      v.description('What becomes of its devices of types that `devices` does not name: `keep` or `remove`.'),
+      v.description('Its devices of types that `devices` does not name: `keep` them, or `remove` them.'),
     ),
   }),
   v.transform(
@@ -196,12 +203,12 @@ const binding = v.pipe(
     driver: v.pipe(
       v.optional(driverName),
       v.description(
-        'The driver that they have, now and at every boot: VFIO’s on their bus, as `vfio-pci`, if the file names none; `none` keeps all drivers away.',
+        'The driver that they get, now and at every boot. Without it, VFIO’s driver on their bus, such as `vfio-pci`; `none` keeps all drivers away.',
       ),
     ),
     group: v.pipe(
       v.optional(v.boolean(), false),
-      v.description('Whether what shares their IOMMU group gets the same driver.'),
+      v.description('`true` if every other endpoint in their IOMMU group gets the same driver.'),
     ),
   }),
   v.transform(({ device, driver = null, group }): SpecBinding => ({ at: null, choice: device, driver, group })),

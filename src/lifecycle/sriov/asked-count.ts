@@ -29,7 +29,7 @@ export function checkedCount(files: HostFiles, card: PhysicalFunction, asked: nu
   }
   if (isManaged(files, card) && count !== 0 && count !== total) {
     throw new VfioError('NOT_SUPPORTED', `NVIDIA's driver makes all ${total} virtual functions of ${address} or none`, {
-      hint: `vfioctl sriov ${address} ${total}; each becomes a vGPU only where it is given a type`,
+      hint: `vfioctl sriov ${address} ${total}; each becomes a vGPU only if it is given a type`,
       facts,
     })
   }

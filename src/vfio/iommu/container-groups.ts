@@ -38,7 +38,7 @@ export class ContainerGroups {
   openDevice({ group: number, name }: DeviceAddress, { vfToken }: AttachOptions): Entered {
     if (number === null) {
       throw new VfioError('NOT_SUPPORTED', `device ${name} is in no IOMMU group, so no container can have it`, {
-        hint: "{ iommu: 'iommufd' }, or 'noiommu', where the device has a node of its own in /dev/vfio/devices",
+        hint: "{ iommu: 'iommufd' }, or 'noiommu', if the device has a node of its own in /dev/vfio/devices",
       })
     }
     const member = this.#members.get(number) ?? this.#join(number)

@@ -122,7 +122,7 @@ function notOwned(
   const which =
     others.length === 1 ? 'is reset with it, and is not open here' : 'are reset with it, and are not open here'
   return new VfioError('DEVICE_BUSY', `cannot ${goal}: ${list.join(', ')} ${which}`, {
-    hint: 'open those too: with vfio-pci, and in the same address space where iommu is iommufd',
+    hint: 'open those too: with vfio-pci, and in the same address space if iommu is iommufd',
     facts: {
       affected: affected.map(({ name, group, owned }) => ({ name, group, owned })),
       siblings: others.map(({ name }) => name),

@@ -129,6 +129,6 @@ export function memoryGone(): Reason {
   return {
     code: 'DEVICE_MEMORY_GONE',
     because: 'the device does not answer; its memory decoding is off, or it is being reset or in low power',
-    hint: 'device.pci.memoryDecode = true, where that is off; opening the device anew turns it on too',
+    hint: 'device.pci.memoryDecode = true, if that is off; opening the device anew turns it on too',
   }
 }
