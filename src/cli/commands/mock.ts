@@ -11,7 +11,7 @@ const columns: readonly Column<{ readonly name: string; readonly summary: string
 const mock: Command = command({
   arguments: {
     action: action('mock', {
-      list: 'print the simulated hosts that vfioctl ships',
+      list: 'print the names of the simulated hosts',
       reset: 'return the one of --mock to its first state',
       reboot: 'reboot it: running devices go, files stay',
     }),

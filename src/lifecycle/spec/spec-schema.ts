@@ -81,7 +81,7 @@ const devices = v.pipe(
     ),
     uuid: v.pipe(
       v.optional(uuid),
-      v.description('The UUID of this one device. Without it, vfioctl chooses the UUIDs.'),
+      v.description('The UUID of this one device. Without it, `apply` chooses the UUIDs.'),
     ),
     function: v.pipe(
       v.optional(pciAddress),
