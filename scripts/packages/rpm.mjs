@@ -31,7 +31,7 @@ export async function makeRpm({ arch, tree, folder, version, time }) {
   copyFileSync(join(root, 'LICENSE'), join(doc, 'LICENSE'))
   writeFileSync(join(doc, 'LICENSE.node.gz'), zipped(await nodeLicense(arch)))
   const spec = join(work, 'vfioctl.spec')
-  writeFileSync(spec, specOf(version, content, filesIn(content)))
+  writeFileSync(spec, specOf(version, content, ['%dir /usr/share/licenses/vfioctl', ...filesIn(content)]))
   const defines = {
     _topdir: join(work, 'top'),
     _rpmdir: folder,
@@ -52,7 +52,6 @@ export async function makeRpm({ arch, tree, folder, version, time }) {
 }
 
 function specOf(version, content, files) {
-  const listed = files.map((path) => `/${path}`).join('\n')
   return `Name: vfioctl
 Version: ${version}
 Release: 1
@@ -92,7 +91,7 @@ fi
 
 %files
 %defattr(-,root,root)
-${listed}
+${files.join('\n')}
 `
 }
 
@@ -101,4 +100,5 @@ function filesIn(folder) {
   return readdirSync(folder, { recursive: true })
     .filter((it) => !lstatSync(join(folder, it)).isDirectory())
     .sort()
+    .map((it) => `/${it}`)
 }

@@ -1,6 +1,15 @@
 // Files of a package, as a folder: for a processor without a single executable, the bundle for the host's own Node.
 import { execFileSync } from 'node:child_process'
-import { copyFileSync, cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  copyFileSync,
+  cpSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { basename, dirname, extname, join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { packagedFiles } from '../../dist/lifecycle/boot/boot-files.js'
@@ -61,5 +70,7 @@ async function copyBundle(arch, tree) {
   copyFileSync(join(root, 'package.json'), join(folder, 'package.json'))
   copyFileSync(await crossCompiled(arch), addon)
   await run((await toolsFor(arch)).strip, ['--strip-unneeded', addon])
+  // a shared object, which nobody runs
+  chmodSync(addon, 0o644)
   symlinkSync('../lib/vfioctl/dist/bin/vfioctl.cjs', join(tree, 'usr/bin', basename(program)))
 }
