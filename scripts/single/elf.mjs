@@ -9,11 +9,14 @@ const dynamicEnd = 0
 const [preinitArray, preinitArraySize] = [32, 33]
 /** Of the largest page that Linux has on arm64. */
 const page = 0x10000
+/** By which the code knows whether the file is whole: a path that is there on every host. */
+const end = Buffer.from('/\0')
 const fuse = 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2:'
 
 /**
  * @param {Buffer} node Node's own executable
- * @param {Buffer} code what runs before main: a function, at any address that is a multiple of a page
+ * @param {Buffer} code what runs before main: a function, at any address that is a multiple of a page; after it comes
+ *   its own address, then that of the end
  * @param {Buffer} blob of `node --experimental-sea-config`
  */
 export function embed(node, code, blob) {
@@ -26,12 +29,13 @@ export function embed(node, code, blob) {
     ...headers.filter((it) => it.type === note).map((it) => contentOf(elf, it)),
     seaNote(blob),
   ])
-  const notesAt = roundUp(code.length + 8, 8)
-  const added = Buffer.alloc(notesAt + notes.length)
-  code.copy(added)
-  const pointerAt = notesAt - 8
+  if (code.length % 8 !== 0) throw new Error('what comes after the code is not at a multiple of 8')
+  const pointerAt = code.length
+  const notesAt = pointerAt + 16
+  const endAt = notesAt + notes.length
+  const added = Buffer.concat([code, Buffer.alloc(16), notes, end])
   added.writeBigUInt64LE(BigInt(address), pointerAt)
-  notes.copy(added, notesAt)
+  added.writeBigUInt64LE(BigInt(address + endAt), pointerAt + 8)
 
   const piece = { type: load, flags: readable | executable, offset, address, size: added.length, align: page }
   const allNotes = { ...piece, type: note, flags: readable, offset: offset + notesAt, address: address + notesAt }

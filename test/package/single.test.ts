@@ -1,10 +1,13 @@
-import { execFileSync, spawnSync } from 'node:child_process'
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import {
+  copyFileSync,
   linkSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
+  readlinkSync,
   rmSync,
+  statSync,
   symlinkSync,
   truncateSync,
   writeFileSync,
@@ -137,16 +140,60 @@ test('nothing is written for it to run: all is read-only, or takes no programs',
   expect({ status, stderr }).toEqual({ status: 0, stderr: expect.stringMatching(/^defined /) })
 })
 
+test('it keeps its own files away from the places of stdin, stdout and stderr, if all of them are closed', async () => {
+  const closed = 'exec "$0" "$@" <&- >&- 2>&-'
+  const { pid, kill } = startInShell(closed, ['watch', '--mock'])
+  try {
+    await expect.poll(() => [0, 1, 2].map((fd) => descriptorOf(pid, fd)), { timeout: 20_000 }).toEqual([
+      '/dev/null',
+      '/dev/null',
+      '/dev/null',
+    ])
+  } finally {
+    kill()
+  }
+})
+
+/** Runs the executable by a shell's command, which has it as `$0`. */
+function startInShell(command: string, args: readonly string[]) {
+  const child = spawn('bash', ['-c', command, executable, ...args], { stdio: 'ignore' })
+  return { pid: child.pid ?? 0, kill: () => child.kill('SIGKILL') }
+}
+
+/** The path behind a descriptor of the executable's; null where there is none yet. */
+function descriptorOf(pid: number, fd: number): string | null {
+  try {
+    return readlinkSync(`/proc/${pid}/exe`) === executable ? readlinkSync(`/proc/${pid}/fd/${fd}`) : null
+  } catch {
+    return null
+  }
+}
+
 describe('an executable that is damaged', () => {
+  function cut(bytes: number): string {
+    const file = join(folder, `short-${bytes}`)
+    copyFileSync(executable, file)
+    truncateSync(file, statSync(file).size - bytes)
+    return file
+  }
+
   test.each([
-    ['in its last part', 0.99],
-    ['in the middle', 0.5],
-  ])('and cut short %s ends by a signal of the kernel’s, before it does anything', (_where, part) => {
-    const file = join(folder, 'short')
-    writeFileSync(file, readFileSync(executable), { mode: 0o755 })
-    truncateSync(file, Math.floor(readFileSync(executable).length * part))
-    const { status, stdout } = spawnSync(file, ['--version'], { encoding: 'utf8' })
-    expect({ status, stdout }).toEqual({ status: null, stdout: '' })
+    ['by less than a page', 100],
+    ['by some pages', 70_000],
+    ['by most of what is not Node’s', 2_000_000],
+  ])('and cut short %s says so, before it does anything', (_how, bytes) => {
+    const { status, stdout, stderr } = spawnSync(cut(bytes), ['list', '--mock'], { encoding: 'utf8' })
+    expect({ status, stdout, stderr }).toEqual({
+      status: 1,
+      stdout: '',
+      stderr: 'vfioctl: this executable is cut short: install it again\n',
+    })
+  })
+
+  test('and cut short in Node’s own part is ended by the kernel, before it does anything', () => {
+    const half = statSync(executable).size / 2
+    const { signal, stdout } = spawnSync(cut(Math.floor(half)), ['list', '--mock'], { encoding: 'utf8' })
+    expect({ signal, stdout }).toEqual({ signal: expect.stringMatching(/^SIG(BUS|SEGV)$/), stdout: '' })
   })
 
   test('or is for another processor is refused by the kernel, which says no more than “Exec format error”', () => {
