@@ -11,6 +11,7 @@ export interface Refusal {
 }
 
 const makeOne = 'in a checkout, `npm run build` makes it; without it, the mock works: `--mock demo`'
+const withoutMemoryFile = 'npm’s package needs no memory file: npm install -g vfioctl'
 const installAgain = 'install the package again, on this machine'
 
 /** Node's name of a processor, by its number in an ELF file (e_machine). */
@@ -74,6 +75,19 @@ export function refusedByLoader(path: string, said: string, host: string | null 
     return { path, reason: `it may not be executed: ${said}`, hint }
   }
   return { path, reason: said, hint: makeOne }
+}
+
+/** The same of the single executable's own, whose place no build of a checkout takes. */
+export function refusedInExecutable(path: string, said: string, host?: string | null): Refusal {
+  return { path, reason: refusedByLoader(path, said, host).reason, hint: executableHint(said) }
+}
+
+function executableHint(said: string): string {
+  if (said.includes('memfd_noexec')) return `sysctl vm.memfd_noexec=1 allows it; ${withoutMemoryFile}`
+  if (said.includes('failed to map segment')) {
+    return `a security module may forbid code in memory files: dmesg, ausearch -m avc; ${withoutMemoryFile}`
+  }
+  return `copy the executable here again; ${withoutMemoryFile}`
 }
 
 interface Header {

@@ -2,7 +2,14 @@ import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { VfioError } from '../base/errors.ts'
-import { type Refusal, refusedAsAbsent, refusedAsOther, refusedBeforeLoading, refusedByLoader } from './addon-file.ts'
+import {
+  type Refusal,
+  refusedAsAbsent,
+  refusedAsOther,
+  refusedBeforeLoading,
+  refusedByLoader,
+  refusedInExecutable,
+} from './addon-file.ts'
 import { embeddedFile, loadEmbedded } from './embedded.ts'
 import type { IoctlPointer, Mapping, MemoryOptions, Watch } from './kernel.ts'
 
@@ -127,9 +134,9 @@ function loadOwn(): Addon | null {
     const exports = loadEmbedded(content)
     if (isAddon(exports)) return exports
   } catch (error) {
-    throw missing([refusedByLoader(path, error instanceof Error ? error.message : String(error))], error)
+    throw missing([refusedInExecutable(path, error instanceof Error ? error.message : String(error))], error)
   }
-  throw missing([refusedAsOther(path)], undefined)
+  throw missing([refusedInExecutable(path, 'it has the addon of another version in it')], undefined)
 }
 
 function candidates(): readonly string[] {

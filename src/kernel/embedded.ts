@@ -1,7 +1,7 @@
 import { closeSync, fstatSync, readdirSync, readFileSync, readlinkSync, writeSync } from 'node:fs'
 import { failedWith } from '../base/system-error.ts'
 
-/** A file that the single executable has in itself (scripts/single/blob.mjs); null in any other program. */
+/** A file that the single executable has in itself (scripts/single/executable.mjs); null in any other program. */
 export function embeddedFile(name: 'package.json' | 'vfioctl.node' | 'ffi-rs.node'): Uint8Array | null {
   const sea = process.getBuiltinModule('node:sea')
   return sea.isSea() ? new Uint8Array(sea.getAsset(name)) : null

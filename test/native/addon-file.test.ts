@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, describe, expect, it, vi } from 'vitest'
 import { VfioError } from '../../src/base/errors.ts'
-import { refusedByLoader } from '../../src/kernel/addon-file.ts'
+import { refusedByLoader, refusedInExecutable } from '../../src/kernel/addon-file.ts'
 import { addonPath, compileLibrary } from './programs.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'vfioctl-addon-file-'))
@@ -164,5 +164,15 @@ describe('what the dynamic loader says', () => {
       reason: `it may not be executed: ${said}`,
       hint: expect.stringContaining('findmnt -T /data/a.node'),
     })
+  })
+
+  it.each([
+    ['the kernel gave no memory file to load it from: vm.memfd_noexec is 2', 'sysctl vm.memfd_noexec=1'],
+    ['/proc/self/fd/3: failed to map segment from shared object', 'security module'],
+    ['ENOENT: no such file or directory, scandir ‘/proc/self/fd’', 'copy the executable here again'],
+  ])('of the single executable’s own, without a word of checkouts or file systems: %s', (said, hint) => {
+    const refusal = refusedInExecutable('/usr/bin/vfioctl', said, '2.36')
+    expect(refusal).toMatchObject({ reason: expect.stringContaining(said), hint: expect.stringContaining(hint) })
+    expect(refusal.hint).not.toMatch(/npm run build|findmnt/)
   })
 })

@@ -144,11 +144,9 @@ test('it keeps its own files away from the places of stdin, stdout and stderr, i
   const closed = 'exec "$0" "$@" <&- >&- 2>&-'
   const { pid, kill } = startInShell(closed, ['watch', '--mock'])
   try {
-    await expect.poll(() => [0, 1, 2].map((fd) => descriptorOf(pid, fd)), { timeout: 20_000 }).toEqual([
-      '/dev/null',
-      '/dev/null',
-      '/dev/null',
-    ])
+    await expect
+      .poll(() => [0, 1, 2].map((fd) => descriptorOf(pid, fd)), { timeout: 20_000 })
+      .toEqual(['/dev/null', '/dev/null', '/dev/null'])
   } finally {
     kill()
   }
