@@ -1,10 +1,10 @@
 // A package for Debian and what descends from it.
 import { createHash } from 'node:crypto'
-import { chmodSync, cpSync, lstatSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, cpSync, lstatSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { nodeLicense } from '../single/executable.mjs'
 import { run } from '../vm/debian.mjs'
-import { needsNode, zipped } from './tree.mjs'
+import { filesIn, fixModes, needsNode, zipped } from './tree.mjs'
 
 const root = dirname(dirname(import.meta.dirname))
 const from = join(import.meta.dirname, 'debian')
@@ -42,6 +42,8 @@ export async function makeDeb({ arch, tree, folder, version, time }) {
   fixModes(work)
   const files = filesIn(work)
   const bytes = files.reduce((sum, path) => sum + Math.ceil(lstatSync(join(work, path)).size / 1024) * 1024, 0)
+  mkdirSync(join(work, 'DEBIAN'))
+  chmodSync(join(work, 'DEBIAN'), 0o755)
   for (const name of ['preinst', 'postinst', 'prerm', 'postrm']) {
     write(`DEBIAN/${name}`, readFileSync(join(from, name)), 0o755)
   }
@@ -128,22 +130,4 @@ function sumLine(tree, path) {
   return `${createHash('md5')
     .update(readFileSync(join(tree, path)))
     .digest('hex')}  ${path}\n`
-}
-
-/** @param {string} folder @returns {string[]} */
-function filesIn(folder) {
-  return readdirSync(folder, { recursive: true })
-    .filter((it) => !lstatSync(join(folder, it)).isDirectory())
-    .sort()
-}
-
-/** Sets the modes of all files and folders, whatever the umask was. @param {string} folder */
-function fixModes(folder) {
-  chmodSync(folder, 0o755)
-  for (const path of readdirSync(folder, { recursive: true })) {
-    const at = join(folder, path)
-    const state = lstatSync(at)
-    if (state.isDirectory()) chmodSync(at, 0o755)
-    else if (state.isFile()) chmodSync(at, (state.mode & 0o100) === 0 ? 0o644 : 0o755)
-  }
 }

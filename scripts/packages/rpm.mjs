@@ -1,9 +1,9 @@
 // A package for Fedora, RHEL and SUSE. It has no mdevctl by that name, as RPM cannot have one file give way to another.
-import { copyFileSync, cpSync, lstatSync, mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs'
+import { copyFileSync, cpSync, mkdirSync, renameSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { nodeLicense } from '../single/executable.mjs'
 import { ensureInstalled, run } from '../vm/debian.mjs'
-import { zipped } from './tree.mjs'
+import { filesIn, fixModes, zipped } from './tree.mjs'
 
 const root = dirname(dirname(import.meta.dirname))
 
@@ -30,8 +30,12 @@ export async function makeRpm({ arch, tree, folder, version, time }) {
   mkdirSync(doc, { recursive: true })
   copyFileSync(join(root, 'LICENSE'), join(doc, 'LICENSE'))
   writeFileSync(join(doc, 'LICENSE.node.gz'), zipped(await nodeLicense(arch)))
+  fixModes(content)
   const spec = join(work, 'vfioctl.spec')
-  writeFileSync(spec, specOf(version, content, ['%dir /usr/share/licenses/vfioctl', ...filesIn(content)]))
+  writeFileSync(
+    spec,
+    specOf(version, content, ['%dir /usr/share/licenses/vfioctl', ...filesIn(content).map((it) => `/${it}`)]),
+  )
   const defines = {
     _topdir: join(work, 'top'),
     _rpmdir: folder,
@@ -51,6 +55,7 @@ export async function makeRpm({ arch, tree, folder, version, time }) {
   return join(folder, `vfioctl-${version}-1.${architecture}.rpm`)
 }
 
+/** What it needs is named as each distribution has it: their packages of the C++ library have several names. */
 function specOf(version, content, files) {
   return `Name: vfioctl
 Version: ${version}
@@ -58,7 +63,7 @@ Release: 1
 Summary: Virtual devices and VFIO, from the command line
 License: MIT
 AutoReqProv: no
-Requires: glibc >= 2.28, libstdc++, libgcc
+Requires: libc.so.6(GLIBC_2.28)(64bit), libstdc++.so.6(GLIBCXX_3.4.21)(64bit), libgcc_s.so.1()(64bit)
 Recommends: kmod, systemd-udev
 
 %description
@@ -70,14 +75,15 @@ needs none.
 cp -a ${content}/. %{buildroot}/
 
 %post
-if [ $1 -eq 1 ] && [ -d /run/systemd/system ]; then systemctl preset vfioctl-restore.service >/dev/null 2>&1 || :; fi
+# also in an image that is being made, where systemd does not run
+if [ $1 -eq 1 ]; then systemctl --no-reload preset vfioctl-restore.service >/dev/null 2>&1 || :; fi
 if [ -d /run/systemd/system ]; then systemctl daemon-reload || :; fi
 if [ -e /run/udev/control ]; then udevadm control --reload || :; fi
 
 %preun
-if [ $1 -eq 0 ] && [ -d /run/systemd/system ]; then
+if [ $1 -eq 0 ]; then
   systemctl --no-reload disable vfioctl-restore.service >/dev/null 2>&1 || :
-  systemctl stop 'vfioctl-restore@*.path' >/dev/null 2>&1 || :
+  if [ -d /run/systemd/system ]; then systemctl stop 'vfioctl-restore@*.path' vfioctl-restore.service >/dev/null 2>&1 || :; fi
 fi
 
 %postun
@@ -93,12 +99,4 @@ fi
 %defattr(-,root,root)
 ${files.join('\n')}
 `
-}
-
-/** @param {string} folder @returns {string[]} */
-function filesIn(folder) {
-  return readdirSync(folder, { recursive: true })
-    .filter((it) => !lstatSync(join(folder, it)).isDirectory())
-    .sort()
-    .map((it) => `/${it}`)
 }

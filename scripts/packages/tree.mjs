@@ -4,6 +4,7 @@ import {
   chmodSync,
   copyFileSync,
   cpSync,
+  lstatSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -59,6 +60,24 @@ export async function fillTree(arch, tree) {
 /** As `gzip -9n`: no name and no time. @param {Buffer | string} content */
 export function zipped(content) {
   return gzipSync(content, { level: 9 })
+}
+
+/** Files and links below a folder, in an order that is always the same. @param {string} folder @returns {string[]} */
+export function filesIn(folder) {
+  return readdirSync(folder, { recursive: true })
+    .filter((it) => !lstatSync(join(folder, it)).isDirectory())
+    .sort()
+}
+
+/** Sets the modes of all files and folders, whatever the umask was. @param {string} folder */
+export function fixModes(folder) {
+  chmodSync(folder, 0o755)
+  for (const path of readdirSync(folder, { recursive: true })) {
+    const at = join(folder, path)
+    const state = lstatSync(at)
+    if (state.isDirectory()) chmodSync(at, 0o755)
+    else if (state.isFile()) chmodSync(at, (state.mode & 0o100) === 0 ? 0o644 : 0o755)
+  }
 }
 
 async function copyBundle(arch, tree) {
