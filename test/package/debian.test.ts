@@ -1,8 +1,19 @@
 import { execFileSync, spawnSync } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
 const scripts = join(import.meta.dirname, '../../scripts')
 
@@ -79,4 +90,80 @@ test('its sums are those of its files, and its scripts are shell', () => {
     expect(spawnSync('sh', ['-n', join(root, 'DEBIAN', name)], { encoding: 'utf8' })).toMatchObject({ status: 0 })
   }
   expect(readFileSync(join(root, 'DEBIAN/control'), 'utf8')).toMatch(/^Depends: .*nodejs \(>= 20\.19\)$/m)
+})
+
+describe('dpkg, of a system in a folder', () => {
+  const unit = 'vfioctl-restore.service'
+  const enabled = `etc/systemd/system/multi-user.target.wants/${unit}`
+
+  function system() {
+    const at = mkdtempSync(join(folder, 'system-'))
+    for (const path of ['var/lib/dpkg/info', 'var/lib/dpkg/updates', 'usr/bin', 'etc', 'run/vfioctl']) {
+      mkdirSync(join(at, path), { recursive: true })
+    }
+    writeFileSync(join(at, 'var/lib/dpkg/status'), '')
+    const dpkg = (...args: string[]) => {
+      const forced = ['script-chrootless', 'depends', 'architecture'].map((it) => `--force-${it}`)
+      const env = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' }
+      return spawnSync('dpkg', [`--root=${at}`, ...forced, ...args], { encoding: 'utf8', env })
+    }
+    const programs = () => readdirSync(join(at, 'usr/bin')).sort()
+    return { at, dpkg, programs }
+  }
+
+  /** A package of that name with those programs, each of which says the package's name. */
+  function other(name: string, ...programs: string[]): string {
+    const content = mkdtempSync(join(folder, 'other-'))
+    chmodSync(content, 0o755)
+    for (const path of ['DEBIAN', 'usr/bin']) mkdirSync(join(content, path), { recursive: true })
+    const fields = { Package: name, Version: '1', Architecture: 'all', Maintainer: 'none <none@localhost>' }
+    const lines = Object.entries({ ...fields, Description: name }).map(([key, value]) => `${key}: ${value}\n`)
+    writeFileSync(join(content, 'DEBIAN/control'), lines.join(''))
+    for (const it of programs) writeFileSync(join(content, 'usr/bin', it), name)
+    const file = `${content}.deb`
+    execFileSync('dpkg-deb', ['--root-owner-group', '-Znone', '--build', content, file])
+    return file
+  }
+
+  test.skipIf(process.geteuid?.() !== 0)('installs, upgrades, removes and purges it (needs root)', () => {
+    const { at, dpkg, programs } = system()
+    const own = ['lsmdev', 'mdevctl']
+    const given = ['lsmdev', 'lsmdev.distrib', 'mdevctl', 'mdevctl.distrib', 'vfioctl']
+    expect(dpkg('-i', other('mdevctl', ...own))).toMatchObject({ status: 0 })
+    for (const _upgrade of [false, true]) {
+      expect(dpkg('-i', deb)).toMatchObject({ status: 0 })
+      expect(programs()).toEqual(given)
+      expect(readlinkSync(join(at, enabled))).toMatch(new RegExp(`/systemd/system/${unit}$`))
+    }
+    mkdirSync(join(at, 'etc/mdevctl.d/mtty'), { recursive: true })
+    expect(dpkg('-r', 'vfioctl')).toMatchObject({ status: 0 })
+    expect(own.map((it) => readFileSync(join(at, 'usr/bin', it), 'utf8'))).toEqual(['mdevctl', 'mdevctl'])
+    expect(programs()).toEqual(own)
+    const purged = dpkg('-P', 'vfioctl')
+    expect(purged).toMatchObject({ status: 0, stdout: expect.stringContaining('the definitions in ') })
+    const left = readdirSync(at, { recursive: true, encoding: 'utf8' }).filter((it) => it.includes('vfioctl'))
+    expect(left).toEqual([])
+    expect(existsSync(join(at, 'etc/mdevctl.d/mtty'))).toBe(true)
+  })
+
+  test.skipIf(process.geteuid?.() !== 0)('gives mdevctl its place back where it cannot unpack it (needs root)', () => {
+    const { dpkg, programs } = system()
+    expect(dpkg('-i', other('mdevctl', 'mdevctl', 'lsmdev'), other('foreign', 'vfioctl'))).toMatchObject({ status: 0 })
+    expect(dpkg('-i', deb)).toMatchObject({ status: 1, stderr: expect.stringContaining('trying to overwrite') })
+    expect(programs()).toEqual(['lsmdev', 'mdevctl', 'vfioctl'])
+  })
+})
+
+test.each([
+  ['postinst', 'configure'],
+  ['prerm', 'remove'],
+  ['prerm', 'upgrade'],
+  ['postrm', 'upgrade'],
+])('its %s %s is silent where there is neither systemd nor udev', (script, verb) => {
+  const env = { PATH: '/nonexistent', DPKG_ROOT: folder }
+  const { status, stdout, stderr } = spawnSync('/bin/sh', [join(root, 'DEBIAN', script), verb], {
+    encoding: 'utf8',
+    env,
+  })
+  expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: '', stderr: '' })
 })
