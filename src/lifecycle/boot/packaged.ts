@@ -35,6 +35,9 @@ export function enablingNotes({ enabled: isEnabled }: Packaged): string[] {
 /** The note that a package's enabled units and rule go on without what `boot install` writes. */
 export function stayingNotes(packaged: Packaged | null): string[] {
   return packaged?.enabled === true
-    ? ['the package’s own units and rule stay: systemctl disable vfioctl-restore.service has nothing start at boot']
+    ? [
+        'the package’s own units and rule stay: systemctl disable vfioctl-restore.service keeps devices from starting at ' +
+          'boot, systemctl mask vfioctl-restore@.path as cards and drivers come',
+      ]
     : []
 }

@@ -278,7 +278,9 @@ describe('where a package has the units and the rule', () => {
     put(kernel, enabled, '')
     expect(await removeBoot(kernel, { live: false })).toMatchObject({
       changed: false,
-      notes: [expect.stringContaining('systemctl disable vfioctl-restore.service')],
+      notes: [
+        expect.stringMatching(/systemctl disable vfioctl-restore\.service .*, systemctl mask vfioctl-restore@\.path /),
+      ],
     })
   })
 })
