@@ -1,16 +1,16 @@
 import { VfioError } from '../../base/errors.ts'
-import { failedWith } from '../../base/system-error.ts'
 import { changedBy, realPlace } from '../../host/changeable-by-others.ts'
 import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
 import { nextBootLines } from '../bindings/next-boot.ts'
 import type { Step } from '../change/change.ts'
-import { deleteKept, ensureDirectory, type KeptFile, pathOf, readKept, replaceKept } from '../files/durable-files.ts'
+import { type KeptFile, pathOf, readKept } from '../files/durable-files.ts'
 import { boundDeviceOrNull, keptBindings } from '../settings/bindings.ts'
 import { type BootFile, bootFiles, type HostTools, mark, type Program } from './boot-files.ts'
 import { checkProgram } from './check-program.ts'
 import { mdevctlRule } from './mdevctl-rule.ts'
 import { enablingNotes, type Packaged, packagedOrNull, startsProgram, stayingNotes } from './packaged.ts'
 import { type Run, reloadSteps, runReload, stopSteps } from './reload.ts'
+import { deleteFile, writeAll } from './write-files.ts'
 
 /** Options for changing what runs at boot. */
 export interface BootOptions {
@@ -84,31 +84,22 @@ export async function installBoot(kernel: Kernel, request: BootRequest): Promise
   const saves = missing.map(({ file }): BootStep => ({ action: 'save', path: pathOf(file), content: file.content }))
   const notes = [
     ...mdevctlRule(files),
-    ...withoutUdev(kernel, request),
+    ...notRunning(kernel, request),
     ...boundByOthers(files),
     ...openFolders(files, wanted),
   ]
-  return finish(kernel, request, saves, notes, reloadSteps(files), () => {
-    const done: typeof missing = []
-    try {
-      for (const entry of missing) {
-        makeDirectories(files, entry.file.folder)
-        replaceKept(files, entry.file, entry.file.content)
-        done.push(entry)
-      }
-    } catch (error) {
-      for (const { file, now } of done.reverse()) {
-        if (now === null) deleteFile(files, file)
-        else replaceKept(files, file, now)
-      }
-      throw error
-    }
-  })
+  return finish(kernel, request, saves, notes, reloadSteps(files), () => writeAll(files, missing))
 }
 
-/** The note if udev, which alone runs the rule, is missing: a container that systemd runs may have none. */
-function withoutUdev({ files, runsPrograms }: Kernel, { live = runsPrograms }: BootOptions): string[] {
-  if (!live || files.kind('/run/systemd/system') === null || files.kind('/run/udev/control') !== null) return []
+/** Notes if udev, which alone runs the rule, or systemd is missing: a container has neither, or no udev. */
+function notRunning({ files, runsPrograms }: Kernel, { live = runsPrograms }: BootOptions): string[] {
+  if (!live) return []
+  if (files.kind('/run/systemd/system') === null) {
+    return [
+      'systemd does not run here: at a boot without it, nothing is started, unless something else runs: vfioctl restore',
+    ]
+  }
+  if (files.kind('/run/udev/control') !== null) return []
   return [
     'udev does not run here: what is there at boot, or comes while the unit waits for it, is started; for what comes later: ' +
       'vfioctl restore --parent PARENT',
@@ -195,21 +186,4 @@ function toolsOf(files: HostFiles): HostTools {
   const find = (name: string) =>
     [`/usr/bin/${name}`, `/bin/${name}`].find((path) => files.kind(path) !== null) ?? `/usr/bin/${name}`
   return { systemctl: find('systemctl'), mkdir: find('mkdir') }
-}
-
-/** An image that is being made may have none of them yet. */
-function makeDirectories(files: HostFiles, folder: string): void {
-  const parts = folder.split('/').slice(1)
-  for (const [index] of parts.entries()) ensureDirectory(files, `/${parts.slice(0, index + 1).join('/')}`)
-}
-
-/** With its folder, if that was for a target's drop-ins and is now empty. */
-function deleteFile(files: HostFiles, file: KeptFile): void {
-  deleteKept(files, file)
-  if (!file.folder.endsWith('.target.d')) return
-  try {
-    files.removeDirectory(file.folder)
-  } catch (error) {
-    if (!failedWith(error, 'ENOTEMPTY', 'EEXIST', 'ENOENT')) throw error
-  }
 }

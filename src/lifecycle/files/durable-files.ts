@@ -162,5 +162,10 @@ function removeQuietly(files: HostFiles, path: string): void {
 
 function failed(tried: string, path: string, cause: unknown): VfioError {
   if (cause instanceof VfioError) return cause
-  return refusedByKernel(tried, cause, { path, hint: `df; ls -ld ${path}` })
+  const folder = path.slice(0, path.lastIndexOf('/'))
+  const isReadOnly = failedWith(cause, 'EROFS')
+  return refusedByKernel(tried, cause, {
+    path,
+    hint: isReadOnly ? `findmnt -T ${folder} shows the file system that is read-only` : `df; ls -ld ${path}`,
+  })
 }

@@ -1,4 +1,5 @@
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import { systemError } from '../../../../src/base/system-error.ts'
 import type { Kernel } from '../../../../src/kernel/kernel.ts'
 import { openLinux } from '../../../../src/kernel/linux.ts'
 import { packagedFiles } from '../../../../src/lifecycle/boot/boot-files.ts'
@@ -108,6 +109,41 @@ describe('boot install', () => {
     expect(etc(kernel)).toEqual(before)
   })
 
+  test('takes back the file that is there and was not made safe, too', async () => {
+    const { kernel } = mock()
+    makeFolders(kernel, '/etc/systemd/system')
+    const before = [etc(kernel), kernel.files.list('/etc/systemd/system')]
+    vi.spyOn(kernel.files, 'syncDirectory').mockImplementation((path) => {
+      if (path.endsWith('.target.d')) throw systemError('EIO', 'fsync', path)
+    })
+    await expect(installBoot(kernel, image)).rejects.toMatchObject({ code: 'SYSTEM_CALL_FAILED', errno: 'EIO' })
+    expect([etc(kernel), kernel.files.list('/etc/systemd/system')]).toEqual(before)
+  })
+
+  test('tells what failed, and what it could not take back, if that fails as well', async () => {
+    const { kernel, faults } = mock()
+    faults.fail({ call: 'files.create', path: '/etc/udev/rules.d/.61-vfioctl.rules.new' }, 'EIO')
+    faults.fail({ call: 'files.unlink', path: unit }, 'EROFS')
+    await expect(installBoot(kernel, image)).rejects.toMatchObject({
+      errno: 'EIO',
+      message: expect.stringMatching(`^cannot save ${rule}: .*; it could not take back ${unit}$`),
+      facts: { left: [unit] },
+    })
+    expect(Object.keys(etc(kernel)).filter((path) => path.includes('vfioctl-restore'))).toEqual([unit])
+  })
+
+  test('names what is mounted read-only, if the folder of units is', async () => {
+    const { kernel, faults } = mock()
+    const before = etc(kernel)
+    faults.fail({ call: 'files.create', path: '/etc/systemd/system/.vfioctl-restore.service.new' }, 'EROFS')
+    await expect(installBoot(kernel, image)).rejects.toMatchObject({
+      code: 'SYSTEM_CALL_FAILED',
+      message: `cannot save ${unit}: read-only file system (EROFS)`,
+      hint: 'findmnt -T /etc/systemd/system shows the file system that is read-only',
+    })
+    expect(etc(kernel)).toEqual(before)
+  })
+
   test.each(['/opt/my tools/vfioctl', '/opt/50%/vfioctl', '/opt/$x/vfioctl', '/opt/"/vfioctl', 'vfioctl'])(
     'refuses %s, which a unit or a rule would read otherwise',
     async (script) => {
@@ -165,6 +201,16 @@ describe('boot install', () => {
     expect((await installBoot(kernel, { ...live, live: false })).steps.map(({ action }) => action)).toEqual(
       Array(5).fill('save'),
     )
+  })
+
+  test('says that nothing reads the units where systemd does not run, and runs nothing', async () => {
+    const { kernel } = mock()
+    for (const path of ['/usr/bin/systemctl', '/usr/bin/udevadm']) put(kernel, path, '')
+    const { changed, steps, notes } = await installBoot(kernel, { program, live: true })
+    expect(changed).toBe(true)
+    expect(steps.map(({ action }) => action)).toEqual(Array(5).fill('save'))
+    expect(notes).toEqual([expect.stringMatching(/^systemd does not run here: .*: vfioctl restore$/)])
+    expect((await installBoot(kernel, image)).notes).toEqual([])
   })
 
   test('is done where systemd cannot be told of it, and says so', async () => {
