@@ -25,7 +25,8 @@ it('bind and groups say that VFIO refuses a device for its interrupts, before it
 describe('bind and release', () => {
   it('say what they do, what keeps the group from VFIO, and that it is already so', () => {
     const run = mockHost()
-    const notViable = 'group 3 is not viable yet: 0000:00:1f.4 is with i801_smbus; --group takes them too\n'
+    const notViable =
+      'group 3 is not viable yet: 0000:00:1f.4 is with i801_smbus; with --group, bind takes the whole group\n'
     expect(run('bind', '00:1f.3')).toEqual({
       status: 0,
       stdout: '',

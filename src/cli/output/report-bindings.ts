@@ -70,6 +70,6 @@ function reportViability(files: HostFiles, changes: readonly BindingChange[], io
     const foreign = foreignMembers(groupMembers(files, group))
     if (foreign.length === 0) continue
     const list = foreign.map(({ name, driver }) => `${name} is with ${driver}`).join(', ')
-    io.err(`group ${group} is not viable yet: ${list}; --group takes them too\n`)
+    io.err(`group ${group} is not viable yet: ${list}; with --group, bind takes the whole group\n`)
   }
 }
