@@ -60,6 +60,12 @@ export const architectures = {
         machine: ['-device', 'amd-iommu'],
         commandLine: [],
       },
+      // It remaps no interrupts either.
+      virtio: {
+        newer: true,
+        machine: ['-device', 'virtio-iommu-pci,addr=0x1e'],
+        commandLine: ['vfio_iommu_type1.allow_unsafe_interrupts=1', 'iommufd.allow_unsafe_interrupts=1'],
+      },
       none,
     },
     devices: defaultDevices,

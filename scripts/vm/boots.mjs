@@ -70,7 +70,7 @@ const iommuFiles = [
  * unbound from a subchannel that had a mediated device.
  */
 const moreBoots = {
-  'intel-newer': [{ kernel: '7', iommu: 'intel-newer', files: ['test/vm/igb'] }],
+  'intel-newer': [{ kernel: '7', iommu: 'intel-newer', files: ['test/vm/igb', 'test/vm/hot-removal'] }],
   amd: [{ kernel: '7', iommu: 'amd', files: iommuFiles }],
   'amd-unsafe': [{ kernel: '7', iommu: 'amd-unsafe', files: ['test/vm/unsafe-interrupts'] }],
   s390x: [{ kernel: 's390x-6.12', files: [contract] }],

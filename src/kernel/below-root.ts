@@ -1,4 +1,4 @@
-import fs, { constants } from 'node:fs'
+import { closeSync, constants, fstatSync, openSync, readlinkSync, realpathSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { failedWith, systemError } from '../base/system-error.ts'
 
@@ -24,7 +24,7 @@ export interface Tree {
 /** The real path of a root; if it leads to nothing, the root as an absolute path. */
 export function realRoot(root: string): string {
   try {
-    return fs.realpathSync(root)
+    return realpathSync(root)
   } catch (error) {
     if (failedWith(error, 'ENOENT', 'ENOTDIR', 'ELOOP', 'EACCES')) return resolve(root)
     throw error
@@ -51,7 +51,7 @@ export function treeBelow(root: string): Tree {
     try {
       return call(fd)
     } finally {
-      fs.closeSync(fd)
+      closeSync(fd)
     }
   }
 
@@ -67,7 +67,7 @@ export function treeBelow(root: string): Tree {
         checkPlain(fd, path)
         return await work(ofDescriptor(fd))
       } finally {
-        fs.closeSync(fd)
+        closeSync(fd)
       }
     },
     opened: (path, call) =>
@@ -83,7 +83,7 @@ function ofDescriptor(fd: number): string {
 }
 
 function checkPlain(fd: number, path: string): void {
-  const stats = fs.fstatSync(fd)
+  const stats = fstatSync(fd)
   if (!stats.isFile() && !stats.isDirectory()) throw systemError('EACCES', 'open', path)
 }
 
@@ -98,9 +98,9 @@ function split(path: string): { folder: string; name: string } {
 /** Most paths meet no link that leads out: opened at once, and judged by where that came to stand. */
 function openBelow(root: string, path: string): number {
   try {
-    const fd = fs.openSync(root + path, O_PATH)
-    if (isBelow(root, fs.readlinkSync(ofDescriptor(fd)))) return fd
-    fs.closeSync(fd)
+    const fd = openSync(root + path, O_PATH)
+    if (isBelow(root, readlinkSync(ofDescriptor(fd)))) return fd
+    closeSync(fd)
   } catch (error) {
     // A link may lead to nothing here, and to something below the root.
     if (!failedWith(error, 'ENOENT', 'ENOTDIR', 'ELOOP', 'EACCES')) throw error
@@ -111,32 +111,32 @@ function openBelow(root: string, path: string): number {
 /** Name by name, each link by its text. */
 function walk(root: string, path: string): number {
   const rest = path.split('/').reverse()
-  const folders = [fs.openSync(root, O_PATH | constants.O_DIRECTORY)]
+  const folders = [openSync(root, O_PATH | constants.O_DIRECTORY)]
   const here = () => ofDescriptor(folders.at(-1) ?? -1)
   let links = 0
   try {
-    if (fs.readlinkSync(here()) !== root) throw systemError('ENOENT', 'open', path)
+    if (readlinkSync(here()) !== root) throw systemError('ENOENT', 'open', path)
     for (let name = rest.pop(); name !== undefined; name = rest.pop()) {
       if (name === '' || name === '.') continue
       if (name === '..') {
-        if (folders.length > 1) fs.closeSync(folders.pop() ?? -1)
+        if (folders.length > 1) closeSync(folders.pop() ?? -1)
         continue
       }
       const full = `${here()}/${name}`
-      const fd = fs.openSync(full, O_PATH | constants.O_NOFOLLOW)
+      const fd = openSync(full, O_PATH | constants.O_NOFOLLOW)
       folders.push(fd)
-      if (!fs.fstatSync(fd).isSymbolicLink()) continue
+      if (!fstatSync(fd).isSymbolicLink()) continue
       if (++links > maxLinks) throw systemError('ELOOP', 'open', path)
       folders.pop()
-      fs.closeSync(fd)
-      const target = fs.readlinkSync(full)
-      if (target.startsWith('/')) while (folders.length > 1) fs.closeSync(folders.pop() ?? -1)
+      closeSync(fd)
+      const target = readlinkSync(full)
+      if (target.startsWith('/')) while (folders.length > 1) closeSync(folders.pop() ?? -1)
       rest.push(...withoutRoot(root, target).split('/').reverse())
     }
     const found = folders.pop() ?? -1
     return found
   } finally {
-    for (const fd of folders) fs.closeSync(fd)
+    for (const fd of folders) closeSync(fd)
   }
 }
 

@@ -1,4 +1,23 @@
-import fs, { constants } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  closeSync,
+  constants,
+  fchmodSync,
+  fsyncSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  promises,
+  readdirSync,
+  readlinkSync,
+  readSync,
+  renameSync,
+  rmdirSync,
+  statSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { failedWith, systemError } from '../base/system-error.ts'
 import { realRoot, treeBelow } from './below-root.ts'
 import type { FileKind, FileOwner, HostFiles } from './kernel.ts'
@@ -36,7 +55,7 @@ export function hostFiles(root: string): HostFiles {
 
   return {
     uid: process.geteuid?.() ?? 0,
-    list: (path) => at(path, (full) => fs.readdirSync(full)),
+    list: (path) => at(path, (full) => readdirSync(full)),
     read(path) {
       try {
         return tree.opened(path, (full) => readBounded(full, path))
@@ -44,7 +63,7 @@ export function hostFiles(root: string): HostFiles {
         throw asCallers(error, path)
       }
     },
-    readlink: (path) => entry(path, (full) => fs.readlinkSync(full)),
+    readlink: (path) => entry(path, (full) => readlinkSync(full)),
     kind(path) {
       try {
         return tree.entry(path, kindOf)
@@ -58,13 +77,13 @@ export function hostFiles(root: string): HostFiles {
       return isHost && tree.at(path, isClaimed)
     },
     owner: (path) => at(path, ownerOf),
-    chown: (path, uid, gid) => at(path, (full) => fs.chownSync(full, uid, gid)),
-    chmod: (path, mode) => at(path, (full) => fs.chmodSync(full, mode)),
+    chown: (path, uid, gid) => at(path, (full) => chownSync(full, uid, gid)),
+    chmod: (path, mode) => at(path, (full) => chmodSync(full, mode)),
     create: (path, text, mode = 0o644) => entry(path, (full) => createSynced(full, text, mode)),
-    rename: (from, to) => entry(from, (full) => entry(to, (target) => fs.renameSync(full, target))),
-    unlink: (path) => entry(path, (full) => fs.unlinkSync(full)),
+    rename: (from, to) => entry(from, (full) => entry(to, (target) => renameSync(full, target))),
+    unlink: (path) => entry(path, (full) => unlinkSync(full)),
     makeDirectory: (path) => entry(path, makeDirectory),
-    removeDirectory: (path) => entry(path, (full) => fs.rmdirSync(full)),
+    removeDirectory: (path) => entry(path, (full) => rmdirSync(full)),
     syncDirectory: (path) => at(path, syncDirectory),
     async write(path, text) {
       try {
@@ -77,11 +96,11 @@ export function hostFiles(root: string): HostFiles {
 }
 
 function withDescriptor<T>(path: string, flags: number, use: (fd: number) => T, mode?: number): T {
-  const fd = fs.openSync(path, flags, mode)
+  const fd = openSync(path, flags, mode)
   try {
     return use(fd)
   } finally {
-    fs.closeSync(fd)
+    closeSync(fd)
   }
 }
 
@@ -92,7 +111,7 @@ function readBounded(full: string, path: string): string {
     let buffer = smallFile
     let used = 0
     for (;;) {
-      const count = fs.readSync(fd, buffer, used, buffer.length - used, null)
+      const count = readSync(fd, buffer, used, buffer.length - used, null)
       if (count === 0) return buffer.toString('utf8', 0, used)
       used += count
       if (used > maxFile) throw systemError('EFBIG', 'read', path)
@@ -102,7 +121,7 @@ function readBounded(full: string, path: string): string {
 }
 
 function kindOf(full: string): FileKind | null {
-  const stats = fs.lstatSync(full, { throwIfNoEntry: false })
+  const stats = lstatSync(full, { throwIfNoEntry: false })
   if (stats === undefined) return null
   if (stats.isSymbolicLink()) return 'symlink'
   if (stats.isDirectory()) return 'directory'
@@ -113,7 +132,7 @@ function kindOf(full: string): FileKind | null {
 /** Read-only, and not waiting for a medium: nothing happens to the device by that. */
 function isClaimed(full: string): boolean {
   try {
-    if (!fs.statSync(full).isBlockDevice()) return false
+    if (!statSync(full).isBlockDevice()) return false
     return withDescriptor(full, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_EXCL, () => false)
   } catch (error) {
     return failedWith(error, 'EBUSY')
@@ -121,12 +140,12 @@ function isClaimed(full: string): boolean {
 }
 
 function ownerOf(full: string): FileOwner {
-  const { uid, gid, mode } = fs.statSync(full)
+  const { uid, gid, mode } = statSync(full)
   return { uid, gid, mode: mode & 0o7777 }
 }
 
 async function writeOnce(full: string, path: string, text: string): Promise<void> {
-  const handle = await fs.promises.open(full, constants.O_WRONLY)
+  const handle = await promises.open(full, constants.O_WRONLY)
   try {
     const bytes = Buffer.from(text)
     const { bytesWritten } = await handle.write(bytes)
@@ -141,11 +160,11 @@ function createSynced(full: string, text: string, mode: number): void {
   const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL
   const fill = (fd: number) => {
     try {
-      fs.fchmodSync(fd, mode)
-      fs.writeFileSync(fd, text)
-      fs.fsyncSync(fd)
+      fchmodSync(fd, mode)
+      writeFileSync(fd, text)
+      fsyncSync(fd)
     } catch (error) {
-      fs.unlinkSync(full)
+      unlinkSync(full)
       throw error
     }
   }
@@ -153,11 +172,11 @@ function createSynced(full: string, text: string, mode: number): void {
 }
 
 function makeDirectory(full: string): void {
-  fs.mkdirSync(full, directoryMode)
+  mkdirSync(full, directoryMode)
   const flags = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW
-  withDescriptor(full, flags, (fd) => fs.fchmodSync(fd, directoryMode))
+  withDescriptor(full, flags, (fd) => fchmodSync(fd, directoryMode))
 }
 
 function syncDirectory(full: string): void {
-  withDescriptor(full, constants.O_RDONLY | constants.O_DIRECTORY, (fd) => fs.fsyncSync(fd))
+  withDescriptor(full, constants.O_RDONLY | constants.O_DIRECTORY, (fd) => fsyncSync(fd))
 }

@@ -1,4 +1,4 @@
-import fs, { constants } from 'node:fs'
+import { closeSync, constants, openSync, readSync } from 'node:fs'
 import { failedWith } from '../base/system-error.ts'
 import { type KernelLog, type LogRecord, parseLogRecord } from './kernel-log.ts'
 
@@ -33,7 +33,7 @@ export function followLog(): KernelLog | null {
     },
     close() {
       if (!listeners.delete(said) || listeners.size > 0) return
-      fs.closeSync(fd)
+      closeSync(fd)
       open = null
     },
   }
@@ -41,7 +41,7 @@ export function followLog(): KernelLog | null {
 
 function openLog(): typeof open {
   try {
-    return { fd: fs.openSync('/dev/kmsg', constants.O_RDONLY | constants.O_NONBLOCK), listeners: new Set() }
+    return { fd: openSync('/dev/kmsg', constants.O_RDONLY | constants.O_NONBLOCK), listeners: new Set() }
   } catch {
     return null
   }
@@ -51,7 +51,7 @@ function openLog(): typeof open {
 function readOn(fd: number, listeners: ReadonlySet<Said>): void {
   for (let reads = 0; reads < maxReads; reads++) {
     try {
-      const length = fs.readSync(fd, record)
+      const length = readSync(fd, record)
       if (listeners.size === 0) continue
       const parsed = parseLogRecord(record.toString('utf8', 0, length))
       if (parsed !== null) for (const said of listeners) if (said.length < maxRecords) said.push(parsed)

@@ -1,4 +1,4 @@
-import fs, { constants } from 'node:fs'
+import { closeSync, constants, openSync, watch as watchFile } from 'node:fs'
 import { join } from 'node:path'
 import { systemError } from '../base/system-error.ts'
 import { hex } from '../base/units.ts'
@@ -72,7 +72,7 @@ class LinuxKernel implements Kernel {
   open(path: string, access: 'r' | 'w' | 'rw'): number {
     try {
       // libuv adds O_CLOEXEC.
-      const fd = this.#tree.opened(path, (full) => fs.openSync(full, openFlags[access] | constants.O_NOCTTY))
+      const fd = this.#tree.opened(path, (full) => openSync(full, openFlags[access] | constants.O_NOCTTY))
       this.#opened.add(fd)
       return fd
     } catch (error) {
@@ -81,7 +81,7 @@ class LinuxKernel implements Kernel {
   }
 
   close(fd: number): void {
-    if (this.#opened.delete(fd)) fs.closeSync(fd)
+    if (this.#opened.delete(fd)) closeSync(fd)
     else loadAddon().close(fd)
   }
 
@@ -155,12 +155,12 @@ class LinuxKernel implements Kernel {
 
   pageFrames(memory: Mapping, offset: number, count: number): BigUint64Array {
     const entries = new BigUint64Array(count)
-    const pagemap = fs.openSync('/proc/self/pagemap', 'r')
+    const pagemap = openSync('/proc/self/pagemap', 'r')
     try {
       // What is not told stays 0: a page that is not in memory.
       loadAddon().pageFrames(pagemap, memory, offset, entries)
     } finally {
-      fs.closeSync(pagemap)
+      closeSync(pagemap)
     }
     return entries
   }
@@ -190,7 +190,7 @@ class LinuxKernel implements Kernel {
   watchDirectory(path: string, onChange: () => void): Watch {
     try {
       // What fails later is the directory's end.
-      return this.#tree.at(path, (full) => fs.watch(full, () => onChange()).on('error', () => onChange()))
+      return this.#tree.at(path, (full) => watchFile(full, () => onChange()).on('error', () => onChange()))
     } catch (error) {
       throw asCallers(error, path)
     }

@@ -1,4 +1,4 @@
-import fs from 'node:fs'
+import { closeSync, existsSync, openSync, readlinkSync, statSync } from 'node:fs'
 import { VfioError } from '../base/errors.ts'
 import { loadAddon } from './addon.ts'
 
@@ -19,29 +19,29 @@ export function checkUeventsCome(): void {
   if (hasNamespaces() && networkOwner() !== initialUser) {
     throw silent('/proc/self/ns/net', 'this network namespace belongs to a user namespace other than the first')
   }
-  if (fs.statSync('/sys').uid !== 0) throw silent('/proc/self/ns/user', 'this user namespace lacks the host’s root')
+  if (statSync('/sys').uid !== 0) throw silent('/proc/self/ns/user', 'this user namespace lacks the host’s root')
 }
 
 /** False in a kernel without CONFIG_NET_NS or CONFIG_USER_NS: the first user namespace owns the one network there is. */
 function hasNamespaces(): boolean {
-  return ['net', 'user'].every((kind) => fs.existsSync(`/proc/self/ns/${kind}`))
+  return ['net', 'user'].every((kind) => existsSync(`/proc/self/ns/${kind}`))
 }
 
 /** Null if it cannot be seen: EPERM if it is above our own user namespace. */
 function networkOwner(): string | null {
   const addon = loadAddon()
-  const network = fs.openSync('/proc/self/ns/net', 'r')
+  const network = openSync('/proc/self/ns/net', 'r')
   try {
     const owner = addon.ioctl(network, getOwner, undefined, 0)
     try {
-      return fs.readlinkSync(`/proc/self/fd/${owner}`)
+      return readlinkSync(`/proc/self/fd/${owner}`)
     } finally {
       addon.close(owner)
     }
   } catch {
     return null
   } finally {
-    fs.closeSync(network)
+    closeSync(network)
   }
 }
 

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import fs from 'node:fs'
+import { closeSync, openSync, realpathSync, renameSync, rmSync, statSync, writeSync } from 'node:fs'
 import { setImmediate } from 'node:timers/promises'
 import { kernelAnswer, VfioError } from '../../base/errors.ts'
 import { isSystemError } from '../../base/system-error.ts'
@@ -10,19 +10,19 @@ import { printable } from '../../base/units.ts'
  * /dev/null) is written to as they come. INTERRUPTED once `interruption` is aborted.
  */
 export async function writeWhole(path: string, pieces: Iterable<Uint8Array>, interruption: AbortSignal): Promise<void> {
-  const before = asCallers(path, () => fs.statSync(path, { throwIfNoEntry: false }))
+  const before = asCallers(path, () => statSync(path, { throwIfNoEntry: false }))
   if (before !== undefined && !before.isFile()) {
-    const fd = asCallers(path, () => fs.openSync(path, 'w'))
+    const fd = asCallers(path, () => openSync(path, 'w'))
     return await fill(fd, path, pieces, interruption)
   }
-  const target = before === undefined ? path : asCallers(path, () => fs.realpathSync(path))
+  const target = before === undefined ? path : asCallers(path, () => realpathSync(path))
   const fresh = `${target}.${randomBytes(6).toString('hex')}`
-  const fd = asCallers(path, () => fs.openSync(fresh, 'wx', before === undefined ? 0o666 : before.mode & 0o777))
+  const fd = asCallers(path, () => openSync(fresh, 'wx', before === undefined ? 0o666 : before.mode & 0o777))
   try {
     await fill(fd, path, pieces, interruption)
-    asCallers(path, () => fs.renameSync(fresh, target))
+    asCallers(path, () => renameSync(fresh, target))
   } catch (error) {
-    fs.rmSync(fresh, { force: true })
+    rmSync(fresh, { force: true })
     throw error
   }
 }
@@ -38,13 +38,13 @@ async function fill(fd: number, path: string, pieces: Iterable<Uint8Array>, inte
         throw new VfioError('INTERRUPTED', `interrupted while writing ${printable(path)}`, { path })
     }
   } finally {
-    fs.closeSync(fd)
+    closeSync(fd)
   }
 }
 
 function writeAll(fd: number, bytes: Uint8Array): void {
   let rest = bytes
-  while (rest.length > 0) rest = rest.subarray(fs.writeSync(fd, rest))
+  while (rest.length > 0) rest = rest.subarray(writeSync(fd, rest))
 }
 
 function asCallers<T>(path: string, call: () => T): T {

@@ -15,6 +15,7 @@ export function jsonLine(value: unknown): string {
 
 /** JSON itself escapes only what it must: what else a terminal obeys or hides is an escape too, of the same value. */
 function asciiControls(text: string): string {
+  if (/^[\n\x20-\x7e]*$/.test(text)) return text
   return escapedAs(text, (character) => {
     if (character === '\n') return character
     return character.replace(/[\s\S]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)

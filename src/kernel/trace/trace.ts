@@ -1,5 +1,5 @@
 import { channel } from 'node:diagnostics_channel'
-import fs, { constants } from 'node:fs'
+import { constants, openSync, writeSync } from 'node:fs'
 import { errnoMeaning } from '../../base/errno.ts'
 import { isSystemError } from '../../base/system-error.ts'
 
@@ -58,7 +58,7 @@ function lineWriter(named: string): (line: string) => void {
       // made for its owner alone; no link is followed to another's file
       const flags =
         constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW | constants.O_NOCTTY
-      fd = fs.openSync(named, flags | constants.O_NONBLOCK, 0o600)
+      fd = openSync(named, flags | constants.O_NONBLOCK, 0o600)
     } catch (error) {
       failed(error)
     }
@@ -66,7 +66,7 @@ function lineWriter(named: string): (line: string) => void {
   return (line) => {
     if (fd === null) return
     try {
-      fs.writeSync(fd, line)
+      writeSync(fd, line)
     } catch (error) {
       failed(error)
     }
