@@ -11,12 +11,13 @@ export interface NodeOwner {
 }
 
 /**
- * A mode as chmod(1) takes it.
+ * A mode as chmod(1) takes it, of permissions alone: set-user-ID means nothing on a node, and the unit that restores
+ * devices may not set it.
  * @internal
  */
 export const octalMode: v.GenericSchema<unknown, string> = v.pipe(
   v.string("must be octal digits in quotes, such as '0660'"),
-  v.regex(/^[0-7]{3,4}$/, "must be octal digits in quotes, such as '0660'"),
+  v.regex(/^0?[0-7]{3}$/, "must be octal digits in quotes, such as '0660'"),
 )
 
 /**

@@ -105,6 +105,7 @@ test('an apply that fails leaves what was kept before', async () => {
 test.each([
   [{ mode: 660 }, /mode.*octal digits in quotes/],
   [{ mode: '0999' }, /mode.*octal digits in quotes/],
+  [{ mode: '4660' }, /mode.*octal digits in quotes/],
   [{ user: '' }, /user/],
   [{ user: -1 }, /user.*a name or a number/],
   [{}, /must say user, group or mode/],
