@@ -1,3 +1,5 @@
+import { failedWith } from '../../base/system-error.ts'
+import { realPlace } from '../../host/changeable-by-others.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import { pathOf, readKept } from '../files/durable-files.ts'
 import { type HostTools, type Program, packagedFiles } from './boot-files.ts'
@@ -19,12 +21,23 @@ export function packagedOrNull(files: HostFiles, tools: HostTools): Packaged | n
   return { names: new Set(all.map(({ name }) => name)), enabled: files.kind(enabled) !== null }
 }
 
-/** If those of the package start this very program. */
+/** True if those of the package start this very program, by whichever of its names: /bin may lead to /usr/bin. */
 export function startsProgram(files: HostFiles, program: Program, tools: HostTools): boolean {
   const [unit] = packagedFiles([], tools)
   const path = program.at(-1)
   if (unit === undefined || path === undefined) return false
-  return readKept(files, pathOf(unit), (text) => text.includes(`\nExecStart=${path} restore\n`)) === true
+  const started = readKept(files, pathOf(unit), (text) => /^ExecStart=(\/\S+) restore$/m.exec(text)?.[1] ?? null)
+  return started !== null && (started === path || placeOf(files, started) === placeOf(files, path))
+}
+
+function placeOf(files: HostFiles, path: string): string {
+  try {
+    return realPlace(files, path).path
+  } catch (error) {
+    // an image that is being made may lack it
+    if (failedWith(error, 'ENOENT', 'ENOTDIR')) return path
+    throw error
+  }
 }
 
 /** The note with the command that enables the package's unit; none if it is enabled. */

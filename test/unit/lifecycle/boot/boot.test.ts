@@ -304,6 +304,19 @@ describe('where a package has the units and the rule', () => {
     expect(bootStatus(kernel.files)).toMatchObject({ installed: true, files: Array(5).fill({ state: 'packaged' }) })
   })
 
+  test.each([
+    ['/bin/vfioctl', 'bin', 'usr/bin', true],
+    ['/opt/vfioctl', 'opt/vfioctl', '/usr/lib/vfioctl/vfioctl.cjs', true],
+    ['/opt/vfioctl', 'opt/vfioctl', '/usr/lib/other/vfioctl.cjs', false],
+  ])('boot install of %s, a link to %s, knows whether that is the program (%s: %j)', async (path, from, to, isIt) => {
+    const tree = new HostTree().link('usr/bin/vfioctl', '../lib/vfioctl/vfioctl.cjs').link(from, to)
+    tree.file('usr/lib/vfioctl/vfioctl.cjs', '').file('usr/lib/other/vfioctl.cjs', '')
+    for (const { folder, name, content } of packaged) tree.file(`${folder.slice(1)}/${name}`, content)
+    const kernel = openLinux({ root: tree.root })
+    const { steps } = await installBoot(kernel, { program: ['/usr/bin/node', path], live: false, dryRun: true })
+    expect(steps).toHaveLength(isIt ? 0 : 5)
+  })
+
   test('what was written before the package came is deleted, as it would count in its place', async () => {
     const { kernel } = mock()
     const { steps } = await installBoot(kernel, single)
