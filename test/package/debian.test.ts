@@ -98,7 +98,14 @@ describe('dpkg, of a system in a folder', () => {
 
   function system() {
     const at = mkdtempSync(join(folder, 'system-'))
-    for (const path of ['var/lib/dpkg/info', 'var/lib/dpkg/updates', 'usr/bin', 'etc', 'run/vfioctl', 'var/lib/vfioctl/vgpu-types']) {
+    for (const path of [
+      'var/lib/dpkg/info',
+      'var/lib/dpkg/updates',
+      'usr/bin',
+      'etc',
+      'run/vfioctl',
+      'var/lib/vfioctl/vgpu-types',
+    ]) {
       mkdirSync(join(at, path), { recursive: true })
     }
     writeFileSync(join(at, 'var/lib/dpkg/status'), '')
