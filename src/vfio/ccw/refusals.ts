@@ -57,7 +57,9 @@ export const startReasons: Reasons = {
   }),
   EOPNOTSUPP: () => ({
     code: 'NOT_SUPPORTED',
-    because: 'vfio_ccw takes no program in transport mode',
+    because:
+      'this kernel takes `prefetch` alone (before Linux 5.8), or addresses of indirect data of 64 bits for 4 KiB alone',
+    hint: 'leave out `prefetch` and `idaw`',
   }),
 }
 

@@ -32,6 +32,7 @@ describe('a start', () => {
     ['EACCES', 'NOT_FOUND', 'paths'],
     ['ENOMEM', 'MEMLOCK_EXCEEDED', 'ulimit -l'],
     ['EIO', 'SYSTEM_CALL_FAILED', 'dmesg'],
+    ['EOPNOTSUPP', 'NOT_SUPPORTED', 'leave out `prefetch` and `idaw`'],
   ])('that the kernel answers with %s is %s, and says what helps', (errno, code, hint) => {
     expect(() => failing(errno).start({ program: 0n })).toThrow(
       expect.objectContaining({ code, errno, hint: expect.stringContaining(hint) }),
