@@ -29,8 +29,10 @@ const uuid = v.pipe(
     return NEVER
   }),
 )
+/** YAML reads a number before we see its digits: of those alone that it has not changed is the text known. */
+const attributeNumber = v.pipe(v.number(), v.safeInteger('must stand in quotes: as a number it loses digits'))
 const attribute = v.pipe(
-  v.record(v.string(), v.union([v.string(), v.number()])),
+  v.record(v.string(), v.union([v.string(), attributeNumber])),
   v.check((pairs) => Object.keys(pairs).length === 1, 'must have one name'),
   v.transform((pairs): Attribute[] => Object.entries(pairs).map(([name, value]) => ({ name, value: String(value) }))),
 )

@@ -105,6 +105,11 @@ parents:
       /^a\.yaml:2:1: the file: the key 'version' is listed twice$/,
     ],
     ['a tab', 'version: 1\nparents:\n\t- parent: mtty', /:3:1: the file: a tab indents this line/],
+    ...[`0x00ff${'0'.repeat(60)}`, '1.10', '.inf'].map((value): [string, string, RegExp] => [
+      `an attribute of ${value}, of which YAML keeps no digits`,
+      `version: 1\nparents:\n  - parent: matrix\n    devices: [{ type: t, attributes: [{ ap_config: ${value} }] }]`,
+      /^a\.yaml:4:\d+: parent 1, device 1, attribute 1, ap_config: must stand in quotes/,
+    ]),
     ['two documents', 'version: 1\n---\nversion: 1', /:2:1: the file: a second document begins here/],
     ['nothing', '', /^a\.yaml:1:1: the file: /],
     ['an alias of nothing', 'version: *v', /:1:10: the file: no anchor '&v' stands before this$/],
