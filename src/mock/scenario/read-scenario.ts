@@ -33,15 +33,17 @@ const ap = v.strictObject({
 } satisfies Fields<ScenarioAp>)
 
 const busId = v.pipe(v.string(), v.regex(/^[0-9a-f]\.[0-3]\.[0-9a-f]{4}$/, 'a bus id such as 0.0.0313'))
-const oneLine = v.pipe(v.string(), v.regex(/^[ -~]{1,100}$/, 'one line of ASCII'))
+const typeAndModel = v.pipe(v.string(), v.regex(/^[0-9a-f]{4}\/[0-9a-f]{2}$/, 'a type and a model such as 3390/0c'))
+const hexBytes = (count: number) =>
+  v.pipe(v.string(), v.regex(new RegExp(`^[0-9a-f]{2}( [0-9a-f]{2}){${count - 1}}$`), `${count} bytes such as f0 ff`))
 
 const subchannel = v.strictObject({
   id: busId,
   device: busId,
-  deviceType: oneLine,
-  controlUnit: oneLine,
-  chpids: oneLine,
-  pimpampom: oneLine,
+  deviceType: typeAndModel,
+  controlUnit: typeAndModel,
+  chpids: hexBytes(8),
+  pimpampom: hexBytes(3),
   driver: v.nullable(v.picklist(['io_subchannel', 'vfio_ccw'])),
 } satisfies Fields<ScenarioSubchannel>)
 

@@ -128,6 +128,9 @@ describe('what is wrong is named by file and field', () => {
   const withSriov = (change: object) => ({ ...demo, pci: [{ ...card, sriov: { ...card?.sriov, ...change } }] })
   const withVgpus = (change: object) => ({ ...demo, pci: [{ ...card, vgpus: { ...card?.vgpus, ...change } }] })
 
+  const [subchannel] = shipped.mainframe.css ?? []
+  const withSubchannel = (change: object) => ({ ...shipped.mainframe, css: [{ ...subchannel, ...change }] })
+
   test.each([
     ['text that is no JSON', '{', ''],
     ['a list', [], ''],
@@ -141,6 +144,9 @@ describe('what is wrong is named by file and field', () => {
     ['a driver model that nobody has', withVgpus({ driverModel: 'nouveau' }), 'pci.0.vgpus.driverModel'],
     ['a vGPU type without an id', withVgpus({ types: [{ ...vgpuType, id: 0 }] }), 'pci.0.vgpus.types.0.id'],
     ['two vGPU types of one id', withVgpus({ types: [vgpuType, vgpuType] }), 'pci.0.vgpus.types'],
+    ['channel paths that are no bytes', withSubchannel({ chpids: '40 41' }), 'css.0.chpids'],
+    ['masks of paths that are no hex', withSubchannel({ pimpampom: 'f0 f0 xx' }), 'css.0.pimpampom'],
+    ['a control unit without a model', withSubchannel({ controlUnit: '3990' }), 'css.0.controlUnit'],
     ['a BAR that no device has', withFunction({ bars: { '6': 4096 } }), 'pci.0.function.bars.6'],
     ['a BAR of an odd size', withFunction({ bars: { '0': 4097 } }), 'pci.0.function.bars.0'],
     ['configuration bytes that are no hex', withFunction({ config: { '0x04': 'xy' } }), 'pci.0.function.config.0x04'],
