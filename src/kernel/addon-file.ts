@@ -84,6 +84,7 @@ export function refusedInExecutable(path: string, said: string, host?: string | 
 
 function executableHint(said: string): string {
   if (said.includes('memfd_noexec')) return `sysctl vm.memfd_noexec=1 allows it; ${withoutMemoryFile}`
+  if (said.includes('ENOENT')) return `mount -t proc proc /proc; ${withoutMemoryFile}`
   if (said.includes('failed to map segment')) {
     return `a security module may forbid code in memory files: dmesg, ausearch -m avc; ${withoutMemoryFile}`
   }

@@ -1,5 +1,6 @@
-import { closeSync, constants, fstatSync, openSync, readlinkSync, realpathSync } from 'node:fs'
+import { closeSync, constants, existsSync, fstatSync, openSync, readlinkSync, realpathSync } from 'node:fs'
 import { resolve } from 'node:path'
+import { VfioError } from '../base/errors.ts'
 import { failedWith, systemError } from '../base/system-error.ts'
 
 /** open(2)'s O_PATH, which Node does not name: a place in the tree, opened without any effect on what stands there. */
@@ -42,9 +43,16 @@ const ownTree: Tree = {
  * The tree below a root: this machine's own, or for a folder, by its real path, another machine's. No link leads out of
  * that: an absolute one begins at `root`, as under chroot(2), and `..` ends there. What a path leads to is held by a
  * descriptor (of O_PATH) while it is used, so that whoever may change the tree cannot put a link in its place meanwhile.
+ * NOT_SUPPORTED if /proc is not mounted here, as in a chroot.
  */
 export function treeBelow(root: string): Tree {
   if (root === '/') return ownTree
+  if (!existsSync(descriptors)) {
+    throw new VfioError('NOT_SUPPORTED', `cannot look below ${root} without /proc, which tells where its links lead`, {
+      path: descriptors,
+      hint: 'mount -t proc proc /proc',
+    })
+  }
 
   function held<T>(path: string, call: (fd: number) => T): T {
     const fd = openBelow(root, path)
@@ -78,8 +86,10 @@ export function treeBelow(root: string): Tree {
   }
 }
 
+const descriptors = '/proc/self/fd'
+
 function ofDescriptor(fd: number): string {
-  return `/proc/self/fd/${fd}`
+  return `${descriptors}/${fd}`
 }
 
 function checkPlain(fd: number, path: string): void {

@@ -59,6 +59,24 @@ test('boot as JSON is the library’s change', () => {
   })
 })
 
+test('boot install below a root says that it needs /proc, as a chroot may lack it', ({ skip }) => {
+  const { root } = image()
+  const mapped = process.geteuid?.() === 0 ? [] : ['--map-root-user']
+  const inside = (command: string, ...args: string[]) =>
+    spawnSync('unshare', ['--mount', ...mapped, 'sh', '-c', `mount -t tmpfs none /proc && ${command}`, ...args], {
+      encoding: 'utf8',
+    })
+  const isolated = inside('true')
+  if (isolated.status !== 0) skip(`no mount namespace here: ${isolated.stderr.trim()}`)
+  const { status, stderr } = inside('"$0" "$@"', process.execPath, program, 'boot', 'install', '--root', root)
+  expect({ status, stderr }).toEqual({
+    status: 6,
+    stderr:
+      `vfioctl: cannot look below ${root} without /proc, which tells where its links lead\n` +
+      'hint: mount -t proc proc /proc\n',
+  })
+})
+
 test('boot can install and remove, and nothing else', () => {
   expect(image().run('now')).toMatchObject({ status: 2, stdout: '' })
 })

@@ -169,7 +169,8 @@ describe('what the dynamic loader says', () => {
   it.each([
     ['the kernel gave no memory file to load it from: vm.memfd_noexec is 2', 'sysctl vm.memfd_noexec=1'],
     ['/proc/self/fd/3: failed to map segment from shared object', 'security module'],
-    ['ENOENT: no such file or directory, scandir ‘/proc/self/fd’', 'copy the executable here again'],
+    ["ENOENT: no such file or directory, scandir '/proc/self/fd'", 'mount -t proc proc /proc'],
+    ['EIO: i/o error, write', 'copy the executable here again'],
   ])('of the single executable’s own, without a word of checkouts or file systems: %s', (said, hint) => {
     const refusal = refusedInExecutable('/usr/bin/vfioctl', said, '2.36')
     expect(refusal).toMatchObject({ reason: expect.stringContaining(said), hint: expect.stringContaining(hint) })
