@@ -1,5 +1,5 @@
 // The processors that a guest can have, their IOMMUs, and what QEMU is told for each.
-import { defaultDevices, newerDevices, subchannels } from './devices.mjs'
+import { defaultDevices, expressDevices, newerDevices, subchannels } from './devices.mjs'
 
 /**
  * @typedef {object} Iommu
@@ -7,6 +7,7 @@ import { defaultDevices, newerDevices, subchannels } from './devices.mjs'
  * @property {string[]} commandLine what the kernel is told
  * @property {boolean} [newer] it is a newer QEMU's (newer-qemu.mjs)
  * @property {string[]} [devices] that the guest has beside it, in QEMU's words
+ * @property {string[]} [instead] devices in place of the processor's usual ones
  */
 
 /**
@@ -64,6 +65,8 @@ export const architectures = {
       virtio: {
         newer: true,
         machine: ['-device', 'virtio-iommu-pci,addr=0x1e'],
+        // Linux 7 gives the whole IOMMU up if it does not know one device.
+        instead: expressDevices,
         commandLine: ['vfio_iommu_type1.allow_unsafe_interrupts=1', 'iommufd.allow_unsafe_interrupts=1'],
       },
       none,

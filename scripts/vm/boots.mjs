@@ -72,6 +72,7 @@ const iommuFiles = [
 const moreBoots = {
   'intel-newer': [{ kernel: '7', iommu: 'intel-newer', files: ['test/vm/igb', 'test/vm/hot-removal'] }],
   amd: [{ kernel: '7', iommu: 'amd', files: iommuFiles }],
+  virtio: [{ kernel: '7', iommu: 'virtio', files: iommuFiles }],
   'amd-unsafe': [{ kernel: '7', iommu: 'amd-unsafe', files: ['test/vm/unsafe-interrupts'] }],
   s390x: [{ kernel: 's390x-6.12', files: [contract] }],
   arm64: [

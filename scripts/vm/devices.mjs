@@ -1,16 +1,17 @@
 // The PCI devices the guest has unless told otherwise, at fixed addresses so that groups are predictable.
 // Bus numbers follow from the order of the bridges: 04.0 leads to bus 1, 05.0 to 2, 06.0 to 3, 07.0 to 4.
 
-export const defaultDevices = [
+/** 02:01.0 and 02:02.0: behind a conventional bridge, so in one group. */
+const conventional = ['pcie-pci-bridge,id=bridge,addr=0x5', 'edu,bus=bridge,addr=0x1', 'edu,bus=bridge,addr=0x2']
+
+/** Devices of a PC, with what is on bus 2. @param {string[]} bus2 */
+const withBus2 = (bus2) => [
   // 00:03.0: alone in its group, cannot be reset.
   'edu,addr=0x3',
   // 01:00.0: the same device behind a root port, so resettable.
   'pcie-root-port,id=port1,chassis=1,addr=0x4',
   'edu,bus=port1',
-  // 02:01.0 and 02:02.0: behind a conventional bridge, so in one group.
-  'pcie-pci-bridge,id=bridge,addr=0x5',
-  'edu,bus=bridge,addr=0x1',
-  'edu,bus=bridge,addr=0x2',
+  ...bus2,
   // 03:00.0: INTx, MSI, MSI-X and a ROM. Ports of more than 5 GT/s never say that their link is up again after a reset.
   'pcie-root-port,id=port2,chassis=2,addr=0x6,x-speed=5',
   'e1000e,bus=port2',
@@ -28,6 +29,11 @@ export const defaultDevices = [
   'nvme,id=disk-controller,addr=0xc,serial=disk,subsys=shared-disk',
   'nvme-ns,drive=disk,bus=disk-controller',
 ]
+
+export const defaultDevices = withBus2(conventional)
+
+/** The same without anything conventional: QEMU's virtio-iommu does not know what is behind such a bridge. */
+export const expressDevices = withBus2(['pcie-root-port,id=bridge,chassis=8,addr=0x5'])
 
 /**
  * A mainframe's in their place: subchannels with a device whose driver can be taken away, 0.0.0000 and 0.0.0001.

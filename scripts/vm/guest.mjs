@@ -130,7 +130,7 @@ function machine({ arch, image, initrd, root, packages, overlay, compiled }, run
     ...['-kernel', image, '-initrd', initrd, '-append', append],
     ...['-object', 'memory-backend-ram,id=shared,size=1M,share=on'],
     ...['-blockdev', `driver=file,node-name=disk,filename=${join(runFolder, diskFile).replaceAll(',', ',,')}`],
-    ...[...own, ...(iommu.devices ?? []), ...devices].flatMap((it) => ['-device', it]),
+    ...[...(iommu.instead ?? own), ...(iommu.devices ?? []), ...devices].flatMap((it) => ['-device', it]),
     ...share('host', root, true),
     ...share('packages', packages, true),
     ...share('overlay', overlay, true),

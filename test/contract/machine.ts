@@ -47,6 +47,9 @@ const amd: IommuFacts = {
   pageSizes: 0xffff_ffff_ffff_f000n,
 }
 
+/** QEMU's virtio-iommu, which is as wide as Intel's there and has pages of any size. */
+const virtio: IommuFacts = { ...intel, pageSizes: 0xffff_ffff_ffff_f000n }
+
 /** Arm's SMMU: it translates interrupts too, for which the kernel sets a window of addresses aside. */
 const smmu: IommuFacts = {
   ranges: [
@@ -62,11 +65,12 @@ const smmu: IommuFacts = {
 /** The mock's machine is a PC with Intel's. */
 const isReal = process.env['VFIOCTL_TEST_KERNEL'] === 'linux'
 const isArm = isReal && process.arch === 'arm64'
-/** As the kernel names it. */
+/** By the names that the kernel gives them: virtio's has its PCI address. */
 const hasAmd = isReal && existsSync('/sys/class/iommu/ivhd0')
+const hasVirtio = isReal && existsSync('/sys/class/iommu/0000:00:1e.0')
 
 /** Of the machine under test. */
-export const iommu: IommuFacts = isArm ? smmu : hasAmd ? amd : intel
+export const iommu: IommuFacts = isArm ? smmu : hasAmd ? amd : hasVirtio ? virtio : intel
 
 /** If the interrupt controller takes more vectors of MSI-X later: a PC's from Linux 6.5 on, Arm's ITS not in 6.12. */
 export const addsMsixVectors: boolean = !isArm
@@ -76,6 +80,9 @@ export const addsMsixVectors: boolean = !isArm
  * them in 6.12.
  */
 export const sharesRequesterIds: boolean = !isArm
+
+/** If the machine has a conventional bridge: devices behind one take all of QEMU's virtio-iommu from Linux 7. */
+export const hasConventionalBridge: boolean = !hasVirtio
 
 /** If a device is in an IOMMU group before a driver had it: where a device tree tells of the IOMMU, it is not. */
 export const groupsAtOnce: boolean = !isArm
