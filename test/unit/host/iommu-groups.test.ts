@@ -39,6 +39,11 @@ test.each([
     (host: HostTree) => host.file('sys/bus/css/drivers_probe', ''),
     /^has no group: a mainframe has groups for its PCI functions and for mediated devices alone[^=]*$/,
   ],
+  [
+    'a machine whose IOMMU has no group',
+    (host: HostTree) => host.directory('sys/class/iommu/0000:00:1e.0'),
+    /^has no group: the kernel knows an IOMMU \(0000:00:1e\.0\), .*virtio-iommu, .*a root port instead/,
+  ],
 ])('%s without a group is told what would give it one', (_, machine, message) => {
   const { warnings } = groupsOf(machine(new HostTree().directory('sys/kernel/iommu_groups')))
   expect(warnings).toEqual([{ path: '/sys/kernel/iommu_groups', message: expect.stringMatching(message) }])
