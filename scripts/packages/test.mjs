@@ -1,6 +1,6 @@
 // npm run test:packages [-- --suite NAME… --deb FILE]: the package for this processor in systems of Debian (trixie unless
-// told) that systemd boots in the virtual machine, twice: install, reboot, upgrade, remove, purge. Makes the package unless
-// told which.
+// told) that systemd boots in the virtual machine: install, reboot, upgrade, remove, purge; and once more with libvirt and
+// QEMU of the system's own. Makes the package unless told which.
 import { execFileSync } from 'node:child_process'
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -15,6 +15,11 @@ const tests = join(root, 'test/packages')
 const state = 'etc.tar'
 /** Of one boot, in seconds: some times what it takes on a machine that does nothing else. */
 const timeout = 1800
+/** Debian 12 has the driver in libvirt-daemon. @param {string} suite */
+const virtualization = (suite) => [
+  ...['libvirt-daemon', 'libvirt-clients', 'qemu-system-x86'],
+  ...(suite === 'bookworm' ? [] : ['libvirt-daemon-driver-nodedev']),
+]
 
 const { values } = parseArgs({
   options: {
@@ -49,28 +54,31 @@ async function collectInputs(deb) {
   const control = join(unpacked, 'DEBIAN/control')
   writeFileSync(control, readFileSync(control, 'utf8').replace(/^Version: .*$/m, '$&+newer'))
   await run('dpkg-deb', ['-Znone', '-b', unpacked, join(inputs, 'vfioctl-newer.deb')])
-  for (const name of ['facts.sh', 'before.sh', 'after.sh']) copyFileSync(join(tests, name), join(inputs, name))
+  for (const name of ['facts.sh', 'before.sh', 'after.sh', 'libvirt.sh'])
+    copyFileSync(join(tests, name), join(inputs, name))
   await run('tar', ['-cf', join(work, 'inputs.tar'), '-C', join(work, 'inputs'), 'root'])
 }
 
 /** @param {string} suite @returns {Promise<number>} how many facts did not hold */
 async function testOn(suite) {
   console.log(`\n--- Debian ${suite}`)
-  const first = await boot(suite, 'before.sh', readFileSync(join(work, 'inputs.tar')))
+  const inputs = readFileSync(join(work, 'inputs.tar'))
+  const system = await debianRoot(suite)
+  const first = await boot(system, 'before.sh', inputs)
   const kept = first.outputs.get(state)
-  if (kept === undefined) return first.failures + 1
-  const second = await boot(suite, 'after.sh', kept)
-  return first.failures + second.failures
+  const second = kept === undefined ? { failures: 1 } : await boot(system, 'after.sh', kept)
+  const third = await boot(await debianRoot(suite, virtualization(suite)), 'libvirt.sh', inputs)
+  return first.failures + second.failures + third.failures
 }
 
-/** @param {string} suite @param {string} script @param {Buffer} etc */
-async function boot(suite, script, etc) {
+/** @param {string} system its root folder @param {string} script @param {Buffer} etc */
+async function boot(system, script, etc) {
   let said = ''
   const result = await runInGuest({
     command: ['sh', `/root/${script}`],
     cwd: '/',
     kernel: '6.12',
-    root: await debianRoot(suite),
+    root: system,
     systemd: true,
     etc,
     timeout,

@@ -9,15 +9,23 @@ const packages = ['systemd', 'udev', 'kmod', 'procps', 'dbus', 'mdevctl']
 /**
  * Its path; it is made if the cache lacks it, which takes root and some minutes.
  * @param {string} suite
+ * @param {string[]} [more] packages besides
  */
-export async function debianRoot(suite) {
+export async function debianRoot(suite, more = []) {
   if (process.getuid?.() !== 0) throw new Unavailable(`not root, which it takes to install Debian ${suite} in a folder`)
   await ensureInstalled(['debootstrap'])
-  const folder = join(cacheFolder, 'debian', `${suite}-${hashedName(['debian-root.mjs'])}`)
+  const folder = join(cacheFolder, 'debian', `${suite}-${hashedName(['debian-root.mjs'], more)}`)
   await cached(folder, async (work) => {
     console.error(`installing Debian ${suite} in ${folder}`)
     const done = join(work, 'done')
-    const options = ['--variant=minbase', '--include', packages.join(','), suite, done, await debianMirror()]
+    const options = [
+      '--variant=minbase',
+      '--include',
+      [...packages, ...more].join(','),
+      suite,
+      done,
+      await debianMirror(),
+    ]
     await run('debootstrap', options).catch((error) => {
       throw new Unavailable(error.message)
     })
