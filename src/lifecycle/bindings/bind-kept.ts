@@ -1,4 +1,5 @@
-import { VfioError } from '../../base/errors.ts'
+import { asVfioError, kernelAnswer, VfioError, withMore } from '../../base/errors.ts'
+import { printable } from '../../base/units.ts'
 import { busNamed } from '../../host/bus/bus.ts'
 import { type BusDevice, shownDevice } from '../../host/bus/bus-device.ts'
 import { readBinding } from '../../host/driver-binding.ts'
@@ -23,10 +24,13 @@ export async function bindKept(
   if (load !== null && options.dryRun === true) {
     return { changed: true, steps: [load, ...bindingSteps(readBinding(files, device), kept.driver)] }
   }
-  if (load !== null) await runModprobe(kernel, load)
+  const refusal = load === null ? null : await runModprobe(kernel, load)
   // force is about callouts here: it takes no device from whoever uses it
   const { force: _, ...others } = options
-  const [change] = await bind(kernel, { device: shownDevice(device), driver: kept.driver, transient: true }, others)
+  const request = { device: shownDevice(device), driver: kept.driver, transient: true }
+  const [change] = await bind(kernel, request, others).catch((error: unknown) => {
+    throw refusal === null ? error : withMore(asVfioError(error), refusal)
+  })
   return { changed: change?.changed === true, steps: [...(load === null ? [] : [load]), ...(change?.steps ?? [])] }
 }
 
@@ -68,7 +72,18 @@ function loadStep(files: HostFiles, { bus }: BusDevice, driver: string): Run | n
   return { action: 'run', path: modprobe, arguments: ['--', driver] }
 }
 
-/** Ignores a failure: binding then says that there is no such driver, and what to do. */
-async function runModprobe(kernel: Kernel, { path, arguments: words }: Run): Promise<void> {
-  await kernel.runProgram(path, { arguments: words, timeoutMs: modprobePatienceMs }).catch(() => {})
+/** Null if it loaded the module, else why not, as the end of a sentence: only the binding shows if that matters. */
+async function runModprobe(kernel: Kernel, { path, arguments: words }: Run): Promise<string | null> {
+  const command = `modprobe ${words.join(' ')}`
+  try {
+    const end = await kernel.runProgram(path, { arguments: words, timeoutMs: modprobePatienceMs })
+    if (end.status === 0) return null
+    const how = end.timedOut
+      ? `did not end in ${modprobePatienceMs / 1000} s`
+      : `ended with ${end.status ?? 'a signal'}`
+    const said = printable(end.stderr.trim().split('\n').at(-1) ?? '')
+    return `${command} ${how}${said === '' ? '' : `: ${said}`}`
+  } catch (error) {
+    return `${command} could not be run: ${kernelAnswer(error)}`
+  }
 }

@@ -10,6 +10,7 @@ import { type RestoreRequest, restore } from '../../../../src/lifecycle/restore/
 import { keptBindings } from '../../../../src/lifecycle/settings/bindings.ts'
 import { createMockKernel } from '../../../../src/mock/kernel/mock-kernel.ts'
 import { demo } from '../../../../src/mock/shipped/demo.ts'
+import { stub } from '../../stub.ts'
 
 const gpu = '0000:3b:00.0'
 const first = '83b8f4f2-509f-382f-3c1e-e6bfe0fa1001'
@@ -260,6 +261,26 @@ describe('a driver that was kept for the next boots', () => {
       { path: `${path}/driver_override`, value: 'pci-stub' },
       { path: `${path}/driver/unbind` },
       { path: '/sys/bus/pci/drivers_probe' },
+    ])
+  })
+
+  test('fails with what modprobe said of its module', async () => {
+    const kernel = await host()
+    const kept = keptBindings.read(kernel.files, sound)
+    if (kept !== null) keptBindings.save(kernel.files, sound, { ...kept, driver: 'pci-stub' })
+    kernel.files.makeDirectory('/sbin')
+    kernel.files.create('/sbin/modprobe', '')
+    const stderr = "modprobe: ERROR: could not insert 'pci_stub': Key was rejected by service\n"
+    const end = { status: 1, timedOut: false, stdout: '', stderr }
+    const { results } = await restore(stub(kernel, { runProgram: async () => end }))
+    expect(results).toMatchObject([
+      {
+        outcome: 'failed',
+        error: {
+          code: 'NOT_FOUND',
+          message: expect.stringMatching(/; modprobe -- pci-stub ended with 1: .*: Key was rejected by service$/),
+        },
+      },
     ])
   })
 
