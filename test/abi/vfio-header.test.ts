@@ -1,5 +1,6 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
+import * as ccw from '../../src/uapi/ccw/regions.ts'
 import * as container from '../../src/uapi/container.ts'
 import * as device from '../../src/uapi/device.ts'
 import * as features from '../../src/uapi/features.ts'
@@ -59,6 +60,12 @@ const numbers: Readonly<Record<string, number>> = {
   ...region.ccwRegionIndex,
   ...region.ccwIrqIndex,
   ...region.apIrqIndex,
+  ...ccw.ccwRegionType,
+  ...ccw.ccwAsyncCommand,
+  ORB_AREA_SIZE: ccw.ccwIoArea.orb.size,
+  SCSW_AREA_SIZE: ccw.ccwIoArea.scsw.size,
+  IRB_AREA_SIZE: ccw.ccwIoArea.irb.size,
+  SCHIB_AREA_SIZE: ccw.ccwSchibRegionSize,
   ...commandBit,
   ...statusBit,
   ...capabilityRegister,
@@ -78,6 +85,9 @@ const layouts: readonly Layout[] = [
   features.vfioDeviceLowPowerEntryWithWakeup,
   features.vfioDeviceFeatureDmaBuf,
   features.vfioRegionDmaRange,
+  ccw.ccwIoRegion,
+  ccw.ccwCmdRegion,
+  ccw.ccwCrwRegion,
   region.vfioRegionInfo,
   region.vfioRegionInfoCapSparseMmap,
   region.vfioRegionSparseMmapArea,
@@ -196,6 +206,7 @@ describe.skipIf(compiler === null)(`against C headers${compiler === null ? ' (no
         '#define __counted_by(member)',
         `#include "${header}"`,
         `#include "${header.replace('vfio.h', 'pci_regs.h')}"`,
+        `#include "${header.replace('vfio.h', 'vfio_ccw.h')}"`,
         ...(existsSync(header.replace('vfio.h', 'iommufd.h'))
           ? [`#include "${header.replace('vfio.h', 'iommufd.h')}"`]
           : []),

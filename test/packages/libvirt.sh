@@ -36,7 +36,9 @@ fact 'libvirt starts it, and at boot' \
 fact 'QEMU opens it' 'printf "info pci\nquit\n" | qemu 2>&1 | grep -q "PCI device 4348:3253"'
 sleep 300 | qemu >/run/qemu 2>&1 &
 fact 'while QEMU has it, vfioctl tells who' 'soon "vfioctl list $uuid --json | grep -q qemu-system" || ! cat /run/qemu'
-fact 'libvirt does not get it away, and hears why' '! node nodedev-destroy $name 2>/run/virsh && grep -q qemu-system /run/virsh'
+fact 'and does not stop it' '! vfioctl stop $uuid 2>/run/stop && grep -q qemu-system /run/stop || ! cat /run/stop'
+fact 'libvirt looks by itself, and does not try' \
+  '! node nodedev-destroy $name 2>/run/virsh && grep -q "device in use" /run/virsh && [ -e $device ] || ! cat /run/virsh'
 pkill -f sysfsdev
 fact 'libvirt destroys and undefines it' \
   'soon "node nodedev-destroy $name" && [ ! -e $device ] && node nodedev-undefine $name && [ ! -e $definition ]'
