@@ -1,4 +1,4 @@
-import { deviceOrder, kernelOrder } from '../../base/byte-order.ts'
+import { kernelOrder } from '../../base/byte-order.ts'
 import { gfxPlaneFlag, gfxRegion } from '../../uapi/features.ts'
 import { configHeader } from '../../uapi/pci.ts'
 import { pciRegionIndex, regionFlag, vfioRegionInfo } from '../../uapi/region.ts'
@@ -23,7 +23,7 @@ import { isWithin, mappable, type PlaneInfo, SampleDisplay, trapped } from './sa
 const { VFIO_PCI_BAR0_REGION_INDEX, VFIO_PCI_BAR2_REGION_INDEX } = pciRegionIndex
 const edidRegion = 9
 
-/** Within BAR2: the EDID, and the registers of Bochs VBE, each 2 bytes. */
+/** Within BAR2: the EDID, and the registers of Bochs VBE, each 2 bytes, which the sample takes in its kernel's order. */
 const edidEnd = 0x400
 const vbeOffset = 0x500
 const vbeEnd = 0x516
@@ -159,13 +159,13 @@ export class Mbochs extends SampleDisplay {
     if (offset < edidEnd) this.#edid.show(into, offset)
     else if (isVbe(offset, into.length)) {
       const view = new DataView(into.buffer, into.byteOffset)
-      view.setUint16(0, this.#vbe[(offset - vbeOffset) / 2] ?? 0, deviceOrder)
+      view.setUint16(0, this.#vbe[(offset - vbeOffset) / 2] ?? 0, kernelOrder)
     }
   }
 
   #storeRegister(from: Uint8Array, offset: number): void {
     if (!isVbe(offset, from.length)) return
-    this.#vbe[(offset - vbeOffset) / 2] = new DataView(from.buffer, from.byteOffset).getUint16(0, deviceOrder)
+    this.#vbe[(offset - vbeOffset) / 2] = new DataView(from.buffer, from.byteOffset).getUint16(0, kernelOrder)
   }
 
   #isMemory(offset: number, length: number): boolean {
