@@ -30,8 +30,11 @@ const armSmoke = {
   ],
 }
 
-/** The other byte order, channel programs, and a sample's registers. @type {Boot} */
-const s390xSmoke = { kernel: 's390x-6.12', files: [`${contract}ccw/`, `${contract}drivers/mtty-uart`] }
+/** The other byte order: channel programs, and what the samples show. @type {Boot} */
+const s390xSmoke = {
+  kernel: 's390x-6.12',
+  files: [`${contract}ccw/`, `${contract}drivers/mtty-uart`, `${contract}features/display`],
+}
 
 /**
  * Every kernel runs what the library promises; the tests that start many processes, slow in an emulated machine, run
