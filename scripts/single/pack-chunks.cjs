@@ -1,6 +1,6 @@
 // node --random-seed=1 FLAGS pack-chunks.cjs CHUNKS PACK ROOT, by the Node that the executable will be: runs `list` of
-// the bundle in CHUNKS on the host in ROOT, and writes each chunk and what V8 compiled of it meanwhile to PACK. The seed, which V8 does not count
-// among the flags that such code depends on, has two runs give the same bytes.
+// the bundle in CHUNKS on the host in ROOT, and writes each chunk and what V8 compiled of it meanwhile to PACK. The seed,
+// which V8 does not count among the flags that such code depends on, has two runs give the same bytes.
 const { readdirSync, readFileSync, writeFileSync } = require('node:fs')
 const { join } = require('node:path')
 const { Script } = require('node:vm')

@@ -22,7 +22,7 @@ export function iommuAdvice(files: HostFiles): IommuAdvice {
   const iommus = listOrNone(files, '/sys/class/iommu')
   if (iommus.length > 0) {
     return {
-      why: `the kernel knows an IOMMU (${printable(iommus.join(' '))}), and no device is in a group of its`,
+      why: `the kernel knows an IOMMU (${printable(iommus.join(' '))}), but no device is in an IOMMU group`,
       hint:
         'on arm64 a device gets its group with its first driver: vfioctl bind DEVICE; behind QEMU’s virtio-iommu, give ' +
         'each device behind a conventional bridge (pcie-pci-bridge) a root port instead; dmesg | grep -i iommu',

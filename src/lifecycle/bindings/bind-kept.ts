@@ -1,11 +1,11 @@
 import { asVfioError, kernelAnswer, VfioError, withMore } from '../../base/errors.ts'
-import { printable } from '../../base/units.ts'
 import { busNamed } from '../../host/bus/bus.ts'
 import { type BusDevice, shownDevice } from '../../host/bus/bus-device.ts'
 import { readBinding } from '../../host/driver-binding.ts'
 import { readPciIds } from '../../host/pci-ids.ts'
 import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
 import type { ChangeOptions, Step } from '../change/change.ts'
+import { shownEnd } from '../change/program-end.ts'
 import type { KeptBinding } from '../settings/bindings.ts'
 import { bind, bindingSteps, noDriver, readModalias } from './bind.ts'
 
@@ -77,12 +77,7 @@ async function runModprobe(kernel: Kernel, { path, arguments: words }: Run): Pro
   const command = `modprobe ${words.join(' ')}`
   try {
     const end = await kernel.runProgram(path, { arguments: words, timeoutMs: modprobePatienceMs })
-    if (end.status === 0) return null
-    const how = end.timedOut
-      ? `did not end in ${modprobePatienceMs / 1000} s`
-      : `ended with ${end.status ?? 'a signal'}`
-    const said = printable(end.stderr.trim().split('\n').at(-1) ?? '')
-    return `${command} ${how}${said === '' ? '' : `: ${said}`}`
+    return end.status === 0 ? null : `${command} ${shownEnd(end, modprobePatienceMs)}`
   } catch (error) {
     return `${command} could not be run: ${kernelAnswer(error)}`
   }

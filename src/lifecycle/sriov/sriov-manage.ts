@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { kernelAnswer, VfioError } from '../../base/errors.ts'
 import { failedWith } from '../../base/system-error.ts'
-import { type PciAddress, printable } from '../../base/units.ts'
+import type { PciAddress } from '../../base/units.ts'
 import { onPci } from '../../host/bus/bus-device.ts'
 import { boundDriver } from '../../host/group-members.ts'
 import { pciPath, readPhysicalFunction } from '../../host/sriov.ts'
@@ -9,6 +9,7 @@ import { readOrEmpty } from '../../host/sysfs/readable.ts'
 import type { HostFiles, Kernel, ProgramEnd } from '../../kernel/kernel.ts'
 import { overrideStep, probeStep, unbindStep } from '../bindings/change-driver.ts'
 import type { Step, Write } from '../change/change.ts'
+import { shownEnd } from '../change/program-end.ts'
 import { markHalfConfigured, unmarkHalfConfigured } from '../device/half-configured.ts'
 
 /** NVIDIA's script: its driver refuses sriov_numvfs, and steps aside for it. */
@@ -107,12 +108,10 @@ async function run(kernel: Kernel, card: PciAddress, args: readonly string[]): P
 
 /** It may leave the card without its driver, or with the one that it puts in its place: then that is undone first. */
 async function manageFailed(kernel: Kernel, card: PciAddress, end: ProgramEnd, isHeld: boolean): Promise<VfioError> {
-  const said = printable((end.stderr.trim() || end.stdout.trim()).split('\n').at(-1) ?? '')
-  const how = end.timedOut ? `did not end in ${timeoutMs / 1000} s` : `ended with ${end.status ?? 'a signal'}`
   const left = await giveDriverBack(kernel, card)
   return new VfioError(
     isHeld ? 'DEVICE_BUSY' : 'SYSTEM_CALL_FAILED',
-    `sriov-manage for ${card} ${how}${said === '' ? '' : `: ${said}`}${left}`,
+    `sriov-manage for ${card} ${shownEnd(end, timeoutMs)}${left}`,
     {
       path: program,
       hint: isHeld
