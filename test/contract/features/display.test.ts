@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
-import { deviceOrder, kernelOrder } from '../../../src/base/byte-order.ts'
 import { vfioDeviceGfxPlaneInfo } from '../../../src/uapi/features.ts'
 import { regionCapability, vfioRegionInfo, vfioRegionInfoCapType } from '../../../src/uapi/region.ts'
 import { request } from '../../../src/uapi/requests.ts'
@@ -12,6 +11,7 @@ import { isLinuxBefore } from '../kernel.ts'
 import { answerOf } from '../kernel-answer.ts'
 import { page } from '../machine.ts'
 import { openMdev } from '../open-mdev.ts'
+import { inSampleOrder } from '../sample-order.ts'
 
 function code(expected: string, errno: string | null = null) {
   return expect.objectContaining({ code: expected, errno })
@@ -30,11 +30,6 @@ function setMode(registers: Region, { width, height, bits = 32 }: { width: numbe
   writeVbe(registers, vbe.height, height)
   writeVbe(registers, vbe.bits, bits)
   writeVbe(registers, vbe.enable, 1)
-}
-
-/** The sample has them in its processor's order, other than a real device. */
-function inSampleOrder(value: number): number {
-  return kernelOrder === deviceOrder ? value : ((value & 0xff) << 8) | (value >> 8)
 }
 
 function writeVbe(registers: Region, offset: number, value: number) {
