@@ -8,6 +8,7 @@ import type { BootOptions, BootRequest } from './lifecycle/boot/install.ts'
 import type { ChangeOptions } from './lifecycle/change/change.ts'
 import type { TypeFilter } from './lifecycle/device/device-type.ts'
 import type { DefineRequest, DeviceChoice, ModifyRequest, StartRequest } from './lifecycle/device/requests.ts'
+import type { DoctorRequest } from './lifecycle/doctor/reading/host-reader.ts'
 import type { DeviceFilter } from './lifecycle/kinds/list.ts'
 import type { ApplyOptions } from './lifecycle/plan/apply.ts'
 import type { PlanOptions } from './lifecycle/plan/plan-spec.ts'
@@ -29,6 +30,7 @@ export type HostCall =
   | 'undefine'
   | 'modify'
   | 'bind'
+  | 'doctor'
   | 'release'
   | 'setVirtualFunctions'
   | 'restore'
@@ -50,6 +52,7 @@ export type HostCall =
 const text = v.optional(v.string())
 const flag = v.optional(v.boolean())
 const whole = v.optional(v.pipe(v.number(), v.safeInteger()))
+const atLeastOne = v.optional(v.pipe(v.number(), v.safeInteger(), v.minValue(1)))
 const milliseconds = v.optional(anyMilliseconds)
 const callback = v.optional(v.function())
 const signal = v.optional(anySignal)
@@ -91,6 +94,17 @@ const requests: Readonly<Record<HostCall, readonly v.GenericSchema<unknown, unkn
   ],
   bind: [fields<BindRequest>({ ...binding, driver: text, transient: flag }), bindingOptions],
   release: [fields<BindingRequest>(binding), bindingOptions],
+  doctor: [
+    v.optional(
+      fields<DoctorRequest>({
+        devices: v.optional(v.array(v.string())),
+        user: text,
+        guestMemory: atLeastOne,
+        deviceCount: atLeastOne,
+        viommu: flag,
+      }),
+    ),
+  ],
   setVirtualFunctions: [
     fields<SriovRequest>({
       device: v.string(),

@@ -13,6 +13,8 @@ import type { Change, ChangeOptions } from './lifecycle/change/change.ts'
 import type { DeviceType, TypeFilter } from './lifecycle/device/device-type.ts'
 import type { DefineRequest, DeviceChoice, ModifyRequest, StartRequest } from './lifecycle/device/requests.ts'
 import type { VirtualDevice } from './lifecycle/device/virtual-device.ts'
+import type { Diagnosis } from './lifecycle/doctor/diagnose.ts'
+import type { DoctorRequest } from './lifecycle/doctor/reading/host-reader.ts'
 import { deviceToOpen } from './lifecycle/kinds/device-to-open.ts'
 import { readDeviceTypes } from './lifecycle/kinds/device-types.ts'
 import { type DeviceFilter, list } from './lifecycle/kinds/list.ts'
@@ -113,6 +115,17 @@ export class Host implements AsyncDisposable {
     return changing('release', [request, options], async () => {
       const { release } = await import('./lifecycle/bindings/release.ts')
       return release(this.kernel, request, options)
+    })
+  }
+
+  /**
+   * Looks at all that keeps VFIO from working here, or will, and says what mends it. Changes nothing. What may not be read
+   * is in `unseen`, and the rest goes on. NOT_FOUND for a device or user that is not there.
+   */
+  async doctor(request?: DoctorRequest): Promise<Diagnosis> {
+    return calledLater('doctor', [request], async () => {
+      const { diagnose } = await import('./lifecycle/doctor/diagnose.ts')
+      return diagnose(this.kernel.files, request)
     })
   }
 

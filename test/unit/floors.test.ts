@@ -28,6 +28,9 @@ const innerFloors: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['spec'],
     ['plan'],
     ['restore', 'boot', 'watch'],
+    ['doctor/reading'],
+    ['doctor/findings'],
+    ['doctor'],
   ],
   vfio: [
     ['calls'],

@@ -36,6 +36,10 @@ export const commands: Readonly<Record<string, Entry>> = {
     summary: 'Install the units and udev rule that run `restore`, or remove them',
     load: () => import('../commands/boot.ts'),
   },
+  doctor: {
+    summary: 'Find what keeps VFIO from working here, and what mends it',
+    load: () => import('../commands/doctor.ts'),
+  },
   groups: {
     summary: 'List the IOMMU groups, and whether VFIO can use each',
     load: () => import('../commands/groups.ts'),

@@ -10,6 +10,7 @@ export const exitMeanings: Readonly<Record<number, string>> = {
   5: 'in use, or the IOMMU group is not viable, or another command is at work',
   6: 'no room left, or not supported by this kernel or device',
   10: 'something would change (--check)',
+  11: 'doctor found a problem',
   130: 'interrupted',
 }
 
@@ -40,6 +41,7 @@ const byCode: Readonly<Record<ErrorCode, number>> = {
   INVALID_SPEC: 2,
   APPLY_INCOMPLETE: 1,
   WOULD_CHANGE: 10,
+  PROBLEM_FOUND: 11,
   NOT_CONFIRMED: 1,
   RESTORE_INCOMPLETE: 1,
   CALLOUT_REFUSED: 1,

@@ -48,25 +48,39 @@ export function earlyLoads(files: HostFiles, bus: Bus, driver: string): LoadingL
 /** The driver that keeps a device is loaded by its name: then only these keep it away. One that is to come by itself: all. */
 export type Loading = 'by name' | 'by itself'
 
-/** A line for each that keeps a driver's module from being loaded at the next boot. One that is built in heeds none. */
-export function notLoadedLines(files: HostFiles, bus: Bus, driver: string, loading: Loading): string[] {
+/** A line of a file that keeps a driver's module from being loaded at the next boot. */
+interface Blocking {
+  /** File and line. */
+  readonly place: string
+  readonly text: string
+  /** An instruction that takes it out. */
+  readonly mend: string
+}
+
+/** All that keeps a driver's module from being loaded at the next boot. One that is built in heeds none. */
+export function notLoaded(files: HostFiles, bus: Bus, driver: string, loading: Loading): Blocking[] {
   const names = isModuleOf(files, bus, driver)
-  const said = (place: string, mend: string) =>
-    `at the next boot ${driver} may not be loaded, by ${place}: ${mend}, unless it is built in`
-  const ofModprobe = modprobeLines(files).flatMap(({ text, place }): string[] => {
+  const ofModprobe = modprobeLines(files).flatMap(({ text, place }): Blocking[] => {
     const [command, module = '', program = ''] = wordsOf(text)
     const isKept =
       (command === 'blacklist' && loading === 'by itself') ||
       (command === 'install' && /^(?:.*\/)?(?:false|true)$/.test(program))
-    return isKept && names(module) ? [said(place, `take its ${command} line out there`)] : []
+    return isKept && names(module) ? [{ place, text, mend: `take its ${command} line out there` }] : []
   })
   const parameters = loading === 'by itself' ? ['module_blacklist', 'modprobe.blacklist'] : ['module_blacklist']
-  const ofKernel = commandLineWords(files).flatMap((word): string[] => {
+  const ofKernel = commandLineWords(files).flatMap((word): Blocking[] => {
     const [parameter = '', modules = ''] = word.split('=', 2)
     if (!parameters.includes(parameter) || !modules.split(',').some(names)) return []
-    return [said('/proc/cmdline:1', `take it out of ${parameter}= of the kernel's command line`)]
+    return [{ place: '/proc/cmdline:1', text: word, mend: `take it out of ${parameter}= of the kernel's command line` }]
   })
   return [...ofModprobe, ...ofKernel]
+}
+
+/** The same, a line for each. */
+export function notLoadedLines(files: HostFiles, bus: Bus, driver: string, loading: Loading): string[] {
+  return notLoaded(files, bus, driver, loading).map(
+    ({ place, mend }) => `at the next boot ${driver} may not be loaded, by ${place}: ${mend}, unless it is built in`,
+  )
 }
 
 /** The kernel takes a dash for an underscore; a driver's module may have another name than it has. */

@@ -1,0 +1,80 @@
+import { VfioError } from '../../base/errors.ts'
+import { given } from '../arguments/change-options.ts'
+import { deviceForms } from '../arguments/device-argument.ts'
+import { wholeNumber } from '../arguments/numbers.ts'
+import { parseSize } from '../arguments/size.ts'
+import { type Command, command, text } from '../command/command.ts'
+import { countsText, findingsText, lookedAtText } from '../output/diagnosis-text.ts'
+import { json, reportWarnings } from '../output/output.ts'
+import { forSameHost } from '../output/same-host.ts'
+
+const doctor: Command = command({
+  arguments: {
+    device: {
+      kind: 'rest',
+      completes: 'host device',
+      parse: text,
+      describe: `devices that VFIO is to have (default: those kept for it, or with it): ${deviceForms}`,
+    },
+    user: {
+      kind: 'option',
+      value: 'NAME',
+      completes: 'nothing',
+      parse: text,
+      describe: 'The user who is to open them: may he use the nodes, and lock the memory?',
+    },
+    'guest-memory': {
+      kind: 'option',
+      value: 'SIZE',
+      completes: 'nothing',
+      parse: parseSize,
+      describe: 'Memory of the guest that gets them, such as 32G: can it be locked?',
+    },
+    devices: {
+      kind: 'option',
+      value: 'N',
+      completes: 'nothing',
+      parse: wholeNumber('--devices', 0xffff),
+      describe: 'Number of devices in that guest (default: those that are named, or 1)',
+    },
+    viommu: { kind: 'flag', describe: 'That guest has an IOMMU of its own' },
+    all: { kind: 'flag', alias: 'a', describe: 'Notes too' },
+  },
+  examples: [
+    ['vfioctl doctor', 'what keeps VFIO from working on this host, and what mends it'],
+    ['vfioctl doctor 3b:00.0', 'what keeps this device from VFIO'],
+    ['vfioctl doctor 3b:00.0 --user libvirt-qemu --guest-memory 32G', 'and whether that user can give it to a guest'],
+    ['vfioctl doctor --all --json', 'every finding, for programs'],
+  ],
+  epilogue:
+    'A problem keeps VFIO, or what is kept for the next boots, from working: then the exit status is 11. A warning will, or ' +
+    'is unsafe; a note is good to know, and shown with --all or --json.',
+  async run(values, context, io) {
+    const host = await context.host()
+    const found = await host.doctor({
+      devices: values.device,
+      viommu: values.viommu,
+      ...given({ user: values.user, guestMemory: values['guest-memory'], deviceCount: values.devices }),
+    })
+    const sameHost = (line: string) => forSameHost(line, context.options)
+    const { unseen, healthy } = found
+    const findings = found.findings.map((finding) => ({ ...finding, commands: finding.commands.map(sameHost) }))
+    const diagnosis = { ...found, findings }
+    if (context.options.json) io.out(json(diagnosis))
+    else {
+      const shown = findings.filter(({ severity }) => values.all || severity !== 'note')
+      if (shown.length > 0) io.out(findingsText(shown))
+      reportWarnings(unseen, io)
+      if (unseen.length > 0) io.err('run as root, doctor sees those too\n')
+      const hidden = findings.length - shown.length
+      const more = hidden === 0 ? '' : `; ${hidden} ${hidden === 1 ? 'note' : 'notes'} with --all`
+      if (healthy) io.out(`healthy: looked at ${lookedAtText(diagnosis)}${more}\n`)
+    }
+    if (!healthy) {
+      throw new VfioError('PROBLEM_FOUND', `doctor found ${countsText(findings)}`, {
+        facts: { problems: findings.flatMap(({ id, severity }) => (severity === 'problem' ? [id] : [])) },
+      })
+    }
+  },
+})
+export default doctor

@@ -1,0 +1,34 @@
+import { kindOrNone } from '../../../host/sysfs/readable.ts'
+import { noDriver, vfioDriver } from '../../bindings/bind.ts'
+import { bindingName, keptBindings } from '../../settings/bindings.ts'
+import { type Finding, seen } from '../reading/finding.ts'
+import type { HostReader, WantedDevice } from '../reading/host-reader.ts'
+
+/** Devices that have another driver than the one that is kept for them, or than VFIO's if somebody asks for them. */
+export function wrongDriver({ files, devices }: HostReader): Finding[] {
+  return devices
+    .filter(({ wanted, driver, vfio, kept }) => {
+      return wanted !== null && driver !== (wanted === noDriver ? null : wanted) && !(kept === null && vfio)
+    })
+    .filter(({ kept, path }) => kept !== null || kindOrNone(files, `${path}/mdev_supported_types`) === null)
+    .map(findingOf)
+}
+
+function findingOf({ device, name, path, driver, kept, wanted }: WantedDevice): Finding {
+  const has = driver === null ? 'has no driver' : `is with ${driver}`
+  const why = kept === null ? 'VFIO has it only with' : 'what is kept for each boot says'
+  const driverWord = wanted === vfioDriver(device.bus) ? '' : ` ${wanted}`
+  return {
+    id: 'wrong-driver',
+    severity: 'problem',
+    device: name,
+    message: `${name} ${has}; ${why} ${wanted === noDriver ? 'no driver' : wanted}`,
+    evidence: [
+      seen(`${path}/driver`, driver),
+      ...(kept === null ? [] : [seen(keptBindings.path(bindingName(device)), `driver ${kept}`)]),
+    ],
+    consequence: kept === null ? 'no program can open it through VFIO' : 'who counts on that driver does not find it',
+    commands: [`vfioctl bind ${name}${driverWord}`],
+    advice: null,
+  }
+}

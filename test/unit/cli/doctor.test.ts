@@ -1,0 +1,205 @@
+import { mkdtempSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import type { Io } from '../../../src/cli/io/io.ts'
+import { readBounded } from '../../../src/cli/io/user-file.ts'
+import { run } from '../../../src/cli/run.ts'
+import type { Diagnosis } from '../../../src/index.ts'
+import type { Scenario } from '../../../src/mock/scenario/scenario.ts'
+import { gpuHost } from '../../../src/mock/shipped/gpu-host.ts'
+
+const nic = '0000:81:00.0'
+const ssd = '0000:82:00.0'
+const cmdline = (words: string) => ({ '/proc/cmdline': `BOOT_IMAGE=/vmlinuz root=/dev/sda1 ${words}\n` })
+const tables = (...names: string[]) =>
+  Object.fromEntries(['FACP', ...names].map((name) => [`/sys/firmware/acpi/tables/${name}`, 'x']))
+const kept = (address: string, vendor: string, device: string, driver = 'vfio-pci') => ({
+  '/etc/vfioctl.d/bindings': null,
+  [`/etc/vfioctl.d/bindings/${address}.json`]: JSON.stringify({ driver, vendor, device }),
+})
+const withoutIommu = gpuHost.pci.map((device) => ({ ...device, iommuGroup: null }))
+const booted = (parameters: Readonly<Record<string, Readonly<Record<string, string>>>>) => ({
+  modules: { ...gpuHost.modules, ...parameters },
+})
+
+type Broken = Partial<Omit<Scenario, 'disk'>> & Pick<Partial<Scenario>, 'disk'>
+
+interface Case {
+  readonly host: Broken
+  readonly ask: readonly string[]
+  readonly id: string
+  readonly severity: string
+  readonly says: RegExp
+  /** Its own command mends it, and then doctor finds nothing of the kind. */
+  readonly mended: boolean
+}
+
+const problem = { severity: 'problem', ask: [], mended: false } as const
+const warning = { severity: 'warning', ask: [], mended: false } as const
+
+const broken: Readonly<Record<string, Case>> = {
+  'the command line turns the IOMMU off': {
+    ...problem,
+    host: { pci: withoutIommu, disk: { ...cmdline('intel_iommu=off'), ...tables('DMAR') } },
+    id: 'iommu-off',
+    says: /take the kernel argument intel_iommu=off out/,
+  },
+  'the kernel does not use the IOMMU': {
+    ...problem,
+    host: { pci: withoutIommu, disk: { ...cmdline('quiet'), ...tables('DMAR'), '/etc/default/grub': 'x' } },
+    id: 'iommu-off',
+    says: /add the kernel argument intel_iommu=on .*\/etc\/default\/grub/,
+  },
+  'the firmware has no IOMMU': {
+    ...problem,
+    host: { pci: withoutIommu, disk: tables() },
+    id: 'iommu-off',
+    says: /turn on VT-d/,
+  },
+  'interrupts are not remapped': {
+    ...problem,
+    host: { isolatesInterrupts: false, disk: cmdline('intremap=off') },
+    id: 'interrupts-not-remapped',
+    says: /take the kernel argument intremap=off out/,
+  },
+  'unsafe interrupts are allowed': {
+    ...warning,
+    host: booted({ vfio_iommu_type1: { allow_unsafe_interrupts: 'Y' } }),
+    id: 'unsafe-interrupts-allowed',
+    says: /can raise the host’s interrupts/,
+  },
+  'noiommu is on': {
+    ...warning,
+    host: booted({ vfio: { enable_unsafe_noiommu_mode: 'Y' } }),
+    id: 'noiommu-on',
+    says: /echo 0 > \/sys\/module\/vfio\/parameters\/enable_unsafe_noiommu_mode/,
+  },
+  'the kernel’s command line blocks vfio-pci': {
+    ...warning,
+    host: { disk: cmdline('module_blacklist=vfio_pci') },
+    id: 'vfio-module-blocked',
+    says: /take it out of module_blacklist=/,
+  },
+  'modprobe is told not to load it': {
+    ...warning,
+    host: { disk: { '/etc/modprobe.d/no.conf': 'install vfio_iommu_type1 /bin/false\n' } },
+    id: 'vfio-module-blocked',
+    says: /\/etc\/modprobe.d\/no.conf:1: install vfio_iommu_type1/,
+  },
+  'a named device is with a driver of the host': {
+    ...problem,
+    host: {},
+    ask: [ssd],
+    id: 'wrong-driver',
+    says: /0000:82:00.0 is with nvme/,
+    mended: true,
+  },
+  'a device that is kept for vfio-pci is with its own driver': {
+    ...problem,
+    host: { disk: kept(ssd, '0x144d', '0xa80a') },
+    id: 'wrong-driver',
+    says: /what is kept for each boot says vfio-pci/,
+    mended: true,
+  },
+  'a device that is kept for none has a driver': {
+    ...problem,
+    host: { disk: kept(ssd, '0x144d', '0xa80a', 'none') },
+    id: 'wrong-driver',
+    says: /vfioctl bind --mock=\S+ 0000:82:00.0 none/,
+    mended: true,
+  },
+  'a sibling spoils the group': {
+    ...problem,
+    host: { disk: kept(nic, '0x8086', '0x1592') },
+    id: 'group-not-viable',
+    says: /group 9 of 0000:81:00.0 is not viable: 0000:81:00.1 is with ice/,
+    mended: true,
+  },
+  'no IOMMU is in front of a device': {
+    ...problem,
+    host: { pci: gpuHost.pci.map((one) => (one.address === ssd ? { ...one, iommuGroup: null } : one)) },
+    ask: [ssd],
+    id: 'device-without-group',
+    says: /is in no IOMMU group/,
+  },
+  'driverctl takes a device at boot': {
+    ...warning,
+    host: { disk: { ...kept(ssd, '0x144d', '0xa80a'), [`/etc/driverctl.d/pci-${ssd}`]: 'nvme\n' } },
+    id: 'taken-at-boot',
+    says: /driverctl unset-override 0000:82:00.0/,
+  },
+  'something is kept for a card that is gone': {
+    ...warning,
+    host: { disk: kept('0000:99:00.0', '0x144d', '0xa80a') },
+    id: 'kept-for-absent-device',
+    says: /driver vfio-pci is kept for 0000:99:00.0, which is not there/,
+    mended: true,
+  },
+  'nothing restores what is kept': {
+    ...warning,
+    host: { disk: kept(ssd, '0x144d', '0xa80a', 'nvme') },
+    id: 'restore-not-installed',
+    says: /driver nvme of 0000:82:00.0/,
+    mended: true,
+  },
+}
+
+/** The command line on a host of its own, run in this process. */
+function hostOf({ disk = {}, ...others }: Broken) {
+  const folder = mkdtempSync(join(tmpdir(), 'vfioctl-doctor-'))
+  const file = join(folder, 'host.json')
+  const scenario: Scenario = { ...gpuHost, ...others, name: 'sick', disk: { ...gpuHost.disk, ...disk } }
+  writeFileSync(file, JSON.stringify(scenario))
+  return async (words: readonly string[]) => {
+    const [stdout, stderr]: [string[], string[]] = [[], []]
+    const io: Io = {
+      out: (text) => stdout.push(String(text)),
+      err: (text) => stderr.push(text),
+      readFile: (path, maxBytes = 2 ** 24) => readBounded(path, maxBytes),
+      interruption: () => new AbortController().signal,
+      confirm: async () => null,
+      readerGone: new AbortController().signal,
+      program: ['/usr/local/bin/vfioctl'],
+      caller: 1,
+      showPage: async () => false,
+      env: { XDG_STATE_HOME: folder },
+    }
+    const named = words.some((word) => word.startsWith('--mock')) ? words : [...words, `--mock=${file}`]
+    return { status: await run(named, io), stdout: stdout.join(''), stderr: stderr.join('') }
+  }
+}
+
+describe('doctor', () => {
+  test.each(Object.entries(broken))('%s', async (_, { host, ask, id, severity, says, mended }) => {
+    const on = hostOf(host)
+    const json = await on(['doctor', '--json', ...ask])
+    const { findings, healthy }: Diagnosis = JSON.parse(json.stdout)
+    const found = findings.find((finding) => finding.id === id)
+    expect(found).toMatchObject({ id, severity })
+    expect(found?.evidence.length).toBeGreaterThan(0)
+    expect([healthy, json.status]).toEqual(
+      severity === 'problem' ? [false, 11] : [expect.any(Boolean), expect.any(Number)],
+    )
+
+    const { stdout } = await on(['doctor', ...ask])
+    expect(stdout).toContain(`[${id}]`)
+    expect(stdout.replaceAll('\n', ' ')).toMatch(says)
+
+    if (!mended) return
+    for (const line of found?.commands ?? []) {
+      const [program, ...words] = line.split(' ')
+      expect(program).toBe('vfioctl')
+      expect(await on(words)).toMatchObject({ status: 0 })
+    }
+    const after: Diagnosis = JSON.parse((await on(['doctor', '--json', ...ask])).stdout)
+    expect(after.findings.filter((finding) => finding.id === id)).toEqual([])
+    expect(after.healthy).toBe(true)
+  })
+
+  test.each(['demo', 'gpu-host', 'a40-host', 'mainframe'])('%s is healthy, in one line', async (name) => {
+    const { status, stdout, stderr } = await hostOf({})(['doctor', '--mock', name])
+    expect([status, stderr]).toEqual([0, ''])
+    expect(stdout).toMatch(/^healthy: looked at IOMMU, .+\n$/)
+  })
+})
