@@ -12,6 +12,7 @@ import type { DoctorRequest } from './lifecycle/doctor/reading/host-reader.ts'
 import type { DeviceFilter } from './lifecycle/kinds/list.ts'
 import type { ApplyOptions } from './lifecycle/plan/apply.ts'
 import type { PlanOptions } from './lifecycle/plan/plan-spec.ts'
+import type { RecoveryOptions, RecoveryRequest } from './lifecycle/recovery/recovery.ts'
 import type { RestoreRequest } from './lifecycle/restore/restore.ts'
 import type { SriovRequest } from './lifecycle/sriov/sriov-change.ts'
 import type { IommuMode } from './vfio/address-space/address-space.ts'
@@ -48,6 +49,7 @@ export type HostCall =
   | 'openDevice'
   | 'openAddressSpace'
   | 'inspect'
+  | 'recover'
 
 const text = v.optional(v.string())
 const flag = v.optional(v.boolean())
@@ -114,6 +116,7 @@ const requests: Readonly<Record<HostCall, readonly v.GenericSchema<unknown, unkn
     }),
     changeOptions,
   ],
+  recover: [fields<RecoveryRequest>({ device: v.string() }), fields<RecoveryOptions>({ ...changing, force: flag })],
   restore: [
     v.optional(
       fields<RestoreRequest>({

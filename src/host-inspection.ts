@@ -1,6 +1,7 @@
 import { VfioError } from './base/errors.ts'
 import { hex } from './base/units.ts'
 import { type IommuGroup, readIommuGroups } from './host/iommu-groups.ts'
+import type { PciPower } from './host/pci-power.ts'
 import type { Warning } from './host/warning.ts'
 import type { Kernel } from './kernel/kernel.ts'
 import type { VirtualDevice } from './lifecycle/device/virtual-device.ts'
@@ -17,6 +18,8 @@ export interface DeviceInspection {
   readonly group: IommuGroup | null
   readonly device: DescribedDevice
   readonly addressSpace: InspectedAddressSpace
+  /** Before it was opened, which wakes it. Null for what is no PCI device. */
+  readonly power: PciPower | null
   /** Null for what is no PCI device, and if it cannot be read or makes no sense: then a warning says so. */
   readonly config: ConfigSpace | null
   readonly warnings: readonly Warning[]
@@ -34,7 +37,11 @@ export interface InspectedAddressSpace {
 }
 
 /** Looks at a device that is open. What cannot be read of its group or its configuration space is a warning. */
-export function inspectOpened(kernel: Kernel, device: Device, virtualDevice: VirtualDevice | null): DeviceInspection {
+export function inspectOpened(
+  kernel: Kernel,
+  device: Device,
+  virtualDevice: VirtualDevice | null,
+): Omit<DeviceInspection, 'power'> {
   const { pageSize, ranges, availableMappings } = device.addressSpace.info()
   const { groups, warnings } = readIommuGroups(kernel.files, { device: device.name })
   const [group] = groups

@@ -1,5 +1,7 @@
 import { VfioError } from './base/errors.ts'
+import { pciAddressOrNull } from './base/units.ts'
 import { type FoundGroups, type GroupFilter, readIommuGroups } from './host/iommu-groups.ts'
+import { readPciPower } from './host/pci-power.ts'
 import { type PhysicalFunction, type PhysicalFunctionFilter, readPhysicalFunctions } from './host/sriov.ts'
 import type { Warning } from './host/warning.ts'
 import { checkArguments } from './host-arguments.ts'
@@ -20,6 +22,7 @@ import { readDeviceTypes } from './lifecycle/kinds/device-types.ts'
 import { type DeviceFilter, list } from './lifecycle/kinds/list.ts'
 import type { Applied, ApplyOptions } from './lifecycle/plan/apply.ts'
 import type { PlanOptions, SpecSource } from './lifecycle/plan/plan-spec.ts'
+import type { Recovery, RecoveryOptions, RecoveryRequest } from './lifecycle/recovery/recovery.ts'
 import type { Restored, RestoreRequest } from './lifecycle/restore/restore.ts'
 import type { SriovChange, SriovRequest } from './lifecycle/sriov/sriov-change.ts'
 import type { Plan } from './lifecycle/wanted/plan.ts'
@@ -130,6 +133,17 @@ export class Host implements AsyncDisposable {
   }
 
   /**
+   * Brings a PCI device back that hangs: by one way after another, those that cost least first, until the device answers.
+   * Each is told through `onMessage` before it is tried. DEVICE_BUSY, before anything is done, if somebody uses it.
+   */
+  async recover(request: RecoveryRequest, options?: RecoveryOptions): Promise<Recovery> {
+    return changing('recover', [request, options], async () => {
+      const { recover } = await import('./lifecycle/recovery/recover.ts')
+      return recover(this.kernel, request, options)
+    })
+  }
+
+  /**
    * Starts what is defined to start by itself, waiting for parents that are not there yet. What fails does not stop the
    * rest: each has its own result.
    */
@@ -226,9 +240,11 @@ export class Host implements AsyncDisposable {
       this.#checkOpen()
       const found = deviceToOpen(this.kernel.files, device)
       const [virtualDevice = null] = list(this.kernel.files, { name: found.name, active: true }).devices
+      const address = pciAddressOrNull(found.name)
+      const power = address === null ? null : readPciPower(this.kernel.files, address)
       const opened = openDevice(this.kernel, found)
       try {
-        return inspectOpened(this.kernel, opened, virtualDevice)
+        return { ...inspectOpened(this.kernel, opened, virtualDevice), power }
       } finally {
         opened.close()
       }

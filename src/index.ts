@@ -12,6 +12,7 @@ export type { BusName } from './host/bus/bus.ts'
 export type { DeviceUser } from './host/device-users.ts'
 export type { GroupMember } from './host/group-members.ts'
 export type { FoundGroups, GroupDevice, GroupFilter, IommuGroup } from './host/iommu-groups.ts'
+export type { PciPower } from './host/pci-power.ts'
 export type { PhysicalFunction, PhysicalFunctionFilter } from './host/sriov.ts'
 export type { VirtualMachine } from './host/virtual-machine.ts'
 export type { Warning } from './host/warning.ts'
@@ -67,6 +68,13 @@ export type { PlannedVgpu, VgpuIdentity } from './lifecycle/kinds/nvidia-vgpu/vg
 export type { VgpuType } from './lifecycle/kinds/nvidia-vgpu/vgpu-types.ts'
 export type { Applied, ApplyOptions } from './lifecycle/plan/apply.ts'
 export type { PlanOptions, SpecSource } from './lifecycle/plan/plan-spec.ts'
+export type {
+  Recovery,
+  RecoveryAttempt,
+  RecoveryOptions,
+  RecoveryRequest,
+  RecoveryStep,
+} from './lifecycle/recovery/recovery.ts'
 export type { Restored, RestoreRequest, RestoreResult } from './lifecycle/restore/restore.ts'
 export type { NodeOwner } from './lifecycle/settings/node-owners.ts'
 export type { SriovChange, SriovRequest } from './lifecycle/sriov/sriov-change.ts'

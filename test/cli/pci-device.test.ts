@@ -27,6 +27,7 @@ describe('a PCI device that vfio-pci has', () => {
     const { stdout } = vmScenarioHost(e1000e)('inspect', e1000e)
     expect(stdout).toMatch(/^id +8086:10d3, class 0x020000$/m)
     expect(stdout).toMatch(/^group +16, \/dev\/vfio\/16$/m)
+    expect(stdout).toMatch(/^power +D3hot, control auto \(suspended\), D3cold allowed\nresets +pm bus$/m)
     expect(stdout).toMatch(/^IOVA +0x0-0xfedfffff\n +0xfef00000-0x7fffffffff$/m)
     expect(stdout).toMatch(/^0xa0 +msi-x +- +.*vectors 5, tableBar 3, .*pendingOffset 0x2000$/m)
     expect(stdout).toMatch(/^0x140 +device-serial-number +1 +serialNumber 52-54-00-ff-ff-12-34-56$/m)
@@ -132,6 +133,32 @@ describe('reset', () => {
     const { status, stderr } = vmScenarioHost(edu)('reset', edu, ...options)
     expect(status).toBe(6)
     expect(stderr).toMatch(/^vfioctl: cannot reset device 0000:00:03\.0: it has no reset of its own\nhint: .*\n$/)
+  })
+})
+
+describe('reset --try', () => {
+  it('says the ways there are and the cost of each, then stops at the first that helps', () => {
+    const run = vmScenarioHost(e1000e)
+    const folder = `/sys/bus/pci/devices/${e1000e}`
+    const { stdout } = run('reset', e1000e, '--try', '--dry-run')
+    expect(stdout.split('\n').filter((line) => !line.startsWith(' '))).toEqual([
+      `${e1000e} answers`,
+      expect.stringMatching(/^pm: to D3hot and back/),
+      expect.stringMatching(/^bus: its slot or bus is reset/),
+      expect.stringMatching(/^rescan: it leaves the bus/),
+      '',
+    ])
+    expect(stdout).toContain(`  write 'pm' > ${folder}/reset_method\n  write '1' > ${folder}/reset\n`)
+    expect(run('reset', e1000e, '--try')).toMatchObject({
+      status: 0,
+      stderr: expect.stringContaining(`${e1000e} answers again after pm\n`),
+    })
+    expect(JSON.parse(run('reset', e1000e, '--try', '--json').stdout)).toMatchObject({
+      device: e1000e,
+      answered: true,
+      recovered: true,
+      attempts: [{ way: 'pm', outcome: 'helped', refusal: null }],
+    })
   })
 })
 

@@ -25,6 +25,7 @@ const innerFloors: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['in-use'],
     ['bindings'],
     ['sriov'],
+    ['recovery'],
     ['spec'],
     ['plan'],
     ['restore', 'boot', 'watch'],

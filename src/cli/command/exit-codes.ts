@@ -44,6 +44,7 @@ const byCode: Readonly<Record<ErrorCode, number>> = {
   PROBLEM_FOUND: 11,
   NOT_CONFIRMED: 1,
   RESTORE_INCOMPLETE: 1,
+  NOT_RECOVERED: 1,
   CALLOUT_REFUSED: 1,
   CALLOUT_FAILED: 1,
   IOVA_RESERVED: 1,

@@ -1,5 +1,6 @@
 import { escaped, formatSize, hex, printable } from '../../base/units.ts'
 import { shownUsers } from '../../host/device-users.ts'
+import type { PciPower } from '../../host/pci-power.ts'
 import type { DeviceInspection } from '../../host-inspection.ts'
 import { configHeader } from '../../uapi/pci.ts'
 import type { ConfigSpace, PciCapability } from '../../vfio/config-space/config-space.ts'
@@ -40,7 +41,7 @@ export function inspectionText(inspection: DeviceInspection): string {
   return [...parts, ...(config === null ? [] : configTables(config))].join('\n')
 }
 
-function deviceFacts({ virtualDevice, group, device, addressSpace }: DeviceInspection): Fact[] {
+function deviceFacts({ virtualDevice, group, device, addressSpace, power }: DeviceInspection): Fact[] {
   const { mode, pageSize, ranges, availableMappings } = addressSpace
   const pci = group?.devices.find(({ name, bus }) => name === device.name && bus === 'pci')
   const users = group?.users ?? []
@@ -53,12 +54,23 @@ function deviceFacts({ virtualDevice, group, device, addressSpace }: DeviceInspe
           ['id', `${pci.vendor?.slice(2)}:${pci.device?.slice(2)}, class ${pci.class}`] satisfies Fact,
           ['driver', pci.driver ?? 'none'] satisfies Fact,
         ]),
+    ...(power === null ? [] : powerFacts(power)),
     ...(virtualDevice === null ? [] : virtualDeviceFacts(virtualDevice)),
     ['group', group === null ? 'none' : [group.number, group.node].filter((it) => it !== null).join(', ')],
     ['flags', flagNames(device.flags)],
     ['IOMMU', `${mode}, pages from ${formatSize(pageSize)}${left}`],
     ...ranges.map(({ first, last }, i): Fact => [i === 0 ? 'IOVA' : '', `${first}-${last}`]),
     ...(users.length === 0 ? [] : [['used by', shownUsers(users)] satisfies Fact]),
+  ]
+}
+
+function powerFacts({ powerState, d3coldAllowed, control, runtimeStatus, resetMethods }: PciPower): Fact[] {
+  const cold = d3coldAllowed === null ? null : `D3cold ${d3coldAllowed ? 'allowed' : 'not allowed'}`
+  const runtime = control === null ? null : `control ${control}${runtimeStatus === null ? '' : ` (${runtimeStatus})`}`
+  const power = [powerState, runtime, cold].filter((it) => it !== null).join(', ')
+  return [
+    ...(power === '' ? [] : [['power', power] satisfies Fact]),
+    ['resets', resetMethods.length === 0 ? 'none of its own' : resetMethods.join(' ')],
   ]
 }
 

@@ -43,7 +43,7 @@ export class MockFiles implements HostFiles {
     if (node.kind !== 'file') throw systemError(node.kind === 'directory' ? 'EISDIR' : 'EINVAL', 'read', path)
     const { read } = node
     if (read === undefined) throw systemError('EACCES', 'open', path)
-    const text = systemCall('read', path, read)
+    const text = String(systemCall('read', path, () => Buffer.from(read())))
     if (Buffer.byteLength(text) > largestFile) throw systemError('EFBIG', 'read', path)
     return text
   }

@@ -6,9 +6,11 @@ import { waitForRelease } from '../machine/wait-for-release.ts'
 import { type PciDevice, pciDraft, pciRecord } from '../pci/devices.ts'
 import { isRemoved, removeDevice, rescan } from '../pci/hotplug.ts'
 import { modalias, pciProperties } from '../pci/properties.ts'
-import { hasReset, resetDevice, resetMethods, setResetMethods } from '../pci/reset.ts'
+import { hasReset, isHung, resetDevice, resetMethods, setResetMethods } from '../pci/reset.ts'
 import { pciPath } from '../scenario/sysfs-paths.ts'
+import { ConfigSpace } from '../sdk/config-space.ts'
 import { type MockState, pciKey, type Snapshot } from '../state/state.ts'
+import { powerEntries } from './sysfs-power.ts'
 import { sriovEntries } from './sysfs-sriov.ts'
 import { vgpuEntries } from './sysfs-vgpu.ts'
 import { link, type Node, readOnly, writeOnly } from './tree.ts'
@@ -47,8 +49,16 @@ export function* pciDeviceEntries(
   if (device.iommuGroup !== null) yield ['iommu_group', link(path, `/sys/kernel/iommu_groups/${device.iommuGroup}`)]
   if (device.physfn === undefined) yield* hotplugEntries(machine, device)
   yield* resetEntries(machine, device, state)
+  yield* powerEntries(machine, device, state)
+  yield ['config', readOnly(() => configBytes(machine.store.read(), device))]
   yield* sriovEntries(machine, device, state)
   yield* vgpuEntries(machine, device, state)
+}
+
+/** Configuration space as at power-on, which the kernel asks the device for: ones if it does not answer. */
+function configBytes(state: Snapshot, device: PciDevice): Uint8Array {
+  const { bytes } = new ConfigSpace(device, device.function ?? { configSize: 256, config: {}, bars: {}, rom: 0 })
+  return isHung(state, device) ? bytes.fill(0xff) : bytes
 }
 
 /** vfio-pci enables a device while it is open for use, and the stubs never do. */

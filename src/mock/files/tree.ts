@@ -13,11 +13,11 @@ export interface Folder {
   readonly entries: ReadonlyMap<string, Node>
 }
 
-/** A file of text, as sysfs has them. */
+/** A file, of text as sysfs has most of them. */
 export interface TextFile {
   readonly kind: 'file'
   /** Absent if the file may not be read, or not written: open(2) is then EACCES, for root too. */
-  readonly read?: () => string
+  readonly read?: () => string | Uint8Array
   /** One write(2) of these bytes. A promise if it blocks. */
   readonly write?: (bytes: Buffer) => void | Promise<void>
 }
@@ -88,7 +88,7 @@ export class Directory implements Folder {
 }
 
 /** A file that is read only. */
-export function readOnly(read: string | (() => string)): TextFile {
+export function readOnly(read: string | (() => string | Uint8Array)): TextFile {
   return { kind: 'file', read: typeof read === 'string' ? () => read : read }
 }
 

@@ -83,6 +83,7 @@ function grouped(draft: MockState, scenario: Scenario, device: PciDevice): PciDe
 function attach(draft: MockState, scenario: Scenario, device: PciDevice, driver: string): void {
   const record = pciDraft(draft, device)
   record.driver = driver
+  record.runtimeControl = null
   if (driver === 'vfio-pci' && record.group === null) {
     record.group = freeIommuGroup(scenario, draft)
     record.isNoiommu = true

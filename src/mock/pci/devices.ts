@@ -25,7 +25,7 @@ export function findPciDevice(scenario: Scenario, state: Snapshot, address: stri
 }
 
 function virtualFunction(physfn: ScenarioPciDevice, address: string, { pci }: Snapshot): PciDevice[] {
-  const { function: _, sriov, ...shared } = physfn
+  const { function: _, hungUntil: __, sriov, ...shared } = physfn
   const record = pci[address]
   if (sriov === undefined || record === undefined) return []
   const { vfDevice, vfDriver, vfFunction } = sriov
@@ -65,6 +65,9 @@ export function newRecord(
     vfToken: null,
     physfn: device.physfn ?? null,
     resetMethods: null,
+    isRevived: false,
+    d3coldAllowed: null,
+    runtimeControl: null,
     vgpuType: 0,
     vgpuAttributes: {},
     vfioIndex: null,

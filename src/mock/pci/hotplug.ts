@@ -29,6 +29,7 @@ export function rescan(draft: MockState, scenario: Scenario): void {
     const isTaken = draft.mdevs.some(({ group }) => group === iommuGroup) || isGroupOfVf(draft, iommuGroup)
     const record = pciDraft(draft, device)
     record.removed = false
+    if (device.hungUntil === 'rescan') record.isRevived = true
     record.group = groupedWhenProbed ? null : isTaken ? freeIommuGroup(scenario, draft) : iommuGroup
     if (draft.pciBus.autoprobe) probe(draft, scenario, { ...device, iommuGroup: record.group })
   }

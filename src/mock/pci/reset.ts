@@ -24,6 +24,11 @@ export function resetMethods(scenario: Scenario, state: Snapshot, device: PciDev
   return chosen ?? supportedResets(scenario, state, device)
 }
 
+/** True if the device answers no read: what is read are ones. */
+export function isHung(state: Snapshot, device: PciDevice): boolean {
+  return device.hungUntil !== undefined && !pciRecord(state, device).isRevived
+}
+
 function supportedResets(scenario: Scenario, state: Snapshot, device: PciDevice): string[] {
   const what = device.function
   if (what?.reset !== true) return []
@@ -63,12 +68,19 @@ export function setResetMethods(draft: MockState, scenario: Scenario, device: Pc
 }
 
 /**
- * A write to `reset`: a 1. ENOTTY if every way was turned off. Of a device that is closed, or open elsewhere, only what
+ * A write to `reset`: a 1. ENOTTY if every way was turned off, or a device does not answer after it. Of a device that is closed, or open elsewhere, only what
  * is kept of it is forgotten.
  */
 export function resetDevice({ scenario, store, openDevices }: Machine, device: PciDevice, bytes: Buffer): void {
   if (kstrtoull(bytes, { base: 0, bits: 64, tooLarge: 'EINVAL' }) !== 1n) throw new Errno('EINVAL')
-  if (resetMethods(scenario, store.read(), device).length === 0) throw new Errno('ENOTTY')
+  const [method] = resetMethods(scenario, store.read(), device)
+  if (method === undefined) throw new Errno('ENOTTY')
+  if (isHung(store.read(), device)) {
+    if (device.hungUntil !== method) throw new Errno('ENOTTY')
+    store.update((draft) => {
+      pciDraft(draft, device).isRevived = true
+    })
+  }
   const model = openDevices.get(pciKey(device.address))?.model
   if (model?.busReset !== undefined) model.busReset()
   else if (model !== undefined) model.reset()

@@ -66,6 +66,7 @@ export const pciDevice: v.GenericSchema<unknown, ScenarioPciDevice> = v.strictOb
   iommuGroup: v.nullable(count),
   groupedWhenProbed: v.exactOptional(v.boolean()),
   numaNode: v.pipe(v.number(), v.safeInteger(), v.minValue(-1)),
+  hungUntil: v.exactOptional(v.picklist(['flr', 'pm', 'bus', 'rescan'])),
   function: v.exactOptional(pciFunction),
   sriov: v.exactOptional(sriov),
   vgpus: v.exactOptional(vgpus),

@@ -44,6 +44,8 @@ export interface ScenarioPciDevice {
   /** The kernel makes its group when a first driver is offered it, as on arm64; it is there at once if absent. */
   readonly groupedWhenProbed?: boolean
   readonly numaNode: number
+  /** It answers no read until it is reset by this method, or removed and found again. */
+  readonly hungUntil?: 'flr' | 'pm' | 'bus' | 'rescan'
   /** The endpoint as vfio-pci finds it; if absent, one that has nothing but its ids. */
   readonly function?: ScenarioPciFunction
   /** A physical function that can be split into virtual ones. */

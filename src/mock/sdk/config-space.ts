@@ -100,6 +100,11 @@ export class ConfigSpace {
     return this.#view.getUint32(offset, deviceOrder)
   }
 
+  /** All of it. */
+  get bytes(): Uint8Array {
+    return this.#bytes.slice()
+  }
+
   /** EFAULT if any of it is past the end. */
   read(into: Uint8Array, offset: number): number {
     this.#check(offset, into.length)

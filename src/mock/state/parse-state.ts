@@ -81,7 +81,9 @@ function isPci(value: unknown): value is PciRecord {
   return (
     isObject(value) &&
     ['driver', 'driverOverride', 'physfn', 'vfToken'].every((key) => value[key] === null || isString(value[key])) &&
-    ['unbinding', 'leaving', 'removed', 'isNoiommu', 'vfsAutoprobe'].every((key) => typeof value[key] === 'boolean') &&
+    ['unbinding', 'leaving', 'removed', 'isNoiommu', 'isRevived', 'vfsAutoprobe'].every(
+      (key) => typeof value[key] === 'boolean',
+    ) &&
     ['vfioIndex', 'group'].every((key) => value[key] === null || isCount(value[key])) &&
     isListOf(value['vfs'], isString) &&
     isString(value['groupType']) &&
@@ -90,6 +92,8 @@ function isPci(value: unknown): value is PciRecord {
     isObject(value['vgpuAttributes']) &&
     Object.values(value['vgpuAttributes']).every(isString) &&
     (value['resetMethods'] === null || isListOf(value['resetMethods'], isString)) &&
+    [null, true, false].some((it) => it === value['d3coldAllowed']) &&
+    [null, 'on', 'auto'].some((it) => it === value['runtimeControl']) &&
     'model' in value
   )
 }

@@ -4,7 +4,7 @@ import type { Scenario } from '../scenario/scenario.ts'
 import type { WorkerLife } from './worker-life.ts'
 
 /** Written into every state file, so that a foreign file is told from ours. */
-export const stateFormat = 'vfioctl mock state 5'
+export const stateFormat = 'vfioctl mock state 6'
 
 /** All that changes on a mock machine, as plain data: what a scenario says at first, and every call since. */
 export interface MockState {
@@ -82,6 +82,12 @@ export interface PciRecord {
   readonly physfn: string | null
   /** Names written to `reset_method`; null for the kernel's own choice. */
   resetMethods: string[] | null
+  /** The reset came that it hung until. */
+  isRevived: boolean
+  /** Value written to `d3cold_allowed`; null for the kernel's own choice. */
+  d3coldAllowed: boolean | null
+  /** Word written to `power/control` since its driver came or went; null for the driver's own choice. */
+  runtimeControl: 'on' | 'auto' | null
   /** A virtual function's vGPU, and its attributes that were written; 0 if it has none. */
   vgpuType: number
   vgpuAttributes: Record<string, string>
@@ -198,6 +204,7 @@ const released = {
   vfioIndex: null,
   vfToken: null,
   vgpuType: 0,
+  runtimeControl: null,
 } satisfies Partial<PciRecord>
 const withoutGroup = { group: null, isNoiommu: false } satisfies Partial<PciRecord>
 const gone = {
@@ -209,6 +216,7 @@ const gone = {
   enabledByHand: 0,
   vfsAutoprobe: true,
   resetMethods: null,
+  d3coldAllowed: null,
   model: null,
 } satisfies Partial<PciRecord>
 

@@ -1,0 +1,84 @@
+import type { PciAddress } from '../../base/units.ts'
+import type { DriverBinding } from '../../host/driver-binding.ts'
+import { pciDevices } from '../../host/pci-bus.ts'
+import { readPciPower } from '../../host/pci-power.ts'
+import { physicalFunctionOf, readPhysicalFunction } from '../../host/sriov.ts'
+import type { HostFiles } from '../../kernel/kernel.ts'
+import { overrideStep, probeStep } from '../bindings/change-driver.ts'
+import type { Write } from '../change/change.ts'
+import type { RecoveryWay } from './recovery.ts'
+
+/** The kernel's methods (drivers/pci/pci.c, pci_reset_fn_methods), and the cost of each. */
+const methodCosts: Readonly<Record<string, string>> = {
+  device_specific: 'a reset that the kernel knows for such a device; it loses its state',
+  acpi: 'its firmware resets it (_RST); it loses its state',
+  flr: 'a function-level reset: this function alone loses its state',
+  af_flr: 'a function-level reset (Advanced Features): this function alone loses its state',
+  pm: 'to D3hot and back to D0: this function alone loses its state',
+  bus: 'its slot or bus is reset: the link goes down for a moment, and nothing else is on it',
+  cxl_bus: 'its bus is reset, its memory of CXL with it; nothing else is on it',
+}
+
+/**
+ * The ways to bring a device back, those that cost least first: the kernel's own resets of it, then what makes it anew.
+ * No scan of the bus finds a virtual function again: its physical function makes it.
+ */
+export function recoveryWays(files: HostFiles, address: PciAddress, binding: DriverBinding): RecoveryWay[] {
+  const { resetMethods } = readPciPower(files, address)
+  const resets = resetMethods.map((method) => resetBy(address, method, resetMethods))
+  const above = physicalFunctionOf(files, address)
+  return [...resets, above === null ? foundAgain(files, address, binding) : madeAnew(files, above, binding)]
+}
+
+/** By one method alone; the order that was there is written back, whether it helped or not. */
+function resetBy(address: PciAddress, method: string, before: readonly string[]): RecoveryWay {
+  const folder = `${pciDevices}/${address}`
+  const choose = (methods: readonly string[]) => write(`${folder}/reset_method`, methods.join(' '))
+  return {
+    way: method,
+    cost: methodCosts[method] ?? `a reset by the kernel's method ${method}; it loses its state`,
+    steps: [choose([method]), write(`${folder}/reset`, '1')],
+    after: [choose(before)],
+    needs: `${folder}/reset_method`,
+    card: null,
+  }
+}
+
+/** Off the bus, and found by a scan: it comes back in its power-on state, in whichever IOMMU group and with which driver. */
+function foundAgain(files: HostFiles, address: PciAddress, binding: DriverBinding): RecoveryWay {
+  const card = readPhysicalFunction(files, address)
+  const count = card?.count ?? 0
+  const lost = count === 0 ? '' : `; its ${count} virtual functions go, and stay away`
+  return {
+    way: 'rescan',
+    cost: `it leaves the bus with all that is behind it, and is found again${lost}`,
+    steps: [write(`${pciDevices}/${address}/remove`, '1'), write('/sys/bus/pci/rescan', '1')],
+    after: driverAgain(binding),
+    needs: `${pciDevices}/${address}/driver_override`,
+    card,
+  }
+}
+
+function madeAnew(files: HostFiles, above: PciAddress, binding: DriverBinding): RecoveryWay {
+  const card = readPhysicalFunction(files, above)
+  const count = card?.count ?? 0
+  const setCount = (number: number) => write(`${pciDevices}/${above}/sriov_numvfs`, String(number))
+  return {
+    way: 'functions',
+    cost: `all ${count} virtual functions of ${above} go and are made anew; the others come with whichever driver knows them`,
+    steps: [setCount(0), setCount(count)],
+    after: driverAgain(binding),
+    needs: `${pciDevices}/${binding.device.name}/driver_override`,
+    card,
+  }
+}
+
+/** The driver that it had, by its name. */
+function driverAgain({ device, driver, override }: DriverBinding): Write[] {
+  if (driver === null) return []
+  return override === null ? [probeStep(device)] : [overrideStep(device, override), probeStep(device)]
+}
+
+function write(path: string, value: string): Write {
+  return { action: 'write', path, value }
+}
