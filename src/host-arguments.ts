@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { milliseconds as anyMilliseconds, signal as anySignal, checked, type Fields } from './base/arguments.ts'
+import { milliseconds as anyMilliseconds, signal as anySignal, checked, count, type Fields } from './base/arguments.ts'
 import type { GroupFilter } from './host/iommu-groups.ts'
 import type { PhysicalFunctionFilter } from './host/sriov.ts'
 import type { BindRequest } from './lifecycle/bindings/bind.ts'
@@ -9,6 +9,12 @@ import type { ChangeOptions } from './lifecycle/change/change.ts'
 import type { TypeFilter } from './lifecycle/device/device-type.ts'
 import type { DefineRequest, DeviceChoice, ModifyRequest, StartRequest } from './lifecycle/device/requests.ts'
 import type { DoctorRequest } from './lifecycle/doctor/reading/host-reader.ts'
+import type { AttachRequest } from './lifecycle/guest/attach.ts'
+import type { LibvirtOptions } from './lifecycle/guest/libvirt-xml.ts'
+import type { OpeningOptions } from './lifecycle/guest/not-ready.ts'
+import type { QemuOptions } from './lifecycle/guest/qemu-arguments.ts'
+import type { Resolution } from './lifecycle/guest/qemu-display.ts'
+import type { QemuTopology } from './lifecycle/guest/qemu-topology.ts'
 import type { DeviceFilter } from './lifecycle/kinds/list.ts'
 import type { ApplyOptions } from './lifecycle/plan/apply.ts'
 import type { PlanOptions } from './lifecycle/plan/plan-spec.ts'
@@ -40,6 +46,10 @@ export type HostCall =
   | 'boot.remove'
   | 'boot.status'
   | 'boot.kept'
+  | 'guest.qemuArguments'
+  | 'guest.libvirtXml'
+  | 'guest.attachToDomain'
+  | 'guest.cdiSpec'
   | 'types'
   | 'groups'
   | 'list'
@@ -52,6 +62,7 @@ export type HostCall =
   | 'recover'
 
 const text = v.optional(v.string())
+const texts = v.array(v.string())
 const flag = v.optional(v.boolean())
 const whole = v.optional(v.pipe(v.number(), v.safeInteger()))
 const atLeastOne = v.optional(v.pipe(v.number(), v.safeInteger(), v.minValue(1)))
@@ -75,6 +86,9 @@ const binding = { device: v.union([v.string(), v.array(v.string())]), group: fla
 const iommu = v.optional(
   v.picklist(['type1', 'type1v2', 'compat-type1', 'compat-type1v2', 'iommufd', 'noiommu'] satisfies IommuMode[]),
 )
+
+const hostdevs = { iommufd: flag, display: flag }
+const pixels = v.pipe(v.number(), v.safeInteger(), v.minValue(1), v.maxValue(0xffff))
 
 const requests: Readonly<Record<HostCall, readonly v.GenericSchema<unknown, unknown>[]>> = {
   openHost: [v.optional(v.object({ root: text, mock: v.optional(v.union([v.string(), v.looseObject({})])) }))],
@@ -133,6 +147,23 @@ const requests: Readonly<Record<HostCall, readonly v.GenericSchema<unknown, unkn
   'boot.remove': [v.optional(fields<BootOptions>({ live: flag, dryRun: flag }))],
   'boot.status': [],
   'boot.kept': [text],
+  'guest.qemuArguments': [
+    texts,
+    v.optional(
+      fields<QemuOptions>({
+        ...hostdevs,
+        topology: v.optional(v.picklist(['ports', 'flat', 'bridge', 'bridge-per-group'] satisfies QemuTopology[])),
+        resolution: v.optional(fields<Resolution>({ width: pixels, height: pixels })),
+        firstDescriptor: v.optional(v.pipe(count, v.maxValue(0xffff))),
+      }),
+    ),
+  ],
+  'guest.libvirtXml': [texts, v.optional(fields<LibvirtOptions>(hostdevs))],
+  'guest.attachToDomain': [
+    texts,
+    fields<AttachRequest>({ ...hostdevs, domain: v.string(), live: flag, config: flag, dryRun: flag }),
+  ],
+  'guest.cdiSpec': [texts, v.optional(fields<OpeningOptions>({ iommufd: flag }))],
   types: [v.optional(fields<TypeFilter>({ parent: text, type: text }))],
   groups: [v.optional(fields<GroupFilter>({ number: whole, device: text }))],
   list: [v.optional(fields<DeviceFilter>({ name: text, parent: text, type: text, active: flag, defined: flag }))],

@@ -7,6 +7,7 @@ import type { Warning } from './host/warning.ts'
 import { checkArguments } from './host-arguments.ts'
 import { HostBoot } from './host-boot.ts'
 import { called, calledLater, changing } from './host-call.ts'
+import { HostGuest } from './host-guest.ts'
 import type { DeviceInspection } from './host-inspection.ts'
 import type { Kernel } from './kernel/kernel.ts'
 import type { BindRequest } from './lifecycle/bindings/bind.ts'
@@ -49,6 +50,8 @@ export class Host implements AsyncDisposable {
   readonly kernel: Kernel
   /** Its next boots: what runs at them, and what is kept for them. */
   readonly boot: HostBoot
+  /** Its devices on their way to a guest: QEMU's arguments, libvirt's XML, a spec for containers. */
+  readonly guest: HostGuest
   readonly #opened = new Set<Opened>()
   readonly #plans = new WeakSet<Plan>()
   /** Ends what waits for this host. */
@@ -57,6 +60,7 @@ export class Host implements AsyncDisposable {
   constructor(kernel: Kernel) {
     this.kernel = kernel
     this.boot = new HostBoot(kernel)
+    this.guest = new HostGuest(kernel)
   }
 
   /** The types that parents offer. What cannot be read is a warning, and the rest goes on. */

@@ -108,7 +108,7 @@ function nextPositional(line: Line): Argument | undefined {
     return !isOption(word) && valueOption({ before: before.slice(0, index), table }) === undefined
   }).length
   const positionals = Object.values(table).filter(({ kind }) => kind === 'required' || kind === 'optional')
-  return positionals[filled]
+  return positionals[filled] ?? Object.values(table).find(({ kind }) => kind === 'rest')
 }
 
 async function valuesFor(argument: Argument, line: Line, io: Io): Promise<Candidate[]> {

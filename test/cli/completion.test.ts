@@ -139,7 +139,7 @@ describe.skipIf(withoutShells !== null)('the script, in zsh', () => {
 describe.skipIf(withoutShells !== null)('the script, in fish', () => {
   it.each([
     ['completes commands, with what they do', 'vfioctl undef', 'undefine\tDelete a stored definition'],
-    ['completes what help is about', 'vfioctl help lib', 'library\tvfioctl-library(7)'],
+    ['completes what help is about', 'vfioctl help libr', 'library\tvfioctl-library(7)'],
     ['completes UUIDs', 'vfioctl --mock stop ', `${active}\tmtty-1 on mtty`],
     ['keeps a PCI address whole', 'vfioctl --mock groups 0000:3b', '0000:3b:00.0\tnvidia'],
     ['completes after =', 'vfioctl --mock define --parent=mt', '--parent=mtty\tmtty-1 mtty-2'],

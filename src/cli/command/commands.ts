@@ -55,6 +55,18 @@ export const commands: Readonly<Record<string, Entry>> = {
   dump: { summary: 'Dump a region of a device, in hex or to a file', load: () => import('../commands/dump.ts') },
   irq: { summary: 'Watch the interrupts of a device, or trigger one', load: () => import('../commands/irq.ts') },
   reset: { summary: 'Reset a device', load: () => import('../commands/reset.ts') },
+  qemu: {
+    summary: 'Print the QEMU arguments that give devices to a guest',
+    load: () => import('../commands/qemu.ts'),
+  },
+  libvirt: {
+    summary: 'Print the libvirt XML that gives devices to a guest, or attach them',
+    load: () => import('../commands/libvirt.ts'),
+  },
+  cdi: {
+    summary: 'Print or write a CDI spec, which gives a container the nodes of devices',
+    load: () => import('../commands/cdi.ts'),
+  },
   mock: { summary: 'Manage the simulated hosts of --mock', load: () => import('../commands/mock.ts') },
   completion: {
     summary: 'Print a completion script for bash, zsh or fish',

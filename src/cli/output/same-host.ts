@@ -1,6 +1,7 @@
 import { isScenarioName } from '../../mock/shipped/names.ts'
 import { defaultMock } from '../arguments/global-options.ts'
 import { commands } from '../command/commands.ts'
+import { shellQuoted } from './shell-quoted.ts'
 
 /** These are about this machine or its simulated hosts, whichever was given. */
 const ofNoHost = new Set(['boot', 'completion', 'mock'])
@@ -16,15 +17,11 @@ export interface GivenHost {
 /** Words for people, with `--mock` or `--root` as it was given in each command line that they name. */
 export function forSameHost(text: string, { mock, root }: GivenHost): string {
   if (mock === null && root === null) return text
-  const option = root === null ? mockOption(mock ?? '') : `--root ${quoted(root)}`
+  const option = root === null ? mockOption(mock ?? '') : `--root ${shellQuoted(root)}`
   return text.replace(commandLine, (found) => `${found} ${option}`)
 }
 
 function mockOption(mock: string): string {
   if (mock === defaultMock) return '--mock'
-  return isScenarioName(mock) ? `--mock ${mock}` : `--mock=${quoted(mock)}`
-}
-
-function quoted(word: string): string {
-  return /^[\w./:@%+=,-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`
+  return isScenarioName(mock) ? `--mock ${mock}` : `--mock=${shellQuoted(mock)}`
 }

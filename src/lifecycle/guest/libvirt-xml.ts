@@ -1,0 +1,120 @@
+import { pciAddressOrNull } from '../../base/units.ts'
+import type { Warning } from '../../host/warning.ts'
+import type { HostFiles } from '../../kernel/kernel.ts'
+import { findGuestDevices, type GuestDevice } from './guest-device.ts'
+import { type OpeningOptions, whatIsNotReady } from './not-ready.ts'
+import { xmlElement } from './xml-element.ts'
+
+/** Options for libvirt's XML. */
+export interface LibvirtOptions extends OpeningOptions {
+  /** Show the displays that mediated devices have, by the graphics of the domain. False unless said. */
+  readonly display?: boolean
+}
+
+/** A device as libvirt's domains have it. */
+export interface LibvirtHostdev {
+  /** A PCI address in its long form, or an mdev's UUID. */
+  readonly device: string
+  /** Its `<hostdev>` element. */
+  readonly xml: string
+}
+
+/** The XML of libvirt that gives a domain devices. */
+export interface LibvirtXml {
+  readonly hostdevs: readonly LibvirtHostdev[]
+  /** The first version of libvirt that takes it: '12.1.0'. */
+  readonly since: string
+  /** Reasons why a guest cannot start yet, each with the command that helps. */
+  readonly warnings: readonly Warning[]
+}
+
+/** First versions of libvirt with each model of mediated device, and with what a device may have besides (docs/formatdomain.rst). */
+const modelSince = { 'vfio-pci': '3.2.0', 'vfio-ccw': '4.4.0', 'vfio-ap': '4.9.0' } as const
+const pciSince = '1.0.5'
+const displaySince = '4.6.0'
+const ramfbSince = '5.10.0'
+const iommufdSince = '12.1.0'
+
+/** The `<hostdev>` elements of devices, which need not be ready for a guest. Throws as `findGuestDevices` does. */
+export function libvirtXml(files: HostFiles, names: readonly string[], options: LibvirtOptions = {}): LibvirtXml {
+  const devices = findGuestDevices(files, names)
+  const made = devices.map((device) => ({ device, ...hostdev(devices, device, options) }))
+  return {
+    hostdevs: made.map(({ device, xml }) => ({ device: device.name, xml })),
+    since: made.map(({ since }) => since).reduce(later),
+    warnings: [...notReady(files, devices, options), ...withoutIommufd(devices, options)],
+  }
+}
+
+function hostdev(
+  all: readonly GuestDevice[],
+  device: GuestDevice,
+  options: LibvirtOptions,
+): { xml: string; since: string } {
+  const address = device.bus === 'pci' ? pciAddressOrNull(device.name) : null
+  return address === null ? mediated(all, device, options) : pciFunction(device, address, options)
+}
+
+/**
+ * A device that VFIO has already is not managed: libvirt would give it back to the host's driver when the guest ends, in spite of
+ * the binding that is kept, and would unbind a vGPU's function, which is none any more then.
+ */
+function isManaged({ bus, member }: GuestDevice): boolean {
+  return bus === 'pci' && !member.vfio
+}
+
+function pciFunction(
+  device: GuestDevice,
+  address: string,
+  { iommufd = false }: LibvirtOptions,
+): { xml: string; since: string } {
+  const [domain = '', bus = '', slot = '', fn = ''] = address.split(/[:.]/)
+  const source = { domain: `0x${domain}`, bus: `0x${bus}`, slot: `0x${slot}`, function: `0x${fn}` }
+  const attributes = { mode: 'subsystem', type: 'pci', managed: isManaged(device) ? 'yes' : 'no' }
+  const driver = iommufd ? [xmlElement('driver', { iommufd: 'yes' })] : []
+  const xml = xmlElement('hostdev', attributes, [...driver, xmlElement('source', {}, [xmlElement('address', source)])])
+  return { xml, since: iommufd ? iommufdSince : pciSince }
+}
+
+/** `ramfb`, which shows the guest's firmware, can be had once in a machine. */
+function mediated(
+  all: readonly GuestDevice[],
+  device: GuestDevice,
+  { display = false }: LibvirtOptions,
+): { xml: string; since: string } {
+  const { name: uuid, model } = device
+  const shows = display && device.display !== null
+  const isFirst = all.find((it) => it.bus === 'mdev' && it.display !== null) === device
+  const shown = shows ? { display: 'on', ...(isFirst ? { ramfb: 'on' } : {}) } : {}
+  const xml = xmlElement('hostdev', { mode: 'subsystem', type: 'mdev', model, ...shown }, [
+    xmlElement('source', {}, [xmlElement('address', { uuid })]),
+  ])
+  return { xml, since: shows ? (isFirst ? ramfbSince : displaySince) : modelSince[model] }
+}
+
+/** A managed device gets its driver from libvirt when the guest starts. */
+function notReady(files: HostFiles, devices: readonly GuestDevice[], options: LibvirtOptions): Warning[] {
+  const managed = new Map(devices.filter(isManaged).map((device) => [device.name, device]))
+  return whatIsNotReady(files, devices, options).map((warning) => {
+    const driver = managed.get(warning.path)?.member.driver
+    if (driver === undefined || !warning.message.includes('vfioctl bind')) return warning
+    const now = driver === null ? 'has no driver' : `is with ${driver}`
+    const message = `${now}: libvirt binds it to vfio-pci when the guest starts, and gives it back (managed='yes')`
+    return { path: warning.path, message: `${message}; vfioctl bind ${warning.path} does so for good` }
+  })
+}
+
+function withoutIommufd(devices: readonly GuestDevice[], { iommufd = false }: LibvirtOptions): Warning[] {
+  const mdevs = iommufd ? devices.filter(({ bus }) => bus === 'mdev') : []
+  return mdevs.map(({ name }) => ({
+    path: name,
+    message: 'goes by its group: libvirt has iommufd for PCI devices alone',
+  }))
+}
+
+/** Of two versions; all have three numbers. */
+function later(a: string, b: string): string {
+  const [left, right] = [a, b].map((version) => version.split('.').map(Number))
+  const difference = left?.map((number, at) => number - (right?.[at] ?? 0)).find((it) => it !== 0) ?? 0
+  return difference >= 0 ? a : b
+}
