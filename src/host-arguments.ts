@@ -52,6 +52,7 @@ export type HostCall =
   | 'guest.cdiSpec'
   | 'types'
   | 'groups'
+  | 'topology'
   | 'list'
   | 'plan'
   | 'apply'
@@ -166,6 +167,7 @@ const requests: Readonly<Record<HostCall, readonly v.GenericSchema<unknown, unkn
   'guest.cdiSpec': [texts, v.optional(fields<OpeningOptions>({ iommufd: flag }))],
   types: [v.optional(fields<TypeFilter>({ parent: text, type: text }))],
   groups: [v.optional(fields<GroupFilter>({ number: whole, device: text }))],
+  topology: [v.optional(fields<GroupFilter>({ number: whole, device: text }))],
   list: [v.optional(fields<DeviceFilter>({ name: text, parent: text, type: text, active: flag, defined: flag }))],
   plan: [v.union([v.string(), v.looseObject({})]), v.optional(fields<PlanOptions>({ path: text, config: text }))],
   apply: [

@@ -9,6 +9,7 @@ import { HostBoot } from './host-boot.ts'
 import { called, calledLater, changing } from './host-call.ts'
 import { HostGuest } from './host-guest.ts'
 import type { DeviceInspection } from './host-inspection.ts'
+import type { Topology } from './host-topology.ts'
 import type { Kernel } from './kernel/kernel.ts'
 import type { BindRequest } from './lifecycle/bindings/bind.ts'
 import type { BindingChange, BindingOptions, BindingRequest } from './lifecycle/bindings/binding-change.ts'
@@ -71,6 +72,17 @@ export class Host implements AsyncDisposable {
   /** The IOMMU groups, by their numbers: VFIO takes those that are viable, as a whole. */
   groups(filter?: GroupFilter): FoundGroups {
     return called('groups', [filter], () => readIommuGroups(this.kernel.files, filter))
+  }
+
+  /**
+   * The PCI devices below their bridges, each with its IOMMU group, driver, resets and ACS, and the groups of other buses.
+   * A filter leaves the devices of the groups that it names, and the bridges above them.
+   */
+  async topology(filter?: GroupFilter): Promise<Topology> {
+    return calledLater('topology', [filter], async () => {
+      const { readTopology } = await import('./host-topology.ts')
+      return readTopology(this.kernel, filter)
+    })
   }
 
   /** The devices that run and those that are defined, together. */

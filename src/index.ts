@@ -12,7 +12,9 @@ export type { BusName } from './host/bus/bus.ts'
 export type { DeviceUser } from './host/device-users.ts'
 export type { GroupMember } from './host/group-members.ts'
 export type { FoundGroups, GroupDevice, GroupFilter, IommuGroup } from './host/iommu-groups.ts'
+export type { PciIds } from './host/pci-ids.ts'
 export type { PciPower } from './host/pci-power.ts'
+export type { PciNode } from './host/pci-tree.ts'
 export type { PhysicalFunction, PhysicalFunctionFilter } from './host/sriov.ts'
 export type { VirtualMachine } from './host/virtual-machine.ts'
 export type { Warning } from './host/warning.ts'
@@ -20,6 +22,7 @@ export { Host } from './host.ts'
 export type { HostBoot } from './host-boot.ts'
 export type { HostGuest } from './host-guest.ts'
 export type { DeviceInspection, InspectedAddressSpace } from './host-inspection.ts'
+export type { Topology, TopologyDevice, TopologyRoot } from './host-topology.ts'
 export type {
   Accessors,
   FileKind,
@@ -141,6 +144,7 @@ export type { DeviceFeatures, FeatureCall, FeatureOperation } from './vfio/calls
 export type { Reason, Reasons } from './vfio/calls/system-call.ts'
 export { type ChannelCommand, channelProgram } from './vfio/ccw/channel-program.ts'
 export type { ProgramStart, Subchannel } from './vfio/ccw/subchannel.ts'
+export type { AccessControl, AccessControlService } from './vfio/config-space/access-control.ts'
 export type { ConfigSpace, PciCapability } from './vfio/config-space/config-space.ts'
 export type { DecodedCapability, DecodedFields, PciCapabilityName } from './vfio/config-space/pci-capability.ts'
 export type {

@@ -52,3 +52,46 @@ describe('groups', () => {
     expect(stderr).toContain(message)
   })
 })
+
+describe('groups --tree', () => {
+  it('shows each device behind its bridge, with group, driver and ACS', () => {
+    const { status, stdout } = mockHost()('groups', '--tree', '3b:00.0')
+    expect(status).toBe(0)
+    expect(stdout.trimEnd().split('\n')).toEqual([
+      'DEVICE              ID         KIND        GROUP  DRIVER    VIABLE  RESET  ACS',
+      'pci0000:3a',
+      '└─ 0000:3a:00.0     8086:2030  PCI bridge  5      pcieport  yes     no     on',
+      '   └─ 0000:3b:00.0  10de:1eb8  display     6      nvidia    no      no     -',
+    ])
+  })
+
+  it('lists the groups of other buses after it', () => {
+    const run = mockHost()
+    run('start', '-u', uuid, '-p', 'mtty', '-t', 'mtty-2')
+    const [tree, others] = run('groups', '--tree').stdout.split('\n\n')
+    expect(tree).toContain('├─ 0000:00:1f.0')
+    expect(others).toMatch(new RegExp(`^GROUP +DEVICE .*\n7 +${uuid} `))
+  })
+
+  it('JSON has the same as data', () => {
+    const { roots, groups, otherGroups, warnings } = JSON.parse(
+      mockHost()('groups', '--tree', '-g', '6', '--json').stdout,
+    )
+    expect(roots).toMatchObject([
+      {
+        name: 'pci0000:3a',
+        children: [
+          {
+            name: '0000:3a:00.0',
+            viable: true,
+            accessControl: { enabled: expect.arrayContaining(['request-redirect']) },
+            children: [
+              { name: '0000:3b:00.0', group: 6, viable: false, numaNode: null, canReset: false, children: [] },
+            ],
+          },
+        ],
+      },
+    ])
+    expect([groups.length, otherGroups, warnings]).toEqual([1, [], []])
+  })
+})

@@ -11,7 +11,7 @@ export class HostTree {
     onTestFinished(() => rmSync(this.root, { recursive: true, force: true }))
   }
 
-  file(path: string, content: string): this {
+  file(path: string, content: string | Uint8Array): this {
     const at = join(this.root, path)
     mkdirSync(dirname(at), { recursive: true })
     writeFileSync(at, content)

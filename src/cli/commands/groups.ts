@@ -10,6 +10,7 @@ import { deviceForms } from '../arguments/device-argument.ts'
 import { wholeNumber } from '../arguments/numbers.ts'
 import { type Command, command, text } from '../command/command.ts'
 import { type Column, json, reportWarnings, table } from '../output/output.ts'
+import { shownIds, topologyTable } from '../output/topology-table.ts'
 
 interface Row {
   /** Null for a device that is in none. */
@@ -50,10 +51,15 @@ const groups: Command = command({
       parse: wholeNumber('--group', 0xffff_ffff),
       describe: 'only the group of this number',
     },
+    tree: {
+      kind: 'flag',
+      describe: 'the PCI devices below their bridges, with what resets each, NUMA node and ACS',
+    },
   },
   examples: [
     ['vfioctl groups', 'every IOMMU group: VFIO takes those that are viable, as a whole'],
     ['vfioctl groups 3b:00.0', 'the devices that share its group, and the driver that keeps VFIO from it'],
+    ['vfioctl groups --tree', 'which bridge each device is behind; only root sees the bridges’ ACS'],
     ['vfioctl groups --group 5 --json', 'one group, for programs'],
   ],
   async run(values, context, io) {
@@ -63,6 +69,18 @@ const groups: Command = command({
       ...given({ number: values.group }),
       ...(values.device === undefined ? {} : deviceFilter(files, values.device)),
     }
+    if (values.tree) {
+      const topology = await host.topology(filter)
+      if (topology.roots.length + topology.otherGroups.length === 0) checkIsThere(files, filter)
+      if (context.options.json) {
+        io.out(json(topology))
+        return
+      }
+      reportWarnings(topology.warnings, io)
+      const parts = [topologyTable(topology.roots), groupsTable(topology.otherGroups)]
+      io.out(parts.filter((part) => part !== '').join('\n'))
+      return
+    }
     const found = host.groups(filter)
     if (found.groups.length === 0) checkIsThere(files, filter)
     if (context.options.json) {
@@ -70,12 +88,17 @@ const groups: Command = command({
       return
     }
     reportWarnings(found.warnings, io)
-    const inGroups = found.groups.flatMap((group) => group.devices.map((device) => ({ group, device })))
-    const rows = [...inGroups, ...found.withoutGroup.map((device) => ({ group: null, device }))]
-    if (rows.length > 0) io.out(table(rows, columns))
+    io.out(groupsTable(found.groups, found.withoutGroup))
   },
 })
 export default groups
+
+/** A row for each device; '' if there is none. */
+function groupsTable(groups: readonly IommuGroup[], withoutGroup: readonly Row['device'][] = []): string {
+  const inGroups = groups.flatMap((group) => group.devices.map((device) => ({ group, device })))
+  const rows = [...inGroups, ...withoutGroup.map((device) => ({ group: null, device }))]
+  return rows.length === 0 ? '' : table(rows, columns)
+}
 
 /** Throws NOT_FOUND if there is no such group or device. A device may have no group: then the warnings say why. */
 function checkIsThere(files: HostFiles, { number, device }: GroupFilter): void {
@@ -90,11 +113,6 @@ function deviceFilter(files: HostFiles, given: string): { number: number } | { d
   if (number !== undefined) return { number: Number(number) }
   const other = otherBusDevice(files, given)
   return { device: other === null ? namedDevice(files, given) : shownDevice(other) }
-}
-
-/** As lspci -n shows them: '8086:10d3'. */
-function shownIds({ vendor, device }: Row['device']): string {
-  return vendor === null || device === null ? '' : `${vendor.slice(2)}:${device.slice(2)}`
 }
 
 /** The kernel puts some into a group when a first driver is offered them, and so not before they are bound. */

@@ -1,5 +1,15 @@
-import type { Scenario, ScenarioMdevType, ScenarioModel } from '../scenario/scenario.ts'
+import type { Scenario, ScenarioMdevType, ScenarioModel, ScenarioPciFunction } from '../scenario/scenario.ts'
 import { pciDevice, plainDisk } from './host-parts.ts'
+
+/** A header of a bridge, and Access Control Services as Linux turns them on for an IOMMU. */
+const rootPort: ScenarioPciFunction = {
+  kind: 'memory',
+  configSize: 4096,
+  config: { '0x0e': '01', '0x100': '0d0001001f001d00' },
+  bars: {},
+  rom: 0,
+  reset: false,
+}
 
 /** A host as a fleet has them: a T4 shared as vGPUs, an Intel GPU with GVT-g, and the kernel's sample serial card. */
 export const demo: Scenario = {
@@ -46,7 +56,13 @@ export const demo: Scenario = {
       iommuGroup: 3,
     }),
     pciDevice('0000:00:1f.6', '8086:15bc', { class: '0x020000', revision: '0x10', driver: 'e1000e', iommuGroup: 4 }),
-    pciDevice('0000:3a:00.0', '8086:2030', { class: '0x060400', revision: '0x07', driver: 'pcieport', iommuGroup: 5 }),
+    pciDevice('0000:3a:00.0', '8086:2030', {
+      class: '0x060400',
+      revision: '0x07',
+      driver: 'pcieport',
+      iommuGroup: 5,
+      function: rootPort,
+    }),
     pciDevice('0000:3b:00.0', '10de:1eb8', {
       class: '0x030200',
       revision: '0xa1',

@@ -44,8 +44,15 @@ export function decodeConfigSpace(bytes: Uint8Array): ConfigSpace {
     header,
     capabilities:
       (header.status & statusBit.PCI_STATUS_CAP_LIST) === 0 ? [] : walkStandard(view, header.capabilityPointer),
-    extendedCapabilities: bytes.length > extendedStart ? walkExtended(view) : [],
+    extendedCapabilities: decodeExtendedCapabilities(bytes),
   }
+}
+
+/** The extended capabilities of a configuration space; none of one of 256 bytes. Throws MALFORMED_REPLY likewise. */
+export function decodeExtendedCapabilities(bytes: Uint8Array): PciCapability[] {
+  return bytes.length > extendedStart
+    ? walkExtended(new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength))
+    : []
 }
 
 function decodeHeader(view: DataView): ConfigSpace['header'] {
