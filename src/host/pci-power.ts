@@ -39,7 +39,7 @@ export function readPciPower(files: HostFiles, address: PciAddress): PciPower {
 }
 
 /** Ways to reset a device, from `reset_method` (since Linux 5.15), in the order in which the kernel tries them. */
-function readResetMethods(files: HostFiles, address: PciAddress): string[] {
+export function readResetMethods(files: HostFiles, address: PciAddress): string[] {
   const text = readOrNone(files, `${pciDevices}/${address}/reset_method`) ?? ''
   return text.split(/\s+/).filter((name) => /^[a-z0-9_]{1,32}$/.test(name))
 }

@@ -3,7 +3,8 @@ import type { HostFiles } from '../kernel/kernel.ts'
 import { type GroupMember, groupMember, iommuGroup } from './group-members.ts'
 import { pciAddresses, pciDevices } from './pci-bus.ts'
 import { type PciIds, readPciIds } from './pci-ids.ts'
-import { readIfAllowed } from './sysfs/readable.ts'
+import { readResetMethods } from './pci-power.ts'
+import { kindOrNone, readIfAllowed } from './sysfs/readable.ts'
 import { readOrWarn, type Warning } from './warning.ts'
 
 /** A PCI function at its place below bridges, as its folder in sysfs tells: /sys/bus/pci/devices/ADDRESS. */
@@ -70,13 +71,12 @@ function busOf(address: string): string {
 function readFunction(files: HostFiles, address: PciAddress, warnings: Warning[]): Omit<PciNode, 'children'> {
   const path = `${pciDevices}/${address}`
   const none = { name: address, driver: null, vfio: false }
-  const methods = readReset(files, path, warnings)
   return {
     ...readOrWarn(path, warnings, none, () => groupMember(files, address, path)),
     ...readPciIds(files, address, warnings),
     group: readOrWarn(`${path}/iommu_group`, warnings, null, () => iommuGroup(files, path)),
     numaNode: readNumaNode(files, path, warnings),
-    ...methods,
+    ...readReset(files, address),
   }
 }
 
@@ -85,10 +85,10 @@ function readNumaNode(files: HostFiles, path: string, warnings: Warning[]): numb
   return text !== null && /^\d{1,4}\n?$/.test(text) ? Number(text) : null
 }
 
-/** `reset_method` is there with `reset`, and empty if every way was turned off. */
-function readReset(files: HostFiles, path: string, warnings: Warning[]): Pick<PciNode, 'canReset' | 'resetMethods'> {
-  const hasReset = readOrWarn(`${path}/reset`, warnings, null, () => files.kind(`${path}/reset`)) === 'file'
-  const named = readOrWarn(`${path}/reset_method`, warnings, null, () => readIfAllowed(files, `${path}/reset_method`))
-  const resetMethods = (named ?? '').split(/\s+/).filter((name) => /^[a-z_]{1,32}$/.test(name))
-  return { canReset: hasReset && (named === null || resetMethods.length > 0), resetMethods }
+/** `reset_method` is there with `reset` since Linux 5.15, and empty if every way was turned off. */
+function readReset(files: HostFiles, address: PciAddress): Pick<PciNode, 'canReset' | 'resetMethods'> {
+  const path = `${pciDevices}/${address}`
+  const resetMethods = readResetMethods(files, address)
+  const isTurnedOff = resetMethods.length === 0 && kindOrNone(files, `${path}/reset_method`) !== null
+  return { canReset: kindOrNone(files, `${path}/reset`) !== null && !isTurnedOff, resetMethods }
 }
