@@ -1,7 +1,8 @@
 import { VfioError } from './base/errors.ts'
-import { hex } from './base/units.ts'
+import { hex, pciAddressOrNull } from './base/units.ts'
 import { type IommuGroup, readIommuGroups } from './host/iommu-groups.ts'
 import type { PciPower } from './host/pci-power.ts'
+import { type VfioPciDriver, VfioPciDrivers } from './host/variants/vfio-pci-drivers.ts'
 import type { Warning } from './host/warning.ts'
 import type { Kernel } from './kernel/kernel.ts'
 import type { VirtualDevice } from './lifecycle/device/virtual-device.ts'
@@ -17,6 +18,8 @@ export interface DeviceInspection {
   /** Without this process among its users. */
   readonly group: IommuGroup | null
   readonly device: DescribedDevice
+  /** VFIO's drivers for it, best first: `bind` takes the first. Null for what is no PCI device of the host, or if nothing tells. */
+  readonly vfioDrivers: readonly VfioPciDriver[] | null
   readonly addressSpace: InspectedAddressSpace
   /** Before it was opened, which wakes it. Null for what is no PCI device. */
   readonly power: PciPower | null
@@ -50,6 +53,7 @@ export function inspectOpened(
     // nobody asks who inspects it
     group: group === undefined ? null : { ...group, users: group.users.filter(({ pid }) => pid !== kernel.pid) },
     device: describeDevice(device),
+    vfioDrivers: vfioDrivers(kernel, device, warnings),
     addressSpace: {
       mode: device.iommuMode,
       pageSize,
@@ -58,6 +62,18 @@ export function inspectOpened(
     },
     config: configSpace(device, warnings),
     warnings,
+  }
+}
+
+function vfioDrivers({ files }: Kernel, device: Device, warnings: Warning[]): readonly VfioPciDriver[] | null {
+  const address = pciAddressOrNull(device.name)
+  if (address === null) return null
+  try {
+    return new VfioPciDrivers(files).of(address)
+  } catch (error) {
+    if (!(error instanceof VfioError)) throw error
+    warnings.push({ path: error.path ?? device.name, message: error.message })
+    return null
   }
 }
 

@@ -11,8 +11,7 @@ import { HostGuest } from './host-guest.ts'
 import type { DeviceInspection } from './host-inspection.ts'
 import type { Topology } from './host-topology.ts'
 import type { Kernel } from './kernel/kernel.ts'
-import type { BindRequest } from './lifecycle/bindings/bind.ts'
-import type { BindingChange, BindingOptions, BindingRequest } from './lifecycle/bindings/binding-change.ts'
+import type { BindingChange, BindingOptions, BindingRequest, BindRequest } from './lifecycle/bindings/binding-change.ts'
 import type { Change, ChangeOptions } from './lifecycle/change/change.ts'
 import type { DeviceType, TypeFilter } from './lifecycle/device/device-type.ts'
 import type { DefineRequest, DeviceChoice, ModifyRequest, StartRequest } from './lifecycle/device/requests.ts'
@@ -121,7 +120,7 @@ export class Host implements AsyncDisposable {
     return changing('stop', [choice, options], async () => (await verbs()).stopDevice(this.kernel, choice, options))
   }
 
-  /** Gives a device to a driver: VFIO's on its bus, as vfio-pci, unless another is named. */
+  /** Gives a device to a driver: VFIO's best for it, such as vfio-pci, unless another is named. */
   async bind(request: BindRequest, options?: BindingOptions): Promise<readonly BindingChange[]> {
     return changing('bind', [request, options], async () => {
       const { bind } = await import('./lifecycle/bindings/bind.ts')

@@ -16,6 +16,7 @@ export type { PciIds } from './host/pci-ids.ts'
 export type { PciPower } from './host/pci-power.ts'
 export type { PciNode } from './host/pci-tree.ts'
 export type { PhysicalFunction, PhysicalFunctionFilter } from './host/sriov.ts'
+export type { VfioPciDriver } from './host/variants/vfio-pci-drivers.ts'
 export type { VirtualMachine } from './host/virtual-machine.ts'
 export type { Warning } from './host/warning.ts'
 export { Host } from './host.ts'
@@ -41,8 +42,7 @@ export type {
 export type { KernelLog, LogRecord } from './kernel/kernel-log.ts'
 export type { TracedCall } from './kernel/trace/trace.ts'
 export type { Uevent } from './kernel/uevents.ts'
-export type { BindRequest } from './lifecycle/bindings/bind.ts'
-export type { BindingChange, BindingOptions, BindingRequest } from './lifecycle/bindings/binding-change.ts'
+export type { BindingChange, BindingOptions, BindingRequest, BindRequest } from './lifecycle/bindings/binding-change.ts'
 export type { Program } from './lifecycle/boot/boot-files.ts'
 export type {
   BootChange,

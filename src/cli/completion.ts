@@ -2,7 +2,7 @@ import { escaped } from '../base/units.ts'
 import { busNamed } from '../host/bus/bus.ts'
 import { readIommuGroups } from '../host/iommu-groups.ts'
 import type { HostFiles } from '../kernel/kernel.ts'
-import { noDriver } from '../lifecycle/bindings/bind.ts'
+import { bestDriver, noDriver } from '../lifecycle/bindings/wanted-driver.ts'
 import { readDeviceTypes } from '../lifecycle/kinds/device-types.ts'
 import { list } from '../lifecycle/kinds/list.ts'
 import { isModule } from '../mock/shipped/load-scenario.ts'
@@ -130,7 +130,7 @@ async function hostValues(completes: Completes, line: Line, io: Io): Promise<Can
       return types.map(({ type, name }) => ({ value: type, describe: name ?? '' }))
     }
     if (completes === 'driver')
-      return [noDriver, ...files.list(busNamed('pci').drivers)].map((value) => ({ value, describe: '' }))
+      return [bestDriver, noDriver, ...files.list(busNamed('pci').drivers)].map((value) => ({ value, describe: '' }))
     if (completes === 'vfio device' || completes === 'host device') return groupMembers(files, completes)
     const { devices } = list(files, deviceFilters[completes])
     return devices.map(({ name, parent, type }) => ({ value: name, describe: `${type} on ${parent}` }))

@@ -228,8 +228,8 @@ export interface HostFiles {
   readonly uid: number
   /** Names in a directory, in no order. */
   list(path: string): string[]
-  /** A whole text file, at most 1 MiB (EFBIG beyond). */
-  read(path: string): string
+  /** A whole text file of at most `largest` bytes, 1 MiB if that is absent (EFBIG beyond). */
+  read(path: string, largest?: number): string
   /** The target of a symlink, as it stands there; EINVAL for what is none. */
   readlink(path: string): string
   /** The kind of file at a path, a symlink not followed; null if there is none. */

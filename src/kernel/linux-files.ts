@@ -56,9 +56,9 @@ export function hostFiles(root: string): HostFiles {
   return {
     uid: process.geteuid?.() ?? 0,
     list: (path) => at(path, (full) => readdirSync(full)),
-    read(path) {
+    read(path, largest = maxFile) {
       try {
-        return tree.opened(path, (full) => readBounded(full, path))
+        return tree.opened(path, (full) => readBounded(full, path, largest))
       } catch (error) {
         throw asCallers(error, path)
       }
@@ -105,7 +105,7 @@ function withDescriptor<T>(path: string, flags: number, use: (fd: number) => T, 
 }
 
 /** Read to its end and not by its size: sysfs says 4096 of every attribute, /proc says 0. */
-function readBounded(full: string, path: string): string {
+function readBounded(full: string, path: string, largest: number): string {
   // Non-blocking: a FIFO that nobody writes to is empty, not a hang.
   return withDescriptor(full, constants.O_RDONLY | constants.O_NONBLOCK, (fd) => {
     let buffer = smallFile
@@ -114,7 +114,7 @@ function readBounded(full: string, path: string): string {
       const count = readSync(fd, buffer, used, buffer.length - used, null)
       if (count === 0) return buffer.toString('utf8', 0, used)
       used += count
-      if (used > maxFile) throw systemError('EFBIG', 'read', path)
+      if (used > largest) throw systemError('EFBIG', 'read', path)
       if (used === buffer.length) buffer = Buffer.concat([buffer], 4 * buffer.length)
     }
   })

@@ -85,7 +85,7 @@ const takenFromBelow: Readonly<Record<string, readonly string[]>> = {
   // words and numbers for texts, of what Host has answered
   'host/bus/bus.ts': ['busNamed'],
   'host/device-users.ts': ['shownUsers'],
-  'lifecycle/bindings/bind.ts': ['noDriver'],
+  'lifecycle/bindings/wanted-driver.ts': ['givesToVfio', 'noDriver'],
   'lifecycle/kinds/plannings.ts': ['planningOf'],
   'lifecycle/restore/restore.ts': ['defaultTimeoutMs'],
   'lifecycle/wanted/plan.ts': ['isDone', 'isPlannedDevice', 'itemName', 'itemsOf', 'losses'],

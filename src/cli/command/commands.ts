@@ -44,7 +44,7 @@ export const commands: Readonly<Record<string, Entry>> = {
     summary: 'List the IOMMU groups, and whether VFIO can use each',
     load: () => import('../commands/groups.ts'),
   },
-  bind: { summary: 'Bind a device to vfio-pci, or to another driver', load: () => import('../commands/bind.ts') },
+  bind: { summary: 'Bind a device to VFIO’s best driver, or to another', load: () => import('../commands/bind.ts') },
   release: { summary: 'Return a device to its own driver', load: () => import('../commands/release.ts') },
   inspect: {
     summary: 'Open a device and show its regions and interrupts',

@@ -11,7 +11,8 @@ const bind: Command = command({
       kind: 'optional',
       completes: 'driver',
       parse: text,
-      describe: 'the driver’s name, or none for no driver (default: vfio-pci, or VFIO’s driver for its bus)',
+      describe:
+        'the driver’s name, none for no driver, or best: VFIO’s best driver for it, such as vfio-pci (default: best)',
     },
     group: wholeGroup,
     transient: { kind: 'flag', describe: 'Only until the next boot: store nothing' },
@@ -19,7 +20,8 @@ const bind: Command = command({
     'dry-run': dryRun,
   },
   examples: [
-    ['vfioctl bind 3b:00.0', 'to vfio-pci, now and at every boot'],
+    ['vfioctl bind 3b:00.0', 'to vfio-pci, or to a driver that VFIO has for just such devices, now and at every boot'],
+    ['vfioctl bind 3b:00.0 vfio-pci', 'to vfio-pci, whatever else there is'],
     ['vfioctl bind 3b:00.0 --group', 'and the rest of its IOMMU group, as VFIO takes all or nothing'],
     ['vfioctl bind 3b:00.0 none', 'no driver may have it, now and at every boot'],
     ['vfioctl bind css/0.0.0313', 'an I/O subchannel to vfio_ccw, which makes a parent of it'],

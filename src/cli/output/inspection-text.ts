@@ -1,6 +1,7 @@
 import { escaped, formatSize, hex, printable } from '../../base/units.ts'
 import { shownUsers } from '../../host/device-users.ts'
 import type { PciPower } from '../../host/pci-power.ts'
+import type { VfioPciDriver } from '../../host/variants/vfio-pci-drivers.ts'
 import type { DeviceInspection } from '../../host-inspection.ts'
 import { configHeader } from '../../uapi/pci.ts'
 import type { ConfigSpace, PciCapability } from '../../vfio/config-space/config-space.ts'
@@ -41,7 +42,7 @@ export function inspectionText(inspection: DeviceInspection): string {
   return [...parts, ...(config === null ? [] : configTables(config))].join('\n')
 }
 
-function deviceFacts({ virtualDevice, group, device, addressSpace, power }: DeviceInspection): Fact[] {
+function deviceFacts({ virtualDevice, group, device, vfioDrivers, addressSpace, power }: DeviceInspection): Fact[] {
   const { mode, pageSize, ranges, availableMappings } = addressSpace
   const pci = group?.devices.find(({ name, bus }) => name === device.name && bus === 'pci')
   const users = group?.users ?? []
@@ -53,6 +54,7 @@ function deviceFacts({ virtualDevice, group, device, addressSpace, power }: Devi
       : [
           ['id', `${pci.vendor?.slice(2)}:${pci.device?.slice(2)}, class ${pci.class}`] satisfies Fact,
           ['driver', pci.driver ?? 'none'] satisfies Fact,
+          ...driverFacts(vfioDrivers ?? []),
         ]),
     ...(power === null ? [] : powerFacts(power)),
     ...(virtualDevice === null ? [] : virtualDeviceFacts(virtualDevice)),
@@ -72,6 +74,15 @@ function powerFacts({ powerState, d3coldAllowed, control, runtimeStatus, resetMe
     ...(power === '' ? [] : [['power', power] satisfies Fact]),
     ['resets', resetMethods.length === 0 ? 'none of its own' : resetMethods.join(' ')],
   ]
+}
+
+/** VFIO's drivers for the device, if there is a choice. */
+function driverFacts(drivers: readonly VfioPciDriver[]): Fact[] {
+  if (drivers.length < 2) return []
+  return drivers.map(({ driver, isLoaded, brings }, index) => {
+    const shown = `${driver}${isLoaded ? '' : ' (not loaded)'}${brings === null ? '' : `: ${brings}`}`
+    return [index === 0 ? 'best driver' : '', shown]
+  })
 }
 
 function virtualDeviceFacts({

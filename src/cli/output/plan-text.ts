@@ -1,7 +1,7 @@
 import { escaped } from '../../base/units.ts'
 import { shownUsers } from '../../host/device-users.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
-import { noDriver } from '../../lifecycle/bindings/bind.ts'
+import { noDriver } from '../../lifecycle/bindings/wanted-driver.ts'
 import { sayScriptsAreNotAsked } from '../../lifecycle/callouts/scripts-not-asked.ts'
 import { planningOf } from '../../lifecycle/kinds/plannings.ts'
 import {

@@ -4,6 +4,7 @@ import { unsafeInterrupts } from '../../host/interrupt-isolation.ts'
 import { listOrNone, readOrEmpty } from '../../host/sysfs/readable.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import type { BindingChange } from '../../lifecycle/bindings/binding-change.ts'
+import { givesToVfio } from '../../lifecycle/bindings/wanted-driver.ts'
 import type { Context } from '../command/context.ts'
 import type { Io } from '../io/io.ts'
 import { json, reportWarnings } from './output.ts'
@@ -45,14 +46,18 @@ function done(files: HostFiles, change: BindingChange): string {
 
 /** The IOMMU groups, as far as they have one, of the devices that a driver of VFIO gets. */
 function groupsOfVfio(files: HostFiles, changes: readonly BindingChange[]): Set<number> {
-  const ofVfio = changes.filter(({ to }) => to?.includes('vfio') === true)
+  const ofVfio = changes.filter((change) => isForVfio(files, change))
   return new Set(ofVfio.flatMap((change) => iommuGroup(files, pathOf(change)) ?? []))
+}
+
+function isForVfio(files: HostFiles, { bus, device: name, to }: BindingChange): boolean {
+  return to !== null && givesToVfio(files, { bus, name }, to)
 }
 
 /** True if VFIO will ask the IOMMU for them: some devices get a group with their first driver, and a dry run binds none. */
 function areGrouped(files: HostFiles, changes: readonly BindingChange[]): boolean {
   if (groupsOfVfio(files, changes).size > 0) return true
-  const isToBe = changes.some(({ to, dryRun }) => dryRun && to?.includes('vfio') === true)
+  const isToBe = changes.some((change) => change.dryRun && isForVfio(files, change))
   return isToBe && (listOrNone(files, '/sys/class/iommu').length > 0 || hasTranslatedGroup(files))
 }
 

@@ -7,10 +7,10 @@ import type { HostFiles } from '../../kernel/kernel.ts'
  * others throw nothing: they are for what explains something else, and for lists of what a user may see.
  */
 
-/** The text of a file; null if it is not there. Throws `SystemError` if it cannot be read. */
-export function readOrNull(files: Pick<HostFiles, 'read'>, path: string): string | null {
+/** The text of a file, of at most so many bytes (1 MiB if absent); null if it is not there. Throws `SystemError` if it cannot be read. */
+export function readOrNull(files: Pick<HostFiles, 'read'>, path: string, largest?: number): string | null {
   try {
-    return files.read(path)
+    return files.read(path, largest)
   } catch (error) {
     if (failedWith(error, 'ENOENT', 'ENOTDIR')) return null
     throw error

@@ -19,8 +19,8 @@ export class TracedFiles implements HostFiles {
   list(path: string): string[] {
     return this.#files.list(path)
   }
-  read(path: string): string {
-    return this.#files.read(path)
+  read(path: string, largest?: number): string {
+    return this.#files.read(path, largest)
   }
   readlink(path: string): string {
     return this.#files.readlink(path)

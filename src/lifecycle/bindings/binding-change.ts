@@ -22,6 +22,18 @@ export interface BindingRequest {
   readonly group?: boolean
 }
 
+/** Devices to bind, and the driver they get. */
+export interface BindRequest extends BindingRequest {
+  /**
+   * Its name, that of its module, or `none`, which takes the device from the driver that it has and keeps all others away.
+   * `best`, or absent: VFIO's best driver for the device, that of its bus ('vfio-pci', 'vfio_ccw') or one of this kernel
+   * for just such devices ('mlx5_vfio_pci').
+   */
+  readonly driver?: string
+  /** Not at the next boots: nothing is kept. */
+  readonly transient?: boolean
+}
+
 /** Options for changing a device's driver. */
 export interface BindingOptions extends Omit<ChangeOptions, 'force'> {
   /** Although the host itself uses the device. What VFIO's users have open stays theirs all the same. */

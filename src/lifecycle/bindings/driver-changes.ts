@@ -9,12 +9,15 @@ import { withSettingsLock } from '../settings/settings.ts'
 import type { BindingChange, BindingOptions, BindingRequest } from './binding-change.ts'
 import { changeDriver, giveBack } from './change-driver.ts'
 import { checkFree } from './check-free.ts'
+import type { LoadStep } from './load-module.ts'
 
 /** The change of driver that one device is to have. */
 export interface DriverChange {
   readonly before: DriverBinding
   /** The driver that it comes to; null if that is the kernel's choice, or none. */
   readonly to: string | null
+  /** The program that loads the driver's module, or that has loaded it; null for none. */
+  readonly load: LoadStep | null
   readonly writes: readonly Write[]
   /** The step that keeps it, or forgets what was kept, for the next boots; null for none. */
   readonly keeping: Step | null
@@ -33,20 +36,20 @@ export type CheckLate = (late: readonly DriverChange[]) => void
 export async function carryOutChanges(
   kernel: Kernel,
   { device, group = false }: BindingRequest,
-  changes: () => readonly DriverChange[],
+  changes: () => Promise<readonly DriverChange[]> | readonly DriverChange[],
   options: BindingOptions,
   checkLate: CheckLate = () => {},
 ): Promise<readonly BindingChange[]> {
   if (options.dryRun === true) {
-    const planned = changes()
+    const planned = await changes()
     checkAll(kernel, planned, options)
     if (group) sayWhatIsUnknown(planned, options)
     return planned.map((change) => changeOf(change, change.to, true))
   }
-  const late = (made: readonly Made[]) => {
+  const late = async (made: readonly Made[]) => {
     if (!group || !made.some(({ change }) => change.before.group === null)) return []
     const already = new Set(made.map(({ change }) => shownDevice(change.before.device)))
-    const found = changes().filter(({ before }) => !already.has(shownDevice(before.device)))
+    const found = (await changes()).filter(({ before }) => !already.has(shownDevice(before.device)))
     checkLate(found)
     return found
   }
@@ -55,7 +58,7 @@ export async function carryOutChanges(
     kernel,
     [...buses].sort().map((bus) => busNamed(bus).drivers),
     async () => {
-      const made = await changeDrivers(kernel, changes(), late, options)
+      const made = await changeDrivers(kernel, await changes(), late, options)
       const kept = made.filter(({ change }) => change.keeping !== null)
       if (kept.length > 0)
         await withSettingsLock(kernel, () => kept.forEach(({ change }) => void change.keep()), options)
@@ -97,12 +100,12 @@ function checkAll(kernel: Kernel, changes: readonly DriverChange[], options: Bin
 async function changeDrivers(
   kernel: Kernel,
   first: readonly DriverChange[],
-  late: (made: readonly Made[]) => readonly DriverChange[],
+  late: (made: readonly Made[]) => Promise<readonly DriverChange[]>,
   options: BindingOptions,
 ): Promise<readonly Made[]> {
   const made: Made[] = []
   try {
-    for (let changes = first; changes.length > 0; changes = late(made)) {
+    for (let changes = first; changes.length > 0; changes = await late(made)) {
       checkAll(kernel, changes, options)
       for (const change of changes) {
         const { before, writes, fault } = change
@@ -135,8 +138,8 @@ async function giveBackAll(kernel: Kernel, changes: readonly DriverChange[], opt
   }
 }
 
-function changeOf({ before, writes, keeping }: DriverChange, to: string | null, dryRun: boolean): BindingChange {
-  const steps = [...writes, ...(keeping === null ? [] : [keeping])]
+function changeOf({ before, load, writes, keeping }: DriverChange, to: string | null, dryRun: boolean): BindingChange {
+  const steps = [...(load === null ? [] : [load]), ...writes, ...(keeping === null ? [] : [keeping])]
   const { bus, name } = before.device
   return { bus, device: name, from: before.driver, to, changed: steps.length > 0, dryRun, steps }
 }

@@ -10,11 +10,14 @@ import { overrideStep, probeStep, unbindStep } from './change-driver.ts'
 import { carryOutChanges, type DriverChange } from './driver-changes.ts'
 import { members } from './members.ts'
 import { nextBootLines, othersAtNextBoot } from './next-boot.ts'
+import { givesToVfio } from './wanted-driver.ts'
 
-/** Drivers that know no device of their own: whoever has one was told to. VFIO's own for one vendor are told too. */
-function isBorrower(driver: string): boolean {
-  return /vfio|^(pci-stub|pci-pf-stub|uio_pci_generic|igb_uio|pciback)$/.test(driver)
+/** Drivers that know no device of their own: whoever has one was told to. VFIO's for particular devices are told too. */
+function isBorrower(files: HostFiles, device: BusDevice, driver: string): boolean {
+  return borrowers.has(driver) || givesToVfio(files, device, driver)
 }
+
+const borrowers: ReadonlySet<string> = new Set(['pci-stub', 'pci-pf-stub', 'uio_pci_generic', 'igb_uio', 'pciback'])
 
 /**
  * Gives a device back to whichever driver knows it, and keeps nothing of it for the next boots. One that nobody took
@@ -46,7 +49,7 @@ function keptOfGone(files: HostFiles, device: BusDevice): DriverChange | null {
   const forgetting = forget(files, device)
   if (forgetting.keeping === null || files.kind(devicePath(device)) !== null) return null
   const before = { device, driver: null, override: null, group: null, isBridge: false }
-  return { before, to: null, writes: [], ...forgetting, fault: () => null }
+  return { before, to: null, load: null, writes: [], ...forgetting, fault: () => null }
 }
 
 function forget(files: HostFiles, device: BusDevice): Pick<DriverChange, 'keeping' | 'keep'> {
@@ -60,10 +63,11 @@ function forget(files: HostFiles, device: BusDevice): Pick<DriverChange, 'keepin
 
 function changeBack(files: HostFiles, before: DriverBinding): DriverChange {
   const forgetting = forget(files, before.device)
-  const writes = releaseSteps(before, forgetting.keeping !== null)
+  const writes = releaseSteps(files, before, forgetting.keeping !== null)
   return {
     before,
     to: writes.some(({ path }) => path === probeStep(before.device).path) ? null : before.driver,
+    load: null,
     writes,
     ...forgetting,
     fault: (now) => takenAgain(files, before, now),
@@ -71,17 +75,17 @@ function changeBack(files: HostFiles, before: DriverBinding): DriverChange {
 }
 
 /** A driver that the device did not get by an override, and that knows devices of its own, keeps it. */
-function releaseSteps(before: DriverBinding, isKept: boolean): Write[] {
+function releaseSteps(files: HostFiles, before: DriverBinding, isKept: boolean): Write[] {
   const { device, driver, override } = before
   const clear = override === null ? [] : [overrideStep(device, null)]
-  const isBorrowed = driver !== null && (isBorrower(driver) || override === driver)
+  const isBorrowed = driver !== null && (override === driver || isBorrower(files, device, driver))
   if (isBorrowed) return [...clear, unbindStep(device), probeStep(device)]
   const wasBegun = driver === null && (override !== null || isKept)
   return wasBegun ? [...clear, probeStep(device)] : clear
 }
 
 function takenAgain(files: HostFiles, { device: its }: DriverBinding, now: string | null): VfioError | null {
-  if (now === null || !isBorrower(now)) return null
+  if (now === null || !isBorrower(files, its, now)) return null
   if (its.bus !== 'pci') {
     return new VfioError(
       'NOT_SUPPORTED',

@@ -2,6 +2,7 @@ import { VfioError } from '../../base/errors.ts'
 import { changedBy, realPlace } from '../../host/changeable-by-others.ts'
 import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
 import { nextBootLines } from '../bindings/next-boot.ts'
+import { keptDriver } from '../bindings/wanted-driver.ts'
 import type { Step } from '../change/change.ts'
 import { type KeptFile, pathOf, readKept } from '../files/durable-files.ts'
 import { boundDeviceOrNull, keptBindings } from '../settings/bindings.ts'
@@ -110,7 +111,7 @@ function notRunning({ files, runsPrograms }: Kernel, { live = runsPrograms }: Bo
 function boundByOthers(files: HostFiles): string[] {
   return keptBindings.list(files).settings.flatMap(({ name, value }) => {
     const device = boundDeviceOrNull(name)
-    return device === null ? [] : nextBootLines(files, device, value.driver)
+    return device === null ? [] : nextBootLines(files, device, keptDriver(files, device, value.driver))
   })
 }
 

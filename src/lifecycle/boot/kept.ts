@@ -6,6 +6,7 @@ import { readPhysicalFunction } from '../../host/sriov.ts'
 import type { Warning } from '../../host/warning.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import { isKeptDevice } from '../bindings/bind-kept.ts'
+import { keptInWords } from '../bindings/wanted-driver.ts'
 import type { Kept } from '../device/virtual-device-kind.ts'
 import { kinds } from '../kinds/kinds.ts'
 import { boundDeviceOrNull, type KeptBinding, keptBindings } from '../settings/bindings.ts'
@@ -35,7 +36,7 @@ export function listKeptForBoot(files: HostFiles, device?: string): KeptForBoot 
       return {
         kind: 'driver',
         device: shown,
-        what: `driver ${value.driver}`,
+        what: keptInWords(value.driver),
         now: bindingNow(files, bound, value),
         path: keptBindings.path(name),
         forget: `vfioctl release ${shown}`,

@@ -5,8 +5,9 @@ import { readBinding } from '../../host/driver-binding.ts'
 import { isNvidiaGpu } from '../../host/nvidia-gpu.ts'
 import { physicalFunctionOf } from '../../host/sriov.ts'
 import { readOrNull } from '../../host/sysfs/readable.ts'
+import { plainVfioDriver } from '../../host/variants/vfio-pci-drivers.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
-import { noDriver } from '../bindings/bind.ts'
+import { bestDriver, noDriver } from '../bindings/wanted-driver.ts'
 import { planningOf } from '../kinds/plannings.ts'
 import type { FutureFunctions } from '../wanted/future-functions.ts'
 import { inFile, invalidSpec } from '../wanted/invalid-spec.ts'
@@ -81,20 +82,21 @@ function checkDriverMakesFunctions(
 
 function mending(device: PciAddress, driver: string | null, binding: PlannedBinding | undefined): string {
   const allow =
-    driver === 'vfio-pci' ? '; echo 1 > /sys/module/vfio_pci/parameters/enable_sriov lets vfio-pci make them' : ''
+    driver === plainVfioDriver ? '; echo 1 > /sys/module/vfio_pci/parameters/enable_sriov lets vfio-pci make them' : ''
   const out = binding === undefined ? '' : ', and take it out of bindings'
   return `vfioctl release ${device} gives it back to its own driver${out}${allow}`
 }
 
 function makesFunctions(files: HostFiles, driver: string | null): boolean {
   if (driver === null || driver === 'pci-stub') return false
-  if (driver !== 'vfio-pci') return true
+  if (driver !== plainVfioDriver) return !driver.includes('vfio')
   return /^[Y1]$/i.test(readOrNull(files, '/sys/module/vfio_pci/parameters/enable_sriov')?.trim() ?? '')
 }
 
 /** True if it loses the driver that it has, or that it would come with as a function. */
-export function losesDriver({ driver, afterSriov, takenFrom }: PlannedBinding): boolean {
-  if (afterSriov) return driver === noDriver || driver === 'pci-stub' || /vfio[-_]pci$/.test(driver)
+export function losesDriver({ driver, asked, afterSriov, takenFrom }: PlannedBinding): boolean {
+  if (afterSriov)
+    return driver === noDriver || asked === bestDriver || driver === 'pci-stub' || /vfio[-_]pci$/.test(driver)
   return takenFrom !== null
 }
 

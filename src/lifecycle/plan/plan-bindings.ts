@@ -1,12 +1,13 @@
 import { type PciAddress, pciAddressOrNull } from '../../base/units.ts'
 import { type BusDevice, onPci, parseBusDevice, shownDevice } from '../../host/bus/bus-device.ts'
 import { pciAddresses } from '../../host/pci-bus.ts'
+import { plainVfioDriver } from '../../host/variants/vfio-pci-drivers.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
-import { checkDriver, driverChanges, noDriver, vfioDriver } from '../bindings/bind.ts'
-import type { DriverChange } from '../bindings/driver-changes.ts'
+import { type BindChange, driverChanges } from '../bindings/bind-changes.ts'
+import { noDriver, WantedDrivers } from '../bindings/wanted-driver.ts'
 import { HostUses } from '../in-use/host-uses.ts'
 import { areIdsOf, fitsPci, noneFits } from '../spec/choose-pci.ts'
-import { futureBindingSteps, futureIds } from '../sriov/future-binding.ts'
+import { futureBindingSteps, futureIds, futureModalias } from '../sriov/future-binding.ts'
 import type { FutureFunctions } from '../wanted/future-functions.ts'
 import { invalidSpec, type Place } from '../wanted/invalid-spec.ts'
 import { itemName, type PlannedBinding } from '../wanted/plan.ts'
@@ -16,11 +17,11 @@ import type { PciChoice, Spec } from '../wanted/spec.ts'
 export function planBindings(files: HostFiles, { path, bindings }: Spec, future: FutureFunctions): PlannedBinding[] {
   const planned = new Map<string, PlannedBinding>()
   const host = new HostUses(files)
+  const drivers = new WantedDrivers(files)
   for (const { at, choice, driver, group } of bindings) {
-    for (const item of choose(files, choice, future).flatMap((device) => {
-      const wanted = driver ?? vfioDriver(device.bus)
-      return itemsFor(files, path, { at, device, driver: wanted, group }, future, host)
-    })) {
+    for (const item of choose(files, choice, future).flatMap((device) =>
+      itemsFor(files, path, { at, device, asked: driver ?? undefined, group }, { future, host, drivers }),
+    )) {
       const shown = itemName(item)
       const other = planned.get(shown)?.driver ?? item.driver
       if (other !== item.driver) {
@@ -48,27 +49,42 @@ function choose(files: HostFiles, choice: PciChoice, future: FutureFunctions): B
   throw noneFits(choice, there.length === 0 ? '' : ' but what goes with a number of virtual functions in this file')
 }
 
+/** One device of an entry of the file. */
+interface Request {
+  readonly at: Place | null
+  readonly device: BusDevice
+  /** Undefined for VFIO's best. */
+  readonly asked: string | undefined
+  readonly group: boolean
+}
+
+/** The host, and what it is to have, as far as all entries ask it. */
+interface Known {
+  readonly future: FutureFunctions
+  readonly host: HostUses
+  readonly drivers: WantedDrivers
+}
+
 function itemsFor(
   files: HostFiles,
   path: string,
-  request: { readonly at: Place | null; readonly device: BusDevice; readonly driver: string; readonly group: boolean },
-  future: FutureFunctions,
-  host: HostUses,
+  request: Request,
+  { future, host, drivers }: Known,
 ): PlannedBinding[] {
-  const { at, device, driver } = request
+  const { at, device, asked, group } = request
   const own = pciOf(device)
   const drops = own === null ? null : future.cardThatDrops(own)
   if (drops !== null) {
     throw invalidSpec(
       path,
       device.name,
-      `is to have ${driver}, and goes with the number of virtual functions of ${drops}`,
+      `is to have ${asked ?? plainVfioDriver}, and goes with the number of virtual functions of ${drops}`,
       at,
     )
   }
   const card = own === null ? null : future.cardOf(own)
   if (own !== null && card !== null) {
-    checkDriver(files, 'pci', driver)
+    const wanted = drivers.ofFuture(futureModalias(files, card), asked)
     return [
       {
         kind: 'binding',
@@ -76,9 +92,10 @@ function itemsFor(
         action: 'bind',
         bus: device.bus,
         device: device.name,
-        driver,
+        driver: wanted.driver,
+        asked: wanted.kept,
         reason: `comes with the virtual functions of ${card}`,
-        steps: futureBindingSteps(files, own, card, driver),
+        steps: futureBindingSteps(files, own, card, wanted),
         uses: [],
         takenFrom: null,
         afterSriov: true,
@@ -86,7 +103,8 @@ function itemsFor(
       },
     ]
   }
-  return driverChanges(files, { ...request, device: shownDevice(device) }).flatMap((change) => {
+  const named = { device: shownDevice(device), group, ...(asked === undefined ? {} : { driver: asked }) }
+  return driverChanges(files, named, drivers).flatMap((change) => {
     const address = pciOf(change.before.device)
     const isMadeAnew = address !== null && (future.cardOf(address) !== null || future.cardThatDrops(address) !== null)
     return isMadeAnew ? [] : [plannedBinding(host, change, request)]
@@ -99,10 +117,10 @@ function pciOf({ bus, name }: BusDevice): PciAddress | null {
 
 function plannedBinding(
   host: HostUses,
-  { before, writes, keeping }: DriverChange,
-  { at, driver, group }: { readonly at: Place | null; readonly driver: string; readonly group: boolean },
+  { before, load, writes, keeping, wanted: driver, kept }: BindChange,
+  { at, group }: Request,
 ): PlannedBinding {
-  const steps = [...writes, ...(keeping === null ? [] : [keeping])]
+  const steps = [...(load === null ? [] : [load]), ...writes, ...(keeping === null ? [] : [keeping])]
   const groupFollows = group && before.group === null && before.driver === null && writes.length > 0
   const lacks = driver === noDriver ? 'has no driver, and any may take it' : 'has no driver'
   const follows = groupFollows ? ', and so no IOMMU group yet: what shares it follows' : ''
@@ -114,6 +132,7 @@ function plannedBinding(
     bus: before.device.bus,
     device: before.device.name,
     driver,
+    asked: kept,
     reason: steps.length === 0 ? 'is as it should be' : writes.length === 0 ? 'is not kept for the next boot' : has,
     steps,
     takenFrom: writes.length === 0 ? null : before.driver,

@@ -3,6 +3,7 @@ import { pciAddressOrNull } from '../../base/units.ts'
 import { busNamed } from '../../host/bus/bus.ts'
 import { devicePath, parseBusDevice, shownDevice } from '../../host/bus/bus-device.ts'
 import { bindKept } from '../bindings/bind-kept.ts'
+import { keptDriver } from '../bindings/wanted-driver.ts'
 import type { ChangeOptions } from '../change/change.ts'
 import type { RestoreStage, RestoreTask } from '../device/restore-task.ts'
 import { boundDeviceOrNull, keptBindings } from '../settings/bindings.ts'
@@ -24,7 +25,7 @@ export const boundDevices: RestoreStage = (kernel, coming) => {
       {
         kind: 'binding',
         parent: shown,
-        name: value.driver,
+        name: keptDriver(files, device, value.driver),
         type: null,
         plannedSteps: () => [],
         isParentThere: () => device !== null && files.kind(devicePath(device)) !== null,

@@ -7,6 +7,7 @@ import { Settings } from './settings.ts'
 
 /** The driver that a PCI device is to have at every boot. */
 interface KeptPciBinding {
+  /** Its name, `none`, or `best`: VFIO's best driver for the device, of those that the kernel has at that boot. */
   readonly driver: string
   /** Ids of the device at that address, as sysfs shows them ('0x8086', '0x10d3'): addresses move if cards do. */
   readonly vendor: string

@@ -205,7 +205,7 @@ const binding = v.pipe(
     driver: v.pipe(
       v.optional(driverName),
       v.description(
-        'The driver that they get, now and at every boot. Without it, VFIO’s driver on their bus, such as `vfio-pci`; `none` keeps all drivers away.',
+        'The driver that they get, now and at every boot. Without it, or with `best`, VFIO’s best driver for each: `vfio-pci`, or one that the kernel has for just such devices, or that of their bus. `none` keeps all drivers away.',
       ),
     ),
     group: v.pipe(

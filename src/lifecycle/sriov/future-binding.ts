@@ -5,9 +5,10 @@ import { pciAddresses } from '../../host/pci-bus.ts'
 import { type PciIds, readPciIds } from '../../host/pci-ids.ts'
 import { pciPath } from '../../host/sriov.ts'
 import { readOrNull } from '../../host/sysfs/readable.ts'
+import { type ModaliasFields, modaliasFields } from '../../host/variants/vfio-aliases.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
-import { noDriver } from '../bindings/bind.ts'
 import { overrideStep, probeStep, unbindStep } from '../bindings/change-driver.ts'
+import { noDriver, type WantedDriver } from '../bindings/wanted-driver.ts'
 import type { Step } from '../change/change.ts'
 import { keptBindings } from '../settings/bindings.ts'
 
@@ -18,15 +19,33 @@ export function futureIds(files: HostFiles, card: PciAddress): PciIds {
   return { ...readPciIds(files, card, []), device: isId ? `0x${device.padStart(4, '0')}` : null }
 }
 
+/**
+ * The fields of the modalias that it will have: those of its ids, with the class of its card. Its subsystem is not known:
+ * the vendor is its card's, and the device may be any ('').
+ */
+export function futureModalias(files: HostFiles, card: PciAddress): ModaliasFields {
+  const { vendor, device } = futureIds(files, card)
+  const long = (id: string | null) => id?.slice(2).toUpperCase().padStart(8, '0') ?? ''
+  const ofCard = modaliasFields(readOrNull(files, `${pciPath(card)}/modalias`)?.trim() ?? '') ?? []
+  const [, , subsystem = '', , ...ofClass] = ofCard
+  return [long(vendor), long(device), subsystem, '', ...ofClass]
+}
+
 /** The driver of a virtual function that is to be made before: the kernel offers it to all drivers first. */
-export function futureBindingSteps(files: HostFiles, address: PciAddress, card: PciAddress, driver: string): Step[] {
+export function futureBindingSteps(
+  files: HostFiles,
+  address: PciAddress,
+  card: PciAddress,
+  { driver, kept, load }: WantedDriver,
+): Step[] {
   const ids = futureIds(files, card)
   const first = firstDriver(files, card, ids)
   return [
+    ...(load === null ? [] : [load]),
     overrideStep(onPci(address), driver),
     ...(first === null || first === driver ? [] : [unbindStep(onPci(address))]),
     ...(driver === noDriver || first === driver ? [] : [probeStep(onPci(address))]),
-    ...keepingSteps(files, address, driver, ids),
+    ...keepingSteps(files, address, kept, ids),
   ]
 }
 

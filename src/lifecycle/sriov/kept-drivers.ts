@@ -4,9 +4,10 @@ import { onPci } from '../../host/bus/bus-device.ts'
 import { functionAddresses, readPhysicalFunction } from '../../host/sriov.ts'
 import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
 import { bindKept, isKeptDevice } from '../bindings/bind-kept.ts'
+import { keptDriver, keptInWords, WantedDrivers } from '../bindings/wanted-driver.ts'
 import type { ChangeOptions, Step } from '../change/change.ts'
 import { keptBindings } from '../settings/bindings.ts'
-import { futureBindingSteps } from './future-binding.ts'
+import { futureBindingSteps, futureModalias } from './future-binding.ts'
 import type { SriovChange } from './sriov-change.ts'
 
 /**
@@ -31,7 +32,7 @@ export async function withKeptDrivers(
     const kept = keptBindings.readOrNone(files, gone)
     if (kept === null) continue
     options.onMessage?.(
-      `${gone} is gone; ${kept.driver} is kept for it until it comes again (vfioctl release ${gone} forgets it)`,
+      `${gone} is gone; ${keptInWords(kept.driver)} is kept for it until it comes again (vfioctl release ${gone} forgets it)`,
     )
   }
   return { ...change, steps: [...change.steps, ...(await bindKeptOf(kernel, change, options))] }
@@ -53,9 +54,11 @@ async function withDriversAgain(
 }
 
 function plannedSteps(files: HostFiles, { device: card, count }: SriovChange): Step[] {
+  const drivers = new WantedDrivers(files)
   return functionAddresses(files, card, count).flatMap((address) => {
     const kept = keptBindings.readOrNone(files, address)
-    return kept === null ? [] : futureBindingSteps(files, address, card, kept.driver)
+    if (kept === null) return []
+    return futureBindingSteps(files, address, card, drivers.ofFuture(futureModalias(files, card), kept.driver))
   })
 }
 
@@ -81,7 +84,10 @@ async function bindAll(
     try {
       const bound = await bindKept(kernel, onPci(address), kept, options)
       steps.push(...bound.steps)
-      if (bound.changed) options.onMessage?.(`${address} is with ${kept.driver} again, as is kept for it`)
+      if (bound.changed)
+        options.onMessage?.(
+          `${address} is with ${keptDriver(kernel.files, onPci(address), kept.driver)} again, as is kept for it`,
+        )
     } catch (error) {
       failures.push(asVfioError(error))
     }

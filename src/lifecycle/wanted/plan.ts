@@ -56,9 +56,12 @@ export interface PlannedBinding {
   readonly bus: BusName
   /** Its name there: a PCI address, '0.0.0313'. */
   readonly device: string
+  /** Its driver in the end; `none` for no driver. Before the driver's module is loaded, the name that it should have. */
   readonly driver: string
+  /** The wish that is kept for the next boots: that driver, or `best`, VFIO's best for the device. */
+  readonly asked: string
   readonly reason: string
-  /** The exact writes. */
+  /** The exact writes, and the program that loads the driver's module if it is not loaded. */
   readonly steps: readonly Step[]
   /** The uses of it now, if it would be taken away: then it is not touched. */
   readonly uses: readonly string[]

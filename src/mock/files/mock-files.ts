@@ -38,13 +38,13 @@ export class MockFiles implements HostFiles {
     })
   }
 
-  read(path: string): string {
+  read(path: string, largest: number = largestFile): string {
     const node = this.#called('files.read', 'open', path, () => this.find(path).node)
     if (node.kind !== 'file') throw systemError(node.kind === 'directory' ? 'EISDIR' : 'EINVAL', 'read', path)
     const { read } = node
     if (read === undefined) throw systemError('EACCES', 'open', path)
     const text = String(systemCall('read', path, () => Buffer.from(read())))
-    if (Buffer.byteLength(text) > largestFile) throw systemError('EFBIG', 'read', path)
+    if (Buffer.byteLength(text) > largest) throw systemError('EFBIG', 'read', path)
     return text
   }
 

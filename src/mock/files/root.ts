@@ -1,6 +1,7 @@
 import { overwrite } from '../base/disk.ts'
 import { Iommufd } from '../iommufd/iommufd.ts'
 import type { Machine } from '../machine/machine.ts'
+import { modprobePath, modulesAlias } from '../pci/variant-drivers.ts'
 import { hasIommufd } from '../scenario/loaded-modules.ts'
 import { isWritable, moduleParameter, setModuleParameter } from '../state/module-parameters.ts'
 import type { Snapshot } from '../state/state.ts'
@@ -20,6 +21,7 @@ import { Directory, type Folder, readOnly, type TextFile } from './tree.ts'
 export function buildRoot(machine: Machine, state: Snapshot): Folder {
   const root = new Directory(true)
   addDisk(root, machine, state)
+  addModuleFiles(root, machine, state)
   const sys = new Directory()
   addModules(sys, machine, state)
   addPci(sys, machine, state)
@@ -44,8 +46,21 @@ function addDisk(root: Directory, { store }: Machine, state: Snapshot): void {
   }
 }
 
+/** /lib/modules of the kernel that runs, and modprobe if the scenario has modules for it, unless the disk has another there. */
+function addModuleFiles(root: Directory, { scenario, traits }: Machine, state: Snapshot): void {
+  const add = (path: string, text: string) => {
+    const above = path.split('/').map((_, index, parts) => parts.slice(0, index + 1).join('/'))
+    if (above.some((it) => typeof state.disk[it] === 'string')) return
+    const slash = path.lastIndexOf('/')
+    root.at(path.slice(0, slash)).set(path.slice(slash + 1), readOnly(text))
+  }
+  add(`/lib/modules/${traits.release}/modules.alias`, modulesAlias(scenario))
+  if ((scenario.variantDrivers ?? []).length > 0) add(modprobePath, '')
+}
+
 /** /sys/module: what is loaded, and its parameters. */
 function addModules(sys: Directory, { scenario, store }: Machine, state: Snapshot): void {
+  for (const name of state.modules) sys.at(`module/${name}`).set('initstate', readOnly('live\n'))
   for (const [name, parameters] of Object.entries(scenario.modules)) {
     const module = sys.at(`module/${name}`).set('initstate', readOnly('live\n'))
     for (const parameter of Object.keys(parameters)) {

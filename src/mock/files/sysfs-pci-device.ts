@@ -7,6 +7,7 @@ import { type PciDevice, pciDraft, pciRecord } from '../pci/devices.ts'
 import { isRemoved, removeDevice, rescan } from '../pci/hotplug.ts'
 import { modalias, pciProperties } from '../pci/properties.ts'
 import { hasReset, isHung, resetDevice, resetMethods, setResetMethods } from '../pci/reset.ts'
+import { isVfioPci } from '../pci/variant-drivers.ts'
 import { pciPath } from '../scenario/sysfs-paths.ts'
 import { ConfigSpace } from '../sdk/config-space.ts'
 import { type MockState, pciKey, type Snapshot } from '../state/state.ts'
@@ -36,7 +37,7 @@ export function* pciDeviceEntries(
     uevent: uevent(device, driver),
   }
   for (const [name, value] of Object.entries(attributes)) yield [name, readOnly(`${value}\n`)]
-  const enabled = pciRecord(state, device).enabledByHand + (isEnabled(state, device) ? 1 : 0)
+  const enabled = pciRecord(state, device).enabledByHand + (isEnabled(machine, state, device) ? 1 : 0)
   const setEnabled = (bytes: Buffer) => store.update((draft) => enable(draft, device, bytes))
   yield ['enable', { ...readOnly(`${enabled}\n`), write: setEnabled }]
   const write = (bytes: Buffer) =>
@@ -62,9 +63,9 @@ function configBytes(state: Snapshot, device: PciDevice): Uint8Array {
 }
 
 /** vfio-pci enables a device while it is open for use, and the stubs never do. */
-function isEnabled(state: Snapshot, device: PciDevice): boolean {
+function isEnabled({ scenario }: Machine, state: Snapshot, device: PciDevice): boolean {
   const { driver } = pciRecord(state, device)
-  if (driver === 'vfio-pci') return state.processes.some(({ opened }) => opened.includes(pciKey(device.address)))
+  if (isVfioPci(scenario, driver)) return state.processes.some(({ opened }) => opened.includes(pciKey(device.address)))
   return driver !== null && driver !== 'pci-stub' && driver !== 'pci-pf-stub'
 }
 

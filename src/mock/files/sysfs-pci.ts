@@ -8,6 +8,7 @@ import { pciDrivers, removeId, setBusAutoprobe } from '../pci/drivers.ts'
 import { groupType, setGroupType } from '../pci/group-type.ts'
 import { pciGroups } from '../pci/groups.ts'
 import { rescan } from '../pci/hotplug.ts'
+import { genericDrivers } from '../pci/variant-drivers.ts'
 import { below, pciPath } from '../scenario/sysfs-paths.ts'
 import { type MockState, pciKey, type Snapshot } from '../state/state.ts'
 import { noiommuPrefix } from '../vfio/vfio-groups.ts'
@@ -21,7 +22,7 @@ export function addPci(sys: Directory, machine: Machine, state: Snapshot): void 
   const { scenario } = machine
   addBus(sys.at('bus/pci'), machine, state)
   const devices = sys.at('bus/pci/devices')
-  for (const driver of pciDrivers(scenario)) addDriver(sys, machine, driver)
+  for (const driver of pciDrivers(scenario, state)) addDriver(sys, machine, driver, state)
   for (const device of pciDevices(scenario, state)) {
     const path = pciPath(device)
     const record = pciRecord(state, device)
@@ -75,12 +76,16 @@ function named(scenario: Machine['scenario'], state: Snapshot, bytes: Buffer): P
   return device
 }
 
-function addDriver(sys: Directory, machine: Machine, driver: string): void {
+function addDriver(sys: Directory, machine: Machine, driver: string, state: Snapshot): void {
   const { scenario, store } = machine
   const here = `/sys/bus/pci/drivers/${driver}`
-  const module = driver.replaceAll('-', '_')
+  const module = genericDrivers(scenario, state).get(driver) ?? driver.replaceAll('-', '_')
   const directory = sys.at(below(here))
-  if (module in scenario.modules) directory.set('module', link(here, `/sys/module/${module}`))
+  if (module in scenario.modules || state.modules.includes(module)) {
+    const drivers = `/sys/module/${module}/drivers`
+    directory.set('module', link(here, `/sys/module/${module}`))
+    sys.at(below(drivers)).set(`pci:${driver}`, link(drivers, here))
+  }
   const write = (change: (draft: MockState, bytes: Buffer) => void): TextFile =>
     writeOnly((bytes) => store.update((draft) => change(draft, bytes)))
   directory

@@ -23,8 +23,10 @@ import { watchDirectory } from '../files/watch-directory.ts'
 import type { Machine } from '../machine/machine.ts'
 import type { CallName } from '../machine/machine-observer.ts'
 import { allocateMemory, hugePageSizeOf } from '../memory/memory.ts'
+import { modprobePath } from '../pci/variant-drivers.ts'
 import { tryLock } from '../process/process-holdings.ts'
 import { Waiting } from '../process/waiting.ts'
+import { modprobe } from '../programs/modprobe.ts'
 import { sriovManage } from '../programs/sriov-manage.ts'
 import type { Scenario } from '../scenario/scenario.ts'
 import { sriovManagePath } from '../shipped/host-parts.ts'
@@ -230,12 +232,13 @@ export class MockKernel implements Kernel {
 
   /** No program of a real host runs here, except those that drivers come with and that are simulated too. */
   async runProgram(path: string, run: ProgramRun): Promise<ProgramEnd> {
-    systemCall('execve', path, () => {
+    const program = systemCall('execve', path, () => {
       const { node, path: canonical } = this.#files.find(path)
       if (node.kind !== 'file') throw new Errno('EACCES')
-      if (canonical !== sriovManagePath) throw new Errno('ENOEXEC')
+      if (canonical !== sriovManagePath && canonical !== modprobePath) throw new Errno('ENOEXEC')
+      return canonical
     })
-    return sriovManage(this.machine, this.files, run)
+    return program === modprobePath ? modprobe(this.machine, run) : sriovManage(this.machine, this.files, run)
   }
 
   dispose(): void {

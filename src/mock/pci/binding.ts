@@ -3,12 +3,13 @@ import type { Scenario } from '../scenario/scenario.ts'
 import { freeVfioIndex, type MockState, type Snapshot } from '../state/state.ts'
 import { freeIommuGroup, type PciDevice, pciDraft, pciRecord } from './devices.ts'
 import { addId, matches, pciDrivers, refusal } from './drivers.ts'
+import { isVfioPci } from './variant-drivers.ts'
 import { isVgpuDriver } from './vgpu.ts'
 
 /** A write to `drivers_probe`, and what happens to a new device: the driver that fits takes it, if it is free. */
 export function probe(draft: MockState, scenario: Scenario, device: PciDevice): void {
   if (pciRecord(draft, device).driver !== null) return
-  for (const driver of pciDrivers(scenario)) {
+  for (const driver of pciDrivers(scenario, draft)) {
     if (!matches(draft, device, driver)) continue
     const offered = grouped(draft, scenario, device)
     // that a driver refuses the device goes to the kernel's log alone
@@ -84,9 +85,9 @@ function attach(draft: MockState, scenario: Scenario, device: PciDevice, driver:
   const record = pciDraft(draft, device)
   record.driver = driver
   record.runtimeControl = null
-  if (driver === 'vfio-pci' && record.group === null) {
+  if (isVfioPci(scenario, driver) && record.group === null) {
     record.group = freeIommuGroup(scenario, draft)
     record.isNoiommu = true
   }
-  if (driver === 'vfio-pci' || isVgpuDriver(device, driver)) record.vfioIndex = freeVfioIndex(draft)
+  if (isVfioPci(scenario, driver) || isVgpuDriver(device, driver)) record.vfioIndex = freeVfioIndex(draft)
 }

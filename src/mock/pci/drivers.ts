@@ -4,20 +4,13 @@ import type { Scenario } from '../scenario/scenario.ts'
 import { isNoiommuAllowed } from '../state/module-parameters.ts'
 import type { MockState, Snapshot } from '../state/state.ts'
 import { type PciDevice, pciDevices, pciRecord } from './devices.ts'
+import { genericDrivers, isVfioPci } from './variant-drivers.ts'
 import { isVgpuDriver } from './vgpu.ts'
 
-/** Drivers that come with a module and have no ids of their own: they take what they are told to. */
-const genericDrivers: ReadonlyMap<string, string> = new Map([
-  ['vfio_pci', 'vfio-pci'],
-  ['pci_stub', 'pci-stub'],
-  ['pci_pf_stub', 'pci-pf-stub'],
-])
-
 /** The drivers of the PCI bus: those that the scenario's devices name, and the generic ones that are loaded. */
-export function pciDrivers({ pci, modules }: Scenario): Set<string> {
-  const own = pci.flatMap(({ driver, sriov }) => [driver, sriov?.vfDriver ?? null])
-  const generic = Object.keys(modules).map((module) => genericDrivers.get(module) ?? null)
-  return new Set([...own, ...generic].filter((driver) => driver !== null))
+export function pciDrivers(scenario: Scenario, state: Snapshot): Set<string> {
+  const own = scenario.pci.flatMap(({ driver, sriov }) => [driver, sriov?.vfDriver ?? null])
+  return new Set([...own.filter((driver) => driver !== null), ...genericDrivers(scenario, state).keys()])
 }
 
 /** True if the driver is for the device: by an override, else by its own ids, else by those it was given. */
@@ -40,11 +33,11 @@ export function refusal(scenario: Scenario, state: Snapshot, device: PciDevice, 
   if (!mayProbe(scenario, state, device)) return 'ENODEV'
   // bridges, and devices that no IOMMU isolates
   const isIsolated = device.iommuGroup !== null || isNoiommuAllowed(scenario, state)
-  if (driver === 'vfio-pci' && (isBridge(device) || !isIsolated)) return 'EINVAL'
+  if (isVfioPci(scenario, driver) && (isBridge(device) || !isIsolated)) return 'EINVAL'
   // a virtual function of such a GPU is nothing without the card's own driver
-  if (driver === 'vfio-pci' && device.physfn !== undefined && device.vgpus !== undefined) return 'EINVAL'
+  if (isVfioPci(scenario, driver) && device.physfn !== undefined && device.vgpus !== undefined) return 'EINVAL'
   if (isVgpuDriver(device, driver) && !isWithItsDriver(scenario, state, device.physfn)) return 'ENODEV'
-  return driver === device.driver || [...genericDrivers.values()].includes(driver) ? null : 'ENODEV'
+  return driver === device.driver || genericDrivers(scenario, state).has(driver) ? null : 'ENODEV'
 }
 
 function isWithItsDriver(scenario: Scenario, state: Snapshot, address: string | undefined): boolean {

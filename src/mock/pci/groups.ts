@@ -26,14 +26,16 @@ export function isViable(state: Snapshot, members: readonly PciDevice[]): boolea
 /** No driver of the host uses DMA with it. */
 export function isHarmless(state: Snapshot, device: PciDevice): boolean {
   const { driver } = pciRecord(state, device)
-  return driver === null || harmlessDrivers.has(driver) || isVfioDriver(device, driver)
+  return driver === null || harmlessDrivers.has(driver) || isVfioDriver(state, device)
 }
 
 /** Those of them that a driver of VFIO has. */
 export function vfioMembers(state: Snapshot, members: readonly PciDevice[]): PciDevice[] {
-  return members.filter((device) => isVfioDriver(device, pciRecord(state, device).driver))
+  return members.filter((device) => isVfioDriver(state, device))
 }
 
-function isVfioDriver(device: PciDevice, driver: string | null): boolean {
-  return driver === 'vfio-pci' || isVgpuDriver(device, driver)
+/** One that a driver of VFIO got since has its number there. */
+function isVfioDriver(state: Snapshot, device: PciDevice): boolean {
+  const { driver, vfioIndex } = pciRecord(state, device)
+  return vfioIndex !== null || driver === 'vfio-pci' || isVgpuDriver(device, driver)
 }

@@ -6,6 +6,7 @@ import type {
   ScenarioPciDevice,
   ScenarioPciFunction,
   ScenarioSriov,
+  ScenarioVariantDriver,
   ScenarioVgpus,
   ScenarioVgpuType,
 } from './scenario.ts'
@@ -71,3 +72,19 @@ export const pciDevice: v.GenericSchema<unknown, ScenarioPciDevice> = v.strictOb
   sriov: v.exactOptional(sriov),
   vgpus: v.exactOptional(vgpus),
 } satisfies Fields<ScenarioPciDevice>)
+
+/** A driver of VFIO for particular devices. */
+export const variantDriver: v.GenericSchema<unknown, ScenarioVariantDriver> = v.strictObject({
+  module: name,
+  driver: v.exactOptional(name),
+  aliases: v.array(
+    v.pipe(
+      v.string(),
+      v.regex(
+        /^v[0-9A-F*]+d[0-9A-F*]+sv[0-9A-F*]+sd[0-9A-F*]+bc[0-9A-F*]+sc[0-9A-F*]+i[0-9A-F*]+$/,
+        'an alias such as v000015B3d0000101Esv*sd*bc*sc*i*',
+      ),
+    ),
+  ),
+  loadFails: v.exactOptional(v.pipe(v.string(), v.regex(/^[ -~]{1,100}$/, 'one line of ASCII'))),
+} satisfies Fields<ScenarioVariantDriver>)

@@ -7,7 +7,7 @@ import { isTree } from '../base/disk.ts'
 import { pageSizes } from '../base/kernel-traits.ts'
 import { matrixParent } from './parents.ts'
 import { model } from './read-model.ts'
-import { pciDevice } from './read-pci.ts'
+import { pciDevice, variantDriver } from './read-pci.ts'
 import { address, count, name, uses } from './read-values.ts'
 import type {
   Scenario,
@@ -99,6 +99,7 @@ const scenario = v.pipe(
     kernel: v.exactOptional(v.picklist(['6.1', '6.12', '7'])),
     pageSize: v.exactOptional(v.picklist(pageSizes)),
     modules: v.record(name, v.record(name, v.string())),
+    variantDrivers: v.exactOptional(v.array(variantDriver)),
     pci: v.array(pciDevice),
     parents: v.array(parent),
     ap: v.exactOptional(ap),

@@ -9,6 +9,8 @@ export interface Scenario {
   readonly pageSize?: PageSize
   /** Loaded modules and their parameters, as /sys/module shows them. */
   readonly modules: Readonly<Record<string, Readonly<Record<string, string>>>>
+  /** Drivers of VFIO for particular PCI devices, as modules.alias has them; those in `modules` are loaded at first. */
+  readonly variantDrivers?: readonly ScenarioVariantDriver[]
   readonly pci: readonly ScenarioPciDevice[]
   readonly parents: readonly ScenarioParent[]
   /** The crypto cards of an IBM Z. */
@@ -23,6 +25,18 @@ export interface Scenario {
   readonly lockedMemory?: number
   /** The writable disk at first: text files, and null for a directory. */
   readonly disk: Readonly<Record<string, string | null>>
+}
+
+/** A driver that is built upon vfio-pci for particular devices; opened through it, they are as with vfio-pci. */
+export interface ScenarioVariantDriver {
+  /** 'mlx5_vfio_pci' */
+  readonly module: string
+  /** Its name on the bus; that of the module if absent. */
+  readonly driver?: string
+  /** The devices, as their aliases in modules.alias have them behind `vfio_pci:`: 'v000015B3d0000101Esv*sd*bc*sc*i*'. */
+  readonly aliases: readonly string[]
+  /** The words of modprobe, which cannot load it: 'Key was rejected by service'. Absent if it can. */
+  readonly loadFails?: string
 }
 
 /** A PCI device of a simulated machine. */

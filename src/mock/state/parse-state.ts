@@ -42,6 +42,7 @@ function isState(value: unknown): value is MockState {
     Object.values(value['css']).every(isSubchannel) &&
     isObject(value['platform']) &&
     Object.values(value['platform']).every(isPlatform) &&
+    isListOf(value['modules'], isString) &&
     isObject(value['parameters']) &&
     Object.values(value['parameters']).every(isString) &&
     isListOf(value['processes'], isProcess) &&

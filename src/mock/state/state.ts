@@ -27,6 +27,8 @@ export interface MockState {
   css: Record<string, SubchannelRecord>
   /** Platform devices by their names, likewise. */
   platform: Record<string, PlatformRecord>
+  /** Modules that modprobe has loaded since. */
+  modules: string[]
   /** Parameters of modules that were written since: 'vfio_pci/enable_sriov'. */
   parameters: Record<string, string>
   processes: ProcessRecord[]
@@ -162,6 +164,7 @@ export function emptyState(scenario: Scenario): MockState {
     ap: {},
     css: {},
     platform: {},
+    modules: [],
     parameters: {},
     processes: [],
     uevents: { next: 1, latest: [] },

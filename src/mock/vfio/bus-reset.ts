@@ -6,6 +6,7 @@ import { structArgument } from '../descriptors/ioctl-argument.ts'
 import type { IoctlArgument } from '../descriptors/open-file.ts'
 import type { Machine } from '../machine/machine.ts'
 import { type PciDevice, pciDevices, pciDraft, pciRecord } from '../pci/devices.ts'
+import { isVfioPci } from '../pci/variant-drivers.ts'
 import type { CallingProcess } from '../sdk/feature.ts'
 import { pciKey } from '../state/state.ts'
 import type { HotReset } from '../vfio-pci/vfio-pci-device.ts'
@@ -93,7 +94,8 @@ export class BusReset implements HotReset {
   }
 
   #isResettable(device: PciDevice): boolean {
-    return device.physfn === undefined && pciRecord(this.#machine.store.read(), device).driver === 'vfio-pci'
+    const { scenario, store } = this.#machine
+    return device.physfn === undefined && isVfioPci(scenario, pciRecord(store.read(), device).driver)
   }
 
   /** Of a group that the same iommufd has, whether or not the device itself is bound. */

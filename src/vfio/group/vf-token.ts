@@ -1,5 +1,5 @@
 import { type Uuid, uuidBytes } from '../../base/units.ts'
-import { boundDriver } from '../../host/group-members.ts'
+import { groupMember } from '../../host/group-members.ts'
 import { linkedName } from '../../host/sysfs/links.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import type { Descriptor } from '../calls/descriptor.ts'
@@ -60,8 +60,8 @@ function kindOf(files: HostFiles, name: string): FunctionKind {
     const hasFunctions = files.kind(`${path}/sriov_totalvfs`) !== null
     return { physicalFunction, takesToken: hasFunctions, why: 'it is not a function of an SR-IOV device' }
   }
-  const takesToken = boundDriver(files, `${path}/physfn/driver`) === 'vfio-pci'
-  return { physicalFunction, takesToken, why: `its physical function ${physicalFunction} is not with vfio-pci` }
+  const takesToken = groupMember(files, physicalFunction, `${path}/physfn`).vfio
+  return { physicalFunction, takesToken, why: `its physical function ${physicalFunction} is not with a driver of VFIO` }
 }
 
 function describe({ physicalFunction }: FunctionKind): string {

@@ -33,7 +33,7 @@ describe('a device that no driver has', () => {
     const { files } = kernel
     expect(await bind(kernel, { device })).toMatchObject([{ device, from: null, to: 'vfio-pci', changed: true }])
     expect([driverOf(files, device), overrideOf(kernel, device)]).toEqual(['vfio-pci', 'vfio-pci'])
-    expect(keptBindings.read(files, device)).toEqual({ driver: 'vfio-pci', vendor: '0x1234', device: '0x11e8' })
+    expect(keptBindings.read(files, device)).toEqual({ driver: 'best', vendor: '0x1234', device: '0x11e8' })
     expect(await bind(kernel, { device })).toMatchObject([{ changed: false, steps: [] }])
 
     expect(await release(kernel, { device })).toMatchObject([{ from: 'vfio-pci', to: null, changed: true }])
@@ -76,7 +76,7 @@ describe('a device that no driver has', () => {
     expect(change?.steps).toEqual([
       { action: 'write', path: `${path(device)}/driver_override`, value: 'vfio-pci' },
       { action: 'write', path: '/sys/bus/pci/drivers_probe', value: device },
-      { action: 'save', path: keptBindings.path(device), content: expect.stringContaining('"vfio-pci"') },
+      { action: 'save', path: keptBindings.path(device), content: expect.stringContaining('"best"') },
     ])
     expect([driverOf(kernel.files, device), overrideOf(kernel, device)]).toEqual([null, '(null)'])
     await bind(kernel, { device })

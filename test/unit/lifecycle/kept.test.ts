@@ -23,7 +23,7 @@ test('what is kept for the next boots is listed with how it is now and what forg
   const shown = ({ kept }: KeptForBoot) => kept.map(({ device, what, now, forget }) => [device, what, now, forget])
   expect(shown(await host.boot.kept())).toEqual([
     ['0000:81:00.1', 'driver none', 'with no driver', 'vfioctl release 0000:81:00.1'],
-    [vf, 'driver vfio-pci', 'with vfio-pci', `vfioctl release ${vf}`],
+    [vf, 'VFIO’s best driver', 'with vfio-pci', `vfioctl release ${vf}`],
     [network, '2 virtual functions', 'has 2', `vfioctl sriov ${network} 0`],
     [uuid, 'any-1 on gone, auto', 'parent not there', `vfioctl undefine -u ${uuid} -p gone`],
     ['0000:41:00.4', '1152 on 0000:41:00.0, manual', 'does not run', 'vfioctl undefine 0000:41:00.4'],
@@ -32,7 +32,7 @@ test('what is kept for the next boots is listed with how it is now and what forg
   expect((await host.boot.kept()).warnings.map(({ path }) => path)).toEqual(['/etc/vfioctl.d/sriov/0000:99:00.0.json'])
   await files.write(`/sys/bus/pci/devices/${network}/sriov_numvfs`, '0')
   await files.write(`/sys/bus/pci/devices/${network}/remove`, '1')
-  expect(shown(await host.boot.kept(vf))).toEqual([[vf, 'driver vfio-pci', 'not there', `vfioctl release ${vf}`]])
+  expect(shown(await host.boot.kept(vf))).toEqual([[vf, 'VFIO’s best driver', 'not there', `vfioctl release ${vf}`]])
   expect(shown(await host.boot.kept(network))).toEqual([
     [network, '2 virtual functions', 'not there', expect.anything()],
   ])

@@ -135,7 +135,7 @@ describe('the driver that is kept for a virtual function', () => {
     const said: string[] = []
     await host.setVirtualFunctions({ device: network, count: 0 }, { onMessage: (line) => said.push(line) })
     expect(said).toEqual([
-      expect.stringMatching(`^${vf0} is gone; vfio-pci is kept for it .*release ${vf0} forgets it`),
+      expect.stringMatching(`^${vf0} is gone; VFIO’s best driver is kept for it .*release ${vf0} forgets it`),
     ])
     expect(await atOnce(host)).toEqual([])
     await host.setVirtualFunctions({ device: network, count: 1 })
