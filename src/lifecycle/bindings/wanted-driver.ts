@@ -80,14 +80,14 @@ export class WantedDrivers {
 }
 
 /** The driver that gives a bus's devices to VFIO. */
-function vfioDriver(bus: BusName): string {
+export function vfioDriver(bus: BusName): string {
   return busNamed(bus).vfioDriver ?? noDriver
 }
 
-/** The driver that what is kept comes to now, to be shown: of the best, that of the device if it is there. */
+/** The driver that what is kept comes to now, to be shown; of the best of what is not there, VFIO's on its bus. */
 export function keptDriver(files: HostFiles, device: BusDevice | null, kept: string): string {
   if (kept !== bestDriver || device === null) return kept
-  return candidatesOrNone(files, device)[0]?.driver ?? kept
+  return candidatesOrNone(files, device)[0]?.driver ?? vfioDriver(device.bus)
 }
 
 /** A wish that is kept, in words: 'driver vfio-pci', 'VFIO’s best driver'. */

@@ -4,7 +4,7 @@ import { groupMember, iommuGroup } from '../../host/group-members.ts'
 import { followLinks } from '../../host/sysfs/links.ts'
 import { kindOrNone, listOrNone } from '../../host/sysfs/readable.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
-import { vfioDriver } from '../bindings/bind.ts'
+import { bestDriver, keptDriver, noDriver, vfioDriver } from '../bindings/wanted-driver.ts'
 import { bindingName, boundDeviceOrNull, keptBindings } from '../settings/bindings.ts'
 import type { WantedDevice } from './reading/host-reader.ts'
 
@@ -32,12 +32,13 @@ export function wantedDevices(files: HostFiles, names: readonly string[]): Wante
 function describe(files: HostFiles, device: BusDevice, kept: string | null, isNamed: boolean): WantedDevice {
   const path = devicePath(device)
   const { driver, vfio } = groupMember(files, device.name, path)
+  const wish = kept ?? (isNamed && !vfio && isTakenByName(device.bus) ? bestDriver : null)
   return {
     device,
     name: shownDevice(device),
     path: followLinks(files, path) ?? path,
     kept,
-    wanted: kept ?? (isNamed && !vfio && isTakenByName(device.bus) ? vfioDriver(device.bus) : driver),
+    wanted: wish === null ? driver : keptDriver(files, device, wish),
     driver,
     vfio,
     group: iommuGroup(files, path),
@@ -46,7 +47,7 @@ function describe(files: HostFiles, device: BusDevice, kept: string | null, isNa
 
 /** A mediated device has its parent's driver, and a crypto queue's goes by masks. */
 function isTakenByName(bus: BusName): boolean {
-  return bus !== 'mdev' && vfioDriver(bus) !== 'none'
+  return bus !== 'mdev' && vfioDriver(bus) !== noDriver
 }
 
 /** Those that a driver of VFIO's own has, on any bus but that of mediated devices, which have no other. */

@@ -1,5 +1,6 @@
 import { foreignMembers, visibleMembers } from '../../../host/group-members.ts'
 import { iommuGroups } from '../../../host/iommu-groups.ts'
+import { givesToVfio } from '../../bindings/wanted-driver.ts'
 import { type Finding, seen } from '../reading/finding.ts'
 import type { HostReader } from '../reading/host-reader.ts'
 
@@ -7,7 +8,7 @@ import type { HostReader } from '../reading/host-reader.ts'
 export function groupNotViable({ files, devices }: HostReader): Finding[] {
   const groups = new Map<number, Finding>()
   for (const { device, name, group, wanted } of devices) {
-    if (group === null || groups.has(group) || wanted?.includes('vfio') !== true) continue
+    if (group === null || groups.has(group) || wanted === null || !givesToVfio(files, device, wanted)) continue
     const blockers = foreignMembers(visibleMembers(files, group)).filter((member) => member.name !== device.name)
     if (blockers.length === 0) continue
     const with_ = blockers.map((member) => `${member.name} is with ${member.driver}`).join(', ')

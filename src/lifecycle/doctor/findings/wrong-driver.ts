@@ -1,5 +1,5 @@
 import { kindOrNone } from '../../../host/sysfs/readable.ts'
-import { noDriver, vfioDriver } from '../../bindings/bind.ts'
+import { bestDriver, noDriver, vfioDriver } from '../../bindings/wanted-driver.ts'
 import { bindingName, keptBindings } from '../../settings/bindings.ts'
 import { type Finding, seen } from '../reading/finding.ts'
 import type { HostReader, WantedDevice } from '../reading/host-reader.ts'
@@ -17,7 +17,9 @@ export function wrongDriver({ files, devices }: HostReader): Finding[] {
 function findingOf({ device, name, path, driver, kept, wanted }: WantedDevice): Finding {
   const has = driver === null ? 'has no driver' : `is with ${driver}`
   const why = kept === null ? 'VFIO has it only with' : 'what is kept for each boot says'
-  const driverWord = wanted === vfioDriver(device.bus) ? '' : ` ${wanted}`
+  // what is kept by name stays so
+  const isUnnamed = kept === null || kept === bestDriver || (device.bus !== 'pci' && kept === vfioDriver(device.bus))
+  const driverWord = isUnnamed ? '' : ` ${kept}`
   return {
     id: 'wrong-driver',
     severity: 'problem',

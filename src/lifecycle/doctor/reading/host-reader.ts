@@ -22,7 +22,7 @@ export interface WantedDevice {
   readonly name: string
   /** Its folder in sysfs. */
   readonly path: string
-  /** The driver that is kept for it; null if none is. */
+  /** The driver that is kept for it, `none`, or `best`; null if nothing is. */
   readonly kept: string | null
   /** The driver that it should have: the one that is kept, or VFIO's; null if none. */
   readonly wanted: string | null
