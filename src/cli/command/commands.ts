@@ -53,6 +53,10 @@ export const commands: Readonly<Record<string, Entry>> = {
   read: { summary: 'Read from a region of a device', load: () => import('../commands/read.ts') },
   write: { summary: 'Write to a region of a device', load: () => import('../commands/write.ts') },
   dump: { summary: 'Dump a region of a device, in hex or to a file', load: () => import('../commands/dump.ts') },
+  screenshot: {
+    summary: 'Write what the display of a virtual device shows to a PNG file',
+    load: () => import('../commands/screenshot.ts'),
+  },
   irq: { summary: 'Watch the interrupts of a device, or trigger one', load: () => import('../commands/irq.ts') },
   reset: { summary: 'Reset a device', load: () => import('../commands/reset.ts') },
   qemu: {

@@ -12,6 +12,7 @@ import { askOr, attempt, callFailed } from '../calls/system-call.ts'
 import type { Region } from '../region/region.ts'
 import type { Regions } from '../region/regions.ts'
 import { Edid } from './edid.ts'
+import { bochsPicture, pixelsOf, type Screenshot } from './screenshot.ts'
 
 /** The place of a picture: a region of the device, or a dma-buf, which other drivers can show without a copy. */
 export type PlaneKind = 'region' | 'dmabuf'
@@ -89,6 +90,30 @@ export class Display {
   dmabufPlane(type: PlaneType = 'primary'): DmabufPlane | null {
     const info = this.#query('dmabuf', type)
     return info === null ? null : { ...planeOf(info), dmabufId: info.dmabuf_id }
+  }
+
+  /**
+   * The pixels of its primary plane; null while nothing is shown. They are read while the device may draw. NOT_SUPPORTED
+   * without a display, for a format that is none of XR24, AR24, XB24, AB24 or is tiled, and for a picture in a dma-buf of
+   * anything but a Bochs display, whose video memory has it too. MALFORMED_REPLY if the picture leaves its region.
+   */
+  screenshot(): Screenshot | null {
+    const kinds = this.kinds()
+    if (kinds.includes('dmabuf') && !kinds.includes('region')) {
+      const plane = this.dmabufPlane()
+      if (plane === null) return null
+      const found = bochsPicture(this.#regions, plane)
+      if (found !== null) return pixelsOf(plane, found.region, found.offset)
+      throw new VfioError(
+        'NOT_SUPPORTED',
+        `${this.#device.what} has its picture in a dma-buf, which only drivers read`,
+        {
+          facts: { kinds },
+        },
+      )
+    }
+    const plane = this.regionPlane()
+    return plane === null ? null : pixelsOf(plane, plane.region, 0)
   }
 
   /** VFIO_DEVICE_GET_GFX_DMABUF. Throws NOT_FOUND if the picture has gone meanwhile. */
