@@ -12,6 +12,7 @@ export type { BusName } from './host/bus/bus.ts'
 export type { DeviceUser } from './host/device-users.ts'
 export type { GroupMember } from './host/group-members.ts'
 export type { FoundGroups, GroupDevice, GroupFilter, IommuGroup } from './host/iommu-groups.ts'
+export type { MemlockLimit } from './host/memlock-limit.ts'
 export type { PciIds } from './host/pci-ids.ts'
 export type { PciPower } from './host/pci-power.ts'
 export type { PciNode } from './host/pci-tree.ts'
@@ -139,7 +140,6 @@ export type {
   IovaRange,
   MapRequest,
 } from './vfio/address-space/address-space.ts'
-export type { MemlockLimit } from './vfio/address-space/memlock-limit.ts'
 export type { DeviceFeatures, FeatureCall, FeatureOperation } from './vfio/calls/device-features.ts'
 export type { Reason, Reasons } from './vfio/calls/system-call.ts'
 export { type ChannelCommand, channelProgram } from './vfio/ccw/channel-program.ts'

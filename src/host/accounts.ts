@@ -25,6 +25,29 @@ export function accountId(files: HostFiles, kind: 'user' | 'group', name: string
   })
 }
 
+/** A user of the host, and the groups whose rights he has. */
+export interface Account {
+  readonly uid: number
+  /** By /etc/passwd; the number as text if it is not there. */
+  readonly name: string
+  readonly gids: readonly number[]
+}
+
+/** A user by his name or number, with his groups of /etc/passwd and /etc/group. Throws as `accountId` does. */
+export function account(files: HostFiles, user: string): Account {
+  const uid = accountId(files, 'user', user)
+  const [name = String(uid), , , gid = ''] =
+    records(files, databases.user).find(([its, , number]) => its === user || number === String(uid)) ?? []
+  const others = records(files, databases.group).filter(([, , , members = '']) => members.split(',').includes(name))
+  const gids = [gid, ...others.map(([, , number = '']) => number)].filter((number) => /^\d{1,10}$/.test(number))
+  return { uid, name: printable(name), gids: gids.map(Number) }
+}
+
+/** The name of a group by its number; that number if /etc/group has none. */
+export function groupName(files: HostFiles, gid: number): string {
+  return printable(records(files, databases.group).find(([, , number]) => number === String(gid))?.[0] ?? String(gid))
+}
+
 function records(files: HostFiles, path: string): string[][] {
   const lines = readOrNull(files, path)?.split('\n') ?? []
   return lines.map((line) => line.split(':'))

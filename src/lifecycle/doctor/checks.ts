@@ -1,11 +1,20 @@
+import { bootDisplay } from './findings/boot-display.ts'
+import { deniedByPolicy } from './findings/denied-by-policy.ts'
 import { groupNotViable } from './findings/group-not-viable.ts'
+import { guestMemory } from './findings/guest-memory.ts'
 import { iommuOff } from './findings/iommu-off.ts'
 import { iommufdMissing } from './findings/iommufd-missing.ts'
 import { keptForAbsent } from './findings/kept-for-absent.ts'
+import { lockdown } from './findings/lockdown.ts'
+import { lockedMemory } from './findings/locked-memory.ts'
+import { mappingLimit } from './findings/mapping-limit.ts'
 import { noGroup } from './findings/no-group.ts'
+import { nodePermission } from './findings/node-permission.ts'
 import { noiommuOn } from './findings/noiommu-on.ts'
 import { notKept } from './findings/not-kept.ts'
 import { notRestored } from './findings/not-restored.ts'
+import { otherManagers } from './findings/other-managers.ts'
+import { power } from './findings/power.ts'
 import { takenAtBoot } from './findings/taken-at-boot.ts'
 import { interruptsUnsafe } from './findings/unsafe-interrupts.ts'
 import { vfioModules } from './findings/vfio-modules.ts'
@@ -30,6 +39,15 @@ export const checks: readonly Check[] = [
   { what: 'drivers', find: wrongDriver },
   { what: 'IOMMU groups', find: noGroup },
   { what: 'IOMMU groups', find: groupNotViable },
+  { what: 'displays', find: bootDisplay },
+  { what: 'power', find: power },
+  { what: 'nodes', find: nodePermission },
+  { what: 'memory', find: lockedMemory },
+  { what: 'memory', find: mappingLimit },
+  { what: 'memory', find: guestMemory },
+  { what: 'lockdown and policies', find: lockdown },
+  { what: 'lockdown and policies', find: deniedByPolicy },
+  { what: 'other managers', find: otherManagers },
   { what: 'what the next boot does', find: takenAtBoot },
   { what: 'what the next boot does', find: notKept },
   { what: 'what the next boot does', find: keptForAbsent },

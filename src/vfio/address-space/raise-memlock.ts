@@ -1,7 +1,7 @@
 import { VfioError } from '../../base/errors.ts'
+import { type MemlockLimit, memlockLimit } from '../../host/memlock-limit.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import { raiseSoftMemlock } from '../../kernel/soft-memlock.ts'
-import { type MemlockLimit, memlockLimit } from './memlock-limit.ts'
 
 /**
  * Raises the soft limit on locked memory to the hard limit, for this process and what it starts from here on. Resolves

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { Io } from '../../../src/cli/io/io.ts'
+import { forTerminal } from '../../../src/cli/io/paint.ts'
 import { readBounded } from '../../../src/cli/io/user-file.ts'
 import { run } from '../../../src/cli/run.ts'
 import type { Diagnosis } from '../../../src/index.ts'
@@ -23,6 +24,14 @@ const booted = (parameters: Readonly<Record<string, Readonly<Record<string, stri
   modules: { ...gpuHost.modules, ...parameters },
 })
 
+/** The host on which VFIO has the SSD already, with these files of it. */
+const ssdFolder = `/sys/devices/pci0000:80/0000:80:02.0/${ssd}`
+const withVfio = (files: Readonly<Record<string, string>> = {}) => ({
+  pci: gpuHost.pci.map((one) => (one.address === ssd ? { ...one, driver: 'vfio-pci' } : one)),
+  disk: Object.fromEntries(Object.entries(files).map(([name, text]) => [`${ssdFolder}/${name}`, text])),
+})
+const { vfio_pci: _, ...withoutVfioPci } = gpuHost.modules
+
 type Broken = Partial<Omit<Scenario, 'disk'>> & Pick<Partial<Scenario>, 'disk'>
 
 interface Case {
@@ -36,6 +45,7 @@ interface Case {
 }
 
 const problem = { severity: 'problem', ask: [], mended: false } as const
+const note = { severity: 'note', ask: [], mended: false } as const
 const warning = { severity: 'warning', ask: [], mended: false } as const
 
 const broken: Readonly<Record<string, Case>> = {
@@ -136,6 +146,156 @@ const broken: Readonly<Record<string, Case>> = {
     says: /driver vfio-pci is kept for 0000:99:00.0, which is not there/,
     mended: true,
   },
+  'vfio-pci is not loaded': {
+    ...problem,
+    host: { modules: withoutVfioPci },
+    ask: [ssd],
+    id: 'vfio-module-not-loaded',
+    says: /run: +modprobe vfio-pci/,
+  },
+  'the kernel has no vfio-pci': {
+    ...problem,
+    host: { modules: withoutVfioPci, disk: { '/lib/modules/7.3.0/kernel': null } },
+    id: 'vfio-module-missing',
+    says: /linux-modules-extra/,
+  },
+  'there is no iommufd': { ...note, host: {}, id: 'iommufd-missing', says: /run: +modprobe iommufd/ },
+  'nothing gives a device to VFIO at the next boot': {
+    ...note,
+    host: withVfio(),
+    id: 'binding-not-kept',
+    says: /0000:82:00.0 is with vfio-pci until the next boot/,
+    mended: true,
+  },
+  'a user may not open the nodes': {
+    ...problem,
+    host: withVfio(),
+    ask: ['--user', 'libvirt-qemu'],
+    id: 'node-not-permitted',
+    says: /setfacl -m u:libvirt-qemu:rw \/dev\/vfio\/11/,
+  },
+  'the limit of locked memory is too low': {
+    ...problem,
+    host: { lockedMemory: 2 ** 26 },
+    ask: ['--guest-memory', '32G', '--devices', '2', '--viommu'],
+    id: 'locked-memory-limit',
+    says: /locks 64 GiB, and 1 GiB more is wise; this user may lock 0\.0625 GiB .* ulimit -l 68157440/,
+  },
+  'the limit of a user’s logins is too low': {
+    ...problem,
+    host: {
+      disk: {
+        '/etc/passwd': 'mia:x:1000:1000::/home/mia:/bin/sh\n',
+        '/etc/security/limits.conf': '* hard memlock unlimited\n@kvm - memlock 1024\nmia hard memlock 8388608\n',
+      },
+    },
+    ask: ['--user', 'mia', '--guest-memory', '16GiB'],
+    id: 'locked-memory-limit',
+    says: /may lock 8 GiB .*limits.conf:3: mia hard memlock 8388608/,
+  },
+  'no file tells the limit of a user': {
+    ...note,
+    host: {},
+    ask: ['--user', 'libvirt-qemu', '--guest-memory', '16G'],
+    id: 'locked-memory-limit-unknown',
+    says: /no file tells the limit of libvirt-qemu/,
+  },
+  'a container takes too few mappings': {
+    ...warning,
+    host: booted({ vfio_iommu_type1: { allow_unsafe_interrupts: 'N', dma_entry_limit: '1000' } }),
+    id: 'mapping-limit',
+    says: /echo 65535 > /,
+  },
+  'type1 maps page by page': {
+    ...warning,
+    host: booted({ vfio_iommu_type1: { disable_hugepages: 'Y' } }),
+    id: 'huge-pages-disabled',
+    says: /starts slowly/,
+  },
+  'a guest is larger than the host': {
+    ...problem,
+    host: {
+      disk: {
+        '/proc/meminfo': 'MemTotal: 16777216 kB\nMemAvailable: 8388608 kB\nHugePages_Free: 0\nHugepagesize: 2048 kB\n',
+      },
+    },
+    ask: ['--guest-memory', '32G'],
+    id: 'guest-memory-missing',
+    says: /8 GiB of 16 GiB are available/,
+  },
+  'a device may lose power': {
+    ...note,
+    host: withVfio({ d3cold_allowed: '1\n', 'power/control': 'auto\n' }),
+    id: 'd3cold-allowed',
+    says: /echo 0 > \S+\/d3cold_allowed .*echo on > \S+\/power\/control/,
+  },
+  'a device has lost power': {
+    ...warning,
+    host: withVfio({ power_state: 'unknown\n' }),
+    id: 'power-state-unknown',
+    says: /the power state of 0000:82:00.0 is unknown/,
+  },
+  'a device is the display of the host': {
+    ...warning,
+    host: withVfio({ boot_vga: '1\n' }),
+    id: 'boot-display',
+    says: /goes dark/,
+  },
+  'the firmware’s framebuffer holds a BAR': {
+    ...problem,
+    host: {
+      ...withVfio(),
+      disk: {
+        '/proc/iomem': `a0000000-dfffffff : PCI Bus 0000:80\n  b0000000-bfffffff : ${ssd}\n    b0000000-b02fffff : BOOTFB\n`,
+      },
+    },
+    id: 'memory-held-by-framebuffer',
+    says: /add the kernel argument initcall_blacklist=sysfb_init/,
+  },
+  'the kernel is locked down': {
+    ...note,
+    host: { disk: { '/sys/kernel/security/lockdown': 'none [integrity] confidentiality\n' } },
+    id: 'lockdown',
+    says: /locked down \(integrity\)/,
+  },
+  'SELinux refuses': {
+    ...warning,
+    host: {
+      disk: { '/var/log/audit/audit.log': 'type=AVC msg=audit(1): avc:  denied  { open } path="/dev/vfio/11"\n' },
+    },
+    id: 'denied-by-policy',
+    says: /SELinux has refused/,
+  },
+  'driverctl takes a twin along': {
+    ...note,
+    host: {
+      pci: gpuHost.pci.map((one) => (one.address === '0000:81:00.1' ? { ...one, driver: null } : one)),
+      disk: { [`/etc/driverctl.d/pci-${nic}`]: 'vfio-pci\n' },
+    },
+    id: 'driverctl-takes-twins',
+    says: /and 0000:81:00.1 of the same kind has no driver/,
+  },
+  'mdevctl’s rule starts nothing': {
+    ...note,
+    host: {
+      disk: { '/usr/lib/udev/rules.d/60-mdevctl.rules': 'RUN+="/usr/sbin/mdevctl start-parent-mdevs %k"\n' },
+    },
+    id: 'mdevctl-rule',
+    says: /calls \/usr\/sbin\/mdevctl, which is not there/,
+  },
+  'Proxmox has the device': {
+    ...note,
+    host: { ...withVfio(), disk: { '/etc/pve/qemu-server/100.conf': 'cores: 2\nhostpci0: 82:00,pcie=1\n' } },
+    id: 'proxmox-has-device',
+    says: /100.conf:2: hostpci0/,
+  },
+  'NVIDIA’s operator has the GPUs': {
+    ...note,
+    host: { disk: { '/run/nvidia/validations': null } },
+    ask: ['3b:00.0'],
+    id: 'gpu-operator-runs',
+    says: /workload.config/,
+  },
   'nothing restores what is kept': {
     ...warning,
     host: { disk: kept(ssd, '0x144d', '0xa80a', 'nvme') },
@@ -154,7 +314,7 @@ function hostOf({ disk = {}, ...others }: Broken) {
   return async (words: readonly string[]) => {
     const [stdout, stderr]: [string[], string[]] = [[], []]
     const io: Io = {
-      out: (text) => stdout.push(String(text)),
+      out: (text) => stdout.push(forTerminal(String(text), null)),
       err: (text) => stderr.push(text),
       readFile: (path, maxBytes = 2 ** 24) => readBounded(path, maxBytes),
       interruption: () => new AbortController().signal,
@@ -182,7 +342,7 @@ describe('doctor', () => {
       severity === 'problem' ? [false, 11] : [expect.any(Boolean), expect.any(Number)],
     )
 
-    const { stdout } = await on(['doctor', ...ask])
+    const { stdout } = await on(['doctor', '--all', ...ask])
     expect(stdout).toContain(`[${id}]`)
     expect(stdout.replaceAll('\n', ' ')).toMatch(says)
 

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { memlockLimit } from '../../../../src/host/memlock-limit.ts'
 import type { IoctlPointer, Kernel } from '../../../../src/kernel/kernel.ts'
 import {
   decodeType1Info,
@@ -10,7 +11,6 @@ import {
 } from '../../../../src/uapi/container.ts'
 import { request } from '../../../../src/uapi/requests.ts'
 import { encode } from '../../../../src/uapi/struct.ts'
-import { memlockLimit } from '../../../../src/vfio/address-space/memlock-limit.ts'
 import { codeOf, createMdev, openMdev, uuid, wordAt } from '../machine.ts'
 import { edu, openEdu, openPci, pciKernel, pciScenario, toVfio } from '../pci/pci-scenario.ts'
 

@@ -1,8 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { systemError } from '../../../../src/base/system-error.ts'
+import { memlockLimit } from '../../../../src/host/memlock-limit.ts'
 import { openLinux } from '../../../../src/kernel/linux.ts'
-import { memlockLimit, outOfMemory } from '../../../../src/vfio/address-space/memlock-limit.ts'
+import { outOfMemory } from '../../../../src/vfio/address-space/memlock-limit.ts'
 import { HostTree } from '../../host-tree.ts'
 import { expectAnswers, spoilt } from '../../hostile.ts'
 

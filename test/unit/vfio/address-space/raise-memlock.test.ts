@@ -1,9 +1,9 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { afterEach, describe, expect, type TestContext, test, vi } from 'vitest'
+import { memlockLimit } from '../../../../src/host/memlock-limit.ts'
 import { openLinux } from '../../../../src/kernel/linux.ts'
 import { createMockKernel } from '../../../../src/mock/kernel/mock-kernel.ts'
-import { memlockLimit } from '../../../../src/vfio/address-space/memlock-limit.ts'
 import { raiseMemlockLimit } from '../../../../src/vfio/address-space/raise-memlock.ts'
 import { HostTree } from '../../host-tree.ts'
 
