@@ -1,3 +1,4 @@
+import { escaped } from '../../base/units.ts'
 import type { Diagnosis } from '../../lifecycle/doctor/diagnose.ts'
 import type { Evidence, Finding, Severity } from '../../lifecycle/doctor/reading/finding.ts'
 import { paint, type Style } from '../io/paint.ts'
@@ -11,11 +12,11 @@ export function findingsText(findings: readonly Finding[]): string {
 
 function blockOf({ id, severity, message, consequence, evidence, commands, advice }: Finding): string[] {
   return [
-    `${paint(styles[severity], `${severity}:`)} ${message} [${id}]`,
-    `  ${consequence}`,
+    `${paint(styles[severity], `${severity}:`)} ${escaped(message)} [${id}]`,
+    `  ${escaped(consequence)}`,
     ...evidence.map((one) => `  ${paint('dim', 'seen:')} ${shownEvidence(one)}`),
-    ...(advice === null ? [] : [`  ${paint('bold', 'mend:')} ${advice}`]),
-    ...commands.map((line) => `  ${paint('bold', 'run:')}  ${line}`),
+    ...(advice === null ? [] : [`  ${paint('bold', 'mend:')} ${escaped(advice)}`]),
+    ...commands.map((line) => `  ${paint('bold', 'run:')}  ${escaped(line)}`),
   ]
 }
 

@@ -67,6 +67,12 @@ const broken: Readonly<Record<string, Case>> = {
     id: 'iommu-off',
     says: /turn on VT-d/,
   },
+  'AMD’s IOMMU has failed': {
+    ...problem,
+    host: { pci: withoutIommu, disk: tables('IVRS') },
+    id: 'iommu-off',
+    says: /run: +dmesg \| grep -i AMD-Vi/,
+  },
   'interrupts are not remapped': {
     ...problem,
     host: { isolatesInterrupts: false, disk: cmdline('intremap=off') },

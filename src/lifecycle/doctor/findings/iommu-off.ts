@@ -38,6 +38,12 @@ export function iommuOff({ files }: HostReader): Finding[] {
     const message = 'the firmware tells of Intel’s IOMMU, and the kernel does not use it'
     return [{ ...common, message, consequence, ...kernelArgument(files, 'add', 'intel_iommu=on') }]
   }
+  if (table === 'IVRS') {
+    const message =
+      'the firmware tells of AMD’s IOMMU, which the kernel uses unless it fails, and no device is in a group'
+    const advice = 'the kernel’s log says why; a firmware update may mend its tables'
+    return [{ ...common, message, consequence, commands: ['dmesg | grep -i AMD-Vi'], advice }]
+  }
   const { why, hint } = iommuAdvice(files)
   return [{ ...common, message: `no device is in an IOMMU group: ${why}`, consequence, commands: [], advice: hint }]
 }
