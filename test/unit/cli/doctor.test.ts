@@ -30,6 +30,15 @@ const withVfio = (files: Readonly<Record<string, string>> = {}) => ({
   pci: gpuHost.pci.map((one) => (one.address === ssd ? { ...one, driver: 'vfio-pci' } : one)),
   disk: Object.fromEntries(Object.entries(files).map(([name, text]) => [`${ssdFolder}/${name}`, text])),
 })
+/** An endpoint with the capability of power management. */
+const sleeping = {
+  kind: 'memory',
+  configSize: 256,
+  config: { '0x04': '02001000', '0x34': '40', '0x40': '01000300' },
+  bars: {},
+  rom: 0,
+  reset: false,
+} as const
 const { vfio_pci: _, ...withoutVfioPci } = gpuHost.modules
 
 type Broken = Partial<Omit<Scenario, 'disk'>> & Pick<Partial<Scenario>, 'disk'>
@@ -231,15 +240,11 @@ const broken: Readonly<Record<string, Case>> = {
   },
   'a device may lose power': {
     ...note,
-    host: withVfio({ d3cold_allowed: '1\n', 'power/control': 'auto\n' }),
+    host: {
+      pci: gpuHost.pci.map((one) => (one.address === ssd ? { ...one, driver: 'vfio-pci', function: sleeping } : one)),
+    },
     id: 'd3cold-allowed',
     says: /echo 0 > \S+\/d3cold_allowed .*echo on > \S+\/power\/control/,
-  },
-  'a device has lost power': {
-    ...warning,
-    host: withVfio({ power_state: 'unknown\n' }),
-    id: 'power-state-unknown',
-    says: /the power state of 0000:82:00.0 is unknown/,
   },
   'a device is the display of the host': {
     ...warning,

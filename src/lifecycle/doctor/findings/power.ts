@@ -1,41 +1,45 @@
-import { readOrEmpty } from '../../../host/sysfs/readable.ts'
+import { pciAddressOrNull } from '../../../base/units.ts'
+import { readPciPower } from '../../../host/pci-power.ts'
 import { type Finding, seen } from '../reading/finding.ts'
-import type { HostReader } from '../reading/host-reader.ts'
+import type { HostReader, WantedDevice } from '../reading/host-reader.ts'
 
-/** Devices that may lose power while nobody uses them (D3cold): some do not come back from it. */
+/** Devices that may lose power while nobody uses them (D3cold), from which some do not come back. */
 export function power({ files, devices }: HostReader): Finding[] {
-  return devices
-    .filter(({ device, vfio }) => device.bus === 'pci' && vfio)
-    .flatMap(({ name, path }): Finding[] => {
-      const files_ = {
-        d3cold: `${path}/d3cold_allowed`,
-        control: `${path}/power/control`,
-        state: `${path}/power_state`,
-      }
-      const [d3cold, control, state] = [files_.d3cold, files_.control, files_.state].map((file) =>
-        readOrEmpty(files, file).trim(),
-      )
-      const isLost = state === 'unknown' || state === 'error'
-      if (!isLost && (d3cold !== '1' || control !== 'auto')) return []
-      return [
-        {
-          id: isLost ? 'power-state-unknown' : 'd3cold-allowed',
-          severity: isLost ? 'warning' : 'note',
-          device: name,
-          message: isLost
-            ? `the power state of ${name} is ${state}`
-            : `${name} may lose power while nobody has it open (D3cold)`,
-          evidence: [
-            ...(isLost ? [seen(files_.state, state ?? null)] : []),
-            seen(files_.d3cold, d3cold ?? null),
-            seen(files_.control, control ?? null),
-          ],
-          consequence:
-            'some cards do not come back from it: then they read as all ones until the machine is switched off',
-          commands: [`echo 0 > ${files_.d3cold}`, `echo on > ${files_.control}`],
-          advice:
-            'the same for its siblings in the IOMMU group; vfio-pci.disable_idle_d3=1 on the kernel’s command line keeps all awake',
-        },
-      ]
-    })
+  return devices.flatMap((device): Finding[] => {
+    const address = device.device.bus === 'pci' && device.vfio ? pciAddressOrNull(device.name) : null
+    if (address === null) return []
+    const { powerState, d3coldAllowed, control } = readPciPower(files, address)
+    if (powerState === 'error') return [notFollowing(device)]
+    return d3coldAllowed === true && control === 'auto' ? [mayLosePower(device)] : []
+  })
+}
+
+const consequence = 'some cards do not come back from it, and read as all ones until the machine is switched off'
+
+function mayLosePower({ name, path }: WantedDevice): Finding {
+  const [allowed, control] = [`${path}/d3cold_allowed`, `${path}/power/control`]
+  return {
+    id: 'd3cold-allowed',
+    severity: 'note',
+    device: name,
+    message: `${name} may lose power while nobody has it open (D3cold)`,
+    evidence: [seen(allowed, '1'), seen(control, 'auto')],
+    consequence,
+    commands: [`echo 0 > ${allowed}`, `echo on > ${control}`],
+    advice:
+      'the same for the rest of its IOMMU group; vfio-pci.disable_idle_d3=1 on the kernel’s command line keeps all awake',
+  }
+}
+
+function notFollowing({ name, path }: WantedDevice): Finding {
+  return {
+    id: 'power-state-error',
+    severity: 'warning',
+    device: name,
+    message: `${name} did not change its power state as it was told`,
+    evidence: [seen(`${path}/power_state`, 'error')],
+    consequence: 'it may answer nothing any more',
+    commands: [`vfioctl reset ${name} --try`],
+    advice: null,
+  }
 }
