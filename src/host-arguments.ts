@@ -24,6 +24,7 @@ import type { IommuMode } from './vfio/address-space/address-space.ts'
 import { openSpace } from './vfio/address-space/open-space.ts'
 import type { OpenDeviceOptions } from './vfio/device.ts'
 import type { AddressSpaceOptions } from './vfio/iommu/open-address-space.ts'
+import type { PassedDescriptors } from './vfio/iommu/passed-descriptors.ts'
 
 /** Checks the arguments of a host's methods as their types say: JavaScript, or a file, may hand over anything. */
 
@@ -89,6 +90,14 @@ const iommu = v.optional(
 
 const hostdevs = { iommufd: flag, display: flag }
 const pixels = v.pipe(v.number(), v.safeInteger(), v.minValue(1), v.maxValue(0xffff))
+
+const descriptor = v.pipe(v.number(), v.safeInteger(), v.minValue(0))
+const passed = fields<PassedDescriptors>({
+  iommufd: v.optional(descriptor),
+  devices: v.optional(v.record(v.string(), descriptor)),
+  container: v.optional(descriptor),
+  groups: v.optional(v.record(v.string(), descriptor)),
+})
 
 const requests: Readonly<Record<HostCall, readonly v.GenericSchema<unknown, unknown>[]>> = {
   openHost: [v.optional(v.object({ root: text, mock: v.optional(v.union([v.string(), v.looseObject({})])) }))],
@@ -177,7 +186,13 @@ const requests: Readonly<Record<HostCall, readonly v.GenericSchema<unknown, unkn
   openDevice: [
     v.string(),
     v.optional(
-      fields<OpenDeviceOptions>({ iommu, addressSpace: v.optional(openSpace), vfToken: text, addressBits: whole }),
+      fields<OpenDeviceOptions>({
+        iommu,
+        addressSpace: v.optional(openSpace),
+        vfToken: text,
+        addressBits: whole,
+        passed: v.optional(passed),
+      }),
     ),
   ],
   inspect: [v.string()],

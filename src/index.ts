@@ -172,6 +172,8 @@ export type { Migration, MigrationState, RestoreOptions, SaveOptions } from './v
 export type { MigrationData, PreCopyInfo } from './vfio/features/migration-data.ts'
 export type { Screenshot } from './vfio/features/screenshot.ts'
 export type { AddressSpaceOptions } from './vfio/iommu/open-address-space.ts'
+export type { PassedDescriptors } from './vfio/iommu/passed-descriptors.ts'
+export { passedDescriptors } from './vfio/iommu/passed-environment.ts'
 export type { EnableOptions, Irq } from './vfio/irq/irq.ts'
 export type { EnabledIrq, NamedIrq } from './vfio/irq/irq-enabled.ts'
 export type { IrqEvents } from './vfio/irq/irq-events.ts'

@@ -22,6 +22,11 @@ export interface Kernel {
   open(path: string, access: 'r' | 'w' | 'rw'): number
   /** close(2): the descriptor is free for another file from then on. */
   close(fd: number): void
+  /**
+   * fstat(2): the number of the character device behind a descriptor, whoever opened it; null for any other file.
+   * `SystemError` EBADF if it is not open.
+   */
+  deviceNumber(fd: number): DeviceNumber | null
 
   /**
    * ioctl(2). `argument` is a struct (read and overwritten in place), an integer passed by value, or nothing.
@@ -110,6 +115,12 @@ export interface Kernel {
 
   /** Releases what the kernel object itself holds (the mock's files; nothing on Linux). */
   dispose(): void
+}
+
+/** A device's number: what makedev(3) is made of. */
+export interface DeviceNumber {
+  readonly major: number
+  readonly minor: number
 }
 
 /** In bytes. */

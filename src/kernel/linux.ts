@@ -1,4 +1,4 @@
-import { closeSync, constants, openSync, watch as watchFile } from 'node:fs'
+import { closeSync, constants, fstatSync, openSync, watch as watchFile } from 'node:fs'
 import { join } from 'node:path'
 import { systemError } from '../base/system-error.ts'
 import { hex } from '../base/units.ts'
@@ -7,6 +7,7 @@ import { loadAddon } from './addon.ts'
 import { realRoot, type Tree, treeBelow } from './below-root.ts'
 import { descriptorMade } from './descriptor-made.ts'
 import type {
+  DeviceNumber,
   HostFiles,
   IoctlPointer,
   Kernel,
@@ -83,6 +84,11 @@ class LinuxKernel implements Kernel {
   close(fd: number): void {
     if (this.#opened.delete(fd)) closeSync(fd)
     else loadAddon().close(fd)
+  }
+
+  deviceNumber(fd: number): DeviceNumber | null {
+    const status = fstatSync(fd, { bigint: true })
+    return status.isCharacterDevice() ? deviceNumberOf(status.rdev) : null
   }
 
   ioctl(fd: number, request: number, argument?: Uint8Array | number, pointers?: readonly IoctlPointer[]): number {
@@ -210,6 +216,13 @@ class LinuxKernel implements Kernel {
   }
 
   dispose(): void {}
+}
+
+/** A dev_t as glibc keeps it (sys/sysmacros.h): the low bits of both lie between the high ones. */
+function deviceNumberOf(device: bigint): DeviceNumber {
+  const major = ((device >> 8n) & 0xfffn) | ((device >> 32n) & 0xffff_f000n)
+  const minor = (device & 0xffn) | ((device >> 12n) & 0xffff_ff00n)
+  return { major: Number(major), minor: Number(minor) }
 }
 
 /** RangeError if the kernel would read past the end of what it is given. */

@@ -5,7 +5,7 @@ import type { Kernel } from '../kernel/kernel.ts'
 import { type DeviceInfo, decodeDeviceInfo, deviceFlag, vfioDeviceInfo } from '../uapi/device.ts'
 import { request } from '../uapi/requests.ts'
 import type { IommuMode } from './address-space/address-space.ts'
-import type { Attachment, DeviceAddressSpace } from './address-space/attachment.ts'
+import type { Attachment, AttachOptions, DeviceAddressSpace } from './address-space/attachment.ts'
 import { closeInOrder, orClose } from './calls/close-in-order.ts'
 import type { Descriptor } from './calls/descriptor.ts'
 import { DeviceFeatures } from './calls/device-features.ts'
@@ -19,6 +19,7 @@ import { Migration } from './features/migration.ts'
 import { spaceOfGroup } from './group/open-groups.ts'
 import { setVfToken } from './group/vf-token.ts'
 import { type AddressSpaceOptions, openAddressSpaceFor } from './iommu/open-address-space.ts'
+import { type PassedDescriptors, type Taken, takePassed } from './iommu/passed-descriptors.ts'
 import { Irqs } from './irq/irqs.ts'
 import { type AffectedDevice, affectedByHotReset, hotReset } from './pci/hot-reset.ts'
 import { PciFunction } from './pci/pci-function.ts'
@@ -36,6 +37,8 @@ export interface OpenDeviceOptions extends AddressSpaceOptions, DmaOptions {
    * from then on, to show that the two trust each other.
    */
   readonly vfToken?: string
+  /** Descriptors that somebody else opened, in place of nodes in /dev: `passedDescriptors()` has those of `vfioctl run`. */
+  readonly passed?: PassedDescriptors
 }
 
 /** An open VFIO device. */
@@ -218,20 +221,41 @@ export class Device implements Disposable, AsyncDisposable {
  */
 export function openDevice(kernel: Kernel, address: DeviceAddress, options: OpenDeviceOptions = {}): Device {
   checkAddress(address)
-  const { iommu, addressSpace } = options
+  const { iommu, addressSpace, passed } = options
   const attach = { vfToken: options.vfToken === undefined ? null : parseUuid(options.vfToken) }
+  if (passed !== undefined) return openByPassed(takePassed(kernel, address, passed, options), address, attach, options)
   const shared = addressSpace ?? (address.group === null ? null : spaceOfGroup(kernel, address.group))
   if (shared !== null) {
     if (iommu !== undefined && iommu !== shared.mode) throw otherMode(address, iommu, shared.mode)
-    const attachment = shared.attach(address, attach)
-    return orClose([attachment], () => new Device(attachment, options))
+    return openIn(shared, address, attach, options)
   }
-  const own = openAddressSpaceFor(kernel, address, options)
+  return openAlone(openAddressSpaceFor(kernel, address, options), address, attach, options)
+}
+
+function openIn(space: DeviceAddressSpace, address: DeviceAddress, attach: AttachOptions, dma: DmaOptions): Device {
+  const attachment = space.attach(address, attach)
+  return orClose([attachment], () => new Device(attachment, dma))
+}
+
+/** In an address space that is closed with the device. */
+function openAlone(own: DeviceAddressSpace, address: DeviceAddress, attach: AttachOptions, dma: DmaOptions): Device {
   return orClose([own], () => {
-    const device = new Device(own.attach(address, attach), options)
+    const device = openIn(own, address, attach, dma)
     own.closeWithLast()
     return device
   })
+}
+
+/** Whatever fails, the descriptor is closed with it. */
+function openByPassed(
+  { space, isOwn, descriptor }: Taken,
+  address: DeviceAddress,
+  attach: AttachOptions,
+  dma: DmaOptions,
+): Device {
+  const open = isOwn ? openAlone : openIn
+  if (descriptor === null) return open(space, address, attach, dma)
+  return orClose([descriptor], () => open(space, address, { ...attach, passed: descriptor }, dma))
 }
 
 function checkAddress({ group, name }: DeviceAddress): void {

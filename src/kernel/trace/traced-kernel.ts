@@ -3,6 +3,7 @@ import { isSystemError } from '../../base/system-error.ts'
 import { hex } from '../../base/units.ts'
 import { descriptorMade } from '../descriptor-made.ts'
 import type {
+  DeviceNumber,
   HostFiles,
   IoctlPointer,
   Kernel,
@@ -72,6 +73,15 @@ class TracedKernel implements Kernel {
     this.#tell('close', this.#shown(fd), () => this.#kernel.close(fd))
     this.#names.delete(fd)
     this.#channels.forget(fd)
+  }
+
+  deviceNumber(fd: number): DeviceNumber | null {
+    // somebody else opened it: /proc has the name that it was opened by
+    if (!this.#names.has(fd)) {
+      const name = this.#linkOf(fd)
+      if (name !== null) this.#names.set(fd, name)
+    }
+    return this.#tell('fstat', this.#shown(fd), () => this.#kernel.deviceNumber(fd))
   }
 
   ioctl(fd: number, request: number, argument?: Uint8Array | number, pointers?: readonly IoctlPointer[]): number {
@@ -192,6 +202,14 @@ class TracedKernel implements Kernel {
 
   dispose(): void {
     this.#kernel.dispose()
+  }
+
+  #linkOf(fd: number): string | null {
+    try {
+      return this.#kernel.files.readlink(`/proc/self/fd/${fd}`)
+    } catch {
+      return null
+    }
   }
 
   #shown(fd: number): string {

@@ -9,6 +9,7 @@ import { Container } from '../vfio/container.ts'
 import { DeviceNode } from '../vfio/device-node.ts'
 import { Group } from '../vfio/group.ts'
 import { noiommuPrefix, type VfioDevice, type VfioGroup, vfioGroups } from '../vfio/vfio-groups.ts'
+import { addDeviceNumber } from './device-numbers.ts'
 import { procFolder } from './proc.ts'
 import { addAp } from './sysfs-ap.ts'
 import { addCss } from './sysfs-css.ts'
@@ -29,6 +30,8 @@ export function buildRoot(machine: Machine, state: Snapshot): Folder {
   addCss(sys, machine, state)
   addPlatform(sys, machine, state)
   addMdevs(sys, machine, state)
+  addDeviceNumber(sys, '/dev/vfio/vfio', '/sys/devices/virtual/misc/vfio')
+  if (hasIommufd(machine.scenario)) addDeviceNumber(sys, '/dev/iommu', '/sys/devices/virtual/misc/iommu')
   return root.set('sys', sys).set('proc', procFolder(machine)).set('dev', deviceNodes(machine, state))
 }
 

@@ -1,17 +1,16 @@
 import type { Machine } from '../machine/machine.ts'
 import { hasIommufd } from '../scenario/loaded-modules.ts'
 import { below } from '../scenario/sysfs-paths.ts'
-import { type Directory, link, readOnly } from './tree.ts'
+import { addDeviceNumber } from './device-numbers.ts'
+import { type Directory, link } from './tree.ts'
 
 /** The class vfio: one entry for each group that has a node in /dev/vfio. */
 export function addVfioGroup(sys: Directory, group: string): void {
   const path = `/sys/devices/virtual/vfio/${group}`
   sys.at(below(path)).set('subsystem', link(path, '/sys/class/vfio'))
   sys.at('class/vfio').set(group, link('/sys/class/vfio', path))
+  addDeviceNumber(sys, `/dev/vfio/${group}`, path)
 }
-
-/** Major number of the devices' own nodes. */
-const major = 511
 
 /** The class vfio-dev: a folder in that of the device. With iommufd it has a character device. */
 export function addVfioDevice(
@@ -22,10 +21,7 @@ export function addVfioDevice(
 ): void {
   const name = `${prefix}vfio${index}`
   const path = `${device}/vfio-dev/${name}`
-  const folder = sys
-    .at(below(path))
-    .set('device', link(path, device))
-    .set('subsystem', link(path, '/sys/class/vfio-dev'))
-  if (hasIommufd(scenario)) folder.set('dev', readOnly(`${major}:${index}\n`))
+  sys.at(below(path)).set('device', link(path, device)).set('subsystem', link(path, '/sys/class/vfio-dev'))
+  if (hasIommufd(scenario)) addDeviceNumber(sys, `/dev/vfio/devices/${name}`, path)
   sys.at('class/vfio-dev').set(name, link('/sys/class/vfio-dev', path))
 }

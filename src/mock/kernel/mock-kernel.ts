@@ -1,5 +1,6 @@
 import { kernelOrder } from '../../base/byte-order.ts'
 import type {
+  DeviceNumber,
   HostFiles,
   IoctlPointer,
   Kernel,
@@ -17,6 +18,7 @@ import { Eventfd } from '../descriptors/eventfd.ts'
 import type { OpenFile } from '../descriptors/open-file.ts'
 import { watchReadiness } from '../descriptors/watch-readiness.ts'
 import { readWordBy, writeWordBy } from '../descriptors/words.ts'
+import { deviceNumberOf } from '../files/device-numbers.ts'
 import { MockFiles } from '../files/mock-files.ts'
 import { openNode } from '../files/tree.ts'
 import { watchDirectory } from '../files/watch-directory.ts'
@@ -93,6 +95,10 @@ export class MockKernel implements Kernel {
     file.close()
     if (wasLocked) holdings.publish()
     this.#waiting.look()
+  }
+
+  deviceNumber(fd: number): DeviceNumber | null {
+    return deviceNumberOf(this.#file(fd, 'fstat').link)
   }
 
   ioctl(fd: number, request: number, argument?: Uint8Array | number, pointers: readonly IoctlPointer[] = []): number {

@@ -10,6 +10,8 @@ import { openSpace } from './open-space.ts'
 export interface AttachOptions {
   /** Of an SR-IOV function; null for none. */
   readonly vfToken: Uuid | null
+  /** The device's own node, or its group's, if it is open already: closed with the device or the group, or if that fails. */
+  readonly passed?: Descriptor
 }
 
 /** An address space that devices are opened in. */

@@ -8,6 +8,14 @@ export interface Dependent {
   close(): void
 }
 
+/** The numbers that are ours, and not to be taken over from a caller who names one of them. */
+const held = new WeakMap<Kernel, Set<number>>()
+
+/** The descriptor is one that we hold, and close. */
+export function isHeld(kernel: Kernel, fd: number): boolean {
+  return held.get(kernel)?.has(fd) ?? false
+}
+
 /** An open descriptor with a name for people ('group 5'), which knows when it is closed. */
 export class Descriptor {
   readonly kernel: Kernel
@@ -19,6 +27,8 @@ export class Descriptor {
     this.kernel = kernel
     this.what = what
     this.#fd = fd
+    const ofKernel = held.get(kernel) ?? new Set<number>()
+    held.set(kernel, ofKernel.add(fd))
   }
 
   get closed(): boolean {
@@ -64,6 +74,7 @@ export class Descriptor {
     const fd = this.#fd
     if (fd === null) return
     this.#fd = null
+    held.get(this.kernel)?.delete(fd)
     attempt(`close ${this.what}`, () => this.kernel.close(fd))
   }
 

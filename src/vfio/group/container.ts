@@ -94,7 +94,11 @@ export function openContainer(kernel: Kernel, containerPath: ContainerPath = '/d
     ENXIO: notLoaded,
     ...nodePermission(containerPath),
   })
-  const descriptor = new Descriptor(kernel, fd, 'the container')
+  return containerOf(new Descriptor(kernel, fd, 'the container'), containerPath)
+}
+
+/** A container that is open, once it is known to speak as we do; closed if not. NOT_SUPPORTED then. */
+export function containerOf(descriptor: Descriptor, containerPath: ContainerPath): Container {
   return orClose([descriptor], () => {
     const version = attempt("ask for VFIO's version", () => descriptor.ioctl(request.VFIO_GET_API_VERSION))
     if (version !== VFIO_API_VERSION) {

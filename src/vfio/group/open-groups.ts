@@ -7,6 +7,8 @@ interface Owner {
   readonly space: DeviceAddressSpace
   /** The group's open node; null if its devices were opened by their own. */
   readonly node: Descriptor | null
+  /** The container that it is in; null if there is none. */
+  readonly container: Descriptor | null
 }
 
 /** A group's devices are all in one address space, and its node can be open once: which has it, in this process. */
@@ -15,6 +17,12 @@ const owners = new WeakMap<Kernel, Map<number, Owner>>()
 /** The address space that has this group open, or null. */
 export function spaceOfGroup(kernel: Kernel, group: number): DeviceAddressSpace | null {
   return owners.get(kernel)?.get(group)?.space ?? null
+}
+
+/** The address space of the container behind a descriptor, or null. */
+export function spaceOfContainer(kernel: Kernel, fd: number): DeviceAddressSpace | null {
+  const all = [...(owners.get(kernel)?.values() ?? [])]
+  return all.find(({ container }) => container !== null && !container.closed && container.fd === fd)?.space ?? null
 }
 
 /** The group's node, if this process has it open. */

@@ -7,7 +7,7 @@ import type { Kernel, Mapping } from '../../kernel/kernel.ts'
 import type { AddressSpaceInfo, IommuMode, IovaRange, MapRequest } from '../address-space/address-space.ts'
 import { Attachment, type AttachOptions, type DeviceAddressSpace } from '../address-space/attachment.ts'
 import { closeInOrder } from '../calls/close-in-order.ts'
-import type { Descriptor } from '../calls/descriptor.ts'
+import { Descriptor } from '../calls/descriptor.ts'
 
 /** A device that was opened in an address space, and what gives its place there back once it is closed. */
 export interface Entered {
@@ -17,7 +17,10 @@ export interface Entered {
 
 const deviceAddress = v.object({ group: v.nullable(count), name: v.string() })
 const isUuid = (value: unknown): boolean => typeof value === 'string' && uuidOrNull(value) === value
-const attachOptions = v.object({ vfToken: v.nullable(v.custom<Uuid>(isUuid, 'must be a UUID in lower case, or null')) })
+const attachOptions = v.object({
+  vfToken: v.nullable(v.custom<Uuid>(isUuid, 'must be a UUID in lower case, or null')),
+  passed: v.exactOptional(v.instance(Descriptor)),
+})
 const openDevice = v.instance(Attachment, 'must be an open device')
 
 /** The base of every address space: the devices in it, and the order in which all of it is closed. */

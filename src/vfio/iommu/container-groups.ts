@@ -2,8 +2,9 @@ import { VfioError } from '../../base/errors.ts'
 import type { DeviceAddress } from '../../host/device-node.ts'
 import type { AttachOptions, DeviceAddressSpace } from '../address-space/attachment.ts'
 import { closeInOrder, orClose } from '../calls/close-in-order.ts'
+import type { Descriptor } from '../calls/descriptor.ts'
 import type { Container, IommuType } from '../group/container.ts'
-import { type Group, openGroup } from '../group/group.ts'
+import { Group, openGroup } from '../group/group.ts'
 import { checkGroupIsFree, claimGroup, releaseGroup } from '../group/open-groups.ts'
 import type { Entered } from './attachable-space.ts'
 
@@ -35,13 +36,13 @@ export class ContainerGroups {
     return this.#members.size > 0
   }
 
-  openDevice({ group: number, name }: DeviceAddress, { vfToken }: AttachOptions): Entered {
+  openDevice({ group: number, name }: DeviceAddress, { vfToken, passed }: AttachOptions): Entered {
     if (number === null) {
       throw new VfioError('NOT_SUPPORTED', `device ${name} is in no IOMMU group, so no container can have it`, {
         hint: "{ iommu: 'iommufd' }, or 'noiommu', if the device has a node of its own in /dev/vfio/devices",
       })
     }
-    const member = this.#members.get(number) ?? this.#join(number)
+    const member = this.#members.get(number) ?? this.#join(number, passed)
     return orClose([{ close: () => this.leaveUnused() }], () => {
       const descriptor = member.group.openDevice(name, vfToken)
       member.devices++
@@ -69,16 +70,19 @@ export class ContainerGroups {
     this.#leave([...this.#members.values()].reverse())
   }
 
-  #join(number: number): Member {
+  #join(number: number, passed: Descriptor | undefined): Member {
     const { kernel } = this.#space
     checkGroupIsFree(this.#space, number)
-    const group = openGroup(kernel, number, { noiommu: this.#iommu === 'noiommu' })
+    const group =
+      passed === undefined
+        ? openGroup(kernel, number, { noiommu: this.#iommu === 'noiommu' })
+        : new Group(number, passed)
     return orClose([group], () => {
       group.setContainer(this.#container)
       if (this.#members.size === 0) this.#container.setIommu(this.#iommu)
       const member = { group, devices: 0 }
       this.#members.set(number, member)
-      claimGroup(number, { space: this.#space, node: group.descriptor })
+      claimGroup(number, { space: this.#space, node: group.descriptor, container: this.#container.descriptor })
       return member
     })
   }

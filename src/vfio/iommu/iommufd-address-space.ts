@@ -89,9 +89,9 @@ export class IommufdAddressSpace extends AttachableSpace {
     throw notPhysical(this.mode)
   }
 
-  protected enter(address: DeviceAddress, { vfToken }: AttachOptions): Entered {
+  protected enter(address: DeviceAddress, given: AttachOptions): Entered {
     const { group } = address
-    const options = { noiommu: false, vfToken }
+    const options = { ...given, noiommu: false }
     this.#pageSize = null
     if (group === null) return openIommufdDevice(this.kernel, this.#ioas, address, options)
     checkGroupIsFree(this, group)
@@ -127,7 +127,7 @@ export class IommufdAddressSpace extends AttachableSpace {
   /** Returns how a device of the group leaves. */
   #join(group: number): () => void {
     this.#devices.set(group, (this.#devices.get(group) ?? 0) + 1)
-    claimGroup(group, { space: this, node: null })
+    claimGroup(group, { space: this, node: null, container: null })
     return () => this.#leave(group)
   }
 

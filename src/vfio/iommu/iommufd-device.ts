@@ -34,8 +34,19 @@ export function openIommufdDevice(
   kernel: Kernel,
   ioas: Ioas,
   address: DeviceAddress,
-  { noiommu, vfToken }: NodeOptions,
+  { noiommu, vfToken, passed }: NodeOptions,
 ): Entered {
+  const descriptor = passed ?? openNode(kernel, address, noiommu)
+  return orClose([descriptor], () => {
+    bind(kernel, descriptor, ioas, address, vfToken)
+    attachDevice(descriptor, ioas)
+    // held first, so it is done last of all before the device is closed
+    descriptor.hold({ close: () => detachDevice(descriptor) })
+    return { descriptor, leave: () => {} }
+  })
+}
+
+function openNode(kernel: Kernel, address: DeviceAddress, noiommu: boolean): Descriptor {
   const { name } = address
   const node = findDeviceNode(kernel.files, address)
   if (node === null || node.noiommu !== noiommu) throw noNode(address, node !== null)
@@ -46,14 +57,7 @@ export function openIommufdDevice(
     ENXIO: gone,
     ...(noiommu ? rawAccess() : nodePermission(node.path)),
   })
-  const descriptor = new Descriptor(kernel, fd, `device ${name}`)
-  return orClose([descriptor], () => {
-    bind(kernel, descriptor, ioas, address, vfToken)
-    attachDevice(descriptor, ioas)
-    // held first, so it is done last of all before the device is closed
-    descriptor.hold({ close: () => detachDevice(descriptor) })
-    return { descriptor, leave: () => {} }
-  })
+  return new Descriptor(kernel, fd, `device ${name}`)
 }
 
 /** VFIO_DEVICE_BIND_IOMMUFD: before it, the descriptor answers nothing else. */

@@ -153,6 +153,23 @@ function mapFlags(access: DmaAccess, iova: bigint | undefined): number {
 /** One for each kernel: devices can move only between address spaces of the same. */
 const opened = new WeakMap<Kernel, { readonly descriptor: Descriptor; users: number }>()
 
+/** The descriptor is the iommufd that this kernel's address spaces have. */
+export function isOpenIommufd(kernel: Kernel, fd: number): boolean {
+  const there = opened.get(kernel)
+  return there !== undefined && there.descriptor.fd === fd
+}
+
+/** An iommufd is open already: what is passed is not used beside it. */
+export function hasOpenIommufd(kernel: Kernel): boolean {
+  return opened.has(kernel)
+}
+
+/** Has the next address spaces be of an iommufd that somebody else opened; it is closed with the last of them. */
+export function adoptIommufd(descriptor: Descriptor): Ioas {
+  opened.set(descriptor.kernel, { descriptor, users: 0 })
+  return allocateIoas(descriptor.kernel)
+}
+
 /** IOMMU_IOAS_ALLOC. Throws NOT_SUPPORTED if there is no iommufd, PERMISSION_DENIED. */
 export function allocateIoas(kernel: Kernel): Ioas {
   const iommufd = enter(kernel)

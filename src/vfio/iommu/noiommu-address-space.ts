@@ -113,8 +113,8 @@ export class NoiommuDevices extends NoiommuAddressSpace {
     attempt('release pages', () => this.#ioas.unmap(there.iova, there.size))
   }
 
-  protected enter(address: DeviceAddress, { vfToken }: AttachOptions): Entered {
-    return openIommufdDevice(this.kernel, this.#ioas, address, { noiommu: true, vfToken })
+  protected enter(address: DeviceAddress, options: AttachOptions): Entered {
+    return openIommufdDevice(this.kernel, this.#ioas, address, { ...options, noiommu: true })
   }
 
   protected findPages(memory: Mapping, offset: number, size: number): readonly bigint[] {

@@ -11,7 +11,7 @@ import type { Kernel } from '../../kernel/kernel.ts'
 import type { IommuMode } from '../address-space/address-space.ts'
 import type { DeviceAddressSpace } from '../address-space/attachment.ts'
 import { orClose } from '../calls/close-in-order.ts'
-import { type ContainerPath, openContainer } from '../group/container.ts'
+import { type Container, type ContainerPath, openContainer } from '../group/container.ts'
 import { allocateIoas } from './iommufd.ts'
 import { IommufdAddressSpace } from './iommufd-address-space.ts'
 import { NoiommuDevices, NoiommuGroups } from './noiommu-address-space.ts'
@@ -79,7 +79,15 @@ function openNoiommu(kernel: Kernel, withIommufd: boolean): DeviceAddressSpace {
 }
 
 function openType1(kernel: Kernel, path: ContainerPath, types: readonly ('type1v2' | 'type1')[]): DeviceAddressSpace {
-  const container = openContainer(kernel, path)
+  return type1Of(openContainer(kernel, path), path, types)
+}
+
+/** The address space of a container that is open; closed if it offers none of the types. NOT_SUPPORTED then. */
+export function type1Of(
+  container: Container,
+  path: ContainerPath,
+  types: readonly ('type1v2' | 'type1')[],
+): DeviceAddressSpace {
   const type = orClose([container], () => container.offered(types))
   const mode: Type1Mode = path === '/dev/iommu' ? `compat-${type}` : type
   return new Type1AddressSpace(container, mode)

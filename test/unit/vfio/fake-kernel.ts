@@ -66,6 +66,10 @@ export class FakeKernel implements Kernel {
     isClaimed: () => false,
   }
 
+  deviceNumber(): null {
+    return null
+  }
+
   open(path: string): number {
     this.#call(`open ${path}`, 'open', path)
     return this.#opened(path)
