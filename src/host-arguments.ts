@@ -25,6 +25,7 @@ import { openSpace } from './vfio/address-space/open-space.ts'
 import type { OpenDeviceOptions } from './vfio/device.ts'
 import type { AddressSpaceOptions } from './vfio/iommu/open-address-space.ts'
 import type { PassedDescriptors } from './vfio/iommu/passed-descriptors.ts'
+import type { RunOptions } from './vfio/program/run-program.ts'
 
 /** Checks the arguments of a host's methods as their types say: JavaScript, or a file, may hand over anything. */
 
@@ -59,6 +60,7 @@ export type HostCall =
   | 'watch'
   | 'openDevice'
   | 'openAddressSpace'
+  | 'run'
   | 'inspect'
   | 'recover'
 
@@ -194,6 +196,23 @@ const requests: Readonly<Record<HostCall, readonly v.GenericSchema<unknown, unkn
         passed: v.optional(passed),
       }),
     ),
+  ],
+  run: [
+    v.pipe(v.array(v.string()), v.minLength(1, 'must name a device')),
+    fields<RunOptions>({
+      command: v.pipe(
+        v.array(
+          v.pipe(
+            v.string(),
+            v.check((it) => !it.includes('\0'), 'must have no NUL'),
+          ),
+        ),
+        v.minLength(1, 'must be a program'),
+      ),
+      user: text,
+      nodes: v.optional(v.picklist(['iommufd', 'group'])),
+      memlock: v.optional(v.union([v.literal('unlimited'), descriptor])),
+    }),
   ],
   inspect: [v.string()],
   openAddressSpace: [v.optional(fields<AddressSpaceOptions>({ iommu }))],

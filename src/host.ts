@@ -32,6 +32,7 @@ import type { DeviceAddressSpace } from './vfio/address-space/attachment.ts'
 import { closeInOrder } from './vfio/calls/close-in-order.ts'
 import type { Device, OpenDeviceOptions } from './vfio/device.ts'
 import type { AddressSpaceOptions } from './vfio/iommu/open-address-space.ts'
+import type { RunEnd, RunOptions } from './vfio/program/run-program.ts'
 
 /** A resource that the host closes with itself. */
 interface Opened {
@@ -232,6 +233,21 @@ export class Host implements AsyncDisposable {
       const { openDevice } = await import('./vfio/device.ts')
       this.#checkOpen()
       return this.#keep(openDevice(this.kernel, deviceToOpen(this.kernel.files, device), options))
+    })
+  }
+
+  /**
+   * Runs a program to its end with devices that are opened for it, so that it needs no rights on any node: it has this
+   * process's stdin, stdout and stderr, and the descriptors whose numbers `passedDescriptors()` tells it. As root, all its
+   * privileges are dropped. It gets the SIGINT, SIGTERM and SIGHUP that this process gets. Throws as `openDevice`
+   * does if a device cannot be opened, NOT_SUPPORTED on a simulated host or without util-linux's setpriv and prlimit.
+   */
+  async run(devices: readonly string[], options: RunOptions): Promise<RunEnd> {
+    return calledLater('run', [devices, options], async () => {
+      const { runProgramWith } = await import('./vfio/program/run-program.ts')
+      this.#checkOpen()
+      const found = devices.map((device) => deviceToOpen(this.kernel.files, device))
+      return runProgramWith(this.kernel, found, options)
     })
   }
 

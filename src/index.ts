@@ -183,6 +183,8 @@ export type { EventsOptions, WaitOptions, WaitSyncOptions } from './vfio/irq/irq
 export type { Irqs } from './vfio/irq/irqs.ts'
 export type { AffectedDevice } from './vfio/pci/hot-reset.ts'
 export type { PciFunction } from './vfio/pci/pci-function.ts'
+export type { PassedNodes } from './vfio/program/open-for-program.ts'
+export type { RunEnd, RunOptions } from './vfio/program/run-program.ts'
 export type { Ioeventfd, IoeventfdRequest, IoeventfdWrite } from './vfio/region/ioeventfd.ts'
 export type { MappedRegion } from './vfio/region/mapped-region.ts'
 export type { Region } from './vfio/region/region.ts'

@@ -32,7 +32,8 @@ export async function complete(words: readonly string[], io: Io): Promise<string
   const before = typed.slice(1, -1)
   const current = typed.at(-1) ?? ''
   try {
-    const { word, rest } = splitCommandLine(before)
+    const { word, rest, program } = splitCommandLine(before)
+    if (program !== undefined) return ''
     const options = seenOptions(rest)
     if (word === 'help') return shown([...commandCandidates(), ...topicCandidates()], current, io)
     const entry = word !== null && Object.hasOwn(commands, word) ? commands[word] : undefined

@@ -27,7 +27,7 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
       const { showHelp } = await import('./help-page.ts')
       if (await showHelp(aboutOf(line), io)) return 0
     }
-    const { word, rest, orElse } = withKnownWords(line)
+    const { word, rest, orElse, program = null } = withKnownWords(line)
     const entry = word !== null && Object.hasOwn(commands, word) ? commands[word] : undefined
     if (word === null || entry === undefined) return await explain(word, rest, io)
     shown = { ...shown, command: word }
@@ -42,13 +42,13 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
     const options = readGlobals(parsed.values, parsed.verbose)
     shown = { ...options, command: word }
     const told: Io = { ...io, err: (text) => io.err(forSameHost(text, options)) }
-    const context = new Context(options, told)
+    const context = new Context(options, told, program)
     try {
       await command.run(parsed.values, context, told)
     } finally {
       context.dispose()
     }
-    return 0
+    return context.status
   } catch (error) {
     return reportFailure(error, shown, io)
   }

@@ -48,6 +48,33 @@ export function groupName(files: HostFiles, gid: number): string {
   return printable(records(files, databases.group).find(([, , number]) => number === String(gid))?.[0] ?? String(gid))
 }
 
+/** A user who can be changed to, as /etc/passwd has them. */
+export interface UserAccount {
+  readonly name: string
+  readonly uid: number
+  readonly gid: number
+  readonly home: string
+  readonly shell: string
+}
+
+/** A user by name or number, of /etc/passwd alone. NOT_FOUND if they are not there. */
+export function userAccount(files: HostFiles, given: string): UserAccount {
+  const path = databases.user
+  const uid = accountId(files, 'user', given)
+  const its = records(files, path).filter((record) => isId(record[2]) && Number(record[2]) === uid && isId(record[3]))
+  const [name, , , gid, , home, shell] = its.find(([itsName]) => itsName === given) ?? its[0] ?? []
+  if (name !== undefined) return { name, uid, gid: Number(gid), home: home || '/', shell: shell || '/bin/sh' }
+  throw new VfioError('NOT_FOUND', `user ${printable(given)} is not in ${path}, so their group is not known`, {
+    path,
+    hint: 'getent passwd shows the users',
+    facts: { user: given },
+  })
+}
+
+function isId(text: string | undefined): boolean {
+  return text !== undefined && /^\d{1,10}$/.test(text)
+}
+
 function records(files: HostFiles, path: string): string[][] {
   const lines = readOrNull(files, path)?.split('\n') ?? []
   return lines.map((line) => line.split(':'))

@@ -1,7 +1,7 @@
 import type { HostFiles, Kernel } from '../kernel/kernel.ts'
 import { followLinks } from './sysfs/links.ts'
 
-/** What a descriptor is, of all that VFIO opens. */
+/** A file that VFIO or iommufd opens, as a descriptor tells it. */
 export type PassedFile =
   | { readonly kind: 'container' | 'iommufd' }
   | { readonly kind: 'group'; readonly group: number; readonly noiommu: boolean }

@@ -113,6 +113,15 @@ export interface Kernel {
    */
   runProgram(path: string, run: ProgramRun): Promise<ProgramEnd>
 
+  /** False if no program can be given descriptors of this kernel: a simulated one's are of its own process alone. */
+  readonly passesDescriptors: boolean
+  /**
+   * Starts a program of the host in the foreground, by its absolute path and without a shell: it has this process's stdin,
+   * stdout and stderr, and `descriptors` as 3, 4, … `SystemError` if it cannot be started: ENOENT, EACCES, ENOEXEC; EPERM if
+   * `passesDescriptors` is false. It gets the SIGINT, SIGTERM and SIGHUP that this process gets, which goes on waiting for it.
+   */
+  startProgram(path: string, start: ProgramStart): Promise<StartedProgram>
+
   /** Releases what the kernel object itself holds (the mock's files; nothing on Linux). */
   dispose(): void
 }
@@ -134,6 +143,21 @@ export interface ProgramRun {
   readonly timeoutMs: number
   /** It gets the SIGINT, SIGTERM and SIGHUP that this process gets, and does not outlive it. */
   readonly endsWithUs?: boolean
+}
+
+/** A program to start in the foreground. */
+export interface ProgramStart {
+  readonly arguments: readonly string[]
+  /** Its environment, as a whole. */
+  readonly environment: Readonly<Record<string, string | undefined>>
+  /** Descriptors of this process; it may close them once the program has started. */
+  readonly descriptors: readonly number[]
+}
+
+/** A program that runs. */
+export interface StartedProgram {
+  /** The end of it: the name of the signal that ended it, or its exit status. */
+  readonly ended: Promise<{ readonly status: number | null; readonly signal: NodeJS.Signals | null }>
 }
 
 /** The end of a program, and its output. */

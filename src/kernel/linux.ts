@@ -6,6 +6,7 @@ import { minBytesOf } from '../uapi/requests.ts'
 import { loadAddon } from './addon.ts'
 import { realRoot, type Tree, treeBelow } from './below-root.ts'
 import { descriptorMade } from './descriptor-made.ts'
+import { startForeground } from './foreground-program.ts'
 import type {
   DeviceNumber,
   HostFiles,
@@ -16,6 +17,8 @@ import type {
   MmapOptions,
   ProgramEnd,
   ProgramRun,
+  ProgramStart,
+  StartedProgram,
   Watch,
   WordWidth,
 } from './kernel.ts'
@@ -213,6 +216,15 @@ class LinuxKernel implements Kernel {
   async runProgram(path: string, run: ProgramRun): Promise<ProgramEnd> {
     if (!this.runsPrograms) throw systemError('EPERM', 'execve', path)
     return runProgram(join(this.#root, path), path, run)
+  }
+
+  get passesDescriptors(): boolean {
+    return this.runsPrograms
+  }
+
+  async startProgram(path: string, start: ProgramStart): Promise<StartedProgram> {
+    if (!this.passesDescriptors) throw systemError('EPERM', 'execve', path)
+    return startForeground(join(this.#root, path), path, start)
   }
 
   dispose(): void {}

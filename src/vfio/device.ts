@@ -246,7 +246,7 @@ function openAlone(own: DeviceAddressSpace, address: DeviceAddress, attach: Atta
   })
 }
 
-/** Whatever fails, the descriptor is closed with it. */
+/** Closes the descriptor too if it fails. */
 function openByPassed(
   { space, isOwn, descriptor }: Taken,
   address: DeviceAddress,

@@ -39,6 +39,7 @@ const innerFloors: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['region', 'address-space'],
     ['iova', 'group'],
     ['dma', 'iommu', 'pci', 'ccw', 'features'],
+    ['program'],
     [''],
   ],
   cli: [['io'], ['command'], ['arguments'], ['output', 'device'], ['commands', 'parser'], ['mdevctl'], ['']],

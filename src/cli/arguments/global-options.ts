@@ -41,7 +41,12 @@ export interface SplitCommandLine {
   readonly rest: readonly string[]
   /** The same if `--mock` took a word that the command may need: that word is the command's. */
   readonly orElse: readonly string[] | null
+  /** The words after `--`, for a command that runs them; undefined for any other, or if there is no `--`. */
+  readonly program?: readonly string[]
 }
+
+/** The commands that take a program's command line after `--`. */
+const runners: readonly (string | null)[] = ['run']
 
 /**
  * Finds the command among global options. A bare `--mock` takes the word after it only if that word is a shipped
@@ -61,6 +66,7 @@ export function splitCommandLine(argv: readonly string[]): SplitCommandLine {
   for (let i = 0; i < argv.length; i++) {
     const token = argv[i] ?? ''
     const next = argv[i + 1]
+    if (token === '--' && runners.includes(word)) return { ...split([]), program: argv.slice(i + 1) }
     if (token === '--') return split(argv.slice(i + 1).map(plainArgument))
     if (token === '--mock') {
       const named = next !== undefined && namesScenario(next)

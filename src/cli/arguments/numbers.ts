@@ -11,6 +11,14 @@ export function wholeNumber(what: string, highest: number): (given: string) => n
   }
 }
 
+/** Bytes as people write them: 4096, 512M, 8G, in powers of 1024. */
+export function parseBytes(what: string, given: string): number {
+  const [, number, unit = ''] = /^(\d{1,15})([KMGT]?)(?:i?B)?$/i.exec(given) ?? []
+  const bytes = Number(number) * 1024 ** ['', 'K', 'M', 'G', 'T'].indexOf(unit.toUpperCase())
+  if (Number.isSafeInteger(bytes)) return bytes
+  throw usageError(`${what} '${printable(given)}' is not a size, such as 4096, 512M or 8G`)
+}
+
 /** Seconds as people write them ('10', '0.5'), in milliseconds. */
 export function parseSeconds(given: string): number {
   const seconds = /^\d{1,6}(\.\d{1,3})?$/.test(given) ? Number(given) : 0

@@ -91,6 +91,8 @@ export type Example = readonly [commandLine: string, what: string]
 export interface Command<T extends ArgumentTable = ArgumentTable> {
   readonly arguments: T
   readonly examples: readonly Example[]
+  /** The words after `--`, for its help, if it runs a program: '-- COMMAND [ARGUMENT…]'. */
+  readonly program?: string
   /** Text at the end of its help. */
   readonly epilogue?: string
   run(values: Values<T>, context: Context, io: Io): Promise<void> | void
@@ -101,6 +103,7 @@ export function command<const T extends ArgumentTable>(definition: Command<T>): 
   return {
     arguments: definition.arguments,
     examples: definition.examples,
+    ...(definition.program === undefined ? {} : { program: definition.program }),
     ...(definition.epilogue === undefined ? {} : { epilogue: definition.epilogue }),
     run: (values, context, io) => definition.run(values as Values<T>, context, io),
   }

@@ -71,6 +71,7 @@ export const commands: Readonly<Record<string, Entry>> = {
     summary: 'Print or write a CDI spec, which gives a container the nodes of devices',
     load: () => import('../commands/cdi.ts'),
   },
+  run: { summary: 'Run a program with devices, without root', load: () => import('../commands/run.ts') },
   mock: { summary: 'Manage the simulated hosts of --mock', load: () => import('../commands/mock.ts') },
   completion: {
     summary: 'Print a completion script for bash, zsh or fish',

@@ -16,12 +16,17 @@ export interface GlobalOptions {
 /** Options, kernel and host of a command. The kernel is opened at its first use, and only the one that was chosen. */
 export class Context {
   readonly options: GlobalOptions
+  /** The words after `--` (`SplitCommandLine.program`). */
+  readonly program: readonly string[] | null
+  /** The exit status of a command that does not fail: another's, if it ran a program. */
+  status = 0
   readonly #io: Io
   #kernel: Kernel | null = null
   #host: Host | null = null
 
-  constructor(options: GlobalOptions, io: Io) {
+  constructor(options: GlobalOptions, io: Io, program: readonly string[] | null = null) {
     this.options = options
+    this.program = program
     this.#io = io
   }
 

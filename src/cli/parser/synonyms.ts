@@ -32,7 +32,6 @@ const otherVerbs: Readonly<Record<string, string>> = {
   remove: 'stop ends a running device; undefine forgets its definition',
   restart: 'stop, then start; reset resets a device that goes on running',
   rm: 'remove',
-  run: 'up',
   set: 'edit',
   shutdown: 'destroy',
   unbind: 'release gives a device back to its own driver; bind DEVICE none keeps all drivers away',

@@ -47,7 +47,9 @@ export function explainCommand(name: string, command: Command, argv: readonly st
     .slice(countWords(own, argv))
     .filter(([, { kind }]) => kind === 'required')
     .map(shownPositional)
-  return textOf(parser, argv, `vfioctl ${name} --help`, needed)
+  const text = textOf(parser, argv, `vfioctl ${name} --help`, needed)
+  // yargs knows no words after '--'
+  return command.program === undefined ? text : text.replace(/^vfioctl .*$/m, `$& ${command.program}`)
 }
 
 /** The same for a line without a command, or with one that is not known: then the message says what is nearest. */

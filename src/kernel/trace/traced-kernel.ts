@@ -12,6 +12,8 @@ import type {
   MmapOptions,
   ProgramEnd,
   ProgramRun,
+  ProgramStart,
+  StartedProgram,
   Watch,
   WordWidth,
 } from '../kernel.ts'
@@ -40,6 +42,7 @@ class TracedKernel implements Kernel {
   readonly files: HostFiles
   readonly pid: number
   readonly runsPrograms: boolean
+  readonly passesDescriptors: boolean
   readonly #kernel: Kernel
   readonly #trace: Trace
   /** The file behind each descriptor, as far as it was opened here. */
@@ -50,6 +53,7 @@ class TracedKernel implements Kernel {
     this.name = kernel.name
     this.pid = kernel.pid
     this.runsPrograms = kernel.runsPrograms
+    this.passesDescriptors = kernel.passesDescriptors
     this.#kernel = kernel
     this.#trace = trace
     this.files = new TracedFiles(kernel.files, (name, shown, call) => this.#tell(name, shown, call))
@@ -198,6 +202,11 @@ class TracedKernel implements Kernel {
   runProgram(path: string, run: ProgramRun): Promise<ProgramEnd> {
     const shown = [path, ...run.arguments].map(shownText).join(', ')
     return this.#tell('execve', shown, () => this.#kernel.runProgram(path, run))
+  }
+
+  startProgram(path: string, start: ProgramStart): Promise<StartedProgram> {
+    const shown = [path, ...start.arguments].map(shownText).join(', ')
+    return this.#tell('execve', shown, () => this.#kernel.startProgram(path, start))
   }
 
   dispose(): void {

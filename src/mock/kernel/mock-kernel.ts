@@ -9,6 +9,8 @@ import type {
   MmapOptions,
   ProgramEnd,
   ProgramRun,
+  ProgramStart,
+  StartedProgram,
   Watch,
   WordWidth,
 } from '../../kernel/kernel.ts'
@@ -53,6 +55,7 @@ export class MockKernel implements Kernel {
   readonly machine: Machine
   readonly pid: number = process.pid
   readonly runsPrograms: boolean = true
+  readonly passesDescriptors: boolean = false
   readonly pageSize: number
   readonly hugePageSize: number
   readonly files: HostFiles
@@ -245,6 +248,10 @@ export class MockKernel implements Kernel {
       return canonical
     })
     return program === modprobePath ? modprobe(this.machine, run) : sriovManage(this.machine, this.files, run)
+  }
+
+  async startProgram(path: string, _start: ProgramStart): Promise<StartedProgram> {
+    return systemCall('execve', path, refuse('EPERM'))
   }
 
   dispose(): void {

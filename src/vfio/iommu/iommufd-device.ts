@@ -46,7 +46,8 @@ export function openIommufdDevice(
   })
 }
 
-function openNode(kernel: Kernel, address: DeviceAddress, noiommu: boolean): Descriptor {
+/** Opens a device's own node. NOT_SUPPORTED if it has none of that kind. */
+export function openNode(kernel: Kernel, address: DeviceAddress, noiommu: boolean): Descriptor {
   const { name } = address
   const node = findDeviceNode(kernel.files, address)
   if (node === null || node.noiommu !== noiommu) throw noNode(address, node !== null)

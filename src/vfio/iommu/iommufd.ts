@@ -12,6 +12,9 @@ import {
   iommuIoasNoiommuGetPa,
   iommuIoasUnmap,
   iommuIovaRange,
+  iommuOption,
+  iommuOptionId,
+  iommuOptionOp,
 } from '../../uapi/iommufd.ts'
 import { decode, encode } from '../../uapi/struct.ts'
 import type { DmaAccess, IovaRange, MapRequest } from '../address-space/address-space.ts'
@@ -186,6 +189,13 @@ function enter(kernel: Kernel): Descriptor {
     there.users++
     return there.descriptor
   }
+  const descriptor = openIommufd(kernel)
+  opened.set(kernel, { descriptor, users: 1 })
+  return descriptor
+}
+
+/** Opens /dev/iommu. Throws NOT_SUPPORTED if there is no iommufd, PERMISSION_DENIED. */
+export function openIommufd(kernel: Kernel): Descriptor {
   const notLoaded = (): Reason => ({
     code: 'NOT_SUPPORTED',
     because: 'this kernel has no iommufd, or it is not loaded',
@@ -197,9 +207,23 @@ function enter(kernel: Kernel): Descriptor {
     ENXIO: notLoaded,
     ...nodePermission(path),
   })
-  const descriptor = new Descriptor(kernel, fd, 'iommufd')
-  opened.set(kernel, { descriptor, users: 1 })
-  return descriptor
+  return new Descriptor(kernel, fd, 'iommufd')
+}
+
+/**
+ * IOMMU_OPTION_RLIMIT_MODE: what is mapped counts against the limit of the process that maps it, in place of all processes
+ * of its user together. Takes CAP_SYS_RESOURCE, and an iommufd that nothing was made in.
+ */
+export function countByProcess(iommufd: Descriptor): void {
+  const bytes = encode(iommuOption, {
+    size: iommuOption.size,
+    option_id: iommuOptionId.IOMMU_OPTION_RLIMIT_MODE,
+    op: iommuOptionOp.IOMMU_OPTION_OP_SET,
+    val64: 1n,
+  })
+  attempt('count locked memory by process', () => iommufd.ioctl(iommufdRequest.IOMMU_OPTION, bytes), {
+    EPERM: () => ({ code: 'PERMISSION_DENIED', because: 'it takes CAP_SYS_RESOURCE', hint: 'run as root' }),
+  })
 }
 
 function leave(descriptor: Descriptor): void {

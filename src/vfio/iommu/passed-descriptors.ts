@@ -139,7 +139,7 @@ function check(kernel: Kernel, fd: number, expected: string, isExpected: (it: Pa
   throw notThat(fd, expected, found === null ? 'it is no file of VFIO or iommufd' : `it is ${shown(found)}`)
 }
 
-/** What the host itself opened, or took over before, has an owner. */
+/** DEVICE_BUSY for a descriptor that the host itself opened, or took over before. */
 function checkFree(kernel: Kernel, fd: number): void {
   if (isHeld(kernel, fd)) throw busy(`descriptor ${fd} is in use by this host already`)
 }

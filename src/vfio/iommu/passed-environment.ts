@@ -12,17 +12,23 @@ const variables = {
   groups: 'VFIOCTL_GROUPS',
 } as const
 
-/** VFIOCTL_IOMMUFD=3 VFIOCTL_DEVICES=0000:3b:00.0=4,…, or VFIOCTL_CONTAINER=3 VFIOCTL_GROUPS=12=4,… */
-export function passedEnvironment({ iommufd, devices, container, groups }: PassedDescriptors): Record<string, string> {
-  const list = (numbers: Readonly<Record<string, number>>) =>
-    Object.entries(numbers)
-      .map(([name, fd]) => `${name}=${fd}`)
-      .join(',')
+/**
+ * VFIOCTL_IOMMUFD=3 VFIOCTL_DEVICES=0000:3b:00.0=4,…, or VFIOCTL_CONTAINER=3 VFIOCTL_GROUPS=12=4,…; undefined for what is
+ * not passed, and no longer to be in the environment.
+ */
+export function passedEnvironment(passed: PassedDescriptors): Record<string, string | undefined> {
+  const one = (fd: number | undefined) => (fd === undefined ? undefined : String(fd))
+  const list = (numbers: Readonly<Record<string, number>> | undefined) =>
+    numbers === undefined
+      ? undefined
+      : Object.entries(numbers)
+          .map(([name, fd]) => `${name}=${fd}`)
+          .join(',')
   return {
-    ...(iommufd === undefined ? {} : { [variables.iommufd]: String(iommufd) }),
-    ...(devices === undefined ? {} : { [variables.devices]: list(devices) }),
-    ...(container === undefined ? {} : { [variables.container]: String(container) }),
-    ...(groups === undefined ? {} : { [variables.groups]: list(groups) }),
+    [variables.iommufd]: one(passed.iommufd),
+    [variables.devices]: list(passed.devices),
+    [variables.container]: one(passed.container),
+    [variables.groups]: list(passed.groups),
   }
 }
 

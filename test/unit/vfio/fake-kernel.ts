@@ -24,6 +24,7 @@ export class FakeKernel implements Kernel {
   readonly name = 'mock'
   readonly pid = 1
   readonly runsPrograms = true
+  readonly passesDescriptors = false
   readonly pageSize = 4096
   readonly hugePageSize = 2 ** 21
   readonly calls: string[] = []
@@ -64,6 +65,10 @@ export class FakeKernel implements Kernel {
     removeDirectory: (path) => this.#noFile('rmdir', path),
     syncDirectory: (path) => this.#noFile('open', path),
     isClaimed: () => false,
+  }
+
+  async startProgram(): Promise<never> {
+    throw systemError('EPERM', 'execve')
   }
 
   deviceNumber(): null {

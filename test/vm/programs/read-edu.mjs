@@ -1,0 +1,31 @@
+// read-edu.mjs LIBRARY DEVICE: opens an edu by the descriptors that were passed, and prints what it is, and what this process may.
+import { closeSync, openSync } from 'node:fs'
+
+const [library, name] = process.argv.slice(2)
+const { openHost, passedDescriptors } = await import(library)
+
+function refusal(path) {
+  try {
+    closeSync(openSync(path, 'r+'))
+    return null
+  } catch (error) {
+    return error.code
+  }
+}
+
+const passed = passedDescriptors()
+const host = openHost()
+const device = await host.openDevice(name, { passed })
+const node = passed.groups === undefined ? '/dev/iommu' : `/dev/vfio/${device.group}`
+const buffer = await device.dma.allocate(4096)
+const tooMuch = await device.dma.allocate(4 * 1024 * 1024).catch((error) => error.code)
+const told = {
+  uid: process.getuid(),
+  mode: device.iommuMode,
+  id: device.regions.bar0.read32(0) & 0xffff_00ff,
+  buffer: buffer.size,
+  tooMuch,
+  node: refusal(node),
+}
+await host.close()
+process.stdout.write(`${JSON.stringify(told)}\n`)
