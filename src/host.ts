@@ -238,7 +238,8 @@ export class Host implements AsyncDisposable {
 
   /**
    * Runs a program to its end with devices that are opened for it, so that it needs no rights on any node: it has this
-   * process's stdin, stdout and stderr, and the descriptors whose numbers `passedDescriptors()` tells it. As root, all its
+   * process's stdin, stdout and stderr, and the descriptors whose numbers `passedDescriptors()` tells it. In
+   * its command, the word '{qemu}' stands for QEMU's arguments for them. As root, all its
    * privileges are dropped. It gets the SIGINT, SIGTERM and SIGHUP that this process gets. Throws as `openDevice`
    * does if a device cannot be opened, NOT_SUPPORTED on a simulated host or without util-linux's setpriv and prlimit.
    */
@@ -247,8 +248,13 @@ export class Host implements AsyncDisposable {
       const { runProgramWith } = await import('./vfio/program/run-program.ts')
       this.#checkOpen()
       const found = devices.map((device) => deviceToOpen(this.kernel.files, device))
-      return runProgramWith(this.kernel, found, options)
+      return runProgramWith(this.kernel, found, options, (firstDescriptor) => this.#forQemu(devices, firstDescriptor))
     })
+  }
+
+  async #forQemu(devices: readonly string[], firstDescriptor: number): Promise<readonly string[]> {
+    const { arguments: words } = await this.guest.qemuArguments(devices, { iommufd: true, firstDescriptor })
+    return words
   }
 
   /** An address space for several devices to share. The caller closes it, or the host does, with the devices in it. */

@@ -8,6 +8,7 @@ const epilogue = `\
 The command after -- gets descriptors that are open, from 3 on, and their numbers in its environment:
   VFIOCTL_IOMMUFD=3 VFIOCTL_DEVICES=0000:3b:00.0=4,…   /dev/iommu, and each device's /dev/vfio/devices/vfioN
   VFIOCTL_CONTAINER=3 VFIOCTL_GROUPS=12=4,…            /dev/vfio/vfio, and each group's /dev/vfio/N
+A word {qemu} of the command becomes QEMU's arguments for them, with iommufd (QEMU 8.2).
 In TypeScript, host.openDevice(device, { passed: passedDescriptors() }) opens a device by them.
 
 As root, the command gets the ids and groups of --user, by util-linux's setpriv: no capability is left to it (bounding,
@@ -16,7 +17,7 @@ helpers included. HOME, USER, LOGNAME and SHELL are the user's; the rest of the 
 stderr stay as they are. Without root, the command stays who you are, with no_new_privs. iommufd counts the memory that is
 locked by process (IOMMU_OPTION_RLIMIT_MODE), if root opened it.
 
-vfioctl waits for the command, hands SIGINT, SIGTERM and SIGHUP on to it, and ends with its exit status: 128 + the number
+SIGINT, SIGTERM and SIGHUP are handed on to the command. Its exit status is that of run: 128 + the number
 of a signal that ended it, 127 if it was not found, 126 if it cannot be run.`
 
 const run: Command = command({
@@ -47,6 +48,7 @@ const run: Command = command({
   },
   examples: [
     ['vfioctl run 3b:00.0 --user alice -- node my-driver.mjs', 'as alice, who has no rights on the device'],
+    ['vfioctl run 3b:00.0 --user alice -- qemu-system-x86_64 -M q35 -m 4G {qemu}', 'a virtual machine'],
     ['vfioctl run 3b:00.0 3b:00.1 --user alice --memlock 8G -- npm test', 'two devices, and 8 GiB of memory for them'],
   ],
   program: '-- <command> [argument..]',

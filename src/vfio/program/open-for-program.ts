@@ -21,7 +21,7 @@ export interface OpenedForProgram {
 }
 
 /** After stdin, stdout and stderr. */
-const firstPassed = 3
+export const firstPassed = 3
 
 /** iommufd if the host has it and each of the devices a node of its own, else their groups. */
 export function bestNodes({ files }: Kernel, devices: readonly DeviceAddress[]): PassedNodes {

@@ -3,11 +3,11 @@ import type { DeviceAddress } from '../../host/device-node.ts'
 import type { Kernel, StartedProgram } from '../../kernel/kernel.ts'
 import { passedEnvironment } from '../iommu/passed-environment.ts'
 import { type CommandLine, environmentOf, programUser, withRights } from './drop-privileges.ts'
-import { bestNodes, openForProgram, type PassedNodes } from './open-for-program.ts'
+import { bestNodes, firstPassed, openForProgram, type PassedNodes } from './open-for-program.ts'
 
 /** A program to run with devices that it need not have rights on. */
 export interface RunOptions {
-  /** Its name or path, which is looked for in PATH, and its arguments. */
+  /** Its name, which is looked for in PATH, or its path, and its arguments. A word '{qemu}' is QEMU's arguments. */
   readonly command: readonly string[]
   /**
    * The user whom it runs as, with no privileges left: a name or number of /etc/passwd. Needed as root; without root it is
@@ -23,31 +23,53 @@ export interface RunOptions {
 /** The end of a program: its exit status, or the signal that ended it. */
 export type RunEnd = Awaited<StartedProgram['ended']>
 
-/** Runs a program with devices that are opened for it; `environment` is its own, but for what is said of user and devices. */
+/** The word of a command that stands for QEMU's arguments. */
+const qemuWord = '{qemu}'
+
+/**
+ * Runs a program with devices that are opened for it. `qemuArguments` are those for /dev/iommu as that descriptor and the
+ * devices' nodes as the next ones. Its environment is this process's, but for what is said of user and devices.
+ */
 export async function runProgramWith(
   kernel: Kernel,
   devices: readonly DeviceAddress[],
-  { command, user: given, nodes, memlock }: RunOptions,
-  environment: Readonly<Record<string, string | undefined>> = process.env,
+  { command, user: given, memlock, ...options }: RunOptions,
+  qemuArguments: (firstDescriptor: number) => Promise<readonly string[]>,
 ): Promise<RunEnd> {
   if (!kernel.passesDescriptors) {
     throw new VfioError('NOT_SUPPORTED', 'no program runs with the devices of a simulated host, or of another root', {
       hint: 'leave out --mock and --root',
     })
   }
+  const nodes = options.nodes ?? bestNodes(kernel, devices)
   const user = programUser(kernel.files, given)
-  const line = withRights(kernel.files, command, { user, memlock: memlock ?? null })
-  const opened = openForProgram(kernel, devices, nodes ?? bestNodes(kernel, devices))
-  const { passed, descriptors } = opened
-  const its = { ...environment, ...environmentOf(user), ...passedEnvironment(passed) }
+  const words = await withQemu(command, nodes, qemuArguments)
+  const line = withRights(kernel.files, words, { user, memlock: memlock ?? null })
+  const opened = openForProgram(kernel, devices, nodes)
+  const environment = { ...process.env, ...environmentOf(user), ...passedEnvironment(opened.passed) }
   let started: StartedProgram
   try {
-    started = await start(kernel, line, its, descriptors)
+    started = await start(kernel, line, environment, opened.descriptors)
   } finally {
     // the program has its own: a device that it closes is free
     opened.close()
   }
   return started.ended
+}
+
+async function withQemu(
+  command: readonly string[],
+  nodes: PassedNodes,
+  qemuArguments: (firstDescriptor: number) => Promise<readonly string[]>,
+): Promise<readonly string[]> {
+  if (!command.includes(qemuWord)) return command
+  if (nodes === 'group') {
+    throw new VfioError('NOT_SUPPORTED', 'QEMU takes no descriptor of a group: it opens /dev/vfio/N itself', {
+      hint: 'a kernel from 6.6 on with iommufd and CONFIG_VFIO_DEVICE_CDEV, for {qemu}',
+    })
+  }
+  const words = await qemuArguments(firstPassed)
+  return command.flatMap((word) => (word === qemuWord ? words : [word]))
 }
 
 async function start(

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import ts from 'typescript'
 import { expect, test } from 'vitest'
 import { globalArguments } from '../../../src/cli/arguments/global-options.ts'
-import type { Argument, ArgumentTable } from '../../../src/cli/command/command.ts'
+import type { Argument, ArgumentTable, Command } from '../../../src/cli/command/command.ts'
 import { commands } from '../../../src/cli/command/commands.ts'
 
 const source = join(import.meta.dirname, '../../../src')
@@ -81,6 +81,12 @@ function faultOf(words: readonly string[], own: ArgumentTable): string | null {
   return missing(positionals.slice(at))
 }
 
+/** The words that are the command's own: those after `--` are another program's. */
+function own(words: readonly string[], { program }: Command): readonly string[] {
+  const end = program === undefined ? -1 : words.indexOf('--')
+  return end === -1 ? words : words.slice(0, end)
+}
+
 function optionOf(table: ArgumentTable, word: string): Argument | undefined {
   const [name = ''] = word.replace(/^--?/, '').split('=')
   if (word.startsWith('--')) return Object.hasOwn(table, name) ? table[name] : undefined
@@ -109,7 +115,7 @@ test('each command line that a message names can be typed', async () => {
         ? `no command ${verb}`
         : lacksDevice
           ? 'no device is named'
-          : faultOf(rest, (await entry.load()).default.arguments)
+          : faultOf(own(rest, (await entry.load()).default), (await entry.load()).default.arguments)
     if (fault !== null) faults.push(`${where}  ← ${fault}`)
   }
   expect(faults).toEqual([])
