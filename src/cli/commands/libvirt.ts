@@ -10,7 +10,10 @@ const libvirt: Command = command({
   arguments: {
     ...guestDevices,
     iommufd: byIommufd,
-    display: { kind: 'flag', describe: 'Show the displays that mediated devices have, by the domain’s graphics' },
+    display: {
+      kind: 'flag',
+      describe: 'Show the displays that virtual devices have, by the domain’s graphics: VNC, Spice, egl-headless',
+    },
     attach: {
       kind: 'option',
       value: 'DOMAIN',
@@ -29,7 +32,7 @@ const libvirt: Command = command({
   ],
   epilogue: [
     "A PCI device that VFIO has already is managed='no': libvirt leaves its driver, and the binding that is kept, alone.",
-    "Any other is managed='yes': libvirt binds it to vfio-pci when the guest starts, and gives it back at its end.",
+    "Any other is managed='yes': libvirt binds it to VFIO when the guest starts, and gives it back at its end.",
     '--iommufd needs libvirt 12.1. From 12.2 on, <iommufd enabled="yes"/> in <domain> says it for all PCI devices.',
   ].join('\n'),
   async run({ device, more, attach, live, config, iommufd, display, ...values }, context, io) {

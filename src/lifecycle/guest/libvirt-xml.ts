@@ -7,7 +7,7 @@ import { xmlElement } from './xml-element.ts'
 
 /** Options for libvirt's XML. */
 export interface LibvirtOptions extends OpeningOptions {
-  /** Show the displays that mediated devices have, by the graphics of the domain. False unless said. */
+  /** Show the displays that virtual devices have, by the graphics of the domain. False unless said. */
   readonly display?: boolean
 }
 
@@ -28,11 +28,11 @@ export interface LibvirtXml {
   readonly warnings: readonly Warning[]
 }
 
-/** First versions of libvirt with each model of mediated device, and with what a device may have besides (docs/formatdomain.rst). */
-const modelSince = { 'vfio-pci': '3.2.0', 'vfio-ccw': '4.4.0', 'vfio-ap': '4.9.0' } as const
+/** First versions of libvirt with a kind of device, and with what a device may have besides (its formatdomain.html). */
 const pciSince = '1.0.5'
-const displaySince = '4.6.0'
-const ramfbSince = '5.10.0'
+const modelSince = { 'vfio-pci': '3.2.0', 'vfio-ccw': '4.4.0', 'vfio-ap': '4.9.0' } as const
+const displaySince = { mdev: '4.6.0', pci: '10.3.0' } as const
+const ramfbSince = { mdev: '5.10.0', pci: '10.3.0' } as const
 const iommufdSince = '12.1.0'
 
 /** The `<hostdev>` elements of devices, which need not be ready for a guest. Throws as `findGuestDevices` does. */
@@ -40,19 +40,37 @@ export function libvirtXml(files: HostFiles, names: readonly string[], options: 
   const devices = findGuestDevices(files, names)
   const made = devices.map((device) => ({ device, ...hostdev(devices, device, options) }))
   return {
-    hostdevs: made.map(({ device, xml }) => ({ device: device.name, xml })),
+    hostdevs: made.map(({ device, made: xml }) => ({ device: device.name, xml })),
     since: made.map(({ since }) => since).reduce(later),
     warnings: [...notReady(files, devices, options), ...withoutIommufd(devices, options)],
   }
 }
 
-function hostdev(
+/** A text, and the first version of libvirt that takes it. */
+interface Since<T> {
+  readonly made: T
+  readonly since: string
+}
+
+function hostdev(all: readonly GuestDevice[], device: GuestDevice, options: LibvirtOptions): Since<string> {
+  const address = device.bus === 'pci' ? pciAddressOrNull(device.name) : null
+  const shown = displayAttributes(all, device, options)
+  const { made, since } =
+    address === null ? mediated(device, shown.made) : pciFunction(device, address, shown.made, options)
+  return { made, since: later(since, shown.since) }
+}
+
+/** `ramfb`, which shows the guest's firmware, can be had once in a machine. */
+function displayAttributes(
   all: readonly GuestDevice[],
   device: GuestDevice,
-  options: LibvirtOptions,
-): { xml: string; since: string } {
-  const address = device.bus === 'pci' ? pciAddressOrNull(device.name) : null
-  return address === null ? mediated(all, device, options) : pciFunction(device, address, options)
+  { display = false }: LibvirtOptions,
+): Since<Readonly<Record<string, string>>> {
+  if (!display || device.display === null) return { made: {}, since: pciSince }
+  const isFirst = all.find((it) => it.display !== null) === device
+  return isFirst
+    ? { made: { display: 'on', ramfb: 'on' }, since: ramfbSince[device.bus] }
+    : { made: { display: 'on' }, since: displaySince[device.bus] }
 }
 
 /**
@@ -66,30 +84,22 @@ function isManaged({ bus, member }: GuestDevice): boolean {
 function pciFunction(
   device: GuestDevice,
   address: string,
+  shown: Readonly<Record<string, string>>,
   { iommufd = false }: LibvirtOptions,
-): { xml: string; since: string } {
+): Since<string> {
   const [domain = '', bus = '', slot = '', fn = ''] = address.split(/[:.]/)
   const source = { domain: `0x${domain}`, bus: `0x${bus}`, slot: `0x${slot}`, function: `0x${fn}` }
-  const attributes = { mode: 'subsystem', type: 'pci', managed: isManaged(device) ? 'yes' : 'no' }
+  const attributes = { mode: 'subsystem', type: 'pci', managed: isManaged(device) ? 'yes' : 'no', ...shown }
   const driver = iommufd ? [xmlElement('driver', { iommufd: 'yes' })] : []
-  const xml = xmlElement('hostdev', attributes, [...driver, xmlElement('source', {}, [xmlElement('address', source)])])
-  return { xml, since: iommufd ? iommufdSince : pciSince }
+  const made = xmlElement('hostdev', attributes, [...driver, xmlElement('source', {}, [xmlElement('address', source)])])
+  return { made, since: iommufd ? iommufdSince : pciSince }
 }
 
-/** `ramfb`, which shows the guest's firmware, can be had once in a machine. */
-function mediated(
-  all: readonly GuestDevice[],
-  device: GuestDevice,
-  { display = false }: LibvirtOptions,
-): { xml: string; since: string } {
-  const { name: uuid, model } = device
-  const shows = display && device.display !== null
-  const isFirst = all.find((it) => it.bus === 'mdev' && it.display !== null) === device
-  const shown = shows ? { display: 'on', ...(isFirst ? { ramfb: 'on' } : {}) } : {}
-  const xml = xmlElement('hostdev', { mode: 'subsystem', type: 'mdev', model, ...shown }, [
+function mediated({ name: uuid, model }: GuestDevice, shown: Readonly<Record<string, string>>): Since<string> {
+  const made = xmlElement('hostdev', { mode: 'subsystem', type: 'mdev', model, ...shown }, [
     xmlElement('source', {}, [xmlElement('address', { uuid })]),
   ])
-  return { xml, since: shows ? (isFirst ? ramfbSince : displaySince) : modelSince[model] }
+  return { made, since: modelSince[model] }
 }
 
 /** A managed device gets its driver from libvirt when the guest starts. */
@@ -99,7 +109,7 @@ function notReady(files: HostFiles, devices: readonly GuestDevice[], options: Li
     const driver = managed.get(warning.path)?.member.driver
     if (driver === undefined || !warning.message.includes('vfioctl bind')) return warning
     const now = driver === null ? 'has no driver' : `is with ${driver}`
-    const message = `${now}: libvirt binds it to vfio-pci when the guest starts, and gives it back (managed='yes')`
+    const message = `${now}: libvirt binds it to VFIO when the guest starts, and gives it back (managed='yes')`
     return { path: warning.path, message: `${message}; vfioctl bind ${warning.path} does so for good` }
   })
 }

@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest'
+import { Host } from '../../../../src/host.ts'
 import { gpuHost } from '../../../../src/mock/shipped/gpu-host.ts'
 import { createMockHost } from '../../../../src/mock-host.ts'
+import { stub } from '../../stub.ts'
 
 const uuid = '83b8f4f2-509f-382f-3c1e-e6bfe0fa1001'
 
@@ -41,6 +43,20 @@ describe('a spec for containers', () => {
       { name: '0000-82-00.0', containerEdits: { deviceNodes: [{ path: own, permissions: 'rw' }] } },
     ])
     expect(spec.containerEdits.deviceNodes).toEqual([{ path: '/dev/iommu', permissions: 'rw' }])
+  })
+
+  test.each(['type1v2', 'iommufd'] as const)('has the nodes that %s opens, and no other', async (iommu) => {
+    const { kernel } = await ready({ iommufd: {} })
+    const opened: string[] = []
+    const open: typeof kernel.open = (path, access) => {
+      opened.push(path)
+      return kernel.open(path, access)
+    }
+    const host = new Host(stub(kernel, { open }))
+    using device = await host.openDevice('82:00.0', { iommu })
+    const { spec } = await host.guest.cdiSpec([device.name], { iommufd: iommu === 'iommufd' })
+    const nodes = [spec, ...spec.devices].flatMap((it) => it.containerEdits.deviceNodes.map(({ path }) => path))
+    expect(nodes.sort()).toEqual(opened.sort())
   })
 
   test('is of devices that have their nodes: one with another driver has none', async () => {

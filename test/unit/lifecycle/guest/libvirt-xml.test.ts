@@ -35,7 +35,7 @@ describe('a PCI device', () => {
       {
         path: '0000:00:1f.6',
         message:
-          "is with e1000e: libvirt binds it to vfio-pci when the guest starts, and gives it back (managed='yes'); vfioctl bind 0000:00:1f.6 does so for good",
+          "is with e1000e: libvirt binds it to VFIO when the guest starts, and gives it back (managed='yes'); vfioctl bind 0000:00:1f.6 does so for good",
       },
     ])
   })
@@ -53,6 +53,18 @@ describe('a PCI device', () => {
     expect(since).toBe('12.1.0')
     expect(warnings).toEqual([{ path: uuid, message: 'goes by its group: libvirt has iommufd for PCI devices alone' }])
   })
+})
+
+test('a vGPU’s function shows its display too, from libvirt 10.3 on', async () => {
+  const host = createMockHost(gpuHost).host()
+  await host.start({ name: '0000:41:00.4', parent: '0000:41:00.0', type: '1157' })
+  await host.start({ name: '0000:41:00.5', parent: '0000:41:00.0', type: '1157' })
+  const { hostdevs, since } = await host.guest.libvirtXml(['41:00.4', '41:00.5'], { display: true })
+  expect(hostdevs.map(({ xml }) => lines(xml)[0])).toEqual([
+    "<hostdev mode='subsystem' type='pci' managed='no' display='on' ramfb='on'>",
+    "<hostdev mode='subsystem' type='pci' managed='no' display='on'>",
+  ])
+  expect(since).toBe('10.3.0')
 })
 
 describe('a mediated device', () => {

@@ -10,6 +10,15 @@ import { createMockHost } from '../../../../src/mock-host.ts'
 const uuid = '83b8f4f2-509f-382f-3c1e-e6bfe0fa1001'
 const byIommufd = { ...gpuHost, modules: { ...gpuHost.modules, iommufd: {} } }
 
+/** The network card with a third port, in the group of the others. */
+const withThirdFunction = gpuHost.pci.flatMap((it) =>
+  it.address === '0000:81:00.1' ? [it, { ...it, address: '0000:81:00.2' }] : [it],
+)
+/** The L40S with all of its virtual functions: 0000:41:00.4 to 0000:41:04.3. */
+const allFunctions = gpuHost.pci.map((it) =>
+  it.address === '0000:41:00.0' && it.sriov !== undefined ? { ...it, sriov: { ...it.sriov, enabled: 32 } } : it,
+)
+
 /** The values of -device and -object, one for each. */
 async function values(host: Host, devices: readonly string[], options?: QemuOptions): Promise<readonly string[]> {
   const { arguments: words } = await host.guest.qemuArguments(devices, options)
@@ -81,16 +90,33 @@ describe('the functions of a device', () => {
   })
 
   test('are devices of their own if one is left on the host', async () => {
-    const [device] = await values(await withPorts(), ['81:00.1'], { topology: 'flat' })
-    expect(device).toBe('vfio-pci,host=0000:81:00.1,id=hostdev0')
+    const host = createMockHost({ ...gpuHost, pci: withThirdFunction }).host()
+    expect(await values(host, ['81:00.0', '81:00.1'], { topology: 'flat' })).toEqual([
+      'vfio-pci,host=0000:81:00.0,id=hostdev0',
+      'vfio-pci,host=0000:81:00.1,id=hostdev1',
+    ])
   })
 
-  test('virtual functions are devices of their own, though their addresses are in one slot', async () => {
-    const host = createMockHost(gpuHost).host()
-    const vfs = ['0000:41:00.4', '0000:41:00.5', '0000:41:00.6', '0000:41:00.7']
-    const addresses = (await values(host, vfs, { topology: 'flat' })).filter((value) => value.includes('addr='))
-    expect(addresses).toEqual([])
+  test('virtual functions are devices of their own, though their addresses fill a slot', async () => {
+    const host = createMockHost({ ...gpuHost, pci: allFunctions }).host()
+    const vfs = [0, 1, 2, 3, 4, 5, 6, 7].map((number) => `0000:41:01.${number}`)
+    const placed = await values(host, vfs, { topology: 'flat' })
+    expect(placed).toEqual(vfs.map((vf, index) => `vfio-pci,host=${vf},id=hostdev${index}`))
   })
+})
+
+test('functions stay together beside virtual ones in their slot, which are devices of their own', async () => {
+  const pci = gpuHost.pci.map((it) =>
+    it.address === '0000:81:00.0' && it.sriov !== undefined
+      ? { ...it, sriov: { ...it.sriov, offset: 4, enabled: 2 } }
+      : it,
+  )
+  const host = createMockHost({ ...gpuHost, pci }).host()
+  expect(await values(host, ['81:00.0', '81:00.1', '81:00.4'], { topology: 'flat' })).toEqual([
+    'vfio-pci,host=0000:81:00.0,id=hostdev0,addr=0x10.0x0,multifunction=on',
+    'vfio-pci,host=0000:81:00.1,id=hostdev1,addr=0x10.0x1',
+    'vfio-pci,host=0000:81:00.4,id=hostdev2',
+  ])
 })
 
 describe('the topology', () => {
@@ -112,20 +138,19 @@ describe('the topology', () => {
   })
 
   test('bridge-per-group has the groups of the host', async () => {
-    const placed = await values(await withPorts(), ['81:00.0', '82:00.0'], { topology: 'bridge-per-group' })
+    const host = createMockHost({ ...gpuHost, pci: withThirdFunction }).host()
+    const placed = await values(host, ['81:00.0', '82:00.0', '81:00.1'], { topology: 'bridge-per-group' })
     expect(placed).toEqual([
       'pcie-pci-bridge,id=hostdev-bridge0',
       'pcie-pci-bridge,id=hostdev-bridge1',
       'vfio-pci,host=0000:81:00.0,id=hostdev0,bus=hostdev-bridge0,addr=0x1',
       'vfio-pci,host=0000:82:00.0,id=hostdev1,bus=hostdev-bridge1,addr=0x1',
+      'vfio-pci,host=0000:81:00.1,id=hostdev2,bus=hostdev-bridge0,addr=0x2',
     ])
   })
 
   test('has room for so many, and says so', async () => {
-    const pci = gpuHost.pci.map((it) =>
-      it.sriov === undefined || it.address !== '0000:41:00.0' ? it : { ...it, sriov: { ...it.sriov, enabled: 32 } },
-    )
-    const host = createMockHost({ ...gpuHost, pci }).host()
+    const host = createMockHost({ ...gpuHost, pci: allFunctions }).host()
     const vfs = host.physicalFunctions({ device: '0000:41:00.0' }).functions.flatMap(({ functions }) => functions)
     await expect(host.guest.qemuArguments(vfs)).rejects.toMatchObject({
       code: 'INVALID_ARGUMENT',
