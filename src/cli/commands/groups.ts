@@ -1,4 +1,5 @@
 import { VfioError } from '../../base/errors.ts'
+import { printable } from '../../base/units.ts'
 import { busNamed } from '../../host/bus/bus.ts'
 import { checkOnBus, otherBusDevice, parseBusDevice, shownDevice } from '../../host/bus/bus-device.ts'
 import { shownUsers } from '../../host/device-users.ts'
@@ -9,6 +10,7 @@ import { given } from '../arguments/change-options.ts'
 import { deviceForms } from '../arguments/device-argument.ts'
 import { wholeNumber } from '../arguments/numbers.ts'
 import { type Command, command, text } from '../command/command.ts'
+import { writeWhole } from '../io/write-whole.ts'
 import { type Column, json, reportWarnings, table } from '../output/output.ts'
 import { shownIds, topologyTable } from '../output/topology-table.ts'
 
@@ -51,6 +53,13 @@ const groups: Command = command({
       parse: wholeNumber('--group', 0xffff_ffff),
       describe: 'only the group of this number',
     },
+    picture: {
+      kind: 'option',
+      value: 'FILE',
+      completes: 'file',
+      parse: text,
+      describe: 'draw the tree into this SVG file, with the groups as coloured frames',
+    },
     tree: {
       kind: 'flag',
       describe: 'the PCI devices below their bridges, with what resets each, NUMA node and ACS',
@@ -60,6 +69,7 @@ const groups: Command = command({
     ['vfioctl groups', 'every IOMMU group: VFIO takes those that are viable, as a whole'],
     ['vfioctl groups 3b:00.0', 'the devices that share its group, and the driver that keeps VFIO from it'],
     ['vfioctl groups --tree', 'which bridge each device is behind; only root sees the bridges’ ACS'],
+    ['vfioctl groups --picture groups.svg', 'the same as a drawing, for a browser'],
     ['vfioctl groups --group 5 --json', 'one group, for programs'],
   ],
   async run(values, context, io) {
@@ -69,14 +79,20 @@ const groups: Command = command({
       ...given({ number: values.group }),
       ...(values.device === undefined ? {} : deviceFilter(files, values.device)),
     }
-    if (values.tree) {
+    if (values.tree || values.picture !== undefined) {
       const topology = await host.topology(filter)
       if (topology.roots.length + topology.otherGroups.length === 0) checkIsThere(files, filter)
+      if (values.picture !== undefined) {
+        const { topologyPicture } = await import('../output/topology-picture.ts')
+        await writeWhole(values.picture, [Buffer.from(topologyPicture(topology))], io.interruption())
+      }
       if (context.options.json) {
         io.out(json(topology))
         return
       }
       reportWarnings(topology.warnings, io)
+      if (values.picture !== undefined) io.err(`drew the groups into ${printable(values.picture)}\n`)
+      if (!values.tree) return
       const parts = [topologyTable(topology.roots), groupsTable(topology.otherGroups)]
       io.out(parts.filter((part) => part !== '').join('\n'))
       return

@@ -76,19 +76,19 @@ const kinds: Readonly<Record<string, string>> = {
 }
 
 /** The kind of device that a class code names: 'display' of '0x030200'; the code itself for one without a name here. */
-function kindOfClass(code: string | null): string | null {
+export function kindOfClass(code: string | null): string | null {
   if (code === null) return null
   return kinds[code.slice(2, 6)] ?? kinds[code.slice(2, 4)] ?? code
 }
 
 /** The ways to reset a device in their order; 'yes' on kernels that do not name them. */
-function shownReset({ canReset, resetMethods }: TopologyDevice): string {
+export function shownReset({ canReset, resetMethods }: TopologyDevice): string {
   if (!canReset) return 'no'
   return resetMethods.length === 0 ? 'yes' : resetMethods.join(',')
 }
 
 /** The services that are on; nothing if it has none, or they are not to be read. */
-function shownAccessControl({ accessControl, class: code }: TopologyDevice): string | null {
+export function shownAccessControl({ accessControl, class: code }: TopologyDevice): string | null {
   if (accessControl === 'unreadable') return 'unreadable'
   // only what stands between others can keep them apart
   if (accessControl === 'none') return code?.startsWith('0x0604') === true ? 'none' : null
