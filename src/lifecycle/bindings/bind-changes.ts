@@ -63,7 +63,7 @@ function isBoundTo({ driver: has, override }: DriverBinding, driver: string): bo
 }
 
 /** The override first, so that no other driver can come in between. */
-export function bindingSteps(before: DriverBinding, driver: string): Write[] {
+function bindingSteps(before: DriverBinding, driver: string): Write[] {
   return [
     ...(before.override === driver ? [] : [overrideStep(before.device, driver)]),
     ...(before.driver === null ? [] : [unbindStep(before.device)]),

@@ -6,11 +6,11 @@ import { Directory, type Node, readOnly } from './tree.ts'
 
 /** Power of a PCI device in sysfs: its state, and what may be done to it. */
 export function* powerEntries(
-  { store }: Machine,
+  { scenario, store }: Machine,
   device: PciDevice,
   state: Snapshot,
 ): Generator<readonly [string, Node]> {
-  const { powerState, d3coldAllowed, control, runtimeStatus } = powerShown(state, device)
+  const { powerState, d3coldAllowed, control, runtimeStatus } = powerShown(scenario, state, device)
   const setAllowed = (bytes: Buffer) => store.update((draft) => setD3coldAllowed(draft, device, bytes))
   const setControl = (bytes: Buffer) => store.update((draft) => setRuntimeControl(draft, device, bytes))
   yield ['power_state', readOnly(`${powerState}\n`)]

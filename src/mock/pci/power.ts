@@ -1,8 +1,10 @@
 import { Errno } from '../base/errno.ts'
 import { kstrtobool } from '../base/kstrto.ts'
+import type { Scenario } from '../scenario/scenario.ts'
 import { ConfigSpace } from '../sdk/config-space.ts'
 import { type MockState, pciKey, type Snapshot } from '../state/state.ts'
 import { type PciDevice, pciDraft, pciRecord } from './devices.ts'
+import { isVfioPci } from './variant-drivers.ts'
 
 /** The state of a device's power, as its files in sysfs show it. */
 export interface PowerShown {
@@ -16,12 +18,13 @@ export interface PowerShown {
  * vfio-pci lets a device sleep while nobody has it open, which one without the capability does in D0. Of a device that
  * no driver has enabled, the kernel does not know the state.
  */
-export function powerShown(state: Snapshot, device: PciDevice): PowerShown {
+export function powerShown(scenario: Scenario, state: Snapshot, device: PciDevice): PowerShown {
   const { driver, d3coldAllowed, runtimeControl } = pciRecord(state, device)
   const sleeps = hasPowerManagement(device)
-  const control = runtimeControl ?? (driver === 'vfio-pci' ? 'auto' : 'on')
+  const isWithVfio = isVfioPci(scenario, driver)
+  const control = runtimeControl ?? (isWithVfio ? 'auto' : 'on')
   const isOpen = state.processes.some(({ opened }) => opened.includes(pciKey(device.address)))
-  const isAsleep = driver === 'vfio-pci' && control === 'auto' && !isOpen
+  const isAsleep = isWithVfio && control === 'auto' && !isOpen
   return {
     powerState: driver === null ? 'unknown' : isAsleep && sleeps ? 'D3hot' : 'D0',
     d3coldAllowed: d3coldAllowed ?? sleeps,
