@@ -144,7 +144,7 @@ export class Host implements AsyncDisposable {
   async doctor(request?: DoctorRequest): Promise<Diagnosis> {
     return calledLater('doctor', [request], async () => {
       const { diagnose } = await import('./lifecycle/doctor/diagnose.ts')
-      return diagnose(this.kernel.files, request)
+      return diagnose(this.kernel, request)
     })
   }
 

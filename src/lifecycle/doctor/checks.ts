@@ -8,6 +8,7 @@ import { keptForAbsent } from './findings/kept-for-absent.ts'
 import { lockdown } from './findings/lockdown.ts'
 import { lockedMemory } from './findings/locked-memory.ts'
 import { mappingLimit } from './findings/mapping-limit.ts'
+import { noAnswer } from './findings/no-answer.ts'
 import { noGroup } from './findings/no-group.ts'
 import { nodePermission } from './findings/node-permission.ts'
 import { noiommuOn } from './findings/noiommu-on.ts'
@@ -41,6 +42,7 @@ export const checks: readonly Check[] = [
   { what: 'IOMMU groups', find: groupNotViable },
   { what: 'displays', find: bootDisplay },
   { what: 'power', find: power },
+  { what: 'answers of devices', find: noAnswer },
   { what: 'nodes', find: nodePermission },
   { what: 'memory', find: lockedMemory },
   { what: 'memory', find: mappingLimit },

@@ -1,5 +1,5 @@
 import type { Warning } from '../../host/warning.ts'
-import type { HostFiles } from '../../kernel/kernel.ts'
+import type { Kernel } from '../../kernel/kernel.ts'
 import { checks } from './checks.ts'
 import type { Finding, Severity } from './reading/finding.ts'
 import type { DoctorRequest } from './reading/host-reader.ts'
@@ -23,11 +23,11 @@ export interface Diagnosis {
 const order: readonly Severity[] = ['problem', 'warning', 'note']
 
 /** Looks at all there is to look at, and changes nothing. */
-export function diagnose(hostFiles: HostFiles, request: DoctorRequest = {}): Diagnosis {
+export function diagnose(kernel: Kernel, request: DoctorRequest = {}): Diagnosis {
   const unseen = new Map<string, Warning>()
-  const files = noticedFiles(hostFiles, unseen)
+  const files = noticedFiles(kernel.files, unseen)
   const devices = wantedDevices(files, request.devices ?? [])
-  const found = checks.flatMap(({ find }) => find({ files, devices, request }))
+  const found = checks.flatMap(({ find }) => find({ kernel, files, devices, request }))
   return {
     healthy: found.every(({ severity }) => severity !== 'problem'),
     findings: order.flatMap((severity) => found.filter((finding) => finding.severity === severity)),

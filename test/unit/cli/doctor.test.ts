@@ -171,6 +171,7 @@ const broken: Readonly<Record<string, Case>> = {
   'the kernel has no vfio-pci': {
     ...problem,
     host: { modules: withoutVfioPci, disk: { '/lib/modules/7.3.0/kernel': null } },
+    ask: [ssd],
     id: 'vfio-module-missing',
     says: /linux-modules-extra/,
   },
@@ -245,6 +246,19 @@ const broken: Readonly<Record<string, Case>> = {
     },
     id: 'd3cold-allowed',
     says: /echo 0 > \S+\/d3cold_allowed .*echo on > \S+\/power\/control/,
+  },
+  'a device hangs': {
+    ...problem,
+    host: {
+      pci: gpuHost.pci.map((one) =>
+        one.address === ssd
+          ? { ...one, driver: 'vfio-pci', function: { ...sleeping, reset: true }, hungUntil: 'pm' }
+          : one,
+      ),
+    },
+    id: 'device-does-not-answer',
+    says: /vfioctl reset --mock=\S+ 0000:82:00.0 --try/,
+    mended: true,
   },
   'a device is the display of the host': {
     ...warning,

@@ -33,15 +33,15 @@ function blocked(files: HostFiles, keepsNow: boolean): Finding[] {
 
 function notThere(files: HostFiles, isWanted: boolean): Finding[] {
   const release = readOrEmpty(files, '/proc/sys/kernel/osrelease').trim()
-  const folder = `/lib/modules/${release}`
-  const file = `${folder}/kernel/drivers/vfio/pci`
+  const folder = `/lib/modules/${release}/kernel`
+  const file = `${folder}/drivers/vfio/pci`
   const isKnown = release !== '' && kindOrNone(files, folder) !== null
   const isAvailable = listOrNone(files, file).some((name) => name.startsWith('vfio-pci.ko'))
   if (isKnown && !isAvailable) {
     return [
       {
         id: 'vfio-module-missing',
-        severity: 'problem',
+        severity: isWanted ? 'problem' : 'warning',
         device: null,
         message: `the kernel ${release} has no vfio-pci here`,
         evidence: [seen(driver, null), seen(file, null)],

@@ -1,5 +1,5 @@
 import type { BusDevice } from '../../../host/bus/bus-device.ts'
-import type { HostFiles } from '../../../kernel/kernel.ts'
+import type { HostFiles, Kernel } from '../../../kernel/kernel.ts'
 
 /** The devices, the user and the guest for which a host is looked at; the host alone if empty. */
 export interface DoctorRequest {
@@ -36,6 +36,8 @@ export interface WantedDevice {
 
 /** A host, for those who look for findings. */
 export interface HostReader {
+  /** For what no text file tells. */
+  readonly kernel: Kernel
   readonly files: HostFiles
   /** The devices that matter; those that are not there are left out. */
   readonly devices: readonly WantedDevice[]

@@ -6,18 +6,21 @@ import { gpuHost } from '../../../../src/mock/shipped/gpu-host.ts'
 import { stub } from '../../stub.ts'
 
 test('what may not be read is told once, with its path, and the rest is found', () => {
-  const { files } = createMockKernel('gpu-host')
+  const kernel = createMockKernel('gpu-host')
+  const { files } = kernel
   const closed = '/proc/interrupts'
   const told = diagnose(
-    stub(files, {
-      read: (path) => {
-        if (path === closed) throw systemError('EACCES', 'open', path)
-        return files.read(path)
-      },
-      list: (path) => {
-        if (path === '/etc/modprobe.d') throw systemError('EACCES', 'scandir', path)
-        return files.list(path)
-      },
+    stub(kernel, {
+      files: stub(files, {
+        read: (path) => {
+          if (path === closed) throw systemError('EACCES', 'open', path)
+          return files.read(path)
+        },
+        list: (path) => {
+          if (path === '/etc/modprobe.d') throw systemError('EACCES', 'scandir', path)
+          return files.list(path)
+        },
+      }),
     }),
     { devices: ['82:00.0'] },
   )
@@ -33,7 +36,9 @@ test('a device that does not change its power state is brought back by reset --t
   })
   const { files } = kernel
   const { findings } = diagnose(
-    stub(files, { read: (path) => (path.endsWith('82:00.0/power_state') ? 'error\n' : files.read(path)) }),
+    stub(kernel, {
+      files: stub(files, { read: (path) => (path.endsWith('82:00.0/power_state') ? 'error\n' : files.read(path)) }),
+    }),
   )
   expect(findings).toContainEqual(
     expect.objectContaining({ id: 'power-state-error', commands: ['vfioctl reset 0000:82:00.0 --try'] }),
@@ -41,6 +46,6 @@ test('a device that does not change its power state is brought back by reset --t
 })
 
 test('a device or an argument that is not there is an error, not a finding', () => {
-  const { files } = createMockKernel('gpu-host')
-  expect(() => diagnose(files, { devices: ['99:00.0'] })).toThrow(expect.objectContaining({ code: 'NOT_FOUND' }))
+  const kernel = createMockKernel('gpu-host')
+  expect(() => diagnose(kernel, { devices: ['99:00.0'] })).toThrow(expect.objectContaining({ code: 'NOT_FOUND' }))
 })
