@@ -252,8 +252,11 @@ export class Host implements AsyncDisposable {
     })
   }
 
-  async #forQemu(devices: readonly string[], firstDescriptor: number): Promise<readonly string[]> {
-    const { arguments: words } = await this.guest.qemuArguments(devices, { iommufd: true, firstDescriptor })
+  async #forQemu(devices: readonly string[], firstDescriptor: number | null): Promise<readonly string[]> {
+    const { arguments: words } = await this.guest.qemuArguments(
+      devices,
+      firstDescriptor === null ? {} : { iommufd: true, firstDescriptor },
+    )
     return words
   }
 

@@ -8,7 +8,9 @@ const epilogue = `\
 The command after -- gets descriptors that are open, from 3 on, and their numbers in its environment:
   VFIOCTL_IOMMUFD=3 VFIOCTL_DEVICES=0000:3b:00.0=4,…   /dev/iommu, and each device's /dev/vfio/devices/vfioN
   VFIOCTL_CONTAINER=3 VFIOCTL_GROUPS=12=4,…            /dev/vfio/vfio, and each group's /dev/vfio/N
-A word {qemu} of the command becomes QEMU's arguments for them, with iommufd (QEMU 8.2).
+A word {qemu} of the command becomes QEMU's arguments for the devices; with iommufd, it takes QEMU 8.2. With groups, QEMU
+opens /dev/vfio/N itself and gets no descriptor: as root, run gives the command a /dev/vfio of its own (a tmpfs in a mount
+namespace, which takes CAP_SYS_ADMIN), where these nodes are the user's and no others are. The host's nodes do not change.
 In TypeScript, host.openDevice(device, { passed: passedDescriptors() }) opens a device by them.
 
 As root, the command gets the ids and groups of --user, by util-linux's setpriv: no capability is left to it (bounding,

@@ -1,6 +1,6 @@
 import { VfioError } from '../../base/errors.ts'
 import { type UserAccount, userAccount } from '../../host/accounts.ts'
-import { kindOrNone } from '../../host/sysfs/readable.ts'
+import { programOf } from '../../host/program-path.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 
 /** The user that a program is to be, and its limit. */
@@ -16,8 +16,6 @@ export interface CommandLine {
   readonly path: string
   readonly arguments: readonly string[]
 }
-
-const folders = ['/usr/bin', '/bin', '/usr/sbin', '/sbin'] as const
 
 /**
  * The command behind util-linux's setpriv(1): with the user's ids and groups alone, no capability that it has or could
@@ -49,15 +47,6 @@ function dropping(user: UserAccount | null): string[] {
 /** Changes what the environment says of the user. */
 export function environmentOf(user: UserAccount | null): Record<string, string> {
   return user === null ? {} : { HOME: user.home, USER: user.name, LOGNAME: user.name, SHELL: user.shell }
-}
-
-function programOf(files: HostFiles, name: string): string {
-  const path = folders.map((folder) => `${folder}/${name}`).find((at) => kindOrNone(files, at) !== null)
-  if (path !== undefined) return path
-  throw new VfioError('NOT_SUPPORTED', `there is no ${name} in ${folders.join(', ')}: it is what drops privileges`, {
-    hint: `apt install util-linux; dnf install util-linux`,
-    facts: { program: name },
-  })
 }
 
 /**

@@ -65,9 +65,13 @@ function openGroups(
   add: (descriptor: Descriptor) => number,
 ): PassedDescriptors {
   const container = add(openContainer(kernel).descriptor)
-  const groups = new Set(devices.map((device) => groupOf(device)))
-  const numbers = [...groups].map((group) => [group, add(openGroup(kernel, group).descriptor)] as const)
+  const numbers = groupsOf(devices).map((group) => [group, add(openGroup(kernel, group).descriptor)] as const)
   return { container, groups: Object.fromEntries(numbers) }
+}
+
+/** The IOMMU groups of devices, each once. NOT_SUPPORTED for a device that is in none. */
+export function groupsOf(devices: readonly DeviceAddress[]): number[] {
+  return [...new Set(devices.map((device) => groupOf(device)))]
 }
 
 function groupOf({ group, name }: DeviceAddress): number {

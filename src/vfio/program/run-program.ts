@@ -1,9 +1,11 @@
 import { kernelAnswer, VfioError } from '../../base/errors.ts'
+import type { UserAccount } from '../../host/accounts.ts'
 import type { DeviceAddress } from '../../host/device-node.ts'
 import type { Kernel, StartedProgram } from '../../kernel/kernel.ts'
 import { passedEnvironment } from '../iommu/passed-environment.ts'
 import { type CommandLine, environmentOf, programUser, withRights } from './drop-privileges.ts'
 import { bestNodes, firstPassed, openForProgram, type PassedNodes } from './open-for-program.ts'
+import { findPrivateNodes, withPrivateNodes } from './private-nodes.ts'
 
 /** A program to run with devices that it need not have rights on. */
 export interface RunOptions {
@@ -28,13 +30,13 @@ const qemuWord = '{qemu}'
 
 /**
  * Runs a program with devices that are opened for it. `qemuArguments` are those for /dev/iommu as that descriptor and the
- * devices' nodes as the next ones. Its environment is this process's, but for what is said of user and devices.
+ * devices' nodes as the next ones; for groups if it is null. Its environment is this process's, but for what is said of user and devices.
  */
 export async function runProgramWith(
   kernel: Kernel,
   devices: readonly DeviceAddress[],
   { command, user: given, memlock, ...options }: RunOptions,
-  qemuArguments: (firstDescriptor: number) => Promise<readonly string[]>,
+  qemuArguments: (firstDescriptor: number | null) => Promise<readonly string[]>,
 ): Promise<RunEnd> {
   if (!kernel.passesDescriptors) {
     throw new VfioError('NOT_SUPPORTED', 'no program runs with the devices of a simulated host, or of another root', {
@@ -43,13 +45,17 @@ export async function runProgramWith(
   }
   const nodes = options.nodes ?? bestNodes(kernel, devices)
   const user = programUser(kernel.files, given)
-  const words = await withQemu(command, nodes, qemuArguments)
+  const isQemu = command.includes(qemuWord)
+  const its = isQemu ? await qemuArguments(nodes === 'iommufd' ? firstPassed : null) : []
+  const words = command.flatMap((word) => (word === qemuWord ? its : [word]))
   const line = withRights(kernel.files, words, { user, memlock: memlock ?? null })
+  const environment = { ...process.env, ...environmentOf(user) }
+  if (isQemu && nodes === 'group') return runByPath(kernel, devices, line, { user, environment })
   const opened = openForProgram(kernel, devices, nodes)
-  const environment = { ...process.env, ...environmentOf(user), ...passedEnvironment(opened.passed) }
   let started: StartedProgram
   try {
-    started = await start(kernel, line, environment, opened.descriptors)
+    const its = { ...environment, ...passedEnvironment(opened.passed) }
+    started = await start(kernel, line, its, opened.descriptors)
   } finally {
     // the program has its own: a device that it closes is free
     opened.close()
@@ -57,19 +63,16 @@ export async function runProgramWith(
   return started.ended
 }
 
-async function withQemu(
-  command: readonly string[],
-  nodes: PassedNodes,
-  qemuArguments: (firstDescriptor: number) => Promise<readonly string[]>,
-): Promise<readonly string[]> {
-  if (!command.includes(qemuWord)) return command
-  if (nodes === 'group') {
-    throw new VfioError('NOT_SUPPORTED', 'QEMU takes no descriptor of a group: it opens /dev/vfio/N itself', {
-      hint: 'a kernel from 6.6 on with iommufd and CONFIG_VFIO_DEVICE_CDEV, for {qemu}',
-    })
-  }
-  const words = await qemuArguments(firstPassed)
-  return command.flatMap((word) => (word === qemuWord ? words : [word]))
+/** QEMU takes no descriptor of a group: it opens /dev/vfio/N itself. Without root, that takes our own rights. */
+async function runByPath(
+  kernel: Kernel,
+  devices: readonly DeviceAddress[],
+  line: CommandLine,
+  { user, environment }: { readonly user: UserAccount | null; readonly environment: NodeJS.ProcessEnv },
+): Promise<RunEnd> {
+  const nodes = findPrivateNodes(kernel, devices)
+  const its = user === null ? line : withPrivateNodes(kernel.files, line, nodes, user)
+  return (await start(kernel, its, { ...environment, ...passedEnvironment({}) }, [])).ended
 }
 
 async function start(

@@ -3,6 +3,7 @@ import { openLinux } from '../../../../src/kernel/linux.ts'
 import { createMockKernel } from '../../../../src/mock/kernel/mock-kernel.ts'
 import { passedDescriptors, passedEnvironment } from '../../../../src/vfio/iommu/passed-environment.ts'
 import { programUser, withRights } from '../../../../src/vfio/program/drop-privileges.ts'
+import { withPrivateNodes } from '../../../../src/vfio/program/private-nodes.ts'
 import { runProgramWith } from '../../../../src/vfio/program/run-program.ts'
 import { HostTree } from '../../host-tree.ts'
 
@@ -13,7 +14,8 @@ function code(expected: string) {
 }
 
 function hostOf(uid: number) {
-  const tree = new HostTree().file('etc/passwd', passwd).file('usr/bin/setpriv', '').file('usr/sbin/prlimit', '')
+  const tree = new HostTree().file('etc/passwd', passwd).file('usr/sbin/prlimit', '')
+  for (const name of ['setpriv', 'unshare', 'sh', 'mount', 'mknod', 'chown']) tree.file(`usr/bin/${name}`, '')
   return { ...openLinux({ root: tree.root }).files, uid }
 }
 
@@ -36,6 +38,31 @@ test('as root, a command is wrapped in what drops every privilege, and sets its 
       'sh',
       '-c',
       'x',
+    ],
+  })
+})
+
+test('a command that opens groups by path has a /dev/vfio of its own, with these nodes alone', () => {
+  const files = hostOf(0)
+  const user = programUser(files, 'alice')
+  if (user === null) throw new Error('alice is a user')
+  const nodes = [
+    { path: '/dev/vfio/vfio', number: { major: 10, minor: 196 } },
+    { path: '/dev/vfio/12', number: { major: 243, minor: 1 } },
+  ]
+  expect(withPrivateNodes(files, { path: '/usr/bin/setpriv', arguments: ['--', 'qemu'] }, nodes, user)).toEqual({
+    path: '/usr/bin/unshare',
+    arguments: [
+      ...['--mount', '--propagation', 'private', '--', '/usr/bin/sh', '-c'],
+      [
+        '/usr/bin/mount -t tmpfs -o mode=755,nosuid,noexec vfio /dev/vfio',
+        '/usr/bin/mknod -m 600 /dev/vfio/vfio c 10 196',
+        '/usr/bin/mknod -m 600 /dev/vfio/12 c 243 1',
+        '/usr/bin/chown 1000:100 /dev/vfio/vfio',
+        '/usr/bin/chown 1000:100 /dev/vfio/12',
+        'exec "$@"',
+      ].join(' && '),
+      ...['vfioctl', '/usr/bin/setpriv', '--', 'qemu'],
     ],
   })
 })
