@@ -14,8 +14,8 @@ it.for<readonly [string, string, string]>([
   ['iommufd', 'iommufd', 'EACCES'],
   ['group', 'type1v2', 'EACCES'],
 ])('nobody reads a device by descriptors of %s, and has no other way to it', async ([nodes, mode, node], context) => {
-  if (nodes === 'iommufd' && !existsSync('/dev/vfio/devices')) context.skip('this kernel has no device nodes')
   const { address } = await bindPci(context, 'edu')
+  if (nodes === 'iommufd' && !existsSync('/dev/vfio/devices')) context.skip('this kernel has no device nodes')
   const options = ['--user', 'nobody', `--${nodes}`, '--memlock', '1M']
   const { status, stdout, stderr } = vfioctl([
     'run',
