@@ -82,9 +82,9 @@ export const addsMsixVectors: boolean = !isOlderArm
 
 /**
  * If devices behind a conventional bridge, whose requests bear one ID, can all have a driver: the SMMU's takes one of
- * them in 6.12.
+ * them in 6.12 and in 7.
  */
-export const sharesRequesterIds: boolean = !isOlderArm
+export const sharesRequesterIds: boolean = !isArm
 
 /** If the machine has a conventional bridge: devices behind one take all of QEMU's virtio-iommu from Linux 7. */
 export const hasConventionalBridge: boolean = !hasVirtio

@@ -31,7 +31,11 @@ describe.runIf(process.arch === 'x64')('IOMMU groups of a PC', () => {
 // A device tree tells of the IOMMU.
 describe.runIf(process.arch === 'arm64')('IOMMU groups of an Arm machine', () => {
   it('a device that no driver has had is in none before Linux 7', () => {
-    expect(existsSync('/sys/bus/pci/devices/0000:02:02.0/iommu_group')).toBe(groupsAtOnce)
+    expect(existsSync('/sys/bus/pci/devices/0000:00:03.0/iommu_group')).toBe(groupsAtOnce)
+  })
+
+  it('of two behind a conventional bridge, the second is in none', () => {
+    expect(existsSync('/sys/bus/pci/devices/0000:02:02.0/iommu_group')).toBe(false)
   })
 
   it('a device behind a root port is in the group of the port before Linux 7, then in its own', async (context) => {
