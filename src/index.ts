@@ -27,6 +27,7 @@ export type { DeviceInspection, InspectedAddressSpace } from './host-inspection.
 export type { Topology, TopologyDevice, TopologyRoot } from './host-topology.ts'
 export type {
   Accessors,
+  DeviceNumber,
   FileKind,
   FileOwner,
   HostFiles,
@@ -35,8 +36,10 @@ export type {
   Mapping,
   MemoryOptions,
   MmapOptions,
+  ProgramBeginning,
   ProgramEnd,
   ProgramRun,
+  StartedProgram,
   Watch,
   WordWidth,
 } from './kernel/kernel.ts'
@@ -118,6 +121,7 @@ export type {
   ScenarioPlatformDevice,
   ScenarioSriov,
   ScenarioSubchannel,
+  ScenarioVariantDriver,
   ScenarioVgpus,
   ScenarioVgpuType,
 } from './mock/scenario/scenario.ts'

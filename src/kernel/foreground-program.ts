@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs'
-import type { ProgramStart, StartedProgram } from './kernel.ts'
+import type { ProgramBeginning, StartedProgram } from './kernel.ts'
 import { asCallers } from './linux-errors.ts'
 
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
 /** `file` is where the program stands for us, `path` what the caller calls it. */
-export async function startForeground(file: string, path: string, start: ProgramStart): Promise<StartedProgram> {
+export async function startForeground(file: string, path: string, start: ProgramBeginning): Promise<StartedProgram> {
   const { spawn } = await import('node:child_process')
   let pass: (signal: NodeJS.Signals) => void = () => {}
   const onSignal = (signal: NodeJS.Signals) => pass(signal)

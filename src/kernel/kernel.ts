@@ -120,7 +120,7 @@ export interface Kernel {
    * stdout and stderr, and `descriptors` as 3, 4, … `SystemError` if it cannot be started: ENOENT, EACCES, ENOEXEC; EPERM if
    * `passesDescriptors` is false. It gets the SIGINT, SIGTERM and SIGHUP that this process gets, which goes on waiting for it.
    */
-  startProgram(path: string, start: ProgramStart): Promise<StartedProgram>
+  startProgram(path: string, start: ProgramBeginning): Promise<StartedProgram>
 
   /** Releases what the kernel object itself holds (the mock's files; nothing on Linux). */
   dispose(): void
@@ -146,7 +146,7 @@ export interface ProgramRun {
 }
 
 /** A program to start in the foreground. */
-export interface ProgramStart {
+export interface ProgramBeginning {
   readonly arguments: readonly string[]
   /** Its environment, as a whole. */
   readonly environment: Readonly<Record<string, string | undefined>>

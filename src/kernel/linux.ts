@@ -15,9 +15,9 @@ import type {
   Mapping,
   MemoryOptions,
   MmapOptions,
+  ProgramBeginning,
   ProgramEnd,
   ProgramRun,
-  ProgramStart,
   StartedProgram,
   Watch,
   WordWidth,
@@ -222,7 +222,7 @@ class LinuxKernel implements Kernel {
     return this.runsPrograms
   }
 
-  async startProgram(path: string, start: ProgramStart): Promise<StartedProgram> {
+  async startProgram(path: string, start: ProgramBeginning): Promise<StartedProgram> {
     if (!this.passesDescriptors) throw systemError('EPERM', 'execve', path)
     return startForeground(join(this.#root, path), path, start)
   }

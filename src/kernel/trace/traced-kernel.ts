@@ -10,9 +10,9 @@ import type {
   Mapping,
   MemoryOptions,
   MmapOptions,
+  ProgramBeginning,
   ProgramEnd,
   ProgramRun,
-  ProgramStart,
   StartedProgram,
   Watch,
   WordWidth,
@@ -204,7 +204,7 @@ class TracedKernel implements Kernel {
     return this.#tell('execve', shown, () => this.#kernel.runProgram(path, run))
   }
 
-  startProgram(path: string, start: ProgramStart): Promise<StartedProgram> {
+  startProgram(path: string, start: ProgramBeginning): Promise<StartedProgram> {
     const shown = [path, ...start.arguments].map(shownText).join(', ')
     return this.#tell('execve', shown, () => this.#kernel.startProgram(path, start))
   }

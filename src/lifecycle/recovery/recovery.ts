@@ -1,6 +1,6 @@
 import type { PciAddress } from '../../base/units.ts'
 import type { PhysicalFunction } from '../../host/sriov.ts'
-import type { ChangeOptions, Write } from '../change/change.ts'
+import type { ChangeOptions, Step, Write } from '../change/change.ts'
 
 /** The device to bring back. */
 export interface RecoveryRequest {
@@ -20,7 +20,7 @@ export interface RecoveryStep {
   readonly way: string
   /** In words: what goes with it. */
   readonly cost: string
-  readonly steps: readonly Write[]
+  readonly steps: readonly Step[]
 }
 
 /** A way with what puts back the rest as it was. */
@@ -28,6 +28,7 @@ export interface RecoveryWay extends RecoveryStep {
   /** Writes that are made whether it helped or not, if the file `needs` is there. */
   readonly after: readonly Write[]
   readonly needs: string
+  readonly steps: readonly Write[]
   /** The physical function whose virtual ones go with it; null if none do. */
   readonly card: PhysicalFunction | null
 }

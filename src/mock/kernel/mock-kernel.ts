@@ -7,9 +7,9 @@ import type {
   Mapping,
   MemoryOptions,
   MmapOptions,
+  ProgramBeginning,
   ProgramEnd,
   ProgramRun,
-  ProgramStart,
   StartedProgram,
   Watch,
   WordWidth,
@@ -250,7 +250,7 @@ export class MockKernel implements Kernel {
     return program === modprobePath ? modprobe(this.machine, run) : sriovManage(this.machine, this.files, run)
   }
 
-  async startProgram(path: string, _start: ProgramStart): Promise<StartedProgram> {
+  async startProgram(path: string, _start: ProgramBeginning): Promise<StartedProgram> {
     return systemCall('execve', path, refuse('EPERM'))
   }
 

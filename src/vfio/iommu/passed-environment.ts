@@ -2,8 +2,6 @@ import { VfioError } from '../../base/errors.ts'
 import { shown } from '../../base/units.ts'
 import type { PassedDescriptors } from './passed-descriptors.ts'
 
-type Environment = Readonly<Record<string, string | undefined>>
-
 /** The variables by which `vfioctl run` tells a program the numbers of its descriptors. */
 const variables = {
   iommufd: 'VFIOCTL_IOMMUFD',
@@ -37,7 +35,9 @@ export function passedEnvironment(passed: PassedDescriptors): Record<string, str
  * VFIOCTL_DEVICES, or VFIOCTL_CONTAINER and VFIOCTL_GROUPS. Throws NOT_FOUND if the environment has none of them,
  * INVALID_ARGUMENT if one is not of its form.
  */
-export function passedDescriptors(environment: Environment = process.env): PassedDescriptors {
+export function passedDescriptors(
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+): PassedDescriptors {
   const one = (variable: string) => {
     const text = environment[variable]
     return text === undefined ? undefined : descriptorIn(variable, text, text)
