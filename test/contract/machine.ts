@@ -89,6 +89,9 @@ export const sharesRequesterIds: boolean = !isArm
 /** If the machine has a conventional bridge: devices behind one take all of QEMU's virtio-iommu from Linux 7. */
 export const hasConventionalBridge: boolean = !hasVirtio
 
+/** If a bridge that was removed is found again with what is behind it: on arm64, not by Linux 7. */
+export const findsBehindBridgesAgain: boolean = !isArm || isOlderArm
+
 /** If a device is in an IOMMU group before a driver had it: where a device tree tells of the IOMMU, not in 6.12. */
 export const groupsAtOnce: boolean = !isOlderArm
 

@@ -29,6 +29,7 @@ async function nvme(context: TestContext, { enabled = true } = {}): Promise<Phys
   const { kernel, address } = await bindPci(context, 'nvme')
   const { files } = kernel
   const path = `${devices}/${address}`
+  if (files.kind(`${path}/sriov_totalvfs`) === null) context.skip('this kernel finds no SR-IOV in it')
   onTestFinished(async () => {
     await files.write(`${path}/sriov_numvfs`, '0')
     await files.write(`${path}/sriov_drivers_autoprobe`, '1')

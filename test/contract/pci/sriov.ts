@@ -23,6 +23,7 @@ export async function bindWithFunctions(
   const bound = await bindForMode(context, mode, 'nvme')
   const { files } = bound.kernel
   const path = `/sys/bus/pci/devices/${bound.address}`
+  if (files.kind(`${path}/sriov_totalvfs`) === null) context.skip('this kernel finds no SR-IOV in it')
   const parameter = '/sys/module/vfio_pci/parameters/enable_sriov'
   const before = files.read(parameter).trim()
   await files.write(parameter, 'Y')
