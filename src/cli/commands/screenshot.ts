@@ -1,3 +1,4 @@
+import { encode } from 'fast-png'
 import { VfioError } from '../../base/errors.ts'
 import { printable } from '../../base/units.ts'
 import { device } from '../arguments/region.ts'
@@ -5,7 +6,6 @@ import { type Command, command, text } from '../command/command.ts'
 import { withDevice } from '../device/opened-device.ts'
 import { writeWhole } from '../io/write-whole.ts'
 import { json } from '../output/output.ts'
-import { png } from '../output/png.ts'
 
 const screenshot: Command = command({
   arguments: {
@@ -22,8 +22,9 @@ const screenshot: Command = command({
           facts: { device: opened.name },
         })
       }
-      await writeWhole(values.file, [png(picture)], io.interruption())
-      const { width, height } = picture
+      const { width, height, data } = picture
+      const file = encode({ width, height, data, channels: 3, depth: 8 })
+      await writeWhole(values.file, [file], io.interruption())
       if (context.options.json) io.out(json({ device: opened.name, width, height, file: values.file }))
       else io.err(`wrote the screen of ${opened.name}, ${width}x${height} pixels, to ${printable(values.file)}\n`)
     })
