@@ -265,6 +265,7 @@ export async function openWorld(ended: typeof onTestFinished = onTestFinished): 
         methods: {
           kinds: [],
           regionPlane: [optional(name('primary'))],
+          screenshot: [],
           dmabufPlane: [optional(name('primary'))],
           openDmabuf: [record({ dmabufId: count(plane?.dmabufId ?? 1) })],
         },
