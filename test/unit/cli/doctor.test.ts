@@ -76,6 +76,12 @@ const broken: Readonly<Record<string, Case>> = {
     id: 'iommu-off',
     says: /turn on VT-d/,
   },
+  'a virtual machine has no IOMMU': {
+    ...problem,
+    host: { pci: withoutIommu, disk: { ...tables(), '/proc/cpuinfo': 'flags\t\t: fpu vme hypervisor lahf_lm\n' } },
+    id: 'iommu-off',
+    says: /its hypervisor gives no IOMMU/,
+  },
   'AMD’s IOMMU has failed': {
     ...problem,
     host: { pci: withoutIommu, disk: tables('IVRS') },

@@ -10,6 +10,7 @@ import { kernelArgument } from '../reading/kernel-argument.ts'
 const tables = '/sys/firmware/acpi/tables'
 /** Tables by which firmware tells of an IOMMU: Intel's, AMD's, Arm's, a virtual machine's. */
 const iommuTables = ['DMAR', 'IVRS', 'IORT', 'VIOT']
+const cpuinfo = '/proc/cpuinfo'
 const offWords = new Set(['iommu=off', 'intel_iommu=off', 'amd_iommu=off'])
 
 /** No IOMMU at work: its firmware, or the kernel's command line, has it off. A mainframe's cannot be. */
@@ -29,6 +30,15 @@ export function iommuOff({ files }: HostReader): Finding[] {
     const message = `the kernel’s command line turns the IOMMU off (${off})`
     return [{ ...common, message, consequence, ...kernelArgument(files, 'remove', off) }]
   }
+  if (table === null && isVirtualMachine(files)) {
+    const message = 'this is a virtual machine, to which its hypervisor gives no IOMMU'
+    const advice =
+      'have the hypervisor give it one (QEMU: -machine q35,kernel-irqchip=split -device intel-iommu,intremap=on,caching-mode=on), ' +
+      'or accept the risks of noiommu mode'
+    return [
+      { ...common, evidence: [...evidence, seen(cpuinfo, 'hypervisor')], message, consequence, commands: [], advice },
+    ]
+  }
   if (found.length > 0 && table === null) {
     const message = 'the firmware tells of no IOMMU: it has none, or it is off in the firmware’s setup'
     const advice = 'turn on VT-d (Intel), AMD-Vi or “IOMMU” (AMD), or SMMU (Arm) in the firmware’s setup'
@@ -46,6 +56,11 @@ export function iommuOff({ files }: HostReader): Finding[] {
   }
   const { why, hint } = iommuAdvice(files)
   return [{ ...common, message: `no device is in an IOMMU group: ${why}`, consequence, commands: [], advice: hint }]
+}
+
+/** A flag that x86 processors have below a hypervisor. */
+function isVirtualMachine(files: HostFiles): boolean {
+  return /^flags\s*:.*\bhypervisor\b/m.test(readOrEmpty(files, cpuinfo))
 }
 
 /** A group that VFIO did not make up itself, for mediated devices or without an IOMMU. */
