@@ -8,6 +8,7 @@ import type { ChangeOptions } from './lifecycle/change/change.ts'
 import type { TypeFilter } from './lifecycle/device/device-type.ts'
 import type { DefineRequest, DeviceChoice, ModifyRequest, StartRequest } from './lifecycle/device/requests.ts'
 import type { DoctorRequest } from './lifecycle/doctor/reading/host-reader.ts'
+import type { ReportRequest } from './lifecycle/doctor/report.ts'
 import type { AttachRequest } from './lifecycle/guest/attach.ts'
 import type { LibvirtOptions } from './lifecycle/guest/libvirt-xml.ts'
 import type { OpeningOptions } from './lifecycle/guest/not-ready.ts'
@@ -39,6 +40,7 @@ export type HostCall =
   | 'modify'
   | 'bind'
   | 'doctor'
+  | 'report'
   | 'release'
   | 'setVirtualFunctions'
   | 'restore'
@@ -101,6 +103,14 @@ const passed = fields<PassedDescriptors>({
   groups: v.optional(v.record(v.string(), descriptor)),
 })
 
+const asked = {
+  devices: v.optional(v.array(v.string())),
+  user: text,
+  guestMemory: atLeastOne,
+  deviceCount: atLeastOne,
+  viommu: flag,
+}
+
 const requests: Readonly<Record<HostCall, readonly v.GenericSchema<unknown, unknown>[]>> = {
   openHost: [v.optional(v.object({ root: text, mock: v.optional(v.union([v.string(), v.looseObject({})])) }))],
   define: [fields<DefineRequest>({ ...made, force: flag }), changeOptions],
@@ -121,17 +131,8 @@ const requests: Readonly<Record<HostCall, readonly v.GenericSchema<unknown, unkn
   ],
   bind: [fields<BindRequest>({ ...binding, driver: text, transient: flag }), bindingOptions],
   release: [fields<BindingRequest>(binding), bindingOptions],
-  doctor: [
-    v.optional(
-      fields<DoctorRequest>({
-        devices: v.optional(v.array(v.string())),
-        user: text,
-        guestMemory: atLeastOne,
-        deviceCount: atLeastOne,
-        viommu: flag,
-      }),
-    ),
-  ],
+  doctor: [v.optional(fields<DoctorRequest>(asked))],
+  report: [v.optional(fields<ReportRequest>({ ...asked, program: text }))],
   setVirtualFunctions: [
     fields<SriovRequest>({
       device: v.string(),

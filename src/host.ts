@@ -18,6 +18,7 @@ import type { DefineRequest, DeviceChoice, ModifyRequest, StartRequest } from '.
 import type { VirtualDevice } from './lifecycle/device/virtual-device.ts'
 import type { Diagnosis } from './lifecycle/doctor/diagnose.ts'
 import type { DoctorRequest } from './lifecycle/doctor/reading/host-reader.ts'
+import type { ReportRequest } from './lifecycle/doctor/report.ts'
 import { deviceToOpen } from './lifecycle/kinds/device-to-open.ts'
 import { readDeviceTypes } from './lifecycle/kinds/device-types.ts'
 import { type DeviceFilter, list } from './lifecycle/kinds/list.ts'
@@ -145,6 +146,17 @@ export class Host implements AsyncDisposable {
     return calledLater('doctor', [request], async () => {
       const { diagnose } = await import('./lifecycle/doctor/diagnose.ts')
       return diagnose(this.kernel, request)
+    })
+  }
+
+  /**
+   * This host for the report of a bug: what `doctor` finds, the kernel, groups, devices and types, as JSON. Names, addresses
+   * and serial numbers that tell it from other hosts are numbered or left out.
+   */
+  async report(request?: ReportRequest): Promise<string> {
+    return calledLater('report', [request], async () => {
+      const { reportText } = await import('./lifecycle/doctor/report.ts')
+      return reportText(this.kernel, request)
     })
   }
 

@@ -1,9 +1,12 @@
 import { VfioError } from '../../base/errors.ts'
+import { printable } from '../../base/units.ts'
 import { given } from '../arguments/change-options.ts'
 import { deviceForms } from '../arguments/device-argument.ts'
 import { wholeNumber } from '../arguments/numbers.ts'
 import { parseSize } from '../arguments/size.ts'
 import { type Command, command, text } from '../command/command.ts'
+import { readVersion } from '../command/version.ts'
+import { writeWhole } from '../io/write-whole.ts'
 import { countsText, findingsText, lookedAtText } from '../output/diagnosis-text.ts'
 import { json, reportWarnings } from '../output/output.ts'
 import { forSameHost } from '../output/same-host.ts'
@@ -39,11 +42,21 @@ const doctor: Command = command({
     },
     viommu: { kind: 'flag', describe: 'That guest has an IOMMU of its own' },
     all: { kind: 'flag', alias: 'a', describe: 'Notes too' },
+    report: {
+      kind: 'option',
+      value: 'FILE',
+      completes: 'file',
+      parse: text,
+      describe:
+        'Write the findings, the kernel, groups, devices and types to FILE, for the report of a bug: UUIDs, MAC and IP ' +
+        'addresses, serial numbers and the host’s name are numbered or left out',
+    },
   },
   examples: [
     ['vfioctl doctor', 'what keeps VFIO from working on this host, and what mends it'],
     ['vfioctl doctor 3b:00.0', 'what keeps this device from VFIO'],
     ['vfioctl doctor 3b:00.0 --user libvirt-qemu --guest-memory 32G', 'and whether that user can give it to a guest'],
+    ['vfioctl doctor --report host.json', 'one file for the report of a bug'],
     ['vfioctl doctor --all --json', 'every finding, for programs'],
   ],
   epilogue:
@@ -51,11 +64,17 @@ const doctor: Command = command({
     'is unsafe; a note is good to know, and shown with --all or --json.',
   async run(values, context, io) {
     const host = await context.host()
-    const found = await host.doctor({
+    const request = {
       devices: values.device,
       viommu: values.viommu,
       ...given({ user: values.user, guestMemory: values['guest-memory'], deviceCount: values.devices }),
-    })
+    }
+    const found = await host.doctor(request)
+    if (values.report !== undefined) {
+      const report = await host.report({ ...request, program: `vfioctl ${readVersion()}` })
+      await writeWhole(values.report, [Buffer.from(report)], io.interruption())
+      io.err(`wrote ${printable(values.report)}: look through it before you send it\n`)
+    }
     const sameHost = (line: string) => forSameHost(line, context.options)
     const { unseen, healthy } = found
     const findings = found.findings.map((finding) => ({ ...finding, commands: finding.commands.map(sameHost) }))

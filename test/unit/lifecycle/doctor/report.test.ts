@@ -1,0 +1,48 @@
+import { describe, expect, test } from 'vitest'
+import { redacted } from '../../../../src/lifecycle/doctor/redacted.ts'
+import { createMockKernel } from '../../../../src/mock/kernel/mock-kernel.ts'
+import { gpuHost } from '../../../../src/mock/shipped/gpu-host.ts'
+import { createMockHost } from '../../../../src/mock.ts'
+
+const uuid = '83b8f4f2-509f-382f-3c1e-e6bfe0fa1001'
+
+function filesOf(hostname: string) {
+  return createMockKernel({ ...gpuHost, disk: { ...gpuHost.disk, '/proc/sys/kernel/hostname': `${hostname}\n` } }).files
+}
+
+describe('what tells a host from others is taken out of a text', () => {
+  test.for([
+    [`root=UUID=${uuid} ro`, 'root=UUID=REDACTED ro'],
+    [`${uuid}, ${uuid.toUpperCase()} and 00000000-0000-0000-0000-000000000001`, 'UUID-1, UUID-1 and UUID-2'],
+    ['52:54:00:12:34:56 and 0000:81:00.0', 'MAC-1 and 0000:81:00.0'],
+    ['ip=192.168.1.7:::255.255.255.0', 'ip=IP-1:::IP-2'],
+    ['/home/ada/vm/disk.qcow2', '/home/USER/vm/disk.qcow2'],
+    ['node7.rack.example and node7', 'HOST and HOST'],
+    ['ID_SERIAL=WD-1234 serial=x9', 'ID_SERIAL=REDACTED serial=REDACTED'],
+  ] as const)('%s', ([text, expected]) => {
+    expect(redacted(filesOf('node7.rack.example'), text)).toBe(expected)
+  })
+
+  test('a host name that says nothing stays', () => {
+    expect(redacted(filesOf('localhost'), 'console=ttyS0 localhost')).toBe('console=ttyS0 localhost')
+  })
+})
+
+test('a report has the findings, the kernel, groups, devices and types, and the UUIDs by their numbers', async () => {
+  await using host = createMockHost({
+    ...gpuHost,
+    disk: { ...gpuHost.disk, '/proc/cmdline': 'intel_iommu=on quiet\n' },
+  }).host()
+  const [type] = host.types().types.filter(({ available }) => available !== 0)
+  await host.start({ parent: type?.parent ?? '', type: type?.type ?? '' })
+  const text = await host.report({ program: 'vfioctl 0.0.0' })
+  const report: unknown = JSON.parse(text)
+  expect(report).toMatchObject({
+    program: 'vfioctl 0.0.0',
+    commandLine: 'intel_iommu=on quiet',
+    diagnosis: { healthy: (await host.doctor()).healthy },
+    devices: [{ name: expect.stringMatching(/^UUID-\d+$/) }],
+    groups: expect.arrayContaining([expect.objectContaining({ number: 9 })]),
+  })
+  for (const { name } of host.list().devices) expect(text).not.toContain(name)
+})
