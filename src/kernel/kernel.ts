@@ -157,7 +157,7 @@ export interface ProgramBeginning {
 /** A program that runs. */
 export interface StartedProgram {
   /** The end of it: the name of the signal that ended it, or its exit status. */
-  readonly ended: Promise<{ readonly status: number | null; readonly signal: NodeJS.Signals | null }>
+  readonly ended: Promise<{ readonly status: number | null; readonly signal: string | null }>
 }
 
 /** The end of a program, and its output. */

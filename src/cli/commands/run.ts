@@ -67,7 +67,8 @@ const run: Command = command({
       command: program,
       ...given({ user, nodes, memlock } as const),
     })
-    context.status = status ?? 128 + (signal === null ? 0 : constants.signals[signal])
+    const numbers: ReadonlyMap<string | null, number> = new Map(Object.entries(constants.signals))
+    context.status = status ?? 128 + (numbers.get(signal) ?? 0)
   },
 })
 export default run
