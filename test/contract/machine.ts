@@ -99,10 +99,10 @@ export const groupsAtOnce: boolean = !isOlderArm
 export const isolatesPorts: boolean = !isOlderArm
 
 /**
- * If an access whose width a device refuses reads as all ones; else it is a fault, which Linux 6.12 does not survive in
- * VFIO's own read path.
+ * If an access whose width a device refuses reads as all ones; else it is a fault, which Linux 6.12 and 7 do not survive in
+ * VFIO's own paths.
  */
-export const survivesRefusedWidth: boolean = !isOlderArm
+export const survivesRefusedWidth: boolean = !isArm
 
 /** If a hotplug slot resets what is in it; on a PC, ACPI has the slots. */
 export const resetsSlots: boolean = isArm

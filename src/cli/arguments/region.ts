@@ -48,7 +48,7 @@ export const width: Option<Width> = {
   describe:
     'bits of each access (default: those of the named register, else 32; fewer only at odd offsets of config and I/O). ' +
     'The device sees each access at this width: it reads as all ones if it does not support the width, and on arm64 ' +
-    'that may take Linux 6.12 down. Before Linux 6.12, 64 reaches a BAR as two accesses of 32, low half first; from ' +
+    'that may take Linux down. Before Linux 6.12, 64 reaches a BAR as two accesses of 32, low half first; from ' +
     'then on as one, which a device of 32-bit registers answers with all ones',
 }
 
