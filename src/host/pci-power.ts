@@ -1,7 +1,7 @@
 import type { PciAddress } from '../base/units.ts'
 import type { HostFiles } from '../kernel/kernel.ts'
 import { pciDevices } from './pci-bus.ts'
-import { readOrNone } from './sysfs/readable.ts'
+import { listOrNone, readOrNone } from './sysfs/readable.ts'
 
 /** Power and resets of a PCI device, as its folder in sysfs tells. Null for what a kernel does not tell. */
 export interface PciPower {
@@ -13,7 +13,7 @@ export interface PciPower {
   readonly control: 'on' | 'auto' | null
   /** `power/runtime_status` */
   readonly runtimeStatus: 'active' | 'suspended' | 'suspending' | 'resuming' | 'error' | 'unsupported' | null
-  /** `reset_method`: ways to reset it, the one that is tried first in front. None if all are turned off, or there is none. */
+  /** Ways to reset it (`reset_method`), the one that is tried first in front. None if all are turned off, or there is none. */
   readonly resetMethods: readonly string[]
 }
 
@@ -38,8 +38,22 @@ export function readPciPower(files: HostFiles, address: PciAddress): PciPower {
   }
 }
 
-/** Ways to reset a device, from `reset_method` (since Linux 5.15), in the order in which the kernel tries them. */
+/**
+ * Ways to reset a device, in the order in which the kernel tries them. A reset of its bus is none if it is not alone there,
+ * although the kernel lists it for the device that it found before its neighbours, and then refuses it (ENOTTY).
+ */
 export function readResetMethods(files: HostFiles, address: PciAddress): string[] {
+  const listed = listedResetMethods(files, address)
+  return listed.includes('bus') && !isAloneOnBus(files, address) ? listed.filter((it) => it !== 'bus') : listed
+}
+
+function isAloneOnBus(files: HostFiles, address: PciAddress): boolean {
+  const bus = address.slice(0, address.lastIndexOf(':') + 1)
+  return listOrNone(files, pciDevices).every((other) => other === address || !other.startsWith(bus))
+}
+
+/** The content of `reset_method` (since Linux 5.15). */
+export function listedResetMethods(files: HostFiles, address: PciAddress): string[] {
   const text = readOrNone(files, `${pciDevices}/${address}/reset_method`) ?? ''
   return text.split(/\s+/).filter((name) => /^[a-z0-9_]{1,32}$/.test(name))
 }

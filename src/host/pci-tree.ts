@@ -89,6 +89,6 @@ function readNumaNode(files: HostFiles, path: string, warnings: Warning[]): numb
 function readReset(files: HostFiles, address: PciAddress): Pick<PciNode, 'canReset' | 'resetMethods'> {
   const path = `${pciDevices}/${address}`
   const resetMethods = readResetMethods(files, address)
-  const isTurnedOff = resetMethods.length === 0 && kindOrNone(files, `${path}/reset_method`) !== null
-  return { canReset: kindOrNone(files, `${path}/reset`) !== null && !isTurnedOff, resetMethods }
+  const hasNone = resetMethods.length === 0 && kindOrNone(files, `${path}/reset_method`) !== null
+  return { canReset: kindOrNone(files, `${path}/reset`) !== null && !hasNone, resetMethods }
 }

@@ -24,14 +24,14 @@ test('a device alone behind a root port can be reset by a reset of its bus', (co
   context.expect(device).toMatchObject({ canReset: true, resetMethods: ['bus'], accessControl: 'none', children: [] })
 })
 
-test('devices behind one conventional bridge are below it, and the second cannot be reset alone', (context) => {
+test('devices behind one conventional bridge are below it, and none of them can be reset alone', (context) => {
   const places = devicesAndPlaces(context, 'edu-shared-1')
-  const [[above], [aboveSecond, second]] = [
-    places.get(addresses['edu-shared-1']) ?? [],
-    places.get(addresses['edu-shared-2']) ?? [],
-  ]
-  context.expect([above, aboveSecond]).toEqual(['0000:00:05.0', '0000:00:05.0'])
-  context.expect(second).toMatchObject({ canReset: false, resetMethods: [] })
+  for (const name of ['edu-shared-1', 'edu-shared-2'] as const) {
+    const [above, device] = places.get(addresses[name]) ?? []
+    context.expect(above).toBe('0000:00:05.0')
+    // the kernel lists `bus` for the first, which it found when that was alone
+    context.expect(device).toMatchObject({ canReset: false, resetMethods: [] })
+  }
 })
 
 test('a device on the root bus is on pci0000:00', (context) => {
