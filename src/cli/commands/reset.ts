@@ -17,7 +17,7 @@ const reset: Command = command({
       kind: 'flag',
       describe:
         'Bring back a device that hangs: each way that the kernel has to reset it, one after another, then off the bus and ' +
-        'found again, or its virtual functions made anew, until it answers',
+        'found again, or its virtual functions made anew, until it answers. One that answers is made anew only with --force',
     },
     force: forceTaking,
     'dry-run': dryRun,
@@ -60,13 +60,25 @@ async function bringBack(
   if (recovery.dryRun) return
   const { attempts, recovered } = recovery
   const tried = attempts.map(({ way }) => way)
-  if (!recovered) {
-    throw new VfioError('NOT_RECOVERED', `${address} did not come back: tried ${tried.join(', ')}`, {
-      hint: 'dmesg | tail; what is left is the power of its slot, or of the machine',
-      facts: { device: address, tried },
+  if (!recovered) throw notRecovered(recovery)
+  const done = recovery.answered === true ? 'is reset by' : 'answers again after'
+  if (!context.options.json) io.err(`${address} ${done} ${tried.at(-1)}\n`)
+}
+
+function notRecovered({ device, attempts, answered }: Recovery): VfioError {
+  const tried = attempts.map(({ way }) => way)
+  const facts = { device, tried, answered }
+  if (attempts.every(({ outcome }) => outcome === 'refused')) {
+    const refusals = attempts.map(({ way, refusal }) => `${way}: ${refusal}`)
+    return new VfioError('NOT_RECOVERED', `the kernel refused each reset of ${device}: ${refusals.join('; ')}`, {
+      hint: answered === true ? `it answers all the same; --force has it made anew` : 'dmesg | tail',
+      facts,
     })
   }
-  if (!context.options.json) io.err(`${address} answers again after ${tried.at(-1)}\n`)
+  return new VfioError('NOT_RECOVERED', `${device} did not come back: tried ${tried.join(', ')}`, {
+    hint: 'dmesg | tail; what is left is the power of its slot, or of the machine',
+    facts,
+  })
 }
 
 function waysText({ device, answered, ways }: Recovery): string {

@@ -1,19 +1,19 @@
 import { randomBytes } from 'node:crypto'
-import { closeSync, openSync, realpathSync, renameSync, rmSync, statSync, writeSync } from 'node:fs'
-import { setImmediate } from 'node:timers/promises'
+import { closeSync, constants, openSync, realpathSync, renameSync, rmSync, statSync, writeSync } from 'node:fs'
+import { setImmediate, setTimeout as sleep } from 'node:timers/promises'
 import { kernelAnswer, VfioError } from '../../base/errors.ts'
-import { isSystemError } from '../../base/system-error.ts'
+import { failedWith, isSystemError } from '../../base/system-error.ts'
 import { printable } from '../../base/units.ts'
 
 /**
  * Writes a file of the caller's: all pieces or nothing, and what was there before stays. What is no plain file (a pipe,
- * /dev/null) is written to as they come. INTERRUPTED once `interruption` is aborted.
+ * /dev/null) is written to as they come. INTERRUPTED once `interruption` is aborted; TIMED_OUT if nobody reads a pipe.
  */
 export async function writeWhole(path: string, pieces: Iterable<Uint8Array>, interruption: AbortSignal): Promise<void> {
+  if (path === '') throw new VfioError('INVALID_ARGUMENT', 'the name of the file to write is empty')
   const before = asCallers(path, () => statSync(path, { throwIfNoEntry: false }))
   if (before !== undefined && !before.isFile()) {
-    const fd = asCallers(path, () => openSync(path, 'w'))
-    return await fill(fd, path, pieces, interruption)
+    return await fill(await openSpecial(path, before.isFIFO(), interruption), path, pieces, interruption)
   }
   const target = before === undefined ? path : asCallers(path, () => realpathSync(path))
   const fresh = `${target}.${randomBytes(6).toString('hex')}`
@@ -27,33 +27,77 @@ export async function writeWhole(path: string, pieces: Iterable<Uint8Array>, int
   }
 }
 
+/** Longest wait for a reader of a named pipe, and the pause between two attempts, in milliseconds. */
+const readersMs = 5000
+const pauseMs = 20
+
+/** Non-blocking: a named pipe without a reader would be waited for without a word, and no signal seen. */
+async function openSpecial(path: string, isPipe: boolean, interruption: AbortSignal): Promise<number> {
+  const began = performance.now()
+  for (;;) {
+    try {
+      return openSync(path, constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOCTTY)
+    } catch (error) {
+      if (!isPipe || !failedWith(error, 'ENXIO')) throw asCallersError(path, error)
+    }
+    checkGoesOn(path, interruption)
+    if (performance.now() - began > readersMs) {
+      throw new VfioError('TIMED_OUT', `nobody has read the pipe ${printable(path)} in ${readersMs / 1000} s`, { path })
+    }
+    await sleep(pauseMs)
+  }
+}
+
+function checkGoesOn(path: string, interruption: AbortSignal): void {
+  if (interruption.aborted) throw new VfioError('INTERRUPTED', `interrupted while writing ${printable(path)}`, { path })
+}
+
 /** Closes the descriptor too. */
 async function fill(fd: number, path: string, pieces: Iterable<Uint8Array>, interruption: AbortSignal): Promise<void> {
   try {
     for (const bytes of pieces) {
-      asCallers(path, () => writeAll(fd, bytes))
+      await writeAll(fd, path, bytes, interruption)
       // only the event loop sees a signal
       await setImmediate()
-      if (interruption.aborted)
-        throw new VfioError('INTERRUPTED', `interrupted while writing ${printable(path)}`, { path })
+      checkGoesOn(path, interruption)
     }
   } finally {
     closeSync(fd)
   }
 }
 
-function writeAll(fd: number, bytes: Uint8Array): void {
+async function writeAll(fd: number, path: string, bytes: Uint8Array, interruption: AbortSignal): Promise<void> {
   let rest = bytes
-  while (rest.length > 0) rest = rest.subarray(writeSync(fd, rest))
+  while (rest.length > 0) {
+    const written = asCallers(path, () => writeSome(fd, rest))
+    rest = rest.subarray(written)
+    if (written > 0) continue
+    checkGoesOn(path, interruption)
+    await sleep(pauseMs)
+  }
+}
+
+/** 0 if a reader is slow, and its pipe full. */
+function writeSome(fd: number, bytes: Uint8Array): number {
+  try {
+    return writeSync(fd, bytes)
+  } catch (error) {
+    if (failedWith(error, 'EAGAIN')) return 0
+    throw error
+  }
 }
 
 function asCallers<T>(path: string, call: () => T): T {
   try {
     return call()
   } catch (error) {
-    if (!isSystemError(error)) throw error
-    const code =
-      error.code === 'ENOENT' ? 'NOT_FOUND' : error.code === 'EACCES' ? 'PERMISSION_DENIED' : 'SYSTEM_CALL_FAILED'
-    throw new VfioError(code, `cannot write ${printable(path)}: ${kernelAnswer(error)}`, { cause: error, path })
+    throw asCallersError(path, error)
   }
+}
+
+function asCallersError(path: string, error: unknown): unknown {
+  if (!isSystemError(error)) return error
+  const code =
+    error.code === 'ENOENT' ? 'NOT_FOUND' : error.code === 'EACCES' ? 'PERMISSION_DENIED' : 'SYSTEM_CALL_FAILED'
+  return new VfioError(code, `cannot write ${printable(path)}: ${kernelAnswer(error)}`, { cause: error, path })
 }

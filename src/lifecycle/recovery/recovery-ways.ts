@@ -6,6 +6,7 @@ import { physicalFunctionOf, readPhysicalFunction } from '../../host/sriov.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import { overrideStep, probeStep } from '../bindings/change-driver.ts'
 import type { Write } from '../change/change.ts'
+import { isManaged } from '../sriov/asked-count.ts'
 import type { RecoveryWay } from './recovery.ts'
 
 /** The kernel's methods (drivers/pci/pci.c, pci_reset_fn_methods), and the cost of each. */
@@ -27,7 +28,7 @@ export function recoveryWays(files: HostFiles, address: PciAddress, binding: Dri
   const listed = listedResetMethods(files, address)
   const resets = readResetMethods(files, address).map((method) => resetBy(address, method, listed))
   const above = physicalFunctionOf(files, address)
-  return [...resets, above === null ? foundAgain(files, address, binding) : madeAnew(files, above, binding)]
+  return [...resets, ...(above === null ? [foundAgain(files, address, binding)] : madeAnew(files, above, binding))]
 }
 
 /** By one method alone; the order that was there is written back, whether it helped or not. */
@@ -41,6 +42,7 @@ function resetBy(address: PciAddress, method: string, before: readonly string[])
     after: [choose(before)],
     needs: `${folder}/reset_method`,
     card: null,
+    makesAnew: false,
   }
 }
 
@@ -56,21 +58,26 @@ function foundAgain(files: HostFiles, address: PciAddress, binding: DriverBindin
     after: driverAgain(binding),
     needs: `${pciDevices}/${address}/driver_override`,
     card,
+    makesAnew: true,
   }
 }
 
-function madeAnew(files: HostFiles, above: PciAddress, binding: DriverBinding): RecoveryWay {
+/** None of a card whose functions a script of its vendor makes. */
+function madeAnew(files: HostFiles, above: PciAddress, binding: DriverBinding): RecoveryWay[] {
   const card = readPhysicalFunction(files, above)
-  const count = card?.count ?? 0
+  if (card === null || isManaged(files, card)) return []
+  const { count } = card
   const setCount = (number: number) => write(`${pciDevices}/${above}/sriov_numvfs`, String(number))
-  return {
+  const way: RecoveryWay = {
     way: 'functions',
     cost: `all ${count} virtual functions of ${above} go and are made anew; the others come with whichever driver knows them`,
     steps: [setCount(0), setCount(count)],
     after: driverAgain(binding),
     needs: `${pciDevices}/${binding.device.name}/driver_override`,
     card,
+    makesAnew: true,
   }
+  return [way]
 }
 
 /** The driver that it had, by its name. */

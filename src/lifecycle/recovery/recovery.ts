@@ -31,6 +31,8 @@ export interface RecoveryWay extends RecoveryStep {
   readonly steps: readonly Write[]
   /** The physical function whose virtual ones go with it; null if none do. */
   readonly card: PhysicalFunction | null
+  /** The device goes and comes again. */
+  readonly makesAnew: boolean
 }
 
 /** A step that was tried. */
@@ -39,6 +41,8 @@ export interface RecoveryAttempt extends RecoveryStep {
   readonly outcome: 'helped' | 'none' | 'refused'
   /** The kernel's words, if it refused. */
   readonly refusal: string | null
+  /** Its words, if it refused to put back the rest as it was: an order of resets, a driver. */
+  readonly leftChanged: string | null
 }
 
 /** Result of `host.recover`. */
@@ -46,7 +50,7 @@ export interface Recovery {
   readonly device: PciAddress
   /** If it answered reads of its configuration space before; null if that could not be read. */
   readonly answered: boolean | null
-  /** All ways there are, in the order in which they are tried. */
+  /** The ways that are tried, in their order; of a device that answers, the kernel's own resets alone, unless forced. */
   readonly ways: readonly RecoveryStep[]
   /** Those that were tried, of which the last may have helped. */
   readonly attempts: readonly RecoveryAttempt[]

@@ -1,3 +1,5 @@
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -41,4 +43,37 @@ test('until the last piece is written, the old file is what there is', async () 
   await writeWhole(file, pieces(), new AbortController().signal)
   expect(readFileSync(file, 'utf8')).toBe('newer')
   expect(readdirSync(folder)).toEqual(['card.rom'])
+})
+
+function namedPipe(): string {
+  const path = join(mkdtempSync(join(tmpdir(), 'vfioctl-write-whole-')), 'pipe')
+  execFileSync('mkfifo', [path])
+  return path
+}
+
+test('a pipe that nobody reads is waited for, and a signal ends that', async () => {
+  const path = namedPipe()
+  const interrupted = new AbortController()
+  const written = writeWhole(path, [Buffer.from('new')], interrupted.signal)
+  setTimeout(() => interrupted.abort(), 50)
+  await expect(written).rejects.toMatchObject({ code: 'INTERRUPTED', path })
+})
+
+test('a pipe whose reader is slow gets all, and one whose reader left is an error', async () => {
+  const path = namedPipe()
+  const bytes = Buffer.alloc(1 << 20, 'x')
+  const reader = spawn('sh', ['-c', `sleep 0.2; wc -c < ${path}; head -c 1 ${path} > /dev/null`])
+  const counted = once(reader.stdout, 'data')
+  const signal = new AbortController().signal
+  await writeWhole(path, [bytes], signal)
+  expect(String(await counted)).toBe(`${1 << 20}\n`)
+  await expect(writeWhole(path, [bytes, bytes], signal)).rejects.toMatchObject({
+    code: 'SYSTEM_CALL_FAILED',
+    errno: 'EPIPE',
+  })
+})
+
+test('an empty name is no file', async () => {
+  const written = writeWhole('', [Buffer.from('new')], new AbortController().signal)
+  await expect(written).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
 })

@@ -3,6 +3,7 @@ import { parsePciAddress } from '../../../../src/base/units.ts'
 import { answersReads } from '../../../../src/host/pci-answers.ts'
 import { Host } from '../../../../src/host.ts'
 import type { ScenarioPciDevice } from '../../../../src/mock/scenario/scenario.ts'
+import { createMockHost } from '../../../../src/mock.ts'
 import { card, driverOf, openPci, pciKernel, pciScenario, toVfio } from '../../mock/pci/pci-scenario.ts'
 
 const address = parsePciAddress(card)
@@ -39,12 +40,37 @@ describe('recover', () => {
     expect(kernel.files.read(`${path}/reset_method`)).toBe('pm bus\n')
   })
 
-  test('a device that answers gets the first way alone, and one that has none is made anew', async () => {
+  test('a device that answers gets a reset of the kernel’s, and is made anew only by force', async () => {
     const { kernel, host } = await hungHost({})
-    const way = async () => (await host.recover({ device: card })).attempts.map((it) => it.way)
-    expect(await way()).toEqual(['pm'])
+    const { ways, attempts } = await host.recover({ device: card })
+    expect([ways.map((it) => it.way), attempts.map((it) => it.way)]).toEqual([['pm', 'bus'], ['pm']])
     await kernel.files.write(`${path}/reset_method`, '\n')
-    expect(await way()).toEqual(['rescan'])
+    await expect(host.recover({ device: card })).rejects.toMatchObject({
+      code: 'NOT_SUPPORTED',
+      message: `${card} answers, and the kernel has no reset of it`,
+    })
+    const forced = await host.recover({ device: card }, { force: true })
+    expect(forced.attempts.map((it) => it.way)).toEqual(['rescan'])
+  })
+
+  test('a device that left the bus is looked for again if the scan was refused once', async () => {
+    const change = (device: ScenarioPciDevice): ScenarioPciDevice =>
+      device.address === card ? { ...device, hungUntil: 'rescan' } : device
+    const mock = createMockHost({ ...pciScenario, pci: pciScenario.pci.map(change) })
+    await toVfio(mock.kernel, card)
+    mock.faults.fail({ call: 'files.write', path: '/sys/bus/pci/rescan' }, 'EIO')
+    const { attempts, recovered } = await mock.host().recover({ device: card })
+    expect(attempts.at(-1)).toMatchObject({ way: 'rescan', outcome: 'refused', leftChanged: null })
+    expect(recovered).toBe(false)
+    expect(driverOf(mock.kernel, card)).toBe('vfio-pci')
+  })
+
+  test('a virtual function that a vendor’s script makes has no way but resets of its own', async () => {
+    await using host = createMockHost('gpu-host').host()
+    await expect(host.recover({ device: '41:00.4' })).rejects.toMatchObject({
+      code: 'NOT_SUPPORTED',
+      message: 'the kernel has no way to reset 0000:41:00.4',
+    })
   })
 
   test('dryRun says the ways and their writes, and makes none', async () => {
