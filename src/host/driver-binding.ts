@@ -1,3 +1,4 @@
+import { VfioError } from '../base/errors.ts'
 import type { HostFiles } from '../kernel/kernel.ts'
 import { type BusDevice, checkOnBus, devicePath } from './bus/bus-device.ts'
 import { boundDriver, iommuGroup } from './group-members.ts'
@@ -26,6 +27,14 @@ export function readBinding(files: HostFiles, device: BusDevice): DriverBinding 
     group: iommuGroup(files, path),
     isBridge: device.bus === 'pci' && files.read(`${path}/class`).startsWith('0x0604'),
   }
+}
+
+/** NOT_SUPPORTED: a PCI bridge stays with the host. */
+export function bridgeRefused(name: string, driver: string): VfioError {
+  return new VfioError('NOT_SUPPORTED', `${name} is a bridge, which ${driver} does not take`, {
+    hint: 'a group is viable beside a bridge with pcieport, or with no driver; name the devices behind it',
+    facts: { device: name },
+  })
 }
 
 /** The attribute that names the one driver that may take the device. */

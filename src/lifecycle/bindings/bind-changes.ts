@@ -2,7 +2,7 @@ import { VfioError } from '../../base/errors.ts'
 import { printable } from '../../base/units.ts'
 import { busNamed } from '../../host/bus/bus.ts'
 import { type BusDevice, devicePath, shownDevice } from '../../host/bus/bus-device.ts'
-import type { DriverBinding } from '../../host/driver-binding.ts'
+import { bridgeRefused, type DriverBinding } from '../../host/driver-binding.ts'
 import { iommuAdvice } from '../../host/iommu-advice.ts'
 import { iommuGroups } from '../../host/iommu-groups.ts'
 import { readPciIds } from '../../host/pci-ids.ts'
@@ -38,7 +38,7 @@ export function driverChanges(
 function changeTo(files: HostFiles, before: DriverBinding, wanted: WantedDriver, transient: boolean): BindChange {
   const { device } = before
   const { driver, load } = wanted
-  if (before.isBridge && givesToVfio(files, device, driver)) throw isBridge(device, driver)
+  if (before.isBridge && givesToVfio(files, device, driver)) throw bridgeRefused(device.name, driver)
   const kept = transient ? null : bindingToKeep(files, device, wanted.kept)
   const name = bindingName(device)
   const to = driver === noDriver ? null : driver
@@ -89,13 +89,6 @@ function whatToKeep(files: HostFiles, { bus, name }: BusDevice, driver: string):
 export function readModalias(files: HostFiles, device: BusDevice): string | null {
   const text = readOrNull(files, `${devicePath(device)}/modalias`)?.trim() ?? ''
   return text === '' ? null : printable(text)
-}
-
-function isBridge({ name }: BusDevice, driver: string): VfioError {
-  return new VfioError('NOT_SUPPORTED', `${name} is a bridge, which ${driver} does not take`, {
-    hint: 'a group is viable beside a bridge with pcieport, or with no driver; name the devices behind it',
-    facts: { device: name },
-  })
 }
 
 function tookIt({ device }: DriverBinding, now: string | null): VfioError {

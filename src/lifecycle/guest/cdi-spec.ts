@@ -5,7 +5,7 @@ import { findVfioDevice } from '../../host/vfio-device.ts'
 import type { Warning } from '../../host/warning.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import { findGuestDevices, type GuestDevice } from './guest-device.ts'
-import { deviceNodeOf, type OpeningOptions, whatIsNotReady } from './not-ready.ts'
+import { deviceNodePath, type OpeningOptions, whatIsNotReady } from './not-ready.ts'
 
 /** A node of /dev that a container gets, at the same path. */
 export interface CdiDeviceNode {
@@ -72,14 +72,7 @@ function cdiName(name: string): string {
 function ownNode(files: HostFiles, device: GuestDevice, iommufd: boolean): string {
   const { name } = device
   const { group } = findVfioDevice(files, name)
-  if (iommufd) {
-    const node = deviceNodeOf(files, device)
-    if (node !== null) return node.path
-    throw new VfioError('NOT_FOUND', `${name} has no node in /dev/vfio/devices`, {
-      hint: 'Linux 6.6 with CONFIG_VFIO_DEVICE_CDEV has them; without --iommufd, the spec has the group',
-      facts: { device: name },
-    })
-  }
+  if (iommufd) return deviceNodePath(files, device)
   if (group === null) {
     throw new VfioError('NOT_FOUND', `${name} has no IOMMU group, and so no node in /dev/vfio`, {
       hint: 'vfioctl groups',

@@ -3,6 +3,7 @@ import { pciAddressOrNull, printable } from '../../base/units.ts'
 import { busNamed } from '../../host/bus/bus.ts'
 import { type BusDevice, checkOnBus, devicePath, otherBusDevice, shownDevice } from '../../host/bus/bus-device.ts'
 import { pciDevicesNamed } from '../../host/device-name.ts'
+import { bridgeRefused, readBinding } from '../../host/driver-binding.ts'
 import { type GroupMember, groupMember, iommuGroup } from '../../host/group-members.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import type { DeviceType } from '../device/device-type.ts'
@@ -35,8 +36,8 @@ const models: readonly string[] = ['vfio-pci', 'vfio-ccw', 'vfio-ap'] satisfies 
 
 /**
  * The devices behind names of any form, in their order and each once; `3b:00.*` is all functions. Throws INVALID_ARGUMENT
- * if there is none, what `namedDevice` throws, NOT_FOUND for a device that is not there, and NOT_SUPPORTED for one that QEMU has no
- * device for.
+ * if there is none, what `namedDevice` throws, NOT_FOUND for a device that is not there, and NOT_SUPPORTED for a bridge, or
+ * for one that QEMU has no device for.
  */
 export function findGuestDevices(files: HostFiles, names: readonly string[]): GuestDevice[] {
   const found = new Map<string, GuestDevice>()
@@ -69,6 +70,7 @@ function guestDevice(files: HostFiles, device: BusDevice): GuestDevice {
   const isThere = files.kind(path) !== null
   // what is defined may be given to a guest that is only written down
   if (!isThere && (bus === 'pci' || virtual === undefined)) checkOnBus(files, device)
+  if (isThere && readBinding(files, device).isBridge) throw bridgeRefused(name, 'vfio-pci')
   const type = virtual === undefined ? undefined : typeOf(files, virtual.parent, virtual.type)
   return {
     bus,

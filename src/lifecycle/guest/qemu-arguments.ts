@@ -3,7 +3,7 @@ import type { Warning } from '../../host/warning.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import { findGuestDevices, type GuestDevice } from './guest-device.ts'
 import { guestSlots } from './guest-slots.ts'
-import { deviceNodeOf, type OpeningOptions, whatIsNotReady } from './not-ready.ts'
+import { deviceNodePath, type OpeningOptions, whatIsNotReady } from './not-ready.ts'
 import { displayProperties, displayWarnings, type QemuDisplayOptions } from './qemu-display.ts'
 import { type QemuProperties, qemuOption } from './qemu-option.ts'
 import { type QemuPlace, type QemuTopology, qemuPlaces } from './qemu-topology.ts'
@@ -100,12 +100,7 @@ function nodeToPass(files: HostFiles, device: GuestDevice): string {
       facts: { device: name, model },
     })
   }
-  const node = deviceNodeOf(files, device)
-  if (node !== null) return node.path
-  throw new VfioError('NOT_FOUND', `${name} has no node in /dev/vfio/devices to be passed as a descriptor`, {
-    hint: device.isThere ? `vfioctl bind ${name}; vfioctl groups ${name}` : `vfioctl start ${name}`,
-    facts: { device: name },
-  })
+  return deviceNodePath(files, device)
 }
 
 /** hw/vfio/ap.c and libvirt both take one. */

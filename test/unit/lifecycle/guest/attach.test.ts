@@ -11,7 +11,10 @@ function hostWith(script: string | null) {
   const tree = new HostTree().directory('proc').directory('sys/bus/pci/drivers/vfio-pci')
   for (const [at, device] of devices.entries()) {
     const folder = `sys/bus/pci/devices/${device}`
-    tree.file(`${folder}/vendor`, '0x10de\n').link(`${folder}/driver`, '../../drivers/vfio-pci')
+    tree
+      .file(`${folder}/vendor`, '0x10de\n')
+      .file(`${folder}/class`, '0x030200\n')
+      .link(`${folder}/driver`, '../../drivers/vfio-pci')
     tree.link(`${folder}/iommu_group`, `../../../../kernel/iommu_groups/${at}`)
     tree.link(`sys/kernel/iommu_groups/${at}/devices/${device}`, `../../../../bus/pci/devices/${device}`)
   }

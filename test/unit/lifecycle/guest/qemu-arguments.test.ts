@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import type { Warning } from '../../../../src/host/warning.ts'
 import type { Host } from '../../../../src/host.ts'
 import type { QemuOptions } from '../../../../src/lifecycle/guest/qemu-arguments.ts'
 import type { Scenario } from '../../../../src/mock/scenario/scenario.ts'
@@ -18,6 +19,10 @@ const withThirdFunction = gpuHost.pci.flatMap((it) =>
 const allFunctions = gpuHost.pci.map((it) =>
   it.address === '0000:41:00.0' && it.sriov !== undefined ? { ...it, sriov: { ...it.sriov, enabled: 32 } } : it,
 )
+
+function groupsOf(warnings: readonly Warning[]): string[] {
+  return warnings.filter(({ path }) => path.startsWith('group ')).map(({ message }) => message)
+}
 
 /** The values of -device and -object, one for each. */
 async function values(host: Host, devices: readonly string[], options?: QemuOptions): Promise<readonly string[]> {
@@ -70,6 +75,17 @@ describe('a PCI device', () => {
       { fd: 12, path: '/dev/vfio/devices/vfio5' },
     ])
     expect(passed.warnings).toEqual([])
+  })
+
+  test.each([
+    ['has VFIO already', '82:00.0', /^Linux 6\.6 with CONFIG_VFIO_DEVICE_CDEV has them; without --iommufd/],
+    ['is with another driver', '3b:00.0', /^vfioctl bind 0000:3b:00\.0$/],
+    ['is only defined', uuid, /^vfioctl start/],
+  ])('a device without a node, which %s, is told what gives it one', async (_what, name, hint) => {
+    const host = await withPorts()
+    await host.define({ name: uuid, parent: '0000:3b:00.0', type: 'nvidia-222' })
+    const passing = host.guest.qemuArguments([name], { iommufd: true, firstDescriptor: 3 })
+    await expect(passing).rejects.toMatchObject({ code: 'NOT_FOUND', hint: expect.stringMatching(hint) })
   })
 
   test('descriptors are for iommufd alone', async () => {
@@ -212,6 +228,18 @@ describe('what is not ready is a warning, with the command that helps', () => {
     ])
   })
 
+  test('no device that is given keeps its own group from being viable, as each has its own warning', async () => {
+    const { guest } = createMockHost('demo').host()
+    const others = (names: string[]) => guest.qemuArguments(names).then(({ warnings }) => groupsOf(warnings))
+    expect(await others(['00:1f.*'])).toEqual([])
+    expect(await others(['00:1f.0', '00:1f.3'])).toEqual([
+      'is not viable, as 0000:00:1f.4 is with i801_smbus: vfioctl bind 0000:00:1f.0 --group',
+    ])
+    const { hostdevs, warnings } = await guest.libvirtXml(['00:1f.*'])
+    expect(hostdevs.map(({ xml }) => xml.includes("managed='yes'"))).toEqual([true, true, true, true])
+    expect(groupsOf(warnings)).toEqual([])
+  })
+
   test('a device that is only defined, and one that is no vGPU yet', async () => {
     const host = createMockHost(gpuHost).host()
     await host.define({ name: uuid, parent: '0000:3b:00.0', type: 'nvidia-222' })
@@ -239,6 +267,18 @@ describe('what is not ready is a warning, with the command that helps', () => {
     expect(device.name).toBe('0000:82:00.0')
     expect(warnings).toMatchObject([{ path: '0000:82:00.0', message: expect.stringMatching(/^is in use by .*pid/) }])
   })
+})
+
+test('a bridge is no device for a guest: vfio-pci takes none', async () => {
+  const { guest } = createMockHost('demo').host()
+  const refused = {
+    code: 'NOT_SUPPORTED',
+    message: '0000:3a:00.0 is a bridge, which vfio-pci does not take',
+    hint: expect.stringContaining('name the devices behind it'),
+  }
+  await expect(guest.qemuArguments(['3a:00.0'])).rejects.toMatchObject(refused)
+  await expect(guest.libvirtXml(['00:1f.6', '3a:00.0'])).rejects.toMatchObject(refused)
+  await expect(guest.cdiSpec(['3a:00.*'])).rejects.toMatchObject(refused)
 })
 
 test.each([[[]], [['3c:00.*']], [["'; reboot; '"]], [['\u202e\u0000']], [['<a>&"']]])(
