@@ -43,6 +43,16 @@ describe('groups', () => {
     expect(run('groups', '/dev/vfio/7', '--json').stdout).toBe(run('groups', uuid, '--json').stdout)
   })
 
+  it('a device that is in another group than the one asked for, or in none', () => {
+    const run = mockHost()
+    for (const asked of [['00:1f.0'], ['/dev/vfio/3'], ['00:1f.0', '--tree']]) {
+      const { status, stdout, stderr } = run('groups', ...asked, '-g', '6')
+      expect([status, stdout]).toEqual([3, ''])
+      expect(stderr).toMatch(/^vfioctl: \S+ is in IOMMU group 3, not 6\nhint: vfioctl groups \S.*\n$/)
+    }
+    expect(run('groups', '-g', '99').stderr).toContain('there is no IOMMU group 99')
+  })
+
   it.each([
     ['a name that is no device', ['two words'], "'two words' is not a device"],
     ['a number that is none', ['-g', '1e3'], "--group '1e3' is not a whole number"],

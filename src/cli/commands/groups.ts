@@ -1,8 +1,9 @@
 import { VfioError } from '../../base/errors.ts'
 import { printable } from '../../base/units.ts'
 import { busNamed } from '../../host/bus/bus.ts'
-import { checkOnBus, otherBusDevice, parseBusDevice, shownDevice } from '../../host/bus/bus-device.ts'
+import { checkOnBus, devicePath, otherBusDevice, parseBusDevice, shownDevice } from '../../host/bus/bus-device.ts'
 import { shownUsers } from '../../host/device-users.ts'
+import { iommuGroup } from '../../host/group-members.ts'
 import type { GroupFilter, IommuGroup } from '../../host/iommu-groups.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import { namedDevice } from '../../lifecycle/kinds/named-device.ts'
@@ -77,7 +78,7 @@ const groups: Command = command({
     const { files } = host.kernel
     const filter = {
       ...given({ number: values.group }),
-      ...(values.device === undefined ? {} : deviceFilter(files, values.device)),
+      ...(values.device === undefined ? {} : deviceFilter(files, values.device, values.group)),
     }
     if (values.tree || values.picture !== undefined) {
       const topology = await host.topology(filter)
@@ -116,17 +117,43 @@ function groupsTable(groups: readonly IommuGroup[], withoutGroup: readonly Row['
   return rows.length === 0 ? '' : table(rows, columns)
 }
 
-/** Throws NOT_FOUND if there is no such group or device. A device may have no group: then the warnings say why. */
+/**
+ * Throws NOT_FOUND if there is no such group or device, or it is in another group. A device may have no group: then the
+ * warnings say why.
+ */
 function checkIsThere(files: HostFiles, { number, device }: GroupFilter): void {
-  if (device !== undefined) checkOnBus(files, parseBusDevice(device))
+  if (device !== undefined) {
+    const named = parseBusDevice(device)
+    checkOnBus(files, named)
+    const its = iommuGroup(files, devicePath(named))
+    if (number !== undefined && its !== number) throw inOtherGroup(device, its, number)
+  }
   if (number === undefined) return
   throw new VfioError('NOT_FOUND', `there is no IOMMU group ${number}`, { hint: 'vfioctl groups', facts: { number } })
 }
 
+function inOtherGroup(device: string, its: number | null, asked: number): VfioError {
+  return new VfioError(
+    'NOT_FOUND',
+    `${device} is in ${its === null ? 'no IOMMU group' : `IOMMU group ${its}`}, not ${asked}`,
+    {
+      hint: `vfioctl groups ${device}`,
+      facts: { device, group: its, number: asked },
+    },
+  )
+}
+
 /** A group's node names the group, however many devices it has. */
-function deviceFilter(files: HostFiles, given: string): { number: number } | { device: string } {
+function deviceFilter(
+  files: HostFiles,
+  given: string,
+  asked: number | undefined,
+): { number: number } | { device: string } {
   const number = /^\/dev\/vfio\/(?:noiommu-)?(\d{1,9})$/.exec(given)?.[1]
-  if (number !== undefined) return { number: Number(number) }
+  if (number !== undefined) {
+    if (asked !== undefined && asked !== Number(number)) throw inOtherGroup(given, Number(number), asked)
+    return { number: Number(number) }
+  }
   const other = otherBusDevice(files, given)
   return { device: other === null ? namedDevice(files, given) : shownDevice(other) }
 }
