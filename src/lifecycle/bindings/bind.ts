@@ -6,7 +6,7 @@ import type { BindingChange, BindingOptions, BindRequest } from './binding-chang
 import { type CheckLate, carryOutChanges } from './driver-changes.ts'
 import { loadModule } from './load-module.ts'
 import { nextBootLines } from './next-boot.ts'
-import { bestDriver, bestNotLoaded, noDriver, notLoaded, WantedDrivers } from './wanted-driver.ts'
+import { bestDriver, bestNotLoaded, nearestDrivers, noDriver, notLoaded, WantedDrivers } from './wanted-driver.ts'
 
 /**
  * Gives a device to a driver, or to none, and keeps that for the next boots. Loads the driver's module if it is not loaded:
@@ -41,14 +41,21 @@ async function loadedChanges(kernel: Kernel, request: BindRequest): Promise<Bind
   }
   if (refusals.size === 0) return first
   return driverChanges(kernel.files, request).map((change, index) => {
-    if (change.load !== null) throw didNotLoad(change, refusals.get(change.load.arguments.at(-1) ?? '') ?? null)
+    if (change.load !== null) {
+      const refusal = refusals.get(change.load.arguments.at(-1) ?? '') ?? null
+      throw didNotLoad(kernel.files, change, refusal)
+    }
     return { ...change, load: first[index]?.load ?? null }
   })
 }
 
-function didNotLoad({ before: { device }, wanted, kept }: BindChange, refusal: string | null): VfioError {
+function didNotLoad(
+  files: HostFiles,
+  { before: { device }, wanted, kept }: BindChange,
+  refusal: string | null,
+): VfioError {
   if (kept === bestDriver) return bestNotLoaded(device, wanted, refusal ?? 'its module has no driver on the bus')
-  const error = notLoaded(device.bus, wanted)
+  const error = notLoaded(device.bus, wanted, nearestDrivers(files, device.bus, wanted))
   return refusal === null ? error : withMore(error, refusal)
 }
 
@@ -71,7 +78,7 @@ function sayBest(
     if (others.length === 0) continue
     const brings = best.brings === null ? '' : `: ${best.brings}`
     said?.(
-      `${driver} is VFIO's best driver for ${name}${brings} (vfioctl bind ${name} --driver ${plainVfioDriver} takes the plain one)`,
+      `${driver} is VFIO's best driver for ${name}${brings} (vfioctl bind ${name} ${plainVfioDriver} takes the plain one)`,
     )
   }
 }

@@ -1,8 +1,9 @@
 import { VfioError } from '../../base/errors.ts'
 import { type BusName, busNamed } from '../../host/bus/bus.ts'
 import { type BusDevice, devicePath, shownDevice } from '../../host/bus/bus-device.ts'
-import { checkedDriver } from '../../host/driver-name.ts'
-import { kindOrNone } from '../../host/sysfs/readable.ts'
+import { checkedDriver, driverNameFault } from '../../host/driver-name.ts'
+import { nearestNames } from '../../host/nearest-name.ts'
+import { kindOrNone, listOrNone } from '../../host/sysfs/readable.ts'
 import { loadedDriver } from '../../host/variants/loaded-driver.ts'
 import type { ModaliasFields } from '../../host/variants/vfio-aliases.ts'
 import { plainVfioDriver, type VfioPciDriver, VfioPciDrivers } from '../../host/variants/vfio-pci-drivers.ts'
@@ -62,7 +63,7 @@ export class WantedDrivers {
     if (asked === noDriver) return { driver: noDriver, kept: noDriver, load: null, candidates: null }
     const loaded = loadedDriver(this.#files, bus, checkedDriver(asked))
     const load = loaded === null ? loadStep(this.#files, asked) : null
-    if (loaded === null && load === null) throw notLoaded(bus, asked)
+    if (loaded === null && load === null) throw notLoaded(bus, asked, nearestDrivers(this.#files, bus, asked))
     const driver = loaded ?? asked
     return { driver, kept: driver, load, candidates: null }
   }
@@ -110,18 +111,25 @@ function candidatesOrNone(files: HostFiles, device: BusDevice): readonly VfioPci
   }
 }
 
-/** NOT_FOUND: nothing has loaded a driver's module. `why` is the end of a sentence. */
-export function notLoaded(
-  bus: BusName,
-  driver: string,
-  why = 'its module is not loaded, or it has another name',
-): VfioError {
+/** Names that a misspelt driver may mean on a bus, likeliest first: one that is loaded there, VFIO's, `best` or `none`. */
+export function nearestDrivers(files: HostFiles, bus: BusName, asked: string): string[] {
+  const { drivers, vfioDriver: vfio } = busNamed(bus)
+  const loaded = listOrNone(files, drivers).filter((name) => driverNameFault(name) === null)
+  const known = new Set([bestDriver, noDriver, ...(vfio === null ? [] : [vfio]), ...loaded])
+  known.delete(asked)
+  return nearestNames(asked, [...known])
+}
+
+/** NOT_FOUND: nothing has loaded a driver's module. `nearest` are the drivers that may be meant. */
+export function notLoaded(bus: BusName, driver: string, nearest: readonly string[] = []): VfioError {
   const { drivers } = busNamed(bus)
   const what = bus === 'pci' ? `PCI driver ${driver}` : `driver ${driver} on the bus ${bus}`
-  return new VfioError('NOT_FOUND', `there is no ${what}: ${why}`, {
+  const question =
+    nearest.length === 0 ? '' : `did you mean ${nearest.map((name) => `'${name}'`).join(' or ')}? If not: `
+  return new VfioError('NOT_FOUND', `there is no ${what}: its module is not loaded, or it has another name`, {
     path: `${drivers}/${driver}`,
-    hint: `modprobe ${driver}; ls ${drivers}`,
-    facts: { driver },
+    hint: `${question}modprobe ${driver}; ls ${drivers}`,
+    facts: { driver, nearest: [...nearest] },
   })
 }
 
@@ -130,7 +138,7 @@ export function bestNotLoaded(device: BusDevice, driver: string, why: string): V
   const shown = shownDevice(device)
   return new VfioError('NOT_SUPPORTED', `${driver} is VFIO's best driver for ${shown}, and is not loaded: ${why}`, {
     path: `${busNamed(device.bus).drivers}/${driver}`,
-    hint: `dmesg | tail; vfioctl bind ${shown} --driver ${plainVfioDriver} takes the plain driver`,
+    hint: `dmesg | tail; vfioctl bind ${shown} ${plainVfioDriver} takes the plain driver`,
     facts: { device: device.name, driver },
   })
 }

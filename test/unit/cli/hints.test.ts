@@ -89,8 +89,13 @@ function own(words: readonly string[], { program }: Command): readonly string[] 
 
 function optionOf(table: ArgumentTable, word: string): Argument | undefined {
   const [name = ''] = word.replace(/^--?/, '').split('=')
-  if (word.startsWith('--')) return Object.hasOwn(table, name) ? table[name] : undefined
+  if (word.startsWith('--')) return Object.hasOwn(table, name) && isOption(table[name]) ? table[name] : undefined
   return Object.values(table).find((argument) => 'alias' in argument && argument.alias === name)
+}
+
+/** Not a positional, which help shows without a dash. */
+function isOption(argument: Argument | undefined): boolean {
+  return argument?.kind === 'option' || argument?.kind === 'flag'
 }
 
 function isProse(word: string): boolean {

@@ -83,7 +83,9 @@ test('a dry run says which driver is best, and that it is loaded first; nothing 
   const [change] = await bind(kernel, { device: edu }, { dryRun: true, onMessage: (line) => said.push(line) })
   expect(change?.steps.slice(0, 2)).toMatchObject([{ action: 'run' }, { action: 'write', value: 'mlx5_vfio_pci' }])
   expect(said).toEqual([
-    expect.stringMatching(/^mlx5_vfio_pci is VFIO's best driver for .*: live migration .*--driver vfio-pci/),
+    expect.stringMatching(
+      /^mlx5_vfio_pci is VFIO's best driver for .*: live migration .*\(vfioctl bind \S+ vfio-pci takes/,
+    ),
   ])
   expect(kernel.files.kind('/sys/module/mlx5_vfio_pci')).toBe(null)
 })
@@ -93,11 +95,31 @@ test('a best driver that does not load is NOT_SUPPORTED, with what modprobe said
   await expect(bind(kernel, { device: edu })).rejects.toMatchObject({
     code: 'NOT_SUPPORTED',
     message: expect.stringMatching(/edu_variant.* modprobe -- edu_variant ended with 1: .*Key was rejected by service/),
-    hint: expect.stringContaining(`vfioctl bind ${edu} --driver vfio-pci`),
+    hint: expect.stringContaining(`vfioctl bind ${edu} vfio-pci`),
   })
   expect([driver(edu), kept(edu)]).toEqual([null, null])
   await bind(kernel, { device: edu, driver: 'vfio-pci' })
   expect([driver(edu), kept(edu)]).toEqual(['vfio-pci', 'vfio-pci'])
+})
+
+test.each([
+  ['bes', "'best'"],
+  ['BEST', "'best'"],
+  ['None', "'none'"],
+  ['vfio-pc', "'vfio-pci'"],
+])('%s is no driver: did you mean %s?', async (asked, meant) => {
+  const { kernel } = mock()
+  await expect(bind(kernel, { device: edu, driver: asked })).rejects.toMatchObject({
+    code: 'NOT_FOUND',
+    hint: expect.stringMatching(new RegExp(`^did you mean ${meant}.*\\? If not: modprobe ${asked}; ls `)),
+  })
+})
+
+test('a driver with a name like no other is to be loaded', async () => {
+  const { kernel } = mock()
+  await expect(bind(kernel, { device: edu, driver: 'lpfc' })).rejects.toMatchObject({
+    hint: 'modprobe lpfc; ls /sys/bus/pci/drivers',
+  })
 })
 
 test('what is kept by name is bound by name at boot, and the best anew', async () => {
