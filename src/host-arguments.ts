@@ -67,6 +67,7 @@ export type HostCall =
   | 'recover'
 
 const text = v.optional(v.string())
+const user = v.optional(v.pipe(v.string(), v.nonEmpty()))
 const texts = v.array(v.string())
 const flag = v.optional(v.boolean())
 const whole = v.optional(v.pipe(v.number(), v.safeInteger()))
@@ -82,6 +83,7 @@ function fields<T>(entries: Fields<T>): v.GenericSchema<unknown, unknown> {
   return v.object(entries)
 }
 
+const groupFilter = fields<GroupFilter>({ number: v.optional(count), device: text })
 const changing = { dryRun: flag, signal, onMessage: callback }
 const changeOptions = fields<ChangeOptions>({ ...changing, force: flag })
 const bindingOptions = fields<BindingOptions>({ ...changing, force: flag })
@@ -105,7 +107,7 @@ const passed = fields<PassedDescriptors>({
 
 const asked = {
   devices: v.optional(v.array(v.string())),
-  user: text,
+  user,
   guestMemory: atLeastOne,
   deviceCount: atLeastOne,
   viommu: flag,
@@ -177,8 +179,8 @@ const requests: Readonly<Record<HostCall, readonly v.GenericSchema<unknown, unkn
   ],
   'guest.cdiSpec': [texts, v.optional(fields<OpeningOptions>({ iommufd: flag }))],
   types: [v.optional(fields<TypeFilter>({ parent: text, type: text }))],
-  groups: [v.optional(fields<GroupFilter>({ number: whole, device: text }))],
-  topology: [v.optional(fields<GroupFilter>({ number: whole, device: text }))],
+  groups: [v.optional(groupFilter)],
+  topology: [v.optional(groupFilter)],
   list: [v.optional(fields<DeviceFilter>({ name: text, parent: text, type: text, active: flag, defined: flag }))],
   plan: [v.union([v.string(), v.looseObject({})]), v.optional(fields<PlanOptions>({ path: text, config: text }))],
   apply: [
@@ -210,7 +212,7 @@ const requests: Readonly<Record<HostCall, readonly v.GenericSchema<unknown, unkn
         ),
         v.minLength(1, 'must be a program'),
       ),
-      user: text,
+      user,
       nodes: v.optional(v.picklist(['iommufd', 'group'])),
       memlock: v.optional(v.union([v.literal('unlimited'), descriptor])),
     }),

@@ -50,6 +50,12 @@ const options = fc.oneof(
   fc.anything(),
 )
 
+test('a group has no number below 0', async () => {
+  const { host } = await demo()
+  expect(() => host.groups({ number: -5 })).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }))
+  await expect(host.topology({ number: -5 })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
+})
+
 describe('whatever a method is given', () => {
   test.each(['types', 'groups', 'list', 'define', 'undefine', 'modify', 'start', 'stop', 'bind', 'release'])(
     '%s does it, or throws a VfioError; what is no argument changes nothing',
