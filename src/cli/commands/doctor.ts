@@ -4,7 +4,7 @@ import { given } from '../arguments/change-options.ts'
 import { deviceForms } from '../arguments/device-argument.ts'
 import { wholeNumber } from '../arguments/numbers.ts'
 import { parseSize } from '../arguments/size.ts'
-import { type Command, command, text } from '../command/command.ts'
+import { type Command, command, text, usageError } from '../command/command.ts'
 import { readVersion } from '../command/version.ts'
 import { writeWhole } from '../io/write-whole.ts'
 import { countsText, findingsText, lookedAtText } from '../output/diagnosis-text.ts'
@@ -37,7 +37,7 @@ const doctor: Command = command({
       kind: 'option',
       value: 'N',
       completes: 'nothing',
-      parse: wholeNumber('--devices', 0xffff),
+      parse: wholeNumber('--devices', 0xffff, 1),
       describe: 'Number of devices in that guest (default: those that are named, or 1)',
     },
     viommu: { kind: 'flag', describe: 'That guest has an IOMMU of its own' },
@@ -63,6 +63,9 @@ const doctor: Command = command({
     'A problem keeps VFIO, or what is kept for the next boots, from working: then the exit status is 11. A warning will, or ' +
     'is unsafe; a note is good to know, and shown with --all or --json.',
   async run(values, context, io) {
+    if ((values.devices !== undefined || values.viommu) && values['guest-memory'] === undefined) {
+      throw usageError('--devices and --viommu are of a guest, and go with --guest-memory')
+    }
     const host = await context.host()
     const request = {
       devices: values.device,

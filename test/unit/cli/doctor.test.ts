@@ -388,6 +388,20 @@ describe('doctor', () => {
     expect(after.healthy).toBe(true)
   })
 
+  test.each([
+    ['no name of a user', ['doctor', '--user', ''], /user must not be empty/],
+    ['no name of a user', ['run', '3b:00.0', '--user', '', '--', 'true'], /user must not be empty/],
+    ['devices of no guest', ['doctor', '--devices', '3'], /--devices .*--guest-memory/],
+    ['an IOMMU of no guest', ['doctor', '--viommu'], /--viommu .*--guest-memory/],
+    ['no devices', ['doctor', '--guest-memory', '4G', '--devices', '0'], /--devices 0 is below 1/],
+  ])('%s: %j is a usage error', async (_what, words, says) => {
+    expect(await hostOf({})(['--mock', ...words])).toMatchObject({
+      status: 2,
+      stdout: '',
+      stderr: expect.stringMatching(says),
+    })
+  })
+
   test.each(['demo', 'gpu-host', 'a40-host', 'mainframe'])('%s is healthy, in one line', async (name) => {
     const { status, stdout, stderr } = await hostOf({})(['doctor', '--mock', name])
     expect([status, stderr]).toEqual([0, ''])
