@@ -1,3 +1,4 @@
+import { isIPv6 } from 'node:net'
 import { readOrEmpty } from '../../host/sysfs/readable.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 
@@ -23,7 +24,10 @@ export function redacted(files: HostFiles, text: string): string {
     .reduce((rest, it) => rest.replaceAll(it, 'HOST'), text)
     .replace(/\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/gi, numbered('UUID'))
     .replace(/\b[0-9a-f]{2}(?::[0-9a-f]{2}){5}\b/gi, numbered('MAC'))
+    .replace(/\b[0-9a-f]{32}\b/gi, numbered('ID'))
+    .replace(/[0-9a-f:]{3,39}/gi, (found) => (isIPv6(found) ? numbered('IP')(found) : found))
     .replace(/\b\d{1,3}(?:\.\d{1,3}){3}\b/g, numbered('IP'))
     .replace(/\/home\/[^/\s"']+/g, '/home/USER')
-    .replace(/((?:serial|_SN|UUID|LABEL)=)[^\s"']+/gi, '$1REDACTED')
+    .replace(/(\/dev\/disk\/by-[a-z]+\/)[^\s"']+/g, '$1REDACTED')
+    .replace(/((?:serial|serial_short|_SN|UUID|LABEL)=)[^\s"']+/gi, '$1REDACTED')
 }

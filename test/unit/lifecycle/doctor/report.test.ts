@@ -16,6 +16,12 @@ describe('what tells a host from others is taken out of a text', () => {
     [`${uuid}, ${uuid.toUpperCase()} and 00000000-0000-0000-0000-000000000001`, 'UUID-1, UUID-1 and UUID-2'],
     ['52:54:00:12:34:56 and 0000:81:00.0', 'MAC-1 and 0000:81:00.0'],
     ['ip=192.168.1.7:::255.255.255.0', 'ip=IP-1:::IP-2'],
+    ['ip=[2001:db8::7]:eth0 and fe80::1, not 0000:81:00.0', 'ip=[IP-1]:eth0 and IP-2, not 0000:81:00.0'],
+    ['systemd.machine_id=0123456789abcdef0123456789abcdef', 'systemd.machine_id=ID-1'],
+    [
+      'root=/dev/disk/by-id/nvme-Maker_S1234 ID_SERIAL_SHORT=S1234',
+      'root=/dev/disk/by-id/REDACTED ID_SERIAL_SHORT=REDACTED',
+    ],
     ['/home/ada/vm/disk.qcow2', '/home/USER/vm/disk.qcow2'],
     ['node7.rack.example and node7', 'HOST and HOST'],
     ['ID_SERIAL=WD-1234 serial=x9', 'ID_SERIAL=REDACTED serial=REDACTED'],
