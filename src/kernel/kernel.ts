@@ -118,7 +118,7 @@ export interface Kernel {
   /**
    * Starts a program of the host in the foreground, by its absolute path and without a shell: it has this process's stdin,
    * stdout and stderr, and `descriptors` as 3, 4, … `SystemError` if it cannot be started: ENOENT, EACCES, ENOEXEC; EPERM if
-   * `passesDescriptors` is false. It gets the SIGINT, SIGTERM and SIGHUP that this process gets, which goes on waiting for it.
+   * `passesDescriptors` is false.
    */
   startProgram(path: string, start: ProgramBeginning): Promise<StartedProgram>
 
@@ -158,6 +158,8 @@ export interface ProgramBeginning {
 export interface StartedProgram {
   /** The end of it: the name of the signal that ended it, or its exit status. */
   readonly ended: Promise<{ readonly status: number | null; readonly signal: string | null }>
+  /** kill(2); nothing once it has ended. */
+  kill(signal: 'SIGINT' | 'SIGTERM' | 'SIGHUP'): void
 }
 
 /** The end of a program, and its output. */

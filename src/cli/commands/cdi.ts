@@ -1,6 +1,7 @@
 import { printable } from '../../base/units.ts'
 import { byIommufd, guestDevices } from '../arguments/guest-devices.ts'
-import { type Command, command, text } from '../command/command.ts'
+import { fileToWrite, outputFile } from '../arguments/output-file.ts'
+import { type Command, command } from '../command/command.ts'
 import { writeWhole } from '../io/write-whole.ts'
 import { json, reportWarnings } from '../output/output.ts'
 
@@ -8,14 +9,7 @@ const cdi: Command = command({
   arguments: {
     ...guestDevices,
     iommufd: byIommufd,
-    output: {
-      kind: 'option',
-      alias: 'o',
-      value: 'FILE',
-      completes: 'file',
-      parse: text,
-      describe: 'write the spec to this file, all of it or nothing; - is stdout',
-    },
+    output: outputFile('spec'),
   },
   examples: [
     ['vfioctl cdi 3b:00.0', 'the spec of a PCI device: /dev/vfio/vfio and its group'],
@@ -30,13 +24,14 @@ const cdi: Command = command({
     const host = await context.host()
     const { spec, warnings } = await host.guest.cdiSpec([device, ...more], { iommufd })
     reportWarnings(warnings, io)
-    if (output === undefined || output === '-') {
+    const file = fileToWrite(output)
+    if (file === null) {
       io.out(json(spec))
       return
     }
-    await writeWhole(output, [new TextEncoder().encode(json(spec))], io.interruption())
+    await writeWhole(file, [new TextEncoder().encode(json(spec))], io.interruption())
     const names = spec.devices.map(({ name }) => `${spec.kind}=${name}`).join(', ')
-    io.err(`wrote ${printable(output)}: ${names}\n`)
+    io.err(`wrote ${printable(file)}: ${names}\n`)
   },
 })
 export default cdi

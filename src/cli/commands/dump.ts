@@ -4,8 +4,9 @@ import { hex, printable } from '../../base/units.ts'
 import type { Device } from '../../vfio/device.ts'
 import type { Region } from '../../vfio/region/region.ts'
 import { wholeNumber } from '../arguments/numbers.ts'
+import { fileToWrite, outputFile } from '../arguments/output-file.ts'
 import { device, region, type Width, width } from '../arguments/region.ts'
-import { type Command, command, text } from '../command/command.ts'
+import { type Command, command } from '../command/command.ts'
 import { accessesOf } from '../device/access-width.ts'
 import { regionNamed, withDevice } from '../device/opened-device.ts'
 import { hexDump, readValue } from '../device/region-value.ts'
@@ -40,14 +41,7 @@ const dump: Command = command({
       describe: 'number of bytes (default: up to the end of the region)',
     },
     width,
-    output: {
-      kind: 'option',
-      alias: 'o',
-      value: 'FILE',
-      completes: 'file',
-      parse: text,
-      describe: 'write the bytes to this file, all of them or nothing; - is stdout',
-    },
+    output: outputFile('bytes'),
   },
   examples: [
     ['vfioctl dump 3b:00.0 config', 'the configuration space, in hex'],
@@ -63,10 +57,11 @@ const dump: Command = command({
       const length = checkedLength(from, offset, values.length)
       const read = pieces(device, from, { from: offset, to: offset + length }, values.width)
       const facts = { device: device.name, region: from.name, offset, length }
-      if (output !== undefined && output !== '-') {
-        await writeWhole(output, contentOf(read), io.interruption())
-        if (context.options.json) io.out(json({ ...facts, output }))
-        else io.err(`wrote ${length} bytes of ${from.name} of ${device.name} to ${printable(output)}\n`)
+      const file = fileToWrite(output)
+      if (file !== null) {
+        await writeWhole(file, contentOf(read), io.interruption())
+        if (context.options.json) io.out(json({ ...facts, output: file }))
+        else io.err(`wrote ${length} bytes of ${from.name} of ${device.name} to ${printable(file)}\n`)
       } else if (output === '-') {
         for (const { bytes } of read) io.out(bytes)
       } else if (context.options.json) {

@@ -4,6 +4,7 @@ import type { DeviceAddress } from '../../host/device-node.ts'
 import type { Kernel, StartedProgram } from '../../kernel/kernel.ts'
 import { passedEnvironment } from '../iommu/passed-environment.ts'
 import { type CommandLine, environmentOf, programUser, withRights } from './drop-privileges.ts'
+import { forwardSignals } from './forward-signals.ts'
 import { bestNodes, firstPassed, openForProgram, type PassedNodes } from './open-for-program.ts'
 import { findPrivateNodes, withPrivateNodes } from './private-nodes.ts'
 
@@ -46,21 +47,15 @@ export async function runProgramWith(
   const nodes = options.nodes ?? bestNodes(kernel, devices)
   const user = programUser(kernel.files, given)
   const isQemu = command.includes(qemuWord)
-  const its = isQemu ? await qemuArguments(nodes === 'iommufd' ? firstPassed : null) : []
-  const words = command.flatMap((word) => (word === qemuWord ? its : [word]))
+  const itsArguments = isQemu ? await qemuArguments(nodes === 'iommufd' ? firstPassed : null) : []
+  const words = command.flatMap((word) => (word === qemuWord ? itsArguments : [word]))
   const line = withRights(kernel.files, words, { user, memlock: memlock ?? null })
   const environment = { ...process.env, ...environmentOf(user) }
   if (isQemu && nodes === 'group') return runByPath(kernel, devices, line, { user, environment })
   const opened = openForProgram(kernel, devices, nodes)
-  let started: StartedProgram
-  try {
-    const its = { ...environment, ...passedEnvironment(opened.passed) }
-    started = await start(kernel, line, its, opened.descriptors)
-  } finally {
-    // the program has its own: a device that it closes is free
-    opened.close()
-  }
-  return started.ended
+  const its = { ...environment, ...passedEnvironment(opened.passed) }
+  // the program has its own: a device that it closes is free
+  return runToEnd(kernel, line, its, opened.descriptors, () => opened.close())
 }
 
 /** QEMU takes no descriptor of a group: it opens /dev/vfio/N itself. Without root, that takes our own rights. */
@@ -72,7 +67,25 @@ async function runByPath(
 ): Promise<RunEnd> {
   const nodes = findPrivateNodes(kernel, devices)
   const its = user === null ? line : withPrivateNodes(kernel.files, line, nodes, user)
-  return (await start(kernel, its, { ...environment, ...passedEnvironment({}) }, [])).ended
+  return runToEnd(kernel, its, { ...environment, ...passedEnvironment({}) }, [], () => {})
+}
+
+/** Signals are the program's from before it starts until it has ended. */
+async function runToEnd(
+  kernel: Kernel,
+  line: CommandLine,
+  environment: Readonly<Record<string, string | undefined>>,
+  descriptors: readonly number[],
+  onStarted: () => void,
+): Promise<RunEnd> {
+  const forwarding = forwardSignals(kernel.files)
+  try {
+    const started = await start(kernel, line, environment, descriptors).finally(onStarted)
+    forwarding.to(started)
+    return await started.ended
+  } finally {
+    forwarding.stop()
+  }
 }
 
 async function start(
