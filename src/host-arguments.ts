@@ -79,7 +79,13 @@ const start = v.optional(v.picklist(['auto', 'manual']))
 const attribute = { name: v.string(), value: v.string() }
 const attributes = v.optional(v.array(v.object(attribute)))
 
+/** These fields and no others: a name that is misspelt would be passed over. */
 function fields<T>(entries: Fields<T>): v.GenericSchema<unknown, unknown> {
+  return v.strictObject(entries)
+}
+
+/** These fields, and any others: an object of `list` fits, which has more. */
+function listed<T>(entries: Fields<T>): v.GenericSchema<unknown, unknown> {
   return v.object(entries)
 }
 
@@ -114,19 +120,19 @@ const asked = {
 }
 
 const requests: Readonly<Record<HostCall, readonly v.GenericSchema<unknown, unknown>[]>> = {
-  openHost: [v.optional(v.object({ root: text, mock: v.optional(v.union([v.string(), v.looseObject({})])) }))],
-  define: [fields<DefineRequest>({ ...made, force: flag }), changeOptions],
-  start: [fields<StartRequest>(made), changeOptions],
-  stop: [fields<DeviceChoice>(chosen), changeOptions],
-  undefine: [fields<DeviceChoice>(chosen), changeOptions],
+  openHost: [v.optional(v.strictObject({ root: text, mock: v.optional(v.union([v.string(), v.looseObject({})])) }))],
+  define: [listed<DefineRequest>({ ...made, force: flag }), changeOptions],
+  start: [listed<StartRequest>(made), changeOptions],
+  stop: [listed<DeviceChoice>(chosen), changeOptions],
+  undefine: [listed<DeviceChoice>(chosen), changeOptions],
   modify: [
-    fields<ModifyRequest>({
+    listed<ModifyRequest>({
       ...chosen,
       type: text,
       start,
       attributes,
-      addAttribute: v.optional(v.object({ ...attribute, index: whole })),
-      removeAttribute: v.optional(v.object({ index: whole })),
+      addAttribute: v.optional(v.strictObject({ ...attribute, index: whole })),
+      removeAttribute: v.optional(v.strictObject({ index: whole })),
       force: flag,
     }),
     changeOptions,

@@ -56,6 +56,25 @@ test('a group has no number below 0', async () => {
   await expect(host.topology({ number: -5 })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
 })
 
+test.each([
+  ['bind', [{ device: '0000:03:00.0', drvier: 'vfio-pci' }], 'bind: drvier is not known here'],
+  ['stop', [{ name: running }, { dryrun: true }], 'stop: dryrun is not known here'],
+  ['list', [{ parnet: 'mtty' }], 'list: parnet is not known here'],
+  ['openDevice', [running, { iomu: 'iommufd' }], 'openDevice: iomu is not known here'],
+] as const)('%s refuses a misspelt name, before anything is done', async (name, given, message) => {
+  const { mock, host } = await demo()
+  const before = mock.inspect.writes.length
+  await expect(call(host, name, given)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', message })
+  expect(mock.inspect.writes).toHaveLength(before)
+})
+
+test('a device of list, which has more fields than a choice, can be stopped', async () => {
+  const { host } = await demo()
+  const [device] = host.list({ name: running }).devices
+  await call(host, 'stop', [device])
+  expect(host.list({ name: running, active: true }).devices).toEqual([])
+})
+
 describe('whatever a method is given', () => {
   test.each(['types', 'groups', 'list', 'define', 'undefine', 'modify', 'start', 'stop', 'bind', 'release'])(
     '%s does it, or throws a VfioError; what is no argument changes nothing',

@@ -19,7 +19,7 @@ export const mappedMemory: v.GenericSchema<unknown, Mapping> = v.custom<Mapping>
   'must be mapped memory',
 )
 
-const mapRequest = v.object({
+const mapRequest = v.strictObject({
   iova: address,
   memory: mappedMemory,
   dmaBuf: v.optional(v.nullable(descriptor)),

@@ -41,7 +41,7 @@ const flag = v.optional(v.boolean())
 const channelAddress = v.pipe(address, v.maxValue(0x7fff_ffffn, 'must be below 2^31'))
 const byte = v.pipe(count, v.maxValue(0xff))
 
-const channelCommand = v.object({
+const channelCommand = v.strictObject({
   command: v.union(
     [byte, v.picklist(['no-op', 'sense', 'sense-id', 'transfer'])],
     'must be a byte, no-op, sense, sense-id or transfer',

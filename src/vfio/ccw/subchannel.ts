@@ -45,7 +45,7 @@ export interface ProgramStart {
 }
 
 const flag = v.optional(v.boolean())
-const programStart = v.object({
+const programStart = v.strictObject({
   program: v.pipe(
     address,
     v.maxValue(0x7fff_ffffn, 'must be below 2^31'),
@@ -57,7 +57,7 @@ const programStart = v.object({
   prefetch: flag,
   initialStatus: flag,
   suspend: flag,
-  idaw: v.optional(v.object({ bits: v.picklist([32, 64]), block: v.picklist([2048, 4096]) })),
+  idaw: v.optional(v.strictObject({ bits: v.picklist([32, 64]), block: v.picklist([2048, 4096]) })),
   suppressLength: flag,
 } satisfies Fields<ProgramStart>)
 

@@ -46,8 +46,11 @@ const bufferOptions = {
 const mappable = v.union([v.instance(MappedRegion), mappedMemory], 'must be mapped memory or a mapped region')
 
 type CheckedOptions = v.InferOutput<v.ObjectSchema<typeof bufferOptions, undefined>>
-const allocateOptions = v.optional(v.object({ ...bufferOptions, hugePages: v.optional(v.boolean()) }), {})
-const mapOptions = v.optional(v.object({ ...bufferOptions, offset: v.optional(count), size: v.optional(count) }), {})
+const allocateOptions = v.optional(v.strictObject({ ...bufferOptions, hugePages: v.optional(v.boolean()) }), {})
+const mapOptions = v.optional(
+  v.strictObject({ ...bufferOptions, offset: v.optional(count), size: v.optional(count) }),
+  {},
+)
 
 /** The buffers of each address space: all the devices in it reach the same. */
 const mappingsOf = new WeakMap<AddressSpace, DmaMappings>()

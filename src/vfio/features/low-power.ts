@@ -15,7 +15,7 @@ export interface LowPowerOptions {
   readonly wakeup?: boolean
 }
 
-const lowPowerOptions = v.optional(v.object({ wakeup: v.optional(v.boolean()) }), {})
+const lowPowerOptions = v.optional(v.strictObject({ wakeup: v.optional(v.boolean()) }), {})
 
 /**
  * A device that may go into a low power state, until this is closed. Its mapped memory is gone meanwhile

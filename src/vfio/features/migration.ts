@@ -66,13 +66,13 @@ const stateName = v.custom<MigrationState>(
 /** As much as one call moves at once on any kernel. */
 const maxChunk = 2 ** 30
 const saveOptions = v.optional(
-  v.object({
+  v.strictObject({
     chunkBytes: v.optional(v.pipe(v.number(), v.safeInteger(), v.minValue(1), v.maxValue(maxChunk))),
     limit: v.optional(count),
   }),
   {},
 )
-const restoreOptions = v.optional(v.object({ run: v.optional(v.boolean()) }), {})
+const restoreOptions = v.optional(v.strictObject({ run: v.optional(v.boolean()) }), {})
 /** Bytes alone would be taken for a list of numbers. */
 const chunks = v.custom<Iterable<Uint8Array> | AsyncIterable<Uint8Array>>(
   (value) =>

@@ -8,7 +8,7 @@ export type RequestedVector = number | { readonly vector: number; readonly event
 
 const wanted = v.array(
   v.union(
-    [v.number(), v.object({ vector: v.number(), eventfd: v.number() })],
+    [v.number(), v.strictObject({ vector: v.number(), eventfd: v.number() })],
     'must be a number, or { vector, eventfd } with a number each',
   ),
 )

@@ -29,9 +29,9 @@ export interface WaitSyncOptions {
 }
 
 const whichEvents = { vector: v.optional(v.number()), signal: v.optional(signal) }
-const eventsOptions = v.optional(v.object(whichEvents), {})
-const waitOptions = v.optional(v.object({ ...whichEvents, timeoutMs: v.optional(v.number()) }), {})
-const waitSyncOptions = v.object({ timeoutMs: v.number(), vector: v.optional(v.number()) })
+const eventsOptions = v.optional(v.strictObject(whichEvents), {})
+const waitOptions = v.optional(v.strictObject({ ...whichEvents, timeoutMs: v.optional(v.number()) }), {})
+const waitSyncOptions = v.strictObject({ timeoutMs: v.number(), vector: v.optional(v.number()) })
 
 interface Polled {
   readonly vectors: readonly IrqVector[]

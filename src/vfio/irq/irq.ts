@@ -17,7 +17,7 @@ export interface EnableOptions {
   readonly autoUnmask?: boolean
 }
 
-const enableOptions = v.optional(v.object({ autoUnmask: v.optional(v.boolean()) }), {})
+const enableOptions = v.optional(v.strictObject({ autoUnmask: v.optional(v.boolean()) }), {})
 
 /**
  * An interrupt index of an open device: one kind of interrupt ('intx', 'msi', …) and how many vectors it has.

@@ -147,8 +147,8 @@ const bytesOf = { 8: 1, 16: 2, 32: 4 } as const
 const eventfd = v.optional(v.number())
 const requested = v.union(
   [
-    v.object({ offset: v.number(), width: v.picklist([8, 16, 32]), value: v.number(), eventfd }),
-    v.object({ offset: v.number(), width: v.literal(64), value: v.bigint(), eventfd }),
+    v.strictObject({ offset: v.number(), width: v.picklist([8, 16, 32]), value: v.number(), eventfd }),
+    v.strictObject({ offset: v.number(), width: v.literal(64), value: v.bigint(), eventfd }),
   ],
   'must be { offset, width: 8, 16 or 32, value: a number } or { offset, width: 64, value: a bigint }',
 )
