@@ -53,7 +53,7 @@ function isAloneOnBus(files: HostFiles, address: PciAddress): boolean {
 }
 
 /** The content of `reset_method` (since Linux 5.15). */
-export function listedResetMethods(files: HostFiles, address: PciAddress): string[] {
+function listedResetMethods(files: HostFiles, address: PciAddress): string[] {
   const text = readOrNone(files, `${pciDevices}/${address}/reset_method`) ?? ''
   return text.split(/\s+/).filter((name) => /^[a-z0-9_]{1,32}$/.test(name))
 }

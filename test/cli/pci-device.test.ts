@@ -137,6 +137,14 @@ describe('reset', () => {
 })
 
 describe('reset --try', () => {
+  it('--force without it is refused, and nothing is reset: VFIO takes a device from nobody', () => {
+    const { status, stdout, stderr } = vmScenarioHost(eduThatResets)('reset', eduThatResets, '--force')
+    expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
+    expect(stderr).toMatch(
+      /^vfioctl: --force goes with --try: .*\nhint: vfioctl reset .*0000:01:00\.0 --try --force\n$/,
+    )
+  })
+
   it('says the ways there are and the cost of each, then stops at the first that helps', () => {
     const run = vmScenarioHost(e1000e)
     const folder = `/sys/bus/pci/devices/${e1000e}`

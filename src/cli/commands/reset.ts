@@ -3,7 +3,7 @@ import type { Recovery } from '../../lifecycle/recovery/recovery.ts'
 import { dryRun } from '../arguments/global-options.ts'
 import { bindingOptions, findPciDevice, forceTaking } from '../arguments/pci-device.ts'
 import { device } from '../arguments/region.ts'
-import { type Command, command } from '../command/command.ts'
+import { type Command, command, usageError } from '../command/command.ts'
 import type { Context } from '../command/context.ts'
 import { withDevice } from '../device/opened-device.ts'
 import type { Io } from '../io/io.ts'
@@ -19,7 +19,11 @@ const reset: Command = command({
         'Bring back a device that hangs: each way that the kernel has to reset it, one after another, then off the bus and ' +
         'found again, or its virtual functions made anew, until it answers. One that answers is made anew only with --force',
     },
-    force: forceTaking,
+    force: {
+      ...forceTaking,
+      describe:
+        'With --try: even if the host uses it (an interface that is up, a mounted disk), and anew if it answers',
+    },
     'dry-run': dryRun,
   },
   examples: [
@@ -33,6 +37,11 @@ const reset: Command = command({
       await bringBack(values, context, io)
       return
     }
+    if (values.force)
+      throw usageError(
+        '--force goes with --try: a reset through VFIO never takes a device from whoever uses it',
+        `vfioctl reset ${values.device} --try --force`,
+      )
     const dry = values['dry-run']
     const name = await withDevice(values.device, context, async (device) => {
       // if there is no reset, the attempt says so without making one

@@ -1,7 +1,7 @@
 import type { PciAddress } from '../../base/units.ts'
 import type { DriverBinding } from '../../host/driver-binding.ts'
 import { pciDevices } from '../../host/pci-bus.ts'
-import { listedResetMethods, readResetMethods } from '../../host/pci-power.ts'
+import { readResetMethods } from '../../host/pci-power.ts'
 import { physicalFunctionOf, readPhysicalFunction } from '../../host/sriov.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import { overrideStep, probeStep } from '../bindings/change-driver.ts'
@@ -25,8 +25,9 @@ const methodCosts: Readonly<Record<string, string>> = {
  * No scan of the bus finds a virtual function again: its physical function makes it.
  */
 export function recoveryWays(files: HostFiles, address: PciAddress, binding: DriverBinding): RecoveryWay[] {
-  const listed = listedResetMethods(files, address)
-  const resets = readResetMethods(files, address).map((method) => resetBy(address, method, listed))
+  // a reset of the bus that is none any more would be refused in the order that is written back
+  const methods = readResetMethods(files, address)
+  const resets = methods.map((method) => resetBy(address, method, methods))
   const above = physicalFunctionOf(files, address)
   return [...resets, ...(above === null ? [foundAgain(files, address, binding)] : madeAnew(files, above, binding))]
 }

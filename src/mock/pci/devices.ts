@@ -65,6 +65,7 @@ export function newRecord(
     vfToken: null,
     physfn: device.physfn ?? null,
     resetMethods: null,
+    foundAlone: null,
     isRevived: false,
     d3coldAllowed: null,
     runtimeControl: null,

@@ -2,6 +2,7 @@ import type { Scenario } from '../scenario/scenario.ts'
 import type { MockState, Snapshot } from '../state/state.ts'
 import { letGo, probe, removeVfs } from './binding.ts'
 import { freeIommuGroup, type PciDevice, pciDevices, pciDraft, pciRecord } from './devices.ts'
+import { isAloneOnBus } from './reset.ts'
 
 /**
  * A write to a device's `remove`: it leaves the bus, with what is behind it, once nobody has it open any more. Returns
@@ -29,6 +30,7 @@ export function rescan(draft: MockState, scenario: Scenario): void {
     const isTaken = draft.mdevs.some(({ group }) => group === iommuGroup) || isGroupOfVf(draft, iommuGroup)
     const record = pciDraft(draft, device)
     record.removed = false
+    record.foundAlone = isAloneOnBus(scenario, draft, device)
     if (device.hungUntil === 'rescan') record.isRevived = true
     record.group = groupedWhenProbed ? null : isTaken ? freeIommuGroup(scenario, draft) : iommuGroup
     if (draft.pciBus.autoprobe) probe(draft, scenario, { ...device, iommuGroup: record.group })

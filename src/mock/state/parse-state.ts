@@ -93,7 +93,7 @@ function isPci(value: unknown): value is PciRecord {
     isObject(value['vgpuAttributes']) &&
     Object.values(value['vgpuAttributes']).every(isString) &&
     (value['resetMethods'] === null || isListOf(value['resetMethods'], isString)) &&
-    [null, true, false].some((it) => it === value['d3coldAllowed']) &&
+    ['d3coldAllowed', 'foundAlone'].every((key) => [null, true, false].some((it) => it === value[key])) &&
     [null, 'on', 'auto'].some((it) => it === value['runtimeControl']) &&
     'model' in value
   )

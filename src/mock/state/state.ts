@@ -4,7 +4,7 @@ import type { Scenario } from '../scenario/scenario.ts'
 import type { WorkerLife } from './worker-life.ts'
 
 /** Written into every state file, so that a foreign file is told from ours. */
-export const stateFormat = 'vfioctl mock state 6'
+export const stateFormat = 'vfioctl mock state 7'
 
 /** All that changes on a mock machine, as plain data: what a scenario says at first, and every call since. */
 export interface MockState {
@@ -84,6 +84,8 @@ export interface PciRecord {
   readonly physfn: string | null
   /** Names written to `reset_method`; null for the kernel's own choice. */
   resetMethods: string[] | null
+  /** Nothing else was on its bus when the kernel looked for its resets last; null as at power-on, in the order of addresses. */
+  foundAlone: boolean | null
   /** The reset came that it hung until. */
   isRevived: boolean
   /** Value written to `d3cold_allowed`; null for the kernel's own choice. */

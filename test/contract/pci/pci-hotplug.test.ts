@@ -29,7 +29,7 @@ async function machine(context: TestContext): Promise<Machine> {
       await files.write(file, text)
       return 'done'
     } catch (error) {
-      const codes = ['EBUSY', 'ENODEV', 'EINVAL', 'ENOENT', 'EACCES', 'EEXIST', 'EIO']
+      const codes = ['EBUSY', 'ENODEV', 'EINVAL', 'ENOENT', 'EACCES', 'EEXIST', 'EIO', 'ENOTTY']
       return codes.find((code) => failedWith(error, code)) ?? String(error)
     }
   }
@@ -184,6 +184,18 @@ test('reset takes a 1, and reset_method an order of the ways there are', async (
   expect(await write(`${nvme}/reset`, '1')).toBe('done')
   const cannot = `${bus}/devices/0000:00:03.0`
   expect(['reset', 'reset_method'].map((name) => files.kind(`${cannot}/${name}`))).toEqual([null, null])
+})
+
+test('of two on a bus, the first lists a reset of the bus, which is refused; the second has no reset at all', async (context) => {
+  const { files, write } = await machine(context)
+  const [first, second] = ['0000:02:01.0', '0000:02:02.0'].map((address) => `${bus}/devices/${address}`)
+  if (first === undefined || files.kind(first) === null) context.skip('the machine has no conventional bridge')
+  expect(files.read(`${first}/reset_method`)).toBe('bus\n')
+  expect(await write(`${first}/reset`, '1')).toBe('ENOTTY')
+  // asked again, it is not alone
+  expect(await write(`${first}/reset_method`, 'bus')).toBe('EINVAL')
+  expect(files.read(`${first}/reset_method`)).toBe('bus\n')
+  expect(['reset', 'reset_method'].map((name) => files.kind(`${second}/${name}`))).toEqual([null, null])
 })
 
 test('a device that a driver has is not enabled or disabled by hand: EBUSY', async (context) => {

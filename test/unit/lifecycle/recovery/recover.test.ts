@@ -101,6 +101,23 @@ describe('recover', () => {
     await expect(host.recover({ device })).rejects.toMatchObject({ code })
   })
 
+  test('of two on a bus, the first is not reset with the bus that it lists, and goes back to the order of the others', async () => {
+    const behind = ['0000:00:05.0']
+    const pci = pciScenario.pci.flatMap((device): ScenarioPciDevice[] => {
+      if (device.address !== card) return device.behind === undefined ? [device] : []
+      return [
+        { ...device, behind, hungUntil: 'pm' },
+        { ...device, behind, address: '0000:03:01.0', iommuGroup: 17 },
+      ]
+    })
+    const kernel = pciKernel({ pci })
+    expect(kernel.files.read(`${path}/reset_method`)).toBe('pm bus\n')
+    const { attempts, ways } = await new Host(kernel).recover({ device: card })
+    expect(ways.map(({ way }) => way)).toEqual(['pm', 'rescan'])
+    expect(attempts).toMatchObject([{ way: 'pm', outcome: 'helped', leftChanged: null }])
+    expect(kernel.files.read(`${path}/reset_method`)).toBe('pm\n')
+  })
+
   test('an order of resets that was chosen is there again afterwards', async () => {
     const { kernel, host } = await hungHost({ hungUntil: 'pm' })
     await kernel.files.write(`${path}/reset_method`, 'bus pm')
