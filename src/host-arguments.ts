@@ -137,7 +137,7 @@ const requests: Readonly<Record<HostCall, readonly v.GenericSchema<unknown, unkn
     }),
     changeOptions,
   ],
-  bind: [fields<BindRequest>({ ...binding, driver: text, transient: flag }), bindingOptions],
+  bind: [fields<BindRequest>({ ...binding, driver: text, transient: flag, early: flag }), bindingOptions],
   release: [fields<BindingRequest>(binding), bindingOptions],
   doctor: [v.optional(fields<DoctorRequest>(asked))],
   report: [v.optional(fields<ReportRequest>({ ...asked, program: text }))],

@@ -51,6 +51,24 @@ describe('bind and release', () => {
     expect(run('release', sound).stderr).toContain('already released')
   })
 
+  it('bind early, show it with what is kept, and take it back', () => {
+    const run = mockHost()
+    const card = '0000:00:1f.6'
+    const steps = run('bind', card, '--early', '--dry-run').stdout
+    expect(steps).toContain('save /etc/udev/rules.d/05-vfioctl-early.rules\n')
+    expect(steps).toMatch(/^run \/usr\/sbin\/update-initramfs -u -k \S+$/m)
+    expect(run('bind', card, '--early')).toMatchObject({
+      status: 0,
+      stderr: expect.stringMatching(/vfioctl\.early=0 .*\n.* is with vfio-pci now/),
+    })
+    expect(run('list', '--kept').stdout).toMatch(/^0000:00:1f\.6 +VFIO’s best driver, early /m)
+    expect(run('bind', card, '--early').stderr).toContain('nothing to do')
+    expect(run('bind', card, '--no-early', '--early').status).toBe(2)
+    expect(run('bind', card, '--no-early').stderr).toContain('stays with vfio-pci; what is kept')
+    expect(run('bind', card, '--no-early').stderr).toContain('nothing to do')
+    expect(run('list', '--kept').stdout).not.toContain('early')
+  })
+
   it.each([
     ['a device that is not there', ['bind', '7f:00.0'], 3],
     ['a driver that is not there', ['bind', sound, 'nosuch'], 3],

@@ -22,7 +22,7 @@ const innerFloors: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['kinds/mdev'],
     ['kinds/nvidia-vgpu'],
     ['kinds'],
-    ['in-use', 'guest'],
+    ['in-use', 'guest', 'early'],
     ['bindings'],
     ['sriov'],
     ['recovery'],

@@ -1,7 +1,7 @@
 import { given } from '../arguments/change-options.ts'
 import { dryRun } from '../arguments/global-options.ts'
 import { bindable, bindingOptions, findBindable, forceTaking, wholeGroup } from '../arguments/pci-device.ts'
-import { type Command, command, text } from '../command/command.ts'
+import { type Command, command, text, usageError } from '../command/command.ts'
 import { changed, reportBindings } from '../output/report-bindings.ts'
 
 const bind: Command = command({
@@ -16,6 +16,13 @@ const bind: Command = command({
     },
     group: wholeGroup,
     transient: { kind: 'flag', describe: 'Only until the next boot: store nothing' },
+    early: {
+      kind: 'flag',
+      describe:
+        'At every boot before any other driver sees it: a udev rule, and the initramfs made anew with it. ' +
+        'vfioctl.early=0 on the kernel’s command line leaves that out of one boot',
+    },
+    'no-early': { kind: 'flag', describe: 'No longer so' },
     force: forceTaking,
     'dry-run': dryRun,
   },
@@ -25,11 +32,19 @@ const bind: Command = command({
     ['vfioctl bind 3b:00.0 --group', 'and the rest of its IOMMU group, as VFIO takes all or nothing'],
     ['vfioctl bind 3b:00.0 none', 'no driver may have it, now and at every boot'],
     ['vfioctl bind css/0.0.0313', 'an I/O subchannel to vfio_ccw, which makes a parent of it'],
+    ['vfioctl bind 3b:00.0 --early', 'at boot before its own driver sees it, of two cards of one kind this one'],
     ['vfioctl bind 3b:00.0 --dry-run', 'the writes that it would make'],
   ],
-  async run({ device, driver, group, transient, ...values }, context, io) {
+  async run({ device, driver, group, transient, early, 'no-early': noEarly, ...values }, context, io) {
+    if (early && noEarly) throw usageError('--early and --no-early: give one of them', 'vfioctl bind --help')
     const host = await context.host()
-    const request = { device: findBindable(host.kernel.files, device), group, transient, ...given({ driver }) }
+    const wish = early || noEarly ? early : undefined
+    const request = {
+      device: findBindable(host.kernel.files, device),
+      group,
+      transient,
+      ...given({ driver, early: wish }),
+    }
     const changes = await host.bind(request, bindingOptions(values, io))
     await reportBindings(
       changes,

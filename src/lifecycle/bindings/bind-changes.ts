@@ -9,10 +9,12 @@ import { readPciIds } from '../../host/pci-ids.ts'
 import { readOrNull } from '../../host/sysfs/readable.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import type { Write } from '../change/change.ts'
+import { checkEarly } from '../early/check-early.ts'
 import { bindingName, type KeptBinding, keptBindings } from '../settings/bindings.ts'
 import type { BindRequest } from './binding-change.ts'
 import { overrideStep, probeStep, unbindStep } from './change-driver.ts'
 import type { DriverChange } from './driver-changes.ts'
+import { isEarly, isKept, type KeptChange, touchesEarly } from './kept-change.ts'
 import { members } from './members.ts'
 import { givesToVfio, noDriver, type WantedDriver, WantedDrivers } from './wanted-driver.ts'
 
@@ -27,20 +29,36 @@ export interface BindChange extends DriverChange {
 /** The driver changes of a request, device by device. Throws as `WantedDrivers` does. */
 export function driverChanges(
   files: HostFiles,
-  { device, driver: asked, group = false, transient = false }: BindRequest,
+  { device, driver: asked, group = false, transient = false, early }: BindRequest,
   drivers: WantedDrivers = new WantedDrivers(files),
 ): BindChange[] {
-  return members(files, device, group).map((before) =>
-    changeTo(files, before, drivers.of(before.device, asked), transient),
-  )
+  if (transient && early === true) {
+    throw new VfioError('INVALID_ARGUMENT', 'what is transient is kept for no boot, and so not early either', {
+      hint: 'leave one of the two out',
+    })
+  }
+  return members(files, device, group).map((before) => {
+    const wanted = drivers.of(before.device, asked)
+    return changeTo(
+      files,
+      before,
+      wanted,
+      transient ? null : keptChange(files, before, wanted, early),
+      early !== undefined,
+    )
+  })
 }
 
-function changeTo(files: HostFiles, before: DriverBinding, wanted: WantedDriver, transient: boolean): BindChange {
+function changeTo(
+  files: HostFiles,
+  before: DriverBinding,
+  wanted: WantedDriver,
+  keeping: KeptChange | null,
+  asksEarly: boolean,
+): BindChange {
   const { device } = before
   const { driver, load } = wanted
   if (before.isBridge && givesToVfio(files, device, driver)) throw bridgeRefused(device.name, driver)
-  const kept = transient ? null : bindingToKeep(files, device, wanted.kept)
-  const name = bindingName(device)
   const to = driver === noDriver ? null : driver
   return {
     before,
@@ -49,11 +67,9 @@ function changeTo(files: HostFiles, before: DriverBinding, wanted: WantedDriver,
     kept: wanted.kept,
     load,
     writes: isBoundTo(before, driver) ? [] : bindingSteps(before, driver),
-    keeping:
-      kept === null ? null : { action: 'save', path: keptBindings.path(name), content: keptBindings.format(kept) },
-    keep: () => {
-      if (kept !== null) keptBindings.save(files, name, kept)
-    },
+    keeping: keeping === null || isKept(keeping.was, keeping.value) ? null : keeping,
+    isEarly: isEarly(keeping?.value ?? null),
+    touchesEarly: keeping !== null && touchesEarly(files, device, keeping, asksEarly),
     fault: (now) => (now === to ? null : to === null ? tookIt(before, now) : didNotTake(files, before, to)),
   }
 }
@@ -71,11 +87,19 @@ function bindingSteps(before: DriverBinding, driver: string): Write[] {
   ]
 }
 
-/** Null if it is kept already. */
-function bindingToKeep(files: HostFiles, device: BusDevice, driver: string): KeptBinding | null {
-  const wanted = whatToKeep(files, device, driver)
-  const stored = keptBindings.readOrNone(files, bindingName(device))
-  return stored !== null && keptBindings.format(stored) === keptBindings.format(wanted) ? null : wanted
+/** The change of what is kept, which may be none; `early` absent leaves that as it is. Throws as `checkEarly` does. */
+function keptChange(
+  files: HostFiles,
+  before: DriverBinding,
+  { driver, kept }: WantedDriver,
+  asked: boolean | undefined,
+): KeptChange {
+  const { device } = before
+  const was = keptBindings.readOrNone(files, bindingName(device))
+  const early = asked ?? isEarly(was)
+  if (early) checkEarly(files, before, driver)
+  const value = whatToKeep(files, device, kept)
+  return { device, was, value: early ? { ...value, early } : value }
 }
 
 function whatToKeep(files: HostFiles, { bus, name }: BusDevice, driver: string): KeptBinding {

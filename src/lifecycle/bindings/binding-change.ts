@@ -32,6 +32,11 @@ export interface BindRequest extends BindingRequest {
   readonly driver?: string
   /** Not at the next boots: nothing is kept. */
   readonly transient?: boolean
+  /**
+   * At every boot before any other driver sees a PCI device, by a udev rule that is in the initramfs too, which is made anew
+   * for that; false for no longer. Absent: as it is kept.
+   */
+  readonly early?: boolean
 }
 
 /** Options for changing a device's driver. */

@@ -8,11 +8,15 @@ import { endsOf } from '../in-use/pci-use.ts'
 import type { BindingOptions } from './binding-change.ts'
 import { heldDevice } from './change-driver.ts'
 
-/** DEVICE_BUSY, with what uses it, if taking the device from its driver would pull it away from somebody. */
+/**
+ * DEVICE_BUSY, with what uses it, if taking the device from its driver would pull it away from somebody. What is to have its
+ * driver early is not forced: the machine may need at its next boot what it uses now.
+ */
 export function checkFree(
   kernel: Kernel,
   binding: DriverBinding,
   { force = false, onMessage: said }: BindingOptions,
+  isEarly: boolean = false,
 ): void {
   const { device, driver } = binding
   if (driver === null) return
@@ -21,12 +25,14 @@ export function checkFree(
   if (found.length === 0) return
   const shown = shownDevice(device)
   const uses = found.map(({ what }) => what)
-  if (force) {
+  if (force && !isEarly) {
     said?.(`${shown} is taken from ${driver}, as --force asks, although ${uses.join('; ')}`)
     return
   }
   throw new VfioError('DEVICE_BUSY', `cannot take ${shown} from ${driver}: ${uses.join('; ')}`, {
-    hint: `end that use first${inBrackets(endsOf(found))}, or --force takes it all the same`,
+    hint: isEarly
+      ? `end that use first${inBrackets(endsOf(found))}: what the host needs to boot is not bound early, not even with --force`
+      : `end that use first${inBrackets(endsOf(found))}, or --force takes it all the same`,
     facts: { device: device.name, driver, uses },
   })
 }

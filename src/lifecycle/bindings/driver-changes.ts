@@ -3,12 +3,18 @@ import { busNamed } from '../../host/bus/bus.ts'
 import { parseBusDevice, shownDevice } from '../../host/bus/bus-device.ts'
 import type { DriverBinding } from '../../host/driver-binding.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
-import type { Step, Write } from '../change/change.ts'
+import type { Write } from '../change/change.ts'
+import { earlyNotes } from '../early/check-early.ts'
+import { earlyWords } from '../early/early-words.ts'
+import { type EarlyPlan, planEarly } from '../early/plan-early.ts'
+import { setEarly } from '../early/set-early.ts'
 import { withLock } from '../files/lock.ts'
 import { withSettingsLock } from '../settings/settings.ts'
 import type { BindingChange, BindingOptions, BindingRequest } from './binding-change.ts'
 import { changeDriver, giveBack } from './change-driver.ts'
 import { checkFree } from './check-free.ts'
+import { earlyDevices } from './early-devices.ts'
+import { type KeptChange, keep, keepingStep, keptBefore } from './kept-change.ts'
 import type { LoadStep } from './load-module.ts'
 
 /** The change of driver that one device is to have. */
@@ -19,9 +25,12 @@ export interface DriverChange {
   /** The program that loads the driver's module, or that has loaded it; null for none. */
   readonly load: LoadStep | null
   readonly writes: readonly Write[]
-  /** The step that keeps it, or forgets what was kept, for the next boots; null for none. */
-  readonly keeping: Step | null
-  readonly keep: () => void
+  /** The change of what is kept for the next boots; null for none. */
+  readonly keeping: KeptChange | null
+  /** True if it is to have the driver before others see it: then what the host uses is not taken, whatever is forced. */
+  readonly isEarly: boolean
+  /** True if the rule and the initramfs for that may have to change. */
+  readonly touchesEarly: boolean
   /** The error if the driver that has it after the writes will not do; null if it does. */
   readonly fault: (driver: string | null) => VfioError | null
 }
@@ -44,7 +53,11 @@ export async function carryOutChanges(
     const planned = await changes()
     checkAll(kernel, planned, options)
     if (group) sayWhatIsUnknown(planned, options)
-    return planned.map((change) => changeOf(change, change.to, true))
+    const early = earlyPlan(kernel, planned)
+    return withEarlySteps(
+      planned.map((change) => changeOf(change, change.to, true)),
+      early,
+    )
   }
   const late = async (made: readonly Made[]) => {
     if (!group || !made.some(({ change }) => change.before.group === null)) return []
@@ -59,13 +72,64 @@ export async function carryOutChanges(
     [...buses].sort().map((bus) => busNamed(bus).drivers),
     async () => {
       const made = await changeDrivers(kernel, await changes(), late, options)
-      const kept = made.filter(({ change }) => change.keeping !== null)
-      if (kept.length > 0)
-        await withSettingsLock(kernel, () => kept.forEach(({ change }) => void change.keep()), options)
-      return made.map(({ change, driver }) => changeOf(change, driver, false))
+      const all = made.map(({ change }) => change)
+      const early = await keepAll(kernel, all, options).catch(async (error) => {
+        await giveBackAll(kernel, all, options, error)
+        throw error
+      })
+      return withEarlySteps(
+        made.map(({ change, driver }) => changeOf(change, driver, false)),
+        early,
+      )
     },
     options,
   )
+}
+
+/** Keeps the changes for the next boots, with what early binding takes; if that fails, what was kept before is kept again. */
+async function keepAll(
+  kernel: Kernel,
+  changes: readonly DriverChange[],
+  options: BindingOptions,
+): Promise<EarlyPlan | null> {
+  const { files } = kernel
+  const kept = changes.flatMap(({ keeping }) => keeping ?? [])
+  if (kept.length === 0 && !changes.some(({ touchesEarly }) => touchesEarly)) return null
+  const work = async () => {
+    const early = earlyPlan(kernel, changes)
+    const done: KeptChange[] = []
+    try {
+      for (const change of kept) {
+        done.push(change)
+        keep(files, change)
+      }
+      if (early === null) return null
+      if (early.steps.length > 0) await setEarly(kernel, early, options)
+    } catch (error) {
+      for (const change of done.toReversed()) keep(files, keptBefore(change))
+      throw error
+    }
+    const notes = changes.flatMap(({ before, isEarly, touchesEarly }) => {
+      return isEarly && touchesEarly ? earlyNotes(files, before) : []
+    })
+    for (const line of [...notes, ...earlyWords(kernel, early)]) options.onMessage?.(line)
+    return early
+  }
+  return withSettingsLock(kernel, work, options)
+}
+
+/** Null if the changes have no part in early binding. */
+function earlyPlan({ files, runsPrograms }: Kernel, changes: readonly DriverChange[]): EarlyPlan | null {
+  if (!changes.some(({ touchesEarly }) => touchesEarly)) return null
+  const kept = changes.flatMap(({ keeping }) => keeping ?? [])
+  return planEarly(files, earlyDevices(files, kept), runsPrograms)
+}
+
+/** Adds the steps of early binding to the last change: it is one for all devices. */
+function withEarlySteps(changes: readonly BindingChange[], early: EarlyPlan | null): readonly BindingChange[] {
+  const last = changes.at(-1)
+  if (early === null || early.steps.length === 0 || last === undefined) return changes
+  return [...changes.slice(0, -1), { ...last, changed: true, steps: [...last.steps, ...early.steps] }]
 }
 
 /** A change that was made, and the driver that the device has come to. */
@@ -94,7 +158,9 @@ function withLocks<T>(
 }
 
 function checkAll(kernel: Kernel, changes: readonly DriverChange[], options: BindingOptions): void {
-  for (const { before, writes } of changes) if (writes.length > 0) checkFree(kernel, before, options)
+  for (const { before, writes, isEarly } of changes) {
+    if (writes.length > 0) checkFree(kernel, before, options, isEarly)
+  }
 }
 
 async function changeDrivers(
@@ -139,7 +205,7 @@ async function giveBackAll(kernel: Kernel, changes: readonly DriverChange[], opt
 }
 
 function changeOf({ before, load, writes, keeping }: DriverChange, to: string | null, dryRun: boolean): BindingChange {
-  const steps = [...(load === null ? [] : [load]), ...writes, ...(keeping === null ? [] : [keeping])]
+  const steps = [...(load === null ? [] : [load]), ...writes, ...(keeping === null ? [] : [keepingStep(keeping)])]
   const { bus, name } = before.device
   return { bus, device: name, from: before.driver, to, changed: steps.length > 0, dryRun, steps }
 }

@@ -8,6 +8,7 @@ import { bindingName, keptBindings } from '../settings/bindings.ts'
 import type { BindingChange, BindingOptions, BindingRequest } from './binding-change.ts'
 import { overrideStep, probeStep, unbindStep } from './change-driver.ts'
 import { carryOutChanges, type DriverChange } from './driver-changes.ts'
+import { type KeptChange, touchesEarly } from './kept-change.ts'
 import { members } from './members.ts'
 import { nextBootLines, othersAtNextBoot } from './next-boot.ts'
 import { givesToVfio } from './wanted-driver.ts'
@@ -46,30 +47,38 @@ export async function release(
 
 /** Forgets what is kept for a device that is not there; null for one that is, or of which nothing is kept. */
 function keptOfGone(files: HostFiles, device: BusDevice): DriverChange | null {
-  const forgetting = forget(files, device)
-  if (forgetting.keeping === null || files.kind(devicePath(device)) !== null) return null
+  const keeping = forget(files, device)
+  if (keeping === null || files.kind(devicePath(device)) !== null) return null
   const before = { device, driver: null, override: null, group: null, isBridge: false }
-  return { before, to: null, load: null, writes: [], ...forgetting, fault: () => null }
-}
-
-function forget(files: HostFiles, device: BusDevice): Pick<DriverChange, 'keeping' | 'keep'> {
-  const name = bindingName(device)
-  const path = keptBindings.path(name)
   return {
-    keeping: files.kind(path) === null ? null : { action: 'delete', path },
-    keep: () => keptBindings.delete(files, name),
+    before,
+    to: null,
+    load: null,
+    writes: [],
+    keeping,
+    isEarly: false,
+    touchesEarly: touchesEarly(files, before.device, keeping, false),
+    fault: () => null,
   }
 }
 
+function forget(files: HostFiles, device: BusDevice): KeptChange | null {
+  const name = bindingName(device)
+  if (files.kind(keptBindings.path(name)) === null) return null
+  return { device, was: keptBindings.readOrNone(files, name), value: null }
+}
+
 function changeBack(files: HostFiles, before: DriverBinding): DriverChange {
-  const forgetting = forget(files, before.device)
-  const writes = releaseSteps(files, before, forgetting.keeping !== null)
+  const keeping = forget(files, before.device)
+  const writes = releaseSteps(files, before, keeping !== null)
   return {
     before,
     to: writes.some(({ path }) => path === probeStep(before.device).path) ? null : before.driver,
     load: null,
     writes,
-    ...forgetting,
+    keeping,
+    isEarly: false,
+    touchesEarly: touchesEarly(files, before.device, keeping, false),
     fault: (now) => takenAgain(files, before, now),
   }
 }

@@ -5,13 +5,13 @@ import { nextBootLines } from '../bindings/next-boot.ts'
 import { keptDriver } from '../bindings/wanted-driver.ts'
 import type { Step } from '../change/change.ts'
 import { type KeptFile, pathOf, readKept } from '../files/durable-files.ts'
+import { deleteFile, writeAll } from '../files/write-all.ts'
 import { boundDeviceOrNull, keptBindings } from '../settings/bindings.ts'
 import { type BootFile, bootFiles, type HostTools, mark, type Program } from './boot-files.ts'
 import { checkProgram } from './check-program.ts'
 import { mdevctlRule } from './mdevctl-rule.ts'
 import { enablingNotes, type Packaged, packagedOrNull, startsProgram, stayingNotes } from './packaged.ts'
 import { type Run, reloadSteps, runReload, stopSteps } from './reload.ts'
-import { deleteFile, writeAll } from './write-files.ts'
 
 /** Options for changing what runs at boot. */
 export interface BootOptions {
@@ -89,7 +89,18 @@ export async function installBoot(kernel: Kernel, request: BootRequest): Promise
     ...boundByOthers(files),
     ...openFolders(files, wanted),
   ]
-  return finish(kernel, request, saves, notes, reloadSteps(files), () => writeAll(files, missing))
+  return finish(
+    kernel,
+    request,
+    saves,
+    notes,
+    reloadSteps(files),
+    () =>
+      void writeAll(
+        files,
+        missing.map(({ file, now }) => ({ file, now, content: file.content })),
+      ),
+  )
 }
 
 /** Notes if udev, which alone runs the rule, or systemd is missing: a container has neither, or no udev. */

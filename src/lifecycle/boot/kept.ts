@@ -6,6 +6,7 @@ import { readPhysicalFunction } from '../../host/sriov.ts'
 import type { Warning } from '../../host/warning.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import { isKeptDevice } from '../bindings/bind-kept.ts'
+import { isEarly } from '../bindings/kept-change.ts'
 import { keptInWords } from '../bindings/wanted-driver.ts'
 import type { Kept } from '../device/virtual-device-kind.ts'
 import { kinds } from '../kinds/kinds.ts'
@@ -36,7 +37,7 @@ export function listKeptForBoot(files: HostFiles, device?: string): KeptForBoot 
       return {
         kind: 'driver',
         device: shown,
-        what: keptInWords(value.driver),
+        what: `${keptInWords(value.driver)}${isEarly(value) ? ', early' : ''}`,
         now: bindingNow(files, bound, value),
         path: keptBindings.path(name),
         forget: `vfioctl release ${shown}`,

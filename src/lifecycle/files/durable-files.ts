@@ -12,6 +12,8 @@ import { refusedByKernel } from '../change/refused-by-kernel.ts'
 export interface KeptFile {
   readonly folder: string
   readonly name: string
+  /** Its permissions, if they are others than those of a setting: 0o755 of a script. */
+  readonly mode?: number
 }
 
 /** The path of a kept file. */
@@ -80,7 +82,7 @@ function replaceOne(files: HostFiles, file: KeptFile, content: string): void {
   try {
     ensureDirectory(files, file.folder)
     clearWay(files, temporary)
-    files.create(temporary, content, keptMode(files, path))
+    files.create(temporary, content, file.mode ?? keptMode(files, path))
     files.rename(temporary, path)
   } catch (error) {
     removeQuietly(files, temporary)

@@ -16,11 +16,12 @@ export async function bindPlanned(
   item: PlannedBinding,
   { onMessage: said, signal }: Pick<ChangeOptions, 'onMessage' | 'signal'>,
 ): Promise<void> {
-  const { asked, groupFollows } = item
+  const { asked, groupFollows, early } = item
   const device = itemName(item)
   // callouts may be overruled; a device that the host uses is not taken by that
   const options: BindingOptions = { ...(said && { onMessage: said }), ...(signal && { signal }) }
-  await bind(kernel, { device, driver: asked, group: groupFollows }, options, (late) => checkTakesNone(device, late))
+  const request = { device, driver: asked, group: groupFollows, ...(early === null ? {} : { early }) }
+  await bind(kernel, request, options, (late) => checkTakesNone(device, late))
 }
 
 function checkTakesNone(device: string, late: readonly DriverChange[]): void {

@@ -4,7 +4,10 @@ import { pciAddresses } from '../../host/pci-bus.ts'
 import { plainVfioDriver } from '../../host/variants/vfio-pci-drivers.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import { type BindChange, driverChanges } from '../bindings/bind-changes.ts'
+import { earlyDevices } from '../bindings/early-devices.ts'
+import { keepingStep } from '../bindings/kept-change.ts'
 import { noDriver, WantedDrivers } from '../bindings/wanted-driver.ts'
+import { planEarly } from '../early/plan-early.ts'
 import { HostUses } from '../in-use/host-uses.ts'
 import { areIdsOf, fitsPci, noneFits } from '../spec/choose-pci.ts'
 import { futureBindingSteps, futureIds, futureModalias } from '../sriov/future-binding.ts'
@@ -18,9 +21,15 @@ export function planBindings(files: HostFiles, { path, bindings }: Spec, future:
   const planned = new Map<string, PlannedBinding>()
   const host = new HostUses(files)
   const drivers = new WantedDrivers(files)
-  for (const { at, choice, driver, group } of bindings) {
+  const changes: BindChange[] = []
+  for (const { at, choice, driver, group, early } of bindings) {
     for (const item of choose(files, choice, future).flatMap((device) =>
-      itemsFor(files, path, { at, device, asked: driver ?? undefined, group }, { future, host, drivers }),
+      itemsFor(
+        files,
+        path,
+        { at, device, asked: driver ?? undefined, group, early },
+        { future, host, drivers, changes },
+      ),
     )) {
       const shown = itemName(item)
       const other = planned.get(shown)?.driver ?? item.driver
@@ -31,7 +40,7 @@ export function planBindings(files: HostFiles, { path, bindings }: Spec, future:
       planned.set(shown, item)
     }
   }
-  return [...planned.values()]
+  return withEarlySteps(files, [...planned.values()], changes)
 }
 
 /** Those that are named; otherwise those that fit and will be there once the virtual functions are made. */
@@ -56,6 +65,7 @@ interface Request {
   /** Undefined for VFIO's best. */
   readonly asked: string | undefined
   readonly group: boolean
+  readonly early: boolean | null
 }
 
 /** The host, and what it is to have, as far as all entries ask it. */
@@ -63,15 +73,17 @@ interface Known {
   readonly future: FutureFunctions
   readonly host: HostUses
   readonly drivers: WantedDrivers
+  /** Takes the changes of devices that are there. */
+  readonly changes: BindChange[]
 }
 
 function itemsFor(
   files: HostFiles,
   path: string,
   request: Request,
-  { future, host, drivers }: Known,
+  { future, host, drivers, changes }: Known,
 ): PlannedBinding[] {
-  const { at, device, asked, group } = request
+  const { at, device, asked, group, early } = request
   const own = pciOf(device)
   const drops = own === null ? null : future.cardThatDrops(own)
   if (drops !== null) {
@@ -84,6 +96,10 @@ function itemsFor(
   }
   const card = own === null ? null : future.cardOf(own)
   if (own !== null && card !== null) {
+    if (early === true) {
+      const what = `is a virtual function of ${card}, which is made once its card has its driver: it cannot be early`
+      throw invalidSpec(path, own, what, at)
+    }
     const wanted = drivers.ofFuture(futureModalias(files, card), asked)
     return [
       {
@@ -94,6 +110,7 @@ function itemsFor(
         device: device.name,
         driver: wanted.driver,
         asked: wanted.kept,
+        early: null,
         reason: `comes with the virtual functions of ${card}`,
         steps: futureBindingSteps(files, own, card, wanted),
         uses: [],
@@ -103,11 +120,36 @@ function itemsFor(
       },
     ]
   }
-  const named = { device: shownDevice(device), group, ...(asked === undefined ? {} : { driver: asked }) }
+  const named = {
+    device: shownDevice(device),
+    group,
+    ...(asked === undefined ? {} : { driver: asked }),
+    ...(early === null ? {} : { early }),
+  }
   return driverChanges(files, named, drivers).flatMap((change) => {
     const address = pciOf(change.before.device)
     const isMadeAnew = address !== null && (future.cardOf(address) !== null || future.cardThatDrops(address) !== null)
-    return isMadeAnew ? [] : [plannedBinding(host, change, request)]
+    if (isMadeAnew) return []
+    changes.push(change)
+    return [plannedBinding(host, change, request)]
+  })
+}
+
+/** Adds the steps of early binding to the last of its devices: it is one change for all of them. */
+function withEarlySteps(
+  files: HostFiles,
+  items: readonly PlannedBinding[],
+  changes: readonly BindChange[],
+): PlannedBinding[] {
+  const last = changes.findLast(({ touchesEarly }) => touchesEarly)?.before.device
+  if (last === undefined) return [...items]
+  const kept = changes.flatMap(({ keeping }) => keeping ?? [])
+  const { steps } = planEarly(files, earlyDevices(files, kept), true)
+  if (steps.length === 0) return [...items]
+  return items.map((item) => {
+    if (item.device !== last.name || item.bus !== last.bus) return item
+    const reason = item.steps.length === 0 ? 'is not set up to be early' : item.reason
+    return { ...item, action: 'bind', reason, steps: [...item.steps, ...steps] }
   })
 }
 
@@ -118,9 +160,9 @@ function pciOf({ bus, name }: BusDevice): PciAddress | null {
 function plannedBinding(
   host: HostUses,
   { before, load, writes, keeping, wanted: driver, kept }: BindChange,
-  { at, group }: Request,
+  { at, group, early }: Request,
 ): PlannedBinding {
-  const steps = [...(load === null ? [] : [load]), ...writes, ...(keeping === null ? [] : [keeping])]
+  const steps = [...(load === null ? [] : [load]), ...writes, ...(keeping === null ? [] : [keepingStep(keeping)])]
   const groupFollows = group && before.group === null && before.driver === null && writes.length > 0
   const lacks = driver === noDriver ? 'has no driver, and any may take it' : 'has no driver'
   const follows = groupFollows ? ', and so no IOMMU group yet: what shares it follows' : ''
@@ -133,6 +175,7 @@ function plannedBinding(
     device: before.device.name,
     driver,
     asked: kept,
+    early,
     reason: steps.length === 0 ? 'is as it should be' : writes.length === 0 ? 'is not kept for the next boot' : has,
     steps,
     takenFrom: writes.length === 0 ? null : before.driver,

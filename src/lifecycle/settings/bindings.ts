@@ -12,6 +12,8 @@ interface KeptPciBinding {
   /** Ids of the device at that address, as sysfs shows them ('0x8086', '0x10d3'): addresses move if cards do. */
   readonly vendor: string
   readonly device: string
+  /** It is to have that driver before any other driver sees it, by a udev rule that is in the initramfs too. */
+  readonly early?: true | undefined
 }
 
 /** The same of a device on another bus. */
@@ -36,7 +38,12 @@ export const pciId: v.GenericSchema<unknown, string> = v.pipe(
   v.regex(/^0x[0-9a-f]{4}$/, 'must be a PCI id such as 0x8086'),
 )
 
-const pciBinding = v.strictObject({ driver: driverName, vendor: pciId, device: pciId })
+const pciBinding = v.strictObject({
+  driver: driverName,
+  vendor: pciId,
+  device: pciId,
+  early: v.optional(v.literal(true)),
+})
 const busBinding = v.strictObject({
   bus: v.picklist(buses.map(({ name }) => name)),
   driver: driverName,

@@ -212,8 +212,16 @@ const binding = v.pipe(
       v.optional(v.boolean(), false),
       v.description('`true` if every other endpoint in their IOMMU group gets the same driver.'),
     ),
+    early: v.pipe(
+      v.optional(v.boolean()),
+      v.description(
+        '`true` if they get it at every boot before any other driver sees them, by a udev rule that is in the initramfs too, which is made anew for that; PCI devices alone, and none that the host uses. `false` for no longer so. Without it, that stays as it is.',
+      ),
+    ),
   }),
-  v.transform(({ device, driver = null, group }): SpecBinding => ({ at: null, choice: device, driver, group })),
+  v.transform(({ device, driver = null, group, early = null }): SpecBinding => {
+    return { at: null, choice: device, driver, group, early }
+  }),
 )
 
 /** The schema of a spec file. Each key has a description, which vfioctl-spec(5) shows. */

@@ -60,6 +60,8 @@ export interface PlannedBinding {
   readonly driver: string
   /** The wish that is kept for the next boots: that driver, or `best`, VFIO's best for the device. */
   readonly asked: string
+  /** At every boot before other drivers see it, or no longer so; null for as it is. */
+  readonly early: boolean | null
   readonly reason: string
   /** The exact writes, and the program that loads the driver's module if it is not loaded. */
   readonly steps: readonly Step[]

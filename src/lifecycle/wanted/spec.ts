@@ -38,6 +38,8 @@ export interface SpecBinding {
   readonly driver: string | null
   /** With every other endpoint of their IOMMU groups. */
   readonly group: boolean
+  /** At every boot before other drivers see them; null for as it is. */
+  readonly early: boolean | null
 }
 
 /** A parent or card, and the devices that it should have. */

@@ -30,6 +30,7 @@ import { allocateMemory, hugePageSizeOf } from '../memory/memory.ts'
 import { modprobePath } from '../pci/variant-drivers.ts'
 import { tryLock } from '../process/process-holdings.ts'
 import { Waiting } from '../process/waiting.ts'
+import { initramfsProgram, isInitramfsProgram } from '../programs/initramfs-tools.ts'
 import { modprobe } from '../programs/modprobe.ts'
 import { sriovManage } from '../programs/sriov-manage.ts'
 import type { Scenario } from '../scenario/scenario.ts'
@@ -239,14 +240,17 @@ export class MockKernel implements Kernel {
     return systemCall('flock', undefined, () => tryLock(this.machine, fd))
   }
 
-  /** No program of a real host runs here, except those that drivers come with and that are simulated too. */
+  /** No program of a real host runs here, except those that drivers or the initramfs come with and that are simulated too. */
   async runProgram(path: string, run: ProgramRun): Promise<ProgramEnd> {
     const program = systemCall('execve', path, () => {
       const { node, path: canonical } = this.#files.find(path)
       if (node.kind !== 'file') throw new Errno('EACCES')
-      if (canonical !== sriovManagePath && canonical !== modprobePath) throw new Errno('ENOEXEC')
+      if (![sriovManagePath, modprobePath].includes(canonical) && !isInitramfsProgram(canonical)) {
+        throw new Errno('ENOEXEC')
+      }
       return canonical
     })
+    if (isInitramfsProgram(program)) return initramfsProgram(this.files, program, run)
     return program === modprobePath ? modprobe(this.machine, run) : sriovManage(this.machine, this.files, run)
   }
 

@@ -1,5 +1,5 @@
 import type { Scenario, ScenarioMdevType, ScenarioModel, ScenarioPciFunction } from '../scenario/scenario.ts'
-import { pciDevice, plainDisk } from './host-parts.ts'
+import { initramfsOf, pciDevice, plainDisk } from './host-parts.ts'
 
 /** A header of a bridge, and Access Control Services as Linux turns them on for an IOMMU. */
 const rootPort: ScenarioPciFunction = {
@@ -121,7 +121,7 @@ export const demo: Scenario = {
       ],
     },
   ],
-  disk: plainDisk,
+  disk: { ...plainDisk, ...initramfsOf('6.1.0') },
 }
 
 function serialType(id: string, name: string, ports: 1 | 2): ScenarioMdevType {

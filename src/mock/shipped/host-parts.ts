@@ -14,6 +14,28 @@ export const plainDisk: Readonly<Record<string, string | null>> = {
   '/var/lib': null,
 }
 
+/** Debian's initramfs-tools and udev, and the image of a kernel of that release. */
+export function initramfsOf(release: string): Readonly<Record<string, string | null>> {
+  return {
+    '/boot': null,
+    [`/boot/initrd.img-${release}`]: 'usr/lib/systemd/systemd-udevd\n',
+    '/etc/initramfs-tools': null,
+    '/etc/initramfs-tools/hooks': null,
+    '/usr/bin': null,
+    '/usr/bin/cp': '',
+    '/usr/bin/lsinitramfs': '#!/bin/sh\n',
+    '/usr/bin/stat': '',
+    '/usr/lib/udev': null,
+    '/usr/lib/udev/rules.d': null,
+    '/usr/lib/udev/rules.d/80-drivers.rules': '',
+    '/usr/sbin': null,
+    '/usr/sbin/update-initramfs': '#!/bin/sh\n',
+    '/usr/share': null,
+    '/usr/share/initramfs-tools': null,
+    '/usr/share/initramfs-tools/hook-functions': '# -*- shell-script -*-\n',
+  }
+}
+
 /** The script of NVIDIA's driver that makes virtual functions, on hosts that have it. */
 export const sriovManagePath = '/usr/lib/nvidia/sriov-manage'
 

@@ -1,14 +1,13 @@
+import { framebufferLine, iomem } from '../../../host/framebuffer.ts'
 import { listOrNone, readOrEmpty } from '../../../host/sysfs/readable.ts'
 import type { HostFiles } from '../../../kernel/kernel.ts'
 import { type Finding, seen } from '../reading/finding.ts'
 import type { HostReader, WantedDevice } from '../reading/host-reader.ts'
 import { kernelArgument } from '../reading/kernel-argument.ts'
 
-const iomem = '/proc/iomem'
 const drivers = '/sys/bus/platform/drivers'
-/** Drivers of the firmware's framebuffer, and names under which they, or sysfb before them, hold its memory. */
+/** Drivers of the firmware's framebuffer. */
 const framebufferDrivers = ['efi-framebuffer', 'simple-framebuffer', 'vesa-framebuffer']
-const holders = /^(?:BOOTFB|efifb|vesafb|simplefb|simpledrm|simple-framebuffer|efi-framebuffer)\b/
 
 /** The display that the machine booted with, and its memory while the firmware's framebuffer holds it. */
 export function bootDisplay({ files, devices }: HostReader): Finding[] {
@@ -36,7 +35,7 @@ function booted(files: HostFiles, { name, path }: WantedDevice): Finding[] {
 }
 
 function held(files: HostFiles, { name, device }: WantedDevice): Finding[] {
-  const line = heldBelow(readOrEmpty(files, iomem), device.name)
+  const line = framebufferLine(files, device.name)
   if (line === null) return []
   const bound = framebufferDrivers.flatMap((driver) =>
     listOrNone(files, `${drivers}/${driver}`)
@@ -56,16 +55,4 @@ function held(files: HostFiles, { name, device }: WantedDevice): Finding[] {
       advice: `${argument.advice}; before Linux 5.15 it is video=efifb:off`,
     },
   ]
-}
-
-/** The line of a holder that stands, by its indentation, below the device's own. */
-function heldBelow(text: string, address: string): string | null {
-  let depth = -1
-  for (const line of text.split('\n')) {
-    const [, indent = '', what = ''] = /^( *)[0-9a-f]+-[0-9a-f]+ : (.*)$/.exec(line) ?? []
-    if (depth >= 0 && indent.length > depth && holders.test(what)) return line
-    if (indent.length <= depth) depth = -1
-    if (what === address) depth = indent.length
-  }
-  return null
 }

@@ -137,3 +137,22 @@ test.each([
 test('a spec that says nothing is INVALID_SPEC', () => {
   expect(() => parseSpec('version: 1', 'a.yaml')).toThrow(/must have parents or bindings/)
 })
+
+test('early: true has the rule and the initramfs as steps of its last device, and is done once applied; false takes it back', async () => {
+  const kernel = mock()
+  const asked = [{ device: ['0000:00:1f.6', sound], early: true }]
+  const plan = planOf(kernel, ...asked)
+  const runs = plan.bindings.map(({ steps }) => steps.flatMap((step) => (step.action === 'run' ? step.path : [])))
+  expect(runs.map((paths) => paths.includes('/usr/sbin/update-initramfs'))).toEqual([false, true])
+  expect(await applyPlan(kernel, plan)).toMatchObject({ failed: [], remaining: [] })
+  expect(isDone(planOf(kernel, ...asked))).toBe(true)
+  expect(isDone(planOf(kernel, { device: sound }))).toBe(true)
+  const rule = '/etc/udev/rules.d/05-vfioctl-early.rules'
+  expect(kernel.files.read(rule)).toContain(sound)
+  await applyPlan(kernel, planOf(kernel, { device: sound, early: false }))
+  expect(kernel.files.read(rule)).not.toContain(sound)
+  kernel.files.unlink(rule)
+  expect(planOf(kernel, ...asked.map((it) => ({ ...it, device: '0000:00:1f.6' }))).bindings).toMatchObject([
+    { action: 'bind', reason: 'is not set up to be early' },
+  ])
+})

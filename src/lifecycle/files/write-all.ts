@@ -1,33 +1,42 @@
 import { asVfioError, withMore } from '../../base/errors.ts'
 import { failedWith } from '../../base/system-error.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
-import { deleteKept, ensureDirectory, type KeptFile, pathOf, readKept, replaceKept } from '../files/durable-files.ts'
-import type { BootFile } from './boot-files.ts'
+import { deleteKept, ensureDirectory, type KeptFile, pathOf, readKept, replaceKept } from './durable-files.ts'
 
-/** A file to be written, and its content before; null if there is none. */
-interface Replaced {
-  readonly file: BootFile
+/** A file to be written or deleted, and its content before: null for none. */
+export interface Replacement {
+  readonly file: KeptFile
   readonly now: string | null
+  readonly content: string | null
 }
 
-/** Writes all of them, or takes back those that were written and throws; the error names what could not be taken back. */
-export function writeAll(files: HostFiles, all: readonly Replaced[]): void {
-  const begun: Replaced[] = []
+/** Takes back what was written; answers the paths of files that stay otherwise. */
+export type TakeBack = () => string[]
+
+/** Makes all the changes, or takes back those that were made and throws; the error names what could not be taken back. */
+export function writeAll(files: HostFiles, all: readonly Replacement[]): TakeBack {
+  const begun: Replacement[] = []
+  const takeBack = () => begun.toReversed().flatMap((entry) => (isTakenBack(files, entry) ? [] : [pathOf(entry.file)]))
   try {
     for (const entry of all) {
       begun.push(entry)
+      if (entry.content === null) {
+        deleteFile(files, entry.file)
+        continue
+      }
       makeDirectories(files, entry.file.folder)
-      replaceKept(files, entry.file, entry.file.content)
+      replaceKept(files, entry.file, entry.content)
     }
+    return takeBack
   } catch (error) {
-    const left = begun.reverse().flatMap((entry) => (isTakenBack(files, entry) ? [] : [pathOf(entry.file)]))
+    const left = takeBack()
     if (left.length === 0) throw error
     throw withMore(asVfioError(error), `it could not take back ${left.join(', ')}`, { facts: { left } })
   }
 }
 
 /** False if it stays otherwise. What fails in that is not told: the error before is. */
-function isTakenBack(files: HostFiles, { file, now }: Replaced): boolean {
+function isTakenBack(files: HostFiles, { file, now }: Replacement): boolean {
   const isAsBefore = () => readKept(files, pathOf(file), (text) => text) === now
   attempt(() => {
     if (isAsBefore()) return

@@ -1,0 +1,72 @@
+import type { HostFiles } from '../kernel/kernel.ts'
+import { linkedName } from './sysfs/links.ts'
+import { kindOrNone, listOrNone, readOrEmpty, readOrNone } from './sysfs/readable.ts'
+
+/** A driver that is part of the kernel's image. */
+export interface BuiltInDriver {
+  readonly driver: string
+  readonly module: string
+}
+
+/** Distributions have some hundred KiB in it. */
+const largestFile = 8 * 2 ** 20
+
+/**
+ * The built-in driver of the PCI bus that knows a device, or that has it now; null if there is none, or if it is kept from
+ * registering (initcall_blacklist). By sysfs, and by the aliases in /lib/modules/RELEASE/modules.builtin.modinfo.
+ */
+export function builtInDriver(files: HostFiles, address: string, now: string | null): BuiltInDriver | null {
+  const modules = [...(now === null ? [] : [moduleOf(files, now)]), ...builtInFor(files, address)]
+  for (const module of modules) {
+    if (kindOrNone(files, `/sys/module/${module}/initstate`) !== null) continue
+    const driver = listOrNone(files, `/sys/module/${module}/drivers`).find((name) => name.startsWith('pci:'))
+    if (driver !== undefined) return { driver: driver.slice('pci:'.length), module }
+  }
+  return null
+}
+
+function moduleOf(files: HostFiles, driver: string): string {
+  return linkedName(files, `/sys/bus/pci/drivers/${driver}/module`) ?? driver.replaceAll('-', '_')
+}
+
+/** Linux before 6.18 has no aliases of devices in it. */
+function builtInFor(files: HostFiles, address: string): string[] {
+  const modalias = modaliasOf(files, address)
+  const text = readModules(files, 'modules.builtin.modinfo') ?? ''
+  const found = [...text.matchAll(/(?:^|\0)([\w-]{1,100})\.alias=(pci:[^\0]{1,100})/g)].flatMap(
+    ([, module = '', alias = '']) => (fits(alias, modalias) ? [module.replaceAll('-', '_')] : []),
+  )
+  return [...new Set(found)]
+}
+
+/** True if a module of the running kernel, of whatever driver, is for a device; null if no file tells. */
+export function isKnownToModules(files: HostFiles, address: string): boolean | null {
+  const modalias = modaliasOf(files, address)
+  const text = readModules(files, 'modules.alias')
+  if (text === null || modalias === '') return null
+  return [...text.matchAll(/^alias (pci:\S{1,100}) \S/gm)].some(([, alias = '']) => fits(alias, modalias))
+}
+
+function modaliasOf(files: HostFiles, address: string): string {
+  return readOrEmpty(files, `/sys/bus/pci/devices/${address}/modalias`).trim()
+}
+
+function readModules(files: HostFiles, name: string): string | null {
+  const release = readOrEmpty(files, '/proc/sys/kernel/osrelease').trim()
+  if (!/^[\w.+~-]+$/.test(release)) return null
+  return readOrNone({ read: (it) => files.read(it, largestFile) }, `/lib/modules/${release}/${name}`)
+}
+
+/** `*` is anything; the parts between stand in the modalias one after the other. */
+function fits(alias: string, modalias: string): boolean {
+  const [first = '', ...others] = alias.split('*')
+  if (modalias === '' || !modalias.startsWith(first)) return false
+  let at = first.length
+  for (const [index, part] of others.entries()) {
+    const isLast = index === others.length - 1
+    const found = isLast ? modalias.length - part.length : modalias.indexOf(part, at)
+    if (found < at || !modalias.startsWith(part, found)) return false
+    at = found + part.length
+  }
+  return others.length > 0 || modalias.length === at
+}

@@ -1,0 +1,28 @@
+import { pciAddressOrNull } from '../../base/units.ts'
+import { linkedName } from '../../host/sysfs/links.ts'
+import type { HostFiles } from '../../kernel/kernel.ts'
+import type { EarlyDevice } from '../early/early-rule.ts'
+import { bindingName, type KeptBinding, keptBindings } from '../settings/bindings.ts'
+import { isEarly, type KeptChange } from './kept-change.ts'
+import { keptDriver, noDriver } from './wanted-driver.ts'
+
+/** The devices that are kept to have their drivers early, with changes that are not made yet. */
+export function earlyDevices(files: HostFiles, changes: readonly KeptChange[] = []): EarlyDevice[] {
+  const stored = keptBindings.list(files).settings.map(({ name, value }) => [name, value] as const)
+  const all = new Map<string, KeptBinding | null>(stored)
+  for (const { device, value } of changes) all.set(bindingName(device), value)
+  return [...all]
+    .sort(([one], [other]) => (one < other ? -1 : 1))
+    .flatMap(([name, kept]) => {
+      const address = pciAddressOrNull(name)
+      if (address === null || kept === null || 'bus' in kept || !isEarly(kept)) return []
+      const driver = keptDriver(files, { bus: 'pci', name: address }, kept.driver)
+      const { vendor, device } = kept
+      return [{ address, vendor, device, driver, module: driver === noDriver ? null : moduleOf(files, driver) }]
+    })
+}
+
+/** modprobe, and udev, take a dash for an underscore; most drivers have their module's name. */
+function moduleOf(files: HostFiles, driver: string): string {
+  return linkedName(files, `/sys/bus/pci/drivers/${driver}/module`) ?? driver
+}
