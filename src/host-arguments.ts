@@ -2,6 +2,7 @@ import * as v from 'valibot'
 import { milliseconds as anyMilliseconds, signal as anySignal, checked, count, type Fields } from './base/arguments.ts'
 import type { GroupFilter } from './host/iommu-groups.ts'
 import type { PhysicalFunctionFilter } from './host/sriov.ts'
+import type { CaptureRequest } from './host-capture.ts'
 import type { BindingOptions, BindingRequest, BindRequest } from './lifecycle/bindings/binding-change.ts'
 import type { BootOptions, BootRequest } from './lifecycle/boot/install.ts'
 import type { ChangeOptions } from './lifecycle/change/change.ts'
@@ -41,6 +42,7 @@ export type HostCall =
   | 'bind'
   | 'doctor'
   | 'report'
+  | 'capture'
   | 'release'
   | 'setVirtualFunctions'
   | 'restore'
@@ -140,6 +142,7 @@ const requests: Readonly<Record<HostCall, readonly v.GenericSchema<unknown, unkn
   bind: [fields<BindRequest>({ ...binding, driver: text, transient: flag, early: flag }), bindingOptions],
   release: [fields<BindingRequest>(binding), bindingOptions],
   doctor: [v.optional(fields<DoctorRequest>(asked))],
+  capture: [v.optional(fields<CaptureRequest>({ devices: v.optional(texts), redact: flag, program: text }))],
   report: [v.optional(fields<ReportRequest>({ ...asked, program: text }))],
   setVirtualFunctions: [
     fields<SriovRequest>({

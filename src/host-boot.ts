@@ -1,4 +1,4 @@
-import { calledLater } from './host-call.ts'
+import { calledLater, checkCanChange } from './host-call.ts'
 import type { Kernel } from './kernel/kernel.ts'
 import type { BootChange, BootOptions, BootRequest, BootStatus } from './lifecycle/boot/install.ts'
 import type { KeptForBoot } from './lifecycle/boot/kept.ts'
@@ -19,12 +19,18 @@ export class HostBoot {
    * else's is in the way, and then nothing is written.
    */
   async install(request: BootRequest): Promise<BootChange> {
-    return calledLater('boot.install', [request], async () => (await installing()).installBoot(this.#kernel, request))
+    return calledLater('boot.install', [request], async () => {
+      checkCanChange(this.#kernel, 'boot.install')
+      return (await installing()).installBoot(this.#kernel, request)
+    })
   }
 
   /** Deletes what `install` writes. Files of somebody else's at those places are left, and named. */
   async remove(options: BootOptions = {}): Promise<BootChange> {
-    return calledLater('boot.remove', [options], async () => (await installing()).removeBoot(this.#kernel, options))
+    return calledLater('boot.remove', [options], async () => {
+      checkCanChange(this.#kernel, 'boot.remove')
+      return (await installing()).removeBoot(this.#kernel, options)
+    })
   }
 
   /** The files that `install` writes, and which of them are there. */

@@ -1,4 +1,4 @@
-import { calledLater } from './host-call.ts'
+import { calledLater, checkCanChange } from './host-call.ts'
 import type { Kernel } from './kernel/kernel.ts'
 import type { Attached, AttachRequest } from './lifecycle/guest/attach.ts'
 import type { CdiResult } from './lifecycle/guest/cdi-spec.ts'
@@ -40,6 +40,7 @@ export class HostGuest {
    */
   async attachToDomain(devices: readonly string[], request: AttachRequest): Promise<Attached> {
     return calledLater('guest.attachToDomain', [devices, request], async () => {
+      checkCanChange(this.#kernel, 'guest.attachToDomain')
       const { attachToDomain } = await import('./lifecycle/guest/attach.ts')
       return attachToDomain(this.#kernel, devices, request)
     })

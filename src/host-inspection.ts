@@ -1,15 +1,17 @@
 import { VfioError } from './base/errors.ts'
 import { hex, pciAddressOrNull } from './base/units.ts'
 import { type IommuGroup, readIommuGroups } from './host/iommu-groups.ts'
-import type { PciPower } from './host/pci-power.ts'
+import { type PciPower, readPciPower } from './host/pci-power.ts'
 import { type VfioPciDriver, VfioPciDrivers } from './host/variants/vfio-pci-drivers.ts'
 import type { Warning } from './host/warning.ts'
 import type { Kernel } from './kernel/kernel.ts'
 import type { VirtualDevice } from './lifecycle/device/virtual-device.ts'
+import { deviceToOpen } from './lifecycle/kinds/device-to-open.ts'
+import { list } from './lifecycle/kinds/list.ts'
 import type { IommuMode } from './vfio/address-space/address-space.ts'
 import type { ConfigSpace } from './vfio/config-space/config-space.ts'
 import { type DescribedDevice, describeDevice } from './vfio/describe-device.ts'
-import type { Device } from './vfio/device.ts'
+import { type Device, openDevice } from './vfio/device.ts'
 
 /** Result of `host.inspect`, as plain data: 64-bit values are hex strings, as in the JSON of `vfioctl inspect`. */
 export interface DeviceInspection {
@@ -39,8 +41,22 @@ export interface InspectedAddressSpace {
   readonly availableMappings: number | null
 }
 
+/** Opens a device, looks at all that VFIO tells of it, and closes it. Throws as `openDevice` does. */
+export function inspectDevice(kernel: Kernel, named: string): DeviceInspection {
+  const found = deviceToOpen(kernel.files, named)
+  const [virtualDevice = null] = list(kernel.files, { name: found.name, active: true }).devices
+  const address = pciAddressOrNull(found.name)
+  const power = address === null ? null : readPciPower(kernel.files, address)
+  const opened = openDevice(kernel, found)
+  try {
+    return { ...inspectOpened(kernel, opened, virtualDevice), power }
+  } finally {
+    opened.close()
+  }
+}
+
 /** Looks at a device that is open. What cannot be read of its group or its configuration space is a warning. */
-export function inspectOpened(
+function inspectOpened(
   kernel: Kernel,
   device: Device,
   virtualDevice: VirtualDevice | null,

@@ -1,12 +1,11 @@
 import { VfioError } from './base/errors.ts'
-import { pciAddressOrNull } from './base/units.ts'
 import { type FoundGroups, type GroupFilter, readIommuGroups } from './host/iommu-groups.ts'
-import { readPciPower } from './host/pci-power.ts'
 import { type PhysicalFunction, type PhysicalFunctionFilter, readPhysicalFunctions } from './host/sriov.ts'
 import type { Warning } from './host/warning.ts'
 import { checkArguments } from './host-arguments.ts'
 import { HostBoot } from './host-boot.ts'
-import { called, calledLater, changing } from './host-call.ts'
+import { called, calledLater, changing, checkCanChange } from './host-call.ts'
+import type { Capture, CaptureRequest } from './host-capture.ts'
 import { HostGuest } from './host-guest.ts'
 import type { DeviceInspection } from './host-inspection.ts'
 import type { Topology } from './host-topology.ts'
@@ -93,38 +92,42 @@ export class Host implements AsyncDisposable {
 
   /** Keeps the definition of a device, in mdevctl’s format: a new one, or a running device as it is. */
   async define(request: DefineRequest, options?: ChangeOptions): Promise<Change> {
-    return changing('define', [request, options], async () =>
+    return changing(this.kernel, 'define', [request, options], async () =>
       (await verbs()).defineDevice(this.kernel, request, options),
     )
   }
 
   /** Forgets the definitions that a choice stands for. A running device goes on. */
   async undefine(choice: DeviceChoice, options?: ChangeOptions): Promise<readonly Change[]> {
-    return changing('undefine', [choice, options], async () =>
+    return changing(this.kernel, 'undefine', [choice, options], async () =>
       (await verbs()).undefineDevice(this.kernel, choice, options),
     )
   }
 
   /** Changes a definition. A running device goes on as it is. */
   async modify(request: ModifyRequest, options?: ChangeOptions): Promise<Change> {
-    return changing('modify', [request, options], async () =>
+    return changing(this.kernel, 'modify', [request, options], async () =>
       (await verbs()).modifyDevice(this.kernel, request, options),
     )
   }
 
   /** Starts a defined device, or a new one of a type on a parent. `name` in the answer is what it is called. */
   async start(request: StartRequest, options?: ChangeOptions): Promise<Change> {
-    return changing('start', [request, options], async () => (await verbs()).startDevice(this.kernel, request, options))
+    return changing(this.kernel, 'start', [request, options], async () =>
+      (await verbs()).startDevice(this.kernel, request, options),
+    )
   }
 
   /** Stops a running device. DEVICE_BUSY, with who, while a process has it open. */
   async stop(choice: DeviceChoice, options?: ChangeOptions): Promise<Change> {
-    return changing('stop', [choice, options], async () => (await verbs()).stopDevice(this.kernel, choice, options))
+    return changing(this.kernel, 'stop', [choice, options], async () =>
+      (await verbs()).stopDevice(this.kernel, choice, options),
+    )
   }
 
   /** Gives a device to a driver: VFIO's best for it, such as vfio-pci, unless another is named. */
   async bind(request: BindRequest, options?: BindingOptions): Promise<readonly BindingChange[]> {
-    return changing('bind', [request, options], async () => {
+    return changing(this.kernel, 'bind', [request, options], async () => {
       const { bind } = await import('./lifecycle/bindings/bind.ts')
       return bind(this.kernel, request, options)
     })
@@ -132,7 +135,7 @@ export class Host implements AsyncDisposable {
 
   /** Gives a device back to the driver that knows it. */
   async release(request: BindingRequest, options?: BindingOptions): Promise<readonly BindingChange[]> {
-    return changing('release', [request, options], async () => {
+    return changing(this.kernel, 'release', [request, options], async () => {
       const { release } = await import('./lifecycle/bindings/release.ts')
       return release(this.kernel, request, options)
     })
@@ -161,11 +164,24 @@ export class Host implements AsyncDisposable {
   }
 
   /**
+   * Records this host for `openHost({ mock })` and `--mock FILE`, so that whatever only reads gives the same answers
+   * there, also to who has no such host. Changes nothing, and opens the devices that are named, if any. What may not be
+   * read is in `unseen`, and the rest goes on. NOT_FOUND for a device that is not there.
+   */
+  async capture(request: CaptureRequest = {}): Promise<Capture> {
+    return calledLater('capture', [request], async () => {
+      const { captureHost } = await import('./host-capture.ts')
+      this.#checkOpen()
+      return captureHost(this.kernel, request)
+    })
+  }
+
+  /**
    * Brings a PCI device back that hangs: by one way after another, those that cost least first, until the device answers.
    * Each is told through `onMessage` before it is tried. DEVICE_BUSY, before anything is done, if somebody uses it.
    */
   async recover(request: RecoveryRequest, options?: RecoveryOptions): Promise<Recovery> {
-    return changing('recover', [request, options], async () => {
+    return changing(this.kernel, 'recover', [request, options], async () => {
       const { recover } = await import('./lifecycle/recovery/recover.ts')
       return recover(this.kernel, request, options)
     })
@@ -177,6 +193,7 @@ export class Host implements AsyncDisposable {
    */
   async restore(request?: RestoreRequest): Promise<Restored> {
     return calledLater('restore', [request], async () => {
+      checkCanChange(this.kernel, 'restore')
       const { restore } = await import('./lifecycle/restore/restore.ts')
       return restore(this.kernel, request)
     })
@@ -198,7 +215,7 @@ export class Host implements AsyncDisposable {
    * `dryRun` that is all that it finds out, as before somebody is asked.
    */
   async apply(plan: Plan, options?: ApplyOptions): Promise<Applied> {
-    return changing('apply', [plan, options], async () => {
+    return changing(this.kernel, 'apply', [plan, options], async () => {
       if (!this.#plans.has(plan)) {
         throw new VfioError('INVALID_ARGUMENT', 'apply takes what plan of the same host has answered, as it is')
       }
@@ -217,7 +234,7 @@ export class Host implements AsyncDisposable {
 
   /** Gives a device that many virtual functions, waits until they are there, and keeps the number for every boot. */
   async setVirtualFunctions(request: SriovRequest, options?: ChangeOptions): Promise<SriovChange> {
-    return changing('setVirtualFunctions', [request, options], async () => {
+    return changing(this.kernel, 'setVirtualFunctions', [request, options], async () => {
       const { setVirtualFunctions } = await import('./lifecycle/sriov/set-functions.ts')
       return setVirtualFunctions(this.kernel, request, options)
     })
@@ -287,19 +304,9 @@ export class Host implements AsyncDisposable {
    */
   async inspect(device: string): Promise<DeviceInspection> {
     return calledLater('inspect', [device], async () => {
-      const { inspectOpened } = await import('./host-inspection.ts')
-      const { openDevice } = await import('./vfio/device.ts')
+      const { inspectDevice } = await import('./host-inspection.ts')
       this.#checkOpen()
-      const found = deviceToOpen(this.kernel.files, device)
-      const [virtualDevice = null] = list(this.kernel.files, { name: found.name, active: true }).devices
-      const address = pciAddressOrNull(found.name)
-      const power = address === null ? null : readPciPower(this.kernel.files, address)
-      const opened = openDevice(this.kernel, found)
-      try {
-        return { ...inspectOpened(this.kernel, opened, virtualDevice), power }
-      } finally {
-        opened.close()
-      }
+      return inspectDevice(this.kernel, device)
     })
   }
 

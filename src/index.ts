@@ -22,6 +22,7 @@ export type { VirtualMachine } from './host/virtual-machine.ts'
 export type { Warning } from './host/warning.ts'
 export { Host } from './host.ts'
 export type { HostBoot } from './host-boot.ts'
+export type { Capture, CapturedScenario, CaptureRequest } from './host-capture.ts'
 export type { HostGuest } from './host-guest.ts'
 export type { DeviceInspection, InspectedAddressSpace } from './host-inspection.ts'
 export type { Topology, TopologyDevice, TopologyRoot } from './host-topology.ts'
@@ -44,6 +45,15 @@ export type {
   WordWidth,
 } from './kernel/kernel.ts'
 export type { KernelLog, LogRecord } from './kernel/kernel-log.ts'
+export type {
+  RecordedCall,
+  RecordedDevice,
+  RecordedDeviceFile,
+  RecordedError,
+  RecordedFile,
+  RecordedGap,
+  RecordedHost,
+} from './kernel/recording/recorded-host.ts'
 export type { TracedCall } from './kernel/trace/trace.ts'
 export type { Uevent } from './kernel/uevents.ts'
 export type { BindingChange, BindingOptions, BindingRequest, BindRequest } from './lifecycle/bindings/binding-change.ts'

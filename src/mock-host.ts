@@ -1,3 +1,4 @@
+import { VfioError } from './base/errors.ts'
 import { Host } from './host.ts'
 import type { Kernel } from './kernel/kernel.ts'
 import { traced } from './kernel/trace/traced-kernel.ts'
@@ -61,6 +62,11 @@ export class MockHost {
 
   constructor(scenario: Scenario, { models = [], functions = [], kernel: version, stateDirectory }: MockHostOptions) {
     const whole = withFunctions(withModels(scenario, models), functions)
+    if (scenario.recorded !== undefined) {
+      throw new VfioError('NOT_SUPPORTED', 'a host that was recorded cannot be simulated, only read', {
+        hint: 'openHost({ mock }) reads it',
+      })
+    }
     const machine = version === undefined ? whole : { ...whole, kernel: version }
     const log = new MachineLog(this.clock)
     const observer = {

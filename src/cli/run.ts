@@ -41,11 +41,12 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
     }
     const options = readGlobals(parsed.values, parsed.verbose)
     shown = { ...options, command: word }
-    const told: Io = { ...io, err: (text) => io.err(forSameHost(text, options)) }
-    const context = new Context(options, told, program)
+    const told: Io = { ...io, err: (text) => io.err(forSameHost(text, context.givenHost)) }
+    const context: Context = new Context(options, told, program)
     try {
       await command.run(parsed.values, context, told)
     } finally {
+      shown = { ...shown, ...context.givenHost }
       context.dispose()
     }
     return context.status

@@ -10,6 +10,8 @@ import type { Uevent } from './uevents.ts'
  */
 export interface Kernel {
   readonly name: 'linux' | 'mock'
+  /** True if it answers what was recorded of a host: that can be read, and nothing be changed (NOT_SUPPORTED). */
+  readonly recorded: boolean
   /**
    * Host files: /sys, /proc, /dev, /etc. Paths are absolute, as on the host. Below another root they are another
    * machine's: no link leads out of it, and its device nodes, FIFOs and sockets cannot be opened (EACCES).

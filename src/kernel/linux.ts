@@ -58,6 +58,7 @@ export function openLinux({ root = '/', runsPrograms = false }: LinuxOptions = {
  */
 class LinuxKernel implements Kernel {
   readonly name = 'linux'
+  readonly recorded = false
   readonly pid = process.pid
   readonly files: HostFiles
   readonly runsPrograms: boolean

@@ -32,6 +32,7 @@ const innerFloors: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['doctor/reading'],
     ['doctor/findings'],
     ['doctor'],
+    ['capture'],
   ],
   vfio: [
     ['calls'],
@@ -47,7 +48,7 @@ const innerFloors: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['base'],
     ['scenario', 'descriptors'],
     ['shipped', 'state', 'memory'],
-    ['process', 'sdk'],
+    ['process', 'sdk', 'recorded'],
     ['devices', 'vfio-pci'],
     ['machine'],
     ['pci', 's390', 'platform'],

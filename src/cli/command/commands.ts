@@ -40,6 +40,10 @@ export const commands: Readonly<Record<string, Entry>> = {
     summary: 'Find what keeps VFIO from working here, and what mends it',
     load: () => import('../commands/doctor.ts'),
   },
+  capture: {
+    summary: 'Record this host in a file, for --mock to read elsewhere',
+    load: () => import('../commands/capture.ts'),
+  },
   groups: {
     summary: 'List the IOMMU groups, and whether VFIO can use each',
     load: () => import('../commands/groups.ts'),

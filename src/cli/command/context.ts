@@ -30,6 +30,14 @@ export class Context {
     this.#io = io
   }
 
+  /**
+   * The host that command lines for people are about: the one that was given, by its option. Of one that was recorded, they
+   * are for the host itself.
+   */
+  get givenHost(): Pick<GlobalOptions, 'mock' | 'root'> {
+    return this.#kernel?.recorded === true ? { mock: null, root: null } : this.options
+  }
+
   async kernel(): Promise<Kernel> {
     this.#kernel ??= await tracedIfAsked(await this.#open(), this.#io.env)
     return this.#kernel

@@ -1,3 +1,5 @@
+import { VfioError } from '../../base/errors.ts'
+import { printable } from '../../base/units.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import { rebootMock } from '../../mock/kernel/machine-state.ts'
 import { createMockKernel } from '../../mock/kernel/mock-kernel.ts'
@@ -14,6 +16,9 @@ export function openMock(nameOrFile: string, io: Io): Kernel {
 /** Forgets what was done on a simulated host, or only what a reboot takes, and says where that is kept. */
 export function restartMock(action: 'reset' | 'reboot', nameOrFile: string, io: Io, dryRun: boolean): string {
   const scenario = loadScenario(nameOrFile, io.readFile)
+  if (scenario.recorded !== undefined) {
+    throw new VfioError('NOT_SUPPORTED', `${printable(nameOrFile)} was recorded of a host: nothing is ever done on it`)
+  }
   const directory = mockStateDirectory(scenario.name, io.env)
   if (!dryRun && action === 'reset') resetMock(directory)
   if (!dryRun && action === 'reboot') rebootMock(directory, scenario)

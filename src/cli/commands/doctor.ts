@@ -78,7 +78,7 @@ const doctor: Command = command({
       await writeWhole(values.report, [Buffer.from(report)], io.interruption())
       io.err(`wrote ${printable(values.report)}: look through it before you send it\n`)
     }
-    const sameHost = (line: string) => forSameHost(line, context.options)
+    const sameHost = (line: string) => forSameHost(line, context.givenHost)
     const { unseen, healthy } = found
     const findings = found.findings.map((finding) => ({ ...finding, commands: finding.commands.map(sameHost) }))
     const diagnosis = { ...found, findings }

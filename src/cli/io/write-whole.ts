@@ -7,9 +7,14 @@ import { printable } from '../../base/units.ts'
 
 /**
  * Writes a file of the caller's: all pieces or nothing, and what was there before stays. What is no plain file (a pipe,
- * /dev/null) is written to as they come. INTERRUPTED once `interruption` is aborted; TIMED_OUT if nobody reads a pipe.
+ * /dev/null) is written to as they come. A file has `mode` if that is given, else the one that it had. INTERRUPTED once `interruption` is aborted; TIMED_OUT if nobody reads a pipe.
  */
-export async function writeWhole(path: string, pieces: Iterable<Uint8Array>, interruption: AbortSignal): Promise<void> {
+export async function writeWhole(
+  path: string,
+  pieces: Iterable<Uint8Array>,
+  interruption: AbortSignal,
+  mode?: number,
+): Promise<void> {
   if (path === '') throw new VfioError('INVALID_ARGUMENT', 'the name of the file to write is empty')
   const before = asCallers(path, () => statSync(path, { throwIfNoEntry: false }))
   if (before !== undefined && !before.isFile()) {
@@ -17,7 +22,7 @@ export async function writeWhole(path: string, pieces: Iterable<Uint8Array>, int
   }
   const target = before === undefined ? path : asCallers(path, () => realpathSync(path))
   const fresh = `${target}.${randomBytes(6).toString('hex')}`
-  const fd = asCallers(path, () => openSync(fresh, 'wx', before === undefined ? 0o666 : before.mode & 0o777))
+  const fd = asCallers(path, () => openSync(fresh, 'wx', mode ?? (before === undefined ? 0o666 : before.mode & 0o777)))
   try {
     await fill(fd, path, pieces, interruption)
     asCallers(path, () => renameSync(fresh, target))

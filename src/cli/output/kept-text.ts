@@ -16,7 +16,7 @@ const columns: readonly Column<Kept>[] = [
 export async function reportKept(device: string | undefined, context: Context, io: Io): Promise<void> {
   const name = device === undefined ? undefined : (pciAddressOrNull(device) ?? uuidOrNull(device) ?? device)
   const { kept, warnings } = await (await context.host()).boot.kept(name)
-  const found = { kept: kept.map((it) => ({ ...it, forget: forSameHost(it.forget, context.options) })), warnings }
+  const found = { kept: kept.map((it) => ({ ...it, forget: forSameHost(it.forget, context.givenHost) })), warnings }
   if (context.options.json) {
     io.out(json(found))
     return

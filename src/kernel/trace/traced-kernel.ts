@@ -39,6 +39,7 @@ export function traced(
 
 class TracedKernel implements Kernel {
   readonly name: Kernel['name']
+  readonly recorded: boolean
   readonly files: HostFiles
   readonly pid: number
   readonly runsPrograms: boolean
@@ -51,6 +52,7 @@ class TracedKernel implements Kernel {
 
   constructor(kernel: Kernel, trace: Trace) {
     this.name = kernel.name
+    this.recorded = kernel.recorded
     this.pid = kernel.pid
     this.runsPrograms = kernel.runsPrograms
     this.passesDescriptors = kernel.passesDescriptors

@@ -33,6 +33,7 @@ import { Waiting } from '../process/waiting.ts'
 import { initramfsProgram, isInitramfsProgram } from '../programs/initramfs-tools.ts'
 import { modprobe } from '../programs/modprobe.ts'
 import { sriovManage } from '../programs/sriov-manage.ts'
+import { RecordedKernel } from '../recorded/recorded-kernel.ts'
 import type { Scenario } from '../scenario/scenario.ts'
 import { sriovManagePath } from '../shipped/host-parts.ts'
 import type { ScenarioName } from '../shipped/names.ts'
@@ -42,17 +43,20 @@ import { type MachineOptions, type MockKernelOptions, makeMachine } from './make
 
 /**
  * A simulated Linux with VFIO, of the version that the scenario names: no hardware, no root, no addon, any platform. Each
- * is a machine of its own, unless they share a state directory. `dispose` closes what is open on it.
+ * is a machine of its own, unless they share a state directory. `dispose` closes what is open on it. A scenario that was
+ * recorded of a host answers what that host did, and does not change.
  *
  * It tests the code that runs on it, not hardware: what a device does here says nothing of the real one.
  */
 export function createMockKernel(scenario: ScenarioName | Scenario, options: MockKernelOptions = {}): Kernel {
-  return new MockKernel(typeof scenario === 'string' ? shipped[scenario] : scenario, options)
+  const whole = typeof scenario === 'string' ? shipped[scenario] : scenario
+  return whole.recorded === undefined ? new MockKernel(whole, options) : new RecordedKernel(whole.recorded)
 }
 
 /** The simulated kernel: the interface `Kernel` over a machine and a process. */
 export class MockKernel implements Kernel {
   readonly name: Kernel['name'] = 'mock'
+  readonly recorded: boolean = false
   readonly machine: Machine
   readonly pid: number = process.pid
   readonly runsPrograms: boolean = true

@@ -8,6 +8,7 @@ import { pageSizes } from '../base/kernel-traits.ts'
 import { matrixParent } from './parents.ts'
 import { model } from './read-model.ts'
 import { pciDevice, variantDriver } from './read-pci.ts'
+import { recordedHost } from './read-recorded.ts'
 import { address, count, name, uses } from './read-values.ts'
 import type {
   Scenario,
@@ -108,6 +109,7 @@ const scenario = v.pipe(
     isolatesInterrupts: v.exactOptional(v.boolean()),
     lockedMemory: v.exactOptional(count),
     disk: v.pipe(v.record(diskPath, v.nullable(v.string())), v.check(isTree, 'paths that go through no text file')),
+    recorded: v.exactOptional(recordedHost),
   } satisfies Fields<Scenario>),
   v.forward(
     v.check(({ pci, parents, ap, css = [] }) => {
@@ -117,6 +119,14 @@ const scenario = v.pipe(
       return parents.every(({ name, virtualClass }) => virtualClass !== undefined || addresses.has(name))
     }, 'parents that are in `pci` (virtual functions too) or `css`, or are the `matrix` of `ap`, or have a `virtualClass`'),
     ['parents'],
+  ),
+  v.forward(
+    v.check(
+      ({ recorded, pci, parents, modules, disk }) =>
+        recorded === undefined || [pci, parents, modules, disk].every((part) => Object.keys(part).length === 0),
+      'no pci, parents, modules and disk beside what is recorded',
+    ),
+    ['recorded'],
   ),
 )
 

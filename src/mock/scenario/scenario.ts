@@ -1,3 +1,4 @@
+import type { RecordedHost } from '../../kernel/recording/recorded-host.ts'
 import type { KernelVersion, PageSize } from '../base/kernel-traits.ts'
 
 /** Parts of a mock machine: plain data, so that a scenario can be a JSON file (`read-scenario.ts`). */
@@ -25,6 +26,8 @@ export interface Scenario {
   readonly lockedMemory?: number
   /** The writable disk at first: text files, and null for a directory. */
   readonly disk: Readonly<Record<string, string | null>>
+  /** A host as `vfioctl capture` recorded it, which is read in place of all the rest; the lists above are empty then. */
+  readonly recorded?: RecordedHost
 }
 
 /** A driver that is built upon vfio-pci for particular devices; opened through it, they are as with vfio-pci. */

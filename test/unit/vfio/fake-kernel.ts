@@ -22,6 +22,7 @@ const names = new Map<number, string>(
  */
 export class FakeKernel implements Kernel {
   readonly name = 'mock'
+  readonly recorded = false
   readonly pid = 1
   readonly runsPrograms = true
   readonly passesDescriptors = false
