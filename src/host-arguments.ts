@@ -21,6 +21,7 @@ import type { ApplyOptions } from './lifecycle/plan/apply.ts'
 import type { PlanOptions } from './lifecycle/plan/plan-spec.ts'
 import type { RecoveryOptions, RecoveryRequest } from './lifecycle/recovery/recovery.ts'
 import type { RestoreRequest } from './lifecycle/restore/restore.ts'
+import { type PciSettings, pciSettingFields } from './lifecycle/settings/pci-settings.ts'
 import type { SriovRequest } from './lifecycle/sriov/sriov-change.ts'
 import type { IommuMode } from './vfio/address-space/address-space.ts'
 import { openSpace } from './vfio/address-space/open-space.ts'
@@ -98,6 +99,14 @@ const bindingOptions = fields<BindingOptions>({ ...changing, force: flag })
 const made = { name: text, parent: text, exactParent: flag, type: text, start, attributes }
 const chosen = { name: v.string(), parent: text }
 const binding = { device: v.union([v.string(), v.array(v.string())]), group: flag }
+const settings = v.optional(
+  fields<PciSettings>({
+    power: v.optional(pciSettingFields.power),
+    d3cold: v.optional(pciSettingFields.d3cold),
+    resetMethods: v.optional(pciSettingFields.resetMethods),
+    bars: v.optional(pciSettingFields.bars),
+  }),
+)
 const iommu = v.optional(
   v.picklist(['type1', 'type1v2', 'compat-type1', 'compat-type1v2', 'iommufd', 'noiommu'] satisfies IommuMode[]),
 )
@@ -139,7 +148,7 @@ const requests: Readonly<Record<HostCall, readonly v.GenericSchema<unknown, unkn
     }),
     changeOptions,
   ],
-  bind: [fields<BindRequest>({ ...binding, driver: text, transient: flag, early: flag }), bindingOptions],
+  bind: [fields<BindRequest>({ ...binding, driver: text, transient: flag, early: flag, settings }), bindingOptions],
   release: [fields<BindingRequest>(binding), bindingOptions],
   doctor: [v.optional(fields<DoctorRequest>(asked))],
   capture: [v.optional(fields<CaptureRequest>({ devices: v.optional(texts), redact: flag, program: text }))],

@@ -1,6 +1,7 @@
 import { VfioError } from './base/errors.ts'
 import { hex, pciAddressOrNull } from './base/units.ts'
 import { type IommuGroup, readIommuGroups } from './host/iommu-groups.ts'
+import { type ResizableBar, readResizableBars } from './host/pci-bars.ts'
 import { type PciPower, readPciPower } from './host/pci-power.ts'
 import { type VfioPciDriver, VfioPciDrivers } from './host/variants/vfio-pci-drivers.ts'
 import type { Warning } from './host/warning.ts'
@@ -25,6 +26,8 @@ export interface DeviceInspection {
   readonly addressSpace: InspectedAddressSpace
   /** Before it was opened, which wakes it. Null for what is no PCI device. */
   readonly power: PciPower | null
+  /** BARs whose size `bind` can choose, before a driver has the device. None of what is no PCI device. */
+  readonly resizableBars: readonly ResizableBar[]
   /** Null for what is no PCI device, and if it cannot be read or makes no sense: then a warning says so. */
   readonly config: ConfigSpace | null
   readonly warnings: readonly Warning[]
@@ -47,9 +50,10 @@ export function inspectDevice(kernel: Kernel, named: string): DeviceInspection {
   const [virtualDevice = null] = list(kernel.files, { name: found.name, active: true }).devices
   const address = pciAddressOrNull(found.name)
   const power = address === null ? null : readPciPower(kernel.files, address)
+  const resizableBars = address === null ? [] : readResizableBars(kernel.files, address)
   const opened = openDevice(kernel, found)
   try {
-    return { ...inspectOpened(kernel, opened, virtualDevice), power }
+    return { ...inspectOpened(kernel, opened, virtualDevice), power, resizableBars }
   } finally {
     opened.close()
   }
@@ -60,7 +64,7 @@ function inspectOpened(
   kernel: Kernel,
   device: Device,
   virtualDevice: VirtualDevice | null,
-): Omit<DeviceInspection, 'power'> {
+): Omit<DeviceInspection, 'power' | 'resizableBars'> {
   const { pageSize, ranges, availableMappings } = device.addressSpace.info()
   const { groups, warnings } = readIommuGroups(kernel.files, { device: device.name })
   const [group] = groups

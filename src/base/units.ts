@@ -85,6 +85,15 @@ export function hex(value: number | bigint, digits = 1): string {
   return `0x${value.toString(16).padStart(digits, '0')}`
 }
 
+const sizeUnits: Readonly<Record<string, number>> = { '': 0, K: 10, M: 20, G: 30, T: 40 }
+
+/** Bytes as people write them, in units of 1024: '32G', '512MiB', '8 GiB', '4294967296'; null for what is no size. */
+export function bytesOrNull(text: string): number | null {
+  const [, digits = '', unit = ''] = /^(\d{1,16}) ?([KMGT]?)(?:iB|B)?$/i.exec(text) ?? []
+  const bytes = Number(digits) * 2 ** (sizeUnits[unit.toUpperCase()] ?? 0)
+  return digits !== '' && bytes > 0 && Number.isSafeInteger(bytes) ? bytes : null
+}
+
 /** '16 MiB', '4 KiB', '255 B': the largest unit that divides it. */
 export function formatSize(bytes: number): string {
   const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB']

@@ -52,8 +52,8 @@ function isAloneOnBus(files: HostFiles, address: PciAddress): boolean {
   return listOrNone(files, pciDevices).every((other) => other === address || !other.startsWith(bus))
 }
 
-/** The content of `reset_method` (since Linux 5.15). */
-function listedResetMethods(files: HostFiles, address: PciAddress): string[] {
+/** The content of `reset_method` (since Linux 5.15), with a reset of the bus that may be none by now. */
+export function listedResetMethods(files: HostFiles, address: PciAddress): string[] {
   const text = readOrNone(files, `${pciDevices}/${address}/reset_method`) ?? ''
   return text.split(/\s+/).filter((name) => /^[a-z0-9_]{1,32}$/.test(name))
 }

@@ -40,6 +40,32 @@ describe('bind and release', () => {
     expect(run('release', sound).stderr).toBe(`already released: ${sound} is with snd_hda_intel; nothing to do\n`)
   })
 
+  it('set power and keep it; a setting alone leaves the driver as it is', () => {
+    const run = mockHost()
+    const network = '0000:00:1f.6'
+    expect(run('bind', network, '--power', 'on', '--d3cold', 'off').status).toBe(0)
+    expect(run('bind', network, '--power', 'auto').stderr).toBe(
+      `${network} stays with vfio-pci; its settings are changed\n`,
+    )
+    expect(run('list', '--kept').stdout).toContain('VFIO’s best driver, power auto, D3cold not allowed')
+    expect(run('inspect', network).stdout).toMatch(/^power .*control auto .*D3cold not allowed$/m)
+    expect(run('release', network).status).toBe(0)
+    expect(run('list', '--kept').stdout).toBe('')
+  })
+
+  it.each([
+    [['--power', 'off'], '--power is on or auto'],
+    [['--d3cold', 'no'], '--d3cold is off or on'],
+    [['--reset-methods', 'flr,kick'], "'kick' is no way to reset a device"],
+    [['--reset-methods', 'flr,flr'], 'names one way twice'],
+    [['--bars', '6=8G'], "'6=8G' is not BAR=SIZE"],
+    [['--bars', '1=3G'], 'a size is a power of two'],
+    [['--bars', '1=8G,1=4G'], 'names a BAR twice'],
+  ])('%j is a usage error', (options, message) => {
+    const { status, stderr } = mockHost()('bind', sound, ...options)
+    expect({ status, stderr }).toEqual({ status: 2, stderr: expect.stringContaining(message) })
+  })
+
   it('print the exact writes and make none', () => {
     const run = mockHost()
     expect(run('bind', sound, '--dry-run').stdout.split('\n').slice(0, 4)).toEqual([

@@ -90,6 +90,7 @@ const takenFromBelow: Readonly<Record<string, readonly string[]>> = {
   'lifecycle/bindings/wanted-driver.ts': ['givesToVfio', 'noDriver'],
   'lifecycle/kinds/plannings.ts': ['planningOf'],
   'lifecycle/restore/restore.ts': ['defaultTimeoutMs'],
+  'lifecycle/settings/pci-settings.ts': ['resetMethodNames'],
   'lifecycle/wanted/plan.ts': ['isDone', 'isPlannedDevice', 'itemName', 'itemsOf', 'losses'],
 
   // the exit status of a plan that is only shown

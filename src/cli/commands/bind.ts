@@ -1,8 +1,14 @@
 import { given } from '../arguments/change-options.ts'
 import { dryRun } from '../arguments/global-options.ts'
 import { bindable, bindingOptions, findBindable, forceTaking, wholeGroup } from '../arguments/pci-device.ts'
+import { givenSettings, settingOptions } from '../arguments/pci-settings.ts'
 import { type Command, command, text, usageError } from '../command/command.ts'
 import { changed, reportBindings } from '../output/report-bindings.ts'
+
+const settingsEpilogue = `\
+Power, resets and BAR sizes are set with the binding, and kept with it: at every boot, BARs are resized before the driver
+has the device. \`vfioctl inspect\` shows them, and \`vfioctl release\` brings back what was before. With --group, the
+rest of the group gets the same --power and --d3cold.`
 
 const bind: Command = command({
   arguments: {
@@ -12,9 +18,10 @@ const bind: Command = command({
       completes: 'driver',
       parse: text,
       describe:
-        'the driver’s name, none for no driver, or best: VFIO’s best driver for it, such as vfio-pci (default: best)',
+        'the driver’s name, none for no driver, or best: VFIO’s best driver for it, such as vfio-pci (default: best, or, with settings alone, what is kept)',
     },
     group: wholeGroup,
+    ...settingOptions,
     transient: { kind: 'flag', describe: 'Only until the next boot: store nothing' },
     early: {
       kind: 'flag',
@@ -33,8 +40,11 @@ const bind: Command = command({
     ['vfioctl bind 3b:00.0 none', 'no driver may have it, now and at every boot'],
     ['vfioctl bind css/0.0.0313', 'an I/O subchannel to vfio_ccw, which makes a parent of it'],
     ['vfioctl bind 3b:00.0 --early', 'at boot before its own driver sees it, of two cards of one kind this one'],
+    ['vfioctl bind 3b:00.0 --power on --d3cold off', 'and keep it awake: some cards do not come back from D3cold'],
+    ['vfioctl bind 3b:00.0 --bars 1=16G --reset-methods bus', 'and resize its BAR 1, and reset it by its bus alone'],
     ['vfioctl bind 3b:00.0 --dry-run', 'the writes that it would make'],
   ],
+  epilogue: settingsEpilogue,
   async run({ device, driver, group, transient, early, 'no-early': noEarly, ...values }, context, io) {
     if (early && noEarly) throw usageError('--early and --no-early: give one of them', 'vfioctl bind --help')
     const host = await context.host()
@@ -43,7 +53,7 @@ const bind: Command = command({
       device: findBindable(host.kernel.files, device),
       group,
       transient,
-      ...given({ driver, early: wish }),
+      ...given({ driver, early: wish, settings: givenSettings(values) }),
     }
     const changes = await host.bind(request, bindingOptions(values, io))
     await reportBindings(

@@ -42,7 +42,8 @@ export function inspectionText(inspection: DeviceInspection): string {
   return [...parts, ...(config === null ? [] : configTables(config))].join('\n')
 }
 
-function deviceFacts({ virtualDevice, group, device, vfioDrivers, addressSpace, power }: DeviceInspection): Fact[] {
+function deviceFacts(inspection: DeviceInspection): Fact[] {
+  const { virtualDevice, group, device, vfioDrivers, addressSpace, power, resizableBars } = inspection
   const { mode, pageSize, ranges, availableMappings } = addressSpace
   const pci = group?.devices.find(({ name, bus }) => name === device.name && bus === 'pci')
   const users = group?.users ?? []
@@ -57,6 +58,10 @@ function deviceFacts({ virtualDevice, group, device, vfioDrivers, addressSpace, 
           ...driverFacts(vfioDrivers ?? []),
         ]),
     ...(power === null ? [] : powerFacts(power)),
+    ...resizableBars.map(({ bar, size, sizes }): Fact => {
+      const now = size === null ? '' : `${formatSize(size)}, of `
+      return [`BAR ${bar}`, `${now}${sizes.map(formatSize).join(', ')}`]
+    }),
     ...(virtualDevice === null ? [] : virtualDeviceFacts(virtualDevice)),
     ['group', group === null ? 'none' : [group.number, group.node].filter((it) => it !== null).join(', ')],
     ['flags', flagNames(device.flags)],

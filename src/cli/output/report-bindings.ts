@@ -40,6 +40,8 @@ function done(files: HostFiles, change: BindingChange): string {
   const { from, to } = change
   const device = changed(change)
   if (files.kind(pathOf(change)) === null) return `${device} is not there; what was kept for it is forgotten`
+  const isSet = change.steps.some(({ action }) => action === 'write')
+  if (from === to && isSet) return `${device} stays with ${to ?? 'no driver'}; its settings are changed`
   if (from === to) return `${device} stays with ${to ?? 'no driver'}; what is kept for the next boot is changed`
   return `${device} is with ${to ?? 'no driver'} now (${from === null ? 'none had it' : `${from} had it`})`
 }

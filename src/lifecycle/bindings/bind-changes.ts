@@ -1,21 +1,23 @@
 import { VfioError } from '../../base/errors.ts'
-import { printable } from '../../base/units.ts'
+import { type PciAddress, pciAddressOrNull } from '../../base/units.ts'
 import { busNamed } from '../../host/bus/bus.ts'
-import { type BusDevice, devicePath, shownDevice } from '../../host/bus/bus-device.ts'
+import { type BusDevice, parseBusDevice, shownDevice } from '../../host/bus/bus-device.ts'
 import { bridgeRefused, type DriverBinding } from '../../host/driver-binding.ts'
 import { iommuAdvice } from '../../host/iommu-advice.ts'
 import { iommuGroups } from '../../host/iommu-groups.ts'
 import { readPciIds } from '../../host/pci-ids.ts'
-import { readOrNull } from '../../host/sysfs/readable.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import type { Write } from '../change/change.ts'
 import { checkEarly } from '../early/check-early.ts'
 import { bindingName, type KeptBinding, keptBindings } from '../settings/bindings.ts'
+import { mergedSettings, type PciSettings } from '../settings/pci-settings.ts'
 import type { BindRequest } from './binding-change.ts'
 import { overrideStep, probeStep, unbindStep } from './change-driver.ts'
 import type { DriverChange } from './driver-changes.ts'
 import { isEarly, isKept, type KeptChange, touchesEarly } from './kept-change.ts'
+import { isKeptDevice, readModalias } from './kept-device.ts'
 import { members } from './members.ts'
+import { checkSettings, noSettingWrites, settingsNow, settingWrites } from './pci-settings.ts'
 import { givesToVfio, noDriver, type WantedDriver, WantedDrivers } from './wanted-driver.ts'
 
 /** The change of driver that one device is to have, for a wish. */
@@ -24,12 +26,14 @@ export interface BindChange extends DriverChange {
   readonly wanted: string
   /** The wish to keep: that name, or `best`. */
   readonly kept: string
+  /** The settings that are asked for this device; null for none. */
+  readonly asked: PciSettings | null
 }
 
-/** The driver changes of a request, device by device. Throws as `WantedDrivers` does. */
+/** The driver changes of a request, device by device. Throws as `WantedDrivers` and `checkSettings` do. */
 export function driverChanges(
   files: HostFiles,
-  { device, driver: asked, group = false, transient = false, early }: BindRequest,
+  { device, driver: asked, group = false, transient = false, early, settings }: BindRequest,
   drivers: WantedDrivers = new WantedDrivers(files),
 ): BindChange[] {
   if (transient && early === true) {
@@ -37,22 +41,61 @@ export function driverChanges(
       hint: 'leave one of the two out',
     })
   }
+  const named = new Set([device].flat().map((one) => shownDevice(parseBusDevice(one))))
   return members(files, device, group).map((before) => {
-    const wanted = drivers.of(before.device, asked)
-    return changeTo(
-      files,
-      before,
-      wanted,
-      transient ? null : keptChange(files, before, wanted, early),
-      early !== undefined,
-    )
+    const kept = keptOf(files, before.device)
+    const own = named.has(shownDevice(before.device)) ? settings : powerOf(settings)
+    const wanted = drivers.of(before.device, asked ?? (settings === undefined ? undefined : kept?.driver))
+    const set = settingsChange(files, before.device, own, kept)
+    const keeping = transient ? null : keptChange(files, before, wanted, set, early)
+    return changeTo(files, before, wanted, set, keeping, early !== undefined)
   })
+}
+
+/** The binding that is kept for a device, if it is that device still. */
+function keptOf(files: HostFiles, device: BusDevice): KeptBinding | null {
+  const kept = keptBindings.readOrNone(files, bindingName(device))
+  return kept !== null && isKeptDevice(files, device, kept) ? kept : null
+}
+
+/** The settings that go for the rest of a group too: which resets and BARs there are is each device's own. */
+function powerOf(settings: PciSettings | undefined): PciSettings | undefined {
+  if (settings === undefined) return undefined
+  const { resetMethods: _, bars: __, ...power } = settings
+  return power
+}
+
+/** The settings of one device. */
+interface SettingsChange {
+  /** Null for a device on another bus. */
+  readonly address: PciAddress | null
+  readonly asked: PciSettings | null
+  /** With those that are kept. */
+  readonly all: PciSettings | null
+  /** The same as they are now. */
+  readonly now: PciSettings | null
+  /** As they were before the first of them was kept. */
+  readonly before: PciSettings | null
+}
+
+function settingsChange(
+  files: HostFiles,
+  device: BusDevice,
+  asked: PciSettings | undefined,
+  kept: KeptBinding | null,
+): SettingsChange {
+  const address = settableAddress(files, device, asked)
+  const stored = kept !== null && 'vendor' in kept ? kept : null
+  const all = mergedSettings(stored?.settings, asked)
+  const now = address === null || all === null ? null : settingsNow(files, address, all)
+  return { address, asked: mergedSettings(asked), all, now, before: mergedSettings(now, stored?.before) }
 }
 
 function changeTo(
   files: HostFiles,
   before: DriverBinding,
   wanted: WantedDriver,
+  settings: SettingsChange,
   keeping: KeptChange | null,
   asksEarly: boolean,
 ): BindChange {
@@ -62,11 +105,13 @@ function changeTo(
   const to = driver === noDriver ? null : driver
   return {
     before,
+    settingsBefore: settings.now,
     to,
     wanted: driver,
     kept: wanted.kept,
+    asked: settings.asked,
     load,
-    writes: isBoundTo(before, driver) ? [] : bindingSteps(before, driver),
+    writes: bindingSteps(files, before, driver, settings),
     keeping: keeping === null || isKept(keeping.was, keeping.value) ? null : keeping,
     isEarly: isEarly(keeping?.value ?? null),
     touchesEarly: keeping !== null && touchesEarly(files, device, keeping, asksEarly),
@@ -74,16 +119,53 @@ function changeTo(
   }
 }
 
+/** The address of a PCI device. INVALID_ARGUMENT or NOT_SUPPORTED if it cannot have the settings. */
+function settableAddress(
+  files: HostFiles,
+  { bus, name }: BusDevice,
+  asked: PciSettings | undefined,
+): PciAddress | null {
+  const address = bus === 'pci' ? pciAddressOrNull(name) : null
+  if (asked === undefined) return address
+  if (address === null) {
+    throw new VfioError(
+      'INVALID_ARGUMENT',
+      `${shownDevice({ bus, name })} is no PCI device, which alone has settings`,
+      {
+        facts: { bus, device: name },
+      },
+    )
+  }
+  checkSettings(files, address, asked)
+  return address
+}
+
 function isBoundTo({ driver: has, override }: DriverBinding, driver: string): boolean {
   return driver === noDriver ? has === null && override === noDriver : has === driver
 }
 
-/** The override first, so that no other driver can come in between. */
-function bindingSteps(before: DriverBinding, driver: string): Write[] {
+/**
+ * The override first, so that no other driver can come in between. BARs are resized while no driver has the device, and
+ * none is if it is as it should be.
+ */
+function bindingSteps(
+  files: HostFiles,
+  before: DriverBinding,
+  driver: string,
+  { address, all }: SettingsChange,
+): Write[] {
+  const writes = (changes: boolean) =>
+    address === null ? noSettingWrites : settingWrites(files, address, all, changes && driver !== noDriver)
+  const isRight = isBoundTo(before, driver) && writes(false).resizes.length === 0
+  if (isRight) return [...writes(false).before, ...writes(false).after]
+  const { before: early, resizes, after } = writes(true)
   return [
     ...(before.override === driver ? [] : [overrideStep(before.device, driver)]),
     ...(before.driver === null ? [] : [unbindStep(before.device)]),
+    ...early,
+    ...resizes,
     ...(driver === noDriver ? [] : [probeStep(before.device)]),
+    ...after,
   ]
 }
 
@@ -92,27 +174,28 @@ function keptChange(
   files: HostFiles,
   before: DriverBinding,
   { driver, kept }: WantedDriver,
+  settings: SettingsChange,
   asked: boolean | undefined,
 ): KeptChange {
   const { device } = before
   const was = keptBindings.readOrNone(files, bindingName(device))
   const early = asked ?? isEarly(was)
   if (early) checkEarly(files, before, driver)
-  const value = whatToKeep(files, device, kept)
+  const value = whatToKeep(files, device, kept, settings)
   return { device, was, value: early ? { ...value, early } : value }
 }
 
-function whatToKeep(files: HostFiles, { bus, name }: BusDevice, driver: string): KeptBinding {
+function whatToKeep(
+  files: HostFiles,
+  { bus, name }: BusDevice,
+  driver: string,
+  { all, before }: SettingsChange,
+): KeptBinding {
   if (bus !== 'pci') return { bus, driver, modalias: readModalias(files, { bus, name }) }
   const { vendor, device } = readPciIds(files, name, [])
-  if (vendor !== null && device !== null) return { driver, vendor, device }
+  const more = all === null ? {} : { settings: all, ...(before === null ? {} : { before }) }
+  if (vendor !== null && device !== null) return { driver, vendor, device, ...more }
   throw new VfioError('MALFORMED_REPLY', `sysfs does not say what ${name} is`, { facts: { device: name } })
-}
-
-/** The modalias of a device on any bus, which its drivers match; null if it has none. */
-export function readModalias(files: HostFiles, device: BusDevice): string | null {
-  const text = readOrNull(files, `${devicePath(device)}/modalias`)?.trim() ?? ''
-  return text === '' ? null : printable(text)
 }
 
 function tookIt({ device }: DriverBinding, now: string | null): VfioError {

@@ -1,13 +1,15 @@
-import { VfioError } from '../../base/errors.ts'
+import { VfioError, withMore } from '../../base/errors.ts'
 import { type BusDevice, shownDevice } from '../../host/bus/bus-device.ts'
-import { readPciIds } from '../../host/pci-ids.ts'
 import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
 import type { ChangeOptions, Step } from '../change/change.ts'
 import type { KeptBinding } from '../settings/bindings.ts'
 import { bind } from './bind.ts'
-import { readModalias } from './bind-changes.ts'
+import { isKeptDevice, whatItIs, whatWasKept } from './kept-device.ts'
 
-/** Gives a device the driver that is kept for it, whose module nobody else may have asked for at boot. */
+/**
+ * Gives a device the driver that is kept for it, whose module nobody else may have asked for at boot, and its settings. If
+ * the kernel refuses a setting, the first such refusal is thrown, and the device has its driver all the same.
+ */
 export async function bindKept(
   kernel: Kernel,
   device: BusDevice,
@@ -17,23 +19,13 @@ export async function bindKept(
   checkSameDevice(kernel.files, device, kept)
   // force is about callouts here: it takes no device from whoever uses it
   const { force: _, ...others } = options
-  const [change] = await bind(kernel, { device: shownDevice(device), driver: kept.driver, transient: true }, others)
+  const refused: VfioError[] = []
+  const hearing = { ...others, onRefusedSetting: (error: VfioError) => void refused.push(error) }
+  const [change] = await bind(kernel, { device: shownDevice(device), driver: kept.driver, transient: true }, hearing)
+  const [first] = refused
+  if (first !== undefined)
+    throw withMore(first, `${shownDevice(device)} is with ${change?.to ?? 'no driver'} all the same`)
   return { changed: change?.changed === true, steps: change?.steps ?? [] }
-}
-
-/** Names and addresses move when cards do: what stands there now may be the disk. */
-export function isKeptDevice(files: HostFiles, device: BusDevice, kept: KeptBinding): boolean {
-  return whatItIs(files, device) === whatWasKept(kept)
-}
-
-function whatItIs(files: HostFiles, device: BusDevice): string {
-  if (device.bus !== 'pci') return String(readModalias(files, device))
-  const now = readPciIds(files, device.name, [])
-  return `${now.vendor}:${now.device}`
-}
-
-function whatWasKept(kept: KeptBinding): string {
-  return 'bus' in kept ? String(kept.modalias) : `${kept.vendor}:${kept.device}`
 }
 
 function checkSameDevice(files: HostFiles, device: BusDevice, kept: KeptBinding): void {

@@ -3,6 +3,7 @@ import { plainVfioDriver } from '../../host/variants/vfio-pci-drivers.ts'
 import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
 import { type BindChange, driverChanges } from './bind-changes.ts'
 import type { BindingChange, BindingOptions, BindRequest } from './binding-change.ts'
+import type { DriverOptions } from './change-driver.ts'
 import { type CheckLate, carryOutChanges } from './driver-changes.ts'
 import { loadModule } from './load-module.ts'
 import { nextBootLines } from './next-boot.ts'
@@ -17,7 +18,7 @@ import { bestDriver, bestNotLoaded, nearestDrivers, noDriver, notLoaded, WantedD
 export async function bind(
   kernel: Kernel,
   request: BindRequest,
-  options: BindingOptions = {},
+  options: DriverOptions = {},
   checkLate?: CheckLate,
 ): Promise<readonly BindingChange[]> {
   const asked = () => (options.dryRun === true ? driverChanges(kernel.files, request) : loadedChanges(kernel, request))

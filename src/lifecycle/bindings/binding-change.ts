@@ -1,5 +1,6 @@
 import type { BusName } from '../../host/bus/bus.ts'
 import type { ChangeOptions, Step } from '../change/change.ts'
+import type { PciSettings } from '../settings/pci-settings.ts'
 
 /** The change of a device's driver that was made, or with `dryRun` would be. No steps: it was already so. */
 export interface BindingChange {
@@ -37,6 +38,11 @@ export interface BindRequest extends BindingRequest {
    * for that; false for no longer. Absent: as it is kept.
    */
   readonly early?: boolean
+  /**
+   * Power, resets and BAR sizes of the PCI devices that are named; the rest of their groups gets the same power. What is
+   * kept already holds beside it, and with settings alone, without a driver, so does the driver that is kept.
+   */
+  readonly settings?: PciSettings
 }
 
 /** Options for changing a device's driver. */

@@ -1,9 +1,7 @@
-import { asVfioError, kernelAnswer, type VfioError, withMore } from '../../base/errors.ts'
+import { asVfioError, kernelAnswer, withMore } from '../../base/errors.ts'
 import { busNamed } from '../../host/bus/bus.ts'
 import { parseBusDevice, shownDevice } from '../../host/bus/bus-device.ts'
-import type { DriverBinding } from '../../host/driver-binding.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
-import type { Write } from '../change/change.ts'
 import { earlyNotes } from '../early/check-early.ts'
 import { earlyWords } from '../early/early-words.ts'
 import { type EarlyPlan, planEarly } from '../early/plan-early.ts'
@@ -11,28 +9,25 @@ import { setEarly } from '../early/set-early.ts'
 import { withLock } from '../files/lock.ts'
 import { withSettingsLock } from '../settings/settings.ts'
 import type { BindingChange, BindingOptions, BindingRequest } from './binding-change.ts'
-import { changeDriver, giveBack } from './change-driver.ts'
+import { changeDriver, type DriverOptions, type DriverWrites, giveBack } from './change-driver.ts'
 import { checkFree } from './check-free.ts'
 import { earlyDevices } from './early-devices.ts'
 import { type KeptChange, keep, keepingStep, keptBefore } from './kept-change.ts'
 import type { LoadStep } from './load-module.ts'
+import { isSettingWrite } from './pci-settings.ts'
 
 /** The change of driver that one device is to have. */
-export interface DriverChange {
-  readonly before: DriverBinding
+export interface DriverChange extends DriverWrites {
   /** The driver that it comes to; null if that is the kernel's choice, or none. */
   readonly to: string | null
   /** The program that loads the driver's module, or that has loaded it; null for none. */
   readonly load: LoadStep | null
-  readonly writes: readonly Write[]
   /** The change of what is kept for the next boots; null for none. */
   readonly keeping: KeptChange | null
   /** True if it is to have the driver before others see it: then what the host uses is not taken, whatever is forced. */
   readonly isEarly: boolean
   /** True if the rule and the initramfs for that may have to change. */
   readonly touchesEarly: boolean
-  /** The error if the driver that has it after the writes will not do; null if it does. */
-  readonly fault: (driver: string | null) => VfioError | null
 }
 
 /** Throws if a device that turned out to share the IOMMU group of one that had none before may not be changed. */
@@ -46,7 +41,7 @@ export async function carryOutChanges(
   kernel: Kernel,
   { device, group = false }: BindingRequest,
   changes: () => Promise<readonly DriverChange[]> | readonly DriverChange[],
-  options: BindingOptions,
+  options: DriverOptions,
   checkLate: CheckLate = () => {},
 ): Promise<readonly BindingChange[]> {
   if (options.dryRun === true) {
@@ -159,7 +154,7 @@ function withLocks<T>(
 
 function checkAll(kernel: Kernel, changes: readonly DriverChange[], options: BindingOptions): void {
   for (const { before, writes, isEarly } of changes) {
-    if (writes.length > 0) checkFree(kernel, before, options, isEarly)
+    if (!writes.every(isSettingWrite)) checkFree(kernel, before, options, isEarly)
   }
 }
 
@@ -167,15 +162,15 @@ async function changeDrivers(
   kernel: Kernel,
   first: readonly DriverChange[],
   late: (made: readonly Made[]) => Promise<readonly DriverChange[]>,
-  options: BindingOptions,
+  options: DriverOptions,
 ): Promise<readonly Made[]> {
   const made: Made[] = []
   try {
     for (let changes = first; changes.length > 0; changes = await late(made)) {
       checkAll(kernel, changes, options)
       for (const change of changes) {
-        const { before, writes, fault } = change
-        const driver = writes.length === 0 ? before.driver : await changeDriver(kernel, before, writes, options, fault)
+        const { before, writes } = change
+        const driver = writes.length === 0 ? before.driver : await changeDriver(kernel, change, options)
         made.push({ change, driver })
       }
     }
@@ -188,11 +183,11 @@ async function changeDrivers(
 }
 
 async function giveBackAll(kernel: Kernel, changes: readonly DriverChange[], options: BindingOptions, error: unknown) {
-  for (const { before } of changes.toReversed()) {
+  for (const change of changes.toReversed()) {
     try {
-      await giveBack(kernel, before, options)
+      await giveBack(kernel, change, options)
     } catch (second) {
-      const { device, driver } = before
+      const { device, driver } = change.before
       const shown = shownDevice(device)
       const left = `${shown} could not be given back to ${driver ?? 'no driver'}: ${kernelAnswer(second)}`
       throw withMore(asVfioError(error), `and ${left}`, {

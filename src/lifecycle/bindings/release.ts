@@ -1,16 +1,20 @@
 import { VfioError } from '../../base/errors.ts'
+import { type PciAddress, pciAddressOrNull } from '../../base/units.ts'
 import { type BusDevice, devicePath, parseBusDevice, shownDevice } from '../../host/bus/bus-device.ts'
 import type { DriverBinding } from '../../host/driver-binding.ts'
 import { readPciIds } from '../../host/pci-ids.ts'
 import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
 import type { Write } from '../change/change.ts'
 import { bindingName, keptBindings } from '../settings/bindings.ts'
+import type { PciSettings } from '../settings/pci-settings.ts'
 import type { BindingChange, BindingOptions, BindingRequest } from './binding-change.ts'
 import { overrideStep, probeStep, unbindStep } from './change-driver.ts'
 import { carryOutChanges, type DriverChange } from './driver-changes.ts'
 import { type KeptChange, touchesEarly } from './kept-change.ts'
+import { isKeptDevice } from './kept-device.ts'
 import { members } from './members.ts'
 import { nextBootLines, othersAtNextBoot } from './next-boot.ts'
+import { noSettingWrites, settingsNow, settingWrites } from './pci-settings.ts'
 import { givesToVfio } from './wanted-driver.ts'
 
 /** Drivers that know no device of their own: whoever has one was told to. VFIO's for particular devices are told too. */
@@ -23,7 +27,8 @@ const borrowers: ReadonlySet<string> = new Set(['pci-stub', 'pci-pf-stub', 'uio_
 /**
  * Gives a device back to whichever driver knows it, and keeps nothing of it for the next boots. One that nobody took
  * away is no change. Of one that is gone, what was kept is forgotten; NOT_FOUND if nothing was. NOT_SUPPORTED if a
- * driver that has only what it was told to have takes it again: then it stays as it was, and kept.
+ * driver that has only what it was told to have takes it again: then it stays as it was, and kept. Settings that are kept
+ * for it go back to what they were before.
  */
 export async function release(
   kernel: Kernel,
@@ -38,7 +43,9 @@ export async function release(
     const back = members(files, there, group).map((before) => changeBack(files, before))
     return [...back, ...named.flatMap(({ gone }) => gone ?? [])]
   }
-  const changes = await carryOutChanges(kernel, request, asked, options)
+  const onRefusedSetting = ({ message }: VfioError) =>
+    options.onMessage?.(`${message}: it stays so until the next boot`)
+  const changes = await carryOutChanges(kernel, request, asked, { ...options, onRefusedSetting })
   for (const { bus, device: name, to } of changes) {
     for (const line of nextBootLines(files, { bus, name }, null, to)) options.onMessage?.(line)
   }
@@ -52,6 +59,7 @@ function keptOfGone(files: HostFiles, device: BusDevice): DriverChange | null {
   const before = { device, driver: null, override: null, group: null, isBridge: false }
   return {
     before,
+    settingsBefore: null,
     to: null,
     load: null,
     writes: [],
@@ -69,11 +77,16 @@ function forget(files: HostFiles, device: BusDevice): KeptChange | null {
 }
 
 function changeBack(files: HostFiles, before: DriverBinding): DriverChange {
-  const keeping = forget(files, before.device)
-  const writes = releaseSteps(files, before, keeping !== null)
+  const { device } = before
+  const keeping = forget(files, device)
+  const address = device.bus === 'pci' ? pciAddressOrNull(device.name) : null
+  const kept = keeping?.was ?? null
+  const earlier = kept !== null && 'vendor' in kept && isKeptDevice(files, device, kept) ? (kept.before ?? null) : null
+  const writes = releaseSteps(files, before, keeping !== null, address, earlier)
   return {
     before,
-    to: writes.some(({ path }) => path === probeStep(before.device).path) ? null : before.driver,
+    settingsBefore: address === null || earlier === null ? null : settingsNow(files, address, earlier),
+    to: writes.some(({ path }) => path === probeStep(device).path) ? null : before.driver,
     load: null,
     writes,
     keeping,
@@ -83,14 +96,28 @@ function changeBack(files: HostFiles, before: DriverBinding): DriverChange {
   }
 }
 
-/** A driver that the device did not get by an override, and that knows devices of its own, keeps it. */
-function releaseSteps(files: HostFiles, before: DriverBinding, isKept: boolean): Write[] {
+/** A driver that the device did not get by an override, and that knows devices of its own, keeps it, and BARs their size. */
+function releaseSteps(
+  files: HostFiles,
+  before: DriverBinding,
+  isKept: boolean,
+  address: PciAddress | null,
+  earlier: PciSettings | null,
+): Write[] {
   const { device, driver, override } = before
   const clear = override === null ? [] : [overrideStep(device, null)]
   const isBorrowed = driver !== null && (override === driver || isBorrower(files, device, driver))
-  if (isBorrowed) return [...clear, unbindStep(device), probeStep(device)]
   const wasBegun = driver === null && (override !== null || isKept)
-  return wasBegun ? [...clear, probeStep(device)] : clear
+  const settings = address === null ? noSettingWrites : settingWrites(files, address, earlier, false)
+  if (!isBorrowed && !wasBegun) return [...clear, ...settings.before, ...settings.after]
+  return [
+    ...clear,
+    ...(isBorrowed ? [unbindStep(device)] : []),
+    ...settings.before,
+    ...settings.resizes,
+    // the driver that comes chooses its power
+    probeStep(device),
+  ]
 }
 
 function takenAgain(files: HostFiles, { device: its }: DriverBinding, now: string | null): VfioError | null {

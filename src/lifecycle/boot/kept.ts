@@ -5,8 +5,9 @@ import { pciDevices } from '../../host/pci-bus.ts'
 import { readPhysicalFunction } from '../../host/sriov.ts'
 import type { Warning } from '../../host/warning.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
-import { isKeptDevice } from '../bindings/bind-kept.ts'
 import { isEarly } from '../bindings/kept-change.ts'
+import { isKeptDevice } from '../bindings/kept-device.ts'
+import { settingsInWords } from '../bindings/pci-settings.ts'
 import { keptInWords } from '../bindings/wanted-driver.ts'
 import type { Kept } from '../device/virtual-device-kind.ts'
 import { kinds } from '../kinds/kinds.ts'
@@ -37,7 +38,7 @@ export function listKeptForBoot(files: HostFiles, device?: string): KeptForBoot 
       return {
         kind: 'driver',
         device: shown,
-        what: `${keptInWords(value.driver)}${isEarly(value) ? ', early' : ''}`,
+        what: keptWish(value),
         now: bindingNow(files, bound, value),
         path: keptBindings.path(name),
         forget: `vfioctl release ${shown}`,
@@ -65,6 +66,12 @@ export function listKeptForBoot(files: HostFiles, device?: string): KeptForBoot 
     kept: all.filter((it) => device === undefined || it.device === device),
     warnings: [bindings, counts, ...devices, owners].flatMap(({ warnings }) => warnings),
   }
+}
+
+/** 'driver vfio-pci, early, power on' */
+function keptWish(value: KeptBinding): string {
+  const settings = 'vendor' in value ? settingsInWords(value.settings ?? {}) : []
+  return [keptInWords(value.driver), ...(isEarly(value) ? ['early'] : []), ...settings].join(', ')
 }
 
 function bindingNow(files: HostFiles, device: BusDevice | null, kept: KeptBinding): string {

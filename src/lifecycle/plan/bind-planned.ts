@@ -16,11 +16,12 @@ export async function bindPlanned(
   item: PlannedBinding,
   { onMessage: said, signal }: Pick<ChangeOptions, 'onMessage' | 'signal'>,
 ): Promise<void> {
-  const { asked, groupFollows, early } = item
+  const { asked, groupFollows, early, settings } = item
   const device = itemName(item)
   // callouts may be overruled; a device that the host uses is not taken by that
   const options: BindingOptions = { ...(said && { onMessage: said }), ...(signal && { signal }) }
-  const request = { device, driver: asked, group: groupFollows, ...(early === null ? {} : { early }) }
+  const more = { ...(early === null ? {} : { early }), ...(settings && { settings }) }
+  const request = { device, driver: asked, group: groupFollows, ...more }
   await bind(kernel, request, options, (late) => checkTakesNone(device, late))
 }
 

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import { type PciAddress, pciAddressOrNull } from '../../base/units.ts'
 import { type BusDevice, onPci, parseBusDevice, shownDevice } from '../../host/bus/bus-device.ts'
 import { pciAddresses } from '../../host/pci-bus.ts'
@@ -6,9 +7,11 @@ import type { HostFiles } from '../../kernel/kernel.ts'
 import { type BindChange, driverChanges } from '../bindings/bind-changes.ts'
 import { earlyDevices } from '../bindings/early-devices.ts'
 import { keepingStep } from '../bindings/kept-change.ts'
-import { noDriver, WantedDrivers } from '../bindings/wanted-driver.ts'
+import { isSettingWrite, otherSettings } from '../bindings/pci-settings.ts'
+import { bestDriver, noDriver, WantedDrivers } from '../bindings/wanted-driver.ts'
 import { planEarly } from '../early/plan-early.ts'
 import { HostUses } from '../in-use/host-uses.ts'
+import type { PciSettings } from '../settings/pci-settings.ts'
 import { areIdsOf, fitsPci, noneFits } from '../spec/choose-pci.ts'
 import { futureBindingSteps, futureIds, futureModalias } from '../sriov/future-binding.ts'
 import type { FutureFunctions } from '../wanted/future-functions.ts'
@@ -16,18 +19,21 @@ import { invalidSpec, type Place } from '../wanted/invalid-spec.ts'
 import { itemName, type PlannedBinding } from '../wanted/plan.ts'
 import type { PciChoice, Spec } from '../wanted/spec.ts'
 
+const differentSettings =
+  'is to have two different settings of power, resets or BARs: name it once (group: true gives the rest of its IOMMU group its power)'
+
 /** Plans the changes that give devices, and virtual functions that are to come, the drivers that a spec says. */
 export function planBindings(files: HostFiles, { path, bindings }: Spec, future: FutureFunctions): PlannedBinding[] {
   const planned = new Map<string, PlannedBinding>()
   const host = new HostUses(files)
   const drivers = new WantedDrivers(files)
   const changes: BindChange[] = []
-  for (const { at, choice, driver, group, early } of bindings) {
+  for (const { at, choice, driver, group, early, settings } of bindings) {
     for (const item of choose(files, choice, future).flatMap((device) =>
       itemsFor(
         files,
         path,
-        { at, device, asked: driver ?? undefined, group, early },
+        { at, device, asked: driver ?? undefined, group, early, settings },
         { future, host, drivers, changes },
       ),
     )) {
@@ -37,6 +43,8 @@ export function planBindings(files: HostFiles, { path, bindings }: Spec, future:
         const what = `is to have two drivers, ${other} and ${item.driver}: name it once (group: true names the rest of its IOMMU group)`
         throw invalidSpec(path, shown, what, at)
       }
+      const earlier = planned.get(shown)?.settings ?? item.settings
+      if (!isDeepStrictEqual(earlier, item.settings)) throw invalidSpec(path, shown, differentSettings, at)
       planned.set(shown, item)
     }
   }
@@ -66,6 +74,8 @@ interface Request {
   readonly asked: string | undefined
   readonly group: boolean
   readonly early: boolean | null
+  /** Null for none. */
+  readonly settings: PciSettings | null
 }
 
 /** The host, and what it is to have, as far as all entries ask it. */
@@ -83,7 +93,7 @@ function itemsFor(
   request: Request,
   { future, host, drivers, changes }: Known,
 ): PlannedBinding[] {
-  const { at, device, asked, group, early } = request
+  const { at, device, asked, group, early, settings } = request
   const own = pciOf(device)
   const drops = own === null ? null : future.cardThatDrops(own)
   if (drops !== null) {
@@ -101,6 +111,14 @@ function itemsFor(
       throw invalidSpec(path, own, what, at)
     }
     const wanted = drivers.ofFuture(futureModalias(files, card), asked)
+    if (settings?.bars !== undefined) {
+      throw invalidSpec(
+        path,
+        device.name,
+        'is a virtual function that is to come: its BARs have the size that its card says',
+        at,
+      )
+    }
     return [
       {
         kind: 'binding',
@@ -112,7 +130,8 @@ function itemsFor(
         asked: wanted.kept,
         early: null,
         reason: `comes with the virtual functions of ${card}`,
-        steps: futureBindingSteps(files, own, card, wanted),
+        settings,
+        steps: futureBindingSteps(files, own, card, wanted, settings ?? undefined),
         uses: [],
         takenFrom: null,
         afterSriov: true,
@@ -123,15 +142,16 @@ function itemsFor(
   const named = {
     device: shownDevice(device),
     group,
-    ...(asked === undefined ? {} : { driver: asked }),
+    driver: asked ?? bestDriver,
     ...(early === null ? {} : { early }),
+    ...(settings && { settings }),
   }
   return driverChanges(files, named, drivers).flatMap((change) => {
     const address = pciOf(change.before.device)
     const isMadeAnew = address !== null && (future.cardOf(address) !== null || future.cardThatDrops(address) !== null)
     if (isMadeAnew) return []
     changes.push(change)
-    return [plannedBinding(host, change, request)]
+    return [plannedBinding(files, host, change, request)]
   })
 }
 
@@ -158,15 +178,19 @@ function pciOf({ bus, name }: BusDevice): PciAddress | null {
 }
 
 function plannedBinding(
+  files: HostFiles,
   host: HostUses,
-  { before, load, writes, keeping, wanted: driver, kept }: BindChange,
+  { before, load, writes, keeping, wanted: driver, kept, asked }: BindChange,
   { at, group, early }: Request,
 ): PlannedBinding {
   const steps = [...(load === null ? [] : [load]), ...writes, ...(keeping === null ? [] : [keepingStep(keeping)])]
   const groupFollows = group && before.group === null && before.driver === null && writes.length > 0
   const lacks = driver === noDriver ? 'has no driver, and any may take it' : 'has no driver'
   const follows = groupFollows ? ', and so no IOMMU group yet: what shares it follows' : ''
-  const has = before.driver === null ? `${lacks}${follows}` : `is with ${before.driver}`
+  const isTaken = before.driver !== null && writes.some((step) => !isSettingWrite(step))
+  const other = otherSettings(files, before.device, asked)
+  const isWith = before.driver === null ? `${lacks}${follows}` : `is with ${before.driver}`
+  const has = [...(before.driver === driver ? [] : [isWith]), ...other.map((it) => `has ${it}`)].join(', ')
   return {
     kind: 'binding',
     at,
@@ -177,10 +201,11 @@ function plannedBinding(
     asked: kept,
     early,
     reason: steps.length === 0 ? 'is as it should be' : writes.length === 0 ? 'is not kept for the next boot' : has,
+    settings: asked,
     steps,
-    takenFrom: writes.length === 0 ? null : before.driver,
+    takenFrom: isTaken ? before.driver : null,
     afterSriov: false,
     groupFollows,
-    uses: writes.length === 0 || before.driver === null ? [] : host.of(before.device).map(({ what }) => what),
+    uses: !isTaken ? [] : host.of(before.device).map(({ what }) => what),
   }
 }

@@ -3,10 +3,11 @@ import { pciAddressOrNull } from '../../base/units.ts'
 import { type BusName, buses } from '../../host/bus/bus.ts'
 import type { BusDevice } from '../../host/bus/bus-device.ts'
 import { driverNameFault } from '../../host/driver-name.ts'
+import { type PciSettings, pciSettings } from './pci-settings.ts'
 import { Settings } from './settings.ts'
 
 /** The driver that a PCI device is to have at every boot. */
-interface KeptPciBinding {
+export interface KeptPciBinding {
   /** Its name, `none`, or `best`: VFIO's best driver for the device, of those that the kernel has at that boot. */
   readonly driver: string
   /** Ids of the device at that address, as sysfs shows them ('0x8086', '0x10d3'): addresses move if cards do. */
@@ -14,6 +15,10 @@ interface KeptPciBinding {
   readonly device: string
   /** It is to have that driver before any other driver sees it, by a udev rule that is in the initramfs too. */
   readonly early?: true | undefined
+  /** Its power, resets and BAR sizes at every boot. */
+  readonly settings?: PciSettings
+  /** The same as they were before, which giving the device back brings back. */
+  readonly before?: PciSettings
 }
 
 /** The same of a device on another bus. */
@@ -43,6 +48,8 @@ const pciBinding = v.strictObject({
   vendor: pciId,
   device: pciId,
   early: v.optional(v.literal(true)),
+  settings: v.exactOptional(pciSettings),
+  before: v.exactOptional(pciSettings),
 })
 const busBinding = v.strictObject({
   bus: v.picklist(buses.map(({ name }) => name)),

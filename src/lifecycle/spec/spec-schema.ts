@@ -1,8 +1,9 @@
 import * as v from 'valibot'
-import { type PciAddress, pciAddressOrNull, type Uuid, uuidOrNull } from '../../base/units.ts'
+import { bytesOrNull, type PciAddress, pciAddressOrNull, type Uuid, uuidOrNull } from '../../base/units.ts'
 import type { Attribute } from '../definition/definition.ts'
 import { driverName } from '../settings/bindings.ts'
 import { type NodeOwner, octalMode } from '../settings/node-owners.ts'
+import { barSizes, mergedSettings, pciSettingFields } from '../settings/pci-settings.ts'
 import type { PciChoice, SpecBinding, SpecDevices, SpecParent } from '../wanted/spec.ts'
 import { knownKeys } from './known-keys.ts'
 
@@ -191,6 +192,18 @@ const parent = v.pipe(
   ),
 )
 
+/** As people write it. */
+const barSize = v.pipe(
+  v.string(),
+  v.rawTransform(({ dataset, addIssue, NEVER }) => {
+    const bytes = bytesOrNull(dataset.value)
+    if (bytes !== null) return bytes
+    addIssue({ message: 'must be a size such as 8GiB' })
+    return NEVER
+  }),
+)
+const bars = barSizes(v.union([v.number(), barSize], 'must be a size such as 8GiB'))
+
 const binding = v.pipe(
   knownKeys({
     device: v.pipe(
@@ -210,7 +223,31 @@ const binding = v.pipe(
     ),
     group: v.pipe(
       v.optional(v.boolean(), false),
-      v.description('`true` if every other endpoint in their IOMMU group gets the same driver.'),
+      v.description(
+        '`true` if every other endpoint in their IOMMU group gets the same driver, and the same `power` and `d3cold`.',
+      ),
+    ),
+    power: v.pipe(
+      v.optional(pciSettingFields.power),
+      v.description(
+        'The power of PCI devices, now and at every boot: `on` keeps them awake, `auto` lets them sleep while nobody uses them. Without it, it stays.',
+      ),
+    ),
+    d3cold: v.pipe(
+      v.optional(pciSettingFields.d3cold),
+      v.description('`false` if the kernel may not cut their power while they sleep (D3cold), `true` if it may.'),
+    ),
+    resetMethods: v.pipe(
+      v.optional(pciSettingFields.resetMethods),
+      v.description(
+        'The ways to reset them, the one to try first in front: a list of `device_specific`, `acpi`, `flr`, `af_flr`, `pm`, `bus` and `cxl_bus`. An empty list turns all resets off.',
+      ),
+    ),
+    bars: v.pipe(
+      v.optional(bars),
+      v.description(
+        'The sizes of their resizable BARs, by index: `{ 1: 8GiB }`. They are set before a driver has the device, which is taken from its driver for that.',
+      ),
     ),
     early: v.pipe(
       v.optional(v.boolean()),
@@ -219,8 +256,8 @@ const binding = v.pipe(
       ),
     ),
   }),
-  v.transform(({ device, driver = null, group, early = null }): SpecBinding => {
-    return { at: null, choice: device, driver, group, early }
+  v.transform(({ device, driver = null, group, early = null, ...settings }): SpecBinding => {
+    return { at: null, choice: device, driver, group, early, settings: mergedSettings(settings) }
   }),
 )
 

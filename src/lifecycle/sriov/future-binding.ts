@@ -8,9 +8,11 @@ import { readOrNull } from '../../host/sysfs/readable.ts'
 import { type ModaliasFields, modaliasFields } from '../../host/variants/vfio-aliases.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import { overrideStep, probeStep, unbindStep } from '../bindings/change-driver.ts'
+import { settingWrites } from '../bindings/pci-settings.ts'
 import { noDriver, type WantedDriver } from '../bindings/wanted-driver.ts'
 import type { Step } from '../change/change.ts'
-import { keptBindings } from '../settings/bindings.ts'
+import { type KeptPciBinding, keptBindings } from '../settings/bindings.ts'
+import { mergedSettings, type PciSettings } from '../settings/pci-settings.ts'
 
 /** The ids that a virtual function that is not there yet will have, by its card (`sriov_vf_device`). */
 export function futureIds(files: HostFiles, card: PciAddress): PciIds {
@@ -37,21 +39,43 @@ export function futureBindingSteps(
   address: PciAddress,
   card: PciAddress,
   { driver, kept, load }: WantedDriver,
+  asked?: PciSettings,
 ): Step[] {
   const ids = futureIds(files, card)
   const first = firstDriver(files, card, ids)
+  const stored = storedFor(files, address, ids)
+  const settings = mergedSettings(stored?.settings, asked)
+  const { before, after } = settingWrites(files, address, settings, driver !== noDriver)
   return [
     ...(load === null ? [] : [load]),
     overrideStep(onPci(address), driver),
     ...(first === null || first === driver ? [] : [unbindStep(onPci(address))]),
+    ...before,
     ...(driver === noDriver || first === driver ? [] : [probeStep(onPci(address))]),
-    ...keepingSteps(files, address, kept, ids),
+    ...after,
+    ...keepingSteps(files, address, kept, ids, settings),
   ]
 }
 
-function keepingSteps(files: HostFiles, address: PciAddress, driver: string, { vendor, device }: PciIds): Step[] {
+/** The binding that is kept for the function at that address, if it will be of the same kind. */
+function storedFor(files: HostFiles, address: PciAddress, { vendor, device }: PciIds): KeptPciBinding | null {
+  const stored = keptBindings.readOrNone(files, address)
+  if (stored === null || !('vendor' in stored)) return null
+  return stored.vendor === vendor && stored.device === device ? stored : null
+}
+
+function keepingSteps(
+  files: HostFiles,
+  address: PciAddress,
+  driver: string,
+  ids: PciIds,
+  settings: PciSettings | null,
+): Step[] {
+  const { vendor, device } = ids
   if (vendor === null || device === null) return []
-  const content = keptBindings.format({ driver, vendor, device })
+  const before = storedFor(files, address, ids)?.before
+  const more = settings === null ? {} : { settings, ...(before === undefined ? {} : { before }) }
+  const content = keptBindings.format({ driver, vendor, device, ...more })
   const stored = keptBindings.readOrNone(files, address)
   if (stored !== null && keptBindings.format(stored) === content) return []
   return [{ action: 'save', path: keptBindings.path(address), content }]

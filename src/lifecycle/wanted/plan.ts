@@ -7,6 +7,7 @@ import type { Step } from '../change/change.ts'
 import type { DeviceIdentity } from '../change/device-identity.ts'
 import type { Definition } from '../definition/definition.ts'
 import type { NodeOwner } from '../settings/node-owners.ts'
+import type { PciSettings } from '../settings/pci-settings.ts'
 import type { Place } from './invalid-spec.ts'
 
 /** The change that a spec asks of one virtual device, and why. */
@@ -62,6 +63,8 @@ export interface PlannedBinding {
   readonly asked: string
   /** At every boot before other drivers see it, or no longer so; null for as it is. */
   readonly early: boolean | null
+  /** The settings of power, resets and BARs that the file asks for; null for none. */
+  readonly settings: PciSettings | null
   readonly reason: string
   /** The exact writes, and the program that loads the driver's module if it is not loaded. */
   readonly steps: readonly Step[]

@@ -1,6 +1,7 @@
 import type { PciAddress, Uuid } from '../../base/units.ts'
 import type { Attribute, StartMode } from '../definition/definition.ts'
 import type { NodeOwner } from '../settings/node-owners.ts'
+import type { PciSettings } from '../settings/pci-settings.ts'
 import type { Place } from './invalid-spec.ts'
 
 /** The wanted state of a host: a file's content, checked, with names as they were written. */
@@ -40,6 +41,8 @@ export interface SpecBinding {
   readonly group: boolean
   /** At every boot before other drivers see them; null for as it is. */
   readonly early: boolean | null
+  /** Power, resets and BAR sizes that they should have; null for none. */
+  readonly settings: PciSettings | null
 }
 
 /** A parent or card, and the devices that it should have. */

@@ -3,6 +3,7 @@ import { Errno } from '../base/errno.ts'
 import { kstrtoull } from '../base/kstrto.ts'
 import type { Machine } from '../machine/machine.ts'
 import { waitForRelease } from '../machine/wait-for-release.ts'
+import { resizeBar, resizeBits, resourceLines } from '../pci/bars.ts'
 import { type PciDevice, pciDraft, pciRecord } from '../pci/devices.ts'
 import { isRemoved, removeDevice, rescan } from '../pci/hotplug.ts'
 import { modalias, pciProperties } from '../pci/properties.ts'
@@ -51,6 +52,7 @@ export function* pciDeviceEntries(
   if (device.physfn === undefined) yield* hotplugEntries(machine, device)
   yield* resetEntries(machine, device, state)
   yield* powerEntries(machine, device, state)
+  yield* barEntries(machine, device)
   yield ['config', readOnly(() => configBytes(machine.store.read(), device))]
   yield* sriovEntries(machine, device, state)
   yield* vgpuEntries(machine, device, state)
@@ -103,6 +105,15 @@ function* resetEntries(machine: Machine, device: PciDevice, state: Snapshot): Ge
   yield ['reset', writeOnly((bytes) => resetDevice(machine, device, bytes))]
   const write = (bytes: Buffer) => store.update((draft) => setResetMethods(draft, scenario, device, bytes))
   yield ['reset_method', { ...readOnly(shown), write }]
+}
+
+function* barEntries({ store }: Machine, device: PciDevice): Generator<readonly [string, Node]> {
+  yield ['resource', readOnly(resourceLines(device))]
+  if (device.physfn !== undefined) return
+  for (const [bar, sizes] of Object.entries(device.function?.resizable ?? {})) {
+    const write = (bytes: Buffer) => store.update((draft) => resizeBar(draft, device, bar, bytes))
+    yield [`resource${bar}_resize`, { ...readOnly(resizeBits(sizes)), write }]
+  }
 }
 
 function uevent(device: PciDevice, driver: string | null): string {

@@ -11,10 +11,12 @@ export interface PciDevice extends ScenarioPciDevice {
 export function pciDevices({ pci }: Scenario, state: Snapshot): PciDevice[] {
   return pci
     .flatMap((device): PciDevice[] => {
-      const { removed, group, vfs } = pciRecord(state, device)
+      const { removed, group, vfs, barSizes } = pciRecord(state, device)
+      const what = device.function
+      const resized = what === undefined ? {} : { function: { ...what, bars: { ...what.bars, ...barSizes } } }
       return removed
         ? []
-        : [{ ...device, iommuGroup: group }, ...vfs.flatMap((vf) => virtualFunction(device, vf, state))]
+        : [{ ...device, ...resized, iommuGroup: group }, ...vfs.flatMap((vf) => virtualFunction(device, vf, state))]
     })
     .sort((a, b) => (a.address < b.address ? -1 : 1))
 }
@@ -66,6 +68,7 @@ export function newRecord(
     physfn: device.physfn ?? null,
     resetMethods: null,
     foundAlone: null,
+    barSizes: {},
     isRevived: false,
     d3coldAllowed: null,
     runtimeControl: null,

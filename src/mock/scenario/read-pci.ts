@@ -11,6 +11,8 @@ import type {
   ScenarioVgpuType,
 } from './scenario.ts'
 
+const barIndex = v.pipe(v.string(), v.regex(/^[0-5]$/, 'the index of a BAR'))
+
 const pciFunction = v.strictObject({
   kind: v.picklist(['edu', 'nvme', 'pci-testdev', 'memory']),
   serial: v.exactOptional(v.pipe(v.string(), v.regex(/^[ -~]{1,20}$/, 'up to 20 characters of ASCII'))),
@@ -19,7 +21,9 @@ const pciFunction = v.strictObject({
     v.pipe(v.string(), v.regex(/^0x[0-9a-f]{1,3}$/, 'an offset such as 0x40')),
     v.pipe(v.string(), v.regex(/^([0-9a-f]{2})+$/, 'bytes in hex')),
   ),
-  bars: v.record(v.pipe(v.string(), v.regex(/^[0-5]$/, 'the index of a BAR')), powerOfTwo),
+  bars: v.record(barIndex, powerOfTwo),
+  resizable: v.exactOptional(v.record(barIndex, v.array(v.pipe(powerOfTwo, v.minValue(2 ** 20))))),
+  window: v.exactOptional(positive),
   rom: v.union([v.literal(0), powerOfTwo]),
   reset: v.boolean(),
 } satisfies Fields<ScenarioPciFunction>)

@@ -165,6 +165,10 @@ export interface ScenarioPciFunction {
   readonly config: Readonly<Record<string, string>>
   /** Bytes of each BAR, a power of two, by its index '0' to '5'; its kind and address stand in `config`. */
   readonly bars: Readonly<Record<string, number>>
+  /** Resizable BARs: bytes that each can have, powers of two from 1 MiB on, by its index. */
+  readonly resizable?: Readonly<Record<string, readonly number[]>>
+  /** Bytes of the window of the bridge above it, for all of its resizable BARs; any if absent. */
+  readonly window?: number
   /** Bytes of the expansion ROM, or 0. */
   readonly rom: number
   /** True if it can be reset. */

@@ -92,11 +92,17 @@ function isPci(value: unknown): value is PciRecord {
     isCount(value['enabledByHand']) &&
     isObject(value['vgpuAttributes']) &&
     Object.values(value['vgpuAttributes']).every(isString) &&
+    isObject(value['barSizes']) &&
+    Object.entries(value['barSizes']).every(([bar, size]) => /^[0-5]$/.test(bar) && isBarSize(size)) &&
     (value['resetMethods'] === null || isListOf(value['resetMethods'], isString)) &&
     ['d3coldAllowed', 'foundAlone'].every((key) => [null, true, false].some((it) => it === value[key])) &&
     [null, 'on', 'auto'].some((it) => it === value['runtimeControl']) &&
     'model' in value
   )
+}
+
+function isBarSize(value: unknown): boolean {
+  return isCount(value) && Number.isInteger(Math.log2(Number(value)))
 }
 
 function isSubchannel(value: unknown): value is SubchannelRecord {

@@ -86,6 +86,8 @@ export interface PciRecord {
   resetMethods: string[] | null
   /** Nothing else was on its bus when the kernel looked for its resets last; null as at power-on, in the order of addresses. */
   foundAlone: boolean | null
+  /** Sizes of its BARs that were written, by their index. */
+  barSizes: Record<string, number>
   /** The reset came that it hung until. */
   isRevived: boolean
   /** Value written to `d3cold_allowed`; null for the kernel's own choice. */
@@ -221,6 +223,7 @@ const gone = {
   enabledByHand: 0,
   vfsAutoprobe: true,
   resetMethods: null,
+  barSizes: {},
   d3coldAllowed: null,
   model: null,
 } satisfies Partial<PciRecord>

@@ -251,7 +251,7 @@ const broken: Readonly<Record<string, Case>> = {
       pci: gpuHost.pci.map((one) => (one.address === ssd ? { ...one, driver: 'vfio-pci', function: sleeping } : one)),
     },
     id: 'd3cold-allowed',
-    says: /echo 0 > \S+\/d3cold_allowed .*echo on > \S+\/power\/control/,
+    says: /vfioctl bind \S+ 0000:82:00\.0 vfio-pci --power on --d3cold off/,
   },
   'a device hangs': {
     ...problem,

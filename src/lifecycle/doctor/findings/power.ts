@@ -16,7 +16,7 @@ export function power({ files, devices }: HostReader): Finding[] {
 
 const consequence = 'some cards do not come back from it, and read as all ones until the machine is switched off'
 
-function mayLosePower({ name, path }: WantedDevice): Finding {
+function mayLosePower({ name, path, kept, driver }: WantedDevice): Finding {
   const [allowed, control] = [`${path}/d3cold_allowed`, `${path}/power/control`]
   return {
     id: 'd3cold-allowed',
@@ -25,9 +25,9 @@ function mayLosePower({ name, path }: WantedDevice): Finding {
     message: `${name} may lose power while nobody has it open (D3cold)`,
     evidence: [seen(allowed, '1'), seen(control, 'auto')],
     consequence,
-    commands: [`echo 0 > ${allowed}`, `echo on > ${control}`],
+    commands: [`vfioctl bind ${name} ${kept === null ? `${driver} ` : ''}--power on --d3cold off`],
     advice:
-      'the same for the rest of its IOMMU group; vfio-pci.disable_idle_d3=1 on the kernel’s command line keeps all awake',
+      'the same for the rest of its IOMMU group; vfio-pci.disable_idle_d3=1 on the kernel’s command line keeps all devices of VFIO awake',
   }
 }
 
