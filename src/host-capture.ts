@@ -6,7 +6,6 @@ import { deviceNameOrNull } from './host/device-name.ts'
 import { type FoundGroups, readIommuGroups } from './host/iommu-groups.ts'
 import { readPhysicalFunctions } from './host/sriov.ts'
 import { listOrNone } from './host/sysfs/readable.ts'
-import { VfioPciDrivers } from './host/variants/vfio-pci-drivers.ts'
 import { unreadable, type Warning } from './host/warning.ts'
 import { inspectDevice } from './host-inspection.ts'
 import { readTopology } from './host-topology.ts'
@@ -18,6 +17,7 @@ import { bootStatus } from './lifecycle/boot/install.ts'
 import { listKeptForBoot } from './lifecycle/boot/kept.ts'
 import { redactedRecording } from './lifecycle/capture/redacted-recording.ts'
 import { diagnose } from './lifecycle/doctor/diagnose.ts'
+import { reportText } from './lifecycle/doctor/report.ts'
 import { cdiSpec } from './lifecycle/guest/cdi-spec.ts'
 import { libvirtXml } from './lifecycle/guest/libvirt-xml.ts'
 import { qemuArguments } from './lifecycle/guest/qemu-arguments.ts'
@@ -58,8 +58,8 @@ export interface CapturedScenario {
   readonly recorded: RecordedHost
 }
 
-/** Larger ones are not read again. */
-const mostCharacters = 14 * 2 ** 20
+/** The largest file that a command reads, in bytes. */
+const largest = 16 * 2 ** 20
 
 /** Reads all that the reading commands read, once, and remembers it. What may not be read is in `unseen`. */
 export function captureHost(kernel: Kernel, { devices = [], redact = false, program }: CaptureRequest): Capture {
@@ -91,10 +91,9 @@ export function captureHost(kernel: Kernel, { devices = [], redact = false, prog
     unseen: [...new Map(unseen.map((it) => [`${it.path} ${it.message}`, it])).values()],
   }
   const host = redact ? redactedRecording(kernel.files, whole) : whole
-  checkSize(host)
   const ofVfio = found.groups.flatMap((group) => group.devices).filter(({ vfio }) => vfio)
   return {
-    scenario: { name: 'captured', modules: {}, pci: [], parents: [], disk: {}, recorded: host },
+    scenario: checkSize({ name: 'captured', modules: {}, pci: [], parents: [], disk: {}, recorded: host }),
     unseen: host.unseen,
     notOpened: ofVfio.map(({ name }) => name).filter((name) => !opened.has(name)),
   }
@@ -119,11 +118,10 @@ function readAll(kernel: RecordingKernel, unseen: Warning[]): FoundGroups {
       ? device.name
       : shownDevice({ ...device, bus: device.bus }),
   )
-  asked(() => diagnose(kernel))
+  asked(() => reportText(kernel))
   asked(() => diagnose(kernel, { devices: names, guestMemory: 2 ** 30 }))
   asked(() => bootStatus(files))
   asked(() => listKeptForBoot(files))
-  asked(() => new VfioPciDrivers(files))
   const ofVfio = found.groups.flatMap(({ devices }) => devices).filter(({ vfio }) => vfio)
   for (const { name } of ofVfio) {
     asked(() => qemuArguments(files, [name], { iommufd: true, display: true }))
@@ -167,10 +165,10 @@ function filesUnseen({ files }: RecordingKernel): Warning[] {
   ]
 }
 
-function checkSize(host: RecordedHost): void {
-  const size = JSON.stringify(host).length
-  if (size <= mostCharacters) return
-  throw new VfioError('NOT_SUPPORTED', `what was recorded of this host is too much for one file (${size} bytes)`, {
-    facts: { size, limit: mostCharacters },
+function checkSize(scenario: CapturedScenario): CapturedScenario {
+  const size = Buffer.byteLength(JSON.stringify(scenario, null, 1))
+  if (size < largest) return scenario
+  throw new VfioError('NOT_SUPPORTED', `what was recorded of this host is too much for one file: ${size} bytes`, {
+    facts: { size, limit: largest },
   })
 }

@@ -33,7 +33,9 @@ async function answersOf(host: Host): Promise<Record<string, unknown>> {
   const devices = [...groups.flatMap((group) => group.devices), ...withoutGroup].map(({ bus, name }) => {
     return bus === 'pci' || bus === 'mdev' ? name : `${bus}/${name}`
   })
-  const each = devices.map(async (device) => ({
+  // 32 virtual functions answer alike
+  const some = devices.filter((_, index) => index < 8 || index % 8 === 0)
+  const each = some.map(async (device) => ({
     device,
     group: host.groups({ device }),
     topology: await host.topology({ device }),

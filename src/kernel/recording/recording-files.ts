@@ -129,11 +129,11 @@ export class RecordingFiles implements HostFiles {
   }
 
   #lookAgain(path: string): Entry | null {
-    // a link to our own number, which another process does not have
-    if (path === '/proc/self' || path === '/proc/thread-self') return { kind: 'directory' }
     try {
       const kind = this.#files.kind(path)
       if (kind === null) return null
+      // a link to our own number, which another process does not have
+      if (path === '/proc/self' || path === '/proc/thread-self') return { kind: 'directory' }
       return kind === 'symlink' ? { kind, target: this.#files.readlink(path) } : { kind }
     } catch (error) {
       return { kind: 'unknown', error: recordedError(error) }

@@ -10,6 +10,11 @@ import { withoutSerialNumber } from './serial-number.ts'
 
 /** PCI buses, as a device's address, a root's folder, and a bus of sysfs begin: '0000:3b:00.0', 'pci0000:3a', '0000:3b'. */
 const pciBus = /(?<![0-9a-f:])([0-9a-f]{4,8}:[0-9a-f]{2})(?=:[0-9a-f]{2}\.[0-7]\b|$|[\s/"'])/g
+const fileNames =
+  '/etc/mdevctl.d /etc/vfioctl.d /etc/driverctl.d /etc/modprobe.d /etc/modules /etc/initramfs-tools /etc/dracut.conf.d ' +
+  '/etc/udev/rules.d /etc/systemd/system /etc/security/limits.conf /etc/pve/qemu-server /run/nvidia/validations ' +
+  '/usr/local/lib /usr/sbin /var/log/audit /lib/modules/modules.alias /boot /dev/vfio /dev/iommu /proc/self/status ' +
+  '/proc/driver /etc/default/grub intel_iommu amd_iommu kernel'
 /** Files that are a serial number. */
 const isSerial =
   /\/(?:serial|serial_number|board_serial|product_serial|chassis_serial|wwid|nguid|eui|unique_id|vpd\w*)$/
@@ -19,7 +24,7 @@ const isSerial =
  * everywhere, and their order stays: the recording is read as before.
  */
 export function redactedRecording(files: HostFiles, host: RecordedHost): RecordedHost {
-  const hostNames = namesOfHost(files)
+  const hostNames = namesOfHost(files).filter((name) => !isOfEveryHost(host, name))
   const found: Record<Identity | 'bus', Set<string>> = {
     UUID: new Set(),
     MAC: new Set(),
@@ -66,6 +71,11 @@ const other: Readonly<Record<Identity, (number: number, found: string) => string
 /** Buses that follow each other still do. */
 function otherBus(number: number): string {
   return `${digits(number >> 8, 4)}:${digits(number & 0xff, 2)}`
+}
+
+/** A host may be called as something is in sysfs, or in the names of files that are looked for. */
+function isOfEveryHost({ files }: RecordedHost, name: string): boolean {
+  return fileNames.includes(name) || Object.keys(files).some((path) => path.startsWith('/sys/') && path.includes(name))
 }
 
 function mapped(host: RecordedHost, change: (text: string) => string): RecordedHost {
