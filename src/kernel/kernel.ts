@@ -287,6 +287,8 @@ export interface HostFiles {
 
   /** The owner and permissions of a file, from stat(2). */
   owner(path: string): FileOwner
+  /** The time when a file's content was last changed, from stat(2): milliseconds since 1970; 0 on the mock. */
+  modified(path: string): number
   /** chown(2), by the numbers of a user and a group. */
   chown(path: string, uid: number, gid: number): void
   /** chmod(2); `mode` is the twelve bits of permission. */

@@ -77,6 +77,7 @@ export function hostFiles(root: string): HostFiles {
       return isHost && tree.at(path, isClaimed)
     },
     owner: (path) => at(path, ownerOf),
+    modified: (path) => at(path, (full) => statSync(full).mtimeMs),
     chown: (path, uid, gid) => at(path, (full) => chownSync(full, uid, gid)),
     chmod: (path, mode) => at(path, (full) => chmodSync(full, mode)),
     create: (path, text, mode = 0o644) => entry(path, (full) => createSynced(full, text, mode)),

@@ -35,6 +35,10 @@ export class TracedFiles implements HostFiles {
     return this.#files.owner(path)
   }
 
+  modified(path: string): number {
+    return this.#files.modified(path)
+  }
+
   write(path: string, text: string): Promise<void> {
     return this.#tell('write', `${shownText(path)}, ${shownText(text)}`, () => this.#files.write(path, text))
   }

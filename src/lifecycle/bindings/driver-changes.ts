@@ -183,7 +183,7 @@ async function changeDrivers(
 }
 
 async function giveBackAll(kernel: Kernel, changes: readonly DriverChange[], options: BindingOptions, error: unknown) {
-  for (const change of changes.toReversed()) {
+  for (const change of changes.filter(({ writes }) => writes.length > 0).toReversed()) {
     try {
       await giveBack(kernel, change, options)
     } catch (second) {

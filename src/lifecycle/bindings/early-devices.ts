@@ -1,7 +1,7 @@
 import { pciAddressOrNull } from '../../base/units.ts'
 import { linkedName } from '../../host/sysfs/links.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
-import type { EarlyDevice } from '../early/early-rule.ts'
+import { type EarlyDevice, isRuleWord } from '../early/early-rule.ts'
 import { bindingName, type KeptBinding, keptBindings } from '../settings/bindings.ts'
 import { isEarly, type KeptChange } from './kept-change.ts'
 import { keptDriver, noDriver } from './wanted-driver.ts'
@@ -17,12 +17,13 @@ export function earlyDevices(files: HostFiles, changes: readonly KeptChange[] = 
       const address = pciAddressOrNull(name)
       if (address === null || kept === null || 'bus' in kept || !isEarly(kept)) return []
       const driver = keptDriver(files, { bus: 'pci', name: address }, kept.driver)
+      if (!isRuleWord(driver)) return []
       const { vendor, device } = kept
       return [{ address, vendor, device, driver, module: driver === noDriver ? null : moduleOf(files, driver) }]
     })
 }
 
-/** modprobe, and udev, take a dash for an underscore; most drivers have their module's name. */
+/** Most drivers have their module's name, with an underscore for a dash, whether it is loaded or not. */
 function moduleOf(files: HostFiles, driver: string): string {
-  return linkedName(files, `/sys/bus/pci/drivers/${driver}/module`) ?? driver
+  return linkedName(files, `/sys/bus/pci/drivers/${driver}/module`) ?? driver.replaceAll('-', '_')
 }

@@ -1,6 +1,7 @@
 import { VfioError } from '../../base/errors.ts'
 import { changedBy, realPlace } from '../../host/changeable-by-others.ts'
 import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
+import { earlyDevices } from '../bindings/early-devices.ts'
 import { nextBootLines } from '../bindings/next-boot.ts'
 import { keptDriver } from '../bindings/wanted-driver.ts'
 import type { Step } from '../change/change.ts'
@@ -130,7 +131,16 @@ function boundByOthers(files: HostFiles): string[] {
 export async function removeBoot(kernel: Kernel, options: BootOptions): Promise<BootChange> {
   const { files } = kernel
   const packaged = packagedOrNull(files, toolsOf(files))
-  return deleteOwn(kernel, options, stayingNotes(packaged), packaged === null ? stopSteps(files) : [])
+  const notes = [...stayingNotes(packaged), ...earlyStays(files)]
+  return deleteOwn(kernel, options, notes, packaged === null ? stopSteps(files) : [])
+}
+
+/** The note that devices are bound early all the same; none if none is. */
+function earlyStays(files: HostFiles): string[] {
+  const early = earlyDevices(files).map(({ address }) => address)
+  return early.length === 0
+    ? []
+    : [`bound early all the same: ${early.join(', ')}; vfioctl bind DEVICE --no-early takes that back`]
 }
 
 async function deleteOwn(

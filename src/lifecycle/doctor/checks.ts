@@ -12,6 +12,7 @@ import { noAnswer } from './findings/no-answer.ts'
 import { noGroup } from './findings/no-group.ts'
 import { nodePermission } from './findings/node-permission.ts'
 import { noiommuOn } from './findings/noiommu-on.ts'
+import { notEarly } from './findings/not-early.ts'
 import { notKept } from './findings/not-kept.ts'
 import { notRestored } from './findings/not-restored.ts'
 import { otherManagers } from './findings/other-managers.ts'
@@ -51,6 +52,7 @@ export const checks: readonly Check[] = [
   { what: 'lockdown and policies', find: deniedByPolicy },
   { what: 'other managers', find: otherManagers },
   { what: 'what the next boot does', find: takenAtBoot },
+  { what: 'what the next boot does', find: notEarly },
   { what: 'what the next boot does', find: notKept },
   { what: 'what the next boot does', find: keptForAbsent },
   { what: 'what the next boot does', find: notRestored },

@@ -5,6 +5,7 @@ import type { DriverBinding } from '../../host/driver-binding.ts'
 import { framebufferLine } from '../../host/framebuffer.ts'
 import { readOrEmpty } from '../../host/sysfs/readable.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
+import { isRuleWord } from './early-rule.ts'
 
 /** udev's own rule that has the drivers of devices loaded. */
 const loadsDrivers = 'udev/rules.d/80-drivers.rules'
@@ -30,7 +31,7 @@ export function checkEarly(files: HostFiles, { device, driver: now, isBridge }: 
       `vfioctl bind ${shown}, without --early: it gets its driver as it is made`,
     )
   }
-  if (!/^[\w.+-]+$/.test(driver)) {
+  if (!isRuleWord(driver)) {
     throw new VfioError('INVALID_ARGUMENT', `driver '${driver}' cannot stand in a udev rule`, {
       hint: 'ls /sys/bus/pci/drivers',
       facts: { driver },
@@ -43,7 +44,7 @@ export function checkEarly(files: HostFiles, { device, driver: now, isBridge }: 
   if (own !== null) {
     throw refused(
       `its driver ${own.driver} is built into the kernel (${own.module}) and has it before udev runs`,
-      `${late}; earlier, only the kernel's command line keeps ${own.driver} away, and from all of its devices: initcall_blacklist=FUNCTION, whose name initcall_debug shows in dmesg (ids= of vfio-pci comes too late, and cannot tell two cards of one kind apart); with that in force, --early works`,
+      `${late}; earlier only if the kernel's command line keeps ${own.driver} from all of its devices: initcall_blacklist=FUNCTION, whose name initcall_debug shows in dmesg; in such a boot --early works. vfio-pci.ids= comes too late, and does not tell two cards of one kind apart`,
     )
   }
 }

@@ -13,6 +13,11 @@ export interface EarlyDevice {
   readonly module: string | null
 }
 
+/** True if a driver's name can stand in a udev rule as it is. */
+export function isRuleWord(driver: string): boolean {
+  return /^[\w.+-]+$/.test(driver)
+}
+
 /**
  * The udev rule that names the driver of each device before a driver of the bus is loaded. udev handles several devices at
  * a time, so that the event of a twin may load the native driver of both: every event names the drivers of all. A

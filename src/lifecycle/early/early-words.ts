@@ -19,7 +19,7 @@ export function earlyWords({ files, runsPrograms }: Kernel, plan: EarlyPlan): st
       : []),
     ...(initramfs !== null && remaking === null && steps.length > 0
       ? [
-          `the initramfs is not made anew${runsPrograms ? ': it is not at its usual place' : ' here'}: on that machine, ${initramfs.remakeAll}`,
+          `the initramfs is not made anew${runsPrograms ? ': it is not at its usual place, or its boot loader (zipl, LILO) has to be run after that' : ' here'}: on that machine, ${initramfs.remakeAll}`,
         ]
       : []),
     ...(initramfs !== null && remaking !== null && others.length > 0

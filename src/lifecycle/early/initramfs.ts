@@ -17,7 +17,7 @@ export interface Initramfs {
   readonly content: (devices: readonly EarlyDevice[]) => string
   /** Command line that makes all images anew. */
   readonly remakeAll: string
-  /** The image of the kernel that runs; null if it is not where the program has it. */
+  /** The image of the kernel that runs; null if it is not where the program has it, or is not to be moved. */
   readonly image: string | null
   /** The place of the image as it was before early binding. */
   readonly copy: string | null
@@ -25,6 +25,9 @@ export interface Initramfs {
   /** Lists the image's files; null if no program does. */
   readonly list: Run | null
 }
+
+/** Settings of boot loaders that know an image by its blocks on the disk: once it is moved, the machine does not boot. */
+const byBlocks = ['/etc/zipl.conf', '/etc/lilo.conf']
 
 /** The path of a program of the host; null if it has none of that name. */
 export function programPath(files: HostFiles, name: string): string | null {
@@ -36,7 +39,8 @@ export function programPath(files: HostFiles, name: string): string | null {
 export function findInitramfs(files: HostFiles): Initramfs | null {
   const release = readOrNone(files, '/proc/sys/kernel/osrelease')?.trim() ?? ''
   const isSafe = nameFault(release) === null && /^[\w.+~-]+$/.test(release)
-  return initramfsTools(files, isSafe ? release : null) ?? dracut(files, isSafe ? release : null)
+  const isFound = isSafe && !byBlocks.some((path) => files.kind(path) !== null)
+  return initramfsTools(files, isFound ? release : null) ?? dracut(files, isFound ? release : null)
 }
 
 /** Debian's; dracut there has an update-initramfs too, and no hook-functions. */

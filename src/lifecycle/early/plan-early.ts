@@ -19,6 +19,8 @@ export interface EarlyPlan {
   readonly initramfs: Initramfs | null
   /** The image that is to be made anew, and how; null for none. */
   readonly remaking: Remaking | null
+  /** True if a change before was killed before its end. */
+  readonly isUnfinished: boolean
   /** The same as steps. */
   readonly steps: readonly Step[]
 }
@@ -56,7 +58,7 @@ export function planEarly(files: HostFiles, devices: readonly EarlyDevice[], run
   const isUnfinished = files.kind(pathOf(unfinishedFile)) !== null
   const changed = all.filter(({ now, content }) => now !== content)
   const remaking = runs && (changed.length > 0 || isUnfinished) ? remakingOf(files, initramfs, all) : null
-  return { devices, files: changed, initramfs, remaking, steps: stepsOf(changed, remaking, isUnfinished) }
+  return { devices, files: changed, initramfs, remaking, isUnfinished, steps: stepsOf(changed, remaking, isUnfinished) }
 }
 
 function remakingOf(files: HostFiles, initramfs: Initramfs | null, all: readonly Replacement[]): Remaking | null {

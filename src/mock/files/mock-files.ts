@@ -88,6 +88,11 @@ export class MockFiles implements HostFiles {
     return systemCall('stat', path, () => this.#ownerOf(this.find(path)))
   }
 
+  /** Nothing here has a time. */
+  modified(path: string): number {
+    return systemCall('stat', path, () => this.find(path)) && 0
+  }
+
   chown(path: string, uid: number, gid: number): void {
     this.#changeOwner('files.chown', path, { uid, gid })
   }

@@ -15,9 +15,9 @@ const ssd = '0000:82:00.0'
 const cmdline = (words: string) => ({ '/proc/cmdline': `BOOT_IMAGE=/vmlinuz root=/dev/sda1 ${words}\n` })
 const tables = (...names: string[]) =>
   Object.fromEntries(['FACP', ...names].map((name) => [`/sys/firmware/acpi/tables/${name}`, 'x']))
-const kept = (address: string, vendor: string, device: string, driver = 'vfio-pci') => ({
+const kept = (address: string, vendor: string, device: string, driver = 'vfio-pci', more: object = {}) => ({
   '/etc/vfioctl.d/bindings': null,
-  [`/etc/vfioctl.d/bindings/${address}.json`]: JSON.stringify({ driver, vendor, device }),
+  [`/etc/vfioctl.d/bindings/${address}.json`]: JSON.stringify({ driver, vendor, device, ...more }),
 })
 const withoutIommu = gpuHost.pci.map((device) => ({ ...device, iommuGroup: null }))
 const booted = (parameters: Readonly<Record<string, Readonly<Record<string, string>>>>) => ({
@@ -165,6 +165,20 @@ const broken: Readonly<Record<string, Case>> = {
     host: { disk: kept('0000:99:00.0', '0x144d', '0xa80a') },
     id: 'kept-for-absent-device',
     says: /driver vfio-pci is kept for 0000:99:00.0, which is not there/,
+    mended: true,
+  },
+  'the rule for what is bound early is gone': {
+    ...warning,
+    host: {
+      disk: {
+        ...kept(ssd, '0x144d', '0xa80a', 'vfio-pci', { early: true }),
+        '/usr/lib/udev': null,
+        '/usr/lib/udev/rules.d': null,
+        '/usr/lib/udev/rules.d/80-drivers.rules': '',
+      },
+    },
+    id: 'early-not-set-up',
+    says: /run: +vfioctl bind --mock=\S+ 0000:82:00.0 --early/,
     mended: true,
   },
   'vfio-pci is not loaded': {

@@ -80,6 +80,9 @@ class HostileFiles implements HostFiles {
   owner(): FileOwner {
     return { uid: 0, gid: 0, mode: 0o600 }
   }
+  modified(): number {
+    return 0
+  }
   async write(): Promise<void> {}
   chown(): void {}
   chmod(): void {}

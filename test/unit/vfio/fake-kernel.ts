@@ -56,6 +56,7 @@ export class FakeKernel implements Kernel {
     read: (path) => this.#noFile('open', path),
     kind: () => null,
     owner: (path) => this.#noFile('stat', path),
+    modified: (path) => this.#noFile('stat', path),
     chown: (path) => this.#noFile('chown', path),
     chmod: (path) => this.#noFile('chmod', path),
     write: async (path) => this.#noFile('open', path),

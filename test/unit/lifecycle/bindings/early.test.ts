@@ -3,6 +3,7 @@ import { parsePciAddress } from '../../../../src/base/units.ts'
 import type { Kernel, ProgramEnd } from '../../../../src/kernel/kernel.ts'
 import { bind } from '../../../../src/lifecycle/bindings/bind.ts'
 import { release } from '../../../../src/lifecycle/bindings/release.ts'
+import { diagnose } from '../../../../src/lifecycle/doctor/diagnose.ts'
 import { earlyRule } from '../../../../src/lifecycle/early/early-rule.ts'
 import { keptBindings } from '../../../../src/lifecycle/settings/bindings.ts'
 import { createMockKernel } from '../../../../src/mock/kernel/mock-kernel.ts'
@@ -217,6 +218,13 @@ describe('told where it cannot work', () => {
     })
   })
 
+  test('a boot loader that knows the initramfs by its blocks: it is not made anew, and the command is said', async () => {
+    const { kernel, said, options } = host({ ...demo.disk, '/etc/zipl.conf': '' })
+    const [change] = await bind(kernel, { device: card, early: true }, options)
+    expect(change?.steps.map(({ action }) => action)).not.toContain('run')
+    expect(said[0]).toMatch(/zipl.*update-initramfs -u -k all$/)
+  })
+
   test('a host without udev', async () => {
     await expect(bind(host(plainDisk).kernel, { device: card, early: true })).rejects.toThrow('there is no udev here')
   })
@@ -227,6 +235,19 @@ describe('told where it cannot work', () => {
     expect(change?.steps.slice(-2).map(({ path }) => path)).toEqual([undo, rule])
     expect(said[0]).toContain('a driver that the initramfs itself loads comes first')
   })
+})
+
+test('doctor says if the initramfs is older than the rule, or another rule would be written now', async () => {
+  const { kernel } = host()
+  const early = async (one: Kernel) => (await diagnose(one)).findings.filter(({ id }) => id === 'early-not-set-up')
+  await bind(kernel, { device: card, early: true })
+  expect(await early(kernel)).toEqual([])
+  const older = stub(kernel, { files: stub(kernel.files, { modified: (path) => (path === image ? 1 : 2) }) })
+  expect(await early(older)).toMatchObject([
+    { device: card, message: expect.stringContaining(`${image} is older than ${rule}`) },
+  ])
+  await kernel.files.write(rule, '# mine')
+  expect(await early(kernel)).toMatchObject([{ commands: [`vfioctl bind ${card} --early`] }])
 })
 
 test('dracut has a file of its own for it', async () => {
