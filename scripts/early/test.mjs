@@ -108,7 +108,13 @@ async function boot(disk, release, words) {
   const iommu = iommus.intel
   const append = [
     ...[...commandLine, ...iommu.commandLine, ...words],
-    ...['root=/dev/nvme0n1', 'rw', 'init=/usr/lib/systemd/systemd', 'systemd.unit=early.service', 'systemd.show_status=0'],
+    ...[
+      'root=/dev/nvme0n1',
+      'rw',
+      'init=/usr/lib/systemd/systemd',
+      'systemd.unit=early.service',
+      'systemd.show_status=0',
+    ],
     ...['quiet', 'loglevel=3', 'mitigations=off', 'nowatchdog', 'oops=panic', 'panic=-1'],
     // says of each device which driver gets it
     ...['dyndbg="file drivers/base/dd.c +p"', 'log_buf_len=16M'],
