@@ -58,8 +58,8 @@ function isOfDevice(target: string): boolean {
   return target.startsWith('/dev/') && !ofNoDevice.test(target)
 }
 
-function asJson({ kind, text, bytes, target, names, error, owner, claimed }: Entry): string | RecordedFile {
-  const isText = text !== undefined && [bytes, error, owner, claimed].every((it) => it === undefined)
+function asJson({ kind, text, bytes, target, names, error, owner, modified, claimed }: Entry): string | RecordedFile {
+  const isText = text !== undefined && [bytes, error, owner, modified, claimed].every((it) => it === undefined)
   if (kind === 'file' && isText) return text
   return {
     kind,
@@ -69,6 +69,7 @@ function asJson({ kind, text, bytes, target, names, error, owner, claimed }: Ent
     ...(names === undefined ? {} : { listed: true }),
     ...(error === undefined ? {} : { error }),
     ...(owner === undefined ? {} : { owner }),
+    ...(modified === undefined ? {} : { modified }),
     ...(claimed === undefined ? {} : { claimed }),
   }
 }

@@ -35,6 +35,8 @@ export interface RecordedFile {
   /** The kernel's answer to reading or listing it, if it refused. */
   readonly error?: RecordedError
   readonly owner?: FileOwner
+  /** The time of its last change, in milliseconds since 1970. */
+  readonly modified?: number
   /** Of a block device that somebody has for himself. */
   readonly claimed?: true
 }

@@ -13,6 +13,7 @@ export interface Entry {
   names?: readonly string[]
   error?: RecordedError
   owner?: FileOwner
+  modified?: number
   claimed?: true
 }
 
@@ -76,6 +77,13 @@ export class RecordingFiles implements HostFiles {
     const owner = remembering(entry, () => this.#files.owner(path))
     if (entry !== null) entry.node.owner ??= owner
     return owner
+  }
+
+  modified(path: string): number {
+    const entry = this.at(path, true)
+    const modified = remembering(entry, () => this.#files.modified(path))
+    if (entry !== null) entry.node.modified ??= modified
+    return modified
   }
 
   async write(): Promise<void> {

@@ -67,6 +67,12 @@ export class RecordedFiles implements HostFiles {
     return owner
   }
 
+  modified(path: string): number {
+    const { modified, error } = this.#find(path, 'stat')
+    if (modified === undefined) throw refused(error, 'stat', path)
+    return modified
+  }
+
   /** The content of a file that is opened to be read. */
   bytes(path: string): Uint8Array {
     const { kind, bytes, text, error } = this.#find(path, 'open')

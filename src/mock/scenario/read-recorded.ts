@@ -46,6 +46,7 @@ const file = v.pipe(
     listed: v.exactOptional(v.literal(true)),
     error: v.exactOptional(error),
     owner: v.exactOptional(owner),
+    modified: v.exactOptional(v.number()),
     claimed: v.exactOptional(v.literal(true)),
   } satisfies Fields<RecordedFile>),
   v.check(({ kind, target }) => target === undefined || kind === 'symlink', 'a target of a symlink alone'),
