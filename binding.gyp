@@ -9,6 +9,7 @@
         'native/events.cc',
         'native/ioctl.cc',
         'native/memory.cc',
+        'native/sockets.cc',
         'native/syscalls.cc',
       ],
       'dependencies': ["<!(node -p \"require('node-addon-api').targets\"):node_addon_api"],

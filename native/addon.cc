@@ -39,6 +39,12 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports["hugePageSize"] = Napi::Number::New(env, static_cast<double>(HugePageSize()));
   exports["Mapping"] = Mapping::DefineIn(env);
   exports["pageFrames"] = Napi::Function::New<PageFrames>(env, "pageFrames");
+  exports["bindUnix"] = Napi::Function::New<BindUnix>(env, "bindUnix");
+  exports["listen"] = Napi::Function::New<Listen>(env, "listen");
+  exports["accept"] = Napi::Function::New<Accept>(env, "accept");
+  exports["connectUnix"] = Napi::Function::New<ConnectUnix>(env, "connectUnix");
+  exports["sendDescriptors"] = Napi::Function::New<SendDescriptors>(env, "sendDescriptors");
+  exports["receiveDescriptors"] = Napi::Function::New<ReceiveDescriptors>(env, "receiveDescriptors");
   exports["pipe"] = Napi::Function::New<Pipe>(env, "pipe");
   exports["eventfd"] = Napi::Function::New<Eventfd>(env, "eventfd");
   exports["waitForEventfd"] = Napi::Function::New<WaitForEventfd>(env, "waitForEventfd");

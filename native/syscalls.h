@@ -4,6 +4,14 @@
 
 namespace vfioctl {
 
+// sockets.cc
+Napi::Value BindUnix(const Napi::CallbackInfo& info);
+void Listen(const Napi::CallbackInfo& info);
+Napi::Value Accept(const Napi::CallbackInfo& info);
+Napi::Value ConnectUnix(const Napi::CallbackInfo& info);
+void SendDescriptors(const Napi::CallbackInfo& info);
+Napi::Value ReceiveDescriptors(const Napi::CallbackInfo& info);
+
 void Close(const Napi::CallbackInfo& info);
 Napi::Value Read(const Napi::CallbackInfo& info);
 Napi::Value Write(const Napi::CallbackInfo& info);

@@ -3,6 +3,7 @@ import { milliseconds as anyMilliseconds, signal as anySignal, checked, count, t
 import type { GroupFilter } from './host/iommu-groups.ts'
 import type { PhysicalFunctionFilter } from './host/sriov.ts'
 import type { CaptureRequest } from './host-capture.ts'
+import type { HostRunOptions } from './host-run.ts'
 import type { BindingOptions, BindingRequest, BindRequest } from './lifecycle/bindings/binding-change.ts'
 import type { BootOptions, BootRequest } from './lifecycle/boot/install.ts'
 import type { ChangeOptions } from './lifecycle/change/change.ts'
@@ -28,7 +29,7 @@ import { openSpace } from './vfio/address-space/open-space.ts'
 import type { OpenDeviceOptions } from './vfio/device.ts'
 import type { AddressSpaceOptions } from './vfio/iommu/open-address-space.ts'
 import type { PassedDescriptors } from './vfio/iommu/passed-descriptors.ts'
-import type { RunOptions } from './vfio/program/run-program.ts'
+import type { ServeOptions } from './vfio/program/serve-devices.ts'
 
 /** Checks the arguments of a host's methods as their types say: JavaScript, or a file, may hand over anything. */
 
@@ -66,6 +67,8 @@ export type HostCall =
   | 'openDevice'
   | 'openAddressSpace'
   | 'run'
+  | 'serveDevices'
+  | 'receiveDescriptors'
   | 'inspect'
   | 'recover'
 
@@ -113,6 +116,10 @@ const iommu = v.optional(
 
 const hostdevs = { iommufd: flag, display: flag }
 const pixels = v.pipe(v.number(), v.safeInteger(), v.minValue(1), v.maxValue(0xffff))
+
+const nodes = v.optional(v.picklist(['iommufd', 'group']))
+const topology = v.optional(v.picklist(['ports', 'flat', 'bridge', 'bridge-per-group'] satisfies QemuTopology[]))
+const socketPath = v.pipe(v.string(), v.regex(/^\/[^\0]*$/, 'must be an absolute path'))
 
 const descriptor = v.pipe(v.number(), v.safeInteger(), v.minValue(0))
 const passed = fields<PassedDescriptors>({
@@ -184,7 +191,7 @@ const requests: Readonly<Record<HostCall, readonly v.GenericSchema<unknown, unkn
     v.optional(
       fields<QemuOptions>({
         ...hostdevs,
-        topology: v.optional(v.picklist(['ports', 'flat', 'bridge', 'bridge-per-group'] satisfies QemuTopology[])),
+        topology,
         resolution: v.optional(fields<Resolution>({ width: pixels, height: pixels })),
         firstDescriptor: v.optional(v.pipe(count, v.maxValue(0xffff))),
       }),
@@ -220,7 +227,7 @@ const requests: Readonly<Record<HostCall, readonly v.GenericSchema<unknown, unkn
   ],
   run: [
     v.pipe(v.array(v.string()), v.minLength(1, 'must name a device')),
-    fields<RunOptions>({
+    fields<HostRunOptions>({
       command: v.pipe(
         v.array(
           v.pipe(
@@ -231,10 +238,16 @@ const requests: Readonly<Record<HostCall, readonly v.GenericSchema<unknown, unkn
         v.minLength(1, 'must be a program'),
       ),
       user,
-      nodes: v.optional(v.picklist(['iommufd', 'group'])),
+      nodes,
       memlock: v.optional(v.union([v.literal('unlimited'), descriptor])),
+      topology,
     }),
   ],
+  serveDevices: [
+    v.pipe(v.array(v.string()), v.minLength(1, 'must name a device')),
+    fields<ServeOptions>({ socket: socketPath, user, nodes, signal, onServed: callback }),
+  ],
+  receiveDescriptors: [socketPath],
   inspect: [v.string()],
   openAddressSpace: [v.optional(fields<AddressSpaceOptions>({ iommu }))],
 }

@@ -8,6 +8,7 @@ import { called, calledLater, changing, checkCanChange } from './host-call.ts'
 import type { Capture, CaptureRequest } from './host-capture.ts'
 import { HostGuest } from './host-guest.ts'
 import type { DeviceInspection } from './host-inspection.ts'
+import type { HostRunOptions } from './host-run.ts'
 import type { Topology } from './host-topology.ts'
 import type { Kernel } from './kernel/kernel.ts'
 import type { BindingChange, BindingOptions, BindingRequest, BindRequest } from './lifecycle/bindings/binding-change.ts'
@@ -32,7 +33,9 @@ import type { DeviceAddressSpace } from './vfio/address-space/attachment.ts'
 import { closeInOrder } from './vfio/calls/close-in-order.ts'
 import type { Device, OpenDeviceOptions } from './vfio/device.ts'
 import type { AddressSpaceOptions } from './vfio/iommu/open-address-space.ts'
-import type { RunEnd, RunOptions } from './vfio/program/run-program.ts'
+import type { PassedDescriptors } from './vfio/iommu/passed-descriptors.ts'
+import type { RunEnd } from './vfio/program/run-program.ts'
+import type { ServeOptions } from './vfio/program/serve-devices.ts'
 
 /** A resource that the host closes with itself. */
 interface Opened {
@@ -272,21 +275,48 @@ export class Host implements AsyncDisposable {
    * privileges are dropped. It gets the SIGINT, SIGTERM and SIGHUP that this process gets. Throws as `openDevice`
    * does if a device cannot be opened, NOT_SUPPORTED on a simulated host or without util-linux's setpriv and prlimit.
    */
-  async run(devices: readonly string[], options: RunOptions): Promise<RunEnd> {
+  async run(devices: readonly string[], options: HostRunOptions): Promise<RunEnd> {
     return calledLater('run', [devices, options], async () => {
       const { runProgramWith } = await import('./vfio/program/run-program.ts')
       this.#checkOpen()
       const found = devices.map((device) => deviceToOpen(this.kernel.files, device))
-      return runProgramWith(this.kernel, found, options, (firstDescriptor) => this.#forQemu(devices, firstDescriptor))
+      const { topology, ...program } = options
+      const place = topology === undefined ? {} : { topology }
+      return runProgramWith(this.kernel, found, program, async (firstDescriptor) => {
+        const opening = firstDescriptor === null ? {} : { iommufd: true, firstDescriptor }
+        return (await this.guest.qemuArguments(devices, { ...place, ...opening })).arguments
+      })
     })
   }
 
-  async #forQemu(devices: readonly string[], firstDescriptor: number | null): Promise<readonly string[]> {
-    const { arguments: words } = await this.guest.qemuArguments(
-      devices,
-      firstDescriptor === null ? {} : { iommufd: true, firstDescriptor },
-    )
-    return words
+  /**
+   * Hands devices to programs that were not started by this process: whoever connects to the Unix socket, and is the user, gets
+   * descriptors that are opened for it, as `receiveDescriptors` takes them. Each holds its devices until it closes them: the next is
+   * told that they are in use. Goes on until `signal` is aborted, and removes the socket. On a simulated host, only its own
+   * process can connect.
+   */
+  async serveDevices(devices: readonly string[], options: ServeOptions): Promise<void> {
+    return calledLater('serveDevices', [devices, options], async () => {
+      const { serveDevices } = await import('./vfio/program/serve-devices.ts')
+      this.#checkOpen()
+      const found = devices.map((device) => deviceToOpen(this.kernel.files, device))
+      const signals = options.signal === undefined ? [] : [options.signal]
+      const signal = AbortSignal.any([...signals, this.#closing.signal])
+      return serveDevices(this.kernel, found, { ...options, signal })
+    })
+  }
+
+  /**
+   * Descriptors of devices from the socket of `vfioctl run --socket` or `serveDevices`, for `openDevice(device, { passed })`.
+   * Those that no device takes over stay open, with this process. NOT_FOUND if nobody listens there, PERMISSION_DENIED if they
+   * are another user's, DEVICE_BUSY with the reason if they cannot be opened, TIMED_OUT after a minute.
+   */
+  async receiveDescriptors(socket: string): Promise<PassedDescriptors> {
+    return calledLater('receiveDescriptors', [socket], async () => {
+      const { receiveDescriptors } = await import('./vfio/program/receive-descriptors.ts')
+      this.#checkOpen()
+      return receiveDescriptors(this.kernel, socket)
+    })
   }
 
   /** An address space for several devices to share. The caller closes it, or the host does, with the devices in it. */

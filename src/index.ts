@@ -26,6 +26,7 @@ export type { HostBoot } from './host-boot.ts'
 export type { Capture, CapturedScenario, CaptureRequest } from './host-capture.ts'
 export type { HostGuest } from './host-guest.ts'
 export type { DeviceInspection, InspectedAddressSpace } from './host-inspection.ts'
+export type { HostRunOptions } from './host-run.ts'
 export type { Topology, TopologyDevice, TopologyRoot } from './host-topology.ts'
 export type {
   Accessors,
@@ -57,6 +58,7 @@ export type {
 } from './kernel/recording/recorded-host.ts'
 export type { TracedCall } from './kernel/trace/trace.ts'
 export type { Uevent } from './kernel/uevents.ts'
+export type { Peer, Received, UnixSockets } from './kernel/unix-sockets.ts'
 export type { BindingChange, BindingOptions, BindingRequest, BindRequest } from './lifecycle/bindings/binding-change.ts'
 export type { Program } from './lifecycle/boot/boot-files.ts'
 export type {
@@ -202,6 +204,7 @@ export type { AffectedDevice } from './vfio/pci/hot-reset.ts'
 export type { PciFunction } from './vfio/pci/pci-function.ts'
 export type { PassedNodes } from './vfio/program/open-for-program.ts'
 export type { RunEnd, RunOptions } from './vfio/program/run-program.ts'
+export type { Served, ServeOptions } from './vfio/program/serve-devices.ts'
 export type { Ioeventfd, IoeventfdRequest, IoeventfdWrite } from './vfio/region/ioeventfd.ts'
 export type { MappedRegion } from './vfio/region/mapped-region.ts'
 export type { Region } from './vfio/region/region.ts'

@@ -13,6 +13,7 @@ import { outputsFolder, runInGuest } from './guest.mjs'
 import { kernels as recipes } from './kernels.mjs'
 import { inLanes } from './lanes.mjs'
 import { leadingOptions } from './leading-options.mjs'
+import { newerQemuFolder } from './newer-qemu.mjs'
 import { prepare } from './prepare.mjs'
 
 /** @typedef {import('../test-counts.mjs').Counts} Counts */
@@ -146,6 +147,8 @@ async function testInGuest(boot, vitestArgs, log, { half, etc } = {}) {
     ...(etc ? { etc } : {}),
     timeout,
     env: {
+      // one that knows iommufd; the guest has this machine's files
+      ...(kernel === '7' ? { VFIOCTL_NEWER_QEMU: await newerQemuFolder() } : {}),
       ...(process.stdout.isTTY ? { FORCE_COLOR: '1' } : { NO_COLOR: '1' }),
       ...(half ? { VFIOCTL_REBOOT: half } : {}),
       ...Object.fromEntries(Object.entries(process.env).filter(([name]) => heard.includes(name))),

@@ -23,6 +23,7 @@ const numbers = {
   ENOSPC: 28,
   ESPIPE: 29,
   EROFS: 30,
+  EPIPE: 32,
   ERANGE: 34,
   ENAMETOOLONG: 36,
   ENOSYS: 38,
@@ -31,10 +32,12 @@ const numbers = {
   EOVERFLOW: 75,
   EBADFD: 77,
   EUSERS: 87,
+  ENOTSOCK: 88,
   EMSGSIZE: 90,
   EOPNOTSUPP: 95,
   EADDRINUSE: 98,
   EADDRNOTAVAIL: 99,
+  ECONNREFUSED: 111,
 } as const
 
 const byName: ReadonlyMap<string, number> = new Map(Object.entries(numbers))
@@ -77,4 +80,9 @@ const meanings: Readonly<Record<string, string>> = {
   ENAMETOOLONG: 'file name too long',
   ENOSYS: 'function not implemented',
   ELOOP: 'too many levels of symbolic links',
+  EPIPE: 'broken pipe',
+  ENOTSOCK: 'not a socket',
+  EMSGSIZE: 'message too long',
+  EADDRINUSE: 'address already in use',
+  ECONNREFUSED: 'connection refused',
 }

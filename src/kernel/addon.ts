@@ -79,6 +79,21 @@ export interface Addon {
    * mlock(2), then pread(2) of /proc/self/pagemap, which `fd` is, from the page at `offset` on. Returns the bytes read.
    */
   pageFrames(fd: number, memory: Mapping, offset: number, entries: BigUint64Array): number
+  /**
+   * socket(2) of AF_UNIX and SOCK_SEQPACKET, non-blocking, and bind(2): the file is this process's user's, of mode 0600 less
+   * the umask.
+   */
+  bindUnix(path: string): number
+  /** listen(2). */
+  listen(fd: number): void
+  /** accept4(2), non-blocking, with whom connected, by SO_PEERCRED. */
+  accept(fd: number): { readonly fd: number; readonly pid: number; readonly uid: number }
+  /** A socket as `bindUnix` makes it, and connect(2). */
+  connectUnix(path: string): number
+  /** sendmsg(2) of one message with SCM_RIGHTS, at most 253 descriptors, without waiting. */
+  sendDescriptors(fd: number, bytes: Uint8Array, descriptors: Int32Array): void
+  /** recvmsg(2) of one message, whole or EMSGSIZE, without waiting. The length is 0 at the end. */
+  receiveDescriptors(fd: number, into: Uint8Array): { readonly length: number; readonly descriptors: Int32Array }
   /** pipe2(2) with O_CLOEXEC: the ends to read from and to write to, which the caller closes. */
   pipe(ends: Int32Array): void
   /** eventfd(2) with EFD_NONBLOCK|EFD_CLOEXEC. */
@@ -105,6 +120,12 @@ const surface: readonly (keyof Addon)[] = [
   'tryLock',
   'Mapping',
   'pageFrames',
+  'bindUnix',
+  'listen',
+  'accept',
+  'connectUnix',
+  'sendDescriptors',
+  'receiveDescriptors',
   'pipe',
   'eventfd',
   'waitForEventfd',

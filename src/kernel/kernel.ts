@@ -1,5 +1,6 @@
 import type { KernelLog } from './kernel-log.ts'
 import type { Uevent } from './uevents.ts'
+import type { UnixSockets } from './unix-sockets.ts'
 
 /**
  * The seam: everything this package asks of an operating system, at the level of system calls.
@@ -123,6 +124,9 @@ export interface Kernel {
    * `passesDescriptors` is false.
    */
   startProgram(path: string, start: ProgramBeginning): Promise<StartedProgram>
+
+  /** Sockets by which processes hand each other descriptors. On a simulated kernel they lead to its own process alone. */
+  readonly sockets: UnixSockets
 
   /** Releases what the kernel object itself holds (the mock's files; nothing on Linux). */
   dispose(): void

@@ -27,8 +27,10 @@ import { asCallers } from './linux-errors.ts'
 import { hostFiles } from './linux-files.ts'
 import { followLog } from './linux-log.ts'
 import { runProgram } from './linux-program.ts'
+import { linuxSockets } from './linux-sockets.ts'
 import { watchUevents } from './linux-uevents.ts'
 import type { Uevent } from './uevents.ts'
+import { noSockets, type UnixSockets } from './unix-sockets.ts'
 
 /** Longest wait of one call of the addon for eventfds, in milliseconds. */
 const longestWait = 250
@@ -62,6 +64,7 @@ class LinuxKernel implements Kernel {
   readonly pid = process.pid
   readonly files: HostFiles
   readonly runsPrograms: boolean
+  readonly sockets: UnixSockets
   readonly #root: string
   readonly #tree: Tree
   /** Opened by node:fs, which keeps count of its own in a Worker: closed there too. */
@@ -72,6 +75,7 @@ class LinuxKernel implements Kernel {
     this.runsPrograms = runsPrograms
     this.#tree = treeBelow(root)
     this.files = hostFiles(root)
+    this.sockets = root === '/' ? linuxSockets : noSockets
   }
 
   open(path: string, access: 'r' | 'w' | 'rw'): number {

@@ -1,33 +1,17 @@
 import { printable } from '../../base/units.ts'
-import type { QemuTopology } from '../../lifecycle/guest/qemu-topology.ts'
 import { given } from '../arguments/change-options.ts'
 import { byIommufd, guestDevices } from '../arguments/guest-devices.ts'
 import { wholeNumber } from '../arguments/numbers.ts'
+import { topology } from '../arguments/topology.ts'
 import { type Command, command, usageError } from '../command/command.ts'
 import { json, reportWarnings } from '../output/output.ts'
 import { shellQuoted } from '../output/shell-quoted.ts'
-
-const topologies: Readonly<Record<QemuTopology, string>> = {
-  ports: 'each behind a root port of its own (default)',
-  flat: 'each on bus 0',
-  bridge: 'all behind one bridge, as conventional PCI',
-  'bridge-per-group': 'a bridge for each IOMMU group',
-}
 
 const qemu: Command = command({
   arguments: {
     ...guestDevices,
     iommufd: byIommufd,
-    topology: {
-      kind: 'option',
-      alias: 't',
-      value: 'NAME',
-      completes: Object.keys(topologies),
-      parse: parseTopology,
-      describe: Object.entries(topologies)
-        .map(([name, where]) => `${name}: ${where}`)
-        .join('; '),
-    },
+    topology,
     display: {
       kind: 'flag',
       describe: 'Show the displays that virtual devices have in QEMU’s own, which it must have',
@@ -76,15 +60,6 @@ export default qemu
 function pairs(words: readonly string[]): string {
   const lines = words.flatMap((_word, at) => (at % 2 === 0 ? [words.slice(at, at + 2)] : []))
   return `${lines.map((line) => line.map(shellQuoted).join(' ')).join(' \\\n')}\n`
-}
-
-function parseTopology(given: string): QemuTopology {
-  if (isTopology(given)) return given
-  throw usageError(`--topology '${printable(given)}' is none of ${Object.keys(topologies).join(', ')}`)
-}
-
-function isTopology(text: string): text is QemuTopology {
-  return Object.hasOwn(topologies, text)
 }
 
 function parseResolution(given: string): { width: number; height: number } {

@@ -10,6 +10,7 @@ import type {
   Watch,
   WordWidth,
 } from '../kernel.ts'
+import { noSockets, type UnixSockets } from '../unix-sockets.ts'
 import { deviceFileName, recordedArgument, structText } from './recorded-call.ts'
 import type { RecordedCall, RecordedDevice, RecordedError } from './recorded-host.ts'
 import { type Entry, RecordingFiles, recordedError } from './recording-files.ts'
@@ -36,6 +37,7 @@ export class RecordingKernel implements Kernel {
   readonly pid: number
   readonly runsPrograms = false
   readonly passesDescriptors = false
+  readonly sockets: UnixSockets = noSockets
   /** Bytes of a page, if anybody asked. */
   askedPageSize: number | null = null
   readonly #kernel: Kernel

@@ -19,6 +19,7 @@ import type {
 } from '../kernel.ts'
 import type { KernelLog } from '../kernel-log.ts'
 import type { Uevent } from '../uevents.ts'
+import type { UnixSockets } from '../unix-sockets.ts'
 import { ChannelRegions } from './channel-regions.ts'
 import { type Opened, tracedIoctl } from './ioctl-arguments.ts'
 import { shownArgument, shownBytes, shownText } from './shown-argument.ts'
@@ -209,6 +210,20 @@ class TracedKernel implements Kernel {
   startProgram(path: string, start: ProgramBeginning): Promise<StartedProgram> {
     const shown = [path, ...start.arguments].map(shownText).join(', ')
     return this.#tell('execve', shown, () => this.#kernel.startProgram(path, start))
+  }
+
+  get sockets(): UnixSockets {
+    const { sockets } = this.#kernel
+    return {
+      listen: (path, uid) => this.#tell('bind', shownText(path), () => sockets.listen(path, uid)),
+      accept: (fd) => this.#tell('accept4', this.#shown(fd), () => sockets.accept(fd)),
+      connect: (path) => this.#tell('connect', shownText(path), () => sockets.connect(path)),
+      send: (fd, message, descriptors) => {
+        const shown = [this.#shown(fd), shownBytes(message), `[${descriptors.map((it) => this.#shown(it)).join(', ')}]`]
+        this.#tell('sendmsg', shown.join(', '), () => sockets.send(fd, message, descriptors))
+      },
+      receive: (fd, into) => this.#tell('recvmsg', this.#shown(fd), () => sockets.receive(fd, into)),
+    }
   }
 
   dispose(): void {

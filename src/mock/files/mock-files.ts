@@ -1,3 +1,4 @@
+import { posix } from 'node:path'
 import { systemError } from '../../base/system-error.ts'
 import type { FileKind, FileOwner, HostFiles } from '../../kernel/kernel.ts'
 import * as disk from '../base/disk.ts'
@@ -58,6 +59,7 @@ export class MockFiles implements HostFiles {
 
   kind(path: string): FileKind | null {
     try {
+      if (this.#socketAt(path) !== null) return 'other'
       return this.find(path, false).node.kind
     } catch (error) {
       if (error instanceof Errno && (error.code === 'ENOENT' || error.code === 'ENOTDIR')) return null
@@ -113,7 +115,9 @@ export class MockFiles implements HostFiles {
   }
 
   unlink(path: string): void {
-    this.#change('files.unlink', 'unlink', path, 'EPERM', disk.unlink)
+    const socket = systemCall('unlink', path, () => this.#socketAt(path))
+    if (socket !== null) this.#machine.sockets.delete(socket)
+    else this.#change('files.unlink', 'unlink', path, 'EPERM', disk.unlink)
   }
 
   makeDirectory(path: string): void {
@@ -129,6 +133,15 @@ export class MockFiles implements HostFiles {
     systemCall('open', path, () => {
       if (this.find(path).node.kind !== 'directory') throw new Errno('ENOTDIR')
     })
+  }
+
+  /** The canonical path of a socket; null for what is none. */
+  #socketAt(path: string): string | null {
+    const { sockets } = this.#machine
+    if (sockets.size === 0) return null
+    const [, folder = '', name = ''] = /^(.*\/)([^/]+)$/.exec(path) ?? []
+    const at = posix.join(this.find(folder).path, name)
+    return sockets.has(at) ? at : null
   }
 
   #ownerOf({ node, path }: Found): FileOwner {

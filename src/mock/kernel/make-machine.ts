@@ -50,6 +50,7 @@ export function makeMachine(
     parents: new Map(scenario.parents.map((parent) => [parent.name, parentDma(scenario, parent, traits)])),
     dmaOwners: new DmaOwners(),
     openDevices: new Map(),
+    sockets: new Map(),
     clock: clock ?? new Clock(),
     observer: observer ?? nobody,
     models: models ?? new Map(),

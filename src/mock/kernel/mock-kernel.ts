@@ -15,6 +15,7 @@ import type {
   WordWidth,
 } from '../../kernel/kernel.ts'
 import type { Uevent } from '../../kernel/uevents.ts'
+import type { UnixSockets } from '../../kernel/unix-sockets.ts'
 import { Errno, systemCall } from '../base/errno.ts'
 import { Eventfd } from '../descriptors/eventfd.ts'
 import type { OpenFile } from '../descriptors/open-file.ts'
@@ -40,6 +41,7 @@ import type { ScenarioName } from '../shipped/names.ts'
 import { shipped } from '../shipped/shipped.ts'
 import { watchUevents } from '../uevents/watch-uevents.ts'
 import { type MachineOptions, type MockKernelOptions, makeMachine } from './make-machine.ts'
+import { mockSockets } from './mock-sockets.ts'
 
 /**
  * A simulated Linux with VFIO, of the version that the scenario names: no hardware, no root, no addon, any platform. Each
@@ -64,6 +66,7 @@ export class MockKernel implements Kernel {
   readonly pageSize: number
   readonly hugePageSize: number
   readonly files: HostFiles
+  readonly sockets: UnixSockets
   readonly #files: MockFiles
   readonly #waiting = new Waiting()
   readonly #watches = new Set<Watch>()
@@ -77,6 +80,7 @@ export class MockKernel implements Kernel {
     this.hugePageSize = hugePageSizeOf(this.machine.traits.pageSize)
     this.#files = new MockFiles(this.machine)
     this.files = this.#files
+    this.sockets = mockSockets(this.machine, this.#files)
   }
 
   open(path: string, access: 'r' | 'w' | 'rw'): number {
@@ -100,7 +104,7 @@ export class MockKernel implements Kernel {
     const file = this.#file(fd, 'close')
     fds.take(fd)
     const wasLocked = holdings.locks.delete(fd)
-    file.close()
+    fds.release(file)
     if (wasLocked) holdings.publish()
     this.#waiting.look()
   }

@@ -1,5 +1,6 @@
 import type { Clock } from '../base/clock.ts'
 import type { KernelTraits } from '../base/kernel-traits.ts'
+import type { ListeningSocket } from '../descriptors/unix-socket.ts'
 import type { LockedMemory } from '../memory/locked-memory.ts'
 import type { ParentDma } from '../memory/parent-dma.ts'
 import type { PhysicalMemory } from '../memory/physical-memory.ts'
@@ -39,6 +40,8 @@ export interface Machine extends Process {
   readonly dmaOwners: DmaOwners
   /** The devices that are open here, by the key that the state knows them by. */
   readonly openDevices: Map<string, OpenedDevice>
+  /** Sockets that listen here, by their canonical paths. */
+  readonly sockets: Map<string, ListeningSocket>
   readonly clock: Clock
   readonly observer: MachineObserver
   /** Device models beside those that ship, by the names that the scenario's types have for them. */

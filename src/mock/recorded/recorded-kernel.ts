@@ -10,6 +10,7 @@ import type {
   WordWidth,
 } from '../../kernel/kernel.ts'
 import type { RecordedHost } from '../../kernel/recording/recorded-host.ts'
+import { noSockets, type UnixSockets } from '../../kernel/unix-sockets.ts'
 import { pageSizes, smallestPage } from '../base/kernel-traits.ts'
 import { readWordBy } from '../descriptors/words.ts'
 import { hugePageSizeOf } from '../memory/memory.ts'
@@ -24,6 +25,7 @@ export class RecordedKernel implements Kernel {
   readonly pid: number = process.pid
   readonly runsPrograms = false
   readonly passesDescriptors = false
+  readonly sockets: UnixSockets = noSockets
   readonly pageSize: number
   readonly hugePageSize: number
   readonly #devices: RecordedDevices

@@ -15,7 +15,7 @@ export type PassedNodes = 'iommufd' | 'group'
 /** Descriptors for a program, and the numbers that they have there. Closing closes those of this process. */
 export interface OpenedForProgram {
   readonly passed: PassedDescriptors
-  /** In the program's order, from `firstPassed` on. */
+  /** In the program's order, from `first` on. */
   readonly descriptors: readonly number[]
   close(): void
 }
@@ -36,11 +36,12 @@ export function openForProgram(
   kernel: Kernel,
   devices: readonly DeviceAddress[],
   nodes: PassedNodes,
+  first: number = firstPassed,
 ): OpenedForProgram {
   for (const device of devices) checkTranslated(kernel, device)
   const opened: Descriptor[] = []
   const close = () => closeInOrder([...opened].reverse())
-  const add = (descriptor: Descriptor): number => firstPassed - 1 + opened.push(descriptor)
+  const add = (descriptor: Descriptor): number => first - 1 + opened.push(descriptor)
   return orClose([{ close }], () => {
     const passed = nodes === 'iommufd' ? openNodes(kernel, devices, add) : openGroups(kernel, devices, add)
     return { passed, descriptors: opened.map(({ fd }) => fd), close }

@@ -1,5 +1,6 @@
 import { systemError } from '../../../src/base/system-error.ts'
 import type { HostFiles, Kernel, Mapping, MmapOptions, Watch, WordWidth } from '../../../src/kernel/kernel.ts'
+import { noSockets } from '../../../src/kernel/unix-sockets.ts'
 import { readWordBy, writeWordBy } from '../../../src/mock/descriptors/words.ts'
 import { vfioGroupStatus } from '../../../src/uapi/container.ts'
 import { vfioDeviceInfo } from '../../../src/uapi/device.ts'
@@ -68,6 +69,8 @@ export class FakeKernel implements Kernel {
     syncDirectory: (path) => this.#noFile('open', path),
     isClaimed: () => false,
   }
+
+  readonly sockets = noSockets
 
   async startProgram(): Promise<never> {
     throw systemError('EPERM', 'execve')

@@ -1,7 +1,8 @@
-// read-edu.mjs LIBRARY DEVICE: opens an edu by the descriptors that were passed, and prints what it is, and what this process may.
+// read-edu.mjs LIBRARY DEVICE [SOCKET]: opens an edu by the descriptors that were passed, or that come by the socket, and prints
+// what it is, and what this process may.
 import { closeSync, openSync } from 'node:fs'
 
-const [library, name] = process.argv.slice(2)
+const [library, name, socket] = process.argv.slice(2)
 const { openHost, passedDescriptors } = await import(library)
 
 function refusal(path) {
@@ -13,8 +14,8 @@ function refusal(path) {
   }
 }
 
-const passed = passedDescriptors()
 const host = openHost()
+const passed = socket === undefined ? passedDescriptors() : await host.receiveDescriptors(socket)
 const device = await host.openDevice(name, { passed })
 const node = passed.groups === undefined ? '/dev/iommu' : `/dev/vfio/${device.group}`
 const buffer = await device.dma.allocate(4096)
