@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import {
+  bytesOrNull,
   formatSize,
   hex,
   nameFault,
@@ -10,6 +11,8 @@ import {
   unsignedOrNull,
   uuidOrNull,
 } from '../../src/base/units.ts'
+import { readVfioAliases } from '../../src/host/variants/vfio-aliases.ts'
+import { createMockKernel } from '../../src/mock/kernel/mock-kernel.ts'
 import { expectAnswers, spoilt, textOf } from './hostile.ts'
 
 const uuid = '83b8f4f2-509f-382f-3c1e-e6bfe0fa1001'
@@ -56,12 +59,45 @@ describe('any text', () => {
     expect(errors).toBe(0)
   })
 
+  test('is a size that a BAR may have, or none', () => {
+    const found: number[] = []
+    expectAnswers(textOf('8', '16', ' ', 'G', 'MiB', 'iB', 'B', 'k', '9999999999999999', '-', '.', 'e'), (text) => {
+      const bytes = bytesOrNull(text)
+      if (bytes === null) return
+      expect(Number.isSafeInteger(bytes) && bytes > 0).toBe(true)
+      found.push(bytes)
+    })
+    expect(found.length).toBeGreaterThan(0)
+  })
+
   test('that is no fault as a name stays in its folder', () => {
     expectAnswers(textOf('.', '/', '..', '\0', 'a', '\n'), (name) => {
       if (nameFault(name) === null)
         expect(new URL(`file:///folder/${encodeURIComponent(name)}`).pathname).toMatch(/^\/folder\/./)
     })
   })
+})
+
+test('any text is a modules.alias, of which each line that is none is left out', () => {
+  const { files } = createMockKernel('demo')
+  const line = 'alias vfio_pci:v000015B3d0000101Esv*sd*bc*sc*i* mlx5_vfio_pci\n'
+  const texts = fc.oneof(
+    spoilt(line.repeat(2)),
+    textOf(line, 'alias ', 'vfio_pci:', 'v*d*sv*sd*bc*sc*i*', ' ', '\n', '../x'),
+  )
+  const found = new Set<string>()
+  const { errors } = expectAnswers(texts, (text) => {
+    const read = (path: string) => (path.endsWith('/modules.alias') ? text : files.read(path))
+    const host: typeof files = Object.assign(Object.create(files), { read, kind: () => 'file' })
+    for (const { fields, module } of readVfioAliases(host).aliases) {
+      expect(fields).toHaveLength(7)
+      for (const field of fields) expect(field).toMatch(/^([0-9A-F]{1,8}|\*)$/)
+      expect(module).not.toMatch(/[\s/]|^-/)
+      found.add(module)
+    }
+  })
+  expect(errors).toBe(0)
+  expect(found.size).toBeGreaterThan(0)
 })
 
 test('any size is told with a unit', () => {

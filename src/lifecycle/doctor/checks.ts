@@ -19,6 +19,7 @@ import { otherManagers } from './findings/other-managers.ts'
 import { power } from './findings/power.ts'
 import { takenAtBoot } from './findings/taken-at-boot.ts'
 import { interruptsUnsafe } from './findings/unsafe-interrupts.ts'
+import { vendorReset } from './findings/vendor-reset.ts'
 import { vfioModules } from './findings/vfio-modules.ts'
 import { wrongDriver } from './findings/wrong-driver.ts'
 import type { Finding } from './reading/finding.ts'
@@ -43,6 +44,7 @@ export const checks: readonly Check[] = [
   { what: 'IOMMU groups', find: groupNotViable },
   { what: 'displays', find: bootDisplay },
   { what: 'power', find: power },
+  { what: 'resets', find: vendorReset },
   { what: 'answers of devices', find: noAnswer },
   { what: 'nodes', find: nodePermission },
   { what: 'memory', find: lockedMemory },

@@ -267,6 +267,19 @@ const broken: Readonly<Record<string, Case>> = {
     id: 'd3cold-allowed',
     says: /vfioctl bind \S+ 0000:82:00\.0 vfio-pci --power on --d3cold off/,
   },
+  'vendor-reset is not used': {
+    ...note,
+    host: {
+      modules: { ...gpuHost.modules, vendor_reset: {} },
+      pci: gpuHost.pci.map((one) =>
+        one.address === ssd
+          ? { ...one, vendor: '0x1002', class: '0x030000', driver: 'vfio-pci', function: { ...sleeping, reset: true } }
+          : one,
+      ),
+    },
+    id: 'vendor-reset-not-used',
+    says: /vfioctl bind \S+ 0000:82:00\.0 vfio-pci --reset-methods device_specific/,
+  },
   'a device hangs': {
     ...problem,
     host: {
