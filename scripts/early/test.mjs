@@ -81,7 +81,9 @@ async function makeDisk(tool, deb, disk) {
   cpSync(deb, join(system, 'root/vfioctl.deb'))
   const env = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', DEBIAN_FRONTEND: 'noninteractive' }
   await run('chroot', [system, 'dpkg', '-i', '/root/vfioctl.deb'], { env })
-  await run('chroot', [system, 'sh', '-e', `/root/early/${tool}.sh`], { env })
+  // dracut looks into /proc: a mount that ends with its process
+  const prepare = 'mount -t proc proc "$1/proc" && exec chroot "$1" sh -e "/root/early/$2.sh"'
+  await run('unshare', ['-m', 'sh', '-c', prepare, 'sh', system, tool], { env })
   await run('truncate', ['-s', '3G', disk])
   await run('mke2fs', ['-q', '-t', 'ext4', '-d', system, disk])
   const [release] = (await run('ls', [join(system, 'lib/modules')])).trim().split('\n')

@@ -1,4 +1,5 @@
-# The same for a system with dracut.
+# The same for a system with dracut, which wants the programs of a package that is not here.
+for name in poweroff reboot halt; do ln -s systemctl /usr/bin/$name; done
 module=/usr/lib/dracut/modules.d/99events
 mkdir $module
 cat >$module/module-setup.sh <<'MODULE'
@@ -11,7 +12,7 @@ echo 'udevadm monitor --kernel --property >/dev/uevents & sleep 1' >$module/even
 cat >/etc/dracut.conf.d/10-small.conf <<'CONF'
 hostonly=no
 compress="zstd -1"
-dracutmodules+=" base udev-rules kernel-modules systemd systemd-initrd systemd-udevd rootfs-block fs-lib dracut-systemd events "
+add_dracutmodules+=" events "
 drivers+=" nvme ext4 "
 CONF
 dracut --force /boot/initrd.img-$(ls /lib/modules) $(ls /lib/modules)

@@ -46,6 +46,8 @@ export interface DriverWrites extends Earlier {
 
 /** Options of a change, and who hears of a setting that the kernel refused: then the rest goes on. */
 export interface DriverOptions extends BindingOptions {
+  /** The rule and the initramfs of what is early are left to a later change, which makes them for all. */
+  readonly earlyLater?: boolean
   readonly onRefusedSetting?: (error: VfioError) => void
 }
 

@@ -85,13 +85,13 @@ export async function carryOutChanges(
 async function keepAll(
   kernel: Kernel,
   changes: readonly DriverChange[],
-  options: BindingOptions,
+  options: DriverOptions,
 ): Promise<EarlyPlan | null> {
   const { files } = kernel
   const kept = changes.flatMap(({ keeping }) => keeping ?? [])
   if (kept.length === 0 && !changes.some(({ touchesEarly }) => touchesEarly)) return null
   const work = async () => {
-    const early = earlyPlan(kernel, changes)
+    const early = options.earlyLater === true ? null : earlyPlan(kernel, changes)
     const done: KeptChange[] = []
     try {
       for (const change of kept) {

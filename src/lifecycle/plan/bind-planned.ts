@@ -2,7 +2,7 @@ import { VfioError } from '../../base/errors.ts'
 import { shownDevice } from '../../host/bus/bus-device.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import { bind } from '../bindings/bind.ts'
-import type { BindingOptions } from '../bindings/binding-change.ts'
+import type { DriverOptions } from '../bindings/change-driver.ts'
 import type { DriverChange } from '../bindings/driver-changes.ts'
 import type { ChangeOptions } from '../change/change.ts'
 import { itemName, type PlannedBinding } from '../wanted/plan.ts'
@@ -16,10 +16,14 @@ export async function bindPlanned(
   item: PlannedBinding,
   { onMessage: said, signal }: Pick<ChangeOptions, 'onMessage' | 'signal'>,
 ): Promise<void> {
-  const { asked, groupFollows, early, settings } = item
+  const { asked, groupFollows, early, earlyFollows, settings } = item
   const device = itemName(item)
   // callouts may be overruled; a device that the host uses is not taken by that
-  const options: BindingOptions = { ...(said && { onMessage: said }), ...(signal && { signal }) }
+  const options: DriverOptions = {
+    ...(said && { onMessage: said }),
+    ...(signal && { signal }),
+    earlyLater: earlyFollows,
+  }
   const more = { ...(early === null ? {} : { early }), ...(settings && { settings }) }
   const request = { device, driver: asked, group: groupFollows, ...more }
   await bind(kernel, request, options, (late) => checkTakesNone(device, late))

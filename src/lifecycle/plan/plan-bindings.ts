@@ -129,6 +129,7 @@ function itemsFor(
         driver: wanted.driver,
         asked: wanted.kept,
         early: null,
+        earlyFollows: false,
         reason: `comes with the virtual functions of ${card}`,
         settings,
         steps: futureBindingSteps(files, own, card, wanted, settings ?? undefined),
@@ -161,13 +162,14 @@ function withEarlySteps(
   items: readonly PlannedBinding[],
   changes: readonly BindChange[],
 ): PlannedBinding[] {
-  const last = changes.findLast(({ touchesEarly }) => touchesEarly)?.before.device
+  const touching = new Set(changes.filter((it) => it.touchesEarly).map(({ before }) => shownDevice(before.device)))
+  const last = items.findLast((item) => touching.has(itemName(item)))
   if (last === undefined) return [...items]
   const kept = changes.flatMap(({ keeping }) => keeping ?? [])
   const { steps } = planEarly(files, earlyDevices(files, kept), true)
   if (steps.length === 0) return [...items]
   return items.map((item) => {
-    if (item.device !== last.name || item.bus !== last.bus) return item
+    if (item !== last) return touching.has(itemName(item)) ? { ...item, earlyFollows: true } : item
     const reason = item.steps.length === 0 ? 'is not set up to be early' : item.reason
     return { ...item, action: 'bind', reason, steps: [...item.steps, ...steps] }
   })
@@ -200,6 +202,7 @@ function plannedBinding(
     driver,
     asked: kept,
     early,
+    earlyFollows: false,
     reason: steps.length === 0 ? 'is as it should be' : writes.length === 0 ? 'is not kept for the next boot' : has,
     settings: asked,
     steps,

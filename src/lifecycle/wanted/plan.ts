@@ -63,6 +63,8 @@ export interface PlannedBinding {
   readonly asked: string
   /** At every boot before other drivers see it, or no longer so; null for as it is. */
   readonly early: boolean | null
+  /** The rule and the initramfs for that come with a later binding, for all of them. */
+  readonly earlyFollows: boolean
   /** The settings of power, resets and BARs that the file asks for; null for none. */
   readonly settings: PciSettings | null
   readonly reason: string

@@ -144,7 +144,10 @@ test('early: true has the rule and the initramfs as steps of its last device, an
   const plan = planOf(kernel, ...asked)
   const runs = plan.bindings.map(({ steps }) => steps.flatMap((step) => (step.action === 'run' ? step.path : [])))
   expect(runs.map((paths) => paths.includes('/usr/sbin/update-initramfs'))).toEqual([false, true])
-  expect(await applyPlan(kernel, plan)).toMatchObject({ failed: [], remaining: [] })
+  const said: string[] = []
+  const onMessage = (line: string) => void said.push(line)
+  expect(await applyPlan(kernel, plan, { onMessage })).toMatchObject({ failed: [], remaining: [] })
+  expect(said.filter((line) => line.includes('is made anew'))).toHaveLength(1)
   expect(isDone(planOf(kernel, ...asked))).toBe(true)
   expect(isDone(planOf(kernel, { device: sound }))).toBe(true)
   const rule = '/etc/udev/rules.d/05-vfioctl-early.rules'
