@@ -36,7 +36,7 @@ export class RecordingFiles implements HostFiles {
 
   list(path: string): string[] {
     const entry = this.at(path, true)
-    const names = remembering(entry, () => this.#files.list(path))
+    const names = remembering(entry, 'directory', () => this.#files.list(path))
     // who looks is not what is looked at
     const shown = entry?.path === '/proc' ? names.filter((name) => name !== this.#ownPid) : names
     if (entry === null || entry.node.names !== undefined) return shown
@@ -50,14 +50,15 @@ export class RecordingFiles implements HostFiles {
 
   read(path: string, largest?: number): string {
     const entry = this.at(path, true)
-    const text = remembering(entry, () => this.#files.read(path, largest))
+    const text = remembering(entry, 'file', () => this.#files.read(path, largest))
     if (entry !== null) entry.node.text ??= recordedText(entry.path, text)
     return text
   }
 
   readlink(path: string): string {
-    const entry = this.at(path, false)
-    return remembering(entry, () => this.#files.readlink(path))
+    // the target is known since the link was found
+    this.at(path, false)
+    return this.#files.readlink(path)
   }
 
   kind(path: string): FileKind | null {
@@ -74,7 +75,7 @@ export class RecordingFiles implements HostFiles {
 
   owner(path: string): FileOwner {
     const entry = this.at(path, true)
-    const owner = remembering(entry, () => this.#files.owner(path))
+    const owner = this.#files.owner(path)
     if (entry !== null) entry.node.owner ??= owner
     return owner
   }
@@ -155,11 +156,12 @@ export function recordedError(error: unknown): RecordedError {
   return [error.code, Math.abs(error.errno), error.syscall]
 }
 
-function remembering<T>(entry: { readonly node: Entry } | null, call: () => T): T {
+/** Makes a call on a file; its failure is remembered, if that is no file of another kind, of which the kind tells the failure. */
+function remembering<T>(entry: { readonly node: Entry } | null, kind: FileKind, call: () => T): T {
   try {
     return call()
   } catch (error) {
-    if (entry !== null && isSystemError(error)) entry.node.error ??= recordedError(error)
+    if (entry?.node.kind === kind && isSystemError(error)) entry.node.error ??= recordedError(error)
     throw error
   }
 }

@@ -1,8 +1,15 @@
 import { expect, test } from 'vitest'
+import { isSystemError, systemError } from '../../../src/base/system-error.ts'
 import { captureHost } from '../../../src/host-capture.ts'
+import type { HostFiles } from '../../../src/kernel/kernel.ts'
 import { openLinux } from '../../../src/kernel/linux.ts'
+import { recordedFiles } from '../../../src/kernel/recording/recorded-files.ts'
+import type { RecordedHost } from '../../../src/kernel/recording/recorded-host.ts'
 import { recordedText } from '../../../src/kernel/recording/recorded-text.ts'
+import { RecordingFiles } from '../../../src/kernel/recording/recording-files.ts'
+import { RecordedFiles } from '../../../src/mock/recorded/recorded-files.ts'
 import { HostTree } from '../host-tree.ts'
+import { stub } from '../stub.ts'
 
 const uuid = '83b8f4f2-509f-382f-3c1e-e6bfe0fa1001'
 
@@ -55,6 +62,44 @@ test('of files that tell of more than VFIO, the lines are recorded that are look
     '/etc/pve/qemu-server/100.conf': '\n\nhostpci0: 0000:3b:00.0\n',
     '/var/log/audit/audit.log': 'type=AVC avc:  denied  { read } path="/dev/vfio/7"',
   })
+})
+
+test('a file that may not be read refuses as it did, whatever else was asked of it before', () => {
+  const tree = host().file('etc/secret', 'x')
+  const { files } = openLinux({ root: tree.root })
+  const read = (path: string, largest?: number) => {
+    if (path === '/etc/secret') throw systemError('EACCES', 'open', path)
+    return files.read(path, largest)
+  }
+  const recording = new RecordingFiles(stub(files, { read }), 1)
+  const ask = (asked: Pick<HostFiles, 'read' | 'list' | 'readlink' | 'kind'>) =>
+    [
+      () => asked.readlink('/etc/secret'),
+      () => asked.list('/etc/secret'),
+      () => asked.kind('/etc/secret'),
+      () => asked.read('/etc/secret'),
+      () => asked.readlink('/etc'),
+      () => asked.read('/etc'),
+      () => asked.list('/etc/none'),
+      () => asked.list('/etc/mdevctl.d'),
+    ].map((question) => {
+      try {
+        return question()
+      } catch (error) {
+        return isSystemError(error) ? [error.code, error.path] : error
+      }
+    })
+  const said = ask(recording)
+  expect(said).toContainEqual(['EACCES', '/etc/secret'])
+  const recorded: RecordedHost = {
+    program: null,
+    uid: 0,
+    byteOrder: 'little',
+    files: recordedFiles(recording.entries),
+    devices: [],
+    unseen: [],
+  }
+  expect(ask(new RecordedFiles(recorded))).toEqual(said)
 })
 
 test('of modules.alias, VFIO’s lines are recorded', () => {
