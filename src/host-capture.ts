@@ -2,7 +2,7 @@ import { kernelOrder } from './base/byte-order.ts'
 import { VfioError } from './base/errors.ts'
 import { systemError } from './base/system-error.ts'
 import { shownDevice } from './host/bus/bus-device.ts'
-import { deviceNameOrNull } from './host/device-name.ts'
+import { deviceName, deviceNameOrNull } from './host/device-name.ts'
 import { type FoundGroups, readIommuGroups } from './host/iommu-groups.ts'
 import { readPhysicalFunctions } from './host/sriov.ts'
 import { listOrNone } from './host/sysfs/readable.ts'
@@ -132,12 +132,11 @@ function readAll(kernel: RecordingKernel, unseen: Warning[]): FoundGroups {
   return found
 }
 
-/** By these, people name devices. */
+/** By interfaces and nodes, people name devices. */
 function readNames(files: HostFiles): void {
-  for (const kind of listOrNone(files, '/sys/class')) {
-    if (kind === 'net' || kind === 'vfio' || kind === 'vfio-dev' || kind === 'drm')
-      listOrNone(files, `/sys/class/${kind}`)
-  }
+  for (const name of listOrNone(files, '/sys/class/net')) asked(() => deviceName(files, name))
+  const ofNodes = listOrNone(files, '/sys/class').filter((kind) => /^(?:vfio|vfio-dev|drm|block|nvme)$/.test(kind))
+  for (const kind of ofNodes) listOrNone(files, `/sys/class/${kind}`)
 }
 
 /** Asks for the sake of being recorded. */

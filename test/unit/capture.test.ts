@@ -54,6 +54,7 @@ async function answersOf(host: Host): Promise<Record<string, unknown>> {
     ofGuest: await host.doctor({ guestMemory: 2 ** 40 }),
     status: await host.boot.status(),
     kept: await host.boot.kept(),
+    report: await host.report(),
     each: await Promise.all(each),
   }
 }

@@ -73,6 +73,8 @@ export class RecordingKernel implements Kernel {
 
   open(path: string, access: 'r' | 'w' | 'rw'): number {
     if (!path.startsWith('/dev/')) return this.#openFile(path)
+    // that it is there is recorded too
+    this.files.at(path, true)
     const file: OpenedFile = { file: path, calls: [], bytes: [] }
     this.#device?.files.push(file)
     try {

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { isSystemError, systemError } from '../../../src/base/system-error.ts'
+import { deviceName } from '../../../src/host/device-name.ts'
 import { captureHost } from '../../../src/host-capture.ts'
 import type { HostFiles } from '../../../src/kernel/kernel.ts'
 import { openLinux } from '../../../src/kernel/linux.ts'
@@ -100,6 +101,19 @@ test('a file that may not be read refuses as it did, whatever else was asked of 
     unseen: [],
   }
   expect(ask(new RecordedFiles(recorded))).toEqual(said)
+})
+
+test('a device is known by its interface, and by its node', () => {
+  const card = 'sys/devices/pci0000:00/0000:3b:00.0'
+  const tree = host()
+    .link('sys/class/net/eth2', '../../devices/pci0000:00/0000:3b:00.0/net/eth2')
+    .link(`${card}/net/eth2/device`, '../../../0000:3b:00.0')
+    .link('sys/class/drm/card1', '../../devices/pci0000:00/0000:3b:00.0/drm/card1')
+    .directory(`${card}/drm/card1`)
+    .link('sys/bus/pci/devices/0000:3b:00.0', '../../../devices/pci0000:00/0000:3b:00.0')
+  const files = new RecordedFiles(recordingOf(tree))
+  expect(deviceName(files, 'eth2')).toBe('0000:3b:00.0')
+  expect(deviceName(files, '/dev/dri/card1')).toBe('0000:3b:00.0')
 })
 
 test('of modules.alias, VFIO’s lines are recorded', () => {
