@@ -3,6 +3,7 @@ import { chmodSync, mkdtempSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, it, onTestFinished } from 'vitest'
+import { forTerminal } from '../../src/cli/io/paint.ts'
 import { readBounded } from '../../src/cli/io/user-file.ts'
 import { run } from '../../src/cli/run.ts'
 import { program, vfioctl } from '../cli/vfioctl.ts'
@@ -23,10 +24,10 @@ async function here(args: readonly string[]): Promise<Said> {
   let [stdout, stderr] = ['', '']
   const status = await run(args, {
     out: (text) => {
-      stdout += String(text)
+      stdout += forTerminal(String(text), null)
     },
     err: (text) => {
-      stderr += text
+      stderr += forTerminal(text, null)
     },
     readFile: (path, maxBytes = 2 ** 24) => readBounded(path, maxBytes),
     interruption: () => new AbortController().signal,

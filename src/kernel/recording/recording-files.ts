@@ -82,7 +82,7 @@ export class RecordingFiles implements HostFiles {
 
   modified(path: string): number {
     const entry = this.at(path, true)
-    const modified = remembering(entry, () => this.#files.modified(path))
+    const modified = this.#files.modified(path)
     if (entry !== null) entry.node.modified ??= modified
     return modified
   }
