@@ -155,7 +155,10 @@ const requests: Readonly<Record<HostCall, readonly v.GenericSchema<unknown, unkn
     }),
     changeOptions,
   ],
-  bind: [fields<BindRequest>({ ...binding, driver: text, transient: flag, early: flag, settings }), bindingOptions],
+  bind: [
+    fields<BindRequest>({ ...binding, driver: text, transient: flag, early: flag, releaseFramebuffer: flag, settings }),
+    bindingOptions,
+  ],
   release: [fields<BindingRequest>(binding), bindingOptions],
   doctor: [v.optional(fields<DoctorRequest>(asked))],
   capture: [v.optional(fields<CaptureRequest>({ devices: v.optional(texts), redact: flag, program: text }))],

@@ -1,11 +1,14 @@
 import { VfioError } from './base/errors.ts'
 import { hex, pciAddressOrNull } from './base/units.ts'
+import { firmwareFramebuffer } from './host/display/boot-display.ts'
+import { iomem } from './host/display/held-memory.ts'
 import { type IommuGroup, readIommuGroups } from './host/iommu-groups.ts'
 import { type ResizableBar, readResizableBars } from './host/pci-bars.ts'
 import { type PciPower, readPciPower } from './host/pci-power.ts'
 import { type VfioPciDriver, VfioPciDrivers } from './host/variants/vfio-pci-drivers.ts'
 import type { Warning } from './host/warning.ts'
 import type { Kernel } from './kernel/kernel.ts'
+import { framebufferInWords, releaseOption } from './lifecycle/bindings/host-screen.ts'
 import type { VirtualDevice } from './lifecycle/device/virtual-device.ts'
 import { deviceToOpen } from './lifecycle/kinds/device-to-open.ts'
 import { list } from './lifecycle/kinds/list.ts'
@@ -68,6 +71,7 @@ function inspectOpened(
   const { pageSize, ranges, availableMappings } = device.addressSpace.info()
   const { groups, warnings } = readIommuGroups(kernel.files, { device: device.name })
   const [group] = groups
+  warnings.push(...heldByFramebuffer(kernel, device))
   return {
     virtualDevice,
     // nobody asks who inspects it
@@ -83,6 +87,14 @@ function inspectOpened(
     config: configSpace(device, warnings),
     warnings,
   }
+}
+
+/** A warning if the firmware's framebuffer holds memory of it, which then is not to be read or mapped. */
+function heldByFramebuffer({ files }: Kernel, { name }: Device): Warning[] {
+  const address = pciAddressOrNull(name)
+  const firmware = address === null ? null : firmwareFramebuffer(files, address)
+  if (firmware?.memory == null) return []
+  return [{ path: iomem, message: `${framebufferInWords(firmware)}: vfioctl bind ${name} ${releaseOption}` }]
 }
 
 function vfioDrivers({ files }: Kernel, device: Device, warnings: Warning[]): readonly VfioPciDriver[] | null {

@@ -7,6 +7,7 @@ import { defaultDevices, expressDevices, newerDevices, subchannels } from './dev
  * @property {string[]} commandLine what the kernel is told
  * @property {boolean} [newer] it is a newer QEMU's (newer-qemu.mjs)
  * @property {string[]} [devices] that the guest has beside it, in QEMU's words
+ * @property {boolean} [realMode] the kernel begins in real mode, and so sets the video mode that it is told
  * @property {string[]} [instead] devices in place of the processor's usual ones
  */
 
@@ -41,6 +42,13 @@ export const architectures = {
       intel: {
         machine: ['-device', 'intel-iommu,intremap=on,caching-mode=on'],
         commandLine: ['intel_iommu=on'],
+      },
+      // With a VGA card at 00:10.0, on which the firmware sets up a framebuffer of 800 by 600.
+      'intel-display': {
+        machine: ['-device', 'intel-iommu,intremap=on,caching-mode=on'],
+        commandLine: ['intel_iommu=on', 'vga=0x314'],
+        devices: ['VGA,addr=0x10'],
+        realMode: true,
       },
       'intel-newer': {
         newer: true,

@@ -57,6 +57,7 @@ const boots = [
     ],
   },
   { kernel: '7', iommu: 'none', files: [`${contract}address-space/noiommu`] },
+  { kernel: '6.1', iommu: 'intel-display', files: ['test/vm/host-screen'] },
   { kernel: '6.1', twice: true },
   armSmoke,
   s390xSmoke,
@@ -73,6 +74,7 @@ const iommuFiles = [
  * unbound from a subchannel that had a mediated device.
  */
 const moreBoots = {
+  'intel-display': [{ kernel: '6.12', iommu: 'intel-display', files: ['test/vm/host-screen'] }],
   'intel-newer': [{ kernel: '7', iommu: 'intel-newer', files: ['test/vm/igb', 'test/vm/hot-removal'] }],
   amd: [{ kernel: '7', iommu: 'amd', files: iommuFiles }],
   virtio: [{ kernel: '7', iommu: 'virtio', files: iommuFiles }],

@@ -112,7 +112,7 @@ function quote(word) {
  * @param {string[]} devices
  * @param {import('./architectures.mjs').Iommu} iommu
  */
-function machine({ arch, image, initrd, root, packages, overlay, compiled }, runFolder, devices, iommu) {
+function machine({ arch, image, bzImage, initrd, root, packages, overlay, compiled }, runFolder, devices, iommu) {
   const { machine, commandLine, devices: own, transport } = architectures[arch]
   const share = (/** @type {string} */ tag, /** @type {string} */ path, /** @type {boolean} */ readOnly) =>
     sharedFolder(transport, tag, path, readOnly)
@@ -127,7 +127,7 @@ function machine({ arch, image, initrd, root, packages, overlay, compiled }, run
   return [
     ...[...machine, ...iommu.machine, '-m', '2G'],
     ...['-nodefaults', '-display', 'none', '-serial', 'stdio', '-no-reboot'],
-    ...['-kernel', image, '-initrd', initrd, '-append', append],
+    ...['-kernel', iommu.realMode ? bzImage : image, '-initrd', initrd, '-append', append],
     ...['-object', 'memory-backend-ram,id=shared,size=1M,share=on'],
     ...['-blockdev', `driver=file,node-name=disk,filename=${join(runFolder, diskFile).replaceAll(',', ',,')}`],
     ...[...(iommu.instead ?? own), ...(iommu.devices ?? []), ...devices].flatMap((it) => ['-device', it]),

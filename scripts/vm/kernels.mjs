@@ -6,6 +6,7 @@ import { stock } from './stock-kernel.mjs'
  * @typedef {object} Kernel
  * @property {string} release as `uname -r` says it
  * @property {string} image the bootable kernel: a bzImage or, quicker to start, the ELF file inside it
+ * @property {string} [bzImage] the same with the code of real mode before it, which sets a video mode
  * @property {string} root a folder with lib/modules/<release>
  * @property {string[]} samples the sample mediated drivers, built: mtty, mdpy, mbochs; and what they need, first
  * @property {string} [headers] a folder with the kernel's headers for user programs

@@ -22,6 +22,7 @@ const vfioModules = ['vfio', 'vfio_iommu_type1', 'vfio-pci', 'mdev']
  * @typedef {object} Prepared
  * @property {import('./architectures.mjs').ArchitectureName} arch
  * @property {string} image
+ * @property {string} bzImage the same with the code of real mode before it; not there of every kernel
  * @property {string} initrd
  * @property {string} root the guest's root folder
  * @property {string} packages files laid over those of the root: Debian's packages
@@ -65,6 +66,7 @@ export async function prepare(name = defaultKernels.x64) {
   return {
     arch,
     image: join(folder, 'kernel'),
+    bzImage: join(folder, 'bzImage'),
     initrd: join(folder, 'initrd'),
     overlay: join(folder, 'overlay'),
     ...files,
@@ -105,6 +107,7 @@ async function assemble(recipe, root, work) {
   const loaded = loadedModules(recipe.arch, kernel)
   await copyModules(kernel, [...loaded, ...recipe.drivers], join(overlay, 'usr'))
   await copyFile(kernel.image, join(done, 'kernel'))
+  if (kernel.bzImage) await copyFile(kernel.bzImage, join(done, 'bzImage'))
   if (kernel.headers) await cp(kernel.headers, join(done, 'include'), { recursive: true })
   const busybox = ['bin/busybox', 'usr/bin/busybox'].map((it) => join(root, it)).find((it) => existsSync(it))
   if (busybox === undefined) throw new Error(`no busybox in ${root}`)

@@ -6,7 +6,7 @@ import { run } from './debian.mjs'
 
 /** Of the emulated devices, besides VFIO's. */
 const drivers = {
-  x64: ['nvme', 'e1000e', 'ahci', 'i2c-i801', 'xhci-pci', 'pci-stub', 'uio_pci_generic', 'loop', 'btrfs'],
+  x64: ['nvme', 'e1000e', 'ahci', 'i2c-i801', 'xhci-pci', 'pci-stub', 'uio_pci_generic', 'loop', 'btrfs', 'bochs'],
   arm64: ['nvme', 'e1000e', 'xhci-pci', 'pci-stub', 'uio_pci_generic', 'loop', 'btrfs'],
   s390x: ['nvme', 'pci-stub', 'loop', 'btrfs'],
 }
@@ -66,6 +66,7 @@ export function stock({ suite, arch = 'x64', flavour = 'amd64', packagePattern, 
       return {
         release,
         image: arch === 'x64' ? await uncompress(image, join(work, 'vmlinux')) : image,
+        ...(arch === 'x64' ? { bzImage: image } : {}),
         root: work,
         samples,
       }

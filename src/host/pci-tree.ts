@@ -1,5 +1,6 @@
 import type { PciAddress } from '../base/units.ts'
 import type { HostFiles } from '../kernel/kernel.ts'
+import { isBootDisplay } from './display/boot-display.ts'
 import { type GroupMember, groupMember, iommuGroup } from './group-members.ts'
 import { pciAddresses, pciDevices } from './pci-bus.ts'
 import { type PciIds, readPciIds } from './pci-ids.ts'
@@ -17,6 +18,8 @@ export interface PciNode extends GroupMember, PciIds {
   readonly canReset: boolean
   /** The ways in the order in which the kernel tries them ('flr', 'bus'); none before Linux 5.15, or if it has none. */
   readonly resetMethods: readonly string[]
+  /** The machine has booted with it: `boot_vga` is 1. Null of what is no display, or if sysfs does not tell. */
+  readonly bootDisplay: boolean | null
   /** The devices behind a bridge. */
   readonly children: readonly PciNode[]
 }
@@ -77,6 +80,7 @@ function readFunction(files: HostFiles, address: PciAddress, warnings: Warning[]
     group: readOrWarn(`${path}/iommu_group`, warnings, null, () => iommuGroup(files, path)),
     numaNode: readNumaNode(files, path, warnings),
     ...readReset(files, address),
+    bootDisplay: isBootDisplay(files, address),
   }
 }
 

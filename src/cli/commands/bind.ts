@@ -30,6 +30,11 @@ const bind: Command = command({
         'vfioctl.early=0 on the kernel’s command line leaves that out of one boot',
     },
     'no-early': { kind: 'flag', describe: 'No longer so' },
+    'release-framebuffer': {
+      kind: 'flag',
+      describe:
+        'The host lets go of its screen on it first, now and at every boot: the firmware’s framebuffer, and the console',
+    },
     force: forceTaking,
     'dry-run': dryRun,
   },
@@ -42,6 +47,7 @@ const bind: Command = command({
     ['vfioctl bind 3b:00.0 --early', 'at boot before its own driver sees it, of two cards of one kind this one'],
     ['vfioctl bind 3b:00.0 --power on --d3cold off', 'and keep it awake: some cards do not come back from D3cold'],
     ['vfioctl bind 3b:00.0 --bars 1=16G --reset-methods bus', 'and resize its BAR 1, and reset it by its bus alone'],
+    ['vfioctl bind 3b:00.0 --release-framebuffer', 'although the host shows its console on it'],
     ['vfioctl bind 3b:00.0 --dry-run', 'the writes that it would make'],
   ],
   epilogue: settingsEpilogue,
@@ -53,6 +59,7 @@ const bind: Command = command({
       device: findBindable(host.kernel.files, device),
       group,
       transient,
+      releaseFramebuffer: values['release-framebuffer'],
       ...given({ driver, early: wish, settings: givenSettings(values) }),
     }
     const changes = await host.bind(request, bindingOptions(values, io))

@@ -12,7 +12,7 @@ type Cell = (device: TopologyDevice) => string | number | null
 
 const cells: readonly (readonly [heading: string, Cell])[] = [
   ['ID', shownIds],
-  ['KIND', ({ class: code }) => kindOfClass(code)],
+  ['KIND', ({ class: code, bootDisplay }) => (bootDisplay === true ? 'boot display' : kindOfClass(code))],
   ['GROUP', ({ group }) => group ?? 'none'],
   ['DRIVER', ({ driver }) => driver],
   ['VIABLE', ({ viable }) => (viable === null ? null : viable ? 'yes' : 'no')],

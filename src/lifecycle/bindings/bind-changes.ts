@@ -14,10 +14,11 @@ import { mergedSettings, type PciSettings } from '../settings/pci-settings.ts'
 import type { BindRequest } from './binding-change.ts'
 import { overrideStep, probeStep, unbindStep } from './change-driver.ts'
 import type { DriverChange } from './driver-changes.ts'
+import { lostScreen } from './host-screen.ts'
 import { isEarly, isKept, type KeptChange, touchesEarly } from './kept-change.ts'
 import { isKeptDevice, readModalias } from './kept-device.ts'
 import { members } from './members.ts'
-import { checkSettings, noSettingWrites, settingsNow, settingWrites } from './pci-settings.ts'
+import { checkSettings, isSettingWrite, noSettingWrites, settingsNow, settingWrites } from './pci-settings.ts'
 import { givesToVfio, noDriver, type WantedDriver, WantedDrivers } from './wanted-driver.ts'
 
 /** The change of driver that one device is to have, for a wish. */
@@ -33,7 +34,7 @@ export interface BindChange extends DriverChange {
 /** The driver changes of a request, device by device. Throws as `WantedDrivers` and `checkSettings` do. */
 export function driverChanges(
   files: HostFiles,
-  { device, driver: asked, group = false, transient = false, early, settings }: BindRequest,
+  { device, driver: asked, group = false, transient = false, early, settings, releaseFramebuffer = false }: BindRequest,
   drivers: WantedDrivers = new WantedDrivers(files),
 ): BindChange[] {
   if (transient && early === true) {
@@ -47,9 +48,27 @@ export function driverChanges(
     const own = named.has(shownDevice(before.device)) ? settings : powerOf(settings)
     const wanted = drivers.of(before.device, asked ?? (settings === undefined ? undefined : kept?.driver))
     const set = settingsChange(files, before.device, own, kept)
-    const keeping = transient ? null : keptChange(files, before, wanted, set, early)
-    return changeTo(files, before, wanted, set, keeping, early !== undefined)
+    const wish = { early, isReleased: releaseFramebuffer || keepsRelease(kept) }
+    const keeping = transient ? null : keptChange(files, before, wanted, set, wish)
+    return changeTo(files, before, wanted, set, {
+      keeping,
+      asksEarly: early !== undefined,
+      isReleased: wish.isReleased,
+    })
   })
+}
+
+/** The wishes for one device beside its driver and its settings. */
+interface Wishes {
+  readonly keeping: KeptChange | null
+  readonly asksEarly: boolean
+  /** The host is to let go of its screen on it. */
+  readonly isReleased: boolean
+}
+
+/** True if the host is to let go of its screen on the device at every boot. */
+function keepsRelease(kept: KeptBinding | null): boolean {
+  return kept !== null && 'framebuffer' in kept
 }
 
 /** The binding that is kept for a device, if it is that device still. */
@@ -96,12 +115,15 @@ function changeTo(
   before: DriverBinding,
   wanted: WantedDriver,
   settings: SettingsChange,
-  keeping: KeptChange | null,
-  asksEarly: boolean,
+  { keeping, asksEarly, isReleased }: Wishes,
 ): BindChange {
   const { device } = before
   const { driver, load } = wanted
-  if (before.isBridge && givesToVfio(files, device, driver)) throw bridgeRefused(device.name, driver)
+  const isForVfio = givesToVfio(files, device, driver)
+  if (before.isBridge && isForVfio) throw bridgeRefused(device.name, driver)
+  const writes = bindingSteps(files, before, driver, settings)
+  const isDriven = before.driver !== null && !writes.every(isSettingWrite)
+  const screen = isForVfio || isDriven ? lostScreen(files, device, { isDriven, isReleased }) : null
   const to = driver === noDriver ? null : driver
   return {
     before,
@@ -111,7 +133,8 @@ function changeTo(
     kept: wanted.kept,
     asked: settings.asked,
     load,
-    writes: bindingSteps(files, before, driver, settings),
+    screen,
+    writes,
     keeping: keeping === null || isKept(keeping.was, keeping.value) ? null : keeping,
     isEarly: isEarly(keeping?.value ?? null),
     touchesEarly: keeping !== null && touchesEarly(files, device, keeping, asksEarly),
@@ -169,20 +192,22 @@ function bindingSteps(
   ]
 }
 
-/** The change of what is kept, which may be none; `early` absent leaves that as it is. Throws as `checkEarly` does. */
+/** The change of what is kept, which may be none. Throws as `checkEarly` does. */
 function keptChange(
   files: HostFiles,
   before: DriverBinding,
   { driver, kept }: WantedDriver,
   settings: SettingsChange,
-  asked: boolean | undefined,
+  wish: { readonly early: boolean | undefined; readonly isReleased: boolean },
 ): KeptChange {
   const { device } = before
   const was = keptBindings.readOrNone(files, bindingName(device))
-  const early = asked ?? isEarly(was)
+  const early = wish.early ?? isEarly(was)
   if (early) checkEarly(files, before, driver)
   const value = whatToKeep(files, device, kept, settings)
-  return { device, was, value: early ? { ...value, early } : value }
+  if ('bus' in value) return { device, was, value }
+  const wishes = { ...(early ? { early } : {}), ...(wish.isReleased ? { framebuffer: 'release' as const } : {}) }
+  return { device, was, value: { ...value, ...wishes } }
 }
 
 function whatToKeep(

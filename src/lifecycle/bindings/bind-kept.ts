@@ -21,7 +21,8 @@ export async function bindKept(
   const { force: _, ...others } = options
   const refused: VfioError[] = []
   const hearing = { ...others, onRefusedSetting: (error: VfioError) => void refused.push(error) }
-  const [change] = await bind(kernel, { device: shownDevice(device), driver: kept.driver, transient: true }, hearing)
+  const wishes = { transient: true, releaseFramebuffer: 'framebuffer' in kept }
+  const [change] = await bind(kernel, { device: shownDevice(device), driver: kept.driver, ...wishes }, hearing)
   const [first] = refused
   if (first !== undefined)
     throw withMore(first, `${shownDevice(device)} is with ${change?.to ?? 'no driver'} all the same`)

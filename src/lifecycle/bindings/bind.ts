@@ -5,6 +5,7 @@ import { type BindChange, driverChanges } from './bind-changes.ts'
 import type { BindingChange, BindingOptions, BindRequest } from './binding-change.ts'
 import type { DriverOptions } from './change-driver.ts'
 import { type CheckLate, carryOutChanges } from './driver-changes.ts'
+import { heldLines, isScreenControl } from './host-screen.ts'
 import { loadModule } from './load-module.ts'
 import { nextBootLines } from './next-boot.ts'
 import { bestDriver, bestNotLoaded, nearestDrivers, noDriver, notLoaded, WantedDrivers } from './wanted-driver.ts'
@@ -24,6 +25,7 @@ export async function bind(
   const asked = () => (options.dryRun === true ? driverChanges(kernel.files, request) : loadedChanges(kernel, request))
   const changes = await carryOutChanges(kernel, request, asked, options, checkLate)
   if (options.dryRun === true) sayBest(kernel.files, changes, request.driver, options)
+  else sayScreens(kernel.files, changes, request, options)
   if (request.transient === true) return changes
   for (const { bus, device: name, to } of changes) {
     for (const line of nextBootLines(kernel.files, { bus, name }, to ?? noDriver)) options.onMessage?.(line)
@@ -58,6 +60,20 @@ function didNotLoad(
   if (kept === bestDriver) return bestNotLoaded(device, wanted, refusal ?? 'its module has no driver on the bus')
   const error = notLoaded(device.bus, wanted, nearestDrivers(files, device.bus, wanted))
   return refusal === null ? error : withMore(error, refusal)
+}
+
+/** Tells of each screen that the host has lost, and of memory that is held all the same. */
+function sayScreens(
+  files: HostFiles,
+  changes: readonly BindingChange[],
+  { releaseFramebuffer = false }: BindRequest,
+  { onMessage: said }: BindingOptions,
+): void {
+  for (const { bus, device: name, steps } of changes) {
+    const isReleased = steps.some((step) => step.action === 'write' && isScreenControl(step.path))
+    if (isReleased) said?.(`the host shows nothing on ${name} before the next boot, or a driver of its own has it`)
+    if (isReleased || releaseFramebuffer) for (const line of heldLines(files, { bus, name })) said?.(line)
+  }
 }
 
 /** Tells of each device that gets another driver than vfio-pci unasked, and if nothing could tell of such drivers. */

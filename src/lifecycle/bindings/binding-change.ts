@@ -43,6 +43,11 @@ export interface BindRequest extends BindingRequest {
    * kept already holds beside it, and with settings alone, without a driver, so does the driver that is kept.
    */
   readonly settings?: PciSettings
+  /**
+   * The host lets go of its screen on the device first: the framebuffer that the firmware has set up there, and the text
+   * console. Without it, a device that shows them is in use (DEVICE_BUSY).
+   */
+  readonly releaseFramebuffer?: boolean
 }
 
 /** Options for changing a device's driver. */

@@ -2,6 +2,7 @@ import { asVfioError, kernelAnswer, withMore } from '../../base/errors.ts'
 import { busNamed } from '../../host/bus/bus.ts'
 import { parseBusDevice, shownDevice } from '../../host/bus/bus-device.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
+import type { Step } from '../change/change.ts'
 import { earlyNotes } from '../early/check-early.ts'
 import { earlyWords } from '../early/early-words.ts'
 import { type EarlyPlan, planEarly } from '../early/plan-early.ts'
@@ -12,6 +13,7 @@ import type { BindingChange, BindingOptions, BindingRequest } from './binding-ch
 import { changeDriver, type DriverOptions, type DriverWrites, giveBack } from './change-driver.ts'
 import { checkFree } from './check-free.ts'
 import { earlyDevices } from './early-devices.ts'
+import { afterScreenBack, giveScreenBack, type LostScreen, releaseScreen, screenUses } from './host-screen.ts'
 import { type KeptChange, keep, keepingStep, keptBefore } from './kept-change.ts'
 import type { LoadStep } from './load-module.ts'
 import { isSettingWrite } from './pci-settings.ts'
@@ -22,6 +24,8 @@ export interface DriverChange extends DriverWrites {
   readonly to: string | null
   /** The program that loads the driver's module, or that has loaded it; null for none. */
   readonly load: LoadStep | null
+  /** The host's screen on the device, which the host loses by the change; null if there is none. */
+  readonly screen: LostScreen | null
   /** The change of what is kept for the next boots; null for none. */
   readonly keeping: KeptChange | null
   /** True if it is to have the driver before others see it: then what the host uses is not taken, whatever is forced. */
@@ -153,8 +157,8 @@ function withLocks<T>(
 }
 
 function checkAll(kernel: Kernel, changes: readonly DriverChange[], options: BindingOptions): void {
-  for (const { before, writes, isEarly } of changes) {
-    if (!writes.every(isSettingWrite)) checkFree(kernel, before, options, isEarly)
+  for (const { before, writes, isEarly, screen } of changes) {
+    if (!writes.every(isSettingWrite)) checkFree(kernel, before, options, { isEarly, others: screenUses(screen) })
   }
 }
 
@@ -169,9 +173,7 @@ async function changeDrivers(
     for (let changes = first; changes.length > 0; changes = await late(made)) {
       checkAll(kernel, changes, options)
       for (const change of changes) {
-        const { before, writes } = change
-        const driver = writes.length === 0 ? before.driver : await changeDriver(kernel, change, options)
-        made.push({ change, driver })
+        made.push({ change, driver: await makeChange(kernel, change, options) })
       }
     }
     return made
@@ -182,10 +184,24 @@ async function changeDrivers(
   }
 }
 
+/** The driver that the device comes to. The host lets go of its screen first, and has it again if the rest fails. */
+async function makeChange(kernel: Kernel, change: DriverChange, options: DriverOptions): Promise<string | null> {
+  const { before, screen, writes } = change
+  await releaseScreen(kernel, screen, options)
+  if (writes.length === 0) return before.driver
+  try {
+    return await changeDriver(kernel, change, options)
+  } catch (error) {
+    throw await afterScreenBack(kernel, screen, asVfioError(error))
+  }
+}
+
 async function giveBackAll(kernel: Kernel, changes: readonly DriverChange[], options: BindingOptions, error: unknown) {
-  for (const change of changes.filter(({ writes }) => writes.length > 0).toReversed()) {
+  for (const change of changes.toReversed()) {
     try {
-      await giveBack(kernel, change, options)
+      if (change.writes.length > 0) await giveBack(kernel, change, options)
+      const lost = await giveScreenBack(kernel, change.screen)
+      if (lost !== null) options.onMessage?.(lost)
     } catch (second) {
       const { device, driver } = change.before
       const shown = shownDevice(device)
@@ -199,8 +215,15 @@ async function giveBackAll(kernel: Kernel, changes: readonly DriverChange[], opt
   }
 }
 
-function changeOf({ before, load, writes, keeping }: DriverChange, to: string | null, dryRun: boolean): BindingChange {
-  const steps = [...(load === null ? [] : [load]), ...writes, ...(keeping === null ? [] : [keepingStep(keeping)])]
+/** All that is done for a change of one device, in order. */
+export function stepsOf({ load, screen, writes, keeping }: DriverChange): Step[] {
+  const keepingSteps = keeping === null ? [] : [keepingStep(keeping)]
+  return [...(load === null ? [] : [load]), ...(screen?.release ?? []), ...writes, ...keepingSteps]
+}
+
+function changeOf(change: DriverChange, to: string | null, dryRun: boolean): BindingChange {
+  const { before } = change
+  const steps = stepsOf(change)
   const { bus, name } = before.device
   return { bus, device: name, from: before.driver, to, changed: steps.length > 0, dryRun, steps }
 }

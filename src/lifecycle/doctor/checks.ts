@@ -21,6 +21,7 @@ import { takenAtBoot } from './findings/taken-at-boot.ts'
 import { interruptsUnsafe } from './findings/unsafe-interrupts.ts'
 import { vendorReset } from './findings/vendor-reset.ts'
 import { vfioModules } from './findings/vfio-modules.ts'
+import { vgpuModes } from './findings/vgpu-modes.ts'
 import { wrongDriver } from './findings/wrong-driver.ts'
 import type { Finding } from './reading/finding.ts'
 import type { HostReader } from './reading/host-reader.ts'
@@ -42,6 +43,7 @@ export const checks: readonly Check[] = [
   { what: 'drivers', find: wrongDriver },
   { what: 'IOMMU groups', find: noGroup },
   { what: 'IOMMU groups', find: groupNotViable },
+  { what: 'vGPUs', find: vgpuModes },
   { what: 'displays', find: bootDisplay },
   { what: 'power', find: power },
   { what: 'resets', find: vendorReset },

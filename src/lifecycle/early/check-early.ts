@@ -1,9 +1,9 @@
 import { VfioError } from '../../base/errors.ts'
+import { pciAddressOrNull } from '../../base/units.ts'
 import { builtInDriver, isKnownToModules } from '../../host/built-in-driver.ts'
 import { type BusDevice, devicePath, shownDevice } from '../../host/bus/bus-device.ts'
+import { firmwareFramebuffer, isBootDisplay } from '../../host/display/boot-display.ts'
 import type { DriverBinding } from '../../host/driver-binding.ts'
-import { framebufferLine } from '../../host/framebuffer.ts'
-import { readOrEmpty } from '../../host/sysfs/readable.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import { isRuleWord } from './early-rule.ts'
 
@@ -65,9 +65,10 @@ export function earlyNotes(files: HostFiles, { device, driver }: DriverBinding):
 }
 
 function displayNotes(files: HostFiles, device: BusDevice): string[] {
-  const isBootDisplay = readOrEmpty(files, `${devicePath(device)}/boot_vga`).trim() === '1'
-  const holds = framebufferLine(files, device.name) !== null
-  if (!isBootDisplay && !holds) return []
+  const address = device.bus === 'pci' ? pciAddressOrNull(device.name) : null
+  if (address === null) return []
+  const holds = firmwareFramebuffer(files, address) !== null
+  if (!holds && isBootDisplay(files, address) !== true) return []
   const what = holds ? 'the firmware’s framebuffer holds its memory' : 'the firmware’s framebuffer may hold its memory'
   return [
     `${shownDevice(device)}: ${what} before udev runs, and the console goes dark when it is taken: ` +

@@ -16,7 +16,7 @@ export async function bindPlanned(
   item: PlannedBinding,
   { onMessage: said, signal }: Pick<ChangeOptions, 'onMessage' | 'signal'>,
 ): Promise<void> {
-  const { asked, groupFollows, early, earlyFollows, settings } = item
+  const { asked, groupFollows, early, earlyFollows, settings, releaseFramebuffer } = item
   const device = itemName(item)
   // callouts may be overruled; a device that the host uses is not taken by that
   const options: DriverOptions = {
@@ -24,7 +24,7 @@ export async function bindPlanned(
     ...(signal && { signal }),
     earlyLater: earlyFollows,
   }
-  const more = { ...(early === null ? {} : { early }), ...(settings && { settings }) }
+  const more = { releaseFramebuffer, ...(early === null ? {} : { early }), ...(settings && { settings }) }
   const request = { device, driver: asked, group: groupFollows, ...more }
   await bind(kernel, request, options, (late) => checkTakesNone(device, late))
 }

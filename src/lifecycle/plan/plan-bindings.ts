@@ -5,8 +5,9 @@ import { pciAddresses } from '../../host/pci-bus.ts'
 import { plainVfioDriver } from '../../host/variants/vfio-pci-drivers.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import { type BindChange, driverChanges } from '../bindings/bind-changes.ts'
+import { stepsOf } from '../bindings/driver-changes.ts'
 import { earlyDevices } from '../bindings/early-devices.ts'
-import { keepingStep } from '../bindings/kept-change.ts'
+import { screenUses } from '../bindings/host-screen.ts'
 import { isSettingWrite, otherSettings } from '../bindings/pci-settings.ts'
 import { bestDriver, noDriver, WantedDrivers } from '../bindings/wanted-driver.ts'
 import { planEarly } from '../early/plan-early.ts'
@@ -28,14 +29,9 @@ export function planBindings(files: HostFiles, { path, bindings }: Spec, future:
   const host = new HostUses(files)
   const drivers = new WantedDrivers(files)
   const changes: BindChange[] = []
-  for (const { at, choice, driver, group, early, settings } of bindings) {
+  for (const { at, choice, driver, ...wishes } of bindings) {
     for (const item of choose(files, choice, future).flatMap((device) =>
-      itemsFor(
-        files,
-        path,
-        { at, device, asked: driver ?? undefined, group, early, settings },
-        { future, host, drivers, changes },
-      ),
+      itemsFor(files, path, { at, device, asked: driver ?? undefined, ...wishes }, { future, host, drivers, changes }),
     )) {
       const shown = itemName(item)
       const other = planned.get(shown)?.driver ?? item.driver
@@ -76,6 +72,7 @@ interface Request {
   readonly early: boolean | null
   /** Null for none. */
   readonly settings: PciSettings | null
+  readonly releaseFramebuffer: boolean
 }
 
 /** The host, and what it is to have, as far as all entries ask it. */
@@ -93,7 +90,7 @@ function itemsFor(
   request: Request,
   { future, host, drivers, changes }: Known,
 ): PlannedBinding[] {
-  const { at, device, asked, group, early, settings } = request
+  const { at, device, asked, group, early, settings, releaseFramebuffer } = request
   const own = pciOf(device)
   const drops = own === null ? null : future.cardThatDrops(own)
   if (drops !== null) {
@@ -137,12 +134,14 @@ function itemsFor(
         takenFrom: null,
         afterSriov: true,
         groupFollows: false,
+        releaseFramebuffer: false,
       },
     ]
   }
   const named = {
     device: shownDevice(device),
     group,
+    releaseFramebuffer,
     driver: asked ?? bestDriver,
     ...(early === null ? {} : { early }),
     ...(settings && { settings }),
@@ -182,14 +181,20 @@ function pciOf({ bus, name }: BusDevice): PciAddress | null {
 function plannedBinding(
   files: HostFiles,
   host: HostUses,
-  { before, load, writes, keeping, wanted: driver, kept, asked }: BindChange,
-  { at, group, early }: Request,
+  change: BindChange,
+  { at, group, early, releaseFramebuffer }: Request,
 ): PlannedBinding {
-  const steps = [...(load === null ? [] : [load]), ...writes, ...(keeping === null ? [] : [keepingStep(keeping)])]
+  const { before, screen, writes, wanted: driver, kept, asked } = change
+  const steps = stepsOf(change)
   const groupFollows = group && before.group === null && before.driver === null && writes.length > 0
   const lacks = driver === noDriver ? 'has no driver, and any may take it' : 'has no driver'
   const follows = groupFollows ? ', and so no IOMMU group yet: what shares it follows' : ''
   const isTaken = before.driver !== null && writes.some((step) => !isSettingWrite(step))
+  const uses = [
+    ...(isTaken ? host.of(before.device) : []),
+    // a device without a driver can still show the host's screen
+    ...(writes.every(isSettingWrite) ? [] : screenUses(screen)),
+  ]
   const other = otherSettings(files, before.device, asked)
   const isWith = before.driver === null ? `${lacks}${follows}` : `is with ${before.driver}`
   const has = [...(before.driver === driver ? [] : [isWith]), ...other.map((it) => `has ${it}`)].join(', ')
@@ -209,6 +214,7 @@ function plannedBinding(
     takenFrom: isTaken ? before.driver : null,
     afterSriov: false,
     groupFollows,
-    uses: !isTaken ? [] : host.of(before.device).map(({ what }) => what),
+    releaseFramebuffer,
+    uses: uses.map(({ what }) => what),
   }
 }

@@ -19,6 +19,8 @@ export interface KeptPciBinding {
   readonly settings?: PciSettings
   /** The same as they were before, which giving the device back brings back. */
   readonly before?: PciSettings
+  /** The host is to let go of its screen on the device first. */
+  readonly framebuffer?: 'release'
 }
 
 /** The same of a device on another bus. */
@@ -50,6 +52,7 @@ const pciBinding = v.strictObject({
   early: v.optional(v.literal(true)),
   settings: v.exactOptional(pciSettings),
   before: v.exactOptional(pciSettings),
+  framebuffer: v.exactOptional(v.literal('release')),
 })
 const busBinding = v.strictObject({
   bus: v.picklist(buses.map(({ name }) => name)),

@@ -255,9 +255,17 @@ const binding = v.pipe(
         '`true` if they get it at every boot before any other driver sees them, by a udev rule that is in the initramfs too, which is made anew for that; PCI devices alone, and none that the host uses. `false` for no longer so. Without it, that stays as it is.',
       ),
     ),
+    framebuffer: v.pipe(
+      v.optional(v.literal('release')),
+      v.description(
+        '`release` if the host is to let go of its screen on them, the firmware’s framebuffer and the console. Without it, `apply` leaves a device alone that shows them.',
+      ),
+    ),
   }),
-  v.transform(({ device, driver = null, group, early = null, ...settings }): SpecBinding => {
-    return { at: null, choice: device, driver, group, early, settings: mergedSettings(settings) }
+  v.transform(({ device, driver = null, group, early = null, framebuffer, ...settings }): SpecBinding => {
+    const releaseFramebuffer = framebuffer === 'release'
+    const wishes = { early, settings: mergedSettings(settings), releaseFramebuffer }
+    return { at: null, choice: device, driver, group, ...wishes }
   }),
 )
 

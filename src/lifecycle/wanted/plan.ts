@@ -78,6 +78,8 @@ export interface PlannedBinding {
   readonly afterSriov: boolean
   /** It is in no IOMMU group yet, and what turns out to share its group, once the driver has it, is to have the driver too. */
   readonly groupFollows: boolean
+  /** The host is to let go of its screen on it. */
+  readonly releaseFramebuffer: boolean
 }
 
 /** The change that a spec asks of one device's virtual functions, and why. */

@@ -43,6 +43,8 @@ export interface SpecBinding {
   readonly early: boolean | null
   /** Power, resets and BAR sizes that they should have; null for none. */
   readonly settings: PciSettings | null
+  /** The host is to let go of its screen on them. */
+  readonly releaseFramebuffer: boolean
 }
 
 /** A parent or card, and the devices that it should have. */

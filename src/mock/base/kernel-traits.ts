@@ -57,6 +57,8 @@ export interface KernelTraits {
   readonly makesDmaBufs: boolean
   /** /proc/PID/fdinfo names the device behind a descriptor; 6.18. */
   readonly tellsOpenDevice: boolean
+  /** The firmware's framebuffer is below the device whose memory it is in, not below /sys/devices/platform; 6.9. */
+  readonly framebufferBelowDevice: boolean
   /** Interrupts of vfio-ap: none, req, then cfg-chg too; after 6.1, after 6.12. */
   readonly vfioApIrqs: 0 | 1 | 2
   /** Errno of vfio_ap for a queue of another device; with `hasApConfig`, a matrix can be written as a whole (6.10). */
@@ -86,6 +88,7 @@ const traits: Readonly<Record<KernelVersion, Omit<KernelTraits, 'pageSize'>>> = 
     coreDescribesRegions: false,
     makesDmaBufs: false,
     tellsOpenDevice: false,
+    framebufferBelowDevice: false,
     vfioApIrqs: 0,
     apqnTaken: 'EADDRINUSE',
     hasApConfig: false,
@@ -111,6 +114,7 @@ const traits: Readonly<Record<KernelVersion, Omit<KernelTraits, 'pageSize'>>> = 
     coreDescribesRegions: false,
     makesDmaBufs: false,
     tellsOpenDevice: false,
+    framebufferBelowDevice: true,
     vfioApIrqs: 1,
     apqnTaken: 'EBUSY',
     hasApConfig: true,
@@ -136,6 +140,7 @@ const traits: Readonly<Record<KernelVersion, Omit<KernelTraits, 'pageSize'>>> = 
     coreDescribesRegions: true,
     makesDmaBufs: true,
     tellsOpenDevice: true,
+    framebufferBelowDevice: true,
     vfioApIrqs: 2,
     apqnTaken: 'EBUSY',
     hasApConfig: true,

@@ -5,16 +5,17 @@ import type { Frozen, ProcessRecord } from '../state/state.ts'
 import { Directory, type Folder, readOnly } from './tree.ts'
 
 /**
- * /proc of this process, and of every live one that holds something of the same machine. Made anew at each look: an
+ * /proc of this process, and of every live one that holds something of the same machine; `iomem` is its file of that name. Made anew at each look: an
  * eventfd of this process is open without being part of the machine's state.
  */
-export function procFolder({ fds, holdings, locked, scenario, store, traits }: Machine): Folder {
+export function procFolder({ fds, holdings, locked, scenario, store, traits }: Machine, iomem: string | null): Folder {
   return {
     kind: 'directory',
     onDisk: false,
     get entries() {
       const proc = new Directory()
       proc.at('sys/kernel').set('osrelease', readOnly(`${traits.release}\n`))
+      if (iomem !== null) proc.set('iomem', readOnly(iomem))
       proc.set('interrupts', readOnly(interrupts(scenario.isolatesInterrupts !== false)))
       const others = store.read().processes.filter((record) => !holdings.isOwn(record))
       for (const record of [holdings.record(), ...others]) addProcess(proc.at(String(record.pid)), record)

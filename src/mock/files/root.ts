@@ -16,6 +16,7 @@ import { addCss } from './sysfs-css.ts'
 import { addMdevs } from './sysfs-mdev.ts'
 import { addPci } from './sysfs-pci.ts'
 import { addPlatform } from './sysfs-platform.ts'
+import { addScreen, screenMemory } from './sysfs-screen.ts'
 import { Directory, type Folder, readOnly, type TextFile } from './tree.ts'
 
 /** Every file of the machine in one state. Most of it is made when looked at. */
@@ -29,10 +30,14 @@ export function buildRoot(machine: Machine, state: Snapshot): Folder {
   addAp(sys, machine, state)
   addCss(sys, machine, state)
   addPlatform(sys, machine, state)
+  addScreen(sys, machine, state)
   addMdevs(sys, machine, state)
   addDeviceNumber(sys, '/dev/vfio/vfio', '/sys/devices/virtual/misc/vfio')
   if (hasIommufd(machine.scenario)) addDeviceNumber(sys, '/dev/iommu', '/sys/devices/virtual/misc/iommu')
-  return root.set('sys', sys).set('proc', procFolder(machine)).set('dev', deviceNodes(machine, state))
+  return root
+    .set('sys', sys)
+    .set('proc', procFolder(machine, screenMemory(machine, state)))
+    .set('dev', deviceNodes(machine, state))
 }
 
 function addDisk(root: Directory, { store }: Machine, state: Snapshot): void {

@@ -23,7 +23,7 @@ export function* pciDeviceEntries(
   device: PciDevice,
   state: Snapshot,
 ): Generator<readonly [string, Node]> {
-  const { store } = machine
+  const { scenario, store } = machine
   const path = pciPath(device)
   const { driver, driverOverride, unbinding } = pciRecord(state, device)
   const attributes = {
@@ -48,6 +48,8 @@ export function* pciDeviceEntries(
   yield ['driver_override', { ...readOnly(`${driverOverride ?? '(null)'}\n`), write }]
   yield ['subsystem', link(path, '/sys/bus/pci')]
   if (driver !== null && !unbinding) yield ['driver', link(path, `/sys/bus/pci/drivers/${driver}`)]
+  if (isVga(device) && scenario.framebuffer !== undefined)
+    yield ['boot_vga', readOnly(scenario.framebuffer.device === device.address ? '1\n' : '0\n')]
   if (device.iommuGroup !== null) yield ['iommu_group', link(path, `/sys/kernel/iommu_groups/${device.iommuGroup}`)]
   if (device.physfn === undefined) yield* hotplugEntries(machine, device)
   yield* resetEntries(machine, device, state)
@@ -56,6 +58,10 @@ export function* pciDeviceEntries(
   yield ['config', readOnly(() => configBytes(machine.store.read(), device))]
   yield* sriovEntries(machine, device, state)
   yield* vgpuEntries(machine, device, state)
+}
+
+function isVga({ class: its }: PciDevice): boolean {
+  return its.startsWith('0x0300')
 }
 
 /** Configuration space as at power-on, which the kernel asks the device for: ones if it does not answer. */

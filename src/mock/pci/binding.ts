@@ -3,6 +3,7 @@ import type { Scenario } from '../scenario/scenario.ts'
 import { freeVfioIndex, type MockState, type Snapshot } from '../state/state.ts'
 import { freeIommuGroup, type PciDevice, pciDraft, pciRecord } from './devices.ts'
 import { addId, matches, pciDrivers, refusal } from './drivers.ts'
+import { takeScreen } from './screen.ts'
 import { isVfioPci } from './variant-drivers.ts'
 import { isVgpuDriver } from './vgpu.ts'
 
@@ -85,6 +86,7 @@ function attach(draft: MockState, scenario: Scenario, device: PciDevice, driver:
   const record = pciDraft(draft, device)
   record.driver = driver
   record.runtimeControl = null
+  takeScreen(draft, scenario, device, driver)
   if (isVfioPci(scenario, driver) && record.group === null) {
     record.group = freeIommuGroup(scenario, draft)
     record.isNoiommu = true

@@ -9,11 +9,12 @@ import { matrixParent } from './parents.ts'
 import { model } from './read-model.ts'
 import { pciDevice, variantDriver } from './read-pci.ts'
 import { recordedHost } from './read-recorded.ts'
-import { address, count, name, uses } from './read-values.ts'
+import { address, count, name, positive, uses } from './read-values.ts'
 import type {
   Scenario,
   ScenarioAp,
   ScenarioAttribute,
+  ScenarioFramebuffer,
   ScenarioMdevType,
   ScenarioParent,
   ScenarioPlatformDevice,
@@ -54,6 +55,12 @@ const platformDevice = v.strictObject({
   drivers: v.exactOptional(v.array(name)),
   iommuGroup: v.nullable(count),
 } satisfies Fields<ScenarioPlatformDevice>)
+
+const framebuffer = v.strictObject({
+  device: address,
+  driver: v.picklist(['efi-framebuffer', 'vesa-framebuffer', 'simple-framebuffer']),
+  bytes: positive,
+} satisfies Fields<ScenarioFramebuffer>)
 
 const attribute = v.strictObject({
   path: v.pipe(v.string(), v.regex(/^[\w][\w.-]*(\/[\w][\w.-]*)?$/, 'one name, or two with / between')),
@@ -106,6 +113,7 @@ const scenario = v.pipe(
     ap: v.exactOptional(ap),
     css: v.exactOptional(v.array(subchannel)),
     platform: v.exactOptional(v.array(platformDevice)),
+    framebuffer: v.exactOptional(framebuffer),
     isolatesInterrupts: v.exactOptional(v.boolean()),
     lockedMemory: v.exactOptional(count),
     disk: v.pipe(v.record(diskPath, v.nullable(v.string())), v.check(isTree, 'paths that go through no text file')),
@@ -127,6 +135,14 @@ const scenario = v.pipe(
       'no pci, parents, modules and disk beside what is recorded',
     ),
     ['recorded'],
+  ),
+  v.forward(
+    v.check(
+      ({ pci, framebuffer: its }) =>
+        its === undefined || pci.some((one) => one.address === its.device && one.function?.bars['0'] !== undefined),
+      'a device of `pci` with a `function` that has BAR 0',
+    ),
+    ['framebuffer'],
   ),
 )
 

@@ -20,6 +20,8 @@ export interface Scenario {
   readonly css?: readonly ScenarioSubchannel[]
   /** Devices that firmware or the kernel names, and no bus finds. */
   readonly platform?: readonly ScenarioPlatformDevice[]
+  /** The framebuffer that the firmware has set up on one of the displays. */
+  readonly framebuffer?: ScenarioFramebuffer
   /** The IOMMU sees to it that a device raises no interrupts but its own; true if absent. */
   readonly isolatesInterrupts?: boolean
   /** Bytes of memory that a process may lock, as of one without CAP_IPC_LOCK; no limit if absent. */
@@ -28,6 +30,15 @@ export interface Scenario {
   readonly disk: Readonly<Record<string, string | null>>
   /** A host as `vfioctl capture` recorded it, which is read in place of all the rest; the lists above are empty then. */
   readonly recorded?: RecordedHost
+}
+
+/** A framebuffer on BAR 0 of a PCI device, with the host's console. */
+export interface ScenarioFramebuffer {
+  /** Address of the PCI device, which has a `function`. */
+  readonly device: string
+  /** The driver that shows it until one for the display itself comes; with '.0' it is the platform device's name. */
+  readonly driver: 'efi-framebuffer' | 'vesa-framebuffer' | 'simple-framebuffer'
+  readonly bytes: number
 }
 
 /** A driver that is built upon vfio-pci for particular devices; opened through it, they are as with vfio-pci. */

@@ -1,14 +1,15 @@
 import { Errno } from '../base/errno.ts'
-import { kstrtobool } from '../base/kstrto.ts'
+import { kstrtobool, kstrtoull } from '../base/kstrto.ts'
 import type { Scenario } from '../scenario/scenario.ts'
 import type { MockState, Snapshot } from './state.ts'
 
-/** Parameters that can be written while the module is loaded, all of them a yes or no; the others are read-only. */
+/** Parameters that can be written while the module is loaded, a yes or no but for one; the others are read-only. */
 const writable: ReadonlySet<string> = new Set([
   'iommufd/allow_unsafe_interrupts',
   'vfio/enable_unsafe_noiommu_mode',
   'vfio_iommu_type1/allow_unsafe_interrupts',
   'vfio_iommu_type1/disable_hugepages',
+  'vfio_iommu_type1/dma_entry_limit',
   'vfio_pci/disable_idle_d3',
   'vfio_pci/enable_sriov',
   'vfio_pci/nointxmask',
@@ -29,8 +30,10 @@ export function isWritable(module: string, name: string): boolean {
   return writable.has(`${module}/${name}`)
 }
 
-/** EINVAL for what is neither yes nor no. */
+/** EINVAL for what is neither yes nor no, or no number. */
 export function setModuleParameter(draft: MockState, module: string, name: string, bytes: Buffer): void {
   if (!isWritable(module, name)) throw new Errno('EACCES')
-  draft.parameters[`${module}/${name}`] = kstrtobool(bytes) ? 'Y' : 'N'
+  const isNumber = name === 'dma_entry_limit'
+  const value = isNumber ? String(kstrtoull(bytes, { base: 0, bits: 32 })) : kstrtobool(bytes) ? 'Y' : 'N'
+  draft.parameters[`${module}/${name}`] = value
 }

@@ -7,6 +7,7 @@ import {
   type PciRecord,
   type PlatformRecord,
   type ProcessRecord,
+  type ScreenRecord,
   type SubchannelRecord,
   stateFormat,
 } from './state.ts'
@@ -42,6 +43,7 @@ function isState(value: unknown): value is MockState {
     Object.values(value['css']).every(isSubchannel) &&
     isObject(value['platform']) &&
     Object.values(value['platform']).every(isPlatform) &&
+    isScreen(value['screen']) &&
     isListOf(value['modules'], isString) &&
     isObject(value['parameters']) &&
     Object.values(value['parameters']).every(isString) &&
@@ -111,6 +113,14 @@ function isSubchannel(value: unknown): value is SubchannelRecord {
 
 function isPlatform(value: unknown): value is PlatformRecord {
   return isObject(value) && ['driver', 'driverOverride'].every((key) => value[key] === null || isString(value[key]))
+}
+
+function isScreen(value: unknown): value is ScreenRecord {
+  return (
+    isObject(value) &&
+    ['isGone', 'hasConsole'].every((key) => typeof value[key] === 'boolean') &&
+    (value['driver'] === null || isString(value['driver']))
+  )
 }
 
 function isUevent(value: unknown): value is Uevent {

@@ -27,6 +27,8 @@ export interface MockState {
   css: Record<string, SubchannelRecord>
   /** Platform devices by their names, likewise. */
   platform: Record<string, PlatformRecord>
+  /** The firmware's framebuffer, and the host's console. */
+  screen: ScreenRecord
   /** Modules that modprobe has loaded since. */
   modules: string[]
   /** Parameters of modules that were written since: 'vfio_pci/enable_sriov'. */
@@ -41,6 +43,15 @@ export interface SubchannelRecord {
   driver: string | null
   driverOverride: string | null
   unbinding: boolean
+}
+
+/** The state of the firmware's framebuffer, and of the console that is drawn on the host's only framebuffer. */
+export interface ScreenRecord {
+  /** The kernel has removed it, for another driver. */
+  isGone: boolean
+  /** The driver on the platform bus; null if none has it. */
+  driver: string | null
+  hasConsole: boolean
 }
 
 /** The state of one platform device. */
@@ -168,11 +179,21 @@ export function emptyState(scenario: Scenario): MockState {
     ap: {},
     css: {},
     platform: {},
+    screen: screenAtFirst(scenario),
     modules: [],
     parameters: {},
     processes: [],
     uevents: { next: 1, latest: [] },
   }
+}
+
+/** A driver of the display itself has removed the firmware's framebuffer; vfio-pci does so of a VGA device alone. */
+function screenAtFirst({ framebuffer, pci }: Scenario): ScreenRecord {
+  const isFirmware = pci.some(
+    ({ address, driver, class: kind }) =>
+      address === framebuffer?.device && (driver === null || (driver === 'vfio-pci' && !kind.startsWith('0x0300'))),
+  )
+  return { isGone: !isFirmware, driver: isFirmware ? (framebuffer?.driver ?? null) : null, hasConsole: true }
 }
 
 /** Every transaction ends with it: a device whose removal or unbinding waits goes once nothing holds it. */

@@ -7,7 +7,7 @@ import type { IoctlArgument, OpenFile } from '../descriptors/open-file.ts'
 import type { Machine } from '../machine/machine.ts'
 import type { DmaMappings } from '../memory/dma-mappings.ts'
 import { addPublished } from '../process/process-holdings.ts'
-import { isNoiommuAllowed } from '../state/module-parameters.ts'
+import { isNoiommuAllowed, moduleParameter } from '../state/module-parameters.ts'
 import { checkInterrupts } from './bind-device.ts'
 import type { ContainerIommu } from './container-iommu.ts'
 import { NoIommu } from './noiommu.ts'
@@ -115,12 +115,12 @@ export class Container implements OpenFile {
   #makeType1(type: number): Type1Iommu {
     // known as an extension, but no IOMMU
     if (type === extension.VFIO_UNMAP_ALL) throw new Errno('EINVAL')
-    const { scenario, locked, traits } = this.#machine
-    const limit = scenario.modules['vfio_iommu_type1']?.['dma_entry_limit']
+    const { scenario, store, locked, traits } = this.#machine
+    const limit = moduleParameter(scenario, store.read(), 'vfio_iommu_type1', 'dma_entry_limit')
     return new Type1Iommu({
       isVersion2: type !== extension.VFIO_TYPE1_IOMMU,
       isNesting: type === extension.VFIO_TYPE1_NESTING_IOMMU,
-      maxMappings: limit === undefined ? usualLimit : Number(limit),
+      maxMappings: limit === null ? usualLimit : Number(limit),
       locked,
       traits,
     })

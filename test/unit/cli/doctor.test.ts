@@ -7,8 +7,10 @@ import { forTerminal } from '../../../src/cli/io/paint.ts'
 import { readBounded } from '../../../src/cli/io/user-file.ts'
 import { run } from '../../../src/cli/run.ts'
 import type { Diagnosis } from '../../../src/index.ts'
+import { createMockKernel } from '../../../src/mock/kernel/mock-kernel.ts'
 import type { Scenario } from '../../../src/mock/scenario/scenario.ts'
 import { gpuHost } from '../../../src/mock/shipped/gpu-host.ts'
+import { mockStateDirectory } from '../../../src/mock/state/state-directory.ts'
 
 const nic = '0000:81:00.0'
 const ssd = '0000:82:00.0'
@@ -40,8 +42,32 @@ const sleeping = {
   reset: false,
 } as const
 const { vfio_pci: _, ...withoutVfioPci } = gpuHost.modules
+const { nvidia_vgpu_vfio: __, ...withoutVgpus } = gpuHost.modules
+/** The host on which an L40S has no virtual functions. */
+const withoutFunctions = gpuHost.pci.map((one) =>
+  one.sriov === undefined || one.address !== '0000:41:00.0' ? one : { ...one, sriov: { ...one.sriov, enabled: 0 } },
+)
 
-type Broken = Partial<Omit<Scenario, 'disk'>> & Pick<Partial<Scenario>, 'disk'>
+/** The host on which a display stands in the place of the SSD, with a framebuffer of the firmware's. */
+const display = (kind = '0x030000', driver: string | null = null): Broken => ({
+  framebuffer: { device: ssd, driver: 'efi-framebuffer', bytes: 2 ** 21 },
+  pci: gpuHost.pci.map((one) =>
+    one.address !== ssd
+      ? one
+      : {
+          ...one,
+          class: kind,
+          driver,
+          function: { ...sleeping, config: { ...sleeping.config, '0x10': '080000b0' }, bars: { '0': 2 ** 24 } },
+        },
+  ),
+})
+
+type Broken = Partial<Omit<Scenario, 'disk'>> & {
+  readonly disk?: Scenario['disk']
+  /** A file of the host's disk that is not there. */
+  readonly without?: string
+}
 
 interface Case {
   readonly host: Broken
@@ -49,7 +75,7 @@ interface Case {
   readonly id: string
   readonly severity: string
   readonly says: RegExp
-  /** Its own command mends it, and then doctor finds nothing of the kind. */
+  /** Its own commands mend it: carried out, doctor finds nothing of the kind, and says that the host is healthy. */
   readonly mended: boolean
 }
 
@@ -99,12 +125,14 @@ const broken: Readonly<Record<string, Case>> = {
     host: booted({ vfio_iommu_type1: { allow_unsafe_interrupts: 'Y' } }),
     id: 'unsafe-interrupts-allowed',
     says: /can raise the host’s interrupts/,
+    mended: true,
   },
   'noiommu is on': {
     ...warning,
     host: booted({ vfio: { enable_unsafe_noiommu_mode: 'Y' } }),
     id: 'noiommu-on',
     says: /echo 0 > \/sys\/module\/vfio\/parameters\/enable_unsafe_noiommu_mode/,
+    mended: true,
   },
   'the kernel’s command line blocks vfio-pci': {
     ...warning,
@@ -156,9 +184,13 @@ const broken: Readonly<Record<string, Case>> = {
   },
   'driverctl takes a device at boot': {
     ...warning,
-    host: { disk: { ...kept(ssd, '0x144d', '0xa80a'), [`/etc/driverctl.d/pci-${ssd}`]: 'nvme\n' } },
+    host: {
+      ...withVfio(),
+      disk: { ...kept(ssd, '0x144d', '0xa80a'), [`/etc/driverctl.d/pci-${ssd}`]: 'nvme\n' },
+    },
     id: 'taken-at-boot',
     says: /driverctl unset-override 0000:82:00.0/,
+    mended: true,
   },
   'something is kept for a card that is gone': {
     ...warning,
@@ -222,12 +254,14 @@ const broken: Readonly<Record<string, Case>> = {
     host: {
       disk: {
         '/etc/passwd': 'mia:x:1000:1000::/home/mia:/bin/sh\n',
+        '/etc/security/limits.d': null,
         '/etc/security/limits.conf': '* hard memlock unlimited\n@kvm - memlock 1024\nmia hard memlock 8388608\n',
       },
     },
     ask: ['--user', 'mia', '--guest-memory', '16GiB'],
     id: 'locked-memory-limit',
     says: /may lock 8 GiB .*limits.conf:3: mia hard memlock 8388608/,
+    mended: true,
   },
   'no file tells the limit of a user': {
     ...note,
@@ -241,12 +275,14 @@ const broken: Readonly<Record<string, Case>> = {
     host: booted({ vfio_iommu_type1: { allow_unsafe_interrupts: 'N', dma_entry_limit: '1000' } }),
     id: 'mapping-limit',
     says: /echo 65535 > /,
+    mended: true,
   },
   'type1 maps page by page': {
     ...warning,
     host: booted({ vfio_iommu_type1: { disable_hugepages: 'Y' } }),
     id: 'huge-pages-disabled',
     says: /starts slowly/,
+    mended: true,
   },
   'a guest is larger than the host': {
     ...problem,
@@ -266,6 +302,7 @@ const broken: Readonly<Record<string, Case>> = {
     },
     id: 'd3cold-allowed',
     says: /vfioctl bind \S+ 0000:82:00\.0 vfio-pci --power on --d3cold off/,
+    mended: true,
   },
   'vendor-reset is not used': {
     ...note,
@@ -309,6 +346,35 @@ const broken: Readonly<Record<string, Case>> = {
     },
     id: 'memory-held-by-framebuffer',
     says: /add the kernel argument initcall_blacklist=sysfb_init/,
+  },
+  'the host shows its console on a device': {
+    ...problem,
+    host: display(),
+    ask: [ssd],
+    id: 'memory-held-by-framebuffer',
+    says: /holds BAR 0 of 0000:82:00.0 .*vfioctl bind --mock=\S+ 0000:82:00.0 --release-framebuffer/,
+    mended: true,
+  },
+  'a device that VFIO has is the host’s screen all the same': {
+    ...problem,
+    host: display('0x038000', 'vfio-pci'),
+    id: 'memory-held-by-framebuffer',
+    says: /can’t reserve/,
+    mended: true,
+  },
+  'a card has no virtual functions to make vGPUs of': {
+    ...warning,
+    host: { pci: withoutFunctions },
+    ask: ['0000:41:00.0'],
+    id: 'vgpu-functions-off',
+    says: /vfioctl sriov --mock=\S+ 0000:41:00.0 all/,
+    mended: true,
+  },
+  'a card’s driver makes no vGPUs': {
+    ...note,
+    host: { modules: withoutVgpus, pci: withoutFunctions, without: '/usr/lib/nvidia/sriov-manage' },
+    id: 'vgpu-driver-missing',
+    says: /0000:41:00.0 is with nvidia, and NVIDIA’s driver for hosts of vGPUs is not here/,
   },
   'the kernel is locked down': {
     ...note,
@@ -363,13 +429,16 @@ const broken: Readonly<Record<string, Case>> = {
   },
 }
 
+type Run = (words: readonly string[]) => Promise<{ status: number; stdout: string; stderr: string }>
+
 /** The command line on a host of its own, run in this process. */
-function hostOf({ disk = {}, ...others }: Broken) {
+function hostOf({ disk = {}, without = '', ...others }: Broken) {
   const folder = mkdtempSync(join(tmpdir(), 'vfioctl-doctor-'))
   const file = join(folder, 'host.json')
-  const scenario: Scenario = { ...gpuHost, ...others, name: 'sick', disk: { ...gpuHost.disk, ...disk } }
+  const { [without]: _gone, ...usual } = gpuHost.disk
+  const scenario: Scenario = { ...gpuHost, ...others, name: 'sick', disk: { ...usual, ...disk } }
   writeFileSync(file, JSON.stringify(scenario))
-  return async (words: readonly string[]) => {
+  const on: Run = async (words) => {
     const [stdout, stderr]: [string[], string[]] = [[], []]
     const io: Io = {
       out: (text) => stdout.push(forTerminal(String(text), null)),
@@ -386,11 +455,38 @@ function hostOf({ disk = {}, ...others }: Broken) {
     const named = words.some((word) => word.startsWith('--mock')) ? words : [...words, `--mock=${file}`]
     return { status: await run(named, io), stdout: stdout.join(''), stderr: stderr.join('') }
   }
+  return { on, shell: (line: string) => shell(line, on, folder, scenario) }
+}
+
+/** Carries out a command that doctor has printed: ours by our command line, others by what they do to the host's files. */
+async function shell(line: string, on: Run, folder: string, scenario: Scenario) {
+  const [program = '', ...words] = line.split(' ')
+  if (program === 'vfioctl') {
+    expect(await on(words)).toMatchObject({ status: 0 })
+    return
+  }
+  const kernel = createMockKernel(scenario, {
+    stateDirectory: mockStateDirectory(scenario.name, { XDG_STATE_HOME: folder }),
+  })
+  try {
+    const [, text, path] = /^echo '?([^'>]+?)'? > (\S+)$/.exec(line) ?? []
+    const [, address] = /^driverctl unset-override (\S+)$/.exec(line) ?? []
+    if (text !== undefined && path?.startsWith('/sys/')) await kernel.files.write(path, `${text}\n`)
+    else if (text !== undefined && path !== undefined) kernel.files.create(path, `${text}\n`)
+    else if (address !== undefined) kernel.files.unlink(`/etc/driverctl.d/pci-${address}`)
+    else expect.fail(`nothing here carries out '${line}'`)
+  } finally {
+    kernel.dispose()
+  }
 }
 
 describe('doctor', () => {
+  test('is tried on more than twelve hosts that its own commands mend', () => {
+    expect(Object.values(broken).filter(({ mended }) => mended).length).toBeGreaterThan(12)
+  })
+
   test.each(Object.entries(broken))('%s', async (_, { host, ask, id, severity, says, mended }) => {
-    const on = hostOf(host)
+    const { on, shell } = hostOf(host)
     const json = await on(['doctor', '--json', ...ask])
     const { findings, healthy }: Diagnosis = JSON.parse(json.stdout)
     const found = findings.find((finding) => finding.id === id)
@@ -405,13 +501,10 @@ describe('doctor', () => {
     expect(stdout.replaceAll('\n', ' ')).toMatch(says)
 
     if (!mended) return
-    for (const line of found?.commands ?? []) {
-      const [program, ...words] = line.split(' ')
-      expect(program).toBe('vfioctl')
-      expect(await on(words)).toMatchObject({ status: 0 })
-    }
+    expect(found?.commands.length).toBeGreaterThan(0)
+    for (const line of found?.commands ?? []) await shell(line)
     const after: Diagnosis = JSON.parse((await on(['doctor', '--json', ...ask])).stdout)
-    expect(after.findings.filter((finding) => finding.id === id)).toEqual([])
+    expect(after.findings.filter((finding) => finding.id === id && finding.device === found?.device)).toEqual([])
     expect(after.healthy).toBe(true)
   })
 
@@ -422,7 +515,7 @@ describe('doctor', () => {
     ['an IOMMU of no guest', ['doctor', '--viommu'], /--viommu .*--guest-memory/],
     ['no devices', ['doctor', '--guest-memory', '4G', '--devices', '0'], /--devices 0 is below 1/],
   ])('%s: %j is a usage error', async (_what, words, says) => {
-    expect(await hostOf({})(['--mock', ...words])).toMatchObject({
+    expect(await hostOf({}).on(['--mock', ...words])).toMatchObject({
       status: 2,
       stdout: '',
       stderr: expect.stringMatching(says),
@@ -430,7 +523,7 @@ describe('doctor', () => {
   })
 
   test.each(['demo', 'gpu-host', 'a40-host', 'mainframe'])('%s is healthy, in one line', async (name) => {
-    const { status, stdout, stderr } = await hostOf({})(['doctor', '--mock', name])
+    const { status, stdout, stderr } = await hostOf({}).on(['doctor', '--mock', name])
     expect([status, stderr]).toEqual([0, ''])
     expect(stdout).toMatch(/^healthy: looked at IOMMU, .+\n$/)
   })

@@ -1,6 +1,8 @@
 import { kindOrNone } from '../../../host/sysfs/readable.ts'
-import { bestDriver, noDriver, vfioDriver } from '../../bindings/wanted-driver.ts'
+import type { HostFiles } from '../../../kernel/kernel.ts'
+import { noDriver } from '../../bindings/wanted-driver.ts'
 import { bindingName, keptBindings } from '../../settings/bindings.ts'
+import { bindCommand } from '../reading/bind-command.ts'
 import { type Finding, seen } from '../reading/finding.ts'
 import type { HostReader, WantedDevice } from '../reading/host-reader.ts'
 
@@ -10,16 +12,18 @@ export function wrongDriver({ files, devices }: HostReader): Finding[] {
     .filter(({ wanted, driver, vfio, kept }) => {
       return wanted !== null && driver !== (wanted === noDriver ? null : wanted) && !(kept === null && vfio)
     })
-    .filter(({ kept, path }) => kept !== null || kindOrNone(files, `${path}/mdev_supported_types`) === null)
-    .map(findingOf)
+    .filter(({ kept, path }) => kept !== null || !carriesVirtualDevices(files, path))
+    .map((device) => findingOf(device, bindCommand(files, device)))
 }
 
-function findingOf({ device, name, path, driver, kept, wanted }: WantedDevice): Finding {
+/** Its own driver makes mediated devices of it, or vGPUs of its functions. */
+function carriesVirtualDevices(files: HostFiles, path: string): boolean {
+  return ['mdev_supported_types', 'virtfn0/nvidia'].some((name) => kindOrNone(files, `${path}/${name}`) !== null)
+}
+
+function findingOf({ device, name, path, driver, kept, wanted }: WantedDevice, command: string): Finding {
   const has = driver === null ? 'has no driver' : `is with ${driver}`
   const why = kept === null ? 'VFIO has it only with' : 'what is kept for each boot says'
-  // what is kept by name stays so
-  const isUnnamed = kept === null || kept === bestDriver || (device.bus !== 'pci' && kept === vfioDriver(device.bus))
-  const driverWord = isUnnamed ? '' : ` ${kept}`
   return {
     id: 'wrong-driver',
     severity: 'problem',
@@ -30,7 +34,7 @@ function findingOf({ device, name, path, driver, kept, wanted }: WantedDevice): 
       ...(kept === null ? [] : [seen(keptBindings.path(bindingName(device)), `driver ${kept}`)]),
     ],
     consequence: kept === null ? 'no program can open it through VFIO' : 'who counts on that driver does not find it',
-    commands: [`vfioctl bind ${name}${driverWord}`],
+    commands: [command],
     advice: null,
   }
 }

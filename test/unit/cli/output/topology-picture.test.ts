@@ -4,7 +4,7 @@ import type { TopologyDevice } from '../../../../src/host-topology.ts'
 
 function device(name: string, driver: string, children: readonly TopologyDevice[] = []): TopologyDevice {
   const ids = { class: '0x020000', vendor: '0x8086', device: '0x10d3' }
-  const rest = { vfio: false, numaNode: 1, canReset: true, resetMethods: ['flr'], viable: false }
+  const rest = { vfio: false, numaNode: 1, canReset: true, resetMethods: ['flr'], viable: false, bootDisplay: null }
   return { name, driver, ...ids, ...rest, group: 7, accessControl: 'none', children }
 }
 

@@ -1,0 +1,83 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { describe, expect, it } from 'vitest'
+import { parsePciAddress } from '../../src/base/units.ts'
+import { firmwareFramebuffer } from '../../src/host/display/boot-display.ts'
+import { screenConsole } from '../../src/host/display/screen-console.ts'
+import { openHost } from '../../src/index.ts'
+import { openLinux } from '../../src/kernel/linux.ts'
+import { bind } from '../../src/lifecycle/bindings/bind.ts'
+import { vfioctl } from '../cli/vfioctl.ts'
+import { stub } from '../unit/stub.ts'
+
+/** QEMU's VGA, of which the firmware sets up a framebuffer if the machine begins in real mode (architectures.mjs). */
+const display = parsePciAddress('0000:00:10.0')
+const folder = `/sys/bus/pci/devices/${display}`
+const hasScreen = existsSync(`${folder}/boot_vga`)
+
+const kernel = openLinux({ runsPrograms: true })
+const drawn = (path: string) => screenConsole(kernel.files, path)?.framebuffer ?? null
+const problems = () => {
+  const { findings } = JSON.parse(vfioctl(['doctor', display, '--json']).stdout)
+  return findings.filter((it: { severity: string }) => it.severity === 'problem')
+}
+
+// What the kernel removes does not come back before the next boot: the order of these is that of a host's life.
+describe.skipIf(!hasScreen).sequential('a display on which the firmware has set up the host’s screen', () => {
+  const framebuffer = firmwareFramebuffer(kernel.files, display)
+  const platform = `/sys/bus/platform/devices/${framebuffer?.name}`
+
+  it('is seen: the framebuffer on its BAR 0, with the console, and the machine’s boot display', () => {
+    expect(framebuffer).toMatchObject({
+      name: 'vesa-framebuffer.0',
+      driver: 'vesa-framebuffer',
+      memory: { holder: 'vesafb', bar: 0 },
+    })
+    expect(drawn(platform)).toBe('fb0')
+    expect(vfioctl(['groups', '--tree', display]).stdout).toMatch(/0000:00:10\.0 +1234:1111 +boot display/)
+  })
+
+  it('is not taken unasked, and stays as it was', () => {
+    const { status, stderr } = vfioctl(['bind', display])
+    expect(stderr).toContain(
+      "the firmware's framebuffer vesa-framebuffer.0 holds its BAR 0 (vesafb), and the host's console",
+    )
+    expect(status).toBe(5)
+    expect(drawn(platform)).toBe('fb0')
+  })
+
+  it('is the host’s again if the bind fails', async () => {
+    const failing = stub(kernel, {
+      files: stub(kernel.files, {
+        write: async (path, value) => {
+          if (path === '/sys/bus/pci/drivers_probe') throw new Error('no')
+          await kernel.files.write(path, value)
+        },
+      }),
+    })
+    await expect(bind(failing, { device: display, releaseFramebuffer: true })).rejects.toThrow(
+      'the host has its screen again',
+    )
+    expect(firmwareFramebuffer(kernel.files, display)).toMatchObject({ driver: 'vesa-framebuffer' })
+    expect(drawn(platform)).toBe('fb0')
+  })
+
+  it('goes to VFIO by the command that doctor prints, with all of its memory, and is kept so', async () => {
+    const command = `vfioctl bind ${display} --release-framebuffer`
+    expect(problems().map(({ id, commands }: { id: string; commands: string[] }) => [id, commands])).toEqual([
+      ['wrong-driver', [command]],
+      ['memory-held-by-framebuffer', [command]],
+    ])
+    expect(vfioctl(['bind', display, '--release-framebuffer'])).toMatchObject({
+      status: 0,
+      stderr: expect.stringContaining('the host shows nothing on 0000:00:10.0'),
+    })
+    expect(problems()).toEqual([])
+    expect(existsSync(platform)).toBe(false)
+    expect(readFileSync(`/etc/vfioctl.d/bindings/${display}.json`, 'utf8')).toContain('"framebuffer": "release"')
+    await using host = await openHost()
+    await using device = await host.openDevice(display)
+    const { bar0 } = device.regions
+    bar0.write32(0, 0x12345678)
+    expect(bar0.map().read32(0)).toBe(0x12345678)
+  })
+})
