@@ -116,9 +116,12 @@ test('a device is known by its interface, and by its node', () => {
   expect(deviceName(files, '/dev/dri/card1')).toBe('0000:3b:00.0')
 })
 
-test('of modules.alias, VFIO’s lines are recorded', () => {
+test('of modules.alias, VFIO’s lines are recorded, and of built-in modules those of PCI devices', () => {
   const text = 'alias usb:v1d2* x\nalias vfio_pci:v*d*sv*sd*bc*sc*i* vfio_pci\nalias pci:v* y\n'
   expect(recordedText('/usr/lib/modules/6.12.0/modules.alias', text)).toBe('alias vfio_pci:v*d*sv*sd*bc*sc*i* vfio_pci')
+  const builtIn = 'ahci.alias=pci:v1*\0ahci.license=GPL\0rtc.alias=acpi*:X:*\0xhci_pci.alias=pci:v2*\0'
+  const kept = 'ahci.alias=pci:v1*\0xhci_pci.alias=pci:v2*'
+  expect(recordedText('/lib/modules/6.18.0/modules.builtin.modinfo', builtIn)).toBe(kept)
 })
 
 test('redacted, what tells hosts apart is replaced everywhere by others of its kind, in the same order', () => {
