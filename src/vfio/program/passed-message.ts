@@ -75,8 +75,8 @@ function parsed(bytes: Uint8Array): v.InferOutput<typeof messageSchema> {
 }
 
 function malformed(why: string, cause?: unknown): VfioError {
-  return new VfioError('MALFORMED_REPLY', `what came by the socket is no message of vfioctl run: ${why}`, {
-    hint: 'is it the socket of vfioctl run --socket?',
+  return new VfioError('MALFORMED_REPLY', `what came by the socket is no message that passes descriptors: ${why}`, {
+    hint: 'vfioctl run --help shows the form of such a message',
     ...(cause === undefined ? {} : { cause }),
   })
 }

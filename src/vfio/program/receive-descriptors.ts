@@ -21,7 +21,7 @@ export async function receiveDescriptors(kernel: Kernel, path: string): Promise<
     if (received === null || received.length === 0) {
       throw new VfioError('PERMISSION_DENIED', `${printable(path)} passes nothing to this user`, {
         path,
-        hint: 'vfioctl run --socket … --user NAME serves that user alone, and says whom it refuses',
+        hint: 'it serves one user alone, whom it was told, and says whom it refuses: vfioctl run --help',
       })
     }
     const { length, descriptors } = received
