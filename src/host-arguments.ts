@@ -132,6 +132,7 @@ const passed = fields<PassedDescriptors>({
 const asked = {
   devices: v.optional(v.array(v.string())),
   user,
+  unit: text,
   guestMemory: atLeastOne,
   deviceCount: atLeastOne,
   viommu: flag,

@@ -26,6 +26,13 @@ const doctor: Command = command({
       parse: text,
       describe: 'The user who is to open them: may he use the nodes, and lock the memory?',
     },
+    unit: {
+      kind: 'option',
+      value: 'SERVICE',
+      completes: 'nothing',
+      parse: text,
+      describe: 'The systemd service that runs the guest: does its LimitMEMLOCK let the memory be locked?',
+    },
     'guest-memory': {
       kind: 'option',
       value: 'SIZE',
@@ -56,6 +63,7 @@ const doctor: Command = command({
     ['vfioctl doctor', 'what keeps VFIO from working on this host, and what mends it'],
     ['vfioctl doctor 3b:00.0', 'what keeps this device from VFIO'],
     ['vfioctl doctor 3b:00.0 --user libvirt-qemu --guest-memory 32G', 'and whether that user can give it to a guest'],
+    ['vfioctl doctor 3b:00.0 --guest-memory 32G --unit my-vm', 'and whether that service may lock its memory'],
     ['vfioctl doctor --report host.json', 'one file for the report of a bug'],
     ['vfioctl doctor --all --json', 'every finding, for programs'],
   ],
@@ -63,14 +71,20 @@ const doctor: Command = command({
     'A problem keeps VFIO, or what is kept for the next boots, from working: then the exit status is 11. A warning will, or ' +
     'is unsafe; a note is good to know, and shown with --all or --json.',
   async run(values, context, io) {
-    if ((values.devices !== undefined || values.viommu) && values['guest-memory'] === undefined) {
-      throw usageError('--devices and --viommu are of a guest, and go with --guest-memory')
+    const isOfGuest = values.devices !== undefined || values.viommu || values.unit !== undefined
+    if (isOfGuest && values['guest-memory'] === undefined) {
+      throw usageError('--devices, --viommu and --unit are of a guest, and go with --guest-memory')
     }
     const host = await context.host()
     const request = {
       devices: values.device,
       viommu: values.viommu,
-      ...given({ user: values.user, guestMemory: values['guest-memory'], deviceCount: values.devices }),
+      ...given({
+        user: values.user,
+        unit: values.unit,
+        guestMemory: values['guest-memory'],
+        deviceCount: values.devices,
+      }),
     }
     const found = await host.doctor(request)
     if (values.report !== undefined) {

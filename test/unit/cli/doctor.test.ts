@@ -7,6 +7,7 @@ import { forTerminal } from '../../../src/cli/io/paint.ts'
 import { readBounded } from '../../../src/cli/io/user-file.ts'
 import { run } from '../../../src/cli/run.ts'
 import type { Diagnosis } from '../../../src/index.ts'
+import type { Kernel } from '../../../src/kernel/kernel.ts'
 import { createMockKernel } from '../../../src/mock/kernel/mock-kernel.ts'
 import type { Scenario } from '../../../src/mock/scenario/scenario.ts'
 import { gpuHost } from '../../../src/mock/shipped/gpu-host.ts'
@@ -263,6 +264,27 @@ const broken: Readonly<Record<string, Case>> = {
     says: /may lock 8 GiB .*limits.conf:3: mia hard memlock 8388608/,
     mended: true,
   },
+  'the limit of a service is too low': {
+    ...problem,
+    host: {
+      disk: {
+        '/usr/lib/systemd/system/guest.service': '[Service]\nUser=mia\nLimitMEMLOCK=1G\n',
+        '/etc/systemd/system/guest.service.d/10.conf': '[Service]\nLimitMEMLOCK=64M:2G\n',
+        '/etc/systemd/system/guest.service.d/old.txt': 'LimitMEMLOCK=infinity\n',
+      },
+    },
+    ask: ['--unit', 'guest', '--guest-memory', '16G'],
+    id: 'locked-memory-limit',
+    says: /guest\.service may lock 2 GiB .*guest\.service\.d\/10\.conf:2: LimitMEMLOCK=64M:2G.*systemctl restart guest\.service/,
+    mended: true,
+  },
+  'a service has systemd’s own limit': {
+    ...problem,
+    host: { disk: { '/usr/lib/systemd/system/guest.service': '[Service]\nUser=mia\n' } },
+    ask: ['--unit', 'guest.service', '--guest-memory', '1G'],
+    id: 'locked-memory-limit',
+    says: /may lock 0\.007813 GiB .*systemd’s own/,
+  },
   'no file tells the limit of a user': {
     ...note,
     host: {},
@@ -473,11 +495,20 @@ async function shell(line: string, on: Run, folder: string, scenario: Scenario) 
     const [, address] = /^driverctl unset-override (\S+)$/.exec(line) ?? []
     if (text !== undefined && path?.startsWith('/sys/')) await kernel.files.write(path, `${text}\n`)
     else if (text !== undefined && path !== undefined) kernel.files.create(path, `${text}\n`)
+    else if (words[0] === '-p' && program === 'mkdir') makeFolder(kernel, words[1] ?? '')
+    else if (program === 'printf') {
+      const [, lines = '', file = ''] = /^printf '(.*)' > (\S+)$/.exec(line) ?? []
+      kernel.files.create(file, lines.replaceAll('\\n', '\n'))
+    } else if (program === 'systemctl') expect(['daemon-reload', 'restart']).toContain(words[0])
     else if (address !== undefined) kernel.files.unlink(`/etc/driverctl.d/pci-${address}`)
     else expect.fail(`nothing here carries out '${line}'`)
   } finally {
     kernel.dispose()
   }
+}
+
+function makeFolder({ files }: Kernel, path: string): void {
+  if (files.kind(path) === null) files.makeDirectory(path)
 }
 
 describe('doctor', () => {
@@ -511,7 +542,9 @@ describe('doctor', () => {
   test.each([
     ['no name of a user', ['doctor', '--user', ''], /user must not be empty/],
     ['no name of a user', ['run', '3b:00.0', '--user', '', '--', 'true'], /user must not be empty/],
-    ['devices of no guest', ['doctor', '--devices', '3'], /--devices .*--guest-memory/],
+    ['a service of no guest', ['doctor', '--unit', 'guest'], /--unit .*--guest-memory/],
+    ['no service', ['doctor', '--unit', '../x', '--guest-memory', '1G'], /is no name of a systemd service/],
+    ['devices of no guest', ['doctor', '--devices', '3'], /--devices, .*--guest-memory/],
     ['an IOMMU of no guest', ['doctor', '--viommu'], /--viommu .*--guest-memory/],
     ['no devices', ['doctor', '--guest-memory', '4G', '--devices', '0'], /--devices 0 is below 1/],
   ])('%s: %j is a usage error', async (_what, words, says) => {

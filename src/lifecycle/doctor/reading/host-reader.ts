@@ -7,6 +7,8 @@ export interface DoctorRequest {
   readonly devices?: readonly string[]
   /** The user who is to open the devices: a name, or a number. */
   readonly user?: string
+  /** The systemd service that runs the guest, 'my-vm' or 'my-vm.service'; then it is asked for its limit, not the user. */
+  readonly unit?: string
   /** Bytes of a guest's memory, which is locked as a whole while a device is in the guest. */
   readonly guestMemory?: number
   /** Number of devices that the guest gets: that of `devices`, or 1, if absent. */
