@@ -32,7 +32,7 @@ says() {
   return $status
 }
 in_image() {
-  "$(command -v lsinitramfs || command -v lsinitrd)" "$image" | grep -q "$1"
+  "$(command -v lsinitramfs || command -v lsinitrd)" "$image" >/run/image && grep -q "$1" /run/image
 }
 
 udevadm settle
