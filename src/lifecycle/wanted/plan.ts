@@ -162,7 +162,9 @@ export function losses({ bindings, sriov, entries }: Plan): string[] {
   return [
     ...bindings.flatMap((item) => {
       const { driver, takenFrom } = item
-      return takenFrom === null ? [] : `take ${boundName(item)} from ${takenFrom}: it is to have ${driver}`
+      if (takenFrom === null) return []
+      if (takenFrom === driver) return `take ${boundName(item)} from ${driver} for a moment: its BARs are resized`
+      return `take ${boundName(item)} from ${takenFrom}: it is to have ${driver}`
     }),
     ...fewer.map(({ device, before, count }) => `${device}: ${count} virtual functions in place of ${before}`),
     ...entries

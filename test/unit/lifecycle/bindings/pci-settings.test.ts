@@ -7,7 +7,7 @@ import { Host } from '../../../../src/host.ts'
 import type { Kernel } from '../../../../src/kernel/kernel.ts'
 import { keptBindings } from '../../../../src/lifecycle/settings/bindings.ts'
 import type { PciSettings } from '../../../../src/lifecycle/settings/pci-settings.ts'
-import { isDone } from '../../../../src/lifecycle/wanted/plan.ts'
+import { isDone, losses } from '../../../../src/lifecycle/wanted/plan.ts'
 import type { Scenario } from '../../../../src/mock/scenario/scenario.ts'
 import { createMockHost } from '../../../../src/mock-host.ts'
 import { card, driverOf, edu, first, openPci, pciScenario, second } from '../../mock/pci/pci-scenario.ts'
@@ -234,6 +234,9 @@ describe('a spec with settings', () => {
     const again = await host.plan(spec(binding))
     expect(again.bindings).toMatchObject([{ reason: 'has power auto', takenFrom: null, uses: [] }])
     expect(writes(again.bindings[0]?.steps)).toEqual(['power/control=on'])
+    expect(losses(again)).toEqual([])
+    const other = await host.plan(spec({ device: card, bars: { 3: '2M' } }))
+    expect(losses(other)).toEqual([`take ${card} from vfio-pci for a moment: its BARs are resized`])
   })
 
   test('that the kernel refuses fails, and the device is as it was', async () => {
