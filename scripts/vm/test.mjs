@@ -15,6 +15,7 @@ import { inLanes } from './lanes.mjs'
 import { leadingOptions } from './leading-options.mjs'
 import { newerQemuFolder } from './newer-qemu.mjs'
 import { prepare } from './prepare.mjs'
+import { variantDriver } from './variant-driver.mjs'
 
 /** @typedef {import('../test-counts.mjs').Counts} Counts */
 /** @typedef {import('./boots.mjs').Boot} Boot */
@@ -131,6 +132,7 @@ async function testInGuest(boot, vitestArgs, log, { half, etc } = {}) {
   const title = `${nameOf(boot)}${chosen.length > 0 ? `: ${chosen.join(' ')}` : ''}`
   log.out(`\n--- ${title}\n`)
   const start = performance.now()
+  const variant = await builtVariant(kernel, log)
   const result = await runInGuest({
     command: [
       ...[isForeign(kernel) ? 'node' : process.execPath, ...(architectures[recipes[kernel].arch].nodeOptions ?? [])],
@@ -151,6 +153,7 @@ async function testInGuest(boot, vitestArgs, log, { half, etc } = {}) {
       ...(kernel === '7' ? { VFIOCTL_NEWER_QEMU: await newerQemuFolder() } : {}),
       ...(process.stdout.isTTY ? { FORCE_COLOR: '1' } : { NO_COLOR: '1' }),
       ...(half ? { VFIOCTL_REBOOT: half } : {}),
+      ...(variant === null ? {} : { VFIOCTL_VARIANT_DRIVER: variant }),
       ...Object.fromEntries(Object.entries(process.env).filter(([name]) => heard.includes(name))),
     },
     outputs: [report, etcFile],
@@ -170,6 +173,17 @@ async function testInGuest(boot, vitestArgs, log, { half, etc } = {}) {
   const end = result.timedOut ? `not done after ${timeout} s` : endOf(result)
   log.err(`vitest in the virtual machine: ${end}; the console said:\n${result.console}\n`)
   return { counts: { passed: 0, failed: [`the tests: ${end}`], skipped: [] } }
+}
+
+/** The file of a driver of VFIO for edu; null if there is none for that kernel. @param {string} kernel @param {Log} log */
+async function builtVariant(kernel, log) {
+  try {
+    return await variantDriver(await prepare(kernel))
+  } catch (error) {
+    if (!(error instanceof Unavailable)) throw error
+    log.err(`no driver of VFIO for edu: ${error.message}\n`)
+    return null
+  }
 }
 
 /** A test is asked for by its source. @param {string} word */

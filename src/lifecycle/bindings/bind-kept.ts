@@ -15,7 +15,7 @@ export async function bindKept(
   device: BusDevice,
   kept: KeptBinding,
   options: ChangeOptions,
-): Promise<{ readonly changed: boolean; readonly steps: readonly Step[] }> {
+): Promise<{ readonly changed: boolean; readonly steps: readonly Step[]; readonly driver: string | null }> {
   checkSameDevice(kernel.files, device, kept)
   // force is about callouts here: it takes no device from whoever uses it
   const { force: _, ...others } = options
@@ -26,7 +26,7 @@ export async function bindKept(
   const [first] = refused
   if (first !== undefined)
     throw withMore(first, `${shownDevice(device)} is with ${change?.to ?? 'no driver'} all the same`)
-  return { changed: change?.changed === true, steps: change?.steps ?? [] }
+  return { changed: change?.changed === true, steps: change?.steps ?? [], driver: change?.to ?? null }
 }
 
 function checkSameDevice(files: HostFiles, device: BusDevice, kept: KeptBinding): void {

@@ -16,6 +16,14 @@ export interface Restorable {
   readonly type: string | null
 }
 
+/** The end of bringing it up. */
+export interface BroughtUp {
+  readonly changed: boolean
+  readonly steps: readonly Step[]
+  /** The name that it has turned out to have; absent if that was known. */
+  readonly name?: string
+}
+
 /** The task that brings it up. */
 export interface RestoreTask extends Restorable {
   isParentThere(): boolean
@@ -26,7 +34,7 @@ export interface RestoreTask extends Restorable {
   /** The writes that would bring it up, if its parent is not there to ask. Throws for what nobody can make. */
   plannedSteps(): readonly Step[]
   /** No change if it is up already. */
-  bringUp(options: ChangeOptions): Promise<{ readonly changed: boolean; readonly steps: readonly Step[] }>
+  bringUp(options: ChangeOptions): Promise<BroughtUp>
 }
 
 /** Devices that can still come while a restore waits. */

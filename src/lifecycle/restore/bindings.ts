@@ -35,7 +35,11 @@ export const boundDevices: RestoreStage = (kernel, coming) => {
             hint: `${device === null || address !== null ? 'lspci' : `ls ${busNamed(device.bus).devices}`}; vfioctl release ${shown} forgets it`,
             facts: { device: device?.name ?? name },
           }),
-        bringUp: (options: ChangeOptions) => bindKept(kernel, device ?? parseBusDevice(name), value, options),
+        bringUp: async (options: ChangeOptions) => {
+          const { driver, ...made } = await bindKept(kernel, device ?? parseBusDevice(name), value, options)
+          // before its module was loaded, nothing told the driver's name
+          return driver === null ? made : { ...made, name: driver }
+        },
       },
     ]
   })

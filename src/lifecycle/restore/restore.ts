@@ -142,15 +142,15 @@ function nameOf({ kind, name, parent, type }: RestoreTask) {
   return { kind, name, parent, type }
 }
 
-type Outcome = Pick<RestoreResult, 'outcome' | 'steps' | 'error'>
+type Outcome = Pick<RestoreResult, 'outcome' | 'steps' | 'error'> & Partial<Pick<RestoreResult, 'name'>>
 
 async function bringUp(task: RestoreTask, arrivals: Arrivals, request: RestoreRequest): Promise<Outcome> {
   try {
     await arrivals.until(() => task.isParentThere() || !task.canParentCome())
     if (request.signal?.aborted === true) return failed(new VfioError('INTERRUPTED', 'interrupted before it was begun'))
     if (!task.isParentThere()) return { outcome: 'no-parent', steps: task.plannedSteps(), error: task.parentMissing() }
-    const { changed, steps } = await task.bringUp(request)
-    return { outcome: changed ? 'started' : 'already-there', steps, error: null }
+    const { changed, ...made } = await task.bringUp(request)
+    return { ...made, outcome: changed ? 'started' : 'already-there', error: null }
   } catch (error) {
     return failed(asVfioError(error))
   }

@@ -21,11 +21,16 @@ const variant: ScenarioVariantDriver = {
 const wider: ScenarioVariantDriver = { module: 'any_edu', aliases: ['v00001234d000011E8sv*sd*bc*sc*i*'] }
 
 function mock(...variantDrivers: ScenarioVariantDriver[]) {
+  return mockWith({}, ...variantDrivers)
+}
+
+function mockWith(disk: Readonly<Record<string, string>>, ...variantDrivers: ScenarioVariantDriver[]) {
   const mocked = createMockHost({
     ...pciScenario,
     kernel: '7',
     modules: { ...pciScenario.modules, iommufd: {} },
     variantDrivers,
+    disk: { ...pciScenario.disk, ...disk },
   })
   const host = new Host(mocked.kernel)
   onTestFinished(() => host.close())
@@ -150,4 +155,11 @@ test('a modules.alias that cannot be read keeps nobody from a driver that is nam
   await expect(ask({ device: edu })).rejects.toMatchObject({ code: 'SYSTEM_CALL_FAILED', errno: 'EIO' })
   await ask({ device: edu, driver: 'vfio-pci' })
   expect(driver(edu)).toBe('vfio-pci')
+})
+
+test('restore tells the driver by its name on the bus, which nothing knew before its module was loaded', async () => {
+  const kept = keptBindings.format({ driver: 'best', vendor: '0x1234', device: '0x11e8' })
+  const { host, driver } = mockWith({ [keptBindings.path(edu)]: kept }, variant)
+  expect((await host.restore()).results).toMatchObject([{ outcome: 'started', parent: edu, name: 'edu-live' }])
+  expect(driver(edu)).toBe('edu-live')
 })
