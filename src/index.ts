@@ -127,6 +127,7 @@ export type {
   Scenario,
   ScenarioAp,
   ScenarioAttribute,
+  ScenarioFramebuffer,
   ScenarioIds,
   ScenarioMdevType,
   ScenarioModel,
