@@ -18,6 +18,7 @@ export function vendorReset({ files, devices }: HostReader): Finding[] {
     if (address === null || !readOrEmpty(files, `${path}/class`).startsWith('0x03')) return []
     if (readPciIds(files, address, []).vendor !== '0x1002') return []
     const file = `${path}/reset_method`
+    const binding = kept === null ? [name, driver] : [name]
     const [first] = readResetMethods(files, address)
     if (kindOrNone(files, file) === null || first === 'device_specific') return []
     return [
@@ -28,7 +29,7 @@ export function vendorReset({ files, devices }: HostReader): Finding[] {
         message: `vendor-reset is loaded, and ${name} is not reset by it`,
         evidence: [seen(module, 'loaded'), seen(file, readOrEmpty(files, file).trim())],
         consequence: 'a card that only that module resets hangs once its guest has ended',
-        commands: [`vfioctl bind ${name} ${kept === null ? `${driver} ` : ''}--reset-methods device_specific`],
+        commands: [`vfioctl bind ${binding.join(' ')} --reset-methods device_specific`],
         advice: 'the kernel refuses it for a card that vendor-reset does not know: then nothing is changed',
       },
     ]
