@@ -1,5 +1,6 @@
+import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { parsePciAddress } from '../../src/base/units.ts'
 import { firmwareFramebuffer } from '../../src/host/display/boot-display.ts'
 import { screenConsole } from '../../src/host/display/screen-console.ts'
@@ -79,5 +80,23 @@ describe.skipIf(!hasScreen).sequential('a display on which the firmware has set 
     const { bar0 } = device.regions
     bar0.write32(0, 0x12345678)
     expect(bar0.map().read32(0)).toBe(0x12345678)
+  })
+
+  it('with its own driver, which draws the console, is taken from it first, and given back whole', () => {
+    const other = '0000:00:0a.0'
+    onTestFinished(() => void vfioctl(['release', other]))
+    // the same driver knows it, and the console would be there
+    expect(vfioctl(['bind', other, 'none']).status).toBe(0)
+    expect(vfioctl(['release', display]).status).toBe(0)
+    execFileSync('modprobe', ['bochs'])
+    expect(drawn(folder)).toBe('fb0')
+    expect(vfioctl(['bind', display])).toMatchObject({
+      status: 5,
+      stderr: expect.stringMatching(/cannot take 0000:00:10\.0 from bochs-drm: .*the host's console is on it \(fb0\)/),
+    })
+    expect(vfioctl(['bind', display, '--release-framebuffer']).status).toBe(0)
+    expect(drawn(folder)).toBe(null)
+    expect(vfioctl(['release', display]).status).toBe(0)
+    expect(drawn(folder)).toBe('fb0')
   })
 })
