@@ -3,7 +3,8 @@ import { pciAddressOrNull } from '../../base/units.ts'
 import { type BusName, buses } from '../../host/bus/bus.ts'
 import type { BusDevice } from '../../host/bus/bus-device.ts'
 import { driverNameFault } from '../../host/driver-name.ts'
-import { type PciSettings, pciSettings } from './pci-settings.ts'
+import type { PciSettings } from './pci-settings.ts'
+import { pciSettings } from './pci-settings-schema.ts'
 import { Settings } from './settings.ts'
 
 /** The driver that a PCI device is to have at every boot. */

@@ -3,7 +3,8 @@ import { bytesOrNull, type PciAddress, pciAddressOrNull, type Uuid, uuidOrNull }
 import type { Attribute } from '../definition/definition.ts'
 import { driverName } from '../settings/bindings.ts'
 import { type NodeOwner, octalMode } from '../settings/node-owners.ts'
-import { barSizes, mergedSettings, pciSettingFields } from '../settings/pci-settings.ts'
+import { mergedSettings } from '../settings/pci-settings.ts'
+import { barSizes, pciSettingFields } from '../settings/pci-settings-schema.ts'
 import type { PciChoice, SpecBinding, SpecDevices, SpecParent } from '../wanted/spec.ts'
 import { knownKeys } from './known-keys.ts'
 
