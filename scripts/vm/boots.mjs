@@ -53,6 +53,7 @@ const boots = [
       'test/vm/main-job',
       'test/vm/samples',
       'test/vm/holders',
+      'test/vm/memory-estimate',
       'test/vm/differential',
     ],
   },
