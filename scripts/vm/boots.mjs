@@ -54,6 +54,7 @@ const boots = [
       'test/vm/samples',
       'test/vm/holders',
       'test/vm/memory-estimate',
+      'test/vm/qemu-run',
       'test/vm/differential',
     ],
   },

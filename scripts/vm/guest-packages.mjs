@@ -5,8 +5,11 @@ import { join } from 'node:path'
 import { machineArchive, unpackWithDependencies } from './archive.mjs'
 import { cached, cacheFolder, hashedName } from './cache.mjs'
 
-/** Packages that our drop-in stands beside or serves, that tell libvirt and rules of devices, boot, or use disks. */
-const wanted = ['mdevctl', 'libvirt-daemon', 'libvirt-clients', 'udev', 'systemd', 'btrfs-progs']
+/**
+ * Packages that our drop-in stands beside or serves, that tell libvirt and rules of devices, boot, use disks, or run
+ * containers.
+ */
+const wanted = ['mdevctl', 'libvirt-daemon', 'libvirt-clients', 'udev', 'systemd', 'btrfs-progs', 'podman', 'crun']
 
 /**
  * The folder with the packages' files, to be laid over the machine's own.

@@ -11,7 +11,7 @@ const definition = `/etc/mdevctl.d/mtty/${uuid}`
 
 let virsh: Virsh
 beforeAll(async () => {
-  virsh = await startLibvirt({ mdevctl: program })
+  virsh = await startLibvirt({ driver: 'nodedev', mdevctl: program })
   return () => virsh.stop()
 })
 

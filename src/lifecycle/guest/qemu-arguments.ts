@@ -61,10 +61,13 @@ export function qemuArguments(files: HostFiles, names: readonly string[], option
   }
 }
 
-/** The properties by which QEMU finds a device: never one that names it beside a descriptor of it, as QEMU compares neither. */
+/**
+ * The properties by which QEMU finds a device. Beside a descriptor none that names it, as QEMU does not compare them, but for a
+ * mediated device: QEMU knows by its path alone that it is one, and else asks for the IOMMU that it has not (hw/vfio/helpers.c).
+ */
 function openingProperties(device: GuestDevice, { iommufd }: QemuOptions, fd: number | undefined): QemuProperties {
   const backend = iommufd === true ? { iommufd: iommufdId } : {}
-  if (fd !== undefined) return { ...backend, fd }
+  if (fd !== undefined) return device.bus === 'mdev' ? { sysfsdev: device.path, ...backend, fd } : { ...backend, fd }
   // `host` has 16 bits for the domain (hw/core/qdev-properties-system.c)
   return device.bus === 'pci' && device.name.indexOf(':') === 4
     ? { host: device.name, ...backend }

@@ -3,6 +3,7 @@ import type { Warning } from '../../../../src/host/warning.ts'
 import type { Host } from '../../../../src/host.ts'
 import type { QemuOptions } from '../../../../src/lifecycle/guest/qemu-arguments.ts'
 import type { Scenario } from '../../../../src/mock/scenario/scenario.ts'
+import { demo } from '../../../../src/mock/shipped/demo.ts'
 import { gpuHost } from '../../../../src/mock/shipped/gpu-host.ts'
 import { mainframe } from '../../../../src/mock/shipped/mainframe.ts'
 import { sampleDisplays } from '../../../../src/mock/shipped/sample-displays.ts'
@@ -75,6 +76,15 @@ describe('a PCI device', () => {
       { fd: 12, path: '/dev/vfio/devices/vfio5' },
     ])
     expect(passed.warnings).toEqual([])
+  })
+
+  test('if it is mediated, is told to be so beside its descriptor', async () => {
+    const host = createMockHost({ ...demo, modules: { ...demo.modules, iommufd: {} } }, { kernel: '7' }).host()
+    await host.start({ name: uuid, parent: 'mtty', type: 'mtty-1' })
+    const passing = await host.guest.qemuArguments([uuid], { iommufd: true, firstDescriptor: 3, topology: 'flat' })
+    expect(passing.arguments.at(-1)).toBe(
+      `vfio-pci,sysfsdev=/sys/bus/mdev/devices/${uuid},iommufd=iommufd0,fd=4,id=hostdev0`,
+    )
   })
 
   test.each([
