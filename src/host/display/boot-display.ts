@@ -5,6 +5,9 @@ import { followLinks, linkedName } from '../sysfs/links.ts'
 import { kindOrNone, listOrNone, readOrEmpty } from '../sysfs/readable.ts'
 import { type HeldMemory, heldByFramebuffer } from './held-memory.ts'
 
+/** The kernel argument with which there is no framebuffer of the firmware's, from Linux 5.15 on. */
+export const noFramebuffer = 'initcall_blacklist=sysfb_init'
+
 const platformBus = '/sys/bus/platform'
 /** Names that the kernel gives the framebuffer that the firmware has set up (drivers/firmware/sysfb.c). */
 const platformName = /^(?:simple|efi|vesa)-framebuffer\.\d{1,9}$/

@@ -6,6 +6,7 @@ import {
   firmwareFramebuffer,
   firmwareFramebufferDriver,
   isFramebufferThere,
+  noFramebuffer,
   platformControl,
 } from '../../host/display/boot-display.ts'
 import { type ScreenConsole, screenConsole } from '../../host/display/screen-console.ts'
@@ -16,9 +17,6 @@ import { refusedByKernel } from '../change/refused-by-kernel.ts'
 import type { PciUse } from '../in-use/pci-use.ts'
 import type { BindingOptions } from './binding-change.ts'
 import { sayWhileWaiting } from './change-driver.ts'
-
-/** The kernel argument with which there is no framebuffer of the firmware's, from Linux 5.15 on. */
-export const noFramebuffer = 'initcall_blacklist=sysfb_init'
 
 /** The option of `bind` by which the host lets go of its screen. */
 export const releaseOption = '--release-framebuffer'

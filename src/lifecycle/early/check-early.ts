@@ -2,7 +2,7 @@ import { VfioError } from '../../base/errors.ts'
 import { pciAddressOrNull } from '../../base/units.ts'
 import { builtInDriver, isKnownToModules } from '../../host/built-in-driver.ts'
 import { type BusDevice, devicePath, shownDevice } from '../../host/bus/bus-device.ts'
-import { firmwareFramebuffer, isBootDisplay } from '../../host/display/boot-display.ts'
+import { firmwareFramebuffer, isBootDisplay, noFramebuffer } from '../../host/display/boot-display.ts'
 import type { DriverBinding } from '../../host/driver-binding.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import { isRuleWord } from './early-rule.ts'
@@ -72,6 +72,6 @@ function displayNotes(files: HostFiles, device: BusDevice): string[] {
   const what = holds ? 'the firmware’s framebuffer holds its memory' : 'the firmware’s framebuffer may hold its memory'
   return [
     `${shownDevice(device)}: ${what} before udev runs, and the console goes dark when it is taken: ` +
-      'initcall_blacklist=sysfb_init on the kernel’s command line (video=efifb:off before Linux 5.15) keeps it free',
+      `${noFramebuffer} on the kernel’s command line (video=efifb:off before Linux 5.15) keeps it free`,
   ]
 }

@@ -23,12 +23,12 @@ export async function setEarly(kernel: Kernel, plan: EarlyPlan, options: Saying)
   const { files } = kernel
   const { remaking } = plan
   if (remaking !== null) await keepCopy(kernel, remaking)
-  const takeBack = await beginWriting(kernel, plan)
+  const takeBack = beginWriting(kernel, plan)
   try {
     if (remaking !== null) await remake(kernel, plan, remaking, options)
     endWriting(files)
   } catch (error) {
-    const left = [...takeBack(), ...(remaking === null ? [] : await putCopyBack(kernel, remaking))]
+    const left = [...takeBack(), ...(remaking === null ? [] : putCopyBack(kernel, remaking))]
     attempt(() => endWriting(files))
     if (left.length === 0) throw withMore(asVfioError(error), 'early binding is as it was before')
     throw withMore(asVfioError(error), `it could not take back ${left.join(', ')}`, {
@@ -40,7 +40,7 @@ export async function setEarly(kernel: Kernel, plan: EarlyPlan, options: Saying)
 }
 
 /** Writes the files; if that fails, all is as before. */
-async function beginWriting(kernel: Kernel, plan: EarlyPlan): Promise<() => string[]> {
+function beginWriting(kernel: Kernel, plan: EarlyPlan): () => string[] {
   const { files } = kernel
   try {
     replaceKept(files, unfinishedFile, 'the initramfs is to be made anew\n')
@@ -99,7 +99,7 @@ async function isRuleIn(kernel: Kernel, { path, arguments: words }: Run): Promis
 }
 
 /** Answers what could not be done. */
-async function putCopyBack(kernel: Kernel, { image, copy }: Remaking): Promise<string[]> {
+function putCopyBack(kernel: Kernel, { image, copy }: Remaking): string[] {
   try {
     kernel.files.rename(copy, image)
     kernel.files.syncDirectory(folderOf(image))

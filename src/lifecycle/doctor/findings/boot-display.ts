@@ -1,9 +1,13 @@
 import { pciAddressOrNull } from '../../../base/units.ts'
-import { type FirmwareFramebuffer, firmwareFramebuffer, isBootDisplay } from '../../../host/display/boot-display.ts'
+import {
+  type FirmwareFramebuffer,
+  firmwareFramebuffer,
+  isBootDisplay,
+  noFramebuffer,
+} from '../../../host/display/boot-display.ts'
 import { iomem } from '../../../host/display/held-memory.ts'
 import { readOrEmpty } from '../../../host/sysfs/readable.ts'
 import type { HostFiles } from '../../../kernel/kernel.ts'
-import { noFramebuffer } from '../../bindings/host-screen.ts'
 import { givesToVfio } from '../../bindings/wanted-driver.ts'
 import { bindCommand } from '../reading/bind-command.ts'
 import { type Finding, seen } from '../reading/finding.ts'
