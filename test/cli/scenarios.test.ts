@@ -8,11 +8,14 @@ const uuid = '83b8f4f2-509f-382f-3c1e-e6bfe0fa1001'
 describe('mock list', () => {
   it('names what --mock can be', () => {
     const run = mockHost()
-    expect(run('mock', 'list').stdout).toMatch(/^NAME +WHAT\ndemo .*\ngpu-host .*\na40-host .*\nmainframe /)
+    expect(run('mock', 'list').stdout).toMatch(
+      /^NAME +WHAT\ndemo .*\ngpu-host .*\na40-host .*\nblackwell .*\nmainframe /,
+    )
     expect(JSON.parse(run('mock', 'list', '--json').stdout).map(({ name }: { name: string }) => name)).toEqual([
       'demo',
       'gpu-host',
       'a40-host',
+      'blackwell',
       'mainframe',
     ])
   })
@@ -21,7 +24,7 @@ describe('mock list', () => {
     const { status, stderr } = vfioctl(['--mock=gpu-hots', 'list'])
     expect(status).toBe(3)
     expect(stderr).toContain("no simulated host 'gpu-hots': there is no such file; did you mean gpu-host?")
-    expect(stderr).toContain('demo, gpu-host, a40-host, mainframe')
+    expect(stderr).toContain('demo, gpu-host, a40-host, blackwell, mainframe')
   })
 })
 

@@ -5,7 +5,11 @@ import { creatableTypes, isVgpuDriver, setVgpuType } from '../pci/vgpu.ts'
 import type { Snapshot } from '../state/state.ts'
 import { Directory, type Node, readOnly, type TextFile } from './tree.ts'
 
-/** Files of NVIDIA's own driver beside the types, and what they hold at first; the last drops the last byte of a write. */
+/**
+ * Files of NVIDIA's own driver beside the types, and what they hold at first; the last drops the last byte of a write. Of a
+ * function that is no vGPU, the first two cannot be read: ENXIO (bigstack-oss/cubecos PR 1223, on vGPU 19). The number of a
+ * placement is not documented: it stays what it is at first, or what is written.
+ */
 const attributes = { gpu_instance_id: '0', placement_id: '0', warm_update: '0', vgpu_params: '' } as const
 
 /** The folder nvidia/ of a virtual function whose driver makes vGPUs of it. */
@@ -32,6 +36,12 @@ function attributeFile(
   state: Snapshot,
   { name, first }: { readonly name: string; readonly first: string },
 ): TextFile {
+  const { vgpuType, vgpuAttributes, gpuInstance } = pciRecord(state, device)
+  const own = name === 'gpu_instance_id' && gpuInstance !== null ? String(gpuInstance) : first
+  const read = () => {
+    if (vgpuType === 0 && (name === 'gpu_instance_id' || name === 'placement_id')) throw new Errno('ENXIO')
+    return `${vgpuAttributes[name] ?? own}\n`
+  }
   const write = (bytes: Buffer) => {
     const text = bytes.toString()
     store.update((draft) => {
@@ -40,5 +50,5 @@ function attributeFile(
       record.vgpuAttributes[name] = name === 'vgpu_params' ? text.slice(0, -1) : text.replace(/\n$/, '')
     })
   }
-  return { ...readOnly(`${pciRecord(state, device).vgpuAttributes[name] ?? first}\n`), write }
+  return { ...readOnly(read), write }
 }

@@ -1,4 +1,4 @@
-import { pciDraft } from '../pci/devices.ts'
+import { pciDraft, pciRecord } from '../pci/devices.ts'
 import { addVfs } from '../pci/sriov.ts'
 import type { Scenario } from '../scenario/scenario.ts'
 import { emptyState, type MockState, type Snapshot } from '../state/state.ts'
@@ -32,7 +32,13 @@ export function rebootMock(stateDirectory: string, scenario: Scenario): void {
 }
 
 /** The machine switched off and on again: its disk is as it was, and nothing else; virtual functions are none. */
-function rebootedState(scenario: Scenario, { disk, commits }: Snapshot): MockState {
+function rebootedState(scenario: Scenario, before: Snapshot): MockState {
+  const { disk, commits } = before
   const kept = Object.entries(disk).filter(([path]) => !/^\/(run|tmp)\//.test(path))
-  return { ...emptyState(scenario), disk: Object.fromEntries(kept), commits: [...commits] }
+  const state = { ...emptyState(scenario), disk: Object.fromEntries(kept), commits: [...commits] }
+  for (const device of scenario.pci) {
+    // some cards keep it in their own memory
+    if (device.vgpus?.mig?.survivesReboot === true && pciRecord(before, device).mig) pciDraft(state, device).mig = true
+  }
+  return state
 }

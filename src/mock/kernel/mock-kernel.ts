@@ -33,10 +33,11 @@ import { tryLock } from '../process/process-holdings.ts'
 import { Waiting } from '../process/waiting.ts'
 import { initramfsProgram, isInitramfsProgram } from '../programs/initramfs-tools.ts'
 import { modprobe } from '../programs/modprobe.ts'
+import { nvidiaSmi } from '../programs/nvidia-smi.ts'
 import { sriovManage } from '../programs/sriov-manage.ts'
 import { RecordedKernel } from '../recorded/recorded-kernel.ts'
 import type { Scenario } from '../scenario/scenario.ts'
-import { sriovManagePath } from '../shipped/host-parts.ts'
+import { nvidiaSmiPath, sriovManagePath } from '../shipped/host-parts.ts'
 import type { ScenarioName } from '../shipped/names.ts'
 import { shipped } from '../shipped/shipped.ts'
 import { watchUevents } from '../uevents/watch-uevents.ts'
@@ -253,12 +254,13 @@ export class MockKernel implements Kernel {
     const program = systemCall('execve', path, () => {
       const { node, path: canonical } = this.#files.find(path)
       if (node.kind !== 'file') throw new Errno('EACCES')
-      if (![sriovManagePath, modprobePath].includes(canonical) && !isInitramfsProgram(canonical)) {
+      if (![sriovManagePath, nvidiaSmiPath, modprobePath].includes(canonical) && !isInitramfsProgram(canonical)) {
         throw new Errno('ENOEXEC')
       }
       return canonical
     })
     if (isInitramfsProgram(program)) return initramfsProgram(this.files, program, run)
+    if (program === nvidiaSmiPath) return nvidiaSmi(this.machine, run)
     return program === modprobePath ? modprobe(this.machine, run) : sriovManage(this.machine, this.files, run)
   }
 

@@ -74,6 +74,10 @@ export function newRecord(
     runtimeControl: null,
     vgpuType: 0,
     vgpuAttributes: {},
+    gpuInstance: null,
+    heterogeneous: false,
+    mig: false,
+    gpuInstances: [],
     vfioIndex: null,
     model: null,
   }

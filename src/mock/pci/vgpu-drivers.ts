@@ -2,6 +2,7 @@ import { Errno } from '../base/errno.ts'
 import { kstrtoull } from '../base/kstrto.ts'
 import { roomFor } from '../scenario/parents.ts'
 import type { ScenarioVgpus, ScenarioVgpuType } from '../scenario/scenario.ts'
+import { type CutGpu, gpuInstanceFor } from './gpu-instances.ts'
 
 /** A virtual function with its card's other ones, as they are at one moment. */
 export interface VgpuFunction {
@@ -11,6 +12,10 @@ export interface VgpuFunction {
   /** Types in use on the whole card, this one's too. */
   readonly inUse: readonly number[]
   readonly isOpen: boolean
+  /** The card mixes framebuffer sizes. */
+  readonly heterogeneous: boolean
+  /** The card in MIG mode; null if it is in none. */
+  readonly cut: CutGpu | null
 }
 
 /** Answers of one of the two drivers for vendor-specific VFIO at its files. */
@@ -26,14 +31,23 @@ function line({ id, name }: ScenarioVgpuType): string {
   return `${String(id).padEnd(5)} : ${name}\n`
 }
 
+/** In MiB. */
+export function framebufferOf({ model }: ScenarioVgpuType): number {
+  return model.kind === 'vgpu' ? model.framebufferMiB : 0
+}
+
 function typeOf({ types }: ScenarioVgpus, id: number): ScenarioVgpuType | undefined {
   return types.find((type) => type.id === id)
 }
 
 /** Number of further vGPUs of a type that fit beside those in use. */
-function room({ vgpus, inUse }: VgpuFunction, type: ScenarioVgpuType): number {
+function room({ vgpus, inUse, heterogeneous, cut }: VgpuFunction, type: ScenarioVgpuType): number {
+  if ((cut !== null) !== (type.gpuInstance !== undefined)) return 0
+  if (cut !== null) return gpuInstanceFor(cut, type) === null ? 0 : 1
   const used = inUse.flatMap((id) => typeOf(vgpus, id) ?? [])
   if (vgpus.oneTypeAtATime && used.some(({ id }) => id !== type.id)) return 0
+  const isOneSize = vgpus.heterogeneous !== undefined && !heterogeneous
+  if (isOneSize && used.some((other) => framebufferOf(other) !== framebufferOf(type))) return 0
   return roomFor(type.uses, vgpus.capacity, used)
 }
 

@@ -2,6 +2,7 @@ import { Errno } from '../base/errno.ts'
 import type { Scenario, ScenarioVgpus, ScenarioVgpuType } from '../scenario/scenario.ts'
 import { type MockState, pciKey, type Snapshot } from '../state/state.ts'
 import { findPciDevice, type PciDevice, pciDraft, pciRecord } from './devices.ts'
+import { type CutGpu, gpuInstanceFor } from './gpu-instances.ts'
 import { type DriverModel, openDriver, proprietaryDriver, type VgpuFunction } from './vgpu-drivers.ts'
 
 /** True if this driver makes a VFIO device of the virtual function by itself: NVIDIA's vendor-specific VFIO. */
@@ -11,13 +12,30 @@ export function isVgpuDriver(device: PciDevice, driver: string | null): boolean 
 
 function vgpuFunction(state: Snapshot, device: PciDevice, vgpus: ScenarioVgpus): VgpuFunction {
   const physfn = state.pci[device.physfn ?? '']
-  const types = (physfn?.vfs ?? []).map((vf) => state.pci[vf]?.vgpuType ?? 0)
+  const functions = (physfn?.vfs ?? []).map((vf) => state.pci[vf])
+  const types = functions.map((vf) => vf?.vgpuType ?? 0)
   return {
+    heterogeneous: physfn?.heterogeneous === true,
+    cut: physfn?.mig === true ? cutGpu(vgpus, physfn.gpuInstances, functions) : null,
     vgpus,
     type: pciRecord(state, device).vgpuType,
     inUse: types.filter((type) => type !== 0),
     isOpen: state.processes.some(({ devices }) => devices.includes(pciKey(device.address))),
   }
+}
+
+function cutGpu(
+  { types }: ScenarioVgpus,
+  instances: CutGpu['instances'],
+  functions: readonly (Snapshot['pci'][string] | undefined)[],
+): CutGpu {
+  const carried = new Map<number, ScenarioVgpuType[]>()
+  for (const vf of functions) {
+    const type = types.find(({ id }) => id === vf?.vgpuType)
+    if (vf?.gpuInstance == null || type === undefined) continue
+    carried.set(vf.gpuInstance, [...(carried.get(vf.gpuInstance) ?? []), type])
+  }
+  return { instances, carried }
 }
 
 function driverModel({ driverModel: which }: ScenarioVgpus): DriverModel {
@@ -33,9 +51,12 @@ export function creatableTypes(state: Snapshot, device: PciDevice, vgpus: Scenar
 export function setVgpuType(draft: MockState, scenario: Scenario, address: string, bytes: Buffer): void {
   const device = findPciDevice(scenario, draft, address)
   if (device?.vgpus === undefined) throw new Errno('ENODEV')
-  const type = driverModel(device.vgpus).store(vgpuFunction(draft, device, device.vgpus), bytes)
+  const vf = vgpuFunction(draft, device, device.vgpus)
+  const type = driverModel(device.vgpus).store(vf, bytes)
+  const made = device.vgpus.types.find(({ id }) => id === type)
   const record = pciDraft(draft, device)
   record.vgpuType = type
+  record.gpuInstance = made === undefined || vf.cut === null ? null : gpuInstanceFor(vf.cut, made)
   record.model = null
 }
 

@@ -3,6 +3,8 @@ import type { Fields } from '../../base/arguments.ts'
 import { model } from './read-model.ts'
 import { address, count, id, name, positive, powerOfTwo, uses } from './read-values.ts'
 import type {
+  ScenarioMig,
+  ScenarioMigProfile,
   ScenarioPciDevice,
   ScenarioPciFunction,
   ScenarioSriov,
@@ -40,16 +42,38 @@ const sriov = v.strictObject({
   enabled: v.exactOptional(v.pipe(count, v.maxValue(256))),
 } satisfies Fields<ScenarioSriov>)
 
+const engines = v.strictObject({ sm: count, ce: count, dec: count, enc: count, jpeg: count, ofa: count })
+
+const mig = v.pipe(
+  v.strictObject({
+    units: v.pipe(positive, v.maxValue(64)),
+    survivesReboot: v.boolean(),
+    profiles: v.array(
+      v.strictObject({
+        id: v.pipe(count, v.maxValue(0xff)),
+        name: v.pipe(v.string(), v.regex(/^\d{1,2}g\.\d{1,4}gb(?:[+-][a-z.]{1,16})*$/, 'a size such as 1g.24gb+gfx')),
+        units: positive,
+        memoryGib: v.pipe(v.number(), v.minValue(0)),
+        engines,
+      } satisfies Fields<ScenarioMigProfile>),
+    ),
+  } satisfies Fields<ScenarioMig>),
+  v.check(({ units, profiles }) => profiles.every((it) => units % it.units === 0), 'profiles that divide the units'),
+)
+
 const vgpus = v.strictObject({
   driverModel: v.picklist(['proprietary', 'open']),
   capacity: v.record(name, count),
   oneTypeAtATime: v.boolean(),
+  heterogeneous: v.exactOptional(v.boolean()),
+  mig: v.exactOptional(mig),
   types: v.pipe(
     v.array(
       v.strictObject({
         id: v.pipe(positive, v.maxValue(0xffff_ffff)),
         name: v.pipe(v.string(), v.regex(/^[ -~]{1,100}$/, 'one line of ASCII')),
         uses,
+        gpuInstance: v.exactOptional(v.strictObject({ profile: count, most: positive })),
         model,
       } satisfies Fields<ScenarioVgpuType>),
     ),

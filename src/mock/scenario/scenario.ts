@@ -93,7 +93,33 @@ export interface ScenarioVgpus {
   readonly capacity: Readonly<Record<string, number>>
   /** While a type is in use, the card refuses the others. The open driver knows nothing else. */
   readonly oneTypeAtATime: boolean
+  /** The card can mix framebuffer sizes once `nvidia-smi vgpu -shm 1` has said so; until then it takes one size at a time. */
+  readonly heterogeneous?: boolean
+  /** The card can be cut into GPU instances. */
+  readonly mig?: ScenarioMig
   readonly types: readonly ScenarioVgpuType[]
+}
+
+/** Multi-Instance GPU: what a card's memory and engines can be cut into. */
+export interface ScenarioMig {
+  /** Units of its memory, which `nvidia-smi mig -lgipp` counts placements in: 12. */
+  readonly units: number
+  /** MIG mode outlives a reboot: kept in the card's InfoROM, or lost with its driver. */
+  readonly survivesReboot: boolean
+  readonly profiles: readonly ScenarioMigProfile[]
+}
+
+/** A size of GPU instance, as `nvidia-smi mig -lgip` lists it. */
+export interface ScenarioMigProfile {
+  /** 47 */
+  readonly id: number
+  /** '1g.24gb+gfx' */
+  readonly name: string
+  /** The units of memory that one takes, from a multiple of them on. */
+  readonly units: number
+  readonly memoryGib: number
+  /** Multiprocessors, copy engines, decoders, encoders, JPEG and optical flow engines. */
+  readonly engines: Readonly<Record<'sm' | 'ce' | 'dec' | 'enc' | 'jpeg' | 'ofa', number>>
 }
 
 /** A vGPU type of vendor-specific VFIO. */
@@ -104,6 +130,8 @@ export interface ScenarioVgpuType {
   readonly name: string
   /** Resources that one vGPU takes of the card's capacity. */
   readonly uses: Readonly<Record<string, number>>
+  /** It takes a GPU instance of this profile, which so many of its framebuffer size share at most. */
+  readonly gpuInstance?: { readonly profile: number; readonly most: number }
   readonly model: ScenarioModel
 }
 

@@ -39,6 +39,9 @@ export function initramfsOf(release: string): Readonly<Record<string, string | n
 /** The script of NVIDIA's driver that makes virtual functions, on hosts that have it. */
 export const sriovManagePath = '/usr/lib/nvidia/sriov-manage'
 
+/** NVIDIA's tool for its cards, likewise. */
+export const nvidiaSmiPath = '/usr/bin/nvidia-smi'
+
 /** A PCI device of a scenario, with ids as lspci writes them: '8086:3e30'. */
 export function pciDevice(
   address: string,

@@ -1,5 +1,6 @@
 import type { Scenario } from '../scenario/scenario.ts'
 import { a40Host } from './a40-host.ts'
+import { blackwell } from './blackwell.ts'
 import { demo } from './demo.ts'
 import { gpuHost } from './gpu-host.ts'
 import { mainframe } from './mainframe.ts'
@@ -10,5 +11,6 @@ export const shipped: Readonly<Record<ScenarioName, Scenario>> = {
   demo,
   'gpu-host': gpuHost,
   'a40-host': a40Host,
+  blackwell,
   mainframe,
 }

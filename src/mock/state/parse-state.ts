@@ -1,6 +1,7 @@
 import type { Uevent } from '../../kernel/uevents.ts'
 import { type Disk, isTree } from '../base/disk.ts'
 import {
+  type GpuInstanceRecord,
   type MdevRecord,
   type MockState,
   type PciBusRecord,
@@ -84,10 +85,11 @@ function isPci(value: unknown): value is PciRecord {
   return (
     isObject(value) &&
     ['driver', 'driverOverride', 'physfn', 'vfToken'].every((key) => value[key] === null || isString(value[key])) &&
-    ['unbinding', 'leaving', 'removed', 'isNoiommu', 'isRevived', 'vfsAutoprobe'].every(
+    ['unbinding', 'leaving', 'removed', 'isNoiommu', 'isRevived', 'vfsAutoprobe', 'heterogeneous', 'mig'].every(
       (key) => typeof value[key] === 'boolean',
     ) &&
-    ['vfioIndex', 'group'].every((key) => value[key] === null || isCount(value[key])) &&
+    ['vfioIndex', 'group', 'gpuInstance'].every((key) => value[key] === null || isCount(value[key])) &&
+    isListOf(value['gpuInstances'], isGpuInstance) &&
     isListOf(value['vfs'], isString) &&
     isString(value['groupType']) &&
     isCount(value['vgpuType']) &&
@@ -100,6 +102,14 @@ function isPci(value: unknown): value is PciRecord {
     ['d3coldAllowed', 'foundAlone'].every((key) => [null, true, false].some((it) => it === value[key])) &&
     [null, 'on', 'auto'].some((it) => it === value['runtimeControl']) &&
     'model' in value
+  )
+}
+
+function isGpuInstance(value: unknown): value is GpuInstanceRecord {
+  return (
+    isObject(value) &&
+    ['id', 'profile', 'start'].every((key) => isCount(value[key])) &&
+    typeof value['hasCompute'] === 'boolean'
   )
 }
 

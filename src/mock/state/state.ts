@@ -4,7 +4,7 @@ import type { Scenario } from '../scenario/scenario.ts'
 import type { WorkerLife } from './worker-life.ts'
 
 /** Written into every state file, so that a foreign file is told from ours. */
-export const stateFormat = 'vfioctl mock state 7'
+export const stateFormat = 'vfioctl mock state 8'
 
 /** All that changes on a mock machine, as plain data: what a scenario says at first, and every call since. */
 export interface MockState {
@@ -108,10 +108,25 @@ export interface PciRecord {
   /** A virtual function's vGPU, and its attributes that were written; 0 if it has none. */
   vgpuType: number
   vgpuAttributes: Record<string, string>
+  /** The GPU instance that a virtual function's vGPU takes; null for none. */
+  gpuInstance: number | null
+  /** Of a GPU: vGPUs of several framebuffer sizes are allowed; MIG mode; the GPU instances that it is cut into. */
+  heterogeneous: boolean
+  mig: boolean
+  gpuInstances: GpuInstanceRecord[]
   /** Number of its vfio-dev folder; null while no driver of VFIO has it. */
   vfioIndex: number | null
   /** State that its model saved when it was closed last; null for a device that was never opened. */
   model: unknown
+}
+
+/** A GPU instance of MIG, with the first of its units of memory. */
+export interface GpuInstanceRecord {
+  readonly id: number
+  readonly profile: number
+  readonly start: number
+  /** It has its compute instance, without which it can be destroyed. */
+  hasCompute: boolean
 }
 
 /** The state of one mediated device. */
@@ -232,6 +247,9 @@ const released = {
   vfioIndex: null,
   vfToken: null,
   vgpuType: 0,
+  gpuInstance: null,
+  heterogeneous: false,
+  gpuInstances: [],
   runtimeControl: null,
 } satisfies Partial<PciRecord>
 const withoutGroup = { group: null, isNoiommu: false } satisfies Partial<PciRecord>
