@@ -3,7 +3,7 @@ import { milliseconds as anyMilliseconds, signal as anySignal, checked, count, t
 import type { GroupFilter } from './host/iommu-groups.ts'
 import type { PhysicalFunctionFilter } from './host/sriov.ts'
 import type { CaptureRequest } from './host-capture.ts'
-import type { HostRunOptions } from './host-run.ts'
+import type { ProgramOptions } from './host-run.ts'
 import type { BindingOptions, BindingRequest, BindRequest } from './lifecycle/bindings/binding-change.ts'
 import type { BootOptions, BootRequest } from './lifecycle/boot/install.ts'
 import type { ChangeOptions } from './lifecycle/change/change.ts'
@@ -58,6 +58,9 @@ export type HostCall =
   | 'guest.libvirtXml'
   | 'guest.attachToDomain'
   | 'guest.cdiSpec'
+  | 'programs.run'
+  | 'programs.serveDevices'
+  | 'programs.receiveDescriptors'
   | 'types'
   | 'groups'
   | 'topology'
@@ -67,9 +70,6 @@ export type HostCall =
   | 'watch'
   | 'openDevice'
   | 'openAddressSpace'
-  | 'run'
-  | 'serveDevices'
-  | 'receiveDescriptors'
   | 'inspect'
   | 'recover'
 
@@ -230,9 +230,9 @@ const requests: Readonly<Record<HostCall, readonly v.GenericSchema<unknown, unkn
       }),
     ),
   ],
-  run: [
+  'programs.run': [
     v.pipe(v.array(v.string()), v.minLength(1, 'must name a device')),
-    fields<HostRunOptions>({
+    fields<ProgramOptions>({
       command: v.pipe(
         v.array(
           v.pipe(
@@ -248,11 +248,11 @@ const requests: Readonly<Record<HostCall, readonly v.GenericSchema<unknown, unkn
       topology,
     }),
   ],
-  serveDevices: [
+  'programs.serveDevices': [
     v.pipe(v.array(v.string()), v.minLength(1, 'must name a device')),
     fields<ServeOptions>({ socket: socketPath, user, nodes, signal, onServed: callback }),
   ],
-  receiveDescriptors: [socketPath],
+  'programs.receiveDescriptors': [socketPath],
   inspect: [v.string()],
   openAddressSpace: [v.optional(fields<AddressSpaceOptions>({ iommu }))],
 }

@@ -8,7 +8,7 @@ import { called, calledLater, changing, checkCanChange } from './host-call.ts'
 import type { Capture, CaptureRequest } from './host-capture.ts'
 import { HostGuest } from './host-guest.ts'
 import type { DeviceInspection } from './host-inspection.ts'
-import type { HostRunOptions } from './host-run.ts'
+import { HostPrograms } from './host-programs.ts'
 import type { Topology } from './host-topology.ts'
 import type { Kernel } from './kernel/kernel.ts'
 import type { BindingChange, BindingOptions, BindingRequest, BindRequest } from './lifecycle/bindings/binding-change.ts'
@@ -33,9 +33,6 @@ import type { DeviceAddressSpace } from './vfio/address-space/attachment.ts'
 import { closeInOrder } from './vfio/calls/close-in-order.ts'
 import type { Device, OpenDeviceOptions } from './vfio/device.ts'
 import type { AddressSpaceOptions } from './vfio/iommu/open-address-space.ts'
-import type { PassedDescriptors } from './vfio/iommu/passed-descriptors.ts'
-import type { RunEnd } from './vfio/program/run-program.ts'
-import type { ServeOptions } from './vfio/program/serve-devices.ts'
 
 /** A resource that the host closes with itself. */
 interface Opened {
@@ -56,6 +53,8 @@ export class Host implements AsyncDisposable {
   readonly boot: HostBoot
   /** Its devices on their way to a guest: QEMU's arguments, libvirt's XML, a spec for containers. */
   readonly guest: HostGuest
+  /** Its devices in the hands of other programs, by descriptors: one that is run with them, or that asks for them. */
+  readonly programs: HostPrograms
   readonly #opened = new Set<Opened>()
   readonly #plans = new WeakSet<Plan>()
   /** Ends what waits for this host. */
@@ -65,6 +64,7 @@ export class Host implements AsyncDisposable {
     this.kernel = kernel
     this.boot = new HostBoot(kernel)
     this.guest = new HostGuest(kernel)
+    this.programs = new HostPrograms(kernel, this.#closing.signal)
   }
 
   /** The types that parents offer. What cannot be read is a warning, and the rest goes on. */
@@ -265,57 +265,6 @@ export class Host implements AsyncDisposable {
       const { openDevice } = await import('./vfio/device.ts')
       this.#checkOpen()
       return this.#keep(openDevice(this.kernel, deviceToOpen(this.kernel.files, device), options))
-    })
-  }
-
-  /**
-   * Runs a program to its end with devices that are opened for it, so that it needs no rights on any node: it has this
-   * process's stdin, stdout and stderr, and the descriptors whose numbers `passedDescriptors()` tells it. In
-   * its command, the word '{qemu}' stands for QEMU's arguments for them. As root, all its
-   * privileges are dropped. It gets the SIGINT, SIGTERM and SIGHUP that this process gets. Throws as `openDevice`
-   * does if a device cannot be opened, NOT_SUPPORTED on a simulated host or without util-linux's setpriv and prlimit.
-   */
-  async run(devices: readonly string[], options: HostRunOptions): Promise<RunEnd> {
-    return calledLater('run', [devices, options], async () => {
-      const { runProgramWith } = await import('./vfio/program/run-program.ts')
-      this.#checkOpen()
-      const found = devices.map((device) => deviceToOpen(this.kernel.files, device))
-      const { topology, ...program } = options
-      const place = topology === undefined ? {} : { topology }
-      return runProgramWith(this.kernel, found, program, async (firstDescriptor) => {
-        const opening = firstDescriptor === null ? {} : { iommufd: true, firstDescriptor }
-        return (await this.guest.qemuArguments(devices, { ...place, ...opening })).arguments
-      })
-    })
-  }
-
-  /**
-   * Hands devices to programs that were not started by this process: whoever connects to the Unix socket, and is the user, gets
-   * descriptors that are opened for it, as `receiveDescriptors` takes them. Each holds its devices until it closes them: the next is
-   * told that they are in use. Goes on until `signal` is aborted, and removes the socket. On a simulated host, only its own
-   * process can connect.
-   */
-  async serveDevices(devices: readonly string[], options: ServeOptions): Promise<void> {
-    return calledLater('serveDevices', [devices, options], async () => {
-      const { serveDevices } = await import('./vfio/program/serve-devices.ts')
-      this.#checkOpen()
-      const found = devices.map((device) => deviceToOpen(this.kernel.files, device))
-      const signals = options.signal === undefined ? [] : [options.signal]
-      const signal = AbortSignal.any([...signals, this.#closing.signal])
-      return serveDevices(this.kernel, found, { ...options, signal })
-    })
-  }
-
-  /**
-   * Descriptors of devices from the socket of `vfioctl run --socket` or `serveDevices`, for `openDevice(device, { passed })`.
-   * Those that no device takes over stay open, with this process. NOT_FOUND if nobody listens there, PERMISSION_DENIED if they
-   * are another user's, DEVICE_BUSY with the reason if they cannot be opened, TIMED_OUT after a minute.
-   */
-  async receiveDescriptors(socket: string): Promise<PassedDescriptors> {
-    return calledLater('receiveDescriptors', [socket], async () => {
-      const { receiveDescriptors } = await import('./vfio/program/receive-descriptors.ts')
-      this.#checkOpen()
-      return receiveDescriptors(this.kernel, socket)
     })
   }
 

@@ -26,7 +26,8 @@ export type { HostBoot } from './host-boot.ts'
 export type { Capture, CapturedScenario, CaptureRequest } from './host-capture.ts'
 export type { HostGuest } from './host-guest.ts'
 export type { DeviceInspection, InspectedAddressSpace } from './host-inspection.ts'
-export type { HostRunOptions } from './host-run.ts'
+export type { HostPrograms } from './host-programs.ts'
+export type { ProgramOptions } from './host-run.ts'
 export type { Topology, TopologyDevice, TopologyRoot } from './host-topology.ts'
 export type {
   Accessors,

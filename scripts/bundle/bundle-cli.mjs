@@ -80,7 +80,7 @@ const groups = [
   {
     name: 'core',
     priority: 2,
-    test: /src\/(host(-arguments|-boot|-call)?\.ts|kernel\/(?!soft-memlock|trace|recording)|cli\/(?!main|completion|help-page|compile-cache|mdevctl|device|command\/(version|mock-host)|commands\/(?!list)|io\/(write-whole|show-page)|parser\/(?!parser|synonyms)|arguments\/(spec-file|region)|output\/(plan-text|report-bindings))|host\/|base|lifecycle\/(definition\/definition|in-use|kinds\/(list|device-types|named-device|device-to-open|mdev\/(list|store|mdev-(?!verbs|planning)|type-)|nvidia-vgpu\/vgpu-(functions|type)))|uapi\/(requests|features)|vfio\/(address-space\/open-space|calls\/close-in-order))|yargs-parser|yargs-platform|rolldown.runtime/,
+    test: /src\/(host(-arguments|-boot|-call|-guest|-programs)?\.ts|kernel\/(?!soft-memlock|trace|recording)|cli\/(?!main|completion|help-page|compile-cache|mdevctl|device|command\/(version|mock-host)|commands\/(?!list)|io\/(write-whole|show-page)|parser\/(?!parser|synonyms)|arguments\/(spec-file|region)|output\/(plan-text|report-bindings))|host\/|base|lifecycle\/(definition\/definition|in-use|kinds\/(list|device-types|named-device|device-to-open|mdev\/(list|store|mdev-(?!verbs|planning)|type-)|nvidia-vgpu\/vgpu-(functions|type)))|uapi\/(requests|features)|vfio\/(address-space\/open-space|calls\/close-in-order))|yargs-parser|yargs-platform|rolldown.runtime/,
   },
   { name: 'ffi-rs', test: /node_modules\/ffi-rs|embedded-ffi/ },
   {

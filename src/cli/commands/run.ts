@@ -25,7 +25,7 @@ With --socket in place of a command, whoever connects to that Unix socket (SOCK_
 the same descriptors as SCM_RIGHTS, opened anew each time, and their places among them as JSON:
   {"iommufd":0,"devices":{"0000:3b:00.0":1}}    {"container":0,"groups":{"12":1}}    {"error":{"message":"…"}}
 The socket has mode 0600 and that owner, in a folder that only root can change. It is there until an interrupt, which is exit 0
-then. In TypeScript, host.receiveDescriptors('/run/vfio.sock') gets them.
+then. In TypeScript, host.programs.receiveDescriptors('/run/vfio.sock') gets them.
 
 As root, the command gets the ids and groups of --user, by util-linux's setpriv: no capability is left to it (bounding,
 inheritable and ambient sets are empty), and no program that it starts gains privileges (no_new_privs), sudo and setuid
@@ -94,7 +94,7 @@ const run: Command = command({
       throw usageError('which command is to run? It comes after --', `vfioctl run ${device} --user NAME -- COMMAND`)
     }
     const host = await context.host()
-    const { status, signal } = await host.run(devices, {
+    const { status, signal } = await host.programs.run(devices, {
       ...options,
       command: program,
       ...given({ memlock, topology }),
@@ -121,7 +121,7 @@ async function serve(devices: readonly string[], options: ServeOptions, context:
     if (context.options.json) io.out(jsonLine(served))
     else io.err(`${shownServed(served)}\n`)
   }
-  await host.serveDevices(devices, { ...options, signal: io.interruption(), onServed })
+  await host.programs.serveDevices(devices, { ...options, signal: io.interruption(), onServed })
 }
 
 function shownServed(served: Served): string {

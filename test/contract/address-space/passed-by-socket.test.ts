@@ -31,7 +31,7 @@ async function serving(kernel: Kernel, address: string, nodes: 'iommufd' | 'grou
       told.push(served)
       resolve()
     }
-    ended = host.serveDevices([address], { socket, user: root, nodes, signal, onServed })
+    ended = host.programs.serveDevices([address], { socket, user: root, nodes, signal, onServed })
     ended.catch(reject)
   })
   const end = async () => {
@@ -59,7 +59,7 @@ describe.each(['iommufd', 'group'] as const)('descriptors of %s that come by a s
     const { kernel, address } = await bound(context, nodes)
     const { host, socket, told } = await serving(kernel, address, nodes)
     for (let time = 0; time < 2; time++) {
-      const device = await host.openDevice(address, { passed: await host.receiveDescriptors(socket) })
+      const device = await host.openDevice(address, { passed: await host.programs.receiveDescriptors(socket) })
       expect(device.regions.bar0.read32(0) & 0xffff_00ff).toBe(eduId)
       device.close()
     }
@@ -72,14 +72,14 @@ describe('the socket', () => {
   test('tells why it passes nothing, and goes on', async (context) => {
     const { kernel, address } = await bound(context, 'group')
     const { host, socket, told } = await serving(kernel, address, 'group')
-    const closeFirst = closing(kernel, await host.receiveDescriptors(socket))
+    const closeFirst = closing(kernel, await host.programs.receiveDescriptors(socket))
     onTestFinished(closeFirst)
-    await expect(host.receiveDescriptors(socket)).rejects.toMatchObject({
+    await expect(host.programs.receiveDescriptors(socket)).rejects.toMatchObject({
       code: 'DEVICE_BUSY',
       message: expect.stringMatching(/^no descriptors were passed: /),
     })
     closeFirst()
-    closing(kernel, await host.receiveDescriptors(socket))()
+    closing(kernel, await host.programs.receiveDescriptors(socket))()
     expect(told.map(({ what }) => what)).toEqual(['listening', 'passed', 'refused', 'passed'])
   })
 
@@ -87,10 +87,12 @@ describe('the socket', () => {
     const { kernel, address } = await bound(context, 'group')
     const { host, socket, end } = await serving(kernel, address, 'group')
     expect(kernel.files.kind(socket)).toBe('other')
-    await expect(host.serveDevices([address], { socket, user: root })).rejects.toMatchObject({ code: 'ALREADY_EXISTS' })
+    await expect(host.programs.serveDevices([address], { socket, user: root })).rejects.toMatchObject({
+      code: 'ALREADY_EXISTS',
+    })
     await end()
     expect(kernel.files.kind(socket)).toBe(null)
-    await expect(host.receiveDescriptors(socket)).rejects.toMatchObject({ code: 'NOT_FOUND', errno: 'ENOENT' })
+    await expect(host.programs.receiveDescriptors(socket)).rejects.toMatchObject({ code: 'NOT_FOUND', errno: 'ENOENT' })
   })
 
   test('takes the place of one that nobody listens to, and of no other file', async (context) => {
@@ -99,10 +101,10 @@ describe('the socket', () => {
     kernel.close(kernel.sockets.listen(path, 0))
     expect(() => kernel.sockets.connect(path)).toThrow(expect.objectContaining({ code: 'ECONNREFUSED' }))
     const host = new Host(kernel)
-    await host.serveDevices([address], { socket: path, user: root, signal: AbortSignal.abort() })
+    await host.programs.serveDevices([address], { socket: path, user: root, signal: AbortSignal.abort() })
     expect(kernel.files.kind(path)).toBe(null)
     kernel.files.create(path, 'mine')
-    await expect(host.serveDevices([address], { socket: path, user: root })).rejects.toMatchObject({
+    await expect(host.programs.serveDevices([address], { socket: path, user: root })).rejects.toMatchObject({
       code: 'ALREADY_EXISTS',
     })
     expect(kernel.files.read(path)).toBe('mine')

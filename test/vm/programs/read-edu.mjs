@@ -15,7 +15,7 @@ function refusal(path) {
 }
 
 const host = openHost()
-const passed = socket === undefined ? passedDescriptors() : await host.receiveDescriptors(socket)
+const passed = socket === undefined ? passedDescriptors() : await host.programs.receiveDescriptors(socket)
 const device = await host.openDevice(name, { passed })
 const node = passed.groups === undefined ? '/dev/iommu' : `/dev/vfio/${device.group}`
 const buffer = await device.dma.allocate(4096)
