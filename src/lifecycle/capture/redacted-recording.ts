@@ -10,11 +10,13 @@ import { withoutSerialNumber } from './serial-number.ts'
 
 /** PCI buses, as a device's address, a root's folder, and a bus of sysfs begin: '0000:3b:00.0', 'pci0000:3a', '0000:3b'. */
 const pciBus = /(?<![0-9a-f:])([0-9a-f]{4,8}:[0-9a-f]{2})(?=:[0-9a-f]{2}\.[0-7]\b|$|[\s/"'])/g
-const fileNames =
-  '/etc/mdevctl.d /etc/vfioctl.d /etc/driverctl.d /etc/modprobe.d /etc/modules /etc/initramfs-tools /etc/dracut.conf.d ' +
-  '/etc/udev/rules.d /etc/systemd/system /etc/security/limits.conf /etc/pve/qemu-server /run/nvidia/validations ' +
-  '/usr/local/lib /usr/sbin /var/log/audit /lib/modules/modules.alias /boot /dev/vfio /dev/iommu /proc/self/status ' +
-  '/proc/driver /etc/default/grub intel_iommu amd_iommu kernel'
+/** Words of the paths and settings that are looked for on every host. */
+const readWords = [
+  ...['etc', 'mdevctl', 'vfioctl', 'driverctl', 'modprobe', 'modules', 'initramfs-tools', 'dracut', 'conf'],
+  ...['udev', 'rules', 'systemd', 'system', 'security', 'limits', 'pve', 'qemu-server', 'default', 'grub'],
+  ...['run', 'nvidia', 'validations', 'usr', 'local', 'lib', 'sbin', 'var', 'log', 'audit', 'modules.alias'],
+  ...['boot', 'dev', 'vfio', 'iommufd', 'proc', 'self', 'status', 'driver', 'intel_iommu', 'amd_iommu', 'kernel'],
+]
 /** Files that are a serial number. */
 const isSerial =
   /\/(?:serial|serial_number|board_serial|product_serial|chassis_serial|wwid|nguid|eui|unique_id|vpd\w*)$/
@@ -75,7 +77,10 @@ function otherBus(number: number): string {
 
 /** A host may be called as something is in sysfs, or in the names of files that are looked for. */
 function isOfEveryHost({ files }: RecordedHost, name: string): boolean {
-  return fileNames.includes(name) || Object.keys(files).some((path) => path.startsWith('/sys/') && path.includes(name))
+  return (
+    readWords.some((word) => word.includes(name)) ||
+    Object.keys(files).some((path) => path.startsWith('/sys/') && path.includes(name))
+  )
 }
 
 function mapped(host: RecordedHost, change: (text: string) => string): RecordedHost {
