@@ -1,4 +1,5 @@
 import type { HostFiles } from '../kernel/kernel.ts'
+import { modulesFolder } from './kernel-modules.ts'
 import { linkedName } from './sysfs/links.ts'
 import { kindOrNone, listOrNone, readOrEmpty, readOrNone } from './sysfs/readable.ts'
 
@@ -52,9 +53,9 @@ function modaliasOf(files: HostFiles, address: string): string {
 }
 
 function readModules(files: HostFiles, name: string): string | null {
-  const release = readOrEmpty(files, '/proc/sys/kernel/osrelease').trim()
-  if (!/^[\w.+~-]+$/.test(release)) return null
-  return readOrNone({ read: (it) => files.read(it, largestFile) }, `/lib/modules/${release}/${name}`)
+  const folder = modulesFolder(files)
+  if (folder === null) return null
+  return readOrNone({ read: (it) => files.read(it, largestFile) }, `${folder}/${name}`)
 }
 
 /** `*` is anything; the parts between stand in the modalias one after the other. */

@@ -1,8 +1,8 @@
 import { kernelAnswer, VfioError } from '../../base/errors.ts'
-import { nameFault } from '../../base/units.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import { driverNameFault } from '../driver-name.ts'
-import { kindOrNone, readOrNone, readOrNull } from '../sysfs/readable.ts'
+import { modulesFolder, releaseFile } from '../kernel-modules.ts'
+import { kindOrNone, readOrNull } from '../sysfs/readable.ts'
 
 /** Fields of a PCI modalias in its order: vendor, device, those of the subsystem, base class, subclass, interface. */
 export type ModaliasFields = readonly string[]
@@ -35,9 +35,9 @@ const modalias = new RegExp(`^v${value}d${value}sv${value}sd${value}bc${value}sc
  * it is no file.
  */
 export function readVfioAliases(files: HostFiles): VfioAliases {
-  const release = readOrNone(files, '/proc/sys/kernel/osrelease')?.trim() ?? ''
-  const path = `/lib/modules/${release}/modules.alias`
-  if (nameFault(release) !== null) return { aliases: [], missing: '/proc/sys/kernel/osrelease' }
+  const folder = modulesFolder(files)
+  if (folder === null) return { aliases: [], missing: releaseFile }
+  const path = `${folder}/modules.alias`
   const kind = kindOrNone(files, path)
   if (kind !== null && kind !== 'file' && kind !== 'symlink') throw unreadable(path, null)
   const text = textOf(files, path)

@@ -1,5 +1,4 @@
-import { nameFault } from '../../base/units.ts'
-import { readOrNone } from '../../host/sysfs/readable.ts'
+import { kernelRelease } from '../../host/kernel-modules.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import type { Step } from '../change/change.ts'
 import { type KeptFile, pathOf } from '../files/durable-files.ts'
@@ -37,10 +36,8 @@ export function programPath(files: HostFiles, name: string): string | null {
 
 /** The program that makes this host's initramfs, with the image of the kernel that runs; null if it is none of these two. */
 export function findInitramfs(files: HostFiles): Initramfs | null {
-  const release = readOrNone(files, '/proc/sys/kernel/osrelease')?.trim() ?? ''
-  const isSafe = nameFault(release) === null && /^[\w.+~-]+$/.test(release)
-  const isFound = isSafe && !byBlocks.some((path) => files.kind(path) !== null)
-  return initramfsTools(files, isFound ? release : null) ?? dracut(files, isFound ? release : null)
+  const release = byBlocks.some((path) => files.kind(path) !== null) ? null : kernelRelease(files)
+  return initramfsTools(files, release) ?? dracut(files, release)
 }
 
 /** Debian's; dracut there has an update-initramfs too, and no hook-functions. */

@@ -229,6 +229,12 @@ const broken: Readonly<Record<string, Case>> = {
     says: /linux-modules-extra/,
   },
   'there is no iommufd': { ...note, host: {}, id: 'iommufd-missing', says: /run: +modprobe iommufd/ },
+  'the kernel has no iommufd': {
+    ...note,
+    host: { disk: { '/lib/modules/7.3.0/kernel': null } },
+    id: 'iommufd-missing',
+    says: /seen: \/lib\/modules\/7.3.0\/kernel\/drivers\/iommu\/iommufd: nothing there(?!.*modprobe iommufd)/,
+  },
   'nothing gives a device to VFIO at the next boot': {
     ...note,
     host: withVfio(),

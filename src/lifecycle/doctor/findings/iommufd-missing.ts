@@ -1,21 +1,26 @@
 import { hasIommufd } from '../../../host/device-node.ts'
-import { kindOrNone, readOrEmpty } from '../../../host/sysfs/readable.ts'
+import { kernelRelease, modulePlace, releaseFile } from '../../../host/kernel-modules.ts'
+import { kindOrNone } from '../../../host/sysfs/readable.ts'
 import { type Finding, seen } from '../reading/finding.ts'
 import type { HostReader } from '../reading/host-reader.ts'
 
 /** /dev/iommu and the devices' own nodes, which newer programs use in place of groups. */
 export function iommufdMissing({ files, devices }: HostReader): Finding[] {
-  const release = readOrEmpty(files, '/proc/sys/kernel/osrelease')
   if (!hasIommufd(files)) {
+    const place = modulePlace(files, 'drivers/iommu/iommufd', 'iommufd')
+    const isMissing = place !== null && !place.isThere
     return [
       {
         id: 'iommufd-missing',
         severity: 'note',
         device: null,
         message: 'there is no /dev/iommu',
-        evidence: [seen('/dev/iommu', null), seen('/proc/sys/kernel/osrelease', release)],
+        evidence: [
+          seen('/dev/iommu', null),
+          seen(isMissing ? place.folder : releaseFile, isMissing ? null : kernelRelease(files)),
+        ],
         consequence: 'programs that ask for iommufd (QEMU’s -object iommufd) fail; groups and containers work',
-        commands: isBefore62(release) ? [] : ['modprobe iommufd'],
+        commands: isMissing ? [] : ['modprobe iommufd'],
         advice: 'Linux has it from 6.2 on, if it was built with CONFIG_IOMMUFD',
       },
     ]
@@ -34,9 +39,4 @@ export function iommufdMissing({ files, devices }: HostReader): Finding[] {
       advice: 'Linux has them from 6.6 on, if it was built with CONFIG_VFIO_DEVICE_CDEV',
     },
   ]
-}
-
-function isBefore62(release: string): boolean {
-  const [major = 0, minor = 0] = release.split('.').map(Number)
-  return major < 6 || (major === 6 && minor < 2)
 }

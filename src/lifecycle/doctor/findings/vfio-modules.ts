@@ -1,5 +1,6 @@
 import { busNamed } from '../../../host/bus/bus.ts'
-import { kindOrNone, listOrNone, readOrEmpty } from '../../../host/sysfs/readable.ts'
+import { kernelRelease, modulePlace } from '../../../host/kernel-modules.ts'
+import { kindOrNone } from '../../../host/sysfs/readable.ts'
 import type { HostFiles } from '../../../kernel/kernel.ts'
 import { notLoaded } from '../../bindings/module-loading.ts'
 import { type Finding, seen } from '../reading/finding.ts'
@@ -32,19 +33,15 @@ function blocked(files: HostFiles, keepsNow: boolean): Finding[] {
 }
 
 function notThere(files: HostFiles, isWanted: boolean): Finding[] {
-  const release = readOrEmpty(files, '/proc/sys/kernel/osrelease').trim()
-  const folder = `/lib/modules/${release}/kernel`
-  const file = `${folder}/drivers/vfio/pci`
-  const isKnown = release !== '' && kindOrNone(files, folder) !== null
-  const isAvailable = listOrNone(files, file).some((name) => name.startsWith('vfio-pci.ko'))
-  if (isKnown && !isAvailable) {
+  const place = modulePlace(files, 'drivers/vfio/pci', 'vfio-pci')
+  if (place !== null && !place.isThere) {
     return [
       {
         id: 'vfio-module-missing',
         severity: isWanted ? 'problem' : 'warning',
         device: null,
-        message: `the kernel ${release} has no vfio-pci here`,
-        evidence: [seen(driver, null), seen(file, null)],
+        message: `the kernel ${kernelRelease(files)} has no vfio-pci here`,
+        evidence: [seen(driver, null), seen(place.folder, null)],
         consequence: 'no PCI device can be given to VFIO',
         commands: [],
         advice:
