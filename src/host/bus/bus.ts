@@ -24,6 +24,8 @@ export interface Bus {
   readonly hasOverride: boolean
   /** The driver of VFIO that takes its devices; null if none does. Others that do so have 'vfio' in their names too. */
   readonly vfioDriver: string | null
+  /** The likely reason if VFIO's driver refuses a device that is in an IOMMU group, and what may help; null if none is known. */
+  readonly refusal: readonly [why: string, hint: string] | null
   /** The devices that VFIO opens: those of the bus, or mediated devices made of them. Null if neither. */
   readonly opens: 'device' | 'mediated device' | null
   /** The flag of `VFIO_DEVICE_GET_INFO` by which an open device says to be of this bus; null if no open device is. */
@@ -46,7 +48,15 @@ function lowerCase(form: RegExp): (text: string) => string | null {
 type Facts = Omit<Bus, 'name' | 'devices' | 'drivers'>
 
 /** Values of a bus unless its row has others. */
-const usual = { isToldByName: true, hasOverride: true, opens: 'device', flag: null, regions: [], irqs: [] } as const
+const usual = {
+  isToldByName: true,
+  hasOverride: true,
+  refusal: null,
+  opens: 'device',
+  flag: null,
+  regions: [],
+  irqs: [],
+} as const
 
 const facts: Readonly<Record<BusName, Facts>> = {
   pci: {
@@ -97,6 +107,11 @@ const facts: Readonly<Record<BusName, Facts>> = {
     parseName: (text) => (nameFault(text) === null ? text : null),
     isToldByName: false,
     vfioDriver: 'vfio-platform',
+    // vfio_platform_init_common: ENOENT; before Linux 6.3 whatever reset_required says
+    refusal: [
+      'it takes only devices that it can reset, by a vfio_platform module for their kind or by ACPI',
+      'dmesg | tail; from Linux 6.3 on, modprobe vfio-platform reset_required=0 takes others too',
+    ],
     flag: 'platform',
   },
   // a container, which goes with all that is in it (dprc.2), or an object (dpni.1)

@@ -235,10 +235,12 @@ function tookIt({ device }: DriverBinding, now: string | null): VfioError {
 }
 
 function didNotTake(files: HostFiles, { device, group }: DriverBinding, wanted: string): VfioError {
+  const { opens, vfioDriver, refusal } = busNamed(device.bus)
+  const known = wanted === vfioDriver ? refusal : null
   const [why, hint] =
-    group === null && busNamed(device.bus).opens === 'device' && givesToVfio(files, device, wanted)
+    group === null && opens === 'device' && givesToVfio(files, device, wanted)
       ? withoutIommu(files)
-      : ['the driver refused it', 'dmesg | tail, for what the driver says']
+      : (known ?? ['the driver refused it', 'dmesg | tail, for what the driver says'])
   return new VfioError('NOT_SUPPORTED', `${wanted} did not take ${shownDevice(device)}: ${why}`, {
     hint,
     facts: { device: device.name, driver: wanted, group },

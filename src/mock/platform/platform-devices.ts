@@ -64,8 +64,12 @@ function matches({ driverOverride }: PlatformRecord, device: ScenarioPlatformDev
   return driverOverride === null ? driver === device.driver : driver === driverOverride
 }
 
-/** Errno of the driver's probe, or null: VFIO's asks for an IOMMU group, others for a device that they can drive. */
+/**
+ * Errno of the driver's probe, or null if it takes the device. VFIO's takes none here: it asks for firmware that says what
+ * the device is (EINVAL), which those without an IOMMU have not, and for a way to reset it (ENOENT), which it has for four
+ * kinds of network and DMA controllers that are not simulated, or by ACPI.
+ */
 function refusal({ driver: own, drivers = [], iommuGroup }: ScenarioPlatformDevice, driver: string): string | null {
-  if (driver === vfioPlatform) return iommuGroup === null ? 'EINVAL' : null
+  if (driver === vfioPlatform) return iommuGroup === null ? 'EINVAL' : 'ENOENT'
   return driver === own || drivers.includes(driver) ? null : 'ENODEV'
 }

@@ -180,7 +180,7 @@ export interface ScenarioSubchannel {
   readonly driver: 'io_subchannel' | 'vfio_ccw' | null
 }
 
-/** A platform device, which can be given to drivers; VFIO does not open it here. */
+/** A platform device, which can be given to drivers, but for vfio-platform: it knows no way to reset any of them. */
 export interface ScenarioPlatformDevice {
   /** 'e0700000.xgmac' */
   readonly name: string

@@ -16,7 +16,7 @@ import { mainframe } from '../../../../src/mock/shipped/mainframe.ts'
 const machine: Scenario = {
   ...mainframe,
   modules: { ...mainframe.modules, vfio_platform: {} },
-  platform: [{ name: 'e0700000.xgmac', driver: 'amd-xgbe', iommuGroup: 40 }],
+  platform: [{ name: 'e0700000.xgmac', driver: 'amd-xgbe', drivers: ['xgbe-test'], iommuGroup: 40 }],
 }
 
 const subchannel = 'css/0.0.0314'
@@ -49,11 +49,11 @@ describe('bindings of a spec', () => {
 
   test('are applied by the writes of the plan, kept for the boot, and done then', async () => {
     const kernel = open()
-    const wanted = { device: [subchannel, xgmac] }
-    const plan = planOf(kernel, wanted)
+    const wanted = [{ device: subchannel }, { device: xgmac, driver: 'xgbe-test' }]
+    const plan = planOf(kernel, ...wanted)
     expect(losses(plan)).toEqual([
       `take ${subchannel} from io_subchannel: it is to have vfio_ccw`,
-      `take ${xgmac} from amd-xgbe: it is to have vfio-platform`,
+      `take ${xgmac} from amd-xgbe: it is to have xgbe-test`,
     ])
     expect(plan.bindings[1]?.steps.map(({ path }) => path)).toEqual([
       '/sys/bus/platform/devices/e0700000.xgmac/driver_override',
@@ -62,10 +62,16 @@ describe('bindings of a spec', () => {
       '/etc/vfioctl.d/bindings/platform-e0700000.xgmac.json',
     ])
     expect(await applyPlan(kernel, plan)).toMatchObject({ failed: [], remaining: [] })
-    expect([subchannel, xgmac].map((device) => driverOf(kernel, device))).toEqual(['vfio_ccw', 'vfio-platform'])
-    expect(isDone(planOf(kernel, wanted))).toBe(true)
+    expect([subchannel, xgmac].map((device) => driverOf(kernel, device))).toEqual(['vfio_ccw', 'xgbe-test'])
+    expect(isDone(planOf(kernel, ...wanted))).toBe(true)
     await release(kernel, { device: xgmac })
-    expect(planOf(kernel, wanted).bindings).toMatchObject([{ action: 'keep' }, { action: 'bind', bus: 'platform' }])
+    expect(planOf(kernel, ...wanted).bindings).toMatchObject([{ action: 'keep' }, { action: 'bind', bus: 'platform' }])
+  })
+
+  test('leave a device with its driver if VFIO’s refuses it', async () => {
+    const kernel = open()
+    const { done, failed } = await applyPlan(kernel, planOf(kernel, { device: xgmac }))
+    expect([done.length, failed.length, driverOf(kernel, xgmac)]).toEqual([0, 1, 'amd-xgbe'])
   })
 
   test('do not take a device in use, nor a subchannel that vfio_ccw has made a device of', async () => {
@@ -98,22 +104,22 @@ describe('bindings of a spec', () => {
 describe('at boot', () => {
   test.each([xgmac, 'platform-e0700000.xgmac'])('a device that comes later is named as %s', async (parent) => {
     const kernel = open()
-    await applyPlan(kernel, planOf(kernel, { device: xgmac }))
+    await applyPlan(kernel, planOf(kernel, { device: xgmac, driver: 'xgbe-test' }))
     // as a boot leaves it
     await kernel.files.write(`/sys/bus/platform/devices/e0700000.xgmac/driver_override`, '\n')
-    await kernel.files.write('/sys/bus/platform/drivers/vfio-platform/unbind', 'e0700000.xgmac')
+    await kernel.files.write('/sys/bus/platform/drivers/xgbe-test/unbind', 'e0700000.xgmac')
     await kernel.files.write('/sys/bus/platform/drivers_probe', 'e0700000.xgmac')
     expect(driverOf(kernel, xgmac)).toBe('amd-xgbe')
     const { results } = await restore(kernel, { parent })
     expect(results).toMatchObject([{ kind: 'binding', parent: xgmac, outcome: 'started' }])
-    expect(driverOf(kernel, xgmac)).toBe('vfio-platform')
+    expect(driverOf(kernel, xgmac)).toBe('xgbe-test')
   })
 
   test('a device that is named is waited for, and one among all is not', async () => {
     const kernel = open()
     const path = '/etc/vfioctl.d/bindings/platform-late.json'
-    await applyPlan(kernel, planOf(kernel, { device: xgmac }))
-    kernel.files.create(path, '{"bus":"platform","driver":"vfio-platform","modalias":null}')
+    await applyPlan(kernel, planOf(kernel, { device: xgmac, driver: 'xgbe-test' }))
+    kernel.files.create(path, '{"bus":"platform","driver":"xgbe-test","modalias":null}')
     const waiting: string[] = []
     const onWaiting = (parent: string) => void waiting.push(parent)
     await restore(kernel, { timeoutMs: 1, onWaiting })

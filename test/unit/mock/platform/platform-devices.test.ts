@@ -66,9 +66,14 @@ describe('a platform device', () => {
     expect(await write(`${bus}/drivers/amd-xgbe/bind`, xgmac)).toBe('ENODEV')
     expect(await write(`${bus}/drivers_probe`, xgmac)).toBe(null)
     expect(driverOf(xgmac)).toBe('xgbe-test')
-    // no IOMMU is in front of it
+    // what no firmware has described, and what nothing resets
     expect(await write(`${bus}/devices/pcspkr/driver_override`, 'vfio-platform')).toBe(null)
     expect(await write(`${bus}/drivers/vfio-platform/bind`, 'pcspkr')).toBe('EINVAL')
+    expect(await write(`${bus}/drivers/xgbe-test/unbind`, xgmac)).toBe(null)
+    expect(await override('vfio-platform')).toBe(null)
+    expect(await write(`${bus}/drivers/vfio-platform/bind`, xgmac)).toBe('ENOENT')
+    expect(await write(`${bus}/drivers_probe`, xgmac)).toBe(null)
+    expect(driverOf(xgmac)).toBe(null)
   })
 
   test('is told with the driver that it loses and gets', async () => {
@@ -88,14 +93,14 @@ describe('a platform device', () => {
 })
 
 describe('vfioctl on it', () => {
-  test('binds it to vfio-platform, keeps that, and gives it back', async () => {
+  test('binds it to another driver, keeps that, and gives it back', async () => {
     const { kernel, files, driverOf } = machine()
-    expect(await bind(kernel, { device })).toMatchObject([
-      { bus: 'platform', device: xgmac, from: 'amd-xgbe', to: 'vfio-platform', changed: true },
+    expect(await bind(kernel, { device, driver: 'xgbe-test' })).toMatchObject([
+      { bus: 'platform', device: xgmac, from: 'amd-xgbe', to: 'xgbe-test', changed: true },
     ])
-    expect(driverOf(xgmac)).toBe('vfio-platform')
-    expect(listKeptForBoot(files, device).kept).toMatchObject([{ kind: 'driver', device, now: 'with vfio-platform' }])
-    expect(await release(kernel, { device })).toMatchObject([{ from: 'vfio-platform', to: 'amd-xgbe', changed: true }])
+    expect(driverOf(xgmac)).toBe('xgbe-test')
+    expect(listKeptForBoot(files, device).kept).toMatchObject([{ kind: 'driver', device, now: 'with xgbe-test' }])
+    expect(await release(kernel, { device })).toMatchObject([{ from: 'xgbe-test', to: 'amd-xgbe', changed: true }])
     expect([driverOf(xgmac), listKeptForBoot(files, device).kept]).toEqual(['amd-xgbe', []])
   })
 
@@ -103,19 +108,27 @@ describe('vfioctl on it', () => {
     const { kernel, driverOf } = machine()
     await expect(bind(kernel, { device: 'platform/pcspkr' })).rejects.toMatchObject({ code: 'NOT_SUPPORTED' })
     expect(driverOf('pcspkr')).toBe(null)
+    await expect(bind(kernel, { device })).rejects.toMatchObject({
+      code: 'NOT_SUPPORTED',
+      message: expect.stringContaining(
+        'vfio-platform did not take platform/e0700000.xgmac: it takes only devices that it can reset',
+      ),
+      hint: expect.stringContaining('reset_required=0'),
+    })
+    expect(driverOf(xgmac)).toBe('amd-xgbe')
   })
 
   test('keeps its driver over processes, and restores it after a boot', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'vfioctl-platform-'))
-    await bind(machine(folder).kernel, { device })
-    expect(machine(folder).driverOf(xgmac)).toBe('vfio-platform')
+    await bind(machine(folder).kernel, { device, driver: 'xgbe-test' })
+    expect(machine(folder).driverOf(xgmac)).toBe('xgbe-test')
     rebootMock(folder, board)
     const { kernel, driverOf } = machine(folder)
     expect(driverOf(xgmac)).toBe('amd-xgbe')
     expect((await restore(kernel)).results).toContainEqual(
       expect.objectContaining({ outcome: 'started', parent: device }),
     )
-    expect(driverOf(xgmac)).toBe('vfio-platform')
+    expect(driverOf(xgmac)).toBe('xgbe-test')
   })
 })
 
