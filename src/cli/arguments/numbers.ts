@@ -1,4 +1,4 @@
-import { printable, unsignedOrNull } from '../../base/units.ts'
+import { bytesOrNull, printable, unsignedOrNull } from '../../base/units.ts'
 import { usageError } from '../command/command.ts'
 
 /** Parses a whole number from `lowest`, decimal or 0x; `what` begins the message. */
@@ -12,12 +12,11 @@ export function wholeNumber(what: string, highest: number, lowest = 0): (given: 
   }
 }
 
-/** Bytes as people write them: 4096, 512M, 8G, in powers of 1024. */
-export function parseBytes(what: string, given: string): number {
-  const [, number, unit = ''] = /^(\d{1,15})([KMGT]?)(?:i?B)?$/i.exec(given) ?? []
-  const bytes = Number(number) * 1024 ** ['', 'K', 'M', 'G', 'T'].indexOf(unit.toUpperCase())
-  if (Number.isSafeInteger(bytes)) return bytes
-  throw usageError(`${what} '${printable(given)}' is not a size, such as 4096, 512M or 8G`)
+/** Bytes as people write them, in units of 1024: '32G', '512MiB', '4294967296'. */
+export function parseSize(given: string): number {
+  const bytes = bytesOrNull(given)
+  if (bytes !== null) return bytes
+  throw usageError(`'${printable(given)}' is not a size, such as 32G or 512M`)
 }
 
 /** Seconds as people write them ('10', '0.5'), in milliseconds. */

@@ -3,7 +3,7 @@ import type { PciSettings } from '../../lifecycle/settings/pci-settings.ts'
 import { resetMethodNames } from '../../lifecycle/settings/pci-settings.ts'
 import { type Option, usageError } from '../command/command.ts'
 import { given } from './change-options.ts'
-import { parseSize } from './size.ts'
+import { parseSize } from './numbers.ts'
 
 interface SettingOptions {
   readonly power: Option<'on' | 'auto'>

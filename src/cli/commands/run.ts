@@ -4,7 +4,7 @@ import { VfioError } from '../../base/errors.ts'
 import { printable } from '../../base/units.ts'
 import type { Served, ServeOptions } from '../../vfio/program/serve-devices.ts'
 import { given } from '../arguments/change-options.ts'
-import { parseBytes } from '../arguments/numbers.ts'
+import { parseSize } from '../arguments/numbers.ts'
 import { device } from '../arguments/region.ts'
 import { topology } from '../arguments/topology.ts'
 import { type Command, command, text, usageError } from '../command/command.ts'
@@ -131,5 +131,5 @@ function shownServed(served: Served): string {
 }
 
 function parseMemlock(text: string): number | 'unlimited' {
-  return text === 'unlimited' ? text : parseBytes('--memlock', text)
+  return text === 'unlimited' ? text : parseSize(text)
 }

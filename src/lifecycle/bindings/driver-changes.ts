@@ -2,7 +2,7 @@ import { asVfioError, kernelAnswer, withMore } from '../../base/errors.ts'
 import { busNamed } from '../../host/bus/bus.ts'
 import { parseBusDevice, shownDevice } from '../../host/bus/bus-device.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
-import type { Step } from '../change/change.ts'
+import type { Run, Step } from '../change/change.ts'
 import { earlyNotes } from '../early/check-early.ts'
 import { earlyWords } from '../early/early-words.ts'
 import { type EarlyPlan, planEarly } from '../early/plan-early.ts'
@@ -15,7 +15,6 @@ import { checkFree } from './check-free.ts'
 import { earlyDevices } from './early-devices.ts'
 import { afterScreenBack, giveScreenBack, type LostScreen, releaseScreen, screenUses } from './host-screen.ts'
 import { type KeptChange, keep, keepingStep, keptBefore } from './kept-change.ts'
-import type { LoadStep } from './load-module.ts'
 import { isSettingWrite } from './pci-settings.ts'
 
 /** The change of driver that one device is to have. */
@@ -23,7 +22,7 @@ export interface DriverChange extends DriverWrites {
   /** The driver that it comes to; null if that is the kernel's choice, or none. */
   readonly to: string | null
   /** The program that loads the driver's module, or that has loaded it; null for none. */
-  readonly load: LoadStep | null
+  readonly load: Run | null
   /** The host's screen on the device, which the host loses by the change; null if there is none. */
   readonly screen: LostScreen | null
   /** The change of what is kept for the next boots; null for none. */

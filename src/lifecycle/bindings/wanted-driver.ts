@@ -8,7 +8,8 @@ import { loadedDriver } from '../../host/variants/loaded-driver.ts'
 import type { ModaliasFields } from '../../host/variants/vfio-aliases.ts'
 import { plainVfioDriver, type VfioPciDriver, VfioPciDrivers } from '../../host/variants/vfio-pci-drivers.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
-import { type LoadStep, loadStep } from './load-module.ts'
+import type { Run } from '../change/change.ts'
+import { loadStep } from './load-module.ts'
 
 /** In place of a driver: none has the device, and none may take it. No driver has that name, so the override keeps it so. */
 export const noDriver = 'none'
@@ -23,7 +24,7 @@ export interface WantedDriver {
   /** The wish to keep for the next boots: that name, or `best`. */
   readonly kept: string
   /** The program that loads its module first; null if it is loaded. */
-  readonly load: LoadStep | null
+  readonly load: Run | null
   /** VFIO's drivers for the PCI device, best first, of which this is the best; null if it was named. */
   readonly candidates: readonly VfioPciDriver[] | null
 }

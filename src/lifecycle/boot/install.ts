@@ -4,7 +4,7 @@ import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
 import { earlyDevices } from '../bindings/early-devices.ts'
 import { nextBootLines } from '../bindings/next-boot.ts'
 import { keptDriver } from '../bindings/wanted-driver.ts'
-import type { Step } from '../change/change.ts'
+import type { Run, Step } from '../change/change.ts'
 import { type KeptFile, pathOf, readKept } from '../files/durable-files.ts'
 import { deleteFile, writeAll } from '../files/write-all.ts'
 import { boundDeviceOrNull, keptBindings } from '../settings/bindings.ts'
@@ -12,7 +12,7 @@ import { type BootFile, bootFiles, type HostTools, mark, type Program } from './
 import { checkProgram } from './check-program.ts'
 import { mdevctlRule } from './mdevctl-rule.ts'
 import { enablingNotes, type Packaged, packagedOrNull, startsProgram, stayingNotes } from './packaged.ts'
-import { type Run, reloadSteps, runReload, stopSteps } from './reload.ts'
+import { reloadSteps, runReload, stopSteps } from './reload.ts'
 
 /** Options for changing what runs at boot. */
 export interface BootOptions {

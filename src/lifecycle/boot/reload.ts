@@ -1,9 +1,7 @@
 import { kernelAnswer } from '../../base/errors.ts'
+import { programPath } from '../../host/program-path.ts'
 import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
-import type { Step } from '../change/change.ts'
-
-/** The step that runs a program. */
-export type Run = Extract<Step, { action: 'run' }>
+import type { Run } from '../change/change.ts'
 
 /** A command to systemd or udev, and the path (`runs`) that is there while that runs. */
 interface Request {
@@ -21,7 +19,6 @@ const watchers: readonly Request[] = [
   { name: 'systemctl', arguments: ['stop', 'vfioctl-restore@*.path'], runs: systemd },
 ]
 
-const folders = ['/usr/bin', '/bin', '/usr/sbin', '/sbin'] as const
 const patienceMs = 30_000
 
 /** The steps that have systemd and udev read their files anew, if they run. */
@@ -36,8 +33,8 @@ export function stopSteps(files: HostFiles): Run[] {
 
 function runsOf(files: HostFiles, requests: readonly Request[]): Run[] {
   return requests.flatMap(({ name, arguments: words, runs }) => {
-    const path = folders.map((folder) => `${folder}/${name}`).find((at) => files.kind(at) !== null)
-    return path === undefined || files.kind(runs) === null ? [] : [{ action: 'run', path, arguments: words }]
+    const path = programPath(files, name)
+    return path === null || files.kind(runs) === null ? [] : [{ action: 'run', path, arguments: words }]
   })
 }
 

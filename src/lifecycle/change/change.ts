@@ -17,6 +17,9 @@ export type Step =
 /** A step that is a write to sysfs. */
 export type Write = Extract<Step, { action: 'write' }>
 
+/** A step that runs a program. */
+export type Run = Extract<Step, { action: 'run' }>
+
 /** The change that a verb made, or with `dryRun` would make. No steps: it was already so. */
 export type Change<Identity extends DeviceIdentity = DeviceIdentity> = Identity & {
   readonly parent: string

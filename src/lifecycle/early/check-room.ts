@@ -1,6 +1,6 @@
 import { VfioError } from '../../base/errors.ts'
+import { programPath } from '../../host/program-path.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
-import { programPath } from './initramfs.ts'
 
 const mebibyte = 2 ** 20
 const timeoutMs = 30_000

@@ -1,12 +1,10 @@
 import { kernelRelease } from '../../host/kernel-modules.ts'
+import { programPath } from '../../host/program-path.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
-import type { Step } from '../change/change.ts'
+import type { Run } from '../change/change.ts'
 import { type KeptFile, pathOf } from '../files/durable-files.ts'
 import { ruleFile } from './early-files.ts'
 import type { EarlyDevice } from './early-rule.ts'
-
-/** The run of a program. */
-export type Run = Extract<Step, { action: 'run' }>
 
 /** A program that makes the initramfs, and the place where it finds what is to be in it. */
 export interface Initramfs {
@@ -27,12 +25,6 @@ export interface Initramfs {
 
 /** Settings of boot loaders that know an image by its blocks on the disk: once it is moved, the machine does not boot. */
 const byBlocks = ['/etc/zipl.conf', '/etc/lilo.conf']
-
-/** The path of a program of the host; null if it has none of that name. */
-export function programPath(files: HostFiles, name: string): string | null {
-  const paths = ['/usr/sbin', '/usr/bin', '/sbin', '/bin'].map((folder) => `${folder}/${name}`)
-  return paths.find((path) => files.kind(path) !== null) ?? null
-}
 
 /** The program that makes this host's initramfs, with the image of the kernel that runs; null if it is none of these two. */
 export function findInitramfs(files: HostFiles): Initramfs | null {

@@ -1,13 +1,14 @@
 import { VfioError } from '../../base/errors.ts'
 import type { BusDevice } from '../../host/bus/bus-device.ts'
+import { programPath } from '../../host/program-path.ts'
 import { readOrEmpty } from '../../host/sysfs/readable.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
-import type { Step } from '../change/change.ts'
+import type { Run, Step } from '../change/change.ts'
 import { type KeptFile, pathOf, readKept } from '../files/durable-files.ts'
 import type { Replacement } from '../files/write-all.ts'
 import { ruleFile, undoFile, unfinishedFile } from './early-files.ts'
 import { type EarlyDevice, earlyRule } from './early-rule.ts'
-import { findInitramfs, type Initramfs, programPath, type Run } from './initramfs.ts'
+import { findInitramfs, type Initramfs } from './initramfs.ts'
 import { undoScript } from './undo-script.ts'
 
 /** The change that gives the devices, and no others, their drivers early. */

@@ -1,12 +1,11 @@
 import { asVfioError, kernelAnswer, VfioError, withMore } from '../../base/errors.ts'
 import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
-import type { ChangeOptions } from '../change/change.ts'
+import type { ChangeOptions, Run } from '../change/change.ts'
 import { shownEnd } from '../change/program-end.ts'
 import { deleteKept, pathOf, replaceKept } from '../files/durable-files.ts'
 import { writeAll } from '../files/write-all.ts'
 import { checkRoom } from './check-room.ts'
 import { ruleFile, unfinishedFile } from './early-files.ts'
-import type { Run } from './initramfs.ts'
 import type { EarlyPlan, Remaking } from './plan-early.ts'
 
 /** Time for the program that makes an initramfs, in milliseconds: minutes on a slow machine. */
