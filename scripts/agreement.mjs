@@ -1,25 +1,21 @@
 // npm run agreement [-- --all] [--reports FOLDER]: what `npm test` found of each contract test on the mock and on the real
 // kernel of the same version, side by side. Prints a table of what differs or ran on one of them alone; with --all, of
-// every test. Ends with 1 where something differs, or was not run. A kernel of another processor, of which `npm test` runs
-// a part, has a column of the tests that it ran.
+// every test. Ends with 1 where something differs, or was not run. A machine of which `npm test` runs a part, or nothing,
+// has a column of the tests that it ran. Then a table of all machines, with what ran there of each of VFIO's modes.
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { machines, machineTable } from './agreement-machines.mjs'
 
 const reports = join(dirname(import.meta.dirname), 'build/reports')
-const own = ['6.1', '6.12', '7', '7-noiommu'].map((version) => ({ version, mock: version, isForeign: false }))
-/** Of other processors, each with the mock that has its version and its pages. */
-const foreign = [
-  { version: 'arm64-6.12', mock: '6.12', isForeign: true },
-  { version: 'arm64-6.12-16k', mock: '6.12-16k', isForeign: true },
-]
 
 /** Path of vitest's report of a run of the contract tests. @param {string} kernel `mock-6.1`, `linux-6.1`… */
 export function contractReport(kernel, folder = reports) {
   return join(folder, `contract-${kernel}.json`)
 }
 
-/** @typedef {'pass' | 'fail' | 'skip'} Result */
+/** @typedef {import('./agreement-machines.mjs').Machine} Machine */
+/** @typedef {import('./agreement-machines.mjs').Result} Result */
 /** @typedef {'agree' | 'differ' | 'mock only' | 'real only' | 'neither'} Verdict */
 
 /**
@@ -67,19 +63,28 @@ function verdictOf(mock, linux) {
 }
 
 /**
- * Each test's verdict for a version; null, and why is told, where a report is missing.
- * @param {typeof own[number]} column
+ * Each test's verdict for a machine; null, and why is told, where a report is missing.
+ * @param {Machine} column
  * @param {string} folder
  * @returns {Map<string, Verdict> | null}
  */
-function compare({ version, mock: itsMock, isForeign }, folder) {
-  const [mock, linux] = [`mock-${itsMock}`, `linux-${version}`].map((it) => resultsOf(contractReport(it, folder)))
-  if (mock === null || linux === null) {
-    console.log(`Linux ${version}: no report of ${mock === null ? 'the mock' : 'the real kernel'}; npm test makes both`)
+function compare({ version, mocks, isWhole }, folder) {
+  const reportOf = (/** @type {string} */ kernel) => resultsOf(contractReport(kernel, folder))
+  const mockReports = mocks.map((it) => reportOf(`mock-${it}`)).filter((it) => it !== null)
+  const linux = reportOf(`linux-${version}`)
+  if (mockReports.length < mocks.length || linux === null) {
+    console.log(
+      `Linux ${version}: no report of ${linux === null ? 'the real kernel' : 'the mock'}; npm test makes both`,
+    )
     return null
   }
-  const tests = [...(isForeign ? [] : mock.results.keys()), ...linux.results.keys()]
-  const verdicts = new Map(tests.map((it) => [it, verdictOf(resultIn(mock, it), resultIn(linux, it))]))
+  const onMock = (/** @type {string} */ test) => {
+    const all = mockReports.map((it) => resultIn(it, test))
+    return all.find((result) => result === 'pass' || result === 'fail') ?? all[0]
+  }
+  const ofMock = isWhole ? mockReports.flatMap(({ results }) => [...results.keys()]) : []
+  const tests = [...ofMock, ...linux.results.keys()]
+  const verdicts = new Map(tests.map((it) => [it, verdictOf(onMock(it), resultIn(linux, it))]))
   /** @type {Record<Verdict, number>} */
   const counts = { agree: 0, differ: 0, 'mock only': 0, 'real only': 0, neither: 0 }
   for (const verdict of verdicts.values()) counts[verdict] += 1
@@ -92,8 +97,8 @@ function main() {
   const { values } = parseArgs({
     options: { all: { type: 'boolean', default: false }, reports: { type: 'string', default: reports } },
   })
-  const ran = foreign.filter(({ version }) => existsSync(contractReport(`linux-${version}`, values.reports)))
-  const compared = [...own, ...ran]
+  const hasRun = (/** @type {string} */ version) => existsSync(contractReport(`linux-${version}`, values.reports))
+  const compared = machines.filter(({ version, isWhole }) => isWhole || hasRun(version))
   const columns = compared.map((column) => compare(column, values.reports))
   const names = [...new Set(columns.flatMap((column) => [...(column?.keys() ?? [])]))].sort()
   const rows = names.map((name) => ({ name, cells: columns.map((column) => column?.get(name) ?? '-') }))
@@ -106,6 +111,10 @@ function main() {
     for (const { name, cells } of [{ name: 'test', cells: headings }, ...shown]) {
       console.log(`${cells.map((cell, at) => cell.padEnd(widths[at])).join('  ')}  ${name}`)
     }
+  }
+  console.log('')
+  for (const line of machineTable((it) => resultsOf(contractReport(`linux-${it}`, values.reports))?.results ?? null)) {
+    console.log(line)
   }
   return columns.includes(null) || rows.some(({ cells }) => cells.includes('differ')) ? 1 : 0
 }

@@ -162,7 +162,7 @@ async function testInGuest(boot, vitestArgs, log, { half, etc } = {}) {
   log.out(`--- ${title}: ${((performance.now() - start) / 1000).toFixed(0)} s\n`)
   const json = result.outputs.get(report)?.toString()
   if (json !== undefined) {
-    if (vitestArgs.length === 0 && (files.length === 0 || files.some((it) => it.startsWith(contract)))) {
+    if (holdsContract(files, vitestArgs)) {
       keepReport(
         contractReport(`linux-${kernel}${iommu === undefined ? '' : iommu === 'none' ? '-noiommu' : `-${iommu}`}`),
         json,
@@ -194,6 +194,12 @@ function asBundled(word) {
 /** A guest of another processor has its own Node, and takes minutes to transform tests. @param {string} kernel */
 function isForeign(kernel) {
   return recipes[kernel].arch !== process.arch
+}
+
+/** If a run is a machine's report of the contract tests: its own choice of them, or the whole suite, named. @param {string[]} files @param {string[]} vitestArgs */
+function holdsContract(files, vitestArgs) {
+  if (vitestArgs.length > 0) return vitestArgs.some((it) => it === contract || `${it}/` === contract)
+  return files.length === 0 || files.some((it) => it.startsWith(contract))
 }
 
 /** For the table of scripts/agreement.mjs. @param {string} file @param {string} json */

@@ -8,9 +8,9 @@ const script = join(import.meta.dirname, '../../scripts/agreement.mjs')
 const versions = ['6.1', '6.12', '7', '7-noiommu']
 
 /** As vitest's JSON reporter writes it, of the test 'fits' in fits.test.ts; 'broken' where that cannot be loaded. */
-function report(status: string): string {
+function report(status: string, fullName = 'fits'): string {
   const file = { name: '/anywhere/test/contract/fits.test.ts', status: status === 'broken' ? 'failed' : status }
-  const assertionResults = status === 'broken' ? [] : [{ fullName: 'fits', status }]
+  const assertionResults = status === 'broken' ? [] : [{ fullName, status }]
   return JSON.stringify({ testResults: [{ ...file, assertionResults }] })
 }
 
@@ -21,12 +21,15 @@ function agreement(told: Readonly<Record<string, string | null>>, ...options: st
   const kernels = versions.flatMap((version) => [`mock-${version}`, `linux-${version}`])
   for (const kernel of new Set([...kernels, ...Object.keys(told)])) {
     const status = told[kernel] === undefined ? 'passed' : told[kernel]
-    if (status !== null) writeFileSync(join(folder, `contract-${kernel}.json`), report(status))
+    if (status === null) continue
+    writeFileSync(join(folder, `contract-${kernel}.json`), status.startsWith('{') ? status : report(status))
   }
   const { status, stdout } = spawnSync(process.execPath, [script, '--reports', folder, ...options], {
     encoding: 'utf8',
   })
-  return { status, lines: stdout.trimEnd().split('\n') }
+  const all = stdout.trimEnd().split('\n')
+  const heading = all.findIndex((line) => /^ +kernel +IOMMU/.test(line))
+  return { status, lines: all.slice(0, heading - 1), machines: all.slice(heading) }
 }
 
 const agreed = '1 agree, 0 differ, 0 mock only, 0 real only, 0 neither'
@@ -61,6 +64,27 @@ test('a test differs whose file cannot be loaded on one of them, and is one with
 test('what was not run is no agreement', () => {
   const { status, lines } = agreement({ 'linux-7': null })
   expect([status, lines[2]]).toEqual([1, 'Linux 7: no report of the real kernel; npm test makes both'])
+})
+
+test('a test is compared with the first of a machine’s mocks that ran it', () => {
+  const told = { 'linux-arm64-7': 'passed', 'mock-7-64k': 'skipped' }
+  expect(agreement(told).lines[4]).toBe(`Linux arm64-7: ${agreed}`)
+  expect(agreement({ ...told, 'mock-7-64k': 'failed' }).lines[4]).toContain('1 differ')
+})
+
+test('each machine is shown with the tests that ran in each of VFIO’s modes, or why none did', () => {
+  const { machines } = agreement({
+    'linux-6.1': report('passed', 'in mode type1v2: fits'),
+    'linux-6.12': report('failed', 'in mode type1v2: fits'),
+    'linux-7': report('skipped', 'in mode type1v2: fits'),
+  })
+  const cells = machines.map((line) => line.split(/ {2,}/))
+  expect(cells.slice(1, 4)).toEqual([
+    ['x64', 'Debian 6.1', 'Intel', '4 KiB', 'not asked', '1/1', 'not asked', 'not asked', 'not asked', 'not asked'],
+    ['x64', 'Debian 6.12', 'Intel', '4 KiB', 'not asked', '0/1', 'not asked', 'not asked', 'not asked', 'not asked'],
+    ['x64', 'own 7', 'Intel', '4 KiB', 'not asked', 'lacks', 'not asked', 'not asked', 'not asked', 'not asked'],
+  ])
+  expect(cells[5]).toEqual(['x64', 'own 7', 'AMD', '4 KiB', 'not run: npm run test:vm -- --iommu amd'])
 })
 
 test('a kernel of another processor that was run has a column, beside the mock with its pages', () => {
