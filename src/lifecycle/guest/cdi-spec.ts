@@ -10,6 +10,8 @@ import { deviceNodePath, type OpeningOptions, whatIsNotReady } from './not-ready
 /** A node of /dev that a container gets, at the same path. */
 export interface CdiDeviceNode {
   readonly path: string
+  /** Permissions of the container's node: those of the host's. Runtimes that are told none let everybody in. */
+  readonly fileMode: number
   /** For the container's device controller: read and write, and no mknod. */
   readonly permissions: 'rw'
 }
@@ -51,15 +53,16 @@ export function cdiSpec(files: HostFiles, names: readonly string[], options: Ope
     spec: {
       cdiVersion: '0.5.0',
       kind: 'vfioctl/device',
-      devices: own.map(({ device, path }) => ({ name: cdiName(device.name), containerEdits: edits(path) })),
-      containerEdits: edits(common),
+      devices: own.map(({ device, path }) => ({ name: cdiName(device.name), containerEdits: edits(files, path) })),
+      containerEdits: edits(files, common),
     },
     warnings: whatIsNotReady(files, devices, options),
   }
 }
 
-function edits(path: string): CdiContainerEdits {
-  return { deviceNodes: [{ path, permissions: 'rw' }] }
+/** A node has nine bits of permission: no other means anything on it. */
+function edits(files: HostFiles, path: string): CdiContainerEdits {
+  return { deviceNodes: [{ path, fileMode: files.owner(path).mode & 0o777, permissions: 'rw' }] }
 }
 
 /** Letters, digits, dashes, underscores and dots, with a letter or digit at both ends. */

@@ -25,10 +25,16 @@ describe('a spec for containers', () => {
       cdiVersion: '0.5.0',
       kind: 'vfioctl/device',
       devices: [
-        { name: uuid, containerEdits: { deviceNodes: [{ path: `/dev/vfio/${group}`, permissions: 'rw' }] } },
-        { name: '0000-82-00.0', containerEdits: { deviceNodes: [{ path: '/dev/vfio/11', permissions: 'rw' }] } },
+        {
+          name: uuid,
+          containerEdits: { deviceNodes: [{ path: `/dev/vfio/${group}`, fileMode: 0o600, permissions: 'rw' }] },
+        },
+        {
+          name: '0000-82-00.0',
+          containerEdits: { deviceNodes: [{ path: '/dev/vfio/11', fileMode: 0o600, permissions: 'rw' }] },
+        },
       ],
-      containerEdits: { deviceNodes: [{ path: '/dev/vfio/vfio', permissions: 'rw' }] },
+      containerEdits: { deviceNodes: [{ path: '/dev/vfio/vfio', fileMode: 0o666, permissions: 'rw' }] },
     })
     for (const { name } of spec.devices) expect(name).toMatch(deviceName)
     expect(warnings).toEqual([])
@@ -40,9 +46,9 @@ describe('a spec for containers', () => {
     const own = host.groups({ number: 11 }).groups[0]?.devices[0]?.node
     expect(own).toMatch(/^\/dev\/vfio\/devices\/vfio\d+$/)
     expect(spec.devices).toEqual([
-      { name: '0000-82-00.0', containerEdits: { deviceNodes: [{ path: own, permissions: 'rw' }] } },
+      { name: '0000-82-00.0', containerEdits: { deviceNodes: [{ path: own, fileMode: 0o600, permissions: 'rw' }] } },
     ])
-    expect(spec.containerEdits.deviceNodes).toEqual([{ path: '/dev/iommu', permissions: 'rw' }])
+    expect(spec.containerEdits.deviceNodes).toEqual([{ path: '/dev/iommu', fileMode: 0o660, permissions: 'rw' }])
   })
 
   test.each(['type1v2', 'iommufd'] as const)('has the nodes that %s opens, and no other', async (iommu) => {
