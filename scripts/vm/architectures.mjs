@@ -1,5 +1,5 @@
 // The processors that a guest can have, their IOMMUs, and what QEMU is told for each.
-import { defaultDevices, expressDevices, newerDevices, subchannels } from './devices.mjs'
+import { defaultDevices, displayDevices, expressDevices, newerDevices, subchannels } from './devices.mjs'
 
 /**
  * @typedef {object} Iommu
@@ -43,11 +43,18 @@ export const architectures = {
         machine: ['-device', 'intel-iommu,intremap=on,caching-mode=on'],
         commandLine: ['intel_iommu=on'],
       },
-      // With a VGA card at 00:10.0, on which the firmware sets up a framebuffer of 800 by 600.
+      // With a VGA card, on which the firmware sets up a framebuffer of 800 by 600.
       'intel-display': {
         machine: ['-device', 'intel-iommu,intremap=on,caching-mode=on'],
         commandLine: ['intel_iommu=on', 'vga=0x314'],
-        devices: ['VGA,addr=0x10'],
+        devices: displayDevices,
+        realMode: true,
+      },
+      // The same, as a user starts it who wants no framebuffer there.
+      'intel-display-off': {
+        machine: ['-device', 'intel-iommu,intremap=on,caching-mode=on'],
+        commandLine: ['intel_iommu=on', 'vga=0x314', 'initcall_blacklist=sysfb_init'],
+        devices: displayDevices,
         realMode: true,
       },
       'intel-newer': {

@@ -60,6 +60,7 @@ const boots = [
   },
   { kernel: '7', iommu: 'none', files: [`${contract}address-space/noiommu`] },
   { kernel: '6.1', iommu: 'intel-display', files: ['test/vm/host-screen'] },
+  { kernel: '7', iommu: 'intel-display', files: ['test/vm/host-screen', 'test/vm/virtio-vfio'] },
   { kernel: '6.1', twice: true },
   armSmoke,
   s390xSmoke,
@@ -77,6 +78,11 @@ const iommuFiles = [
  */
 const moreBoots = {
   'intel-display': [{ kernel: '6.12', iommu: 'intel-display', files: ['test/vm/host-screen'] }],
+  'intel-display-off': ['6.1', '7'].map((kernel) => ({
+    kernel,
+    iommu: 'intel-display-off',
+    files: ['test/vm/host-screen'],
+  })),
   'intel-newer': [{ kernel: '7', iommu: 'intel-newer', files: ['test/vm/igb', 'test/vm/hot-removal'] }],
   amd: [{ kernel: '7', iommu: 'amd', files: iommuFiles }],
   virtio: [{ kernel: '7', iommu: 'virtio', files: iommuFiles }],

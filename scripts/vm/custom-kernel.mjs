@@ -6,15 +6,25 @@ import { cached, cacheFolder, hashedName } from './cache.mjs'
 import { run } from './debian.mjs'
 
 /**
- * Words for make and the image that it makes, by processor; and the drivers of the emulated devices that its kernel has
- * as modules, besides VFIO's.
+ * @typedef {object} Target
+ * @property {string} compiler
+ * @property {string[]} words for make
+ * @property {string} image that it makes
+ * @property {string} [bzImage] the same with the code of real mode before it
+ * @property {string[]} drivers that its kernel has as modules: of the emulated devices, and VFIO's for one kind of device
  */
+
+/** @type {Record<import('./architectures.mjs').ArchitectureName, Target>} */
 const targets = {
   x64: {
     compiler: 'gcc',
     words: [],
     image: 'vmlinux',
-    drivers: ['nvme', 'e1000e', 'i2c-i801', 'pci-stub', 'uio_pci_generic'],
+    bzImage: 'arch/x86/boot/bzImage',
+    drivers: [
+      ...['nvme', 'e1000e', 'i2c-i801', 'virtio_net', 'pci-stub', 'uio_pci_generic'],
+      ...['virtio_vfio_pci', 'simplefb', 'simpledrm', 'bochs'],
+    ],
   },
   arm64: {
     compiler: 'gcc-aarch64-linux-gnu',
@@ -42,7 +52,7 @@ const targets = {
 export function custom({ arch = 'x64', suite, sourcePattern, fragments }) {
   const files = ['custom-kernel.mjs', ...fragments]
   const names = { suite, sourcePattern }
-  const { compiler, image, drivers } = targets[arch]
+  const { compiler, image, bzImage, drivers } = targets[arch]
   return {
     arch,
     files,
@@ -62,7 +72,14 @@ export function custom({ arch = 'x64', suite, sourcePattern, fragments }) {
       const samples = ['mtty', 'mdpy', 'mbochs'].map((it) =>
         join(root, 'lib/modules', release, 'kernel/samples/vfio-mdev', `${it}.ko`),
       )
-      return { release, image: join(root, basename(image)), root, samples, headers: join(root, 'include') }
+      return {
+        release,
+        image: join(root, basename(image)),
+        ...(bzImage === undefined ? {} : { bzImage: join(root, basename(bzImage)) }),
+        root,
+        samples,
+        headers: join(root, 'include'),
+      }
     },
   }
 }
@@ -75,7 +92,8 @@ export function custom({ arch = 'x64', suite, sourcePattern, fragments }) {
  */
 async function build(arch, source, fragments, done) {
   console.error(`building a kernel for ${arch}: this takes some minutes, once`)
-  const { words, image } = targets[arch]
+  const { words, image, bzImage } = targets[arch]
+  const images = [image, ...(bzImage === undefined ? [] : [bzImage])]
   /** @param {string[]} goals */
   const make = (...goals) => run('nice', ['make', '-s', '-j2', ...words, ...goals], { cwd: source })
   const paths = fragments.map((it) => join(import.meta.dirname, it))
@@ -84,7 +102,7 @@ async function build(arch, source, fragments, done) {
   await make('olddefconfig')
   const config = await readFile(join(source, '.config'), 'utf8')
   for (const path of paths) expectOptions(await readFile(path, 'utf8'), config)
-  await make(basename(image), 'modules')
+  await make(...images.map((it) => basename(it)), 'modules')
   await make('modules_install', `INSTALL_MOD_PATH=${done}`)
   for (const release of await readdir(join(done, 'lib/modules'))) await rm(join(done, 'lib/modules', release, 'build'))
   await make('headers')
@@ -92,7 +110,7 @@ async function build(arch, source, fragments, done) {
   for (const folder of ['asm', 'asm-generic', 'linux']) {
     await cp(join(source, 'usr/include', folder), join(done, 'include', folder), { recursive: true })
   }
-  await rename(join(source, image), join(done, basename(image)))
+  for (const it of images) await rename(join(source, it), join(done, basename(it)))
   return done
 }
 

@@ -1,8 +1,13 @@
-import { execFileSync } from 'node:child_process'
-import { existsSync, readFileSync } from 'node:fs'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { execFileSync, spawnSync } from 'node:child_process'
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { parsePciAddress } from '../../src/base/units.ts'
-import { firmwareFramebuffer } from '../../src/host/display/boot-display.ts'
+import {
+  firmwareFramebuffer,
+  firmwareFramebufferDriver,
+  noFramebuffer,
+  platformControl,
+} from '../../src/host/display/boot-display.ts'
 import { screenConsole } from '../../src/host/display/screen-console.ts'
 import { openHost } from '../../src/index.ts'
 import { openLinux } from '../../src/kernel/linux.ts'
@@ -15,6 +20,10 @@ const display = parsePciAddress('0000:00:10.0')
 const folder = `/sys/bus/pci/devices/${display}`
 const hasScreen = existsSync(`${folder}/boot_vga`)
 
+const isSimple = existsSync('/sys/bus/platform/devices/simple-framebuffer.0')
+/** The kernel was told of none (intel-display-off). */
+const isOff = readFileSync('/proc/cmdline', 'utf8').includes(noFramebuffer)
+
 const kernel = openLinux({ runsPrograms: true })
 const drawn = (path: string) => screenConsole(kernel.files, path)?.framebuffer ?? null
 const problems = () => {
@@ -22,44 +31,77 @@ const problems = () => {
   return findings.filter((it: { severity: string }) => it.severity === 'problem')
 }
 
+/** A driver of the framebuffer, and what the kernel calls them. */
+interface Drawing {
+  readonly module: string
+  readonly driver: string
+  /** Who holds the memory in /proc/iomem. */
+  readonly holder: string
+}
+
+/** The kernel has one or the other: vesafb is built in, the two for any firmware's are modules. */
+const drawings: readonly Drawing[] = isSimple
+  ? ['simplefb', 'simpledrm'].map((module) => ({ module, driver: 'simple-framebuffer', holder: 'BOOTFB' }))
+  : [{ module: 'vesafb', driver: 'vesa-framebuffer', holder: 'vesafb' }]
+
 // What the kernel removes does not come back before the next boot: the order of these is that of a host's life.
-describe.skipIf(!hasScreen).sequential('a display on which the firmware has set up the host’s screen', () => {
-  const framebuffer = firmwareFramebuffer(kernel.files, display)
-  const platform = `/sys/bus/platform/devices/${framebuffer?.name}`
+describe.skipIf(!hasScreen || isOff).sequential('a display on which the firmware has set up the host’s screen', () => {
+  const name = isSimple ? 'simple-framebuffer.0' : 'vesa-framebuffer.0'
+  const platform = `/sys/bus/platform/devices/${name}`
 
-  it('is seen: the framebuffer on its BAR 0, with the console, and the machine’s boot display', () => {
-    expect(framebuffer).toMatchObject({
-      name: 'vesa-framebuffer.0',
-      driver: 'vesa-framebuffer',
-      memory: { holder: 'vesafb', bar: 0 },
+  it.skipIf(!isSimple)('is held by its framebuffer before a driver of that has it', () => {
+    expect(firmwareFramebuffer(kernel.files, display)).toMatchObject({
+      name,
+      driver: null,
+      memory: { holder: 'BOOTFB' },
     })
-    expect(drawn(platform)).toBe('fb0')
-    expect(vfioctl(['groups', '--tree', display]).stdout).toMatch(/0000:00:10\.0 +1234:1111 +boot display/)
+    expect(drawn(platform)).toBe(null)
+    expect(vfioctl(['bind', display])).toMatchObject({
+      status: 5,
+      stderr: expect.stringContaining(`the firmware's framebuffer ${name} holds its BAR 0 (BOOTFB)`),
+    })
   })
 
-  it('is not taken unasked, and stays as it was', () => {
-    const { status, stderr } = vfioctl(['bind', display])
-    expect(stderr).toContain(
-      "the firmware's framebuffer vesa-framebuffer.0 holds its BAR 0 (vesafb), and the host's console",
-    )
-    expect(status).toBe(5)
-    expect(drawn(platform)).toBe('fb0')
-  })
-
-  it('is the host’s again if the bind fails', async () => {
-    const failing = stub(kernel, {
-      files: stub(kernel.files, {
-        write: async (path, value) => {
-          if (path === '/sys/bus/pci/drivers_probe') throw new Error('no')
-          await kernel.files.write(path, value)
-        },
-      }),
+  describe.each(drawings)('which $module draws', ({ module, driver, holder }) => {
+    beforeAll(() => {
+      if (!isSimple) return
+      // both drivers have one name, and the console keeps the module of the one that draws it
+      const before = firmwareFramebufferDriver(kernel.files, name)
+      if (before !== null) writeFileSync(platformControl(before, 'unbind'), name)
+      for (const other of drawings) spawnSync('rmmod', [other.module])
+      execFileSync('modprobe', [module])
     })
-    await expect(bind(failing, { device: display, releaseFramebuffer: true })).rejects.toThrow(
-      'the host has its screen again',
-    )
-    expect(firmwareFramebuffer(kernel.files, display)).toMatchObject({ driver: 'vesa-framebuffer' })
-    expect(drawn(platform)).toBe('fb0')
+
+    it('is seen: the framebuffer on its BAR 0, with the console, and the machine’s boot display', () => {
+      expect(firmwareFramebuffer(kernel.files, display)).toMatchObject({ name, driver, memory: { holder, bar: 0 } })
+      expect(drawn(platform)).toBe('fb0')
+      expect(vfioctl(['groups', '--tree', display]).stdout).toMatch(/0000:00:10\.0 +1234:1111 +boot display/)
+    })
+
+    it('is not taken unasked, and stays as it was', () => {
+      const { status, stderr } = vfioctl(['bind', display])
+      expect(stderr).toContain(
+        `the firmware's framebuffer ${name} holds its BAR 0 (${holder}), and the host's console is on it (fb0)`,
+      )
+      expect(status).toBe(5)
+      expect(drawn(platform)).toBe('fb0')
+    })
+
+    it('is the host’s again if the bind fails', async () => {
+      const failing = stub(kernel, {
+        files: stub(kernel.files, {
+          write: async (path, value) => {
+            if (path === '/sys/bus/pci/drivers_probe') throw new Error('no')
+            await kernel.files.write(path, value)
+          },
+        }),
+      })
+      await expect(bind(failing, { device: display, releaseFramebuffer: true })).rejects.toThrow(
+        'the host has its screen again',
+      )
+      expect(firmwareFramebuffer(kernel.files, display)).toMatchObject({ driver })
+      expect(drawn(platform)).toBe('fb0')
+    })
   })
 
   it('goes to VFIO by the command that doctor prints, with all of its memory, and is kept so', async () => {
@@ -100,3 +142,14 @@ describe.skipIf(!hasScreen).sequential('a display on which the firmware has set 
     expect(drawn(folder)).toBe('fb0')
   })
 })
+
+it.skipIf(!hasScreen || !isOff)(
+  'a display is taken as any other device is, if the kernel was told of no framebuffer',
+  () => {
+    expect(firmwareFramebuffer(kernel.files, display)).toBe(null)
+    expect(readdirSync('/sys/bus/platform/devices').filter((it) => it.includes('framebuffer'))).toEqual([])
+    expect(problems().map(({ id }: { id: string }) => id)).toEqual(['wrong-driver'])
+    expect(vfioctl(['bind', display])).toMatchObject({ status: 0 })
+    expect(problems()).toEqual([])
+  },
+)
