@@ -11,6 +11,7 @@ import type { TypeFilter } from './lifecycle/device/device-type.ts'
 import type { DefineRequest, DeviceChoice, ModifyRequest, StartRequest } from './lifecycle/device/requests.ts'
 import type { DoctorRequest } from './lifecycle/doctor/reading/host-reader.ts'
 import type { ReportRequest } from './lifecycle/doctor/report.ts'
+import type { GpuModesRequest } from './lifecycle/gpu-modes/set-gpu-modes.ts'
 import type { AttachRequest } from './lifecycle/guest/attach.ts'
 import type { LibvirtOptions } from './lifecycle/guest/libvirt-xml.ts'
 import type { OpeningOptions } from './lifecycle/guest/not-ready.ts'
@@ -22,6 +23,7 @@ import type { ApplyOptions } from './lifecycle/plan/apply.ts'
 import type { PlanOptions } from './lifecycle/plan/plan-spec.ts'
 import type { RecoveryOptions, RecoveryRequest } from './lifecycle/recovery/recovery.ts'
 import type { RestoreRequest } from './lifecycle/restore/restore.ts'
+import { type MigInstances, migCount, migProfile } from './lifecycle/settings/gpu-modes.ts'
 import type { PciSettings } from './lifecycle/settings/pci-settings.ts'
 import { pciSettingFields } from './lifecycle/settings/pci-settings-schema.ts'
 import type { SriovRequest } from './lifecycle/sriov/sriov-change.ts'
@@ -48,6 +50,9 @@ export type HostCall =
   | 'capture'
   | 'release'
   | 'setVirtualFunctions'
+  | 'gpuModes'
+  | 'setGpuModes'
+  | 'forgetGpuModes'
   | 'restore'
   | 'physicalFunctions'
   | 'boot.install'
@@ -174,6 +179,16 @@ const requests: Readonly<Record<HostCall, readonly v.GenericSchema<unknown, unkn
     }),
     changeOptions,
   ],
+  gpuModes: [v.string()],
+  setGpuModes: [
+    fields<GpuModesRequest>({
+      device: v.string(),
+      heterogeneous: flag,
+      mig: v.optional(v.array(fields<MigInstances>({ profile: migProfile, count: migCount }))),
+    }),
+    changeOptions,
+  ],
+  forgetGpuModes: [v.string(), changeOptions],
   recover: [fields<RecoveryRequest>({ device: v.string() }), fields<RecoveryOptions>({ ...changing, force: flag })],
   restore: [
     v.optional(

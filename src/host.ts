@@ -1,4 +1,5 @@
 import { VfioError } from './base/errors.ts'
+import { parsePciAddress } from './base/units.ts'
 import { type FoundGroups, type GroupFilter, readIommuGroups } from './host/iommu-groups.ts'
 import { type PhysicalFunction, type PhysicalFunctionFilter, readPhysicalFunctions } from './host/sriov.ts'
 import type { Warning } from './host/warning.ts'
@@ -19,6 +20,7 @@ import type { VirtualDevice } from './lifecycle/device/virtual-device.ts'
 import type { Diagnosis } from './lifecycle/doctor/diagnose.ts'
 import type { DoctorRequest } from './lifecycle/doctor/reading/host-reader.ts'
 import type { ReportRequest } from './lifecycle/doctor/report.ts'
+import type { GpuModesChange, GpuModesNow, GpuModesRequest } from './lifecycle/gpu-modes/set-gpu-modes.ts'
 import { deviceToOpen } from './lifecycle/kinds/device-to-open.ts'
 import { readDeviceTypes } from './lifecycle/kinds/device-types.ts'
 import { type DeviceFilter, list } from './lifecycle/kinds/list.ts'
@@ -206,7 +208,7 @@ export class Host implements AsyncDisposable {
   async plan(spec: SpecSource, options?: PlanOptions): Promise<Plan> {
     return calledLater('plan', [spec, options], async () => {
       const { planSpec } = await import('./lifecycle/plan/plan-spec.ts')
-      const plan = planSpec(this.kernel, spec, options)
+      const plan = await planSpec(this.kernel, spec, options)
       this.#plans.add(plan)
       return plan
     })
@@ -238,8 +240,35 @@ export class Host implements AsyncDisposable {
   /** Gives a device that many virtual functions, waits until they are there, and keeps the number for every boot. */
   async setVirtualFunctions(request: SriovRequest, options?: ChangeOptions): Promise<SriovChange> {
     return changing(this.kernel, 'setVirtualFunctions', [request, options], async () => {
-      const { setVirtualFunctions } = await import('./lifecycle/sriov/set-functions.ts')
-      return setVirtualFunctions(this.kernel, request, options)
+      const { setFunctionsWithModes } = await import('./lifecycle/gpu-modes/functions-with-modes.ts')
+      return setFunctionsWithModes(this.kernel, request, options)
+    })
+  }
+
+  /** Modes of a GPU of NVIDIA's that decide which vGPUs it takes, as its nvidia-smi tells them, and those that are kept. */
+  async gpuModes(device: string): Promise<GpuModesNow> {
+    return calledLater('gpuModes', [device], async () => {
+      const { readGpuModes } = await import('./lifecycle/gpu-modes/set-gpu-modes.ts')
+      return readGpuModes(this.kernel, device)
+    })
+  }
+
+  /**
+   * Sets modes of a GPU of NVIDIA's, and makes its virtual functions if it needs them: now, and at every boot. DEVICE_BUSY,
+   * before anything is done, if a vGPU runs on it or somebody has one of its functions. What fails is taken back.
+   */
+  async setGpuModes(request: GpuModesRequest, options?: ChangeOptions): Promise<GpuModesChange> {
+    return changing(this.kernel, 'setGpuModes', [request, options], async () => {
+      const { setGpuModes } = await import('./lifecycle/gpu-modes/set-gpu-modes.ts')
+      return setGpuModes(this.kernel, request, options)
+    })
+  }
+
+  /** Forgets the modes that are kept for a GPU, which may be gone; those that it has stay until its next boot. */
+  async forgetGpuModes(device: string, options?: ChangeOptions): Promise<GpuModesChange> {
+    return changing(this.kernel, 'forgetGpuModes', [device, options], async () => {
+      const { forgetGpuModes } = await import('./lifecycle/gpu-modes/set-gpu-modes.ts')
+      return forgetGpuModes(this.kernel, parsePciAddress(device), options)
     })
   }
 

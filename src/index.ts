@@ -84,6 +84,8 @@ export type { Diagnosis } from './lifecycle/doctor/diagnose.ts'
 export type { Evidence, Finding, Severity } from './lifecycle/doctor/reading/finding.ts'
 export type { DoctorRequest } from './lifecycle/doctor/reading/host-reader.ts'
 export type { ReportRequest } from './lifecycle/doctor/report.ts'
+export type { GpuInstance, GpuState } from './lifecycle/gpu-modes/gpu-state.ts'
+export type { GpuModesChange, GpuModesNow, GpuModesRequest } from './lifecycle/gpu-modes/set-gpu-modes.ts'
 export type { Attached, AttachRequest } from './lifecycle/guest/attach.ts'
 export type { CdiContainerEdits, CdiDeviceNode, CdiResult, CdiSpec } from './lifecycle/guest/cdi-spec.ts'
 export type { LibvirtHostdev, LibvirtOptions, LibvirtXml } from './lifecycle/guest/libvirt-xml.ts'
@@ -106,6 +108,7 @@ export type {
   RecoveryStep,
 } from './lifecycle/recovery/recovery.ts'
 export type { Restored, RestoreRequest, RestoreResult } from './lifecycle/restore/restore.ts'
+export type { GpuModes, MigInstances } from './lifecycle/settings/gpu-modes.ts'
 export type { NodeOwner } from './lifecycle/settings/node-owners.ts'
 export type { PciSettings } from './lifecycle/settings/pci-settings.ts'
 export type { SriovChange, SriovRequest } from './lifecycle/sriov/sriov-change.ts'
@@ -117,6 +120,7 @@ export type {
   PlannedBinding,
   PlannedChange,
   PlannedDevice,
+  PlannedGpuModes,
   PlannedSriov,
   Running,
   Verb as Move,
@@ -131,6 +135,8 @@ export type {
   ScenarioFramebuffer,
   ScenarioIds,
   ScenarioMdevType,
+  ScenarioMig,
+  ScenarioMigProfile,
   ScenarioModel,
   ScenarioParent,
   ScenarioPciDevice,

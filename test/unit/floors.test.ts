@@ -25,6 +25,7 @@ const innerFloors: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['in-use', 'guest', 'early'],
     ['bindings'],
     ['sriov'],
+    ['gpu-modes'],
     ['recovery'],
     ['spec'],
     ['plan'],
@@ -90,6 +91,7 @@ const takenFromBelow: Readonly<Record<string, readonly string[]>> = {
   'lifecycle/bindings/wanted-driver.ts': ['givesToVfio', 'noDriver'],
   'lifecycle/kinds/plannings.ts': ['planningOf'],
   'lifecycle/restore/restore.ts': ['defaultTimeoutMs'],
+  'lifecycle/settings/gpu-modes.ts': ['modesInWords'],
   'lifecycle/settings/pci-settings.ts': ['resetMethodNames'],
   'lifecycle/wanted/plan.ts': ['isDone', 'isPlannedDevice', 'itemName', 'itemsOf', 'losses'],
 

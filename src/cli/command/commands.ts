@@ -26,6 +26,10 @@ export const commands: Readonly<Record<string, Entry>> = {
     summary: 'Set the number of a device’s virtual functions, now and at every boot',
     load: () => import('../commands/sriov.ts'),
   },
+  'gpu-mode': {
+    summary: 'Show or set a GPU’s MIG layout and mixed vGPU sizes, now and at every boot',
+    load: () => import('../commands/gpu-mode.ts'),
+  },
   plan: { summary: 'Show what a spec file would change', load: () => import('../commands/plan.ts') },
   apply: { summary: 'Change this host to match a spec file', load: () => import('../commands/apply.ts') },
   restore: {

@@ -4,6 +4,7 @@ import type { Kernel } from '../../kernel/kernel.ts'
 import { noDriver } from '../../lifecycle/bindings/wanted-driver.ts'
 import { sayScriptsAreNotAsked } from '../../lifecycle/callouts/scripts-not-asked.ts'
 import { planningOf } from '../../lifecycle/kinds/plannings.ts'
+import { modesInWords } from '../../lifecycle/settings/gpu-modes.ts'
 import {
   isPlannedDevice,
   itemName,
@@ -11,6 +12,7 @@ import {
   type Plan,
   type PlanItem,
   type PlannedBinding,
+  type PlannedGpuModes,
   type PlannedSriov,
 } from '../../lifecycle/wanted/plan.ts'
 import type { Io } from '../io/io.ts'
@@ -45,11 +47,20 @@ const sriovColumns: readonly Column<PlannedSriov>[] = [
   { heading: 'IN USE', cell: ({ uses }) => uses.join(', ') },
 ]
 
-/** A plan as tables: drivers, functions, virtual devices. */
-export function planTable({ bindings, sriov, entries }: Plan): string {
+const modeColumns: readonly Column<PlannedGpuModes>[] = [
+  { heading: 'ACTION', cell: (row) => row.action },
+  { heading: 'DEVICE', cell: (row) => row.device },
+  { heading: 'MODES', cell: modesOf },
+  { heading: 'REASON', cell: (row) => row.reason },
+  { heading: 'IN USE', cell: ({ uses }) => uses.join(', ') },
+]
+
+/** A plan as tables: drivers, functions, modes of GPUs, virtual devices. */
+export function planTable({ bindings, sriov, gpuModes, entries }: Plan): string {
   const tables = [
     ...(bindings.length === 0 ? [] : [table(bindings, bindingColumns)]),
     ...(sriov.length === 0 ? [] : [table(sriov, sriovColumns)]),
+    ...(gpuModes.length === 0 ? [] : [table(gpuModes, modeColumns)]),
     ...(entries.length === 0 ? [] : [table(entries, columns)]),
   ]
   return tables.join('\n')
@@ -60,9 +71,15 @@ export function shownItem(item: PlanItem): string {
   return `${item.action} ${itemName(item)} ${whatOf(item)}`
 }
 
+function modesOf({ part, modes }: PlannedGpuModes): string {
+  if (part === 'mig-mode') return (modes.mig ?? []).length > 0 ? 'MIG on' : 'MIG off'
+  return modesInWords(modes).join(', ')
+}
+
 function whatOf(item: PlanItem): string {
   if (isPlannedDevice(item)) return `on ${item.parent} (${item.type})`
   if (item.kind === 'binding') return item.driver === noDriver ? 'to no driver' : `to ${item.driver}`
+  if (item.kind === 'gpu-modes') return `to ${modesOf(item)}`
   return `to ${item.count} virtual functions`
 }
 

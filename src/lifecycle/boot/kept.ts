@@ -10,8 +10,10 @@ import { isKeptDevice } from '../bindings/kept-device.ts'
 import { settingsInWords } from '../bindings/pci-settings.ts'
 import { keptInWords } from '../bindings/wanted-driver.ts'
 import type { Kept } from '../device/virtual-device-kind.ts'
+import { areModesOfCard } from '../gpu-modes/keep-modes.ts'
 import { kinds } from '../kinds/kinds.ts'
 import { boundDeviceOrNull, type KeptBinding, keptBindings } from '../settings/bindings.ts'
+import { gpuModeSettings, type KeptGpuModes, modesInWords } from '../settings/gpu-modes.ts'
 import { nodeOwners } from '../settings/node-owners.ts'
 import { isKeptForCard } from '../sriov/kept-number.ts'
 import { type KeptNumber, sriovSettings } from '../sriov/sriov-settings.ts'
@@ -23,12 +25,14 @@ export interface KeptForBoot {
 }
 
 /**
- * Lists what is kept for the next boots: drivers, numbers of virtual functions, virtual devices, and owners of nodes. What
+ * Lists what is kept for the next boots: drivers, numbers of virtual functions, modes of GPUs, virtual devices, and owners of
+ * nodes. What
  * cannot be read is a warning with its path, and the rest goes on.
  */
 export function listKeptForBoot(files: HostFiles, device?: string): KeptForBoot {
   const bindings = keptBindings.list(files)
   const counts = sriovSettings.list(files)
+  const modes = gpuModeSettings.list(files)
   const devices = kinds.map((kind) => kind.keptForBoot(files))
   const owners = nodeOwners.list(files)
   const all: Kept[] = [
@@ -52,6 +56,14 @@ export function listKeptForBoot(files: HostFiles, device?: string): KeptForBoot 
       path: sriovSettings.path(name),
       forget: `vfioctl sriov ${name} 0`,
     })),
+    ...modes.settings.map(({ name, value }) => ({
+      kind: 'modes',
+      device: name,
+      what: modesInWords(value).join(', '),
+      now: modesNow(files, name, value),
+      path: gpuModeSettings.path(name),
+      forget: `vfioctl gpu-mode ${name} --forget`,
+    })),
     ...devices.flatMap(({ kept }) => kept),
     ...owners.settings.map(({ name, value: { user, group, mode } }) => ({
       kind: 'owner',
@@ -64,8 +76,15 @@ export function listKeptForBoot(files: HostFiles, device?: string): KeptForBoot 
   ]
   return {
     kept: all.filter((it) => device === undefined || it.device === device),
-    warnings: [bindings, counts, ...devices, owners].flatMap(({ warnings }) => warnings),
+    warnings: [bindings, counts, modes, ...devices, owners].flatMap(({ warnings }) => warnings),
   }
+}
+
+/** Only nvidia-smi tells more. */
+function modesNow(files: HostFiles, name: string, kept: KeptGpuModes): string | null {
+  const address = pciAddressOrNull(name)
+  if (address === null || files.kind(`${pciDevices}/${address}`) === null) return 'not there'
+  return areModesOfCard(files, address, kept) ? null : 'another device'
 }
 
 /** 'driver vfio-pci, early, power on' */

@@ -6,7 +6,7 @@ import type { ChangeOptions, Step } from '../change/change.ts'
 
 /** A device or setting that is defined to come up by itself. */
 export interface Restorable {
-  /** 'binding', 'sriov', or a virtual device's kind. */
+  /** 'binding', 'sriov', 'gpu-modes', or a virtual device's kind. */
   readonly kind: string
   /** The device that has to be there first. */
   readonly parent: string

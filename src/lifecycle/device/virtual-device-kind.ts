@@ -23,7 +23,7 @@ export interface VirtualUse {
 
 /** One thing that is kept for the next boots. */
 export interface Kept {
-  /** 'driver', 'functions', 'owner', or a virtual device's kind. */
+  /** 'driver', 'functions', 'modes', 'owner', or a virtual device's kind. */
   readonly kind: string
   /** The device that it is kept for: a PCI address or a UUID. */
   readonly device: string

@@ -8,6 +8,7 @@ import { isPlannedDevice, itemName, itemsOf, type Plan, type PlanItem } from '..
 import { isNoRoom, takeAllBack } from '../wanted/run-verbs.ts'
 import { bindPlanned } from './bind-planned.ts'
 import { type CardGroup, CardGroups } from './card-groups.ts'
+import { carryOutModes } from './carry-out-modes.ts'
 import { carryOutSriov, type MadeFunctions } from './made-functions.ts'
 import { checkRoom, noRoom } from './room.ts'
 
@@ -110,6 +111,9 @@ class Applying {
       await planningOf(item).carryOut(kernel, item, options, group?.journal ?? [])
     } else if (item.kind === 'binding') {
       await bindPlanned(kernel, item, options)
+    } else if (item.kind === 'gpu-modes') {
+      const made = await carryOutModes(kernel, item, options)
+      this.#groups.ofCard(item.device)?.functions.push(made)
     } else {
       const made = await carryOutSriov(kernel, item, options)
       if (item.makesAnew) this.#groups.ofCard(item.device)?.functions.push(made)
@@ -145,8 +149,8 @@ class Applying {
     const isBound = [...this.#done].some((item) => 'afterSriov' in item && item.afterSriov)
     const words: string[] = []
     for (const { item, takeBack } of made) {
-      const { device, before, count } = item
-      words.push(`, with ${isBound ? count : before} virtual functions`)
+      const { device } = item
+      if (item.kind === 'sriov') words.push(`, with ${isBound ? item.count : item.before} virtual functions`)
       if (isBound) continue
       await takeBack(calm).then(
         () => this.#isTakenBack(item),

@@ -3,11 +3,11 @@ import type { ChangeOptions } from '../change/change.ts'
 import { withSettingsLock } from '../settings/settings.ts'
 import { setVirtualFunctions } from '../sriov/set-functions.ts'
 import { sriovSettings } from '../sriov/sriov-settings.ts'
-import type { PlannedSriov } from '../wanted/plan.ts'
+import type { PlannedGpuModes, PlannedSriov } from '../wanted/plan.ts'
 
-/** Virtual functions that a plan has made, and what it takes to have as many as before. */
+/** Virtual functions that a plan has made, or modes of their card, and what it takes to have those of before. */
 export interface MadeFunctions {
-  readonly item: PlannedSriov
+  readonly item: PlannedSriov | PlannedGpuModes
   readonly takeBack: (options: ChangeOptions) => Promise<void>
 }
 

@@ -8,15 +8,24 @@ import type { Spec } from '../wanted/spec.ts'
 import { checkContradictions, losesDriver } from './contradictions.ts'
 import { parentsToBe } from './parents-to-be.ts'
 import { planBindings } from './plan-bindings.ts'
+import {
+  cardsWithoutFunctions,
+  type GpuStates,
+  planMigModes,
+  planVgpuModes,
+  withModesChanged,
+} from './plan-gpu-modes.ts'
 import { planSriov } from './plan-sriov.ts'
 import { reckonRoom } from './room.ts'
 
-/** The plan of what would make this host as a spec says. Changes nothing. */
-export function makePlan({ files }: Pick<Kernel, 'files'>, spec: Spec): Plan {
+/** The plan of what would make this host as a spec says, with GPUs in these states. Changes nothing. */
+export function makePlan({ files }: Pick<Kernel, 'files'>, spec: Spec, states: GpuStates = new Map()): Plan {
   const { devices: all, warnings } = list(files)
   const gpus = gpuParents(files, spec)
-  const sriov = planSriov(files, spec)
-  const future = new FutureFunctions(files, sriov)
+  const mig = planMigModes(files, spec, states)
+  const sriov = planSriov(files, spec, cardsWithoutFunctions(mig))
+  const modes = planVgpuModes(files, spec, states, sriov)
+  const future = new FutureFunctions(files, withModesChanged(sriov, modes))
   const parents = [...spec.parents, ...gpus.parents]
     .filter(({ devices, others }) => devices.length > 0 || others === 'remove')
     .map((parent) => parentsToBe(files, spec.path, parent, future))
@@ -30,6 +39,7 @@ export function makePlan({ files }: Pick<Kernel, 'files'>, spec: Spec): Plan {
     path: spec.path,
     bindings,
     sriov,
+    gpuModes: [...mig, ...modes],
     entries: entries.sort((a, b) => orderOf(a) - orderOf(b)),
     noRoom: [...planned.flatMap(({ noRoom }) => noRoom), ...reckonRoom(files, entries, all, future)],
     warnings: [...warnings, ...gpus.warnings],

@@ -3,6 +3,7 @@ import type { Kernel } from '../../kernel/kernel.ts'
 import { parseSpec } from '../spec/parse-spec.ts'
 import type { Plan } from '../wanted/plan.ts'
 import { makePlan } from './make-plan.ts'
+import { readAskedStates } from './plan-gpu-modes.ts'
 
 /** A spec, as the text of its file, in YAML or JSON, or as the object that the text would be. */
 export type SpecSource = string | object
@@ -16,13 +17,14 @@ export interface PlanOptions {
 }
 
 /** The plan of what would make this host as a spec says. INVALID_SPEC with the place in it that is wrong. */
-export function planSpec(
-  kernel: Pick<Kernel, 'files'>,
+export async function planSpec(
+  kernel: Kernel,
   spec: SpecSource,
   { path = 'spec', config }: PlanOptions = {},
-): Plan {
+): Promise<Plan> {
   const text = typeof spec === 'string' ? spec : textOf(spec)
-  return makePlan(kernel, parseSpec(text, path, config))
+  const parsed = parseSpec(text, path, config)
+  return makePlan(kernel, parsed, await readAskedStates(kernel, parsed))
 }
 
 function textOf(spec: object): string {

@@ -1,5 +1,5 @@
 import type { PciAddress } from '../../base/units.ts'
-import { findPhysicalFunction } from '../../host/sriov.ts'
+import { findPhysicalFunction, type PhysicalFunction } from '../../host/sriov.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import { isHalfConfigured } from '../device/half-configured.ts'
 import { choosePci } from '../spec/choose-pci.ts'
@@ -11,13 +11,20 @@ import { invalidSpec, type Place } from '../wanted/invalid-spec.ts'
 import type { PlannedSriov } from '../wanted/plan.ts'
 import type { PciChoice, Spec, SpecParent } from '../wanted/spec.ts'
 
-/** The changes that would give devices as many virtual functions as a spec says. */
-export function planSriov(files: HostFiles, { path, parents }: Spec): PlannedSriov[] {
+/**
+ * The changes that would give devices as many virtual functions as a spec says. `dropped`: cards that lose theirs before,
+ * with their MIG mode.
+ */
+export function planSriov(
+  files: HostFiles,
+  { path, parents }: Spec,
+  dropped: ReadonlySet<PciAddress> = new Set(),
+): PlannedSriov[] {
   const planned = new Map<PciAddress, PlannedSriov>()
   for (const { at, choice, sriov } of parents) {
     if (sriov === null) continue
     for (const device of choosePci(files, pciChoice(choice, path, at))) {
-      const item = plannedSriov(files, device, sriov, at)
+      const item = plannedSriov(files, device, sriov, at, dropped.has(device))
       const other = planned.get(device)?.count ?? item.count
       if (other !== item.count) {
         throw invalidSpec(path, device, `is to have ${other} and ${item.count} virtual functions: say it once`, at)
@@ -28,15 +35,24 @@ export function planSriov(files: HostFiles, { path, parents }: Spec): PlannedSri
   return [...planned.values()]
 }
 
-function pciChoice(choice: SpecParent['choice'], path: string, at: Place | null): PciChoice {
+/** The PCI devices that an entry with settings of a card stands for. */
+export function pciChoice(choice: SpecParent['choice'], path: string, at: Place | null): PciChoice {
   if (!('anyWith' in choice)) return choice
   throw invalidSpec(path, 'sriov', 'needs the card by its address, a range or {vendor, device}', at)
 }
 
-function plannedSriov(files: HostFiles, device: PciAddress, asked: number | 'all', at: Place | null): PlannedSriov {
+function plannedSriov(
+  files: HostFiles,
+  device: PciAddress,
+  asked: number | 'all',
+  at: Place | null,
+  isDropped: boolean,
+): PlannedSriov {
   const card = findPhysicalFunction(files, device)
   const count = checkedCount(files, card, asked)
-  const changes = functionsSteps(files, card, count)
+  const changes = isDropped
+    ? functionsSteps(files, { ...card, count: 0, functions: [] }, count)
+    : functionsSteps(files, card, count)
   const steps = [...changes, ...keepSteps(files, device, count)]
   return {
     kind: 'sriov',
@@ -45,16 +61,20 @@ function plannedSriov(files: HostFiles, device: PciAddress, asked: number | 'all
     device,
     count,
     before: card.count,
-    reason:
-      changes.length > 0
-        ? isHalfConfigured(files, device)
-          ? 'was left half set up'
-          : `has ${card.count} virtual functions`
-        : steps.length > 0
-          ? 'is not kept for the next boot'
-          : 'is as it should be',
+    reason: reasonOf(files, card, { isMade: changes.length > 0, isKept: steps.length === 0, isDropped }),
     steps,
     makesAnew: changes.length > 0,
     uses: changes.length === 0 || card.count === 0 ? [] : functionUses(files, card).map(({ what }) => what),
   }
+}
+
+function reasonOf(
+  files: HostFiles,
+  { address, count }: PhysicalFunction,
+  { isMade, isKept, isDropped }: { readonly isMade: boolean; readonly isKept: boolean; readonly isDropped: boolean },
+): string {
+  if (isKept) return 'is as it should be'
+  if (!isMade) return 'is not kept for the next boot'
+  if (isHalfConfigured(files, address)) return 'was left half set up'
+  return isDropped ? 'its MIG mode changes, for which they go' : `has ${count} virtual functions`
 }

@@ -11,6 +11,7 @@ import { kinds } from '../kinds/kinds.ts'
 import { boundDeviceOrNull } from '../settings/bindings.ts'
 import { boundDevices } from './bindings.ts'
 import { ComingDevices } from './coming.ts'
+import { keptMigModes, keptVgpuModes } from './gpu-modes.ts'
 import { definedSriov } from './sriov.ts'
 
 /** The default time for parents to appear. */
@@ -45,7 +46,7 @@ export interface Restored {
 }
 
 /** The stages of one device, in order, before its virtual devices. */
-const stagesBefore: readonly RestoreStage[] = [boundDevices, definedSriov]
+const stagesBefore: readonly RestoreStage[] = [boundDevices, keptMigModes, definedSriov, keptVgpuModes]
 
 /**
  * Brings up what is defined to come up by itself: for each device one thing after the other, once it is there, and all

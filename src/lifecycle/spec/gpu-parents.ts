@@ -88,6 +88,7 @@ function parentOf(files: HostFiles, { address, index, path }: Gpu, { devices }: 
       at: null,
       choice: { names: [address] },
       sriov: null,
+      modes: {},
       devices: wanted.map(({ type, count }) => ({
         type,
         wanted: { count },

@@ -2,6 +2,7 @@ import * as v from 'valibot'
 import { bytesOrNull, type PciAddress, pciAddressOrNull, type Uuid, uuidOrNull } from '../../base/units.ts'
 import type { Attribute } from '../definition/definition.ts'
 import { driverName } from '../settings/bindings.ts'
+import { migCount, migProfile } from '../settings/gpu-modes.ts'
 import { type NodeOwner, octalMode } from '../settings/node-owners.ts'
 import { mergedSettings } from '../settings/pci-settings.ts'
 import { barSizes, pciSettingFields } from '../settings/pci-settings-schema.ts'
@@ -162,6 +163,14 @@ const choice = v.union(
   'must be a PCI address or name, a list of them, a range FROM-TO, {vendor, device} or {anyWith: TYPE}',
 )
 
+const migInstances = knownKeys({
+  profile: v.pipe(
+    migProfile,
+    v.description('The size of a GPU instance, as `nvidia-smi mig -lgip` lists it: `1g.24gb+gfx`.'),
+  ),
+  count: v.pipe(v.optional(migCount, 1), v.description('The number of them: 1 if it is not said.')),
+})
+
 const parent = v.pipe(
   knownKeys({
     parent: v.pipe(
@@ -176,16 +185,40 @@ const parent = v.pipe(
         'The number of its virtual functions, now and at every boot, or `all`. Without it, their number stays.',
       ),
     ),
+    heterogeneous: v.pipe(
+      v.optional(v.boolean()),
+      v.description(
+        '`true` if a GPU of NVIDIA’s takes vGPUs of several framebuffer sizes beside each other, now and at every boot, `false` for one size. It needs `sriov` beside it. Without it, that stays as it is.',
+      ),
+    ),
+    mig: v.pipe(
+      v.optional(v.array(migInstances)),
+      v.description(
+        'The GPU instances (MIG) that a GPU of NVIDIA’s is cut into, now and at every boot, in the order in which they are made: a list of `{ profile, count }`. An empty list ends MIG mode. It needs `sriov` beside it, and excludes `heterogeneous: true`.',
+      ),
+    ),
     devices: v.pipe(v.optional(v.array(devices), []), v.description('A list of the virtual devices that it carries.')),
     others: v.pipe(
       v.optional(v.picklist(['keep', 'remove']), 'keep'),
       v.description('Its devices of types that `devices` does not name: `keep` them, or `remove` them.'),
     ),
   }),
+  v.check(
+    ({ sriov, heterogeneous, mig }) => (heterogeneous === undefined && mig === undefined) || sriov !== undefined,
+    'heterogeneous and mig need sriov: all beside them, as they are set in one order with it',
+  ),
+  v.check(
+    ({ heterogeneous, mig }) => heterogeneous !== true || mig === undefined || mig.length === 0,
+    'heterogeneous: true and mig exclude each other',
+  ),
   v.transform(
     (it): SpecParent => ({
       at: null,
       choice: it.parent,
+      modes: {
+        ...(it.heterogeneous === undefined ? {} : { heterogeneous: it.heterogeneous }),
+        ...(it.mig === undefined ? {} : { mig: it.mig }),
+      },
       sriov: it.sriov ?? null,
       devices: it.devices,
       others: it.others,

@@ -14,15 +14,15 @@ export function functionUses(files: HostFiles, { functions }: PhysicalFunction):
   return functions.flatMap((address) => usesOfFunction(address, uses.get(address) ?? []))
 }
 
-/** DEVICE_BUSY if a virtual function of the card is open, is a vGPU or is used otherwise. */
-export function checkFunctionsUnused(kernel: Kernel, physical: PhysicalFunction): void {
+/** DEVICE_BUSY if a virtual function of the card is open, is a vGPU or is used otherwise. `what` is to be changed. */
+export function checkFunctionsUnused(kernel: Kernel, physical: PhysicalFunction, what = 'virtual functions'): void {
   const { files } = kernel
   const { address: card, functions } = physical
   const found = functionUses(files, physical)
   if (found.length > 0) {
     const uses = found.map(({ what }) => what)
     const ends = endsOf(found)
-    throw new VfioError('DEVICE_BUSY', `cannot change the virtual functions of ${card}: ${uses.join('; ')}`, {
+    throw new VfioError('DEVICE_BUSY', `cannot change the ${what} of ${card}: ${uses.join('; ')}`, {
       hint: ends === '' ? `vfioctl list -p ${card} shows them` : ends,
       facts: { card, uses },
     })

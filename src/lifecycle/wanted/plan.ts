@@ -6,6 +6,7 @@ import type { Warning } from '../../host/warning.ts'
 import type { Step } from '../change/change.ts'
 import type { DeviceIdentity } from '../change/device-identity.ts'
 import type { Definition } from '../definition/definition.ts'
+import type { GpuModes } from '../settings/gpu-modes.ts'
 import type { NodeOwner } from '../settings/node-owners.ts'
 import type { PciSettings } from '../settings/pci-settings.ts'
 import type { Place } from './invalid-spec.ts'
@@ -100,8 +101,24 @@ export interface PlannedSriov {
   readonly uses: readonly string[]
 }
 
-/** A line of a plan: a binding, virtual functions, or a virtual device (`isPlannedDevice`). */
-export type PlanItem = PlannedBinding | PlannedSriov | PlannedDevice
+/** The change that a spec asks of one GPU's modes, and why. */
+export interface PlannedGpuModes {
+  readonly at: Place | null
+  readonly kind: 'gpu-modes'
+  readonly action: 'change' | 'keep'
+  readonly device: PciAddress
+  /** MIG mode, before there are virtual functions; or GPU instances and mixed sizes, which come with those. */
+  readonly part: 'mig-mode' | 'vgpu-modes'
+  readonly modes: GpuModes
+  readonly reason: string
+  /** The exact programs. */
+  readonly steps: readonly Step[]
+  /** The uses of its functions, if it changes: then it is not touched. */
+  readonly uses: readonly string[]
+}
+
+/** A line of a plan: a binding, virtual functions, modes of a GPU, or a virtual device (`isPlannedDevice`). */
+export type PlanItem = PlannedBinding | PlannedSriov | PlannedGpuModes | PlannedDevice
 
 /** By which it is told from others: its address, BUS/NAME, or its UUID. */
 export function itemName(item: PlanItem): string {
@@ -113,7 +130,10 @@ function boundName({ bus, device }: PlannedBinding): string {
   return shownDevice({ bus, name: device })
 }
 
-/** True if it is a virtual device, of whatever kind; `kind` tells bindings ('binding') and virtual functions ('sriov') apart. */
+/**
+ * True if it is a virtual device, of whatever kind; `kind` tells bindings ('binding'), virtual functions ('sriov') and modes
+ * ('gpu-modes') apart.
+ */
 export function isPlannedDevice(item: PlanItem): item is PlannedDevice {
   return 'verbs' in item
 }
@@ -134,6 +154,8 @@ export interface Plan {
   /** They come first; those of virtual functions that are made anew, after these are there. */
   readonly bindings: readonly PlannedBinding[]
   readonly sriov: readonly PlannedSriov[]
+  /** Of each GPU its MIG mode, before its functions, and what comes with those. */
+  readonly gpuModes: readonly PlannedGpuModes[]
   /** In the order in which they are carried out: what goes first makes room for what comes. */
   readonly entries: readonly PlannedDevice[]
   /** Then nothing is done on these cards. */
@@ -142,10 +164,12 @@ export interface Plan {
 }
 
 /** All of it, in the order in which it is carried out. */
-export function itemsOf({ bindings, sriov, entries }: Plan): PlanItem[] {
+export function itemsOf({ bindings, sriov, gpuModes, entries }: Plan): PlanItem[] {
   return [
     ...bindings.filter(({ afterSriov }) => !afterSriov),
+    ...gpuModes.filter(({ part }) => part === 'mig-mode'),
     ...sriov,
+    ...gpuModes.filter(({ part }) => part === 'vgpu-modes'),
     ...bindings.filter(({ afterSriov }) => afterSriov),
     ...entries,
   ]

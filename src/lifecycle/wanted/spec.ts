@@ -1,5 +1,6 @@
 import type { PciAddress, Uuid } from '../../base/units.ts'
 import type { Attribute, StartMode } from '../definition/definition.ts'
+import type { GpuModes } from '../settings/gpu-modes.ts'
 import type { NodeOwner } from '../settings/node-owners.ts'
 import type { PciSettings } from '../settings/pci-settings.ts'
 import type { Place } from './invalid-spec.ts'
@@ -54,6 +55,8 @@ export interface SpecParent {
   readonly choice: ParentChoice
   /** The number of virtual functions that each has, before its devices; null if the file does not say. */
   readonly sriov: number | 'all' | null
+  /** Modes of a GPU, set in the order that works with its functions. */
+  readonly modes: GpuModes
   readonly devices: readonly SpecDevices[]
   /** Keep or remove devices of types that `devices` does not name. */
   readonly others: 'keep' | 'remove'

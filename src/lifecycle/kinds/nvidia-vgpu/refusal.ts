@@ -68,7 +68,7 @@ export function vgpuRefused(files: HostFiles, refused: RefusedVgpu, cause?: unkn
 
 /** Only NVIDIA's own driver knows them. */
 function mixedSizes(card: PciAddress): string {
-  return `; or, if the card can, allow several types: nvidia-smi vgpu -shm 1 -i ${card}`
+  return `; or, if the card can, mix sizes: vfioctl gpu-mode ${card} --heterogeneous on`
 }
 
 /** 'NVIDIA L40S-24Q (1157)' */

@@ -74,7 +74,7 @@ test('a card that takes one size at a time is told so, with the way to mixed siz
   await host.start({ parent: first, type: 'L40S-24Q' })
   await expect(host.start({ parent: card, type: 'L40S-16Q' })).rejects.toMatchObject({
     message: expect.stringContaining('takes one type at a time'),
-    hint: expect.stringContaining(`nvidia-smi vgpu -shm 1 -i ${card}`),
+    hint: expect.stringContaining(`vfioctl gpu-mode ${card} --heterogeneous on`),
   })
   const open = '0000:61:00.0'
   await host.setVirtualFunctions({ device: open, count: 4 })

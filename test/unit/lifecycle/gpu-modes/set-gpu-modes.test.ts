@@ -1,0 +1,106 @@
+import { expect, test } from 'vitest'
+import { Host } from '../../../../src/host.ts'
+import { parseInstances, parseModes } from '../../../../src/lifecycle/gpu-modes/gpu-state.ts'
+import { stub } from '../../stub.ts'
+import { blackwellHost, card, stateOf } from './blackwell-host.ts'
+
+const words = (steps: readonly object[]) =>
+  steps.flatMap((step) => ('arguments' in step ? [String(step.arguments)] : []))
+
+test('mixed sizes are set with all functions, kept, and shown before exactly as they are done', async () => {
+  const { host } = blackwellHost()
+  const request = { device: card, heterogeneous: true }
+  const dry = await host.setGpuModes(request, { dryRun: true })
+  expect(await stateOf(host)).toMatchObject({ heterogeneous: false, functions: 0, kept: null })
+  const change = await host.setGpuModes(request)
+  expect(words(change.steps)).toEqual([`-e,${card}`, `vgpu,-i,${card},-shm,1`])
+  expect(words(dry.steps)).toEqual(words(change.steps))
+  expect(await stateOf(host)).toMatchObject({ heterogeneous: true, functions: 4, kept: { heterogeneous: true } })
+  expect(await host.setGpuModes(request)).toMatchObject({ changed: false, steps: [] })
+})
+
+test('GPU instances end mixed sizes, and mixed sizes end MIG mode', async () => {
+  const { host } = blackwellHost()
+  await host.setGpuModes({ device: card, heterogeneous: true })
+  await host.setGpuModes({ device: card, mig: [{ profile: '1g.24gb+gfx', count: 4 }] })
+  expect(await stateOf(host)).toMatchObject({ mig: true, heterogeneous: null, functions: 4 })
+  expect((await stateOf(host)).instances).toHaveLength(4)
+  await host.setGpuModes({ device: card, heterogeneous: true })
+  expect(await stateOf(host)).toMatchObject({
+    mig: false,
+    heterogeneous: true,
+    instances: [],
+    kept: { heterogeneous: true, mig: [] },
+  })
+})
+
+test('functions that are made anew get the modes of their card again', async () => {
+  const { host } = blackwellHost()
+  await host.setGpuModes({ device: card, heterogeneous: true })
+  await host.setVirtualFunctions({ device: card, count: 0 })
+  expect(await stateOf(host)).toMatchObject({ heterogeneous: false })
+  await host.setVirtualFunctions({ device: card, count: 'all' })
+  expect(await stateOf(host)).toMatchObject({ heterogeneous: true })
+})
+
+test('what is kept is listed among what comes back at boot, and forgotten by the command there', async () => {
+  const { host } = blackwellHost()
+  await host.setGpuModes({ device: card, mig: [{ profile: '2g.48gb+gfx', count: 1 }] })
+  const { kept } = await host.boot.kept()
+  expect(kept.find(({ kind }) => kind === 'modes')).toMatchObject({
+    device: card,
+    what: '1x 2g.48gb+gfx',
+    forget: `vfioctl gpu-mode ${card} --forget`,
+  })
+  expect(await host.forgetGpuModes(card)).toMatchObject({ changed: true })
+  expect((await stateOf(host)).kept).toBe(null)
+})
+
+test('a mode that waits for whatever uses the card is DEVICE_BUSY, though nvidia-smi ends well, and taken back', async () => {
+  const { kernel } = blackwellHost()
+  const asked: string[] = []
+  const waiting = stub(kernel, {
+    async runProgram(path: string, run: Parameters<typeof kernel.runProgram>[1]) {
+      const end = await kernel.runProgram(path, run)
+      asked.push(run.arguments.join(' '))
+      // as a monitor that holds the GPU has it: "MIG mode is in pending enable state" (NVIDIA's MIG user guide)
+      return { ...end, stdout: end.stdout.replace(/(MIG Mode\n +Current +: )Enabled/, '$1Disabled') }
+    },
+  })
+  const host = new Host(waiting)
+  await expect(host.setGpuModes({ device: card, mig: [{ profile: '47', count: 1 }] })).rejects.toMatchObject({
+    code: 'DEVICE_BUSY',
+    message: expect.stringMatching(
+      /is to be enabled, and waits for whatever uses the card.*has the modes and functions/s,
+    ),
+  })
+  expect(asked).toContain(`-i ${card} -mig 0`)
+})
+
+test('without nvidia-smi, that is what is missing', async () => {
+  const { kernel } = blackwellHost()
+  kernel.files.unlink('/usr/bin/nvidia-smi')
+  await expect(new Host(kernel).setGpuModes({ device: card, heterogeneous: true })).rejects.toMatchObject({
+    code: 'NOT_SUPPORTED',
+    errno: 'ENOENT',
+    path: '/usr/bin/nvidia-smi',
+  })
+})
+
+test('what nvidia-smi has never been seen to say is an error, not a guess', () => {
+  expect(() => parseModes('', card)).toThrow(/does not tell MIG Mode/)
+  expect(() => parseModes('    MIG Mode\n        Current : On\n        Pending : Enabled\n', card)).toThrow(/'On'/)
+  expect(() => parseInstances('|   0  MIG 1g.24gb x\n', card)).toThrow(/GPU instances/)
+})
+
+test('a card without MIG, as nvidia-smi 550 shows an L40 that is passed through, has neither mode', () => {
+  const text = [
+    '    MIG Mode',
+    '        Current                           : N/A',
+    '        Pending                           : N/A',
+    '        Virtualization Mode               : Pass-Through',
+    '        Host VGPU Mode                    : N/A',
+    '        vGPU Heterogeneous Mode           : N/A',
+  ].join('\n')
+  expect(parseModes(text, card)).toEqual({ hostMode: null, mig: null, heterogeneous: null, canMixSizes: false })
+})
