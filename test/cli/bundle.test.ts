@@ -19,6 +19,10 @@ test('list loads what every command needs, and no more', () => {
   expect(loaded('list', '--json')).toEqual(['core.cjs', 'rolldown-runtime.cjs', 'vfioctl.cjs'])
 })
 
+test('list of a simulated host loads nothing that changes a host', () => {
+  expect(loaded('list', '--mock', 'gpu-host', '--json')).not.toContain('lifecycle.cjs')
+})
+
 test('what every command needs is without the whole of yargs, the simulated kernel, and what opens a device', () => {
   const core = readFileSync(join(dirname(program), 'core.cjs'), 'utf8')
   for (const [file, name] of [

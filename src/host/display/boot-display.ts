@@ -8,6 +8,9 @@ import { type HeldMemory, heldByFramebuffer } from './held-memory.ts'
 /** The kernel argument with which there is no framebuffer of the firmware's, from Linux 5.15 on. */
 export const noFramebuffer = 'initcall_blacklist=sysfb_init'
 
+/** The option of `bind` by which the host lets go of its screen. */
+export const releaseOption = '--release-framebuffer'
+
 const platformBus = '/sys/bus/platform'
 /** Names that the kernel gives the framebuffer that the firmware has set up (drivers/firmware/sysfb.c). */
 const platformName = /^(?:simple|efi|vesa)-framebuffer\.\d{1,9}$/
@@ -22,6 +25,13 @@ export interface FirmwareFramebuffer {
   readonly memory: HeldMemory | null
 }
 
+/** 'the firmware's framebuffer efi-framebuffer.0 holds its BAR 0 (efifb)'. */
+export function framebufferInWords({ name, memory }: FirmwareFramebuffer): string {
+  const which = `the firmware's framebuffer${name === null ? '' : ` ${name}`}`
+  if (memory === null) return `${which} is on it`
+  return `${which} holds ${memory.bar === null ? 'memory of it' : `its BAR ${memory.bar}`} (${memory.holder})`
+}
+
 /** True of the display that the machine has booted with; null if sysfs does not tell, as of any device but a display. */
 export function isBootDisplay(files: HostFiles, address: PciAddress): boolean | null {
   const text = readOrEmpty(files, `${pciDevices}/${address}/boot_vga`).trim()
@@ -29,8 +39,9 @@ export function isBootDisplay(files: HostFiles, address: PciAddress): boolean | 
 }
 
 /**
- * The firmware's framebuffer on a device; null if there is none, or if it has no driver and holds nothing. From Linux 6.9 on, sysfs has it below the device; before,
- * only /proc/iomem says whose memory it is on, which shows its addresses to root alone, and its names to anyone.
+ * The firmware's framebuffer on a device; null if there is none, or if it has no driver and holds nothing. From Linux 6.9
+ * on, sysfs has it below the device; before, only /proc/iomem says whose memory it is on, which shows its addresses to
+ * root alone, and its names to anyone.
  */
 export function firmwareFramebuffer(files: HostFiles, address: PciAddress): FirmwareFramebuffer | null {
   const memory = heldByFramebuffer(files, address)

@@ -5,9 +5,11 @@ import {
   type FirmwareFramebuffer,
   firmwareFramebuffer,
   firmwareFramebufferDriver,
+  framebufferInWords,
   isFramebufferThere,
   noFramebuffer,
   platformControl,
+  releaseOption,
 } from '../../host/display/boot-display.ts'
 import { type ScreenConsole, screenConsole } from '../../host/display/screen-console.ts'
 import { readOrEmpty } from '../../host/sysfs/readable.ts'
@@ -17,9 +19,6 @@ import { refusedByKernel } from '../change/refused-by-kernel.ts'
 import type { PciUse } from '../in-use/pci-use.ts'
 import type { BindingOptions } from './binding-change.ts'
 import { sayWhileWaiting } from './change-driver.ts'
-
-/** The option of `bind` by which the host lets go of its screen. */
-export const releaseOption = '--release-framebuffer'
 
 /** A screen of the host on a PCI device that is to be another's. */
 export interface LostScreen {
@@ -69,13 +68,6 @@ export function screenUses(screen: LostScreen | null): PciUse[] {
     ...(console === null ? [] : [`the host's console is on it (${console.framebuffer})`]),
   ]
   return [{ what: words.join(', and '), end: `vfioctl bind ${shownDevice(device)} ${releaseOption}` }]
-}
-
-/** 'the firmware's framebuffer efi-framebuffer.0 holds its BAR 0 (efifb)'. */
-export function framebufferInWords({ name, memory }: FirmwareFramebuffer): string {
-  const which = `the firmware's framebuffer${name === null ? '' : ` ${name}`}`
-  if (memory === null) return `${which} is on it`
-  return `${which} holds ${memory.bar === null ? 'memory of it' : `its BAR ${memory.bar}`} (${memory.holder})`
 }
 
 /** The host lets go of a screen, as asked. */

@@ -1,7 +1,6 @@
 import { pciAddressOrNull } from '../../../base/units.ts'
-import { firmwareFramebuffer } from '../../../host/display/boot-display.ts'
+import { firmwareFramebuffer, releaseOption } from '../../../host/display/boot-display.ts'
 import type { HostFiles } from '../../../kernel/kernel.ts'
-import { releaseOption } from '../../bindings/host-screen.ts'
 import { bestDriver, givesToVfio, vfioDriver } from '../../bindings/wanted-driver.ts'
 import type { WantedDevice } from './host-reader.ts'
 
