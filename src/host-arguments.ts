@@ -163,7 +163,15 @@ const requests: Readonly<Record<HostCall, readonly v.GenericSchema<unknown, unkn
     changeOptions,
   ],
   bind: [
-    fields<BindRequest>({ ...binding, driver: text, transient: flag, early: flag, releaseFramebuffer: flag, settings }),
+    fields<BindRequest>({
+      ...binding,
+      driver: text,
+      transient: flag,
+      early: flag,
+      nextBoot: flag,
+      releaseFramebuffer: flag,
+      settings,
+    }),
     bindingOptions,
   ],
   release: [fields<BindingRequest>(binding), bindingOptions],

@@ -1,7 +1,8 @@
 import { calledLater, checkCanChange } from './host-call.ts'
 import type { Kernel } from './kernel/kernel.ts'
-import type { BootChange, BootOptions, BootRequest, BootStatus } from './lifecycle/boot/install.ts'
+import type { BootChange, BootOptions, BootRequest } from './lifecycle/boot/install.ts'
 import type { KeptForBoot } from './lifecycle/boot/kept.ts'
+import type { BootStatus } from './lifecycle/boot/status.ts'
 
 const installing = () => import('./lifecycle/boot/install.ts')
 
@@ -33,9 +34,14 @@ export class HostBoot {
     })
   }
 
-  /** The files that `install` writes, and which of them are there. */
+  /**
+   * The files that `install` writes, and which of them are there; the devices that are bound early, and which images of the
+   * initramfs have the rule for that, which takes seconds for each.
+   */
   async status(): Promise<BootStatus> {
-    return calledLater('boot.status', [], async () => (await installing()).bootStatus(this.#kernel.files))
+    return calledLater('boot.status', [], async () => {
+      return (await import('./lifecycle/boot/status.ts')).bootStatus(this.#kernel)
+    })
   }
 
   /**

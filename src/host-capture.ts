@@ -13,7 +13,7 @@ import type { HostFiles, Kernel } from './kernel/kernel.ts'
 import { recordedFiles } from './kernel/recording/recorded-files.ts'
 import type { RecordedDevice, RecordedHost } from './kernel/recording/recorded-host.ts'
 import { RecordingKernel } from './kernel/recording/recording-kernel.ts'
-import { bootStatus } from './lifecycle/boot/install.ts'
+import { restoreStatus } from './lifecycle/boot/install.ts'
 import { listKeptForBoot } from './lifecycle/boot/kept.ts'
 import { redactedRecording } from './lifecycle/capture/redacted-recording.ts'
 import { diagnose } from './lifecycle/doctor/diagnose.ts'
@@ -120,7 +120,7 @@ function readAll(kernel: RecordingKernel, unseen: Warning[]): FoundGroups {
   )
   asked(() => reportText(kernel))
   asked(() => diagnose(kernel, { devices: names, guestMemory: 2 ** 30 }))
-  asked(() => bootStatus(files))
+  asked(() => restoreStatus(files))
   asked(() => listKeptForBoot(files))
   const ofVfio = found.groups.flatMap(({ devices }) => devices).filter(({ vfio }) => vfio)
   for (const { name } of ofVfio) {

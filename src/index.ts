@@ -67,10 +67,11 @@ export type {
   BootFileStatus,
   BootOptions,
   BootRequest,
-  BootStatus,
   BootStep,
+  RestoreStatus,
 } from './lifecycle/boot/install.ts'
 export type { KeptForBoot } from './lifecycle/boot/kept.ts'
+export type { BootStatus } from './lifecycle/boot/status.ts'
 export type { Change, ChangeOptions, Step } from './lifecycle/change/change.ts'
 export type { DeviceIdentity } from './lifecycle/change/device-identity.ts'
 export type { Attribute, Definition, StartMode } from './lifecycle/definition/definition.ts'
@@ -84,6 +85,8 @@ export type { Diagnosis } from './lifecycle/doctor/diagnose.ts'
 export type { Evidence, Finding, Severity } from './lifecycle/doctor/reading/finding.ts'
 export type { DoctorRequest } from './lifecycle/doctor/reading/host-reader.ts'
 export type { ReportRequest } from './lifecycle/doctor/report.ts'
+export type { EarlyDevice } from './lifecycle/early/early-rule.ts'
+export type { EarlyImage, EarlyStatus } from './lifecycle/early/early-status.ts'
 export type { GpuInstance, GpuState } from './lifecycle/gpu-modes/gpu-state.ts'
 export type { GpuModesChange, GpuModesNow, GpuModesRequest } from './lifecycle/gpu-modes/set-gpu-modes.ts'
 export type { Attached, AttachRequest } from './lifecycle/guest/attach.ts'

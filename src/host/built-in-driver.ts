@@ -17,7 +17,7 @@ const largestFile = 8 * 2 ** 20
  * registering (initcall_blacklist). By sysfs, and by the aliases in /lib/modules/RELEASE/modules.builtin.modinfo.
  */
 export function builtInDriver(files: HostFiles, address: string, now: string | null): BuiltInDriver | null {
-  const modules = [...(now === null ? [] : [moduleOf(files, now)]), ...builtInFor(files, address)]
+  const modules = [...(now === null ? [] : [driverModule(files, now)]), ...builtInFor(files, address)]
   for (const module of modules) {
     if (kindOrNone(files, `/sys/module/${module}/initstate`) !== null) continue
     const driver = listOrNone(files, `/sys/module/${module}/drivers`).find((name) => name.startsWith('pci:'))
@@ -26,8 +26,14 @@ export function builtInDriver(files: HostFiles, address: string, now: string | n
   return null
 }
 
-function moduleOf(files: HostFiles, driver: string): string {
+/** The module of a PCI driver. Most have their driver's name, with an underscore for a dash, whether it is loaded or not. */
+export function driverModule(files: HostFiles, driver: string): string {
   return linkedName(files, `/sys/bus/pci/drivers/${driver}/module`) ?? driver.replaceAll('-', '_')
+}
+
+/** The module of a PCI device's own driver, which has it now; none if VFIO has it, or nobody. */
+export function nativeModules(files: HostFiles, driver: string | null): string[] {
+  return driver === null || driver.includes('vfio') ? [] : [driverModule(files, driver)]
 }
 
 /** Linux before 6.18 has no aliases of devices in it. */
@@ -40,12 +46,15 @@ function builtInFor(files: HostFiles, address: string): string[] {
   return [...new Set(found)]
 }
 
-/** True if a module of the running kernel, of whatever driver, is for a device; null if no file tells. */
-export function isKnownToModules(files: HostFiles, address: string): boolean | null {
+/** The modules of the running kernel that are for a device, whatever their driver; null if no file tells. */
+export function modulesFor(files: HostFiles, address: string): readonly string[] | null {
   const modalias = modaliasOf(files, address)
   const text = readModules(files, 'modules.alias')
   if (text === null || modalias === '') return null
-  return [...text.matchAll(/^alias (pci:\S{1,100}) \S/gm)].some(([, alias = '']) => fits(alias, modalias))
+  const found = [...text.matchAll(/^alias (pci:\S{1,100}) (\S{1,100})$/gm)].flatMap(([, alias = '', module = '']) =>
+    fits(alias, modalias) ? [module] : [],
+  )
+  return [...new Set(found)]
 }
 
 function modaliasOf(files: HostFiles, address: string): string {

@@ -23,6 +23,11 @@ const bind: Command = command({
     group: wholeGroup,
     ...settingOptions,
     transient: { kind: 'flag', describe: 'Only until the next boot: store nothing' },
+    'next-boot': {
+      kind: 'flag',
+      describe:
+        'From the next boot on: until then it stays with the driver that it has, although processes have it open',
+    },
     early: {
       kind: 'flag',
       describe:
@@ -45,6 +50,7 @@ const bind: Command = command({
     ['vfioctl bind 3b:00.0 none', 'no driver may have it, now and at every boot'],
     ['vfioctl bind css/0.0.0313', 'an I/O subchannel to vfio_ccw, which makes a parent of it'],
     ['vfioctl bind 3b:00.0 --early', 'at boot before its own driver sees it, of two cards of one kind this one'],
+    ['vfioctl bind 3b:00.0 --early --next-boot', 'the same of a GPU that shows the desktop until the next boot'],
     ['vfioctl bind 3b:00.0 --power on --d3cold off', 'and keep it awake: some cards do not come back from D3cold'],
     ['vfioctl bind 3b:00.0 --bars 1=16G --reset-methods bus', 'and resize its BAR 1, and reset it by its bus alone'],
     ['vfioctl bind 3b:00.0 --release-framebuffer', 'although the host shows its console on it'],
@@ -59,6 +65,7 @@ const bind: Command = command({
       device: findBindable(host.kernel.files, device),
       group,
       transient,
+      nextBoot: values['next-boot'],
       releaseFramebuffer: values['release-framebuffer'],
       ...given({ driver, early: wish, settings: givenSettings(values) }),
     }

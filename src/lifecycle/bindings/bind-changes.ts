@@ -1,5 +1,6 @@
 import { VfioError } from '../../base/errors.ts'
 import { type PciAddress, pciAddressOrNull } from '../../base/units.ts'
+import { bootId } from '../../host/boot-id.ts'
 import { busNamed } from '../../host/bus/bus.ts'
 import { type BusDevice, parseBusDevice, shownDevice } from '../../host/bus/bus-device.ts'
 import { bridgeRefused, type DriverBinding } from '../../host/driver-binding.ts'
@@ -34,13 +35,17 @@ export interface BindChange extends DriverChange {
 /** The driver changes of a request, device by device. Throws as `WantedDrivers` and `checkSettings` do. */
 export function driverChanges(
   files: HostFiles,
-  { device, driver: asked, group = false, transient = false, early, settings, releaseFramebuffer = false }: BindRequest,
+  request: BindRequest,
   drivers: WantedDrivers = new WantedDrivers(files),
 ): BindChange[] {
-  if (transient && early === true) {
-    throw new VfioError('INVALID_ARGUMENT', 'what is transient is kept for no boot, and so not early either', {
-      hint: 'leave one of the two out',
-    })
+  const { device, driver: asked, group = false, transient = false, early, settings } = request
+  const { nextBoot: waits = false, releaseFramebuffer = false } = request
+  if (transient && (waits || early === true)) {
+    throw new VfioError(
+      'INVALID_ARGUMENT',
+      `what is transient is kept for no boot, and so not ${waits ? 'from the next boot on' : 'early'} either`,
+      { hint: 'leave one of the two out' },
+    )
   }
   const named = new Set([device].flat().map((one) => shownDevice(parseBusDevice(one))))
   return members(files, device, group).map((before) => {
@@ -48,12 +53,13 @@ export function driverChanges(
     const own = named.has(shownDevice(before.device)) ? settings : powerOf(settings)
     const wanted = drivers.of(before.device, asked ?? (settings === undefined ? undefined : kept?.driver))
     const set = settingsChange(files, before.device, own, kept)
-    const wish = { early, isReleased: releaseFramebuffer || keepsRelease(kept) }
+    const wish = { early, isReleased: releaseFramebuffer || keepsRelease(kept), waits }
     const keeping = transient ? null : keptChange(files, before, wanted, set, wish)
     return changeTo(files, before, wanted, set, {
       keeping,
       asksEarly: early !== undefined,
       isReleased: wish.isReleased,
+      waits,
     })
   })
 }
@@ -64,6 +70,8 @@ interface Wishes {
   readonly asksEarly: boolean
   /** The host is to let go of its screen on it. */
   readonly isReleased: boolean
+  /** Nothing is to change before the next boot. */
+  readonly waits: boolean
 }
 
 /** True if the host is to let go of its screen on the device at every boot. */
@@ -115,16 +123,18 @@ function changeTo(
   before: DriverBinding,
   wanted: WantedDriver,
   settings: SettingsChange,
-  { keeping, asksEarly, isReleased }: Wishes,
+  { keeping, asksEarly, isReleased, waits }: Wishes,
 ): BindChange {
   const { device } = before
   const { driver, load } = wanted
   const isForVfio = givesToVfio(files, device, driver)
   if (before.isBridge && isForVfio) throw bridgeRefused(device.name, driver)
-  const writes = bindingSteps(files, before, driver, settings)
-  const isDriven = before.driver !== null && !writes.every(isSettingWrite)
-  const screen = isForVfio || isDriven ? lostScreen(files, device, { isDriven, isReleased }) : null
-  const to = driver === noDriver ? null : driver
+  const all = bindingSteps(files, before, driver, settings)
+  const writes = waits ? [] : all
+  const isDriven = before.driver !== null && !all.every(isSettingWrite)
+  const isShown = (isForVfio || isDriven) && !(waits && isReleased)
+  const screen = isShown ? lostScreen(files, device, { isDriven, isReleased }) : null
+  const to = waits ? before.driver : driver === noDriver ? null : driver
   return {
     before,
     settingsBefore: settings.now,
@@ -132,9 +142,10 @@ function changeTo(
     wanted: driver,
     kept: wanted.kept,
     asked: settings.asked,
-    load,
+    load: waits ? null : load,
     screen,
     writes,
+    waitsFor: waits && !all.every(isSettingWrite) ? driver : null,
     keeping: keeping === null || isKept(keeping.was, keeping.value) ? null : keeping,
     isEarly: isEarly(keeping?.value ?? null),
     touchesEarly: keeping !== null && touchesEarly(files, device, keeping, asksEarly),
@@ -198,16 +209,18 @@ function keptChange(
   before: DriverBinding,
   { driver, kept }: WantedDriver,
   settings: SettingsChange,
-  wish: { readonly early: boolean | undefined; readonly isReleased: boolean },
+  wish: { readonly early: boolean | undefined; readonly isReleased: boolean; readonly waits: boolean },
 ): KeptChange {
   const { device } = before
   const was = keptBindings.readOrNone(files, bindingName(device))
   const early = wish.early ?? isEarly(was)
   if (early) checkEarly(files, before, driver)
   const value = whatToKeep(files, device, kept, settings)
-  if ('bus' in value) return { device, was, value }
+  const afterBoot = wish.waits ? bootId(files) : null
+  const waiting = afterBoot === null ? {} : { afterBoot }
+  if ('bus' in value) return { device, was, value: { ...value, ...waiting } }
   const wishes = { ...(early ? { early } : {}), ...(wish.isReleased ? { framebuffer: 'release' as const } : {}) }
-  return { device, was, value: { ...value, ...wishes } }
+  return { device, was, value: { ...value, ...wishes, ...waiting } }
 }
 
 function whatToKeep(

@@ -1,4 +1,5 @@
 import { type VfioError, withMore } from '../../base/errors.ts'
+import type { BusDevice } from '../../host/bus/bus-device.ts'
 import { plainVfioDriver } from '../../host/variants/vfio-pci-drivers.ts'
 import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
 import { type BindChange, driverChanges } from './bind-changes.ts'
@@ -25,12 +26,25 @@ export async function bind(
   const asked = () => (options.dryRun === true ? driverChanges(kernel.files, request) : loadedChanges(kernel, request))
   const changes = await carryOutChanges(kernel, request, asked, options, checkLate)
   if (options.dryRun === true) sayBest(kernel.files, changes, request.driver, options)
-  else sayScreens(kernel.files, changes, request, options)
+  else if (request.nextBoot !== true) sayScreens(kernel.files, changes, request, options)
   if (request.transient === true) return changes
   for (const { bus, device: name, to } of changes) {
-    for (const line of nextBootLines(kernel.files, { bus, name }, to ?? noDriver)) options.onMessage?.(line)
+    const wanted = request.nextBoot === true ? awaited(kernel.files, { bus, name }, request, options) : to
+    for (const line of nextBootLines(kernel.files, { bus, name }, wanted ?? noDriver)) options.onMessage?.(line)
   }
   return changes
+}
+
+/** The driver that a device is to have from the next boot on. Tells of one that nothing has shown to be there. */
+function awaited(
+  files: HostFiles,
+  device: BusDevice,
+  { driver: asked }: BindRequest,
+  { onMessage: said }: BindingOptions,
+): string {
+  const { driver, load } = new WantedDrivers(files).of(device, asked)
+  if (asked === driver && load !== null) said?.(`${driver} is not loaded now: only the next boot shows if it is there`)
+  return driver
 }
 
 /** The changes of a request, once the modules of the drivers are loaded. Throws if one does not load. */

@@ -33,6 +33,8 @@ export interface BindRequest extends BindingRequest {
   readonly driver?: string
   /** Not at the next boots: nothing is kept. */
   readonly transient?: boolean
+  /** From the next boot on: it is kept, and the device stays with the driver that it has until then. */
+  readonly nextBoot?: boolean
   /**
    * At every boot before any other driver sees a PCI device, by a udev rule that is in the initramfs too, which is made anew
    * for that; false for no longer. Absent: as it is kept.

@@ -1,7 +1,9 @@
 import { asVfioError, kernelAnswer, withMore } from '../../base/errors.ts'
+import { modulesFor, nativeModules } from '../../host/built-in-driver.ts'
 import { busNamed } from '../../host/bus/bus.ts'
 import { parseBusDevice, shownDevice } from '../../host/bus/bus-device.ts'
-import type { Kernel } from '../../kernel/kernel.ts'
+import type { DriverBinding } from '../../host/driver-binding.ts'
+import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
 import type { Run, Step } from '../change/change.ts'
 import { earlyNotes } from '../early/check-early.ts'
 import { earlyWords } from '../early/early-words.ts'
@@ -9,6 +11,7 @@ import { type EarlyPlan, planEarly } from '../early/plan-early.ts'
 import { setEarly } from '../early/set-early.ts'
 import { withLock } from '../files/lock.ts'
 import { withSettingsLock } from '../settings/settings.ts'
+import { loadInWords, loadsBeforeUdev } from './before-udev.ts'
 import type { BindingChange, BindingOptions, BindingRequest } from './binding-change.ts'
 import { changeDriver, type DriverOptions, type DriverWrites, giveBack } from './change-driver.ts'
 import { checkFree } from './check-free.ts'
@@ -25,6 +28,8 @@ export interface DriverChange extends DriverWrites {
   readonly load: Run | null
   /** The host's screen on the device, which the host loses by the change; null if there is none. */
   readonly screen: LostScreen | null
+  /** The driver that takes it from its own at the next boot, and not before; null for none, or now. */
+  readonly waitsFor: string | null
   /** The change of what is kept for the next boots; null for none. */
   readonly keeping: KeptChange | null
   /** True if it is to have the driver before others see it: then what the host uses is not taken, whatever is forced. */
@@ -108,12 +113,18 @@ async function keepAll(
       throw error
     }
     const notes = changes.flatMap(({ before, isEarly, touchesEarly }) => {
-      return isEarly && touchesEarly ? earlyNotes(files, before) : []
+      return isEarly && touchesEarly ? [...earlyNotes(files, before), ...comesFirst(files, before)] : []
     })
     for (const line of [...notes, ...earlyWords(kernel, early)]) options.onMessage?.(line)
     return early
   }
   return withSettingsLock(kernel, work, options)
+}
+
+/** Notes on what loads a device's own driver before the rule counts. */
+function comesFirst(files: HostFiles, { device: { name }, driver }: DriverBinding): string[] {
+  const modules = [...nativeModules(files, driver), ...(modulesFor(files, name) ?? [])]
+  return loadsBeforeUdev(files, modules).map((load) => `${loadInWords(load, name)}: ${load.mend}`)
 }
 
 /** Null if the changes have no part in early binding. */
@@ -156,8 +167,10 @@ function withLocks<T>(
 }
 
 function checkAll(kernel: Kernel, changes: readonly DriverChange[], options: BindingOptions): void {
-  for (const { before, writes, isEarly, screen } of changes) {
-    if (!writes.every(isSettingWrite)) checkFree(kernel, before, options, { isEarly, others: screenUses(screen) })
+  for (const { before, writes, isEarly, screen, waitsFor } of changes) {
+    const waits = waitsFor !== null
+    if (!waits && writes.every(isSettingWrite)) continue
+    checkFree(kernel, before, options, { isEarly, waits, others: screenUses(screen, waits) })
   }
 }
 

@@ -1,5 +1,5 @@
 import { pciAddressOrNull } from '../../base/units.ts'
-import { linkedName } from '../../host/sysfs/links.ts'
+import { driverModule } from '../../host/built-in-driver.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import { type EarlyDevice, isRuleWord } from '../early/early-rule.ts'
 import { bindingName, type KeptBinding, keptBindings } from '../settings/bindings.ts'
@@ -19,11 +19,6 @@ export function earlyDevices(files: HostFiles, changes: readonly KeptChange[] = 
       const driver = keptDriver(files, { bus: 'pci', name: address }, kept.driver)
       if (!isRuleWord(driver)) return []
       const { vendor, device } = kept
-      return [{ address, vendor, device, driver, module: driver === noDriver ? null : moduleOf(files, driver) }]
+      return [{ address, vendor, device, driver, module: driver === noDriver ? null : driverModule(files, driver) }]
     })
-}
-
-/** Most drivers have their module's name, with an underscore for a dash, whether it is loaded or not. */
-function moduleOf(files: HostFiles, driver: string): string {
-  return linkedName(files, `/sys/bus/pci/drivers/${driver}/module`) ?? driver.replaceAll('-', '_')
 }

@@ -59,15 +59,20 @@ function releaseSteps(firmware: FirmwareFramebuffer | null, console: ScreenConso
   return console === null ? [] : [{ action: 'write', path: console.control, value: '0' }]
 }
 
-/** The use of a screen that the host has not been told to let go of. */
-export function screenUses(screen: LostScreen | null): PciUse[] {
+/** The use of a screen that the host has not been told to let go of, now or with `waits` at the next boot. */
+export function screenUses(screen: LostScreen | null, waits: boolean = false): PciUse[] {
   if (screen === null || screen.release !== null) return []
   const { device, firmware, console } = screen
   const words = [
     ...(firmware === null ? [] : [framebufferInWords(firmware)]),
     ...(console === null ? [] : [`the host's console is on it (${console.framebuffer})`]),
   ]
-  return [{ what: words.join(', and '), end: `vfioctl bind ${shownDevice(device)} ${releaseOption}` }]
+  return [
+    {
+      what: words.join(', and '),
+      end: `vfioctl bind ${shownDevice(device)} ${releaseOption}${waits ? ' --next-boot' : ''}`,
+    },
+  ]
 }
 
 /** The host lets go of a screen, as asked. */

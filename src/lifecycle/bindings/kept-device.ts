@@ -1,4 +1,5 @@
 import { printable } from '../../base/units.ts'
+import { bootId } from '../../host/boot-id.ts'
 import { type BusDevice, devicePath } from '../../host/bus/bus-device.ts'
 import { readPciIds } from '../../host/pci-ids.ts'
 import { readOrNull } from '../../host/sysfs/readable.ts'
@@ -8,6 +9,11 @@ import type { KeptBinding } from '../settings/bindings.ts'
 /** True if it is the device for which something is kept. Names and addresses move when cards do: what stands there now may be the disk. */
 export function isKeptDevice(files: HostFiles, device: BusDevice, kept: KeptBinding): boolean {
   return whatItIs(files, device) === whatWasKept(kept)
+}
+
+/** True if what is kept is for the boots after the one that runs. */
+export function waitsForBoot(files: HostFiles, { afterBoot }: KeptBinding): boolean {
+  return afterBoot !== undefined && afterBoot === bootId(files)
 }
 
 /** By what it is told from others: its ids, or its modalias. */

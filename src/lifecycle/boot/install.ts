@@ -41,7 +41,7 @@ export interface BootChange {
 }
 
 /** The files that run `restore` at boot, in the order in which they are written. */
-export interface BootStatus {
+export interface RestoreStatus {
   /** True if all of them are there, as vfioctl wrote them or as a package brought them. */
   readonly installed: boolean
   readonly files: readonly BootFileStatus[]
@@ -54,7 +54,7 @@ export interface BootFileStatus {
 }
 
 /** The state of the files that `installBoot` writes. Their content is not compared, as it names the program. */
-export function bootStatus(files: HostFiles): BootStatus {
+export function restoreStatus(files: HostFiles): RestoreStatus {
   const packaged = packagedOrNull(files, toolsOf(files))
   const all = bootFiles([], toolsOf(files)).map((file): BootFileStatus => {
     const path = pathOf(file)

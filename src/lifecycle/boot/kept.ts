@@ -6,7 +6,7 @@ import { readPhysicalFunction } from '../../host/sriov.ts'
 import type { Warning } from '../../host/warning.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import { isEarly } from '../bindings/kept-change.ts'
-import { isKeptDevice } from '../bindings/kept-device.ts'
+import { isKeptDevice, waitsForBoot } from '../bindings/kept-device.ts'
 import { settingsInWords } from '../bindings/pci-settings.ts'
 import { keptInWords } from '../bindings/wanted-driver.ts'
 import type { Kept } from '../device/virtual-device-kind.ts'
@@ -96,7 +96,8 @@ function keptWish(value: KeptBinding): string {
 function bindingNow(files: HostFiles, device: BusDevice | null, kept: KeptBinding): string {
   if (device === null || files.kind(devicePath(device)) === null) return 'not there'
   if (!isKeptDevice(files, device, kept)) return 'another device'
-  return `with ${boundDriver(files, `${devicePath(device)}/driver`) ?? 'no driver'}`
+  const now = `with ${boundDriver(files, `${devicePath(device)}/driver`) ?? 'no driver'}`
+  return waitsForBoot(files, kept) ? `${now} until the next boot` : now
 }
 
 function countNow(files: HostFiles, name: string, kept: KeptNumber): string {

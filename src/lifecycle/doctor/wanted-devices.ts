@@ -4,6 +4,7 @@ import { groupMember, iommuGroup } from '../../host/group-members.ts'
 import { followLinks } from '../../host/sysfs/links.ts'
 import { kindOrNone, listOrNone } from '../../host/sysfs/readable.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
+import { waitsForBoot } from '../bindings/kept-device.ts'
 import { bestDriver, keptDriver, noDriver, vfioDriver } from '../bindings/wanted-driver.ts'
 import { bindingName, boundDeviceOrNull, keptBindings } from '../settings/bindings.ts'
 import type { WantedDevice } from './reading/host-reader.ts'
@@ -13,7 +14,8 @@ import type { WantedDevice } from './reading/host-reader.ts'
  * `findBusDevice` does, and NOT_FOUND for one that is not there.
  */
 export function wantedDevices(files: HostFiles, names: readonly string[]): WantedDevice[] {
-  const kept = new Map(keptBindings.list(files).settings.map(({ name, value }) => [name, value.driver]))
+  const now = keptBindings.list(files).settings.filter(({ value }) => !waitsForBoot(files, value))
+  const kept = new Map(now.map(({ name, value }) => [name, value.driver]))
   const asked = names.map((name) => {
     const device = findBusDevice(files, name)
     checkOnBus(files, device)

@@ -1,6 +1,6 @@
 import { VfioError } from '../../base/errors.ts'
 import { pciAddressOrNull } from '../../base/units.ts'
-import { builtInDriver, isKnownToModules } from '../../host/built-in-driver.ts'
+import { builtInDriver, modulesFor } from '../../host/built-in-driver.ts'
 import { type BusDevice, devicePath, shownDevice } from '../../host/bus/bus-device.ts'
 import { firmwareFramebuffer, isBootDisplay, noFramebuffer } from '../../host/display/boot-display.ts'
 import type { DriverBinding } from '../../host/driver-binding.ts'
@@ -52,7 +52,7 @@ export function checkEarly(files: HostFiles, { device, driver: now, isBridge }: 
 /** Notes on what may have a device before udev runs: the firmware's framebuffer, a built-in driver that cannot be seen now. */
 export function earlyNotes(files: HostFiles, { device, driver }: DriverBinding): string[] {
   const isNative = driver !== null && !driver.includes('vfio')
-  const isUnknown = !isNative && isKnownToModules(files, device.name) === false
+  const isUnknown = !isNative && modulesFor(files, device.name)?.length === 0
   return [
     ...displayNotes(files, device),
     ...(isUnknown

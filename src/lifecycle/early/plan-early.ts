@@ -8,7 +8,8 @@ import { type KeptFile, pathOf, readKept } from '../files/durable-files.ts'
 import type { Replacement } from '../files/write-all.ts'
 import { ruleFile, undoFile, unfinishedFile } from './early-files.ts'
 import { type EarlyDevice, earlyRule } from './early-rule.ts'
-import { findInitramfs, type Initramfs } from './initramfs.ts'
+import { findInitramfs } from './find-initramfs.ts'
+import type { Initramfs } from './initramfs.ts'
 import { undoScript } from './undo-script.ts'
 
 /** The change that gives the devices, and no others, their drivers early. */

@@ -6,6 +6,7 @@ import { deleteKept, pathOf, replaceKept } from '../files/durable-files.ts'
 import { writeAll } from '../files/write-all.ts'
 import { checkRoom } from './check-room.ts'
 import { ruleFile, unfinishedFile } from './early-files.ts'
+import { isRuleIn } from './look-into.ts'
 import type { EarlyPlan, Remaking } from './plan-early.ts'
 
 /** Time for the program that makes an initramfs, in milliseconds: minutes on a slow machine. */
@@ -85,16 +86,6 @@ function notMade(image: string, run: Run, why: string): VfioError {
     path: image,
     hint: `run it by hand, and look at what it says: ${shownRun(run)}`,
   })
-}
-
-/** Null if the image could not be looked into. */
-async function isRuleIn(kernel: Kernel, { path, arguments: words }: Run): Promise<boolean | null> {
-  try {
-    const { status, stdout } = await kernel.runProgram(path, { arguments: words, timeoutMs: shortMs })
-    return status === 0 ? stdout.includes(`/${ruleFile.name}`) : null
-  } catch {
-    return null
-  }
 }
 
 /** Answers what could not be done. */

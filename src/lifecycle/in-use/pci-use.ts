@@ -8,6 +8,8 @@ export interface PciUse {
   readonly what: string
   /** The command that ends it; null if there is none to name. */
   readonly end: string | null
+  /** True of a process that has it open: the next boot ends that. One that has a disk open may need it again. */
+  readonly endsAtBoot?: true
 }
 
 /** The commands that end them, for a hint: three at most. */
@@ -17,12 +19,16 @@ export function endsOf(uses: readonly PciUse[]): string {
 }
 
 /** The processes that have it open, by each node; by its address only if no node says so. */
-export function openedBy(nodes: readonly string[], users: ReadonlyMap<string, readonly DeviceUser[]>): PciUse[] {
+export function openedBy(
+  nodes: readonly string[],
+  users: ReadonlyMap<string, readonly DeviceUser[]>,
+  disks: ReadonlySet<string> = new Set(),
+): PciUse[] {
   const byNode = nodes.flatMap((node) => (users.get(node) ?? []).map((user) => ({ user, node })))
   const seen = new Set(byNode.flatMap(({ user, node }) => (node.startsWith('/') ? [user.pid] : [])))
   return byNode
     .filter(({ user, node }) => node.startsWith('/') || !seen.has(user.pid))
-    .map(({ user, node }) => opened(user, node))
+    .map(({ user, node }) => ({ ...opened(user, node), ...(disks.has(node) ? {} : { endsAtBoot: true }) }))
 }
 
 /** By its address it is open without a node of this host: through a descriptor that was handed over, or in a container. */

@@ -79,7 +79,7 @@ export class PciUses {
       ),
       ...sharedFolderUses(this.#files, this.#host.graph, this.#host.mounts, address),
       ...kinds.flatMap((kind) => kind.usesOf(this.#files, address)),
-      ...openedBy(nodes, users),
+      ...openedBy(nodes, users, new Set(this.#host.block.nodesOf(address))),
     ]
   }
 
@@ -106,5 +106,5 @@ function usesByFunctions(functions: readonly PciAddress[], own: ReadonlyMap<PciA
 
 /** The same, told of the function among others. */
 export function usesOfFunction(address: PciAddress, uses: readonly PciUse[]): PciUse[] {
-  return uses.map(({ what, end }) => ({ what: what.startsWith(address) ? what : `${address}: ${what}`, end }))
+  return uses.map(({ what, ...more }) => ({ what: what.startsWith(address) ? what : `${address}: ${what}`, ...more }))
 }

@@ -3,6 +3,7 @@ import { pciAddressOrNull } from '../../base/units.ts'
 import { busNamed } from '../../host/bus/bus.ts'
 import { devicePath, parseBusDevice, shownDevice } from '../../host/bus/bus-device.ts'
 import { bindKept } from '../bindings/bind-kept.ts'
+import { waitsForBoot } from '../bindings/kept-device.ts'
 import { keptDriver } from '../bindings/wanted-driver.ts'
 import type { ChangeOptions } from '../change/change.ts'
 import type { RestoreStage, RestoreTask } from '../device/restore-task.ts'
@@ -19,6 +20,7 @@ export const boundDevices: RestoreStage = (kernel, coming) => {
     const device = boundDeviceOrNull(name)
     const shown = device === null ? name : shownDevice(device)
     const address = device?.bus === 'pci' ? pciAddressOrNull(device.name) : null
+    if (waitsForBoot(files, value)) return []
     if ((coming.only !== undefined && shown !== coming.only) || (address !== null && coming.isLeftOut(address)))
       return []
     return [

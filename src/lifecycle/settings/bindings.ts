@@ -22,6 +22,8 @@ export interface KeptPciBinding {
   readonly before?: PciSettings
   /** The host is to let go of its screen on the device first. */
   readonly framebuffer?: 'release'
+  /** The boot in which it was asked for, from the next one on: until then, it stays as it is. */
+  readonly afterBoot?: string
 }
 
 /** The same of a device on another bus. */
@@ -30,6 +32,8 @@ interface KeptBusBinding {
   readonly driver: string
   /** The device's modalias ('css:t0', 'of:N…'): names move too. Null if it has none. */
   readonly modalias: string | null
+  /** As for a PCI device. */
+  readonly afterBoot?: string
 }
 
 /** The driver that a device is to have at every boot, and what the device was. */
@@ -54,11 +58,13 @@ const pciBinding = v.strictObject({
   settings: v.exactOptional(pciSettings),
   before: v.exactOptional(pciSettings),
   framebuffer: v.exactOptional(v.literal('release')),
+  afterBoot: v.exactOptional(v.string()),
 })
 const busBinding = v.strictObject({
   bus: v.picklist(buses.map(({ name }) => name)),
   driver: driverName,
   modalias: v.nullable(v.string()),
+  afterBoot: v.exactOptional(v.string()),
 })
 
 /** By PCI address, or by bus and name: 'css-0.0.0313'. */

@@ -15,6 +15,7 @@ export function procFolder({ fds, holdings, locked, scenario, store, traits }: M
     get entries() {
       const proc = new Directory()
       proc.at('sys/kernel').set('osrelease', readOnly(`${traits.release}\n`))
+      proc.at('sys/kernel/random').set('boot_id', readOnly(`${bootId(store.read().boots)}\n`))
       if (iomem !== null) proc.set('iomem', readOnly(iomem))
       proc.set('interrupts', readOnly(interrupts(scenario.isolatesInterrupts !== false)))
       const others = store.read().processes.filter((record) => !holdings.isOwn(record))
@@ -24,6 +25,11 @@ export function procFolder({ fds, holdings, locked, scenario, store, traits }: M
       return proc.set('self', { kind: 'symlink', target: String(process.pid) }).entries
     },
   }
+}
+
+/** A UUID, another one at each boot. */
+function bootId(boots: number): string {
+  return `00000000-0000-4000-8000-${boots.toString(16).padStart(12, '0')}`
 }
 
 /** On x86-64, the names of the interrupt controllers say whether the IOMMU remaps what they send. */

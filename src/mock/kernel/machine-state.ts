@@ -33,9 +33,14 @@ export function rebootMock(stateDirectory: string, scenario: Scenario): void {
 
 /** The machine switched off and on again: its disk is as it was, and nothing else; virtual functions are none. */
 function rebootedState(scenario: Scenario, before: Snapshot): MockState {
-  const { disk, commits } = before
+  const { boots, disk, commits } = before
   const kept = Object.entries(disk).filter(([path]) => !/^\/(run|tmp)\//.test(path))
-  const state = { ...emptyState(scenario), disk: Object.fromEntries(kept), commits: [...commits] }
+  const state: MockState = {
+    ...emptyState(scenario),
+    boots: boots + 1,
+    disk: Object.fromEntries(kept),
+    commits: [...commits],
+  }
   for (const device of scenario.pci) {
     // some cards keep it in their own memory
     if (device.vgpus?.mig?.survivesReboot === true && pciRecord(before, device).mig) pciDraft(state, device).mig = true

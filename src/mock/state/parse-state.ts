@@ -30,6 +30,7 @@ function isState(value: unknown): value is MockState {
     isObject(value) &&
     value['format'] === stateFormat &&
     isString(value['scenario']) &&
+    isCount(value['boots']) &&
     isListOf(value['commits'], isString) &&
     isDisk(value['disk']) &&
     isObject(value['owners']) &&

@@ -4,13 +4,15 @@ import type { Scenario } from '../scenario/scenario.ts'
 import type { WorkerLife } from './worker-life.ts'
 
 /** Written into every state file, so that a foreign file is told from ours. */
-export const stateFormat = 'vfioctl mock state 8'
+export const stateFormat = 'vfioctl mock state 9'
 
 /** All that changes on a mock machine, as plain data: what a scenario says at first, and every call since. */
 export interface MockState {
   readonly format: typeof stateFormat
   /** The scenario's name. */
   readonly scenario: string
+  /** Number of its boots. */
+  readonly boots: number
   /** Identities of the latest transactions, so that each can be told from one that was lost. */
   commits: string[]
   /** Text files by absolute path; null for a directory. */
@@ -187,6 +189,7 @@ export function emptyState(scenario: Scenario): MockState {
   return {
     format: stateFormat,
     scenario: scenario.name,
+    boots: 1,
     commits: [],
     disk: { ...scenario.disk },
     owners: {},

@@ -1,6 +1,9 @@
 import { kernelAnswer } from '../../../base/errors.ts'
-import { builtInDriver } from '../../../host/built-in-driver.ts'
+import { builtInDriver, nativeModules } from '../../../host/built-in-driver.ts'
+import { devicePath } from '../../../host/bus/bus-device.ts'
+import { boundDriver } from '../../../host/group-members.ts'
 import type { HostFiles } from '../../../kernel/kernel.ts'
+import { loadInWords, loadsBeforeUdev } from '../../bindings/before-udev.ts'
 import { earlyDevices } from '../../bindings/early-devices.ts'
 import { ruleFile, unfinishedFile } from '../../early/early-files.ts'
 import type { EarlyDevice } from '../../early/early-rule.ts'
@@ -16,7 +19,7 @@ export function notEarly({ files }: HostReader): Finding[] {
   const why = faultOf(files, devices)
   return [
     ...(why === null ? [] : [finding(files, devices, why)]),
-    ...devices.flatMap(({ address }) => builtInFindings(files, address)),
+    ...devices.flatMap(({ address }) => [...builtInFindings(files, address), ...beforeUdev(files, address)]),
   ]
 }
 
@@ -52,6 +55,21 @@ function finding(files: HostFiles, devices: readonly EarlyDevice[], why: string)
     commands: [`vfioctl bind ${first?.address} --early`],
     advice: null,
   }
+}
+
+/** The rule counts only once udev runs. */
+function beforeUdev(files: HostFiles, address: string): Finding[] {
+  const driver = boundDriver(files, `${devicePath({ bus: 'pci', name: address })}/driver`)
+  return loadsBeforeUdev(files, nativeModules(files, driver)).map((load) => ({
+    id: 'early-driver-first',
+    severity: 'warning',
+    device: address,
+    message: loadInWords(load, address),
+    evidence: [seen(load.place, load.text)],
+    consequence: 'it is bound late, once the root file system is there',
+    commands: [],
+    advice: load.mend,
+  }))
 }
 
 /** As after an update of the kernel. */

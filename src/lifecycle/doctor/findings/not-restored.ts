@@ -1,4 +1,4 @@
-import { bootStatus } from '../../boot/install.ts'
+import { restoreStatus } from '../../boot/install.ts'
 import { listKeptForBoot } from '../../boot/kept.ts'
 import { type Finding, seen } from '../reading/finding.ts'
 import type { HostReader } from '../reading/host-reader.ts'
@@ -7,7 +7,7 @@ import type { HostReader } from '../reading/host-reader.ts'
 export function notRestored({ files }: HostReader): Finding[] {
   const { kept } = listKeptForBoot(files)
   const ours = kept.filter(({ path }) => path.startsWith('/etc/vfioctl.d/'))
-  const { installed, files: bootFiles } = bootStatus(files)
+  const { installed, files: bootFiles } = restoreStatus(files)
   if (ours.length === 0 || installed) return []
   const [first, ...others] = ours
   const more = others.length === 0 ? '' : ` and ${others.length} more`

@@ -218,6 +218,29 @@ describe('told where it cannot work', () => {
     })
   })
 
+  test.each([
+    [
+      'dracut',
+      { '/etc/dracut.conf.d': null, '/etc/dracut.conf.d/gpu.conf': 'force_drivers+=" snd e1000e "\n' },
+      'force_drivers',
+    ],
+    ['mkinitcpio', { '/etc/mkinitcpio.conf': '# MODULES=(e1000e)\nMODULES=(ext4 e1000e?)\n' }, 'MODULES there'],
+    ['the kernel’s command line', { '/proc/cmdline': 'quiet rd.driver.pre=ext4,e1000e\n' }, 'rd.driver.pre='],
+  ])('a driver that %s loads before udev runs: that is said, and doctor finds it', async (_, added, mend) => {
+    const { kernel, said, options } = host({ ...demo.disk, ...added })
+    await bind(kernel, { device: card, early: true }, options)
+    expect(said.filter((line) => line.startsWith('e1000e is loaded before udev'))).toEqual([
+      expect.stringContaining(mend),
+    ])
+    await kernel.files.write(`/sys/bus/pci/devices/${card}/driver/unbind`, card)
+    await kernel.files.write(`/sys/bus/pci/devices/${card}/driver_override`, '\n')
+    await kernel.files.write('/sys/bus/pci/drivers_probe', card)
+    const { findings } = await diagnose(kernel)
+    expect(findings.filter(({ id }) => id === 'early-driver-first')).toMatchObject([
+      { device: card, advice: expect.stringContaining(mend) },
+    ])
+  })
+
   test('a boot loader that knows the initramfs by its blocks: it is not made anew, and the command is said', async () => {
     const { kernel, said, options } = host({ ...demo.disk, '/etc/zipl.conf': '' })
     const [change] = await bind(kernel, { device: card, early: true }, options)
@@ -269,6 +292,87 @@ test('dracut has a file of its own for it', async () => {
     },
     { action: 'run', path: '/usr/sbin/dracut', arguments: ['--force', '/boot/initramfs-6.1.0.img', '6.1.0'] },
   ])
+})
+
+describe('mkinitcpio', () => {
+  const preset = '/etc/mkinitcpio.d/linux.preset'
+  const image = '/boot/initramfs-linux.img'
+  const fallback = '/boot/initramfs-linux-fallback.img'
+  const dropIn = '/etc/mkinitcpio.conf.d/vfioctl-early.conf'
+  const usual = `# mkinitcpio preset file for the 'linux' package
+#ALL_config="/etc/mkinitcpio.conf"
+ALL_kver="/boot/vmlinuz-linux"
+PRESETS=('default' 'fallback')
+#default_config="/etc/mkinitcpio.conf"
+default_image="${image}"
+#default_uki="/efi/EFI/Linux/arch-linux.efi"
+default_options="--splash /usr/share/splash.bmp"
+fallback_image="${fallback}"
+fallback_options="-S autodetect"
+`
+  const arch = (text: string) => ({
+    ...plainDisk,
+    ...udev,
+    '/boot': null,
+    [image]: 'before\n',
+    [fallback]: 'fallback\n',
+    '/etc/mkinitcpio.conf.d': null,
+    '/etc/mkinitcpio.d': null,
+    [preset]: text,
+    '/usr/bin': null,
+    ...Object.fromEntries(['cp', 'stat', 'mkinitcpio', 'lsinitcpio'].map((name) => [`/usr/bin/${name}`, ''])),
+    '/usr/lib/modules': null,
+    '/usr/lib/modules/6.1.0': null,
+    '/usr/lib/modules/6.1.0/pkgbase': 'linux\n',
+  })
+
+  test('makes the first image of the kernel’s preset anew, from a copy and a drop-in on, and leaves its fallback', async () => {
+    const { kernel, said, options } = host(arch(usual))
+    const { files } = kernel
+    const [change] = await bind(kernel, { device: card, early: true }, options)
+    expect(
+      change?.steps.flatMap((step) => (step.action === 'run' ? [[step.path, ...step.arguments].join(' ')] : [])),
+    ).toEqual([
+      `/usr/bin/cp -p -- ${image} ${image}.vfioctl-old`,
+      `/usr/bin/mkinitcpio -k 6.1.0 -g ${image} --splash /usr/share/splash.bmp`,
+      `/usr/bin/lsinitcpio ${image}`,
+    ])
+    expect(files.read(dropIn)).toContain(`FILES+=('${rule}')\nMODULES+=('vfio_pci?')\n`)
+    expect(files.read(image)).toContain(
+      'etc/udev/rules.d/05-vfioctl-early.rules\nusr/lib/modules/6.1.0/kernel/vfio_pci.ko',
+    )
+    expect(files.read(`${image}.vfioctl-old`)).toBe('before\n')
+    expect(files.read(fallback)).toBe('fallback\n')
+    expect(said).toContainEqual(expect.stringContaining(`boot without it (${fallback}): mkinitcpio -P`))
+    expect(files.read(undo)).toContain(`mkinitcpio -P || mv -f ${image}.vfioctl-old ${image}\n`)
+    await release(kernel, { device: card })
+    expect(files.read(image)).not.toContain('vfioctl')
+    expect([dropIn, rule, undo, `${image}.vfioctl-old`].filter((path) => files.kind(path) !== null)).toEqual([])
+  })
+
+  test('that does not read drop-ins leaves all as it was', async () => {
+    const { kernel } = host(arch(usual))
+    const before = kernel.files.read(image)
+    const old = withProgram(kernel, 'mkinitcpio', {})
+    await expect(bind(old, { device: card, early: true })).rejects.toThrow('vfioctl-early.rules is not in it')
+    expect(kernel.files.read(image)).toBe(before)
+    expect([dropIn, rule, undo].filter((path) => kernel.files.kind(path) !== null)).toEqual([])
+  })
+
+  test.each([
+    ['a unified kernel image', usual.replace('#default_uki', 'default_uki'), 'part of a unified kernel image'],
+    ['a configuration of its own', usual.replace('#default_config', 'default_config'), 'drop-ins are left out'],
+    ['one for all images', usual.replace('#ALL_config', 'ALL_config'), 'drop-ins are left out'],
+    ['an image that a shell works out', usual.replace(image, '$(uname -r)'), 'does not say plainly'],
+    ['a script', `${usual}\nrm -rf /tmp/x\n`, 'does not say plainly'],
+    ['no image', usual.replace(image, '/boot/other.img'), 'is not there'],
+    ['nothing', '', 'does not say plainly'],
+  ])('with a preset of %s is not run: that is said, with the command', async (_, text, why) => {
+    const { kernel, said, options } = host(arch(text))
+    const [change] = await bind(kernel, { device: card, early: true }, options)
+    expect(change?.steps.map(({ action }) => action)).not.toContain('run')
+    expect(said[0]).toMatch(new RegExp(`the initramfs is not made anew: .*${why}.*: on that machine, mkinitcpio -P$`))
+  })
 })
 
 test('the rule leaves alone what has a driver, another override or other ids, and a boot that says so', () => {

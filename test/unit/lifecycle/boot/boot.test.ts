@@ -3,7 +3,7 @@ import { systemError } from '../../../../src/base/system-error.ts'
 import type { Kernel } from '../../../../src/kernel/kernel.ts'
 import { openLinux } from '../../../../src/kernel/linux.ts'
 import { packagedFiles } from '../../../../src/lifecycle/boot/boot-files.ts'
-import { bootStatus, installBoot, removeBoot } from '../../../../src/lifecycle/boot/install.ts'
+import { restoreStatus, installBoot, removeBoot } from '../../../../src/lifecycle/boot/install.ts'
 import { createMockHost } from '../../../../src/mock-host.ts'
 import { HostTree } from '../../host-tree.ts'
 
@@ -298,10 +298,10 @@ describe('where a package has the units and the rule', () => {
     const kernel = withPackage()
     const note = 'the package’s unit is disabled: systemctl enable vfioctl-restore.service'
     expect(await installBoot(kernel, single)).toEqual({ changed: false, dryRun: false, steps: [], notes: [note] })
-    expect(bootStatus(kernel.files).installed).toBe(false)
+    expect(restoreStatus(kernel.files).installed).toBe(false)
     put(kernel, enabled, '')
     expect(await installBoot(kernel, single)).toMatchObject({ changed: false, notes: [] })
-    expect(bootStatus(kernel.files)).toMatchObject({ installed: true, files: Array(5).fill({ state: 'packaged' }) })
+    expect(restoreStatus(kernel.files)).toMatchObject({ installed: true, files: Array(5).fill({ state: 'packaged' }) })
   })
 
   test.each([

@@ -2,17 +2,20 @@ import { failedWith } from '../../base/system-error.ts'
 import type { HostFiles, ProgramEnd, ProgramRun } from '../../kernel/kernel.ts'
 
 /**
- * Debian's programs around the initramfs, as far as they are asked for: an image is the list of its files. A disk has them
- * by these paths.
+ * The programs of Debian and Arch around the initramfs, as far as they are asked for: an image is the list of its files. A
+ * disk has them by these paths.
  */
 type Program = (files: HostFiles, words: readonly string[]) => ProgramEnd
 
 const rules = '/etc/udev/rules.d'
 const hooks = '/etc/initramfs-tools/hooks'
+const dropIns = '/etc/mkinitcpio.conf.d'
 
 const programs: Readonly<Record<string, Program>> = {
   '/usr/sbin/update-initramfs': updateInitramfs,
   '/usr/bin/lsinitramfs': (files, [image = '']) => ended(0, files.read(image)),
+  '/usr/bin/mkinitcpio': mkinitcpio,
+  '/usr/bin/lsinitcpio': (files, [image = '']) => ended(0, files.read(image)),
   '/usr/bin/cp': copy,
   '/usr/bin/stat': stat,
 }
@@ -40,6 +43,26 @@ function updateInitramfs(files: HostFiles, [update, option, version]: readonly s
   })
   replace(files, image, ['usr/lib/systemd/systemd-udevd', ...named, ...modules, ''].join('\n'))
   return ended(0, `update-initramfs: Generating ${image}\n`)
+}
+
+/** `-k VERSION -g IMAGE`: what the drop-ins name in FILES and MODULES, where a module with ? may be missing. */
+function mkinitcpio(files: HostFiles, [kernel, version, generate, image = '']: readonly string[]): ProgramEnd {
+  if (kernel !== '-k' || generate !== '-g') return ended(1, '', '==> ERROR: only -k VERSION -g IMAGE is simulated\n')
+  const text = listed(files, dropIns)
+    .filter((name) => name.endsWith('.conf'))
+    .map((name) => files.read(`${dropIns}/${name}`))
+  const named = (array: string) =>
+    [...text.join('\n').matchAll(new RegExp(`^${array}\\+=\\((.*)\\)$`, 'gm'))].flatMap(
+      ([, words = '']) => words.match(/[^\s']+/g) ?? [],
+    )
+  const missing = named('FILES').find((path) => files.kind(path) === null)
+  if (missing !== undefined) return ended(1, '', `==> ERROR: file not found: '${missing}'\n`)
+  const modules = named('MODULES').map(
+    (module) => `usr/lib/modules/${version}/kernel/${module.replace('?', '')}.ko.zst`,
+  )
+  const own = named('FILES').map((path) => path.slice(1))
+  replace(files, image, ['usr/lib/systemd/systemd-udevd', ...own, ...modules, ''].join('\n'))
+  return ended(0, `==> Creating zstd-compressed initcpio image: '${image}'\n`)
 }
 
 function copy(files: HostFiles, words: readonly string[]): ProgramEnd {
