@@ -58,6 +58,9 @@ export interface CapturedScenario {
   readonly recorded: RecordedHost
 }
 
+/** The number of the user that no process should run as, on every host. */
+const nobody = '65534'
+
 /** The largest file that a command reads, in bytes. */
 const largest = 16 * 2 ** 20
 
@@ -120,6 +123,8 @@ function readAll(kernel: RecordingKernel, unseen: Warning[]): FoundGroups {
   )
   asked(() => reportText(kernel))
   asked(() => diagnose(kernel, { devices: names, guestMemory: 2 ** 30 }))
+  // for any user: of whom, and of whose limits, no more is read
+  asked(() => diagnose(kernel, { devices: names, guestMemory: 2 ** 30, user: nobody }))
   asked(() => restoreStatus(files))
   asked(() => listKeptForBoot(files))
   const ofVfio = found.groups.flatMap(({ devices }) => devices).filter(({ vfio }) => vfio)

@@ -48,6 +48,13 @@ export function groupName(files: HostFiles, gid: number): string {
   return printable(records(files, databases.group).find(([, , number]) => number === String(gid))?.[0] ?? String(gid))
 }
 
+/** The names of users who are no service's: their numbers begin at 1000. */
+export function loginUsers(files: HostFiles): string[] {
+  return records(files, databases.user).flatMap(([name = '', , uid]) => {
+    return name !== '' && isId(uid) && Number(uid) >= 1000 && Number(uid) < 60_000 ? [name] : []
+  })
+}
+
 /** A user who can be changed to, as /etc/passwd has them. */
 export interface UserAccount {
   readonly name: string

@@ -1,3 +1,4 @@
+import { virtualMachineOf } from '../../host/virtual-machine.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import type {
   RecordedDevice,
@@ -5,6 +6,7 @@ import type {
   RecordedFile,
   RecordedHost,
 } from '../../kernel/recording/recorded-host.ts'
+import { type GivenNames, namesGiven, withoutGivenNames } from '../doctor/given-names.ts'
 import { type Identity, namesOfHost, withoutIdentities } from '../doctor/redacted.ts'
 import { withoutSerialNumber } from './serial-number.ts'
 
@@ -17,6 +19,7 @@ const readWords = [
   ...['run', 'nvidia', 'validations', 'usr', 'local', 'lib', 'sbin', 'var', 'log', 'audit', 'modules.alias'],
   ...['boot', 'dev', 'vfio', 'iommufd', 'proc', 'self', 'status', 'driver', 'intel_iommu', 'amd_iommu', 'kernel'],
 ]
+const isCommandLine = /^\/proc\/\d+\/cmdline$/
 /** Files that are a serial number. */
 const isSerial =
   /\/(?:serial|serial_number|board_serial|product_serial|chassis_serial|wwid|nguid|eui|unique_id|vpd\w*)$/
@@ -27,6 +30,11 @@ const isSerial =
  */
 export function redactedRecording(files: HostFiles, host: RecordedHost): RecordedHost {
   const hostNames = namesOfHost(files).filter((name) => !isOfEveryHost(host, name))
+  const named = mapped(host, withoutGivenNames(namesToReplace(files, host)))
+  return withOtherIdentities(named, hostNames)
+}
+
+function withOtherIdentities(host: RecordedHost, hostNames: readonly string[]): RecordedHost {
   const found: Record<Identity | 'bus', Set<string>> = {
     UUID: new Set(),
     MAC: new Set(),
@@ -75,6 +83,26 @@ function otherBus(number: number): string {
   return `${digits(number >> 8, 4)}:${digits(number & 0xff, 2)}`
 }
 
+/** Without those that something else is called, too. */
+function namesToReplace(files: HostFiles, host: RecordedHost): GivenNames {
+  const commandLines = Object.entries(host.files).filter(([path]) => isCommandLine.test(path))
+  const guests = commandLines.flatMap(([, file]) => {
+    const text = typeof file === 'string' ? file : (file.text ?? '')
+    return virtualMachineOf(text.split('\0'))?.name ?? []
+  })
+  const { guest, net, user } = namesGiven(files, guests)
+  const components = Object.keys(host.files).map((path) => path.split('/'))
+  const isOther = (name: string) => {
+    return components.some((parts) => parts.some((part, index) => part === name && parts[index - 1] !== 'net'))
+  }
+  const isFree = (name: string) => !isOfEveryHost(host, name)
+  return {
+    guest: guest.filter(isFree),
+    net: net.filter((name) => !readWords.includes(name) && !isOther(name)),
+    user: user.filter(isFree),
+  }
+}
+
 /** A host may be called as something is in sysfs, or in the names of files that are looked for. */
 function isOfEveryHost({ files }: RecordedHost, name: string): boolean {
   return (
@@ -102,7 +130,7 @@ function changedFile(
 ): string | RecordedFile {
   const changedText = (text: string) => {
     if (isSerial.test(path) && text.trim() !== '') return 'REDACTED\n'
-    return change(/^\/proc\/\d+\/cmdline$/.test(path) ? namedGuest(text) : text)
+    return change(isCommandLine.test(path) ? namedGuest(text) : text)
   }
   if (typeof file === 'string') return changedText(file)
   const { text, target, bytes } = file

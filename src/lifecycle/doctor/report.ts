@@ -6,6 +6,7 @@ import type { Kernel } from '../../kernel/kernel.ts'
 import { readDeviceTypes } from '../kinds/device-types.ts'
 import { list } from '../kinds/list.ts'
 import { type Diagnosis, diagnose } from './diagnose.ts'
+import { namesGiven, withoutGivenNames } from './given-names.ts'
 import type { DoctorRequest } from './reading/host-reader.ts'
 import { redacted } from './redacted.ts'
 
@@ -41,10 +42,17 @@ export function reportText(kernel: Kernel, { program, ...request }: ReportReques
     diagnosis: diagnose(kernel, request),
     groups: found.groups,
     withoutGroup: found.withoutGroup,
-    devices: listed.devices,
+    // the rest of a guest's command line tells of its disks and nets
+    devices: listed.devices.map((device) => ({
+      ...device,
+      users: device.users.map((user) => ({ ...user, commandLine: user.commandLine.slice(0, 1) })),
+    })),
     types: offered.types,
     physicalFunctions: physical.functions,
     warnings: [...found.warnings, ...listed.warnings, ...offered.warnings, ...physical.warnings],
   }
-  return redacted(files, `${JSON.stringify(report, null, 2)}\n`)
+  const guests = report.devices.flatMap(({ users }) => users.flatMap(({ vm }) => vm?.name ?? []))
+  const rename = withoutGivenNames(namesGiven(files, guests))
+  const named = JSON.stringify(report, (_, value: unknown) => (typeof value === 'string' ? rename(value) : value), 2)
+  return redacted(files, `${named}\n`)
 }

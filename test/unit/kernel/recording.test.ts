@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { isSystemError, systemError } from '../../../src/base/system-error.ts'
+import { account } from '../../../src/host/accounts.ts'
 import { deviceName } from '../../../src/host/device-name.ts'
 import { captureHost } from '../../../src/host-capture.ts'
 import type { HostFiles } from '../../../src/kernel/kernel.ts'
@@ -46,9 +47,9 @@ test('of processes, those are recorded that have a device open, with no other fi
   expect(JSON.stringify(files)).not.toMatch(/diary|private|PASSWORD/)
 })
 
-test('redacted, a command line is the program and the name of its guest', () => {
+test('redacted, a command line is the program and a name of its guest', () => {
   const { files } = recordingOf(host(), true)
-  expect(files['/proc/2841/cmdline']).toBe('qemu-system-x86_64\0-name\0guest=web1\0')
+  expect(files['/proc/2841/cmdline']).toBe('qemu-system-x86_64\0-name\0guest=guest1\0')
 })
 
 test('of files that tell of more than VFIO, the lines are recorded that are looked for', () => {
@@ -145,6 +146,26 @@ test('redacted, what tells hosts apart is replaced everywhere by others of its k
     kind: 'symlink',
     target: '../../../devices/pci0000:00/0000:01:00.0/00000000-0000-4000-8000-000000000001',
   })
+})
+
+test('redacted, guests, interfaces and users have other names, and stay where they were', () => {
+  const card = 'sys/devices/pci0000:00/0000:3b:00.0'
+  const tree = host()
+    .link('sys/class/net/acme-uplink', '../../devices/pci0000:00/0000:3b:00.0/net/acme-uplink')
+    .file(`${card}/net/acme-uplink/uevent`, 'INTERFACE=acme-uplink\n')
+    .link('sys/bus/pci/devices/0000:3b:00.0', '../../../devices/pci0000:00/0000:3b:00.0')
+    .link('proc/812/fd/7', '/dev/vfio/7')
+    .file('proc/812/comm', 'qemu-system-x86\n')
+    .file('proc/812/cmdline', 'qemu-system-x86_64\0-name\0guest=acme-erp,debug-threads=on\0-drive\0file=/acme.img\0')
+    .file('etc/passwd', 'root:x:0:0:root:/root:/bin/sh\nmallory:x:1000:1000:Mallory M:/srv/mallory:/bin/sh\n')
+    .file('etc/security/limits.conf', 'mallory - memlock 64\n')
+  const recorded = recordingOf(tree, true)
+  expect(JSON.stringify(recorded)).not.toMatch(/acme|mallory/i)
+  const files = new RecordedFiles(recorded)
+  expect(deviceName(files, 'net1')).toBe('0000:01:00.0')
+  expect(files.read('/proc/812/cmdline')).toBe('qemu-system-x86_64\0-name\0guest=guest1,debug-threads=on\0')
+  expect(files.read('/etc/security/limits.conf')).toBe('user1 - memlock 64\n')
+  expect(account(files, 'user1')).toEqual({ uid: 1000, name: 'user1', gids: [1000] })
 })
 
 test.each(['vfio', 'kernel', 'etc', 'pci'])('a host that is called %s is still read when it is redacted', (name) => {

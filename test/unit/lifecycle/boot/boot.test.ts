@@ -3,7 +3,7 @@ import { systemError } from '../../../../src/base/system-error.ts'
 import type { Kernel } from '../../../../src/kernel/kernel.ts'
 import { openLinux } from '../../../../src/kernel/linux.ts'
 import { packagedFiles } from '../../../../src/lifecycle/boot/boot-files.ts'
-import { restoreStatus, installBoot, removeBoot } from '../../../../src/lifecycle/boot/install.ts'
+import { installBoot, removeBoot, restoreStatus } from '../../../../src/lifecycle/boot/install.ts'
 import { createMockHost } from '../../../../src/mock-host.ts'
 import { HostTree } from '../../host-tree.ts'
 

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { withoutGivenNames } from '../../../../src/lifecycle/doctor/given-names.ts'
 import { redacted } from '../../../../src/lifecycle/doctor/redacted.ts'
 import { createMockKernel } from '../../../../src/mock/kernel/mock-kernel.ts'
 import { gpuHost } from '../../../../src/mock/shipped/gpu-host.ts'
@@ -32,6 +33,14 @@ describe('what tells a host from others is taken out of a text', () => {
   test('a host name that says nothing stays', () => {
     expect(redacted(filesOf('localhost'), 'console=ttyS0 localhost')).toBe('console=ttyS0 localhost')
   })
+})
+
+test('names that people gave are replaced as words of their own, the longer of two first', () => {
+  const names = { guest: ['web', 'web-2', 'a+b'], net: ['br0', 'br0.100'], user: [] }
+  const other = withoutGivenNames(names)
+  expect(other('web, web-2 (a+b) on br0.100 and br0: webs, my-web, xbr0')).toBe(
+    'guest2, guest3 (guest1) on net2 and net1: webs, my-web, xbr0',
+  )
 })
 
 test('a report has the findings, the kernel, groups, devices and types, and the UUIDs by their numbers', async () => {
