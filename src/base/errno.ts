@@ -38,6 +38,7 @@ const numbers = {
   EADDRINUSE: 98,
   EADDRNOTAVAIL: 99,
   ECONNREFUSED: 111,
+  EUCLEAN: 117,
 } as const
 
 const byName: ReadonlyMap<string, number> = new Map(Object.entries(numbers))

@@ -68,11 +68,12 @@ async function madeBusy(name: ScenarioName): Promise<Host> {
   }
   if (name === 'gpu-host' || name === 'a40-host')
     await host.setVirtualFunctions({ device: '0000:41:00.0', count: 'all' })
+  if (name === 'arc-pro') await host.setVirtualFunctions({ device: '0000:03:00.0', count: 2 })
   if (name === 'mainframe') await host.bind({ device: 'css/0.0.0314' })
   return host
 }
 
-test.each(['demo', 'gpu-host', 'a40-host', 'blackwell', 'mainframe'] as const)(
+test.each(['demo', 'gpu-host', 'a40-host', 'blackwell', 'arc-pro', 'mainframe'] as const)(
   'whatever reads says of the recorded %s what it says of the host',
   async (name) => {
     const host = await madeBusy(name)

@@ -8,11 +8,11 @@ export type PageSize = (typeof pageSizes)[number]
 export const smallestPage: PageSize = 4096
 
 /** The kernels that the mock can be, by the name a scenario gives. */
-export type KernelVersion = '6.1' | '6.12' | '7'
+export type KernelVersion = '6.1' | '6.12' | '6.19' | '7'
 
 /**
- * The differences between these kernels, each as the kernel of that name that the test suite boots. The Linux that
- * brought a trait stands with it.
+ * The differences between these kernels, each as the kernel of that name that the test suite boots; 6.19, which it does
+ * not boot, by the Linux that brought a trait, which stands with it.
  */
 export interface KernelTraits {
   /** Kernel release, as `uname -r` prints it. */
@@ -64,6 +64,11 @@ export interface KernelTraits {
   /** Errno of vfio_ap for a queue of another device; with `hasApConfig`, a matrix can be written as a whole (6.10). */
   readonly apqnTaken: 'EADDRINUSE' | 'EBUSY'
   readonly hasApConfig: boolean
+  /**
+   * Shares of Intel's GPUs in sysfs (drivers/gpu/drm/xe/xe_sriov_pf_sysfs.c): none, of time since 6.19, of VRAM too since
+   * 7.1.
+   */
+  readonly xeShares: 'none' | 'time' | 'vram'
 }
 
 const traits: Readonly<Record<KernelVersion, Omit<KernelTraits, 'pageSize'>>> = {
@@ -92,6 +97,7 @@ const traits: Readonly<Record<KernelVersion, Omit<KernelTraits, 'pageSize'>>> = 
     vfioApIrqs: 0,
     apqnTaken: 'EADDRINUSE',
     hasApConfig: false,
+    xeShares: 'none',
   },
   '6.12': {
     release: '6.12.0',
@@ -118,6 +124,34 @@ const traits: Readonly<Record<KernelVersion, Omit<KernelTraits, 'pageSize'>>> = 
     vfioApIrqs: 1,
     apqnTaken: 'EBUSY',
     hasApConfig: true,
+    xeShares: 'none',
+  },
+  '6.19': {
+    release: '6.19.0',
+    foreignContainer: 'EBADFD',
+    type1Nests: false,
+    type1Wrap: 'EOVERFLOW',
+    hidesLeaving: true,
+    copiesInfoWhole: true,
+    retypesAttended: true,
+    newIdBits: 16,
+    resetMethods: 7,
+    alignsCapabilities: true,
+    trapsQuadwords: true,
+    msixGrows: true,
+    hasErrOfAll: true,
+    mttyMasks: true,
+    mttyMigrates: true,
+    reportsDmaLog: true,
+    hasPrecopyInfoV2: false,
+    coreDescribesRegions: false,
+    makesDmaBufs: true,
+    tellsOpenDevice: true,
+    framebufferBelowDevice: true,
+    vfioApIrqs: 2,
+    apqnTaken: 'EBUSY',
+    hasApConfig: true,
+    xeShares: 'time',
   },
   '7': {
     release: '7.3.0',
@@ -144,6 +178,7 @@ const traits: Readonly<Record<KernelVersion, Omit<KernelTraits, 'pageSize'>>> = 
     vfioApIrqs: 2,
     apqnTaken: 'EBUSY',
     hasApConfig: true,
+    xeShares: 'vram',
   },
 }
 

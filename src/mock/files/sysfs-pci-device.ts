@@ -15,6 +15,7 @@ import { type MockState, pciKey, type Snapshot } from '../state/state.ts'
 import { powerEntries } from './sysfs-power.ts'
 import { sriovEntries } from './sysfs-sriov.ts'
 import { vgpuEntries } from './sysfs-vgpu.ts'
+import { xeEntries } from './sysfs-xe.ts'
 import { link, type Node, readOnly, writeOnly } from './tree.ts'
 
 /** Entries of a PCI device's folder. */
@@ -58,6 +59,7 @@ export function* pciDeviceEntries(
   yield ['config', readOnly(() => configBytes(machine.store.read(), device))]
   yield* sriovEntries(machine, device, state)
   yield* vgpuEntries(machine, device, state)
+  yield* xeEntries(machine, device, state)
 }
 
 function isVga({ class: its }: PciDevice): boolean {

@@ -47,14 +47,14 @@ export function unbind(draft: MockState, device: PciDevice, driver: string): voi
 }
 
 /**
- * The driver gives the device back, with what it made of it: mediated devices, vGPUs, and with vfio-pci the virtual
- * functions.
+ * The driver gives the device back, with what it made of it: mediated devices, vGPUs, and with vfio-pci or xe the
+ * virtual functions.
  */
 export function letGo(draft: MockState, device: PciDevice): void {
   const record = pciDraft(draft, device)
   record.unbinding = true
   for (const mdev of draft.mdevs) if (mdev.parent === device.address) mdev.removing = true
-  if (record.driver === 'vfio-pci') removeVfs(draft, device)
+  if (record.driver === 'vfio-pci' || device.xe !== undefined) removeVfs(draft, device)
   if (device.vgpus === undefined || record.driver !== device.driver) return
   for (const vf of record.vfs.flatMap((address) => draft.pci[address] ?? [])) {
     if (vf.driver === device.sriov?.vfDriver) vf.unbinding = true
@@ -86,6 +86,7 @@ function attach(draft: MockState, scenario: Scenario, device: PciDevice, driver:
   const record = pciDraft(draft, device)
   record.driver = driver
   record.runtimeControl = null
+  if (device.physfn !== undefined && driver === device.driver) record.usedByHost = true
   takeScreen(draft, scenario, device, driver)
   if (isVfioPci(scenario, driver) && record.group === null) {
     record.group = freeIommuGroup(scenario, draft)

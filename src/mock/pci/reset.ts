@@ -108,6 +108,11 @@ export function resetDevice({ scenario, store, openDevices }: Machine, device: P
       pciDraft(draft, device).isRevived = true
     })
   }
+  if (pciRecord(store.read(), device).usedByHost) {
+    store.update((draft) => {
+      pciDraft(draft, device).usedByHost = false
+    })
+  }
   const model = openDevices.get(pciKey(device.address))?.model
   if (model?.busReset !== undefined) model.busReset()
   else if (model !== undefined) model.reset()

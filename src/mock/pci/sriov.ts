@@ -6,6 +6,7 @@ import { moduleParameter } from '../state/module-parameters.ts'
 import type { MockState, Snapshot } from '../state/state.ts'
 import { probe, removeVfs } from './binding.ts'
 import { findPciDevice, freeIommuGroup, newRecord, type PciDevice, pciDraft, pciRecord } from './devices.ts'
+import { giveEqualShares, releaseShares } from './xe-shares.ts'
 
 /**
  * A write to `sriov_numvfs`: EINVAL for no number, ERANGE for more than there can be, ENOENT if no driver is there
@@ -18,9 +19,14 @@ export function setNumVfs(draft: MockState, scenario: Scenario, physfn: PciDevic
   if (sriov === undefined || wanted > sriov.totalVfs) throw new Errno('ERANGE')
   if (wanted === vfs.length) return
   if (!configures(scenario, draft, physfn, sriov)) throw new Errno('ENOENT')
-  if (wanted === 0) removeVfs(draft, physfn)
-  else if (vfs.length > 0) throw new Errno('EBUSY')
-  else addVfs(draft, scenario, physfn, sriov.makesAll === true ? sriov.totalVfs : wanted)
+  if (wanted === 0) {
+    removeVfs(draft, physfn)
+    releaseShares(pciDraft(draft, physfn), vfs.length)
+  } else if (vfs.length > 0) throw new Errno('EBUSY')
+  else {
+    giveEqualShares(pciDraft(draft, physfn), physfn, wanted)
+    addVfs(draft, scenario, physfn, sriov.makesAll === true ? sriov.totalVfs : wanted)
+  }
 }
 
 /** A write to `sriov_drivers_autoprobe`. */

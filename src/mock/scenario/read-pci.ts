@@ -11,6 +11,7 @@ import type {
   ScenarioVariantDriver,
   ScenarioVgpus,
   ScenarioVgpuType,
+  ScenarioXe,
 } from './scenario.ts'
 
 const barIndex = v.pipe(v.string(), v.regex(/^[0-5]$/, 'the index of a BAR'))
@@ -81,6 +82,8 @@ const vgpus = v.strictObject({
   ),
 } satisfies Fields<ScenarioVgpus>)
 
+const xe = v.strictObject({ vram: count } satisfies Fields<ScenarioXe>)
+
 /** A device on the bus, with what vfio-pci finds it to be, its virtual functions and vGPUs. */
 export const pciDevice: v.GenericSchema<unknown, ScenarioPciDevice> = v.strictObject({
   address,
@@ -99,6 +102,7 @@ export const pciDevice: v.GenericSchema<unknown, ScenarioPciDevice> = v.strictOb
   function: v.exactOptional(pciFunction),
   sriov: v.exactOptional(sriov),
   vgpus: v.exactOptional(vgpus),
+  xe: v.exactOptional(xe),
 } satisfies Fields<ScenarioPciDevice>)
 
 /** A driver of VFIO for particular devices. */

@@ -104,7 +104,7 @@ const diskPath = v.pipe(
 const scenario = v.pipe(
   v.strictObject({
     name,
-    kernel: v.exactOptional(v.picklist(['6.1', '6.12', '7'])),
+    kernel: v.exactOptional(v.picklist(['6.1', '6.12', '6.19', '7'])),
     pageSize: v.exactOptional(v.picklist(pageSizes)),
     modules: v.record(name, v.record(name, v.string())),
     variantDrivers: v.exactOptional(v.array(variantDriver)),

@@ -80,6 +80,14 @@ export interface ScenarioPciDevice {
   readonly sriov?: ScenarioSriov
   /** Of a GPU whose driver makes vGPUs of its virtual functions. */
   readonly vgpus?: ScenarioVgpus
+  /** Of an Intel GPU with the driver xe, whose virtual functions share it. */
+  readonly xe?: ScenarioXe
+}
+
+/** The part of an Intel GPU that its virtual functions can have. */
+export interface ScenarioXe {
+  /** Bytes of VRAM; 0 of a GPU that is part of the processor. */
+  readonly vram: number
 }
 
 /**

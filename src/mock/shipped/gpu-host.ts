@@ -1,6 +1,6 @@
-import type { Scenario, ScenarioModel, ScenarioPciFunction, ScenarioVgpuType } from '../scenario/scenario.ts'
+import type { Scenario, ScenarioModel, ScenarioVgpuType } from '../scenario/scenario.ts'
 import { demo } from './demo.ts'
-import { pciDevice, plainDisk, sriovManagePath } from './host-parts.ts'
+import { memory, pciDevice, plainDisk, sriovManagePath } from './host-parts.ts'
 
 const t4 = '0000:3b:00.0'
 
@@ -152,12 +152,6 @@ function networkPort(address: string): Scenario['pci'][number] {
       driverConfigures: true,
     },
   })
-}
-
-/** A 64-bit BAR of memory, and the capability that says it has function level reset. */
-function memory(bar: number): ScenarioPciFunction {
-  const config = { '0x04': '02001000', '0x10': '0c000000', '0x34': '40', '0x40': '1000020000800010' }
-  return { kind: 'memory', configSize: 4096, config, bars: { '0': bar }, rom: 0, reset: true }
 }
 
 function vgpuType(id: number, name: string, gibibytes: number): ScenarioVgpuType {

@@ -1,4 +1,4 @@
-import type { ScenarioPciDevice } from '../scenario/scenario.ts'
+import type { ScenarioPciDevice, ScenarioPciFunction } from '../scenario/scenario.ts'
 
 /** The directories that every host has, and its accounts: root's, and those of a host with virtual machines. */
 export const plainDisk: Readonly<Record<string, string | null>> = {
@@ -51,4 +51,22 @@ export function pciDevice(
   const [vendor = '', device = ''] = id.split(':').map((part) => `0x${part}`)
   const subsystem = { subsystemVendor: '0x1028', subsystemDevice: '0x0869' }
   return { address, vendor, device, ...subsystem, numaNode: -1, ...rest }
+}
+
+/** A 64-bit BAR of memory, and the capability that says it has function level reset. */
+export function memory(bar: number): ScenarioPciFunction {
+  const config = {
+    '0x04': '02001000',
+    '0x10': '0c000000',
+    '0x34': '40',
+    '0x40': '1000020000800010',
+  }
+  return {
+    kind: 'memory',
+    configSize: 4096,
+    config,
+    bars: { '0': bar },
+    rom: 0,
+    reset: true,
+  }
 }

@@ -1,5 +1,6 @@
 import type { Scenario } from '../scenario/scenario.ts'
 import { a40Host } from './a40-host.ts'
+import { arcPro } from './arc-pro.ts'
 import { blackwell } from './blackwell.ts'
 import { demo } from './demo.ts'
 import { gpuHost } from './gpu-host.ts'
@@ -12,5 +13,6 @@ export const shipped: Readonly<Record<ScenarioName, Scenario>> = {
   'gpu-host': gpuHost,
   'a40-host': a40Host,
   blackwell,
+  'arc-pro': arcPro,
   mainframe,
 }

@@ -82,13 +82,23 @@ function isOwner(value: unknown): boolean {
   return isObject(value) && ['uid', 'gid', 'mode'].every((key) => isCount(value[key]))
 }
 
+const flags = [
+  'unbinding',
+  'leaving',
+  'removed',
+  'isNoiommu',
+  'isRevived',
+  'vfsAutoprobe',
+  'heterogeneous',
+  'mig',
+  'usedByHost',
+] as const
+
 function isPci(value: unknown): value is PciRecord {
   return (
     isObject(value) &&
     ['driver', 'driverOverride', 'physfn', 'vfToken'].every((key) => value[key] === null || isString(value[key])) &&
-    ['unbinding', 'leaving', 'removed', 'isNoiommu', 'isRevived', 'vfsAutoprobe', 'heterogeneous', 'mig'].every(
-      (key) => typeof value[key] === 'boolean',
-    ) &&
+    flags.every((key) => typeof value[key] === 'boolean') &&
     ['vfioIndex', 'group', 'gpuInstance'].every((key) => value[key] === null || isCount(value[key])) &&
     isListOf(value['gpuInstances'], isGpuInstance) &&
     isListOf(value['vfs'], isString) &&
@@ -97,6 +107,8 @@ function isPci(value: unknown): value is PciRecord {
     isCount(value['enabledByHand']) &&
     isObject(value['vgpuAttributes']) &&
     Object.values(value['vgpuAttributes']).every(isString) &&
+    isObject(value['xeShares']) &&
+    Object.values(value['xeShares']).every(isString) &&
     isObject(value['barSizes']) &&
     Object.entries(value['barSizes']).every(([bar, size]) => /^[0-5]$/.test(bar) && isBarSize(size)) &&
     (value['resetMethods'] === null || isListOf(value['resetMethods'], isString)) &&
@@ -119,9 +131,7 @@ function isBarSize(value: unknown): boolean {
 }
 
 function isSubchannel(value: unknown): value is SubchannelRecord {
-  return (
-    isObject(value) && isPlatform(value) && ['unbinding', 'hadDevice'].every((key) => typeof value[key] === 'boolean')
-  )
+  return isPlatform(value) && 'unbinding' in value && typeof value.unbinding === 'boolean'
 }
 
 function isPlatform(value: unknown): value is PlatformRecord {

@@ -45,8 +45,6 @@ export interface SubchannelRecord {
   driver: string | null
   driverOverride: string | null
   unbinding: boolean
-  /** vfio_ccw has made a mediated device of it, and logged that. */
-  hadDevice: boolean
 }
 
 /** The state of the firmware's framebuffer, and of the console that is drawn on the host's only framebuffer. */
@@ -118,6 +116,10 @@ export interface PciRecord {
   heterogeneous: boolean
   mig: boolean
   gpuInstances: GpuInstanceRecord[]
+  /** Shares of an Intel GPU that were written or given, by function and file: 'vf1/vram_quota'. */
+  xeShares: Record<string, string>
+  /** A driver of the host has used it since its last reset. */
+  usedByHost: boolean
   /** Number of its vfio-dev folder; null while no driver of VFIO has it. */
   vfioIndex: number | null
   /** State that its model saved when it was closed last; null for a device that was never opened. */
@@ -255,6 +257,7 @@ const released = {
   gpuInstance: null,
   heterogeneous: false,
   gpuInstances: [],
+  xeShares: {},
   runtimeControl: null,
 } satisfies Partial<PciRecord>
 const withoutGroup = { group: null, isNoiommu: false } satisfies Partial<PciRecord>

@@ -561,9 +561,12 @@ describe('doctor', () => {
     })
   })
 
-  test.each(['demo', 'gpu-host', 'a40-host', 'blackwell', 'mainframe'])('%s is healthy, in one line', async (name) => {
-    const { status, stdout, stderr } = await hostOf({}).on(['doctor', '--mock', name])
-    expect([status, stderr]).toEqual([0, ''])
-    expect(stdout).toMatch(/^healthy: looked at IOMMU, .+\n$/)
-  })
+  test.each(['demo', 'gpu-host', 'a40-host', 'blackwell', 'arc-pro', 'mainframe'])(
+    '%s is healthy, in one line',
+    async (name) => {
+      const { status, stdout, stderr } = await hostOf({}).on(['doctor', '--mock', name])
+      expect([status, stderr]).toEqual([0, ''])
+      expect(stdout).toMatch(/^healthy: looked at IOMMU, .+\n$/)
+    },
+  )
 })

@@ -71,7 +71,7 @@ describe('openHost and --mock take', () => {
   })
 
   test('no other name: NOT_FOUND, with those that ship', () => {
-    const hint = expect.stringContaining('demo, gpu-host, a40-host, blackwell, mainframe')
+    const hint = expect.stringContaining('demo, gpu-host, a40-host, blackwell, arc-pro, mainframe')
     expect(failure('gpu-hots')).toMatchObject({ code: 'NOT_FOUND', hint })
     expect(failure(join(folder, 'none.mjs'))).toMatchObject({ code: 'NOT_FOUND', hint })
     expect(failure(join(folder, 'none.json'))).toMatchObject({ code: 'NOT_FOUND', hint })
@@ -99,9 +99,10 @@ test('a scenario names the kernel that it answers as: 6.1 where it names none, a
     const { files } = createMockKernel(readScenario(JSON.stringify(scenario), 'lab.json'))
     return files.read('/proc/sys/kernel/osrelease').trim()
   }
-  expect([demo, { ...demo, kernel: '6.12' }, { ...demo, kernel: '7' }].map(release)).toEqual([
+  expect([demo, ...['6.12', '6.19', '7'].map((kernel) => ({ ...demo, kernel }))].map(release)).toEqual([
     '6.1.0',
     '6.12.0',
+    '6.19.0',
     '7.3.0',
   ])
   expect(failureOf({ ...demo, kernel: '5.4' })).toMatchObject({ code: 'INVALID_DEFINITION' })
