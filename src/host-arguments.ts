@@ -8,6 +8,7 @@ import type { BindingOptions, BindingRequest, BindRequest } from './lifecycle/bi
 import type { BootOptions, BootRequest } from './lifecycle/boot/install.ts'
 import type { ChangeOptions } from './lifecycle/change/change.ts'
 import type { TypeFilter } from './lifecycle/device/device-type.ts'
+import { type GpuShares, sharePriorities } from './lifecycle/device/gpu-shares.ts'
 import type { DefineRequest, DeviceChoice, ModifyRequest, StartRequest } from './lifecycle/device/requests.ts'
 import type { DoctorRequest } from './lifecycle/doctor/reading/host-reader.ts'
 import type { ReportRequest } from './lifecycle/doctor/report.ts'
@@ -105,7 +106,15 @@ const groupFilter = fields<GroupFilter>({ number: v.optional(count), device: tex
 const changing = { dryRun: flag, signal, onMessage: callback }
 const changeOptions = fields<ChangeOptions>({ ...changing, force: flag })
 const bindingOptions = fields<BindingOptions>({ ...changing, force: flag })
-const made = { name: text, parent: text, exactParent: flag, type: text, start, attributes }
+const shares = v.optional(
+  fields<Partial<GpuShares>>({
+    vram: v.optional(count),
+    quantumMs: v.optional(count),
+    timeoutUs: v.optional(count),
+    priority: v.optional(v.picklist(sharePriorities)),
+  }),
+)
+const made = { name: text, parent: text, exactParent: flag, type: text, shares, start, attributes }
 const chosen = { name: v.string(), parent: text }
 const binding = { device: v.union([v.string(), v.array(v.string())]), group: flag }
 const settings = v.optional(
@@ -154,6 +163,7 @@ const requests: Readonly<Record<HostCall, readonly v.GenericSchema<unknown, unkn
     listed<ModifyRequest>({
       ...chosen,
       type: text,
+      shares,
       start,
       attributes,
       addAttribute: v.optional(v.strictObject({ ...attribute, index: whole })),
@@ -182,6 +192,7 @@ const requests: Readonly<Record<HostCall, readonly v.GenericSchema<unknown, unkn
     fields<SriovRequest>({
       device: v.string(),
       count: v.union([v.literal('all'), v.pipe(v.number(), v.safeInteger())]),
+      autoprobe: flag,
       transient: flag,
       timeoutMs: milliseconds,
     }),

@@ -5,6 +5,7 @@ import type { HostFiles } from '../kernel/kernel.ts'
 import { boundDriver } from './group-members.ts'
 import { checkOnPciBus, pciAddresses, pciDevices } from './pci-bus.ts'
 import { linkedName } from './sysfs/links.ts'
+import { readOrNull } from './sysfs/readable.ts'
 import { readOrWarn, unreadable, type Warning } from './warning.ts'
 
 /** A physical function that can have virtual ones: single root I/O virtualization. */
@@ -14,6 +15,11 @@ export interface PhysicalFunction {
   /** The numbers of virtual functions that it can have and that it has: `sriov_totalvfs` and `sriov_numvfs`. */
   readonly total: number
   readonly count: number
+  /**
+   * True if the host's drivers take its virtual functions as they appear: `sriov_drivers_autoprobe`. Null if the kernel
+   * does not say (before 4.12).
+   */
+  readonly autoprobe: boolean | null
   /** Those that are there, in the order of their numbers. */
   readonly functions: readonly PciAddress[]
 }
@@ -78,8 +84,14 @@ export function readPhysicalFunction(
     driver: boundDriver(files, `${path}/driver`),
     total,
     count,
+    autoprobe: readAutoprobe(files, path),
     functions: count === 0 ? [] : virtualFunctions(files, path, warnings),
   }
+}
+
+function readAutoprobe(files: HostFiles, path: string): boolean | null {
+  const text = readOrNull(files, `${path}/sriov_drivers_autoprobe`)?.trim()
+  return text === '0' || text === '1' ? text === '1' : null
 }
 
 /** The physical function that a virtual one belongs to; null for what is none. */

@@ -21,6 +21,7 @@ const innerFloors: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['wanted'],
     ['kinds/mdev'],
     ['kinds/nvidia-vgpu'],
+    ['kinds/xe-vf'],
     ['kinds'],
     ['in-use', 'guest', 'early'],
     ['bindings'],
@@ -79,6 +80,7 @@ const takenFromBelow: Readonly<Record<string, readonly string[]>> = {
   'host/bus/bus-device.ts': ['checkOnBus', 'devicePath', 'otherBusDevice', 'parseBusDevice', 'shownDevice'],
   'host/device-name.ts': ['deviceName', 'deviceNameForms', 'deviceNameOrNull', 'pciDevicesNamed'],
   'lifecycle/device/type-named.ts': ['isTypeNamed'],
+  'lifecycle/device/gpu-shares.ts': ['quantumOrNull', 'sharePriorities', 'timeoutOrNull', 'vramOrNull'],
   'lifecycle/kinds/named-device.ts': ['checkNamesAreThere', 'namedDevice', 'namedParent'],
 
   // files of the caller

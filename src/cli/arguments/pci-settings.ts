@@ -56,7 +56,8 @@ export function givenSettings(values: {
   return Object.keys(settings).length === 0 ? undefined : settings
 }
 
-function oneOf<T>(option: string, words: Readonly<Record<string, T>>, text: string): T {
+/** The value of a word that an option takes. Throws if it takes no such word. */
+export function oneOf<T>(option: string, words: Readonly<Record<string, T>>, text: string): T {
   const found = Object.hasOwn(words, text) ? words[text] : undefined
   if (found !== undefined) return found
   throw usageError(`--${option} is ${Object.keys(words).join(' or ')}, not '${printable(text)}'`)

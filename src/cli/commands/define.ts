@@ -2,6 +2,7 @@ import { changeOptions, given } from '../arguments/change-options.ts'
 import { readDefinitionFile, refuseBeside, startMode } from '../arguments/definition.ts'
 import { namedParent, newDevice } from '../arguments/device-argument.ts'
 import { dryRun } from '../arguments/global-options.ts'
+import { givenShares, shareOptions } from '../arguments/shares.ts'
 import { auto, device, force, jsonFile, manual, parent, type, uuid } from '../arguments/virtual-device.ts'
 import { type Command, command } from '../command/command.ts'
 import { reportChange } from '../output/report-change.ts'
@@ -12,6 +13,7 @@ const define: Command = command({
     uuid: { ...uuid, describe: 'the device (default: a new UUID, which is printed)' },
     parent,
     type,
+    ...shareOptions,
     auto,
     manual,
     jsonfile: jsonFile,
@@ -21,6 +23,7 @@ const define: Command = command({
   examples: [
     ['vfioctl define -p mtty -t mtty-2', 'a new definition, started on demand'],
     ['vfioctl define -p 0000:3b:00.0 -t "GRID T4-1B" --auto', 'one that starts when its card appears'],
+    ['vfioctl define 03:00.1 --vram 8G --auto', 'a share of an Intel GPU, given before the function comes at boot'],
     ['vfioctl define -u UUID', 'store a running device as it is'],
   ],
   async run(values, context, io) {
@@ -31,6 +34,7 @@ const define: Command = command({
       name: named,
       parent: await namedParent(values.parent, context),
       type: fromFile?.type ?? values.type,
+      shares: givenShares(values),
       start: fromFile?.start ?? startMode(values),
       attributes: fromFile?.attributes,
       force: values.force ? true : undefined,

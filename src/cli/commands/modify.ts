@@ -3,6 +3,7 @@ import { readDefinitionFile, refuseBeside, startMode } from '../arguments/defini
 import { namedParent, requiredDevice } from '../arguments/device-argument.ts'
 import { dryRun } from '../arguments/global-options.ts'
 import { wholeNumber } from '../arguments/numbers.ts'
+import { givenShares, shareOptions } from '../arguments/shares.ts'
 import { auto, device, force, jsonFile, manual, parent, type, uuid } from '../arguments/virtual-device.ts'
 import { type Command, command, text, usageError } from '../command/command.ts'
 import { reportChange } from '../output/report-change.ts'
@@ -13,6 +14,7 @@ const modify: Command = command({
     uuid: { ...uuid, completes: 'defined device' },
     parent: { ...parent, describe: 'the parent of the definition, if the UUID is defined under several' },
     type: { ...type, describe: 'another type, by its id or its name' },
+    ...shareOptions,
     auto,
     manual,
     addattr: {
@@ -39,6 +41,7 @@ const modify: Command = command({
   examples: [
     ['vfioctl modify UUID --auto', 'start it whenever its parent appears'],
     ['vfioctl modify UUID --addattr nvidia/vgpu_params --value frame_rate_limiter=0', 'add an attribute'],
+    ['vfioctl modify 03:00.1 --vram 6G', 'another share of an Intel GPU from its next start on'],
     ['vfioctl modify UUID --delattr -i 0', 'take the first attribute away'],
   ],
   async run(values, context, io) {
@@ -54,6 +57,7 @@ const modify: Command = command({
     const at = given({ index })
     const changes = given({
       type: fromFile?.type ?? values.type,
+      shares: givenShares(values),
       start: fromFile?.start ?? startMode(values),
       attributes: fromFile?.attributes,
       addAttribute: addattr === undefined || value === undefined ? undefined : { name: addattr, value, ...at },

@@ -3,6 +3,7 @@ import { given } from '../arguments/change-options.ts'
 import { dryRun } from '../arguments/global-options.ts'
 import { parseSeconds, wholeNumber } from '../arguments/numbers.ts'
 import { findPciDevice } from '../arguments/pci-device.ts'
+import { oneOf } from '../arguments/pci-settings.ts'
 import { type Command, command, text } from '../command/command.ts'
 import { type Column, json, reportWarnings, table } from '../output/output.ts'
 import { reportDryRun } from '../output/report-change.ts'
@@ -12,9 +13,14 @@ const columns: readonly Column<PhysicalFunction>[] = [
   { heading: 'DRIVER', cell: (row) => row.driver },
   { heading: 'FUNCTIONS', cell: (row) => row.count },
   { heading: 'MAX', cell: (row) => row.total },
+  { heading: 'AUTOPROBE', cell: ({ autoprobe }) => (autoprobe === null ? null : autoprobe ? 'on' : 'off') },
 ]
 
+const epilogue = `Functions that are kept for VFIO (vfioctl bind, or bindings of a spec file) get their driver as soon as they are there.
+A network function's MAC address, VLAN and trust are set on its card: ip link set DEV vf N mac ADDRESS vlan ID trust on.`
+
 const sriov: Command = command({
+  epilogue,
   arguments: {
     device: {
       kind: 'optional',
@@ -27,6 +33,13 @@ const sriov: Command = command({
       completes: ['all', '0'],
       parse: (asked): number | 'all' => (asked === 'all' ? asked : wholeNumber('COUNT', 0xffff)(asked)),
       describe: 'the number of virtual functions, or all',
+    },
+    autoprobe: {
+      kind: 'option',
+      value: 'WORD',
+      completes: ['off', 'on'],
+      parse: (given) => oneOf('autoprobe', { off: false, on: true } as const, given),
+      describe: 'off: keep the host’s drivers from functions as they come, at every boot too (sriov_drivers_autoprobe)',
     },
     transient: { kind: 'flag', describe: 'Only until the next boot: store nothing' },
     timeout: {
@@ -42,9 +55,10 @@ const sriov: Command = command({
     ['vfioctl sriov', 'the devices that can have virtual functions, and how many they have'],
     ['vfioctl sriov 81:00.0 8', 'eight functions on a network card, now and at every boot'],
     ['vfioctl sriov 41:00.0 all', 'all functions of a GPU, which can then become vGPUs'],
+    ['vfioctl sriov 81:00.0 8 --autoprobe off', 'without a driver of the host, as for virtual machines'],
     ['vfioctl sriov eth2 0', 'no functions on the card of that interface'],
   ],
-  async run({ device, count, transient, timeout, 'dry-run': isDry }, context, io) {
+  async run({ device, count, autoprobe, transient, timeout, 'dry-run': isDry }, context, io) {
     const host = await context.host()
     const address = device === undefined ? undefined : findPciDevice(host.kernel.files, device)
     if (address === undefined || count === undefined) {
@@ -57,7 +71,7 @@ const sriov: Command = command({
       }
       return
     }
-    const request = { device: address, count, transient, ...given({ timeoutMs: timeout }) }
+    const request = { device: address, count, transient, ...given({ autoprobe, timeoutMs: timeout }) }
     const said = (line: string) => io.err(`${line}\n`)
     const change = await host.setVirtualFunctions(request, {
       dryRun: isDry,

@@ -4,6 +4,7 @@ import { changeOptions, given } from '../arguments/change-options.ts'
 import { readDefinitionFile, refuseBeside } from '../arguments/definition.ts'
 import { namedDevice, namedParent, newDevice } from '../arguments/device-argument.ts'
 import { dryRun } from '../arguments/global-options.ts'
+import { givenShares, shareOptions } from '../arguments/shares.ts'
 import { device, jsonFile, overrule, parent, type, uuid } from '../arguments/virtual-device.ts'
 import { type Command, command } from '../command/command.ts'
 import { reportChange } from '../output/report-change.ts'
@@ -14,6 +15,7 @@ const start: Command = command({
     uuid: { ...uuid, completes: 'inactive device', describe: 'the device (default: a new UUID, which is printed)' },
     parent,
     type,
+    ...shareOptions,
     jsonfile: jsonFile,
     force: overrule,
     'dry-run': dryRun,
@@ -23,17 +25,20 @@ const start: Command = command({
     ['vfioctl start -p mtty -t mtty-2', 'a device that is gone after the next stop'],
     ['vfioctl start -p 41:00.0 -t L40S-24Q', 'a vGPU on any free function of that card'],
     ['vfioctl start -p 41:00.4 -t L40S-24Q', 'a vGPU on that function'],
+    ['vfioctl start 03:00.1 --vram 8G --quantum 10ms --timeout 20ms', 'a share of an Intel GPU for that function'],
     ['vfioctl start UUID --dry-run', 'the writes that would create it'],
   ],
   async run(values, context, io) {
     refuseBeside(values.jsonfile, { type: values.type })
     const fromFile = readDefinitionFile(values.jsonfile, io)
-    const isMade = values.type !== undefined || fromFile !== null
+    const shares = givenShares(values)
+    const isMade = values.type !== undefined || shares !== undefined || fromFile !== null
     const named = await (isMade ? newDevice : namedDevice)(values, context)
     const request = given({
       name: named,
       parent: await namedParent(values.parent, context),
       type: fromFile?.type ?? values.type,
+      shares,
       attributes: fromFile?.attributes,
     })
     const host = await context.host()

@@ -1,5 +1,6 @@
 import type { Attribute, StartMode } from '../definition/definition.ts'
 import type { DefinitionEdit } from '../definition/edit-definition.ts'
+import type { GpuShares } from './gpu-shares.ts'
 
 /** A virtual device to start: one that is defined, by its name, or one that is made on the spot of a parent and a type. */
 export interface StartRequest {
@@ -10,6 +11,8 @@ export interface StartRequest {
   readonly exactParent?: boolean
   /** By id ('nvidia-222', '1157') or by name ('GRID T4-1B', 'L40S-24Q'). */
   readonly type?: string
+  /** Of a function of an Intel GPU, in place of a type: its share of the card. What is not named stays. */
+  readonly shares?: Partial<GpuShares>
   /** Written in this order; those of the definition if absent. */
   readonly attributes?: readonly Attribute[]
   /** The start mode that callout scripts are told of a mediated device without a definition; 'manual' if absent. */
@@ -25,6 +28,8 @@ export interface DefineRequest {
   readonly exactParent?: boolean
   /** By id or by name. */
   readonly type?: string
+  /** As of `StartRequest`. */
+  readonly shares?: Partial<GpuShares>
   /** 'manual' if absent. */
   readonly start?: StartMode
   readonly attributes?: readonly Attribute[]
@@ -39,4 +44,7 @@ export interface DeviceChoice {
 }
 
 /** Changes to a device's definition; what runs is left alone. */
-export interface ModifyRequest extends DeviceChoice, DefinitionEdit {}
+export interface ModifyRequest extends DeviceChoice, DefinitionEdit {
+  /** As of `StartRequest`. */
+  readonly shares?: Partial<GpuShares>
+}

@@ -3,7 +3,7 @@ import type { PciAddress, Uuid } from '../../base/units.ts'
 import type { PhysicalFunction } from '../../host/sriov.ts'
 import type { Warning } from '../../host/warning.ts'
 import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
-import type { Change, ChangeOptions } from '../change/change.ts'
+import type { Change, ChangeOptions, Write } from '../change/change.ts'
 import type { DeviceIdentity } from '../change/device-identity.ts'
 import type { DeviceType, TypeFilter } from './device-type.ts'
 import type { DefineRequest, DeviceChoice, ModifyRequest, StartRequest } from './requests.ts'
@@ -102,6 +102,13 @@ export interface VirtualDeviceKind {
    * words: some drivers set them up later. Null if nothing is missing.
    */
   missingOn(files: HostFiles, card: PhysicalFunction): string | null
+  /** True if devices of this kind are shares of a GPU, which requests name in place of a type. */
+  readonly hasShares: boolean
+  /**
+   * The writes that a card wants before it makes so many virtual functions, for the devices of this kind that are defined
+   * on them, as `apply` and `restore` bring them back; before none, those that take that back. None for most kinds.
+   */
+  writesBeforeFunctions(files: HostFiles, card: PhysicalFunction, count: number): readonly Write[]
   /** The verbs that change them: loaded once asked for, as most commands only look. */
   verbs(): Promise<DeviceVerbs>
 }

@@ -1,3 +1,4 @@
+import { VfioError } from '../../base/errors.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import type { Change, ChangeOptions } from '../change/change.ts'
 import type { DefineRequest, DeviceChoice, ModifyRequest, StartRequest } from '../device/requests.ts'
@@ -49,11 +50,21 @@ interface Chosen<Request> {
 
 function byName<Request extends DeviceChoice>({ files }: Kernel, request: Request): Chosen<Request> {
   const name = deviceIdentifier(request.name)
-  return { kind: kindOf(files, name), named: { ...request, name } }
+  return withShares({ kind: kindOf(files, name), named: { ...request, name } })
 }
 
 function chosen<Request extends StartRequest>(kernel: Kernel, request: Request): Chosen<Request> {
-  if (request.name === undefined) return { kind: kindOfParent(kernel.files, request.parent), named: request }
+  if (request.name === undefined)
+    return withShares({ kind: kindOfParent(kernel.files, request.parent), named: request })
   const name = deviceIdentifier(request.name)
-  return { kind: kindOf(kernel.files, name), named: { ...request, name } }
+  return withShares({ kind: kindOf(kernel.files, name), named: { ...request, name } })
+}
+
+/** INVALID_ARGUMENT for shares of what has none. */
+function withShares<Request extends object>(chosen: Chosen<Request>): Chosen<Request> {
+  const { kind, named } = chosen
+  if (kind.hasShares || !('shares' in named) || named.shares === undefined) return chosen
+  throw new VfioError('INVALID_ARGUMENT', `VRAM, quantum, timeout and priority are not for ${kind.plural}`, {
+    hint: 'vfioctl types shows which cards give shares, and which types',
+  })
 }

@@ -2,9 +2,10 @@ import type { HostFiles } from '../../kernel/kernel.ts'
 import type { DeviceName, VirtualDeviceKind } from '../device/virtual-device-kind.ts'
 import { mdevKind } from './mdev/mdev-kind.ts'
 import { nvidiaVgpuKind } from './nvidia-vgpu/nvidia-vgpu-kind.ts'
+import { xeKind } from './xe-vf/xe-kind.ts'
 
 /** Every kind of virtual device, in the order in which they are asked and listed. */
-export const kinds: readonly [VirtualDeviceKind, ...VirtualDeviceKind[]] = [mdevKind, nvidiaVgpuKind]
+export const kinds: readonly [VirtualDeviceKind, ...VirtualDeviceKind[]] = [mdevKind, nvidiaVgpuKind, xeKind]
 
 /** The kind of the device of that name: the one that claims it, or else one with names of that form, which says why not. */
 export function kindOf(files: HostFiles, name: DeviceName): VirtualDeviceKind {

@@ -4,7 +4,8 @@ import type { Kernel } from '../../kernel/kernel.ts'
 import type { ChangeOptions } from '../change/change.ts'
 import { withSharedKernelLog } from '../change/kernel-log.ts'
 import { planningOf } from '../kinds/plannings.ts'
-import { isPlannedDevice, itemName, itemsOf, type Plan, type PlanItem } from '../wanted/plan.ts'
+import { setVirtualFunctions } from '../sriov/set-functions.ts'
+import { isPlannedDevice, itemName, itemsOf, type Plan, type PlanItem, type PlannedSriov } from '../wanted/plan.ts'
 import { isNoRoom, takeAllBack } from '../wanted/run-verbs.ts'
 import { bindPlanned } from './bind-planned.ts'
 import { type CardGroup, CardGroups } from './card-groups.ts'
@@ -87,7 +88,7 @@ class Applying {
         await this.#carryOut(item, group)
         this.#done.add(item)
       } catch (error) {
-        this.#failed.push({ entry: item, error: await this.#afterTakingBack(error, group) })
+        this.#failed.push({ entry: item, error: await this.#afterTakingBack(error, item, group) })
         const isEnd = keepGoing !== true || signal?.aborted === true
         if (isEnd) return this.#applied(this.#items.slice(i + 1))
       }
@@ -121,7 +122,8 @@ class Applying {
   }
 
   /** Brings back what had to go, if there was no room or functions are not what was asked for. Returns the error. */
-  async #afterTakingBack(error: unknown, group: CardGroup | null): Promise<unknown> {
+  async #afterTakingBack(error: unknown, item: PlanItem, group: CardGroup | null): Promise<unknown> {
+    if (!isPlannedDevice(item) && item.kind === 'sriov' && isNoRoom(error)) return this.#afterNoFunctions(error, item)
     if (group === null || !isUnforeseen(error, group)) return error
     const { journal, functions } = group
     if (journal.length + functions.length === 0) return error
@@ -137,6 +139,26 @@ class Applying {
     const cards = [...group.cards].join(' and ')
     if (failures.length === 0) return withMore(error, `${cards} is taken back to what it was${numbers}`)
     return takingBackFailed(error, failures)
+  }
+
+  /** Of a card that cannot give what is defined for its functions: the definitions and functions are as before. */
+  async #afterNoFunctions(error: VfioError, { device, before }: PlannedSriov): Promise<unknown> {
+    const group = this.#groups.ofCard(device)
+    if (group === null) return error
+    const { signal: _, ...calm } = this.#options
+    const failures: unknown[] = []
+    const attempt = (work: Promise<unknown>) => work.catch((failure: unknown) => void failures.push(failure))
+    for (const { runner } of group.journal) await attempt(runner.defineAsBefore(calm))
+    // those that are there may have been made with the shares that are not to be
+    for (const count of [0, before]) {
+      await attempt(setVirtualFunctions(this.#kernel, { device, count, transient: true }, calm))
+    }
+    failures.push(...(await takeAllBack(this.#kernel, group.journal, this.#options)))
+    for (const { planned } of group.journal) this.#isTakenBack(planned)
+    group.isOver = true
+    return failures.length === 0
+      ? withMore(error, `${device} is taken back to what it was`)
+      : takingBackFailed(error, failures)
   }
 
   #isTakenBack(item: PlanItem): void {

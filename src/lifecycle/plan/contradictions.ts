@@ -103,13 +103,16 @@ export function losesDriver({ driver, asked, afterSriov, takenFrom }: PlannedBin
 /** The file's demands on this device, in words; null for none. */
 function devicesOn({ device, driver }: PlannedBinding, { entries, parents }: Asked): string | null {
   const entry = entries.find((it) => {
-    return it.wanted !== null && (it.parent === device || it.name === device)
+    const isOn = it.parent === device || (it.name === device && !planningOf(it).leavesDrivers)
+    return it.wanted !== null && isOn
   })
   if (entry !== undefined) {
     const why = driver === noDriver ? 'a driver makes them' : `${driver} makes none`
     return `parents ask for the ${planningOf(entry).noun} ${entry.name} (${entry.type}) on it: ${why}`
   }
-  const isParent = parents.some(({ on }) => on.some((place) => place.parents.includes(device)))
+  const isParent = parents.some(({ on }) =>
+    on.some((place) => place.parents.includes(device) && !planningOf(place).leavesDrivers),
+  )
   return isParent ? 'parents say what it carries: without its driver it carries nothing' : null
 }
 

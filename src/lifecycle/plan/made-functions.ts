@@ -1,3 +1,4 @@
+import { readPhysicalFunction } from '../../host/sriov.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import type { ChangeOptions } from '../change/change.ts'
 import { withSettingsLock } from '../settings/settings.ts'
@@ -18,13 +19,14 @@ export async function carryOutSriov(
   options: ChangeOptions,
 ): Promise<MadeFunctions> {
   const { files } = kernel
-  const { device, count, before } = item
+  const { device, count, before, autoprobe } = item
+  const probed = readPhysicalFunction(files, device)?.autoprobe ?? null
   const stored = sriovSettings.readOrNone(files, device)
-  await setVirtualFunctions(kernel, { device, count }, options)
+  await setVirtualFunctions(kernel, { device, count, ...probing(autoprobe) }, options)
   return {
     item,
     async takeBack(how) {
-      await setVirtualFunctions(kernel, { device, count: before, transient: true }, how)
+      await setVirtualFunctions(kernel, { device, count: before, ...probing(probed), transient: true }, how)
       await withSettingsLock(
         kernel,
         () => (stored === null ? sriovSettings.delete(files, device) : sriovSettings.save(files, device, stored)),
@@ -32,4 +34,8 @@ export async function carryOutSriov(
       )
     },
   }
+}
+
+function probing(autoprobe: boolean | null): { readonly autoprobe?: boolean } {
+  return autoprobe === null ? {} : { autoprobe }
 }

@@ -2,6 +2,7 @@ import type { Kernel } from '../../kernel/kernel.ts'
 import { list } from '../kinds/list.ts'
 import { plannings } from '../kinds/plannings.ts'
 import { gpuParents } from '../spec/gpu-parents.ts'
+import type { WritesBefore } from '../sriov/functions-plan.ts'
 import { FutureFunctions } from '../wanted/future-functions.ts'
 import type { Plan } from '../wanted/plan.ts'
 import type { Spec } from '../wanted/spec.ts'
@@ -35,10 +36,14 @@ export function makePlan({ files }: Pick<Kernel, 'files'>, spec: Spec, states: G
   const planned = plannings.map((planning) => planning.plan(files, request))
   const entries = planned.flatMap((it) => it.entries)
   checkContradictions(files, { path: spec.path, parents, bindings, sriov, entries, future })
+  const before: WritesBefore = (_, card, count) =>
+    plannings.flatMap((planning) => planning.writesBeforeFunctions(files, card, count, entries))
   return {
     path: spec.path,
     bindings,
-    sriov,
+    sriov: entries.some(({ beforeSriov }) => beforeSriov)
+      ? planSriov(files, spec, cardsWithoutFunctions(mig), before)
+      : sriov,
     gpuModes: [...mig, ...modes],
     entries: entries.sort((a, b) => orderOf(a) - orderOf(b)),
     noRoom: [...planned.flatMap(({ noRoom }) => noRoom), ...reckonRoom(files, entries, all, future)],

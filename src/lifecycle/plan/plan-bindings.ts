@@ -15,10 +15,12 @@ import { HostUses } from '../in-use/host-uses.ts'
 import type { PciSettings } from '../settings/pci-settings.ts'
 import { areIdsOf, fitsPci, noneFits } from '../spec/choose-pci.ts'
 import { futureBindingSteps, futureIds, futureModalias } from '../sriov/future-binding.ts'
+import { willProbe } from '../sriov/kept-number.ts'
 import type { FutureFunctions } from '../wanted/future-functions.ts'
 import { invalidSpec, type Place } from '../wanted/invalid-spec.ts'
 import { itemName, type PlannedBinding } from '../wanted/plan.ts'
-import type { PciChoice, Spec } from '../wanted/spec.ts'
+import type { FunctionChoice, PciChoice, Spec } from '../wanted/spec.ts'
+import { functionsNamed } from './functions-named.ts'
 
 const differentSettings =
   'is to have two different settings of power, resets or BARs: name it once (group: true gives the rest of its IOMMU group its power)'
@@ -48,8 +50,9 @@ export function planBindings(files: HostFiles, { path, bindings }: Spec, future:
 }
 
 /** Those that are named; otherwise those that fit and will be there once the virtual functions are made. */
-function choose(files: HostFiles, choice: PciChoice, future: FutureFunctions): BusDevice[] {
+function choose(files: HostFiles, choice: PciChoice | FunctionChoice, future: FutureFunctions): BusDevice[] {
   if ('names' in choice) return choice.names.map(parseBusDevice)
+  if ('card' in choice) return functionsNamed(files, choice, future).map(onPci)
   const coming = future.addresses.filter((address) => {
     const card = future.cardOf(address)
     if ('from' in choice || card === null) return fitsPci(files, address, choice)
@@ -129,7 +132,10 @@ function itemsFor(
         earlyFollows: false,
         reason: `comes with the virtual functions of ${card}`,
         settings,
-        steps: futureBindingSteps(files, own, card, wanted, settings ?? undefined),
+        steps: futureBindingSteps(files, own, card, wanted, {
+          settings: settings ?? undefined,
+          isProbed: willProbe(files, card, future.autoprobeOf(card)),
+        }),
         uses: [],
         takenFrom: null,
         afterSriov: true,

@@ -5,11 +5,11 @@ import { isHalfConfigured } from '../device/half-configured.ts'
 import { choosePci } from '../spec/choose-pci.ts'
 import { checkedCount } from '../sriov/asked-count.ts'
 import { functionUses } from '../sriov/check-unused.ts'
-import { functionsSteps } from '../sriov/functions-plan.ts'
+import { autoprobeSteps, functionsSteps, type WritesBefore } from '../sriov/functions-plan.ts'
 import { keepSteps } from '../sriov/kept-number.ts'
 import { invalidSpec, type Place } from '../wanted/invalid-spec.ts'
 import type { PlannedSriov } from '../wanted/plan.ts'
-import type { PciChoice, Spec, SpecParent } from '../wanted/spec.ts'
+import type { PciChoice, Spec, SpecParent, SpecSriov } from '../wanted/spec.ts'
 
 /**
  * The changes that would give devices as many virtual functions as a spec says. `dropped`: cards that lose theirs before,
@@ -19,13 +19,16 @@ export function planSriov(
   files: HostFiles,
   { path, parents }: Spec,
   dropped: ReadonlySet<PciAddress> = new Set(),
+  before?: WritesBefore,
 ): PlannedSriov[] {
   const planned = new Map<PciAddress, PlannedSriov>()
   for (const { at, choice, sriov } of parents) {
     if (sriov === null) continue
     for (const device of choosePci(files, pciChoice(choice, path, at))) {
-      const item = plannedSriov(files, device, sriov, at, dropped.has(device))
+      const item = plannedSriov(files, device, sriov, { at, before, isDropped: dropped.has(device) })
       const other = planned.get(device)?.count ?? item.count
+      const probing = planned.get(device)?.autoprobe ?? item.autoprobe
+      if (probing !== item.autoprobe) throw invalidSpec(path, device, 'is to have autoprobe true and false', at)
       if (other !== item.count) {
         throw invalidSpec(path, device, `is to have ${other} and ${item.count} virtual functions: say it once`, at)
       }
@@ -41,19 +44,26 @@ export function pciChoice(choice: SpecParent['choice'], path: string, at: Place 
   throw invalidSpec(path, 'sriov', 'needs the card by its address, a range or {vendor, device}', at)
 }
 
+interface PlanContext {
+  readonly at: Place | null
+  readonly before: WritesBefore | undefined
+  /** The card loses its functions before. */
+  readonly isDropped: boolean
+}
+
 function plannedSriov(
   files: HostFiles,
   device: PciAddress,
-  asked: number | 'all',
-  at: Place | null,
-  isDropped: boolean,
+  { count: asked, autoprobe }: SpecSriov,
+  { at, before, isDropped }: PlanContext,
 ): PlannedSriov {
   const card = findPhysicalFunction(files, device)
   const count = checkedCount(files, card, asked)
   const changes = isDropped
-    ? functionsSteps(files, { ...card, count: 0, functions: [] }, count)
-    : functionsSteps(files, card, count)
-  const steps = [...changes, ...keepSteps(files, device, count)]
+    ? functionsSteps(files, { ...card, count: 0, functions: [] }, count, before)
+    : functionsSteps(files, card, count, before)
+  const probing = autoprobeSteps(files, card, autoprobe ?? undefined)
+  const steps = [...probing, ...changes, ...keepSteps(files, device, count, autoprobe ?? undefined)]
   return {
     kind: 'sriov',
     at,
@@ -61,7 +71,11 @@ function plannedSriov(
     device,
     count,
     before: card.count,
-    reason: reasonOf(files, card, { isMade: changes.length > 0, isKept: steps.length === 0, isDropped }),
+    autoprobe,
+    reason:
+      probing.length > 0 && changes.length === 0
+        ? `has autoprobe ${card.autoprobe === true ? 'on' : 'off'}`
+        : reasonOf(files, card, { isMade: changes.length > 0, isKept: steps.length === 0, isDropped }),
     steps,
     makesAnew: changes.length > 0,
     uses: changes.length === 0 || card.count === 0 ? [] : functionUses(files, card).map(({ what }) => what),

@@ -14,7 +14,8 @@ export const definedSriov: RestoreStage = (kernel, coming) => {
   const { settings, warnings } = sriovSettings.list(files)
   const tasks = settings.flatMap(({ name, value }): RestoreTask[] => {
     const address = pciAddressOrNull(name)
-    const { count } = value
+    const { count, autoprobe } = value
+    const probing = autoprobe === undefined ? {} : { autoprobe }
     if (coming.only !== undefined && name !== coming.only) return []
     return [
       {
@@ -26,7 +27,8 @@ export const definedSriov: RestoreStage = (kernel, coming) => {
         isParentThere: () => address !== null && !isAnotherCard(files, address, value) && hasDriver(files, address),
         canParentCome: () => address !== null && coming.can(address) && !isAnotherCard(files, address, value),
         parentMissing: () => whyNoFunctions(files, name, value),
-        bringUp: (options) => makeVirtualFunctions(kernel, { device: name, count, transient: true }, options),
+        bringUp: (options) =>
+          makeVirtualFunctions(kernel, { device: name, count, ...probing, transient: true }, options),
       },
     ]
   })

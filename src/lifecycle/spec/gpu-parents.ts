@@ -96,6 +96,7 @@ function parentOf(files: HostFiles, { address, index, path }: Gpu, { devices }: 
         start: 'auto',
         attributes: [],
         owner: null,
+        driver: null,
       })),
       others: 'remove',
     },

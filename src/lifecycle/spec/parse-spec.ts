@@ -1,6 +1,6 @@
 import * as v from 'valibot'
-import { invalidSpec } from '../wanted/invalid-spec.ts'
-import type { Spec, SpecBinding, SpecParent } from '../wanted/spec.ts'
+import { invalidSpec, type Place } from '../wanted/invalid-spec.ts'
+import type { Spec, SpecBinding, SpecDevices, SpecParent } from '../wanted/spec.ts'
 import { invalidContent, placeInWords } from './invalid-content.ts'
 import { readYaml, type YamlContent } from './read-yaml.ts'
 import { specSchema } from './spec-schema.ts'
@@ -32,13 +32,25 @@ function withPlaces(
   content: YamlContent,
 ): Pick<Spec, 'bindings' | 'parents'> {
   return {
-    bindings: bindings.map((it, index) => ({ ...it, at: content.placeOf(['bindings', index]) })),
+    bindings: [
+      ...bindings.map((it, index) => ({ ...it, at: content.placeOf(['bindings', index]) })),
+      ...parents.flatMap(({ devices }, index) =>
+        devices.flatMap((each, n) => driverOf(each, content.placeOf(['parents', index, 'devices', n]))),
+      ),
+    ],
     parents: parents.map((it, index) => ({
       ...it,
       at: content.placeOf(['parents', index]),
       devices: it.devices.map((each, n) => ({ ...each, at: content.placeOf(['parents', index, 'devices', n]) })),
     })),
   }
+}
+
+/** The binding of a function for which an entry of `parents` names a driver. */
+function driverOf({ driver, wanted }: SpecDevices, at: Place | null): SpecBinding[] {
+  if (driver === null || !('function' in wanted)) return []
+  const rest = { group: false, early: null, settings: null, releaseFramebuffer: false }
+  return [{ at, choice: { names: [wanted.function] }, driver, ...rest }]
 }
 
 function parseYaml(text: string, path: string): YamlContent {

@@ -1,12 +1,20 @@
 import * as v from 'valibot'
 import { bytesOrNull, type PciAddress, pciAddressOrNull, type Uuid, uuidOrNull } from '../../base/units.ts'
 import type { Attribute } from '../definition/definition.ts'
+import {
+  formatShares,
+  quantumOrNull,
+  type SharePriority,
+  sharePriorities,
+  timeoutOrNull,
+  vramOrNull,
+} from '../device/gpu-shares.ts'
 import { driverName } from '../settings/bindings.ts'
 import { migCount, migProfile } from '../settings/gpu-modes.ts'
 import { type NodeOwner, octalMode } from '../settings/node-owners.ts'
 import { mergedSettings } from '../settings/pci-settings.ts'
 import { barSizes, pciSettingFields } from '../settings/pci-settings-schema.ts'
-import type { PciChoice, SpecBinding, SpecDevices, SpecParent } from '../wanted/spec.ts'
+import type { FunctionChoice, PciChoice, SpecBinding, SpecDevices, SpecParent, SpecSriov } from '../wanted/spec.ts'
 import { knownKeys } from './known-keys.ts'
 
 /** The given parts of a spec file: one of the two, or both. */
@@ -45,7 +53,7 @@ const pciAddress = v.pipe(
   v.rawTransform(({ dataset, addIssue, NEVER }) => {
     const found = pciAddressOrNull(dataset.value)
     if (found !== null) return found
-    addIssue({ message: 'must be the PCI address of a virtual function' })
+    addIssue({ message: 'must be a PCI address' })
     return NEVER
   }),
 )
@@ -78,11 +86,67 @@ const owner = v.pipe(
   v.transform(({ user = null, group = null, mode = null }): NodeOwner => ({ user, group, mode })),
 )
 
+function share(read: (text: string) => number | null, what: string) {
+  return v.pipe(
+    v.string(`must be ${what}`),
+    v.rawTransform<string, number>(({ dataset, addIssue, NEVER }) => {
+      const value = read(dataset.value)
+      if (value !== null) return value
+      addIssue({ message: `must be ${what}` })
+      return NEVER
+    }),
+  )
+}
+
+interface NamedShares {
+  readonly vram?: number | undefined
+  readonly quantum?: number | undefined
+  readonly timeout?: number | undefined
+  readonly priority?: SharePriority | undefined
+}
+
+/** The shares of an entry, which stand for its type; null if it names none. */
+function sharesIn({ vram, quantum, timeout, priority }: NamedShares): string | null {
+  if ([vram, quantum, timeout, priority].every((it) => it === undefined)) return null
+  return formatShares({
+    vram: vram ?? 0,
+    quantumMs: quantum ?? 0,
+    timeoutUs: timeout ?? 0,
+    priority: priority ?? 'low',
+  })
+}
+
 const devices = v.pipe(
   knownKeys({
     type: v.pipe(
-      v.pipe(v.string(), v.nonEmpty('must name a type')),
-      v.description('The type of virtual device by its id or its name, as `vfioctl types` lists it.'),
+      v.optional(v.pipe(v.string(), v.nonEmpty('must name a type'))),
+      v.description(
+        'The type of virtual device by its id or its name, as `vfioctl types` lists it. A function of an Intel GPU has `vram`, `quantum`, `timeout` and `priority` instead.',
+      ),
+    ),
+    vram: v.pipe(
+      v.optional(share(vramOrNull, 'a size such as 8GiB, in pieces of 2 MiB')),
+      v.description('The VRAM of a function of an Intel GPU: a size such as `8GiB`. Cards with VRAM need it.'),
+    ),
+    quantum: v.pipe(
+      v.optional(share(quantumOrNull, 'a time such as 10ms, 100s at most')),
+      v.description('The time that the function runs in a row, such as `10ms`. Without it, it is not limited.'),
+    ),
+    timeout: v.pipe(
+      v.optional(share(timeoutOrNull, 'a time such as 20ms or 500us, 100s at most')),
+      v.description(
+        'The time after which the function is stopped if it does not give way, such as `20ms`. Without it, never.',
+      ),
+    ),
+    priority: v.pipe(
+      v.optional(v.picklist(sharePriorities)),
+      v.description(
+        '`normal` if the functions have their time also while they have nothing to do; `low` if not, as without it. All functions of a card have the same.',
+      ),
+    ),
+    driver: v.pipe(
+      v.optional(driverName),
+      v.description('The driver of this `function`, as of an entry in `bindings`.'),
     ),
     uuid: v.pipe(
       v.optional(uuid),
@@ -118,13 +182,19 @@ const devices = v.pipe(
     ),
   }),
   v.check(
+    (it) => (it.type === undefined) !== (sharesIn(it) === null),
+    'must have a type, or vram, quantum, timeout or priority',
+  ),
+  v.check((it) => it.driver === undefined || it.function !== undefined, 'driver goes with function'),
+  v.check(
     (it) => [it.uuid, it.function, it.count].filter((one) => one !== undefined).length < 2,
     'uuid, function and count exclude each other',
   ),
   v.transform(
     (it): SpecDevices => ({
       at: null,
-      type: it.type,
+      type: it.type ?? sharesIn(it) ?? '',
+      driver: it.driver ?? null,
       wanted: wantedOf(it),
       start: it.autostart ? 'auto' : 'manual',
       attributes: it.attributes.flat(),
@@ -171,6 +241,29 @@ const migInstances = knownKeys({
   count: v.pipe(v.optional(migCount, 1), v.description('The number of them: 1 if it is not said.')),
 })
 
+const functionCount = v.union([v.literal('all'), count], 'must be a number of virtual functions, or all')
+const sriov = v.union(
+  [
+    v.pipe(
+      functionCount,
+      v.transform((count): SpecSriov => ({ count, autoprobe: null })),
+    ),
+    v.pipe(
+      knownKeys({
+        count: v.pipe(functionCount, v.description('The number of virtual functions, or `all`.')),
+        autoprobe: v.pipe(
+          v.optional(v.boolean()),
+          v.description(
+            '`false` keeps the host’s drivers from the virtual functions as they come, now and at every boot (`sriov_drivers_autoprobe`): `bindings` then give them a driver at once. `true` lets the host have them. MAC addresses, VLANs and trust of network functions stay with `ip link set DEV vf N`.',
+          ),
+        ),
+      }),
+      v.transform(({ count, autoprobe = null }): SpecSriov => ({ count, autoprobe })),
+    ),
+  ],
+  'must be a number of virtual functions, all, or {count, autoprobe}',
+)
+
 const parent = v.pipe(
   knownKeys({
     parent: v.pipe(
@@ -180,9 +273,9 @@ const parent = v.pipe(
       ),
     ),
     sriov: v.pipe(
-      v.optional(v.union([v.literal('all'), count], 'must be a number of virtual functions, or all')),
+      v.optional(sriov),
       v.description(
-        'The number of its virtual functions, now and at every boot, or `all`. Without it, their number stays.',
+        'The number of its virtual functions, now and at every boot, or `all`; or an object with `count`. Without it, their number stays.',
       ),
     ),
     heterogeneous: v.pipe(
@@ -226,6 +319,20 @@ const parent = v.pipe(
   ),
 )
 
+const virtfn = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(0xffff))
+const functions = v.pipe(
+  knownKeys({
+    card: v.pipe(pciAddress, v.description('The virtual functions of this card: its PCI address.')),
+    virtfn: v.pipe(
+      v.optional(v.union([virtfn, v.pipe(v.array(virtfn), v.minLength(1))], 'must be a number from 0 on, or a list')),
+      v.description('Only those of these numbers, as in `virtfn0` of sysfs: a number, or a list. All if absent.'),
+    ),
+  }),
+  v.transform(
+    ({ card, virtfn = null }): FunctionChoice => ({ card, virtfn: virtfn === null ? null : [virtfn].flat() }),
+  ),
+)
+
 /** As people write it. */
 const barSize = v.pipe(
   v.string(),
@@ -242,11 +349,11 @@ const binding = v.pipe(
   knownKeys({
     device: v.pipe(
       v.union(
-        pciChoices,
-        'must be a PCI address or BUS/NAME, a list of them, a range FROM-TO or {vendor, device} of PCI devices',
+        [...pciChoices, functions],
+        'must be a PCI address or BUS/NAME, a list of them, a range FROM-TO, {vendor, device} of PCI devices or {card, virtfn}',
       ),
       v.description(
-        'The devices: a PCI address, or `css/0.0.0314`, `platform/NAME` and the like on other buses; a list of them; or, of PCI devices, a range `FROM-TO` or `41:00.*`, or an object with `vendor`.',
+        'The devices: a PCI address, or `css/0.0.0314`, `platform/NAME` and the like on other buses; a list of them; or, of PCI devices, a range `FROM-TO` or `41:00.*`, or an object with `vendor`, or with `card`.',
       ),
     ),
     driver: v.pipe(

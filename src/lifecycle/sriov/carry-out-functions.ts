@@ -1,9 +1,11 @@
 import { kernelAnswer, VfioError, withMore } from '../../base/errors.ts'
+import { failedWith } from '../../base/system-error.ts'
 import type { PciAddress } from '../../base/units.ts'
 import { type PhysicalFunction, pciPath, readPhysicalFunction } from '../../host/sriov.ts'
 import { Arrivals } from '../../host/wait-for-device.ts'
 import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
 import { withKernelLog } from '../change/kernel-log.ts'
+import { refusedByKernel } from '../change/refused-by-kernel.ts'
 import { isHalfConfigured } from '../device/half-configured.ts'
 import { kinds } from '../kinds/kinds.ts'
 import { type FunctionsPlan, type FunctionsStep, functionsSteps } from './functions-plan.ts'
@@ -24,15 +26,17 @@ export interface Patience {
  */
 export async function carryOutFunctions(
   kernel: Kernel,
-  { card, count, steps }: FunctionsPlan,
+  { card, count, steps, makesAnew }: FunctionsPlan,
   patience: Patience,
 ): Promise<number> {
   if (steps.length === 0) return card.count
   let made: number
   try {
     await makeSteps(kernel, card, steps)
-    made = countMade(kernel.files, steps, card, count)
+    made = makesAnew ? countMade(kernel.files, steps, card, count) : card.count
   } catch (error) {
+    await giveWritesBack(kernel.files, card)
+    await backToProbing(kernel.files, card)
     throw await withBefore(kernel, card, error)
   }
   await waitForFunctions(kernel, card.address, made, patience)
@@ -42,6 +46,22 @@ export async function carryOutFunctions(
 async function makeSteps(kernel: Kernel, card: PhysicalFunction, steps: readonly FunctionsStep[]): Promise<void> {
   const subject = { name: card.address, card: pciPath(card.address) }
   for (const step of steps) await withKernelLog(kernel, subject, () => carryOut(kernel, card, step))
+}
+
+/** Undoes the writes before functions that did not come, as far as the kernel lets it. */
+async function giveWritesBack(files: HostFiles, { address }: PhysicalFunction): Promise<void> {
+  const now = readPhysicalFunction(files, address)
+  if (now === null || now.count > 0) return
+  for (const { path, value } of kinds.flatMap((kind) => kind.writesBeforeFunctions(files, now, 0))) {
+    await files.write(path, value).catch(() => undefined)
+  }
+}
+
+/** The host's drivers may have the card's functions as before, if that can be: the failure that led here is told. */
+async function backToProbing(files: HostFiles, { address, autoprobe: before }: PhysicalFunction): Promise<void> {
+  const now = readPhysicalFunction(files, address)?.autoprobe ?? null
+  if (before === null || now === null || now === before) return
+  await files.write(`${pciPath(address)}/sriov_drivers_autoprobe`, before ? '1' : '0').catch(() => undefined)
 }
 
 /** The error, with what the card has after as many as before were asked for again. */
@@ -92,7 +112,14 @@ async function carryOut(kernel: Kernel, card: PhysicalFunction, step: FunctionsS
   try {
     await kernel.files.write(step.path, step.value)
   } catch (cause) {
-    throw writeRefused(card, step.value, cause)
+    if (step.path.endsWith('/sriov_numvfs')) throw writeRefused(card, step.value, cause)
+    const tried = `cannot set ${step.path} to ${step.value}`
+    if (failedWith(cause, 'ENOMEM', 'ENOSPC')) {
+      const what = `${tried}: ${kernelAnswer(cause)}: ${card.address} has not so much left`
+      const hint = `vfioctl list -p ${card.address}; vfioctl modify ADDRESS --vram SIZE`
+      throw new VfioError('NO_INSTANCE_LEFT', what, { cause, path: step.path, hint, facts: { card: card.address } })
+    }
+    throw refusedByKernel(tried, cause, { path: step.path, hint: 'dmesg | tail' })
   }
 }
 

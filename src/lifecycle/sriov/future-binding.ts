@@ -33,16 +33,23 @@ export function futureModalias(files: HostFiles, card: PciAddress): ModaliasFiel
   return [long(vendor), long(device), subsystem, '', ...ofClass]
 }
 
+/** The settings of a binding, and what the kernel does with its function as it comes. */
+export interface FutureBinding {
+  readonly settings?: PciSettings | undefined
+  /** The host's drivers may have it. */
+  readonly isProbed: boolean
+}
+
 /** The driver of a virtual function that is to be made before: the kernel offers it to all drivers first. */
 export function futureBindingSteps(
   files: HostFiles,
   address: PciAddress,
   card: PciAddress,
   { driver, kept, load }: WantedDriver,
-  asked?: PciSettings,
+  { settings: asked, isProbed }: FutureBinding,
 ): Step[] {
   const ids = futureIds(files, card)
-  const first = firstDriver(files, card, ids)
+  const first = isProbed ? firstDriver(files, card, ids) : null
   const stored = storedFor(files, address, ids)
   const settings = mergedSettings(stored?.settings, asked)
   const { before, after } = settingWrites(files, address, settings, driver !== noDriver)
@@ -83,7 +90,6 @@ function keepingSteps(
 
 /** The driver that has others of its kind and will have it at first; null if none has, or if none is asked. */
 function firstDriver(files: HostFiles, card: PciAddress, { vendor, device }: PciIds): string | null {
-  if (readOrNull(files, `${pciPath(card)}/sriov_drivers_autoprobe`)?.trim() === '0') return null
   for (const address of pciAddresses(files)) {
     const ids = readPciIds(files, address, [])
     if (ids.vendor !== vendor || ids.device !== device || address === card) continue

@@ -9,7 +9,8 @@ import { keptDriver, keptInWords, WantedDrivers } from '../bindings/wanted-drive
 import type { ChangeOptions, Step } from '../change/change.ts'
 import { keptBindings } from '../settings/bindings.ts'
 import { futureBindingSteps, futureModalias } from './future-binding.ts'
-import type { SriovChange } from './sriov-change.ts'
+import { willProbe } from './kept-number.ts'
+import type { SriovChange, SriovRequest } from './sriov-change.ts'
 
 /**
  * Virtual functions come anew whenever their number changes, with whichever driver knows them. What is kept for one is
@@ -17,7 +18,7 @@ import type { SriovChange } from './sriov-change.ts'
  */
 export async function withKeptDrivers(
   kernel: Kernel,
-  device: string,
+  { device, autoprobe }: Pick<SriovRequest, 'device' | 'autoprobe'>,
   options: ChangeOptions,
   make: () => Promise<SriovChange>,
 ): Promise<SriovChange> {
@@ -28,7 +29,7 @@ export async function withKeptDrivers(
     throw await withDriversAgain(kernel, address, before, error, options)
   })
   if (!change.steps.some(({ action }) => action === 'write' || action === 'run')) return change
-  if (change.dryRun) return { ...change, steps: [...change.steps, ...plannedSteps(files, change)] }
+  if (change.dryRun) return { ...change, steps: [...change.steps, ...plannedSteps(files, change, autoprobe)] }
   for (const gone of before.filter((it) => !change.functions.includes(it))) {
     const kept = keptBindings.readOrNone(files, gone)
     if (kept === null) continue
@@ -54,12 +55,15 @@ async function withDriversAgain(
   return withMore(asVfioError(error), `and their drivers could not be given back: ${failures.join('; ')}`)
 }
 
-function plannedSteps(files: HostFiles, { device: card, count }: SriovChange): Step[] {
+function plannedSteps(files: HostFiles, { device: card, count }: SriovChange, autoprobe: boolean | undefined): Step[] {
+  const isProbed = willProbe(files, card, autoprobe)
   const drivers = new WantedDrivers(files)
   return functionAddresses(files, card, count).flatMap((address) => {
     const kept = keptBindings.readOrNone(files, address)
     if (kept === null) return []
-    return futureBindingSteps(files, address, card, drivers.ofFuture(futureModalias(files, card), kept.driver))
+    return futureBindingSteps(files, address, card, drivers.ofFuture(futureModalias(files, card), kept.driver), {
+      isProbed,
+    })
   })
 }
 

@@ -1,5 +1,6 @@
 import type { PciAddress } from '../../base/units.ts'
 import { readPciIds } from '../../host/pci-ids.ts'
+import { readPhysicalFunction } from '../../host/sriov.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import type { Step } from '../change/change.ts'
 import { type KeptNumber, sriovSettings } from './sriov-settings.ts'
@@ -11,22 +12,50 @@ export function isKeptForCard(files: HostFiles, address: PciAddress, { vendor, d
 }
 
 /** The steps that keep that many functions for a card's next boots; none if they are kept. */
-export function keepSteps(files: HostFiles, address: PciAddress, count: number): Step[] {
+export function keepSteps(files: HostFiles, address: PciAddress, count: number, autoprobe?: boolean): Step[] {
   const path = sriovSettings.path(address)
   if (count === 0) return files.kind(path) === null ? [] : [{ action: 'delete', path }]
   const stored = sriovSettings.readOrNone(files, address)
-  if (stored?.count === count && isKeptForCard(files, address, stored)) return []
-  return [{ action: 'save', path, content: sriovSettings.format(numberToKeep(files, address, count, count)) }]
+  const kept = numberToKeep(files, address, { count, made: count, autoprobe })
+  const isKept = stored?.count === count && isKeptForCard(files, address, stored)
+  if (isKept && stored.autoprobe === kept.autoprobe) return []
+  return [{ action: 'save', path, content: sriovSettings.format(kept) }]
 }
 
-/** Under the lock of settings. `made`: how many came of it. */
-export function keepNumber(files: HostFiles, address: PciAddress, count: number, made: number): void {
-  if (count === 0) sriovSettings.delete(files, address)
-  else sriovSettings.save(files, address, numberToKeep(files, address, count, made))
+/** A number to keep. */
+interface NumberToKeep {
+  readonly count: number
+  /** The number that came of it. */
+  readonly made: number
+  /** Undefined for as it is kept. */
+  readonly autoprobe: boolean | undefined
 }
 
-function numberToKeep(files: HostFiles, address: PciAddress, count: number, made: number): KeptNumber {
+/** Under the lock of settings. */
+export function keepNumber(files: HostFiles, address: PciAddress, number: NumberToKeep): void {
+  if (number.count === 0) sriovSettings.delete(files, address)
+  else sriovSettings.save(files, address, numberToKeep(files, address, number))
+}
+
+/** True if the host's drivers may have the functions that come, as it is kept; undefined if nothing is. */
+export function keptAutoprobe(files: HostFiles, address: PciAddress): boolean | undefined {
+  const stored = sriovSettings.readOrNone(files, address)
+  return stored !== null && isKeptForCard(files, address, stored) ? stored.autoprobe : undefined
+}
+
+/** True if the host's drivers will be offered the functions that a card gets. */
+export function willProbe(files: HostFiles, card: PciAddress, asked: boolean | undefined): boolean {
+  return asked ?? keptAutoprobe(files, card) ?? readPhysicalFunction(files, card)?.autoprobe ?? true
+}
+
+function numberToKeep(files: HostFiles, address: PciAddress, { count, made, autoprobe }: NumberToKeep): KeptNumber {
   const { vendor, device } = readPciIds(files, address, [])
   const card = vendor === null || device === null ? {} : { vendor, device }
-  return { count, ...(made === count ? {} : { made }), ...card }
+  const probing = autoprobe ?? keptAutoprobe(files, address)
+  return {
+    count,
+    ...(made === count ? {} : { made }),
+    ...(probing === undefined ? {} : { autoprobe: probing }),
+    ...card,
+  }
 }

@@ -26,7 +26,7 @@ export function setVirtualFunctions(
   request: SriovRequest,
   options: ChangeOptions = {},
 ): Promise<SriovChange> {
-  return withKeptDrivers(kernel, request.device, options, () => makeVirtualFunctions(kernel, request, options))
+  return withKeptDrivers(kernel, request, options, () => makeVirtualFunctions(kernel, request, options))
 }
 
 /** The same, with whichever drivers the kernel chooses. */
@@ -41,20 +41,21 @@ export async function makeVirtualFunctions(
     if (forgotten !== null) return forgotten
   }
   const { address } = findPhysicalFunction(files, request.device)
-  const { transient = false, timeoutMs = defaultTimeoutMs } = request
+  const { autoprobe, timeoutMs = defaultTimeoutMs } = request
   const dryRun = options.dryRun === true
   const run = async (): Promise<SriovChange> => {
-    const plan = planFunctions(kernel, address, request.count, transient)
-    const { card, count, steps, keeping, toKeep } = plan
-    if (steps.length > 0 && card.count > 0) checkFunctionsUnused(kernel, card)
-    if (steps.length > 0 && card.count === 0) checkNoneLeftOver(files, address, count)
+    const plan = planFunctions(kernel, address, request)
+    const { card, count, steps, makesAnew, keeping, toKeep } = plan
+    if (makesAnew && card.count > 0) checkFunctionsUnused(kernel, card)
+    if (makesAnew && card.count === 0) checkNoneLeftOver(files, address, count)
     const all = [...steps, ...keeping]
     const change = { device: address, asked: count, total: card.total, changed: all.length > 0, dryRun, steps: all }
-    if (dryRun) return { ...change, count: steps.length === 0 ? card.count : count, functions: card.functions }
+    if (dryRun) return { ...change, count: makesAnew ? count : card.count, functions: card.functions }
     if (isHalfConfigured(files, address)) checkNotManaged(files, address)
     const made = await carryOutFunctions(kernel, plan, { timeoutMs, signal: options.signal })
     const kept = toKeep(made)
-    if (kept !== null) await withSettingsLock(kernel, () => keepNumber(files, address, count, kept), options)
+    if (kept !== null)
+      await withSettingsLock(kernel, () => keepNumber(files, address, { count, made: kept, autoprobe }), options)
     return { ...change, count: made, functions: findPhysicalFunction(files, address).functions }
   }
   return dryRun ? run() : withLock(kernel, pciPath(address), run, options)

@@ -6,6 +6,11 @@ export interface SriovRequest {
   /** The physical function: a PCI address, short or long. */
   readonly device: string
   readonly count: number | 'all'
+  /**
+   * False keeps the host's drivers from the functions as they come, true lets them have them again: `sriov_drivers_autoprobe`.
+   * As it is, or as it is kept, if absent. Functions that are there stay with the drivers that they have.
+   */
+  readonly autoprobe?: boolean
   /** Until the next boot at most: what is kept for later boots stays as it is. */
   readonly transient?: boolean
   /** The time for the functions to appear, in milliseconds: half a minute if absent. */

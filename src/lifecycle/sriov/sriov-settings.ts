@@ -7,6 +7,8 @@ export interface KeptNumber {
   readonly count: number
   /** The number that its driver made, if it is not the one asked for. */
   readonly made?: number
+  /** False if the host's drivers are kept from them; absent if that stays as the kernel has it. */
+  readonly autoprobe?: boolean
   /** The card's ids, as sysfs shows them ('0x8086', '0x1592'). */
   readonly vendor?: string
   readonly device?: string
@@ -17,6 +19,7 @@ const number = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(0xffff)
 const schema: v.GenericSchema<unknown, KeptNumber> = v.strictObject({
   count: number,
   made: v.exactOptional(number),
+  autoprobe: v.exactOptional(v.boolean()),
   vendor: v.exactOptional(pciId),
   device: v.exactOptional(pciId),
 })

@@ -1,6 +1,7 @@
 import type { PciAddress } from '../../base/units.ts'
+import type { PhysicalFunction } from '../../host/sriov.ts'
 import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
-import type { ChangeOptions } from '../change/change.ts'
+import type { ChangeOptions, Write } from '../change/change.ts'
 import type { DeviceIdentity } from '../change/device-identity.ts'
 import type { VirtualDevice } from '../device/virtual-device.ts'
 import type { CardLoad } from './card-load.ts'
@@ -52,5 +53,14 @@ export interface DevicePlanning<Identity extends DeviceIdentity = DeviceIdentity
   ): { readonly entries: readonly PlannedDevice<Identity>[]; readonly noRoom: readonly NoRoom[] }
   /** The reason why a card cannot carry what is to come beside what stays; null if none is known. */
   roomFault(files: HostFiles, load: CardLoad): RoomFault | null
+  /** True if its functions may be given to any driver; false if a driver of their own makes them what they are. */
+  readonly leavesDrivers: boolean
+  /** As of `VirtualDeviceKind`, for the devices that will be defined once these entries are carried out. */
+  writesBeforeFunctions(
+    files: HostFiles,
+    card: PhysicalFunction,
+    count: number,
+    entries: readonly PlannedDevice[],
+  ): readonly Write[]
   carryOut(kernel: Kernel, item: PlannedDevice<Identity>, options: ChangeOptions, journal: DoneVerbs[]): Promise<void>
 }

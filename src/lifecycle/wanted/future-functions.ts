@@ -10,10 +10,12 @@ export class FutureFunctions {
   readonly #going = new Map<PciAddress, PciAddress>()
   /** Those that cards could have, and will not. */
   readonly #never = new Map<PciAddress, PlannedSriov>()
+  readonly #autoprobe = new Map<PciAddress, boolean>()
 
   constructor(files: HostFiles, sriov: readonly PlannedSriov[]) {
     for (const item of sriov) {
-      const { device: card, count, makesAnew } = item
+      const { device: card, count, makesAnew, autoprobe } = item
+      if (autoprobe !== null) this.#autoprobe.set(card, autoprobe)
       const { total = count } = readPhysicalFunction(files, card) ?? {}
       for (const address of functionAddresses(files, card, total).slice(count)) this.#never.set(address, item)
       // none is what a card has in either case, and if it may have none there is nothing to look at
@@ -42,6 +44,11 @@ export class FutureFunctions {
   /** Every one that is to come, also in place of one of the same address. */
   get addresses(): PciAddress[] {
     return [...this.#coming.keys()]
+  }
+
+  /** True if the host's drivers may have a card's functions as they come; undefined for as it is. */
+  autoprobeOf(card: PciAddress): boolean | undefined {
+    return this.#autoprobe.get(card)
   }
 
   /** The card of a function that is to come; null for any other device. */

@@ -39,6 +39,8 @@ export interface PlannedChange {
   readonly storedOwner: NodeOwner | null
   /** The device that ran by its name when the plan was made, for the same; null if none did. */
   readonly running: Running | null
+  /** Its definition changes before the card's functions are made: they come as they are defined. */
+  readonly beforeSriov: boolean
 }
 
 /** The parent and type of a virtual device that runs. */
@@ -92,6 +94,8 @@ export interface PlannedSriov {
   readonly count: number
   /** The number that it has now. */
   readonly before: number
+  /** The host's drivers may have them as they come; null for as it is. */
+  readonly autoprobe: boolean | null
   readonly reason: string
   /** The exact writes, and programs. */
   readonly steps: readonly Step[]
@@ -168,10 +172,11 @@ export function itemsOf({ bindings, sriov, gpuModes, entries }: Plan): PlanItem[
   return [
     ...bindings.filter(({ afterSriov }) => !afterSriov),
     ...gpuModes.filter(({ part }) => part === 'mig-mode'),
+    ...entries.filter(({ beforeSriov }) => beforeSriov),
     ...sriov,
     ...gpuModes.filter(({ part }) => part === 'vgpu-modes'),
     ...bindings.filter(({ afterSriov }) => afterSriov),
-    ...entries,
+    ...entries.filter(({ beforeSriov }) => !beforeSriov),
   ]
 }
 

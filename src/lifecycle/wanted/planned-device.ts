@@ -68,6 +68,7 @@ interface Planned
   readonly device: VirtualDevice | null
   /** The definition stored for it, if that is not the device's own. */
   readonly stored?: Definition | null
+  readonly beforeSriov?: boolean
 }
 
 /** A device in a plan, with all that taking it back takes. */
@@ -91,6 +92,7 @@ export function plannedDevice<Identity extends DeviceIdentity>(
     stored: planned.stored ?? device?.definition ?? null,
     owner,
     running: device?.active === true ? { parent: device.parent, type: device.type } : null,
+    beforeSriov: planned.beforeSriov === true,
     storedOwner: nodeOwners.readOrNone(files, identity.name),
   }
 }

@@ -35,7 +35,7 @@ export interface GpuFilter {
 export interface SpecBinding {
   readonly at: Place | null
   /** Names are addresses of PCI devices, or BUS/NAME ('css/0.0.0314'). */
-  readonly choice: PciChoice
+  readonly choice: PciChoice | FunctionChoice
   /** Null for VFIO's driver on the device's bus. */
   readonly driver: string | null
   /** With every other endpoint of their IOMMU groups. */
@@ -53,13 +53,26 @@ export interface SpecParent {
   /** Its place in its file; null if that is not known. */
   readonly at: Place | null
   readonly choice: ParentChoice
-  /** The number of virtual functions that each has, before its devices; null if the file does not say. */
-  readonly sriov: number | 'all' | null
+  /** The virtual functions that each has, before its devices; null if the file does not say. */
+  readonly sriov: SpecSriov | null
   /** Modes of a GPU, set in the order that works with its functions. */
   readonly modes: GpuModes
   readonly devices: readonly SpecDevices[]
   /** Keep or remove devices of types that `devices` does not name. */
   readonly others: 'keep' | 'remove'
+}
+
+/** Virtual functions of a card. */
+export interface SpecSriov {
+  readonly count: number | 'all'
+  /** The host's drivers may have them as they come; null for as it is. */
+  readonly autoprobe: boolean | null
+}
+
+/** Virtual functions of a card, by their numbers there ('virtfn0' is 0); all that it has if they are null. */
+export interface FunctionChoice {
+  readonly card: string
+  readonly virtfn: readonly number[] | null
 }
 
 /** A choice of PCI devices. */
@@ -80,8 +93,10 @@ export type ParentChoice =
 /** Devices of one type. */
 export interface SpecDevices {
   readonly at: Place | null
-  /** By id ('nvidia-222') or by name ('GRID T4-1B'). */
+  /** By id ('nvidia-222') or by name ('GRID T4-1B'), or the shares of a GPU ('vram=8GiB,quantum=10ms'). */
   readonly type: string
+  /** The driver of the one function that is named; null if the file does not say. */
+  readonly driver: string | null
   /** One by its UUID, a vGPU by its function, or so many with whatever name. */
   readonly wanted: { readonly uuid: Uuid } | { readonly function: PciAddress } | { readonly count: number }
   readonly start: StartMode

@@ -57,6 +57,8 @@ export const mdevKind: VirtualDeviceKind = {
   definitionFolder: storePath,
   notThere: (_, name) => notKnown(parseUuid(name)),
   missingOn: () => null,
+  hasShares: false,
+  writesBeforeFunctions: () => [],
   verbs: async () => (await import('./mdev-verbs.ts')).mdevVerbs,
 }
 

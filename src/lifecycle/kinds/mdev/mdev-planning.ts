@@ -30,6 +30,8 @@ export const mdevPlanning: DevicePlanning<MdevIdentity> = {
   cardOf,
   plan: (files, request) => ({ entries: planMdevs(files, request), noRoom: [] }),
   roomFault: mdevRoomFault,
+  leavesDrivers: false,
+  writesBeforeFunctions: () => [],
   carryOut: carryOutMdev,
 }
 

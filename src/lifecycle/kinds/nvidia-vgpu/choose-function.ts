@@ -2,7 +2,7 @@ import { VfioError } from '../../../base/errors.ts'
 import { findDeviceUsers } from '../../../host/device-users.ts'
 import type { HostFiles } from '../../../kernel/kernel.ts'
 import type { NamedType } from '../../device/type-named.ts'
-import { vgpuSettings } from './definitions.ts'
+import { vgpuDefinitions } from './definitions.ts'
 import type { VgpuPlace } from './place.ts'
 import { vgpuRefused } from './refusal.ts'
 import { openedAs, readVgpuFunction, type VgpuFunction } from './vgpu-functions.ts'
@@ -21,7 +21,7 @@ export function chooseFunction(files: HostFiles, { card, functions }: VgpuPlace,
   const offered = free.filter((it) => offers(files, it, type))
   const users = findDeviceUsers(files, new Set(offered.flatMap(openedAs)))
   const unused = offered.filter((it) => openedAs(it).every((name) => !users.has(name)))
-  const chosen = unused.find(({ address }) => files.kind(vgpuSettings.path(address)) === null)
+  const chosen = unused.find(({ address }) => files.kind(vgpuDefinitions.settings.path(address)) === null)
   if (chosen !== undefined) return chosen
   if (offered.length === 0 && free.length > 0) throw vgpuRefused(files, { card, address: null, type })
   const taken = now.length - free.length

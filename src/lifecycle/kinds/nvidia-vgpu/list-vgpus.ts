@@ -1,8 +1,9 @@
 import type { PciAddress } from '../../../base/units.ts'
 import type { Warning } from '../../../host/warning.ts'
 import type { HostFiles } from '../../../kernel/kernel.ts'
+import type { StoredFunction } from '../../device/function-definitions.ts'
 import type { Listed } from '../../device/virtual-device.ts'
-import { readVgpuDefinitions, type StoredVgpu } from './definitions.ts'
+import { vgpuDefinitions } from './definitions.ts'
 import { openedAs, readVgpuFunctions, type VgpuFunction } from './vgpu-functions.ts'
 import { type VgpuIdentity, vgpuIdentity } from './vgpu-identity.ts'
 import { knownTypeName } from './vgpu-type-names.ts'
@@ -13,7 +14,7 @@ export function listVgpus(
   only?: PciAddress,
 ): { listed: Listed<VgpuIdentity>[]; warnings: Warning[] } {
   const present = readVgpuFunctions(files)
-  const stored = readVgpuDefinitions(files)
+  const stored = vgpuDefinitions.list(files)
   const functions = new Map(present.functions.map((found) => [found.address, found]))
   const definitions = new Map(stored.definitions.map((found) => [found.address, found]))
   const running = present.functions.filter(({ type }) => type !== null && type !== 0).map(({ address }) => address)
@@ -27,7 +28,7 @@ function listVgpu(
   files: HostFiles,
   address: PciAddress,
   found: VgpuFunction | undefined,
-  stored: StoredVgpu | undefined,
+  stored: StoredFunction | undefined,
 ): Listed<VgpuIdentity> {
   const id = found?.type ?? 0
   const active = id !== 0

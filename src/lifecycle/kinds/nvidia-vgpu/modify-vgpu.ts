@@ -4,8 +4,7 @@ import type { Kernel } from '../../../kernel/kernel.ts'
 import type { Change, ChangeOptions } from '../../change/change.ts'
 import { type DefinitionEdit, editDefinition } from '../../definition/edit-definition.ts'
 import { chooseVgpuType } from './choose-type.ts'
-import { replaceVgpuDefinition } from './define-vgpu.ts'
-import { readVgpuDefinition } from './definitions.ts'
+import { vgpuDefinitions } from './definitions.ts'
 import type { VgpuIdentity } from './vgpu-identity.ts'
 
 /** Changes the definition of a vGPU; what runs stays as it is. */
@@ -16,7 +15,7 @@ export async function modifyVgpu(
   options: ChangeOptions = {},
 ): Promise<Change<VgpuIdentity>> {
   const { files } = kernel
-  const stored = readVgpuDefinition(files, address)
+  const stored = vgpuDefinitions.read(files, address)
   if (stored === null) {
     throw new VfioError('NOT_FOUND', `${address} is not defined, so there is nothing to modify`, {
       hint: `vfioctl define ${address} -t TYPE`,
@@ -25,7 +24,11 @@ export async function modifyVgpu(
   }
   const { parent, definition } = stored
   const type = edit.type === undefined ? undefined : typeId(kernel, parent, edit.type, edit.force)
-  return replaceVgpuDefinition(kernel, { address, parent, definition: editDefinition(definition, edit, type) }, options)
+  return vgpuDefinitions.replace(
+    kernel,
+    { address, parent, definition: editDefinition(definition, edit, type) },
+    options,
+  )
 }
 
 function typeId({ files }: Kernel, card: PciAddress, type: string, force = false): string {

@@ -8,7 +8,7 @@ import type { VirtualDeviceKind } from '../../device/virtual-device-kind.ts'
 import { settingsPath } from '../../settings/settings.ts'
 import { parentsOf } from '../mdev/mdev-places.ts'
 import { chooseVgpuType } from './choose-type.ts'
-import { readVgpuDefinitions, vgpuSettings } from './definitions.ts'
+import { vgpuDefinitions } from './definitions.ts'
 import { listVgpus } from './list-vgpus.ts'
 import { isVgpuPlace, vgpuCards } from './place.ts'
 import { readVgpuFunction, readVgpuFunctions } from './vgpu-functions.ts'
@@ -25,7 +25,7 @@ export const nvidiaVgpuKind: VirtualDeviceKind = {
   claims(files, name) {
     const address = pciAddressOrNull(name)
     if (address === null) return false
-    return isVgpuPlace(files, address) || files.kind(vgpuSettings.path(address)) !== null
+    return isVgpuPlace(files, address) || files.kind(vgpuDefinitions.settings.path(address)) !== null
   },
   plural: 'vGPUs',
   parents: vgpuCards,
@@ -41,13 +41,13 @@ export const nvidiaVgpuKind: VirtualDeviceKind = {
     return [{ what: `${address} is a vGPU (${name})`, end: `vfioctl stop ${address}` }]
   },
   keptForBoot(files) {
-    const { definitions, warnings } = readVgpuDefinitions(files)
+    const { definitions, warnings } = vgpuDefinitions.list(files)
     const kept = definitions.map(({ address, parent, definition }) => ({
       kind: 'vgpu',
       device: address,
       what: `${definition.type} on ${parent}, ${definition.start}`,
       now: stateOf(files, address),
-      path: vgpuSettings.path(address),
+      path: vgpuDefinitions.settings.path(address),
       forget: `vfioctl undefine ${address}`,
     }))
     return { kept, warnings }
@@ -67,6 +67,8 @@ export const nvidiaVgpuKind: VirtualDeviceKind = {
     const waiting = functions.filter((it) => readVgpuFunction(files, it) === null && parentsOf(files, it).length === 0)
     return waiting.length === 0 ? null : `${waiting.length} of them, such as ${waiting[0]}, show no vGPU types`
   },
+  hasShares: false,
+  writesBeforeFunctions: () => [],
   verbs: async () => (await import('./nvidia-vgpu-verbs.ts')).nvidiaVgpuVerbs,
 }
 

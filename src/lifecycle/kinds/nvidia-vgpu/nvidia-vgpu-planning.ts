@@ -24,6 +24,8 @@ export const nvidiaVgpuPlanning: DevicePlanning<VgpuIdentity> = {
   cardOf: (_, parent) => parent,
   plan: planVgpus,
   roomFault: vgpuRoomFault,
+  leavesDrivers: false,
+  writesBeforeFunctions: () => [],
   carryOut: carryOutVgpu,
 }
 

@@ -5,8 +5,8 @@ import type { Running, Verb } from '../../wanted/plan.ts'
 import { type DoneVerbs, runVerbs } from '../../wanted/run-verbs.ts'
 import { carryOutMdev } from '../mdev/plan-carry-out.ts'
 import { chooseVgpuType } from './choose-type.ts'
-import { replaceVgpuDefinition, undefineVgpu } from './define-vgpu.ts'
-import { readVgpuDefinition } from './definitions.ts'
+import { undefineVgpu } from './define-vgpu.ts'
+import { vgpuDefinitions } from './definitions.ts'
 import { findVgpuPlace } from './place.ts'
 import { startVgpu } from './start-vgpu.ts'
 import { stopVgpu } from './stop-vgpu.ts'
@@ -25,19 +25,19 @@ export async function carryOutVgpu(
   const { name: address } = item
   const mdev = turnedOutMdev(files, item)
   if (mdev !== null) return carryOutMdev(kernel, mdev, options, journal, item)
-  const stored = readVgpuDefinition(files, address)
+  const stored = vgpuDefinitions.read(files, address)
   const runner = {
     run: (verb: Verb, how: ChangeOptions) => runVerb(kernel, item, verb, how),
     async defineAsBefore(how: ChangeOptions) {
       if (stored === null) await undefineVgpu(kernel, address, how)
-      else await replaceVgpuDefinition(kernel, stored, how)
+      else await vgpuDefinitions.replace(kernel, stored, how)
     },
     runningNow(): Running | null {
       const now = readVgpuFunction(files, address)
       return now === null || now.type === null || now.type === 0 ? null : { parent: now.physfn, type: String(now.type) }
     },
     async startAgain({ type }: Running, how: ChangeOptions) {
-      const isDefined = readVgpuDefinition(files, address) !== null
+      const isDefined = vgpuDefinitions.read(files, address) !== null
       const request = isDefined ? { address } : { parent: address, type }
       return { change: await startVgpu(kernel, request, how), isDefined }
     },
@@ -59,6 +59,6 @@ async function runVerb(
     const { card } = findVgpuPlace(kernel.files, address)
     // only functions that are there tell the ids of types
     const { type } = chooseVgpuType(kernel.files, card, wanted.type)
-    await replaceVgpuDefinition(kernel, { address, parent: card, definition: { ...wanted, type } }, options)
+    await vgpuDefinitions.replace(kernel, { address, parent: card, definition: { ...wanted, type } }, options)
   }
 }

@@ -7,6 +7,12 @@ import { futureOwnerSteps, ownerSteps } from '../../device/node-owner.ts'
 import { isTypeNamed } from '../../device/type-named.ts'
 import type { NodeOwner } from '../../settings/node-owners.ts'
 import type { PlanRequest } from '../../wanted/device-planning.ts'
+import {
+  FunctionPlacing,
+  type FuturePlace,
+  type PlacedFunction,
+  type PresentFunction,
+} from '../../wanted/function-placing.ts'
 import type { FutureFunctions } from '../../wanted/future-functions.ts'
 import { keepOwnerSteps } from '../../wanted/owner-setting.ts'
 import type { PlacedParent } from '../../wanted/parent-place.ts'
@@ -15,11 +21,9 @@ import { type Decision, decide, plannedDevice, removalVerbs, settingFault } from
 import type { SpecDevices } from '../../wanted/spec.ts'
 import { isMdev } from '../mdev/mdev-identity.ts'
 import { chooseVgpuType } from './choose-type.ts'
-import { undefineSteps } from './define-vgpu.ts'
-import { vgpuFile, vgpuSettings } from './definitions.ts'
+import { vgpuDefinitions } from './definitions.ts'
 import { newVgpu } from './function-writes.ts'
 import { findVgpuPlace } from './place.ts'
-import { type FuturePlace, type PlacedVgpu, type PresentVgpu, VgpuPlacing } from './plan-placement.ts'
 import { stopSteps } from './stop-vgpu.ts'
 import { reasonToCome } from './turned-out-mdev.ts'
 import { readVgpuFunction } from './vgpu-functions.ts'
@@ -35,7 +39,7 @@ export function planVgpus(
   const present = all.filter(isVgpu)
   // also those that wait for their functions
   const mdevs = new Set(all.filter(isMdev).map(({ parent }) => parent))
-  const placing = new VgpuPlacing({ files, path, present, lost }, mdevs)
+  const placing = new FunctionPlacing({ files, path, present, lost }, mdevs)
   // if nothing is to be, it makes no difference that nothing can be
   const asking = parents.filter(({ devices }) => devices.length > 0)
   const wanted = asking.flatMap((parent) =>
@@ -104,8 +108,8 @@ function notedType(files: HostFiles, name: string): string {
 /** One that has another type ends first, with all others that do: a card may take no second type beside the first. */
 function entriesFor(
   files: HostFiles,
-  placed: PlacedVgpu,
-  device: PresentVgpu | null,
+  placed: PlacedFunction,
+  device: PresentFunction | null,
   future: FutureFunctions,
 ): PlannedVgpu[] {
   const { name, parent, definition, owner } = placed
@@ -138,23 +142,25 @@ function nodesToGive(files: HostFiles, address: PciAddress, owner: NodeOwner | n
 }
 
 /** The reason why it has to be made anew; null if it need not. */
-function faultOf(files: HostFiles, { name, type, definition }: PresentVgpu, wanted: Definition): string | null {
+function faultOf(files: HostFiles, { name, type, definition }: PresentFunction, wanted: Definition): string | null {
   if (type !== wanted.type) return `has type ${type}`
   return settingFault(files, name, definition === null ? null : { ...definition, type }, wanted)
 }
 
-function removal(files: HostFiles, device: PresentVgpu, reason: string): PlannedVgpu {
+function removal(files: HostFiles, device: PresentFunction, reason: string): PlannedVgpu {
   const { name, parent } = device
   const verbs = removalVerbs(device)
-  const steps = verbs.flatMap((verb) => (verb === 'stop' ? stopSteps(files, name) : undefineSteps(files, name, false)))
+  const steps = verbs.flatMap((verb) =>
+    verb === 'stop' ? stopSteps(files, name) : vgpuDefinitions.undefineSteps(files, name, false),
+  )
   const asked = { wanted: null, owner: null, at: null }
   return plannedDevice(files, vgpuIdentity(name), { ...asked, action: 'remove', parent, reason, verbs, steps, device })
 }
 
 function entry(
   files: HostFiles,
-  { name: address, parent, definition, at, owner }: PlacedVgpu,
-  device: PresentVgpu | null,
+  { name: address, parent, definition, at, owner }: PlacedFunction,
+  device: PresentFunction | null,
   decision: Decision,
 ): PlannedVgpu {
   const { create, attributes } = newVgpu(address, definition.type, definition.attributes)
@@ -162,7 +168,7 @@ function entry(
     if (verb === 'stop') return stopSteps(files, address)
     if (verb === 'keep-owner') return keepOwnerSteps(address, owner)
     if (verb === 'define')
-      return [{ action: 'save', path: vgpuSettings.path(address), content: shownFile(parent, definition) }]
+      return [{ action: 'save', path: vgpuDefinitions.settings.path(address), content: shownFile(parent, definition) }]
     const nodes = nodesToGive(files, address, owner)
     if (decision.action === 'change') return ownerSteps(files, nodes, owner)
     const isKnown = nodes.length > 0 && device?.active !== true
@@ -175,6 +181,6 @@ function entry(
 
 /** As it will be kept, or, if only the functions to come will tell the type's id, with its name in that place. */
 function shownFile(card: PciAddress, definition: Definition): string {
-  const file = vgpuFile({ parent: card, definition })
-  return /^\d+$/.test(definition.type) ? vgpuSettings.format(file) : `${JSON.stringify(file, null, 2)}\n`
+  const file = vgpuDefinitions.fileOf({ parent: card, definition })
+  return /^\d+$/.test(definition.type) ? vgpuDefinitions.settings.format(file) : `${JSON.stringify(file, null, 2)}\n`
 }

@@ -4,7 +4,7 @@ import { pciPath } from '../../../host/sriov.ts'
 import type { HostFiles } from '../../../kernel/kernel.ts'
 import type { ChangeOptions } from '../../change/change.ts'
 import type { RestoreStage } from '../../device/restore-task.ts'
-import { readVgpuDefinitions } from './definitions.ts'
+import { vgpuDefinitions } from './definitions.ts'
 import { newVgpu } from './function-writes.ts'
 import { whyNoVgpus } from './place.ts'
 import { startVgpu } from './start-vgpu.ts'
@@ -13,7 +13,7 @@ import { readVgpuFunction } from './vgpu-functions.ts'
 /** The vendor vGPUs that are defined to start by themselves: each function gets the type that it had. */
 export const definedVgpus: RestoreStage = (kernel, coming) => {
   const { files } = kernel
-  const { definitions, warnings } = readVgpuDefinitions(files)
+  const { definitions, warnings } = vgpuDefinitions.list(files)
   const tasks = definitions
     .filter(
       ({ parent, definition }) => definition.start === 'auto' && (coming.only === undefined || parent === coming.only),

@@ -14,7 +14,7 @@ import { nodeOwners } from '../../settings/node-owners.ts'
 import { cacheTypeNames } from './cache-type-names.ts'
 import { chooseFunction } from './choose-function.ts'
 import { chooseVgpuType } from './choose-type.ts'
-import { readVgpuDefinition } from './definitions.ts'
+import { vgpuDefinitions } from './definitions.ts'
 import { clearStep, clearVgpu, heldVgpu, newVgpu } from './function-writes.ts'
 import { findVgpuPlace, type VgpuPlace } from './place.ts'
 import { vgpuRefused } from './refusal.ts'
@@ -94,7 +94,7 @@ interface Wanted {
 
 function resolve(files: HostFiles, request: StartVgpuRequest): Wanted {
   const { address } = request
-  const stored = address === undefined ? null : readVgpuDefinition(files, address)
+  const stored = address === undefined ? null : vgpuDefinitions.read(files, address)
   const where = address ?? request.parent
   const name = request.type ?? stored?.definition.type
   if (where === undefined || name === undefined) {

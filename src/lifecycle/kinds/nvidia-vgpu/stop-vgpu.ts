@@ -8,7 +8,7 @@ import { giveNodes } from '../../device/node-owner.ts'
 import { withLock } from '../../files/lock.ts'
 import { nodeOwners } from '../../settings/node-owners.ts'
 import { withSettingsLock } from '../../settings/settings.ts'
-import { readVgpuDefinition, vgpuSettings } from './definitions.ts'
+import { vgpuDefinitions } from './definitions.ts'
 import { clearStep, clearVgpu, heldVgpu } from './function-writes.ts'
 import { findVgpuPlace } from './place.ts'
 import { readVgpuFunction } from './vgpu-functions.ts'
@@ -27,7 +27,7 @@ export async function stopVgpu(
   const { files } = kernel
   const dryRun = options.dryRun === true
   const none = { ...vgpuIdentity(address), type: null, changed: false, dryRun, steps: [] }
-  const defined = readVgpuFunction(files, address) === null ? readVgpuDefinition(files, address) : null
+  const defined = readVgpuFunction(files, address) === null ? vgpuDefinitions.read(files, address) : null
   // its card has no virtual functions now
   if (defined !== null) return { ...none, parent: defined.parent }
   const { card } = findVgpuPlace(files, address)
@@ -62,7 +62,7 @@ export function stopSteps(files: HostFiles, address: PciAddress): Step[] {
 
 /** Nothing will start it again, and who has the nodes was kept for what runs. */
 function forgetsOwner(files: HostFiles, address: PciAddress): boolean {
-  return files.kind(nodeOwners.path(address)) !== null && files.kind(vgpuSettings.path(address)) === null
+  return files.kind(nodeOwners.path(address)) !== null && files.kind(vgpuDefinitions.settings.path(address)) === null
 }
 
 /** A card is named by the same kind of address as what is made of it. */

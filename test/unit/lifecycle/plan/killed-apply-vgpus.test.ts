@@ -72,7 +72,7 @@ parents:
 version: 1
 bindings: [{ device: '82:00.0' }]
 parents:
-  - { parent: '81:00.0', sriov: 3 }
+  - { parent: '81:00.0', sriov: { count: 3, autoprobe: false } }
   - { parent: '61:00.0', sriov: 5, devices: [{ type: DC-12Q, count: 2 }] }
   - { parent: '41:00.0', sriov: all, devices: [{ type: L40S-24Q, count: 1 }] }
 `,

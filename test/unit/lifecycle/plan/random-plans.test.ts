@@ -68,7 +68,10 @@ const parents = {
     mdevs('3b:00.0', ['T4-4Q', 'T4-8Q'], 3),
     vgpus('41:00.0', ['L40S-8Q', 'L40S-24Q', 'L40S-48Q'], ['41:00.4', '41:00.5'], fc.constant(undefined)),
     vgpus('61:00.0', ['DC-12Q', 'DC-24Q', 'DC-96Q'], ['61:00.4', '61:00.5', '61:01.0'], numbers),
-    fc.record({ parent: fc.constantFrom('81:00.0', '81:00.1'), sriov: numbers }),
+    fc.record({
+      parent: fc.constantFrom('81:00.0', '81:00.1'),
+      sriov: fc.oneof(numbers, fc.record({ count: fc.nat({ max: 4 }), autoprobe: fc.boolean() })),
+    }),
   ),
   'a40-host': fc.oneof(
     vgpus(

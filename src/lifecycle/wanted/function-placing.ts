@@ -1,51 +1,51 @@
-import type { PciAddress } from '../../../base/units.ts'
-import type { Definition } from '../../definition/definition.ts'
-import type { VirtualDevice } from '../../device/virtual-device.ts'
-import { invalidSpec } from '../../wanted/invalid-spec.ts'
-import { type Demand, type PlacedDevice, Placing, type PlacingOn } from '../../wanted/placing.ts'
-import type { NoRoom } from '../../wanted/plan.ts'
-import type { SpecDevices } from '../../wanted/spec.ts'
-import type { VgpuIdentity } from './vgpu-identity.ts'
+import type { PciAddress } from '../../base/units.ts'
+import type { DeviceIdentity } from '../change/device-identity.ts'
+import type { Definition } from '../definition/definition.ts'
+import type { VirtualDevice } from '../device/virtual-device.ts'
+import { invalidSpec } from './invalid-spec.ts'
+import { type Demand, type PlacedDevice, Placing, type PlacingOn } from './placing.ts'
+import type { NoRoom } from './plan.ts'
+import type { SpecDevices } from './spec.ts'
 
-/** A vGPU that runs or is defined. */
-export type PresentVgpu = VirtualDevice<VgpuIdentity>
+/** A virtual function that is a virtual device, running or defined. */
+export type PresentFunction = VirtualDevice<DeviceIdentity & { readonly name: PciAddress }>
 
-/** A place for vGPUs, once the spec's virtual functions are there. */
+/** A place for devices that are virtual functions, once the spec's virtual functions are there. */
 export interface FuturePlace {
   /** The card, or the one of its functions that was named. */
   readonly on: PciAddress
   readonly card: PciAddress
-  /** Functions that can be vGPUs, once the spec's virtual functions are there. */
+  /** Functions that can be such devices, once the spec's virtual functions are there. */
   readonly functions: readonly PciAddress[]
   /** They are there already, and tell which types they take. */
   readonly isThere: boolean
 }
 
-/** A vGPU that a spec asks for, with its place on this host. */
-export interface PlacedVgpu extends PlacedDevice {
+/** A device that a spec asks for, with its function. */
+export interface PlacedFunction extends PlacedDevice {
   readonly name: PciAddress
   /** The card. */
   readonly parent: PciAddress
 }
 
 /** So many of a type, on whichever of these cards. */
-interface VgpuDemand extends Demand {
+interface FunctionDemand extends Demand {
   readonly places: readonly FuturePlace[]
   readonly definition: Definition
   /** True if what the spec does not name goes, and makes room. */
   readonly replaces: boolean
 }
 
-/** Gives each vGPU that a spec asks for its function: those that are of its type first, then free ones. */
-export class VgpuPlacing extends Placing<PresentVgpu, PlacedVgpu, VgpuDemand> {
+/** Gives each device that a spec asks for its function: those that are of its type first, then free ones. */
+export class FunctionPlacing extends Placing<PresentFunction, PlacedFunction, FunctionDemand> {
   /** Cards that have not as many functions as the spec asks for. */
   readonly noRoom: NoRoom[] = []
-  readonly #mdevParents: ReadonlySet<string>
+  readonly #preferred: ReadonlySet<string>
 
-  /** `mdevParents`: functions for which mediated devices are defined, if they make those. */
-  constructor(host: PlacingOn<PresentVgpu>, mdevParents: ReadonlySet<string>) {
+  /** `preferred`: free functions that are taken before others, as mediated devices are defined for them. */
+  constructor(host: PlacingOn<PresentFunction>, preferred: ReadonlySet<string>) {
     super(host)
-    this.#mdevParents = mdevParents
+    this.#preferred = preferred
   }
 
   placeNamed(places: readonly FuturePlace[], { at, wanted, owner }: SpecDevices, definition: Definition): void {
@@ -61,7 +61,7 @@ export class VgpuPlacing extends Placing<PresentVgpu, PlacedVgpu, VgpuDemand> {
     this.place({ name, parent: card, definition, at, owner })
   }
 
-  placeCounted(demand: Omit<VgpuDemand, 'missing'>): void {
+  placeCounted(demand: Omit<FunctionDemand, 'missing'>): void {
     const { wanted } = demand.devices
     if (!('count' in wanted)) return
     for (const { on } of demand.places) this.count(on, demand.definition.type, wanted.count)
@@ -75,28 +75,28 @@ export class VgpuPlacing extends Placing<PresentVgpu, PlacedVgpu, VgpuDemand> {
     this.removeSurplus()
   }
 
-  /** A function is one vGPU, whatever its card is said to be. */
+  /** A function is one device, whatever its card is said to be. */
   protected override keyOf({ name }: Pick<PlacedDevice, 'name'>): string {
     return name
   }
 
   /** By the card or by the function alone, as the spec named it. */
-  protected override countOf(device: PresentVgpu): number | null {
+  protected override countOf(device: PresentFunction): number | null {
     return super.countOf(device) ?? super.countOf({ ...device, parent: device.name })
   }
 
-  protected override isOf({ name, type }: PresentVgpu, { places, definition }: VgpuDemand): boolean {
+  protected override isOf({ name, type }: PresentFunction, { places, definition }: FunctionDemand): boolean {
     return cardOf(places, name) !== null && type === definition.type && !this.host.lost.has(name)
   }
 
-  protected override take({ name }: PresentVgpu, { places, devices, definition }: VgpuDemand): void {
+  protected override take({ name }: PresentFunction, { places, devices, definition }: FunctionDemand): void {
     const card = cardOf(places, name)
     if (card !== null) this.place({ name, parent: card, definition, at: devices.at, owner: devices.owner })
   }
 
-  #takeFree({ places, devices: { at, owner }, definition, replaces, missing }: VgpuDemand): void {
+  #takeFree({ places, devices: { at, owner }, definition, replaces, missing }: FunctionDemand): void {
     const { type } = definition
-    const isDefined = ({ name }: { readonly name: PciAddress }) => this.#mdevParents.has(name)
+    const isDefined = ({ name }: { readonly name: PciAddress }) => this.#preferred.has(name)
     const all = places
       .flatMap(({ card, functions }) => functions.map((name) => ({ name, parent: card })))
       .toSorted((a, b) => Number(isDefined(b)) - Number(isDefined(a)))
@@ -111,7 +111,7 @@ export class VgpuPlacing extends Placing<PresentVgpu, PlacedVgpu, VgpuDemand> {
   }
 
   /**
-   * That it is a vGPU now makes no difference: an apply that was interrupted goes on with those that it chose, however
+   * That it is a device now makes no difference: an apply that was interrupted goes on with those that it chose, however
    * many it had ended by then.
    */
   #unusedFirst<T extends { readonly name: PciAddress }>(places: readonly T[]): T[] {
@@ -119,7 +119,7 @@ export class VgpuPlacing extends Placing<PresentVgpu, PlacedVgpu, VgpuDemand> {
     return [...places.filter((it) => !isUsed(it)), ...places.filter(isUsed)]
   }
 
-  #presentAt(address: PciAddress): PresentVgpu | null {
+  #presentAt(address: PciAddress): PresentFunction | null {
     return this.host.present.find(({ name }) => name === address) ?? null
   }
 }

@@ -1,0 +1,147 @@
+import { asVfioError, kernelAnswer, VfioError, withMore } from '../../../base/errors.ts'
+import { failedWith } from '../../../base/system-error.ts'
+import type { PciAddress } from '../../../base/units.ts'
+import { findDeviceNode } from '../../../host/device-node.ts'
+import { boundDriver, iommuGroup } from '../../../host/group-members.ts'
+import { type PhysicalFunction, pciPath } from '../../../host/sriov.ts'
+import type { HostFiles, Kernel } from '../../../kernel/kernel.ts'
+import type { ChangeOptions, Write } from '../../change/change.ts'
+import { withKernelLog } from '../../change/kernel-log.ts'
+import { refusedByKernel } from '../../change/refused-by-kernel.ts'
+import { type HeldDevice, withDeviceLock } from '../../device/device-lock.ts'
+import { formatShares, type GpuShares } from '../../device/gpu-shares.ts'
+import { readShares } from './read-shares.ts'
+import { needsIdle, shareWrites } from './share-writes.ts'
+
+/**
+ * Makes the writes, while nobody can open the function if its VRAM changes, and looks whether it has what was asked for.
+ * If one fails, the function has its earlier shares again.
+ */
+export async function setShares(
+  kernel: Kernel,
+  card: PhysicalFunction,
+  address: PciAddress,
+  { wanted, writes }: { readonly wanted: GpuShares; readonly writes: readonly Write[] },
+  { signal }: ChangeOptions,
+): Promise<void> {
+  const { files } = kernel
+  const before = readShares(files, card, address)
+  const work = async () => {
+    try {
+      for (const step of writes) {
+        if (signal?.aborted === true) throw new VfioError('INTERRUPTED', `interrupted while ${address} got its shares`)
+        await make(kernel, card, address, step)
+      }
+      checkGiven(files, card, address, wanted)
+    } catch (error) {
+      throw await afterGivingBack(kernel, card, address, before, asVfioError(error))
+    }
+  }
+  await (needsIdle(writes) ? withDeviceLock(kernel, heldFunction(files, address), work) : work())
+}
+
+/** The function as a device that nobody may have open. */
+export function heldFunction(files: HostFiles, address: PciAddress): HeldDevice {
+  const group = iommuGroup(files, pciPath(address))
+  const node = group === null ? null : `/dev/vfio/${group}`
+  return {
+    name: address,
+    node: node === null || files.kind(node) === null ? null : node,
+    deviceNode: findDeviceNode(files, { group, name: address })?.path ?? null,
+    attempt: `cannot change the VRAM of ${address}`,
+  }
+}
+
+/** DEVICE_BUSY if a driver of the host has the function: the firmware changes no VRAM of it then. */
+export function checkNotWithHost(files: HostFiles, address: PciAddress): void {
+  const driver = boundDriver(files, `${pciPath(address)}/driver`)
+  if (driver === null || driver.includes('vfio')) return
+  throw new VfioError('DEVICE_BUSY', `cannot change the VRAM of ${address}: the host’s driver ${driver} uses it`, {
+    hint: `vfioctl bind ${address} gives it to VFIO; vfioctl sriov CARD COUNT --autoprobe off keeps the host’s drivers away`,
+    facts: { device: address, driver },
+  })
+}
+
+async function make(kernel: Kernel, card: PhysicalFunction, address: PciAddress, step: Write): Promise<void> {
+  const subject = { name: address, card: pciPath(card.address) }
+  await withKernelLog(kernel, subject, async () => {
+    try {
+      await kernel.files.write(step.path, step.value)
+    } catch (cause) {
+      throw refused(kernel.files, card, address, step, cause)
+    }
+  })
+}
+
+function refused(
+  files: HostFiles,
+  card: PhysicalFunction,
+  address: PciAddress,
+  { path, value }: Write,
+  cause: unknown,
+): VfioError {
+  const tried = `cannot write ${value} to ${path}`
+  const facts = { device: address, card: card.address }
+  if (path.endsWith('/vram_quota') && failedWith(cause, 'ENOMEM', 'ENOSPC')) {
+    const others = card.functions.flatMap((it) => {
+      const { vram } = readShares(files, card, it)
+      return it === address || vram === 0 ? [] : [`${it} has ${formatShares(readShares(files, card, it))}`]
+    })
+    const held = others.length === 0 ? '' : `: ${others.join('; ')}`
+    return new VfioError('NO_INSTANCE_LEFT', `${card.address} has not so much VRAM left for ${address}${held}`, {
+      cause,
+      path,
+      hint: `vfioctl list -p ${card.address}; vfioctl stop ADDRESS gives a function's VRAM back`,
+      facts,
+    })
+  }
+  if (failedWith(cause, 'ENOENT')) {
+    const why = path.endsWith('/vram_quota')
+      ? 'it has no VRAM, or this Linux does not share it: that came with 7.1'
+      : 'the kernel has no such file'
+    return new VfioError('NOT_SUPPORTED', `${tried}: ${why}`, {
+      cause,
+      path,
+      hint: 'uname -r; vfioctl types -v',
+      facts,
+    })
+  }
+  if (failedWith(cause, 'EPERM', 'EOPNOTSUPP')) {
+    const why = `${tried}: ${kernelAnswer(cause)}: this GPU or its firmware cannot`
+    return new VfioError('NOT_SUPPORTED', why, { cause, path, hint: 'dmesg | tail', facts })
+  }
+  if (failedWith(cause, 'EIO')) {
+    const why = `${tried}: ${kernelAnswer(cause)}: the firmware refuses, as it does while the function is in use`
+    const hint = `vfioctl list ${address}; vfioctl reset ${address}; dmesg | tail`
+    return new VfioError('SYSTEM_CALL_FAILED', why, { cause, path, hint, facts })
+  }
+  return refusedByKernel(tried, cause, { path, hint: 'dmesg | tail', facts })
+}
+
+/** The driver rounds to what the hardware can: then what is kept would never be what is there. */
+function checkGiven(files: HostFiles, card: PhysicalFunction, address: PciAddress, wanted: GpuShares): void {
+  const given = formatShares(readShares(files, card, address))
+  if (given === formatShares(wanted)) return
+  throw new VfioError('SYSTEM_CALL_FAILED', `${address} got ${given}, not ${formatShares(wanted)}`, {
+    hint: `ask for what it can have: ${given}; dmesg | tail`,
+    facts: { device: address, asked: formatShares(wanted), given },
+  })
+}
+
+async function afterGivingBack(
+  kernel: Kernel,
+  card: PhysicalFunction,
+  address: PciAddress,
+  before: GpuShares,
+  error: VfioError,
+): Promise<VfioError> {
+  try {
+    for (const { path, value } of shareWrites(kernel.files, card, address, before)) {
+      await kernel.files.write(path, value)
+    }
+    return withMore(error, `${address} has ${formatShares(before)}, as before`)
+  } catch (second) {
+    const now = formatShares(readShares(kernel.files, card, address))
+    return withMore(error, `it had ${formatShares(before)}, and has ${now} now: ${kernelAnswer(second)}`)
+  }
+}
