@@ -33,6 +33,7 @@ parents:
         at: { line: 4, column: 5 },
         choice: { names: ['3b:00.0'] },
         sriov: null,
+        modes: {},
         others: 'remove',
         devices: [
           {
@@ -57,6 +58,7 @@ parents:
         at: { line: 14, column: 5 },
         choice: { from: '0000:41:00.4', to: '0000:41:01.3' },
         sriov: null,
+        modes: {},
         others: 'keep',
         devices: [],
       },
@@ -64,10 +66,18 @@ parents:
         at: { line: 15, column: 5 },
         choice: { vendor: '10de', device: '2237' },
         sriov: null,
+        modes: {},
         others: 'keep',
         devices: [],
       },
-      { at: { line: 16, column: 5 }, choice: { anyWith: 'mtty-2' }, sriov: null, others: 'keep', devices: [] },
+      {
+        at: { line: 16, column: 5 },
+        choice: { anyWith: 'mtty-2' },
+        sriov: null,
+        modes: {},
+        others: 'keep',
+        devices: [],
+      },
     ])
   })
 
