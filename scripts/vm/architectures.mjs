@@ -50,13 +50,6 @@ export const architectures = {
         devices: displayDevices,
         realMode: true,
       },
-      // The same, as a user starts it who wants no framebuffer there.
-      'intel-display-off': {
-        machine: ['-device', 'intel-iommu,intremap=on,caching-mode=on'],
-        commandLine: ['intel_iommu=on', 'vga=0x314', 'initcall_blacklist=sysfb_init'],
-        devices: displayDevices,
-        realMode: true,
-      },
       'intel-newer': {
         newer: true,
         machine: ['-device', 'intel-iommu,intremap=on,caching-mode=on'],

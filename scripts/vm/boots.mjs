@@ -78,11 +78,6 @@ const iommuFiles = [
  */
 const moreBoots = {
   'intel-display': [{ kernel: '6.12', iommu: 'intel-display', files: ['test/vm/host-screen'] }],
-  'intel-display-off': ['6.1', '7'].map((kernel) => ({
-    kernel,
-    iommu: 'intel-display-off',
-    files: ['test/vm/host-screen'],
-  })),
   'intel-newer': [{ kernel: '7', iommu: 'intel-newer', files: ['test/vm/igb', 'test/vm/hot-removal'] }],
   amd: [{ kernel: '7', iommu: 'amd', files: iommuFiles }],
   virtio: [{ kernel: '7', iommu: 'virtio', files: iommuFiles }],

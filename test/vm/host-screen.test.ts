@@ -1,13 +1,8 @@
 import { execFileSync, spawnSync } from 'node:child_process'
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { parsePciAddress } from '../../src/base/units.ts'
-import {
-  firmwareFramebuffer,
-  firmwareFramebufferDriver,
-  noFramebuffer,
-  platformControl,
-} from '../../src/host/display/boot-display.ts'
+import { firmwareFramebuffer, firmwareFramebufferDriver, platformControl } from '../../src/host/display/boot-display.ts'
 import { screenConsole } from '../../src/host/display/screen-console.ts'
 import { openHost } from '../../src/index.ts'
 import { openLinux } from '../../src/kernel/linux.ts'
@@ -21,8 +16,6 @@ const folder = `/sys/bus/pci/devices/${display}`
 const hasScreen = existsSync(`${folder}/boot_vga`)
 
 const isSimple = existsSync('/sys/bus/platform/devices/simple-framebuffer.0')
-/** The kernel was told of none (intel-display-off). */
-const isOff = readFileSync('/proc/cmdline', 'utf8').includes(noFramebuffer)
 
 const kernel = openLinux({ runsPrograms: true })
 const drawn = (path: string) => screenConsole(kernel.files, path)?.framebuffer ?? null
@@ -45,7 +38,7 @@ const drawings: readonly Drawing[] = isSimple
   : [{ module: 'vesafb', driver: 'vesa-framebuffer', holder: 'vesafb' }]
 
 // What the kernel removes does not come back before the next boot: the order of these is that of a host's life.
-describe.skipIf(!hasScreen || isOff).sequential('a display on which the firmware has set up the host’s screen', () => {
+describe.skipIf(!hasScreen).sequential('a display on which the firmware has set up the host’s screen', () => {
   const name = isSimple ? 'simple-framebuffer.0' : 'vesa-framebuffer.0'
   const platform = `/sys/bus/platform/devices/${name}`
 
@@ -142,14 +135,3 @@ describe.skipIf(!hasScreen || isOff).sequential('a display on which the firmware
     expect(drawn(folder)).toBe('fb0')
   })
 })
-
-it.skipIf(!hasScreen || !isOff)(
-  'a display is taken as any other device is, if the kernel was told of no framebuffer',
-  () => {
-    expect(firmwareFramebuffer(kernel.files, display)).toBe(null)
-    expect(readdirSync('/sys/bus/platform/devices').filter((it) => it.includes('framebuffer'))).toEqual([])
-    expect(problems().map(({ id }: { id: string }) => id)).toEqual(['wrong-driver'])
-    expect(vfioctl(['bind', display])).toMatchObject({ status: 0 })
-    expect(problems()).toEqual([])
-  },
-)
