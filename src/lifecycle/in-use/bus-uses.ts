@@ -1,10 +1,12 @@
 import { uuidOrNull } from '../../base/units.ts'
+import { busNamed } from '../../host/bus/bus.ts'
 import { type BusDevice, devicePath } from '../../host/bus/bus-device.ts'
 import { findDeviceUsers } from '../../host/device-users.ts'
-import { followLinks } from '../../host/sysfs/links.ts'
+import { followLinks, linkedName } from '../../host/sysfs/links.ts'
 import { listOrNone, readOrEmpty } from '../../host/sysfs/readable.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import { consoleUses, openedBy, type PciUse } from './pci-use.ts'
+import { subchannelHistory } from './subchannel-history.ts'
 
 /** Of an interface's `flags`. */
 const IFF_UP = 1n
@@ -23,11 +25,11 @@ export function busUses(files: HostFiles, device: BusDevice): PciUse[] {
     const name = /^DEVNAME=(.+)$/m.exec(readOrEmpty(files, `/sys/dev/char/${number}/uevent`))?.[1]
     return name === undefined ? [] : [`/dev/${name}`]
   })
+  const mediated = listOrNone(files, folder).flatMap((name) => uuidOrNull(name) ?? [])
+  const isParent = device.bus === 'css' && linkedName(files, `${folder}/driver`) === busNamed('css').vfioDriver
   return [
-    ...listOrNone(files, folder).flatMap((name): PciUse[] => {
-      const uuid = uuidOrNull(name)
-      return uuid === null ? [] : [{ what: `it carries the mediated device ${uuid}`, end: `vfioctl stop ${uuid}` }]
-    }),
+    ...mediated.map((uuid) => ({ what: `it carries the mediated device ${uuid}`, end: `vfioctl stop ${uuid}` })),
+    ...(isParent ? subchannelHistory(files, device, mediated.length > 0) : []),
     ...below('class/net')
       .filter((name) => isUp(readOrEmpty(files, `/sys/class/net/${name}/flags`)))
       .map((name) => ({ what: `network interface ${name} is up`, end: `ip link set ${name} down` })),

@@ -6,6 +6,7 @@ import {
   probeSubchannel,
   subchannelDraft,
   subchannelDrivers,
+  subchannelLog,
   subchannelRecord,
   unbindSubchannel,
 } from '../s390/subchannels.ts'
@@ -14,7 +15,7 @@ import { below, subchannelPath } from '../scenario/sysfs-paths.ts'
 import type { Snapshot } from '../state/state.ts'
 import { type Directory, link, readOnly, writeOnly } from './tree.ts'
 
-/** /sys/devices/css0, /sys/bus/css and /sys/bus/ccw: the subchannels of an IBM Z, and the devices behind them. */
+/** /sys/devices/css0, /sys/bus/css, /sys/bus/ccw: the subchannels of an IBM Z, the devices behind them; the log of vfio_ccw. */
 export function addCss(sys: Directory, machine: Machine, state: Snapshot): void {
   const { scenario, store } = machine
   if (scenario.css === undefined) return
@@ -25,6 +26,12 @@ export function addCss(sys: Directory, machine: Machine, state: Snapshot): void 
   sys.at('bus/css/devices')
   sys.at('bus/ccw/devices')
   for (const driver of subchannelDrivers(scenario)) addDriver(sys, machine, driver)
+  if ('vfio_ccw' in scenario.modules) {
+    sys.at('kernel/debug/s390dbf/vfio_ccw_msg').set(
+      'sprintf',
+      readOnly(() => subchannelLog(scenario, state)),
+    )
+  }
   for (const subchannel of scenario.css) addSubchannel(sys, machine, subchannel, state)
 }
 

@@ -1,6 +1,7 @@
 import { Errno } from '../base/errno.ts'
 import { kstrtoull } from '../base/kstrto.ts'
 import { freeIommuGroup } from '../pci/devices.ts'
+import { subchannelDraft } from '../s390/subchannels.ts'
 import type { Scenario, ScenarioAttribute, ScenarioMdevType, ScenarioParent } from '../scenario/scenario.ts'
 import { freeVfioIndex, lowestFree, type MdevRecord, type MockState } from '../state/state.ts'
 import { newIdentity } from '../state/worker-life.ts'
@@ -50,6 +51,8 @@ export function createMdev(
     model: null,
   }
   draft.mdevs.push(mdev)
+  const subchannel = scenario.css?.find(({ id }) => id === parent.name)
+  if (subchannel !== undefined) subchannelDraft(draft, subchannel).hadDevice = true
 }
 
 /** True if a write to `remove` asks for it: any number but 0. EINVAL for anything else. */

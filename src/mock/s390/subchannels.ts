@@ -9,7 +9,7 @@ export function subchannelDrivers({ modules }: Scenario): string[] {
 
 /** The state of a subchannel, or what the scenario begins with. */
 export function subchannelRecord(state: Snapshot, { id, driver }: ScenarioSubchannel): SubchannelRecord {
-  return state.css[id] ?? { driver, driverOverride: null, unbinding: false }
+  return state.css[id] ?? { driver, driverOverride: null, unbinding: false, hadDevice: false }
 }
 
 /** The record of a subchannel, to change it. */
@@ -48,4 +48,12 @@ export function unbindSubchannel(draft: MockState, subchannel: ScenarioSubchanne
   if (record.driver !== driver || record.unbinding) throw new Errno('ENODEV')
   record.unbinding = true
   for (const mdev of draft.mdevs) if (mdev.parent === subchannel.id) mdev.removing = true
+}
+
+/** The messages of vfio_ccw in s390dbf, without those of devices that are gone: when, its level, the processor, the caller. */
+export function subchannelLog({ css = [] }: Scenario, state: Snapshot): string {
+  return css
+    .filter((subchannel) => subchannelRecord(state, subchannel).hadDevice)
+    .map(({ id }) => `00 00000000000:000000 2 - 00 0000000000000000  sch ${id}: create\n`)
+    .join('')
 }

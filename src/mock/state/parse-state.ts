@@ -131,7 +131,9 @@ function isBarSize(value: unknown): boolean {
 }
 
 function isSubchannel(value: unknown): value is SubchannelRecord {
-  return isPlatform(value) && 'unbinding' in value && typeof value.unbinding === 'boolean'
+  return (
+    isObject(value) && isPlatform(value) && ['unbinding', 'hadDevice'].every((key) => typeof value[key] === 'boolean')
+  )
 }
 
 function isPlatform(value: unknown): value is PlatformRecord {

@@ -45,6 +45,8 @@ export interface SubchannelRecord {
   driver: string | null
   driverOverride: string | null
   unbinding: boolean
+  /** vfio_ccw has made a mediated device of it, and logged that. */
+  hadDevice: boolean
 }
 
 /** The state of the firmware's framebuffer, and of the console that is drawn on the host's only framebuffer. */

@@ -32,7 +32,7 @@ test('a subchannel is given to vfio_ccw, offers one device, and is given back', 
   expect(offered()).toEqual([])
 })
 
-test('its device is defined, started, opened, stopped and undefined', async (context) => {
+test('its device is defined, started, opened, stopped and undefined, and it is not given back unasked then', async (context) => {
   const { host, parent } = hostWithSubchannel(context)
   await host.bind({ device: `css/${parent}` })
   const uuid = randomUUID()
@@ -56,4 +56,9 @@ test('its device is defined, started, opened, stopped and undefined', async (con
   expect(await host.stop({ name: uuid })).toMatchObject({ changed: true })
   await host.undefine({ name: uuid })
   expect(host.list({ name: uuid }).devices).toEqual([])
+
+  await expect(host.release({ device: `css/${parent}` })).rejects.toMatchObject({
+    code: 'DEVICE_BUSY',
+    message: expect.stringContaining('Linux may crash if vfio_ccw lets go of it, as it has had a mediated device'),
+  })
 })

@@ -3,7 +3,7 @@ import type { Kernel } from '../../../../src/kernel/kernel.ts'
 import { bind } from '../../../../src/lifecycle/bindings/bind.ts'
 import { release } from '../../../../src/lifecycle/bindings/release.ts'
 import { listKeptForBoot } from '../../../../src/lifecycle/boot/kept.ts'
-import { startDevice } from '../../../../src/lifecycle/kinds/device-verbs.ts'
+import { startDevice, stopDevice } from '../../../../src/lifecycle/kinds/device-verbs.ts'
 import { restore } from '../../../../src/lifecycle/restore/restore.ts'
 import { boundDeviceOrNull, keptBindings } from '../../../../src/lifecycle/settings/bindings.ts'
 import { createMockKernel } from '../../../../src/mock/kernel/mock-kernel.ts'
@@ -69,6 +69,47 @@ describe('a subchannel', () => {
       message: expect.stringContaining(`it carries the mediated device ${name}`),
       hint: expect.stringContaining(`vfioctl stop ${name}`),
     })
+  })
+})
+
+describe('a subchannel that has had a mediated device', () => {
+  const danger = 'Linux may crash if vfio_ccw lets go of it, as it has had a mediated device'
+
+  async function afterDevice(): Promise<Kernel> {
+    const kernel = machine()
+    await bind(kernel, { device })
+    const { name } = await startDevice(kernel, { parent: '0.0.0314', type: 'vfio_ccw-io' })
+    await stopDevice(kernel, { name })
+    return kernel
+  }
+
+  test('is neither released nor bound to another driver, by hand or at boot', async () => {
+    const kernel = await afterDevice()
+    const refusal = { code: 'DEVICE_BUSY', message: expect.stringContaining(danger) }
+    const hint = expect.stringContaining('end that use first (reboot), or --force')
+    await expect(release(kernel, { device })).rejects.toMatchObject({ ...refusal, hint })
+    await expect(release(kernel, { device }, { dryRun: true })).rejects.toMatchObject(refusal)
+    for (const driver of ['io_subchannel', 'none']) {
+      await expect(bind(kernel, { device, driver })).rejects.toMatchObject(refusal)
+    }
+    keptBindings.save(kernel.files, 'css-0.0.0314', { bus: 'css', driver: 'io_subchannel', modalias: 'css:t0' })
+    expect((await restore(kernel)).results).toContainEqual(
+      expect.objectContaining({ parent: device, error: expect.objectContaining(refusal) }),
+    )
+    expect(driverOf(kernel)).toBe('vfio_ccw')
+  })
+
+  test('is released by force, and told why it should not be', async () => {
+    const kernel = await afterDevice()
+    const said: string[] = []
+    await release(kernel, { device }, { force: true, onMessage: (line) => said.push(line) })
+    expect(said).toContain(`${device} is taken from vfio_ccw, as --force asks, although ${danger}`)
+    expect(driverOf(kernel)).toBe('io_subchannel')
+  })
+
+  test('is told from its neighbours', async () => {
+    const kernel = await afterDevice()
+    expect(await release(kernel, { device: 'css/0.0.0313' })).toMatchObject([{ from: 'vfio_ccw', changed: true }])
   })
 })
 

@@ -2,7 +2,7 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { boundDriver } from '../../../../src/host/group-members.ts'
 import type { Kernel } from '../../../../src/kernel/kernel.ts'
 import { release } from '../../../../src/lifecycle/bindings/release.ts'
-import { startDevice } from '../../../../src/lifecycle/kinds/device-verbs.ts'
+import { startDevice, stopDevice } from '../../../../src/lifecycle/kinds/device-verbs.ts'
 import { applyPlan } from '../../../../src/lifecycle/plan/apply.ts'
 import { makePlan } from '../../../../src/lifecycle/plan/make-plan.ts'
 import { restore } from '../../../../src/lifecycle/restore/restore.ts'
@@ -74,11 +74,15 @@ describe('bindings of a spec', () => {
     expect([done.length, failed.length, driverOf(kernel, xgmac)]).toEqual([0, 1, 'amd-xgbe'])
   })
 
-  test('do not take a device in use', async () => {
+  test('do not take a device in use, nor a subchannel that vfio_ccw has made a device of', async () => {
     const kernel = open()
     const { name } = await startDevice(kernel, { parent: '0.0.0313', type: 'vfio_ccw-io' })
-    const plan = planOf(kernel, { device: 'css/0.0.0313', driver: 'io_subchannel' })
-    expect(plan.bindings).toMatchObject([{ uses: [`it carries the mediated device ${name}`] }])
+    const planned = () => planOf(kernel, { device: 'css/0.0.0313', driver: 'io_subchannel' })
+    const danger = 'Linux may crash if vfio_ccw lets go of it, as it has had a mediated device'
+    expect(planned().bindings).toMatchObject([{ uses: [`it carries the mediated device ${name}`, danger] }])
+    await stopDevice(kernel, { name })
+    const plan = planned()
+    expect(plan.bindings).toMatchObject([{ uses: [danger] }])
     await expect(applyPlan(kernel, plan)).rejects.toMatchObject({
       code: 'DEVICE_BUSY',
       facts: { busy: ['css/0.0.0313'] },
