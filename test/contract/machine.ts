@@ -25,6 +25,8 @@ interface IommuFacts {
   readonly end: bigint | null
   /** A bit for each size of its pages that the kernel uses. */
   readonly pageSizes: bigint
+  /** The errno of a container's type for nested translation, while Linux knows it. */
+  readonly nested: 'EINVAL' | 'EPERM'
 }
 
 /** An Intel IOMMU of 39 bits; the processor has the interrupts' addresses for itself. */
@@ -36,6 +38,7 @@ const intel: IommuFacts = {
   interrupts: 0xfee0_0000n,
   end: 1n << 39n,
   pageSizes: (0x4020_0000n & -pageBytes) | pageBytes,
+  nested: 'EINVAL',
 }
 
 /** AMD's, which has all of 64 bits but for what HyperTransport needs. */
@@ -48,6 +51,7 @@ const amd: IommuFacts = {
   interrupts: 0xfee0_0000n,
   end: null,
   pageSizes: 0xffff_ffff_ffff_f000n,
+  nested: 'EINVAL',
 }
 
 /** QEMU's virtio-iommu, which is as wide as Intel's there and has pages of any size. */
@@ -63,6 +67,8 @@ const smmu: IommuFacts = {
   end: 1n << 48n,
   // a page, and those that an entry of the next tables maps
   pageSizes: page === 4096 ? 0x4020_1000n : pageBytes | ((pageBytes * pageBytes) / 8n),
+  // its driver has the call, and refuses it for a domain that knows its SMMU already, as each does from the first
+  nested: 'EPERM',
 }
 
 /** The mock's machine is a PC with Intel's. */

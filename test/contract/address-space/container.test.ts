@@ -75,12 +75,12 @@ test('a group and a container have nothing to read or write, at no position', as
   expect(errnoOf(() => kernel.pread(eventfd, bytes, 0))).toBe('ESPIPE')
 })
 
-test('the type for nested translation is no type for a device behind an Intel IOMMU', async (context) => {
+test('the type for nested translation is no type for a device', async (context) => {
   const { kernel, container, setContainer } = await openRawContainer(context)
   setContainer()
   const isKnown = kernel.ioctl(container, request.VFIO_CHECK_EXTENSION, extension.VFIO_TYPE1_NESTING_IOMMU) === 1
   const set = errnoOf(() => kernel.ioctl(container, request.VFIO_SET_IOMMU, extension.VFIO_TYPE1_NESTING_IOMMU))
-  expect(set).toBe(isKnown ? 'EINVAL' : 'ENODEV')
+  expect(set).toBe(isKnown ? iommu.nested : 'ENODEV')
 })
 
 describe.each(['type1', 'type1v2'] as const)('the kernel itself, of a container of %s', (mode) => {
