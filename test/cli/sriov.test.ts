@@ -53,16 +53,16 @@ describe('vfioctl sriov', () => {
     const { status, stdout, stderr } = run('sriov')
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
     expect(stdout.split('\n').map((line) => line.trim().split(/ {2,}/))).toEqual([
-      ['DEVICE', 'DRIVER', 'FUNCTIONS', 'MAX'],
-      [l40s, 'nvidia', '4', '32'],
-      ['0000:61:00.0', 'nova_core', '0', '48'],
-      [network, 'ice', '0', '64'],
-      ['0000:81:00.1', 'ice', '0', '64'],
+      ['DEVICE', 'DRIVER', 'FUNCTIONS', 'MAX', 'AUTOPROBE'],
+      [l40s, 'nvidia', '4', '32', 'on'],
+      ['0000:61:00.0', 'nova_core', '0', '48', 'on'],
+      [network, 'ice', '0', '64', 'on'],
+      ['0000:81:00.1', 'ice', '0', '64', 'on'],
       [''],
     ])
     expect(run('sriov', '81:00.0').stdout.split('\n').slice(1)).toEqual([expect.stringContaining(network), ''])
     expect(JSON.parse(run('sriov', '41:00.0', '--json').stdout)).toMatchObject({
-      functions: [{ address: l40s, driver: 'nvidia', total: 32, count: 4, functions: { length: 4 } }],
+      functions: [{ address: l40s, driver: 'nvidia', total: 32, count: 4, functions: { length: 4 }, autoprobe: true }],
       warnings: [],
     })
   })

@@ -311,6 +311,7 @@ test('what runs at boot is installed, told and removed', async () => {
   expect(await host.boot.status()).toEqual({
     installed: true,
     files: steps.map(({ path }) => ({ path, state: 'written' })),
+    early: null,
   })
   const [path = ''] = before.files.map((file) => file.path)
   host.kernel.files.unlink(path)

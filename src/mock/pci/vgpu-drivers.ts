@@ -32,7 +32,7 @@ function line({ id, name }: ScenarioVgpuType): string {
 }
 
 /** In MiB. */
-export function framebufferOf({ model }: ScenarioVgpuType): number {
+function framebufferOf({ model }: ScenarioVgpuType): number {
   return model.kind === 'vgpu' ? model.framebufferMiB : 0
 }
 

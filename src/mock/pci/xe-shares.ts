@@ -19,7 +19,7 @@ const most = {
 const piece = 2n ** 21n
 
 /** Priorities, in the order in which they are shown; the last is for the physical function alone. */
-export const xePriorities = ['low', 'normal', 'high'] as const
+const xePriorities = ['low', 'normal', 'high'] as const
 
 /** Name of a function's folder. */
 export function xeFunction(number: number): string {
