@@ -43,6 +43,7 @@ parents:
             start: 'auto',
             attributes,
             owner: { user: null, group: 'kvm', mode: '0660' },
+            driver: null,
           },
           {
             at: { line: 13, column: 9 },
@@ -51,6 +52,7 @@ parents:
             start: 'manual',
             attributes: [],
             owner: null,
+            driver: null,
           },
         ],
       },
