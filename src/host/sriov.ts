@@ -8,6 +8,9 @@ import { linkedName } from './sysfs/links.ts'
 import { readOrNull } from './sysfs/readable.ts'
 import { readOrWarn, unreadable, type Warning } from './warning.ts'
 
+/** The numbers of a physical function, which are read without a look at each of its virtual ones. */
+export type SriovNumbers = Omit<PhysicalFunction, 'functions'>
+
 /** A physical function that can have virtual ones: single root I/O virtualization. */
 export interface PhysicalFunction {
   readonly address: PciAddress
@@ -74,6 +77,16 @@ export function readPhysicalFunction(
   address: PciAddress,
   warnings: Warning[] = [],
 ): PhysicalFunction | null {
+  const numbers = readSriovNumbers(files, address, warnings)
+  if (numbers === null) return null
+  return {
+    ...numbers,
+    functions: numbers.count === 0 ? [] : virtualFunctions(files, pciPath(address), warnings),
+  }
+}
+
+/** The same without the list of its functions. */
+export function readSriovNumbers(files: HostFiles, address: PciAddress, warnings: Warning[] = []): SriovNumbers | null {
   const path = pciPath(address)
   const total = readCount(files, `${path}/sriov_totalvfs`, warnings)
   if (total === null || total === 0) return null
@@ -85,7 +98,6 @@ export function readPhysicalFunction(
     total,
     count,
     autoprobe: readAutoprobe(files, path),
-    functions: count === 0 ? [] : virtualFunctions(files, path, warnings),
   }
 }
 
@@ -130,14 +142,36 @@ function linkedAddress(files: HostFiles, path: string): PciAddress | null {
  * functions, devices and buses (`sriov_offset`, `sriov_stride`). None if the device does not say.
  */
 export function functionAddresses(files: HostFiles, address: PciAddress, count: number): PciAddress[] {
-  const path = pciPath(address)
-  const offset = readCount(files, `${path}/sriov_offset`, [])
-  const stride = readCount(files, `${path}/sriov_stride`, [])
-  const [domain = '', bus = '', device = '', fn = ''] = address.split(/[:.]/)
-  if (offset === null || stride === null) return []
-  const first = Number.parseInt(bus, 16) * 256 + Number.parseInt(device, 16) * 8 + Number(fn) + offset
+  const routing = readRouting(files, address)
+  if (routing === null) return []
+  const { domain, first, stride } = routing
   const hex = (value: number) => value.toString(16).padStart(2, '0')
   return Array.from({ length: count }, (_, index) => first + index * stride).flatMap((id) => {
     return pciAddressOrNull(`${domain}:${hex(id >>> 8)}:${hex((id >>> 3) & 0x1f)}.${id & 7}`) ?? []
   })
+}
+
+/** A virtual function's number, from 1 on, whether it is there or not. Null for what is none that the card can have. */
+export function functionNumber(files: HostFiles, card: SriovNumbers, address: PciAddress): number | null {
+  const routing = readRouting(files, card.address)
+  if (routing === null || domainOf(address) !== routing.domain) return null
+  const index = (routingId(address) - routing.first) / (routing.stride || 1)
+  return Number.isInteger(index) && index >= 0 && index < card.total ? index + 1 : null
+}
+
+/** The routing id of a card's first virtual function, and the step to the next. */
+function readRouting(files: HostFiles, card: PciAddress) {
+  const offset = readCount(files, `${pciPath(card)}/sriov_offset`, [])
+  const stride = readCount(files, `${pciPath(card)}/sriov_stride`, [])
+  return offset === null || stride === null ? null : { domain: domainOf(card), first: routingId(card) + offset, stride }
+}
+
+function domainOf(address: PciAddress): string {
+  return address.split(':', 1)[0] ?? ''
+}
+
+/** Bus, device and function in one number. */
+function routingId(address: PciAddress): number {
+  const [, bus = '', device = '', fn = ''] = address.split(/[:.]/)
+  return Number.parseInt(bus, 16) * 256 + Number.parseInt(device, 16) * 8 + Number(fn)
 }

@@ -31,9 +31,11 @@ export class Arrivals {
   /** True if it came in time. Rejects with what `isThere` throws. */
   until(isThere: () => boolean): Promise<boolean> {
     return new Promise((done, failed) => {
-      this.#waiters.add({ isThere, done, failed })
+      const waiter = { isThere, done, failed }
+      this.#waiters.add(waiter)
       this.#stop ??= this.#start()
-      this.#look()
+      // the others have been looked for
+      this.#lookFor(waiter)
     })
   }
 
@@ -56,16 +58,18 @@ export class Arrivals {
   }
 
   #look(): void {
+    for (const waiter of this.#waiters) this.#lookFor(waiter)
+  }
+
+  #lookFor(waiter: Waiter): void {
     const isOver = performance.now() >= this.#until || this.#signal?.aborted === true
-    for (const waiter of this.#waiters) {
-      try {
-        const isThere = waiter.isThere()
-        if (!isThere && !isOver) continue
-        waiter.done(isThere)
-      } catch (error) {
-        waiter.failed(error)
-      }
-      this.#waiters.delete(waiter)
+    try {
+      const isThere = waiter.isThere()
+      if (!isThere && !isOver) return
+      waiter.done(isThere)
+    } catch (error) {
+      waiter.failed(error)
     }
+    this.#waiters.delete(waiter)
   }
 }

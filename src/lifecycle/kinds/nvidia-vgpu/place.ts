@@ -3,7 +3,13 @@ import { type PciAddress, pciAddressOrNull, printable } from '../../../base/unit
 import { boundDriver } from '../../../host/group-members.ts'
 import { isSriovGpu, makesNoVgpus } from '../../../host/nvidia-gpu.ts'
 import { checkOnPciBus } from '../../../host/pci-bus.ts'
-import { pciPath, physicalFunctionOf, readPhysicalFunction, readPhysicalFunctions } from '../../../host/sriov.ts'
+import {
+  pciPath,
+  physicalFunctionOf,
+  readPhysicalFunction,
+  readPhysicalFunctions,
+  readSriovNumbers,
+} from '../../../host/sriov.ts'
 import type { HostFiles } from '../../../kernel/kernel.ts'
 import { parentsOf } from '../mdev/mdev-places.ts'
 import { readVgpuFunction, readVgpuFunctions, type VgpuFunction } from './vgpu-functions.ts'
@@ -20,7 +26,7 @@ export function isVgpuPlace(files: HostFiles, parent: string): boolean {
   if (address === null || parentsOf(files, address).length > 0) return false
   if (readVgpuFunction(files, address) !== null || readVgpuFunctions(files, address).functions.length > 0) return true
   const card = physicalFunctionOf(files, address) ?? address
-  return readPhysicalFunction(files, card) !== null && isSriovGpu(files, card)
+  return readSriovNumbers(files, card) !== null && isSriovGpu(files, card)
 }
 
 /** Cards with vGPUs, or that could have them once they have virtual functions. */

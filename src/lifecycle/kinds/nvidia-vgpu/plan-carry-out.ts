@@ -58,7 +58,7 @@ async function runVerb(
   else if (wanted !== null) {
     const { card } = findVgpuPlace(kernel.files, address)
     // only functions that are there tell the ids of types
-    const { type } = chooseVgpuType(kernel.files, card, wanted.type)
+    const { type } = chooseVgpuType(kernel.files, card, wanted.type, address)
     await vgpuDefinitions.replace(kernel, { address, parent: card, definition: { ...wanted, type } }, options)
   }
 }

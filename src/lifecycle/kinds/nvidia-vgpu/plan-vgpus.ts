@@ -92,9 +92,10 @@ function placeOf(files: HostFiles, on: PciAddress, future: FutureFunctions): Fut
 function definitionOf(
   files: HostFiles,
   [place]: readonly FuturePlace[],
-  { type, start, attributes }: SpecDevices,
+  { type, start, attributes, wanted }: SpecDevices,
 ): Definition {
-  const id = place?.isThere === true ? chooseVgpuType(files, place.card, type).type : notedType(files, type)
+  const on = 'function' in wanted ? wanted.function : null
+  const id = place?.isThere === true ? chooseVgpuType(files, place.card, type, on).type : notedType(files, type)
   return { type: id, start, attributes }
 }
 

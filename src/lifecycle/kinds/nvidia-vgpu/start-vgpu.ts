@@ -103,7 +103,8 @@ function resolve(files: HostFiles, request: StartVgpuRequest): Wanted {
     })
   }
   const place = findVgpuPlace(files, where)
-  const type = chooseVgpuType(files, place.card, name)
+  const [only, ...others] = place.functions
+  const type = chooseVgpuType(files, place.card, name, others.length === 0 ? (only?.address ?? null) : null)
   if (stored !== null && !isTypeNamed(type, stored.definition.type)) {
     throw new VfioError('ALREADY_EXISTS', `${where} is defined with type ${stored.definition.type}, not ${type.type}`, {
       hint: `leave -t out, or change the definition: vfioctl modify ${where} -t ${type.type}`,

@@ -3,7 +3,7 @@ import { type PciAddress, printable } from '../../../base/units.ts'
 import { findDeviceNode } from '../../../host/device-node.ts'
 import { boundDriver, iommuGroup } from '../../../host/group-members.ts'
 import { pciAddresses } from '../../../host/pci-bus.ts'
-import { pciPath, physicalFunctionOf } from '../../../host/sriov.ts'
+import { pciPath, physicalFunctionOf, readPhysicalFunction } from '../../../host/sriov.ts'
 import { readOrWarn, unreadable, type Warning } from '../../../host/warning.ts'
 import type { HostFiles } from '../../../kernel/kernel.ts'
 
@@ -40,11 +40,13 @@ export function readVgpuFunctions(
   physfn?: PciAddress,
 ): { functions: VgpuFunction[]; warnings: Warning[] } {
   const warnings: Warning[] = []
-  const functions = pciAddresses(files, warnings)
-    .flatMap((address) => {
-      return readOrWarn(pciPath(address), warnings, null, () => readVgpuFunction(files, address, warnings)) ?? []
-    })
-    .filter((found) => physfn === undefined || found.physfn === physfn)
+  const addresses =
+    physfn === undefined
+      ? pciAddresses(files, warnings)
+      : (readPhysicalFunction(files, physfn, warnings)?.functions.toSorted() ?? [])
+  const functions = addresses.flatMap((address) => {
+    return readOrWarn(pciPath(address), warnings, null, () => readVgpuFunction(files, address, warnings)) ?? []
+  })
   return { functions, warnings }
 }
 

@@ -1,4 +1,5 @@
 import { parsePciAddress } from '../../../base/units.ts'
+import { physicalFunctionOf } from '../../../host/sriov.ts'
 import type { Kernel } from '../../../kernel/kernel.ts'
 import type { ChangeOptions } from '../../change/change.ts'
 import { formatShares } from '../../device/gpu-shares.ts'
@@ -29,7 +30,8 @@ export async function carryOutXe(
     },
     runningNow(): Running | null {
       const card = cardOfFunction(files, address)
-      const shares = card?.functions.includes(address) === true ? readShares(files, card, address) : null
+      const shares =
+        card !== null && physicalFunctionOf(files, address) !== null ? readShares(files, card, address) : null
       return card === null || shares === null || !isGiven(shares)
         ? null
         : { parent: card.address, type: formatShares(shares) }
@@ -52,7 +54,7 @@ async function runVerb(
   else if (verb === 'undefine') await undefineXe(kernel, address, options)
   else if (verb === 'start') await startXe(kernel, { address }, options)
   else if (verb === 'define' && wanted !== null) {
-    const card = cardOfFunction(kernel.files, address)?.address ?? parsePciAddress(parent)
+    const card = physicalFunctionOf(kernel.files, address) ?? parsePciAddress(parent)
     await xeDefinitions.replace(kernel, { address, parent: card, definition: wanted }, options)
   }
 }

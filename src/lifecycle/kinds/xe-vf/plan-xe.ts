@@ -1,5 +1,4 @@
 import { type PciAddress, pciAddressOrNull } from '../../../base/units.ts'
-import type { PhysicalFunction } from '../../../host/sriov.ts'
 import type { HostFiles } from '../../../kernel/kernel.ts'
 import type { Step } from '../../change/change.ts'
 import type { Definition } from '../../definition/definition.ts'
@@ -198,6 +197,6 @@ function entry(
 }
 
 function writesFor(files: HostFiles, address: PciAddress, shares: GpuShares): Step[] {
-  const card: PhysicalFunction | null = cardOfFunction(files, address)
+  const card = cardOfFunction(files, address)
   return card === null ? [] : shareWrites(files, card, address, shares)
 }

@@ -1,11 +1,11 @@
 import { errnoNumber } from '../../../base/errno.ts'
 import { failedWith, isSystemError } from '../../../base/system-error.ts'
 import { type PciAddress, printable } from '../../../base/units.ts'
-import type { PhysicalFunction } from '../../../host/sriov.ts'
+import { functionNumber, type SriovNumbers } from '../../../host/sriov.ts'
 import { unreadable, type Warning } from '../../../host/warning.ts'
 import type { HostFiles } from '../../../kernel/kernel.ts'
 import { type GpuShares, sharePriorities } from '../../device/gpu-shares.ts'
-import { adminPath, functionNumber } from './xe-cards.ts'
+import { adminPath } from './xe-cards.ts'
 
 /** Files of a function's `profile`. */
 export type ShareFile = 'vram_quota' | 'exec_quantum_ms' | 'preempt_timeout_us' | 'sched_priority'
@@ -18,9 +18,9 @@ export interface XeShares extends GpuShares {
   readonly unclear: ShareFile | null
 }
 
-/** The path of one share of a function. */
-export function sharePath(files: HostFiles, card: PhysicalFunction, address: PciAddress, file: ShareFile): string {
-  return `${adminPath(card.address)}/vf${functionNumber(files, card, address)}/profile/${file}`
+/** The folder with the shares of a function, which `sriov_admin` counts from 1 on. */
+export function profilePath(files: HostFiles, card: SriovNumbers, address: PciAddress): string {
+  return `${adminPath(card.address)}/vf${functionNumber(files, card, address) ?? 0}/profile`
 }
 
 /** The path of the file that gives all functions of a card the same. */
@@ -31,13 +31,14 @@ export function bulkPath(card: PciAddress, file: ShareFile): string {
 /** Shares of a function, whether it is there or not. What says nothing readable is a warning, and `unclear`. */
 export function readShares(
   files: HostFiles,
-  card: PhysicalFunction,
+  card: SriovNumbers,
   address: PciAddress,
   warnings: Warning[] = [],
 ): XeShares {
+  const profile = profilePath(files, card, address)
   let unclear: ShareFile | null = null
   const read = <T>(file: ShareFile, none: T, parse: (text: string) => T | null): T => {
-    const path = sharePath(files, card, address, file)
+    const path = `${profile}/${file}`
     try {
       const text = files.read(path).trim()
       const value = parse(text)
@@ -58,7 +59,7 @@ export function readShares(
     quantumMs: read('exec_quantum_ms', 0, numberOrNull),
     timeoutUs: read('preempt_timeout_us', 0, numberOrNull),
     priority: read('sched_priority', 'low', chosenPriority),
-    hasVram: files.kind(sharePath(files, card, address, 'vram_quota')) !== null,
+    hasVram: files.kind(`${profile}/vram_quota`) !== null,
     unclear,
   }
 }

@@ -3,7 +3,7 @@ import { failedWith } from '../../../base/system-error.ts'
 import type { PciAddress } from '../../../base/units.ts'
 import { findDeviceNode } from '../../../host/device-node.ts'
 import { boundDriver, iommuGroup } from '../../../host/group-members.ts'
-import { type PhysicalFunction, pciPath } from '../../../host/sriov.ts'
+import { pciPath, type SriovNumbers } from '../../../host/sriov.ts'
 import type { HostFiles, Kernel } from '../../../kernel/kernel.ts'
 import type { ChangeOptions, Write } from '../../change/change.ts'
 import { withKernelLog } from '../../change/kernel-log.ts'
@@ -12,6 +12,7 @@ import { type HeldDevice, withDeviceLock } from '../../device/device-lock.ts'
 import { formatShares, type GpuShares } from '../../device/gpu-shares.ts'
 import { readShares } from './read-shares.ts'
 import { needsIdle, shareWrites } from './share-writes.ts'
+import { functionsOf } from './xe-cards.ts'
 
 /**
  * Makes the writes, while nobody can open the function if its VRAM changes, and looks whether it has what was asked for.
@@ -19,7 +20,7 @@ import { needsIdle, shareWrites } from './share-writes.ts'
  */
 export async function setShares(
   kernel: Kernel,
-  card: PhysicalFunction,
+  card: SriovNumbers,
   address: PciAddress,
   { wanted, writes }: { readonly wanted: GpuShares; readonly writes: readonly Write[] },
   { signal }: ChangeOptions,
@@ -62,7 +63,7 @@ export function checkNotWithHost(files: HostFiles, address: PciAddress): void {
   })
 }
 
-async function make(kernel: Kernel, card: PhysicalFunction, address: PciAddress, step: Write): Promise<void> {
+async function make(kernel: Kernel, card: SriovNumbers, address: PciAddress, step: Write): Promise<void> {
   const subject = { name: address, card: pciPath(card.address) }
   await withKernelLog(kernel, subject, async () => {
     try {
@@ -75,7 +76,7 @@ async function make(kernel: Kernel, card: PhysicalFunction, address: PciAddress,
 
 function refused(
   files: HostFiles,
-  card: PhysicalFunction,
+  card: SriovNumbers,
   address: PciAddress,
   { path, value }: Write,
   cause: unknown,
@@ -83,9 +84,9 @@ function refused(
   const tried = `cannot write ${value} to ${path}`
   const facts = { device: address, card: card.address }
   if (path.endsWith('/vram_quota') && failedWith(cause, 'ENOMEM', 'ENOSPC')) {
-    const others = card.functions.flatMap((it) => {
-      const { vram } = readShares(files, card, it)
-      return it === address || vram === 0 ? [] : [`${it} has ${formatShares(readShares(files, card, it))}`]
+    const others = functionsOf(files, card.address).flatMap((it) => {
+      const shares = readShares(files, card, it)
+      return it === address || shares.vram === 0 ? [] : [`${it} has ${formatShares(shares)}`]
     })
     const held = others.length === 0 ? '' : `: ${others.join('; ')}`
     return new VfioError('NO_INSTANCE_LEFT', `${card.address} has not so much VRAM left for ${address}${held}`, {
@@ -119,7 +120,7 @@ function refused(
 }
 
 /** The driver rounds to what the hardware can: then what is kept would never be what is there. */
-function checkGiven(files: HostFiles, card: PhysicalFunction, address: PciAddress, wanted: GpuShares): void {
+function checkGiven(files: HostFiles, card: SriovNumbers, address: PciAddress, wanted: GpuShares): void {
   const given = formatShares(readShares(files, card, address))
   if (given === formatShares(wanted)) return
   throw new VfioError('SYSTEM_CALL_FAILED', `${address} got ${given}, not ${formatShares(wanted)}`, {
@@ -130,7 +131,7 @@ function checkGiven(files: HostFiles, card: PhysicalFunction, address: PciAddres
 
 async function afterGivingBack(
   kernel: Kernel,
-  card: PhysicalFunction,
+  card: SriovNumbers,
   address: PciAddress,
   before: GpuShares,
   error: VfioError,

@@ -1,9 +1,9 @@
 import type { PciAddress } from '../../../base/units.ts'
-import { type PhysicalFunction, pciPath } from '../../../host/sriov.ts'
+import { pciPath, type SriovNumbers } from '../../../host/sriov.ts'
 import type { HostFiles } from '../../../kernel/kernel.ts'
 import type { Write } from '../../change/change.ts'
 import type { GpuShares } from '../../device/gpu-shares.ts'
-import { bulkPath, readShares, type ShareFile, sharePath, type XeShares } from './read-shares.ts'
+import { bulkPath, profilePath, readShares, type ShareFile, type XeShares } from './read-shares.ts'
 
 /**
  * The writes that make a function's shares what is wanted; none for what is so. VRAM comes first, after a reset (FLR), as
@@ -11,13 +11,14 @@ import { bulkPath, readShares, type ShareFile, sharePath, type XeShares } from '
  */
 export function shareWrites(
   files: HostFiles,
-  card: PhysicalFunction,
+  card: SriovNumbers,
   address: PciAddress,
   wanted: GpuShares,
   now: XeShares = readShares(files, card, address),
 ): Write[] {
+  const profile = profilePath(files, card, address)
   const write = (file: ShareFile, value: number): Write => {
-    return { action: 'write', path: sharePath(files, card, address, file), value: String(value) }
+    return { action: 'write', path: `${profile}/${file}`, value: String(value) }
   }
   const differs = (file: ShareFile, key: keyof GpuShares) => now.unclear === file || now[key] !== wanted[key]
   const vram = now.hasVram || wanted.vram > 0 ? differs('vram_quota', 'vram') : false

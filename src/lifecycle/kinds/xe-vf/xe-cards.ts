@@ -3,11 +3,14 @@ import { type PciAddress, pciAddressOrNull, printable } from '../../../base/unit
 import { checkOnPciBus } from '../../../host/pci-bus.ts'
 import {
   functionAddresses,
+  functionNumber,
   type PhysicalFunction,
   pciPath,
   physicalFunctionOf,
   readPhysicalFunction,
   readPhysicalFunctions,
+  readSriovNumbers,
+  type SriovNumbers,
 } from '../../../host/sriov.ts'
 import type { HostFiles } from '../../../kernel/kernel.ts'
 
@@ -16,7 +19,7 @@ const driver = 'xe'
 
 /** A place of shares: a card, and all the functions that it has, or the one that was named. */
 export interface XePlace {
-  readonly card: PhysicalFunction
+  readonly card: SriovNumbers
   readonly functions: readonly PciAddress[]
 }
 
@@ -31,27 +34,26 @@ export function xeCards(files: HostFiles): PhysicalFunction[] {
 }
 
 /** Such a GPU; null for any other device. */
-export function xeCard(files: HostFiles, address: PciAddress): PhysicalFunction | null {
-  const card = readPhysicalFunction(files, address)
+export function xeCard(files: HostFiles, address: PciAddress): SriovNumbers | null {
+  const card = readSriovNumbers(files, address)
   return card?.driver === driver ? card : null
 }
 
+/** The functions that a card has. */
+export function functionsOf(files: HostFiles, card: PciAddress): readonly PciAddress[] {
+  return readPhysicalFunction(files, card)?.functions ?? []
+}
+
 /** The card of a function, which need not be there yet; null if no such card could have it. */
-export function cardOfFunction(files: HostFiles, address: PciAddress): PhysicalFunction | null {
+export function cardOfFunction(files: HostFiles, address: PciAddress): SriovNumbers | null {
   const physfn = physicalFunctionOf(files, address)
   if (physfn !== null) return xeCard(files, physfn)
-  return xeCards(files).find((card) => possibleFunctions(files, card).includes(address)) ?? null
+  return xeCards(files).find((card) => functionNumber(files, card, address) !== null) ?? null
 }
 
 /** All functions that a card can have, in the order of their numbers. */
-export function possibleFunctions(files: HostFiles, { address, total }: PhysicalFunction): PciAddress[] {
+export function possibleFunctions(files: HostFiles, { address, total }: SriovNumbers): PciAddress[] {
   return functionAddresses(files, address, total)
-}
-
-/** A function's number, as `sriov_admin` counts them: from 1 on. */
-export function functionNumber(files: HostFiles, card: PhysicalFunction, address: PciAddress): number {
-  const there = card.functions.indexOf(address)
-  return (there >= 0 ? there : possibleFunctions(files, card).indexOf(address)) + 1
 }
 
 /**
@@ -67,11 +69,11 @@ export function findXePlace(files: HostFiles, name: string): XePlace {
   const card = own ?? cardOfFunction(files, address)
   if (card === null) throw notShared(files, address)
   if (files.kind(adminPath(card.address)) === null) throw noAdmin(card.address)
-  if (own !== null) return { card, functions: card.functions }
-  if (card.functions.includes(address)) return { card, functions: [address] }
+  if (own !== null) return { card, functions: functionsOf(files, address) }
+  if (physicalFunctionOf(files, address) === card.address) return { card, functions: [address] }
   const { address: its, count, total } = card
   throw new VfioError('NOT_FOUND', `${address} is not there: ${its} has ${count} of ${total} virtual functions`, {
-    hint: `vfioctl sriov ${its} ${functionNumber(files, card, address)}`,
+    hint: `vfioctl sriov ${its} ${functionNumber(files, card, address) ?? total}`,
     facts: { device: address, card: its, count, total },
   })
 }

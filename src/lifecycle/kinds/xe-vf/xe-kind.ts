@@ -9,7 +9,7 @@ import { settingsPath } from '../../settings/settings.ts'
 import { sharesBeforeFunctions, storedShares } from './before-functions.ts'
 import { listXe } from './list-xe.ts'
 import { isGiven, readShares } from './read-shares.ts'
-import { cardOfFunction, xeCard, xeCards } from './xe-cards.ts'
+import { cardOfFunction, functionsOf, xeCard, xeCards } from './xe-cards.ts'
 import { xeDefinitions } from './xe-definitions.ts'
 import { readXeTypes, shareType } from './xe-types.ts'
 
@@ -27,7 +27,7 @@ export const xeKind: VirtualDeviceKind = {
   plural: 'shares of GPUs',
   parents: (files) => xeCards(files).map(({ address }) => address),
   claimsParent: isXePlace,
-  placesOn: (files, card) => xeCard(files, card)?.functions ?? [],
+  placesOn: (files, card) => (xeCard(files, card) === null ? [] : functionsOf(files, card)),
   hasType: (files, card, name) => xeCard(files, card) !== null && (name === shareType || sharesOrNull(name) !== null),
   types: (files, filter) => ({ ...readXeTypes(files, filter), unsupported: null }),
   list: (files, name) => listXe(files, name === undefined ? undefined : (pciAddressOrNull(name) ?? undefined)),
@@ -67,8 +67,8 @@ function isXePlace(files: HostFiles, parent: string): boolean {
 
 function stateOf(files: HostFiles, name: string): string {
   const address = parsePciAddress(name)
-  const card = cardOfFunction(files, address)
-  if (card === null || physicalFunctionOf(files, address) === null) return 'function not there'
+  const card = physicalFunctionOf(files, address) === null ? null : cardOfFunction(files, address)
+  if (card === null) return 'function not there'
   const shares = readShares(files, card, address)
   return isGiven(shares) ? `has ${formatShares(shares)}` : 'has no share'
 }
