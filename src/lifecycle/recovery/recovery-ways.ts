@@ -6,7 +6,10 @@ import { physicalFunctionOf, readPhysicalFunction } from '../../host/sriov.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import { overrideStep, probeStep } from '../bindings/change-driver.ts'
 import type { Write } from '../change/change.ts'
+import { kinds } from '../kinds/kinds.ts'
+import { gpuModeSettings } from '../settings/gpu-modes.ts'
 import { isManaged } from '../sriov/asked-count.ts'
+import { sriovSettings } from '../sriov/sriov-settings.ts'
 import type { RecoveryWay } from './recovery.ts'
 
 /** The kernel's methods (drivers/pci/pci.c, pci_reset_fn_methods), and the cost of each. */
@@ -51,7 +54,11 @@ function resetBy(address: PciAddress, method: string, before: readonly string[])
 function foundAgain(files: HostFiles, address: PciAddress, binding: DriverBinding): RecoveryWay {
   const card = readPhysicalFunction(files, address)
   const count = card?.count ?? 0
-  const lost = count === 0 ? '' : `; its ${count} virtual functions go, and stay away`
+  const isKept = files.kind(sriovSettings.path(address)) !== null || files.kind(gpuModeSettings.path(address)) !== null
+  const lost = [
+    ...(count === 0 ? [] : [`; its ${count} virtual functions go with what is made of them, and stay away`]),
+    ...(isKept ? [`; vfioctl restore -p ${address} brings back what is kept of its modes and functions`] : []),
+  ].join('')
   return {
     way: 'rescan',
     cost: `it leaves the bus with all that is behind it, and is found again${lost}`,
@@ -68,11 +75,15 @@ function madeAnew(files: HostFiles, above: PciAddress, binding: DriverBinding): 
   const card = readPhysicalFunction(files, above)
   if (card === null || isManaged(files, card)) return []
   const { count } = card
+  // they give their shares back as they go
+  const shares = kinds.flatMap((kind) => kind.writesBeforeFunctions(files, card, count))
+  const isShared = kinds.some((kind) => kind.hasShares && kind.claimsParent(files, above))
+  const andShares = isShared ? '; they come with the shares that are defined for them, and lose others' : ''
   const setCount = (number: number) => write(`${pciDevices}/${above}/sriov_numvfs`, String(number))
   const way: RecoveryWay = {
     way: 'functions',
-    cost: `all ${count} virtual functions of ${above} go and are made anew; the others come with whichever driver knows them`,
-    steps: [setCount(0), setCount(count)],
+    cost: `all ${count} virtual functions of ${above} go and are made anew; the others come with whichever driver knows them${andShares}`,
+    steps: [setCount(0), ...shares, setCount(count)],
     after: driverAgain(binding),
     needs: `${pciDevices}/${binding.device.name}/driver_override`,
     card,

@@ -4,7 +4,7 @@ import { physicalFunctionOf } from '../../../host/sriov.ts'
 import type { HostFiles, Kernel } from '../../../kernel/kernel.ts'
 import type { Change, ChangeOptions } from '../../change/change.ts'
 import type { StoredFunction } from '../../device/function-definitions.ts'
-import { formatShares } from '../../device/gpu-shares.ts'
+import { formatShares, type GpuShares } from '../../device/gpu-shares.ts'
 import type { DefineRequest, ModifyRequest } from '../../device/requests.ts'
 import { isGiven, readShares } from './read-shares.ts'
 import { chooseFunction } from './start-xe.ts'
@@ -21,7 +21,10 @@ export interface DefineXeRequest extends Pick<DefineRequest, 'type' | 'shares' |
   readonly parent?: string
 }
 
-/** Stores the shares that a function is to have: those that it has if none are named. */
+/**
+ * Stores the shares that a function is to have: those that it has if none are named. Its priority is that of the other
+ * functions of the card that are defined, if none is named; INVALID_ARGUMENT for another than theirs.
+ */
 export async function defineXe(
   kernel: Kernel,
   request: DefineXeRequest,
@@ -46,14 +49,39 @@ function resolve(
       hint: `vfioctl define ${chosen} --vram SIZE --quantum TIME`,
     })
   }
-  const definition = {
-    type: formatShares(wantedShares({ ...(type && { type }), ...(shares && { shares }) }, now)),
-    start,
-  }
+  const others = prioritiesBeside(files, card.address, chosen)
+  const before = { ...now, priority: others[0]?.priority ?? now.priority }
+  const wanted = wantedShares({ ...(type && { type }), ...(shares && { shares }) }, before)
+  checkPriority(card.address, chosen, wanted, others)
+  const definition = { type: formatShares(wanted), start }
   return { address: chosen, parent: card.address, definition: { ...definition, attributes: [] } }
 }
 
-/** Changes a definition; the function keeps the shares that it has. */
+/** The priorities of the other functions of a card that are defined. */
+function prioritiesBeside(files: HostFiles, card: PciAddress, address: PciAddress) {
+  return xeDefinitions.list(files).definitions.flatMap(({ address: other, parent, definition }) => {
+    return parent === card && other !== address ? [{ other, priority: parseShares(definition.type).priority }] : []
+  })
+}
+
+/** Linux changes the priority of all functions of a card at once: two of them would never both be so. */
+function checkPriority(
+  card: PciAddress,
+  address: PciAddress,
+  { priority }: GpuShares,
+  others: ReturnType<typeof prioritiesBeside>,
+): void {
+  const differing = others.find((it) => it.priority !== priority)
+  if (differing === undefined) return
+  const { other, priority: its } = differing
+  const what = `${address} cannot have priority ${priority}: ${other} is defined with ${its}, and all functions of ${card} have the same`
+  throw new VfioError('INVALID_ARGUMENT', what, {
+    hint: `--priority ${its}; for another, vfioctl undefine ${other} first, or vfioctl apply a file with all of them`,
+    facts: { device: address, card, priority, other, its },
+  })
+}
+
+/** Changes a definition; the function keeps the shares that it has. INVALID_ARGUMENT for a second priority of a card. */
 export async function modifyXe(
   kernel: Kernel,
   address: PciAddress,
@@ -71,6 +99,7 @@ export async function modifyXe(
   const { definition } = stored
   const { type, shares, start = definition.start } = edit
   const wanted = wantedShares({ ...(type && { type }), ...(shares && { shares }) }, parseShares(definition.type))
+  checkPriority(stored.parent, address, wanted, prioritiesBeside(kernel.files, stored.parent, address))
   const changed = { ...definition, start, type: formatShares(wanted) }
   return xeDefinitions.replace(kernel, { ...stored, definition: changed }, options)
 }

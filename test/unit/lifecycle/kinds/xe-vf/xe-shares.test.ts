@@ -136,6 +136,38 @@ describe('a function of an Intel GPU', () => {
     expect((await host.undefine({ name: vf1 }))[0]?.changed).toBe(true)
     expect(host.list().devices).toMatchObject([{ definition: null }])
   })
+
+  test('is defined with the priority of the others of its card, and with no other', async () => {
+    const { host } = await withFunctions(3)
+    await host.define({ name: vf1, shares: { vram: gib, priority: 'normal' } })
+    await host.define({ name: vf2, shares: { vram: gib } })
+    expect(host.list().devices.map(({ definition }) => definition?.type)).toEqual([
+      ...Array(2).fill('vram=1GiB,priority=normal'),
+      undefined,
+    ])
+    const second = {
+      code: 'INVALID_ARGUMENT',
+      message: expect.stringContaining(`${vf1} is defined with normal, and all functions of ${b50} have the same`),
+    }
+    const low = { vram: gib, priority: 'low' } as const
+    await expect(host.define({ name: '0000:03:00.3', shares: low })).rejects.toMatchObject(second)
+    await expect(host.modify({ name: vf2, shares: low })).rejects.toMatchObject(second)
+    await host.undefine({ name: vf1 })
+    expect((await host.modify({ name: vf2, shares: low })).type).toBe('vram=1GiB')
+  })
+
+  test('comes back with a function that hangs and is made anew, if it is defined; what else goes is told', async () => {
+    const { host, kernel } = await withFunctions(2)
+    await host.define({ name: vf1, shares: { vram: 6 * gib, quantumMs: 10 } })
+    await host.start({ name: vf1 })
+    await kernel.files.write(`/sys/bus/pci/devices/${vf2}/reset_method`, '\n')
+    const { ways } = await host.recover({ device: vf2 }, { dryRun: true, force: true })
+    expect(ways).toMatchObject([{ way: 'functions', cost: expect.stringContaining('shares that are defined') }])
+    expect((await host.recover({ device: vf2 }, { force: true })).recovered).toBe(true)
+    expect(host.list().devices).toMatchObject([{ name: vf1, type: 'vram=6GiB,quantum=10ms', active: true }])
+    const card = await host.recover({ device: b50 }, { dryRun: true, force: true })
+    expect(card.ways.at(-1)?.cost).toContain(`vfioctl restore -p ${b50} brings back what is kept`)
+  })
 })
 
 describe('what there is not', () => {
