@@ -6,7 +6,7 @@ import { withKernelLog } from '../change/kernel-log.ts'
 import { isHalfConfigured, markHalfConfigured, unmarkHalfConfigured } from '../device/half-configured.ts'
 import type { GpuModes } from '../settings/gpu-modes.ts'
 import { checkFunctionsUnused } from '../sriov/check-unused.ts'
-import { driverBackSteps, manageSriov } from '../sriov/sriov-manage.ts'
+import { manageSriov, recoverySteps } from '../sriov/sriov-manage.ts'
 import { type GpuState, readGpuState } from './gpu-state.ts'
 import { isCutAs, type ModeStep, migSteps, vgpuModeSteps } from './mode-steps.ts'
 import { askSmi, askSmiOrNone } from './nvidia-smi.ts'
@@ -58,7 +58,7 @@ function checkModesFree(kernel: Kernel, card: PciAddress): void {
 async function endHalfMade(kernel: Kernel, card: PciAddress): Promise<void> {
   const { files } = kernel
   if (!isHalfConfigured(files, card)) return
-  for (const { path, value } of driverBackSteps(files, card)) await files.write(path, value)
+  for (const { path, value } of recoverySteps(files, card)) await files.write(path, value)
   await manageSriov(kernel, card, false)
 }
 

@@ -8,7 +8,7 @@ import { kinds } from '../kinds/kinds.ts'
 import { checkedCount, isManaged } from './asked-count.ts'
 import { isKeptForCard, keepSteps, keptAutoprobe } from './kept-number.ts'
 import type { SriovRequest } from './sriov-change.ts'
-import { driverBackSteps, manageStep } from './sriov-manage.ts'
+import { manageStep, recoverySteps } from './sriov-manage.ts'
 import { sriovSettings } from './sriov-settings.ts'
 
 /** A write, or NVIDIA's script. */
@@ -89,7 +89,7 @@ export function functionsSteps(
   const { address } = card
   if (isHalfConfigured(files, address)) {
     const enable = count > 0 ? [manageStep(address, true)] : []
-    return [...driverBackSteps(files, address), manageStep(address, false), ...enable]
+    return [...recoverySteps(files, address), manageStep(address, false), ...enable]
   }
   if (card.count === count || isAllThatComes(files, card, count)) return []
   // the kernel goes from one number to another only by way of none

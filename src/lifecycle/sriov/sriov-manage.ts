@@ -83,7 +83,7 @@ function isManaging(files: HostFiles, pid: string, card: PciAddress): boolean {
 }
 
 /** The writes that give a card back to its own driver; none if that has it. */
-export function driverBackSteps(files: HostFiles, address: PciAddress): Write[] {
+function driverBackSteps(files: HostFiles, address: PciAddress): Write[] {
   const now = boundDriver(files, `${pciPath(address)}/driver`)
   if (now === driver) return []
   return [
@@ -91,6 +91,13 @@ export function driverBackSteps(files: HostFiles, address: PciAddress): Write[] 
     ...(now === null ? [] : [unbindStep(onPci(address))]),
     probeStep(onPci(address)),
   ]
+}
+
+/** The writes that end what a killed script was at: it has the drivers keep off functions meanwhile, and no longer at its end. */
+export function recoverySteps(files: HostFiles, card: PciAddress): Write[] {
+  const keepsOff = readPhysicalFunction(files, card)?.autoprobe === false
+  const probing: Write = { action: 'write', path: `${pciPath(card)}/sriov_drivers_autoprobe`, value: '1' }
+  return [...driverBackSteps(files, card), ...(keepsOff ? [probing] : [])]
 }
 
 async function run(kernel: Kernel, card: PciAddress, args: readonly string[]): Promise<ProgramEnd> {
