@@ -153,7 +153,8 @@ export class Host implements AsyncDisposable {
   async doctor(request?: DoctorRequest): Promise<Diagnosis> {
     return calledLater('doctor', [request], async () => {
       const { diagnose } = await import('./lifecycle/doctor/diagnose.ts')
-      return diagnose(this.kernel, request)
+      const { keptGpuStates } = await import('./lifecycle/doctor/reading/gpu-states.ts')
+      return diagnose(this.kernel, request, await keptGpuStates(this.kernel))
     })
   }
 

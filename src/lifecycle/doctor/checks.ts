@@ -8,6 +8,7 @@ import { keptForAbsent } from './findings/kept-for-absent.ts'
 import { lockdown } from './findings/lockdown.ts'
 import { lockedMemory } from './findings/locked-memory.ts'
 import { mappingLimit } from './findings/mapping-limit.ts'
+import { modesNotSet } from './findings/modes-not-set.ts'
 import { noAnswer } from './findings/no-answer.ts'
 import { noGroup } from './findings/no-group.ts'
 import { nodePermission } from './findings/node-permission.ts'
@@ -44,6 +45,7 @@ export const checks: readonly Check[] = [
   { what: 'IOMMU groups', find: noGroup },
   { what: 'IOMMU groups', find: groupNotViable },
   { what: 'vGPUs', find: vgpuModes },
+  { what: 'vGPUs', find: modesNotSet },
   { what: 'displays', find: bootDisplay },
   { what: 'power', find: power },
   { what: 'resets', find: vendorReset },

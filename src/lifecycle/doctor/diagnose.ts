@@ -2,7 +2,7 @@ import type { Warning } from '../../host/warning.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import { checks } from './checks.ts'
 import type { Finding, Severity } from './reading/finding.ts'
-import type { DoctorRequest } from './reading/host-reader.ts'
+import type { DoctorRequest, HostReader } from './reading/host-reader.ts'
 import { noticedFiles } from './reading/noticed-files.ts'
 import { wantedDevices } from './wanted-devices.ts'
 
@@ -22,12 +22,19 @@ export interface Diagnosis {
 
 const order: readonly Severity[] = ['problem', 'warning', 'note']
 
-/** Looks at all there is to look at, and changes nothing. */
-export function diagnose(kernel: Kernel, request: DoctorRequest = {}): Diagnosis {
+/**
+ * Looks at all there is to look at, and changes nothing. `gpuStates` are the modes of cards of which some are kept: a
+ * program tells them (`keptGpuStates`), and no file.
+ */
+export function diagnose(
+  kernel: Kernel,
+  request: DoctorRequest = {},
+  gpuStates: HostReader['gpuStates'] = new Map(),
+): Diagnosis {
   const unseen = new Map<string, Warning>()
   const files = noticedFiles(kernel.files, unseen)
   const devices = wantedDevices(files, request.devices ?? [])
-  const found = checks.flatMap(({ find }) => find({ kernel, files, devices, request }))
+  const found = checks.flatMap(({ find }) => find({ kernel, files, devices, request, gpuStates }))
   return {
     healthy: found.every(({ severity }) => severity !== 'problem'),
     findings: order.flatMap((severity) => found.filter((finding) => finding.severity === severity)),

@@ -1,5 +1,7 @@
+import type { PciAddress } from '../../../base/units.ts'
 import type { BusDevice } from '../../../host/bus/bus-device.ts'
 import type { HostFiles, Kernel } from '../../../kernel/kernel.ts'
+import type { GpuState } from '../../gpu-modes/gpu-state.ts'
 
 /** The devices, the user and the guest for which a host is looked at; the host alone if empty. */
 export interface DoctorRequest {
@@ -44,4 +46,6 @@ export interface HostReader {
   /** The devices that matter; those that are not there are left out. */
   readonly devices: readonly WantedDevice[]
   readonly request: DoctorRequest
+  /** The modes of NVIDIA's cards of which some are kept, as far as nvidia-smi told them. */
+  readonly gpuStates: ReadonlyMap<PciAddress, GpuState>
 }

@@ -76,7 +76,7 @@ function checkPriority(
   const { other, priority: its } = differing
   const what = `${address} cannot have priority ${priority}: ${other} is defined with ${its}, and all functions of ${card} have the same`
   throw new VfioError('INVALID_ARGUMENT', what, {
-    hint: `--priority ${its}; for another, vfioctl undefine ${other} first, or vfioctl apply a file with all of them`,
+    hint: `--priority ${its}; for another, vfioctl undefine ${other} first, or vfioctl apply FILE that names all of them`,
     facts: { device: address, card, priority, other, its },
   })
 }
