@@ -25,8 +25,8 @@ import type { PlanOptions } from './lifecycle/plan/plan-spec.ts'
 import type { RecoveryOptions, RecoveryRequest } from './lifecycle/recovery/recovery.ts'
 import type { RestoreRequest } from './lifecycle/restore/restore.ts'
 import { type MigInstances, migCount, migProfile } from './lifecycle/settings/gpu-modes.ts'
-import type { PciSettings } from './lifecycle/settings/pci-settings.ts'
-import { pciSettingFields } from './lifecycle/settings/pci-settings-schema.ts'
+import type { PciSettingsWish } from './lifecycle/settings/pci-settings.ts'
+import { pciWishFields } from './lifecycle/settings/pci-settings-schema.ts'
 import type { SriovRequest } from './lifecycle/sriov/sriov-change.ts'
 import type { IommuMode } from './vfio/address-space/address-space.ts'
 import { openSpace } from './vfio/address-space/open-space.ts'
@@ -118,11 +118,11 @@ const made = { name: text, parent: text, exactParent: flag, type: text, shares, 
 const chosen = { name: v.string(), parent: text }
 const binding = { device: v.union([v.string(), v.array(v.string())]), group: flag }
 const settings = v.optional(
-  fields<PciSettings>({
-    power: v.optional(pciSettingFields.power),
-    d3cold: v.optional(pciSettingFields.d3cold),
-    resetMethods: v.optional(pciSettingFields.resetMethods),
-    bars: v.optional(pciSettingFields.bars),
+  fields<PciSettingsWish>({
+    power: v.optional(pciWishFields.power),
+    d3cold: v.optional(pciWishFields.d3cold),
+    resetMethods: v.optional(pciWishFields.resetMethods),
+    bars: v.optional(pciWishFields.bars),
   }),
 )
 const iommu = v.optional(

@@ -115,7 +115,7 @@ export type {
 export type { Restored, RestoreRequest, RestoreResult } from './lifecycle/restore/restore.ts'
 export type { GpuModes, MigInstances } from './lifecycle/settings/gpu-modes.ts'
 export type { NodeOwner } from './lifecycle/settings/node-owners.ts'
-export type { PciSettings } from './lifecycle/settings/pci-settings.ts'
+export type { PciSettings, PciSettingsWish } from './lifecycle/settings/pci-settings.ts'
 export type { SriovChange, SriovRequest } from './lifecycle/sriov/sriov-change.ts'
 export type { Place } from './lifecycle/wanted/invalid-spec.ts'
 export type {

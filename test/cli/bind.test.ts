@@ -49,13 +49,25 @@ describe('bind and release', () => {
     )
     expect(run('list', '--kept').stdout).toContain('VFIO’s best driver, power auto, D3cold not allowed')
     expect(run('inspect', network).stdout).toMatch(/^power .*control auto .*D3cold not allowed$/m)
+    expect(run('bind', network, '--power', 'default').status).toBe(0)
+    expect(run('list', '--kept').stdout).toMatch(/ VFIO’s best driver, D3cold not allowed /)
     expect(run('release', network).status).toBe(0)
     expect(run('list', '--kept').stdout).toBe('')
   })
 
+  it('set power for this boot alone, which a release takes back', () => {
+    const run = mockHost()
+    const network = '0000:00:1f.6'
+    expect(run('bind', network, 'e1000e', '--transient', '--power', 'auto').status).toBe(0)
+    expect(run('bind', network, 'e1000e', '--transient', '--power', 'auto').stderr).toContain('nothing to do')
+    expect(run('list', '--kept').stdout).toBe('')
+    expect(run('release', network).stderr).toBe(`${network} stays with e1000e; its settings are changed\n`)
+    expect(run('release', network).stderr).toContain('nothing to do')
+  })
+
   it.each([
-    [['--power', 'off'], '--power is on or auto'],
-    [['--d3cold', 'no'], '--d3cold is off or on'],
+    [['--power', 'off'], '--power is on or auto or default'],
+    [['--d3cold', 'no'], '--d3cold is off or on or default'],
     [['--reset-methods', 'flr,kick'], "'kick' is no way to reset a device"],
     [['--reset-methods', 'flr,flr'], 'names one way twice'],
     [['--bars', '6=8G'], "'6=8G' is not BAR=SIZE"],

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { codeBlocks } from '../readme.ts'
-import { program } from './vfioctl.ts'
+import { program, vfioctl } from './vfioctl.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'vfioctl-readme-'))
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -15,13 +15,15 @@ const shown = codeBlocks('')
   .map((entry) => entry.trimEnd().split('\n'))
   .flatMap(([command = '', ...lines]) => (/^vfioctl (?!watch).*--mock/.test(command) ? [{ command, lines }] : []))
 
+const specs = codeBlocks('yaml')
+
 /** Things that happen at the same time are told as they come. */
 function inAnyOrder(lines: readonly string[]): string[] {
   return lines.toSorted()
 }
 
 describe('what the README shows of the simulated host, one command after the other', () => {
-  writeFileSync(join(folder, 'vgpus.yaml'), codeBlocks('yaml')[0] ?? '')
+  writeFileSync(join(folder, 'vgpus.yaml'), specs.find((spec) => spec.includes('bindings:')) ?? '')
 
   test('is more than a few commands', () => expect(shown.length).toBeGreaterThan(15))
 
@@ -33,5 +35,11 @@ describe('what the README shows of the simulated host, one command after the oth
     const said = stdout.trimEnd().split('\n')
     if (command.startsWith('vfioctl restore')) expect(inAnyOrder(said)).toEqual(inAnyOrder(lines))
     else expect(said).toEqual(lines)
+  })
+
+  test('its spec of Intel’s GPUs has a plan on a host with such cards', () => {
+    const spec = specs.find((it) => it.includes('vram:')) ?? ''
+    const { status, stdout } = vfioctl(['plan', '--mock=arc-pro', '-'], { input: spec })
+    expect({ status, rows: stdout.match(/^create /gm)?.length }).toEqual({ status: 1, rows: 4 })
   })
 })

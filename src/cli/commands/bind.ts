@@ -7,8 +7,9 @@ import { changed, reportBindings } from '../output/report-bindings.ts'
 
 const settingsEpilogue = `\
 Power, resets and BAR sizes are set with the binding, and kept with it: at every boot, BARs are resized before the driver
-has the device. \`vfioctl inspect\` shows them, and \`vfioctl release\` brings back what was before. With --group, the
-rest of the group gets the same --power and --d3cold.`
+has the device. \`vfioctl inspect\` shows them. \`default\` brings one of them back to what it was before it was set, and
+\`vfioctl release\` all of them, those of --transient too. With --group, the rest of the group gets the same --power and
+--d3cold.`
 
 const bind: Command = command({
   arguments: {
@@ -22,7 +23,7 @@ const bind: Command = command({
     },
     group: wholeGroup,
     ...settingOptions,
-    transient: { kind: 'flag', describe: 'Only until the next boot: store nothing' },
+    transient: { kind: 'flag', describe: 'Only until the next boot: keep nothing for it' },
     'next-boot': {
       kind: 'flag',
       describe:
@@ -53,6 +54,7 @@ const bind: Command = command({
     ['vfioctl bind 3b:00.0 --early --next-boot', 'the same of a GPU that shows the desktop until the next boot'],
     ['vfioctl bind 3b:00.0 --power on --d3cold off', 'and keep it awake: some cards do not come back from D3cold'],
     ['vfioctl bind 3b:00.0 --bars 1=16G --reset-methods bus', 'and resize its BAR 1, and reset it by its bus alone'],
+    ['vfioctl bind 3b:00.0 --reset-methods default', 'and take its resets back alone, to what they were before'],
     ['vfioctl bind 3b:00.0 --release-framebuffer', 'although the host shows its console on it'],
     ['vfioctl bind 3b:00.0 --dry-run', 'the writes that it would make'],
   ],

@@ -1,5 +1,4 @@
 import { VfioError } from '../../base/errors.ts'
-import { type PciAddress, pciAddressOrNull } from '../../base/units.ts'
 import { bootId } from '../../host/boot-id.ts'
 import { busNamed } from '../../host/bus/bus.ts'
 import { type BusDevice, parseBusDevice, shownDevice } from '../../host/bus/bus-device.ts'
@@ -11,7 +10,7 @@ import type { HostFiles } from '../../kernel/kernel.ts'
 import type { Write } from '../change/change.ts'
 import { checkEarly } from '../early/check-early.ts'
 import { bindingName, type KeptBinding, keptBindings } from '../settings/bindings.ts'
-import { mergedSettings, type PciSettings } from '../settings/pci-settings.ts'
+import { type PciSettings, type PciSettingsWish, settingsNamed } from '../settings/pci-settings.ts'
 import type { BindRequest } from './binding-change.ts'
 import { overrideStep, probeStep, unbindStep } from './change-driver.ts'
 import type { DriverChange } from './driver-changes.ts'
@@ -19,7 +18,8 @@ import { lostScreen } from './host-screen.ts'
 import { isEarly, isKept, type KeptChange, touchesEarly } from './kept-change.ts'
 import { isKeptDevice, readModalias } from './kept-device.ts'
 import { members } from './members.ts'
-import { checkSettings, isSettingWrite, noSettingWrites, settingsNow, settingWrites } from './pci-settings.ts'
+import { isSettingWrite, noSettingWrites, settingWrites } from './pci-settings.ts'
+import { type SettingsChange, settingsChange } from './settings-change.ts'
 import { givesToVfio, noDriver, type WantedDriver, WantedDrivers } from './wanted-driver.ts'
 
 /** The change of driver that one device is to have, for a wish. */
@@ -29,6 +29,8 @@ export interface BindChange extends DriverChange {
   /** The wish to keep: that name, or `best`. */
   readonly kept: string
   /** The settings that are asked for this device; null for none. */
+  readonly wish: PciSettingsWish | null
+  /** The same with values for what is taken back. */
   readonly asked: PciSettings | null
 }
 
@@ -52,10 +54,13 @@ export function driverChanges(
     const kept = keptOf(files, before.device)
     const own = named.has(shownDevice(before.device)) ? settings : powerOf(settings)
     const wanted = drivers.of(before.device, asked ?? (settings === undefined ? undefined : kept?.driver))
-    const set = settingsChange(files, before.device, own, kept)
+    const isForVfio = givesToVfio(files, before.device, wanted.driver)
+    const aim = { kept, isTransient: transient, waits, isForVfio }
+    const set = settingsChange(files, before.device, own, aim)
     const wish = { early, isReleased: releaseFramebuffer || keepsRelease(kept), waits }
     const keeping = transient ? null : keptChange(files, before, wanted, set, wish)
     return changeTo(files, before, wanted, set, {
+      wish: own ?? null,
       keeping,
       asksEarly: early !== undefined,
       isReleased: wish.isReleased,
@@ -66,6 +71,7 @@ export function driverChanges(
 
 /** The wishes for one device beside its driver and its settings. */
 interface Wishes {
+  readonly wish: PciSettingsWish | null
   readonly keeping: KeptChange | null
   readonly asksEarly: boolean
   /** The host is to let go of its screen on it. */
@@ -86,36 +92,10 @@ function keptOf(files: HostFiles, device: BusDevice): KeptBinding | null {
 }
 
 /** The settings that go for the rest of a group too: which resets and BARs there are is each device's own. */
-function powerOf(settings: PciSettings | undefined): PciSettings | undefined {
+function powerOf(settings: PciSettingsWish | undefined): PciSettingsWish | undefined {
   if (settings === undefined) return undefined
   const { resetMethods: _, bars: __, ...power } = settings
   return power
-}
-
-/** The settings of one device. */
-interface SettingsChange {
-  /** Null for a device on another bus. */
-  readonly address: PciAddress | null
-  readonly asked: PciSettings | null
-  /** With those that are kept. */
-  readonly all: PciSettings | null
-  /** The same as they are now. */
-  readonly now: PciSettings | null
-  /** As they were before the first of them was kept. */
-  readonly before: PciSettings | null
-}
-
-function settingsChange(
-  files: HostFiles,
-  device: BusDevice,
-  asked: PciSettings | undefined,
-  kept: KeptBinding | null,
-): SettingsChange {
-  const address = settableAddress(files, device, asked)
-  const stored = kept !== null && 'vendor' in kept ? kept : null
-  const all = mergedSettings(stored?.settings, asked)
-  const now = address === null || all === null ? null : settingsNow(files, address, all)
-  return { address, asked: mergedSettings(asked), all, now, before: mergedSettings(now, stored?.before) }
 }
 
 function changeTo(
@@ -123,7 +103,7 @@ function changeTo(
   before: DriverBinding,
   wanted: WantedDriver,
   settings: SettingsChange,
-  { keeping, asksEarly, isReleased, waits }: Wishes,
+  { wish, keeping, asksEarly, isReleased, waits }: Wishes,
 ): BindChange {
   const { device } = before
   const { driver, load } = wanted
@@ -141,37 +121,18 @@ function changeTo(
     to,
     wanted: driver,
     kept: wanted.kept,
+    wish,
     asked: settings.asked,
     load: waits ? null : load,
     screen,
     writes,
     waitsFor: waits && !all.every(isSettingWrite) ? driver : null,
+    recording: settings.recording,
     keeping: keeping === null || isKept(keeping.was, keeping.value) ? null : keeping,
     isEarly: isEarly(keeping?.value ?? null),
     touchesEarly: keeping !== null && touchesEarly(files, device, keeping, asksEarly),
     fault: (now) => (now === to ? null : to === null ? tookIt(before, now) : didNotTake(files, before, to)),
   }
-}
-
-/** The address of a PCI device. INVALID_ARGUMENT or NOT_SUPPORTED if it cannot have the settings. */
-function settableAddress(
-  files: HostFiles,
-  { bus, name }: BusDevice,
-  asked: PciSettings | undefined,
-): PciAddress | null {
-  const address = bus === 'pci' ? pciAddressOrNull(name) : null
-  if (asked === undefined) return address
-  if (address === null) {
-    throw new VfioError(
-      'INVALID_ARGUMENT',
-      `${shownDevice({ bus, name })} is no PCI device, which alone has settings`,
-      {
-        facts: { bus, device: name },
-      },
-    )
-  }
-  checkSettings(files, address, asked)
-  return address
 }
 
 function isBoundTo({ driver: has, override }: DriverBinding, driver: string): boolean {
@@ -186,10 +147,12 @@ function bindingSteps(
   files: HostFiles,
   before: DriverBinding,
   driver: string,
-  { address, all }: SettingsChange,
+  { address, wanted, leavesPower }: SettingsChange,
 ): Write[] {
-  const writes = (changes: boolean) =>
-    address === null ? noSettingWrites : settingWrites(files, address, all, changes && driver !== noDriver)
+  const writes = (changes: boolean) => {
+    const here = leavesPower && changes ? settingsNamed(wanted, (name) => name !== 'power') : wanted
+    return address === null ? noSettingWrites : settingWrites(files, address, here, changes && driver !== noDriver)
+  }
   const isRight = isBoundTo(before, driver) && writes(false).resizes.length === 0
   if (isRight) return [...writes(false).before, ...writes(false).after]
   const { before: early, resizes, after } = writes(true)
@@ -227,11 +190,11 @@ function whatToKeep(
   files: HostFiles,
   { bus, name }: BusDevice,
   driver: string,
-  { all, before }: SettingsChange,
+  { kept: settings, before }: SettingsChange,
 ): KeptBinding {
   if (bus !== 'pci') return { bus, driver, modalias: readModalias(files, { bus, name }) }
   const { vendor, device } = readPciIds(files, name, [])
-  const more = all === null ? {} : { settings: all, ...(before === null ? {} : { before }) }
+  const more = settings === null ? {} : { settings, ...(before === null ? {} : { before }) }
   if (vendor !== null && device !== null) return { driver, vendor, device, ...more }
   throw new VfioError('MALFORMED_REPLY', `sysfs does not say what ${name} is`, { facts: { device: name } })
 }

@@ -1,6 +1,6 @@
 import type { BusName } from '../../host/bus/bus.ts'
 import type { ChangeOptions, Step } from '../change/change.ts'
-import type { PciSettings } from '../settings/pci-settings.ts'
+import type { PciSettingsWish } from '../settings/pci-settings.ts'
 
 /** The change of a device's driver that was made, or with `dryRun` would be. No steps: it was already so. */
 export interface BindingChange {
@@ -42,9 +42,10 @@ export interface BindRequest extends BindingRequest {
   readonly early?: boolean
   /**
    * Power, resets and BAR sizes of the PCI devices that are named; the rest of their groups gets the same power. What is
-   * kept already holds beside it, and with settings alone, without a driver, so does the driver that is kept.
+   * kept already holds beside it, and with settings alone, without a driver, so does the driver that is kept. `default`
+   * takes one back to what it was before it was set, and keeps nothing of it.
    */
-  readonly settings?: PciSettings
+  readonly settings?: PciSettingsWish
   /**
    * The host lets go of its screen on the device first: the framebuffer that the firmware has set up there, and the text
    * console. Without it, a device that shows them is in use (DEVICE_BUSY).

@@ -11,6 +11,7 @@ import { type EarlyPlan, planEarly } from '../early/plan-early.ts'
 import { setEarly } from '../early/set-early.ts'
 import { withLock } from '../files/lock.ts'
 import { withSettingsLock } from '../settings/settings.ts'
+import { type RecordChange, record, recordStep } from './before-record.ts'
 import { loadInWords, loadsBeforeUdev } from './before-udev.ts'
 import type { BindingChange, BindingOptions, BindingRequest } from './binding-change.ts'
 import { changeDriver, type DriverOptions, type DriverWrites, giveBack } from './change-driver.ts'
@@ -30,6 +31,8 @@ export interface DriverChange extends DriverWrites {
   readonly screen: LostScreen | null
   /** The driver that takes it from its own at the next boot, and not before; null for none, or now. */
   readonly waitsFor: string | null
+  /** The change of what is recorded of earlier settings until the next boot; null for none. */
+  readonly recording: RecordChange | null
   /** The change of what is kept for the next boots; null for none. */
   readonly keeping: KeptChange | null
   /** True if it is to have the driver before others see it: then what the host uses is not taken, whatever is forced. */
@@ -76,7 +79,7 @@ export async function carryOutChanges(
     async () => {
       const made = await changeDrivers(kernel, await changes(), late, options)
       const all = made.map(({ change }) => change)
-      const early = await keepAll(kernel, all, options).catch(async (error) => {
+      const early = await keepAndRecord(kernel, all, options).catch(async (error) => {
         await giveBackAll(kernel, all, options, error)
         throw error
       })
@@ -87,6 +90,27 @@ export async function carryOutChanges(
     },
     options,
   )
+}
+
+/** Records the earlier settings first, and as they were if keeping fails. */
+async function keepAndRecord(
+  kernel: Kernel,
+  changes: readonly DriverChange[],
+  options: DriverOptions,
+): Promise<EarlyPlan | null> {
+  const { files } = kernel
+  const done: RecordChange[] = []
+  try {
+    for (const { recording } of changes) {
+      if (recording === null) continue
+      done.push(recording)
+      record(files, recording)
+    }
+    return await keepAll(kernel, changes, options)
+  } catch (error) {
+    for (const change of done.toReversed()) record(files, { ...change, value: change.was })
+    throw error
+  }
 }
 
 /** Keeps the changes for the next boots, with what early binding takes; if that fails, what was kept before is kept again. */
@@ -228,9 +252,10 @@ async function giveBackAll(kernel: Kernel, changes: readonly DriverChange[], opt
 }
 
 /** All that is done for a change of one device, in order. */
-export function stepsOf({ load, screen, writes, keeping }: DriverChange): Step[] {
+export function stepsOf({ load, screen, writes, recording, keeping }: DriverChange): Step[] {
+  const recordSteps = recording === null ? [] : [recordStep(recording)]
   const keepingSteps = keeping === null ? [] : [keepingStep(keeping)]
-  return [...(load === null ? [] : [load]), ...(screen?.release ?? []), ...writes, ...keepingSteps]
+  return [...(load === null ? [] : [load]), ...(screen?.release ?? []), ...writes, ...recordSteps, ...keepingSteps]
 }
 
 function changeOf(change: DriverChange, to: string | null, dryRun: boolean): BindingChange {

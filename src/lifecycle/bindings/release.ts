@@ -6,7 +6,8 @@ import { readPciIds } from '../../host/pci-ids.ts'
 import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
 import type { Write } from '../change/change.ts'
 import { bindingName, keptBindings } from '../settings/bindings.ts'
-import type { PciSettings } from '../settings/pci-settings.ts'
+import { mergedSettings, type PciSettings } from '../settings/pci-settings.ts'
+import { recordOf, withoutRecord } from './before-record.ts'
 import type { BindingChange, BindingOptions, BindingRequest } from './binding-change.ts'
 import { overrideStep, probeStep, unbindStep } from './change-driver.ts'
 import { carryOutChanges, type DriverChange } from './driver-changes.ts'
@@ -27,8 +28,8 @@ const borrowers: ReadonlySet<string> = new Set(['pci-stub', 'pci-pf-stub', 'uio_
 /**
  * Gives a device back to whichever driver knows it, and keeps nothing of it for the next boots. One that nobody took
  * away is no change. Of one that is gone, what was kept is forgotten; NOT_FOUND if nothing was. NOT_SUPPORTED if a
- * driver that has only what it was told to have takes it again: then it stays as it was, and kept. Settings that are kept
- * for it go back to what they were before.
+ * driver that has only what it was told to have takes it again: then it stays as it was, and kept. Its settings go back to
+ * what they were before, those for this boot alone too.
  */
 export async function release(
   kernel: Kernel,
@@ -55,7 +56,9 @@ export async function release(
 /** Forgets what is kept for a device that is not there; null for one that is, or of which nothing is kept. */
 function keptOfGone(files: HostFiles, device: BusDevice): DriverChange | null {
   const keeping = forget(files, device)
-  if (keeping === null || files.kind(devicePath(device)) !== null) return null
+  const address = device.bus === 'pci' ? pciAddressOrNull(device.name) : null
+  const recording = address === null ? null : withoutRecord(files, address)
+  if ((keeping ?? recording) === null || files.kind(devicePath(device)) !== null) return null
   const before = { device, driver: null, override: null, group: null, isBridge: false }
   return {
     before,
@@ -65,6 +68,7 @@ function keptOfGone(files: HostFiles, device: BusDevice): DriverChange | null {
     screen: null,
     writes: [],
     waitsFor: null,
+    recording,
     keeping,
     isEarly: false,
     touchesEarly: touchesEarly(files, before.device, keeping, false),
@@ -83,7 +87,8 @@ function changeBack(files: HostFiles, before: DriverBinding): DriverChange {
   const keeping = forget(files, device)
   const address = device.bus === 'pci' ? pciAddressOrNull(device.name) : null
   const kept = keeping?.was ?? null
-  const earlier = kept !== null && 'vendor' in kept && isKeptDevice(files, device, kept) ? (kept.before ?? null) : null
+  const keptBefore = kept !== null && 'vendor' in kept && isKeptDevice(files, device, kept) ? kept.before : null
+  const earlier = address === null ? null : mergedSettings(recordOf(files, address)?.before, keptBefore)
   const writes = releaseSteps(files, before, keeping !== null, address, earlier)
   return {
     before,
@@ -93,6 +98,7 @@ function changeBack(files: HostFiles, before: DriverBinding): DriverChange {
     screen: null,
     writes,
     waitsFor: null,
+    recording: address === null ? null : withoutRecord(files, address),
     keeping,
     isEarly: false,
     touchesEarly: touchesEarly(files, before.device, keeping, false),

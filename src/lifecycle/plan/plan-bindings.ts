@@ -12,7 +12,7 @@ import { isSettingWrite, otherSettings } from '../bindings/pci-settings.ts'
 import { bestDriver, noDriver, WantedDrivers } from '../bindings/wanted-driver.ts'
 import { planEarly } from '../early/plan-early.ts'
 import { HostUses } from '../in-use/host-uses.ts'
-import type { PciSettings } from '../settings/pci-settings.ts'
+import type { PciSettingsWish } from '../settings/pci-settings.ts'
 import { areIdsOf, fitsPci, noneFits } from '../spec/choose-pci.ts'
 import { futureBindingSteps, futureIds, futureModalias } from '../sriov/future-binding.ts'
 import { willProbe } from '../sriov/kept-number.ts'
@@ -74,7 +74,7 @@ interface Request {
   readonly group: boolean
   readonly early: boolean | null
   /** Null for none. */
-  readonly settings: PciSettings | null
+  readonly settings: PciSettingsWish | null
   readonly releaseFramebuffer: boolean
 }
 
@@ -190,7 +190,7 @@ function plannedBinding(
   change: BindChange,
   { at, group, early, releaseFramebuffer }: Request,
 ): PlannedBinding {
-  const { before, screen, writes, wanted: driver, kept, asked } = change
+  const { before, screen, writes, wanted: driver, kept, wish, asked, keeping } = change
   const steps = stepsOf(change)
   const groupFollows = group && before.group === null && before.driver === null && writes.length > 0
   const lacks = driver === noDriver ? 'has no driver, and any may take it' : 'has no driver'
@@ -204,6 +204,7 @@ function plannedBinding(
   const other = otherSettings(files, before.device, asked)
   const isWith = before.driver === null ? `${lacks}${follows}` : `is with ${before.driver}`
   const has = [...(before.driver === driver ? [] : [isWith]), ...other.map((it) => `has ${it}`)].join(', ')
+  const notKept = keeping?.was == null ? 'is not kept for the next boot' : 'is kept otherwise for the next boot'
   return {
     kind: 'binding',
     at,
@@ -214,8 +215,8 @@ function plannedBinding(
     asked: kept,
     early,
     earlyFollows: false,
-    reason: steps.length === 0 ? 'is as it should be' : writes.length === 0 ? 'is not kept for the next boot' : has,
-    settings: asked,
+    reason: steps.length === 0 ? 'is as it should be' : writes.length === 0 ? notKept : has,
+    settings: wish,
     steps,
     takenFrom: isTaken ? before.driver : null,
     afterSriov: false,

@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { type PciSettings, resetMethodNames } from './pci-settings.ts'
+import { type PciSettings, type PciSettingsWish, resetMethodNames } from './pci-settings.ts'
 
 const mebibyte = 2 ** 20
 
@@ -13,7 +13,22 @@ export const pciSettingFields: {
     v.array(v.picklist(resetMethodNames, `must be a list of ${resetMethodNames.join(', ')}`)),
     v.check((names) => new Set(names).size === names.length, 'must name each way once'),
   ),
-  bars: barSizes(v.number()),
+  bars: barSizes(barBytes(v.number())),
+}
+
+const back = v.literal('default')
+
+/** The fields of a wish for settings, each by itself. */
+export const pciWishFields: {
+  readonly [Key in keyof Required<PciSettingsWish>]: v.GenericSchema<unknown, NonNullable<PciSettingsWish[Key]>>
+} = {
+  power: v.picklist(['on', 'auto', 'default'], 'must be on, auto or default'),
+  d3cold: v.union([pciSettingFields.d3cold, back], 'must be true, false or default'),
+  resetMethods: v.union(
+    [pciSettingFields.resetMethods, back],
+    `must be a list of ${resetMethodNames.join(', ')}, or default`,
+  ),
+  bars: barSizes(v.union([barBytes(v.number()), back], 'must be bytes or default')),
 }
 
 /** The settings as they are kept. */
@@ -24,15 +39,17 @@ export const pciSettings: v.GenericSchema<unknown, PciSettings> = v.strictObject
   bars: v.exactOptional(pciSettingFields.bars),
 })
 
-/** BARs by index, with their sizes as that schema takes them. */
-export function barSizes(size: v.GenericSchema<unknown, number>): v.GenericSchema<unknown, Record<string, number>> {
+/** BARs by index, with what that schema takes for each. */
+export function barSizes<Size>(size: v.GenericSchema<unknown, Size>): v.GenericSchema<unknown, Record<string, Size>> {
   return v.pipe(
-    v.record(
-      v.pipe(v.string(), v.regex(/^[0-5]$/, 'must be the index of a BAR, 0 to 5')),
-      v.pipe(size, v.check(isBarSize, 'must be a power of two, from 1 MiB on')),
-    ),
+    v.record(v.pipe(v.string(), v.regex(/^[0-5]$/, 'must be the index of a BAR, 0 to 5')), size),
     v.check((bars) => Object.keys(bars).length > 0, 'must have a BAR'),
   )
+}
+
+/** The bytes of a BAR, as that schema takes them. */
+export function barBytes(size: v.GenericSchema<unknown, number>): v.GenericSchema<unknown, number> {
+  return v.pipe(size, v.check(isBarSize, 'must be a power of two, from 1 MiB on'))
 }
 
 function isBarSize(bytes: number): boolean {

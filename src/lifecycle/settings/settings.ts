@@ -29,15 +29,15 @@ export interface Setting<T> {
   readonly value: T
 }
 
-/** One kind of what is kept: /etc/vfioctl.d/KIND/NAME.json, each file one value of the schema. */
+/** One kind of what is kept: /etc/vfioctl.d/KIND/NAME.json unless it is kept elsewhere; each file one value of the schema. */
 export class Settings<T> {
   readonly #folder: string
   readonly #what: string
   readonly #schema: GenericSchema<unknown, T>
 
   /** `kind` names the folder; `what` says in messages what a file of it is: 'driver binding'. */
-  constructor(kind: string, what: string, schema: GenericSchema<unknown, T>) {
-    this.#folder = `${settingsPath}/${kind}`
+  constructor(kind: string, what: string, schema: GenericSchema<unknown, T>, place: string = settingsPath) {
+    this.#folder = `${place}/${kind}`
     this.#what = what
     this.#schema = schema
   }
@@ -107,7 +107,7 @@ export class Settings<T> {
     if (changeable === null) return this.#parse(text, path)
     throw new VfioError('INVALID_SETTING', `${path} is not used: ${changeable}`, {
       path,
-      hint: `look at it, then chown root:root and chmod go-w what others can change; ls -ld ${settingsPath} ${path}`,
+      hint: `look at it, then chown root:root and chmod go-w what others can change; ls -ld ${this.#folder} ${path}`,
     })
   }
 

@@ -12,8 +12,8 @@ import {
 import { driverName } from '../settings/bindings.ts'
 import { migCount, migProfile } from '../settings/gpu-modes.ts'
 import { type NodeOwner, octalMode } from '../settings/node-owners.ts'
-import { mergedSettings } from '../settings/pci-settings.ts'
-import { barSizes, pciSettingFields } from '../settings/pci-settings-schema.ts'
+import { wishOrNull } from '../settings/pci-settings.ts'
+import { barBytes, barSizes, pciWishFields } from '../settings/pci-settings-schema.ts'
 import type { FunctionChoice, PciChoice, SpecBinding, SpecDevices, SpecParent, SpecSriov } from '../wanted/spec.ts'
 import { knownKeys } from './known-keys.ts'
 
@@ -339,11 +339,12 @@ const barSize = v.pipe(
   v.rawTransform(({ dataset, addIssue, NEVER }) => {
     const bytes = bytesOrNull(dataset.value)
     if (bytes !== null) return bytes
-    addIssue({ message: 'must be a size such as 8GiB' })
+    addIssue({ message: 'must be a size such as 8GiB, or default' })
     return NEVER
   }),
 )
-const bars = barSizes(v.union([v.number(), barSize], 'must be a size such as 8GiB'))
+const sizeFault = 'must be a size such as 8GiB, or default'
+const bars = barSizes(v.union([barBytes(v.union([v.number(), barSize], sizeFault)), v.literal('default')], sizeFault))
 
 const binding = v.pipe(
   knownKeys({
@@ -369,17 +370,17 @@ const binding = v.pipe(
       ),
     ),
     power: v.pipe(
-      v.optional(pciSettingFields.power),
+      v.optional(pciWishFields.power),
       v.description(
-        'The power of PCI devices, now and at every boot: `on` keeps them awake, `auto` lets them sleep while nobody uses them. Without it, it stays.',
+        'The power of PCI devices, now and at every boot: `on` keeps them awake, `auto` lets them sleep while nobody uses them. Without it, it stays; `default` takes it back to what it was before it was set, as of the next three keys.',
       ),
     ),
     d3cold: v.pipe(
-      v.optional(pciSettingFields.d3cold),
+      v.optional(pciWishFields.d3cold),
       v.description('`false` if the kernel may not cut their power while they sleep (D3cold), `true` if it may.'),
     ),
     resetMethods: v.pipe(
-      v.optional(pciSettingFields.resetMethods),
+      v.optional(pciWishFields.resetMethods),
       v.description(
         'The ways to reset them, the one to try first in front: a list of `device_specific`, `acpi`, `flr`, `af_flr`, `pm`, `bus` and `cxl_bus`. An empty list turns all resets off.',
       ),
@@ -405,7 +406,7 @@ const binding = v.pipe(
   }),
   v.transform(({ device, driver = null, group, early = null, framebuffer, ...settings }): SpecBinding => {
     const releaseFramebuffer = framebuffer === 'release'
-    const wishes = { early, settings: mergedSettings(settings), releaseFramebuffer }
+    const wishes = { early, settings: wishOrNull(settings), releaseFramebuffer }
     return { at: null, choice: device, driver, group, ...wishes }
   }),
 )

@@ -12,7 +12,13 @@ import { settingWrites } from '../bindings/pci-settings.ts'
 import { noDriver, type WantedDriver } from '../bindings/wanted-driver.ts'
 import type { Step } from '../change/change.ts'
 import { type KeptPciBinding, keptBindings } from '../settings/bindings.ts'
-import { mergedSettings, type PciSettings } from '../settings/pci-settings.ts'
+import {
+  mergedSettings,
+  type PciSettings,
+  type PciSettingsWish,
+  settingsNamed,
+  splitWish,
+} from '../settings/pci-settings.ts'
 
 /** The ids that a virtual function that is not there yet will have, by its card (`sriov_vf_device`). */
 export function futureIds(files: HostFiles, card: PciAddress): PciIds {
@@ -35,7 +41,7 @@ export function futureModalias(files: HostFiles, card: PciAddress): ModaliasFiel
 
 /** The settings of a binding, and what the kernel does with its function as it comes. */
 export interface FutureBinding {
-  readonly settings?: PciSettings | undefined
+  readonly settings?: PciSettingsWish | undefined
   /** The host's drivers may have it. */
   readonly isProbed: boolean
 }
@@ -51,7 +57,11 @@ export function futureBindingSteps(
   const ids = futureIds(files, card)
   const first = isProbed ? firstDriver(files, card, ids) : null
   const stored = storedFor(files, address, ids)
-  const settings = mergedSettings(stored?.settings, asked)
+  const { set, back } = splitWish(asked ?? {})
+  const settings = mergedSettings(
+    settingsNamed(stored?.settings ?? null, (name) => !back.has(name)),
+    set,
+  )
   const { before, after } = settingWrites(files, address, settings, driver !== noDriver)
   return [
     ...(load === null ? [] : [load]),

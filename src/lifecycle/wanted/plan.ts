@@ -8,7 +8,7 @@ import type { DeviceIdentity } from '../change/device-identity.ts'
 import type { Definition } from '../definition/definition.ts'
 import type { GpuModes } from '../settings/gpu-modes.ts'
 import type { NodeOwner } from '../settings/node-owners.ts'
-import type { PciSettings } from '../settings/pci-settings.ts'
+import type { PciSettingsWish } from '../settings/pci-settings.ts'
 import type { Place } from './invalid-spec.ts'
 
 /** The change that a spec asks of one virtual device, and why. */
@@ -69,7 +69,7 @@ export interface PlannedBinding {
   /** The rule and the initramfs for that come with a later binding, for all of them. */
   readonly earlyFollows: boolean
   /** The settings of power, resets and BARs that the file asks for; null for none. */
-  readonly settings: PciSettings | null
+  readonly settings: PciSettingsWish | null
   readonly reason: string
   /** The exact writes, and the program that loads the driver's module if it is not loaded. */
   readonly steps: readonly Step[]

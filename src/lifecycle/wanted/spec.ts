@@ -2,7 +2,7 @@ import type { PciAddress, Uuid } from '../../base/units.ts'
 import type { Attribute, StartMode } from '../definition/definition.ts'
 import type { GpuModes } from '../settings/gpu-modes.ts'
 import type { NodeOwner } from '../settings/node-owners.ts'
-import type { PciSettings } from '../settings/pci-settings.ts'
+import type { PciSettingsWish } from '../settings/pci-settings.ts'
 import type { Place } from './invalid-spec.ts'
 
 /** The wanted state of a host: a file's content, checked, with names as they were written. */
@@ -43,7 +43,7 @@ export interface SpecBinding {
   /** At every boot before other drivers see them; null for as it is. */
   readonly early: boolean | null
   /** Power, resets and BAR sizes that they should have; null for none. */
-  readonly settings: PciSettings | null
+  readonly settings: PciSettingsWish | null
   /** The host is to let go of its screen on them. */
   readonly releaseFramebuffer: boolean
 }

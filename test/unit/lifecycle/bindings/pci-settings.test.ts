@@ -211,6 +211,115 @@ describe('kept settings', () => {
   })
 })
 
+describe('settings for this boot alone', () => {
+  test('go back to what was before when the device is released, with a driver of its own too', async () => {
+    const { host, kernel } = machine({ '/run': null })
+    const record = `/run/vfioctl/${card}.json`
+    await host.bind({ device: card, transient: true, settings: all })
+    await host.bind({ device: card, transient: true, settings: { resetMethods: [], bars: { '3': 2 * MiB } } })
+    expect((await host.boot.kept(card)).kept).toEqual([])
+    await host.release({ device: card })
+    expect([now(kernel), driverOf(kernel, card)]).toEqual([before, 'e1000e'])
+    expect(readResizableBars(kernel.files, address)).toMatchObject([{ size: 256 * MiB }, { bar: 3, size: MiB }])
+    expect(kernel.files.kind(record)).toBe(null)
+    await host.bind({ device: card, driver: 'e1000e', transient: true, settings: { power: 'auto', d3cold: false } })
+    const [change] = await host.release({ device: card })
+    expect(writes(change?.steps)).toEqual(['d3cold_allowed=1', 'power/control=on'])
+    expect(now(kernel)).toEqual(before)
+  })
+
+  test('leave what is kept as it was before, and go with it', async () => {
+    const { host, kernel } = machine({ '/run': null })
+    await host.bind({ device: card, transient: true, settings: { d3cold: false } })
+    await host.bind({ device: card, settings: { d3cold: true, resetMethods: ['bus'] } })
+    await host.bind({ device: card, transient: true, settings: { resetMethods: [] } })
+    expect(keptBindings.read(kernel.files, card)).toMatchObject({
+      settings: { d3cold: true, resetMethods: ['bus'] },
+      before: { d3cold: true, resetMethods: ['pm', 'bus'] },
+    })
+    await host.release({ device: card })
+    expect(now(kernel)).toEqual(before)
+  })
+
+  test('of another device at that address are not given back', async () => {
+    const foreign = JSON.stringify({ vendor: '0x1234', device: '0x0001', before: { d3cold: false } })
+    const { host, kernel } = machine({ '/run': null, '/run/vfioctl': null, [`/run/vfioctl/${card}.json`]: foreign })
+    await host.release({ device: card })
+    expect(now(kernel)).toEqual(before)
+    expect(kernel.files.kind(`/run/vfioctl/${card}.json`)).toBe(null)
+  })
+})
+
+describe('one setting by itself', () => {
+  test('goes back to what was before, and the rest is kept', async () => {
+    const { host, kernel } = machine()
+    await host.bind({ device: card, settings: all })
+    const [resets] = await host.bind({ device: card, settings: { resetMethods: 'default', d3cold: 'default' } })
+    expect(writes(resets?.steps)).toEqual(['d3cold_allowed=1', 'reset_method=pm bus'])
+    const kept = keptBindings.read(kernel.files, card)
+    expect(kept).toMatchObject({
+      settings: { power: 'on', bars: all.bars },
+      before: { power: 'on', bars: before.bars },
+    })
+    expect(kept).not.toHaveProperty('settings.d3cold')
+    expect(kept).not.toHaveProperty('before.resetMethods')
+    const [bars] = await host.bind({ device: card, settings: { bars: { '0': 'default' } } })
+    expect(writes(bars?.steps)).toEqual([
+      `driver/unbind=${card}`,
+      'resource0_resize=8',
+      `drivers_probe=${card}`,
+      'power/control=on',
+    ])
+    expect(await host.bind({ device: card, settings: { bars: { '0': 'default' } } })).toMatchObject([{ steps: [] }])
+  })
+
+  test('of power is what the driver of VFIO chooses while that has the device', async () => {
+    const { host, kernel } = machine()
+    await host.bind({ device: card, settings: { power: 'on', d3cold: false } })
+    const [power] = await host.bind({ device: card, settings: { power: 'default' } })
+    expect(writes(power?.steps)).toEqual(['power/control=auto'])
+    await host.release({ device: card })
+    await host.bind({ device: card, driver: 'e1000e', settings: { power: 'auto' } })
+    await host.bind({ device: card, driver: 'e1000e', settings: { power: 'default' } })
+    expect(now(kernel)).toEqual(before)
+  })
+
+  test('for this boot alone goes back too, and what is kept stays kept', async () => {
+    const { host, kernel } = machine({ '/run': null })
+    await host.bind({ device: card, settings: { d3cold: false } })
+    const [change] = await host.bind({ device: card, transient: true, settings: { d3cold: 'default' } })
+    expect(writes(change?.steps)).toEqual(['d3cold_allowed=1'])
+    expect(keptBindings.read(kernel.files, card)).toMatchObject({ settings: { d3cold: false } })
+    await host.bind({ device: card, transient: true, settings: { resetMethods: [] } })
+    await host.bind({ device: card, transient: true, settings: { resetMethods: 'default' } })
+    expect(now(kernel).resetMethods).toEqual(before.resetMethods)
+    expect(kernel.files.kind(`/run/vfioctl/${card}.json`)).toBe(null)
+  })
+
+  test('that nobody has set is no change', async () => {
+    const { host } = machine()
+    await host.bind({ device: card })
+    const settings = { power: 'default', d3cold: 'default', resetMethods: 'default', bars: { '0': 'default' } } as const
+    expect(await host.bind({ device: card, settings })).toMatchObject([{ changed: false, steps: [] }])
+  })
+
+  test('in a spec is planned, applied, and done', async () => {
+    const { host, kernel } = machine()
+    await host.bind({ device: card, settings: all })
+    const spec = { version: 1, bindings: [{ device: card, d3cold: 'default', bars: { 0: 'default' } }] }
+    const plan = await host.plan(spec)
+    expect(plan.bindings).toMatchObject([
+      {
+        reason: 'has D3cold not allowed, has BAR 0 of 8 GiB',
+        settings: { d3cold: 'default', bars: { '0': 'default' } },
+      },
+    ])
+    expect((await host.apply(plan)).failed).toEqual([])
+    expect(now(kernel)).toEqual({ ...before, resetMethods: all.resetMethods })
+    expect(isDone(await host.plan(spec))).toBe(true)
+  })
+})
+
 describe('a spec with settings', () => {
   const binding = { device: card, power: 'on', d3cold: false, resetMethods: ['bus', 'pm'], bars: { 0: '8GiB' } }
   const spec = (...bindings: object[]) => ({ version: 1, bindings })
@@ -250,7 +359,7 @@ describe('a spec with settings', () => {
     [[binding, { device: card, power: 'auto' }], /two different settings/],
     [[{ ...binding, bars: { 0: 'much' } }], /must be a size such as 8GiB/],
     [[{ ...binding, bars: { 7: '8G' } }], /must be the index of a BAR/],
-    [[{ ...binding, power: 'off' }], /must be on or auto/],
+    [[{ ...binding, power: 'off' }], /must be on, auto or default/],
   ] as const)('%j is INVALID_SPEC', async ([bindings, message]) => {
     const { host } = machine()
     await expect(host.plan(spec(...bindings))).rejects.toMatchObject({
