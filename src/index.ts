@@ -152,6 +152,7 @@ export type {
   ScenarioVariantDriver,
   ScenarioVgpus,
   ScenarioVgpuType,
+  ScenarioXe,
 } from './mock/scenario/scenario.ts'
 export { type HostOptions, openHost } from './open-host.ts'
 export type { ChannelFlags } from './uapi/ccw/bits.ts'

@@ -13,10 +13,10 @@ export interface GpuShares {
 }
 
 /** Priorities that a virtual function can have. */
-export type SharePriority = (typeof sharePriorities)[number]
+export type SharePriority = 'low' | 'normal'
 
 /** Words for the priorities, the lowest first. */
-export const sharePriorities = ['low', 'normal'] as const
+export const sharePriorities: readonly ['low', 'normal'] = ['low', 'normal']
 
 /** Shares of a function of which nothing was given. */
 export const noShares: GpuShares = { vram: 0, quantumMs: 0, timeoutUs: 0, priority: 'low' }
