@@ -8,6 +8,7 @@ import './platform-types.ts'
 
 export { type ErrorCode, type ErrorDetails, type Fact, VfioError } from './base/errors.ts'
 export { type PciAddress, parseUuid, type Uuid } from './base/units.ts'
+export type { GimPartitions, GimProfile } from './host/amd-gim.ts'
 export type { BusName } from './host/bus/bus.ts'
 export type { DeviceUser } from './host/device-users.ts'
 export type { GroupMember } from './host/group-members.ts'

@@ -2,6 +2,7 @@ import { VfioError } from '../base/errors.ts'
 import { failedWith } from '../base/system-error.ts'
 import { type PciAddress, pciAddressOrNull, printable } from '../base/units.ts'
 import type { HostFiles } from '../kernel/kernel.ts'
+import { type GimPartitions, gimDriver, readGimPartitions } from './amd-gim.ts'
 import { boundDriver } from './group-members.ts'
 import { checkOnPciBus, pciAddresses, pciDevices } from './pci-bus.ts'
 import { linkedName } from './sysfs/links.ts'
@@ -9,7 +10,7 @@ import { readOrNull } from './sysfs/readable.ts'
 import { readOrWarn, unreadable, type Warning } from './warning.ts'
 
 /** The numbers of a physical function, which are read without a look at each of its virtual ones. */
-export type SriovNumbers = Omit<PhysicalFunction, 'functions'>
+export type SriovNumbers = Omit<PhysicalFunction, 'functions' | 'partitions'>
 
 /** A physical function that can have virtual ones: single root I/O virtualization. */
 export interface PhysicalFunction {
@@ -25,6 +26,8 @@ export interface PhysicalFunction {
   readonly autoprobe: boolean | null
   /** Those that are there, in the order of their numbers. */
   readonly functions: readonly PciAddress[]
+  /** The division of its GPU among them by AMD's driver gim; absent of any other card. */
+  readonly partitions?: GimPartitions
 }
 
 /** Filter for the physical functions to show; all if empty. */
@@ -79,9 +82,12 @@ export function readPhysicalFunction(
 ): PhysicalFunction | null {
   const numbers = readSriovNumbers(files, address, warnings)
   if (numbers === null) return null
+  const path = pciPath(address)
+  const partitions = numbers.driver === gimDriver ? readGimPartitions(files, path, warnings) : null
   return {
     ...numbers,
-    functions: numbers.count === 0 ? [] : virtualFunctions(files, pciPath(address), warnings),
+    functions: numbers.count === 0 ? [] : virtualFunctions(files, path, warnings),
+    ...(partitions === null ? {} : { partitions }),
   }
 }
 

@@ -67,7 +67,7 @@ const sriov: Command = command({
       else {
         reportWarnings(warnings, io)
         if (functions.length === 0) io.err('no device of this host can have virtual functions\n')
-        else io.out(table(functions, columns))
+        else io.out(table(functions, columns) + functions.map(partitionText).join(''))
       }
       return
     }
@@ -95,3 +95,18 @@ const sriov: Command = command({
   },
 })
 export default sriov
+
+/** Lines below the table for a GPU that AMD's driver gim divides. */
+function partitionText({ address, partitions }: PhysicalFunction): string {
+  if (partitions === undefined) return ''
+  const { profile, memory, profiles, memoryModes, engines } = partitions
+  const now = profile === null ? 'not known' : `${profile.type} (partitions: ${profile.partitions})`
+  const each = profiles.map(
+    ({ index, type, partitions: count, memory: its }) =>
+      `  profile ${index}: ${type}, partitions: ${count}, memory ${its.join(' ') || 'not known'}\n`,
+  )
+  const whole =
+    engines === null ? '' : `; ${engines.xcc} XCC, ${engines.sdma} SDMA, ${engines.vcn} VCN, ${engines.jpeg} JPEG`
+  const modes = memoryModes.length === 0 ? '' : ` of ${memoryModes.join(' ')}`
+  return [`${address}: ${now}, memory ${memory ?? 'not known'}${modes}${whole}\n`, ...each].join('')
+}
