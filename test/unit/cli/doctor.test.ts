@@ -49,6 +49,13 @@ const withoutFunctions = gpuHost.pci.map((one) =>
   one.sriov === undefined || one.address !== '0000:41:00.0' ? one : { ...one, sriov: { ...one.sriov, enabled: 0 } },
 )
 
+/** The host on which no vGPU fits on an L40S. */
+const withoutTypes = gpuHost.pci.map((one) => {
+  if (one.vgpus === undefined || one.address !== '0000:41:00.0') return one
+  const capacity = Object.fromEntries(Object.keys(one.vgpus.capacity).map((name) => [name, 0]))
+  return { ...one, vgpus: { ...one.vgpus, capacity } }
+})
+
 /** The host on which a display stands in the place of the SSD, with a framebuffer of the firmware's. */
 const display = (kind = '0x030000', driver: string | null = null): Broken => ({
   framebuffer: { device: ssd, driver: 'efi-framebuffer', bytes: 2 ** 21 },
@@ -397,6 +404,13 @@ const broken: Readonly<Record<string, Case>> = {
     id: 'vgpu-functions-off',
     says: /vfioctl sriov --mock=\S+ 0000:41:00.0 all/,
     mended: true,
+  },
+  'a card’s functions can be made no vGPU': {
+    ...warning,
+    host: { pci: withoutTypes },
+    ask: ['0000:41:00.0'],
+    id: 'vgpu-types-missing',
+    says: /0000:41:00\.0 carries no vGPU, and .*current_vgpu_type: 0.*nvidia-smi -i 0000:41:00\.0 -q/,
   },
   'a card’s driver makes no vGPUs': {
     ...note,
