@@ -57,7 +57,8 @@ test('a captured host shows what the host does, byte for byte', () => {
       stderr: withoutMock(stderr),
     })
   }
-})
+  // thirty processes
+}, 120_000)
 
 test('what would change a captured host is refused in words, and keeps no state', () => {
   const { run, replay } = captured()
