@@ -14,7 +14,10 @@ export function namesGiven(files: HostFiles, guest: readonly string[]): GivenNam
   }
 }
 
-/** Replaces each of the names by what it names and a number, 'guest1', wherever it stands as a word of its own. */
+/**
+ * Replaces each of the names by what it names and a number, 'guest1', wherever it stands as a word of its own, or as a part
+ * of a unit's name: 'machine-qemu\x2d1\x2dguest1.scope'.
+ */
 export function withoutGivenNames(names: GivenNames): (text: string) => string {
   const others = new Map(
     Object.entries(names).flatMap(([kind, all]) =>
@@ -22,9 +25,24 @@ export function withoutGivenNames(names: GivenNames): (text: string) => string {
     ),
   )
   if (others.size === 0) return (text) => text
-  // of two that begin alike, the longer one is meant
-  const words = [...others.keys()].sort((one, other) => other.length - one.length)
-  const escaped = words.map((word) => word.replace(/[.*+?^${}()|[\]\\/-]/g, '\\$&'))
-  const pattern = new RegExp(`(?<![\\w.-])(?:${escaped.join('|')})(?![\\w-])`, 'g')
-  return (text) => text.replace(pattern, (found) => others.get(found) ?? found)
+  const inUnits = new Map([...others, ...[...others].map(([name, other]) => [inUnit(name), other] as const)])
+  const word = `(?<![\\w.-])(?:${anyOf(others)})(?![\\w-])`
+  const part = `(?:(?<![\\w@:.\\\\-])|(?<=[-@:.]|\\\\x2d))(?:${anyOf(inUnits)})(?=[-@:.\\\\])(?=${restOfUnit})`
+  // at once, as somebody may have called a guest 'guest1'
+  const pattern = new RegExp(`${word}|${part}`, 'g')
+  return (text) => text.replace(pattern, (found) => inUnits.get(found) ?? found)
+}
+
+/** The rest of the name of a systemd unit, as a pattern. */
+const restOfUnit = '[\\w@:.\\\\-]*\\.(?:service|scope|slice|socket|mount|timer)\\b'
+
+/** A name as units have it, for systemd writes its dashes so. */
+function inUnit(name: string): string {
+  return name.replaceAll('-', '\\x2d')
+}
+
+/** Of two that begin alike, the longer one is meant. */
+function anyOf(names: ReadonlyMap<string, string>): string {
+  const words = [...names.keys()].sort((one, other) => other.length - one.length)
+  return words.map((word) => word.replace(/[.*+?^${}()|[\]\\/-]/g, '\\$&')).join('|')
 }

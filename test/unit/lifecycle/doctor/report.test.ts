@@ -43,6 +43,24 @@ test('names that people gave are replaced as words of their own, the longer of t
   )
 })
 
+test.for([
+  [
+    '0::/machine.slice/machine-qemu\\x2d1\\x2dweb\\x2d2.scope/libvirt',
+    '0::/machine.slice/machine-qemu\\x2d1\\x2dguest2.scope/libvirt',
+  ],
+  ['machine-qemu\\x2d17\\x2dweb.scope: killed', 'machine-qemu\\x2d17\\x2dguest1.scope: killed'],
+  ['backup-ada.service, sync@ada.timer, vm-web-2.service', 'backup-user1.service, sync@user1.timer, vm-guest2.service'],
+  ['web.service and webs.service', 'guest1.service and webs.service'],
+  ['my-web of /srv/x-ada, adapter.service', 'my-web of /srv/x-ada, adapter.service'],
+] as const)('of a unit’s name, those parts are replaced that people gave: %s', ([text, expected]) => {
+  expect(withoutGivenNames({ guest: ['web', 'web-2'], net: [], user: ['ada'] })(text)).toBe(expected)
+})
+
+test('a name that is like a replacement is replaced once', () => {
+  const other = withoutGivenNames({ guest: ['a', 'guest1'], net: [], user: [] })
+  expect(other('a.service, guest1.service, vm-a.scope')).toBe('guest1.service, guest2.service, vm-guest1.scope')
+})
+
 test('a report has the findings, the kernel, groups, devices and types, and the UUIDs by their numbers', async () => {
   await using host = createMockHost({
     ...gpuHost,
