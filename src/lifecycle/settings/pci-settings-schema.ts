@@ -4,7 +4,7 @@ import { type PciSettings, type PciSettingsWish, resetMethodNames } from './pci-
 const mebibyte = 2 ** 20
 
 /** The fields of a device's settings, each by itself. */
-export const pciSettingFields: {
+const pciSettingFields: {
   readonly [Key in keyof Required<PciSettings>]: v.GenericSchema<unknown, NonNullable<PciSettings[Key]>>
 } = {
   power: v.picklist(['on', 'auto'], 'must be on or auto'),
