@@ -4,7 +4,8 @@ import { isNvidiaGpu } from '../../host/nvidia-gpu.ts'
 import { readPciIds } from '../../host/pci-ids.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import type { Step } from '../change/change.ts'
-import { type GpuModes, gpuModeSettings, type KeptGpuModes } from '../settings/gpu-modes.ts'
+import type { GpuModes, KeptGpuModes } from '../settings/gpu-modes.ts'
+import { gpuModeSettings } from '../settings/gpu-modes-schema.ts'
 
 /** The steps that keep modes for a card's next boots; none if they are kept. */
 export function keepModesSteps(files: HostFiles, card: PciAddress, modes: GpuModes): Step[] {

@@ -11,7 +11,8 @@ import { readGpuState } from '../gpu-modes/gpu-state.ts'
 import { areModesOfCard } from '../gpu-modes/keep-modes.ts'
 import { migSteps, migWish, vgpuModeSteps } from '../gpu-modes/mode-steps.ts'
 import { isHalfCut, reachMigMode, reachVgpuModes } from '../gpu-modes/reach-modes.ts'
-import { gpuModeSettings, type KeptGpuModes, modesInWords } from '../settings/gpu-modes.ts'
+import { type KeptGpuModes, modesInWords } from '../settings/gpu-modes.ts'
+import { gpuModeSettings } from '../settings/gpu-modes-schema.ts'
 
 /** MIG modes that are kept for every boot: before virtual functions, which keep the card from changing it. */
 export const keptMigModes: RestoreStage = stage({

@@ -10,7 +10,7 @@ import {
   vramOrNull,
 } from '../device/gpu-shares.ts'
 import { driverName } from '../settings/bindings.ts'
-import { migCount, migProfile } from '../settings/gpu-modes.ts'
+import { migCount, migProfile } from '../settings/gpu-modes-schema.ts'
 import { type NodeOwner, octalMode } from '../settings/node-owners.ts'
 import { wishOrNull } from '../settings/pci-settings.ts'
 import { barBytes, barSizes, pciWishFields } from '../settings/pci-settings-schema.ts'

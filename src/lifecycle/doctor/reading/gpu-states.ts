@@ -5,7 +5,7 @@ import { pciPath } from '../../../host/sriov.ts'
 import type { Kernel } from '../../../kernel/kernel.ts'
 import { type GpuState, readGpuState } from '../../gpu-modes/gpu-state.ts'
 import { areModesOfCard } from '../../gpu-modes/keep-modes.ts'
-import { gpuModeSettings } from '../../settings/gpu-modes.ts'
+import { gpuModeSettings } from '../../settings/gpu-modes-schema.ts'
 
 /**
  * The modes of NVIDIA's cards of which some are kept, as nvidia-smi tells them. A card is left out of which it tells none:
