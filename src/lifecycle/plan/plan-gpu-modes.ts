@@ -75,20 +75,17 @@ export function planMigModes(files: HostFiles, spec: Spec, states: GpuStates): P
         ? `MIG mode is ${on ? 'off' : 'on'}`
         : 'is as it should be'
     const uses = isChange && physical !== null ? functionUses(files, physical).map(({ what }) => what) : []
-    return [
-      {
-        kind: 'gpu-modes',
-        part: 'mig-mode',
-        at,
-        device: card,
-        modes,
-        action: isChange ? 'change' : 'keep',
-        reason,
-        steps,
-        uses,
-      },
-    ]
+    return [plannedPart('mig-mode', { card, modes, at }, isChange, { reason, steps, uses })]
   })
+}
+
+function plannedPart(
+  part: PlannedGpuModes['part'],
+  { card, ...asked }: AskedModes,
+  isChange: boolean,
+  what: Pick<PlannedGpuModes, 'reason' | 'steps' | 'uses'>,
+): PlannedGpuModes {
+  return { kind: 'gpu-modes', part, ...asked, device: card, action: isChange ? 'change' : 'keep', ...what }
 }
 
 /** The cards that lose their functions with their MIG mode. */
@@ -115,17 +112,7 @@ export function planVgpuModes(
     const isTouched = programs.length > 0 && !anew && physical !== null
     const uses = isTouched ? functionUses(files, physical).map(({ what }) => what) : []
     const reason = reasonOf(programs.length > 0 || isHalf, isChange, anew, state)
-    return {
-      kind: 'gpu-modes',
-      part: 'vgpu-modes',
-      at,
-      device: card,
-      modes,
-      action: isChange ? 'change' : 'keep',
-      reason,
-      steps,
-      uses,
-    }
+    return plannedPart('vgpu-modes', { card, modes, at }, isChange, { reason, steps, uses })
   })
 }
 
