@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
 import { afterEach, expect, it, onTestFinished } from 'vitest'
 import { parseUuid } from '../../src/base/units.ts'
@@ -20,7 +20,7 @@ async function hold(command: (node: string, group: number) => readonly [string, 
   vfioctl(['start', '-u', uuid, '-p', 'mtty', '-t', 'mtty-1'])
   const device = findMdevDevice(openLinux().files, uuid)
   const [program, ...words] = command(device?.deviceNode ?? device?.node ?? '', device?.group ?? -1)
-  const holder = spawn(program, words, { stdio: ['ignore', 'pipe', 'inherit'] })
+  const holder = spawn(program, words, { stdio: ['pipe', 'pipe', 'inherit'] })
   onTestFinished(async () => {
     if (holder.exitCode === null) holder.kill('SIGKILL')
   })
@@ -35,6 +35,20 @@ async function hold(command: (node: string, group: number) => readonly [string, 
   return { pid: holder.pid, said: String(said), end }
 }
 
+/** The number of a process's only child, by /proc/PID/status; the list in /proc/PID/task is there with CONFIG_PROC_CHILDREN alone. */
+function childOf(parent: number | undefined): string | undefined {
+  const isChild = (pid: string) => {
+    try {
+      return readFileSync(`/proc/${pid}/status`, 'utf8').includes(`\nPPid:\t${parent}\n`)
+    } catch {
+      return false // it has ended since its name was read
+    }
+  }
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .find(isChild)
+}
+
 function refusal(): string {
   const { status, stderr } = vfioctl(['stop', uuid])
   expect(status).toBe(5)
@@ -43,25 +57,24 @@ function refusal(): string {
 
 it('a process in another mount namespace, where the node has another name, keeps a device from being stopped', async () => {
   const { pid, end } = await hold((node) => {
-    const open = `mount --bind ${dirname(node)} /mnt && exec 3<>/mnt/${basename(node)} && echo open && exec sleep 1000`
+    const open = `mount --bind ${dirname(node)} /mnt && exec 3<>/mnt/${basename(node)} && echo open && read end`
     return ['unshare', '--mount', 'sh', '-c', open]
   })
   // only fdinfo, since 6.18, tells which device a descriptor is of; a group's node is told by its name alone
   const isTold = existsSync('/dev/vfio/devices')
-  expect(refusal()).toContain(isTold ? `sleep (pid ${pid}) holds it open` : 'holds it open')
+  expect(refusal()).toContain(isTold ? `sh (pid ${pid}) holds it open` : 'holds it open')
   await end()
 })
 
 it('so does one in a container, with a number of its own there', async ({ skip }) => {
   if (!existsSync('/proc/self/ns/pid')) skip('this kernel has no PID namespaces')
   const { pid, said, end } = await hold((node) => {
-    const open = `exec 3<>${node} && echo $$ && exec sleep 1000`
+    const open = `exec 3<>${node} && echo $$ && read end`
     // killed with it, as all is in a PID namespace whose first process ends
     return ['unshare', '--pid', '--mount', '--fork', '--mount-proc', '--kill-child', 'sh', '-c', open]
   })
   expect(said).toBe('1\n')
-  const inside = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim()
-  expect(refusal()).toContain(`sleep (pid ${inside}) holds it open`)
+  expect(refusal()).toContain(`sh (pid ${childOf(pid)}) holds it open`)
   await end()
 })
 
