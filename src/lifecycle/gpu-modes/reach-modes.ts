@@ -94,7 +94,9 @@ function checkVgpuModes(card: PciAddress, state: GpuState, { heterogeneous, mig 
     ? `has the GPU instances ${state.instances.map(({ profile }) => profile).join(', ') || 'none'}`
     : heterogeneous === true && state.heterogeneous !== true
       ? 'does not mix sizes'
-      : null
+      : heterogeneous === false && state.heterogeneous === true
+        ? 'still mixes sizes'
+        : null
   if (wrong === null) return
   throw new VfioError('SYSTEM_CALL_FAILED', `${card} ${wrong}, though nvidia-smi ended well`, {
     hint: `nvidia-smi mig -i ${card} -lgi; nvidia-smi -q -i ${card}; dmesg | tail`,

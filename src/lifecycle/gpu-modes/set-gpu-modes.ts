@@ -6,8 +6,8 @@ import { withLock } from '../files/lock.ts'
 import type { GpuModes } from '../settings/gpu-modes.ts'
 import { gpuModeSettings } from '../settings/gpu-modes-schema.ts'
 import { withSettingsLock } from '../settings/settings.ts'
+import { stepsToFunctions } from '../sriov/functions-plan.ts'
 import { setVirtualFunctions } from '../sriov/set-functions.ts'
-import { manageStep } from '../sriov/sriov-manage.ts'
 import { type GpuState, readGpuState } from './gpu-state.ts'
 import { keepModes, keepModesSteps, keptModes, mergedModes, modesToKeep } from './keep-modes.ts'
 import { afterFunctions, migSteps, migWish, vgpuModeSteps } from './mode-steps.ts'
@@ -89,16 +89,19 @@ function needsFunctions({ heterogeneous, mig = [] }: GpuModes): boolean {
 }
 
 async function plannedSteps(kernel: Kernel, card: PciAddress, modes: GpuModes): Promise<Step[]> {
-  const { count, total } = findPhysicalFunction(kernel.files, card)
+  const now = findPhysicalFunction(kernel.files, card)
+  const { count, total } = now
   const state = await readGpuState(kernel, card)
   const before = migSteps(card, state, migWish(modes), count)
   const isLost = before.length > 0 && count > 0
   const functions = count > 0 || needsFunctions(modes) ? total : 0
   const request = { device: card, count: functions }
-  const made = isLost ? [] : (await setVirtualFunctions(kernel, request, { dryRun: true })).steps
+  const made = isLost
+    ? stepsToFunctions(kernel.files, now, functions, { isDropped: true }).steps
+    : (await setVirtualFunctions(kernel, request, { dryRun: true })).steps
   const anew = isLost || made.some(({ action }) => action === 'run')
   const after = functions === 0 ? [] : vgpuModeSteps(card, anew ? afterFunctions(state, modes) : state, modes)
-  return [...before, ...(isLost ? [manageStep(card, true)] : made), ...after]
+  return [...before, ...made, ...after]
 }
 
 async function reachAll(kernel: Kernel, card: PciAddress, modes: GpuModes, options: ChangeOptions): Promise<Step[]> {

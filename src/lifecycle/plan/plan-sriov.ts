@@ -5,7 +5,7 @@ import { isHalfConfigured } from '../device/half-configured.ts'
 import { choosePci } from '../spec/choose-pci.ts'
 import { checkedCount } from '../sriov/asked-count.ts'
 import { functionUses } from '../sriov/check-unused.ts'
-import { autoprobeSteps, functionsSteps, type WritesBefore } from '../sriov/functions-plan.ts'
+import { stepsToFunctions, type WritesBefore } from '../sriov/functions-plan.ts'
 import { keepSteps } from '../sriov/kept-number.ts'
 import { invalidSpec, type Place } from '../wanted/invalid-spec.ts'
 import type { PlannedSriov } from '../wanted/plan.ts'
@@ -59,11 +59,9 @@ function plannedSriov(
 ): PlannedSriov {
   const card = findPhysicalFunction(files, device)
   const count = checkedCount(files, card, asked)
-  const changes = isDropped
-    ? functionsSteps(files, { ...card, count: 0, functions: [] }, count, before)
-    : functionsSteps(files, card, count, before)
-  const probing = autoprobeSteps(files, card, autoprobe ?? undefined)
-  const steps = [...probing, ...changes, ...keepSteps(files, device, count, autoprobe ?? undefined)]
+  const asks = { autoprobe: autoprobe ?? undefined, isDropped, ...(before && { before }) }
+  const { making: changes, probing, steps: now } = stepsToFunctions(files, card, count, asks)
+  const steps = [...now, ...keepSteps(files, device, count, autoprobe ?? undefined)]
   return {
     kind: 'sriov',
     at,

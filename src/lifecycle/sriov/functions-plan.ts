@@ -39,8 +39,7 @@ export function planFunctions(
 ): FunctionsPlan {
   const card = findPhysicalFunction(files, address)
   const count = checkedCount(files, card, asked)
-  const making = functionsSteps(files, card, count)
-  const now = [...autoprobeSteps(files, card, autoprobe), ...making]
+  const { making, steps: now } = stepsToFunctions(files, card, count, { autoprobe })
   const makesAnew = making.length > 0
   if (transient) return { card, count, steps: now, makesAnew, keeping: [], toKeep: () => null }
   const keeping = keepSteps(files, address, count, autoprobe)
@@ -52,8 +51,38 @@ export function planFunctions(
   return { card, count, steps: now, makesAnew, keeping, toKeep: (made) => (isChange(made) ? made : null) }
 }
 
+/** The steps of now that give a card so many functions, with drivers or without. */
+export interface StepsToFunctions {
+  readonly making: readonly FunctionsStep[]
+  readonly probing: readonly FunctionsStep[]
+  /** Both, in order: drivers are kept off before functions come, and again after sriov-manage, which ends that. */
+  readonly steps: readonly FunctionsStep[]
+}
+
+/** `isDropped`: sriov-manage takes the functions that are there before, for another mode of the card. */
+export function stepsToFunctions(
+  files: HostFiles,
+  card: PhysicalFunction,
+  count: number,
+  {
+    autoprobe,
+    isDropped = false,
+    before,
+  }: { readonly autoprobe?: boolean | undefined; readonly isDropped?: boolean; readonly before?: WritesBefore },
+): StepsToFunctions {
+  const from = isDropped ? { ...card, count: 0, functions: [] } : card
+  const making = functionsSteps(files, from, count, before)
+  const isManaging = isDropped || making.some(({ action }) => action === 'run')
+  const probing = autoprobeSteps(
+    files,
+    isManaging && card.autoprobe !== null ? { ...card, autoprobe: true } : card,
+    autoprobe,
+  )
+  return { making, probing, steps: isManaging ? [...making, ...probing] : [...probing, ...making] }
+}
+
 /** The write that keeps the host's drivers from functions that come, or lets them have them; none if it is so. */
-export function autoprobeSteps(
+function autoprobeSteps(
   files: HostFiles,
   { address, autoprobe: now }: PhysicalFunction,
   asked: boolean | undefined,

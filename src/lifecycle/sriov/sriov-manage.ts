@@ -44,7 +44,8 @@ export async function manageSriov(kernel: Kernel, card: PciAddress, enable: bool
   const before = stateOf(files, card)
   markHalfConfigured(files, card)
   try {
-    await runWhenFree(kernel, card, manageStep(card, enable).arguments)
+    const autoprobe = readPhysicalFunction(files, card)?.autoprobe ?? null
+    await runWhenFree(kernel, card, manageStep(card, enable).arguments, autoprobe)
   } catch (error) {
     if (stateOf(files, card) === before) unmarkHalfConfigured(files, card)
     throw error
@@ -52,19 +53,24 @@ export async function manageSriov(kernel: Kernel, card: PciAddress, enable: bool
   unmarkHalfConfigured(files, card)
 }
 
-async function runWhenFree(kernel: Kernel, card: PciAddress, args: readonly string[]): Promise<void> {
+async function runWhenFree(
+  kernel: Kernel,
+  card: PciAddress,
+  args: readonly string[],
+  autoprobe: boolean | null,
+): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     const end = await run(kernel, card, args)
     if (end.status === 0) return
     const isHeld = /unbindLock/.test(end.stdout + end.stderr)
-    if (!isHeld || attempt === attempts) throw await manageFailed(kernel, card, end, isHeld)
+    if (!isHeld || attempt === attempts) throw await manageFailed(kernel, card, end, { isHeld, autoprobe })
     await sleep(pauseMs)
   }
 }
 
 function stateOf(files: HostFiles, card: PciAddress): string {
   const found = readPhysicalFunction(files, card)
-  return `${found?.driver} ${found?.functions.join()}`
+  return `${found?.driver} ${found?.functions.join()} ${found?.autoprobe}`
 }
 
 /** DEVICE_BUSY if the script is at work on the card: whoever began it may have been killed meanwhile. */
@@ -95,9 +101,14 @@ function driverBackSteps(files: HostFiles, address: PciAddress): Write[] {
 
 /** The writes that end what a killed script was at: it has the drivers keep off functions meanwhile, and no longer at its end. */
 export function recoverySteps(files: HostFiles, card: PciAddress): Write[] {
-  const keepsOff = readPhysicalFunction(files, card)?.autoprobe === false
-  const probing: Write = { action: 'write', path: `${pciPath(card)}/sriov_drivers_autoprobe`, value: '1' }
-  return [...driverBackSteps(files, card), ...(keepsOff ? [probing] : [])]
+  return [...driverBackSteps(files, card), ...probingBackSteps(files, card, true)]
+}
+
+/** The write that lets drivers have functions as before the script, or not; none if it is so. */
+function probingBackSteps(files: HostFiles, card: PciAddress, before: boolean | null): Write[] {
+  const now = readPhysicalFunction(files, card)?.autoprobe ?? null
+  if (now === null || before === null || now === before) return []
+  return [{ action: 'write', path: `${pciPath(card)}/sriov_drivers_autoprobe`, value: before ? '1' : '0' }]
 }
 
 async function run(kernel: Kernel, card: PciAddress, args: readonly string[]): Promise<ProgramEnd> {
@@ -113,9 +124,17 @@ async function run(kernel: Kernel, card: PciAddress, args: readonly string[]): P
   }
 }
 
-/** It may leave the card without its driver, or with the one that it puts in its place: then that is undone first. */
-async function manageFailed(kernel: Kernel, card: PciAddress, end: ProgramEnd, isHeld: boolean): Promise<VfioError> {
-  const left = await giveDriverBack(kernel, card)
+/**
+ * It may leave the card without its driver, or with the one that it puts in its place, and drivers kept off functions, as
+ * it has them meanwhile: then that is undone first.
+ */
+async function manageFailed(
+  kernel: Kernel,
+  card: PciAddress,
+  end: ProgramEnd,
+  { isHeld, autoprobe }: { readonly isHeld: boolean; readonly autoprobe: boolean | null },
+): Promise<VfioError> {
+  const left = (await giveDriverBack(kernel, card)) + (await giveProbingBack(kernel, card, autoprobe))
   return new VfioError(
     isHeld ? 'DEVICE_BUSY' : 'SYSTEM_CALL_FAILED',
     `sriov-manage for ${card} ${shownEnd(end, timeoutMs)}${left}`,
@@ -142,4 +161,14 @@ async function giveDriverBack({ files }: Kernel, card: PciAddress): Promise<stri
   }
   const now = boundDriver(files, link)
   return now === null ? '; it left the card without a driver' : `; it left the card ${left}, and ${now} has it again`
+}
+
+async function giveProbingBack({ files }: Kernel, card: PciAddress, before: boolean | null): Promise<string> {
+  try {
+    for (const { path, value } of probingBackSteps(files, card, before)) await files.write(path, value)
+    return ''
+  } catch (error) {
+    const left = `it left sriov_drivers_autoprobe ${before === true ? 'off' : 'on'}`
+    return `; ${left}, and giving that back failed: ${kernelAnswer(error)}`
+  }
 }

@@ -77,6 +77,25 @@ test('a mode that waits for whatever uses the card is DEVICE_BUSY, though nvidia
   expect(asked).toContain(`-i ${card} -mig 0`)
 })
 
+test.each([true, false])(
+  'mixed sizes that are not as asked, though nvidia-smi ends well, are an error: %s',
+  async (on) => {
+    const { kernel, host } = blackwellHost()
+    await host.setGpuModes({ device: card, heterogeneous: !on })
+    await host.setVirtualFunctions({ device: card, count: 'all' })
+    const idle = stub(kernel, {
+      async runProgram(path: string, run: Parameters<typeof kernel.runProgram>[1]) {
+        if (run.arguments.includes('-shm')) return { status: 0, timedOut: false, stdout: '', stderr: '' }
+        return kernel.runProgram(path, run)
+      },
+    })
+    await expect(new Host(idle).setGpuModes({ device: card, heterogeneous: on })).rejects.toMatchObject({
+      code: 'SYSTEM_CALL_FAILED',
+      message: expect.stringContaining(on ? 'does not mix sizes' : 'still mixes sizes'),
+    })
+  },
+)
+
 test('without nvidia-smi, that is what is missing', async () => {
   const { kernel } = blackwellHost()
   kernel.files.unlink('/usr/bin/nvidia-smi')

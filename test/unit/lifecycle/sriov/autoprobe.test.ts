@@ -126,6 +126,24 @@ parents: [{ parent: '81:00.0', sriov: { count: 3, autoprobe: false } }]
     expect(planOf(host, all).bindings.map(({ device }) => device)).toEqual([first, second, third])
   })
 
+  test.each(['all', '0'])(
+    'of NVIDIA’s card, whose sriov-manage lets drivers have functions at its end, it holds after that: %s',
+    async (count) => {
+      const text = `version: 1\nparents: [{ parent: '41:00.0', sriov: { count: ${count}, autoprobe: false } }]\n`
+      const host = gpu()
+      const plan = planOf(host, text)
+      const steps = plan.sriov.flatMap(({ steps: its }) =>
+        its.map((step) => ('value' in step ? step.value : step.action)),
+      )
+      expect(steps).toEqual(count === 'all' ? ['run', 'run', '0', 'save'] : ['run', '0'])
+      expect((await applyPlan(host.kernel, plan)).failed).toEqual([])
+      expect(planOf(host, text).sriov).toMatchObject([{ action: 'keep', steps: [] }])
+      const next = rebooted(host)
+      await next.restore()
+      expect(planOf(next, text).sriov).toMatchObject([count === 'all' ? { action: 'keep' } : { count: 0 }])
+    },
+  )
+
   test('a number that the card will not have is refused', () => {
     const text = spec.replace('[0, 2]', '3')
     expect(() => planOf(gpu(), text)).toThrow(

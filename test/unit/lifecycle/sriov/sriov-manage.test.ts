@@ -1,10 +1,12 @@
 import { chmodSync, existsSync, readFileSync, rmSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
+import { parsePciAddress } from '../../../../src/base/units.ts'
 import type { Kernel } from '../../../../src/kernel/kernel.ts'
 import { openLinux } from '../../../../src/kernel/linux.ts'
 import { isHalfConfigured, markHalfConfigured } from '../../../../src/lifecycle/device/half-configured.ts'
 import { setVirtualFunctions } from '../../../../src/lifecycle/sriov/set-functions.ts'
+import { manageSriov } from '../../../../src/lifecycle/sriov/sriov-manage.ts'
 import { HostTree } from '../../host-tree.ts'
 import { stub } from '../../stub.ts'
 
@@ -142,3 +144,14 @@ test.each([
   })
   expect(isHalfConfigured(kernel.files, card)).toBe(false)
 })
+
+test.each(['0', '1'])(
+  'one that fails, and by then has drivers kept off functions, or no longer, leaves that as it was: %s',
+  async (before) => {
+    const { kernel, add, file } = hostWith(`echo $((1 - ${before})) > $card/sriov_drivers_autoprobe; exit 1`)
+    add(`${folder}/sriov_drivers_autoprobe`, `${before}\n`)
+    await expect(manageSriov(kernel, parsePciAddress(card), false)).rejects.toThrow('ended with 1')
+    expect(file(`${folder}/sriov_drivers_autoprobe`).trim()).toBe(before)
+    expect(isHalfConfigured(kernel.files, card)).toBe(false)
+  },
+)
