@@ -28,6 +28,7 @@ import type { MigInstances } from './lifecycle/settings/gpu-modes.ts'
 import { migCount, migProfile } from './lifecycle/settings/gpu-modes-schema.ts'
 import type { PciSettingsWish } from './lifecycle/settings/pci-settings.ts'
 import { pciWishFields } from './lifecycle/settings/pci-settings-schema.ts'
+import type { GimLineRequest } from './lifecycle/sriov/gim-line.ts'
 import type { SriovRequest } from './lifecycle/sriov/sriov-change.ts'
 import type { IommuMode } from './vfio/address-space/address-space.ts'
 import { openSpace } from './vfio/address-space/open-space.ts'
@@ -52,6 +53,7 @@ export type HostCall =
   | 'capture'
   | 'release'
   | 'setVirtualFunctions'
+  | 'writeGimLine'
   | 'gpuModes'
   | 'setGpuModes'
   | 'forgetGpuModes'
@@ -196,6 +198,13 @@ const requests: Readonly<Record<HostCall, readonly v.GenericSchema<unknown, unkn
       autoprobe: flag,
       transient: flag,
       timeoutMs: milliseconds,
+    }),
+    changeOptions,
+  ],
+  writeGimLine: [
+    fields<GimLineRequest>({
+      device: v.string(),
+      count: v.union([v.literal('all'), v.pipe(v.number(), v.safeInteger())]),
     }),
     changeOptions,
   ],

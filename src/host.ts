@@ -28,6 +28,7 @@ import type { Applied, ApplyOptions } from './lifecycle/plan/apply.ts'
 import type { PlanOptions, SpecSource } from './lifecycle/plan/plan-spec.ts'
 import type { Recovery, RecoveryOptions, RecoveryRequest } from './lifecycle/recovery/recovery.ts'
 import type { Restored, RestoreRequest } from './lifecycle/restore/restore.ts'
+import type { GimLineChange, GimLineRequest } from './lifecycle/sriov/gim-line.ts'
 import type { SriovChange, SriovRequest } from './lifecycle/sriov/sriov-change.ts'
 import type { Plan } from './lifecycle/wanted/plan.ts'
 import type { HostChange } from './lifecycle/watch/host-change.ts'
@@ -243,6 +244,14 @@ export class Host implements AsyncDisposable {
     return changing(this.kernel, 'setVirtualFunctions', [request, options], async () => {
       const { setFunctionsWithModes } = await import('./lifecycle/gpu-modes/functions-with-modes.ts')
       return setFunctionsWithModes(this.kernel, request, options)
+    })
+  }
+
+  /** Writes the line of modprobe by which AMD's gim makes a GPU's virtual functions as it is loaded; takes it out for 0. */
+  async writeGimLine(request: GimLineRequest, options?: ChangeOptions): Promise<GimLineChange> {
+    return changing(this.kernel, 'writeGimLine', [request, options], async () => {
+      const { writeGimLine } = await import('./lifecycle/sriov/gim-line.ts')
+      return writeGimLine(this.kernel, request, options)
     })
   }
 

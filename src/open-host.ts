@@ -13,7 +13,7 @@ export interface HostOptions {
   readonly root?: string
   /**
    * A simulated host instead of this one, in memory and gone with the process: the name of a scenario that ships ('demo',
-   * 'gpu-host', 'a40-host', 'blackwell', 'arc-pro', 'mainframe'), the file of one, or one itself.
+   * 'gpu-host', 'a40-host', 'blackwell', 'arc-pro', 'instinct', 'mainframe'), the file of one, or one itself.
    */
   readonly mock?: string | Scenario
 }

@@ -9,7 +9,7 @@ describe('mock list', () => {
   it('names what --mock can be', () => {
     const run = mockHost()
     expect(run('mock', 'list').stdout).toMatch(
-      /^NAME +WHAT\ndemo .*\ngpu-host .*\na40-host .*\nblackwell .*\narc-pro .*\nmainframe /,
+      /^NAME +WHAT\ndemo .*\ngpu-host .*\na40-host .*\nblackwell .*\narc-pro .*\ninstinct .*\nmainframe /,
     )
     expect(JSON.parse(run('mock', 'list', '--json').stdout).map(({ name }: { name: string }) => name)).toEqual([
       'demo',
@@ -17,6 +17,7 @@ describe('mock list', () => {
       'a40-host',
       'blackwell',
       'arc-pro',
+      'instinct',
       'mainframe',
     ])
   })
@@ -25,7 +26,7 @@ describe('mock list', () => {
     const { status, stderr } = vfioctl(['--mock=gpu-hots', 'list'])
     expect(status).toBe(3)
     expect(stderr).toContain("no simulated host 'gpu-hots': there is no such file; did you mean gpu-host?")
-    expect(stderr).toContain('demo, gpu-host, a40-host, blackwell, arc-pro, mainframe')
+    expect(stderr).toContain('demo, gpu-host, a40-host, blackwell, arc-pro, instinct, mainframe')
   })
 })
 

@@ -73,7 +73,7 @@ async function madeBusy(name: ScenarioName): Promise<Host> {
   return host
 }
 
-test.each(['demo', 'gpu-host', 'a40-host', 'blackwell', 'arc-pro', 'mainframe'] as const)(
+test.each(['demo', 'gpu-host', 'a40-host', 'blackwell', 'arc-pro', 'instinct', 'mainframe'] as const)(
   'whatever reads says of the recorded %s what it says of the host',
   async (name) => {
     const host = await madeBusy(name)

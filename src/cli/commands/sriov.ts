@@ -4,7 +4,8 @@ import { dryRun } from '../arguments/global-options.ts'
 import { parseSeconds, wholeNumber } from '../arguments/numbers.ts'
 import { findPciDevice } from '../arguments/pci-device.ts'
 import { oneOf } from '../arguments/pci-settings.ts'
-import { type Command, command, text } from '../command/command.ts'
+import { type Command, command, text, usageError } from '../command/command.ts'
+import { reportGimLine } from '../output/gim-line-text.ts'
 import { type Column, json, reportWarnings, table } from '../output/output.ts'
 import { reportDryRun } from '../output/report-change.ts'
 
@@ -42,6 +43,10 @@ const sriov: Command = command({
       describe: 'off: keep the host’s drivers from functions as they come, at every boot too (sriov_drivers_autoprobe)',
     },
     transient: { kind: 'flag', describe: 'Only until the next boot: store nothing' },
+    modprobe: {
+      kind: 'flag',
+      describe: 'write the line of modprobe for a driver that makes functions as it is loaded: AMD’s gim',
+    },
     timeout: {
       kind: 'option',
       value: 'SECONDS',
@@ -56,11 +61,19 @@ const sriov: Command = command({
     ['vfioctl sriov 81:00.0 8', 'eight functions on a network card, now and at every boot'],
     ['vfioctl sriov 41:00.0 all', 'all functions of a GPU, which can then become vGPUs'],
     ['vfioctl sriov 81:00.0 8 --autoprobe off', 'without a driver of the host, as for virtual machines'],
+    ['vfioctl sriov 05:00.0 8 --modprobe', 'eight functions of an AMD GPU, once its driver gim is loaded anew'],
     ['vfioctl sriov eth2 0', 'no functions on the card of that interface'],
   ],
-  async run({ device, count, autoprobe, transient, timeout, 'dry-run': isDry }, context, io) {
+  async run({ device, count, autoprobe, transient, modprobe, timeout, 'dry-run': isDry }, context, io) {
+    if (modprobe && (transient || autoprobe !== undefined || timeout !== undefined))
+      throw usageError('--modprobe goes with DEVICE, COUNT and --dry-run alone', 'vfioctl sriov --help')
     const host = await context.host()
     const address = device === undefined ? undefined : findPciDevice(host.kernel.files, device)
+    if (modprobe && address !== undefined && count !== undefined) {
+      const change = await host.writeGimLine({ device: address, count }, { dryRun: isDry, signal: io.interruption() })
+      return reportGimLine(change, context, io)
+    }
+    if (modprobe) throw usageError('--modprobe needs DEVICE and COUNT', 'vfioctl sriov --help')
     if (address === undefined || count === undefined) {
       const { functions, warnings } = host.physicalFunctions(given({ device: address }))
       if (context.options.json) io.out(json({ functions, warnings }))

@@ -16,6 +16,7 @@ import { boundDeviceOrNull, type KeptBinding, keptBindings } from '../settings/b
 import { type KeptGpuModes, modesInWords } from '../settings/gpu-modes.ts'
 import { gpuModeSettings } from '../settings/gpu-modes-schema.ts'
 import { nodeOwners } from '../settings/node-owners.ts'
+import { gimLinePath, ownGimNumbers } from '../sriov/gim-line.ts'
 import { isKeptForCard } from '../sriov/kept-number.ts'
 import { type KeptNumber, sriovSettings } from '../sriov/sriov-settings.ts'
 
@@ -57,6 +58,7 @@ export function listKeptForBoot(files: HostFiles, device?: string): KeptForBoot 
       path: sriovSettings.path(name),
       forget: `vfioctl sriov ${name} 0`,
     })),
+    ...gimFunctions(files),
     ...modes.settings.map(({ name, value }) => ({
       kind: 'modes',
       device: name,
@@ -79,6 +81,18 @@ export function listKeptForBoot(files: HostFiles, device?: string): KeptForBoot 
     kept: all.filter((it) => device === undefined || it.device === device),
     warnings: [bindings, counts, modes, ...devices, owners].flatMap(({ warnings }) => warnings),
   }
+}
+
+/** By the line of modprobe that vfioctl has written. */
+function gimFunctions(files: HostFiles): Kept[] {
+  return ownGimNumbers(files).map(({ device, count, now }) => ({
+    kind: 'functions',
+    device,
+    what: `${count} virtual functions, by gim`,
+    now: `has ${now}`,
+    path: gimLinePath,
+    forget: `vfioctl sriov ${device} 0 --modprobe`,
+  }))
 }
 
 /** Only nvidia-smi tells more. */

@@ -1,6 +1,6 @@
 import { kernelAnswer, VfioError } from '../../base/errors.ts'
 import { failedWith } from '../../base/system-error.ts'
-import { gimDriver, mostGimFunctions } from '../../host/amd-gim.ts'
+import { gimDriver } from '../../host/amd-gim.ts'
 import type { PhysicalFunction } from '../../host/sriov.ts'
 import { refusedByKernel } from '../change/refused-by-kernel.ts'
 
@@ -20,12 +20,10 @@ export function writeRefused({ address, driver, total }: PhysicalFunction, count
     })
   }
   if (failedWith(cause, 'ENOENT') && driver === gimDriver) {
-    // gim_driver in gim_drv.c has no sriov_configure; a number is for all that no later one is for
-    const isTaken = Number(count) >= 1 && Number(count) <= mostGimFunctions
-    const line = `options gim vf_num=${isTaken ? count : `1 to ${mostGimFunctions}`}`
+    // gim_driver in gim_drv.c has no sriov_configure
     return refused(
-      'its driver gim makes them as it is loaded, by its parameter vf_num, one number for each GPU or one for all',
-      `the line '${line}' in a file of /etc/modprobe.d, then load gim anew: modprobe -r gim; modprobe gim`,
+      'its driver gim makes them as it is loaded, by its parameter vf_num',
+      `vfioctl sriov ${address} COUNT --modprobe writes the line of modprobe; then load gim anew: modprobe -r gim; modprobe gim`,
     )
   }
   if (failedWith(cause, 'ENOENT')) {

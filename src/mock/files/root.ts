@@ -72,7 +72,9 @@ function addModules(sys: Directory, { scenario, store }: Machine, state: Snapsho
   for (const [name, parameters] of Object.entries(scenario.modules)) {
     const module = sys.at(`module/${name}`).set('initstate', readOnly('live\n'))
     for (const parameter of Object.keys(parameters)) {
-      const shown = readOnly(`${moduleParameter(scenario, state, name, parameter)}\n`)
+      const value = moduleParameter(scenario, state, name, parameter) ?? ''
+      // an array of which nothing was given is no line at all
+      const shown = readOnly(value === '' ? '' : `${value}\n`)
       const write: TextFile['write'] = (bytes) =>
         store.update((draft) => setModuleParameter(draft, name, parameter, bytes))
       module.at('parameters').set(parameter, isWritable(name, parameter) ? { ...shown, write } : shown)

@@ -12,6 +12,7 @@ import { isVfioPci } from '../pci/variant-drivers.ts'
 import { pciPath } from '../scenario/sysfs-paths.ts'
 import { ConfigSpace } from '../sdk/config-space.ts'
 import { type MockState, pciKey, type Snapshot } from '../state/state.ts'
+import { gimEntries } from './sysfs-gim.ts'
 import { powerEntries } from './sysfs-power.ts'
 import { sriovEntries } from './sysfs-sriov.ts'
 import { vgpuEntries } from './sysfs-vgpu.ts'
@@ -60,6 +61,7 @@ export function* pciDeviceEntries(
   yield* sriovEntries(machine, device, state)
   yield* vgpuEntries(machine, device, state)
   yield* xeEntries(machine, device, state)
+  yield* gimEntries(machine, device, state)
 }
 
 function isVga({ class: its }: PciDevice): boolean {

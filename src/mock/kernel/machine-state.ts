@@ -1,4 +1,5 @@
 import { pciDraft, pciRecord } from '../pci/devices.ts'
+import { loadGim } from '../pci/gim.ts'
 import { addVfs } from '../pci/sriov.ts'
 import type { Scenario } from '../scenario/scenario.ts'
 import { emptyState, type MockState, type Snapshot } from '../state/state.ts'
@@ -15,6 +16,7 @@ export function initialState(scenario: Scenario): MockState {
     pciDraft(state, device)
     addVfs(state, scenario, device, count)
   }
+  loadGim(scenario, state)
   return state
 }
 
@@ -31,7 +33,7 @@ export function rebootMock(stateDirectory: string, scenario: Scenario): void {
   makeStore(scenario, stateDirectory).update((draft) => Object.assign(draft, rebootedState(scenario, draft)))
 }
 
-/** The machine switched off and on again: its disk is as it was, and nothing else; virtual functions are none. */
+/** The machine switched off and on again: its disk is as it was, and nothing else; virtual functions are none but gim's. */
 function rebootedState(scenario: Scenario, before: Snapshot): MockState {
   const { boots, disk, commits } = before
   const kept = Object.entries(disk).filter(([path]) => !/^\/(run|tmp)\//.test(path))
@@ -45,5 +47,6 @@ function rebootedState(scenario: Scenario, before: Snapshot): MockState {
     // some cards keep it in their own memory
     if (device.vgpus?.mig?.survivesReboot === true && pciRecord(before, device).mig) pciDraft(state, device).mig = true
   }
+  loadGim(scenario, state)
   return state
 }

@@ -47,14 +47,14 @@ export function unbind(draft: MockState, device: PciDevice, driver: string): voi
 }
 
 /**
- * The driver gives the device back, with what it made of it: mediated devices, vGPUs, and with vfio-pci or xe the
- * virtual functions.
+ * The driver gives the device back, with what it made of it: mediated devices, vGPUs, and with vfio-pci, xe or gim
+ * the virtual functions.
  */
 export function letGo(draft: MockState, device: PciDevice): void {
   const record = pciDraft(draft, device)
   record.unbinding = true
   for (const mdev of draft.mdevs) if (mdev.parent === device.address) mdev.removing = true
-  if (record.driver === 'vfio-pci' || device.xe !== undefined) removeVfs(draft, device)
+  if (record.driver === 'vfio-pci' || device.xe !== undefined || device.gim !== undefined) removeVfs(draft, device)
   if (device.vgpus === undefined || record.driver !== device.driver) return
   for (const vf of record.vfs.flatMap((address) => draft.pci[address] ?? [])) {
     if (vf.driver === device.sriov?.vfDriver) vf.unbinding = true

@@ -27,7 +27,7 @@ export function findPciDevice(scenario: Scenario, state: Snapshot, address: stri
 }
 
 function virtualFunction(physfn: ScenarioPciDevice, address: string, { pci }: Snapshot): PciDevice[] {
-  const { function: _, hungUntil: __, xe: ___, sriov, ...shared } = physfn
+  const { function: _, hungUntil: __, xe: ___, gim: ____, sriov, ...shared } = physfn
   const record = pci[address]
   if (sriov === undefined || record === undefined) return []
   const { vfDevice, vfDriver, vfFunction } = sriov

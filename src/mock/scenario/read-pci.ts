@@ -3,6 +3,8 @@ import type { Fields } from '../../base/arguments.ts'
 import { model } from './read-model.ts'
 import { address, count, id, name, positive, powerOfTwo, uses } from './read-values.ts'
 import type {
+  ScenarioGim,
+  ScenarioGimProfile,
   ScenarioMig,
   ScenarioMigProfile,
   ScenarioPciDevice,
@@ -84,6 +86,23 @@ const vgpus = v.strictObject({
 
 const xe = v.strictObject({ vram: count } satisfies Fields<ScenarioXe>)
 
+const memoryMode = v.picklist(['NPS1', 'NPS2', 'NPS4', 'NPS8'])
+
+const gim = v.strictObject({
+  profile: count,
+  profiles: v.array(
+    v.strictObject({
+      index: count,
+      type: v.picklist(['SPX', 'DPX', 'QPX', 'CPX']),
+      partitions: v.pipe(positive, v.maxValue(31)),
+      memory: v.array(memoryMode),
+    } satisfies Fields<ScenarioGimProfile>),
+  ),
+  memory: memoryMode,
+  memoryModes: v.array(memoryMode),
+  engines: v.strictObject({ xcc: count, sdma: count, vcn: count, jpeg: count }),
+} satisfies Fields<ScenarioGim>)
+
 /** A device on the bus, with what vfio-pci finds it to be, its virtual functions and vGPUs. */
 export const pciDevice: v.GenericSchema<unknown, ScenarioPciDevice> = v.strictObject({
   address,
@@ -103,6 +122,7 @@ export const pciDevice: v.GenericSchema<unknown, ScenarioPciDevice> = v.strictOb
   sriov: v.exactOptional(sriov),
   vgpus: v.exactOptional(vgpus),
   xe: v.exactOptional(xe),
+  gim: v.exactOptional(gim),
 } satisfies Fields<ScenarioPciDevice>)
 
 /** A driver of VFIO for particular devices. */

@@ -82,6 +82,28 @@ export interface ScenarioPciDevice {
   readonly vgpus?: ScenarioVgpus
   /** Of an Intel GPU with the driver xe, whose virtual functions share it. */
   readonly xe?: ScenarioXe
+  /** Of an AMD GPU with the driver gim, which makes its virtual functions as it is loaded. */
+  readonly gim?: ScenarioGim
+}
+
+/** The division of an AMD GPU among its virtual functions, as gim tells it. */
+export interface ScenarioGim {
+  /** The index of the profile that it has, of those that it can have. */
+  readonly profile: number
+  readonly profiles: readonly ScenarioGimProfile[]
+  /** The memory mode that it has, and those that it can have: 'NPS1'. */
+  readonly memory: string
+  readonly memoryModes: readonly string[]
+  /** The engines of the whole GPU. */
+  readonly engines: Readonly<Record<'xcc' | 'sdma' | 'vcn' | 'jpeg', number>>
+}
+
+/** A way to divide such a GPU. */
+export interface ScenarioGimProfile {
+  readonly index: number
+  readonly type: 'SPX' | 'DPX' | 'QPX' | 'CPX'
+  readonly partitions: number
+  readonly memory: readonly string[]
 }
 
 /** The part of an Intel GPU that its virtual functions can have. */

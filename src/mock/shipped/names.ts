@@ -1,6 +1,6 @@
 /** The scenarios that ship, and what each is. */
 export const scenarioNames: {
-  readonly [Name in 'demo' | 'gpu-host' | 'a40-host' | 'blackwell' | 'arc-pro' | 'mainframe']: string
+  readonly [Name in 'demo' | 'gpu-host' | 'a40-host' | 'blackwell' | 'arc-pro' | 'instinct' | 'mainframe']: string
 } = {
   demo: 'a T4 shared as mediated devices, an Intel GPU with GVT-g, the kernel’s sample serial card',
   'gpu-host':
@@ -9,6 +9,7 @@ export const scenarioNames: {
     'an A40 whose virtual functions are parents of mediated devices, a T4 that makes none, a QAT card that makes all',
   blackwell: 'two RTX PRO 6000 with NVIDIA’s driver for vGPUs, which mix framebuffer sizes or are cut by MIG',
   'arc-pro': 'two Intel Arc Pro cards and a GPU of the processor, whose virtual functions share VRAM and time',
+  instinct: 'two AMD Instinct GPUs whose driver gim makes virtual functions as it is loaded',
   mainframe: 'an IBM Z: crypto cards for vfio_ap, DASD subchannels for vfio_ccw',
 }
 

@@ -4,6 +4,7 @@ import { arcPro } from './arc-pro.ts'
 import { blackwell } from './blackwell.ts'
 import { demo } from './demo.ts'
 import { gpuHost } from './gpu-host.ts'
+import { instinct } from './instinct.ts'
 import { mainframe } from './mainframe.ts'
 import type { ScenarioName } from './names.ts'
 
@@ -14,5 +15,6 @@ export const shipped: Readonly<Record<ScenarioName, Scenario>> = {
   'a40-host': a40Host,
   blackwell,
   'arc-pro': arcPro,
+  instinct,
   mainframe,
 }

@@ -575,7 +575,7 @@ describe('doctor', () => {
     })
   })
 
-  test.each(['demo', 'gpu-host', 'a40-host', 'blackwell', 'arc-pro', 'mainframe'])(
+  test.each(['demo', 'gpu-host', 'a40-host', 'blackwell', 'arc-pro', 'instinct', 'mainframe'])(
     '%s is healthy, in one line',
     async (name) => {
       const { status, stdout, stderr } = await hostOf({}).on(['doctor', '--mock', name])

@@ -1,9 +1,6 @@
 import { expect, test } from 'vitest'
 import { readPhysicalFunctions } from '../../../src/host/sriov.ts'
-import { Host } from '../../../src/host.ts'
 import { openLinux } from '../../../src/kernel/linux.ts'
-import { MockKernel } from '../../../src/mock/kernel/mock-kernel.ts'
-import { gpuHost } from '../../../src/mock/shipped/gpu-host.ts'
 import { card, folder, gimFiles, instinctTree } from './instinct-tree.ts'
 
 function onRoot(changed?: Parameters<typeof instinctTree>[0]) {
@@ -46,28 +43,3 @@ test('a gim without these files has no partitions to show', () => {
   expect(functions[0]).not.toHaveProperty('partitions')
   expect(warnings).toEqual([])
 })
-
-test.each([
-  [
-    4,
-    "the line 'options gim vf_num=4' in a file of /etc/modprobe.d, then load gim anew: modprobe -r gim; modprobe gim",
-  ],
-  [
-    40,
-    "the line 'options gim vf_num=1 to 31' in a file of /etc/modprobe.d, then load gim anew: modprobe -r gim; modprobe gim",
-  ],
-])(
-  'gim makes no functions when asked for %i, and it is said which line of modprobe makes them',
-  async (count, hint) => {
-    const pci = gpuHost.pci
-      .filter(({ address }) => address === '0000:81:00.0')
-      .map((it) => ({ ...it, driver: 'gim', ...(it.sriov && { sriov: { ...it.sriov, driverConfigures: false } }) }))
-    await using host = new Host(new MockKernel({ ...gpuHost, pci, parents: [] }, {}))
-    await expect(host.setVirtualFunctions({ device: '81:00.0', count })).rejects.toMatchObject({
-      code: 'NOT_SUPPORTED',
-      errno: 'ENOENT',
-      message: expect.stringContaining('its driver gim makes them as it is loaded'),
-      hint,
-    })
-  },
-)

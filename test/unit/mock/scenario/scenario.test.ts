@@ -71,7 +71,7 @@ describe('openHost and --mock take', () => {
   })
 
   test('no other name: NOT_FOUND, with those that ship', () => {
-    const hint = expect.stringContaining('demo, gpu-host, a40-host, blackwell, arc-pro, mainframe')
+    const hint = expect.stringContaining('demo, gpu-host, a40-host, blackwell, arc-pro, instinct, mainframe')
     expect(failure('gpu-hots')).toMatchObject({ code: 'NOT_FOUND', hint })
     expect(failure(join(folder, 'none.mjs'))).toMatchObject({ code: 'NOT_FOUND', hint })
     expect(failure(join(folder, 'none.json'))).toMatchObject({ code: 'NOT_FOUND', hint })
