@@ -1,10 +1,11 @@
 import { VfioError } from '../../base/errors.ts'
-import type { Kernel } from '../../kernel/kernel.ts'
+import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
 import type { Change, ChangeOptions } from '../change/change.ts'
 import type { DefineRequest, DeviceChoice, ModifyRequest, StartRequest } from '../device/requests.ts'
 import type { VirtualDeviceKind } from '../device/virtual-device-kind.ts'
 import { kindOf, kindOfParent } from './kinds.ts'
 import { deviceIdentifier } from './list.ts'
+import { noSharesReason } from './no-shares.ts'
 
 /** The verbs for virtual devices of every kind. */
 
@@ -48,23 +49,22 @@ interface Chosen<Request> {
   readonly named: Request
 }
 
-function byName<Request extends DeviceChoice>({ files }: Kernel, request: Request): Chosen<Request> {
+function byName<Request extends DeviceChoice>({ files }: Pick<Kernel, 'files'>, request: Request): Chosen<Request> {
   const name = deviceIdentifier(request.name)
-  return withShares({ kind: kindOf(files, name), named: { ...request, name } })
+  return withShares(files, { kind: kindOf(files, name), named: { ...request, name } })
 }
 
-function chosen<Request extends StartRequest>(kernel: Kernel, request: Request): Chosen<Request> {
-  if (request.name === undefined)
-    return withShares({ kind: kindOfParent(kernel.files, request.parent), named: request })
-  const name = deviceIdentifier(request.name)
-  return withShares({ kind: kindOf(kernel.files, name), named: { ...request, name } })
+function chosen<Request extends StartRequest>({ files }: Kernel, request: Request): Chosen<Request> {
+  if (request.name !== undefined) return byName({ files }, { ...request, name: request.name })
+  return withShares(files, { kind: kindOfParent(files, request.parent), named: request })
 }
 
 /** INVALID_ARGUMENT for shares of what has none. */
-function withShares<Request extends object>(chosen: Chosen<Request>): Chosen<Request> {
+function withShares<Request extends object>(files: HostFiles, chosen: Chosen<Request>): Chosen<Request> {
   const { kind, named } = chosen
   if (kind.hasShares || !('shares' in named) || named.shares === undefined) return chosen
-  throw new VfioError('INVALID_ARGUMENT', `VRAM, quantum, timeout and priority are not for ${kind.plural}`, {
+  const name = 'name' in named && named.name !== undefined ? named.name : 'parent' in named ? named.parent : undefined
+  throw new VfioError('INVALID_ARGUMENT', noSharesReason(files, String(name)), {
     hint: 'vfioctl types shows which cards give shares, and which types',
   })
 }

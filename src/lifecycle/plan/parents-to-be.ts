@@ -1,5 +1,8 @@
 import { pciAddressOrNull } from '../../base/units.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
+import { sharesOrNull } from '../device/gpu-shares.ts'
+import { kindOfParent } from '../kinds/kinds.ts'
+import { noSharesReason } from '../kinds/no-shares.ts'
 import { planningOf, plannings } from '../kinds/plannings.ts'
 import { chooseParents } from '../spec/choose-parents.ts'
 import type { FutureFunctions } from '../wanted/future-functions.ts'
@@ -23,7 +26,7 @@ function placesNamed(
   files: HostFiles,
   path: string,
   names: readonly string[],
-  { at }: SpecParent,
+  parent: SpecParent,
   future: FutureFunctions,
 ): readonly ParentPlace[] {
   const coming = new Map<string, ParentPlace>()
@@ -34,14 +37,22 @@ function placesNamed(
     if (excluding !== null) {
       const { device: card, count } = excluding
       const what = count === 0 ? 'no virtual functions' : `the first ${count} virtual functions alone`
-      throw invalidSpec(path, address, `parents ask for what it carries, and sriov gives ${card} ${what}`, at)
+      throw invalidSpec(path, address, `parents ask for what it carries, and sriov gives ${card} ${what}`, parent.at)
     }
     const card = future.cardOf(address)
     const places = card === null ? [] : plannings.flatMap((it) => it.placeToCome(files, address, card) ?? [])
     if (places[0] !== undefined) coming.set(name, places[0])
   }
   const there = names.filter((name) => !coming.has(name))
+  for (const name of there) checkShares(files, path, name, parent)
   return [...chooseParents(files, { names: there }), ...names.flatMap((name) => coming.get(name) ?? [])]
+}
+
+/** INVALID_SPEC for shares of what has none. */
+function checkShares(files: HostFiles, path: string, name: string, { devices }: SpecParent): void {
+  const entry = devices.find(({ type }) => sharesOrNull(type) !== null)
+  if (entry === undefined || kindOfParent(files, name).hasShares) return
+  throw invalidSpec(path, entry.type, noSharesReason(files, name), entry.at)
 }
 
 function checkNames(path: string, { devices }: SpecParent, on: readonly ParentPlace[]): void {

@@ -2,6 +2,7 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { Host } from '../../../../../src/host.ts'
 import { formatShares, noShares, sharesOrNull } from '../../../../../src/lifecycle/device/gpu-shares.ts'
 import { demo } from '../../../../../src/mock/shipped/demo.ts'
+import { gpuHost } from '../../../../../src/mock/shipped/gpu-host.ts'
 import { createMockHost } from '../../../../../src/mock-host.ts'
 import { arcHost, b50, gib, oneCard, rebooted } from './arc-host.ts'
 
@@ -206,6 +207,21 @@ describe('what there is not', () => {
       arcHost(demo).host.start({ parent: 'mtty', type: 'mtty-2', shares: { vram: gib } }),
     ).rejects.toMatchObject({
       code: 'INVALID_ARGUMENT',
+      message: expect.stringMatching(/^mtty gives no shares of a GPU: it is for mediated devices$/),
+    })
+  })
+
+  test.each([
+    ['41:00.0', 'it is for vGPUs'],
+    ['81:00.0', 'it has the driver ice, not xe'],
+  ])('a spec with shares of %s names its line, and says: %s', async (parent, reason) => {
+    const { host } = arcHost(gpuHost)
+    const spec = `version: 1\nparents:\n  - parent: '${parent}'\n    devices:\n      - { count: 1, vram: 1GiB }\n`
+    await expect(host.plan(spec, { path: 'spec.yaml' })).rejects.toMatchObject({
+      code: 'INVALID_SPEC',
+      message: expect.stringMatching(
+        new RegExp(`^spec\\.yaml:5:9: vram=1GiB: 0000:${parent} gives no shares of a GPU: ${reason}$`),
+      ),
     })
   })
 
