@@ -6,11 +6,10 @@ import type { HostFiles } from '../../kernel/kernel.ts'
 import type { Run, Step } from '../change/change.ts'
 import { type KeptFile, pathOf, readKept } from '../files/durable-files.ts'
 import type { Replacement } from '../files/write-all.ts'
-import { ruleFile, undoFile, unfinishedFile } from './early-files.ts'
+import { ruleFile, undoFile, undoPath, unfinishedFile } from './early-files.ts'
 import { type EarlyDevice, earlyRule } from './early-rule.ts'
 import { findInitramfs } from './find-initramfs.ts'
 import type { Initramfs } from './initramfs.ts'
-import { undoScript } from './undo-script.ts'
 
 /** The change that gives the devices, and no others, their drivers early. */
 export interface EarlyPlan {
@@ -108,4 +107,18 @@ function ownContent(files: HostFiles, file: KeptFile): string | null {
     path,
     hint: `look at it, and move it away: mv ${path} ${path}.old`,
   })
+}
+
+/**
+ * The script that takes early binding back without vfioctl: the files, then the initramfs, made anew or, if that fails, as
+ * it was before. The drivers stay kept, for `vfioctl restore`.
+ */
+function undoScript(files: readonly KeptFile[], initramfs: Initramfs | null): string {
+  const { image = null, copy = null, remakeAll = null } = initramfs ?? {}
+  const old = image === null || copy === null ? '' : ` || mv -f ${copy} ${image}`
+  return `#!/bin/sh
+# Written by \`vfioctl bind DEVICE --early\`: takes early binding back without vfioctl, as from a rescue system:
+#   chroot /mnt sh ${undoPath}
+rm -f ${files.map(pathOf).join(' ')}
+${remakeAll === null ? '' : `${remakeAll}${old}\n`}`
 }
