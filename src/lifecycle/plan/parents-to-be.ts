@@ -1,14 +1,15 @@
 import { pciAddressOrNull } from '../../base/units.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import { sharesOrNull } from '../device/gpu-shares.ts'
-import { kindOfParent } from '../kinds/kinds.ts'
+import type { VirtualDeviceKind } from '../device/virtual-device-kind.ts'
+import { kindOfParent, kinds } from '../kinds/kinds.ts'
 import { noSharesReason } from '../kinds/no-shares.ts'
 import { planningOf, plannings } from '../kinds/plannings.ts'
-import { chooseParents } from '../spec/choose-parents.ts'
+import { chooseParents, offers } from '../spec/choose-parents.ts'
 import type { FutureFunctions } from '../wanted/future-functions.ts'
 import { invalidSpec } from '../wanted/invalid-spec.ts'
 import type { ParentPlace, PlacedParent } from '../wanted/parent-place.ts'
-import type { SpecParent } from '../wanted/spec.ts'
+import type { SpecDevices, SpecParent } from '../wanted/spec.ts'
 
 /**
  * The parents of a file, with those that it stands for once the file's virtual functions are there. INVALID_SPEC if it
@@ -18,7 +19,31 @@ export function parentsToBe(files: HostFiles, path: string, parent: SpecParent, 
   const { choice } = parent
   const on = 'names' in choice ? placesNamed(files, path, choice.names, parent, future) : chooseParents(files, choice)
   checkNames(path, parent, on)
-  return { ...parent, on }
+  const devices = parent.devices.map((each) => ofOneType(files, path, each, on))
+  return { ...parent, devices, on }
+}
+
+/** With the first of its types that one of these places offers, or with its shares where functions have those. */
+function ofOneType(files: HostFiles, path: string, devices: SpecDevices, on: readonly ParentPlace[]): SpecDevices {
+  const types = [devices.type, ...devices.otherTypes]
+  if (types.length === 1) return devices
+  const takes = (place: ParentPlace, type: string) =>
+    sharesOrNull(type) === null ? offers(files, place, type) : kindOfPlace(place).hasShares
+  const type = types.find((it) => on.some((place) => takes(place, it)))
+  if (type !== undefined) return { ...devices, type, otherTypes: [] }
+  const names = on.map(({ name }) => name).join(', ')
+  throw invalidSpec(
+    path,
+    names,
+    `offers none of ${types.join(', ')} now: functions that are to come tell theirs later`,
+    devices.at,
+  )
+}
+
+function kindOfPlace({ kind }: ParentPlace): VirtualDeviceKind {
+  const found = kinds.find((it) => it.kind === kind)
+  if (found === undefined) throw new TypeError(`no kind ${kind}`)
+  return found
 }
 
 /** Those that are there before those that are to come. */

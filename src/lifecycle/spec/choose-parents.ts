@@ -13,28 +13,31 @@ export function chooseParents(files: HostFiles, choice: ParentChoice): readonly 
   if ('names' in choice) {
     return choice.names.map((name) => planningOf(kindOfParent(files, name)).placeNamed(files, name))
   }
-  const found = plannings
-    .map((planning) => planning.places(files, (place) => fits(files, place, choice)))
-    .filter((places) => places.length > 0)
-  const [first] = found
-  if (first === undefined) {
-    throw new VfioError('NOT_FOUND', `no parent of this host is ${inWords(choice)}`, { hint: 'vfioctl types' })
+  if ('anyWith' in choice) return placesWith(files, choice.anyWith)
+  const found = placesThat(files, (place) => fitsPci(files, place.name, choice)).flat()
+  if (found.length === 0) throw noneFits(pciChoiceInWords(choice))
+  return found
+}
+
+/** True if a parent, or one of a card's, offers a type. */
+export function offers(files: HostFiles, { parents }: Parents, name: string): boolean {
+  return parents.some((parent) => readDeviceTypes(files, { parent }).types.some((type) => isTypeNamed(type, name)))
+}
+
+/** A type that is found is of one kind. */
+function placesWith(files: HostFiles, types: readonly string[]): readonly ParentPlace[] {
+  for (const type of types) {
+    const [first] = placesThat(files, (place) => offers(files, place, type))
+    if (first !== undefined) return first
   }
-  // a type that is found is of one kind
-  return 'anyWith' in choice ? first : found.flat()
+  throw noneFits(`one that offers ${types.join(' or ')}`)
 }
 
-function fits(
-  files: HostFiles,
-  { name, parents }: Parents,
-  choice: Exclude<ParentChoice, { names: readonly string[] }>,
-): boolean {
-  if (!('anyWith' in choice)) return fitsPci(files, name, choice)
-  return parents.some((parent) =>
-    readDeviceTypes(files, { parent }).types.some((type) => isTypeNamed(type, choice.anyWith)),
-  )
+/** Of each kind that has some. */
+function placesThat(files: HostFiles, fits: (place: Parents) => boolean): (readonly ParentPlace[])[] {
+  return plannings.map((planning) => planning.places(files, fits)).filter((places) => places.length > 0)
 }
 
-function inWords(choice: ParentChoice): string {
-  return 'anyWith' in choice ? `one that offers ${choice.anyWith}` : pciChoiceInWords(choice)
+function noneFits(what: string): VfioError {
+  return new VfioError('NOT_FOUND', `no parent of this host is ${what}`, { hint: 'vfioctl types' })
 }

@@ -91,6 +91,7 @@ function parentOf(files: HostFiles, { address, index, path }: Gpu, { devices }: 
       modes: {},
       devices: wanted.map(({ type, count }) => ({
         type,
+        otherTypes: [],
         wanted: { count },
         at: null,
         start: 'auto',

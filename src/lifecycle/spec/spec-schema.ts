@@ -116,12 +116,19 @@ function sharesIn({ vram, quantum, timeout, priority }: NamedShares): string | n
   })
 }
 
+/** One or several, the one to be preferred in front. */
+const typeNames = v.pipe(
+  v.union([v.string(), v.pipe(v.array(v.string()), v.minLength(1))], 'must name a type, or a list of types'),
+  v.transform((names) => [names].flat()),
+  v.everyItem((name) => name !== '', 'must name a type'),
+)
+
 const devices = v.pipe(
   knownKeys({
     type: v.pipe(
-      v.optional(v.pipe(v.string(), v.nonEmpty('must name a type'))),
+      v.optional(typeNames),
       v.description(
-        'The type of virtual device by its id or its name, as `vfioctl types` lists it. A function of an Intel GPU has `vram`, `quantum`, `timeout` and `priority` instead.',
+        'The type of virtual device by its id or its name, as `vfioctl types` lists it, or a list: of that, the first that its parent offers. A function of an Intel GPU has `vram`, `quantum`, `timeout` and `priority` instead, which may stand beside it for a file of several hosts.',
       ),
     ),
     vram: v.pipe(
@@ -182,7 +189,7 @@ const devices = v.pipe(
     ),
   }),
   v.check(
-    (it) => (it.type === undefined) !== (sharesIn(it) === null),
+    (it) => it.type !== undefined || sharesIn(it) !== null,
     'must have a type, or vram, quantum, timeout or priority',
   ),
   v.check((it) => it.driver === undefined || it.function !== undefined, 'driver goes with function'),
@@ -193,7 +200,7 @@ const devices = v.pipe(
   v.transform(
     (it): SpecDevices => ({
       at: null,
-      type: it.type ?? sharesIn(it) ?? '',
+      ...typesIn([...(it.type ?? []), ...[sharesIn(it)].filter((shares) => shares !== null)]),
       driver: it.driver ?? null,
       wanted: wantedOf(it),
       start: it.autostart ? 'auto' : 'manual',
@@ -202,6 +209,10 @@ const devices = v.pipe(
     }),
   ),
 )
+
+function typesIn([type = '', ...otherTypes]: readonly string[]): Pick<SpecDevices, 'type' | 'otherTypes'> {
+  return { type, otherTypes }
+}
 
 const pciChoices = [
   v.pipe(
@@ -227,7 +238,12 @@ const choice = v.union(
   [
     ...pciChoices,
     knownKeys({
-      anyWith: v.pipe(v.string(), v.nonEmpty(), v.description('All parents that offer this type.')),
+      anyWith: v.pipe(
+        typeNames,
+        v.description(
+          'All parents that offer this type, `shares` for Intel’s GPUs with the driver xe; or a list: those that offer the first of it that this host has.',
+        ),
+      ),
     }),
   ],
   'must be a PCI address or name, a list of them, a range FROM-TO, {vendor, device} or {anyWith: TYPE}',

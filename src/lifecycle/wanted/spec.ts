@@ -87,14 +87,16 @@ export type PciChoice =
 /** A choice of the host's parents: each that fits gets what `devices` says, but with `anyWith` they share it. */
 export type ParentChoice =
   | PciChoice
-  /** All parents that offer this type. */
-  | { readonly anyWith: string }
+  /** All parents that offer the first of these types that the host has. */
+  | { readonly anyWith: readonly string[] }
 
 /** Devices of one type. */
 export interface SpecDevices {
   readonly at: Place | null
   /** By id ('nvidia-222') or by name ('GRID T4-1B'), or the shares of a GPU ('vram=8GiB,quantum=10ms'). */
   readonly type: string
+  /** Others, for parents that do not offer that one, in the order in which they are preferred. */
+  readonly otherTypes: readonly string[]
   /** The driver of the one function that is named; null if the file does not say. */
   readonly driver: string | null
   /** One by its UUID, a vGPU by its function, or so many with whatever name. */

@@ -82,7 +82,6 @@ test('a file cannot ask a card for two priorities, for no VRAM, or for what is n
     '[{ quantum: 10ms }]',
     '[{ vram: 1GB1 }]',
     '[{ type: shares }]',
-    '[{ vram: 1GiB, type: x }]',
     '[{ vram: 1GiB, driver: vfio-pci }]',
   ]) {
     const spec = `version: 1\nparents: [{ parent: '03:00.0', sriov: 2, devices: ${devices} }]\n`

@@ -44,6 +44,7 @@ parents:
             attributes,
             owner: { user: null, group: 'kvm', mode: '0660' },
             driver: null,
+            otherTypes: [],
           },
           {
             at: { line: 13, column: 9 },
@@ -53,6 +54,7 @@ parents:
             attributes: [],
             owner: null,
             driver: null,
+            otherTypes: [],
           },
         ],
       },
@@ -74,7 +76,7 @@ parents:
       },
       {
         at: { line: 16, column: 5 },
-        choice: { anyWith: 'mtty-2' },
+        choice: { anyWith: ['mtty-2'] },
         sriov: null,
         modes: {},
         others: 'keep',
