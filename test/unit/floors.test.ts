@@ -20,6 +20,7 @@ const innerFloors: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['callouts'],
     ['wanted'],
     ['kinds/mdev'],
+    ['kinds/card-function'],
     ['kinds/nvidia-vgpu'],
     ['kinds/xe-vf'],
     ['kinds'],

@@ -6,6 +6,7 @@ import type { HostFiles } from '../../../kernel/kernel.ts'
 import { isFound } from '../../device/type-named.ts'
 import type { VirtualDeviceKind } from '../../device/virtual-device-kind.ts'
 import { settingsPath } from '../../settings/settings.ts'
+import { keptFunctions } from '../card-function/kept-functions.ts'
 import { parentsOf } from '../mdev/mdev-places.ts'
 import { chooseVgpuType } from './choose-type.ts'
 import { vgpuDefinitions } from './definitions.ts'
@@ -40,18 +41,7 @@ export const nvidiaVgpuKind: VirtualDeviceKind = {
     const name = knownTypeName(files, type) ?? `type ${type}`
     return [{ what: `${address} is a vGPU (${name})`, end: `vfioctl stop ${address}` }]
   },
-  keptForBoot(files) {
-    const { definitions, warnings } = vgpuDefinitions.list(files)
-    const kept = definitions.map(({ address, parent, definition }) => ({
-      kind: 'vgpu',
-      device: address,
-      what: `${definition.type} on ${parent}, ${definition.start}`,
-      now: stateOf(files, address),
-      path: vgpuDefinitions.settings.path(address),
-      forget: `vfioctl undefine ${address}`,
-    }))
-    return { kept, warnings }
-  },
+  keptForBoot: (files) => keptFunctions(files, 'vgpu', vgpuDefinitions, stateOf),
   definitionFolder: settingsPath,
   notThere(files, name) {
     const address = parsePciAddress(name)

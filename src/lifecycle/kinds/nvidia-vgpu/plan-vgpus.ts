@@ -1,4 +1,4 @@
-import { type PciAddress, pciAddressOrNull } from '../../../base/units.ts'
+import type { PciAddress } from '../../../base/units.ts'
 import { pciPath } from '../../../host/sriov.ts'
 import type { HostFiles } from '../../../kernel/kernel.ts'
 import type { Step } from '../../change/change.ts'
@@ -7,18 +7,13 @@ import { futureOwnerSteps, ownerSteps } from '../../device/node-owner.ts'
 import { isTypeNamed } from '../../device/type-named.ts'
 import type { NodeOwner } from '../../settings/node-owners.ts'
 import type { PlanRequest } from '../../wanted/device-planning.ts'
-import {
-  FunctionPlacing,
-  type FuturePlace,
-  type PlacedFunction,
-  type PresentFunction,
-} from '../../wanted/function-placing.ts'
+import type { FuturePlace, PlacedFunction, PresentFunction } from '../../wanted/function-placing.ts'
 import type { FutureFunctions } from '../../wanted/future-functions.ts'
 import { keepOwnerSteps } from '../../wanted/owner-setting.ts'
-import type { PlacedParent } from '../../wanted/parent-place.ts'
 import type { NoRoom, Verb } from '../../wanted/plan.ts'
 import { type Decision, decide, plannedDevice, removalVerbs, settingFault } from '../../wanted/planned-device.ts'
 import type { SpecDevices } from '../../wanted/spec.ts'
+import { placeFunctions } from '../card-function/plan-placed.ts'
 import { isMdev } from '../mdev/mdev-identity.ts'
 import { chooseVgpuType } from './choose-type.ts'
 import { vgpuDefinitions } from './definitions.ts'
@@ -39,26 +34,13 @@ export function planVgpus(
   const present = all.filter(isVgpu)
   // also those that wait for their functions
   const mdevs = new Set(all.filter(isMdev).map(({ parent }) => parent))
-  const placing = new FunctionPlacing({ files, path, present, lost }, mdevs)
-  // if nothing is to be, it makes no difference that nothing can be
-  const asking = parents.filter(({ devices }) => devices.length > 0)
-  const wanted = asking.flatMap((parent) =>
-    placesOf(files, parent, future).flatMap((places) =>
-      parent.devices.map((devices) => ({
-        devices,
-        places,
-        definition: definitionOf(files, places, devices),
-        replaces: parent.others === 'remove',
-      })),
-    ),
-  )
-  for (const { devices, places, definition } of wanted) placing.placeNamed(places, devices, definition)
-  for (const demand of wanted) placing.placeCounted(demand)
-  placing.settleCounts()
-  for (const { others, on } of parents) {
-    if (others !== 'remove') continue
-    for (const it of addressesIn(on)) placing.removeOthers(({ parent, name }) => parent === it || name === it)
-  }
+  const placing = placeFunctions({ files, path, present, lost }, parents, {
+    kind: 'vgpu',
+    preferred: mdevs,
+    placeOf: (on) => placeOf(files, on, future),
+    definitionOf: (places, devices) => definitionOf(files, places, devices),
+    replaces: ({ others }) => others === 'remove',
+  })
   const entries = [
     ...placing.surplus.map(({ device, reason }) => removal(files, device, reason)),
     ...placing.placed.flatMap((placed) => {
@@ -67,17 +49,6 @@ export function planVgpus(
     }),
   ]
   return { entries, noRoom: placing.noRoom }
-}
-
-/** The cards of vGPUs, or the functions that are named. */
-function addressesIn(on: PlacedParent['on']): PciAddress[] {
-  return on.flatMap(({ kind, name }) => (kind === 'vgpu' ? (pciAddressOrNull(name) ?? []) : []))
-}
-
-/** Each card by itself, or those that share what is asked for together. */
-function placesOf(files: HostFiles, { on, choice }: PlacedParent, future: FutureFunctions): FuturePlace[][] {
-  const places = addressesIn(on).map((card) => placeOf(files, card, future))
-  return 'anyWith' in choice && places.length > 0 ? [places] : places.map((place) => [place])
 }
 
 function placeOf(files: HostFiles, on: PciAddress, future: FutureFunctions): FuturePlace {

@@ -1,16 +1,16 @@
-import { type PciAddress, pciAddressOrNull } from '../../../base/units.ts'
+import type { PciAddress } from '../../../base/units.ts'
 import type { HostFiles } from '../../../kernel/kernel.ts'
 import type { Step } from '../../change/change.ts'
 import type { Definition } from '../../definition/definition.ts'
 import { formatShares, type GpuShares, noShares, sharesOrNull } from '../../device/gpu-shares.ts'
 import type { PlanRequest } from '../../wanted/device-planning.ts'
-import { FunctionPlacing, type FuturePlace, type PlacedFunction } from '../../wanted/function-placing.ts'
+import type { FuturePlace, PlacedFunction } from '../../wanted/function-placing.ts'
 import type { FutureFunctions } from '../../wanted/future-functions.ts'
 import { invalidSpec } from '../../wanted/invalid-spec.ts'
-import type { PlacedParent } from '../../wanted/parent-place.ts'
 import type { NoRoom, Verb } from '../../wanted/plan.ts'
 import { type Decision, decide, plannedDevice, removalVerbs } from '../../wanted/planned-device.ts'
 import type { SpecDevices } from '../../wanted/spec.ts'
+import { placeFunctions } from '../card-function/plan-placed.ts'
 import { readShares } from './read-shares.ts'
 import { shareWrites } from './share-writes.ts'
 import { adminPath, cardOfFunction, findXePlace, noAdmin, possibleFunctions, xeCard } from './xe-cards.ts'
@@ -29,26 +29,13 @@ export function planXe(
 ): { readonly entries: PlannedXe[]; readonly noRoom: readonly NoRoom[] } {
   const present = all.filter(isXe)
   // whichever driver a function has, it has its share
-  const placing = new FunctionPlacing({ files, path, present, lost: new Set() }, new Set())
-  const wanted = parents
-    .filter(({ devices }) => devices.length > 0)
-    .flatMap((parent) =>
-      placesOf(files, parent, future).flatMap((places) =>
-        parent.devices.map((devices) => ({
-          devices,
-          places,
-          definition: definitionOf(files, path, places, devices),
-          replaces: true,
-        })),
-      ),
-    )
-  for (const { devices, places, definition } of wanted) placing.placeNamed(places, devices, definition)
-  for (const demand of wanted) placing.placeCounted(demand)
-  placing.settleCounts()
-  for (const { others, on } of parents) {
-    if (others !== 'remove') continue
-    for (const it of addressesIn(on)) placing.removeOthers(({ parent, name }) => parent === it || name === it)
-  }
+  const placing = placeFunctions({ files, path, present, lost: new Set() }, parents, {
+    kind: 'xe-vf',
+    preferred: new Set(),
+    placeOf: (on) => placeOf(files, on, future),
+    definitionOf: (places, devices) => definitionOf(files, path, places, devices),
+    replaces: () => true,
+  })
   const settled = new Set([...placing.placed, ...placing.surplus.map(({ device }) => device)].map(({ name }) => name))
   checkPriorities(
     path,
@@ -62,16 +49,6 @@ export function planXe(
     }),
   ]
   return { entries, noRoom: placing.noRoom }
-}
-
-function addressesIn(on: PlacedParent['on']): PciAddress[] {
-  return on.flatMap(({ kind, name }) => (kind === 'xe-vf' ? (pciAddressOrNull(name) ?? []) : []))
-}
-
-/** Each card by itself, or those that share what is asked for together. */
-function placesOf(files: HostFiles, { on, choice }: PlacedParent, future: FutureFunctions): FuturePlace[][] {
-  const places = addressesIn(on).map((it) => placeOf(files, it, future))
-  return 'anyWith' in choice && places.length > 0 ? [places] : places.map((place) => [place])
 }
 
 function placeOf(files: HostFiles, on: PciAddress, future: FutureFunctions): FuturePlace {

@@ -1,11 +1,12 @@
 import { VfioError } from '../../../base/errors.ts'
-import { parsePciAddress, pciAddressOrNull } from '../../../base/units.ts'
+import { type PciAddress, parsePciAddress, pciAddressOrNull } from '../../../base/units.ts'
 import { checkOnPciBus } from '../../../host/pci-bus.ts'
 import { physicalFunctionOf } from '../../../host/sriov.ts'
 import type { HostFiles } from '../../../kernel/kernel.ts'
 import { formatShares, sharesOrNull } from '../../device/gpu-shares.ts'
 import type { VirtualDeviceKind } from '../../device/virtual-device-kind.ts'
 import { settingsPath } from '../../settings/settings.ts'
+import { keptFunctions } from '../card-function/kept-functions.ts'
 import { sharesBeforeFunctions, storedShares } from './before-functions.ts'
 import { listXe } from './list-xe.ts'
 import { isGiven, readShares } from './read-shares.ts'
@@ -33,18 +34,7 @@ export const xeKind: VirtualDeviceKind = {
   list: (files, name) => listXe(files, name === undefined ? undefined : (pciAddressOrNull(name) ?? undefined)),
   // a share is no use of a function: who has it open is
   usesOf: () => [],
-  keptForBoot(files) {
-    const { definitions, warnings } = xeDefinitions.list(files)
-    const kept = definitions.map(({ address, parent, definition }) => ({
-      kind: 'xe-vf',
-      device: address,
-      what: `${definition.type} on ${parent}, ${definition.start}`,
-      now: stateOf(files, address),
-      path: xeDefinitions.settings.path(address),
-      forget: `vfioctl undefine ${address}`,
-    }))
-    return { kept, warnings }
-  },
+  keptForBoot: (files) => keptFunctions(files, 'xe-vf', xeDefinitions, stateOf),
   definitionFolder: settingsPath,
   notThere(files, name) {
     const address = parsePciAddress(name)
@@ -65,8 +55,7 @@ function isXePlace(files: HostFiles, parent: string): boolean {
   return address !== null && (xeCard(files, address) !== null || cardOfFunction(files, address) !== null)
 }
 
-function stateOf(files: HostFiles, name: string): string {
-  const address = parsePciAddress(name)
+function stateOf(files: HostFiles, address: PciAddress): string {
   const card = physicalFunctionOf(files, address) === null ? null : cardOfFunction(files, address)
   if (card === null) return 'function not there'
   const shares = readShares(files, card, address)
