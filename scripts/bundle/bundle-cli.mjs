@@ -3,6 +3,7 @@ import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { rolldown } from 'rolldown'
+import { chunks } from './chunks.mjs'
 
 const ofYargs = createRequire(import.meta.resolve('yargs'))
 
@@ -28,7 +29,7 @@ export async function bundleCli(entry, folder, embeddedFor) {
       { name: 'embedded-ffi', resolveId: (id) => embeddedFfi(id, embeddedFor) },
     ],
   }
-  await write(folder, program, { codeSplitting: { groups } })
+  await write(folder, program, { codeSplitting: { groups: chunks } })
   await write(folder, { input: { 'help-layout': join(import.meta.dirname, 'help-layout.mjs') } }, {})
   chmodSync(join(folder, 'vfioctl.cjs'), 0o755)
 }
@@ -74,29 +75,3 @@ async function write(folder, options, output) {
   mkdirSync(folder, { recursive: true })
   for (const file of files) writeFileSync(join(folder, file.fileName), oneByteText(file.code))
 }
-
-// Few files: opening one costs more than what is in it. What many commands share is one, and each kernel.
-const groups = [
-  {
-    name: 'core',
-    priority: 2,
-    test: /src\/(host(-arguments|-boot|-call|-guest|-programs)?\.ts|kernel\/(?!soft-memlock|trace|recording)|cli\/(?!main|completion|help-page|compile-cache|mdevctl|device|command\/(version|mock-host)|commands\/(?!list)|io\/(write-whole|show-page)|parser\/(?!parser|synonyms)|arguments\/(spec-file|region)|output\/(plan-text|report-bindings))|host\/|base|lifecycle\/(definition\/definition|in-use|kinds\/(list|device-types|named-device|device-to-open|mdev\/(list|store|mdev-(?!verbs|planning)|type-)|nvidia-vgpu\/vgpu-(functions|type)))|uapi\/(requests|features)|vfio\/(address-space\/open-space|calls\/close-in-order))|yargs-parser|yargs-platform|rolldown.runtime/,
-  },
-  { name: 'ffi-rs', test: /node_modules\/ffi-rs|embedded-ffi/ },
-  {
-    name: 'plan',
-    test: /node_modules\/yaml\/|src\/lifecycle\/(spec|plan|wanted|kinds\/plannings|kinds\/[a-z-]+\/(plan-|[a-z-]+-planning|derived-uuid|turned-out))|src\/cli\/(arguments\/spec-file|output\/plan-text)/,
-  },
-  { name: 'yargs', test: /node_modules\/yargs\/|cli\/(parser\/(?!parser|synonyms)|command\/version)/ },
-  {
-    name: 'lifecycle',
-    priority: 1,
-    test: /src\/lifecycle\/(?!spec|plan|wanted|kinds\/plannings|kinds\/[a-z-]+\/(plan-|[a-z-]+-planning|derived-uuid|turned-out))/,
-  },
-  {
-    name: 'device',
-    test: /src\/(host-inspection|vfio|uapi|kernel\/(soft-memlock|trace|recording)|cli\/(device|arguments\/region))/,
-  },
-  { name: 'read-scenario', priority: 1, test: /src\/mock\/scenario\/read-|node_modules\/valibot/ },
-  { name: 'mock-kernel', test: /src\/(mock|cli\/command\/mock-host)/ },
-]

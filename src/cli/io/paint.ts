@@ -15,6 +15,11 @@ export function paint(style: Style, text: string): string {
   return `${String.fromCharCode(firstMark + styles.indexOf(style))}${text}${endMark}`
 }
 
+/** True if a text may hold painted parts: then the terminal's colours are of interest. */
+export function isPainted(text: string): boolean {
+  return /[\ufdd0-\ufdd4]/.test(text)
+}
+
 /**
  * Text as it may go to a terminal: names and texts of others are in it, and whatever a terminal would obey or hide is an
  * escape. Lines stay lines. What was painted gets its colour, if `stream` has colours.

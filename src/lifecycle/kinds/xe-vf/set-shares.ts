@@ -1,15 +1,14 @@
 import { asVfioError, kernelAnswer, VfioError, withMore } from '../../../base/errors.ts'
 import { failedWith } from '../../../base/system-error.ts'
 import type { PciAddress } from '../../../base/units.ts'
-import { findDeviceNode } from '../../../host/device-node.ts'
-import { boundDriver, iommuGroup } from '../../../host/group-members.ts'
 import { pciPath, type SriovNumbers } from '../../../host/sriov.ts'
 import type { HostFiles, Kernel } from '../../../kernel/kernel.ts'
 import type { ChangeOptions, Write } from '../../change/change.ts'
 import { withKernelLog } from '../../change/kernel-log.ts'
 import { refusedByKernel } from '../../change/refused-by-kernel.ts'
-import { type HeldDevice, withDeviceLock } from '../../device/device-lock.ts'
+import { withDeviceLock } from '../../device/device-lock.ts'
 import { formatShares, type GpuShares } from '../../device/gpu-shares.ts'
+import { heldFunction } from './held-function.ts'
 import { readShares } from './read-shares.ts'
 import { needsIdle, shareWrites } from './share-writes.ts'
 import { functionsOf } from './xe-cards.ts'
@@ -39,28 +38,6 @@ export async function setShares(
     }
   }
   await (needsIdle(writes) ? withDeviceLock(kernel, heldFunction(files, address), work) : work())
-}
-
-/** The function as a device that nobody may have open. */
-export function heldFunction(files: HostFiles, address: PciAddress): HeldDevice {
-  const group = iommuGroup(files, pciPath(address))
-  const node = group === null ? null : `/dev/vfio/${group}`
-  return {
-    name: address,
-    node: node === null || files.kind(node) === null ? null : node,
-    deviceNode: findDeviceNode(files, { group, name: address })?.path ?? null,
-    attempt: `cannot change the VRAM of ${address}`,
-  }
-}
-
-/** DEVICE_BUSY if a driver of the host has the function: the firmware changes no VRAM of it then. */
-export function checkNotWithHost(files: HostFiles, address: PciAddress): void {
-  const driver = boundDriver(files, `${pciPath(address)}/driver`)
-  if (driver === null || driver.includes('vfio')) return
-  throw new VfioError('DEVICE_BUSY', `cannot change the VRAM of ${address}: the host’s driver ${driver} uses it`, {
-    hint: `vfioctl bind ${address} gives it to VFIO; vfioctl sriov CARD COUNT --autoprobe off keeps the host’s drivers away`,
-    facts: { device: address, driver },
-  })
 }
 
 async function make(kernel: Kernel, card: SriovNumbers, address: PciAddress, step: Write): Promise<void> {
