@@ -2,6 +2,7 @@ import { VfioError } from '../../base/errors.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import { parseSpec } from '../spec/parse-spec.ts'
 import type { Plan } from '../wanted/plan.ts'
+import { withCountedInstances } from './count-instances.ts'
 import { makePlan } from './make-plan.ts'
 import { readAskedStates } from './plan-gpu-modes.ts'
 
@@ -23,7 +24,7 @@ export async function planSpec(
   { path = 'spec', config }: PlanOptions = {},
 ): Promise<Plan> {
   const text = typeof spec === 'string' ? spec : textOf(spec)
-  const parsed = parseSpec(text, path, config)
+  const parsed = await withCountedInstances(kernel, parseSpec(text, path, config))
   return makePlan(kernel, parsed, await readAskedStates(kernel, parsed))
 }
 

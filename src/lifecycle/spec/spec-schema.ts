@@ -303,7 +303,7 @@ const parent = v.pipe(
     mig: v.pipe(
       v.optional(v.array(migInstances)),
       v.description(
-        'The GPU instances (MIG) that a GPU of NVIDIA’s is cut into, now and at every boot, in the order in which they are made: a list of `{ profile, count }`. An empty list ends MIG mode. It needs `sriov` beside it, and excludes `heterogeneous: true`.',
+        'The GPU instances (MIG) that a GPU of NVIDIA’s is cut into, now and at every boot, in the order in which they are made: a list of `{ profile, count }`. An empty list ends MIG mode. It needs `sriov` beside it, and excludes `heterogeneous: true`. Without it, with `sriov`, the instances are counted for the types in `devices` that take one, unless those that there are suffice.',
       ),
     ),
     devices: v.pipe(v.optional(v.array(devices), []), v.description('A list of the virtual devices that it carries.')),
