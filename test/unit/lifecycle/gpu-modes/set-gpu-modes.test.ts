@@ -123,3 +123,14 @@ test('a card without MIG, as nvidia-smi 550 shows an L40 that is passed through,
   ].join('\n')
   expect(parseModes(text, card)).toEqual({ hostMode: null, mig: null, heterogeneous: null, canMixSizes: false })
 })
+
+test('a card whose functions are vGPUs is not given to another driver (harvester/pcidevices 627dc97 has the same rule)', async () => {
+  const { host } = blackwellHost()
+  await host.setVirtualFunctions({ device: card, count: 'all' })
+  await host.start({ parent: card, type: 'DC-3Q' })
+  await expect(host.bind({ device: card })).rejects.toMatchObject({
+    code: 'DEVICE_BUSY',
+    message: expect.stringContaining('virtual functions'),
+  })
+  expect(host.list().devices).toMatchObject([{ type: '1519', active: true }])
+})

@@ -189,3 +189,18 @@ test('sriov_drivers_autoprobe keeps the functions that come from the host’s dr
   await asyncCodeOf(kernel.files.write('/sys/bus/pci/drivers_probe', vf1))
   expect(driverOf(kernel, vf1)).toBe('vfio-pci')
 })
+
+test('what is 0200 (Linux 6.19, vram_quota 7.1) is written and never read: EACCES', () => {
+  const { read } = machine()
+  const bulk = ['exec_quantum_ms', 'preempt_timeout_us', 'sched_priority', 'vram_quota']
+  for (const path of [...bulk.map((name) => `.bulk_profile/${name}`), 'vf1/stop', 'vf12/stop']) {
+    expect([path, codeOf(() => read(path))]).toEqual([path, 'EACCES'])
+  }
+})
+
+test('the work of a function is stopped by a yes, EINVAL for what is none (xe_sriov_pf_sysfs.c of Linux 6.19); the mock has none, and refuses: EIO', async () => {
+  const { write } = machine()
+  expect(await write('vf1/stop', 'x')).toBe('EINVAL')
+  expect(await write('vf1/stop', '0')).toBeNull()
+  expect(await write('vf1/stop', '1')).toBe('EIO')
+})

@@ -225,6 +225,28 @@ describe('what there is not', () => {
     })
   })
 
+  test.each([
+    ['EPERM', 'NOT_SUPPORTED', /this GPU or its firmware cannot/],
+    ['EIO', 'SYSTEM_CALL_FAILED', /the firmware refuses/],
+    ['EINVAL', 'SYSTEM_CALL_FAILED', /exec_quantum_ms/],
+  ] as const)(
+    '%s of a share (Documentation/ABI of Linux 6.19) is told with its reason, and nothing is kept of it',
+    async (errno, code, message) => {
+      const { kernel, faults } = createMockHost(oneCard)
+      onTestFinished(() => kernel.dispose())
+      const host = new Host(kernel)
+      await host.setVirtualFunctions({ device: b50, count: 1, autoprobe: false })
+      const before = host.list().devices
+      faults.fail({ call: 'files.write', path: /exec_quantum_ms$/ }, errno)
+      await expect(host.start({ name: vf1, shares: { vram: 4 * gib, quantumMs: 10 } })).rejects.toMatchObject({
+        code,
+        errno,
+        message,
+      })
+      expect(host.list().devices).toEqual(before)
+    },
+  )
+
   test('a share that the tiles of a card do not agree on is a warning', async () => {
     const mock = createMockHost(oneCard)
     onTestFinished(() => mock.kernel.dispose())
