@@ -15,6 +15,7 @@ import {
 import { delimiter, dirname, join } from 'node:path'
 import { buildAddon } from './build-addon.mjs'
 import { bundleCli } from './bundle/bundle-cli.mjs'
+import { loadSources } from './load-sources.mjs'
 import { writeManual } from './man.mjs'
 
 const root = dirname(import.meta.dirname)
@@ -26,6 +27,7 @@ export async function build() {
     'src',
     'scripts/bundle',
     'scripts/build.mjs',
+    'scripts/load-sources.mjs',
     'scripts/man.mjs',
     'scripts/man',
     'README.md',
@@ -38,6 +40,7 @@ export async function build() {
       compileLibrary(folder)
       await bundleCli(join(root, 'src/cli/main.ts'), join(folder, 'bin'))
       await writeManual(join(folder, 'man'))
+      await writeSpecSchema(join(folder, 'spec-1.schema.json'))
       // into the package, whose top level has no place for it here
       copyFileSync(join(root, 'src/CHANGELOG.md'), join(folder, 'CHANGELOG.md'))
     })
@@ -58,6 +61,12 @@ function compileLibrary(folder) {
   })
   if (status !== 0) throw new Error(`tsc -p src failed:\n${stdout}${stderr}`)
   rmSync(join(folder, 'cli'), { recursive: true, force: true })
+}
+
+/** The JSON Schema of spec files, as `vfioctl spec schema` prints it, for editors. */
+async function writeSpecSchema(path) {
+  const { specJsonSchema } = await loadSources(['cli/output/spec-json-schema'])
+  writeFileSync(path, `${JSON.stringify(specJsonSchema(), null, 2)}\n`)
 }
 
 /** Processes that run meanwhile see the old folder or the new one, but for the moment between two renames. */

@@ -3,9 +3,9 @@
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
+import { loadSources } from './load-sources.mjs'
 import { commandPages, programPage } from './man/command-pages.mjs'
 import { libraryPage } from './man/library-page.mjs'
-import { loadSources } from './man/load-sources.mjs'
 import { heading } from './man/roff.mjs'
 import { specPage } from './man/spec-page.mjs'
 
@@ -13,7 +13,7 @@ const root = dirname(import.meta.dirname)
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 const sources = [
   ...['cli/command/commands', 'cli/arguments/global-options', 'cli/command/exit-codes'],
-  'lifecycle/spec/spec-schema',
+  ...['lifecycle/spec/spec-schema', 'cli/output/spec-examples'],
 ]
 
 /** Writes the pages into a folder. @param {string} folder */

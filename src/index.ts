@@ -117,6 +117,8 @@ export type { Restored, RestoreRequest, RestoreResult } from './lifecycle/restor
 export type { GpuModes, MigInstances } from './lifecycle/settings/gpu-modes.ts'
 export type { NodeOwner } from './lifecycle/settings/node-owners.ts'
 export type { PciSettings, PciSettingsWish } from './lifecycle/settings/pci-settings.ts'
+export type { SpecCheck, SpecFault } from './lifecycle/spec/check-spec.ts'
+export { checkSpec } from './lifecycle/spec/check-spec.ts'
 export type { GimLineChange, GimLineRequest } from './lifecycle/sriov/gim-line.ts'
 export type { SriovChange, SriovRequest } from './lifecycle/sriov/sriov-change.ts'
 export type { Place } from './lifecycle/wanted/invalid-spec.ts'

@@ -1,13 +1,9 @@
 // vfioctl-spec(5): every key of a spec file, from the schema that reads it, and examples, which test/cli runs.
-import { readdirSync, readFileSync } from 'node:fs'
-import { basename, join } from 'node:path'
 import { getDescription } from 'valibot'
 import { code, entry, prose, references, roff, section, subsection } from './roff.mjs'
 
-const examples = join(import.meta.dirname, 'examples')
-
 /** @param {Record<string, any>} tables */
-export function specPage({ specSchema }) {
+export function specPage({ specSchema, specExamples }) {
   const body = [
     section('SYNOPSIS', [
       '.B vfioctl plan',
@@ -27,10 +23,18 @@ export function specPage({ specSchema }) {
         'A file of NVIDIA’s vgpu-device-manager (`version: v1`, with `vgpu-configs`) is read too: `--config LABEL` ' +
           'names one of its configs.',
       ),
+      '.PP',
+      ...prose(
+        '`vfioctl spec example` prints a file to begin with, `vfioctl spec validate` shows all that is wrong in one, and ' +
+          '`vfioctl spec schema` prints its JSON Schema, by which editors check and complete it.',
+      ),
     ]),
     section('KEYS', keysOf(specSchema, 'the file')),
-    section('EXAMPLES', readdirSync(examples).sort().flatMap(example).slice(1)),
-    section('SEE ALSO', references(['vfioctl(1)', 'vfioctl-plan(1)', 'vfioctl-apply(1)', 'vfioctl-library(7)'])),
+    section('EXAMPLES', Object.entries(specExamples).flatMap(example).slice(1)),
+    section(
+      'SEE ALSO',
+      references([...['vfioctl(1)', 'vfioctl-spec(1)', 'vfioctl-plan(1)', 'vfioctl-apply(1)'], 'vfioctl-library(7)']),
+    ),
   ]
   return { name: 'vfioctl-spec', number: 5, summary: 'The desired state of a host, in a file', body }
 }
@@ -67,19 +71,15 @@ function whenLeftOut(schema) {
   return otherwise === undefined || Array.isArray(otherwise) ? '' : ` Default: \`${otherwise}\`.`
 }
 
-/** The first lines of a file are comments: what it is, and how it is tried. */
-function example(name) {
-  const [what, command, ...rest] = readFileSync(join(examples, name), 'utf8').split('\n')
-  const text = (line) => line.replace(/^# /, '')
-  if (!text(command).endsWith(` ${name}`)) throw new Error(`man: ${basename(name)} is to say how it is tried`)
+function example([name, { what, mock, text }]) {
   return [
     '.PP',
-    ...prose(text(what)),
+    ...prose(`${what}:`),
     '.PP',
-    ...code(rest.join('\n')),
+    ...code(`version: 1\n${text}`),
     '.PP',
     '.RS 4',
-    `.B ${roff(text(command))}`,
+    `.B ${roff(`vfioctl apply --mock ${mock} --yes ${name}.yaml`)}`,
     '.RE',
   ]
 }

@@ -59,8 +59,10 @@ function commandCandidates(): Candidate[] {
   return Object.entries(commands).map(([value, { summary }]) => ({ value, describe: summary }))
 }
 
+/** Those that are no commands too. */
 function topicCandidates(): Candidate[] {
-  return Object.entries(topics).map(([value, section]) => ({ value, describe: `vfioctl-${value}(${section})` }))
+  const alone = Object.entries(topics).filter(([topic]) => !Object.hasOwn(commands, topic))
+  return alone.map(([value, section]) => ({ value, describe: `vfioctl-${value}(${section})` }))
 }
 
 async function candidates(line: Line, io: Io): Promise<Candidate[]> {

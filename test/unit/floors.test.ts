@@ -87,6 +87,8 @@ const takenFromBelow: Readonly<Record<string, readonly string[]>> = {
   // files of the caller
   'lifecycle/definition/definition.ts': ['parseDefinition'],
   'lifecycle/spec/parse-spec.ts': ['largestSpec'],
+  'lifecycle/spec/check-spec.ts': ['checkSpec'],
+  'lifecycle/spec/spec-schema.ts': ['specSchema'],
 
   // words and numbers for texts, of what Host has answered
   'host/bus/bus.ts': ['busNamed'],

@@ -4,7 +4,7 @@ import { commands } from '../command/commands.ts'
 import { shellQuoted } from './shell-quoted.ts'
 
 /** These are about this machine or its simulated hosts, whichever was given. */
-const ofNoHost = new Set(['boot', 'capture', 'completion', 'mock'])
+const ofNoHost = new Set(['boot', 'capture', 'completion', 'mock', 'spec'])
 const words = Object.keys(commands).filter((word) => !ofNoHost.has(word))
 const commandLine = new RegExp(`\\bvfioctl (${words.join('|')})\\b(?! --(?:mock|root|help))`, 'g')
 

@@ -1,7 +1,6 @@
-import * as v from 'valibot'
-import { invalidSpec, type Place } from '../wanted/invalid-spec.ts'
+import { InvalidSpec, invalidSpec, type Place, type SpecFault } from '../wanted/invalid-spec.ts'
 import type { Spec, SpecBinding, SpecDevices, SpecParent } from '../wanted/spec.ts'
-import { invalidContent, placeInWords } from './invalid-content.ts'
+import { checkedContent, mostFaults, placeInWords } from './checked-content.ts'
 import { readYaml, type YamlContent } from './read-yaml.ts'
 import { specSchema } from './spec-schema.ts'
 import { isVgpuConfig, parseVgpuConfig } from './vgpu-config.ts'
@@ -19,9 +18,7 @@ export function parseSpec(text: string, path: string, label?: string): Spec {
   if (isVgpuConfig(content.value)) {
     return { path, bindings: [], parents: [], gpus: parseVgpuConfig(content, path, label) }
   }
-  const result = v.safeParse(specSchema, content.value, { abortEarly: true })
-  if (!result.success) throw invalidContent(path, content, result.issues)
-  const { bindings = [], parents = [] } = result.output
+  const { bindings = [], parents = [] } = checkedContent(path, content, specSchema)
   checkUuids(parents, path, content)
   return { path, ...withPlaces(bindings, parents, content), gpus: [] }
 }
@@ -66,14 +63,21 @@ function parseYaml(text: string, path: string): YamlContent {
 /** A UUID stands for one device. */
 function checkUuids(parents: readonly SpecParent[], path: string, content: YamlContent): void {
   const seen = new Set<string>()
+  const twice: SpecFault[] = []
   for (const [index, { devices }] of parents.entries()) {
     for (const [at, { wanted }] of devices.entries()) {
       if (!('uuid' in wanted)) continue
       const place = ['parents', index, 'devices', at, 'uuid']
       if (seen.has(wanted.uuid)) {
-        throw invalidSpec(path, placeInWords(place), `${wanted.uuid} is listed twice`, content.placeOf(place))
+        twice.push({
+          place: placeInWords(place),
+          what: `${wanted.uuid} is listed twice`,
+          at: content.placeOf(place),
+        })
       }
       seen.add(wanted.uuid)
     }
   }
+  const [first, ...others] = twice.slice(0, mostFaults)
+  if (first !== undefined) throw new InvalidSpec(path, [first, ...others])
 }

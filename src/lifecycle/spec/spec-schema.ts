@@ -30,6 +30,7 @@ const hexId = v.pipe(
   v.string(),
   v.transform((id) => id.toLowerCase().replace(/^0x/, '')),
   v.regex(/^[0-9a-f]{4}$/, 'must be four hex digits in quotes'),
+  v.metadata({ pattern: '^(0[xX])?[0-9a-fA-F]{4}$' }),
 )
 const uuid = v.pipe(
   v.string(),
@@ -39,6 +40,7 @@ const uuid = v.pipe(
     addIssue({ message: 'must be a UUID' })
     return NEVER
   }),
+  v.metadata({ pattern: '[0-9a-fA-F]{8}(-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}' }),
 )
 /** YAML reads a number before we see its digits: of those alone that it has not changed is the text known. */
 const attributeNumber = v.pipe(v.number(), v.safeInteger('must stand in quotes: as a number it loses digits'))
@@ -56,6 +58,7 @@ const pciAddress = v.pipe(
     addIssue({ message: 'must be a PCI address' })
     return NEVER
   }),
+  v.metadata({ pattern: '[0-9a-fA-F]{2}[:_][01][0-9a-fA-F][._][0-7]$' }),
 )
 
 function wantedOf(it: {
@@ -427,7 +430,10 @@ const binding = v.pipe(
   }),
 )
 
-/** The schema of a spec file. Each key has a description, which vfioctl-spec(5) shows. */
+/**
+ * The schema of a spec file. Each key has a description, which vfioctl-spec(5) shows and the JSON Schema has; a form that
+ * code alone checks has a `pattern` for it in its metadata, which takes at least all that the code takes.
+ */
 export const specSchema: v.GenericSchema<unknown, SpecContent> = v.pipe(
   knownKeys({
     version: v.pipe(v.literal(1), v.description('The version of this format: `1`.')),

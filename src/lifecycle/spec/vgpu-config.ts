@@ -4,8 +4,8 @@ import { nearestNames } from '../../host/nearest-name.ts'
 import { isMigBacked } from '../device/mig.ts'
 import { invalidSpec } from '../wanted/invalid-spec.ts'
 import type { SpecGpus } from '../wanted/spec.ts'
+import { checkedContent } from './checked-content.ts'
 import { parseGpuFilter } from './gpu-ids.ts'
-import { invalidContent } from './invalid-content.ts'
 import { knownKeys } from './known-keys.ts'
 import type { YamlContent } from './read-yaml.ts'
 
@@ -80,9 +80,7 @@ export function isVgpuConfig(content: unknown): boolean {
 
 /** One config of it: the one of that label, or the only one. All of the file is checked. */
 export function parseVgpuConfig(content: YamlContent, path: string, label: string | undefined): readonly SpecGpus[] {
-  const result = v.safeParse(vgpuConfig, content.value, { abortEarly: true })
-  if (!result.success) throw invalidContent(path, content, result.issues)
-  const configs = new Map(Object.entries(result.output['vgpu-configs']))
+  const configs = new Map(Object.entries(checkedContent(path, content, vgpuConfig)['vgpu-configs']))
   const labels = [...configs.keys()].sort()
   const [only] = labels
   if (only === undefined) throw invalidSpec(path, 'vgpu-configs', 'must have a config')

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { rolldown } from 'rolldown'
 
-const root = dirname(dirname(import.meta.dirname))
+const root = dirname(import.meta.dirname)
 
 /** The exports of files of src/, together. @param {string[]} files paths in src/, without .ts */
 export async function loadSources(files) {
@@ -19,7 +19,7 @@ export async function loadSources(files) {
     const tables = await Promise.all(entries.map((it) => import(pathToFileURL(join(folder, it.fileName)).href)))
     const merged = Object.assign({}, ...tables)
     // each command is a file of its own, and loaded when it is asked for
-    await Promise.all(Object.values(merged.commands).map(({ load }) => load()))
+    await Promise.all(Object.values(merged.commands ?? {}).map(({ load }) => load()))
     return merged
   } finally {
     rmSync(folder, { recursive: true, force: true })
