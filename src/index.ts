@@ -98,6 +98,7 @@ export type { OpeningOptions } from './lifecycle/guest/not-ready.ts'
 export type { QemuArguments, QemuDescriptor, QemuOptions } from './lifecycle/guest/qemu-arguments.ts'
 export type { QemuDisplayOptions, Resolution } from './lifecycle/guest/qemu-display.ts'
 export type { QemuTopology } from './lifecycle/guest/qemu-topology.ts'
+export type { FunctionIdentity } from './lifecycle/kinds/card-function/function-identity.ts'
 export type { DeviceFilter } from './lifecycle/kinds/list.ts'
 export type { MdevIdentity, PlannedMdev } from './lifecycle/kinds/mdev/mdev-identity.ts'
 export type { MdevType } from './lifecycle/kinds/mdev/mdev-types.ts'
@@ -142,6 +143,8 @@ export type {
   ScenarioAp,
   ScenarioAttribute,
   ScenarioFramebuffer,
+  ScenarioGim,
+  ScenarioGimProfile,
   ScenarioIds,
   ScenarioMdevType,
   ScenarioMig,

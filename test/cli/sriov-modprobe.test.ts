@@ -23,3 +23,11 @@ it('sriov --modprobe needs a device and a number, and goes with no other option'
   expect(run('instinct', 'sriov', '--modprobe')).toMatchObject({ status: 2 })
   expect(run('instinct', 'sriov', '05:00.0', '8', '--modprobe', '--transient')).toMatchObject({ status: 2 })
 })
+
+it('types says of an AMD GPU that its functions have none, and where they are shown', () => {
+  const { stdout, stderr } = mockHost()('instinct', 'types', '-p', '05:00.0')
+  expect(stdout).toBe('')
+  expect(stderr).toContain('0000:05:00.0 is divided by gim among 1 virtual functions, which have no types')
+  expect(stderr).toContain('vfioctl sriov --mock instinct 0000:05:00.0')
+  expect(stderr).not.toContain('mdev_bus')
+})

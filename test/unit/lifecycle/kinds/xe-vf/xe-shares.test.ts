@@ -99,6 +99,16 @@ describe('a function of an Intel GPU', () => {
     expect(host.list().devices.map(({ type }) => type)).toEqual(Array(2).fill('vram=4GiB,priority=normal'))
   })
 
+  test('is listed with the process that has its node open', async () => {
+    const { host, kernel } = await withFunctions(1)
+    await host.bind({ device: vf1 })
+    const node = host.list().devices[0]?.node ?? expect.fail('it has no node')
+    const fd = kernel.open(node, 'rw')
+    expect(host.list().devices).toMatchObject([{ name: vf1, users: [{ pid: kernel.pid }] }])
+    kernel.close(fd)
+    expect(host.list().devices).toMatchObject([{ name: vf1, users: [] }])
+  })
+
   test('gives its share back as it stops', async () => {
     const { host } = await withFunctions(2)
     expect(await host.stop({ name: vf1 })).toMatchObject({ changed: true, type: 'vram=4GiB' })
