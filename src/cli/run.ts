@@ -23,6 +23,10 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
       return await runMdevctl('mdevctl', argv.slice(1), io)
     }
     const line = splitCommandLine(argv)
+    if (line.afterMock !== undefined) {
+      const { checkNotMisspelt } = await import('./arguments/misspelt-mock.ts')
+      checkNotMisspelt(line.afterMock)
+    }
     if (line.word === 'help') {
       const { showHelp } = await import('./help-page.ts')
       if (await showHelp(aboutOf(line), io)) return 0

@@ -74,7 +74,7 @@ describe('--mock', () => {
     ['before a node', ['inspect', '--mock', '/dev/vfio/7'], 'inspect', ['--mock=demo', '/dev/vfio/7']],
     ['before --, which is dropped', ['list', '--mock', '--', uuid], 'list', ['--mock=demo', uuid]],
   ])('%s', (_where, argv, word, rest) => {
-    expect(splitCommandLine(argv)).toEqual({ word, rest, orElse: null })
+    expect(splitCommandLine(argv)).toMatchObject({ word, rest, orElse: null })
   })
 
   it('a file behind it is the host, or the command’s own where that lacks one', () => {

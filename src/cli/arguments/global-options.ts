@@ -41,6 +41,8 @@ export interface SplitCommandLine {
   readonly rest: readonly string[]
   /** The same if `--mock` took a word that the command may need: that word is the command's. */
   readonly orElse: readonly string[] | null
+  /** The word after a bare `--mock`, if that does not take it: it may be a name of a simulated host, misspelt. */
+  readonly afterMock?: string
   /** The words after `--`, for a command that runs them; undefined for any other, or if there is no `--`. */
   readonly program?: readonly string[]
 }
@@ -58,10 +60,11 @@ export function splitCommandLine(argv: readonly string[]): SplitCommandLine {
   /** Index in `rest` of a `--mock` with a file, and the file. */
   let taken: readonly [at: number, file: string] | null = null
   let word: string | null = null
+  let afterMock: string | null = null
   const split = (more: readonly string[]): SplitCommandLine => {
     const orElse = taken === null ? null : [...rest.with(taken[0], `--mock=${defaultMock}`), ...more]
     if (taken !== null) orElse?.splice(taken[0] + 1, 0, taken[1])
-    return { word, rest: [...rest, ...more], orElse }
+    return { word, rest: [...rest, ...more], orElse, ...(afterMock === null ? {} : { afterMock }) }
   }
   for (let i = 0; i < argv.length; i++) {
     const token = argv[i] ?? ''
@@ -73,6 +76,7 @@ export function splitCommandLine(argv: readonly string[]): SplitCommandLine {
       rest.push(`--mock=${named ? next : defaultMock}`)
       if (named && !isScenarioName(next)) taken = [rest.length - 1, next]
       if (named) i++
+      else if (next !== undefined && !next.startsWith('-')) afterMock = next
     } else if (token === '--root' && word === null) {
       rest.push(token)
       if (next !== undefined) rest.push(next)

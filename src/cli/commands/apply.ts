@@ -11,6 +11,7 @@ import type { Io } from '../io/io.ts'
 import { confirmLosses } from '../output/confirm-losses.ts'
 import { json, reportWarnings } from '../output/output.ts'
 import { planSteps, planSummary, sayIfScriptsAreNotAsked, shownItem } from '../output/plan-text.ts'
+import { forSameHost, type GivenHost } from '../output/same-host.ts'
 
 const whatGoes = `\
 apply removes devices of a type beyond its count; virtual functions beyond sriov; and, with others: remove or a file of
@@ -65,7 +66,7 @@ const apply: Command = command({
         if (!isJson) io.err(`[${done + 1}/${total}] ${shownItem(item)}\n`)
       },
     })
-    if (isJson) io.out(json({ ...plan, applied: told(applied) }))
+    if (isJson) io.out(json({ ...plan, applied: told(applied, context.givenHost) }))
     reportEnd(applied, io, isJson)
     checkRoom(plan)
   },
@@ -73,11 +74,11 @@ const apply: Command = command({
 export default apply
 
 /** Errors as JSON says them elsewhere. */
-function told({ done, failed, takenBack, remaining }: Applied) {
+function told({ done, failed, takenBack, remaining }: Applied, host: GivenHost) {
   return {
     done: done.map(itemName),
     takenBack: takenBack.map(itemName),
-    failed: failed.map(({ entry, error }) => ({ name: itemName(entry), message: messageOf(error) })),
+    failed: failed.map(({ entry, error }) => ({ name: itemName(entry), message: forSameHost(messageOf(error), host) })),
     remaining: remaining.map(itemName),
   }
 }

@@ -93,7 +93,10 @@ const doctor: Command = command({
     }
     const sameHost = (line: string) => forSameHost(line, context.givenHost)
     const { unseen, healthy } = found
-    const findings = found.findings.map((finding) => ({ ...finding, commands: finding.commands.map(sameHost) }))
+    const findings = found.findings.map((finding) => {
+      const advice = finding.advice === null ? null : sameHost(finding.advice)
+      return { ...finding, commands: finding.commands.map(sameHost), advice }
+    })
     const diagnosis = { ...found, findings }
     if (context.options.json) io.out(json(diagnosis))
     else {

@@ -161,7 +161,7 @@ function deviceFilter(
 /** The kernel puts some into a group when a first driver is offered them, and so not before they are bound. */
 function whyNoGroup({ bus, driver }: Row['device']): string {
   if (bus !== null && busNamed(bus).opens !== 'device') return 'no: the mediated devices made of it have one'
-  return driver === null ? 'not before a driver has it: vfioctl bind' : 'no: no IOMMU is in front of it'
+  return driver === null ? 'not before a driver has it: bind it' : 'no: no IOMMU is in front of it'
 }
 
 function viability({ viable, blockers }: IommuGroup): string {

@@ -11,6 +11,7 @@ import { type Command, command } from '../command/command.ts'
 import { toldError } from '../output/failure.ts'
 import { json, reportWarnings } from '../output/output.ts'
 import { shownStep } from '../output/report-change.ts'
+import type { GivenHost } from '../output/same-host.ts'
 
 const restore: Command = command({
   arguments: {
@@ -46,7 +47,8 @@ const restore: Command = command({
         if (!isJson) io.err(`waiting for ${missing}, at most ${(values.timeout ?? defaultTimeoutMs) / 1000} s\n`)
       },
     })
-    if (isJson) io.out(json({ results: results.map(told), warnings, dryRun: isDry }))
+    if (isJson)
+      io.out(json({ results: results.map((result) => told(result, context.givenHost)), warnings, dryRun: isDry }))
     else {
       reportWarnings(warnings, io)
       if (isDry) io.out(results.map(dryResult).join(''))
@@ -57,8 +59,8 @@ const restore: Command = command({
 })
 export default restore
 
-function told({ error, ...result }: RestoreResult) {
-  return { ...result, error: error === null ? null : toldError(error) }
+function told({ error, ...result }: RestoreResult, host: GivenHost) {
+  return { ...result, error: error === null ? null : toldError(error, host) }
 }
 
 function shownResult({ kind, outcome, name, parent: on, type, error }: RestoreResult): string {

@@ -20,10 +20,11 @@ export function reportFailure(error: unknown, { json, verbose, command, ...host 
   const failure = error instanceof VfioError && mistake === null ? error : unexpected(mistake)
   const status = exitCode(failure.code)
   const usage = status === 2 && command !== null ? `vfioctl ${command} --help` : null
-  const hint = failure.hint === null ? usage : forSameHost(failure.hint, host)
-  const message = forSameHost(failure.message, host)
+  const told = toldError(failure, host)
+  const { message } = told
+  const hint = told.hint ?? usage
   if (json) {
-    io.err(jsonLine({ error: { ...toldError(failure), message, hint, exitCode: status } }))
+    io.err(jsonLine({ error: { ...told, hint, exitCode: status } }))
     return status
   }
   io.err(`${paint('red', 'vfioctl:')} ${message}\n`)
@@ -34,9 +35,11 @@ export function reportFailure(error: unknown, { json, verbose, command, ...host 
 
 type ToldError = Pick<VfioError, 'code' | 'message' | 'hint' | 'errno' | 'errnoNumber' | 'syscall' | 'path' | 'facts'>
 
-/** An error as JSON tells it. */
-export function toldError({ code, message, hint, errno, errnoNumber, syscall, path, facts }: VfioError): ToldError {
-  return { code, message, hint, errno, errnoNumber, syscall, path, facts }
+/** An error as JSON tells it, with the commands that it names for the host that was given. */
+export function toldError(error: VfioError, host: GivenHost): ToldError {
+  const { code, errno, errnoNumber, syscall, path, facts } = error
+  const hint = error.hint === null ? null : forSameHost(error.hint, host)
+  return { code, message: forSameHost(error.message, host), hint, errno, errnoNumber, syscall, path, facts }
 }
 
 /** An unforeseen failure as a `VfioError`: a system call's that nobody worded, or a mistake of this program. */

@@ -3,10 +3,14 @@ import { defaultMock } from '../arguments/global-options.ts'
 import { commands } from '../command/commands.ts'
 import { shellQuoted } from './shell-quoted.ts'
 
-/** These are about this machine or its simulated hosts, whichever was given. */
-const ofNoHost = new Set(['boot', 'capture', 'completion', 'mock', 'spec'])
-const words = Object.keys(commands).filter((word) => !ofNoHost.has(word))
-const commandLine = new RegExp(`\\bvfioctl (${words.join('|')})\\b(?! --(?:mock|root|help))`, 'g')
+/** These are about this machine or about none, whichever was given. */
+const ofNoHost = new Set(['capture', 'completion', 'spec'])
+/** An option between these and their action would take the action for its value. */
+const actions: Readonly<Record<string, string>> = { boot: 'install|remove|status', mock: 'reset|reboot' }
+const words = Object.keys(commands)
+  .filter((word) => !ofNoHost.has(word))
+  .map((word) => (actions[word] === undefined ? word : `${word} (?:${actions[word]})`))
+const commandLine = new RegExp(`\\bvfioctl (?:${words.join('|')})\\b(?! --(?:mock|root|help))`, 'g')
 
 /** The `--mock` and `--root` of the command line. */
 export interface GivenHost {

@@ -2,16 +2,13 @@ import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import type { Io } from '../../../src/cli/io/io.ts'
-import { forTerminal } from '../../../src/cli/io/paint.ts'
-import { readBounded } from '../../../src/cli/io/user-file.ts'
-import { run } from '../../../src/cli/run.ts'
 import type { Diagnosis } from '../../../src/index.ts'
 import type { Kernel } from '../../../src/kernel/kernel.ts'
 import { createMockKernel } from '../../../src/mock/kernel/mock-kernel.ts'
 import type { Scenario } from '../../../src/mock/scenario/scenario.ts'
 import { gpuHost } from '../../../src/mock/shipped/gpu-host.ts'
 import { mockStateDirectory } from '../../../src/mock/state/state-directory.ts'
+import { runHere, type Said } from './run-here.ts'
 
 const nic = '0000:81:00.0'
 const ssd = '0000:82:00.0'
@@ -471,7 +468,7 @@ const broken: Readonly<Record<string, Case>> = {
   },
 }
 
-type Run = (words: readonly string[]) => Promise<{ status: number; stdout: string; stderr: string }>
+type Run = (words: readonly string[]) => Promise<Said>
 
 /** The command line on a host of its own, run in this process. */
 function hostOf({ disk = {}, without = '', ...others }: Broken) {
@@ -481,21 +478,8 @@ function hostOf({ disk = {}, without = '', ...others }: Broken) {
   const scenario: Scenario = { ...gpuHost, ...others, name: 'sick', disk: { ...usual, ...disk } }
   writeFileSync(file, JSON.stringify(scenario))
   const on: Run = async (words) => {
-    const [stdout, stderr]: [string[], string[]] = [[], []]
-    const io: Io = {
-      out: (text) => stdout.push(forTerminal(String(text), null)),
-      err: (text) => stderr.push(text),
-      readFile: (path, maxBytes = 2 ** 24) => readBounded(path, maxBytes),
-      interruption: () => new AbortController().signal,
-      confirm: async () => null,
-      readerGone: new AbortController().signal,
-      program: ['/usr/local/bin/vfioctl'],
-      caller: 1,
-      showPage: async () => false,
-      env: { XDG_STATE_HOME: folder },
-    }
     const named = words.some((word) => word.startsWith('--mock')) ? words : [...words, `--mock=${file}`]
-    return { status: await run(named, io), stdout: stdout.join(''), stderr: stderr.join('') }
+    return await runHere(named, folder)
   }
   return { on, shell: (line: string) => shell(line, on, folder, scenario) }
 }
