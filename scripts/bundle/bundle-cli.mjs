@@ -50,6 +50,12 @@ function oneByteText(code) {
   return code.replace(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }
 
+/** Nothing exported changes: values take a quarter of the text of getters, and no function each. */
+function plainExports(code) {
+  const getter = /Object\.defineProperty\(exports,"([\w$]+)",\{enumerable:!0,get:function\(\)\{return ([\w$]+)\}\}\)/g
+  return code.replace(getter, 'exports.$1=$2')
+}
+
 async function write(folder, options, output) {
   const bundle = await rolldown({
     platform: 'node',
@@ -65,7 +71,6 @@ async function write(folder, options, output) {
     banner: (chunk) => (chunk.name === 'vfioctl' ? '#!/usr/bin/env node' : ''),
     minify: { compress: true, mangle: false, codegen: true },
     exports: 'named',
-    // nothing exported changes, and getters take longer to define than values
     externalLiveBindings: false,
     // a require: what compiles a chunk by itself has no answer to import()
     dynamicImportInCjs: false,
@@ -73,5 +78,5 @@ async function write(folder, options, output) {
   })
   await bundle.close()
   mkdirSync(folder, { recursive: true })
-  for (const file of files) writeFileSync(join(folder, file.fileName), oneByteText(file.code))
+  for (const file of files) writeFileSync(join(folder, file.fileName), oneByteText(plainExports(file.code)))
 }

@@ -1,10 +1,13 @@
-// node --random-seed=1 FLAGS pack-chunks.cjs CHUNKS PACK ROOT, by the Node that the executable will be: runs `list` of
+// node --random-seed=1 pack-chunks.cjs CHUNKS PACK ROOT, by the Node that the executable will be: runs `list` of
 // the bundle in CHUNKS on the host in ROOT, and writes each chunk and what V8 compiled of it meanwhile to PACK. The seed,
-// which V8 does not count among the flags that such code depends on, has two runs give the same bytes.
+// which V8 does not count among the flags that such code depends on, has two runs give the same bytes. So has that V8's baseline
+// compiler rests: which functions it is about to take up would be in there. That flag counts, and is taken back before.
 const { readdirSync, readFileSync, writeFileSync } = require('node:fs')
 const { join } = require('node:path')
+const { setFlagsFromString } = require('node:v8')
 const { Script } = require('node:vm')
 
+setFlagsFromString('--no-sparkplug')
 const [folder, packFile, root] = process.argv.slice(2)
 
 const chunks = new Map(
@@ -30,6 +33,7 @@ function load(id) {
 
 /** Writes what there is by now. */
 function pack() {
+  setFlagsFromString('--sparkplug')
   const parts = []
   const index = {}
   let at = 0

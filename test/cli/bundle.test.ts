@@ -59,6 +59,12 @@ test('what every command needs is without the whole of yargs, either kernel, and
   }
 })
 
+test('what a file exports are values, not getters, which take longer to define', () => {
+  const core = readFileSync(join(dirname(program), 'core.cjs'), 'utf8')
+  expect(core).toMatch(/exports\.\w+=\w+/)
+  expect(core).not.toContain('defineProperty(exports,"')
+})
+
 test('list loads neither threads nor streams, on a simulated host too', () => {
   for (const host of [[], ['--mock', 'gpu-host']]) {
     const modules = builtIn('list', ...host)
