@@ -174,3 +174,8 @@ export function pathFault(name: string): string | null {
   if (name.includes('/')) return "holds '/'"
   return name.includes('\0') ? 'holds a NUL' : null
 }
+
+/** A number with what it counts: '1 device', '2 devices'. Every text that counts has it from here. */
+export function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`
+}

@@ -1,5 +1,6 @@
 import { kernelOrder } from '../base/byte-order.ts'
 import { VfioError } from '../base/errors.ts'
+import { counted } from '../base/units.ts'
 import { decode, encodeInto } from './struct.ts'
 
 /** struct vfio_irq_info, of VFIO_DEVICE_GET_IRQ_INFO. */
@@ -89,7 +90,7 @@ const actionFlag = {
 /** Throws RangeError if the data is not one entry per vector, or a number does not fit. */
 export function encodeIrqSet({ index, start, count, action, data }: IrqSet): Uint8Array {
   const entries = data === null ? count : 'bools' in data ? data.bools.length : data.eventfds.length
-  if (entries !== count) throw new RangeError(`${entries} entries for ${count} vectors`)
+  if (entries !== count) throw new RangeError(`${entries} entries for ${counted(count, 'vector')}`)
   const dataSize = data === null ? 0 : 'bools' in data ? count : 4 * count
   const bytes = new Uint8Array(vfioIrqSet.size + dataSize)
   const flags =

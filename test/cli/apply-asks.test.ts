@@ -18,6 +18,6 @@ test('apply asks on a terminal before it takes something away: no, the input’s
     expect(screen).toMatch(new RegExp(`remove ${uuid} on mtty .*1 to be taken away.*nothing is changed`, 's'))
   }
   expect(run('list').stdout).toContain(uuid)
-  expect(await answered('y\n')).toMatchObject({ status: 0, screen: expect.stringContaining('done: 1 devices changed') })
+  expect(await answered('y\n')).toMatchObject({ status: 0, screen: expect.stringContaining('done: 1 device changed') })
   expect(run('list').stdout).not.toContain(uuid)
 })

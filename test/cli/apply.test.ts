@@ -24,7 +24,7 @@ describe('plan and apply', () => {
   test('show, check, make, and find nothing left to do', () => {
     const run = host()
     const plan = run(spec, 'plan', '-')
-    expect(plan).toMatchObject({ status: 0, stderr: '2 to create; 0 stay as they are\n' })
+    expect(plan).toMatchObject({ status: 0, stderr: '2 to create; 0 to keep\n' })
     expect(plan.stdout.split('\n')[0]).toMatch(/^ACTION +DEVICE +PARENT +TYPE +REASON$/)
     expect(run(spec, 'apply', '-', '--check').status).toBe(10)
     expect(run(spec, 'apply', '-', '--dry-run').stdout).toMatch(/^# create .*\nsave \/etc\/mdevctl\.d\//)
@@ -34,7 +34,7 @@ describe('plan and apply', () => {
     expect(applied.stderr).toMatch(/^\[1\/2\] create .*\n\[2\/2\] create .*\ndone: 2 devices changed\n$/)
     expect(run(spec, 'apply', '-')).toMatchObject({
       status: 0,
-      stderr: 'nothing to do: 2 devices are as they should be\n',
+      stderr: 'nothing to do: all is as it should be (2 devices)\n',
     })
     expect(run(spec, 'apply', '-', '--check').status).toBe(0)
   })
@@ -65,7 +65,7 @@ describe('plan and apply', () => {
       expect(vfioctl([verb, '-', '--dry-run', '--root', root], { input: small })).toMatchObject({
         status: 0,
         stdout: expect.stringMatching(/^# create/),
-        stderr: `not asked in a dry run, and may forbid it: ${script}\n1 to create; 0 stay as they are\n`,
+        stderr: `not asked in a dry run, and may forbid it: ${script}\n1 to create; 0 to keep\n`,
       })
     }
   })

@@ -27,7 +27,7 @@ it('sriov --modprobe needs a device and a number, and goes with no other option'
 it('types says of an AMD GPU that its functions have none, and where they are shown', () => {
   const { stdout, stderr } = mockHost()('instinct', 'types', '-p', '05:00.0')
   expect(stdout).toBe('')
-  expect(stderr).toContain('0000:05:00.0 is divided by gim among 1 virtual functions, which have no types')
+  expect(stderr).toContain('0000:05:00.0 is divided by gim among 1 virtual function (its functions have no types)')
   expect(stderr).toContain('vfioctl sriov --mock instinct 0000:05:00.0')
   expect(stderr).not.toContain('mdev_bus')
 })

@@ -1,4 +1,5 @@
 import { VfioError } from '../../base/errors.ts'
+import { counted } from '../../base/units.ts'
 import type { Applied } from '../../lifecycle/plan/apply.ts'
 import { checkRoom } from '../../lifecycle/plan/room.ts'
 import { isDone, itemName } from '../../lifecycle/wanted/plan.ts'
@@ -87,13 +88,13 @@ function told({ done, failed, takenBack, remaining }: Applied, host: GivenHost) 
 function reportEnd({ done, failed, takenBack, remaining }: Applied, io: Io, isJson: boolean): void {
   const [first, ...others] = failed
   if (first === undefined) {
-    if (!isJson) io.err(`done: ${done.length} devices changed\n`)
+    if (!isJson) io.err(`done: ${counted(done.length, 'device')} changed\n`)
     return
   }
   for (const { entry, error } of others) if (!isJson) io.err(`${itemName(entry)}: ${messageOf(error)}\n`)
   const known = first.error instanceof VfioError ? first.error : null
   const back = takenBack.length === 0 ? '' : `${takenBack.length} taken back, `
-  const counts = `${done.length} devices were changed, ${failed.length} failed, ${back}${remaining.length} were not begun`
+  const counts = `${counted(done.length, 'device')} changed, ${failed.length} failed, ${back}${remaining.length} not begun`
   throw new VfioError(known?.code ?? 'SYSTEM_CALL_FAILED', `${messageOf(first.error)}; ${counts}`, {
     cause: first.error,
     ...(known?.hint == null ? {} : { hint: known.hint }),

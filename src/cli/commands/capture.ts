@@ -1,4 +1,4 @@
-import { printable } from '../../base/units.ts'
+import { counted, printable } from '../../base/units.ts'
 import { deviceForms } from '../arguments/device-argument.ts'
 import { type Command, command, text } from '../command/command.ts'
 import { readVersion } from '../command/version.ts'
@@ -65,7 +65,9 @@ const capture: Command = command({
     }
     if (values.file !== '-') {
       const send = values.redact ? '; look through it before you send it' : '; it has this host’s addresses and names'
-      io.err(`recorded ${files} files and ${opened} opened devices in ${printable(values.file)}${send}\n`)
+      io.err(
+        `recorded ${counted(files, 'file')} and ${counted(opened, 'opened device')} in ${printable(values.file)}${send}\n`,
+      )
     }
   },
 })

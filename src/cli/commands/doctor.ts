@@ -1,5 +1,5 @@
 import { VfioError } from '../../base/errors.ts'
-import { printable } from '../../base/units.ts'
+import { counted, printable } from '../../base/units.ts'
 import { given } from '../arguments/change-options.ts'
 import { deviceForms } from '../arguments/device-argument.ts'
 import { parseSize, wholeNumber } from '../arguments/numbers.ts'
@@ -105,7 +105,7 @@ const doctor: Command = command({
       reportWarnings(unseen, io)
       if (unseen.length > 0) io.err('run as root, doctor sees those too\n')
       const hidden = findings.length - shown.length
-      const more = hidden === 0 ? '' : `; ${hidden} ${hidden === 1 ? 'note' : 'notes'} with --all`
+      const more = hidden === 0 ? '' : `; ${counted(hidden, 'note')} with --all`
       if (healthy) io.out(`healthy: looked at ${lookedAtText(diagnosis)}${more}\n`)
     }
     if (!healthy) {

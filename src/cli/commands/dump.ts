@@ -1,6 +1,6 @@
 import { deviceOrder } from '../../base/byte-order.ts'
 import { VfioError } from '../../base/errors.ts'
-import { hex, printable } from '../../base/units.ts'
+import { counted, hex, printable } from '../../base/units.ts'
 import type { Device } from '../../vfio/device.ts'
 import type { Region } from '../../vfio/region/region.ts'
 import { wholeNumber } from '../arguments/numbers.ts'
@@ -61,7 +61,7 @@ const dump: Command = command({
       if (file !== null) {
         await writeWhole(file, contentOf(read), io.interruption())
         if (context.options.json) io.out(json({ ...facts, output: file }))
-        else io.err(`wrote ${length} bytes of ${from.name} of ${device.name} to ${printable(file)}\n`)
+        else io.err(`wrote ${counted(length, 'byte')} of ${from.name} of ${device.name} to ${printable(file)}\n`)
       } else if (output === '-') {
         for (const { bytes } of read) io.out(bytes)
       } else if (context.options.json) {

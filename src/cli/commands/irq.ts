@@ -1,5 +1,5 @@
 import { VfioError } from '../../base/errors.ts'
-import { printable } from '../../base/units.ts'
+import { counted, printable } from '../../base/units.ts'
 import type { Device } from '../../vfio/device.ts'
 import type { Irq } from '../../vfio/irq/irq.ts'
 import { given } from '../arguments/change-options.ts'
@@ -90,9 +90,7 @@ const irq: Command = command({
       prepareBus(device, watched, values['bus-master'], io)
       await watchIrq(device, watched, vectors ?? null, limits, (event) => {
         const { irq, vector, count } = event
-        io.out(
-          asJson ? `${JSON.stringify(event)}\n` : `${irq} ${vector}: ${count} ${count === 1 ? 'event' : 'events'}\n`,
-        )
+        io.out(asJson ? `${JSON.stringify(event)}\n` : `${irq} ${vector}: ${counted(count, 'event')}\n`)
       })
     })
   },

@@ -1,5 +1,5 @@
 import { VfioError } from '../../base/errors.ts'
-import { printable } from '../../base/units.ts'
+import { counted, printable } from '../../base/units.ts'
 import { checkSpec, type SpecFault } from '../../lifecycle/spec/check-spec.ts'
 import { given } from '../arguments/change-options.ts'
 import { config, readSpec } from '../arguments/spec-file.ts'
@@ -49,7 +49,7 @@ async function validate(file: string | undefined, label: string | undefined, asJ
   if (asJson) io.out(json({ path, ...check }))
   else io.out(check.faults.map((fault) => `${inFile(path, fault)}\n`).join(''))
   if (!check.valid) {
-    const count = check.faults.length === 1 ? 'a fault' : `${check.faults.length} faults`
+    const count = counted(check.faults.length, 'fault')
     throw new VfioError('INVALID_SPEC', `${path} has ${count}${check.more ? ' or more' : ''}`, {
       path,
       hint: 'vfioctl help spec lists the keys; vfioctl spec example shows a file',

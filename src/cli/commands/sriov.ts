@@ -1,3 +1,4 @@
+import { counted } from '../../base/units.ts'
 import type { PhysicalFunction } from '../../host/sriov.ts'
 import { given } from '../arguments/change-options.ts'
 import { dryRun } from '../arguments/global-options.ts'
@@ -93,17 +94,17 @@ const sriov: Command = command({
     })
     const isOther = change.asked !== change.count
     const asked = !isOther ? '' : `; its driver makes that many if ${change.asked} are asked for`
-    const already = `already so: ${change.device} has ${change.count} of ${change.total} virtual functions${asked}`
+    const already = `already so: ${change.device} has ${change.count} of ${counted(change.total, 'virtual function')}${asked}`
     if (context.options.json) io.out(json(change))
     else if (isDry) reportDryRun([change], io, () => already)
     else if (!change.changed) io.err(`${already}\n`)
     else if (change.total === 0) io.err(`${change.device} has no SR-IOV now; the number kept for it is forgotten\n`)
     else if (isOther && !host.kernel.runsPrograms) {
-      const will = `is to have ${change.asked} of ${change.total} virtual functions from its next boot on`
+      const will = `is to have ${change.asked} of ${counted(change.total, 'virtual function')} from its next boot on`
       io.err(`${change.device} ${will}; below another root NVIDIA's sriov-manage is not run\n`)
     } else {
       const kept = transient ? 'until the next boot' : 'now and at every boot'
-      io.err(`${change.device} has ${change.count} of ${change.total} virtual functions, ${kept}${asked}\n`)
+      io.err(`${change.device} has ${change.count} of ${counted(change.total, 'virtual function')}, ${kept}${asked}\n`)
     }
   },
 })

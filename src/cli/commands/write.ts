@@ -1,5 +1,5 @@
 import { VfioError } from '../../base/errors.ts'
-import { hex } from '../../base/units.ts'
+import { counted, hex } from '../../base/units.ts'
 import type { Region } from '../../vfio/region/region.ts'
 import { dryRun } from '../arguments/global-options.ts'
 import { device, offset, parsePlace, parseValue, region, type Width, width } from '../arguments/region.ts'
@@ -71,9 +71,7 @@ const write: Command = command({
       )
     } else {
       const bytes = (accesses.length * bits) / 8
-      io.err(
-        `wrote ${bytes} ${bytes === 1 ? 'byte' : 'bytes'} to ${written.region} at ${hex(place.offset)} of ${written.name}\n`,
-      )
+      io.err(`wrote ${counted(bytes, 'byte')} to ${written.region} at ${hex(place.offset)} of ${written.name}\n`)
     }
   },
 })

@@ -1,4 +1,5 @@
 import { VfioError } from '../../base/errors.ts'
+import { counted } from '../../base/units.ts'
 import type { Device } from '../../vfio/device.ts'
 import type { Irq } from '../../vfio/irq/irq.ts'
 
@@ -57,14 +58,18 @@ export async function watchIrq(
   }
   if (readerGone.aborted) return
   if (interruption.aborted) {
-    throw new VfioError('INTERRUPTED', `interrupted; ${irq.name} of ${device.name} had ${seen} events`, {
+    throw new VfioError('INTERRUPTED', `interrupted; ${irq.name} of ${device.name} had ${counted(seen, 'event')}`, {
       hint: '--count N or --timeout SECONDS end a watch by themselves',
     })
   }
   if (limits.count !== undefined) {
-    throw new VfioError('INTERRUPT_TIMEOUT', `${irq.name} of ${device.name} had ${seen} of ${count} events in time`, {
-      hint: 'a longer --timeout; msi and msix need --bus-master',
-      facts: { irq: irq.name, seen, count },
-    })
+    throw new VfioError(
+      'INTERRUPT_TIMEOUT',
+      `${irq.name} of ${device.name} had ${seen} of ${counted(count, 'event')} in time`,
+      {
+        hint: 'a longer --timeout; msi and msix need --bus-master',
+        facts: { irq: irq.name, seen, count },
+      },
+    )
   }
 }

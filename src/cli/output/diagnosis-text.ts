@@ -1,4 +1,4 @@
-import { escaped } from '../../base/units.ts'
+import { counted, escaped } from '../../base/units.ts'
 import type { Diagnosis } from '../../lifecycle/doctor/diagnose.ts'
 import type { Evidence, Finding, Severity } from '../../lifecycle/doctor/reading/finding.ts'
 import { paint, type Style } from '../io/paint.ts'
@@ -28,7 +28,7 @@ function shownEvidence({ path, value }: Evidence): string {
 export function countsText(findings: readonly Finding[]): string {
   const counts = (['problem', 'warning', 'note'] as const).map((severity) => {
     const count = findings.filter((finding) => finding.severity === severity).length
-    return count === 0 ? '' : `${count} ${severity}${count === 1 ? '' : 's'}`
+    return count === 0 ? '' : counted(count, severity)
   })
   return counts.filter((count) => count !== '').join(', ')
 }

@@ -1,4 +1,4 @@
-import { escaped, formatSize, hex, printable } from '../../base/units.ts'
+import { counted, escaped, formatSize, hex, printable } from '../../base/units.ts'
 import { shownUsers } from '../../host/device-users.ts'
 import type { PciPower } from '../../host/pci-power.ts'
 import type { VfioPciDriver } from '../../host/variants/vfio-pci-drivers.ts'
@@ -47,7 +47,7 @@ function deviceFacts(inspection: DeviceInspection): Fact[] {
   const { mode, pageSize, ranges, availableMappings } = addressSpace
   const pci = group?.devices.find(({ name, bus }) => name === device.name && bus === 'pci')
   const users = group?.users ?? []
-  const left = availableMappings === null ? '' : `, ${availableMappings} mappings left`
+  const left = availableMappings === null ? '' : `, ${counted(availableMappings, 'mapping')} left`
   return [
     ['device', device.name],
     ...(pci === undefined

@@ -1,4 +1,4 @@
-import { escaped } from '../../base/units.ts'
+import { counted, escaped } from '../../base/units.ts'
 import { shownUsers } from '../../host/device-users.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import { noDriver } from '../../lifecycle/bindings/wanted-driver.ts'
@@ -80,7 +80,7 @@ function whatOf(item: PlanItem): string {
   if (isPlannedDevice(item)) return `on ${item.parent} (${item.type})`
   if (item.kind === 'binding') return item.driver === noDriver ? 'to no driver' : `to ${item.driver}`
   if (item.kind === 'gpu-modes') return `to ${modesOf(item)}`
-  return `to ${item.count} virtual functions`
+  return `to ${counted(item.count, 'virtual function')}`
 }
 
 /** The exact writes, device by device, in their order. */
@@ -98,13 +98,13 @@ export function sayIfScriptsAreNotAsked(kernel: Kernel, { entries }: Plan, io: I
   sayScriptsAreNotAsked(kernel, { onMessage: (line) => io.err(`${line}\n`) })
 }
 
-/** `2 to create, 1 to remove; 5 stay`, or that all is as it should be. */
+/** `2 to create, 1 to remove; 5 to keep`, or that all is as it should be. */
 export function planSummary(plan: Plan): string {
   const items = itemsOf(plan)
   const count = (action: (typeof items)[number]['action']) => items.filter((item) => item.action === action).length
   const changes = (['bind', 'create', 'change', 'remove'] as const).flatMap((action) => {
     return count(action) === 0 ? [] : [`${count(action)} to ${action}`]
   })
-  if (changes.length === 0) return `nothing to do: ${items.length} devices are as they should be`
-  return `${changes.join(', ')}; ${count('keep')} stay as they are`
+  if (changes.length === 0) return `nothing to do: all is as it should be (${counted(items.length, 'device')})`
+  return `${changes.join(', ')}; ${count('keep')} to keep`
 }

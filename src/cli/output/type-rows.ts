@@ -1,3 +1,4 @@
+import { counted } from '../../base/units.ts'
 import type { DeviceType } from '../../lifecycle/device/device-type.ts'
 
 /** A row of the table of types: what one parent offers, or what several functions of one card offer alike. */
@@ -52,5 +53,5 @@ function parentBlocks(types: readonly DeviceType[], cardOf: (parent: string) => 
 
 function shown(parents: readonly string[]): string {
   const first = parents[0] ?? ''
-  return parents.length < 2 ? first : `${first} … ${parents.at(-1)} (${parents.length} functions)`
+  return parents.length < 2 ? first : `${first} … ${parents.at(-1)} (${counted(parents.length, 'function')})`
 }

@@ -1,4 +1,4 @@
-import { pciAddressOrNull } from '../../base/units.ts'
+import { counted, pciAddressOrNull } from '../../base/units.ts'
 import { type BusDevice, devicePath, shownDevice } from '../../host/bus/bus-device.ts'
 import { boundDriver } from '../../host/group-members.ts'
 import { pciDevices } from '../../host/pci-bus.ts'
@@ -53,7 +53,7 @@ export function listKeptForBoot(files: HostFiles, device?: string): KeptForBoot 
     ...counts.settings.map(({ name, value }) => ({
       kind: 'functions',
       device: name,
-      what: `${value.count} virtual functions`,
+      what: counted(value.count, 'virtual function'),
       now: countNow(files, name, value),
       path: sriovSettings.path(name),
       forget: `vfioctl sriov ${name} 0`,
@@ -88,7 +88,7 @@ function gimFunctions(files: HostFiles): Kept[] {
   return ownGimNumbers(files).map(({ device, count, now }) => ({
     kind: 'functions',
     device,
-    what: `${count} virtual functions, by gim`,
+    what: `${counted(count, 'virtual function')}, by gim`,
     now: `has ${now}`,
     path: gimLinePath,
     forget: `vfioctl sriov ${device} 0 --modprobe`,

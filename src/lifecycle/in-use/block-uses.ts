@@ -1,11 +1,11 @@
-import { type PciAddress, printable } from '../../base/units.ts'
+import { counted, type PciAddress, printable } from '../../base/units.ts'
 import { readOrEmpty } from '../../host/sysfs/readable.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import { type BlockDevice, BlockDevices, nodeOf, shownBlock } from './block-devices.ts'
 import type { DeviceGraph } from './device-graph.ts'
 import { type FileSystem, readFileSystems } from './file-systems.ts'
 import { type Mount, mountOf, readSwaps, type Swap } from './mounts.ts'
-import { counted, type PciUse } from './pci-use.ts'
+import type { PciUse } from './pci-use.ts'
 
 /** The uses of PCI devices' disks, through as many layers as there are. */
 export class BlockUses {
@@ -117,5 +117,5 @@ function shownMount({ type, members, at: [first, ...others] }: FileSystem): stri
   const where = `${printable(first)}${also}`
   return members.size === 1
     ? `is mounted on ${where}`
-    : `is one of ${members.size} devices of the ${printable(type)} on ${where}`
+    : `is one of ${counted(members.size, 'device')} of the ${printable(type)} on ${where}`
 }

@@ -43,8 +43,3 @@ export function consoleUses(files: HostFiles, terminals: readonly string[]): Pci
     .filter((name) => active.includes(name))
     .map((name) => ({ what: `/dev/${name} is a console of the kernel`, end: null }))
 }
-
-/** '1 other place', '2 other places'. */
-export function counted(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`
-}

@@ -1,4 +1,4 @@
-import { type PciAddress, pciAddressOrNull } from '../../base/units.ts'
+import { counted, type PciAddress, pciAddressOrNull } from '../../base/units.ts'
 import { type DeviceUser, findDeviceUsers } from '../../host/device-users.ts'
 import { pciPath } from '../../host/sriov.ts'
 import { linkedName } from '../../host/sysfs/links.ts'
@@ -10,7 +10,7 @@ import { DeviceGraph } from './device-graph.ts'
 import { deviceNodes } from './device-nodes.ts'
 import { type Mount, readMounts } from './mounts.ts'
 import { NetworkUses } from './network-uses.ts'
-import { consoleUses, counted, openedBy, type PciUse } from './pci-use.ts'
+import { consoleUses, openedBy, type PciUse } from './pci-use.ts'
 import { sharedFolderUses } from './shared-folder-uses.ts'
 
 interface Seen {

@@ -1,3 +1,4 @@
+import { counted } from '../../base/units.ts'
 import { gimDriver } from '../../host/amd-gim.ts'
 import { pciPath, readPhysicalFunctions } from '../../host/sriov.ts'
 import type { Warning } from '../../host/warning.ts'
@@ -36,7 +37,7 @@ function functionsWithoutTypes(files: HostFiles, { parent, type }: TypeFilter): 
     return driver === gimDriver && type === undefined && isMeant
   })
   return cards.map(({ address, count }) => {
-    const message = `is divided by ${gimDriver} among ${count} virtual functions, which have no types: vfioctl sriov ${address}; vfioctl bind FUNCTION`
+    const message = `is divided by ${gimDriver} among ${counted(count, 'virtual function')} (its functions have no types): vfioctl sriov ${address}; vfioctl bind FUNCTION`
     return { path: pciPath(address), message }
   })
 }

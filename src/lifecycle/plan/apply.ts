@@ -1,4 +1,5 @@
 import { kernelAnswer, VfioError, withMore } from '../../base/errors.ts'
+import { counted } from '../../base/units.ts'
 import { shownUsers } from '../../host/device-users.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import type { ChangeOptions } from '../change/change.ts'
@@ -172,7 +173,7 @@ class Applying {
     const words: string[] = []
     for (const { item, takeBack } of made) {
       const { device } = item
-      if (item.kind === 'sriov') words.push(`, with ${isBound ? item.count : item.before} virtual functions`)
+      if (item.kind === 'sriov') words.push(`, with ${counted(isBound ? item.count : item.before, 'virtual function')}`)
       if (isBound) continue
       await takeBack(calm).then(
         () => this.#isTakenBack(item),

@@ -1,5 +1,5 @@
 import { VfioError } from '../../base/errors.ts'
-import { type PciAddress, pciAddressOrNull } from '../../base/units.ts'
+import { counted, type PciAddress, pciAddressOrNull } from '../../base/units.ts'
 import { onPci } from '../../host/bus/bus-device.ts'
 import { readBinding } from '../../host/driver-binding.ts'
 import { isNvidiaGpu } from '../../host/nvidia-gpu.ts'
@@ -63,7 +63,7 @@ function checkDriverMakesFunctions(
     throw invalidSpec(
       path,
       device,
-      `bindings give it to ${binding.driver}, and parents ask for ${count} virtual functions of it: ${what}`,
+      `bindings give it to ${binding.driver}, and parents ask for ${counted(count, 'virtual function')} of it: ${what}`,
       binding.at,
     )
   }
@@ -71,7 +71,7 @@ function checkDriverMakesFunctions(
   if (driver === null && isNvidiaGpu(files, device)) return
   throw new VfioError(
     'NOT_SUPPORTED',
-    `${inFile(path, at)}: ${device} cannot have ${count} virtual functions: ${what}`,
+    `${inFile(path, at)}: ${device} cannot have ${counted(count, 'virtual function')}: ${what}`,
     {
       path,
       hint: mending(device, driver, binding),

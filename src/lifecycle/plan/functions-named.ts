@@ -1,5 +1,5 @@
 import { VfioError } from '../../base/errors.ts'
-import { type PciAddress, parsePciAddress } from '../../base/units.ts'
+import { counted, type PciAddress, parsePciAddress } from '../../base/units.ts'
 import { findPhysicalFunction } from '../../host/sriov.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import type { FutureFunctions } from '../wanted/future-functions.ts'
@@ -18,8 +18,12 @@ export function functionsNamed(
   const there = future.of(card) ?? findPhysicalFunction(files, card).functions
   const missing = virtfn === null ? (there.length === 0 ? 0 : undefined) : virtfn.find((it) => it >= there.length)
   if (missing === undefined) return (virtfn ?? [...there.keys()]).flatMap((it) => there[it] ?? [])
-  throw new VfioError('NOT_FOUND', `${card} has no virtfn${missing}: it has ${there.length} virtual functions`, {
-    hint: `vfioctl sriov ${card} COUNT, or \`sriov\` of a parent in this file`,
-    facts: { card, virtfn: missing, count: there.length },
-  })
+  throw new VfioError(
+    'NOT_FOUND',
+    `${card} has no virtfn${missing}: it has ${counted(there.length, 'virtual function')}`,
+    {
+      hint: `vfioctl sriov ${card} COUNT, or \`sriov\` of a parent in this file`,
+      facts: { card, virtfn: missing, count: there.length },
+    },
+  )
 }

@@ -1,4 +1,4 @@
-import { pciAddressOrNull } from '../../base/units.ts'
+import { counted, pciAddressOrNull } from '../../base/units.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import { sharesOrNull } from '../device/gpu-shares.ts'
 import type { VirtualDeviceKind } from '../device/virtual-device-kind.ts'
@@ -61,7 +61,7 @@ function placesNamed(
     const excluding = future.exclusionOf(address)
     if (excluding !== null) {
       const { device: card, count } = excluding
-      const what = count === 0 ? 'no virtual functions' : `the first ${count} virtual functions alone`
+      const what = count === 0 ? 'no virtual functions' : `the first ${counted(count, 'virtual function')} alone`
       throw invalidSpec(path, address, `parents ask for what it carries, and sriov gives ${card} ${what}`, parent.at)
     }
     const card = future.cardOf(address)

@@ -1,4 +1,5 @@
 import type { PciAddress } from '../../base/units.ts'
+import { counted } from '../../base/units.ts'
 import { findPhysicalFunction, type PhysicalFunction } from '../../host/sriov.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import { isHalfConfigured } from '../device/half-configured.ts'
@@ -30,7 +31,12 @@ export function planSriov(
       const probing = planned.get(device)?.autoprobe ?? item.autoprobe
       if (probing !== item.autoprobe) throw invalidSpec(path, device, 'is to have autoprobe true and false', at)
       if (other !== item.count) {
-        throw invalidSpec(path, device, `is to have ${other} and ${item.count} virtual functions: say it once`, at)
+        throw invalidSpec(
+          path,
+          device,
+          `is to have ${other} and ${counted(item.count, 'virtual function')}: say it once`,
+          at,
+        )
       }
       planned.set(device, item)
     }
@@ -88,5 +94,5 @@ function reasonOf(
   if (isKept) return 'is as it should be'
   if (!isMade) return 'is not kept for the next boot'
   if (isHalfConfigured(files, address)) return 'was left half set up'
-  return isDropped ? 'its MIG mode changes, for which they go' : `has ${count} virtual functions`
+  return isDropped ? 'its MIG mode changes, for which they go' : `has ${counted(count, 'virtual function')}`
 }

@@ -1,4 +1,4 @@
-import type { PciAddress } from '../../base/units.ts'
+import { counted, type PciAddress } from '../../base/units.ts'
 import type { DriverBinding } from '../../host/driver-binding.ts'
 import { pciDevices } from '../../host/pci-bus.ts'
 import { readResetMethods } from '../../host/pci-power.ts'
@@ -56,7 +56,9 @@ function foundAgain(files: HostFiles, address: PciAddress, binding: DriverBindin
   const count = card?.count ?? 0
   const isKept = files.kind(sriovSettings.path(address)) !== null || files.kind(gpuModeSettings.path(address)) !== null
   const lost = [
-    ...(count === 0 ? [] : [`; its ${count} virtual functions go with what is made of them, and stay away`]),
+    ...(count === 0
+      ? []
+      : [`; it loses its ${counted(count, 'virtual function')} for good, with what is made of them`]),
     ...(isKept ? [`; vfioctl restore -p ${address} brings back what is kept of its modes and functions`] : []),
   ].join('')
   return {
@@ -82,7 +84,7 @@ function madeAnew(files: HostFiles, above: PciAddress, binding: DriverBinding): 
   const setCount = (number: number) => write(`${pciDevices}/${above}/sriov_numvfs`, String(number))
   const way: RecoveryWay = {
     way: 'functions',
-    cost: `all ${count} virtual functions of ${above} go and are made anew; the others come with whichever driver knows them${andShares}`,
+    cost: `${above} loses its ${counted(count, 'virtual function')} and makes them anew; the others come with whichever driver knows them${andShares}`,
     steps: [setCount(0), ...shares, setCount(count)],
     after: driverAgain(binding),
     needs: `${pciDevices}/${binding.device.name}/driver_override`,

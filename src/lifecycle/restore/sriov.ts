@@ -1,5 +1,5 @@
 import { VfioError } from '../../base/errors.ts'
-import { type PciAddress, pciAddressOrNull } from '../../base/units.ts'
+import { counted, type PciAddress, pciAddressOrNull } from '../../base/units.ts'
 import { readPciIds } from '../../host/pci-ids.ts'
 import { pciPath, readPhysicalFunction } from '../../host/sriov.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
@@ -21,7 +21,7 @@ export const definedSriov: RestoreStage = (kernel, coming) => {
       {
         kind: 'sriov',
         parent: name,
-        name: `${count} virtual functions`,
+        name: counted(count, 'virtual function'),
         type: null,
         plannedSteps: () => [],
         isParentThere: () => address !== null && !isAnotherCard(files, address, value) && hasDriver(files, address),

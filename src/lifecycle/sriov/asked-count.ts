@@ -1,4 +1,5 @@
 import { VfioError } from '../../base/errors.ts'
+import { counted } from '../../base/units.ts'
 import { isNvidiaGpu, isSriovGpu } from '../../host/nvidia-gpu.ts'
 import type { PhysicalFunction } from '../../host/sriov.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
@@ -15,7 +16,11 @@ export function checkedCount(files: HostFiles, card: PhysicalFunction, asked: nu
   const { address, total } = card
   const facts = { device: address, count, total }
   if (!Number.isInteger(count) || count < 0 || count > total) {
-    throw new VfioError('OUT_OF_RANGE', `${address} can have 0 to ${total} virtual functions, not ${count}`, { facts })
+    throw new VfioError(
+      'OUT_OF_RANGE',
+      `${address} can have 0 to ${counted(total, 'virtual function')}, not ${count}`,
+      { facts },
+    )
   }
   if (isManaged(files, card) && count !== 0 && !isSriovGpu(files, address)) {
     throw new VfioError(
@@ -28,10 +33,14 @@ export function checkedCount(files: HostFiles, card: PhysicalFunction, asked: nu
     )
   }
   if (isManaged(files, card) && count !== 0 && count !== total) {
-    throw new VfioError('NOT_SUPPORTED', `NVIDIA's driver makes all ${total} virtual functions of ${address} or none`, {
-      hint: `vfioctl sriov ${address} ${total}; each becomes a vGPU only if it is given a type`,
-      facts,
-    })
+    throw new VfioError(
+      'NOT_SUPPORTED',
+      `NVIDIA's driver makes all ${counted(total, 'virtual function')} of ${address} or none`,
+      {
+        hint: `vfioctl sriov ${address} ${total}; each becomes a vGPU only if it is given a type`,
+        facts,
+      },
+    )
   }
   return count
 }

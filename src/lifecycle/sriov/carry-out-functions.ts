@@ -1,6 +1,7 @@
 import { kernelAnswer, VfioError, withMore } from '../../base/errors.ts'
 import { failedWith } from '../../base/system-error.ts'
 import type { PciAddress } from '../../base/units.ts'
+import { counted } from '../../base/units.ts'
 import { type PhysicalFunction, pciPath, readPhysicalFunction } from '../../host/sriov.ts'
 import { Arrivals } from '../../host/wait-for-device.ts'
 import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
@@ -32,7 +33,7 @@ export async function carryOutFunctions(
   if (steps.length === 0) return card.count
   let made: number
   try {
-    await makeSteps(kernel, card, steps)
+    await makeSteps(kernel, card, steps, count)
     made = makesAnew ? countMade(kernel.files, steps, card, count) : card.count
   } catch (error) {
     await giveWritesBack(kernel.files, card)
@@ -43,9 +44,14 @@ export async function carryOutFunctions(
   return made
 }
 
-async function makeSteps(kernel: Kernel, card: PhysicalFunction, steps: readonly FunctionsStep[]): Promise<void> {
+async function makeSteps(
+  kernel: Kernel,
+  card: PhysicalFunction,
+  steps: readonly FunctionsStep[],
+  count: number,
+): Promise<void> {
   const subject = { name: card.address, card: pciPath(card.address) }
-  for (const step of steps) await withKernelLog(kernel, subject, () => carryOut(kernel, card, step))
+  for (const step of steps) await withKernelLog(kernel, subject, () => carryOut(kernel, card, step, count))
 }
 
 /** Undoes the writes before functions that did not come, as far as the kernel lets it. */
@@ -69,13 +75,13 @@ async function withBefore(kernel: Kernel, { address, count }: PhysicalFunction, 
   const { files } = kernel
   const left = readPhysicalFunction(files, address)
   if (!(error instanceof VfioError) || left === null || left.count === count) return error
-  const said = `${address} had ${count} virtual functions`
+  const said = `${address} had ${counted(count, 'virtual function')}`
   const counts = (now: number) => ({ facts: { before: count, count: now } })
   // of a card that is left half made, the next change begins anew
   if (count === 0 || isHalfConfigured(files, address))
     return withMore(error, `${said}, and has ${left.count} now`, counts(left.count))
   try {
-    await makeSteps(kernel, left, functionsSteps(files, left, count))
+    await makeSteps(kernel, left, functionsSteps(files, left, count), count)
   } catch (refusal) {
     const now = readPhysicalFunction(files, address)?.count ?? 0
     return withMore(
@@ -99,7 +105,7 @@ function countMade(
   if (made > 0 || count === 0) return made
   throw new VfioError(
     'NOT_SUPPORTED',
-    `the driver ${driver} took ${count} virtual functions for ${address}, and made none`,
+    `the driver ${driver} took ${counted(count, 'virtual function')} for ${address}, and made none`,
     {
       hint: `dmesg | tail; lspci -ks ${address} shows its drivers`,
       facts: { device: address, count, made },
@@ -107,12 +113,12 @@ function countMade(
   )
 }
 
-async function carryOut(kernel: Kernel, card: PhysicalFunction, step: FunctionsStep): Promise<void> {
+async function carryOut(kernel: Kernel, card: PhysicalFunction, step: FunctionsStep, count: number): Promise<void> {
   if (step.action === 'run') return manageSriov(kernel, card.address, step.arguments[0] === '-e')
   try {
     await kernel.files.write(step.path, step.value)
   } catch (cause) {
-    if (step.path.endsWith('/sriov_numvfs')) throw writeRefused(card, step.value, cause)
+    if (step.path.endsWith('/sriov_numvfs')) throw writeRefused(card, count, cause)
     const tried = `cannot set ${step.path} to ${step.value}`
     if (failedWith(cause, 'ENOMEM', 'ENOSPC')) {
       const what = `${tried}: ${kernelAnswer(cause)}: ${card.address} has not so much left`
@@ -148,7 +154,7 @@ function missing(files: HostFiles, address: PciAddress, count: number): string |
   const card = readPhysicalFunction(files, address)
   if (card === null) return 'the device itself is not there'
   if (card.count !== count || card.functions.length !== count) {
-    return `it has ${card.functions.length} virtual functions, not ${count}`
+    return `it has ${counted(card.functions.length, 'virtual function')}, not ${count}`
   }
   const [first = null] = kinds.flatMap((kind) => kind.missingOn(files, card) ?? [])
   return first

@@ -1,5 +1,6 @@
 import { VfioError } from '../../base/errors.ts'
 import type { PciAddress } from '../../base/units.ts'
+import { counted } from '../../base/units.ts'
 import { gimDriver, mostGimFunctions } from '../../host/amd-gim.ts'
 import { busNamed } from '../../host/bus/bus.ts'
 import { readPciIds } from '../../host/pci-ids.ts'
@@ -136,7 +137,7 @@ function checkedCount({ address, driver, total }: PhysicalFunction, asked: numbe
   const most = Math.min(total, mostGimFunctions)
   const count = asked === 'all' ? most : asked
   if (Number.isInteger(count) && count >= 0 && count <= most) return count
-  throw new VfioError('OUT_OF_RANGE', `gim gives ${address} 1 to ${most} virtual functions, not ${count}`, {
+  throw new VfioError('OUT_OF_RANGE', `gim gives ${address} 1 to ${counted(most, 'virtual function')}, not ${count}`, {
     hint: `its firmware allows ${total} as it is set up now: vfioctl sriov ${address}`,
     facts,
   })

@@ -1,5 +1,5 @@
 import { asVfioError, kernelAnswer, type VfioError, withMore } from '../../base/errors.ts'
-import { type PciAddress, pciAddressOrNull } from '../../base/units.ts'
+import { counted, type PciAddress, pciAddressOrNull } from '../../base/units.ts'
 import { onPci } from '../../host/bus/bus-device.ts'
 import { functionAddresses, readPhysicalFunction } from '../../host/sriov.ts'
 import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
@@ -73,7 +73,7 @@ async function bindKeptOf(kernel: Kernel, change: SriovChange, options: ChangeOp
   const [first] = failures
   if (first === undefined) return steps
   const others = failures.length === 1 ? '' : `, and ${failures.length - 1} more failed like that`
-  throw withMore(first, `${change.device} has its ${change.count} virtual functions all the same${others}`)
+  throw withMore(first, `${change.device} has its ${counted(change.count, 'virtual function')} all the same${others}`)
 }
 
 async function bindAll(

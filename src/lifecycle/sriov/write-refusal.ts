@@ -1,15 +1,20 @@
 import { kernelAnswer, VfioError } from '../../base/errors.ts'
 import { failedWith } from '../../base/system-error.ts'
+import { counted } from '../../base/units.ts'
 import { gimDriver } from '../../host/amd-gim.ts'
 import type { PhysicalFunction } from '../../host/sriov.ts'
 import { refusedByKernel } from '../change/refused-by-kernel.ts'
 
 /**
  * The reason why a write to `sriov_numvfs` may have been refused (drivers/pci/iov.c and pci-sysfs; a driver adds its
- * own). The kernel's log says it best, and is told beside this.
+ * own). The kernel's log says it best, and is told beside this. `count`: the number that was asked for, to which the kernel
+ * may have been on its way by none.
  */
-export function writeRefused({ address, driver, total }: PhysicalFunction, count: string, cause: unknown): VfioError {
-  const what = `cannot give ${address} ${count} virtual functions`
+export function writeRefused({ address, driver, total }: PhysicalFunction, count: number, cause: unknown): VfioError {
+  const what =
+    count === 0
+      ? `cannot take the virtual functions of ${address} away`
+      : `cannot give ${address} ${counted(count, 'virtual function')}`
   const facts = { device: address, driver }
   const refused = (because: string, hint: string) => {
     const message = `${what}: ${kernelAnswer(cause)}: ${because}`
@@ -23,7 +28,7 @@ export function writeRefused({ address, driver, total }: PhysicalFunction, count
     // gim_driver in gim_drv.c has no sriov_configure
     return refused(
       'its driver gim makes them as it is loaded, by its parameter vf_num',
-      `vfioctl sriov ${address} COUNT --modprobe writes the line of modprobe; then load gim anew: modprobe -r gim; modprobe gim`,
+      `vfioctl sriov ${address} ${count} --modprobe writes the line of modprobe; then load gim anew: modprobe -r gim; modprobe gim`,
     )
   }
   if (failedWith(cause, 'ENOENT')) {

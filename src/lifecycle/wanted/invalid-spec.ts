@@ -1,5 +1,5 @@
 import { VfioError } from '../../base/errors.ts'
-import { printable } from '../../base/units.ts'
+import { counted, printable } from '../../base/units.ts'
 
 /** A place in a file: line and column, from 1. */
 export interface Place {
@@ -37,7 +37,7 @@ export class InvalidSpec extends VfioError {
       hint:
         others.length === 0
           ? 'vfioctl spec example shows a file'
-          : `vfioctl spec validate ${isPlainWord(path) ? path : 'FILE'} shows all ${faults.length} faults`,
+          : `vfioctl spec validate ${isPlainWord(path) ? path : 'FILE'} shows all ${counted(faults.length, 'fault')}`,
       ...(at === null ? {} : { facts: { line: at.line, column: at.column } }),
     })
     this.faults = faults

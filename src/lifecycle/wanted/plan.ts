@@ -1,4 +1,5 @@
 import type { PciAddress } from '../../base/units.ts'
+import { counted } from '../../base/units.ts'
 import type { BusName } from '../../host/bus/bus.ts'
 import { shownDevice } from '../../host/bus/bus-device.ts'
 import type { DeviceUser } from '../../host/device-users.ts'
@@ -195,7 +196,9 @@ export function losses({ bindings, sriov, entries }: Plan): string[] {
       if (takenFrom === driver) return `take ${boundName(item)} from ${driver} for a moment: its BARs are resized`
       return `take ${boundName(item)} from ${takenFrom}: it is to have ${driver}`
     }),
-    ...fewer.map(({ device, before, count }) => `${device}: ${count} virtual functions in place of ${before}`),
+    ...fewer.map(
+      ({ device, before, count }) => `${device}: ${counted(count, 'virtual function')} in place of ${before}`,
+    ),
     ...entries
       .filter(({ action, verbs }) => action === 'remove' || verbs.includes('stop'))
       .map((item) => {

@@ -1,6 +1,6 @@
 import { VfioError } from '../../base/errors.ts'
 import { failedWith } from '../../base/system-error.ts'
-import { hex } from '../../base/units.ts'
+import { counted, hex } from '../../base/units.ts'
 import { readOrEmpty } from '../../host/sysfs/readable.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import { callFailed, type Reason } from '../calls/system-call.ts'
@@ -91,8 +91,8 @@ function noneLeft(files: HostFiles, mappings: number): Reason {
     code: 'NO_MAPPING_LEFT',
     because:
       limit === null
-        ? `the container takes no more than its ${mappings} mappings`
-        : `the container takes ${limit} mappings`,
+        ? `the container takes no more than its ${counted(mappings, 'mapping')}`
+        : `the container takes ${counted(limit, 'mapping')}`,
     hint: `map larger pieces, or: echo 262144 > ${limitFile}, before the container is opened`,
     facts: { mappings, limit },
   }

@@ -1,5 +1,5 @@
 import { VfioError } from '../../base/errors.ts'
-import { formatSize, hex } from '../../base/units.ts'
+import { counted, formatSize, hex } from '../../base/units.ts'
 import type { Mapping } from '../../kernel/kernel.ts'
 import type { AddressSpace, MapRequest } from '../address-space/address-space.ts'
 import type { IovaRequest } from '../iova/iova-allocator.ts'
@@ -60,7 +60,7 @@ function physicalAddress(
     const pieces = pages.filter((address, index) => index === 0 || address !== (pages[index - 1] ?? 0n) + page).length
     throw new VfioError(
       'NOT_SUPPORTED',
-      `${formatSize(size)} of memory lie in ${pieces} pieces, and there is no IOMMU`,
+      `${formatSize(size)} of memory lie in ${counted(pieces, 'piece')}, and there is no IOMMU`,
       {
         hint: 'allocate huge pages: dma.allocate(size, { hugePages: true })',
         facts: { size, pieces },

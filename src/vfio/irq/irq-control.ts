@@ -1,5 +1,6 @@
 import { VfioError } from '../../base/errors.ts'
 import { failedWith } from '../../base/system-error.ts'
+import { counted } from '../../base/units.ts'
 import { encodeIrqSet, type IrqInfo, type IrqSet } from '../../uapi/irq.ts'
 import { request } from '../../uapi/requests.ts'
 import type { Descriptor } from '../calls/descriptor.ts'
@@ -42,7 +43,7 @@ export class IrqControl {
     throw new VfioError(
       'NOT_SUPPORTED',
       `cannot enable vectors up to ${start + eventfds.length - 1} of ${this.what}: only ${available} are to be had`,
-      { hint: `enable at most ${available} vectors`, facts: { needed: start + eventfds.length, available } },
+      { hint: `enable at most ${counted(available, 'vector')}`, facts: { needed: start + eventfds.length, available } },
     )
   }
 

@@ -1,7 +1,7 @@
 import * as v from 'valibot'
 import { asVfioError, VfioError } from '../../base/errors.ts'
 import { schemaFault } from '../../base/schema-fault.ts'
-import { printable } from '../../base/units.ts'
+import { counted, printable } from '../../base/units.ts'
 import type { PassedDescriptors } from '../iommu/passed-descriptors.ts'
 
 /**
@@ -48,7 +48,7 @@ export function readPassedMessage(bytes: Uint8Array, descriptors: readonly numbe
   const [one, several] = 'iommufd' in message ? [message.iommufd, message.devices] : [message.container, message.groups]
   const places = [one, ...Object.values(several)]
   if (new Set(places).size !== places.length || places.length !== descriptors.length) {
-    throw malformed(`it names ${places.length} descriptors, and ${descriptors.length} came with it`)
+    throw malformed(`it names ${counted(places.length, 'descriptor')}, and ${descriptors.length} came with it`)
   }
   const numberOf = (at: number): number => {
     const fd = descriptors[at]

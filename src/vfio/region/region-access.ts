@@ -1,6 +1,6 @@
 import { checkBytes } from '../../base/arguments.ts'
 import { VfioError } from '../../base/errors.ts'
-import { hex, shown } from '../../base/units.ts'
+import { counted, hex, shown } from '../../base/units.ts'
 import type { Accessors, WordWidth } from '../../kernel/kernel.ts'
 import type { RegionCapability, RegionFlags } from '../../uapi/region.ts'
 import type { Reason } from '../calls/system-call.ts'
@@ -120,8 +120,7 @@ function unfit(region: Bounds, value: number | bigint, width: number): VfioError
 
 /** 'read 4 bytes at 0x10 of region bar0 of device 0000:00:03.0'. */
 export function goalOf(region: Bounds, way: Way, offset: number, length: number): string {
-  const bytes = length === 1 ? 'byte' : 'bytes'
-  return `${way} ${length} ${bytes} at ${hex(offset)} of region ${region.name} of ${region.owner}`
+  return `${way} ${counted(length, 'byte')} at ${hex(offset)} of region ${region.name} of ${region.owner}`
 }
 
 /** The reason why memory of a device is not there: a mapped access faults, a trapped one gets EIO. */

@@ -1,3 +1,4 @@
+import { counted } from '../../../base/units.ts'
 import { readOrEmpty } from '../../../host/sysfs/readable.ts'
 import { type Finding, seen } from '../reading/finding.ts'
 import type { HostReader } from '../reading/host-reader.ts'
@@ -21,8 +22,8 @@ export function mappingLimit({ files, request: { guestMemory, viommu = false } }
       severity: isLowered ? 'warning' : 'note',
       device: null,
       message: isLowered
-        ? `type1 takes ${limit} mappings of a container, fewer than the kernel’s own ${usual}`
-        : `type1 takes ${limit} mappings of a container; a guest that maps all its memory page by page needs ${worst}`,
+        ? `type1 takes ${counted(limit, 'mapping')} of a container, fewer than the kernel’s own ${usual}`
+        : `type1 takes ${counted(limit, 'mapping')} of a container; a guest that maps all its memory page by page needs ${worst}`,
       evidence: [seen(parameter, text)],
       consequence: 'a mapping beyond is refused (ENOSPC)',
       commands: [`echo ${Math.max(worst, usual)} > ${parameter}`],

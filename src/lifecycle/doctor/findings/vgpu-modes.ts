@@ -1,4 +1,4 @@
-import { type PciAddress, pciAddressOrNull } from '../../../base/units.ts'
+import { counted, type PciAddress, pciAddressOrNull } from '../../../base/units.ts'
 import { isSriovGpu, makesNoVgpus } from '../../../host/nvidia-gpu.ts'
 import { type PhysicalFunction, pciPath, readPhysicalFunctions } from '../../../host/sriov.ts'
 import { kindOrNone, listOrNone, readOrEmpty, readOrNone } from '../../../host/sysfs/readable.ts'
@@ -40,7 +40,7 @@ function withoutFunctions(files: HostFiles, { address, total, driver }: Physical
   }
   return {
     id: 'vgpu-functions-off',
-    message: `${address} can have ${total} virtual functions, of which its driver makes vGPUs, and has none`,
+    message: `${address} can have ${counted(total, 'virtual function')}, of which its driver makes vGPUs, and has none`,
     evidence: [counts, ...signs.map((path) => seen(path, 'is there'))],
     consequence: 'it offers no type of vGPU',
     commands: [`vfioctl sriov ${address} all`],

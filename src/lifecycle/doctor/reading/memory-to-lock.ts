@@ -1,3 +1,4 @@
+import { counted } from '../../../base/units.ts'
 import type { DoctorRequest } from './host-reader.ts'
 
 const gibibyte = 2 ** 30
@@ -22,7 +23,7 @@ export function memoryToLock(
   if (guestMemory === undefined) return null
   const count = deviceCount ?? Math.max(1, devices.length === 0 ? 1 : found)
   const bytes = guestMemory * (viommu ? count : 1)
-  const many = `${count} ${count === 1 ? 'device' : 'devices'}`
+  const many = counted(count, 'device')
   const own = viommu ? ' and an IOMMU of its own' : ''
   return { bytes, withRoom: bytes + gibibyte, words: `a guest of ${gibibytes(guestMemory)} with ${many}${own}` }
 }

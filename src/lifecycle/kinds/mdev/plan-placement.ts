@@ -1,5 +1,6 @@
 import { VfioError } from '../../../base/errors.ts'
 import type { Uuid } from '../../../base/units.ts'
+import { counted } from '../../../base/units.ts'
 import { cardOf } from '../../device/parents.ts'
 import type { VirtualDevice } from '../../device/virtual-device.ts'
 import { inFile, invalidSpec, type Place } from '../../wanted/invalid-spec.ts'
@@ -109,7 +110,7 @@ class MdevPlacing extends Placing<PresentMdev, PlacedMdev, MdevDemand> {
     if (place === undefined || more.length > 0) {
       throw new VfioError(
         'AMBIGUOUS',
-        `${inFile(path, devices.at)}: ${uuid} is one device, and ${on.length} parents fit: ${names}`,
+        `${inFile(path, devices.at)}: ${uuid} is one device, and fits ${counted(on.length, 'parent')}: ${names}`,
         { path, hint: 'name one parent for it' },
       )
     }

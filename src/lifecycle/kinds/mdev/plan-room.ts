@@ -1,3 +1,4 @@
+import { counted } from '../../../base/units.ts'
 import { readPciIds } from '../../../host/pci-ids.ts'
 import type { HostFiles } from '../../../kernel/kernel.ts'
 import { isMigBacked } from '../../device/mig.ts'
@@ -58,7 +59,7 @@ function roomOf({ parent, type, available }: MdevType, card: string, leaves: rea
 function heldBy(stays: readonly Carried[]): string {
   if (stays.length === 0) return ''
   const some = stays.slice(0, 4).map(({ name, type }) => `${name} (${type})`)
-  return ` beside ${some.join(', ')}${stays.length > some.length ? ` and ${stays.length - some.length} others` : ''}`
+  return ` beside ${some.join(', ')}${stays.length > some.length ? ` and ${counted(stays.length - some.length, 'other')}` : ''}`
 }
 
 /** NVIDIA says of each type how much it takes, and how many of it are the whole card. */

@@ -1,4 +1,4 @@
-import { pciAddressOrNull } from '../../../base/units.ts'
+import { counted, pciAddressOrNull } from '../../../base/units.ts'
 import { isSriovGpu, makesNoVgpus } from '../../../host/nvidia-gpu.ts'
 import type { PhysicalFunction } from '../../../host/sriov.ts'
 import { readPhysicalFunction } from '../../../host/sriov.ts'
@@ -33,7 +33,7 @@ function withoutFunctions(files: HostFiles, parent: string): RefusalReason | nul
   const card = address === null ? null : readPhysicalFunction(files, address)
   if (card === null || !needsFunctions(files, card)) return null
   return {
-    why: `${card.address} can have ${card.total} virtual functions and has none`,
+    why: `${card.address} can have ${counted(card.total, 'virtual function')} and has none`,
     hint: `vfioctl sriov ${card.address} all, then vfioctl types`,
   }
 }

@@ -1,5 +1,5 @@
 import { VfioError } from '../../../base/errors.ts'
-import { type PciAddress, pciAddressOrNull, printable } from '../../../base/units.ts'
+import { counted, type PciAddress, pciAddressOrNull, printable } from '../../../base/units.ts'
 import { checkOnPciBus } from '../../../host/pci-bus.ts'
 import {
   functionAddresses,
@@ -72,10 +72,14 @@ export function findXePlace(files: HostFiles, name: string): XePlace {
   if (own !== null) return { card, functions: functionsOf(files, address) }
   if (physicalFunctionOf(files, address) === card.address) return { card, functions: [address] }
   const { address: its, count, total } = card
-  throw new VfioError('NOT_FOUND', `${address} is not there: ${its} has ${count} of ${total} virtual functions`, {
-    hint: `vfioctl sriov ${its} ${functionNumber(files, card, address) ?? total}`,
-    facts: { device: address, card: its, count, total },
-  })
+  throw new VfioError(
+    'NOT_FOUND',
+    `${address} is not there: ${its} has ${count} of ${counted(total, 'virtual function')}`,
+    {
+      hint: `vfioctl sriov ${its} ${functionNumber(files, card, address) ?? total}`,
+      facts: { device: address, card: its, count, total },
+    },
+  )
 }
 
 function notShared(files: HostFiles, address: PciAddress): VfioError {

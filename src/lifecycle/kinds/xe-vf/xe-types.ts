@@ -1,4 +1,4 @@
-import { formatSize, type PciAddress } from '../../../base/units.ts'
+import { counted, formatSize, type PciAddress } from '../../../base/units.ts'
 import type { PhysicalFunction } from '../../../host/sriov.ts'
 import type { Warning } from '../../../host/warning.ts'
 import type { HostFiles } from '../../../kernel/kernel.ts'
@@ -51,7 +51,7 @@ function describe(
   const given = shares.reduce((sum, { has }) => sum + has.vram, 0)
   const vram = given === 0 ? 'none given' : `${formatSize(given)} given`
   return [
-    `${card.count} of ${card.total} virtual functions`,
+    `${card.count} of ${counted(card.total, 'virtual function')}`,
     ...(sample?.hasVram === true ? [`VRAM: ${vram}; --vram SIZE, in pieces of 2 MiB`] : ['no VRAM to share by hand']),
     'time: --quantum and --timeout, up to 100 s each; unlimited if not given',
     `priority: ${sample?.priority ?? 'low'} for all functions; --priority low or normal`,

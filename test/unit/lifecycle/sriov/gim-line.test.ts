@@ -116,8 +116,10 @@ describe('the line of modprobe for gim', () => {
     await expect(machine().host.setVirtualFunctions({ device: eight, count: 8 })).rejects.toMatchObject({
       code: 'NOT_SUPPORTED',
       errno: 'ENOENT',
-      message: expect.stringContaining('its driver gim makes them as it is loaded'),
-      hint: expect.stringContaining(`vfioctl sriov ${eight} COUNT --modprobe`),
+      message: expect.stringContaining(
+        'cannot give 0000:05:00.0 8 virtual functions: no such file or directory (ENOENT): its driver gim makes',
+      ),
+      hint: expect.stringContaining(`vfioctl sriov ${eight} 8 --modprobe`),
     })
   })
 })
