@@ -12,7 +12,9 @@ const functions = v.pipe(
   knownKeys({
     card: v.pipe(pciAddress, v.description('The virtual functions of this card: its PCI address.')),
     virtfn: v.pipe(
-      v.optional(v.union([virtfn, v.pipe(v.array(virtfn), v.minLength(1))], 'must be a number from 0 on, or a list')),
+      v.optional(
+        v.union([virtfn, v.pipe(v.array(virtfn), v.minLength(1))], 'must be a number from 0 on, or a list of such'),
+      ),
       v.description('Only those of these numbers, as in `virtfn0` of sysfs: a number, or a list. All if absent.'),
     ),
   }),
@@ -40,7 +42,7 @@ export const binding: v.GenericSchema<unknown, SpecBinding> = v.pipe(
     device: v.pipe(
       v.union(
         [...pciChoices, functions],
-        'must be a PCI address or BUS/NAME, a list of them, a range FROM-TO, {vendor, device} of PCI devices or {card, virtfn}',
+        'must be a PCI address or BUS/NAME, a list, a range FROM-TO, {vendor, device} or {card, virtfn}',
       ),
       v.description(
         'The devices: a PCI address, or `css/0.0.0314`, `platform/NAME` and the like on other buses; a list of them; or, of PCI devices, a range `FROM-TO` or `41:00.*`, or an object with `vendor`, or with `card`.',

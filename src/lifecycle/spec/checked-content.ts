@@ -48,7 +48,30 @@ function allIssues(
   // each is compared with each
   const [keys, rest] = [unknown.slice(0, mostFaults), left.slice(0, 2 * mostFaults)]
   const follows = (issue: BaseIssue<unknown>) => keys.some((key) => followsFrom(key, issue))
-  return [...keys, ...rest.filter((issue) => !isUnknownKey(issue) && !follows(issue))]
+  return [...keys, ...rest.filter((issue) => !isUnknownKey(issue) && !follows(issue)).flatMap(withinUnion)]
+}
+
+/**
+ * Of a value that has none of the forms that a union takes: what is wrong within it, if it is an object or a list of one of
+ * the forms; else the union's own sentence, which names them all.
+ */
+function withinUnion(issue: BaseIssue<unknown>): readonly BaseIssue<unknown>[] {
+  if (issue.type !== 'union') return [issue]
+  const deeper = (issue.issues ?? []).filter(({ path }) => path !== undefined)
+  // a key that is missing or not known is one of another form
+  const values = deeper.filter(({ type }) => type !== 'strict_object')
+  const misspelt = deeper.filter((it) => isUnknownKey(it) && it.message.endsWith('?'))
+  const within = values.length > 0 ? values : misspelt
+  if (within.length === 0) return [issue]
+  return within.flatMap((it) => withinUnion({ ...it, path: joined(issue.path, it.path) }))
+}
+
+function joined(
+  above: BaseIssue<unknown>['path'],
+  below: BaseIssue<unknown>['path'],
+): [IssuePathItem, ...IssuePathItem[]] | undefined {
+  const [first, ...others] = [...(above ?? []), ...(below ?? [])]
+  return first === undefined ? undefined : [first, ...others]
 }
 
 /** True if an object lacks something because that stands there as a key that nobody knows. */

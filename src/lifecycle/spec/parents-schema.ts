@@ -17,7 +17,7 @@ const choice = v.union(
       ),
     }),
   ],
-  'must be a PCI address or name, a list of them, a range FROM-TO, {vendor, device} or {anyWith: TYPE}',
+  'must be a PCI address or name, a list, a range FROM-TO, {vendor, device} or {anyWith: TYPE}',
 )
 
 const migInstances = knownKeys({

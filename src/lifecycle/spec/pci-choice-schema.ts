@@ -4,7 +4,7 @@ import type { PciChoice } from '../wanted/spec.ts'
 import { knownKeys } from './known-keys.ts'
 
 const hexId = v.pipe(
-  v.string(),
+  v.string('must be four hex digits in quotes'),
   v.transform((id) => id.toLowerCase().replace(/^0x/, '')),
   v.regex(/^[0-9a-f]{4}$/, 'must be four hex digits in quotes'),
   v.metadata({ pattern: '^(0[xX])?[0-9a-fA-F]{4}$' }),

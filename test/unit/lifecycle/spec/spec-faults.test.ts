@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest'
+import { printable } from '../../../../src/base/units.ts'
 import { checkSpec } from '../../../../src/lifecycle/spec/check-spec.ts'
+import { specSchema } from '../../../../src/lifecycle/spec/spec-schema.ts'
 
 const uuid = '83b8f4f2-509f-382f-3c1e-e6bfe0fa1001'
 
@@ -35,8 +37,13 @@ const wrong: Readonly<Record<string, readonly [lines: readonly string[], ...faul
   'an empty list of parents': [['version: 1', 'parents:', '  - parent: []'], '3:5 must be a PCI address or name'],
   'a vendor that YAML reads as a number': [
     ['version: 1', 'parents:', '  - parent: { vendor: 8086 }'],
-    '3:5 must be a PCI address or name',
+    '3:15 must be four hex digits in quotes',
   ],
+  'a list of parents with a number in it': [
+    ['version: 1', 'parents:', '  - parent: [mtty, 5]'],
+    '3:20 must be text, not 5',
+  ],
+  'a type in a list of types that is none': [device('type: [a, 5]'), '5:21 must be text, not 5'],
   'devices one level too high': [
     ['version: 1', 'parents:', '  - parent: mtty', 'devices: []'],
     '4:1 is not known here: version, bindings, parents are',
@@ -72,6 +79,20 @@ const wrong: Readonly<Record<string, readonly [lines: readonly string[], ...faul
   ],
   'a driver for no function': [device('type: a, driver: vfio-pci'), '5:9 driver goes with function'],
   'virtual functions in words': [parent('sriov: some'), '4:5 must be a number of virtual functions, all, or'],
+  'autoprobe in a word of YAML 1.1': [
+    parent('sriov: { count: 4, autoprobe: off }'),
+    '4:24 must be true or false, not "off"',
+  ],
+  'a number of functions in words, beside autoprobe': [
+    parent('sriov: { count: some, autoprobe: false }'),
+    '4:14 must be a number of virtual functions, or all',
+  ],
+  'autoprobe misspelt': [parent('sriov: { count: 4, autoprob: false }'), '4:24 did you mean autoprobe?'],
+  'functions of a card as a range': [
+    binding('device: { card: 81:00.0, virtfn: "0-1" }'),
+    '3:32 must be a number from 0 on, or a list of such',
+  ],
+  'functions of nothing': [binding('device: { virtfn: 1 }'), '3:7 {vendor, device} or {card, virtfn}'],
   'MIG without functions': [parent('mig: [{ profile: 1g.24gb }]'), '3:5 need sriov: all beside them'],
   'a MIG profile that is none': [
     parent('sriov: all', 'mig: [{ profile: huge, count: 0 }]'),
@@ -130,4 +151,18 @@ test('a file of NVIDIA’s tool tells all of its faults too', () => {
 
 test('a right file has none', () => {
   expect(checkSpec(parent('devices: [{ type: mtty-2 }]').join('\n'))).toEqual({ valid: true, faults: [], more: false })
+})
+
+test('no sentence of the schema is cut before its end', () => {
+  const found = new Set<string>()
+  const seen = new Set<object>()
+  const walk = (part: unknown): void => {
+    if (typeof part !== 'object' || part === null || seen.has(part)) return
+    seen.add(part)
+    if ('message' in part && typeof part.message === 'string') found.add(part.message)
+    for (const [key, value] of Object.entries(part)) if (key !== '~standard') walk(value)
+  }
+  walk(specSchema)
+  expect(found.size).toBeGreaterThan(20)
+  expect([...found].filter((sentence) => printable(sentence) !== sentence)).toEqual([])
 })
