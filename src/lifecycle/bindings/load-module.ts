@@ -3,13 +3,19 @@ import { programPath } from '../../host/program-path.ts'
 import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
 import type { Run } from '../change/change.ts'
 import { shownEnd } from '../change/program-end.ts'
+import { mayBeModule } from './known-module.ts'
 
 const modprobePatienceMs = 60_000
 
-/** The run that loads a module, by its name or one that modprobe takes for it; null if this host has no modprobe. */
+/**
+ * The run that loads a module, by its name or one that modprobe takes for it; null if this host has no modprobe, or has
+ * no such module.
+ */
 export function loadStep(files: HostFiles, module: string): Run | null {
   const modprobe = programPath(files, 'modprobe')
-  return modprobe === null ? null : { action: 'run', path: modprobe, arguments: ['--', module] }
+  return modprobe === null || !mayBeModule(files, module)
+    ? null
+    : { action: 'run', path: modprobe, arguments: ['--', module] }
 }
 
 /** Null if modprobe ended well, else why not, as the end of a sentence: only the driver's folder shows if that matters. */

@@ -66,7 +66,9 @@ function smiFailed(card: PciAddress, words: readonly string[], end: ProgramEnd):
       path: program,
       hint: isHeld
         ? 'stop what holds the GPU (virtual machines; dcgm, nvidia-persistenced and their like): fuser -v /dev/nvidia*'
-        : `nvidia-smi -q -i ${card}; dmesg | tail`,
+        : words.includes('-cgi')
+          ? `nvidia-smi mig -i ${card} -lgip lists the profiles, and how many of each are free; dmesg | tail`
+          : `nvidia-smi -q -i ${card}; dmesg | tail`,
       facts: { card, status: end.status },
     },
   )

@@ -12,9 +12,18 @@ export interface PciUse {
   readonly endsAtBoot?: true
 }
 
-/** The commands that end them, for a hint: three at most. */
+/** The uses as a plan has them: in words, with the commands that end them. */
+export function plannedUses(uses: readonly PciUse[]): { uses: string[]; ends: string[] } {
+  return { uses: uses.map(({ what }) => what), ends: [...new Set(uses.flatMap(({ end }) => end ?? []))] }
+}
+
+/** The commands that end them, for a hint. */
 export function endsOf(uses: readonly PciUse[]): string {
-  const ends = [...new Set(uses.flatMap(({ end }) => end ?? []))]
+  return someEnds(plannedUses(uses).ends)
+}
+
+/** Commands for a hint: three at most. */
+export function someEnds(ends: readonly string[]): string {
   return ends.length > 3 ? `${ends.slice(0, 3).join('; ')}; …` : ends.join('; ')
 }
 

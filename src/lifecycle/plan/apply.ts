@@ -4,6 +4,7 @@ import { shownUsers } from '../../host/device-users.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import type { ChangeOptions } from '../change/change.ts'
 import { withSharedKernelLog } from '../change/kernel-log.ts'
+import { someEnds } from '../in-use/pci-use.ts'
 import { planningOf } from '../kinds/plannings.ts'
 import { setVirtualFunctions } from '../sriov/set-functions.ts'
 import { isPlannedDevice, itemName, itemsOf, type Plan, type PlanItem, type PlannedSriov } from '../wanted/plan.ts'
@@ -207,12 +208,21 @@ function isBusy(item: PlanItem): boolean {
 }
 
 function busyDevices(outcome: string, items: readonly PlanItem[]): VfioError {
-  const list = items.map((item) => {
-    const why = 'uses' in item ? `is in use: ${item.uses.join(', ')}` : `is held by ${shownUsers(item.users)}`
-    return `${itemName(item)} (to ${item.action}) ${why}`
-  })
-  return new VfioError('DEVICE_BUSY', `${outcome}: ${list.join('; ')}`, {
-    hint: 'shut down the virtual machine that uses it, or --keep-going does the rest',
+  // functions and modes of one card have the same uses
+  const list = new Set(
+    items.map((item) => {
+      const why = 'uses' in item ? `is in use: ${item.uses.join(', ')}` : `is held by ${shownUsers(item.users)}`
+      return `${itemName(item)} (to ${item.action}) ${why}`
+    }),
+  )
+  const ends = new Set(
+    items.flatMap((item) => {
+      return 'uses' in item ? item.ends : 'shut down the virtual machine, or end the process, that has it open'
+    }),
+  )
+  const first = ends.size === 0 ? 'end that use first' : `end that use first (${someEnds([...ends])})`
+  return new VfioError('DEVICE_BUSY', `${outcome}: ${[...list].join('; ')}`, {
+    hint: `${first}, or --keep-going does the rest`,
     facts: { busy: items.map(itemName) },
   })
 }

@@ -12,6 +12,7 @@ import { isSettingWrite, otherSettings } from '../bindings/pci-settings.ts'
 import { bestDriver, noDriver, WantedDrivers } from '../bindings/wanted-driver.ts'
 import { planEarly } from '../early/plan-early.ts'
 import { HostUses } from '../in-use/host-uses.ts'
+import { plannedUses } from '../in-use/pci-use.ts'
 import type { PciSettingsWish } from '../settings/pci-settings.ts'
 import { areIdsOf, fitsPci, noneFits } from '../spec/choose-pci.ts'
 import { futureBindingSteps, futureIds, futureModalias } from '../sriov/future-binding.ts'
@@ -137,6 +138,7 @@ function itemsFor(
           isProbed: willProbe(files, card, future.autoprobeOf(card)),
         }),
         uses: [],
+        ends: [],
         takenFrom: null,
         afterSriov: true,
         groupFollows: false,
@@ -222,6 +224,6 @@ function plannedBinding(
     afterSriov: false,
     groupFollows,
     releaseFramebuffer,
-    uses: uses.map(({ what }) => what),
+    ...plannedUses(uses),
   }
 }

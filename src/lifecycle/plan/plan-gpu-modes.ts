@@ -8,6 +8,7 @@ import { type GpuState, readGpuState } from '../gpu-modes/gpu-state.ts'
 import { keepModesSteps, keptModes, mergedModes, modesToKeep } from '../gpu-modes/keep-modes.ts'
 import { afterFunctions, migSteps, migWish, vgpuModeSteps } from '../gpu-modes/mode-steps.ts'
 import { isHalfCut } from '../gpu-modes/reach-modes.ts'
+import { plannedUses } from '../in-use/pci-use.ts'
 import { type GpuModes, modesInWords } from '../settings/gpu-modes.ts'
 import { choosePci } from '../spec/choose-pci.ts'
 import { functionUses } from '../sriov/check-unused.ts'
@@ -74,8 +75,8 @@ export function planMigModes(files: HostFiles, spec: Spec, states: GpuStates): P
       : isChange
         ? `MIG mode is ${on ? 'off' : 'on'}`
         : 'is as it should be'
-    const uses = isChange && physical !== null ? functionUses(files, physical).map(({ what }) => what) : []
-    return [plannedPart('mig-mode', { card, modes, at }, isChange, { reason, steps, uses })]
+    const uses = isChange && physical !== null ? functionUses(files, physical) : []
+    return [plannedPart('mig-mode', { card, modes, at }, isChange, { reason, steps, ...plannedUses(uses) })]
   })
 }
 
@@ -83,7 +84,7 @@ function plannedPart(
   part: PlannedGpuModes['part'],
   { card, ...asked }: AskedModes,
   isChange: boolean,
-  what: Pick<PlannedGpuModes, 'reason' | 'steps' | 'uses'>,
+  what: Pick<PlannedGpuModes, 'reason' | 'steps' | 'uses' | 'ends'>,
 ): PlannedGpuModes {
   return { kind: 'gpu-modes', part, ...asked, device: card, action: isChange ? 'change' : 'keep', ...what }
 }
@@ -110,9 +111,9 @@ export function planVgpuModes(
     const isChange = steps.length > 0 || isHalf
     const physical = readPhysicalFunction(files, card)
     const isTouched = programs.length > 0 && !anew && physical !== null
-    const uses = isTouched ? functionUses(files, physical).map(({ what }) => what) : []
+    const uses = isTouched ? functionUses(files, physical) : []
     const reason = reasonOf(programs.length > 0 || isHalf, isChange, anew, state)
-    return plannedPart('vgpu-modes', { card, modes, at }, isChange, { reason, steps, uses })
+    return plannedPart('vgpu-modes', { card, modes, at }, isChange, { reason, steps, ...plannedUses(uses) })
   })
 }
 

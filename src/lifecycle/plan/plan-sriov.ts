@@ -3,6 +3,7 @@ import { counted } from '../../base/units.ts'
 import { findPhysicalFunction, type PhysicalFunction } from '../../host/sriov.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import { isHalfConfigured } from '../device/half-configured.ts'
+import { plannedUses } from '../in-use/pci-use.ts'
 import { choosePci } from '../spec/choose-pci.ts'
 import { checkedCount } from '../sriov/asked-count.ts'
 import { functionUses } from '../sriov/check-unused.ts'
@@ -82,7 +83,7 @@ function plannedSriov(
         : reasonOf(files, card, { isMade: changes.length > 0, isKept: steps.length === 0, isDropped }),
     steps,
     makesAnew: changes.length > 0,
-    uses: changes.length === 0 || card.count === 0 ? [] : functionUses(files, card).map(({ what }) => what),
+    ...plannedUses(changes.length === 0 || card.count === 0 ? [] : functionUses(files, card)),
   }
 }
 

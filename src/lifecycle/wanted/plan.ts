@@ -76,6 +76,8 @@ export interface PlannedBinding {
   readonly steps: readonly Step[]
   /** The uses of it now, if it would be taken away: then it is not touched. */
   readonly uses: readonly string[]
+  /** The commands that end those uses, as far as any is known. */
+  readonly ends: readonly string[]
   /** The driver that loses it; null if none does, and of a function that is to come. */
   readonly takenFrom: string | null
   /** It is a virtual function, which is made before. */
@@ -104,6 +106,8 @@ export interface PlannedSriov {
   readonly makesAnew: boolean
   /** The uses of the functions that would go: then they are not touched. */
   readonly uses: readonly string[]
+  /** The commands that end those uses, as far as any is known. */
+  readonly ends: readonly string[]
 }
 
 /** The change that a spec asks of one GPU's modes, and why. */
@@ -120,6 +124,8 @@ export interface PlannedGpuModes {
   readonly steps: readonly Step[]
   /** The uses of its functions, if it changes: then it is not touched. */
   readonly uses: readonly string[]
+  /** The commands that end those uses, as far as any is known. */
+  readonly ends: readonly string[]
 }
 
 /** A line of a plan: a binding, virtual functions, modes of a GPU, or a virtual device (`isPlannedDevice`). */

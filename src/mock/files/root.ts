@@ -1,7 +1,7 @@
 import { overwrite } from '../base/disk.ts'
 import { Iommufd } from '../iommufd/iommufd.ts'
 import type { Machine } from '../machine/machine.ts'
-import { modprobePath, modulesAlias } from '../pci/variant-drivers.ts'
+import { modprobePath, modulesAlias, modulesDep } from '../pci/variant-drivers.ts'
 import { hasIommufd } from '../scenario/loaded-modules.ts'
 import { isWritable, moduleParameter, setModuleParameter } from '../state/module-parameters.ts'
 import type { Snapshot } from '../state/state.ts'
@@ -63,6 +63,7 @@ function addModuleFiles(root: Directory, { scenario, traits }: Machine, state: S
     root.at(path.slice(0, slash)).set(path.slice(slash + 1), readOnly(text))
   }
   add(`/lib/modules/${traits.release}/modules.alias`, modulesAlias(scenario))
+  add(`/lib/modules/${traits.release}/modules.dep`, modulesDep(scenario))
   if ((scenario.variantDrivers ?? []).length > 0) add(modprobePath, '')
 }
 

@@ -25,6 +25,12 @@ const generic = [
   ['pci-pf-stub', 'pci_pf_stub'],
 ] as const
 
+/** modules.dep of the kernel, as depmod writes it, of the modules that are loaded or can be: none needs another. */
+export function modulesDep({ modules, variantDrivers = [] }: Scenario): string {
+  const names = [...Object.keys(modules), ...variantDrivers.map(({ module }) => module)]
+  return [...new Set(names)].map((name) => `kernel/drivers/${name}.ko:\n`).join('')
+}
+
 /** modules.alias of the kernel, as depmod writes it, as far as VFIO goes: vfio-pci takes anything. */
 export function modulesAlias({ variantDrivers = [] }: Scenario): string {
   const lines = variantDrivers.flatMap(({ module, aliases }) =>

@@ -76,12 +76,29 @@ describe('a file that asks for modes', () => {
     expect(await stateOf(host)).toMatchObject({ mig: false, heterogeneous: true, instances: [], functions: 4 })
   })
 
+  test('has no such profile: nvidia-smi’s refusal, with what lists those that there are', async () => {
+    const { host } = blackwellHost()
+    const { failed } = await host.apply(await host.plan(specOf({ mig: [{ profile: '9g.24gb', count: 1 }] })))
+    expect(failed).toMatchObject([{ error: { hint: expect.stringContaining(`nvidia-smi mig -i ${card} -lgip`) } }])
+  })
+
+  test('says once why functions and MIG mode of a card do not change', async () => {
+    const { host } = blackwellHost()
+    await apply(host, specOf({}, [{ type: 'DC-3Q', count: 1 }]))
+    const refusal = await host
+      .plan(specOf(quarters))
+      .then((plan) => host.apply(plan))
+      .catch(String)
+    expect(String(refusal).match(/is in use/g)).toHaveLength(1)
+  })
+
   test('changes nothing while a vGPU runs: DEVICE_BUSY with its address', async () => {
     const { host } = blackwellHost()
     await apply(host, specOf({}, [{ type: 'DC-3Q', count: 1 }]))
     const before = await stateOf(host)
     await expect(host.plan(specOf(mixed)).then((plan) => host.apply(plan))).rejects.toMatchObject({
       code: 'DEVICE_BUSY',
+      hint: expect.stringMatching(/^end that use first \(vfioctl stop \S+\), or/),
       message: expect.stringContaining('is a vGPU'),
     })
     expect(await stateOf(host)).toEqual(before)

@@ -186,7 +186,11 @@ describe('what is in use', () => {
   test('is never removed: DEVICE_BUSY with its holder, and nothing else is done either', async () => {
     const { kernel } = await held()
     const plan = makePlan(kernel, spec({ parent: 'mtty', others: 'remove' }, two))
-    await expect(applyPlan(kernel, plan)).rejects.toMatchObject({ code: 'DEVICE_BUSY', facts: { busy: [uuid] } })
+    await expect(applyPlan(kernel, plan)).rejects.toMatchObject({
+      code: 'DEVICE_BUSY',
+      hint: expect.stringContaining('shut down the virtual machine, or end the process, that has it open'),
+      facts: { busy: [uuid] },
+    })
     expect(present(kernel)).toMatchObject([{ uuid, active: true }])
   })
 

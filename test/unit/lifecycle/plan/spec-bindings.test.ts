@@ -101,7 +101,11 @@ test('what the host uses is not taken: DEVICE_BUSY before anything is done, or w
   const kernel = mock()
   await start(kernel, { parent: gpu, type: 'nvidia-222' })
   const plan = planOf(kernel, { device: gpu }, { device: sound })
-  await expect(applyPlan(kernel, plan)).rejects.toMatchObject({ code: 'DEVICE_BUSY', facts: { busy: [gpu] } })
+  await expect(applyPlan(kernel, plan)).rejects.toMatchObject({
+    code: 'DEVICE_BUSY',
+    hint: expect.stringMatching(/^end that use first \(vfioctl stop \S+\), or --keep-going does the rest$/),
+    facts: { busy: [gpu] },
+  })
   expect(driver(kernel, sound)).toBe('snd_hda_intel')
   await expect(applyPlan(kernel, plan, { force: true })).rejects.toMatchObject({ code: 'DEVICE_BUSY' })
   const applied = await applyPlan(kernel, plan, { keepGoing: true })

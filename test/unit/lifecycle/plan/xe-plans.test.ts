@@ -187,3 +187,10 @@ test('killed after any of its changes to the host, and applied again, it always 
     expect(isDone(planOf(kernel, whole))).toBe(true)
   }
 }, 600_000)
+
+test('a driver of a function to come that the kernel has no module for is found in the plan', () => {
+  const { host } = arcHost()
+  const misspelt = whole.replace('driver: xe-vfio-pci', 'driver: xe-vfio-pcii')
+  expect(() => planOf(host.kernel, misspelt)).toThrow('there is no PCI driver xe-vfio-pcii')
+  expect(planOf(host.kernel, whole).bindings).toHaveLength(1)
+})
