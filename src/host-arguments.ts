@@ -12,6 +12,7 @@ import { type GpuShares, sharePriorities } from './lifecycle/device/gpu-shares.t
 import type { DefineRequest, DeviceChoice, ModifyRequest, StartRequest } from './lifecycle/device/requests.ts'
 import type { DoctorRequest } from './lifecycle/doctor/reading/host-reader.ts'
 import type { ReportRequest } from './lifecycle/doctor/report.ts'
+import type { ExportRequest } from './lifecycle/export/export-spec.ts'
 import type { GpuModesRequest } from './lifecycle/gpu-modes/set-gpu-modes.ts'
 import type { AttachRequest } from './lifecycle/guest/attach.ts'
 import type { LibvirtOptions } from './lifecycle/guest/libvirt-xml.ts'
@@ -75,6 +76,7 @@ export type HostCall =
   | 'topology'
   | 'list'
   | 'plan'
+  | 'export'
   | 'apply'
   | 'watch'
   | 'openDevice'
@@ -263,6 +265,7 @@ const requests: Readonly<Record<HostCall, () => readonly v.GenericSchema<unknown
   topology: () => [v.optional(groupFilter)],
   list: () => [v.optional(fields<DeviceFilter>({ name: text, parent: text, type: text, active: flag, defined: flag }))],
   plan: () => [v.union([v.string(), v.looseObject({})]), v.optional(fields<PlanOptions>({ path: text, config: text }))],
+  export: () => [v.optional(fields<ExportRequest>({ only: v.optional(texts), adopt: flag }))],
   apply: () => [
     v.looseObject({}),
     v.optional(fields<ApplyOptions>({ ...changing, force: flag, keepGoing: flag, onProgress: callback })),

@@ -18,6 +18,7 @@ import { listKeptForBoot } from './lifecycle/boot/kept.ts'
 import { redactedRecording } from './lifecycle/capture/redacted-recording.ts'
 import { diagnose } from './lifecycle/doctor/diagnose.ts'
 import { reportText } from './lifecycle/doctor/report.ts'
+import { exportSpec } from './lifecycle/export/export-spec.ts'
 import { cdiSpec } from './lifecycle/guest/cdi-spec.ts'
 import { libvirtXml } from './lifecycle/guest/libvirt-xml.ts'
 import { qemuArguments } from './lifecycle/guest/qemu-arguments.ts'
@@ -127,6 +128,7 @@ function readAll(kernel: RecordingKernel, unseen: Warning[]): FoundGroups {
   asked(() => diagnose(kernel, { devices: names, guestMemory: 2 ** 30, user: nobody }))
   asked(() => restoreStatus(files))
   asked(() => listKeptForBoot(files))
+  asked(() => exportSpec(files, { adopt: true }))
   const ofVfio = found.groups.flatMap(({ devices }) => devices).filter(({ vfio }) => vfio)
   for (const { name } of ofVfio) {
     asked(() => qemuArguments(files, [name], { iommufd: true, display: true }))

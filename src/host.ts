@@ -20,6 +20,7 @@ import type { VirtualDevice } from './lifecycle/device/virtual-device.ts'
 import type { Diagnosis } from './lifecycle/doctor/diagnose.ts'
 import type { DoctorRequest } from './lifecycle/doctor/reading/host-reader.ts'
 import type { ReportRequest } from './lifecycle/doctor/report.ts'
+import type { ExportedSpec, ExportRequest } from './lifecycle/export/export-spec.ts'
 import type { GpuModesChange, GpuModesNow, GpuModesRequest } from './lifecycle/gpu-modes/set-gpu-modes.ts'
 import { deviceToOpen } from './lifecycle/kinds/device-to-open.ts'
 import { readDeviceTypes } from './lifecycle/kinds/device-types.ts'
@@ -228,6 +229,14 @@ export class Host implements AsyncDisposable {
       }
       const { applyPlan } = await import('./lifecycle/plan/apply.ts')
       return applyPlan(this.kernel, plan, options)
+    })
+  }
+
+  /** This host as a spec file: all that is kept, so that a plan of it has nothing to do here. NOT_FOUND for a parent that is not there. */
+  async export(request?: ExportRequest): Promise<ExportedSpec> {
+    return calledLater('export', [request], async () => {
+      const { exportSpec } = await import('./lifecycle/export/export-spec.ts')
+      return exportSpec(this.kernel.files, request)
     })
   }
 

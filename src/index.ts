@@ -89,6 +89,7 @@ export type { DoctorRequest } from './lifecycle/doctor/reading/host-reader.ts'
 export type { ReportRequest } from './lifecycle/doctor/report.ts'
 export type { EarlyDevice } from './lifecycle/early/early-rule.ts'
 export type { EarlyImage, EarlyStatus } from './lifecycle/early/early-status.ts'
+export type { ExportedSpec, ExportRequest } from './lifecycle/export/export-spec.ts'
 export type { GpuInstance, GpuState } from './lifecycle/gpu-modes/gpu-state.ts'
 export type { GpuModesChange, GpuModesNow, GpuModesRequest } from './lifecycle/gpu-modes/set-gpu-modes.ts'
 export type { Attached, AttachRequest } from './lifecycle/guest/attach.ts'
@@ -120,6 +121,16 @@ export type { NodeOwner } from './lifecycle/settings/node-owners.ts'
 export type { PciSettings, PciSettingsWish } from './lifecycle/settings/pci-settings.ts'
 export type { SpecCheck, SpecFault } from './lifecycle/spec/check-spec.ts'
 export { checkSpec } from './lifecycle/spec/check-spec.ts'
+export type {
+  BindingEntry,
+  DeviceEntry,
+  DevicesNamed,
+  FunctionsNamed,
+  OwnerEntry,
+  ParentEntry,
+  SpecFile,
+  SriovEntry,
+} from './lifecycle/spec/spec-file.ts'
 export type { GimLineChange, GimLineRequest } from './lifecycle/sriov/gim-line.ts'
 export type { SriovChange, SriovRequest } from './lifecycle/sriov/sriov-change.ts'
 export type { Place } from './lifecycle/wanted/invalid-spec.ts'

@@ -31,7 +31,7 @@ const innerFloors: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['recovery'],
     ['spec'],
     ['plan'],
-    ['restore', 'boot', 'watch'],
+    ['restore', 'boot', 'watch', 'export'],
     ['doctor/reading'],
     ['doctor/findings'],
     ['doctor'],

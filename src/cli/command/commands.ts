@@ -32,6 +32,10 @@ export const commands: Readonly<Record<string, Entry>> = {
   },
   plan: { summary: 'Show what a spec file would change', load: () => import('../commands/plan.ts') },
   apply: { summary: 'Change this host to match a spec file', load: () => import('../commands/apply.ts') },
+  export: {
+    summary: 'Print this host as a spec file',
+    load: () => import('../commands/export.ts'),
+  },
   spec: {
     summary: 'Check a spec file, or print an example or the JSON Schema of one',
     load: () => import('../commands/spec.ts'),

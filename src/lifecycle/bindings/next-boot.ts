@@ -8,7 +8,7 @@ import { type BootLine, commandLineWords, linesOf, modprobeLines } from './boot-
 import { earlyLoads, initramfsTools, type Loading, notLoadedLines } from './module-loading.ts'
 
 /** A file for each device (its bus, a dash, its name), which holds a driver. */
-const driverctlFolder = '/etc/driverctl.d'
+export const driverctlFolder = '/etc/driverctl.d'
 /** Drivers that take what an `ids` parameter names, as modules or built in. */
 const idsParameter = /^(vfio[-_]pci|pci[-_]stub)\.ids=(\S+)/
 const idsOption = /^\s*options\s+(vfio[-_]pci|pci[-_]stub)\s(?:.*\s)?ids=(\S+)/
