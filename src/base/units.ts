@@ -61,10 +61,19 @@ export function pciAddressOrNull(text: string): PciAddress | null {
   return isPciAddress(address) ? address : null
 }
 
+/** The reason why a text that looks like a PCI address is none, as the end of a sentence; null for any other text. */
+export function pciAddressFault(text: string): string | null {
+  const [, slot, fn] = /^(?:[0-9a-f]{4,8}:)?[0-9a-f]{2}:([0-9a-f]{2})\.([0-9a-f]{1,2})$/i.exec(text) ?? []
+  if (slot === undefined || fn === undefined || pciAddressOrNull(text) !== null) return null
+  return Number.parseInt(slot, 16) > 0x1f ? 'a bus has slots 00 to 1f' : 'a device has functions 0 to 7'
+}
+
 /** Throws INVALID_ARGUMENT if the text is no PCI address. */
 export function parsePciAddress(text: string): PciAddress {
   const address = pciAddressOrNull(text)
   if (address !== null) return address
+  const fault = pciAddressFault(text)
+  if (fault !== null) throw new VfioError('INVALID_ARGUMENT', `'${text}' is not a PCI address: ${fault}`)
   throw new VfioError('INVALID_ARGUMENT', `'${printable(text)}' is not a PCI address`, {
     hint: 'a PCI address looks like 3b:00.0 or 0000:3b:00.0; lspci -D shows them',
   })

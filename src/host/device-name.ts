@@ -1,5 +1,14 @@
 import { VfioError } from '../base/errors.ts'
-import { nameFault, type PciAddress, pciAddressOrNull, printable, type Uuid, uuidOrNull } from '../base/units.ts'
+import {
+  nameFault,
+  type PciAddress,
+  parsePciAddress,
+  pciAddressFault,
+  pciAddressOrNull,
+  printable,
+  type Uuid,
+  uuidOrNull,
+} from '../base/units.ts'
 import type { HostFiles } from '../kernel/kernel.ts'
 import { foreignMembers, groupMembers } from './group-members.ts'
 import { nearestNames } from './nearest-name.ts'
@@ -124,6 +133,7 @@ function nothingBehind(text: string): never {
 /** NOT_FOUND for a name that an absent network interface could have; INVALID_ARGUMENT for any other. */
 function notADevice(files: HostFiles, text: string): never {
   const shown = printable(text)
+  if (pciAddressFault(text) !== null) parsePciAddress(text)
   if (nameFault(text) !== null || !/^[^\s:/]{1,15}$/.test(text)) {
     throw new VfioError('INVALID_ARGUMENT', `'${shown}' is not a device: ${deviceNameForms}`, {
       hint: 'vfioctl list, vfioctl groups',

@@ -33,7 +33,7 @@ test('restore starts what is defined to start by itself, and says what it did', 
 
 test('restore of a host on which nothing is to start says so', () => {
   const run = mockHost()
-  const stderr = 'nothing to do: no device is defined to start by itself\n'
+  const stderr = 'nothing to do: nothing is kept for the boots of this host\n'
   expect(run('restore')).toEqual({ status: 0, stdout: '', stderr })
 })
 

@@ -12,9 +12,15 @@ export function wholeNumber(what: string, highest: number, lowest = 0): (given: 
   }
 }
 
-/** Bytes as people write them, in units of 1024: '32G', '512MiB', '4294967296'. */
+/** Nobody means fewer bytes by a number alone. */
+const fewestBytes = 2 ** 20
+
+/** Bytes as people write them, in units of 1024: '32G', '512MiB', '4294967296'; '32' is refused, for it lacks its unit. */
 export function parseSize(given: string): number {
   const bytes = bytesOrNull(given)
+  if (bytes !== null && bytes < fewestBytes && /^\d+$/.test(given)) {
+    throw usageError(`'${given}' lacks its unit: ${given}G or ${given}M, or ${given}B for bytes`)
+  }
   if (bytes !== null) return bytes
   throw usageError(`'${printable(given)}' is not a size, such as 32G or 512M`)
 }

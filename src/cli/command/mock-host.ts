@@ -13,14 +13,23 @@ export function openMock(nameOrFile: string, io: Io): Kernel {
   return createMockKernel(scenario, { stateDirectory: mockStateDirectory(scenario.name, io.env) })
 }
 
-/** Forgets what was done on a simulated host, or only what a reboot takes, and says where that is kept. */
-export function restartMock(action: 'reset' | 'reboot', nameOrFile: string, io: Io, dryRun: boolean): string {
+/** A simulated host that begins anew. */
+export interface Restarted {
+  /** The folder of its state. */
+  readonly directory: string
+  /** False if nothing was ever done on it, and so nothing was to forget. */
+  readonly changed: boolean
+}
+
+/** Forgets what was done on a simulated host, or only what a reboot takes. */
+export function restartMock(action: 'reset' | 'reboot', nameOrFile: string, io: Io, dryRun: boolean): Restarted {
   const scenario = loadScenario(nameOrFile, io.readFile)
   if (scenario.recorded !== undefined) {
     throw new VfioError('NOT_SUPPORTED', `${printable(nameOrFile)} was recorded of a host: nothing is ever done on it`)
   }
   const directory = mockStateDirectory(scenario.name, io.env)
-  if (!dryRun && action === 'reset') resetMock(directory)
-  if (!dryRun && action === 'reboot') rebootMock(directory, scenario)
-  return directory
+  if (dryRun) return { directory, changed: true }
+  if (action === 'reset') return { directory, changed: resetMock(directory) }
+  rebootMock(directory, scenario)
+  return { directory, changed: true }
 }

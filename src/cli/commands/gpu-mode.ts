@@ -4,14 +4,14 @@ import { type MigInstances, modesInWords } from '../../lifecycle/settings/gpu-mo
 import { given } from '../arguments/change-options.ts'
 import { dryRun } from '../arguments/global-options.ts'
 import { findPciDevice } from '../arguments/pci-device.ts'
-import { type Command, command, text } from '../command/command.ts'
+import { type Command, command, text, usageError } from '../command/command.ts'
 import { json } from '../output/output.ts'
 import { reportDryRun } from '../output/report-change.ts'
 
 const gpuMode: Command = command({
   arguments: {
     device: {
-      kind: 'required',
+      kind: 'optional',
       completes: 'host device',
       parse: text,
       describe: 'the GPU: its PCI address',
@@ -40,6 +40,9 @@ const gpuMode: Command = command({
     ['vfioctl gpu-mode 41:00.0 --mig off', 'the GPU whole again'],
   ],
   async run({ device, mig, heterogeneous, forget, 'dry-run': isDry }, context, io) {
+    if (device === undefined) {
+      throw usageError('which GPU?', 'vfioctl gpu-mode ADDRESS; `vfioctl sriov` shows those with virtual functions')
+    }
     const host = await context.host()
     const address = findPciDevice(host.kernel.files, device)
     const asked = given({ mig, heterogeneous })

@@ -33,9 +33,10 @@ const mock: Command = command({
     const { restartMock } = await import('../command/mock-host.ts')
     const name = mock ?? defaultMock
     const dry = values['dry-run']
-    const directory = restartMock(values.action, name, io, dry)
-    if (asJson) io.out(json({ mock: name, stateDirectory: directory, dryRun: dry }))
+    const { directory, changed } = restartMock(values.action, name, io, dry)
+    if (asJson) io.out(json({ mock: name, stateDirectory: directory, changed, dryRun: dry }))
     else if (dry) io.out(`${values.action === 'reset' ? 'forget' : 'forget all but the disk in'} ${directory}\n`)
+    else if (!changed) io.err(`nothing was ever done on the simulated host ${name}\n`)
     else io.err(`the simulated host ${name} ${values.action === 'reset' ? 'starts over' : 'was rebooted'}\n`)
   },
 })

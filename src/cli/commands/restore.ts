@@ -1,5 +1,5 @@
 import { VfioError } from '../../base/errors.ts'
-import { escaped } from '../../base/units.ts'
+import { escaped, printable } from '../../base/units.ts'
 import type { Warning } from '../../host/warning.ts'
 import { defaultTimeoutMs, type RestoreResult } from '../../lifecycle/restore/restore.ts'
 import { given } from '../arguments/change-options.ts'
@@ -52,7 +52,10 @@ const restore: Command = command({
     else {
       reportWarnings(warnings, io)
       if (isDry) io.out(results.map(dryResult).join(''))
-      else if (results.length === 0) io.err('nothing to do: no device is defined to start by itself\n')
+      else if (results.length === 0)
+        io.err(
+          `nothing to do: nothing is kept for the boots ${values.parent === undefined ? 'of this host' : `of ${printable(values.parent)}`}\n`,
+        )
     }
     failWhere(results, warnings, isDry)
   },

@@ -41,7 +41,8 @@ const sriov: Command = command({
       value: 'WORD',
       completes: ['off', 'on'],
       parse: (given) => oneOf('autoprobe', { off: false, on: true } as const, given),
-      describe: 'off: keep the host’s drivers from functions as they come, at every boot too (sriov_drivers_autoprobe)',
+      describe:
+        'off: keep the host’s drivers from functions as they come, at every boot too (sriov_drivers_autoprobe); on: let them have those again',
     },
     transient: { kind: 'flag', describe: 'Only until the next boot: store nothing' },
     modprobe: {

@@ -33,6 +33,9 @@ const types: Command = command({
     ['vfioctl types', 'the types of every card, and how many more of each can be created'],
     ['vfioctl types -p 0000:3b:00.0 -v', 'one card, with the driver’s own descriptions'],
   ],
+  epilogue:
+    'FREE is the number that can still be made. `up to N`: that many virtual functions take one, and the driver does not say ' +
+    'for how many the card has room. `N each`: each of several functions takes so many. With sriov at 0, nothing is free.',
   async run(values, context, io) {
     const host = await context.host()
     const { files } = host.kernel

@@ -1,5 +1,12 @@
 import { VfioError } from '../../base/errors.ts'
-import { type PciAddress, pciAddressOrNull, printable, type Uuid } from '../../base/units.ts'
+import {
+  type PciAddress,
+  parsePciAddress,
+  pciAddressFault,
+  pciAddressOrNull,
+  printable,
+  type Uuid,
+} from '../../base/units.ts'
 import { deviceName, deviceNameOrNull } from '../../host/device-name.ts'
 import { checkOnPciBus } from '../../host/pci-bus.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
@@ -45,6 +52,7 @@ function uuidThatBegins(files: HostFiles, text: string): Uuid | null {
 
 /** A parent by the name that the kernel gives it: its own, or any name of a PCI device. What is none stays as it is. */
 export function namedParent(files: HostFiles, text: string): string {
+  if (pciAddressFault(text) !== null) parsePciAddress(text)
   const name = parentName(text)
   if (pciAddressOrNull(name) !== null || kinds.some((kind) => kind.claimsParent(files, name))) return name
   try {

@@ -1,13 +1,14 @@
 import { asVfioError, VfioError } from '../../base/errors.ts'
-import { shownDevice } from '../../host/bus/bus-device.ts'
+import { checkOnBus, shownDevice } from '../../host/bus/bus-device.ts'
 import { Arrivals } from '../../host/wait-for-device.ts'
 import type { Warning } from '../../host/warning.ts'
-import type { Kernel } from '../../kernel/kernel.ts'
+import type { HostFiles, Kernel } from '../../kernel/kernel.ts'
 import type { ChangeOptions, Step } from '../change/change.ts'
 import { withSharedKernelLog } from '../change/kernel-log.ts'
 import { parentName } from '../device/parents.ts'
 import type { Restorable, RestoreStage, RestoreTask } from '../device/restore-task.ts'
 import { kinds } from '../kinds/kinds.ts'
+import { checkNamesAreThere } from '../kinds/named-device.ts'
 import { boundDeviceOrNull } from '../settings/bindings.ts'
 import { boundDevices } from './bindings.ts'
 import { ComingDevices } from './coming.ts'
@@ -50,7 +51,8 @@ const stagesBefore: readonly RestoreStage[] = [boundDevices, keptMigModes, defin
 
 /**
  * Brings up what is defined to come up by itself: for each device one thing after the other, once it is there, and all
- * devices at the same time. One failure stops nothing else, and none is thrown: each thing's result has its own.
+ * devices at the same time. One failure stops nothing else, and none is thrown: each thing's result has its own. NOT_FOUND
+ * for a `parent` of which nothing is kept, and which is not there.
  */
 export async function restore(kernel: Kernel, request: RestoreRequest = {}): Promise<Restored> {
   const only = request.parent === undefined ? undefined : parentOf(request.parent)
@@ -75,13 +77,18 @@ export async function restore(kernel: Kernel, request: RestoreRequest = {}): Pro
       })
       return everyOne(parents)
     })
-    return {
-      results: tasks.flatMap((task) => results.get(task) ?? []),
-      warnings: found.flatMap(({ warnings }) => warnings),
-    }
+    const warnings = found.flatMap((stage) => stage.warnings)
+    if (request.parent !== undefined && tasks.length + warnings.length === 0) checkIsThere(kernel.files, request.parent)
+    return { results: tasks.flatMap((task) => results.get(task) ?? []), warnings }
   } finally {
     await arrivals.close()
   }
+}
+
+function checkIsThere(files: HostFiles, name: string): void {
+  const bound = boundDeviceOrNull(name)
+  if (bound !== null) checkOnBus(files, bound)
+  else checkNamesAreThere(files, { parent: parentName(name) })
 }
 
 /** By its name, or by that of its setting ('css-0.0.0314'), which a unit's name can have. */

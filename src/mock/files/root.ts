@@ -63,8 +63,9 @@ function addModuleFiles(root: Directory, { scenario, traits }: Machine, state: S
     root.at(path.slice(0, slash)).set(path.slice(slash + 1), readOnly(text))
   }
   add(`/lib/modules/${traits.release}/modules.alias`, modulesAlias(scenario))
+  if ((scenario.variantDrivers ?? []).length === 0) return
+  add(modprobePath, '')
   add(`/lib/modules/${traits.release}/modules.dep`, modulesDep(scenario))
-  if ((scenario.variantDrivers ?? []).length > 0) add(modprobePath, '')
 }
 
 /** /sys/module: what is loaded, and its parameters. */

@@ -100,13 +100,14 @@ export class StateDirectory implements StateStore {
   }
 }
 
-/** Back to the scenario's first state, whatever stands there now. Nothing happens if nothing stands there. */
-export function resetMock(stateDirectory: string): void {
+/** Back to the scenario's first state, whatever stands there now. False if nothing stands there, and so nothing happens. */
+export function resetMock(stateDirectory: string): boolean {
   const generations = new Generations(stateDirectory)
   try {
     for (;;) {
       const newest = generations.newest()
-      if (newest === 0 || generations.commit(newest, blank) === 'committed') return
+      if (newest === 0) return false
+      if (generations.commit(newest, blank) === 'committed') return true
     }
   } catch (error) {
     throw directoryError('write', stateDirectory, error)

@@ -39,6 +39,12 @@ export const xeKind: VirtualDeviceKind = {
   notThere(files, name) {
     const address = parsePciAddress(name)
     checkOnPciBus(files, address)
+    if (xeCard(files, address) !== null) {
+      return new VfioError('NOT_FOUND', `${address} is a card: its virtual functions have the shares`, {
+        hint: `vfioctl list -p ${address}; vfioctl sriov ${address}`,
+        facts: { device: address },
+      })
+    }
     return new VfioError('NOT_FOUND', `${address} has no share of its card, and none is defined`, {
       hint: `vfioctl start ${address} --vram SIZE; vfioctl types -v`,
       facts: { device: address },
