@@ -270,7 +270,7 @@ const requests: Readonly<Record<HostCall, () => readonly v.GenericSchema<unknown
     v.looseObject({}),
     v.optional(fields<ApplyOptions>({ ...changing, force: flag, keepGoing: flag, onProgress: callback })),
   ],
-  watch: () => [v.optional(fields<{ signal?: AbortSignal }>({ signal }))],
+  watch: () => [v.optional(fields<{ signal?: AbortSignal; parent?: string }>({ signal, parent: text }))],
   openDevice: () => [
     v.string(),
     v.optional(

@@ -294,13 +294,14 @@ export class Host implements AsyncDisposable {
   /**
    * Tells what is on this host, then what appears, changes and goes, one after the other: devices that run,
    * definitions, types and how many more of them can be made. It goes on until the loop is left or `signal` is aborted,
-   * which rejects with its reason. CLOSED if the host is closed meanwhile.
+   * which rejects with its reason. A `parent` leaves what is of it, and of its virtual functions if it is a card. CLOSED
+   * if the host is closed meanwhile.
    */
-  watch(options: { readonly signal?: AbortSignal } = {}): AsyncIterableIterator<HostChange> {
+  watch(options: { readonly signal?: AbortSignal; readonly parent?: string } = {}): AsyncIterableIterator<HostChange> {
     checkArguments('watch', [options])
-    const { signal } = options
+    const { signal, ...filter } = options
     const signals = signal === undefined ? [] : [signal]
-    return watching(this.kernel, AbortSignal.any([...signals, this.#closing.signal]))
+    return watching(this.kernel, filter, AbortSignal.any([...signals, this.#closing.signal]))
   }
 
   /**
@@ -361,7 +362,11 @@ export class Host implements AsyncDisposable {
   }
 }
 
-async function* watching(kernel: Kernel, signal: AbortSignal): AsyncGenerator<HostChange, never, undefined> {
+async function* watching(
+  kernel: Kernel,
+  filter: { readonly parent?: string },
+  signal: AbortSignal,
+): AsyncGenerator<HostChange, never, undefined> {
   const { watchHost } = await import('./lifecycle/watch/watch-host.ts')
-  return yield* watchHost(kernel, signal)
+  return yield* watchHost(kernel, { ...filter, signal })
 }

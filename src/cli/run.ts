@@ -36,6 +36,7 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
     if (word === null || entry === undefined) return await explain(word, rest, io)
     shown = { ...shown, command: word }
     const { default: command } = await entry.load()
+    shown = { ...shown, json: shown.json || asksJson(command.arguments, rest) }
     const parsed =
       parseArguments(command.arguments, rest) ?? (orElse === null ? null : parseArguments(command.arguments, orElse))
     if (parsed === null) {
@@ -70,13 +71,18 @@ async function explain(word: string | null, rest: readonly string[], io: Io): Pr
   return 0
 }
 
+/** True if a line asks for JSON by the `-o` of a table, before it is parsed. */
+function asksJson(table: ArgumentTable, rest: readonly string[]): boolean {
+  return Object.hasOwn(table, 'format') && /(^|\0)(-o[\0=]?|--format[\0=])json(\0|$)/.test(rest.join('\0'))
+}
+
 function readGlobals(values: Values<ArgumentTable>, verbose: number): GlobalOptions {
-  const { mock, root, json } = values
+  const { mock, root, json, format } = values
   return globalOptions(
     {
       mock: typeof mock === 'string' ? mock : undefined,
       root: typeof root === 'string' ? root : undefined,
-      json: json === true,
+      json: json === true || format === 'json',
     },
     verbose,
   )

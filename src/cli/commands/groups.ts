@@ -12,6 +12,7 @@ import { deviceForms } from '../arguments/device-argument.ts'
 import { wholeNumber } from '../arguments/numbers.ts'
 import { type Command, command, text } from '../command/command.ts'
 import { writeWhole } from '../io/write-whole.ts'
+import { checkChoice, checkNoChoice, chosenTable, tableArguments } from '../output/chosen-table.ts'
 import { type Column, json, reportWarnings, table } from '../output/output.ts'
 import { shownIds, topologyTable } from '../output/topology-table.ts'
 
@@ -65,6 +66,7 @@ const groups: Command = command({
       kind: 'flag',
       describe: 'the PCI devices below their bridges, with what resets each, NUMA node and ACS',
     },
+    ...tableArguments(columns),
   },
   examples: [
     ['vfioctl groups', 'every IOMMU group: VFIO takes those that are viable, as a whole'],
@@ -74,6 +76,8 @@ const groups: Command = command({
     ['vfioctl groups --group 5 --json', 'one group, for programs'],
   ],
   async run(values, context, io) {
+    checkChoice(values, context.options.json)
+    if (values.tree || values.picture !== undefined) checkNoChoice(values, '--tree and --picture')
     const host = await context.host()
     const { files } = host.kernel
     const filter = {
@@ -94,7 +98,7 @@ const groups: Command = command({
       reportWarnings(topology.warnings, io)
       if (values.picture !== undefined) io.err(`drew the groups into ${printable(values.picture)}\n`)
       if (!values.tree) return
-      const parts = [topologyTable(topology.roots), groupsTable(topology.otherGroups)]
+      const parts = [topologyTable(topology.roots), otherTable(topology.otherGroups)]
       io.out(parts.filter((part) => part !== '').join('\n'))
       return
     }
@@ -105,16 +109,20 @@ const groups: Command = command({
       return
     }
     reportWarnings(found.warnings, io)
-    io.out(groupsTable(found.groups, found.withoutGroup))
+    io.out(chosenTable(rowsOf(found.groups, found.withoutGroup), columns, values, 'DEVICE'))
   },
 })
 export default groups
 
-/** A row for each device; '' if there is none. */
-function groupsTable(groups: readonly IommuGroup[], withoutGroup: readonly Row['device'][] = []): string {
+/** '' if there is none. */
+function otherTable(groups: readonly IommuGroup[]): string {
+  return groups.length === 0 ? '' : table(rowsOf(groups), columns)
+}
+
+/** A row for each device. */
+function rowsOf(groups: readonly IommuGroup[], withoutGroup: readonly Row['device'][] = []): Row[] {
   const inGroups = groups.flatMap((group) => group.devices.map((device) => ({ group, device })))
-  const rows = [...inGroups, ...withoutGroup.map((device) => ({ group: null, device }))]
-  return rows.length === 0 ? '' : table(rows, columns)
+  return [...inGroups, ...withoutGroup.map((device) => ({ group: null, device }))]
 }
 
 /**

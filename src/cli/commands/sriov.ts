@@ -6,8 +6,9 @@ import { parseSeconds, wholeNumber } from '../arguments/numbers.ts'
 import { findPciDevice } from '../arguments/pci-device.ts'
 import { oneOf } from '../arguments/pci-settings.ts'
 import { type Command, command, text, usageError } from '../command/command.ts'
+import { asksNames, checkChoice, checkNoChoice, chosenTable, tableArguments } from '../output/chosen-table.ts'
 import { reportGimLine } from '../output/gim-line-text.ts'
-import { type Column, json, reportWarnings, table } from '../output/output.ts'
+import { type Column, json, reportWarnings } from '../output/output.ts'
 import { reportDryRun } from '../output/report-change.ts'
 
 const columns: readonly Column<PhysicalFunction>[] = [
@@ -57,6 +58,7 @@ const sriov: Command = command({
       describe: 'the longest wait for the functions to appear (default: 30)',
     },
     'dry-run': dryRun,
+    ...tableArguments(columns),
   },
   examples: [
     ['vfioctl sriov', 'the devices that can have virtual functions, and how many they have'],
@@ -66,7 +68,10 @@ const sriov: Command = command({
     ['vfioctl sriov 05:00.0 8 --modprobe', 'eight functions of an AMD GPU, once its driver gim is loaded anew'],
     ['vfioctl sriov eth2 0', 'no functions on the card of that interface'],
   ],
-  async run({ device, count, autoprobe, transient, modprobe, timeout, 'dry-run': isDry }, context, io) {
+  async run(values, context, io) {
+    const { device, count, autoprobe, transient, modprobe, timeout, 'dry-run': isDry } = values
+    checkChoice(values, context.options.json)
+    if (count !== undefined) checkNoChoice(values, 'a change')
     if (modprobe && (transient || autoprobe !== undefined || timeout !== undefined))
       throw usageError('--modprobe goes with DEVICE, COUNT and --dry-run alone', 'vfioctl sriov --help')
     const host = await context.host()
@@ -81,8 +86,10 @@ const sriov: Command = command({
       if (context.options.json) io.out(json({ functions, warnings }))
       else {
         reportWarnings(warnings, io)
-        if (functions.length === 0) io.err('no device of this host can have virtual functions\n')
-        else io.out(table(functions, columns) + functions.map(partitionText).join(''))
+        const isPlain = !asksNames(values) && values.columns === undefined && !values['no-headers']
+        const partitions = isPlain ? functions.map(partitionText).join('') : ''
+        if (functions.length > 0) io.out(chosenTable(functions, columns, values, 'DEVICE') + partitions)
+        else if (isPlain) io.err('no device of this host can have virtual functions\n')
       }
       return
     }

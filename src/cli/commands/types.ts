@@ -7,7 +7,8 @@ import { given } from '../arguments/change-options.ts'
 import { namedParent } from '../arguments/device-argument.ts'
 import { parent, type } from '../arguments/virtual-device.ts'
 import { type Command, command } from '../command/command.ts'
-import { type Column, json, reportWarnings, table } from '../output/output.ts'
+import { asksNames, checkChoice, chosenTable, tableArguments } from '../output/chosen-table.ts'
+import { type Column, json, reportWarnings } from '../output/output.ts'
 import { type TypeRow, typeRows } from '../output/type-rows.ts'
 
 const columns: readonly Column<TypeRow>[] = [
@@ -28,6 +29,7 @@ const types: Command = command({
   arguments: {
     parent: { ...parent, describe: 'only what this card offers' },
     type: { ...type, describe: 'only this type' },
+    ...tableArguments(columns),
   },
   examples: [
     ['vfioctl types', 'the types of every card, and how many more of each can be created'],
@@ -37,6 +39,7 @@ const types: Command = command({
     'FREE is the number that can still be made. `up to N`: that many virtual functions take one, and the driver does not say ' +
     'for how many the card has room. `N each`: each of several functions takes so many. With sriov at 0, nothing is free.',
   async run(values, context, io) {
+    checkChoice(values, context.options.json)
     const host = await context.host()
     const { files } = host.kernel
     const parent = await namedParent(values.parent, context)
@@ -50,6 +53,7 @@ const types: Command = command({
     }
     reportWarnings(found.warnings, io)
     if (found.types.length === 0) {
+      if (asksNames(values)) return
       io.err(
         parent === undefined
           ? 'no card offers virtual devices; is its driver loaded?\n'
@@ -58,7 +62,7 @@ const types: Command = command({
       return
     }
     const below = context.options.verbose > 0 ? describe : undefined
-    io.out(table(typeRows(found.types, cardOf(files)), columns, below))
+    io.out(chosenTable(typeRows(found.types, cardOf(files)), columns, values, 'TYPE', below))
   },
 })
 export default types

@@ -26,20 +26,35 @@ function asciiControls(text: string): string {
 export interface Column<T> {
   readonly heading: string
   readonly cell: (row: T) => string | number | null
+  /** True if it shows only in the wide form, or if it is asked for. */
+  readonly isWide?: boolean
+}
+
+/** Ways to show a table. */
+export interface TableForm<T> {
+  /** Lines under a row. */
+  readonly below?: (row: T) => string[]
+  /** True unless said: the first line has the headings. */
+  readonly hasHeadings?: boolean
+  /** Columns that are empty in every row stay. */
+  readonly keepsEmpty?: boolean
 }
 
 /**
  * Padded columns under a heading, never cut. A column that is empty in every row is left out; an empty cell among
- * others is '-'. `below` adds lines under a row. A row is one line, whatever its names hold.
+ * others is '-'. A row is one line, whatever its names hold.
  */
-export function table<T>(rows: readonly T[], columns: readonly Column<T>[], below?: (row: T) => string[]): string {
+export function table<T>(rows: readonly T[], columns: readonly Column<T>[], form: TableForm<T> = {}): string {
+  const { below, hasHeadings = true, keepsEmpty = false } = form
   const cells = columns.map(({ cell }) => rows.map((row) => escaped(String(cell(row) ?? ''))))
   const shown = columns.flatMap(({ heading }, index) => {
     const values = cells[index] ?? []
-    return values.every((value) => value === '') ? [] : [{ heading, values: values.map((value) => value || '-') }]
+    return !keepsEmpty && values.every((value) => value === '')
+      ? []
+      : [{ heading, values: values.map((value) => value || '-') }]
   })
   const padded = shown.map(({ heading, values }) => {
-    const width = values.reduce((widest, value) => Math.max(widest, value.length), heading.length)
+    const width = values.reduce((widest, value) => Math.max(widest, value.length), hasHeadings ? heading.length : 0)
     return { heading: heading.padEnd(width), values: values.map((value) => value.padEnd(width)) }
   })
   const heading = padded
@@ -53,7 +68,7 @@ export function table<T>(rows: readonly T[], columns: readonly Column<T>[], belo
       .trimEnd(),
     ...(below?.(row) ?? []).map(escaped),
   ])
-  return `${[paint('bold', heading), ...lines].join('\n')}\n`
+  return `${[...(hasHeadings ? [paint('bold', heading)] : []), ...lines].join('\n')}\n`
 }
 
 /** Writes each warning as one line to stderr: what could not be read, while the rest was shown. */

@@ -3,6 +3,7 @@ import { asVfioError, VfioError } from '../../base/errors.ts'
 import { onDeviceEvents } from '../../host/on-device-events.ts'
 import type { Warning } from '../../host/warning.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
+import type { TypeFilter } from '../device/device-type.ts'
 import { readDeviceTypes } from '../kinds/device-types.ts'
 import { list } from '../kinds/list.ts'
 import { DefinitionFolders } from './definition-folders.ts'
@@ -17,9 +18,13 @@ const restPerLook = 5
 
 /**
  * First all that is present, then each change, nothing between them lost, until `signal` is aborted, which rejects with
- * its reason. What comes and goes again within one burst of events is not told.
+ * its reason. What comes and goes again within one burst of events is not told. `parent` leaves what is of it, or of its
+ * virtual functions; warnings are of the whole host.
  */
-export async function* watchHost(kernel: Kernel, signal?: AbortSignal): AsyncGenerator<HostChange, never, undefined> {
+export async function* watchHost(
+  kernel: Kernel,
+  { signal, ...filter }: { readonly signal?: AbortSignal; readonly parent?: string } = {},
+): AsyncGenerator<HostChange, never, undefined> {
   const wakeup = new Wakeup(signal)
   const folders = new DefinitionFolders(kernel, wakeup.wake)
   const silence: Warning[] = []
@@ -41,7 +46,7 @@ export async function* watchHost(kernel: Kernel, signal?: AbortSignal): AsyncGen
       wakeup.forget()
       const began = performance.now()
       folders.listen()
-      const now = lookOrFail(kernel, silence)
+      const now = lookOrFail(kernel, filter, silence)
       const rest = Math.max(shortestRest, restPerLook * (performance.now() - began))
       yield* changesBetween(before, now)
       before = now
@@ -56,17 +61,17 @@ export async function* watchHost(kernel: Kernel, signal?: AbortSignal): AsyncGen
   }
 }
 
-function lookOrFail(kernel: Kernel, silence: readonly Warning[]): HostPicture {
+function lookOrFail(kernel: Kernel, filter: TypeFilter, silence: readonly Warning[]): HostPicture {
   try {
-    return look(kernel, silence)
+    return look(kernel, filter, silence)
   } catch (error) {
     throw asVfioError(error)
   }
 }
 
-function look({ files }: Kernel, silence: readonly Warning[]): HostPicture {
-  const { devices, warnings } = list(files)
-  const types = readDeviceTypes(files)
+function look({ files }: Kernel, filter: TypeFilter, silence: readonly Warning[]): HostPicture {
+  const { devices, warnings } = list(files, filter)
+  const types = readDeviceTypes(files, filter)
   return pictureOf(devices, types.types, [...silence, ...types.warnings, ...warnings])
 }
 

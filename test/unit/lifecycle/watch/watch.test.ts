@@ -16,7 +16,7 @@ async function watched() {
   mkdirSync(join(tree.root, 'etc'))
   const stop = new AbortController()
   onTestFinished(() => stop.abort())
-  const changes = watchHost(openLinux({ root: tree.root }), stop.signal)
+  const changes = watchHost(openLinux({ root: tree.root }), { signal: stop.signal })
   const next = async (): Promise<string> => {
     const { value } = await changes.next()
     return shown(value)
@@ -61,11 +61,26 @@ test('where the kernel’s events go elsewhere, the reason is told, and the host
   const kernel = openLinux({ root: tree.root })
   const reason = new VfioError('NOT_SUPPORTED', 'none comes here', { path: '/proc/self/ns/net' })
   kernel.watchUevents = () => Promise.reject(reason)
-  const changes = watchHost(kernel, stop.signal)
+  const changes = watchHost(kernel, { signal: stop.signal })
   const told = [(await changes.next()).value, (await changes.next()).value]
   expect(told.find(({ what }) => what === 'warning')).toMatchObject({
     warning: { path: '/proc/self/ns/net', message: 'none comes here; looking once a second' },
   })
   tree.mdev(uuids[0], gpu, 'nvidia-222', 7)
   expect(shown((await changes.next()).value)).toBe(`device appeared ${uuids[0]}`)
+})
+
+test('a watch of one parent tells nothing of others', async () => {
+  const [other, api] = ['0000:5e:00.0', { device_api: 'vfio-pci', available_instances: '16' }]
+  const tree = new HostTree().type(gpu, 'nvidia-222', api).type(other, 'nvidia-223', api)
+  const stop = new AbortController()
+  onTestFinished(() => stop.abort())
+  const changes = watchHost(openLinux({ root: tree.root }), { signal: stop.signal, parent: gpu })
+  const next = async () => shown((await changes.next()).value)
+  expect(await next()).toBe('type present nvidia-222')
+  tree.mdev(uuids[0], other, 'nvidia-223', 7).mdev(uuids[1], gpu, 'nvidia-222', 8)
+  expect(await next()).toBe(`device appeared ${uuids[1]}`)
+  rmSync(join(tree.root, `sys/bus/mdev/devices/${uuids[0]}`))
+  rmSync(join(tree.root, `sys/bus/mdev/devices/${uuids[1]}`))
+  expect(await next()).toBe(`device gone ${uuids[1]}`)
 })
