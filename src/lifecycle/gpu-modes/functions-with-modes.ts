@@ -1,3 +1,4 @@
+import { asVfioError, withMore } from '../../base/errors.ts'
 import { pciPath } from '../../host/sriov.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import type { ChangeOptions, Step } from '../change/change.ts'
@@ -31,6 +32,9 @@ export async function setFunctionsWithModes(
   }
   const more: Step[] = change.dryRun
     ? vgpuModeSteps(card, afterFunctions(state, modes), modes)
-    : await withLock(kernel, pciPath(card), () => reachVgpuModes(kernel, card, modes), options)
+    : await withLock(kernel, pciPath(card), () => reachVgpuModes(kernel, card, modes), options).catch((error) => {
+        const left = `${card} has its ${count} virtual functions, without the modes that are kept for it`
+        throw withMore(asVfioError(error), left, { facts: { count } })
+      })
   return { ...change, steps: [...steps, ...more] }
 }

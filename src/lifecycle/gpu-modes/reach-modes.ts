@@ -45,6 +45,11 @@ export function isHalfCut({ files }: Pick<Kernel, 'files'>, card: PciAddress): b
   return isHalfConfigured(files, cutMark(card))
 }
 
+/** Without functions, there is nothing left of what whoever cut the card has made. */
+export function unmarkHalfCut({ files }: Pick<Kernel, 'files'>, card: PciAddress): void {
+  unmarkHalfConfigured(files, cutMark(card))
+}
+
 function cutMark(card: PciAddress): string {
   return `${card}-modes`
 }

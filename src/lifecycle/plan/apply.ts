@@ -1,9 +1,10 @@
-import { kernelAnswer, VfioError, withMore } from '../../base/errors.ts'
-import { counted } from '../../base/units.ts'
+import { asVfioError, kernelAnswer, VfioError, withMore } from '../../base/errors.ts'
+import { counted, type PciAddress } from '../../base/units.ts'
 import { shownUsers } from '../../host/device-users.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import type { ChangeOptions } from '../change/change.ts'
 import { withSharedKernelLog } from '../change/kernel-log.ts'
+import { withModesBack } from '../gpu-modes/take-modes-back.ts'
 import { someEnds } from '../in-use/pci-use.ts'
 import { planningOf } from '../kinds/plannings.ts'
 import { setVirtualFunctions } from '../sriov/set-functions.ts'
@@ -11,6 +12,7 @@ import { isPlannedDevice, itemName, itemsOf, type Plan, type PlanItem, type Plan
 import { isNoRoom, takeAllBack } from '../wanted/run-verbs.ts'
 import { bindPlanned } from './bind-planned.ts'
 import { type CardGroup, CardGroups } from './card-groups.ts'
+import { CardsBefore, isOfCard } from './cards-before.ts'
 import { carryOutModes } from './carry-out-modes.ts'
 import { carryOutSriov, type MadeFunctions } from './made-functions.ts'
 import { checkRoom, noRoom } from './room.ts'
@@ -60,6 +62,9 @@ class Applying {
   readonly #items: readonly PlanItem[]
   readonly #options: ApplyOptions
   readonly #groups: CardGroups
+  readonly #cards: CardsBefore
+  /** Cards that got their modes of before again. */
+  readonly #over = new Set<string>()
   readonly #done = new Set<PlanItem>()
   readonly #failed: { entry: PlanItem; error: unknown }[] = []
   readonly #takenBack: PlanItem[] = []
@@ -71,13 +76,14 @@ class Applying {
     this.#items = items
     this.#options = options
     this.#groups = new CardGroups(kernel.files, items, plan.noRoom)
+    this.#cards = new CardsBefore(kernel, items)
   }
 
   async run(): Promise<Applied> {
     const { signal, keepGoing, onProgress } = this.#options
     for (const [i, item] of this.#items.entries()) {
       const group = this.#groups.of(item)
-      if (group?.isOver === true) {
+      if (group?.isOver === true || (isOfCard(item) && this.#over.has(item.device))) {
         this.#skipped.push(item)
         continue
       }
@@ -115,9 +121,11 @@ class Applying {
     } else if (item.kind === 'binding') {
       await bindPlanned(kernel, item, options)
     } else if (item.kind === 'gpu-modes') {
-      const made = await carryOutModes(kernel, item, options)
+      await this.#cards.read(item)
+      const made = await carryOutModes(kernel, item, this.#cards.of(item.device), options)
       this.#groups.ofCard(item.device)?.functions.push(made)
     } else {
+      await this.#cards.read(item)
       const made = await carryOutSriov(kernel, item, options)
       if (item.makesAnew) this.#groups.ofCard(item.device)?.functions.push(made)
     }
@@ -125,6 +133,7 @@ class Applying {
 
   /** Brings back what had to go, if there was no room or functions are not what was asked for. Returns the error. */
   async #afterTakingBack(error: unknown, item: PlanItem, group: CardGroup | null): Promise<unknown> {
+    if (isOfCard(item) && this.#cards.of(item.device) !== null) return this.#afterNoModes(error, item.device)
     if (!isPlannedDevice(item) && item.kind === 'sriov' && isNoRoom(error)) return this.#afterNoFunctions(error, item)
     if (group === null || !isUnforeseen(error, group)) return error
     const { journal, functions } = group
@@ -161,6 +170,21 @@ class Applying {
     return failures.length === 0
       ? withMore(error, `${device} is taken back to what it was`)
       : takingBackFailed(error, failures)
+  }
+
+  /** Of a card whose modes cannot be as asked: they, its functions, and what is defined of those, are as before the plan. */
+  async #afterNoModes(error: unknown, card: PciAddress): Promise<unknown> {
+    const before = this.#cards.of(card)
+    if (before === null) return error
+    this.#over.add(card)
+    const told = await withModesBack(this.#kernel, card, before, error, this.#options)
+    for (const item of this.#done) if (isOfCard(item) && item.device === card) this.#isTakenBack(item)
+    const group = this.#groups.ofCard(card)
+    if (group === null) return told
+    const failures = await takeAllBack(this.#kernel, group.journal, this.#options)
+    for (const { planned } of group.journal) this.#isTakenBack(planned)
+    group.isOver = true
+    return failures.length === 0 ? told : takingBackFailed(asVfioError(told), failures)
   }
 
   #isTakenBack(item: PlanItem): void {

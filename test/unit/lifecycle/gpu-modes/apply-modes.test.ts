@@ -3,12 +3,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { Host } from '../../../../src/host.ts'
+import { Host } from '../../../../src/host.ts'
 import { applyPlan } from '../../../../src/lifecycle/plan/apply.ts'
 import { planSpec } from '../../../../src/lifecycle/plan/plan-spec.ts'
 import { isDone, type Plan } from '../../../../src/lifecycle/wanted/plan.ts'
 import { rebootMock } from '../../../../src/mock/kernel/machine-state.ts'
 import { isSoak } from '../../../soak.ts'
+import { stub } from '../../stub.ts'
 import { crashingKernel } from '../crashing-kernel.ts'
 import { blackwellHost, card, scenario, stateOf } from './blackwell-host.ts'
 
@@ -112,6 +113,48 @@ describe('a file that asks for modes', () => {
     const { failed } = await host.apply(plan)
     expect(String(failed[0]?.error)).toMatch(/Insufficient Resources.*has the modes and functions that it had before/s)
     expect(await stateOf(host)).toMatchObject({ functions: before.functions, kept: mixed })
+  })
+
+  const nine = { mig: [{ profile: '1g.24gb+gfx', count: 9 }] }
+  test.each([
+    ['without functions', {}],
+    ['with functions', { heterogeneous: false }],
+    ['that mixes sizes', mixed],
+    ['that is cut otherwise', quarters],
+  ])('and fails after MIG mode leaves a card %s as it was, also what is kept of it', async (_, first) => {
+    const { host } = blackwellHost()
+    if (Object.keys(first).length > 0) await apply(host, specOf(first))
+    const before = { ...(await stateOf(host)), boot: await host.boot.kept() }
+    const { failed, done } = await host.apply(await host.plan(specOf(nine)), { keepGoing: true })
+    const error = { message: expect.stringContaining('has the modes and functions that it had before') }
+    expect(failed).toMatchObject([{ error }])
+    // nothing of the card is said to be done
+    expect(done).toEqual([])
+    expect({ ...(await stateOf(host)), boot: await host.boot.kept() }).toEqual(before)
+  })
+
+  test('and fails as functions are made leaves MIG mode as it was', async () => {
+    const { kernel, host } = blackwellHost()
+    const before = await stateOf(host)
+    const failing = new Host(
+      stub(kernel, {
+        async runProgram(path: string, run: Parameters<typeof kernel.runProgram>[1]) {
+          if (run.arguments[0] !== '-e') return kernel.runProgram(path, run)
+          return { status: 1, timedOut: false, stdout: '', stderr: 'Cannot obtain unbindLock' }
+        },
+      }),
+    )
+    const { failed } = await failing.apply(await failing.plan(specOf(quarters)))
+    expect(failed).toHaveLength(1)
+    expect(await stateOf(host)).toEqual(before)
+  })
+
+  test('and for more vGPUs than its GPU instances carry leaves MIG mode as it was', async () => {
+    const { host } = blackwellHost()
+    const before = await stateOf(host)
+    const { failed } = await host.apply(await host.plan(specOf(quarters, [{ type: 'DC-1-24Q', count: 3 }])))
+    expect(failed).toMatchObject([{ error: { code: 'NO_INSTANCE_LEFT' } }])
+    expect(await stateOf(host)).toEqual(before)
   })
 
   test.each([

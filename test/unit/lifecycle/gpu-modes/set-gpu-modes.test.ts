@@ -34,6 +34,30 @@ test('GPU instances end mixed sizes, and mixed sizes end MIG mode', async () => 
   })
 })
 
+test('a layout that has no room leaves the card as it was, and nothing is kept of it', async () => {
+  const { host } = blackwellHost()
+  const before = { ...(await stateOf(host)), boot: await host.boot.kept() }
+  const asked = host.setGpuModes({ device: card, mig: [{ profile: '1g.24gb+gfx', count: 9 }] })
+  await expect(asked).rejects.toMatchObject({ message: expect.stringContaining('that it had before') })
+  expect({ ...(await stateOf(host)), boot: await host.boot.kept() }).toEqual(before)
+})
+
+test('functions whose card does not get its kept modes again are there, and the error says so', async () => {
+  const { kernel, host } = blackwellHost()
+  await host.setGpuModes({ device: card, heterogeneous: true })
+  await host.setVirtualFunctions({ device: card, count: 0 })
+  const refusing = stub(kernel, {
+    async runProgram(path: string, run: Parameters<typeof kernel.runProgram>[1]) {
+      if (run.arguments.includes('-shm')) return { status: 255, timedOut: false, stdout: 'Unknown Error', stderr: '' }
+      return kernel.runProgram(path, run)
+    },
+  })
+  await expect(new Host(refusing).setVirtualFunctions({ device: card, count: 'all' })).rejects.toMatchObject({
+    message: expect.stringContaining(`${card} has its 4 virtual functions, without the modes that are kept for it`),
+  })
+  expect(await stateOf(host)).toMatchObject({ functions: 4, heterogeneous: false })
+})
+
 test('functions that are made anew get the modes of their card again', async () => {
   const { host } = blackwellHost()
   await host.setGpuModes({ device: card, heterogeneous: true })
