@@ -12,7 +12,7 @@ import { specPage } from './man/spec-page.mjs'
 const root = dirname(import.meta.dirname)
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 const sources = [
-  ...['cli/command/commands', 'cli/arguments/global-options', 'cli/command/exit-codes'],
+  ...['cli/command/commands', 'cli/arguments/global-options', 'cli/command/exit-codes', 'cli/command/environment'],
   ...['lifecycle/spec/spec-schema', 'cli/output/spec-examples'],
 ]
 

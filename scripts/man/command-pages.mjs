@@ -32,17 +32,19 @@ export async function commandPages({ commands, globalArguments, verbose }) {
 }
 
 /** @param {Record<string, any>} tables */
-export function programPage({ commands, globalArguments, verbose, exitMeanings }) {
+export function programPage({ commands, globalArguments, verbose, exitMeanings, environmentMeanings }) {
   const pages = Object.entries(commands).flatMap(([name, { summary }]) => [
     ...['.TP', `.BR vfioctl\\-${roff(name)} (1)`],
     ...prose(summary),
   ])
   const statuses = Object.entries(exitMeanings).flatMap(([status, meaning]) => entry(status, meaning))
+  const variables = Object.entries(environmentMeanings).flatMap(([name, meaning]) => entry(name, meaning))
   const body = [
     section('SYNOPSIS', ['.B vfioctl', '\\fICOMMAND\\fR [\\fIargument\\fR ...] [\\fIoptions\\fR]']),
     section('COMMANDS', pages),
     globalOptions({ globalArguments, verbose }),
     section('EXIT STATUS', statuses),
+    section('ENVIRONMENT', variables),
     section('SEE ALSO', references(['vfioctl-spec(5)', 'vfioctl-library(7)', 'mdevctl(8)'])),
   ]
   return { name: 'vfioctl', number: 1, summary: 'Mediated devices and VFIO on Linux', body }

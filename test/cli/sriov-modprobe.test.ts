@@ -11,7 +11,7 @@ it('sriov --modprobe writes the line for gim, says what is left to do, and takes
   )
   const written = on('8', '--modprobe')
   expect(written.status).toBe(0)
-  expect(written.stderr).toContain(`0000:05:00.0 8, 0000:26:00.0 1 (${line})\nnothing changes before:`)
+  expect(written.stderr).toContain(`0000:05:00.0 8, 0000:26:00.0 1 (${line})\nuntil then, nothing changes:`)
   expect(on('8', '--modprobe').stderr).toBe(`already so: ${line}\n`)
   expect(run('instinct', 'list', '--kept').stdout).toContain('8 virtual functions, by gim')
   expect(run('instinct', 'doctor').stdout).toContain('gim is to make functions by vf_num=8,1')

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import manifest from '../../package.json' with { type: 'json' }
 import { commands } from '../../src/cli/command/commands.ts'
+import { environmentMeanings } from '../../src/cli/command/environment.ts'
 import { installed } from '../debian-packages.ts'
 
 const withoutMan = installed('man-db', 'groff', 'mandoc')
@@ -50,6 +51,7 @@ test.skipIf(withoutMan !== null)(
       expect(text).toContain(onPage(summary))
     }
     expect(text).toContain('something would change (--check)')
+    for (const name of Object.keys(environmentMeanings)) expect(text).toContain(name)
   },
 )
 

@@ -1,8 +1,10 @@
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { format } from 'node:util'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import { environmentMeanings } from '../../src/cli/command/environment.ts'
 import { exitMeanings } from '../../src/cli/command/exit-codes.ts'
+import { scenarioNames } from '../../src/mock/shipped/names.ts'
 import { codeBlocks, readme } from '../readme.ts'
 
 /** Runs an example as a module, with the package's doors taken from src/. What it logs comes back. */
@@ -31,6 +33,23 @@ describe('what the README shows', () => {
 
   test('the channel program is carried out, and says what the device is', async () => {
     expect(await runExample(channelProgram, 'channel-program')).toEqual(['true', 'ff3990e933900c'])
+  })
+
+  test('the simulated hosts that ship are all named', () => {
+    const [sentence = ''] = /The package ships the hosts [^.]*\./.exec(readme) ?? []
+    expect([...sentence.matchAll(/`([\w-]+)`/g)].map(([, name]) => name)).toEqual(Object.keys(scenarioNames))
+  })
+
+  test('each environment variable that src reads is named, here and in the manual', () => {
+    const source = join(import.meta.dirname, '../../src')
+    const read = readdirSync(source, { recursive: true, encoding: 'utf8' })
+      .filter((file) => file.endsWith('.ts') && file !== 'cli/command/environment.ts')
+      .map((file) => readFileSync(join(source, file), 'utf8'))
+      .flatMap((text) => [...text.matchAll(/'((?:VFIOCTL|XDG|MDEVCTL_ENV)_[A-Z_]+)'/g)].map(([, name = '']) => name))
+    expect(read.length).toBeGreaterThan(7)
+    const lacking = [...new Set(read)].filter((name) => !Object.hasOwn(environmentMeanings, name))
+    expect(lacking).toEqual([])
+    for (const name of Object.keys(environmentMeanings)) expect(readme).toContain(name)
   })
 
   test('the table of exit statuses is the one in the code', () => {

@@ -21,7 +21,7 @@ export function reportGimLine(change: GimLineChange, { options }: Context, io: I
     )
     const early = after.map((command) => `${command}; `).join('')
     io.err(
-      `nothing changes before: stop what has its functions, then ${early}modprobe -r gim; modprobe gim, or reboot. ` +
+      `until then, nothing changes: stop what has its functions, then ${early}modprobe -r gim; modprobe gim, or reboot. ` +
         'With a new number, gim forgets the partition modes that it has saved.\n',
     )
   }
