@@ -22,6 +22,18 @@ function counts(run: ReturnType<typeof gpuHost>): Record<string, number> {
 }
 
 describe('vfioctl sriov', () => {
+  test('--autoprobe is kept with a number, said, listed, and refused without one', () => {
+    const run = gpuHost()
+    const set = run('sriov', network, '2', '--autoprobe', 'off')
+    expect(set.stderr).toBe(`${network} has 2 of 64 virtual functions, autoprobe off, now and at every boot\n`)
+    expect(run('list', '--kept').stdout).toContain('2 virtual functions, autoprobe off')
+    for (const words of [[network], [network, '0'], []]) {
+      const { status, stderr } = run('sriov', ...words, '--autoprobe', 'off')
+      expect({ status, stderr }).toMatchObject({ status: 2, stderr: expect.stringContaining('a COUNT of at least 1') })
+    }
+    expect(counts(run)[network]).toBe(2)
+  })
+
   test('below another root keeps the number for a card whose functions a program makes, and does not run it', () => {
     const card = 'sys/devices/pci0000:00/0000:41:00.0'
     const tree = new HostTree()

@@ -81,6 +81,12 @@ const sriov: Command = command({
       return reportGimLine(change, context, io)
     }
     if (modprobe) throw usageError('--modprobe needs DEVICE and COUNT', 'vfioctl sriov --help')
+    if (autoprobe !== undefined && (count === undefined || count === 0)) {
+      throw usageError(
+        '--autoprobe needs DEVICE and a COUNT of at least 1, with which it is kept',
+        'vfioctl sriov --help',
+      )
+    }
     if (address === undefined || count === undefined) {
       const { functions, warnings } = host.physicalFunctions(given({ device: address }))
       if (context.options.json) io.out(json({ functions, warnings }))
@@ -112,7 +118,9 @@ const sriov: Command = command({
       io.err(`${change.device} ${will}; below another root NVIDIA's sriov-manage is not run\n`)
     } else {
       const kept = transient ? 'until the next boot' : 'now and at every boot'
-      io.err(`${change.device} has ${change.count} of ${counted(change.total, 'virtual function')}, ${kept}${asked}\n`)
+      const probing = autoprobe === undefined ? '' : `, autoprobe ${autoprobe ? 'on' : 'off'}`
+      const has = `${change.count} of ${counted(change.total, 'virtual function')}${probing}`
+      io.err(`${change.device} has ${has}, ${kept}${asked}\n`)
     }
   },
 })

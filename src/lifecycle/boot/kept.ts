@@ -53,7 +53,7 @@ export function listKeptForBoot(files: HostFiles, device?: string): KeptForBoot 
     ...counts.settings.map(({ name, value }) => ({
       kind: 'functions',
       device: name,
-      what: counted(value.count, 'virtual function'),
+      what: functionsInWords(value),
       now: countNow(files, name, value),
       path: sriovSettings.path(name),
       forget: `vfioctl sriov ${name} 0`,
@@ -81,6 +81,12 @@ export function listKeptForBoot(files: HostFiles, device?: string): KeptForBoot 
     kept: all.filter((it) => device === undefined || it.device === device),
     warnings: [bindings, counts, modes, ...devices, owners].flatMap(({ warnings }) => warnings),
   }
+}
+
+/** '8 virtual functions, autoprobe off' */
+function functionsInWords({ count, autoprobe }: KeptNumber): string {
+  const probing = autoprobe === undefined ? '' : `, autoprobe ${autoprobe ? 'on' : 'off'}`
+  return `${counted(count, 'virtual function')}${probing}`
 }
 
 /** By the line of modprobe that vfioctl has written. */

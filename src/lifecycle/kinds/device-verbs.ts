@@ -64,7 +64,8 @@ function withShares<Request extends object>(files: HostFiles, chosen: Chosen<Req
   const { kind, named } = chosen
   if (kind.hasShares || !('shares' in named) || named.shares === undefined) return chosen
   const name = 'name' in named && named.name !== undefined ? named.name : 'parent' in named ? named.parent : undefined
-  throw new VfioError('INVALID_ARGUMENT', noSharesReason(files, String(name)), {
+  const reason = name == null ? 'shares are of a function or of a card: name one' : noSharesReason(files, String(name))
+  throw new VfioError('INVALID_ARGUMENT', reason, {
     hint: 'vfioctl types shows which cards give shares, and which types',
   })
 }

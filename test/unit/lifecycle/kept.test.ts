@@ -12,7 +12,7 @@ test('what is kept for the next boots is listed with how it is now and what forg
   onTestFinished(() => host[Symbol.asyncDispose]())
   const { files } = host.kernel
   expect(await host.boot.kept()).toEqual({ kept: [], warnings: [] })
-  await host.setVirtualFunctions({ device: network, count: 2 })
+  await host.setVirtualFunctions({ device: network, count: 2, autoprobe: false })
   await host.bind({ device: vf })
   await host.bind({ device: '0000:81:00.1', driver: 'none' })
   await host.define({ name: uuid, parent: 'gone', type: 'any-1', start: 'auto', force: true })
@@ -24,7 +24,7 @@ test('what is kept for the next boots is listed with how it is now and what forg
   expect(shown(await host.boot.kept())).toEqual([
     ['0000:81:00.1', 'driver none', 'with no driver', 'vfioctl release 0000:81:00.1'],
     [vf, 'VFIO’s best driver', 'with vfio-pci', `vfioctl release ${vf}`],
-    [network, '2 virtual functions', 'has 2', `vfioctl sriov ${network} 0`],
+    [network, '2 virtual functions, autoprobe off', 'has 2', `vfioctl sriov ${network} 0`],
     [uuid, 'any-1 on gone, auto', 'parent not there', `vfioctl undefine -u ${uuid} -p gone`],
     ['0000:41:00.4', '1152 on 0000:41:00.0, manual', 'does not run', 'vfioctl undefine 0000:41:00.4'],
     [uuid, 'node of -:kvm 0660', null, `vfioctl undefine ${uuid}`],
@@ -34,6 +34,6 @@ test('what is kept for the next boots is listed with how it is now and what forg
   await files.write(`/sys/bus/pci/devices/${network}/remove`, '1')
   expect(shown(await host.boot.kept(vf))).toEqual([[vf, 'VFIO’s best driver', 'not there', `vfioctl release ${vf}`]])
   expect(shown(await host.boot.kept(network))).toEqual([
-    [network, '2 virtual functions', 'not there', expect.anything()],
+    [network, '2 virtual functions, autoprobe off', 'not there', expect.anything()],
   ])
 })

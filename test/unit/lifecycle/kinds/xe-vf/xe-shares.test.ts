@@ -219,6 +219,9 @@ describe('what there is not', () => {
       code: 'INVALID_ARGUMENT',
       message: expect.stringMatching(/^mtty gives no shares of a GPU: it is for mediated devices$/),
     })
+    await expect(host.start({ shares: { vram: gib } })).rejects.toThrow(
+      'shares are of a function or of a card: name one',
+    )
   })
 
   test.each([
