@@ -81,7 +81,7 @@ const takenFromBelow: Readonly<Record<string, readonly string[]>> = {
   'host/bus/bus-device.ts': ['checkOnBus', 'devicePath', 'otherBusDevice', 'parseBusDevice', 'shownDevice'],
   'host/device-name.ts': ['deviceName', 'deviceNameForms', 'deviceNameOrNull', 'pciDevicesNamed'],
   'lifecycle/device/type-named.ts': ['isTypeNamed'],
-  'lifecycle/device/gpu-shares.ts': ['quantumOrNull', 'sharePriorities', 'timeoutOrNull', 'vramOrNull'],
+  'lifecycle/device/gpu-shares.ts': ['quantumOrNull', 'sharePriorities', 'sharesOrNull', 'timeoutOrNull', 'vramOrNull'],
   'lifecycle/kinds/named-device.ts': ['checkNamesAreThere', 'namedDevice', 'namedParent'],
 
   // files of the caller
@@ -91,6 +91,7 @@ const takenFromBelow: Readonly<Record<string, readonly string[]>> = {
   'lifecycle/spec/spec-schema.ts': ['specSchema'],
 
   // words and numbers for texts, of what Host has answered
+  'host/amd-gim.ts': ['gimDriver'],
   'host/bus/bus.ts': ['busNamed'],
   'host/device-users.ts': ['shownUsers'],
   'lifecycle/bindings/wanted-driver.ts': ['givesToVfio', 'noDriver'],
@@ -110,6 +111,7 @@ const takenFromBelow: Readonly<Record<string, readonly string[]>> = {
   'host/interrupt-isolation.ts': ['unsafeInterrupts'],
   'host/sysfs/readable.ts': ['listOrNone', 'readOrEmpty'],
   'host/sriov.ts': ['physicalFunctionOf'],
+  'lifecycle/device/parents.ts': ['cardOf'],
 }
 
 interface Import {

@@ -35,6 +35,7 @@ async function here(args: readonly string[]): Promise<Said> {
     program: [process.execPath, program],
     caller: process.ppid,
     readerGone: new AbortController().signal,
+    width: () => null,
     showPage: async () => false,
     env: {},
   })

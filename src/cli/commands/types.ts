@@ -6,8 +6,8 @@ import { checkNamesAreThere } from '../../lifecycle/kinds/named-device.ts'
 import { given } from '../arguments/change-options.ts'
 import { namedParent } from '../arguments/device-argument.ts'
 import { parent, type } from '../arguments/virtual-device.ts'
-import { type Command, command } from '../command/command.ts'
-import { asksNames, checkChoice, chosenTable, tableArguments } from '../output/chosen-table.ts'
+import { type Command, command, usageError } from '../command/command.ts'
+import { asksNames, checkChoice, checkNoChoice, chosenTable, tableArguments } from '../output/chosen-table.ts'
 import { type Column, json, reportWarnings } from '../output/output.ts'
 import { type TypeRow, typeRows } from '../output/type-rows.ts'
 
@@ -29,10 +29,12 @@ const types: Command = command({
   arguments: {
     parent: { ...parent, describe: 'only what this card offers' },
     type: { ...type, describe: 'only this type' },
+    tree: { kind: 'flag', describe: 'the cards, what they are divided into, and who has it' },
     ...tableArguments(columns),
   },
   examples: [
     ['vfioctl types', 'the types of every card, and how many more of each can be created'],
+    ['vfioctl types --tree', 'each card with its types, the devices on them, their memory and users'],
     ['vfioctl types -p 0000:3b:00.0 -v', 'one card, with the driver’s own descriptions'],
   ],
   epilogue:
@@ -40,9 +42,18 @@ const types: Command = command({
     'for how many the card has room. `N each`: each of several functions takes so many. With sriov at 0, nothing is free.',
   async run(values, context, io) {
     checkChoice(values, context.options.json)
+    if (values.tree) {
+      checkNoChoice(values, '--tree')
+      if (values.type !== undefined) throw usageError('--tree and --type exclude each other')
+      if (context.options.json) throw usageError('--tree and --json exclude each other', 'vfioctl list --json')
+    }
     const host = await context.host()
     const { files } = host.kernel
     const parent = await namedParent(values.parent, context)
+    if (values.tree) {
+      const { reportCardTree } = await import('../output/report-card-tree.ts')
+      return reportCardTree(host, given({ parent }), io)
+    }
     const { types, warnings } = host.types(given({ parent }))
     const asked = values.type
     const found = { types: asked === undefined ? types : types.filter((it) => isTypeNamed(it, asked)), warnings }

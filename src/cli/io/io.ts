@@ -22,6 +22,8 @@ export interface Io {
   readonly caller: number
   /** Aborted once nobody reads what goes to stdout any more (`vfioctl watch | head`): for what would go on for ever. */
   readonly readerGone: AbortSignal
+  /** Characters in a line of the terminal that shows stdout; null if none does. */
+  width(): number | null
   /**
    * Shows a page of the manual by man(1), and resolves once it was read: false if there is no man to do so, or if stdout is
    * no terminal and `where` says that it must be one.

@@ -44,6 +44,7 @@ export function processIo(program: readonly string[]): ProcessIo {
     interruption,
     confirm,
     readerGone: reader.signal,
+    width: () => (terminal(1) === null ? null : (process.stdout.columns ?? null)),
     program,
     caller: process.ppid,
     showPage: async (path, where) => (await import('./show-page.ts')).showPage(path, where),

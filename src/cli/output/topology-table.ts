@@ -1,5 +1,6 @@
 import type { TopologyDevice, TopologyRoot } from '../../host-topology.ts'
 import { type Column, table } from './output.ts'
+import { branches } from './tree.ts'
 
 interface Row {
   /** The lines from the bridges above it, then its name. */
@@ -22,7 +23,10 @@ const cells: readonly (readonly [heading: string, Cell])[] = [
 
 /** The tree of a host's PCI devices, a line for each; '' if there is none. NUMA nodes are told if there are several. */
 export function topologyTable(roots: readonly TopologyRoot[]): string {
-  const rows = roots.flatMap(({ name, children }) => [{ place: name, device: null }, ...below(children, '')])
+  const rows = roots.flatMap(({ name, children }) => [
+    { place: name, device: null },
+    ...branches(children).map(({ place, node }) => ({ place, device: node })),
+  ])
   if (rows.length === 0) return ''
   const devices = rows.flatMap(({ device }) => device ?? [])
   const nodes = new Set(devices.flatMap(({ numaNode }) => numaNode ?? []))
@@ -34,14 +38,6 @@ export function topologyTable(roots: readonly TopologyRoot[]): string {
     columns.push({ heading, cell: ({ device }) => (device === null ? ' ' : cell(device)) })
   }
   return table(rows, columns)
-}
-
-function below(devices: readonly TopologyDevice[], lines: string): Row[] {
-  return devices.flatMap((device, index) => {
-    const isLast = index === devices.length - 1
-    const place = `${lines}${isLast ? '└─' : '├─'} ${device.name}`
-    return [{ place, device }, ...below(device.children, `${lines}${isLast ? '   ' : '│  '}`)]
-  })
 }
 
 /** As lspci -n shows them: '8086:10d3'. */

@@ -28,6 +28,7 @@ export async function runHere(words: readonly string[], folder: string): Promise
     interruption: () => new AbortController().signal,
     confirm: async () => null,
     readerGone: new AbortController().signal,
+    width: () => null,
     program: ['/usr/local/bin/vfioctl'],
     caller: 1,
     showPage: async () => false,
