@@ -87,7 +87,10 @@ async function changeShares(
   return dryRun ? run() : withLock(kernel, pciPath(card.address), run, options)
 }
 
-/** The one that was named; of a card one without a share, else one that nobody uses and that is not defined. */
+/**
+ * The one that was named. Of a card one that nobody uses and that is not defined: without a share, else with the part that
+ * the card's driver has given to most of them alike. A share that is like no other, somebody has given.
+ */
 export function chooseFunction(files: HostFiles, { card, functions }: XePlace): PciAddress {
   const [only, ...others] = functions
   if (only !== undefined && others.length === 0 && only !== card.address) return only
@@ -97,11 +100,15 @@ export function chooseFunction(files: HostFiles, { card, functions }: XePlace): 
     files,
     new Set(names.flatMap(({ it, held }) => [it, held.node, held.deviceNode].filter((name) => name !== null))),
   )
+  const shares = functions.map((it) => formatShares(readShares(files, card, it)))
+  const alike = (it: PciAddress) => shares.filter((one) => one === shares[functions.indexOf(it)]).length
   const unused = names
     .filter(({ it, held }) => [it, held.node, held.deviceNode].every((name) => name === null || !users.has(name)))
     .map(({ it }) => it)
-  const chosen = unused.find((it) => !isGiven(readShares(files, card, it))) ?? unused[0]
+  const without = unused.find((it) => !isGiven(readShares(files, card, it)))
+  const chosen = without ?? unused.find((it) => functions.length === 1 || alike(it) > 1)
   if (chosen !== undefined) return chosen
+  if (unused.length > 0) throw allGiven(card.address, unused)
   throw new VfioError(
     'NO_INSTANCE_LEFT',
     `${card.address} has no free function: of ${functions.length}, ${functions.length - free.length} are defined, and ${free.length} are open`,
@@ -110,6 +117,14 @@ export function chooseFunction(files: HostFiles, { card, functions }: XePlace): 
       facts: { card: card.address, functions: functions.length },
     },
   )
+}
+
+function allGiven(card: PciAddress, functions: readonly PciAddress[]): VfioError {
+  const message = `each function of ${card} has a share of its own, and none is to be overwritten unasked: name one`
+  return new VfioError('NO_INSTANCE_LEFT', message, {
+    hint: `vfioctl list -p ${card}; vfioctl stop ADDRESS gives one back`,
+    facts: { card, functions },
+  })
 }
 
 /** A card is named by the same kind of address as its functions. */

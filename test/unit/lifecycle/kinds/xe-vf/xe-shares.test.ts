@@ -91,6 +91,20 @@ describe('a function of an Intel GPU', () => {
     })
   })
 
+  test('is chosen by its card among those with their equal part; what somebody gave is not overwritten', async () => {
+    const { host } = await withFunctions(3)
+    const third = '0000:03:00.3'
+    const started = async (vram: number) => (await host.start({ parent: b50, shares: { vram } })).name
+    expect([await started(2 * gib), await started(gib)]).toEqual([vf1, vf2])
+    await expect(started(3 * gib)).rejects.toMatchObject({
+      code: 'NO_INSTANCE_LEFT',
+      message: expect.stringContaining('has a share of its own'),
+    })
+    await host.stop({ name: third })
+    expect(await started(3 * gib)).toBe(third)
+    expect(host.list().devices.map(({ type }) => type)).toEqual(['vram=2GiB', 'vram=1GiB', 'vram=3GiB'])
+  })
+
   test('has the priority of all functions of its card, and says so', async () => {
     const { host } = await withFunctions(2)
     const lines: string[] = []
