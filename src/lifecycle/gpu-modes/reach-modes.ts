@@ -55,7 +55,7 @@ function cutMark(card: PciAddress): string {
 }
 
 /** DEVICE_BUSY if a vGPU runs on the card, or somebody has one of its functions. */
-function checkModesFree(kernel: Kernel, card: PciAddress): void {
+export function checkModesFree(kernel: Kernel, card: PciAddress): void {
   checkFunctionsUnused(kernel, findPhysicalFunction(kernel.files, card), 'modes')
 }
 

@@ -11,7 +11,7 @@ import { setVirtualFunctions } from '../sriov/set-functions.ts'
 import { type GpuState, readGpuState } from './gpu-state.ts'
 import { keepModes, keepModesSteps, keptModes, mergedModes, modesToKeep } from './keep-modes.ts'
 import { afterFunctions, migSteps, migWish, vgpuModeSteps } from './mode-steps.ts'
-import { reachMigMode, reachVgpuModes } from './reach-modes.ts'
+import { checkModesFree, reachMigMode, reachVgpuModes } from './reach-modes.ts'
 import { modesNow, withModesBack } from './take-modes-back.ts'
 
 /** Modes that a GPU of NVIDIA's is to have, now and at every boot. */
@@ -101,6 +101,7 @@ async function plannedSteps(kernel: Kernel, card: PciAddress, modes: GpuModes): 
     : (await setVirtualFunctions(kernel, request, { dryRun: true })).steps
   const anew = isLost || made.some(({ action }) => action === 'run')
   const after = functions === 0 ? [] : vgpuModeSteps(card, anew ? afterFunctions(state, modes) : state, modes)
+  if (before.length + after.length > 0) checkModesFree(kernel, card)
   return [...before, ...made, ...after]
 }
 

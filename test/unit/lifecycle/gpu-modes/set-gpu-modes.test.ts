@@ -58,6 +58,22 @@ test('functions whose card does not get its kept modes again are there, and the 
   expect(await stateOf(host)).toMatchObject({ functions: 4, heterogeneous: false })
 })
 
+test('modes that a running vGPU keeps from changing are refused without doing anything too', async () => {
+  const { host } = blackwellHost()
+  await host.setVirtualFunctions({ device: card, count: 'all' })
+  await host.start({ parent: card, type: 'DC-3Q' })
+  const before = await stateOf(host)
+  for (const modes of [{ heterogeneous: true }, { mig: [{ profile: '47', count: 1 }] }]) {
+    for (const dryRun of [true, false]) {
+      await expect(host.setGpuModes({ device: card, ...modes }, { dryRun })).rejects.toMatchObject({
+        code: 'DEVICE_BUSY',
+        message: expect.stringContaining('is a vGPU'),
+      })
+    }
+  }
+  expect(await stateOf(host)).toEqual(before)
+})
+
 test('functions that are made anew get the modes of their card again', async () => {
   const { host } = blackwellHost()
   await host.setGpuModes({ device: card, heterogeneous: true })
