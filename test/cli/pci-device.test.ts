@@ -189,7 +189,7 @@ describe('irq', () => {
     expect(run('irq', edu, 'watch', 'intx', '--timeout', '0.05')).toEqual({ status: 0, stdout: '', stderr: '' })
     const late = run('irq', edu, 'watch', '--count', '1', '--timeout', '0.05', '--bus-master')
     expect(late.status).toBe(1)
-    expect(late.stderr).toMatch(/^vfioctl: msi of 0000:00:03\.0 had 0 of 1 events in time\nhint: .*\n$/)
+    expect(late.stderr).toMatch(/^vfioctl: msi of 0000:00:03\.0 had 0 of 1 event in time\nhint: .*\n$/)
   })
 
   it.each(['SIGINT', 'SIGHUP'] as const)(
