@@ -109,6 +109,11 @@ export interface VirtualDeviceKind {
    * on them, as `apply` and `restore` bring them back; before none, those that take that back. None for most kinds.
    */
   writesBeforeFunctions(files: HostFiles, card: PhysicalFunction, count: number): readonly Write[]
+  /**
+   * Of the first so many functions of a card those that come without a part of it, since others are defined with theirs.
+   * None for most kinds.
+   */
+  withoutPart(files: HostFiles, card: PhysicalFunction, count: number): readonly PciAddress[]
   /** The verbs that change them: loaded once asked for, as most commands only look. */
   verbs(): Promise<DeviceVerbs>
 }

@@ -1,5 +1,6 @@
 import { bootDisplay } from './findings/boot-display.ts'
 import { deniedByPolicy } from './findings/denied-by-policy.ts'
+import { functionsWithoutPart } from './findings/functions-without-part.ts'
 import { gimFunctions } from './findings/gim-functions.ts'
 import { groupNotViable } from './findings/group-not-viable.ts'
 import { guestMemory } from './findings/guest-memory.ts'
@@ -48,6 +49,7 @@ export const checks: readonly Check[] = [
   { what: 'vGPUs', find: vgpuModes },
   { what: 'vGPUs', find: modesNotSet },
   { what: 'virtual functions', find: gimFunctions },
+  { what: 'virtual functions', find: functionsWithoutPart },
   { what: 'displays', find: bootDisplay },
   { what: 'power', find: power },
   { what: 'resets', find: vendorReset },

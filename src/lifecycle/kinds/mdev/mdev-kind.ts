@@ -59,6 +59,7 @@ export const mdevKind: VirtualDeviceKind = {
   missingOn: () => null,
   hasShares: false,
   writesBeforeFunctions: () => [],
+  withoutPart: () => [],
   verbs: async () => (await import('./mdev-verbs.ts')).mdevVerbs,
 }
 

@@ -59,6 +59,7 @@ export const nvidiaVgpuKind: VirtualDeviceKind = {
   },
   hasShares: false,
   writesBeforeFunctions: () => [],
+  withoutPart: () => [],
   verbs: async () => (await import('./nvidia-vgpu-verbs.ts')).nvidiaVgpuVerbs,
 }
 

@@ -39,6 +39,22 @@ export function sharesBeforeFunctions(
   })
 }
 
+/**
+ * Of the first so many functions of a card those that come without VRAM, since others are given theirs before: the card
+ * makes equal parts only if none was given (Documentation/ABI/testing/sysfs-driver-intel-xe-sriov). None if no VRAM is.
+ */
+export function functionsWithoutVram(
+  files: HostFiles,
+  card: PhysicalFunction,
+  count: number,
+  defined: ReadonlyMap<PciAddress, string>,
+): readonly PciAddress[] {
+  if (xeCard(files, card.address) === null) return []
+  const functions = possibleFunctions(files, card).slice(0, count)
+  const without = functions.filter((it) => (sharesOrNull(defined.get(it) ?? '')?.vram ?? 0) === 0)
+  return without.length === functions.length ? [] : without
+}
+
 /** The shares that are stored, by their functions. */
 export function storedShares(files: HostFiles): Map<PciAddress, string> {
   return new Map(xeDefinitions.list(files).definitions.map(({ address, definition }) => [address, definition.type]))

@@ -7,7 +7,7 @@ import { formatShares, sharesOrNull } from '../../device/gpu-shares.ts'
 import type { VirtualDeviceKind } from '../../device/virtual-device-kind.ts'
 import { settingsPath } from '../../settings/settings.ts'
 import { keptFunctions } from '../card-function/kept-functions.ts'
-import { sharesBeforeFunctions, storedShares } from './before-functions.ts'
+import { functionsWithoutVram, sharesBeforeFunctions, storedShares } from './before-functions.ts'
 import { listXe } from './list-xe.ts'
 import { isGiven, readShares } from './read-shares.ts'
 import { cardOfFunction, functionsOf, xeCard, xeCards } from './xe-cards.ts'
@@ -53,6 +53,7 @@ export const xeKind: VirtualDeviceKind = {
   missingOn: () => null,
   hasShares: true,
   writesBeforeFunctions: (files, card, count) => sharesBeforeFunctions(files, card, count, storedShares(files)),
+  withoutPart: (files, card, count) => functionsWithoutVram(files, card, count, storedShares(files)),
   verbs: async () => (await import('./xe-verbs.ts')).xeVerbs,
 }
 
