@@ -1,4 +1,5 @@
 import { bootDisplay } from './findings/boot-display.ts'
+import { definedForOtherModes } from './findings/defined-for-other-modes.ts'
 import { deniedByPolicy } from './findings/denied-by-policy.ts'
 import { functionsWithoutPart } from './findings/functions-without-part.ts'
 import { gimFunctions } from './findings/gim-functions.ts'
@@ -48,6 +49,7 @@ export const checks: readonly Check[] = [
   { what: 'IOMMU groups', find: groupNotViable },
   { what: 'vGPUs', find: vgpuModes },
   { what: 'vGPUs', find: modesNotSet },
+  { what: 'vGPUs', find: definedForOtherModes },
   { what: 'virtual functions', find: gimFunctions },
   { what: 'virtual functions', find: functionsWithoutPart },
   { what: 'displays', find: bootDisplay },

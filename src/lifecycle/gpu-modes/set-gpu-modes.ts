@@ -8,6 +8,7 @@ import { gpuModeSettings } from '../settings/gpu-modes-schema.ts'
 import { withSettingsLock } from '../settings/settings.ts'
 import { stepsToFunctions } from '../sriov/functions-plan.ts'
 import { setVirtualFunctions } from '../sriov/set-functions.ts'
+import { endedByModes } from './ended-by-modes.ts'
 import { type GpuState, readGpuState } from './gpu-state.ts'
 import { keepModes, keepModesSteps, keptModes, mergedModes, modesToKeep } from './keep-modes.ts'
 import { afterFunctions, migSteps, migWish, vgpuModeSteps } from './mode-steps.ts'
@@ -56,8 +57,10 @@ export async function setGpuModes(
 ): Promise<GpuModesChange> {
   const { files } = kernel
   const { address: card } = findPhysicalFunction(files, device)
-  const modes = mergedModes(keptModes(files, card), asked)
+  const kept = keptModes(files, card)
+  const modes = mergedModes(kept, asked)
   modesToKeep(files, card, modes)
+  for (const line of endedByModes(files, card, kept, modes)) options.onMessage?.(line)
   const dryRun = options.dryRun === true
   const keeping = keepModesSteps(files, card, modes)
   if (!kernel.runsPrograms) {

@@ -34,6 +34,26 @@ test('GPU instances end mixed sizes, and mixed sizes end MIG mode', async () => 
   })
 })
 
+test('modes say which kept ones they end, and which defined vGPUs do not start in them', async () => {
+  const { host } = blackwellHost()
+  const lines: string[] = []
+  const set = (modes: object) => host.setGpuModes({ device: card, ...modes }, { onMessage: (line) => lines.push(line) })
+  await set({ heterogeneous: true })
+  await host.define({ name: '0000:41:00.4', type: 'DC-24Q', start: 'auto' })
+  expect(lines).toEqual([])
+  await set({ mig: [{ profile: '1g.24gb+gfx', count: 4 }] })
+  const lost = '0000:41:00.4 (NVIDIA RTX Pro 6000 Blackwell DC-24Q)'
+  expect(lines.splice(0)).toEqual([
+    `${card} had mixed sizes kept, which that ends`,
+    `defined vGPUs do not start in MIG mode: ${lost}`,
+  ])
+  const found = async () => (await host.doctor()).findings.filter(({ id }) => id === 'vgpu-for-other-modes')
+  expect(await found()).toMatchObject([{ device: '0000:41:00.4', commands: ['vfioctl undefine 0000:41:00.4'] }])
+  await set({ heterogeneous: true })
+  expect(lines).toEqual([`${card} had 4x 1g.24gb+gfx kept, which that ends`])
+  expect(await found()).toEqual([])
+})
+
 test('a layout that has no room leaves the card as it was, and nothing is kept of it', async () => {
   const { host } = blackwellHost()
   const before = { ...(await stateOf(host)), boot: await host.boot.kept() }
