@@ -28,7 +28,9 @@ export const definedSriov: RestoreStage = (kernel, coming) => {
         canParentCome: () => address !== null && coming.can(address) && !isAnotherCard(files, address, value),
         parentMissing: () => whyNoFunctions(files, name, value),
         bringUp: (options) =>
-          makeVirtualFunctions(kernel, { device: name, count, ...probing, transient: true }, options),
+          makeVirtualFunctions(kernel, { device: name, count, ...probing, transient: true }, options, (error) => {
+            options?.onMessage?.(error.message)
+          }),
       },
     ]
   })

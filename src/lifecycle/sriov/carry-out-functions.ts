@@ -18,6 +18,11 @@ export interface Patience {
   /** The time for the functions to appear, in milliseconds. */
   readonly timeoutMs: number
   readonly signal: AbortSignal | undefined
+  /**
+   * Called for a share for which the card has not so much left, as restore wants it: the functions come all the same, and
+   * the device with that share fails by itself. Absent if that is the end.
+   */
+  readonly onRefusedShare?: ((error: VfioError) => void) | undefined
 }
 
 /**
@@ -33,7 +38,7 @@ export async function carryOutFunctions(
   if (steps.length === 0) return card.count
   let made: number
   try {
-    await makeSteps(kernel, card, steps, count)
+    await makeSteps(kernel, card, steps, count, patience.onRefusedShare)
     made = makesAnew ? countMade(kernel.files, steps, card, count) : card.count
   } catch (error) {
     await giveWritesBack(kernel.files, card)
@@ -49,9 +54,16 @@ async function makeSteps(
   card: PhysicalFunction,
   steps: readonly FunctionsStep[],
   count: number,
+  onRefusedShare?: Patience['onRefusedShare'],
 ): Promise<void> {
   const subject = { name: card.address, card: pciPath(card.address) }
-  for (const step of steps) await withKernelLog(kernel, subject, () => carryOut(kernel, card, step, count))
+  for (const step of steps) {
+    await withKernelLog(kernel, subject, () => carryOut(kernel, card, step, count)).catch((error: unknown) => {
+      const isShare = step.action === 'write' && error instanceof VfioError && error.code === 'NO_INSTANCE_LEFT'
+      if (!isShare || onRefusedShare === undefined) throw error
+      onRefusedShare(error)
+    })
+  }
 }
 
 /** Undoes the writes before functions that did not come, as far as the kernel lets it. */

@@ -30,11 +30,12 @@ export function setVirtualFunctions(
   return withKeptDrivers(kernel, request, options, () => makeVirtualFunctions(kernel, request, options))
 }
 
-/** The same, with whichever drivers the kernel chooses. */
+/** The same, with whichever drivers the kernel chooses. `onRefusedShare` as `carryOutFunctions` has it. */
 export async function makeVirtualFunctions(
   kernel: Kernel,
   request: SriovRequest,
   options: ChangeOptions = {},
+  onRefusedShare?: (error: VfioError) => void,
 ): Promise<SriovChange> {
   const { files } = kernel
   if (request.count === 0) {
@@ -53,7 +54,7 @@ export async function makeVirtualFunctions(
     const change = { device: address, asked: count, total: card.total, changed: all.length > 0, dryRun, steps: all }
     if (dryRun) return { ...change, count: makesAnew ? count : card.count, functions: card.functions }
     if (isHalfConfigured(files, address)) checkNotManaged(files, address)
-    const made = await carryOutFunctions(kernel, plan, { timeoutMs, signal: options.signal })
+    const made = await carryOutFunctions(kernel, plan, { timeoutMs, signal: options.signal, onRefusedShare })
     const kept = toKeep(made)
     if (kept !== null)
       await withSettingsLock(kernel, () => keepNumber(files, address, { count, made: kept, autoprobe }), options)

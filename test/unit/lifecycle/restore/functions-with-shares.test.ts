@@ -32,6 +32,21 @@ test('functions that have no VRAM after a boot, since that of others is defined,
   expect(whole.host.list({ active: true }).devices.map(({ name }) => name)).toEqual([vf1, vf2, vf3])
 })
 
+test('a share for which a card has no room fails alone at the next boot: the other functions come', async () => {
+  const { host, kernel } = arcHost()
+  await host.setVirtualFunctions({ device: b50, count: 2, autoprobe: false })
+  await host.define({ name: vf1, shares: { vram: 8 * gib }, start: 'auto' })
+  await host.define({ name: vf2, shares: { vram: 12 * gib }, start: 'auto' })
+  const after = rebooted(kernel)
+  const { results } = await after.host.restore()
+  expect(results.map(({ name, outcome }) => [name, outcome])).toEqual([
+    ['2 virtual functions', 'started'],
+    [vf1, 'already-there'],
+    [vf2, 'failed'],
+  ])
+  expect(after.host.list({ active: true }).devices.map(({ name, type }) => [name, type])).toEqual([[vf1, 'vram=8GiB']])
+})
+
 test('a definition of a function beyond the number that its card keeps is found, with the number that it needs', async () => {
   const { host } = arcHost()
   await host.define({ name: vf3, shares: { vram: gib }, start: 'auto' })
