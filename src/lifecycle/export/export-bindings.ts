@@ -86,7 +86,9 @@ function boundByHand(files: HostFiles): Found[] {
   })
 }
 
-/** Functions of a card with the same driver in one entry, by their numbers: a file then says them before they are there. */
+/**
+ * Functions of a card with the same driver in one entry, by their numbers: a file then says them before they are there.
+ */
 export function byCard(
   found: readonly Found[],
   cardOf: (address: string) => FunctionNumber | null,

@@ -10,7 +10,10 @@ import type { Exported, ExportedPart, OnHost } from './exported.ts'
 /** A device of the file, and the parent below which it goes. */
 export type DeviceOn = Exported<DeviceEntry> & { readonly parent: string }
 
-/** Devices that are defined, with `adopt` also those that just run. One that stands under two parents goes in where it runs, or under the first. */
+/**
+ * Devices that are defined, with `adopt` also those that just run. One that stands under two parents goes in where it
+ * runs, or under the first.
+ */
 export function exportDevices(files: HostFiles, { devices, isMeant, adopt }: OnHost): ExportedPart<DeviceOn> {
   const warnings: Warning[] = []
   const notKept: string[] = []

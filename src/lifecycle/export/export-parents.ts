@@ -1,5 +1,5 @@
 import { VfioError } from '../../base/errors.ts'
-import { pciAddressOrNull } from '../../base/units.ts'
+import { counted, pciAddressOrNull } from '../../base/units.ts'
 import { type PhysicalFunction, pciPath } from '../../host/sriov.ts'
 import type { Warning } from '../../host/warning.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
@@ -59,11 +59,15 @@ function madeNumbers(files: HostFiles, { cards, isMeant, adopt }: OnHost, into: 
   for (const card of made) {
     const { address, count, driver, partitions } = card
     if (!adopt) {
-      if (partitions === undefined) notKept.push(`${count} virtual functions of ${address}`)
+      if (partitions === undefined) notKept.push(`${counted(count, 'virtual function')} of ${address}`)
       continue
     }
     const fault = partitions === undefined ? countFault(files, card) : `${driver} makes them: vfioctl sriov --modprobe`
-    if (fault !== null) warnings.push({ path: pciPath(address), message: `${count} functions are left out: ${fault}` })
+    if (fault !== null)
+      warnings.push({
+        path: pciPath(address),
+        message: `is left out with its ${counted(count, 'virtual function')}: ${fault}`,
+      })
     else into.set(address, { settings: { sriov: count }, comment: 'has them, and they are not kept' })
   }
   return { notKept, warnings }

@@ -16,8 +16,8 @@ export interface ExportRequest {
   /** Only these parents or cards, with what they carry, and the drivers of their functions. All if it is absent. */
   readonly only?: readonly string[]
   /**
-   * Also what is on the host and nobody keeps: devices that run without a definition, numbers of virtual functions, VFIO's
-   * drivers, driverctl's overrides. `apply` of the file then keeps it.
+   * Also what is on the host and nobody keeps: devices that run without a definition, numbers of virtual functions,
+   * VFIO's drivers, driverctl's overrides. `apply` of the file then keeps it.
    */
   readonly adopt?: boolean
 }
@@ -33,7 +33,10 @@ export interface ExportedSpec {
   readonly warnings: readonly Warning[]
 }
 
-/** This host as a spec file: all that is kept, so that a plan of it has nothing to do here. NOT_FOUND for a parent that is not there. */
+/**
+ * This host as a spec file: all that is kept, so that a plan of it has nothing to do here. NOT_FOUND for a parent that
+ * is not there.
+ */
 export function exportSpec(files: HostFiles, { only, adopt = false }: ExportRequest = {}): ExportedSpec {
   for (const parent of only ?? []) checkNamesAreThere(files, { parent })
   const matchers = only?.map((name) => parentMatcher(files, name))

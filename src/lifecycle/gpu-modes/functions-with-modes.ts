@@ -1,4 +1,5 @@
 import { asVfioError, withMore } from '../../base/errors.ts'
+import { counted } from '../../base/units.ts'
 import { pciPath } from '../../host/sriov.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import type { ChangeOptions, Step } from '../change/change.ts'
@@ -11,8 +12,8 @@ import { afterFunctions, migWish, vgpuModeSteps } from './mode-steps.ts'
 import { reachVgpuModes } from './reach-modes.ts'
 
 /**
- * Virtual functions as `setVirtualFunctions` makes them, with the modes that are kept for their card: sriov-manage ends mixed
- * sizes and destroys GPU instances whenever it makes functions.
+ * Virtual functions as `setVirtualFunctions` makes them, with the modes that are kept for their card: sriov-manage ends
+ * mixed sizes and destroys GPU instances whenever it makes functions.
  */
 export async function setFunctionsWithModes(
   kernel: Kernel,
@@ -33,7 +34,7 @@ export async function setFunctionsWithModes(
   const more: Step[] = change.dryRun
     ? vgpuModeSteps(card, afterFunctions(state, modes), modes)
     : await withLock(kernel, pciPath(card), () => reachVgpuModes(kernel, card, modes), options).catch((error) => {
-        const left = `${card} has its ${count} virtual functions, without the modes that are kept for it`
+        const left = `${card} has its ${counted(count, 'virtual function')}, without the modes that are kept for it`
         throw withMore(asVfioError(error), left, { facts: { count } })
       })
   return { ...change, steps: [...steps, ...more] }

@@ -89,7 +89,8 @@ describe('what nobody keeps', () => {
     expect(adopted.warnings).toEqual([
       {
         path: '/sys/bus/pci/devices/0000:41:00.0',
-        message: "4 functions are left out: NVIDIA's driver makes all 32 virtual functions of 0000:41:00.0 or none",
+        message:
+          "is left out with its 4 virtual functions: NVIDIA's driver makes all 32 virtual functions of 0000:41:00.0 or none",
       },
     ])
   })
