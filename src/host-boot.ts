@@ -35,8 +35,8 @@ export class HostBoot {
   }
 
   /**
-   * The files that `install` writes, and which of them are there; the devices that are bound early, and which images of the
-   * initramfs have the rule for that, which takes seconds for each.
+   * The files that `install` writes, and which of them are there; the devices that are bound early, and which images of
+   * the initramfs have the rule for that, which takes seconds for each.
    */
   async status(): Promise<BootStatus> {
     return calledLater('boot.status', [], async () => {

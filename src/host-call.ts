@@ -39,7 +39,9 @@ export async function changing<T>(
   })
 }
 
-/** Throws NOT_SUPPORTED for a host that was recorded: of it, nothing can be changed, nor what would be changed be told. */
+/**
+ * Throws NOT_SUPPORTED for a host that was recorded: of it, nothing can be changed, nor what would be changed be told.
+ */
 export function checkCanChange({ recorded }: Kernel, call: HostCall): void {
   if (!recorded) return
   throw new VfioError('NOT_SUPPORTED', `cannot ${call}: what was recorded of a host can be read, and not changed`, {

@@ -29,8 +29,8 @@ import { list } from './lifecycle/kinds/list.ts'
 /** A host to be recorded: with what VFIO answers of which devices, and with its own names or others. */
 export interface CaptureRequest {
   /**
-   * Devices to open, as `inspect` does, so that `inspect` can be replayed: none if absent. The kernel resets a device that
-   * is opened, and again when it is closed.
+   * Devices to open, as `inspect` does, so that `inspect` can be replayed: none if absent. The kernel resets a device
+   * that is opened, and again when it is closed.
    */
   readonly devices?: readonly string[]
   /** Replace what tells this host from others: addresses, UUIDs, serial numbers, names of the host and of users. */

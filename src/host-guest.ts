@@ -7,8 +7,8 @@ import type { OpeningOptions } from './lifecycle/guest/not-ready.ts'
 import type { QemuArguments, QemuOptions } from './lifecycle/guest/qemu-arguments.ts'
 
 /**
- * A host's devices on their way to a guest, `host.guest`. Each is named in any form that `host.openDevice` takes, and `3b:00.*`
- * is all functions of a device. INVALID_ARGUMENT if none is named, NOT_FOUND for one that is not there, and
+ * A host's devices on their way to a guest, `host.guest`. Each is named in any form that `host.openDevice` takes, and
+ * `3b:00.*` is all functions of a device. INVALID_ARGUMENT if none is named, NOT_FOUND for one that is not there, and
  * NOT_SUPPORTED for one that QEMU has no device for. What is not ready for a guest is a warning.
  */
 export class HostGuest {
@@ -35,8 +35,8 @@ export class HostGuest {
   }
 
   /**
-   * Attaches devices to a domain of libvirt's by virsh, one after the other. NOT_SUPPORTED if there is no virsh; TIMED_OUT, and
-   * SYSTEM_CALL_FAILED with its words if it fails: what was attached before stays, and is in the facts.
+   * Attaches devices to a domain of libvirt's by virsh, one after the other. NOT_SUPPORTED if there is no virsh;
+   * TIMED_OUT, and SYSTEM_CALL_FAILED with its words if it fails: what was attached before stays, and is in the facts.
    */
   async attachToDomain(devices: readonly string[], request: AttachRequest): Promise<Attached> {
     return calledLater('guest.attachToDomain', [devices, request], async () => {
@@ -46,7 +46,10 @@ export class HostGuest {
     })
   }
 
-  /** The spec by which container runtimes (CDI) give a container the nodes of these devices. NOT_FOUND if one has none yet. */
+  /**
+   * The spec by which container runtimes (CDI) give a container the nodes of these devices. NOT_FOUND if one has none
+   * yet.
+   */
   async cdiSpec(devices: readonly string[], options?: OpeningOptions): Promise<CdiResult> {
     return calledLater('guest.cdiSpec', [devices, options], async () => {
       const { cdiSpec } = await import('./lifecycle/guest/cdi-spec.ts')

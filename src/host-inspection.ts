@@ -23,7 +23,10 @@ export interface DeviceInspection {
   /** Without this process among its users. */
   readonly group: IommuGroup | null
   readonly device: DescribedDevice
-  /** VFIO's drivers for it, best first: `bind` takes the first. Null for what is no PCI device of the host, or if nothing tells. */
+  /**
+   * VFIO's drivers for it, best first: `bind` takes the first. Null for what is no PCI device of the host, or if
+   * nothing tells.
+   */
   readonly vfioDrivers: readonly VfioPciDriver[] | null
   readonly addressSpace: InspectedAddressSpace
   /** Before it was opened, which wakes it. Null for what is no PCI device. */

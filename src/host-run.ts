@@ -10,7 +10,10 @@ export interface ProgramOptions extends RunOptions {
   readonly topology?: QemuTopology
 }
 
-/** Runs a program with devices by any form of their names; a word '{qemu}' of its command becomes QEMU's arguments for them. */
+/**
+ * Runs a program with devices by any form of their names; a word '{qemu}' of its command becomes QEMU's arguments for
+ * them.
+ */
 export async function runWithDevices(
   kernel: Kernel,
   devices: readonly string[],

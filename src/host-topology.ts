@@ -31,8 +31,8 @@ export interface TopologyDevice extends Omit<PciNode, 'children'> {
 }
 
 /**
- * Every PCI device below its bridges, or with a filter the groups that it names and the bridges above them. What cannot be
- * read is a warning, and the rest goes on.
+ * Every PCI device below its bridges, or with a filter the groups that it names and the bridges above them. What cannot
+ * be read is a warning, and the rest goes on.
  */
 export function readTopology(kernel: Kernel, filter: GroupFilter = {}): Topology {
   const { files } = kernel

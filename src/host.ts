@@ -82,8 +82,8 @@ export class Host implements AsyncDisposable {
   }
 
   /**
-   * The PCI devices below their bridges, each with its IOMMU group, driver, resets and ACS, and the groups of other buses.
-   * A filter leaves the devices of the groups that it names, and the bridges above them.
+   * The PCI devices below their bridges, each with its IOMMU group, driver, resets and ACS, and the groups of other
+   * buses. A filter leaves the devices of the groups that it names, and the bridges above them.
    */
   async topology(filter?: GroupFilter): Promise<Topology> {
     return calledLater('topology', [filter], async () => {
@@ -149,8 +149,8 @@ export class Host implements AsyncDisposable {
   }
 
   /**
-   * Looks at all that keeps VFIO from working here, or will, and says what mends it. Changes nothing. What may not be read
-   * is in `unseen`, and the rest goes on. NOT_FOUND for a device or user that is not there.
+   * Looks at all that keeps VFIO from working here, or will, and says what mends it. Changes nothing. What may not be
+   * read is in `unseen`, and the rest goes on. NOT_FOUND for a device or user that is not there.
    */
   async doctor(request?: DoctorRequest): Promise<Diagnosis> {
     return calledLater('doctor', [request], async () => {
@@ -161,8 +161,8 @@ export class Host implements AsyncDisposable {
   }
 
   /**
-   * This host for the report of a bug: what `doctor` finds, the kernel, groups, devices and types, as JSON. Names, addresses
-   * and serial numbers that tell it from other hosts are numbered or left out.
+   * This host for the report of a bug: what `doctor` finds, the kernel, groups, devices and types, as JSON. Names,
+   * addresses and serial numbers that tell it from other hosts are numbered or left out.
    */
   async report(request?: ReportRequest): Promise<string> {
     return calledLater('report', [request], async () => {
@@ -185,8 +185,9 @@ export class Host implements AsyncDisposable {
   }
 
   /**
-   * Brings a PCI device back that hangs: by one way after another, those that cost least first, until the device answers.
-   * Each is told through `onMessage` before it is tried. DEVICE_BUSY, before anything is done, if somebody uses it.
+   * Brings a PCI device back that hangs: by one way after another, those that cost least first, until the device
+   * answers. Each is told through `onMessage` before it is tried. DEVICE_BUSY, before anything is done, if somebody
+   * uses it.
    */
   async recover(request: RecoveryRequest, options?: RecoveryOptions): Promise<Recovery> {
     return changing(this.kernel, 'recover', [request, options], async () => {
@@ -218,9 +219,9 @@ export class Host implements AsyncDisposable {
   }
 
   /**
-   * Carries out a plan that `plan` of this host made, which takes away what `losses(plan)` lists. What is in use is DEVICE_BUSY,
-   * and what has no room NO_INSTANCE_LEFT, before anything is done; what fails later is in the answer, and taken back. With
-   * `dryRun` that is all that it finds out, as before somebody is asked.
+   * Carries out a plan that `plan` of this host made, which takes away what `losses(plan)` lists. What is in use is
+   * DEVICE_BUSY, and what has no room NO_INSTANCE_LEFT, before anything is done; what fails later is in the answer, and
+   * taken back. With `dryRun` that is all that it finds out, as before somebody is asked.
    */
   async apply(plan: Plan, options?: ApplyOptions): Promise<Applied> {
     return changing(this.kernel, 'apply', [plan, options], async () => {
@@ -232,7 +233,10 @@ export class Host implements AsyncDisposable {
     })
   }
 
-  /** This host as a spec file: all that is kept, so that a plan of it has nothing to do here. NOT_FOUND for a parent that is not there. */
+  /**
+   * This host as a spec file: all that is kept, so that a plan of it has nothing to do here. NOT_FOUND for a parent
+   * that is not there.
+   */
   async export(request?: ExportRequest): Promise<ExportedSpec> {
     return calledLater('export', [request], async () => {
       const { exportSpec } = await import('./lifecycle/export/export-spec.ts')
@@ -241,8 +245,8 @@ export class Host implements AsyncDisposable {
   }
 
   /**
-   * Physical functions that can have virtual ones (SR-IOV), and those that they have. Of a device that is named, NOT_FOUND
-   * if it is not there, and NOT_SUPPORTED if it can have none.
+   * Physical functions that can have virtual ones (SR-IOV), and those that they have. Of a device that is named,
+   * NOT_FOUND if it is not there, and NOT_SUPPORTED if it can have none.
    */
   physicalFunctions(filter?: PhysicalFunctionFilter): { functions: PhysicalFunction[]; warnings: Warning[] } {
     return called('physicalFunctions', [filter], () => readPhysicalFunctions(this.kernel.files, filter))
@@ -256,7 +260,9 @@ export class Host implements AsyncDisposable {
     })
   }
 
-  /** Writes the line of modprobe by which AMD's gim makes a GPU's virtual functions as it is loaded; takes it out for 0. */
+  /**
+   * Writes the line of modprobe by which AMD's gim makes a GPU's virtual functions as it is loaded; takes it out for 0.
+   */
   async writeGimLine(request: GimLineRequest, options?: ChangeOptions): Promise<GimLineChange> {
     return changing(this.kernel, 'writeGimLine', [request, options], async () => {
       const { writeGimLine } = await import('./lifecycle/sriov/gim-line.ts')
@@ -264,7 +270,9 @@ export class Host implements AsyncDisposable {
     })
   }
 
-  /** Modes of a GPU of NVIDIA's that decide which vGPUs it takes, as its nvidia-smi tells them, and those that are kept. */
+  /**
+   * Modes of a GPU of NVIDIA's that decide which vGPUs it takes, as its nvidia-smi tells them, and those that are kept.
+   */
   async gpuModes(device: string): Promise<GpuModesNow> {
     return calledLater('gpuModes', [device], async () => {
       const { readGpuModes } = await import('./lifecycle/gpu-modes/set-gpu-modes.ts')
@@ -273,8 +281,9 @@ export class Host implements AsyncDisposable {
   }
 
   /**
-   * Sets modes of a GPU of NVIDIA's, and makes its virtual functions if it needs them: now, and at every boot. DEVICE_BUSY,
-   * before anything is done, if a vGPU runs on it or somebody has one of its functions. What fails is taken back.
+   * Sets modes of a GPU of NVIDIA's, and makes its virtual functions if it needs them: now, and at every boot.
+   * DEVICE_BUSY, before anything is done, if a vGPU runs on it or somebody has one of its functions. What fails is
+   * taken back.
    */
   async setGpuModes(request: GpuModesRequest, options?: ChangeOptions): Promise<GpuModesChange> {
     return changing(this.kernel, 'setGpuModes', [request, options], async () => {
@@ -294,8 +303,8 @@ export class Host implements AsyncDisposable {
   /**
    * Tells what is on this host, then what appears, changes and goes, one after the other: devices that run,
    * definitions, types and how many more of them can be made. It goes on until the loop is left or `signal` is aborted,
-   * which rejects with its reason. A `parent` leaves what is of it, and of its virtual functions if it is a card. CLOSED
-   * if the host is closed meanwhile.
+   * which rejects with its reason. A `parent` leaves what is of it, and of its virtual functions if it is a card.
+   * CLOSED if the host is closed meanwhile.
    */
   watch(options: { readonly signal?: AbortSignal; readonly parent?: string } = {}): AsyncIterableIterator<HostChange> {
     checkArguments('watch', [options])
@@ -327,8 +336,9 @@ export class Host implements AsyncDisposable {
   }
 
   /**
-   * Opens a device, looks at all that VFIO tells of it, and closes it: its regions, interrupts, capabilities, configuration
-   * space and address ranges, with its group and, of a virtual device, what it is. Throws as `openDevice` does.
+   * Opens a device, looks at all that VFIO tells of it, and closes it: its regions, interrupts, capabilities,
+   * configuration space and address ranges, with its group and, of a virtual device, what it is. Throws as `openDevice`
+   * does.
    */
   async inspect(device: string): Promise<DeviceInspection> {
     return calledLater('inspect', [device], async () => {

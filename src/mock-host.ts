@@ -39,8 +39,8 @@ export interface MockHostOptions {
 
 /**
  * A simulated host for tests. Each is a machine of its own: nothing is shared, nothing of this machine is touched, and
- * tests that have one each can run at the same time. It lives in memory, and ends with its `host()`, or with its kernel's
- * `dispose`.
+ * tests that have one each can run at the same time. It lives in memory, and ends with its `host()`, or with its
+ * kernel's `dispose`.
  *
  * It tests the code that runs on it, not hardware: what a device does here says nothing of the real one.
  */
@@ -105,9 +105,9 @@ export class MockHost {
   }
 
   /**
-   * Pulls a device out, by its UUID or PCI address. Who has it open is asked to let it go (the req interrupt), and reaches
-   * nothing any more: what is read is all ones of a PCI device, EIO of a mediated one. Resolves once it is gone from the
-   * machine, which takes until its last user has closed it.
+   * Pulls a device out, by its UUID or PCI address. Who has it open is asked to let it go (the req interrupt), and
+   * reaches nothing any more: what is read is all ones of a PCI device, EIO of a mediated one. Resolves once it is gone
+   * from the machine, which takes until its last user has closed it.
    */
   async unplug(device: string): Promise<void> {
     this.#openModel(device)?.disappear?.()

@@ -1,8 +1,8 @@
 /**
  * `vfioctl/mock`: a simulated host, for tests without hardware or root, and the parts to make device models of.
  *
- * `createMockHost()` is where a test starts. A model is a class that extends `MdevModel`, has regions and interrupts, and
- * does what its device does.
+ * `createMockHost()` is where a test starts. A model is a class that extends `MdevModel`, has regions and interrupts,
+ * and does what its device does.
  */
 import './platform-types.ts'
 

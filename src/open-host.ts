@@ -12,8 +12,8 @@ export interface HostOptions {
   /** The folder of the host's files, instead of `/`. */
   readonly root?: string
   /**
-   * A simulated host instead of this one, in memory and gone with the process: the name of a scenario that ships ('demo',
-   * 'gpu-host', 'a40-host', 'blackwell', 'arc-pro', 'instinct', 'mainframe'), the file of one, or one itself.
+   * A simulated host instead of this one, in memory and gone with the process: the name of a scenario that ships
+   * ('demo', 'gpu-host', 'a40-host', 'blackwell', 'arc-pro', 'instinct', 'mainframe'), the file of one, or one itself.
    */
   readonly mock?: string | Scenario
 }

@@ -4,7 +4,9 @@
  */
 export const kernelOrder: boolean = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1
 
-/** The byte order of what a PCI device has in its configuration space and its registers: little-endian on every machine. */
+/**
+ * The byte order of what a PCI device has in its configuration space and its registers: little-endian on every machine.
+ */
 export const deviceOrder = true
 
 /** The byte order of what a channel subsystem reads and writes: channel programs and its status. Always big-endian. */

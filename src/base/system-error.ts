@@ -1,6 +1,9 @@
 import { errnoNumber } from './errno.ts'
 
-/** A failed system call, in the shape of Node's own: `code` 'EBUSY', `errno` -16, `syscall` 'ioctl', `path` if it had one. */
+/**
+ * A failed system call, in the shape of Node's own: `code` 'EBUSY', `errno` -16, `syscall` 'ioctl', `path` if it had
+ * one.
+ */
 export interface SystemError extends Error {
   readonly code: string
   readonly errno: number

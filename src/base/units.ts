@@ -41,7 +41,10 @@ function isPciAddress(text: string): text is PciAddress {
   return /^[0-9a-f]{4,8}:[0-9a-f]{2}:[01][0-9a-f]\.[0-7]$/.test(text)
 }
 
-/** As lspci, lshw (pci@), udev (pci-), devlink (pci/) and nvidia-smi (eight digits of domain) print it, and as people do. */
+/**
+ * As lspci, lshw (pci@), udev (pci-), devlink (pci/) and nvidia-smi (eight digits of domain) print it, and as people
+ * do.
+ */
 const pciForm = /^(?:pci[-@/])?(?:([0-9a-f]{4,8}):)?([0-9a-f]{2}):([01][0-9a-f])\.([0-7])$/
 /** As libvirt names the device. */
 const libvirtPciForm = /^pci_([0-9a-f]{4,8})_([0-9a-f]{2})_([01][0-9a-f])_([0-7])$/

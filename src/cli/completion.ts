@@ -26,7 +26,9 @@ interface Line {
   readonly options: GlobalOptions
 }
 
-/** Answers the shell's question what could stand for the last of `words`: one candidate a line, as yargs' script asks. */
+/**
+ * Answers the shell's question what could stand for the last of `words`: one candidate a line, as yargs' script asks.
+ */
 export async function complete(words: readonly string[], io: Io): Promise<string> {
   const typed = words.map(unquoted)
   const before = typed.slice(1, -1)

@@ -8,8 +8,9 @@ import type { Io } from './io/io.ts'
 export const topics: Readonly<Record<string, 5 | 7>> = { spec: 5, library: 7 }
 
 /**
- * Shows the page of a command, of a topic, or with null of the program. False if the text of --help is to take its place:
- * without a terminal or man(1), and for what is no command. NOT_FOUND for a topic that cannot be shown, as it has no such text.
+ * Shows the page of a command, of a topic, or with null of the program. False if the text of --help is to take its
+ * place: without a terminal or man(1), and for what is no command. NOT_FOUND for a topic that cannot be shown, as it
+ * has no such text.
  */
 export async function showHelp(about: string | null, io: Pick<Io, 'showPage'>): Promise<boolean> {
   const section = about !== null && Object.hasOwn(topics, about) ? topics[about] : undefined

@@ -3,7 +3,9 @@ import { printable } from '../base/units.ts'
 import type { HostFiles } from '../kernel/kernel.ts'
 import { unreadable, type Warning } from './warning.ts'
 
-/** AMD's driver for hosts of Instinct GPUs (amd/MxGPU-Virtualization), which makes virtual functions as it is loaded. */
+/**
+ * AMD's driver for hosts of Instinct GPUs (amd/MxGPU-Virtualization), which makes virtual functions as it is loaded.
+ */
 export const gimDriver = 'gim'
 
 /** The most virtual functions that gim takes for one GPU (VF_NUMBER__MAX in gim_config.h). */
@@ -36,10 +38,10 @@ export interface GimPartitions {
 const longest = 65536
 
 /**
- * Partitions of a GPU with gim, by its folder in sysfs: `accelerator_partition_profile` and `memory_partition_mode` (0600),
- * `accelerator_partition_profile_config`, `memory_partition_config` and `spatial_partition_caps` (0400;
- * gim_shim/sysfs/gim_monitor.c of 8.0.0.K). Where gim itself fails, the file has a sentence; that is a warning, as is what
- * may not be read. None of an older gim without these files.
+ * Partitions of a GPU with gim, by its folder in sysfs: `accelerator_partition_profile` and `memory_partition_mode`
+ * (0600), `accelerator_partition_profile_config`, `memory_partition_config` and `spatial_partition_caps` (0400;
+ * gim_shim/sysfs/gim_monitor.c of 8.0.0.K). Where gim itself fails, the file has a sentence; that is a warning, as is
+ * what may not be read. None of an older gim without these files.
  */
 export function readGimPartitions(files: HostFiles, folder: string, warnings: Warning[]): GimPartitions | null {
   const read = (name: string) => readOrSay(files, `${folder}/${name}`, warnings)

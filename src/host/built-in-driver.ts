@@ -13,8 +13,8 @@ export interface BuiltInDriver {
 const largestFile = 8 * 2 ** 20
 
 /**
- * The built-in driver of the PCI bus that knows a device, or that has it now; null if there is none, or if it is kept from
- * registering (initcall_blacklist). By sysfs, and by the aliases in /lib/modules/RELEASE/modules.builtin.modinfo.
+ * The built-in driver of the PCI bus that knows a device, or that has it now; null if there is none, or if it is kept
+ * from registering (initcall_blacklist). By sysfs, and by the aliases in /lib/modules/RELEASE/modules.builtin.modinfo.
  */
 export function builtInDriver(files: HostFiles, address: string, now: string | null): BuiltInDriver | null {
   const modules = [...(now === null ? [] : [driverModule(files, now)]), ...builtInFor(files, address)]
@@ -26,7 +26,10 @@ export function builtInDriver(files: HostFiles, address: string, now: string | n
   return null
 }
 
-/** The module of a PCI driver. Most have their driver's name, with an underscore for a dash, whether it is loaded or not. */
+/**
+ * The module of a PCI driver. Most have their driver's name, with an underscore for a dash, whether it is loaded or
+ * not.
+ */
 export function driverModule(files: HostFiles, driver: string): string {
   return linkedName(files, `/sys/bus/pci/drivers/${driver}/module`) ?? driver.replaceAll('-', '_')
 }

@@ -2,8 +2,8 @@ import { VfioError } from '../base/errors.ts'
 import type { HostFiles } from '../kernel/kernel.ts'
 
 /**
- * Throws NOT_FOUND if no host is to be seen, whose lists would all be empty: below a root that is none, and on a machine
- * or in a container without /sys. `root` is null for this machine.
+ * Throws NOT_FOUND if no host is to be seen, whose lists would all be empty: below a root that is none, and on a
+ * machine or in a container without /sys. `root` is null for this machine.
  */
 export function checkHost(files: HostFiles, root: string | null): void {
   if (root === null) {

@@ -30,9 +30,9 @@ export function deviceNameOrNull(text: string): PciAddress | Uuid | null {
 }
 
 /**
- * The address or UUID behind any form of a device's name. Throws INVALID_ARGUMENT for what is none; NOT_FOUND for a node,
- * a path or an interface that leads to no device, and for a PCI device without its function of which none is there;
- * AMBIGUOUS for a group's node with several devices, and a PCI device with several functions.
+ * The address or UUID behind any form of a device's name. Throws INVALID_ARGUMENT for what is none; NOT_FOUND for a
+ * node, a path or an interface that leads to no device, and for a PCI device without its function of which none is
+ * there; AMBIGUOUS for a group's node with several devices, and a PCI device with several functions.
  */
 export function deviceName(files: HostFiles, text: string): PciAddress | Uuid {
   const name = deviceNameOrNull(text)
@@ -104,7 +104,10 @@ function classes(files: HostFiles): string[] {
   return listOrNone(files, '/sys/class').sort()
 }
 
-/** The PCI device of a network interface, by which administrators know a card, be it behind virtio; null for no such one. */
+/**
+ * The PCI device of a network interface, by which administrators know a card, be it behind virtio; null for no such
+ * one.
+ */
 function cardOfInterface(files: HostFiles, text: string): PciAddress | null {
   if (nameFault(text) !== null) return null
   const card = deviceAt(files, `/sys/class/net/${text}/device`)

@@ -35,7 +35,10 @@ export function iommuGroup(files: HostFiles, path: string): number | null {
   return name !== null && /^\d{1,9}$/.test(name) ? Number(name) : null
 }
 
-/** The name of the driver that a `driver` link leads to; null if there is none. Throws `SystemError` if it cannot be read. */
+/**
+ * The name of the driver that a `driver` link leads to; null if there is none. Throws `SystemError` if it cannot be
+ * read.
+ */
 export function boundDriver(files: HostFiles, link: string): string | null {
   return linkedName(files, link)
 }
@@ -51,7 +54,9 @@ function isVfioDriver(name: string, driver: string): boolean {
   return driver.includes('vfio') || uuidOrNull(name) === name
 }
 
-/** The driver of a whole card may give its virtual functions to VFIO by itself (nvidia): they have a vfio-dev folder. */
+/**
+ * The driver of a whole card may give its virtual functions to VFIO by itself (nvidia): they have a vfio-dev folder.
+ */
 function hasVfioDevice(files: HostFiles, path: string): boolean {
   return listIfThere(files, `${path}/vfio-dev`).length > 0
 }

@@ -9,8 +9,9 @@ export interface IommuAdvice {
 }
 
 /**
- * A mainframe's IOMMU cannot be off; elsewhere the firmware or the kernel's command line turns it on. One that is on can
- * have no group too: until the first driver where a device tree tells of it, and for good if its registration failed.
+ * A mainframe's IOMMU cannot be off; elsewhere the firmware or the kernel's command line turns it on. One that is on
+ * can have no group too: until the first driver where a device tree tells of it, and for good if its registration
+ * failed.
  */
 export function iommuAdvice(files: HostFiles): IommuAdvice {
   if (files.kind('/sys/bus/css') !== null) {

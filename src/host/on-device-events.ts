@@ -9,9 +9,9 @@ export interface LookIntervals {
 }
 
 /**
- * Calls `look` after each device event, and at the intervals. `onSilence` hears why no events can come. Returns what ends
- * it: no call of `look` comes after that, and no descriptor is left once its promise is kept, even if the events were
- * still being opened.
+ * Calls `look` after each device event, and at the intervals. `onSilence` hears why no events can come. Returns what
+ * ends it: no call of `look` comes after that, and no descriptor is left once its promise is kept, even if the events
+ * were still being opened.
  */
 export function onDeviceEvents(
   kernel: Kernel,

@@ -9,9 +9,9 @@ export type PassedFile =
   | { readonly kind: 'device'; readonly name: string; readonly noiommu: boolean }
 
 /**
- * Tells by its device number what a descriptor is that somebody else opened; null if it is nothing of VFIO's or iommufd's. The
- * name by which it was opened says nothing: /sys/dev/char/MAJOR:MINOR has the driver's own. `SystemError` EBADF if it is
- * not open.
+ * Tells by its device number what a descriptor is that somebody else opened; null if it is nothing of VFIO's or
+ * iommufd's. The name by which it was opened says nothing: /sys/dev/char/MAJOR:MINOR has the driver's own.
+ * `SystemError` EBADF if it is not open.
  */
 export function identifyPassed(
   kernel: Pick<Kernel, 'deviceNumber'> & { readonly files: HostFiles },

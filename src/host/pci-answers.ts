@@ -2,7 +2,9 @@ import type { PciAddress } from '../base/units.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { pciDevices } from './pci-bus.ts'
 
-/** Up to the class code: a virtual function has ones for its vendor and device, and no device has them for all of it. */
+/**
+ * Up to the class code: a virtual function has ones for its vendor and device, and no device has them for all of it.
+ */
 const identityBytes = 16
 
 /**

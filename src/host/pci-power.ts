@@ -13,7 +13,10 @@ export interface PciPower {
   readonly control: 'on' | 'auto' | null
   /** `power/runtime_status` */
   readonly runtimeStatus: 'active' | 'suspended' | 'suspending' | 'resuming' | 'error' | 'unsupported' | null
-  /** Ways to reset it (`reset_method`), the one that is tried first in front. None if all are turned off, or there is none. */
+  /**
+   * Ways to reset it (`reset_method`), the one that is tried first in front. None if all are turned off, or there is
+   * none.
+   */
   readonly resetMethods: readonly string[]
 }
 
@@ -39,8 +42,8 @@ export function readPciPower(files: HostFiles, address: PciAddress): PciPower {
 }
 
 /**
- * Ways to reset a device, in the order in which the kernel tries them. A reset of its bus is none if it is not alone there,
- * although the kernel lists it for the device that it found before its neighbours, and then refuses it (ENOTTY).
+ * Ways to reset a device, in the order in which the kernel tries them. A reset of its bus is none if it is not alone
+ * there, although the kernel lists it for the device that it found before its neighbours, and then refuses it (ENOTTY).
  */
 export function readResetMethods(files: HostFiles, address: PciAddress): string[] {
   const listed = listedResetMethods(files, address)

@@ -30,7 +30,9 @@ export interface PciRoot {
   readonly children: readonly PciNode[]
 }
 
-/** Every PCI function below its bridges, sorted by addresses. What cannot be read is a warning, and the rest goes on. */
+/**
+ * Every PCI function below its bridges, sorted by addresses. What cannot be read is a warning, and the rest goes on.
+ */
 export function readPciTree(files: HostFiles, warnings: Warning[]): PciRoot[] {
   const below = new Map<string, PciAddress[]>()
   const roots = new Set<string>()
@@ -54,8 +56,8 @@ export function readPciTree(files: HostFiles, warnings: Warning[]): PciRoot[] {
 const rootName = /^pci[0-9a-f]{4,8}:[0-9a-f]{2}$/
 
 /**
- * The bridge or root bus above a function, by the last folder but one of its place in /sys/devices. A function whose place
- * makes no sense, as none that is above itself does, is on the root bus of its address.
+ * The bridge or root bus above a function, by the last folder but one of its place in /sys/devices. A function whose
+ * place makes no sense, as none that is above itself does, is on the root bus of its address.
  */
 function placeAbove(files: HostFiles, address: PciAddress, known: ReadonlySet<string>, warnings: Warning[]): string {
   const path = `${pciDevices}/${address}`

@@ -42,8 +42,8 @@ export function pciPath(address: PciAddress): string {
 }
 
 /**
- * Every physical function that can have virtual ones, or the one that is named. What cannot be read is a warning, and the
- * rest goes on.
+ * Every physical function that can have virtual ones, or the one that is named. What cannot be read is a warning, and
+ * the rest goes on.
  */
 export function readPhysicalFunctions(
   files: HostFiles,

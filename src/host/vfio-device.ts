@@ -14,8 +14,8 @@ export interface VfioDevice {
 }
 
 /**
- * A device that is there and with a VFIO driver, by any form of its name. Throws as `findBusDevice` does, NOT_FOUND if the
- * device is not there, and NOT_SUPPORTED if another driver has it, or none, or VFIO opens only what is made of it.
+ * A device that is there and with a VFIO driver, by any form of its name. Throws as `findBusDevice` does, NOT_FOUND if
+ * the device is not there, and NOT_SUPPORTED if another driver has it, or none, or VFIO opens only what is made of it.
  */
 export function findVfioDevice(files: HostFiles, text: string): VfioDevice {
   const device = findBusDevice(files, text)

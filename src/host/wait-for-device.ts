@@ -11,8 +11,8 @@ interface Waiter {
 }
 
 /**
- * Waits for things of the host to appear: looks for them after each device event, until one deadline for all. The host is
- * looked at now and then all the same, as events can be lost.
+ * Waits for things of the host to appear: looks for them after each device event, until one deadline for all. The host
+ * is looked at now and then all the same, as events can be lost.
  */
 export class Arrivals {
   readonly #kernel: Kernel

@@ -22,11 +22,11 @@ export interface Addon {
   /** close(2). */
   close(fd: number): void
   /**
-   * ioctl(2), for the requests of linux/vfio.h and linux/iommufd.h and NS_GET_USERNS alone. The struct is copied in and out around the
-   * call. `made` tells of the descriptor that the call makes: 0 if it is the result, else its offset in the struct;
-   * it is closed with this thread, unless before. Then three for each pointer field of the struct: its offset, what it
-   * points at, and where in it. A mapping, or a view of one, is lent to the kernel as it is and may be pinned; any
-   * other `Uint8Array` is lent as a copy for the length of the call, with nothing mapped behind it.
+   * ioctl(2), for the requests of linux/vfio.h and linux/iommufd.h and NS_GET_USERNS alone. The struct is copied in and
+   * out around the call. `made` tells of the descriptor that the call makes: 0 if it is the result, else its offset in
+   * the struct; it is closed with this thread, unless before. Then three for each pointer field of the struct: its
+   * offset, what it points at, and where in it. A mapping, or a view of one, is lent to the kernel as it is and may be
+   * pinned; any other `Uint8Array` is lent as a copy for the length of the call, with nothing mapped behind it.
    */
   ioctl(
     fd: number,
@@ -80,8 +80,8 @@ export interface Addon {
    */
   pageFrames(fd: number, memory: Mapping, offset: number, entries: BigUint64Array): number
   /**
-   * socket(2) of AF_UNIX and SOCK_SEQPACKET, non-blocking, and bind(2): the file is this process's user's, of mode 0600 less
-   * the umask.
+   * socket(2) of AF_UNIX and SOCK_SEQPACKET, non-blocking, and bind(2): the file is this process's user's, of mode 0600
+   * less the umask.
    */
   bindUnix(path: string): number
   /** listen(2). */

@@ -18,7 +18,9 @@ export interface Tree {
   entry<T>(path: string, call: (full: string) => T): T
   /** As `at`, for what takes until a promise is settled. */
   during<T>(path: string, work: (full: string) => Promise<T>): Promise<T>
-  /** As `at`, for what opens it: a device, FIFO or socket of another machine's tree is EACCES, as on a `nodev` mount. */
+  /**
+   * As `at`, for what opens it: a device, FIFO or socket of another machine's tree is EACCES, as on a `nodev` mount.
+   */
   opened<T>(path: string, call: (full: string) => T): T
 }
 
@@ -42,8 +44,8 @@ const ownTree: Tree = {
 /**
  * The tree below a root: this machine's own, or for a folder, by its real path, another machine's. No link leads out of
  * that: an absolute one begins at `root`, as under chroot(2), and `..` ends there. What a path leads to is held by a
- * descriptor (of O_PATH) while it is used, so that whoever may change the tree cannot put a link in its place meanwhile.
- * NOT_SUPPORTED if /proc is not mounted here, as in a chroot.
+ * descriptor (of O_PATH) while it is used, so that whoever may change the tree cannot put a link in its place
+ * meanwhile. NOT_SUPPORTED if /proc is not mounted here, as in a chroot.
  */
 export function treeBelow(root: string): Tree {
   if (root === '/') return ownTree

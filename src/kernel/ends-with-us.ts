@@ -10,9 +10,9 @@ const groups = new Set<number>()
 let lastSignal: NodeJS.Signals | null = null
 
 /**
- * Has a process group end with this process: it gets the signals that this one gets, as from a terminal, and is killed if
- * it goes on nevertheless. Whoever else listens to the signal decides what becomes of us; if nobody does, we end by it,
- * after the programs. Returns what to call once the group's first process has ended.
+ * Has a process group end with this process: it gets the signals that this one gets, as from a terminal, and is killed
+ * if it goes on nevertheless. Whoever else listens to the signal decides what becomes of us; if nobody does, we end by
+ * it, after the programs. Returns what to call once the group's first process has ended.
  */
 export function endWithUs(group: number): () => void {
   // First of all listeners: one that listens once would be gone already.

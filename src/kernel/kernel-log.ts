@@ -15,8 +15,8 @@ export interface LogRecord {
 }
 
 /**
- * One record of /dev/kmsg (Documentation/ABI/testing/dev-kmsg): 'PRIORITY,SEQUENCE,MICROSECONDS,FLAGS;MESSAGE', then lines
- * ' KEY=VALUE'. Null for what is none, and for what programs wrote: only the kernel's own facility is 0.
+ * One record of /dev/kmsg (Documentation/ABI/testing/dev-kmsg): 'PRIORITY,SEQUENCE,MICROSECONDS,FLAGS;MESSAGE', then
+ * lines ' KEY=VALUE'. Null for what is none, and for what programs wrote: only the kernel's own facility is 0.
  */
 export function parseLogRecord(text: string): LogRecord | null {
   const [head = '', ...rest] = text.split('\n')

@@ -78,10 +78,10 @@ export interface Kernel {
   /** eventfd(2), non-blocking, close-on-exec. */
   eventfd(initial?: number): number
   /**
-   * Waits until one of these eventfds of ours was signalled, which blocks this thread, and reads it: poll(2) and read(2)
-   * in one call. Its counter, which starts at 0 again, goes to `counter[0]`. Returns its index, or -1 after `timeoutMs`,
-   * 0 to 2^31-1. If several were signalled, it is the next one from index `first` on, around the end.
-   * On the mock nothing can happen while this thread waits: time is up at once.
+   * Waits until one of these eventfds of ours was signalled, which blocks this thread, and reads it: poll(2) and
+   * read(2) in one call. Its counter, which starts at 0 again, goes to `counter[0]`. Returns its index, or -1 after
+   * `timeoutMs`, 0 to 2^31-1. If several were signalled, it is the next one from index `first` on, around the end. On
+   * the mock nothing can happen while this thread waits: time is up at once.
    */
   waitForEventfd(eventfds: Int32Array, first: number, timeoutMs: number, counter: Float64Array): number
 
@@ -119,13 +119,15 @@ export interface Kernel {
   /** False if no program can be given descriptors of this kernel: a simulated one's are of its own process alone. */
   readonly passesDescriptors: boolean
   /**
-   * Starts a program of the host in the foreground, by its absolute path and without a shell: it has this process's stdin,
-   * stdout and stderr, and `descriptors` as 3, 4, … `SystemError` if it cannot be started: ENOENT, EACCES, ENOEXEC; EPERM if
-   * `passesDescriptors` is false.
+   * Starts a program of the host in the foreground, by its absolute path and without a shell: it has this process's
+   * stdin, stdout and stderr, and `descriptors` as 3, 4, … `SystemError` if it cannot be started: ENOENT, EACCES,
+   * ENOEXEC; EPERM if `passesDescriptors` is false.
    */
   startProgram(path: string, start: ProgramBeginning): Promise<StartedProgram>
 
-  /** Sockets by which processes hand each other descriptors. On a simulated kernel they lead to its own process alone. */
+  /**
+   * Sockets by which processes hand each other descriptors. On a simulated kernel they lead to its own process alone.
+   */
   readonly sockets: UnixSockets
 
   /** Releases what the kernel object itself holds (the mock's files; nothing on Linux). */
@@ -178,7 +180,9 @@ export interface ProgramEnd {
   readonly stderr: string
 }
 
-/** A pointer field inside an ioctl's struct: the address of byte `at` of `target` is put at byte `offset` for the call. */
+/**
+ * A pointer field inside an ioctl's struct: the address of byte `at` of `target` is put at byte `offset` for the call.
+ */
 export interface IoctlPointer {
   readonly offset: number
   readonly target: Uint8Array | Mapping
@@ -230,9 +234,9 @@ export interface Accessors {
 }
 
 /**
- * Mapped memory. Each accessor is one load or store; what is not inside the mapping is RangeError, what it was not mapped
- * for is TypeError. Device memory that is gone (memory decode off, reset) is a `SystemError` EFAULT, and the mapping works
- * again once the device does.
+ * Mapped memory. Each accessor is one load or store; what is not inside the mapping is RangeError, what it was not
+ * mapped for is TypeError. Device memory that is gone (memory decode off, reset) is a `SystemError` EFAULT, and the
+ * mapping works again once the device does.
  */
 export interface Mapping extends Accessors {
   readonly length: number

@@ -5,8 +5,8 @@ import { checkUeventsCome } from './uevent-namespace.ts'
 import type { Uevent } from './uevents.ts'
 
 /**
- * `watch` is the kernel's own, on the monitor's descriptor. Null if nothing tells of devices; rejects with NOT_SUPPORTED
- * if the kernel tells other namespaces alone.
+ * `watch` is the kernel's own, on the monitor's descriptor. Null if nothing tells of devices; rejects with
+ * NOT_SUPPORTED if the kernel tells other namespaces alone.
  */
 export async function watchUevents(
   watch: (fd: number, onReadable: () => void) => Watch,

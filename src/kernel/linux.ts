@@ -54,8 +54,8 @@ export function openLinux({ root = '/', runsPrograms = false }: LinuxOptions = {
 }
 
 /**
- * Files are opened and closed by node:fs, so that what only reads and writes host files needs no addon; the rest loads it
- * at the first call (ADDON_MISSING if it is not there). A class, as V8 finds the methods of an object literal with a
+ * Files are opened and closed by node:fs, so that what only reads and writes host files needs no addon; the rest loads
+ * it at the first call (ADDON_MISSING if it is not there). A class, as V8 finds the methods of an object literal with a
  * getter by hashing their names, at each call.
  */
 class LinuxKernel implements Kernel {

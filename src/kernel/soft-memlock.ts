@@ -8,9 +8,9 @@ const RLIMIT_MEMLOCK = 8
 const RLIM64_INFINITY = 0xffff_ffff_ffff_ffffn
 
 /**
- * Raises this process's soft limit on locked memory to `hardLimit` (bytes; null is unlimited), which takes no privilege:
- * by libc's prlimit(2) through ffi-rs if that can be had, else by the program prlimit(1) of util-linux. Rejects
- * with what failed.
+ * Raises this process's soft limit on locked memory to `hardLimit` (bytes; null is unlimited), which takes no
+ * privilege: by libc's prlimit(2) through ffi-rs if that can be had, else by the program prlimit(1) of util-linux.
+ * Rejects with what failed.
  */
 export async function raiseSoftMemlock({ name }: Kernel, hardLimit: number | null): Promise<void> {
   if (name !== 'linux') throw new Error('a simulated kernel limits nothing')

@@ -11,9 +11,9 @@ const getOwner = 0xb701
 /**
  * Throws NOT_SUPPORTED if the kernel's device events do not come, though a socket for them opens and stays silent. The
  * kernel sends them to network namespaces that the initial user namespace owns (lib/kobject_uevent.c), whichever user
- * namespace the listener is in: so the owner is asked for, and not which user namespace is ours. libudev drops what root
- * has not sent, and the host's root is nobody in a user namespace that does not map it: the owner of /sys, who is the
- * sender, tells.
+ * namespace the listener is in: so the owner is asked for, and not which user namespace is ours. libudev drops what
+ * root has not sent, and the host's root is nobody in a user namespace that does not map it: the owner of /sys, who is
+ * the sender, tells.
  */
 export function checkUeventsCome(): void {
   if (hasNamespaces() && networkOwner() !== initialUser) {
@@ -22,7 +22,9 @@ export function checkUeventsCome(): void {
   if (statSync('/sys').uid !== 0) throw silent('/proc/self/ns/user', 'this user namespace lacks the host’s root')
 }
 
-/** False in a kernel without CONFIG_NET_NS or CONFIG_USER_NS: the first user namespace owns the one network there is. */
+/**
+ * False in a kernel without CONFIG_NET_NS or CONFIG_USER_NS: the first user namespace owns the one network there is.
+ */
 function hasNamespaces(): boolean {
   return ['net', 'user'].every((kind) => existsSync(`/proc/self/ns/${kind}`))
 }

@@ -1,6 +1,8 @@
 /** A message of the kernel to udev about a device (NETLINK_KOBJECT_UEVENT): it appeared, changed or went. */
 export interface Uevent {
-  /** Counts up over all of the kernel's events, of which other network namespaces may have heard some that we did not. */
+  /**
+   * Counts up over all of the kernel's events, of which other network namespaces may have heard some that we did not.
+   */
   readonly seqnum: number
   /** 'add', 'remove', 'change', 'bind', 'unbind', 'move', 'online', 'offline'. */
   readonly action: string

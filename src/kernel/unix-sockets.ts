@@ -17,13 +17,14 @@ export interface Received {
 }
 
 /**
- * Unix sockets (AF_UNIX, SOCK_SEQPACKET): a message arrives whole, with its descriptors, or not at all. No call waits: who
- * wants to wait watches the descriptor. Each is closed by the kernel's `close`. Paths of another root are refused: EPERM.
+ * Unix sockets (AF_UNIX, SOCK_SEQPACKET): a message arrives whole, with its descriptors, or not at all. No call waits:
+ * who wants to wait watches the descriptor. Each is closed by the kernel's `close`. Paths of another root are refused:
+ * EPERM.
  */
 export interface UnixSockets {
   /**
-   * A socket that listens, and its file, of mode 0600: only that user, and root, may connect. `SystemError` as bind(2) has
-   * it: EADDRINUSE if there is a file.
+   * A socket that listens, and its file, of mode 0600: only that user, and root, may connect. `SystemError` as bind(2)
+   * has it: EADDRINUSE if there is a file.
    */
   listen(path: string, uid: number): number
   /** accept4(2): the next that has connected; null if there is none. */
@@ -32,7 +33,9 @@ export interface UnixSockets {
   connect(path: string): number
   /** sendmsg(2) with SCM_RIGHTS: the other process gets descriptors of the same open files, at most 253. */
   send(fd: number, message: Uint8Array, descriptors: readonly number[]): void
-  /** recvmsg(2): null if nothing has come yet; EMSGSIZE for a message that is larger than `into`, which is then lost. */
+  /**
+   * recvmsg(2): null if nothing has come yet; EMSGSIZE for a message that is larger than `into`, which is then lost.
+   */
   receive(fd: number, into: Uint8Array): Received | null
 }
 

@@ -113,7 +113,9 @@ export const atomicCompleterFlag = {
   VFIO_PCI_ATOMIC_COMP128: 0x4,
 } as const
 
-/** A capability of a device’s info (VFIO_DEVICE_GET_INFO); `unknown` with its bytes if this library does not decode it. */
+/**
+ * A capability of a device’s info (VFIO_DEVICE_GET_INFO); `unknown` with its bytes if this library does not decode it.
+ */
 export type DeviceCapability =
   /** The widths of PCIe atomic operations that the root port completes. */
   | { readonly name: 'pci-atomic-comp'; readonly widths: readonly (32 | 64 | 128)[] }
@@ -151,7 +153,10 @@ function completedWidths(bytes: Uint8Array): (32 | 64 | 128)[] {
   return widths
 }
 
-/** struct vfio_device_bind_iommufd, of VFIO_DEVICE_BIND_IOMMUFD; up to out_devid before Linux 6.17, which added the rest. */
+/**
+ * struct vfio_device_bind_iommufd, of VFIO_DEVICE_BIND_IOMMUFD; up to out_devid before Linux 6.17, which added the
+ * rest.
+ */
 export const vfioDeviceBindIommufd = {
   name: 'vfio_device_bind_iommufd',
   size: 24,

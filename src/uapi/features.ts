@@ -41,7 +41,10 @@ export const vfioDeviceLowPowerEntryWithWakeup = {
   fields: { wakeup_eventfd: [0, 's32'], reserved: [4, 'u32'] },
 } as const
 
-/** struct vfio_device_feature_dma_buf, followed by `nr_ranges` of struct vfio_region_dma_range; the call returns a dma-buf. */
+/**
+ * struct vfio_device_feature_dma_buf, followed by `nr_ranges` of struct vfio_region_dma_range; the call returns a
+ * dma-buf.
+ */
 export const vfioDeviceFeatureDmaBuf = {
   name: 'vfio_device_feature_dma_buf',
   size: 16,

@@ -1,6 +1,6 @@
 /**
- * linux/iommufd.h, as far as address spaces go. Each struct begins with its own size; what the kernel does not know of a
- * longer one must be zero (E2BIG).
+ * linux/iommufd.h, as far as address spaces go. Each struct begins with its own size; what the kernel does not know of
+ * a longer one must be zero (E2BIG).
  */
 export const iommufdRequest = {
   IOMMU_DESTROY: 0x3b80,
@@ -81,7 +81,9 @@ export const iommuIoasMap = {
   },
 } as const
 
-/** struct iommu_ioas_map_file, of IOMMU_IOAS_MAP_FILE: a memfd or a device's dma-buf; flags are those of IOMMU_IOAS_MAP. */
+/**
+ * struct iommu_ioas_map_file, of IOMMU_IOAS_MAP_FILE: a memfd or a device's dma-buf; flags are those of IOMMU_IOAS_MAP.
+ */
 export const iommuIoasMapFile = {
   name: 'iommu_ioas_map_file',
   size: 40,

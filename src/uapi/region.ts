@@ -94,7 +94,10 @@ export interface SparseArea {
   readonly size: bigint
 }
 
-/** A capability of a region’s info (VFIO_DEVICE_GET_REGION_INFO); `unknown` with its bytes if this library does not decode it. */
+/**
+ * A capability of a region’s info (VFIO_DEVICE_GET_REGION_INFO); `unknown` with its bytes if this library does not
+ * decode it.
+ */
 export type RegionCapability =
   /** Only these areas of the region can be mapped. */
   | { readonly name: 'sparse-mmap'; readonly areas: readonly SparseArea[] }

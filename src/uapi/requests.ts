@@ -37,7 +37,10 @@ export const request = {
 
 /** Argument and result of an ioctl. */
 export interface IoctlFacts {
-  /** A struct that begins with its own size (argsz), bytes of which the kernel only reads, a number by value, or nothing. */
+  /**
+   * A struct that begins with its own size (argsz), bytes of which the kernel only reads, a number by value, or
+   * nothing.
+   */
   readonly argument: 'struct' | 'bytes' | 'number' | 'none'
   /** Least bytes that the kernel reads of what is pointed at, whatever its size field says. */
   readonly minBytes: number
@@ -85,8 +88,8 @@ export const ioctlFacts: Readonly<Record<keyof typeof request, IoctlFacts>> = {
 }
 
 /**
- * By number, for calls of which the file is not known: if one means one thing on a device and another on a container, the
- * smaller minimum.
+ * By number, for calls of which the file is not known: if one means one thing on a device and another on a container,
+ * the smaller minimum.
  */
 const byNumber: ReadonlyMap<number, IoctlFacts> = factsByNumber()
 

@@ -33,11 +33,13 @@ export interface OpenDeviceOptions extends AddressSpaceOptions, DmaOptions {
   /** To share with other devices. Without it, the device gets one of its own, closed with it. */
   readonly addressSpace?: DeviceAddressSpace
   /**
-   * Of an SR-IOV device, a UUID. Opened with a physical function, it is what whoever opens its virtual functions must give
-   * from then on, to show that the two trust each other.
+   * Of an SR-IOV device, a UUID. Opened with a physical function, it is what whoever opens its virtual functions must
+   * give from then on, to show that the two trust each other.
    */
   readonly vfToken?: string
-  /** Descriptors that somebody else opened, in place of nodes in /dev: `passedDescriptors()` has those of `vfioctl run`. */
+  /**
+   * Descriptors that somebody else opened, in place of nodes in /dev: `passedDescriptors()` has those of `vfioctl run`.
+   */
   readonly passed?: PassedDescriptors
 }
 
@@ -95,7 +97,9 @@ export class Device implements Disposable, AsyncDisposable {
     return this.#descriptor.closed
   }
 
-  /** The parts of a PCI device: its configuration space, bus master, memory decode. NOT_SUPPORTED for any other device. */
+  /**
+   * The parts of a PCI device: its configuration space, bus master, memory decode. NOT_SUPPORTED for any other device.
+   */
   get pci(): PciFunction {
     this.#checkPci()
     return new PciFunction(this.regions.config)
@@ -116,9 +120,10 @@ export class Device implements Disposable, AsyncDisposable {
   /**
    * Attaches the device to another address space, in one step (VFIO_DEVICE_ATTACH_IOMMUFD_PT): from then on it reaches
    * the memory there and no other. Buffers stay where they were made; an address space that was the device's own is
-   * closed with them. To its own address space, it attaches a device that was detached. iommufd alone can: NOT_SUPPORTED
-   * in the other modes. DEVICE_BUSY if another device of its group is open, as they go together; IOVA_RESERVED if
-   * something is mapped at the device's reserved addresses. If it fails, the device stays where it was.
+   * closed with them. To its own address space, it attaches a device that was detached. iommufd alone can:
+   * NOT_SUPPORTED in the other modes. DEVICE_BUSY if another device of its group is open, as they go together;
+   * IOVA_RESERVED if something is mapped at the device's reserved addresses. If it fails, the device stays where it
+   * was.
    */
   moveTo(space: DeviceAddressSpace): void {
     const { addressSpace: before, dma: buffers } = this
@@ -131,8 +136,8 @@ export class Device implements Disposable, AsyncDisposable {
   }
 
   /**
-   * Keeps the device from all memory, until `moveTo` (VFIO_DEVICE_DETACH_IOMMUFD_PT). What is mapped in its address space
-   * stays. NOT_SUPPORTED in modes other than iommufd.
+   * Keeps the device from all memory, until `moveTo` (VFIO_DEVICE_DETACH_IOMMUFD_PT). What is mapped in its address
+   * space stays. NOT_SUPPORTED in modes other than iommufd.
    */
   detach(): void {
     this.#attachment.detach()
@@ -156,9 +161,9 @@ export class Device implements Disposable, AsyncDisposable {
   }
 
   /**
-   * VFIO_DEVICE_PCI_HOT_RESET: resets the bus or slot that the device is on, off the event loop, for what no reset of its
-   * own helps. Every device there is reset, so this process must have them all. Throws NOT_SUPPORTED; DEVICE_BUSY with
-   * those that it has not.
+   * VFIO_DEVICE_PCI_HOT_RESET: resets the bus or slot that the device is on, off the event loop, for what no reset of
+   * its own helps. Every device there is reset, so this process must have them all. Throws NOT_SUPPORTED; DEVICE_BUSY
+   * with those that it has not.
    */
   async hotReset(): Promise<void> {
     this.#checkPci()

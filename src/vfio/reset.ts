@@ -6,9 +6,9 @@ import type { Descriptor } from './calls/descriptor.ts'
 import { attemptLater, type Reason } from './calls/system-call.ts'
 
 /**
- * VFIO_DEVICE_RESET, off the event loop: some devices take a second, the kernel waits for a minute. Throws NOT_SUPPORTED
- * if the device has no reset of its own or every way to reset it is turned off (`reset_method` in sysfs), DEVICE_BUSY
- * if the kernel has the device locked for something else.
+ * VFIO_DEVICE_RESET, off the event loop: some devices take a second, the kernel waits for a minute. Throws
+ * NOT_SUPPORTED if the device has no reset of its own or every way to reset it is turned off (`reset_method` in sysfs),
+ * DEVICE_BUSY if the kernel has the device locked for something else.
  */
 export async function resetDevice(
   device: Descriptor,

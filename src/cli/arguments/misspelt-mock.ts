@@ -5,8 +5,8 @@ import { scenarioNames } from '../../mock/shipped/names.ts'
 import { commands } from '../command/commands.ts'
 
 /**
- * Throws NOT_FOUND for a word after a bare `--mock` that is almost the name of a simulated host, or how one begins: taken
- * for a device or a file, it would end in a message about that, or do something on another host.
+ * Throws NOT_FOUND for a word after a bare `--mock` that is almost the name of a simulated host, or how one begins:
+ * taken for a device or a file, it would end in a message about that, or do something on another host.
  */
 export function checkNotMisspelt(word: string): void {
   if (Object.hasOwn(commands, word)) return

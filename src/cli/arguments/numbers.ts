@@ -15,7 +15,9 @@ export function wholeNumber(what: string, highest: number, lowest = 0): (given: 
 /** Nobody means fewer bytes by a number alone. */
 const fewestBytes = 2 ** 20
 
-/** Bytes as people write them, in units of 1024: '32G', '512MiB', '4294967296'; '32' is refused, for it lacks its unit. */
+/**
+ * Bytes as people write them, in units of 1024: '32G', '512MiB', '4294967296'; '32' is refused, for it lacks its unit.
+ */
 export function parseSize(given: string): number {
   const bytes = bytesOrNull(given)
   if (bytes !== null && bytes < fewestBytes && /^\d+$/.test(given)) {

@@ -31,8 +31,8 @@ export class Context {
   }
 
   /**
-   * The host that command lines for people are about: the one that was given, by its option. Of one that was recorded, they
-   * are for the host itself.
+   * The host that command lines for people are about: the one that was given, by its option. Of one that was recorded,
+   * they are for the host itself.
    */
   get givenHost(): Pick<GlobalOptions, 'mock' | 'root'> {
     return this.#kernel?.recorded === true ? { mock: null, root: null } : this.options

@@ -24,7 +24,10 @@ export interface WatchedEvent {
   readonly count: number
 }
 
-/** Enables the vectors (null: all of them) and tells each event until a limit is reached. Closing the device disables them. */
+/**
+ * Enables the vectors (null: all of them) and tells each event until a limit is reached. Closing the device disables
+ * them.
+ */
 export async function watchIrq(
   device: Device,
   irq: Irq,

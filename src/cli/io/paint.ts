@@ -21,8 +21,8 @@ export function isPainted(text: string): boolean {
 }
 
 /**
- * Text as it may go to a terminal: names and texts of others are in it, and whatever a terminal would obey or hide is an
- * escape. Lines stay lines. What was painted gets its colour, if `stream` has colours.
+ * Text as it may go to a terminal: names and texts of others are in it, and whatever a terminal would obey or hide is
+ * an escape. Lines stay lines. What was painted gets its colour, if `stream` has colours.
  */
 export function forTerminal(text: string, stream: NodeJS.WritableStream | null): string {
   if (/^[\n\t\x20-\x7e]*$/.test(text)) return text

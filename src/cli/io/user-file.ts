@@ -10,8 +10,8 @@ const writersMs = 5000
 const restMs = 20
 
 /**
- * The text of a file of the caller's, of at most so many bytes: no more is read, be it a file, a pipe or a device. '-' is
- * stdin, by its descriptor, as it may be a socket, which cannot be opened by name. A byte order mark is left out.
+ * The text of a file of the caller's, of at most so many bytes: no more is read, be it a file, a pipe or a device. '-'
+ * is stdin, by its descriptor, as it may be a socket, which cannot be opened by name. A byte order mark is left out.
  */
 export function readBounded(path: string, maxBytes: number): string {
   const isStdin = path === '-' || path === '/dev/stdin'

@@ -7,7 +7,8 @@ import { printable } from '../../base/units.ts'
 
 /**
  * Writes a file of the caller's: all pieces or nothing, and what was there before stays. What is no plain file (a pipe,
- * /dev/null) is written to as they come. A file has `mode` if that is given, else the one that it had. INTERRUPTED once `interruption` is aborted; TIMED_OUT if nobody reads a pipe.
+ * /dev/null) is written to as they come. A file has `mode` if that is given, else the one that it had. INTERRUPTED once
+ * `interruption` is aborted; TIMED_OUT if nobody reads a pipe.
  */
 export async function writeWhole(
   path: string,

@@ -114,8 +114,8 @@ export interface MdevctlLine {
 }
 
 /**
- * Reads what `mdevctl` or `lsmdev` was given. Text instead of a line if help or the version was asked for: that wins over
- * whatever is wrong beside it, as libvirt relies on. INVALID_ARGUMENT for the rest.
+ * Reads what `mdevctl` or `lsmdev` was given. Text instead of a line if help or the version was asked for: that wins
+ * over whatever is wrong beside it, as libvirt relies on. INVALID_ARGUMENT for the rest.
  */
 export function parseMdevctl(program: 'mdevctl' | 'lsmdev', argv: readonly string[]): MdevctlLine | { text: string } {
   const name =

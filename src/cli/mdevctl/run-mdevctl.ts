@@ -22,9 +22,9 @@ const subcommands: Readonly<Record<string, (call: MdevctlCall) => Promise<void> 
 }
 
 /**
- * `mdevctl` or `lsmdev` as scripts, udev rules and libvirt know them: its flags, output, files and exit statuses (0, 1 for
- * a failure, 2 for a wrong command line). MDEVCTL_ENV_ROOT moves the host's files, and runs
- * the scripts among them, as in mdevctl's own tests.
+ * `mdevctl` or `lsmdev` as scripts, udev rules and libvirt know them: its flags, output, files and exit statuses (0, 1
+ * for a failure, 2 for a wrong command line). MDEVCTL_ENV_ROOT moves the host's files, and runs the scripts among them,
+ * as in mdevctl's own tests.
  */
 export async function runMdevctl(program: 'mdevctl' | 'lsmdev', argv: readonly string[], io: Io): Promise<number> {
   let line: MdevctlLine | { text: string }

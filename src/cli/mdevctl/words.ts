@@ -8,9 +8,9 @@ interface Flag {
 }
 
 /**
- * Every flag in its one long form, with its value attached: '-dpX', '-d -p=X' and '--defined --parent X' are alike. Throws
- * as mdevctl does for a switch with a value, a value that begins with a dash and is not attached, a flag given twice, and
- * a word behind '--' if `operands` are none. What is no flag otherwise is left as it is.
+ * Every flag in its one long form, with its value attached: '-dpX', '-d -p=X' and '--defined --parent X' are alike.
+ * Throws as mdevctl does for a switch with a value, a value that begins with a dash and is not attached, a flag given
+ * twice, and a word behind '--' if `operands` are none. What is no flag otherwise is left as it is.
  */
 export function inLongForm(
   words: readonly string[],
@@ -45,7 +45,9 @@ export function inLongForm(
   return long
 }
 
-/** Letters of switches, the last perhaps with a value: 'dp=X'. False, with nothing done, if the first is none of ours. */
+/**
+ * Letters of switches, the last perhaps with a value: 'dp=X'. False, with nothing done, if the first is none of ours.
+ */
 function giveLetters(
   letters: string,
   flags: Readonly<Record<string, Flag>>,

@@ -21,8 +21,8 @@ const shortestBar = 5
 const longestBar = 24
 
 /**
- * The tree as lines; `width` is that of the terminal, null for none. TAKEN is the part of its card's memory that a device
- * has, or of a card that is taken: in per cent, and in a terminal that has room a bar beside it.
+ * The tree as lines; `width` is that of the terminal, null for none. TAKEN is the part of its card's memory that a
+ * device has, or of a card that is taken: in per cent, and in a terminal that has room a bar beside it.
  */
 export function cardTreeText(cards: readonly CardNode[], width: number | null): string {
   const rows = cards.flatMap((node) => [{ place: node.name, node }, ...branches(node.children)])

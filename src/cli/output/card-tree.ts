@@ -100,8 +100,8 @@ function unofferedType(type: string): TypeOnCard {
 }
 
 /**
- * The memory of a card whose driver says of each type how many the empty card takes: as much as most of it comes to. Other
- * drivers leave out types that do not fit any more, and so say nothing of the whole.
+ * The memory of a card whose driver says of each type how many the empty card takes: as much as most of it comes to.
+ * Other drivers leave out types that do not fit any more, and so say nothing of the whole.
  */
 function memoryOf(offered: readonly DeviceType[]): number | null {
   const sizes = offered.map(({ parent: _, details: { framebufferMiB, maxInstances } }) =>

@@ -98,8 +98,8 @@ export function asksNames({ format, quiet }: TableChoice): boolean {
 }
 
 /**
- * The table as it was chosen. Names alone are the cells of the column `name`, each once. Columns that were asked for stay
- * if they are empty.
+ * The table as it was chosen. Names alone are the cells of the column `name`, each once. Columns that were asked for
+ * stay if they are empty.
  */
 export function chosenTable<T>(
   rows: readonly T[],

@@ -56,7 +56,9 @@ function isForVfio(files: HostFiles, { bus, device: name, to }: BindingChange): 
   return to !== null && givesToVfio(files, { bus, name }, to)
 }
 
-/** True if VFIO will ask the IOMMU for them: some devices get a group with their first driver, and a dry run binds none. */
+/**
+ * True if VFIO will ask the IOMMU for them: some devices get a group with their first driver, and a dry run binds none.
+ */
 function areGrouped(files: HostFiles, changes: readonly BindingChange[]): boolean {
   if (groupsOfVfio(files, changes).size > 0) return true
   const isToBe = changes.some((change) => change.dryRun && isForVfio(files, change))

@@ -10,8 +10,8 @@ import {
 import { specSchema } from '../../lifecycle/spec/spec-schema.ts'
 
 /**
- * JSON Schema (2020-12) of a spec file, made of the schema that reads it: keys, their descriptions, types and bounds. What
- * two keys demand of each other, and what the host has, is left to `spec validate` and to `plan`.
+ * JSON Schema (2020-12) of a spec file, made of the schema that reads it: keys, their descriptions, types and bounds.
+ * What two keys demand of each other, and what the host has, is left to `spec validate` and to `plan`.
  */
 export function specJsonSchema(): object {
   return {
@@ -30,7 +30,10 @@ export function specJsonSchema(): object {
   }
 }
 
-/** The keys with what toJsonSchema leaves out of one if a transformation stands before it: its description, and the form of its text. */
+/**
+ * The keys with what toJsonSchema leaves out of one if a transformation stands before it: its description, and the form
+ * of its text.
+ */
 function describedKeys(schema: GenericSchema, { properties }: JsonSchema): Pick<JsonSchema, 'properties'> {
   if (properties === undefined || !isObject(schema)) return {}
   const keys = Object.entries(properties).map(([key, its]) => {

@@ -45,7 +45,9 @@ export function shownIds({ vendor, device }: Pick<TopologyDevice, 'vendor' | 'de
   return vendor === null || device === null ? '' : `${vendor.slice(2)}:${device.slice(2)}`
 }
 
-/** Base classes of PCI devices (PCI_BASE_CLASS_… of linux/pci_ids.h), and the classes within them that matter to VFIO. */
+/**
+ * Base classes of PCI devices (PCI_BASE_CLASS_… of linux/pci_ids.h), and the classes within them that matter to VFIO.
+ */
 const kinds: Readonly<Record<string, string>> = {
   '01': 'storage',
   '0108': 'NVMe',

@@ -19,8 +19,8 @@ interface Block {
 }
 
 /**
- * The rows for types that stand in the order of their parents. Functions that follow each other share rows if they are of
- * one card and offer the same; `cardOf` names the card of a virtual function, null for any other parent.
+ * The rows for types that stand in the order of their parents. Functions that follow each other share rows if they are
+ * of one card and offer the same; `cardOf` names the card of a virtual function, null for any other parent.
  */
 export function typeRows(types: readonly DeviceType[], cardOf: (parent: string) => string | null): TypeRow[] {
   const blocks: Block[] = []

@@ -30,8 +30,8 @@ export function shownDevice({ bus, name }: BusDevice): string {
 }
 
 /**
- * The device that a name says by itself: BUS/NAME, a UUID or PCI address in any form, or a name whose form tells the bus
- * ('0.0.0313' is a subchannel's). Null for any other.
+ * The device that a name says by itself: BUS/NAME, a UUID or PCI address in any form, or a name whose form tells the
+ * bus ('0.0.0313' is a subchannel's). Null for any other.
  */
 export function busDeviceOrNull(text: string): BusDevice | null {
   const [, busName = '', name = ''] = /^([a-z-]{2,10})\/(.+)$/s.exec(text) ?? []
@@ -60,8 +60,8 @@ function onBus({ name: bus, parseName }: Bus, text: string): BusDevice | null {
 }
 
 /**
- * The device behind any name that people use: one that says it by itself, the folder of a device in sysfs, the name of a
- * platform device, or what `deviceName` takes and throws.
+ * The device behind any name that people use: one that says it by itself, the folder of a device in sysfs, the name of
+ * a platform device, or what `deviceName` takes and throws.
  */
 export function findBusDevice(files: HostFiles, text: string): BusDevice {
   return otherBusDevice(files, text) ?? onPciOrMdev(deviceName(files, text))

@@ -18,13 +18,16 @@ export interface Bus {
   /** The form of a name tells the bus by itself, as that of a PCI address does. */
   readonly isToldByName: boolean
   /**
-   * Its devices have `driver_override`: the one driver that may take a device. Of ap only queues do, from Linux 7.0 on, and
-   * a write is EINVAL while apmask and aqmask say who has what.
+   * Its devices have `driver_override`: the one driver that may take a device. Of ap only queues do, from Linux 7.0 on,
+   * and a write is EINVAL while apmask and aqmask say who has what.
    */
   readonly hasOverride: boolean
   /** The driver of VFIO that takes its devices; null if none does. Others that do so have 'vfio' in their names too. */
   readonly vfioDriver: string | null
-  /** The likely reason if VFIO's driver refuses a device that is in an IOMMU group, and what may help; null if none is known. */
+  /**
+   * The likely reason if VFIO's driver refuses a device that is in an IOMMU group, and what may help; null if none is
+   * known.
+   */
   readonly refusal: readonly [why: string, hint: string] | null
   /** The devices that VFIO opens: those of the bus, or mediated devices made of them. Null if neither. */
   readonly opens: 'device' | 'mediated device' | null

@@ -32,16 +32,18 @@ export function framebufferInWords({ name, memory }: FirmwareFramebuffer): strin
   return `${which} holds ${memory.bar === null ? 'memory of it' : `its BAR ${memory.bar}`} (${memory.holder})`
 }
 
-/** True of the display that the machine has booted with; null if sysfs does not tell, as of any device but a display. */
+/**
+ * True of the display that the machine has booted with; null if sysfs does not tell, as of any device but a display.
+ */
 export function isBootDisplay(files: HostFiles, address: PciAddress): boolean | null {
   const text = readOrEmpty(files, `${pciDevices}/${address}/boot_vga`).trim()
   return text === '1' ? true : text === '0' ? false : null
 }
 
 /**
- * The firmware's framebuffer on a device; null if there is none, or if it has no driver and holds nothing. From Linux 6.9
- * on, sysfs has it below the device; before, only /proc/iomem says whose memory it is on, which shows its addresses to
- * root alone, and its names to anyone.
+ * The firmware's framebuffer on a device; null if there is none, or if it has no driver and holds nothing. From Linux
+ * 6.9 on, sysfs has it below the device; before, only /proc/iomem says whose memory it is on, which shows its addresses
+ * to root alone, and its names to anyone.
  */
 export function firmwareFramebuffer(files: HostFiles, address: PciAddress): FirmwareFramebuffer | null {
   const memory = heldByFramebuffer(files, address)

@@ -7,7 +7,10 @@ import type { HostFiles } from '../../kernel/kernel.ts'
  * others throw nothing: they are for what explains something else, and for lists of what a user may see.
  */
 
-/** The text of a file, of at most so many bytes (1 MiB if absent); null if it is not there. Throws `SystemError` if it cannot be read. */
+/**
+ * The text of a file, of at most so many bytes (1 MiB if absent); null if it is not there. Throws `SystemError` if it
+ * cannot be read.
+ */
 export function readOrNull(files: Pick<HostFiles, 'read'>, path: string, largest?: number): string | null {
   try {
     return files.read(path, largest)
@@ -27,7 +30,10 @@ export function readIfAllowed(files: Pick<HostFiles, 'read'>, path: string): str
   }
 }
 
-/** The names in a directory, in the kernel's order; none if it is not there. Throws `SystemError` if it cannot be listed. */
+/**
+ * The names in a directory, in the kernel's order; none if it is not there. Throws `SystemError` if it cannot be
+ * listed.
+ */
 export function listIfThere(files: Pick<HostFiles, 'list'>, path: string): string[] {
   try {
     return files.list(path)

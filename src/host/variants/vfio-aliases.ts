@@ -29,10 +29,10 @@ const value = '([0-9A-F]{1,8}|\\*)'
 const modalias = new RegExp(`^v${value}d${value}sv${value}sd${value}bc${value}sc${value}i${value}$`)
 
 /**
- * The lines of /lib/modules/RELEASE/modules.alias that begin with `vfio_pci:`: the build of the kernel makes them of ids
- * that are only for `driver_override` (PCI_DRIVER_OVERRIDE_DEVICE_VFIO). Lines of another form are left out.
- * SYSTEM_CALL_FAILED, with the errno, if the file is there and cannot be read, or is more than 8 MiB; MALFORMED_REPLY if
- * it is no file.
+ * The lines of /lib/modules/RELEASE/modules.alias that begin with `vfio_pci:`: the build of the kernel makes them of
+ * ids that are only for `driver_override` (PCI_DRIVER_OVERRIDE_DEVICE_VFIO). Lines of another form are left out.
+ * SYSTEM_CALL_FAILED, with the errno, if the file is there and cannot be read, or is more than 8 MiB; MALFORMED_REPLY
+ * if it is no file.
  */
 export function readVfioAliases(files: HostFiles): VfioAliases {
   const folder = modulesFolder(files)

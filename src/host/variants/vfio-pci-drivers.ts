@@ -27,14 +27,16 @@ export class VfioPciDrivers {
     this.#files = files
   }
 
-  /** The file that would tell of variant drivers, if it is not there; null if it is. Throws as `readVfioAliases` does. */
+  /**
+   * The file that would tell of variant drivers, if it is not there; null if it is. Throws as `readVfioAliases` does.
+   */
   get missing(): string | null {
     return this.#read().missing
   }
 
   /**
-   * Those for a device, best first, as libvirt takes them: the alias with the fewest wildcards that matches its modalias,
-   * the earlier in modules.alias of two alike; vfio-pci comes last. Throws as `readVfioAliases` does.
+   * Those for a device, best first, as libvirt takes them: the alias with the fewest wildcards that matches its
+   * modalias, the earlier in modules.alias of two alike; vfio-pci comes last. Throws as `readVfioAliases` does.
    */
   of(address: string): readonly VfioPciDriver[] {
     const modalias = readOrNull(this.#files, `/sys/bus/pci/devices/${address}/modalias`)?.trim() ?? ''

@@ -9,7 +9,10 @@ export interface Looked {
   readonly target?: string | undefined
 }
 
-/** Follows a path from `/`, name by name: its own path without links, and what is there. `SystemError` as Linux has them. */
+/**
+ * Follows a path from `/`, name by name: its own path without links, and what is there. `SystemError` as Linux has
+ * them.
+ */
 export function walkPath<T extends Looked>(
   path: string,
   syscall: string,

@@ -7,7 +7,9 @@ import type { RecordedCall } from './recorded-host.ts'
 const bindIommufd = vfioDeviceBindIommufd.fields.iommufd[0]
 const bytesOfAddress = 8
 
-/** The argument of an ioctl as a recording has it: the same for the same question, whatever the descriptors' numbers. */
+/**
+ * The argument of an ioctl as a recording has it: the same for the same question, whatever the descriptors' numbers.
+ */
 export function recordedArgument(
   request: number,
   argument: Uint8Array | number | undefined,

@@ -5,8 +5,8 @@ import type { Entry } from './recording-files.ts'
 const ofNoDevice = /^\/dev\/(?:null|zero|full|random|urandom|tty\w*|pts|ptmx|shm|kmsg|console|fuse)(?:\/|$)/
 
 /**
- * The files of a recording, as JSON has them: each folder before what is in it, which is in the order of the folder. Of the
- * processes, those that have a device open, or may not be looked into.
+ * The files of a recording, as JSON has them: each folder before what is in it, which is in the order of the folder. Of
+ * the processes, those that have a device open, or may not be looked into.
  */
 export function recordedFiles(entries: ReadonlyMap<string, Entry>): RecordedHost['files'] {
   const namesIn = new Map<string, string[]>()

@@ -18,8 +18,8 @@ export interface Entry {
 }
 
 /**
- * Host files, of which all that is read is remembered, with the kernel's refusals, by paths without links in them. A folder
- * that is listed is remembered with the kind of each name. Writes are not made: TypeError.
+ * Host files, of which all that is read is remembered, with the kernel's refusals, by paths without links in them. A
+ * folder that is listed is remembered with the kind of each name. Writes are not made: TypeError.
  */
 export class RecordingFiles implements HostFiles {
   readonly uid: number
@@ -156,7 +156,10 @@ export function recordedError(error: unknown): RecordedError {
   return [error.code, Math.abs(error.errno), error.syscall]
 }
 
-/** Makes a call on a file; its failure is remembered, if that is no file of another kind, of which the kind tells the failure. */
+/**
+ * Makes a call on a file; its failure is remembered, if that is no file of another kind, of which the kind tells the
+ * failure.
+ */
 function remembering<T>(entry: { readonly node: Entry } | null, kind: FileKind, call: () => T): T {
   try {
     return call()

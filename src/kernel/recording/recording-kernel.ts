@@ -27,8 +27,8 @@ interface OpenedFile {
 const largestBytes = 4096
 
 /**
- * A kernel, of which all that is read is remembered: its files, and between `begin` and `end` what VFIO answers of a device.
- * Nothing else is done through it.
+ * A kernel, of which all that is read is remembered: its files, and between `begin` and `end` what VFIO answers of a
+ * device. Nothing else is done through it.
  */
 export class RecordingKernel implements Kernel {
   readonly name: Kernel['name']

@@ -7,7 +7,10 @@ const maxBytes = 16
 /** Characters of a text that a line shows. */
 const maxText = 200
 
-/** An ioctl's argument, as strace shows one: `{argsz=24, flags=RESET|PCI, num_regions=9}`. Fields that are 0 are left out. */
+/**
+ * An ioctl's argument, as strace shows one: `{argsz=24, flags=RESET|PCI, num_regions=9}`. Fields that are 0 are left
+ * out.
+ */
 export function shownArgument(ioctl: TracedIoctl | null, argument: Uint8Array | number | undefined): string | null {
   if (argument === undefined) return null
   if (typeof argument === 'number') return String(argument)

@@ -29,8 +29,8 @@ export interface Trace {
 }
 
 /**
- * By the environment's VFIOCTL_TRACE, '1' for stderr or else the path of a file, and by the channel's subscribers; null if
- * nobody listens: then nothing is wrapped and nothing costs.
+ * By the environment's VFIOCTL_TRACE, '1' for stderr or else the path of a file, and by the channel's subscribers; null
+ * if nobody listens: then nothing is wrapped and nothing costs.
  */
 export function wantedTrace(environment: Readonly<Record<string, string | undefined>>): Trace | null {
   const subscribers = channel(syscallChannel)

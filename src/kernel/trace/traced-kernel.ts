@@ -27,8 +27,8 @@ import { type Trace, wantedTrace } from './trace.ts'
 import { TracedFiles } from './traced-files.ts'
 
 /**
- * The kernel with its calls told, if VFIOCTL_TRACE or a subscriber of 'vfioctl:syscall' asks for it at this moment; else
- * the kernel itself. What only looks at host files is not told.
+ * The kernel with its calls told, if VFIOCTL_TRACE or a subscriber of 'vfioctl:syscall' asks for it at this moment;
+ * else the kernel itself. What only looks at host files is not told.
  */
 export function traced(
   kernel: Kernel,

@@ -17,9 +17,9 @@ const dracutFolders = ['/etc/dracut.conf.d', '/usr/lib/dracut/dracut.conf.d']
 const parameters = ['rd.driver.pre', 'rd.modules_load', 'modules_load']
 
 /**
- * Those modules of a PCI device that are loaded before udev runs: by dracut's force_drivers, mkinitcpio's MODULES or the
- * kernel's command line. The device's own driver then comes before a rule could name another. initramfs-tools loads its
- * list after udev's.
+ * Those modules of a PCI device that are loaded before udev runs: by dracut's force_drivers, mkinitcpio's MODULES or
+ * the kernel's command line. The device's own driver then comes before a rule could name another. initramfs-tools loads
+ * its list after udev's.
  */
 export function loadsBeforeUdev(files: HostFiles, modules: readonly string[]): LoadBeforeUdev[] {
   const own = new Set(modules.map(withUnderscores))

@@ -7,8 +7,8 @@ import { bind } from './bind.ts'
 import { isKeptDevice, whatItIs, whatWasKept } from './kept-device.ts'
 
 /**
- * Gives a device the driver that is kept for it, whose module nobody else may have asked for at boot, and its settings. If
- * the kernel refuses a setting, the first such refusal is thrown, and the device has its driver all the same.
+ * Gives a device the driver that is kept for it, whose module nobody else may have asked for at boot, and its settings.
+ * If the kernel refuses a setting, the first such refusal is thrown, and the device has its driver all the same.
  */
 export async function bindKept(
   kernel: Kernel,

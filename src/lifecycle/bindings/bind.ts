@@ -12,10 +12,10 @@ import { nextBootLines } from './next-boot.ts'
 import { bestDriver, bestNotLoaded, nearestDrivers, noDriver, notLoaded, WantedDrivers } from './wanted-driver.ts'
 
 /**
- * Gives a device to a driver, or to none, and keeps that for the next boots. Loads the driver's module if it is not loaded:
- * NOT_SUPPORTED if that of the best driver does not load, NOT_FOUND if that of a named one does not. One that the driver
- * has already is no change. If one device of a group fails, those before it are given back. `checkLate` hears of what
- * turns out to share the group of a device that had none before.
+ * Gives a device to a driver, or to none, and keeps that for the next boots. Loads the driver's module if it is not
+ * loaded: NOT_SUPPORTED if that of the best driver does not load, NOT_FOUND if that of a named one does not. One that
+ * the driver has already is no change. If one device of a group fails, those before it are given back. `checkLate`
+ * hears of what turns out to share the group of a device that had none before.
  */
 export async function bind(
   kernel: Kernel,

@@ -26,9 +26,9 @@ export interface BindingRequest {
 /** Devices to bind, and the driver they get. */
 export interface BindRequest extends BindingRequest {
   /**
-   * Its name, that of its module, or `none`, which takes the device from the driver that it has and keeps all others away.
-   * `best`, or absent: VFIO's best driver for the device, that of its bus ('vfio-pci', 'vfio_ccw') or one of this kernel
-   * for just such devices ('mlx5_vfio_pci').
+   * Its name, that of its module, or `none`, which takes the device from the driver that it has and keeps all others
+   * away. `best`, or absent: VFIO's best driver for the device, that of its bus ('vfio-pci', 'vfio_ccw') or one of this
+   * kernel for just such devices ('mlx5_vfio_pci').
    */
   readonly driver?: string
   /** Not at the next boots: nothing is kept. */
@@ -36,19 +36,19 @@ export interface BindRequest extends BindingRequest {
   /** From the next boot on: it is kept, and the device stays with the driver that it has until then. */
   readonly nextBoot?: boolean
   /**
-   * At every boot before any other driver sees a PCI device, by a udev rule that is in the initramfs too, which is made anew
-   * for that; false for no longer. Absent: as it is kept.
+   * At every boot before any other driver sees a PCI device, by a udev rule that is in the initramfs too, which is made
+   * anew for that; false for no longer. Absent: as it is kept.
    */
   readonly early?: boolean
   /**
-   * Power, resets and BAR sizes of the PCI devices that are named; the rest of their groups gets the same power. What is
-   * kept already holds beside it, and with settings alone, without a driver, so does the driver that is kept. `default`
-   * takes one back to what it was before it was set, and keeps nothing of it.
+   * Power, resets and BAR sizes of the PCI devices that are named; the rest of their groups gets the same power. What
+   * is kept already holds beside it, and with settings alone, without a driver, so does the driver that is kept.
+   * `default` takes one back to what it was before it was set, and keeps nothing of it.
    */
   readonly settings?: PciSettingsWish
   /**
-   * The host lets go of its screen on the device first: the framebuffer that the firmware has set up there, and the text
-   * console. Without it, a device that shows them is in use (DEVICE_BUSY).
+   * The host lets go of its screen on the device first: the framebuffer that the firmware has set up there, and the
+   * text console. Without it, a device that shows them is in use (DEVICE_BUSY).
    */
   readonly releaseFramebuffer?: boolean
 }

@@ -17,9 +17,9 @@ interface Taking {
 }
 
 /**
- * DEVICE_BUSY, with what uses it, if taking the device from its driver would pull it away from somebody, or end `others`. What
- * is to have its driver early is not forced: the machine may need at its next boot what it uses now. If the change waits for
- * that boot, a process that has the device open does not count.
+ * DEVICE_BUSY, with what uses it, if taking the device from its driver would pull it away from somebody, or end
+ * `others`. What is to have its driver early is not forced: the machine may need at its next boot what it uses now. If
+ * the change waits for that boot, a process that has the device open does not count.
  */
 export function checkFree(
   kernel: Kernel,

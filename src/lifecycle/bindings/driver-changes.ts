@@ -35,7 +35,9 @@ export interface DriverChange extends DriverWrites {
   readonly recording: RecordChange | null
   /** The change of what is kept for the next boots; null for none. */
   readonly keeping: KeptChange | null
-  /** True if it is to have the driver before others see it: then what the host uses is not taken, whatever is forced. */
+  /**
+   * True if it is to have the driver before others see it: then what the host uses is not taken, whatever is forced.
+   */
   readonly isEarly: boolean
   /** True if the rule and the initramfs for that may have to change. */
   readonly touchesEarly: boolean
@@ -45,8 +47,9 @@ export interface DriverChange extends DriverWrites {
 export type CheckLate = (late: readonly DriverChange[]) => void
 
 /**
- * Changes device after device, as the only vfioctl that does; what is kept for the next boots comes last. A device may get
- * its IOMMU group with its driver: with `group`, the rest of that follows. If one fails, those before it are given back.
+ * Changes device after device, as the only vfioctl that does; what is kept for the next boots comes last. A device may
+ * get its IOMMU group with its driver: with `group`, the rest of that follows. If one fails, those before it are given
+ * back.
  */
 export async function carryOutChanges(
   kernel: Kernel,
@@ -113,7 +116,10 @@ async function keepAndRecord(
   }
 }
 
-/** Keeps the changes for the next boots, with what early binding takes; if that fails, what was kept before is kept again. */
+/**
+ * Keeps the changes for the next boots, with what early binding takes; if that fails, what was kept before is kept
+ * again.
+ */
 async function keepAll(
   kernel: Kernel,
   changes: readonly DriverChange[],

@@ -32,8 +32,8 @@ export interface LostScreen {
 }
 
 /**
- * The host's screen on a device; null if it shows none. `isDriven` says that a driver of the device itself loses it: the
- * console that it draws counts too.
+ * The host's screen on a device; null if it shows none. `isDriven` says that a driver of the device itself loses it:
+ * the console that it draws counts too.
  */
 export function lostScreen(
   files: HostFiles,
@@ -50,7 +50,10 @@ export function lostScreen(
   return { device, firmware, console, release: isReleased ? releaseSteps(firmware, console) : null }
 }
 
-/** The framebuffer's driver lets go, and the console with it. A console that the device's own driver draws is taken from it. */
+/**
+ * The framebuffer's driver lets go, and the console with it. A console that the device's own driver draws is taken from
+ * it.
+ */
 function releaseSteps(firmware: FirmwareFramebuffer | null, console: ScreenConsole | null): Write[] {
   if (firmware?.name != null) {
     const { name, driver } = firmware
@@ -95,7 +98,9 @@ export async function releaseScreen(
   }
 }
 
-/** Gives a released screen back to the host. Null, or words if that cannot be: the kernel may have removed it by then. */
+/**
+ * Gives a released screen back to the host. Null, or words if that cannot be: the kernel may have removed it by then.
+ */
 export async function giveScreenBack({ files }: Kernel, screen: LostScreen | null): Promise<string | null> {
   if (screen?.release == null || screen.release.length === 0) return null
   const { firmware, console } = screen

@@ -36,8 +36,8 @@ export function isEarly(kept: KeptBinding | null): boolean {
 }
 
 /**
- * True if a change may need another rule and initramfs: if it is asked for, changes something of it, or finds what a change
- * has left that was killed. `change` is null if nothing is kept, before or after.
+ * True if a change may need another rule and initramfs: if it is asked for, changes something of it, or finds what a
+ * change has left that was killed. `change` is null if nothing is kept, before or after.
  */
 export function touchesEarly(files: HostFiles, device: BusDevice, change: KeptChange | null, asks: boolean): boolean {
   const [was, value] = [change?.was ?? null, change?.value ?? null]

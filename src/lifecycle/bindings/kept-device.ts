@@ -6,7 +6,10 @@ import { readOrNull } from '../../host/sysfs/readable.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import type { KeptBinding } from '../settings/bindings.ts'
 
-/** True if it is the device for which something is kept. Names and addresses move when cards do: what stands there now may be the disk. */
+/**
+ * True if it is the device for which something is kept. Names and addresses move when cards do: what stands there now
+ * may be the disk.
+ */
 export function isKeptDevice(files: HostFiles, device: BusDevice, kept: KeptBinding): boolean {
   return whatItIs(files, device) === whatWasKept(kept)
 }

@@ -7,8 +7,8 @@ import { modprobeLines } from './boot-lines.ts'
 const largestFile = 8 * 2 ** 20
 
 /**
- * True if modprobe may find a module by a name: a file of modules.dep or modules.builtin, an alias of modules.alias, or a
- * line of modprobe.d for it (modprobe(8), modules.dep(5)). True as well if /lib/modules/RELEASE does not tell.
+ * True if modprobe may find a module by a name: a file of modules.dep or modules.builtin, an alias of modules.alias, or
+ * a line of modprobe.d for it (modprobe(8), modules.dep(5)). True as well if /lib/modules/RELEASE does not tell.
  */
 export function mayBeModule(files: HostFiles, name: string): boolean {
   const folder = modulesFolder(files)

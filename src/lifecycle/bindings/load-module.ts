@@ -18,7 +18,9 @@ export function loadStep(files: HostFiles, module: string): Run | null {
     : { action: 'run', path: modprobe, arguments: ['--', module] }
 }
 
-/** Null if modprobe ended well, else why not, as the end of a sentence: only the driver's folder shows if that matters. */
+/**
+ * Null if modprobe ended well, else why not, as the end of a sentence: only the driver's folder shows if that matters.
+ */
 export async function loadModule(kernel: Kernel, { path, arguments: words }: Run): Promise<string | null> {
   const command = `modprobe ${words.join(' ')}`
   try {

@@ -45,7 +45,10 @@ export function earlyLoads(files: HostFiles, bus: Bus, driver: string): LoadingL
   ]
 }
 
-/** The driver that keeps a device is loaded by its name: then only these keep it away. One that is to come by itself: all. */
+/**
+ * The driver that keeps a device is loaded by its name: then only these keep it away. One that is to come by itself:
+ * all.
+ */
 export type Loading = 'by name' | 'by itself'
 
 /** A line of a file that keeps a driver's module from being loaded at the next boot. */

@@ -65,7 +65,9 @@ function earlyInWords(files: HostFiles, driver: string): string {
   return `${after}; ${driver} is loaded early, by ${loads.map(({ place }) => place).join(', ')}`
 }
 
-/** A line for each that undoes what was asked for: that `wanted` gets it, or with null that it goes back to `native`. */
+/**
+ * A line for each that undoes what was asked for: that `wanted` gets it, or with null that it goes back to `native`.
+ */
 export function nextBootLines(
   files: HostFiles,
   device: BusDevice,

@@ -18,7 +18,9 @@ import { nextBootLines, othersAtNextBoot } from './next-boot.ts'
 import { noSettingWrites, settingsNow, settingWrites } from './pci-settings.ts'
 import { givesToVfio } from './wanted-driver.ts'
 
-/** Drivers that know no device of their own: whoever has one was told to. VFIO's for particular devices are told too. */
+/**
+ * Drivers that know no device of their own: whoever has one was told to. VFIO's for particular devices are told too.
+ */
 function isBorrower(files: HostFiles, device: BusDevice, driver: string): boolean {
   return borrowers.has(driver) || givesToVfio(files, device, driver)
 }
@@ -28,8 +30,8 @@ const borrowers: ReadonlySet<string> = new Set(['pci-stub', 'pci-pf-stub', 'uio_
 /**
  * Gives a device back to whichever driver knows it, and keeps nothing of it for the next boots. One that nobody took
  * away is no change. Of one that is gone, what was kept is forgotten; NOT_FOUND if nothing was. NOT_SUPPORTED if a
- * driver that has only what it was told to have takes it again: then it stays as it was, and kept. Its settings go back to
- * what they were before, those for this boot alone too.
+ * driver that has only what it was told to have takes it again: then it stays as it was, and kept. Its settings go back
+ * to what they were before, those for this boot alone too.
  */
 export async function release(
   kernel: Kernel,
@@ -106,7 +108,10 @@ function changeBack(files: HostFiles, before: DriverBinding): DriverChange {
   }
 }
 
-/** A driver that the device did not get by an override, and that knows devices of its own, keeps it, and BARs their size. */
+/**
+ * A driver that the device did not get by an override, and that knows devices of its own, keeps it, and BARs their
+ * size.
+ */
 function releaseSteps(
   files: HostFiles,
   before: DriverBinding,

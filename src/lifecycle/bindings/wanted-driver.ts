@@ -11,10 +11,16 @@ import type { HostFiles } from '../../kernel/kernel.ts'
 import type { Run } from '../change/change.ts'
 import { loadStep } from './load-module.ts'
 
-/** In place of a driver: none has the device, and none may take it. No driver has that name, so the override keeps it so. */
+/**
+ * In place of a driver: none has the device, and none may take it. No driver has that name, so the override keeps it
+ * so.
+ */
 export const noDriver = 'none'
 
-/** In place of a driver: VFIO's best for the device, of those that this kernel has, which may be another after an update. */
+/**
+ * In place of a driver: VFIO's best for the device, of those that this kernel has, which may be another after an
+ * update.
+ */
 export const bestDriver = 'best'
 
 /** The driver that a device is to have. */
@@ -112,7 +118,9 @@ function candidatesOrNone(files: HostFiles, device: BusDevice): readonly VfioPci
   }
 }
 
-/** Names that a misspelt driver may mean on a bus, likeliest first: one that is loaded there, VFIO's, `best` or `none`. */
+/**
+ * Names that a misspelt driver may mean on a bus, likeliest first: one that is loaded there, VFIO's, `best` or `none`.
+ */
 export function nearestDrivers(files: HostFiles, bus: BusName, asked: string): string[] {
   const { drivers, vfioDriver: vfio } = busNamed(bus)
   const loaded = listOrNone(files, drivers).filter((name) => driverNameFault(name) === null)

@@ -116,8 +116,8 @@ const others = buses
 /**
  * A device that appears, for the driver that it is to have, which is kept for one that is not on the PCI bus by its bus
  * and name, if a unit's name can have that; a card that has its driver, for virtual functions;
- * and a device that has become a parent of mediated ones. What `udevadm trigger` tells again is passed over: what an admin
- * has stopped would come back.
+ * and a device that has become a parent of mediated ones. What `udevadm trigger` tells again is passed over: what an
+ * admin has stopped would come back.
  */
 function rules(command: string, { systemctl, mkdir }: HostTools): string {
   return `${mark}

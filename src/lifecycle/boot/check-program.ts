@@ -8,8 +8,9 @@ import type { Program } from './boot-files.ts'
 const hint = 'install it for all users, as root: npm install -g vfioctl; then run that one: vfioctl boot install'
 
 /**
- * Refuses a program that root would run at every boot and that is not only root's to change (PERMISSION_DENIED), or that
- * stands where it does not stay (INVALID_ARGUMENT). What is not there yet, in an image that is being made, is passed over.
+ * Refuses a program that root would run at every boot and that is not only root's to change (PERMISSION_DENIED), or
+ * that stands where it does not stay (INVALID_ARGUMENT). What is not there yet, in an image that is being made, is
+ * passed over.
  */
 export function checkProgram(files: HostFiles, program: Program): void {
   for (const path of program) {

@@ -16,7 +16,9 @@ import { reloadSteps, runReload, stopSteps } from './reload.ts'
 
 /** Options for changing what runs at boot. */
 export interface BootOptions {
-  /** True if systemd and udev of that host run here, and are to read what changed (default: if its programs can be run). */
+  /**
+   * True if systemd and udev of that host run here, and are to read what changed (default: if its programs can be run).
+   */
   readonly live?: boolean
   /** Change nothing, and answer the exact steps. */
   readonly dryRun?: boolean
@@ -71,8 +73,9 @@ function hasPackaged(packaged: Packaged | null, { name }: BootFile): boolean {
 
 /**
  * Writes the units and the udev rule that run `restore`; if a package has brought them for this program, they are
- * enough, and what was written before is deleted, as it would count in their place. Refuses as `checkProgram` does. ALREADY_EXISTS if a file of
- * somebody else's is in the way, and then nothing is written; if a write fails, those before it are taken back.
+ * enough, and what was written before is deleted, as it would count in their place. Refuses as `checkProgram` does.
+ * ALREADY_EXISTS if a file of somebody else's is in the way, and then nothing is written; if a write fails, those
+ * before it are taken back.
  */
 export async function installBoot(kernel: Kernel, request: BootRequest): Promise<BootChange> {
   const { files } = kernel

@@ -27,9 +27,8 @@ export interface KeptForBoot {
 }
 
 /**
- * Lists what is kept for the next boots: drivers, numbers of virtual functions, modes of GPUs, virtual devices, and owners of
- * nodes. What
- * cannot be read is a warning with its path, and the rest goes on.
+ * Lists what is kept for the next boots: drivers, numbers of virtual functions, modes of GPUs, virtual devices, and
+ * owners of nodes. What cannot be read is a warning with its path, and the rest goes on.
  */
 export function listKeptForBoot(files: HostFiles, device?: string): KeptForBoot {
   const bindings = keptBindings.list(files)

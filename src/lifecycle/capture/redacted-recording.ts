@@ -10,7 +10,9 @@ import { type GivenNames, namesGiven, withoutGivenNames } from '../doctor/given-
 import { type Identity, namesOfHost, withoutIdentities } from '../doctor/redacted.ts'
 import { withoutSerialNumber } from './serial-number.ts'
 
-/** PCI buses, as a device's address, a root's folder, and a bus of sysfs begin: '0000:3b:00.0', 'pci0000:3a', '0000:3b'. */
+/**
+ * PCI buses, as a device's address, a root's folder, and a bus of sysfs begin: '0000:3b:00.0', 'pci0000:3a', '0000:3b'.
+ */
 const pciBus = /(?<![0-9a-f:])([0-9a-f]{4,8}:[0-9a-f]{2})(?=:[0-9a-f]{2}\.[0-7]\b|$|[\s/"'])/g
 /** Words of the paths and settings that are looked for on every host. */
 const readWords = [

@@ -7,8 +7,8 @@ export function isDenied(cause: unknown): boolean {
 }
 
 /**
- * The error for a change to the host that the kernel refused; `tried` begins its message. PERMISSION_DENIED, with the hint
- * to be root, or else SYSTEM_CALL_FAILED with the hint given.
+ * The error for a change to the host that the kernel refused; `tried` begins its message. PERMISSION_DENIED, with the
+ * hint to be root, or else SYSTEM_CALL_FAILED with the hint given.
  */
 export function refusedByKernel(
   tried: string,

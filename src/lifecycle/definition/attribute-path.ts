@@ -5,8 +5,8 @@ import type { Write } from '../change/change.ts'
 import type { Attribute } from './definition.ts'
 
 /**
- * The writes to the attributes of a device, which stand in its folder in sysfs, each with a newline (NVIDIA's driver eats
- * the last byte). A name may go down into a folder of the driver ('nvidia/vgpu_params'), never up or away:
+ * The writes to the attributes of a device, which stand in its folder in sysfs, each with a newline (NVIDIA's driver
+ * eats the last byte). A name may go down into a folder of the driver ('nvidia/vgpu_params'), never up or away:
  * INVALID_ARGUMENT.
  */
 export function attributeSteps(folder: string, attributes: readonly Attribute[]): Write[] {

@@ -33,8 +33,8 @@ interface DefinitionFile {
 }
 
 /**
- * As mdevctl writes it, byte for byte: `mdev_type`, `start`, `attrs`, two spaces, no final newline. INVALID_ARGUMENT for
- * what could not be read back.
+ * As mdevctl writes it, byte for byte: `mdev_type`, `start`, `attrs`, two spaces, no final newline. INVALID_ARGUMENT
+ * for what could not be read back.
  */
 export function formatDefinition(definition: Definition): string {
   const text = textOf(definition)

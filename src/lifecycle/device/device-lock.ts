@@ -21,8 +21,8 @@ export interface HeldDevice {
   /** The failed attempt, for the message: 'cannot stop UUID'. */
   readonly attempt: string
   /**
-   * A process that has asked us to, perhaps for one that began it, and meanwhile keeps others out itself: that it has the
-   * group is no obstacle, as long as it has no device.
+   * A process that has asked us to, perhaps for one that began it, and meanwhile keeps others out itself: that it has
+   * the group is no obstacle, as long as it has no device.
    */
   readonly keeper?: number | undefined
 }
@@ -44,8 +44,8 @@ export async function withDeviceLock(kernel: Kernel, device: HeldDevice, work: (
 
 /**
  * Opens the device's group, which one process at a time can: whoever has the device open, or a mapping of it, has the
- * group, and while we have it nobody else can come in. A check of /proc alone would leave a moment for that. Returns the
- * descriptor, or null for a device without a group node (a kernel may have devices' own alone).
+ * group, and while we have it nobody else can come in. A check of /proc alone would leave a moment for that. Returns
+ * the descriptor, or null for a device without a group node (a kernel may have devices' own alone).
  */
 function holdGroup(kernel: Kernel, device: HeldDevice): number | null {
   const { name, node, deviceNode } = device

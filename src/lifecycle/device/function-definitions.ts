@@ -35,8 +35,8 @@ const address = v.pipe(
 )
 
 /**
- * Definitions of devices that are virtual functions, one kind of them: /etc/vfioctl.d/FOLDER/ADDRESS.json. mdevctl's store
- * is for what has a UUID.
+ * Definitions of devices that are virtual functions, one kind of them: /etc/vfioctl.d/FOLDER/ADDRESS.json. mdevctl's
+ * store is for what has a UUID.
  */
 export class FunctionDefinitions<Identity extends DeviceIdentity> {
   readonly settings: Settings<FunctionFile>
@@ -110,8 +110,8 @@ export class FunctionDefinitions<Identity extends DeviceIdentity> {
   }
 
   /**
-   * Deletes a definition, and what is kept of its nodes' owner unless the device runs. Nothing kept is no change; `cardOf`
-   * tells the card then, or throws.
+   * Deletes a definition, and what is kept of its nodes' owner unless the device runs. Nothing kept is no change;
+   * `cardOf` tells the card then, or throws.
    */
   async undefine(
     kernel: Kernel,

@@ -30,7 +30,9 @@ const maxTimeoutUs = 100_000_000
 /** VRAM is given in pieces of 2 MiB, and more of a card with several tiles. */
 const vramPiece = 2 ** 21
 
-/** Shares as one word, which stands for the type of a function: 'vram=8GiB,quantum=10ms,timeout=20ms,priority=normal'. */
+/**
+ * Shares as one word, which stands for the type of a function: 'vram=8GiB,quantum=10ms,timeout=20ms,priority=normal'.
+ */
 export function formatShares({ vram, quantumMs, timeoutUs, priority }: GpuShares): string {
   const parts = [
     ...(vram === 0 ? [] : [`vram=${formatSize(vram).replace(' ', '')}`]),

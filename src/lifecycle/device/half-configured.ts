@@ -7,8 +7,8 @@ import { ensureDirectory } from '../files/durable-files.ts'
 const folder = '/run/vfioctl/half-configured'
 
 /**
- * A mark that stands while a device's attributes are written: one that is killed in between leaves a running device that
- * looks like any other, and is not.
+ * A mark that stands while a device's attributes are written: one that is killed in between leaves a running device
+ * that looks like any other, and is not.
  */
 export function markHalfConfigured(files: HostFiles, name: string): void {
   try {

@@ -2,7 +2,9 @@ import type { Attribute, StartMode } from '../definition/definition.ts'
 import type { DefinitionEdit } from '../definition/edit-definition.ts'
 import type { GpuShares } from './gpu-shares.ts'
 
-/** A virtual device to start: one that is defined, by its name, or one that is made on the spot of a parent and a type. */
+/**
+ * A virtual device to start: one that is defined, by its name, or one that is made on the spot of a parent and a type.
+ */
 export interface StartRequest {
   /** A mediated device's UUID, made up if absent; or the PCI address of the function that is the vGPU. */
   readonly name?: string

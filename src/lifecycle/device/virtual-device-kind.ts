@@ -57,8 +57,8 @@ export interface FoundTypes {
 }
 
 /**
- * A kind of virtual device: a folder beside the others in `kinds`, and a row of `kinds/kinds.ts`. The verbs, the lists and
- * `restore` go through the rows; nothing else knows how many kinds there are. Each kind guarantees:
+ * A kind of virtual device: a folder beside the others in `kinds`, and a row of `kinds/kinds.ts`. The verbs, the lists
+ * and `restore` go through the rows; nothing else knows how many kinds there are. Each kind guarantees:
  *
  * - The same once more is no change: `changed` is false, and there are no steps.
  * - With `dryRun` nothing is written, and the steps are exactly those that would be.
@@ -105,13 +105,14 @@ export interface VirtualDeviceKind {
   /** True if devices of this kind are shares of a GPU, which requests name in place of a type. */
   readonly hasShares: boolean
   /**
-   * The writes that a card wants before it makes so many virtual functions, for the devices of this kind that are defined
-   * on them, as `apply` and `restore` bring them back; before none, those that take that back. None for most kinds.
+   * The writes that a card wants before it makes so many virtual functions, for the devices of this kind that are
+   * defined on them, as `apply` and `restore` bring them back; before none, those that take that back. None for most
+   * kinds.
    */
   writesBeforeFunctions(files: HostFiles, card: PhysicalFunction, count: number): readonly Write[]
   /**
-   * Of the first so many functions of a card those that come without a part of it, since others are defined with theirs.
-   * None for most kinds.
+   * Of the first so many functions of a card those that come without a part of it, since others are defined with
+   * theirs. None for most kinds.
    */
   withoutPart(files: HostFiles, card: PhysicalFunction, count: number): readonly PciAddress[]
   /** The verbs that change them: loaded once asked for, as most commands only look. */

@@ -15,8 +15,8 @@ export function namesGiven(files: HostFiles, guest: readonly string[]): GivenNam
 }
 
 /**
- * Replaces each of the names by what it names and a number, 'guest1', wherever it stands as a word of its own, or as a part
- * of a unit's name: 'machine-qemu\x2d1\x2dguest1.scope'.
+ * Replaces each of the names by what it names and a number, 'guest1', wherever it stands as a word of its own, or as a
+ * part of a unit's name: 'machine-qemu\x2d1\x2dguest1.scope'.
  */
 export function withoutGivenNames(names: GivenNames): (text: string) => string {
   const others = new Map(

@@ -15,7 +15,10 @@ export function namesOfHost(files: HostFiles): readonly string[] {
   return [...new Set([name, short])].filter((it) => it.length > 2 && !commonNames.test(it))
 }
 
-/** A text with each identity in it replaced, by its kind, and with the host's and users' names and serial numbers left out. */
+/**
+ * A text with each identity in it replaced, by its kind, and with the host's and users' names and serial numbers left
+ * out.
+ */
 export function withoutIdentities(
   hostNames: readonly string[],
   text: string,

@@ -11,9 +11,9 @@ import { isRuleWord } from './early-rule.ts'
 const loadsDrivers = 'udev/rules.d/80-drivers.rules'
 
 /**
- * NOT_SUPPORTED for a device that a udev rule cannot give a driver before others see it, with what to do instead: on another
- * bus than PCI, a bridge, a virtual function, one whose own driver is built in. INVALID_ARGUMENT for a driver's name that
- * cannot stand in a rule.
+ * NOT_SUPPORTED for a device that a udev rule cannot give a driver before others see it, with what to do instead: on
+ * another bus than PCI, a bridge, a virtual function, one whose own driver is built in. INVALID_ARGUMENT for a driver's
+ * name that cannot stand in a rule.
  */
 export function checkEarly(files: HostFiles, { device, driver: now, isBridge }: DriverBinding, driver: string): void {
   const shown = shownDevice(device)
@@ -49,7 +49,10 @@ export function checkEarly(files: HostFiles, { device, driver: now, isBridge }: 
   }
 }
 
-/** Notes on what may have a device before udev runs: the firmware's framebuffer, a built-in driver that cannot be seen now. */
+/**
+ * Notes on what may have a device before udev runs: the firmware's framebuffer, a built-in driver that cannot be seen
+ * now.
+ */
 export function earlyNotes(files: HostFiles, { device, driver }: DriverBinding): string[] {
   const isNative = driver !== null && !driver.includes('vfio')
   const isUnknown = !isNative && modulesFor(files, device.name)?.length === 0

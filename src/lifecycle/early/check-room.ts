@@ -6,8 +6,8 @@ const mebibyte = 2 ** 20
 const timeoutMs = 30_000
 
 /**
- * Refuses what would fill the file system of an image: there must be room for its copy and for a new one beside it, which
- * may be larger. What cannot be found out is passed over: a copy that does not fit fails by itself.
+ * Refuses what would fill the file system of an image: there must be room for its copy and for a new one beside it,
+ * which may be larger. What cannot be found out is passed over: a copy that does not fit fails by itself.
  */
 export async function checkRoom(kernel: Kernel, image: string): Promise<void> {
   const stat = programPath(kernel.files, 'stat')

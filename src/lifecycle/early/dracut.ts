@@ -20,7 +20,9 @@ export function dracut(files: HostFiles, release: string, unmovable: Image | nul
   }
 }
 
-/** The command line for all images; systemd's program knows the place of those that belong to a boot loader's entries. */
+/**
+ * The command line for all images; systemd's program knows the place of those that belong to a boot loader's entries.
+ */
 function remakeAll(files: HostFiles, release: string, image: Image): string {
   const installs = release !== '' && 'whyNone' in image && programPath(files, 'kernel-install') !== null
   return installs ? `kernel-install add ${release} /lib/modules/${release}/vmlinuz` : 'dracut --force --regenerate-all'

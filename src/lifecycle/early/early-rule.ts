@@ -19,8 +19,8 @@ export function isRuleWord(driver: string): boolean {
 }
 
 /**
- * The udev rule that names the driver of each device before a driver of the bus is loaded. udev handles several devices at
- * a time, so that the event of a twin may load the native driver of both: every event names the drivers of all. A
+ * The udev rule that names the driver of each device before a driver of the bus is loaded. udev handles several devices
+ * at a time, so that the event of a twin may load the native driver of both: every event names the drivers of all. A
  * device that has a driver, or for which another driver was named, is left alone, as is what has other ids.
  */
 export function earlyRule(devices: readonly EarlyDevice[]): string {

@@ -5,10 +5,14 @@ import type { Image, Initramfs } from './initramfs.ts'
 import { initramfsTools } from './initramfs-tools.ts'
 import { mkinitcpio } from './mkinitcpio.ts'
 
-/** Settings of boot loaders that know an image by its blocks on the disk: once it is moved, the machine does not boot. */
+/**
+ * Settings of boot loaders that know an image by its blocks on the disk: once it is moved, the machine does not boot.
+ */
 const byBlocks = ['/etc/zipl.conf', '/etc/lilo.conf']
 
-/** The program that makes this host's initramfs, with the image of the kernel that runs; null if it is none of these. */
+/**
+ * The program that makes this host's initramfs, with the image of the kernel that runs; null if it is none of these.
+ */
 export function findInitramfs(files: HostFiles): Initramfs | null {
   const release = kernelRelease(files) ?? ''
   const unmovable = unmovableImage(files, release)

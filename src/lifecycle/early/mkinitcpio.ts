@@ -8,8 +8,8 @@ import type { EarlyDevice } from './early-rule.ts'
 import { type Image, type Initramfs, initramfsMark, madeBy, modulesOf } from './initramfs.ts'
 
 /**
- * Arch's, from version 36 on, which reads drop-ins; null if it is not there. Only the first image of the kernel's preset is
- * made anew: a fallback stays as it was, for a boot without.
+ * Arch's, from version 36 on, which reads drop-ins; null if it is not there. Only the first image of the kernel's
+ * preset is made anew: a fallback stays as it was, for a boot without.
  */
 export function mkinitcpio(files: HostFiles, release: string, unmovable: Image | null): Initramfs | null {
   const program = programPath(files, 'mkinitcpio')
@@ -40,7 +40,9 @@ ${modules.length === 0 ? '' : `MODULES+=(${names})\n`}`
 /** An image, and the further words that make it. */
 type Preset = { readonly whyNone: string } | { readonly path: string; readonly options: readonly string[] }
 
-/** The first image of the preset that the running kernel's package has, as far as its lines say plainly what is meant. */
+/**
+ * The first image of the preset that the running kernel's package has, as far as its lines say plainly what is meant.
+ */
 function presetOf(files: HostFiles, release: string): Preset {
   const kernel = readOrEmpty(files, `/usr/lib/modules/${release}/pkgbase`).trim()
   if (kernel === '' || nameFault(kernel) !== null) {

@@ -41,8 +41,8 @@ export interface Remaking {
 const written = 'Written by `vfioctl bind DEVICE --early`'
 
 /**
- * The plan for the devices that are to be early from now on; with `runs`, programs of the host can be run. ALREADY_EXISTS if a
- * file of somebody else's is in the way.
+ * The plan for the devices that are to be early from now on; with `runs`, programs of the host can be run.
+ * ALREADY_EXISTS if a file of somebody else's is in the way.
  */
 export function planEarly(files: HostFiles, devices: readonly EarlyDevice[], runs: boolean): EarlyPlan {
   const initramfs = findInitramfs(files)
@@ -110,8 +110,8 @@ function ownContent(files: HostFiles, file: KeptFile): string | null {
 }
 
 /**
- * The script that takes early binding back without vfioctl: the files, then the initramfs, made anew or, if that fails, as
- * it was before. The drivers stay kept, for `vfioctl restore`.
+ * The script that takes early binding back without vfioctl: the files, then the initramfs, made anew or, if that fails,
+ * as it was before. The drivers stay kept, for `vfioctl restore`.
  */
 function undoScript(files: readonly KeptFile[], initramfs: Initramfs | null): string {
   const { image = null, copy = null, remakeAll = null } = initramfs ?? {}

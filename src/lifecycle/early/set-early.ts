@@ -16,8 +16,8 @@ const shortMs = 120_000
 type Saying = Pick<ChangeOptions, 'onMessage' | 'signal'>
 
 /**
- * Carries the plan out, under the lock of the settings: a copy of the initramfs, the files, the initramfs anew, a look into it.
- * What fails has all of it taken back, the initramfs by its copy.
+ * Carries the plan out, under the lock of the settings: a copy of the initramfs, the files, the initramfs anew, a look
+ * into it. What fails has all of it taken back, the initramfs by its copy.
  */
 export async function setEarly(kernel: Kernel, plan: EarlyPlan, options: Saying): Promise<void> {
   const { files } = kernel

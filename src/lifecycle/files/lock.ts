@@ -14,9 +14,10 @@ const longestPause = 250
 const folder = '/run/vfioctl/locks'
 
 /**
- * Runs `work` while holding the lock of a directory that it changes: flock(2) on a file of ours, as the directory itself
- * could be locked by whoever may read it. The kernel drops it when the process dies; the file stays. Waits at most two
- * minutes for others, who may be many or may wait for a vendor's script, then STORE_LOCKED; says so after ten seconds.
+ * Runs `work` while holding the lock of a directory that it changes: flock(2) on a file of ours, as the directory
+ * itself could be locked by whoever may read it. The kernel drops it when the process dies; the file stays. Waits at
+ * most two minutes for others, who may be many or may wait for a vendor's script, then STORE_LOCKED; says so after ten
+ * seconds.
  */
 export async function withLock<T>(
   kernel: Kernel,

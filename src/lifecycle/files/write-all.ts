@@ -13,7 +13,9 @@ export interface Replacement {
 /** Takes back what was written; answers the paths of files that stay otherwise. */
 export type TakeBack = () => string[]
 
-/** Makes all the changes, or takes back those that were made and throws; the error names what could not be taken back. */
+/**
+ * Makes all the changes, or takes back those that were made and throws; the error names what could not be taken back.
+ */
 export function writeAll(files: HostFiles, all: readonly Replacement[]): TakeBack {
   const begun: Replacement[] = []
   const takeBack = () => begun.toReversed().flatMap((entry) => (isTakenBack(files, entry) ? [] : [pathOf(entry.file)]))

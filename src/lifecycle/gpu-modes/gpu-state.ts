@@ -37,8 +37,8 @@ export async function readGpuState(kernel: Kernel, card: PciAddress): Promise<Gp
 }
 
 /**
- * The lines of `nvidia-smi -q` that tell modes: 'MIG Mode' with 'Current' and 'Pending' below it, 'Host VGPU Mode', 'vGPU
- * Heterogeneous Mode' and, of the device's capabilities, 'Heterogeneous Time-Slice Sizes' (drivers 550 to 595).
+ * The lines of `nvidia-smi -q` that tell modes: 'MIG Mode' with 'Current' and 'Pending' below it, 'Host VGPU Mode',
+ * 'vGPU Heterogeneous Mode' and, of the device's capabilities, 'Heterogeneous Time-Slice Sizes' (drivers 550 to 595).
  */
 export function parseModes(text: string, card: PciAddress): Omit<GpuState, 'instances'> {
   const lines = text.slice(0, longest).split('\n')

@@ -38,8 +38,8 @@ export function modesToKeep(files: HostFiles, card: PciAddress, { heterogeneous,
 }
 
 /**
- * Modes that are asked for, and those that were kept before of which nothing is said. GPU instances and mixed sizes exclude each
- * other: the one asked for ends the other. INVALID_ARGUMENT for both.
+ * Modes that are asked for, and those that were kept before of which nothing is said. GPU instances and mixed sizes
+ * exclude each other: the one asked for ends the other. INVALID_ARGUMENT for both.
  */
 export function mergedModes(kept: GpuModes, asked: GpuModes): GpuModes {
   const cuts = (asked.mig ?? []).length > 0

@@ -20,7 +20,10 @@ export function migWish({ mig }: GpuModes): boolean | null {
   return mig === undefined ? null : mig.length > 0
 }
 
-/** The steps to MIG mode, or out of it. With functions there, those go first. NOT_SUPPORTED for a card that has no such mode. */
+/**
+ * The steps to MIG mode, or out of it. With functions there, those go first. NOT_SUPPORTED for a card that has no such
+ * mode.
+ */
 export function migSteps(card: PciAddress, state: GpuState, on: boolean | null, functions: number): ModeStep[] {
   if (on === null) return []
   if (state.mig === null) {
@@ -32,7 +35,9 @@ export function migSteps(card: PciAddress, state: GpuState, on: boolean | null, 
   return [...clearing, smiStep(['-i', card, '-mig', on ? '1' : '0'])]
 }
 
-/** The steps to GPU instances or mixed sizes, on a card that is in the MIG mode asked for. `anew`: whatever there are. */
+/**
+ * The steps to GPU instances or mixed sizes, on a card that is in the MIG mode asked for. `anew`: whatever there are.
+ */
 export function vgpuModeSteps(card: PciAddress, state: GpuState, modes: GpuModes, anew = false): ModeStep[] {
   return [...instanceSteps(card, state, modes.mig, anew), ...heterogeneousSteps(card, state, modes)]
 }

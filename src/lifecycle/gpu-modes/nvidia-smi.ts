@@ -20,8 +20,8 @@ export function smiStep(words: readonly string[]): Extract<Step, { action: 'run'
 }
 
 /**
- * Text that nvidia-smi answers with. DEVICE_BUSY if something else uses the card, NOT_SUPPORTED without the tool or below
- * another root, and otherwise SYSTEM_CALL_FAILED with what it said.
+ * Text that nvidia-smi answers with. DEVICE_BUSY if something else uses the card, NOT_SUPPORTED without the tool or
+ * below another root, and otherwise SYSTEM_CALL_FAILED with what it said.
  */
 export async function askSmi(kernel: Kernel, card: PciAddress, words: readonly string[]): Promise<string> {
   const end = await run(kernel, card, words)

@@ -11,7 +11,10 @@ import { type GpuState, readGpuState } from './gpu-state.ts'
 import { isCutAs, type ModeStep, migSteps, vgpuModeSteps } from './mode-steps.ts'
 import { askSmi, askSmiOrNone } from './nvidia-smi.ts'
 
-/** Under the lock of the card: brings it into MIG mode or out of it, without its functions. Returns the programs that it ran. */
+/**
+ * Under the lock of the card: brings it into MIG mode or out of it, without its functions. Returns the programs that it
+ * ran.
+ */
 export async function reachMigMode(kernel: Kernel, card: PciAddress, on: boolean | null): Promise<ModeStep[]> {
   if (on === null) return []
   await endHalfMade(kernel, card)
@@ -24,7 +27,10 @@ export async function reachMigMode(kernel: Kernel, card: PciAddress, on: boolean
   return steps
 }
 
-/** Under the lock of the card, which has its functions: GPU instances, and mixed sizes. Returns the programs that it ran. */
+/**
+ * Under the lock of the card, which has its functions: GPU instances, and mixed sizes. Returns the programs that it
+ * ran.
+ */
 export async function reachVgpuModes(kernel: Kernel, card: PciAddress, modes: GpuModes): Promise<ModeStep[]> {
   const { files } = kernel
   const steps = vgpuModeSteps(card, await readGpuState(kernel, card), modes, isHalfCut(kernel, card))
@@ -40,7 +46,9 @@ export async function reachVgpuModes(kernel: Kernel, card: PciAddress, modes: Gp
   return steps
 }
 
-/** True if whoever cut the card was killed, or failed: GPU instances without their compute instances look like others. */
+/**
+ * True if whoever cut the card was killed, or failed: GPU instances without their compute instances look like others.
+ */
 export function isHalfCut({ files }: Pick<Kernel, 'files'>, card: PciAddress): boolean {
   return isHalfConfigured(files, cutMark(card))
 }

@@ -47,8 +47,9 @@ export async function readGpuModes(kernel: Kernel, device: string): Promise<GpuM
 }
 
 /**
- * Gives a GPU modes, and all its virtual functions if it needs them, which are kept too. What was kept of other modes stays.
- * DEVICE_BUSY, before anything is done, if a vGPU runs on it or somebody has one of its functions. What fails is taken back.
+ * Gives a GPU modes, and all its virtual functions if it needs them, which are kept too. What was kept of other modes
+ * stays. DEVICE_BUSY, before anything is done, if a vGPU runs on it or somebody has one of its functions. What fails is
+ * taken back.
  */
 export async function setGpuModes(
   kernel: Kernel,

@@ -25,8 +25,8 @@ export async function readMigTypes(kernel: Kernel, card: PciAddress): Promise<Mi
 
 /**
  * Blocks of `nvidia-smi vgpu -s -v`, each 'vGPU Type ID : 0x60a' with 'Name', 'GPU Instance Profile ID', 'Max Instances
- * Per GI' and 'FB Memory : 2048 MiB' below it, as a public log of driver 580.105.06 shows them (bigstack-oss/cubecos). A type
- * that takes no instance has N/A for its profile; one of which anything is not told so is left out.
+ * Per GI' and 'FB Memory : 2048 MiB' below it, as a public log of driver 580.105.06 shows them (bigstack-oss/cubecos).
+ * A type that takes no instance has N/A for its profile; one of which anything is not told so is left out.
  */
 export function parseMigTypes(text: string): MigType[] {
   const blocks = text

@@ -30,9 +30,9 @@ const program = '/usr/bin/virsh'
 const timeoutMs = 120_000
 
 /**
- * Attaches devices to a domain by `virsh attach-device`. Throws as `libvirtXml` does, INVALID_ARGUMENT for a domain that can be
- * none, NOT_SUPPORTED if there is no virsh, TIMED_OUT, and SYSTEM_CALL_FAILED with virsh's own words; the facts of an error have the
- * devices that were attached before.
+ * Attaches devices to a domain by `virsh attach-device`. Throws as `libvirtXml` does, INVALID_ARGUMENT for a domain
+ * that can be none, NOT_SUPPORTED if there is no virsh, TIMED_OUT, and SYSTEM_CALL_FAILED with virsh's own words; the
+ * facts of an error have the devices that were attached before.
  */
 export async function attachToDomain(
   kernel: Kernel,

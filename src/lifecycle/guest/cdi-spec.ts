@@ -21,12 +21,16 @@ export interface CdiContainerEdits {
   readonly deviceNodes: readonly CdiDeviceNode[]
 }
 
-/** A file of the Container Device Interface (SPEC.md of cncf-tags/container-device-interface), for container runtimes. */
+/**
+ * A file of the Container Device Interface (SPEC.md of cncf-tags/container-device-interface), for container runtimes.
+ */
 export interface CdiSpec {
   /** The oldest that allows a device's name to begin with a digit, as runtimes refuse versions they do not know. */
   readonly cdiVersion: '0.5.0'
   readonly kind: 'vfioctl/device'
-  /** Each as `--device vfioctl/device=NAME` takes it: the address or UUID, with dashes for colons, which CDI has not. */
+  /**
+   * Each as `--device vfioctl/device=NAME` takes it: the address or UUID, with dashes for colons, which CDI has not.
+   */
   readonly devices: readonly { readonly name: string; readonly containerEdits: CdiContainerEdits }[]
   /** The nodes that every device needs. */
   readonly containerEdits: CdiContainerEdits
@@ -39,8 +43,8 @@ export interface CdiResult {
 }
 
 /**
- * The spec of devices, with the exact nodes that a process opens them by: the container's and the group's, or iommufd's and
- * the device's own. Groups and nodes have other numbers after a boot. Throws as `findGuestDevices` and
+ * The spec of devices, with the exact nodes that a process opens them by: the container's and the group's, or iommufd's
+ * and the device's own. Groups and nodes have other numbers after a boot. Throws as `findGuestDevices` and
  * `findVfioDevice` do, and NOT_FOUND for a node that is not there.
  */
 export function cdiSpec(files: HostFiles, names: readonly string[], options: OpeningOptions = {}): CdiResult {

@@ -35,9 +35,9 @@ export interface GuestDevice {
 const models: readonly string[] = ['vfio-pci', 'vfio-ccw', 'vfio-ap'] satisfies GuestModel[]
 
 /**
- * The devices behind names of any form, in their order and each once; `3b:00.*` is all functions. Throws INVALID_ARGUMENT
- * if there is none, what `namedDevice` throws, NOT_FOUND for a device that is not there, and NOT_SUPPORTED for a bridge, or
- * for one that QEMU has no device for.
+ * The devices behind names of any form, in their order and each once; `3b:00.*` is all functions. Throws
+ * INVALID_ARGUMENT if there is none, what `namedDevice` throws, NOT_FOUND for a device that is not there, and
+ * NOT_SUPPORTED for a bridge, or for one that QEMU has no device for.
  */
 export function findGuestDevices(files: HostFiles, names: readonly string[]): GuestDevice[] {
   const found = new Map<string, GuestDevice>()

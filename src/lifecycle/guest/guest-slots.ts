@@ -8,8 +8,8 @@ import type { GuestDevice } from './guest-device.ts'
 export type GuestSlot = readonly [GuestDevice, ...GuestDevice[]]
 
 /**
- * The devices by the slots that they get. The functions of a device stay together if the guest gets all of them; virtual
- * functions are devices of their own, though their addresses may look like functions of their card.
+ * The devices by the slots that they get. The functions of a device stay together if the guest gets all of them;
+ * virtual functions are devices of their own, though their addresses may look like functions of their card.
  */
 export function guestSlots(files: HostFiles, devices: readonly GuestDevice[]): GuestSlot[] {
   const wholes = new Map<string, GuestDevice[]>()

@@ -74,8 +74,8 @@ function displayAttributes(
 }
 
 /**
- * A device that VFIO has already is not managed: libvirt would give it back to the host's driver when the guest ends, in spite of
- * the binding that is kept, and would unbind a vGPU's function, which is none any more then.
+ * A device that VFIO has already is not managed: libvirt would give it back to the host's driver when the guest ends,
+ * in spite of the binding that is kept, and would unbind a vGPU's function, which is none any more then.
  */
 function isManaged({ bus, member }: GuestDevice): boolean {
   return bus === 'pci' && !member.vfio

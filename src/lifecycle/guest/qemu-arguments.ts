@@ -37,7 +37,10 @@ export interface QemuArguments {
 /** QEMU's own: 8.2 is the first that has it. */
 const iommufdId = 'iommufd0'
 
-/** QEMU's arguments that give a guest these devices. Throws as `findGuestDevices` does, and for options that do not go together. */
+/**
+ * QEMU's arguments that give a guest these devices. Throws as `findGuestDevices` does, and for options that do not go
+ * together.
+ */
 export function qemuArguments(files: HostFiles, names: readonly string[], options: QemuOptions = {}): QemuArguments {
   const devices = findGuestDevices(files, names)
   checkOneMatrix(devices)
@@ -62,8 +65,9 @@ export function qemuArguments(files: HostFiles, names: readonly string[], option
 }
 
 /**
- * The properties by which QEMU finds a device. Beside a descriptor none that names it, as QEMU does not compare them, but for a
- * mediated device: QEMU knows by its path alone that it is one, and else asks for the IOMMU that it has not (hw/vfio/helpers.c).
+ * The properties by which QEMU finds a device. Beside a descriptor none that names it, as QEMU does not compare them,
+ * but for a mediated device: QEMU knows by its path alone that it is one, and else asks for the IOMMU that it has not
+ * (hw/vfio/helpers.c).
  */
 function openingProperties(device: GuestDevice, { iommufd }: QemuOptions, fd: number | undefined): QemuProperties {
   const backend = iommufd === true ? { iommufd: iommufdId } : {}

@@ -18,8 +18,8 @@ export interface QemuDisplayOptions {
 }
 
 /**
- * The driver and the properties of a device's display. `ramfb`, which shows the guest's firmware before it has a driver,
- * can be had once in a machine, and by a device that is never unplugged.
+ * The driver and the properties of a device's display. `ramfb`, which shows the guest's firmware before it has a
+ * driver, can be had once in a machine, and by a device that is never unplugged.
  */
 export function displayProperties(
   all: readonly GuestDevice[],

@@ -4,9 +4,9 @@ import type { GuestSlot } from './guest-slots.ts'
 import { qemuOption } from './qemu-option.ts'
 
 /**
- * The place of the devices on the guest's PCI buses: each behind a root port of its own, where it can be unplugged (q35,
- * and virt of arm64); each on bus 0; all behind one bridge to conventional PCI; or a bridge for each IOMMU group, so that
- * a guest with an IOMMU of its own has the groups of the host.
+ * The place of the devices on the guest's PCI buses: each behind a root port of its own, where it can be unplugged
+ * (q35, and virt of arm64); each on bus 0; all behind one bridge to conventional PCI; or a bridge for each IOMMU group,
+ * so that a guest with an IOMMU of its own has the groups of the host.
  */
 export type QemuTopology = 'ports' | 'flat' | 'bridge' | 'bridge-per-group'
 

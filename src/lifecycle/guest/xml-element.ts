@@ -1,7 +1,9 @@
 import { VfioError } from '../../base/errors.ts'
 import { printable } from '../../base/units.ts'
 
-/** An element with its attributes and the elements inside it, as text of XML 1.0, indented by two spaces for each level. */
+/**
+ * An element with its attributes and the elements inside it, as text of XML 1.0, indented by two spaces for each level.
+ */
 export function xmlElement(
   name: string,
   attributes: Readonly<Record<string, string | undefined>>,

@@ -77,8 +77,9 @@ export class BlockDevices {
   }
 
   /**
-   * An NVMe disk that may have several controllers belongs to none of them: it stands at nvme-subsystem/nvme-subsysN/nvme0n1,
-   * and each controller has a hidden path to it, nvme0c1n1. A kernel that shows no paths leaves those of the whole subsystem.
+   * An NVMe disk that may have several controllers belongs to none of them: it stands at
+   * nvme-subsystem/nvme-subsysN/nvme0n1, and each controller has a hidden path to it, nvme0c1n1. A kernel that shows no
+   * paths leaves those of the whole subsystem.
    */
   #multipathDisks(address: PciAddress): BlockDevice[] {
     const paths = this.#graph.below(address, 'block').flatMap(({ name }) => pathOfDisk(name) ?? [])

@@ -43,7 +43,9 @@ export class BlockUses {
     return this.#carriedBy(address).map(nodeOf)
   }
 
-  /** Its disks and partitions, what is made of them, what is made of that…: each once, as layers may come back to one. */
+  /**
+   * Its disks and partitions, what is made of them, what is made of that…: each once, as layers may come back to one.
+   */
   #carriedBy(address: PciAddress): BlockDevice[] {
     const carried = new Set(this.#block.of(address))
     // a set hands out what is added to it while it is gone through

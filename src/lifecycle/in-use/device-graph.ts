@@ -16,8 +16,8 @@ export interface SysDevice {
 }
 
 /**
- * Every device of the host by what it belongs to. A device's folder in sysfs is in that of its parent, so whatever a PCI
- * device carries by the driver's own account is below it: disks behind adapters and hubs, interfaces behind virtio.
+ * Every device of the host by what it belongs to. A device's folder in sysfs is in that of its parent, so whatever a
+ * PCI device carries by the driver's own account is below it: disks behind adapters and hubs, interfaces behind virtio.
  */
 export class DeviceGraph {
   readonly #byKind = new Map<string, SysDevice[]>()

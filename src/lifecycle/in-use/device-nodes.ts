@@ -19,7 +19,9 @@ function classNodes(files: HostFiles, graph: DeviceGraph, address: PciAddress): 
     .map((name) => `/dev/${name}`)
 }
 
-/** NVIDIA's driver makes its nodes without a class: /proc/driver/nvidia/gpus/ADDRESS/information tells the minor number. */
+/**
+ * NVIDIA's driver makes its nodes without a class: /proc/driver/nvidia/gpus/ADDRESS/information tells the minor number.
+ */
 function nvidiaNodes(files: HostFiles, address: PciAddress): string[] {
   const gpus = '/proc/driver/nvidia/gpus'
   return listOrNone(files, gpus)

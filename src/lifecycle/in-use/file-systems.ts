@@ -68,7 +68,9 @@ function bcachefsMembers(files: HostFiles, path: string): string[] {
     .flatMap((name) => linkOrEmpty(files, `${path}/${name}/block`).split('/').at(-1) || [])
 }
 
-/** ZFS tells of its imported pools (/proc/spl/kstat/zfs) and not of their disks; udev has looked what is on each disk. */
+/**
+ * ZFS tells of its imported pools (/proc/spl/kstat/zfs) and not of their disks; udev has looked what is on each disk.
+ */
 function pools(files: HostFiles, block: BlockDevices): { type: string; members: string[] }[] {
   if (listOrNone(files, '/proc/spl/kstat/zfs').length === 0) return []
   const byPool = new Map<string, string[]>()

@@ -40,7 +40,9 @@ export function openedBy(
     .map(({ user, node }) => ({ ...opened(user, node), ...(disks.has(node) ? {} : { endsAtBoot: true }) }))
 }
 
-/** By its address it is open without a node of this host: through a descriptor that was handed over, or in a container. */
+/**
+ * By its address it is open without a node of this host: through a descriptor that was handed over, or in a container.
+ */
 function opened(user: DeviceUser, node: string): PciUse {
   return { what: `${shownUsers([user])} has ${node.startsWith('/') ? node : 'it'} open`, end: null }
 }

@@ -5,14 +5,15 @@ import type { HostFiles } from '../../kernel/kernel.ts'
 import type { PciUse } from './pci-use.ts'
 
 /**
- * Messages of vfio_ccw, in debugfs, which root alone reads: drivers/s390/cio/vfio_ccw_ops.c writes 'sch 0.0.0314: create'
- * for each mediated device. The latest are kept from the driver's loading on, 16 pages of them.
+ * Messages of vfio_ccw, in debugfs, which root alone reads: drivers/s390/cio/vfio_ccw_ops.c writes 'sch 0.0.0314:
+ * create' for each mediated device. The latest are kept from the driver's loading on, 16 pages of them.
  */
 const log = '/sys/kernel/debug/s390dbf/vfio_ccw_msg/sprintf'
 
 /**
  * The danger in taking a subchannel from vfio_ccw: the kernel may crash in `vfio_ccw_sch_remove` if there has been a
- * mediated device of it. That leaves no trace but one that the driver has logged; a log that cannot be read rules none out.
+ * mediated device of it. That leaves no trace but one that the driver has logged; a log that cannot be read rules none
+ * out.
  */
 export function subchannelHistory(files: Pick<HostFiles, 'read'>, { name }: BusDevice, hasDevice: boolean): PciUse[] {
   const danger = 'Linux may crash if vfio_ccw lets go of it'

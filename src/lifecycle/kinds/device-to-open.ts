@@ -7,8 +7,9 @@ import { list } from './list.ts'
 import { namedDevice } from './named-device.ts'
 
 /**
- * The device that is to be opened, by any form of its name and by as much of its UUID as tells it from the others. Throws
- * as `namedDevice` and `findVfioDevice` do; NOT_FOUND with the command that starts it for one that is only defined.
+ * The device that is to be opened, by any form of its name and by as much of its UUID as tells it from the others.
+ * Throws as `namedDevice` and `findVfioDevice` do; NOT_FOUND with the command that starts it for one that is only
+ * defined.
  */
 export function deviceToOpen(files: HostFiles, text: string): VfioDevice {
   const name = shownDevice(otherBusDevice(files, text) ?? parseBusDevice(namedDevice(files, text)))

@@ -7,7 +7,9 @@ import { xeKind } from './xe-vf/xe-kind.ts'
 /** Every kind of virtual device, in the order in which they are asked and listed. */
 export const kinds: readonly [VirtualDeviceKind, ...VirtualDeviceKind[]] = [mdevKind, nvidiaVgpuKind, xeKind]
 
-/** The kind of the device of that name: the one that claims it, or else one with names of that form, which says why not. */
+/**
+ * The kind of the device of that name: the one that claims it, or else one with names of that form, which says why not.
+ */
 export function kindOf(files: HostFiles, name: DeviceName): VirtualDeviceKind {
   const claiming = kinds.find((kind) => kind.claims(files, name))
   return claiming ?? kinds.find((kind) => kind.takesName(name)) ?? kinds[0]

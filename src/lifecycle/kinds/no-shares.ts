@@ -6,8 +6,8 @@ import type { HostFiles } from '../../kernel/kernel.ts'
 import { kinds } from './kinds.ts'
 
 /**
- * The reason why what has that name gives no shares of a GPU, as a sentence: what it makes in their place, or the driver
- * that it has. NOT_FOUND for a PCI device that is not there.
+ * The reason why what has that name gives no shares of a GPU, as a sentence: what it makes in their place, or the
+ * driver that it has. NOT_FOUND for a PCI device that is not there.
  */
 export function noSharesReason(files: HostFiles, name: string): string {
   const address = pciAddressOrNull(name)

@@ -38,9 +38,9 @@ export interface Applied {
 }
 
 /**
- * Carries out a plan, device by device, drivers first. What would take a device from whoever uses it is DEVICE_BUSY, and
- * what has no room on its card NO_INSTANCE_LEFT, before anything is done. A device whose change fails is taken back to what
- * it was; if a card turns out to have no room for one, all that was done on that card is.
+ * Carries out a plan, device by device, drivers first. What would take a device from whoever uses it is DEVICE_BUSY,
+ * and what has no room on its card NO_INSTANCE_LEFT, before anything is done. A device whose change fails is taken back
+ * to what it was; if a card turns out to have no room for one, all that was done on that card is.
  */
 export async function applyPlan(kernel: Kernel, plan: Plan, options: ApplyOptions = {}): Promise<Applied> {
   const items = itemsOf(plan).filter(({ action }) => action !== 'keep')
@@ -172,7 +172,10 @@ class Applying {
       : takingBackFailed(error, failures)
   }
 
-  /** Of a card whose modes cannot be as asked: they, its functions, and what is defined of those, are as before the plan. */
+  /**
+   * Of a card whose modes cannot be as asked: they, its functions, and what is defined of those, are as before the
+   * plan.
+   */
   async #afterNoModes(error: unknown, card: PciAddress): Promise<unknown> {
     const before = this.#cards.of(card)
     if (before === null) return error

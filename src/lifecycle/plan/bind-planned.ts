@@ -8,8 +8,8 @@ import type { ChangeOptions } from '../change/change.ts'
 import { itemName, type PlannedBinding } from '../wanted/plan.ts'
 
 /**
- * Gives a device the driver that a plan has for it, and what turns out to share its IOMMU group too. NOT_CONFIRMED, and all
- * is as it was, if that would take a device from a driver: no plan has said so, and the next one does.
+ * Gives a device the driver that a plan has for it, and what turns out to share its IOMMU group too. NOT_CONFIRMED, and
+ * all is as it was, if that would take a device from a driver: no plan has said so, and the next one does.
  */
 export async function bindPlanned(
   kernel: Kernel,

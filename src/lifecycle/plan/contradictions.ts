@@ -21,8 +21,8 @@ interface Asked extends Pick<Plan, 'bindings' | 'sriov' | 'entries'> {
 }
 
 /**
- * Refuses a file of which one part takes away what another part needs: INVALID_SPEC. NOT_SUPPORTED if the host's own state
- * keeps a card from having the virtual functions that are asked for.
+ * Refuses a file of which one part takes away what another part needs: INVALID_SPEC. NOT_SUPPORTED if the host's own
+ * state keeps a card from having the virtual functions that are asked for.
  */
 export function checkContradictions(files: HostFiles, asked: Asked): void {
   const { path, bindings, sriov, future } = asked

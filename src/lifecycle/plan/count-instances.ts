@@ -13,9 +13,9 @@ import type { Spec, SpecDevices, SpecParent } from '../wanted/spec.ts'
 import { pciChoice } from './plan-sriov.ts'
 
 /**
- * A spec with the GPU instances that its vGPUs take, where it has their functions made and does not say how the card is cut:
- * as many of a profile as vGPUs of one framebuffer size need, for an instance carries one size. Instances that are there
- * stay if they are enough, and a layout that is kept by the names of profiles is nobody's to count.
+ * A spec with the GPU instances that its vGPUs take, where it has their functions made and does not say how the card is
+ * cut: as many of a profile as vGPUs of one framebuffer size need, for an instance carries one size. Instances that are
+ * there stay if they are enough, and a layout that is kept by the names of profiles is nobody's to count.
  */
 export async function withCountedInstances(kernel: Kernel, spec: Spec): Promise<Spec> {
   if (!kernel.runsPrograms) return spec
@@ -121,7 +121,10 @@ function covers(there: Counts, needed: Counts): boolean {
   return [...needed].every(([profile, count]) => (there.get(profile) ?? 0) >= count)
 }
 
-/** The largest first, as the driver finds room for them best: their numbers fall as they grow (47, 35, 32; 19, 14, 9, 5, 0). */
+/**
+ * The largest first, as the driver finds room for them best: their numbers fall as they grow (47, 35, 32; 19, 14, 9, 5,
+ * 0).
+ */
 function shown(counts: Counts): MigInstances[] {
   return [...counts]
     .filter(([, count]) => count > 0)

@@ -52,8 +52,8 @@ export function makePlan({ files }: Pick<Kernel, 'files'>, spec: Spec, states: G
 }
 
 /**
- * Removals make room; what is stopped and started again may need it; new ones come last. If only a definition goes, that
- * is after another one of the same device has come: what is kept of its owner goes with the last.
+ * Removals make room; what is stopped and started again may need it; new ones come last. If only a definition goes,
+ * that is after another one of the same device has come: what is kept of its owner goes with the last.
  */
 function orderOf({ action, verbs }: Plan['entries'][number]): number {
   if (action === 'remove' && !verbs.includes('stop')) return 4

@@ -94,7 +94,9 @@ export function cardsWithoutFunctions(mig: readonly PlannedGpuModes[]): Set<PciA
   return new Set(mig.filter(({ action }) => action === 'change').map(({ device }) => device))
 }
 
-/** The changes to what comes with the functions: GPU instances, mixed sizes. Those go whenever the functions are made. */
+/**
+ * The changes to what comes with the functions: GPU instances, mixed sizes. Those go whenever the functions are made.
+ */
 export function planVgpuModes(
   files: HostFiles,
   spec: Spec,

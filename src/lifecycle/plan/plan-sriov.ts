@@ -14,8 +14,8 @@ import type { PlannedSriov } from '../wanted/plan.ts'
 import type { PciChoice, Spec, SpecParent, SpecSriov } from '../wanted/spec.ts'
 
 /**
- * The changes that would give devices as many virtual functions as a spec says. `dropped`: cards that lose theirs before,
- * with their MIG mode.
+ * The changes that would give devices as many virtual functions as a spec says. `dropped`: cards that lose theirs
+ * before, with their MIG mode.
  */
 export function planSriov(
   files: HostFiles,

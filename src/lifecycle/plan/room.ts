@@ -8,8 +8,8 @@ import type { NoRoom, Plan, PlannedDevice } from '../wanted/plan.ts'
 import { cardLoads } from './card-loads.ts'
 
 /**
- * The cards that cannot carry all that a plan has for them, once all of it is carried out. Only what is sure is said: what
- * sysfs does not tell shows when the device is made, and the card is taken back to what it was then.
+ * The cards that cannot carry all that a plan has for them, once all of it is carried out. Only what is sure is said:
+ * what sysfs does not tell shows when the device is made, and the card is taken back to what it was then.
  */
 export function reckonRoom(
   files: HostFiles,

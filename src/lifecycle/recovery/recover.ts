@@ -22,9 +22,9 @@ import { recoveryWays } from './recovery-ways.ts'
 
 /**
  * Brings a PCI device back that hangs: by one way after another, those that cost least first, until the kernel has done
- * one and the device answers. One that answers already is made anew only with `force`. Each way is told through `onMessage`
- * before it is tried. DEVICE_BUSY, before anything is done, if somebody uses the device; NOT_SUPPORTED if there is no way;
- * PERMISSION_DENIED if this is not root. With `dryRun` it says the ways alone.
+ * one and the device answers. One that answers already is made anew only with `force`. Each way is told through
+ * `onMessage` before it is tried. DEVICE_BUSY, before anything is done, if somebody uses the device; NOT_SUPPORTED if
+ * there is no way; PERMISSION_DENIED if this is not root. With `dryRun` it says the ways alone.
  */
 export async function recover(
   kernel: Kernel,

@@ -50,7 +50,10 @@ function resetBy(address: PciAddress, method: string, before: readonly string[])
   }
 }
 
-/** Off the bus, and found by a scan: it comes back in its power-on state, in whichever IOMMU group and with which driver. */
+/**
+ * Off the bus, and found by a scan: it comes back in its power-on state, in whichever IOMMU group and with which
+ * driver.
+ */
 function foundAgain(files: HostFiles, address: PciAddress, binding: DriverBinding): RecoveryWay {
   const card = readPhysicalFunction(files, address)
   const count = card?.count ?? 0

@@ -16,7 +16,9 @@ export interface RecoveryOptions extends Pick<ChangeOptions, 'dryRun' | 'signal'
 
 /** One way to bring a device back. */
 export interface RecoveryStep {
-  /** A method of `reset_method` in sysfs: 'flr', 'bus'; 'rescan': off the bus and found again; 'functions': made anew. */
+  /**
+   * A method of `reset_method` in sysfs: 'flr', 'bus'; 'rescan': off the bus and found again; 'functions': made anew.
+   */
   readonly way: string
   /** In words: what goes with it. */
   readonly cost: string
@@ -50,7 +52,9 @@ export interface Recovery {
   readonly device: PciAddress
   /** If it answered reads of its configuration space before; null if that could not be read. */
   readonly answered: boolean | null
-  /** The ways that are tried, in their order; of a device that answers, the kernel's own resets alone, unless forced. */
+  /**
+   * The ways that are tried, in their order; of a device that answers, the kernel's own resets alone, unless forced.
+   */
   readonly ways: readonly RecoveryStep[]
   /** Those that were tried, of which the last may have helped. */
   readonly attempts: readonly RecoveryAttempt[]

@@ -51,8 +51,8 @@ const stagesBefore: readonly RestoreStage[] = [boundDevices, keptMigModes, defin
 
 /**
  * Brings up what is defined to come up by itself: for each device one thing after the other, once it is there, and all
- * devices at the same time. One failure stops nothing else, and none is thrown: each thing's result has its own. NOT_FOUND
- * for a `parent` of which nothing is kept, and which is not there.
+ * devices at the same time. One failure stops nothing else, and none is thrown: each thing's result has its own.
+ * NOT_FOUND for a `parent` of which nothing is kept, and which is not there.
  */
 export async function restore(kernel: Kernel, request: RestoreRequest = {}): Promise<Restored> {
   const only = request.parent === undefined ? undefined : parentOf(request.parent)

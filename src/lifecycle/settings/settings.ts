@@ -29,7 +29,10 @@ export interface Setting<T> {
   readonly value: T
 }
 
-/** One kind of what is kept: /etc/vfioctl.d/KIND/NAME.json unless it is kept elsewhere; each file one value of the schema. */
+/**
+ * One kind of what is kept: /etc/vfioctl.d/KIND/NAME.json unless it is kept elsewhere; each file one value of the
+ * schema.
+ */
 export class Settings<T> {
   readonly #folder: string
   readonly #what: string

@@ -24,8 +24,8 @@ export interface SpecCheck {
 }
 
 /**
- * Checks the text of a spec file by itself, without a host: YAML or JSON, ours or that of NVIDIA's vgpu-device-manager, of
- * which `config` names one. `Host.plan` finds what a host contradicts.
+ * Checks the text of a spec file by itself, without a host: YAML or JSON, ours or that of NVIDIA's vgpu-device-manager,
+ * of which `config` names one. `Host.plan` finds what a host contradicts.
  */
 export function checkSpec(text: string, options: { readonly config?: string } = {}): SpecCheck {
   try {

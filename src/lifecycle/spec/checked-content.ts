@@ -8,8 +8,8 @@ import type { Path } from './yaml-fault.ts'
 export const mostFaults: number = 100
 
 /**
- * A file's content as its schema has it. INVALID_SPEC of all that keeps it from fitting, each with where it stands, in the
- * file's order; the content that does not fit is used up.
+ * A file's content as its schema has it. INVALID_SPEC of all that keeps it from fitting, each with where it stands, in
+ * the file's order; the content that does not fit is used up.
  */
 export function checkedContent<Output>(
   file: string,
@@ -52,8 +52,8 @@ function allIssues(
 }
 
 /**
- * Of a value that has none of the forms that a union takes: what is wrong within it, if it is an object or a list of one of
- * the forms; else the union's own sentence, which names them all.
+ * Of a value that has none of the forms that a union takes: what is wrong within it, if it is an object or a list of
+ * one of the forms; else the union's own sentence, which names them all.
  */
 function withinUnion(issue: BaseIssue<unknown>): readonly BaseIssue<unknown>[] {
   if (issue.type !== 'union') return [issue]

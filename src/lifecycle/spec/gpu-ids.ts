@@ -14,8 +14,8 @@ function uint32(text: string): number | null {
 }
 
 /**
- * A `device-filter` of vgpu-device-manager: '0x25B610DE', or with the subsystem '0x25B610DE:0x14A910DE'. Null for what is
- * none: its own tool takes it, and no GPU fits it.
+ * A `device-filter` of vgpu-device-manager: '0x25B610DE', or with the subsystem '0x25B610DE:0x14A910DE'. Null for what
+ * is none: its own tool takes it, and no GPU fits it.
  */
 export function parseGpuFilter(text: string): GpuFilter | null {
   const [id, subsystem, ...more] = text.split(':').map(uint32)

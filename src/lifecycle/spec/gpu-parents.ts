@@ -52,8 +52,8 @@ function fits(files: HostFiles, { gpus, filters }: SpecGpus, address: PciAddress
 }
 
 /**
- * The last one, as each takes the place of the one before. Some models share their ids: of entries that name a model, one
- * whose types the card does not have is for another model, and that is said.
+ * The last one, as each takes the place of the one before. Some models share their ids: of entries that name a model,
+ * one whose types the card does not have is for another model, and that is said.
  */
 function entryFor(files: HostFiles, gpu: Gpu, its: readonly SpecGpus[], warnings: Warning[]): SpecGpus {
   const isOfIt = ({ filters, devices }: SpecGpus) =>
@@ -105,8 +105,8 @@ function parentOf(files: HostFiles, { address, index, path }: Gpu, { devices }: 
 }
 
 /**
- * The name by which a card has a type: as the file has it, or without what it says of the GPU instance (A100-1-5CME), which
- * not every driver has in its names. Null if it has neither.
+ * The name by which a card has a type: as the file has it, or without what it says of the GPU instance (A100-1-5CME),
+ * which not every driver has in its names. Null if it has neither.
  */
 function typeOn(files: HostFiles, address: PciAddress, name: string): string | null {
   const names = [name, name.replace(/(?:MEALL|NOME|ME|GFX)$/, '')]

@@ -12,7 +12,10 @@ export interface YamlContent {
   placeOf(path: Path): Place
 }
 
-/** Throws YamlFault, with its place, for what is no YAML. Depth and words are bounded; the cost grows with their number alone. */
+/**
+ * Throws YamlFault, with its place, for what is no YAML. Depth and words are bounded; the cost grows with their number
+ * alone.
+ */
 export function readYaml(text: string): YamlContent {
   checkDepth(text)
   const lines = new LineCounter()

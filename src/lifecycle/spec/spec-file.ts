@@ -2,7 +2,9 @@ import type { SharePriority } from '../device/gpu-shares.ts'
 import type { MigInstances } from '../settings/gpu-modes.ts'
 import type { PciSettingsWish } from '../settings/pci-settings.ts'
 
-/** A spec file as it is written, in YAML or JSON: the wanted state of a host. vfioctl-spec(5) says what each key means. */
+/**
+ * A spec file as it is written, in YAML or JSON: the wanted state of a host. vfioctl-spec(5) says what each key means.
+ */
 export interface SpecFile {
   readonly version: 1
   /** Devices with the driver that each is to have. */

@@ -11,8 +11,8 @@ interface SpecContent {
 }
 
 /**
- * The schema of a spec file. Each key has a description, which vfioctl-spec(5) shows and the JSON Schema has; a form that
- * code alone checks has a `pattern` for it in its metadata, which takes at least all that the code takes.
+ * The schema of a spec file. Each key has a description, which vfioctl-spec(5) shows and the JSON Schema has; a form
+ * that code alone checks has a `pattern` for it in its metadata, which takes at least all that the code takes.
  */
 export const specSchema: v.GenericSchema<unknown, SpecContent> = v.pipe(
   knownKeys({

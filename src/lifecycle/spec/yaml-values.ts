@@ -24,9 +24,9 @@ interface Known {
 }
 
 /**
- * Plain values of yaml's nodes. An alias is the value that its anchor names, shared and not copied; `<<` merges maps, and
- * a map's own keys stand. yaml's own conversion looks for each alias from the file's beginning, and compares each key of
- * a map with all others.
+ * Plain values of yaml's nodes. An alias is the value that its anchor names, shared and not copied; `<<` merges maps,
+ * and a map's own keys stand. yaml's own conversion looks for each alias from the file's beginning, and compares each
+ * key of a map with all others.
  */
 export class YamlValues {
   readonly #lines: LineCounter

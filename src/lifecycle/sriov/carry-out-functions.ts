@@ -19,16 +19,16 @@ export interface Patience {
   readonly timeoutMs: number
   readonly signal: AbortSignal | undefined
   /**
-   * Called for a share for which the card has not so much left, as restore wants it: the functions come all the same, and
-   * the device with that share fails by itself. Absent if that is the end.
+   * Called for a share for which the card has not so much left, as restore wants it: the functions come all the same,
+   * and the device with that share fails by itself. Absent if that is the end.
    */
   readonly onRefusedShare?: ((error: VfioError) => void) | undefined
 }
 
 /**
- * Makes a card's functions as planned, and waits until they are there. Returns how many there are: some drivers make others
- * than they are asked for. If it fails, the card gets as many as before if its driver makes them, and the error says
- * how many it has then.
+ * Makes a card's functions as planned, and waits until they are there. Returns how many there are: some drivers make
+ * others than they are asked for. If it fails, the card gets as many as before if its driver makes them, and the error
+ * says how many it has then.
  */
 export async function carryOutFunctions(
   kernel: Kernel,
@@ -105,7 +105,10 @@ async function withBefore(kernel: Kernel, { address, count }: PhysicalFunction, 
   return withMore(error, `${said}, and has them again`, counts(count))
 }
 
-/** As many as there are by now: the kernel makes them before it answers a write, and some drivers make others than asked. */
+/**
+ * As many as there are by now: the kernel makes them before it answers a write, and some drivers make others than
+ * asked.
+ */
 function countMade(
   files: HostFiles,
   steps: readonly FunctionsStep[],

@@ -28,8 +28,8 @@ export function futureIds(files: HostFiles, card: PciAddress): PciIds {
 }
 
 /**
- * The fields of the modalias that it will have: those of its ids, with the class of its card. Its subsystem is not known:
- * the vendor is its card's, and the device may be any ('').
+ * The fields of the modalias that it will have: those of its ids, with the class of its card. Its subsystem is not
+ * known: the vendor is its card's, and the device may be any ('').
  */
 export function futureModalias(files: HostFiles, card: PciAddress): ModaliasFields {
   const { vendor, device } = futureIds(files, card)

@@ -52,10 +52,10 @@ export function gimLines(files: HostFiles): { readonly place: string; readonly n
 
 /**
  * Writes the line of modprobe by which AMD's gim makes virtual functions as it is loaded (`vf_num` of gim_config.c in
- * amd/MxGPU-Virtualization), or takes it out. Nothing changes before gim is loaded anew. Other GPUs of gim are to have as
- * many as by the line that is there, or as now. Refused without a change: a line of another file that says so too (ALREADY_EXISTS), more than a GPU can have
- * (OUT_OF_RANGE), another driver (NOT_SUPPORTED), and different numbers for GPUs of several models, whose order gim does not
- * document (NOT_SUPPORTED).
+ * amd/MxGPU-Virtualization), or takes it out. Nothing changes before gim is loaded anew. Other GPUs of gim are to have
+ * as many as by the line that is there, or as now. Refused without a change: a line of another file that says so too
+ * (ALREADY_EXISTS), more than a GPU can have (OUT_OF_RANGE), another driver (NOT_SUPPORTED), and different numbers for
+ * GPUs of several models, whose order gim does not document (NOT_SUPPORTED).
  */
 export async function writeGimLine(
   kernel: Kernel,

@@ -5,7 +5,10 @@ import type { HostFiles } from '../../kernel/kernel.ts'
 import type { Step } from '../change/change.ts'
 import { type KeptNumber, sriovSettings } from './sriov-settings.ts'
 
-/** Addresses move when cards do. What an older vfioctl kept does not say which card it is for, and is for whichever is there. */
+/**
+ * Addresses move when cards do. What an older vfioctl kept does not say which card it is for, and is for whichever is
+ * there.
+ */
 export function isKeptForCard(files: HostFiles, address: PciAddress, { vendor, device }: KeptNumber): boolean {
   const now = readPciIds(files, address, [])
   return (vendor === undefined || vendor === now.vendor) && (device === undefined || device === now.device)

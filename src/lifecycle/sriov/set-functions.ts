@@ -19,8 +19,8 @@ const defaultTimeoutMs = 30_000
 
 /**
  * Gives a physical function that many virtual ones, waits until they are there, a GPU's with what its driver makes of
- * them, and keeps the number for the next boot. Those that come anew get the drivers that are kept for them. DEVICE_BUSY,
- * before anything is done, if one that would go is used.
+ * them, and keeps the number for the next boot. Those that come anew get the drivers that are kept for them.
+ * DEVICE_BUSY, before anything is done, if one that would go is used.
  */
 export function setVirtualFunctions(
   kernel: Kernel,

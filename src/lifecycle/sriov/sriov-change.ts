@@ -7,8 +7,9 @@ export interface SriovRequest {
   readonly device: string
   readonly count: number | 'all'
   /**
-   * False keeps the host's drivers from the functions as they come, true lets them have them again: `sriov_drivers_autoprobe`.
-   * As it is, or as it is kept, if absent. Functions that are there stay with the drivers that they have.
+   * False keeps the host's drivers from the functions as they come, true lets them have them again:
+   * `sriov_drivers_autoprobe`. As it is, or as it is kept, if absent. Functions that are there stay with the drivers
+   * that they have.
    */
   readonly autoprobe?: boolean
   /** Until the next boot at most: what is kept for later boots stays as it is. */

@@ -99,7 +99,10 @@ function driverBackSteps(files: HostFiles, address: PciAddress): Write[] {
   ]
 }
 
-/** The writes that end what a killed script was at: it has the drivers keep off functions meanwhile, and no longer at its end. */
+/**
+ * The writes that end what a killed script was at: it has the drivers keep off functions meanwhile, and no longer at
+ * its end.
+ */
 export function recoverySteps(files: HostFiles, card: PciAddress): Write[] {
   return [...driverBackSteps(files, card), ...probingBackSteps(files, card, true)]
 }
@@ -125,8 +128,8 @@ async function run(kernel: Kernel, card: PciAddress, args: readonly string[]): P
 }
 
 /**
- * It may leave the card without its driver, or with the one that it puts in its place, and drivers kept off functions, as
- * it has them meanwhile: then that is undone first.
+ * It may leave the card without its driver, or with the one that it puts in its place, and drivers kept off functions,
+ * as it has them meanwhile: then that is undone first.
  */
 async function manageFailed(
   kernel: Kernel,

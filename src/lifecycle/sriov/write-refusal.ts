@@ -7,8 +7,8 @@ import { refusedByKernel } from '../change/refused-by-kernel.ts'
 
 /**
  * The reason why a write to `sriov_numvfs` may have been refused (drivers/pci/iov.c and pci-sysfs; a driver adds its
- * own). The kernel's log says it best, and is told beside this. `count`: the number that was asked for, to which the kernel
- * may have been on its way by none.
+ * own). The kernel's log says it best, and is told beside this. `count`: the number that was asked for, to which the
+ * kernel may have been on its way by none.
  */
 export function writeRefused({ address, driver, total }: PhysicalFunction, count: number, cause: unknown): VfioError {
   const what =

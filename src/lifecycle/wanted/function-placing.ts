@@ -111,8 +111,8 @@ export class FunctionPlacing extends Placing<PresentFunction, PlacedFunction, Fu
   }
 
   /**
-   * That it is a device now makes no difference: an apply that was interrupted goes on with those that it chose, however
-   * many it had ended by then.
+   * That it is a device now makes no difference: an apply that was interrupted goes on with those that it chose,
+   * however many it had ended by then.
    */
   #unusedFirst<T extends { readonly name: PciAddress }>(places: readonly T[]): T[] {
     const isUsed = ({ name }: T) => (this.#presentAt(name)?.users.length ?? 0) > 0

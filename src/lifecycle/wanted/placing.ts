@@ -35,8 +35,8 @@ export interface PlacingOn<Device> {
 }
 
 /**
- * Gives each device that a spec asks for its place on this host. Of so many, those that are there come first, the best for
- * each; what is left of a counted type goes. A kind says what fits where, and where new ones come.
+ * Gives each device that a spec asks for its place on this host. Of so many, those that are there come first, the best
+ * for each; what is left of a counted type goes. A kind says what fits where, and where new ones come.
  */
 export abstract class Placing<Device extends VirtualDevice, Placed extends PlacedDevice, Asked extends Demand> {
   readonly placed: Placed[] = []

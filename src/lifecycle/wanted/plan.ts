@@ -61,7 +61,9 @@ export interface PlannedBinding {
   readonly bus: BusName
   /** Its name there: a PCI address, '0.0.0313'. */
   readonly device: string
-  /** Its driver in the end; `none` for no driver. Before the driver's module is loaded, the name that it should have. */
+  /**
+   * Its driver in the end; `none` for no driver. Before the driver's module is loaded, the name that it should have.
+   */
   readonly driver: string
   /** The wish that is kept for the next boots: that driver, or `best`, VFIO's best for the device. */
   readonly asked: string
@@ -82,7 +84,10 @@ export interface PlannedBinding {
   readonly takenFrom: string | null
   /** It is a virtual function, which is made before. */
   readonly afterSriov: boolean
-  /** It is in no IOMMU group yet, and what turns out to share its group, once the driver has it, is to have the driver too. */
+  /**
+   * It is in no IOMMU group yet, and what turns out to share its group, once the driver has it, is to have the driver
+   * too.
+   */
   readonly groupFollows: boolean
   /** The host is to let go of its screen on it. */
   readonly releaseFramebuffer: boolean
@@ -142,8 +147,8 @@ function boundName({ bus, device }: PlannedBinding): string {
 }
 
 /**
- * True if it is a virtual device, of whatever kind; `kind` tells bindings ('binding'), virtual functions ('sriov') and modes
- * ('gpu-modes') apart.
+ * True if it is a virtual device, of whatever kind; `kind` tells bindings ('binding'), virtual functions ('sriov') and
+ * modes ('gpu-modes') apart.
  */
 export function isPlannedDevice(item: PlanItem): item is PlannedDevice {
   return 'verbs' in item

@@ -18,8 +18,8 @@ const restPerLook = 5
 
 /**
  * First all that is present, then each change, nothing between them lost, until `signal` is aborted, which rejects with
- * its reason. What comes and goes again within one burst of events is not told. `parent` leaves what is of it, or of its
- * virtual functions; warnings are of the whole host.
+ * its reason. What comes and goes again within one burst of events is not told. `parent` leaves what is of it, or of
+ * its virtual functions; warnings are of the whole host.
  */
 export async function* watchHost(
   kernel: Kernel,

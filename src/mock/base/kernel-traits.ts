@@ -29,7 +29,9 @@ export interface KernelTraits {
   readonly hidesLeaving: boolean
   /** VFIO_IOMMU_GET_INFO and VFIO_DEVICE_GET_INFO fill in as much of their struct as the caller has; 6.6. */
   readonly copiesInfoWhole: boolean
-  /** A group's `type` can be changed while drivers that leave DMA alone have its devices, however many they are; 6.5. */
+  /**
+   * A group's `type` can be changed while drivers that leave DMA alone have its devices, however many they are; 6.5.
+   */
   readonly retypesAttended: boolean
   /** Bits of each number in `new_id` that are compared with the ids a driver takes already; all in 7. */
   readonly newIdBits: 16 | 32
@@ -47,11 +49,15 @@ export interface KernelTraits {
   readonly mttyMasks: boolean
   /** mtty migrates, and takes what logs DMA; 6.7. */
   readonly mttyMigrates: boolean
-  /** VFIO_DEVICE_FEATURE_DMA_LOGGING_REPORT, which a kernel built without iommufd (Debian's 6.12) takes and cannot do. */
+  /**
+   * VFIO_DEVICE_FEATURE_DMA_LOGGING_REPORT, which a kernel built without iommufd (Debian's 6.12) takes and cannot do.
+   */
   readonly reportsDmaLog: boolean
   /** A driver that pre-copies takes VFIO_DEVICE_FEATURE_MIG_PRECOPY_INFOv2; 7.1. */
   readonly hasPrecopyInfoV2: boolean
-  /** The core puts together what a driver says of a region; 7. Each driver did so itself before, mbochs in its own way. */
+  /**
+   * The core puts together what a driver says of a region; 7. Each driver did so itself before, mbochs in its own way.
+   */
   readonly coreDescribesRegions: boolean
   /** vfio-pci makes dma-bufs of BARs, and iommufd maps files; 6.19 and 6.13, as far as the kernel is built for it. */
   readonly makesDmaBufs: boolean
@@ -65,8 +71,8 @@ export interface KernelTraits {
   readonly apqnTaken: 'EADDRINUSE' | 'EBUSY'
   readonly hasApConfig: boolean
   /**
-   * Shares of Intel's GPUs in sysfs (drivers/gpu/drm/xe/xe_sriov_pf_sysfs.c): none, of time since 6.19, of VRAM too since
-   * 7.1.
+   * Shares of Intel's GPUs in sysfs (drivers/gpu/drm/xe/xe_sriov_pf_sysfs.c): none, of time since 6.19, of VRAM too
+   * since 7.1.
    */
   readonly xeShares: 'none' | 'time' | 'vram'
 }

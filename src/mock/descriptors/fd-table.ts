@@ -4,7 +4,9 @@ import type { OpenFile } from './open-file.ts'
 /** The descriptors of one kernel object: as in a process, a new one takes the lowest free number. */
 export class FdTable {
   readonly #files = new Map<number, OpenFile>()
-  /** Of a file that a message on a socket carries, or carried: its descriptors and messages, if they are more than one. */
+  /**
+   * Of a file that a message on a socket carries, or carried: its descriptors and messages, if they are more than one.
+   */
   readonly #references = new Map<OpenFile, number>()
 
   /** Opens a descriptor for a file: the lowest free number. */

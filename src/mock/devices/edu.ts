@@ -48,7 +48,9 @@ export class Edu implements PciFunctionModel {
     bus.setIntx(this.#isAsserted)
   }
 
-  /** An access of a width that a register does not take reads as ones; those of 1 and 2 bytes do not get through at all. */
+  /**
+   * An access of a width that a register does not take reads as ones; those of 1 and 2 bytes do not get through at all.
+   */
   load(_bar: number, offset: number, into: Uint8Array): void {
     this.#computation.passTime()
     this.#dma.passTime()

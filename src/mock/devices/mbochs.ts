@@ -23,7 +23,9 @@ import { isWithin, mappable, type PlaneInfo, SampleDisplay, trapped } from './sa
 const { VFIO_PCI_BAR0_REGION_INDEX, VFIO_PCI_BAR2_REGION_INDEX } = pciRegionIndex
 const edidRegion = 9
 
-/** Within BAR2: the EDID, and the registers of Bochs VBE, each 2 bytes, which the sample takes in its kernel's order. */
+/**
+ * Within BAR2: the EDID, and the registers of Bochs VBE, each 2 bytes, which the sample takes in its kernel's order.
+ */
 const edidEnd = 0x400
 const vbeOffset = 0x500
 const vbeEnd = 0x516

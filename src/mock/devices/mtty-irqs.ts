@@ -78,7 +78,10 @@ export class EarlyMttyIrqs implements MttyIrqs {
   }
 }
 
-/** Since Linux 6.7: one of INTx and MSI at a time, and INTx masks itself at each event, which one that comes then misses. */
+/**
+ * Since Linux 6.7: one of INTx and MSI at a time, and INTx masks itself at each event, which one that comes then
+ * misses.
+ */
 export class LateMttyIrqs implements MttyIrqs {
   #index: number | null = null
   #sink: EventSink | null = null

@@ -5,7 +5,9 @@ const testsOfBar = 3
 /** Of a test's header: u8 test, u8 width, u16, u32 offset, u32 data, u32 count, then its name and a NUL. */
 const header = { test: 0, width: 1, offset: 4, data: 8, count: 12, name: 16 } as const
 
-/** By how a test notices a write of one byte: the device counts it, or an eventfd takes any, or the one with its data. */
+/**
+ * By how a test notices a write of one byte: the device counts it, or an eventfd takes any, or the one with its data.
+ */
 const kinds: readonly (readonly [name: string, data: number])[] = [
   ['no-eventfd', 0xfa],
   ['wildcard-eventfd', 0xce],

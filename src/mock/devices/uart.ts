@@ -17,8 +17,8 @@ export const portSize = 36
 const place = { fifo: 8, head: 24, latch: 27, divisor: 30, fifoSize: 33 } as const
 
 /**
- * One port of the mtty sample driver: a 16550A whose transmitter feeds its own receiver. Its departures from a real UART
- * are the driver's: the FIFO counts as empty when head meets tail, so the 16th byte hides all; the divisor is ORed
+ * One port of the mtty sample driver: a 16550A whose transmitter feeds its own receiver. Its departures from a real
+ * UART are the driver's: the FIFO counts as empty when head meets tail, so the 16th byte hides all; the divisor is ORed
  * together; until the first write of FCR the trigger level is 0.
  */
 export class Uart {

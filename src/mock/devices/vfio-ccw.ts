@@ -60,8 +60,8 @@ const bare: Pick<ScenarioSubchannel, 'device' | 'deviceType' | 'controlUnit' | '
 }
 
 /**
- * vfio_ccw before one subchannel (drivers/s390/cio/vfio_ccw_*.c), and the device behind it: it takes one channel program
- * at a time, which ends some time later.
+ * vfio_ccw before one subchannel (drivers/s390/cio/vfio_ccw_*.c), and the device behind it: it takes one channel
+ * program at a time, which ends some time later.
  */
 export class VfioCcw implements DeviceModel {
   readonly #context: DeviceContext

@@ -5,8 +5,8 @@ import type { Frozen, ProcessRecord } from '../state/state.ts'
 import { Directory, type Folder, readOnly } from './tree.ts'
 
 /**
- * /proc of this process, and of every live one that holds something of the same machine; `iomem` is its file of that name. Made anew at each look: an
- * eventfd of this process is open without being part of the machine's state.
+ * /proc of this process, and of every live one that holds something of the same machine; `iomem` is its file of that
+ * name. Made anew at each look: an eventfd of this process is open without being part of the machine's state.
  */
 export function procFolder({ fds, holdings, locked, scenario, store, traits }: Machine, iomem: string | null): Folder {
   return {

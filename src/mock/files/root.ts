@@ -54,7 +54,10 @@ function addDisk(root: Directory, { store }: Machine, state: Snapshot): void {
   }
 }
 
-/** /lib/modules of the kernel that runs, and modprobe if the scenario has modules for it, unless the disk has another there. */
+/**
+ * /lib/modules of the kernel that runs, and modprobe if the scenario has modules for it, unless the disk has another
+ * there.
+ */
 function addModuleFiles(root: Directory, { scenario, traits }: Machine, state: Snapshot): void {
   const add = (path: string, text: string) => {
     const above = path.split('/').map((_, index, parts) => parts.slice(0, index + 1).join('/'))

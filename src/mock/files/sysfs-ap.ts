@@ -9,7 +9,10 @@ import { below } from '../scenario/sysfs-paths.ts'
 import type { Frozen, MdevRecord, MockState, Snapshot } from '../state/state.ts'
 import { type Directory, link, type Node, readOnly, type TextFile, writeOnly } from './tree.ts'
 
-/** /sys/devices/ap and /sys/bus/ap: the crypto cards of an IBM Z and their queues, and the matrix that vfio_ap hands out. */
+/**
+ * /sys/devices/ap and /sys/bus/ap: the crypto cards of an IBM Z and their queues, and the matrix that vfio_ap hands
+ * out.
+ */
 export function addAp(sys: Directory, machine: Machine, state: Snapshot): void {
   const { ap, modules } = machine.scenario
   if (ap === undefined) return

@@ -15,7 +15,10 @@ import { below, subchannelPath } from '../scenario/sysfs-paths.ts'
 import type { Snapshot } from '../state/state.ts'
 import { type Directory, link, readOnly, writeOnly } from './tree.ts'
 
-/** /sys/devices/css0, /sys/bus/css, /sys/bus/ccw: the subchannels of an IBM Z, the devices behind them; the log of vfio_ccw. */
+/**
+ * /sys/devices/css0, /sys/bus/css, /sys/bus/ccw: the subchannels of an IBM Z, the devices behind them; the log of
+ * vfio_ccw.
+ */
 export function addCss(sys: Directory, machine: Machine, state: Snapshot): void {
   const { scenario, store } = machine
   if (scenario.css === undefined) return

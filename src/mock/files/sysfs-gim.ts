@@ -6,11 +6,12 @@ import type { Snapshot } from '../state/state.ts'
 import { type Node, readOnly, type TextFile } from './tree.ts'
 
 /**
- * Files of AMD's gim in the folder of a GPU that it has set up: 0600 if they can be written, else 0400, with the texts of
- * gim_shim/sysfs/gim_monitor.c (8.0.0.K). A write is EINVAL for what is no number or no mode; the rest is taken and changes
- * nothing, as of a GPU that refuses it: gim says that to the kernel's log alone. What a GPU makes of one that it takes is not
- * documented, nor simulated, and of its resources only the compute units are shown. `spatial_partition_mode`, `self_switch`, the files
- * of firmware and `reset_gpu`, which resets the GPU as it is read, are not there.
+ * Files of AMD's gim in the folder of a GPU that it has set up: 0600 if they can be written, else 0400, with the texts
+ * of gim_shim/sysfs/gim_monitor.c (8.0.0.K). A write is EINVAL for what is no number or no mode; the rest is taken and
+ * changes nothing, as of a GPU that refuses it: gim says that to the kernel's log alone. What a GPU makes of one that
+ * it takes is not documented, nor simulated, and of its resources only the compute units are shown.
+ * `spatial_partition_mode`, `self_switch`, the files of firmware and `reset_gpu`, which resets the GPU as it is read,
+ * are not there.
  */
 export function* gimEntries(
   _: Machine,

@@ -6,9 +6,9 @@ import type { Snapshot } from '../state/state.ts'
 import { Directory, type Node, readOnly, type TextFile } from './tree.ts'
 
 /**
- * Files of NVIDIA's own driver beside the types, and what they hold at first; the last drops the last byte of a write. Of a
- * function that is no vGPU, the first two cannot be read: ENXIO (bigstack-oss/cubecos PR 1223, on vGPU 19). The number of a
- * placement is not documented: it stays what it is at first, or what is written.
+ * Files of NVIDIA's own driver beside the types, and what they hold at first; the last drops the last byte of a write.
+ * Of a function that is no vGPU, the first two cannot be read: ENXIO (bigstack-oss/cubecos PR 1223, on vGPU 19). The
+ * number of a placement is not documented: it stays what it is at first, or what is written.
  */
 const attributes = { gpu_instance_id: '0', placement_id: '0', warm_update: '0', vgpu_params: '' } as const
 

@@ -17,10 +17,10 @@ import type { MockState, Snapshot } from '../state/state.ts'
 import { Directory, link, type Node, readOnly, type TextFile, writeOnly } from './tree.ts'
 
 /**
- * `sriov_admin` of an Intel GPU (Documentation/ABI/testing/sysfs-driver-intel-xe-sriov): a folder for the physical function
- * and for each virtual one that there can be. Where all functions are written at once nothing can be read, and the priority
- * of one virtual function cannot be written: open(2) is EACCES. `stop` does nothing here but look at its argument, as the
- * work of a GPU is not simulated: it refuses with EIO, as if the firmware did.
+ * `sriov_admin` of an Intel GPU (Documentation/ABI/testing/sysfs-driver-intel-xe-sriov): a folder for the physical
+ * function and for each virtual one that there can be. Where all functions are written at once nothing can be read, and
+ * the priority of one virtual function cannot be written: open(2) is EACCES. `stop` does nothing here but look at its
+ * argument, as the work of a GPU is not simulated: it refuses with EIO, as if the firmware did.
  */
 export function* xeEntries(machine: Machine, card: PciDevice, state: Snapshot): Generator<readonly [string, Node]> {
   if (machine.traits.xeShares === 'none' || card.xe === undefined || !isShared(state, card)) return

@@ -7,7 +7,9 @@ export interface BoundDevice {
   readonly asksForPasid: boolean
   /** Memory that it can reach; null while it is attached to nothing. */
   readonly space: DmaMappings | null
-  /** To an IOAS or a page table, by its number, from wherever it is attached. Returns the number of what it is in then. */
+  /**
+   * To an IOAS or a page table, by its number, from wherever it is attached. Returns the number of what it is in then.
+   */
   attach(id: number): number
   /** Nothing if it is not attached. */
   detach(): void

@@ -2,8 +2,9 @@ import { Errno } from '../base/errno.ts'
 import { holes, type IovaRange, lastIova, least } from './iova-range.ts'
 
 /**
- * An address for memory at `address` of the process: the lowest free one that is aligned as well as the memory is, up to
- * a huge page. Never in the first page, nor the last. EOVERFLOW for half of all addresses or more, ENOSPC if none is.
+ * An address for memory at `address` of the process: the lowest free one that is aligned as well as the memory is, up
+ * to a huge page. Never in the first page, nor the last. EOVERFLOW for half of all addresses or more, ENOSPC if none
+ * is.
  */
 export function chooseIova(of: {
   size: bigint

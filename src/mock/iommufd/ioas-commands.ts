@@ -98,7 +98,9 @@ function mapFile(iommufd: IommufdContext, fds: FdTable): Command {
   })
 }
 
-/** A part of a file as memory. EINVAL if a dma-buf ends before; pages of a file that is none are missing when pinned. */
+/**
+ * A part of a file as memory. EINVAL if a dma-buf ends before; pages of a file that is none are missing when pinned.
+ */
 function fileMemory(
   file: OpenFile,
   { start, length, isWritable }: { start: bigint; length: bigint; isWritable: boolean },

@@ -33,7 +33,9 @@ export function rebootMock(stateDirectory: string, scenario: Scenario): void {
   makeStore(scenario, stateDirectory).update((draft) => Object.assign(draft, rebootedState(scenario, draft)))
 }
 
-/** The machine switched off and on again: its disk is as it was, and nothing else; virtual functions are none but gim's. */
+/**
+ * The machine switched off and on again: its disk is as it was, and nothing else; virtual functions are none but gim's.
+ */
 function rebootedState(scenario: Scenario, before: Snapshot): MockState {
   const { boots, disk, commits } = before
   const kept = Object.entries(disk).filter(([path]) => !/^\/(run|tmp)\//.test(path))

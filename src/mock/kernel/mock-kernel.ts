@@ -45,9 +45,9 @@ import { type MachineOptions, type MockKernelOptions, makeMachine } from './make
 import { mockSockets } from './mock-sockets.ts'
 
 /**
- * A simulated Linux with VFIO, of the version that the scenario names: no hardware, no root, no addon, any platform. Each
- * is a machine of its own, unless they share a state directory. `dispose` closes what is open on it. A scenario that was
- * recorded of a host answers what that host did, and does not change.
+ * A simulated Linux with VFIO, of the version that the scenario names: no hardware, no root, no addon, any platform.
+ * Each is a machine of its own, unless they share a state directory. `dispose` closes what is open on it. A scenario
+ * that was recorded of a host answers what that host did, and does not change.
  *
  * It tests the code that runs on it, not hardware: what a device does here says nothing of the real one.
  */
@@ -249,7 +249,10 @@ export class MockKernel implements Kernel {
     return systemCall('flock', undefined, () => tryLock(this.machine, fd))
   }
 
-  /** No program of a real host runs here, except those that drivers or the initramfs come with and that are simulated too. */
+  /**
+   * No program of a real host runs here, except those that drivers or the initramfs come with and that are simulated
+   * too.
+   */
   async runProgram(path: string, run: ProgramRun): Promise<ProgramEnd> {
     const program = systemCall('execve', path, () => {
       const { node, path: canonical } = this.#files.find(path)

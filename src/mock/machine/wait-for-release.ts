@@ -4,8 +4,8 @@ import type { Machine } from './machine.ts'
 const askAgain = 10_000
 
 /**
- * Waits as the kernel does for devices that are to be let go, by their keys: who has one open is asked at once, and again
- * every ten seconds, until `isOver`.
+ * Waits as the kernel does for devices that are to be let go, by their keys: who has one open is asked at once, and
+ * again every ten seconds, until `isOver`.
  */
 export async function waitForRelease(
   { clock, openDevices, waitUntil }: Machine,

@@ -14,8 +14,8 @@ interface Piece {
 }
 
 /**
- * The translations of one address space, by IOVA; none overlaps another. While an IOMMU stands behind it, their memory is
- * pinned, and charged against what the process may lock; else it is not looked at.
+ * The translations of one address space, by IOVA; none overlaps another. While an IOMMU stands behind it, their memory
+ * is pinned, and charged against what the process may lock; else it is not looked at.
  */
 export class DmaMappings implements DmaAccess {
   /** Pages that mediated drivers have pinned. */
@@ -28,8 +28,8 @@ export class DmaMappings implements DmaAccess {
   #isPinned = false
 
   /**
-   * `pageSize`: what mediated drivers pin. `takesDeviceMemory`: a device's memory can be mapped for another. `lendsPages`: mediated drivers can pin pages; if
-   * absent, they can. `touched` hears of what they may have written.
+   * `pageSize`: what mediated drivers pin. `takesDeviceMemory`: a device's memory can be mapped for another.
+   * `lendsPages`: mediated drivers can pin pages; if absent, they can. `touched` hears of what they may have written.
    */
   constructor(
     locked: LockedMemory,

@@ -21,8 +21,8 @@ export interface GuestMemory {
   /**
    * vfio_pin_pages: keeps pages where they are, until they are unpinned as often as they were pinned. Returns their
    * physical addresses. All of them or none: EINVAL if nothing is mapped, EPERM if less is allowed, ENOMEM if
-   * the process may not lock more. EINVAL too for a driver that has not said `onUnmap`; E2BIG for more pages than a page has room
-   * for their addresses: 512 of 4 KiB.
+   * the process may not lock more. EINVAL too for a driver that has not said `onUnmap`; E2BIG for more pages than a
+   * page has room for their addresses: 512 of 4 KiB.
    */
   pin(iova: bigint, pages: number, access: { readonly read: boolean; readonly write: boolean }): bigint[]
   /** vfio_unpin_pages. What is not pinned is passed over. */

@@ -18,7 +18,10 @@ export class LockedMemory {
     return this.#bytes
   }
 
-  /** A part of memory once more. What is pinned already is not charged again. ENOMEM, and nothing changed, past the limit. */
+  /**
+   * A part of memory once more. What is pinned already is not charged again. ENOMEM, and nothing changed, past the
+   * limit.
+   */
   pin(memory: UserMemory, offset: bigint, size: bigint): void {
     const added = memory.pin(offset, size)
     if (this.limit !== null && this.#bytes + added > BigInt(this.limit)) {

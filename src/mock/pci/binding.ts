@@ -74,7 +74,9 @@ export function isUnbound(state: Snapshot, { address }: PciDevice): boolean {
   return state.pci[address]?.unbinding !== true
 }
 
-/** A device that is offered to a driver gets its IOMMU group by then, which it keeps whether the driver takes it or not. */
+/**
+ * A device that is offered to a driver gets its IOMMU group by then, which it keeps whether the driver takes it or not.
+ */
 function grouped(draft: MockState, scenario: Scenario, device: PciDevice): PciDevice {
   const its = scenario.pci.find(({ address }) => address === device.address)
   if (its?.groupedWhenProbed !== true || pciRecord(draft, device).group !== null) return device

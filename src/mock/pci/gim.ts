@@ -9,14 +9,15 @@ const configPath = '/etc/gim_config'
 const [standard, most] = [1, 31]
 
 /**
- * AMD's gim as it is loaded at boot (amd/MxGPU-Virtualization 8.0.0.K, gim_shim/gim_config.c and gim_drv.c). Each of its GPUs
- * gets virtual functions by the parameter `vf_num=N0,N1,…`, in the order of the bus; the last number is for all that follow,
- * and 1 stands for one that is not from 1 to 31. Without the parameter, the numbers are those of `/etc/gim_config`, where gim
- * keeps its last ones. A GPU that is to have more than its capability of SR-IOV allows (amdgv_parse_config_opt) stays with
- * gim, without functions and files, and the config file is emptied. What is no number keeps gim from being loaded.
+ * AMD's gim as it is loaded at boot (amd/MxGPU-Virtualization 8.0.0.K, gim_shim/gim_config.c and gim_drv.c). Each of
+ * its GPUs gets virtual functions by the parameter `vf_num=N0,N1,…`, in the order of the bus; the last number is for
+ * all that follow, and 1 stands for one that is not from 1 to 31. Without the parameter, the numbers are those of
+ * `/etc/gim_config`, where gim keeps its last ones. A GPU that is to have more than its capability of SR-IOV allows
+ * (amdgv_parse_config_opt) stays with gim, without functions and files, and the config file is emptied. What is no
+ * number keeps gim from being loaded.
  *
- * Of the config file the line of `vf_num` alone is written. gim loaded anew, and a GPU that is given back to it, are not
- * simulated: the latter stays without functions, as the numbers that gim goes on with are not documented.
+ * Of the config file the line of `vf_num` alone is written. gim loaded anew, and a GPU that is given back to it, are
+ * not simulated: the latter stays without functions, as the numbers that gim goes on with are not documented.
  */
 export function loadGim(scenario: Scenario, state: MockState): void {
   if (!('gim' in scenario.modules)) return

@@ -9,8 +9,8 @@ export interface CutGpu {
 }
 
 /**
- * The GPU instance that a vGPU of a type gets: of its profile, and with vGPUs of its framebuffer size alone, as many as fit
- * (bigstack-oss/cubecos PR 1223, an RTX PRO 6000 with vGPU 19: the driver chooses; which of several it takes is not
+ * The GPU instance that a vGPU of a type gets: of its profile, and with vGPUs of its framebuffer size alone, as many as
+ * fit (bigstack-oss/cubecos PR 1223, an RTX PRO 6000 with vGPU 19: the driver chooses; which of several it takes is not
  * documented, and here it is one that carries some already, then the lowest). Null if there is none.
  */
 export function gpuInstanceFor({ instances, carried }: CutGpu, type: ScenarioVgpuType): number | null {

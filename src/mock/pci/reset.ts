@@ -94,8 +94,8 @@ export function setResetMethods(draft: MockState, scenario: Scenario, device: Pc
 }
 
 /**
- * A write to `reset`: a 1. ENOTTY if every way was turned off, if there is none by now, or a device does not answer after
- * it. Of a device that is closed, or open elsewhere, only what is kept of it is forgotten.
+ * A write to `reset`: a 1. ENOTTY if every way was turned off, if there is none by now, or a device does not answer
+ * after it. Of a device that is closed, or open elsewhere, only what is kept of it is forgotten.
  */
 export function resetDevice({ scenario, store, openDevices }: Machine, device: PciDevice, bytes: Buffer): void {
   if (kstrtoull(bytes, { base: 0, bits: 64, tooLarge: 'EINVAL' }) !== 1n) throw new Errno('EINVAL')

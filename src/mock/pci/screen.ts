@@ -10,7 +10,9 @@ const vgaClass = /^0x0300/
 /** Bytes of a page, of which a framebuffer holds whole ones. */
 const page = 4096n
 
-/** The part of a display that draws the host's console: the firmware's framebuffer, or a driver of the device itself. */
+/**
+ * The part of a display that draws the host's console: the firmware's framebuffer, or a driver of the device itself.
+ */
 export type DrawnBy = 'firmware' | 'device' | null
 
 /** The driver that draws on the scenario's display. */

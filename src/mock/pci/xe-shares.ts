@@ -68,9 +68,9 @@ export function setXePriority(draft: MockState, card: PciDevice, numbers: readon
 }
 
 /**
- * A write of VRAM: what a function has is given back before it gets another piece. Returns the errno with which the write
- * ends, as what is given back by then stays so: EIO of the firmware for a function that is in use or was not reset since,
- * ENOMEM if no such piece is free. Errors of form are thrown.
+ * A write of VRAM: what a function has is given back before it gets another piece. Returns the errno with which the
+ * write ends, as what is given back by then stays so: EIO of the firmware for a function that is in use or was not
+ * reset since, ENOMEM if no such piece is free. Errors of form are thrown.
  */
 export function setXeVram(draft: MockState, card: PciDevice, numbers: readonly number[], bytes: Buffer): string | null {
   const size = roundUp(kstrtoull(bytes, { base: 0, bits: 64 }))

@@ -65,9 +65,9 @@ function matches({ driverOverride }: PlatformRecord, device: ScenarioPlatformDev
 }
 
 /**
- * Errno of the driver's probe, or null if it takes the device. VFIO's takes none here: it asks for firmware that says what
- * the device is (EINVAL), which those without an IOMMU have not, and for a way to reset it (ENOENT), which it has for four
- * kinds of network and DMA controllers that are not simulated, or by ACPI.
+ * Errno of the driver's probe, or null if it takes the device. VFIO's takes none here: it asks for firmware that says
+ * what the device is (EINVAL), which those without an IOMMU have not, and for a way to reset it (ENOENT), which it has
+ * for four kinds of network and DMA controllers that are not simulated, or by ACPI.
  */
 function refusal({ driver: own, drivers = [], iommuGroup }: ScenarioPlatformDevice, driver: string): string | null {
   if (driver === vfioPlatform) return iommuGroup === null ? 'EINVAL' : 'ENOENT'

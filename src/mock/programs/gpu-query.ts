@@ -14,8 +14,8 @@ export function busId({ address }: PciDevice): string {
 }
 
 /**
- * Text of `nvidia-smi -q`, without what has nothing to do with vGPUs: lines and their order as public logs of drivers 550
- * to 595 show them. Of a card in MIG mode, the mode of sizes is N/A (bigstack-oss/cubecos PR 1338).
+ * Text of `nvidia-smi -q`, without what has nothing to do with vGPUs: lines and their order as public logs of drivers
+ * 550 to 595 show them. Of a card in MIG mode, the mode of sizes is N/A (bigstack-oss/cubecos PR 1338).
  */
 export function queryText({ machine, device }: Gpu): string {
   const { mig, heterogeneous } = pciRecord(machine.store.read(), device)

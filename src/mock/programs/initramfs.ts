@@ -2,8 +2,8 @@ import { failedWith } from '../../base/system-error.ts'
 import type { HostFiles, ProgramEnd, ProgramRun } from '../../kernel/kernel.ts'
 
 /**
- * The programs of Debian and Arch around the initramfs, as far as they are asked for: an image is the list of its files. A
- * disk has them by these paths.
+ * The programs of Debian and Arch around the initramfs, as far as they are asked for: an image is the list of its
+ * files. A disk has them by these paths.
  */
 type Program = (files: HostFiles, words: readonly string[]) => ProgramEnd
 

@@ -4,9 +4,9 @@ import { busId, type Gpu } from './gpu-query.ts'
 import { done, failed, type NvmlError, nvmlWords } from './nvml-status.ts'
 
 /**
- * `nvidia-smi -mig`: the mode changes at once, as from Hopper on. While the card has virtual functions, the driver refuses
- * to end it (bigstack-oss/cubecos PR 1223, "In use by another client"); to begin it then is not documented, and refused
- * likewise.
+ * `nvidia-smi -mig`: the mode changes at once, as from Hopper on. While the card has virtual functions, the driver
+ * refuses to end it (bigstack-oss/cubecos PR 1223, "In use by another client"); to begin it then is not documented, and
+ * refused likewise.
  */
 export function setMigMode({ machine, device }: Gpu, mode: boolean): ProgramEnd {
   const record = pciRecord(machine.store.read(), device)
@@ -27,9 +27,9 @@ export function setMigMode({ machine, device }: Gpu, mode: boolean): ProgramEnd 
 }
 
 /**
- * `nvidia-smi vgpu -shm`: for a card with no vGPU (exit 19 otherwise, bigstack-oss/cubecos PR 1338), and not in MIG mode
- * (NVML's change log of R580: NVML_ERROR_NOT_SUPPORTED). It works before there are virtual functions too, and is lost when
- * they are made. What it says on success is not documented, and nothing here.
+ * `nvidia-smi vgpu -shm`: for a card with no vGPU (exit 19 otherwise, bigstack-oss/cubecos PR 1338), and not in MIG
+ * mode (NVML's change log of R580: NVML_ERROR_NOT_SUPPORTED). It works before there are virtual functions too, and is
+ * lost when they are made. What it says on success is not documented, and nothing here.
  */
 export function setHeterogeneous({ machine, device }: Gpu, mode: boolean): ProgramEnd {
   const state = machine.store.read()

@@ -9,8 +9,9 @@ import { supportedTypes } from './supported-types.ts'
 
 /**
  * NVIDIA's tool for its cards, as far as vfioctl asks it, of one card (`-i` with its PCI address): `-q`; `-mig 0|1`;
- * `mig -lgip`, `-lgi`, `-cgi LIST -C`, `-dci`, `-dgi`; `vgpu -shm 0|1`, `-s -v`. Texts and exit statuses are those that public logs
- * of real cards show; each function says which. Anything else is refused, as its answer is not known well enough.
+ * `mig -lgip`, `-lgi`, `-cgi LIST -C`, `-dci`, `-dgi`; `vgpu -shm 0|1`, `-s -v`. Texts and exit statuses are those that
+ * public logs of real cards show; each function says which. Anything else is refused, as its answer is not known well
+ * enough.
  */
 export function nvidiaSmi(machine: Machine, run: ProgramRun): ProgramEnd {
   const words = [...run.arguments]

@@ -1,9 +1,9 @@
 import { busId, type Gpu } from './gpu-query.ts'
 
 /**
- * Text of `nvidia-smi vgpu -s -v`, without what nothing here reads: lines, their order and their columns as a public log of
- * driver 580.105.06 on an RTX PRO 6000 Blackwell has them (bigstack-oss/cubecos), whatever mode the card is in. One instance
- * carries vGPUs of one framebuffer size; the card carries as many as its instances of that profile do.
+ * Text of `nvidia-smi vgpu -s -v`, without what nothing here reads: lines, their order and their columns as a public
+ * log of driver 580.105.06 on an RTX PRO 6000 Blackwell has them (bigstack-oss/cubecos), whatever mode the card is in.
+ * One instance carries vGPUs of one framebuffer size; the card carries as many as its instances of that profile do.
  */
 export function supportedTypes({ device }: Gpu): string {
   const { types = [], mig, capacity = {} } = device.vgpus ?? {}

@@ -36,9 +36,9 @@ export class RecordedOpening {
 }
 
 /**
- * The devices that were opened while a host was recorded. They answer as they did then; the same question asked once more
- * gets the answer that came next, and the last one again. A container is of several devices until a group or device
- * is tied to it.
+ * The devices that were opened while a host was recorded. They answer as they did then; the same question asked once
+ * more gets the answer that came next, and the last one again. A container is of several devices until a group or
+ * device is tied to it.
  */
 export class RecordedDevices {
   readonly #sessions: readonly Session[]

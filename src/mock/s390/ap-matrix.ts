@@ -31,7 +31,9 @@ export function apqns({ adapters, domains }: ApMatrix): (readonly [adapter: numb
   return adapters.flatMap((adapter) => domains.map((domain) => [adapter, domain] as const))
 }
 
-/** As `matrix` and `guest_matrix` show it: a line for each queue; without domains the adapters alone, and the reverse. */
+/**
+ * As `matrix` and `guest_matrix` show it: a line for each queue; without domains the adapters alone, and the reverse.
+ */
 export function matrixText(matrix: ApMatrix): string {
   const { adapters, domains } = matrix
   const lines =

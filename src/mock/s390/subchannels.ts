@@ -50,7 +50,10 @@ export function unbindSubchannel(draft: MockState, subchannel: ScenarioSubchanne
   for (const mdev of draft.mdevs) if (mdev.parent === subchannel.id) mdev.removing = true
 }
 
-/** The messages of vfio_ccw in s390dbf, without those of devices that are gone: when, its level, the processor, the caller. */
+/**
+ * The messages of vfio_ccw in s390dbf, without those of devices that are gone: when, its level, the processor, the
+ * caller.
+ */
 export function subchannelLog({ css = [] }: Scenario, state: Snapshot): string {
   return css
     .filter((subchannel) => subchannelRecord(state, subchannel).hadDevice)

@@ -28,7 +28,9 @@ export interface Scenario {
   readonly lockedMemory?: number
   /** The writable disk at first: text files, and null for a directory. */
   readonly disk: Readonly<Record<string, string | null>>
-  /** A host as `vfioctl capture` recorded it, which is read in place of all the rest; the lists above are empty then. */
+  /**
+   * A host as `vfioctl capture` recorded it, which is read in place of all the rest; the lists above are empty then.
+   */
   readonly recorded?: RecordedHost
 }
 
@@ -47,7 +49,9 @@ export interface ScenarioVariantDriver {
   readonly module: string
   /** Its name on the bus; that of the module if absent. */
   readonly driver?: string
-  /** The devices, as their aliases in modules.alias have them behind `vfio_pci:`: 'v000015B3d0000101Esv*sd*bc*sc*i*'. */
+  /**
+   * The devices, as their aliases in modules.alias have them behind `vfio_pci:`: 'v000015B3d0000101Esv*sd*bc*sc*i*'.
+   */
   readonly aliases: readonly string[]
   /** The words of modprobe, which cannot load it: 'Key was rejected by service'. Absent if it can. */
   readonly loadFails?: string
@@ -113,8 +117,8 @@ export interface ScenarioXe {
 }
 
 /**
- * NVIDIA's vendor-specific VFIO: a type that is written to a virtual function makes a vGPU of it, without a mediated device
- * and its UUID.
+ * NVIDIA's vendor-specific VFIO: a type that is written to a virtual function makes a vGPU of it, without a mediated
+ * device and its UUID.
  */
 export interface ScenarioVgpus {
   /** NVIDIA's own driver (vGPU 17 and later), or the one proposed for the kernel: they answer differently. */
@@ -123,7 +127,10 @@ export interface ScenarioVgpus {
   readonly capacity: Readonly<Record<string, number>>
   /** While a type is in use, the card refuses the others. The open driver knows nothing else. */
   readonly oneTypeAtATime: boolean
-  /** The card can mix framebuffer sizes once `nvidia-smi vgpu -shm 1` has said so; until then it takes one size at a time. */
+  /**
+   * The card can mix framebuffer sizes once `nvidia-smi vgpu -shm 1` has said so; until then it takes one size at a
+   * time.
+   */
   readonly heterogeneous?: boolean
   /** The card can be cut into GPU instances. */
   readonly mig?: ScenarioMig
@@ -168,7 +175,10 @@ export interface ScenarioVgpuType {
 /** Single root I/O virtualization: a physical function's virtual functions, as its capability describes them. */
 export interface ScenarioSriov {
   readonly totalVfs: number
-  /** The first one's routing id after the physical function's (bus << 8 | device << 3 | function), and from one to the next. */
+  /**
+   * The first one's routing id after the physical function's (bus << 8 | device << 3 | function), and from one to the
+   * next.
+   */
   readonly offset: number
   readonly stride: number
   /** Their device id: '0x0010'. */
@@ -248,7 +258,10 @@ export interface ScenarioPciFunction {
 export interface ScenarioParent {
   /** A PCI address of the list above, a subchannel, 'matrix' of vfio_ap, or the name of a virtual device. */
   readonly name: string
-  /** Of a virtual function that carries one device (NVIDIA's cards before vGPU 17): its card, all of which share the capacity. */
+  /**
+   * Of a virtual function that carries one device (NVIDIA's cards before vGPU 17): its card, all of which share the
+   * capacity.
+   */
   readonly card?: string
   /** The class of a virtual device: it stands at /sys/devices/virtual/CLASS/NAME. */
   readonly virtualClass?: string
@@ -280,7 +293,9 @@ export interface ScenarioMdevType {
   readonly attributes?: readonly ScenarioAttribute[]
 }
 
-/** An attribute of each mediated device: '{uuid}' and '{ordinal}' (from 1, the lowest free) in its value are filled in. */
+/**
+ * An attribute of each mediated device: '{uuid}' and '{ordinal}' (from 1, the lowest free) in its value are filled in.
+ */
 export interface ScenarioAttribute {
   /** One name, or two: 'nvidia/vgpu_params'. */
   readonly path: string

@@ -90,7 +90,9 @@ export interface IrqSetRequest {
   eventfd(fd: number): EventSink
 }
 
-/** struct vfio_device_ioeventfd, its width and descriptor checked: a write to be done whenever an eventfd is signalled. */
+/**
+ * struct vfio_device_ioeventfd, its width and descriptor checked: a write to be done whenever an eventfd is signalled.
+ */
 export interface ModelIoeventfd {
   /** In the device's file. */
   readonly offset: number

@@ -71,7 +71,9 @@ export class MessageIrq implements ModelIrq {
   }
 }
 
-/** INTx: a level. It masks itself whenever it has signalled, and signals again when it is unmasked and still asserted. */
+/**
+ * INTx: a level. It masks itself whenever it has signalled, and signals again when it is unmasked and still asserted.
+ */
 export class LineIrq implements ModelIrq {
   readonly info: IrqDescription = {
     flags: VFIO_IRQ_INFO_EVENTFD | VFIO_IRQ_INFO_MASKABLE | VFIO_IRQ_INFO_AUTOMASKED,

@@ -26,8 +26,8 @@ interface PlacedRegion {
 }
 
 /**
- * A mediated device as a class of its own describes it: its regions, interrupts and features, and what it does. Whatever
- * a driver does differently, the class overrides: what is here answers as vfio-pci does.
+ * A mediated device as a class of its own describes it: its regions, interrupts and features, and what it does.
+ * Whatever a driver does differently, the class overrides: what is here answers as vfio-pci does.
  */
 export class MdevModel implements DeviceModel {
   readonly context: DeviceContext

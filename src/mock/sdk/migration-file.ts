@@ -14,7 +14,9 @@ export class SaveFile implements OpenFile {
   #position = 0
   #isOver = false
 
-  /** `answersFlags`: the kernel says in the flags of its answer what it has to say, and does not hand back those it got. */
+  /**
+   * `answersFlags`: the kernel says in the flags of its answer what it has to say, and does not hand back those it got.
+   */
   constructor(
     link: string,
     data: Uint8Array,

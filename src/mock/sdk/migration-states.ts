@@ -5,8 +5,8 @@ const { VFIO_DEVICE_STATE_ERROR } = deviceState
 const { VFIO_MIGRATION_STOP_COPY, VFIO_MIGRATION_P2P, VFIO_MIGRATION_PRE_COPY } = migrationFlag
 
 /**
- * The step that leads from one state (the row) towards another (the digit of its number), in the order of their numbers:
- * vfio_mig_get_next_state. 0 is no way at all.
+ * The step that leads from one state (the row) towards another (the digit of its number), in the order of their
+ * numbers: vfio_mig_get_next_state. 0 is no way at all.
  */
 const steps: readonly string[] = [
   '00000000',

@@ -17,7 +17,10 @@ export interface SparsePart {
   readonly region: ModelRegion
 }
 
-/** A region of several parts, of which those that can be mapped stand in its sparse-mmap capability; the rest is trapped. */
+/**
+ * A region of several parts, of which those that can be mapped stand in its sparse-mmap capability; the rest is
+ * trapped.
+ */
 export class SparseRegion implements ModelRegion {
   readonly size: number
   readonly flags: number

@@ -10,9 +10,9 @@ const functions = Array.from(
 )
 
 /**
- * A server of NVIDIA's vGPU 16: an A40, whose virtual functions are the parents of its mediated devices once sriov-manage
- * has made them; a T4, which advertises virtual functions and never has any; and a QAT card, whose driver makes all of
- * them whatever number is asked for.
+ * A server of NVIDIA's vGPU 16: an A40, whose virtual functions are the parents of its mediated devices once
+ * sriov-manage has made them; a T4, which advertises virtual functions and never has any; and a QAT card, whose driver
+ * makes all of them whatever number is asked for.
  */
 export const a40Host: Scenario = {
   name: 'a40-host',

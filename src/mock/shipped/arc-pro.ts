@@ -4,9 +4,9 @@ import { memory, pciDevice, plainDisk } from './host-parts.ts'
 const gib = 2 ** 30
 
 /**
- * A workstation of 2026 with two of Intel's Arc Pro cards, of 16 and 24 GiB, and the GPU of its processor (Panther Lake):
- * virtual functions share each, of the cards VRAM too. The numbers of functions are those of no card in particular. With
- * `kernel: '6.19'` Linux shares time alone, with '6.12' nothing by hand.
+ * A workstation of 2026 with two of Intel's Arc Pro cards, of 16 and 24 GiB, and the GPU of its processor (Panther
+ * Lake): virtual functions share each, of the cards VRAM too. The numbers of functions are those of no card in
+ * particular. With `kernel: '6.19'` Linux shares time alone, with '6.12' nothing by hand.
  */
 export const arcPro: Scenario = {
   name: 'arc-pro',

@@ -2,10 +2,11 @@ import type { Scenario, ScenarioMig, ScenarioModel, ScenarioPciDevice, ScenarioV
 import { nvidiaSmiPath, pciDevice, plainDisk, sriovManagePath } from './host-parts.ts'
 
 /**
- * A server with two RTX PRO 6000 Blackwell and NVIDIA's vGPU 19: framebuffers of one size until `nvidia-smi vgpu -shm 1`,
- * or GPU instances (MIG). Sizes, profiles and how many share one are those of NVIDIA's user guides and of public logs of
- * such cards (bigstack-oss/cubecos PR 1223 and 1338). Of the ids of types, 1519, 1520, 1523 and 1561 are; the others are
- * made up. MIG mode outlives a reboot, as there; NVIDIA's MIG guide says otherwise of Hopper.
+ * A server with two RTX PRO 6000 Blackwell and NVIDIA's vGPU 19: framebuffers of one size until
+ * `nvidia-smi vgpu -shm 1`, or GPU instances (MIG). Sizes, profiles and how many share one are those of NVIDIA's user
+ * guides and of public logs of such cards (bigstack-oss/cubecos PR 1223 and 1338). Of the ids of types, 1519, 1520,
+ * 1523 and 1561 are; the others are made up. MIG mode outlives a reboot, as there; NVIDIA's MIG guide says otherwise of
+ * Hopper.
  */
 export const blackwell: Scenario = {
   name: 'blackwell',

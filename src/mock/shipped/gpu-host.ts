@@ -5,9 +5,9 @@ import { memory, pciDevice, plainDisk, sriovManagePath } from './host-parts.ts'
 const t4 = '0000:3b:00.0'
 
 /**
- * A server for virtual GPUs: a T4 that is shared as mediated devices, an L40S whose virtual functions NVIDIA's own driver
- * makes vGPUs of (they are there, as after `sriov-manage -e`), an RTX PRO 6000 with the driver proposed for the kernel,
- * and a network card with two ports in one IOMMU group.
+ * A server for virtual GPUs: a T4 that is shared as mediated devices, an L40S whose virtual functions NVIDIA's own
+ * driver makes vGPUs of (they are there, as after `sriov-manage -e`), an RTX PRO 6000 with the driver proposed for the
+ * kernel, and a network card with two ports in one IOMMU group.
  */
 export const gpuHost: Scenario = {
   name: 'gpu-host',

@@ -2,10 +2,10 @@ import type { Scenario, ScenarioPciDevice } from '../scenario/scenario.ts'
 import { memory, pciDevice, plainDisk } from './host-parts.ts'
 
 /**
- * A server with two of AMD's Instinct MI300X and gim 8.0.0.K, which makes their virtual functions as it is loaded: one each,
- * until a line of modprobe says otherwise. The firmware of the second allows one alone, as those of
- * amd/MxGPU-Virtualization issue 13; the eight of the first, and its partitions, are those of no card in particular. amdgpu is
- * kept away, as gim's documents ask.
+ * A server with two of AMD's Instinct MI300X and gim 8.0.0.K, which makes their virtual functions as it is loaded: one
+ * each, until a line of modprobe says otherwise. The firmware of the second allows one alone, as those of
+ * amd/MxGPU-Virtualization issue 13; the eight of the first, and its partitions, are those of no card in particular.
+ * amdgpu is kept away, as gim's documents ask.
  */
 export const instinct: Scenario = {
   name: 'instinct',

@@ -2,8 +2,8 @@ import type { Scenario, ScenarioParent, ScenarioSubchannel } from '../scenario/s
 import { plainDisk } from './host-parts.ts'
 
 /**
- * A logical partition of an IBM Z: three crypto cards, of which the domains of adapters 5 and 6 are free for vfio_ap, and
- * three disks, of which the subchannel of one is with vfio_ccw.
+ * A logical partition of an IBM Z: three crypto cards, of which the domains of adapters 5 and 6 are free for vfio_ap,
+ * and three disks, of which the subchannel of one is with vfio_ccw.
  */
 export const mainframe: Scenario = {
   name: 'mainframe',

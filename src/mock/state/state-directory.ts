@@ -100,7 +100,9 @@ export class StateDirectory implements StateStore {
   }
 }
 
-/** Back to the scenario's first state, whatever stands there now. False if nothing stands there, and so nothing happens. */
+/**
+ * Back to the scenario's first state, whatever stands there now. False if nothing stands there, and so nothing happens.
+ */
 export function resetMock(stateDirectory: string): boolean {
   const generations = new Generations(stateDirectory)
   try {

@@ -68,7 +68,10 @@ export interface PlatformRecord {
 export interface PciBusRecord {
   /** A device that appears is offered to the drivers. */
   autoprobe: boolean
-  /** Ids that were added to drivers by `new_id`, four to eight hex digits each: vendor, device, and theirs of the subsystem. */
+  /**
+   * Ids that were added to drivers by `new_id`, four to eight hex digits each: vendor, device, and theirs of the
+   * subsystem.
+   */
   ids: Record<string, string[][]>
 }
 
@@ -99,7 +102,10 @@ export interface PciRecord {
   readonly physfn: string | null
   /** Names written to `reset_method`; null for the kernel's own choice. */
   resetMethods: string[] | null
-  /** Nothing else was on its bus when the kernel looked for its resets last; null as at power-on, in the order of addresses. */
+  /**
+   * Nothing else was on its bus when the kernel looked for its resets last; null as at power-on, in the order of
+   * addresses.
+   */
   foundAlone: boolean | null
   /** Sizes of its BARs that were written, by their index. */
   barSizes: Record<string, number>

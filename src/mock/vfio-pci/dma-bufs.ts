@@ -14,7 +14,9 @@ interface Range {
   readonly length: bigint
 }
 
-/** Memory of a device behind a descriptor, which another can be given. It is still there if the descriptor is closed. */
+/**
+ * Memory of a device behind a descriptor, which another can be given. It is still there if the descriptor is closed.
+ */
 export class DmaBufFile implements OpenFile {
   readonly link: string = '/dmabuf:'
   readonly details: Readonly<Record<string, string>>

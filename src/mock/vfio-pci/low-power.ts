@@ -5,8 +5,8 @@ import { Eventfd } from '../descriptors/eventfd.ts'
 import type { CallingProcess, Feature } from '../sdk/feature.ts'
 
 /**
- * Low power as vfio-pci gives it to its user: from entry to exit no mapping answers, and with a wake-up eventfd the first
- * access ends it. The power state itself is not modelled: a function is asleep as soon as it may be.
+ * Low power as vfio-pci gives it to its user: from entry to exit no mapping answers, and with a wake-up eventfd the
+ * first access ends it. The power state itself is not modelled: a function is asleep as soon as it may be.
  */
 export class LowPower {
   readonly features: ReadonlyMap<number, Feature> = new Map<number, Feature>([

@@ -5,8 +5,8 @@ import type { EventSink, IrqSetRequest } from '../sdk/device-model.ts'
 import { eachEventfd, isTriggered } from '../sdk/irq.ts'
 
 /**
- * MSI or MSI-X, whichever is on: as many vectors as were enabled at first, each with an eventfd or none. To MSI-X, newer
- * kernels add vectors later.
+ * MSI or MSI-X, whichever is on: as many vectors as were enabled at first, each with an eventfd or none. To MSI-X,
+ * newer kernels add vectors later.
  */
 export class MessageVectors {
   #index: number | null = null

@@ -7,8 +7,9 @@ const { PCI_MSI_FLAGS_ENABLE, PCI_MSI_FLAGS_QSIZE, PCI_MSI_FLAGS_64BIT } = capab
 const vectorsShift = 4
 
 /**
- * The MSI capability as vfio-pci shows it to whoever has the device open: flags, address and data of its own, which keep
- * what is written. The device hears of the flags alone, so that MSI which the driver has enabled can be turned off there.
+ * The MSI capability as vfio-pci shows it to whoever has the device open: flags, address and data of its own, which
+ * keep what is written. The device hears of the flags alone, so that MSI which the driver has enabled can be turned off
+ * there.
  */
 export class MsiRegisters {
   readonly #capability: number

@@ -25,8 +25,8 @@ export class BusReset implements HotReset {
   }
 
   /**
-   * VFIO_DEVICE_GET_PCI_HOT_RESET_INFO, with the numbers of groups, or for a device that was opened by its own node with
-   * those that bound devices have in its iommufd. ENOSPC with their number if there is no room for all.
+   * VFIO_DEVICE_GET_PCI_HOT_RESET_INFO, with the numbers of groups, or for a device that was opened by its own node
+   * with those that bound devices have in its iommufd. ENOSPC with their number if there is no room for all.
    */
   info(argument: IoctlArgument): number {
     const { bytes, values } = structArgument(vfioPciHotResetInfo, argument, vfioPciHotResetInfo.size)
@@ -50,9 +50,9 @@ export class BusReset implements HotReset {
   }
 
   /**
-   * VFIO_DEVICE_PCI_HOT_RESET, with the descriptors of groups, or of a device that was opened by its own node with none:
-   * EINVAL otherwise, for too many, and if anything on the bus is in another group or another's, is a virtual function
-   * or not with vfio-pci.
+   * VFIO_DEVICE_PCI_HOT_RESET, with the descriptors of groups, or of a device that was opened by its own node with
+   * none: EINVAL otherwise, for too many, and if anything on the bus is in another group or another's, is a virtual
+   * function or not with vfio-pci.
    */
   reset(argument: IoctlArgument, { fds }: CallingProcess): number {
     const { bytes, values } = structArgument(vfioPciHotReset, argument, vfioPciHotReset.size)

@@ -20,7 +20,9 @@ const { VFIO_DEVICE_FEATURE_MASK, VFIO_DEVICE_FEATURE_GET, VFIO_DEVICE_FEATURE_S
   deviceFeatureFlag
 const operations = VFIO_DEVICE_FEATURE_GET | VFIO_DEVICE_FEATURE_SET
 
-/** VFIO_DEVICE_FEATURE: ENOTTY for a feature that the device does not have, EINVAL for one that goes with pre-copying. */
+/**
+ * VFIO_DEVICE_FEATURE: ENOTTY for a feature that the device does not have, EINVAL for one that goes with pre-copying.
+ */
 export function callFeature(
   features: ReadonlyMap<number, Feature>,
   argument: IoctlArgument,

@@ -115,8 +115,8 @@ export class DirtyPages {
 
   /**
    * Fills in the bits of a mapping, which are clean from then on but for pages that are pinned. EFAULT if no memory is
-   * there. The driver moves its own bits to where the mapping has them in the bitmap, and forgets to clear those that go
-   * beyond the mapping there: the next answer has them.
+   * there. The driver moves its own bits to where the mapping has them in the bitmap, and forgets to clear those that
+   * go beyond the mapping there: the next answer has them.
    */
   take(mapping: DmaMapping, { base, bytes }: Bitmap, isAllDirty: boolean): void {
     if (isAllDirty) this.#add(mapping, this.#pagesOf(mapping))

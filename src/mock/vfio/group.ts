@@ -15,8 +15,8 @@ import { GroupDevices } from './group-devices.ts'
 import { noiommuPrefix, type VfioDevice, type VfioGroup, vfioGroups } from './vfio-groups.ts'
 
 /**
- * /dev/vfio/N. It can be opened once; devices that were opened through it keep it, and with it the container, until they
- * are closed themselves. In an iommufd they do not: that keeps them by itself.
+ * /dev/vfio/N. It can be opened once; devices that were opened through it keep it, and with it the container, until
+ * they are closed themselves. In an iommufd they do not: that keeps them by itself.
  */
 export class Group implements OpenFile {
   readonly link: string

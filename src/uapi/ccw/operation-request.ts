@@ -4,7 +4,9 @@ import { bitsOf, type ChannelFlags, flagsOf } from './bits.ts'
 /** Bytes of a command-mode operation-request block (ORB). */
 export const orbSize = 12
 
-/** The flags in the second word of struct cmd_orb (drivers/s390/cio/orb.h); `transportMode` is the b of struct tm_orb. */
+/**
+ * The flags in the second word of struct cmd_orb (drivers/s390/cio/orb.h); `transportMode` is the b of struct tm_orb.
+ */
 export const orbFlag = {
   suspend: 0x0800_0000,
   modification: 0x0200_0000,

@@ -1,4 +1,7 @@
-/** struct ccw_io_region (linux/vfio_ccw.h), whose areas have the structs of a channel subsystem: a write starts a function. */
+/**
+ * struct ccw_io_region (linux/vfio_ccw.h), whose areas have the structs of a channel subsystem: a write starts a
+ * function.
+ */
 export const ccwIoRegion = {
   name: 'ccw_io_region',
   size: 124,

@@ -39,7 +39,8 @@ export interface MapRequest {
 
 /**
  * One translation of addresses, shared by the devices that are attached to it. The same meaning in every mode:
- * - map over what is mapped: IOVA_IN_USE; outside `ranges()` or past 2^64: IOVA_RESERVED with the ranges; more pages than
+ * - map over what is mapped: IOVA_IN_USE; outside `ranges()` or past 2^64: IOVA_RESERVED with the ranges; more pages
+ *   than
  *   the limit on locked memory: MEMLOCK_EXCEEDED with needed and limit; no mapping left: NO_MAPPING_LEFT;
  * - unmap takes whole mappings only: one that cuts a mapping is PARTIAL_UNMAP and changes nothing, although a type1
  *   container of the first version would take more or nothing; what holds no mapping is 0 bytes.
@@ -64,7 +65,9 @@ export interface AddressSpace extends Disposable {
   unmap(iova: bigint, size: bigint): bigint
   /** Unmaps everything. Returns the bytes unmapped. */
   unmapAll(): bigint
-  /** 'noiommu' only, where nothing is mapped: the physical address of each page of the memory. NOT_SUPPORTED elsewhere. */
+  /**
+   * 'noiommu' only, where nothing is mapped: the physical address of each page of the memory. NOT_SUPPORTED elsewhere.
+   */
   physicalPages(memory: Mapping, offset: number, size: number): readonly bigint[]
   /** Ends the pinning by `physicalPages`: pages of the memory may move from then on. */
   releasePages(memory: Mapping): void

@@ -10,7 +10,10 @@ import { openSpace } from './open-space.ts'
 export interface AttachOptions {
   /** Of an SR-IOV function; null for none. */
   readonly vfToken: Uuid | null
-  /** The device's own node, or its group's, if it is open already: closed with the device or the group, or if that fails. */
+  /**
+   * The device's own node, or its group's, if it is open already: closed with the device or the group, or if that
+   * fails.
+   */
   readonly passed?: Descriptor
 }
 
@@ -26,8 +29,8 @@ export interface DeviceAddressSpace extends AddressSpace {
   attach(address: DeviceAddress, options?: AttachOptions): Attachment
   /**
    * Takes a device over that is open in another address space: attached to this one at once, with no moment between in
-   * which it is attached to none. Returns how it leaves. Throws NOT_SUPPORTED, DEVICE_BUSY, IOVA_RESERVED, and then leaves
-   * the device where it is.
+   * which it is attached to none. Returns how it leaves. Throws NOT_SUPPORTED, DEVICE_BUSY, IOVA_RESERVED, and then
+   * leaves the device where it is.
    * @internal
    */
   takeOver(attachment: Attachment): () => void

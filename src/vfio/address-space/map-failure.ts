@@ -45,8 +45,8 @@ export function unmapFailed(space: AddressSpace, iova: bigint, size: bigint, err
 }
 
 /**
- * The error for a map that VFIO's own container would take and lose: before Linux 6.19 an end of 2^64 counts as 0, so that
- * no unmap finds the mapping, nor, from then on, others of the container. Null for every other.
+ * The error for a map that VFIO's own container would take and lose: before Linux 6.19 an end of 2^64 counts as 0, so
+ * that no unmap finds the mapping, nor, from then on, others of the container. Null for every other.
  */
 export function mapLost({ iova, size }: Pick<MapRequest, 'iova' | 'size'>): VfioError | null {
   if (iova + BigInt(size) !== end) return null

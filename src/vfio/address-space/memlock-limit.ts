@@ -30,7 +30,9 @@ export function outOfMemory(kernel: Pick<Kernel, 'files'>, needed: bigint, mode:
   }
 }
 
-/** The kernel does not show what the others have, nor whether it was this limit or memory that there was too little of. */
+/**
+ * The kernel does not show what the others have, nor whether it was this limit or memory that there was too little of.
+ */
 function userLimitPassed(memlock: MemlockLimit, needed: bigint): Reason {
   const { limit, locked } = memlock
   const others = fits(memlock, needed) ? ', so others have the rest (or there is no memory left)' : ''

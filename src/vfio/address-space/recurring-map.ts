@@ -1,7 +1,7 @@
 /**
  * A Map for keys that come and go again and again, as addresses do: V8 keeps what was deleted from a Map until it makes
- * the whole of it anew, and looks for a key through all that was ever deleted of it. Here a deleted key keeps its place,
- * until there are more such than others.
+ * the whole of it anew, and looks for a key through all that was ever deleted of it. Here a deleted key keeps its
+ * place, until there are more such than others.
  */
 export class RecurringMap<Key, Value extends NonNullable<unknown>> {
   #values = new Map<Key, Value | null>()

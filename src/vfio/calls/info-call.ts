@@ -12,8 +12,8 @@ const maxBytes = 1 << 20
 
 /**
  * An info call that may carry capabilities: first with the bare struct (some drivers refuse more), then with as much as
- * the kernel asks for in argsz. Returns the answer, cut where the kernel's own ends. Whatever is not named in `asked` is
- * zero: some drivers leave fields as they came.
+ * the kernel asks for in argsz. Returns the answer, cut where the kernel's own ends. Whatever is not named in `asked`
+ * is zero: some drivers leave fields as they came.
  */
 export function callForInfo<L extends InfoLayout>(
   layout: L,

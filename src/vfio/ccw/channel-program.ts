@@ -6,8 +6,9 @@ import { ccwCommand, encodeCommandWords } from '../../uapi/ccw/channel-command.t
 /** A command of a channel program: a channel command word (CCW) of format 1. */
 export interface ChannelCommand {
   /**
-   * The command, of 8 bits, as the device understands it. Every device knows 'no-op' (0x03), 'sense' (0x04: why a command
-   * was refused) and 'sense-id' (0xe4: what the device is); 'transfer' (0x08) goes on with the command at `address`.
+   * The command, of 8 bits, as the device understands it. Every device knows 'no-op' (0x03), 'sense' (0x04: why a
+   * command was refused) and 'sense-id' (0xe4: what the device is); 'transfer' (0x08) goes on with the command at
+   * `address`.
    */
   readonly command: number | 'no-op' | 'sense' | 'sense-id' | 'transfer'
   /** Address of its data for the device, below 2 GiB: of a DMA buffer with `addressBits: 31`. 0 unless told. */

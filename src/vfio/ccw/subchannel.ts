@@ -64,8 +64,8 @@ const programStart = v.strictObject({
 const { VFIO_CCW_ASYNC_CMD_HSCH, VFIO_CCW_ASYNC_CMD_CSCH } = ccwAsyncCommand
 
 /**
- * The subchannel of a channel I/O device (vfio_ccw): starts channel programs and says how they end. Each of its functions
- * ends with the interrupt `io`, after which `irb` has the outcome. One channel program runs at a time.
+ * The subchannel of a channel I/O device (vfio_ccw): starts channel programs and says how they end. Each of its
+ * functions ends with the interrupt `io`, after which `irb` has the outcome. One channel program runs at a time.
  */
 export class Subchannel {
   readonly #device: Descriptor

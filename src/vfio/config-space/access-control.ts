@@ -30,8 +30,8 @@ const wholeSize = 4096
 const shownToAll = 128
 
 /**
- * Access Control Services as the file `config` of a PCI device in sysfs shows them: 'none' of a function without them, and
- * 'unreadable' if the file is not there, or not to be read whole, as by anyone but root, or makes no sense.
+ * Access Control Services as the file `config` of a PCI device in sysfs shows them: 'none' of a function without them,
+ * and 'unreadable' if the file is not there, or not to be read whole, as by anyone but root, or makes no sense.
  */
 export function readAccessControl(kernel: Kernel, path: string): AccessControl | 'none' | 'unreadable' {
   const bytes = readWhole(kernel, path)

@@ -14,7 +14,9 @@ export type PciCapability = DecodedCapability & {
   readonly version: number | null
 }
 
-/** A PCI function's configuration space, decoded: the header's registers by name, and the capabilities in their order. */
+/**
+ * A PCI function's configuration space, decoded: the header's registers by name, and the capabilities in their order.
+ */
 export interface ConfigSpace {
   readonly header: Readonly<Record<keyof typeof configHeader, number>>
   readonly capabilities: readonly PciCapability[]

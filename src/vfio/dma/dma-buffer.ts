@@ -49,8 +49,8 @@ export class DmaBuffer implements Disposable, AsyncDisposable {
   }
 
   /**
-   * The buffer as bytes. Empty once the memory is closed; CLOSED after `close`. NOT_SUPPORTED of a device's memory on the
-   * mock, and of memory that is too long for a Uint8Array.
+   * The buffer as bytes. Empty once the memory is closed; CLOSED after `close`. NOT_SUPPORTED of a device's memory on
+   * the mock, and of memory that is too long for a Uint8Array.
    */
   view(): Uint8Array {
     if (this.#closed) throw new VfioError('CLOSED', `the DMA buffer at ${hex(this.iova)} is closed`)

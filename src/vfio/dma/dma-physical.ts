@@ -5,7 +5,9 @@ import type { AddressSpace, MapRequest } from '../address-space/address-space.ts
 import type { IovaRequest } from '../iova/iova-allocator.ts'
 import type { DmaIndex } from './dma-index.ts'
 
-/** The memory that is in buffers of an address space without an IOMMU: it stays where it is for as long as it is in one. */
+/**
+ * The memory that is in buffers of an address space without an IOMMU: it stays where it is for as long as it is in one.
+ */
 export class PhysicalMemory {
   readonly #space: AddressSpace
   readonly #users = new Map<Mapping, number>()

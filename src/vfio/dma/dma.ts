@@ -27,7 +27,10 @@ export interface BufferOptions extends DmaOptions {
 
 /** Options for allocating memory for DMA. */
 export interface AllocateOptions extends BufferOptions {
-  /** Huge pages (2 MiB on x86-64), which the host must have set aside; without an IOMMU, what is larger than a page needs them. */
+  /**
+   * Huge pages (2 MiB on x86-64), which the host must have set aside; without an IOMMU, what is larger than a page
+   * needs them.
+   */
   readonly hugePages?: boolean
 }
 
@@ -74,9 +77,9 @@ export class Dma {
   }
 
   /**
-   * New memory, zeroed and mapped for the device; `size` is rounded up to whole pages. Large memory is pinned in pieces,
-   * between which the event loop runs. Throws MEMLOCK_EXCEEDED, NO_HUGE_PAGES, NO_IOVA_LEFT, NO_MAPPING_LEFT; for a given
-   * `iova` IOVA_IN_USE and IOVA_RESERVED; INVALID_ARGUMENT, CLOSED.
+   * New memory, zeroed and mapped for the device; `size` is rounded up to whole pages. Large memory is pinned in
+   * pieces, between which the event loop runs. Throws MEMLOCK_EXCEEDED, NO_HUGE_PAGES, NO_IOVA_LEFT, NO_MAPPING_LEFT;
+   * for a given `iova` IOVA_IN_USE and IOVA_RESERVED; INVALID_ARGUMENT, CLOSED.
    */
   async allocate(size: number, given?: AllocateOptions): Promise<DmaBuffer> {
     const options = checked('allocate', allocateOptions, given, 'its options')
@@ -94,9 +97,9 @@ export class Dma {
    * then reach without the processor (peer to peer): closing the mapped region unmaps it. Throws what `allocate` does,
    * OUT_OF_RANGE.
    *
-   * iommufd takes a device's memory as a dma-buf alone, which Linux makes of BARs from 6.19 on: NOT_SUPPORTED before, and
-   * in the compatible modes. Once such memory was not there for a while (memory decode off, reset), no device reaches it
-   * any more, until it is mapped anew.
+   * iommufd takes a device's memory as a dma-buf alone, which Linux makes of BARs from 6.19 on: NOT_SUPPORTED before,
+   * and in the compatible modes. Once such memory was not there for a while (memory decode off, reset), no device
+   * reaches it any more, until it is mapped anew.
    */
   async map(memory: Mapping | MappedRegion, given?: MapOptions): Promise<DmaBuffer> {
     const options = checked('map', mapOptions, given, 'its options')

@@ -93,9 +93,10 @@ export class Display {
   }
 
   /**
-   * The pixels of its primary plane; null while nothing is shown. They are read while the device may draw. NOT_SUPPORTED
-   * without a display, for a format that is none of XR24, AR24, XB24, AB24 or is tiled, and for a picture in a dma-buf of
-   * anything but a Bochs display, whose video memory has it too. MALFORMED_REPLY if the picture leaves its region.
+   * The pixels of its primary plane; null while nothing is shown. They are read while the device may draw.
+   * NOT_SUPPORTED without a display, for a format that is none of XR24, AR24, XB24, AB24 or is tiled, and for a picture
+   * in a dma-buf of anything but a Bochs display, whose video memory has it too. MALFORMED_REPLY if the picture leaves
+   * its region.
    */
   screenshot(): Screenshot | null {
     const kinds = this.kinds()

@@ -9,8 +9,8 @@ const blockSize = 128
 const offsetOf = (field: keyof typeof vfioRegionGfxEdid.fields) => vfioRegionGfxEdid.fields[field][0]
 
 /**
- * The monitor of a virtual display, as its guest sees it: struct vfio_region_gfx_edid and the EDID behind it, in a region
- * of the device.
+ * The monitor of a virtual display, as its guest sees it: struct vfio_region_gfx_edid and the EDID behind it, in a
+ * region of the device.
  */
 export class Edid {
   /** Pixels that the display can show at most; 0 if it sets no limit. */

@@ -19,11 +19,11 @@ const lowPowerOptions = v.optional(v.strictObject({ wakeup: v.optional(v.boolean
 
 /**
  * A device that may go into a low power state, until this is closed. Its mapped memory is gone meanwhile
- * (DEVICE_MEMORY_GONE), and a trapped access wakes it for its length. With `wakeup`, whatever wakes it (such an access, or
- * the device itself) ends it: the kernel leaves the device awake, and its mapped memory is there again.
+ * (DEVICE_MEMORY_GONE), and a trapped access wakes it for its length. With `wakeup`, whatever wakes it (such an access,
+ * or the device itself) ends it: the kernel leaves the device awake, and its mapped memory is there again.
  *
- * Whether the device really sleeps is up to it and to what the host's power management can do: one that never slept does
- * not wake up either.
+ * Whether the device really sleeps is up to it and to what the host's power management can do: one that never slept
+ * does not wake up either.
  */
 export class LowPower implements Disposable {
   readonly #device: Descriptor
@@ -47,7 +47,9 @@ export class LowPower implements Disposable {
     return this.#closed
   }
 
-  /** The eventfd that a wake-up signals, for whoever else shall wait for it; null without `wakeup`. Closed with this. */
+  /**
+   * The eventfd that a wake-up signals, for whoever else shall wait for it; null without `wakeup`. Closed with this.
+   */
   get eventfd(): number | null {
     return this.#wakeup?.vector.eventfd ?? null
   }

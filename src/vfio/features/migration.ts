@@ -83,7 +83,10 @@ const chunks = v.custom<Iterable<Uint8Array> | AsyncIterable<Uint8Array>>(
   'must be a list or a stream of Uint8Arrays',
 )
 
-/** Migration of an open device (VFIO_DEVICE_FEATURE_MIGRATION, since Linux 5.18): its state leaves and enters it as a stream. */
+/**
+ * Migration of an open device (VFIO_DEVICE_FEATURE_MIGRATION, since Linux 5.18): its state leaves and enters it as a
+ * stream.
+ */
 export class Migration {
   /** `p2p`: others may reach it while it changes state. `preCopy`: part of its state can be read while it runs. */
   readonly can: { readonly stopCopy: boolean; readonly p2p: boolean; readonly preCopy: boolean }

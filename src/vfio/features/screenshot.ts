@@ -32,8 +32,8 @@ const pixelSize = 4
 const mostPixels = 2 ** 26
 
 /**
- * The pixels of a plane that lie in a region from `offset` on. NOT_SUPPORTED, with its name, for a format that is not of 8
- * bits a colour, or that is tiled; MALFORMED_REPLY for a picture that leaves its region.
+ * The pixels of a plane that lie in a region from `offset` on. NOT_SUPPORTED, with its name, for a format that is not
+ * of 8 bits a colour, or that is tiled; MALFORMED_REPLY for a picture that leaves its region.
  */
 export function pixelsOf(plane: Lines, region: Region, offset: number): Screenshot {
   const places = placesOf(plane)

@@ -10,7 +10,10 @@ import { nodePermission } from './open-refusals.ts'
 /** VFIO's own, or iommufd's, which speaks the same calls if it knows them. */
 export type ContainerPath = '/dev/vfio/vfio' | '/dev/iommu'
 
-/** The ways in which a container translates a device's addresses. Containers of mediated devices alone take type1 as well. */
+/**
+ * The ways in which a container translates a device's addresses. Containers of mediated devices alone take type1 as
+ * well.
+ */
 export type IommuType = 'type1v2' | 'type1' | 'noiommu'
 
 const iommuExtension: Readonly<Record<IommuType, number>> = {

@@ -14,8 +14,8 @@ interface Member {
 }
 
 /**
- * The groups in a container, each open once and shared by its devices. A group leaves with its last device; but the last
- * group of all stays while anything is mapped, as the kernel would take the mappings away with it.
+ * The groups in a container, each open once and shared by its devices. A group leaves with its last device; but the
+ * last group of all stays while anything is mapped, as the kernel would take the mappings away with it.
  */
 export class ContainerGroups {
   readonly #space: DeviceAddressSpace

@@ -35,8 +35,8 @@ export class Ioas {
   readonly iommufd: Descriptor
   readonly id: number
   /**
-   * Written anew for each call: as long as it is being made, no other is. Field by field, as `encode` and `decode` take a
-   * quarter as long as mapping and unmapping a page.
+   * Written anew for each call: as long as it is being made, no other is. Field by field, as `encode` and `decode` take
+   * a quarter as long as mapping and unmapping a page.
    */
   readonly #mapStruct: Uint8Array
   readonly #mapFields: DataView
@@ -211,8 +211,8 @@ export function openIommufd(kernel: Kernel): Descriptor {
 }
 
 /**
- * IOMMU_OPTION_RLIMIT_MODE: what is mapped counts against the limit of the process that maps it, in place of all processes
- * of its user together. Takes CAP_SYS_RESOURCE, and an iommufd that nothing was made in.
+ * IOMMU_OPTION_RLIMIT_MODE: what is mapped counts against the limit of the process that maps it, in place of all
+ * processes of its user together. Takes CAP_SYS_RESOURCE, and an iommufd that nothing was made in.
  */
 export function countByProcess(iommufd: Descriptor): void {
   const bytes = encode(iommuOption, {

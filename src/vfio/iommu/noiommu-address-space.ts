@@ -71,7 +71,9 @@ abstract class NoiommuAddressSpace extends AttachableSpace {
   protected abstract findPages(memory: Mapping, offset: number, size: number): readonly bigint[]
 }
 
-/** By the group's node, /dev/vfio/noiommu-N. Pages are locked, but the kernel may still move those that are not huge. */
+/**
+ * By the group's node, /dev/vfio/noiommu-N. Pages are locked, but the kernel may still move those that are not huge.
+ */
 export class NoiommuGroups extends NoiommuAddressSpace {
   readonly #container: Container
   readonly #groups: ContainerGroups

@@ -24,8 +24,8 @@ export interface AddressSpaceOptions {
 }
 
 /**
- * Opens an address space, to be shared by the devices that are opened in it (`openDevice` with `addressSpace`). The best
- * there is: iommufd if devices have nodes of their own, else type1v2, else type1; noiommu only if it is asked for.
+ * Opens an address space, to be shared by the devices that are opened in it (`openDevice` with `addressSpace`). The
+ * best there is: iommufd if devices have nodes of their own, else type1v2, else type1; noiommu only if it is asked for.
  * Closing it closes the devices that are still in it. Throws NOT_FOUND, NOT_SUPPORTED, PERMISSION_DENIED.
  */
 export function openAddressSpace(kernel: Kernel, { iommu }: AddressSpaceOptions = {}): DeviceAddressSpace {

@@ -15,8 +15,9 @@ import { type AddressSpaceOptions, openAddressSpace, type1Of } from './open-addr
 
 /**
  * Descriptors that somebody else opened, as `vfioctl run` hands them to a program without rights on any node. Each is
- * checked to be what is said. Those that a device needs are then its host's, which closes each once: with the last device
- * that needs it, or if opening the device fails. The others stay the caller's; so do all if one is not what is said.
+ * checked to be what is said. Those that a device needs are then its host's, which closes each once: with the last
+ * device that needs it, or if opening the device fails. The others stay the caller's; so do all if one is not what is
+ * said.
  */
 export interface PassedDescriptors {
   /** Of /dev/iommu, for devices by their own nodes. If absent, it is opened, unless the host has it open. */

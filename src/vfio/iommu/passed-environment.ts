@@ -11,8 +11,8 @@ const variables = {
 } as const
 
 /**
- * VFIOCTL_IOMMUFD=3 VFIOCTL_DEVICES=0000:3b:00.0=4,…, or VFIOCTL_CONTAINER=3 VFIOCTL_GROUPS=12=4,…; undefined for what is
- * not passed, and no longer to be in the environment.
+ * VFIOCTL_IOMMUFD=3 VFIOCTL_DEVICES=0000:3b:00.0=4,…, or VFIOCTL_CONTAINER=3 VFIOCTL_GROUPS=12=4,…; undefined for what
+ * is not passed, and no longer to be in the environment.
  */
 export function passedEnvironment(passed: PassedDescriptors): Record<string, string | undefined> {
   const one = (fd: number | undefined) => (fd === undefined ? undefined : String(fd))
@@ -31,8 +31,8 @@ export function passedEnvironment(passed: PassedDescriptors): Record<string, str
 }
 
 /**
- * The descriptors that `vfioctl run` passed to this program, for `openDevice(device, { passed })`: from VFIOCTL_IOMMUFD and
- * VFIOCTL_DEVICES, or VFIOCTL_CONTAINER and VFIOCTL_GROUPS. Throws NOT_FOUND if the environment has none of them,
+ * The descriptors that `vfioctl run` passed to this program, for `openDevice(device, { passed })`: from VFIOCTL_IOMMUFD
+ * and VFIOCTL_DEVICES, or VFIOCTL_CONTAINER and VFIOCTL_GROUPS. Throws NOT_FOUND if the environment has none of them,
  * INVALID_ARGUMENT if one is not of its form.
  */
 export function passedDescriptors(

@@ -44,8 +44,8 @@ export class Type1AddressSpace extends AttachableSpace {
   readonly #isIommufds: boolean
   readonly #mapped = new MappedRanges()
   /**
-   * Written anew for each call: as long as it is being made, no other is. Field by field, as `encode` and `decode` take a
-   * quarter as long as mapping and unmapping a page.
+   * Written anew for each call: as long as it is being made, no other is. Field by field, as `encode` and `decode` take
+   * a quarter as long as mapping and unmapping a page.
    */
   readonly #mapStruct = encode(vfioIommuType1DmaMap, { argsz: vfioIommuType1DmaMap.size })
   readonly #mapFields = new DataView(this.#mapStruct.buffer)

@@ -18,9 +18,9 @@ const leafPages = word * fanOut
 const spans = Float64Array.from({ length: 13 }, (_, level) => word * fanOut ** level)
 const inverseSpans = spans.map((span) => 1 / span)
 /**
- * A node is a row of integers, each column a line of the processor's cache: its entries, each a child or in a leaf a word
- * with a bit for each edge, 0 if it is not used; in a leaf the edges where a hole begins; how wide holes are at most, in
- * pages and from their first huge page on; and a bit for each entry that is used.
+ * A node is a row of integers, each column a line of the processor's cache: its entries, each a child or in a leaf a
+ * word with a bit for each edge, 0 if it is not used; in a leaf the edges where a hole begins; how wide holes are at
+ * most, in pages and from their first huge page on; and a bit for each entry that is used.
  */
 const [begins, widths, hugeWidths, mask, row] = [fanOut, 2 * fanOut, 3 * fanOut, 4 * fanOut, 5 * fanOut]
 /** Largest width that is stored, in pages. A search looks at the edges of a wider hole. */

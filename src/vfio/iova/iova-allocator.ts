@@ -25,9 +25,9 @@ const smallestPage = 4096
 const preferredEnd = 0xfee0_0000
 
 /**
- * Gives out the I/O virtual addresses of one address space. It takes the highest place that suits, first below 4 GiB and
- * then anywhere (as Linux does for its own drivers), which leaves the low addresses to devices that reach no others.
- * Each operation takes a time that hardly grows with the number of ranges.
+ * Gives out the I/O virtual addresses of one address space. It takes the highest place that suits, first below 4 GiB
+ * and then anywhere (as Linux does for its own drivers), which leaves the low addresses to devices that reach no
+ * others. Each operation takes a time that hardly grows with the number of ranges.
  */
 export class IovaAllocator {
   readonly #pageSize: number

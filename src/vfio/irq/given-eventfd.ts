@@ -2,7 +2,9 @@ import { linkOrEmpty } from '../../host/sysfs/readable.ts'
 import type { Descriptor } from '../calls/descriptor.ts'
 import type { Reason } from '../calls/system-call.ts'
 
-/** The first of these descriptors that is no eventfd as far as /proc knows: the kernel does not say which it refused. */
+/**
+ * The first of these descriptors that is no eventfd as far as /proc knows: the kernel does not say which it refused.
+ */
 export function otherThanEventfd({ kernel: { files, pid } }: Descriptor, fds: readonly number[]): number | null {
   return fds.find((fd) => linkOrEmpty(files, `/proc/${pid}/fd/${fd}`) !== 'anon_inode:[eventfd]') ?? null
 }

@@ -7,7 +7,9 @@ interface Enabled {
   readonly name: string
 }
 
-/** The ways in which a PCI device signals an interrupt: vfio-pci sets up one of them at a time. err and req are apart. */
+/**
+ * The ways in which a PCI device signals an interrupt: vfio-pci sets up one of them at a time. err and req are apart.
+ */
 const deliveries: readonly number[] = [
   pciIrqIndex.VFIO_PCI_INTX_IRQ_INDEX,
   pciIrqIndex.VFIO_PCI_MSI_IRQ_INDEX,

@@ -173,8 +173,8 @@ export class EnabledIrq implements Disposable, AsyncDisposable {
   }
 
   /**
-   * The next event, without Node's event loop: this thread does nothing else meanwhile. The fastest way, for a thread of
-   * its own. Throws INTERRUPT_TIMEOUT; on the mock, where no other thread could bring an event about, at once.
+   * The next event, without Node's event loop: this thread does nothing else meanwhile. The fastest way, for a thread
+   * of its own. Throws INTERRUPT_TIMEOUT; on the mock, where no other thread could bring an event about, at once.
    */
   waitSync(options: WaitSyncOptions): IrqEvent {
     return this.#waiting.waitSync(options)

@@ -13,7 +13,10 @@ const wanted = v.array(
   ),
 )
 
-/** By vector, for `call`. Throws INVALID_ARGUMENT for none, one twice or no descriptor, OUT_OF_RANGE for one that is not there. */
+/**
+ * By vector, for `call`. Throws INVALID_ARGUMENT for none, one twice or no descriptor, OUT_OF_RANGE for one that is not
+ * there.
+ */
 export function requestedVectors(
   call: string,
   irq: { readonly name: string; readonly count: number },

@@ -12,8 +12,8 @@ import { ActiveIrqs } from './irq-active.ts'
 
 /**
  * The interrupt indexes of an open device that the kernel answers for, by index or by name; asked for once. By name: of
- * PCI devices `intx`, `msi`, `msix`, `err` and `req`; of channel I/O (ccw) `io`, `crw` and `req`; of crypto adapters (ap)
- * `req` and `cfgChg`. One that is not there is NOT_FOUND.
+ * PCI devices `intx`, `msi`, `msix`, `err` and `req`; of channel I/O (ccw) `io`, `crw` and `req`; of crypto adapters
+ * (ap) `req` and `cfgChg`. One that is not there is NOT_FOUND.
  */
 export class Irqs implements Iterable<Irq> {
   readonly #device: Descriptor

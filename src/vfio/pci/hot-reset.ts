@@ -21,7 +21,9 @@ const maxDevices = 256
 export interface AffectedDevice {
   /** A PCI address. */
   readonly name: string
-  /** The number of its IOMMU group; null if the kernel does not say, as of devices that were opened by their own nodes. */
+  /**
+   * The number of its IOMMU group; null if the kernel does not say, as of devices that were opened by their own nodes.
+   */
   readonly group: number | null
   /** This process has it: its group is open here, or iommufd allows nobody else to have it. */
   readonly owned: boolean

@@ -19,8 +19,8 @@ export interface CommandLine {
 
 /**
  * The command behind util-linux's setpriv(1): with the user's ids and groups alone, no capability that it has or could
- * get (bounding, inheritable and ambient sets are empty), and no privileges by exec (no_new_privs). prlimit(1) before it
- * sets the limit. NOT_SUPPORTED if one of them is missing.
+ * get (bounding, inheritable and ambient sets are empty), and no privileges by exec (no_new_privs). prlimit(1) before
+ * it sets the limit. NOT_SUPPORTED if one of them is missing.
  */
 export function withRights(
   files: HostFiles,

@@ -12,8 +12,8 @@ export interface Forwarding {
 }
 
 /**
- * Hands SIGINT, SIGTERM and SIGHUP on from now on, in place of ending this process. Not the SIGINT of a terminal: that has
- * the program in its foreground too, which would take a second one for a second Ctrl-C.
+ * Hands SIGINT, SIGTERM and SIGHUP on from now on, in place of ending this process. Not the SIGINT of a terminal: that
+ * has the program in its foreground too, which would take a second one for a second Ctrl-C.
  */
 export function forwardSignals(files: HostFiles): Forwarding {
   const early: Signal[] = []

@@ -29,8 +29,8 @@ export function bestNodes({ files }: Kernel, devices: readonly DeviceAddress[]):
 }
 
 /**
- * Opens devices for a program. iommufd is told to count locked memory by process, unless this process may not: then it is
- * no other user's. NOT_SUPPORTED for a device without an IOMMU, and as the nodes are opened.
+ * Opens devices for a program. iommufd is told to count locked memory by process, unless this process may not: then it
+ * is no other user's. NOT_SUPPORTED for a device without an IOMMU, and as the nodes are opened.
  */
 export function openForProgram(
   kernel: Kernel,

@@ -15,8 +15,8 @@ export interface PrivateNode {
 }
 
 /**
- * The nodes of the devices' groups and of a container, opened once, so that one which is in use or gone is known before the
- * program runs. Throws as opening them does.
+ * The nodes of the devices' groups and of a container, opened once, so that one which is in use or gone is known before
+ * the program runs. Throws as opening them does.
  */
 export function findPrivateNodes(kernel: Kernel, devices: readonly DeviceAddress[]): PrivateNode[] {
   const one = (path: string, { descriptor }: ReturnType<typeof openContainer | typeof openGroup>): PrivateNode[] => {
@@ -31,9 +31,10 @@ export function findPrivateNodes(kernel: Kernel, devices: readonly DeviceAddress
 }
 
 /**
- * A command that sees these nodes alone in /dev/vfio, as the user's own: a tmpfs in a mount namespace of its own, by util-linux's
- * unshare(1) and mount(8). The host's nodes stay as they are, and the kernel takes it all away with the last process in it,
- * however that ends. Takes CAP_SYS_ADMIN, which a container may lack. NOT_SUPPORTED if a program is missing.
+ * A command that sees these nodes alone in /dev/vfio, as the user's own: a tmpfs in a mount namespace of its own, by
+ * util-linux's unshare(1) and mount(8). The host's nodes stay as they are, and the kernel takes it all away with the
+ * last process in it, however that ends. Takes CAP_SYS_ADMIN, which a container may lack. NOT_SUPPORTED if a program is
+ * missing.
  */
 export function withPrivateNodes(
   files: HostFiles,

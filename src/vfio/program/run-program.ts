@@ -13,11 +13,13 @@ export interface RunOptions {
   /** Its name, which is looked for in PATH, or its path, and its arguments. A word '{qemu}' is QEMU's arguments. */
   readonly command: readonly string[]
   /**
-   * The user whom it runs as, with no privileges left: a name or number of /etc/passwd. Needed as root; without root it is
-   * whoever we are.
+   * The user whom it runs as, with no privileges left: a name or number of /etc/passwd. Needed as root; without root it
+   * is whoever we are.
    */
   readonly user?: string
-  /** The nodes that are opened for it: iommufd's if the host and all the devices have them, else groups, unless told. */
+  /**
+   * The nodes that are opened for it: iommufd's if the host and all the devices have them, else groups, unless told.
+   */
   readonly nodes?: PassedNodes
   /** RLIMIT_MEMLOCK in bytes: the memory that it may give to devices. Left as it is unless told. */
   readonly memlock?: number | 'unlimited'
@@ -30,8 +32,9 @@ export type RunEnd = Awaited<StartedProgram['ended']>
 const qemuWord = '{qemu}'
 
 /**
- * Runs a program with devices that are opened for it. `qemuArguments` are those for /dev/iommu as that descriptor and the
- * devices' nodes as the next ones; for groups if it is null. Its environment is this process's, but for what is said of user and devices.
+ * Runs a program with devices that are opened for it. `qemuArguments` are those for /dev/iommu as that descriptor and
+ * the devices' nodes as the next ones; for groups if it is null. Its environment is this process's, but for what is
+ * said of user and devices.
  */
 export async function runProgramWith(
   kernel: Kernel,

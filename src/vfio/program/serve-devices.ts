@@ -33,9 +33,9 @@ export type Served =
   | { readonly what: 'refused'; readonly pid: number; readonly uid: number; readonly reason: string }
 
 /**
- * Hands the devices, opened anew each time, to whoever connects to a socket and is that user, until `signal` is aborted.
- * PERMISSION_DENIED if others could change the socket's folder, ALREADY_EXISTS for what is there already, and as `account`
- * throws.
+ * Hands the devices, opened anew each time, to whoever connects to a socket and is that user, until `signal` is
+ * aborted. PERMISSION_DENIED if others could change the socket's folder, ALREADY_EXISTS for what is there already, and
+ * as `account` throws.
  */
 export async function serveDevices(
   kernel: Kernel,
@@ -113,7 +113,10 @@ function servedUser({ files }: Kernel, given: string | undefined): Account {
   })
 }
 
-/** Others who can change the folder could put a socket of theirs in the place of ours, or have root give away another file. */
+/**
+ * Others who can change the folder could put a socket of theirs in the place of ours, or have root give away another
+ * file.
+ */
 function checkFolder({ files }: Kernel, socket: string): void {
   const folder = dirname(socket)
   const changeable = tried(socket, () => realPlace(files, folder).changeable)

@@ -39,7 +39,9 @@ export class Ioeventfd implements Disposable {
   /** Bits. */
   readonly width: 8 | 16 | 32 | 64
   readonly value: number | bigint
-  /** The eventfd whose signal does the write, to hand to whoever shall give it. The kernel reads it: nobody else does. */
+  /**
+   * The eventfd whose signal does the write, to hand to whoever shall give it. The kernel reads it: nobody else does.
+   */
   readonly eventfd: number
   readonly #device: Descriptor
   readonly #what: string

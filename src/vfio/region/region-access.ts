@@ -9,12 +9,12 @@ import type { Registers } from '../registers/registers.ts'
 
 /**
  * Reading and writing a region, the same for one that is trapped (`Region`) and one that is mapped (`MappedRegion`):
- * each access reaches the device as one of that width. But trapped by Linux before 6.12, one of 64 bits reaches it as two
- * of 32, the low half first; and `readInto` and `writeFrom` are one call there, which the device's driver splits, on
- * later kernels with 64-bit accesses in it. Registers that care about the width are read one by one.
+ * each access reaches the device as one of that width. But trapped by Linux before 6.12, one of 64 bits reaches it as
+ * two of 32, the low half first; and `readInto` and `writeFrom` are one call there, which the device's driver splits,
+ * on later kernels with 64-bit accesses in it. Registers that care about the width are read one by one.
  *
- * No width is refused here, and none is chosen for you: `read32` is what most devices take in a memory BAR. One that the
- * device does not take reads as all ones on x86-64; on arm64 it is an abort, which a mapped access survives
+ * No width is refused here, and none is chosen for you: `read32` is what most devices take in a memory BAR. One that
+ * the device does not take reads as all ones on x86-64; on arm64 it is an abort, which a mapped access survives
  * (DEVICE_MEMORY_GONE) and VFIO's read path in Linux 6.12 does not: the kernel oopses, and the reader hangs.
  *
  * Every access is checked first, as some drivers check nothing: OUT_OF_RANGE, INVALID_ARGUMENT if the offset is no

@@ -159,9 +159,9 @@ export class Region implements DeviceRegion {
   }
 
   /**
-   * Has the kernel write a value whenever an eventfd is signalled (VFIO_DEVICE_IOEVENTFD): of a PCI device, into a BAR but
-   * not its MSI-X table. Throws OUT_OF_RANGE and INVALID_ARGUMENT as a write does, ALREADY_EXISTS if the same write has
-   * an eventfd, NO_IOEVENTFD_LEFT beyond 1000 of one device, NOT_SUPPORTED elsewhere.
+   * Has the kernel write a value whenever an eventfd is signalled (VFIO_DEVICE_IOEVENTFD): of a PCI device, into a BAR
+   * but not its MSI-X table. Throws OUT_OF_RANGE and INVALID_ARGUMENT as a write does, ALREADY_EXISTS if the same write
+   * has an eventfd, NO_IOEVENTFD_LEFT beyond 1000 of one device, NOT_SUPPORTED elsewhere.
    */
   ioeventfd(request: IoeventfdRequest): Ioeventfd {
     const { descriptor } = this.#host

@@ -12,7 +12,9 @@ import { decodeConfigSpace } from '../config-space/config-space.ts'
 import { Region } from './region.ts'
 import type { Area } from './region-areas.ts'
 
-/** Bytes of a standard PCI header, of the part of configuration space that has the list MSI-X is in, and of a vector. */
+/**
+ * Bytes of a standard PCI header, of the part of configuration space that has the list MSI-X is in, and of a vector.
+ */
 const configHeaderSize = 0x40
 const conventionalConfigSize = 0x100
 const msixEntrySize = 16

@@ -52,8 +52,8 @@ export function decodeFields(
 }
 
 /**
- * `value` with these fields changed. Throws INVALID_ARGUMENT for a field that is not there, and for a value that it cannot
- * hold or that is not of the register's own type.
+ * `value` with these fields changed. Throws INVALID_ARGUMENT for a field that is not there, and for a value that it
+ * cannot hold or that is not of the register's own type.
  */
 export function encodeFields(
   register: string,

@@ -7,7 +7,9 @@ import type { HostReader } from '../reading/host-reader.ts'
 
 const parameter = '/sys/module/gim/parameters/vf_num'
 
-/** Numbers of functions that a line of modprobe asks for and that AMD's gim runs without, and GPUs of it that have none. */
+/**
+ * Numbers of functions that a line of modprobe asks for and that AMD's gim runs without, and GPUs of it that have none.
+ */
 export function gimFunctions({ files }: HostReader): Finding[] {
   const cards = readPhysicalFunctions(files).functions.filter(({ driver }) => driver === gimDriver)
   if (cards.length === 0) return []

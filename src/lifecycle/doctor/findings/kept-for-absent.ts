@@ -7,7 +7,10 @@ import { sriovSettings } from '../../sriov/sriov-settings.ts'
 import { type Finding, seen } from '../reading/finding.ts'
 import type { HostReader } from '../reading/host-reader.ts'
 
-/** Settings and definitions for a device, parent or virtual function that is gone, or in the place of which another stands. */
+/**
+ * Settings and definitions for a device, parent or virtual function that is gone, or in the place of which another
+ * stands.
+ */
 export function keptForAbsent({ files }: HostReader): Finding[] {
   return listKeptForBoot(files).kept.flatMap((kept) => {
     const absence = kept.kind === 'owner' ? null : absenceOf(files, kept)

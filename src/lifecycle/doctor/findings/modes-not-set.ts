@@ -7,7 +7,9 @@ import { gpuModeSettings } from '../../settings/gpu-modes-schema.ts'
 import { type Finding, seen } from '../reading/finding.ts'
 import type { HostReader } from '../reading/host-reader.ts'
 
-/** Modes of NVIDIA's cards that are kept for every boot and that the card has not: `sriov-manage` and a boot clear them. */
+/**
+ * Modes of NVIDIA's cards that are kept for every boot and that the card has not: `sriov-manage` and a boot clear them.
+ */
 export function modesNotSet({ files, gpuStates }: HostReader): Finding[] {
   return gpuModeSettings.list(files).settings.flatMap(({ name, path, value }): Finding[] => {
     const card = pciAddressOrNull(name)

@@ -8,8 +8,8 @@ import type { HostReader } from '../reading/host-reader.ts'
 const module = '/sys/module/vendor_reset'
 
 /**
- * GPUs of AMD's that VFIO has, although the module vendor-reset is loaded, with another reset in front: since Linux 5.15 the
- * kernel takes the module's only if `device_specific` is written to `reset_method`.
+ * GPUs of AMD's that VFIO has, although the module vendor-reset is loaded, with another reset in front: since Linux
+ * 5.15 the kernel takes the module's only if `device_specific` is written to `reset_method`.
  */
 export function vendorReset({ files, devices }: HostReader): Finding[] {
   if (kindOrNone(files, module) === null) return []

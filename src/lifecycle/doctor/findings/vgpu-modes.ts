@@ -48,7 +48,9 @@ function withoutFunctions(files: HostFiles, { address, total, driver }: Physical
   }
 }
 
-/** All of its functions are free, and none can be made anything. Null if a function is something else than a vGPU to be. */
+/**
+ * All of its functions are free, and none can be made anything. Null if a function is something else than a vGPU to be.
+ */
 function withoutTypes(files: HostFiles, { address, functions }: PhysicalFunction): Mode | null {
   const of = (name: string, one: PciAddress) => `${pciPath(one)}/nvidia/${name}`
   const [first] = functions

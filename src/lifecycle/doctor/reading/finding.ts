@@ -1,8 +1,8 @@
 import { escaped } from '../../../base/units.ts'
 
 /**
- * Weight of a finding: a problem keeps VFIO, or what is kept for the next boots, from working; a warning will, or is unsafe;
- * a note is good to know.
+ * Weight of a finding: a problem keeps VFIO, or what is kept for the next boots, from working; a warning will, or is
+ * unsafe; a note is good to know.
  */
 export type Severity = 'problem' | 'warning' | 'note'
 
@@ -27,7 +27,9 @@ export interface Finding {
   readonly consequence: string
   /** Command lines that mend it, in their order; none if no command does. */
   readonly commands: readonly string[]
-  /** The part of the mending that no command does: a setting of the firmware, an argument of the kernel. Null if none. */
+  /**
+   * The part of the mending that no command does: a setting of the firmware, an argument of the kernel. Null if none.
+   */
   readonly advice: string | null
 }
 

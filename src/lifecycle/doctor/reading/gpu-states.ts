@@ -8,8 +8,8 @@ import { areModesOfCard } from '../../gpu-modes/keep-modes.ts'
 import { gpuModeSettings } from '../../settings/gpu-modes-schema.ts'
 
 /**
- * The modes of NVIDIA's cards of which some are kept, as nvidia-smi tells them. A card is left out of which it tells none:
- * without a driver, below another root, or if the tool fails.
+ * The modes of NVIDIA's cards of which some are kept, as nvidia-smi tells them. A card is left out of which it tells
+ * none: without a driver, below another root, or if the tool fails.
  */
 export async function keptGpuStates(kernel: Kernel): Promise<ReadonlyMap<PciAddress, GpuState>> {
   const { files } = kernel

@@ -5,11 +5,15 @@ import type { GpuState } from '../../gpu-modes/gpu-state.ts'
 
 /** The devices, the user and the guest for which a host is looked at; the host alone if empty. */
 export interface DoctorRequest {
-  /** Devices that VFIO is to have, in any form of their names; if absent, those that are kept for it, or that it has. */
+  /**
+   * Devices that VFIO is to have, in any form of their names; if absent, those that are kept for it, or that it has.
+   */
   readonly devices?: readonly string[]
   /** The user who is to open the devices: a name, or a number. */
   readonly user?: string
-  /** The systemd service that runs the guest, 'my-vm' or 'my-vm.service'; then it is asked for its limit, not the user. */
+  /**
+   * The systemd service that runs the guest, 'my-vm' or 'my-vm.service'; then it is asked for its limit, not the user.
+   */
   readonly unit?: string
   /** Bytes of a guest's memory, which is locked as a whole while a device is in the guest. */
   readonly guestMemory?: number

@@ -13,8 +13,8 @@ export interface MemoryToLock {
 }
 
 /**
- * All of the guest's memory, once for all devices in one address space. If the guest has an IOMMU of its own, each device is in
- * one of its own, and each locks what is mapped: all of it, at worst. Null if no guest is asked for.
+ * All of the guest's memory, once for all devices in one address space. If the guest has an IOMMU of its own, each
+ * device is in one of its own, and each locks what is mapped: all of it, at worst. Null if no guest is asked for.
  */
 export function memoryToLock(
   { guestMemory, deviceCount, devices = [], viommu = false }: DoctorRequest,

@@ -21,8 +21,8 @@ export function serviceName(asked: string): string {
 }
 
 /**
- * The memory that a systemd service may lock, by LimitMEMLOCK of its unit and what extends it. One that runs as root with
- * root's capabilities has no limit. NOT_FOUND if there is no such unit.
+ * The memory that a systemd service may lock, by LimitMEMLOCK of its unit and what extends it. One that runs as root
+ * with root's capabilities has no limit. NOT_FOUND if there is no such unit.
  */
 export function unitMemlock(files: HostFiles, asked: string): UserMemlock {
   const name = serviceName(asked)
@@ -66,7 +66,9 @@ function last(lines: readonly BootLine[], key: string): readonly [value: string,
   return found.at(-1) ?? null
 }
 
-/** Of 'SOFT:HARD' or one for both, with K, M, G, T, P or E for powers of 1024; null for no limit, or what is no number. */
+/**
+ * Of 'SOFT:HARD' or one for both, with K, M, G, T, P or E for powers of 1024; null for no limit, or what is no number.
+ */
 function hardLimit(value: string): number | null {
   const [, digits, unit = ''] = /^(\d{1,15})([KMGTPE]?)$/.exec(value.split(':').at(-1) ?? '') ?? []
   return digits === undefined ? null : Number(digits) * 1024 ** ' KMGTPE'.indexOf(unit === '' ? ' ' : unit)

@@ -16,8 +16,8 @@ export interface UserMemlock {
 const mostProcesses = 4096
 
 /**
- * The limit of a user's logins (pam_limits), or else that of a process of his that runs; null if neither is told. systemd's
- * services have one of their own.
+ * The limit of a user's logins (pam_limits), or else that of a process of his that runs; null if neither is told.
+ * systemd's services have one of their own.
  */
 export function userMemlock(files: HostFiles, user: Account): UserMemlock | null {
   return byPam(files, user) ?? byProcess(files, user)

@@ -2,7 +2,10 @@ import type { PciAddress } from '../../../base/units.ts'
 import type { DeviceIdentity } from '../../change/device-identity.ts'
 import type { VirtualDevice } from '../../device/virtual-device.ts'
 
-/** A virtual function of a card with its part of it, as a type or as a share. It has no UUID, and its address is used again. */
+/**
+ * A virtual function of a card with its part of it, as a type or as a share. It has no UUID, and its address is used
+ * again.
+ */
 export interface FunctionIdentity<Kind extends string> extends DeviceIdentity {
   readonly kind: Kind
   readonly name: PciAddress

@@ -19,7 +19,9 @@ export function placeOf(files: HostFiles, name: string, exactParent = false): Pa
   return { name: parent, parents: [parent] }
 }
 
-/** As `placeOf`, of a host if it need not be there: the functions that a card will have are known from its capability. */
+/**
+ * As `placeOf`, of a host if it need not be there: the functions that a card will have are known from its capability.
+ */
 export function expectedPlace(files: HostFiles, name: string, exactParent = false): Parents {
   const known = parentName(name)
   const there = exactParent ? [] : parentsOf(files, known)

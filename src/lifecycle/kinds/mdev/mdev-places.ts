@@ -6,8 +6,8 @@ import type { Parents } from '../../wanted/parent-place.ts'
 import { mdevBus, mdevParents } from './mdev-types.ts'
 
 /**
- * The parents of mediated devices that a name stands for: of a card whose virtual functions are parents, those (NVIDIA's
- * cards from Ampere to vGPU 16); else the one of that name. None if there is none.
+ * The parents of mediated devices that a name stands for: of a card whose virtual functions are parents, those
+ * (NVIDIA's cards from Ampere to vGPU 16); else the one of that name. None if there is none.
  */
 export function parentsOf(files: HostFiles, name: string): string[] {
   const address = pciAddressOrNull(name)

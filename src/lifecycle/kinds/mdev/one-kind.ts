@@ -15,8 +15,8 @@ export interface KindOfCard extends Pick<CardLoad, 'stays' | 'leaves' | 'comes'>
 }
 
 /**
- * Cards take vGPUs of one type, of one size or of any, by their model, mode and driver's age. What a card that carries one
- * type offers beside it shows which: null if that does not show, or is kept to.
+ * Cards take vGPUs of one type, of one size or of any, by their model, mode and driver's age. What a card that carries
+ * one type offers beside it shows which: null if that does not show, or is kept to.
  */
 export function oneKindFault(card: KindOfCard): string | null {
   const after = new Set([...card.stays, ...card.comes].map(({ type }) => type))

@@ -24,7 +24,10 @@ export interface PlacedMdev extends PlacedDevice {
 /** The placed devices of a spec, and those on this host that it has no place for. */
 export type PlacedMdevs = Pick<MdevPlacing, 'placed' | 'surplus'>
 
-/** Gives each device that a spec asks for its place, on no function that is `lost` to its driver: on those that are there first, then on free ones. */
+/**
+ * Gives each device that a spec asks for its place, on no function that is `lost` to its driver: on those that are
+ * there first, then on free ones.
+ */
 export function placeDevices(host: PlacingOn<PresentMdev>, parents: readonly PlacedParent[]): PlacedMdevs {
   const placing = new MdevPlacing(host)
   // what is named by its UUID is never taken for another, nor what is on a function that is named for one of a count
@@ -160,8 +163,8 @@ class MdevPlacing extends Placing<PresentMdev, PlacedMdev, MdevDemand> {
   }
 
   /**
-   * The first of those of which most are left, after those that are placed and not there yet. A virtual function carries
-   * one device: NO_INSTANCE_LEFT if each has its own.
+   * The first of those of which most are left, after those that are placed and not there yet. A virtual function
+   * carries one device: NO_INSTANCE_LEFT if each has its own.
    */
   #roomiest(
     types: readonly MdevType[],

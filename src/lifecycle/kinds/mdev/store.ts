@@ -18,7 +18,9 @@ import {
 } from '../../files/durable-files.ts'
 import { withLock } from '../../files/lock.ts'
 
-/** mdevctl's own store: /etc/mdevctl.d/PARENT/UUID. Its tools, libvirt and udev rules go on working on the same files. */
+/**
+ * mdevctl's own store: /etc/mdevctl.d/PARENT/UUID. Its tools, libvirt and udev rules go on working on the same files.
+ */
 export const storePath = '/etc/mdevctl.d'
 
 /** A definition with the parent and UUID that its path says. */
@@ -33,7 +35,9 @@ export function definitionPath(parent: string, uuid: Uuid): string {
   return pathOf(definitionFile(parent, uuid))
 }
 
-/** Every definition there is, or those of one UUID. A file that is foreign or cannot be read is a warning with its path. */
+/**
+ * Every definition there is, or those of one UUID. A file that is foreign or cannot be read is a warning with its path.
+ */
 export function readDefinitions(
   files: HostFiles,
   only?: Uuid,

@@ -16,7 +16,9 @@ import {
   readMdevTypes,
 } from './mdev-types.ts'
 
-/** The parent by the name the kernel gives it; a PCI address may be short or in capitals. NOT_FOUND names the nearest. */
+/**
+ * The parent by the name the kernel gives it; a PCI address may be short or in capitals. NOT_FOUND names the nearest.
+ */
 export function findParent(files: HostFiles, name: string): string {
   const known = parentName(checkedName('parent', name))
   if (files.kind(`${mdevBus}/${known}`) !== null) return known

@@ -2,8 +2,8 @@ import type { TypeDetails } from '../../device/device-type.ts'
 
 /**
  * Reads the descriptions that drivers write, each in its own way:
- * NVIDIA `num_heads=4, framebuffer=1024M, max_resolution=5120x2880, max_instance=16`; GVT-g `resolution: 1920x1200` among
- * lines; mdpy `virtual display, 640x480 framebuffer`; mbochs `virtual display, 4 MB video memory`.
+ * NVIDIA `num_heads=4, framebuffer=1024M, max_resolution=5120x2880, max_instance=16`; GVT-g `resolution: 1920x1200`
+ * among lines; mdpy `virtual display, 640x480 framebuffer`; mbochs `virtual display, 4 MB video memory`.
  */
 export function parseTypeDetails(description: string): TypeDetails {
   const fields = new Map<string, string>()

@@ -12,8 +12,8 @@ import { type MdevIdentity, mdevIdentity } from './mdev-identity.ts'
 import { definedParents, definitionPath, deleteDefinition, readDefinition, withStoreLock } from './store.ts'
 
 /**
- * Deletes the definitions of a UUID: under one parent, or under all of them, and what is kept of its nodes' owner, also of
- * a device without a definition. A running device goes on running; one that runs and of which nothing is kept is no
+ * Deletes the definitions of a UUID: under one parent, or under all of them, and what is kept of its nodes' owner, also
+ * of a device without a definition. A running device goes on running; one that runs and of which nothing is kept is no
  * change; one that nobody knows is NOT_FOUND.
  */
 export async function undefine(

@@ -9,8 +9,8 @@ import { openedAs, readVgpuFunction, type VgpuFunction } from './vgpu-functions.
 import { readCreatableTypes } from './vgpu-types.ts'
 
 /**
- * The function to make a vGPU: the one that was named, which may be of that type already, or a free one of the card that
- * is offered the type, that nobody has open and that is not defined to be another.
+ * The function to make a vGPU: the one that was named, which may be of that type already, or a free one of the card
+ * that is offered the type, that nobody has open and that is not defined to be another.
  */
 export function chooseFunction(files: HostFiles, { card, functions }: VgpuPlace, type: NamedType): VgpuFunction {
   // as they are now: under the lock of the card

@@ -8,9 +8,9 @@ import { knownTypeName, knownTypes } from './vgpu-type-names.ts'
 import { readCreatableTypes, readVgpuTypes } from './vgpu-types.ts'
 
 /**
- * A type of vGPU by its id or name ('1157', 'NVIDIA L40S-24Q', 'L40S-24Q'). A card lists only what can be made now: what
- * it does not list is looked for among the names that were noted earlier. `on` is the function that is to have it, if one
- * was named: it alone is asked first for an id.
+ * A type of vGPU by its id or name ('1157', 'NVIDIA L40S-24Q', 'L40S-24Q'). A card lists only what can be made now:
+ * what it does not list is looked for among the names that were noted earlier. `on` is the function that is to have it,
+ * if one was named: it alone is asked first for an id.
  */
 export function chooseVgpuType(
   files: HostFiles,

@@ -17,8 +17,8 @@ import { knownTypeName } from './vgpu-type-names.ts'
 import { readVgpuTypes } from './vgpu-types.ts'
 
 /**
- * NVIDIA's vGPUs from vGPU 17 on: a virtual function that is given a type, named by its PCI address, which is used again
- * after it. Its definition is ours: mdevctl's store is for what has a UUID.
+ * NVIDIA's vGPUs from vGPU 17 on: a virtual function that is given a type, named by its PCI address, which is used
+ * again after it. Its definition is ours: mdevctl's store is for what has a UUID.
  */
 export const nvidiaVgpuKind: VirtualDeviceKind = {
   kind: 'vgpu',

@@ -53,7 +53,10 @@ function refusedNow(
 /** Of fewer, the list of a card's types is none of all that it can carry. */
 const fullListOfSizes = 4
 
-/** The largest type of a card takes all of it; which that is shows while the card carries nothing and offers all of them. */
+/**
+ * The largest type of a card takes all of it; which that is shows while the card carries nothing and offers all of
+ * them.
+ */
 function tooMuchFramebuffer({ stays, leaves, comes }: CardLoad, offered: readonly CardType[]): string | null {
   if (stays.length + leaves.length > 0) return null
   const after = comes.map(({ type }) => offered.find((it) => it.type === type))

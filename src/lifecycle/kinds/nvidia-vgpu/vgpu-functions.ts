@@ -8,8 +8,8 @@ import { readOrWarn, unreadable, type Warning } from '../../../host/warning.ts'
 import type { HostFiles } from '../../../kernel/kernel.ts'
 
 /**
- * A virtual function that can be made a vGPU: its driver shows folder nvidia/ (vendor-specific VFIO, since Linux 6.8 and
- * vGPU 17; there is no mediated device in it).
+ * A virtual function that can be made a vGPU: its driver shows folder nvidia/ (vendor-specific VFIO, since Linux 6.8
+ * and vGPU 17; there is no mediated device in it).
  */
 export interface VgpuFunction {
   readonly address: PciAddress

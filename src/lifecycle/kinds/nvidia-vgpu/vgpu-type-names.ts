@@ -5,7 +5,10 @@ import type { HostFiles } from '../../../kernel/kernel.ts'
 /** A file for each id with the type's name: a driver names only what can be made now, not what is there already. */
 export const typeNamesPath = '/var/lib/vfioctl/vgpu-types'
 
-/** The name that a type was listed with once; null for one that nobody noted. It helps people, and nothing depends on it. */
+/**
+ * The name that a type was listed with once; null for one that nobody noted. It helps people, and nothing depends on
+ * it.
+ */
 export function knownTypeName(files: HostFiles, id: number): string | null {
   const name = readOrEmpty(files, `${typeNamesPath}/${id}`).trim()
   return name !== '' && printable(name) === name ? name : null

@@ -9,10 +9,10 @@ import { adminPath, possibleFunctions, xeCard } from './xe-cards.ts'
 import { xeDefinitions } from './xe-definitions.ts'
 
 /**
- * The shares that are defined for the first so many functions of a card, given before they come: so they keep the card from
- * giving each an equal part, and no function is there for a moment with another share. Others that were given before, as by
- * a change that was killed, are given back. None if none is defined; for no functions, all is
- * given back. `defined` has them by their functions.
+ * The shares that are defined for the first so many functions of a card, given before they come: so they keep the card
+ * from giving each an equal part, and no function is there for a moment with another share. Others that were given
+ * before, as by a change that was killed, are given back. None if none is defined; for no functions, all is given back.
+ * `defined` has them by their functions.
  */
 export function sharesBeforeFunctions(
   files: HostFiles,

@@ -81,7 +81,9 @@ function checkPriority(
   })
 }
 
-/** Changes a definition; the function keeps the shares that it has. INVALID_ARGUMENT for a second priority of a card. */
+/**
+ * Changes a definition; the function keeps the shares that it has. INVALID_ARGUMENT for a second priority of a card.
+ */
 export async function modifyXe(
   kernel: Kernel,
   address: PciAddress,

@@ -6,8 +6,8 @@ import { startXe } from './start-xe.ts'
 import { xeDefinitions } from './xe-definitions.ts'
 
 /**
- * Shares that are defined to come back by themselves: most are given before the card's functions come, with the number that
- * is kept for it, and this finds them so.
+ * Shares that are defined to come back by themselves: most are given before the card's functions come, with the number
+ * that is kept for it, and this finds them so.
  */
 export const definedXe: RestoreStage = definedFunctions({
   kind: 'xe-vf',

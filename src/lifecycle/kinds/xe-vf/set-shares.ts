@@ -14,8 +14,8 @@ import { needsIdle, shareWrites } from './share-writes.ts'
 import { functionsOf } from './xe-cards.ts'
 
 /**
- * Makes the writes, while nobody can open the function if its VRAM changes, and looks whether it has what was asked for.
- * If one fails, the function has its earlier shares again.
+ * Makes the writes, while nobody can open the function if its VRAM changes, and looks whether it has what was asked
+ * for. If one fails, the function has its earlier shares again.
  */
 export async function setShares(
   kernel: Kernel,

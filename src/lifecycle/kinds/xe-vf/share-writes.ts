@@ -6,8 +6,8 @@ import type { GpuShares } from '../../device/gpu-shares.ts'
 import { bulkPath, profilePath, readShares, type ShareFile, type XeShares } from './read-shares.ts'
 
 /**
- * The writes that make a function's shares what is wanted; none for what is so. VRAM comes first, after a reset (FLR), as
- * the firmware changes it only while the function is idle. The priority is that of all functions of the card.
+ * The writes that make a function's shares what is wanted; none for what is so. VRAM comes first, after a reset (FLR),
+ * as the firmware changes it only while the function is idle. The priority is that of all functions of the card.
  */
 export function shareWrites(
   files: HostFiles,

@@ -88,8 +88,8 @@ async function changeShares(
 }
 
 /**
- * The one that was named. Of a card one that nobody uses and that is not defined: without a share, else with the part that
- * the card's driver has given to most of them alike. A share that is like no other, somebody has given.
+ * The one that was named. Of a card one that nobody uses and that is not defined: without a share, else with the part
+ * that the card's driver has given to most of them alike. A share that is like no other, somebody has given.
  */
 export function chooseFunction(files: HostFiles, { card, functions }: XePlace): PciAddress {
   const [only, ...others] = functions

@@ -57,8 +57,8 @@ export function possibleFunctions(files: HostFiles, { address, total }: SriovNum
 }
 
 /**
- * The place by the address of a card or of one of its functions. NOT_SUPPORTED before Linux 6.19, or for another device;
- * NOT_FOUND for a function that is not there.
+ * The place by the address of a card or of one of its functions. NOT_SUPPORTED before Linux 6.19, or for another
+ * device; NOT_FOUND for a function that is not there.
  */
 export function findXePlace(files: HostFiles, name: string): XePlace {
   const address = pciAddressOrNull(name)

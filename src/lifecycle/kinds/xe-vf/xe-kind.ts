@@ -15,8 +15,8 @@ import { xeDefinitions } from './xe-definitions.ts'
 import { readXeTypes, shareType } from './xe-types.ts'
 
 /**
- * Shares of Intel's GPUs with the driver xe (Arc Pro, Panther Lake): a virtual function that has VRAM and time of its card,
- * named by its PCI address. Which driver has it is a binding's matter.
+ * Shares of Intel's GPUs with the driver xe (Arc Pro, Panther Lake): a virtual function that has VRAM and time of its
+ * card, named by its PCI address. Which driver has it is a binding's matter.
  */
 export const xeKind: VirtualDeviceKind = {
   kind: 'xe-vf',
