@@ -147,6 +147,24 @@ describe('streams', () => {
     expect({ status, stderr, lines: stdout.split('\n').length }).toEqual({ status: 0, stderr: '', lines: 2 })
   })
 
+  it('plan has a sign and a colour for each action in a terminal, and words alone elsewhere', () => {
+    const run = mockHost()
+    run('start', '83b8f4f2-509f-382f-3c1e-e6bfe0fa1001', '-p', 'mtty', '-t', 'mtty-1')
+    const file = join(mkdtempSync(join(tmpdir(), 'vfioctl-plan-')), 'spec.yaml')
+    const devices = '[{ type: mtty-2, count: 1 }]'
+    writeFileSync(file, `version: 1\nparents: [{ parent: mtty, others: remove, devices: ${devices} }]\n`)
+    const shown = (more: Readonly<Record<string, string>>) =>
+      execFileSync('script', ['-qec', `'${process.execPath}' '${program}' plan --mock '${file}'`, '/dev/null'], {
+        encoding: 'utf8',
+        env: { PATH: process.env['PATH'] ?? '', TERM: 'xterm', ...run.env, ...more },
+      })
+    const screen = shown({})
+    expect(screen).toContain('\u001b[31m- remove ')
+    expect(screen).toContain('\u001b[32m+ create ')
+    expect(shown({ NO_COLOR: '1' })).toMatch(/^- remove /m)
+    expect(run('plan', file).stdout).toMatch(/^remove /m)
+  })
+
   it('a terminal gets bold headings, unless NO_COLOR is set', () => {
     const { env } = mockHost()
     const onTerminal = (more: Readonly<Record<string, string>>) =>

@@ -29,7 +29,7 @@ const plan: Command = command({
     if (values['dry-run']) {
       io.out(planSteps(found))
       sayIfScriptsAreNotAsked(host.kernel, found, io)
-    } else if (itemsOf(found).length > 0) io.out(planTable(found))
+    } else if (itemsOf(found).length > 0) io.out(planTable(found, io.width() !== null))
     io.err(`${planSummary(found)}\n`)
     checkRoom(found)
   },

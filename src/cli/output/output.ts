@@ -1,7 +1,7 @@
 import { escaped, escapedAs, printable } from '../../base/units.ts'
 import type { Warning } from '../../host/warning.ts'
 import type { Io } from '../io/io.ts'
-import { paint } from '../io/paint.ts'
+import { paint, type Style } from '../io/paint.ts'
 
 /** JSON for machines, indented. 64-bit values come as hex strings: JSON's numbers would round them. */
 export function json(value: unknown): string {
@@ -34,6 +34,8 @@ export interface Column<T> {
 export interface TableForm<T> {
   /** Lines under a row. */
   readonly below?: (row: T) => string[]
+  /** The colour of a row; null for none. */
+  readonly style?: (row: T) => Style | null
   /** True unless said: the first line has the headings. */
   readonly hasHeadings?: boolean
   /** Columns that are empty in every row stay. */
@@ -45,7 +47,7 @@ export interface TableForm<T> {
  * others is '-'. A row is one line, whatever its names hold.
  */
 export function table<T>(rows: readonly T[], columns: readonly Column<T>[], form: TableForm<T> = {}): string {
-  const { below, hasHeadings = true, keepsEmpty = false } = form
+  const { below, style, hasHeadings = true, keepsEmpty = false } = form
   const cells = columns.map(({ cell }) => rows.map((row) => escaped(String(cell(row) ?? ''))))
   const shown = columns.flatMap(({ heading }, index) => {
     const values = cells[index] ?? []
@@ -61,13 +63,14 @@ export function table<T>(rows: readonly T[], columns: readonly Column<T>[], form
     .map((column) => column.heading)
     .join('  ')
     .trimEnd()
-  const lines = rows.flatMap((row, index) => [
-    padded
+  const lines = rows.flatMap((row, index) => {
+    const line = padded
       .map(({ values }) => values[index])
       .join('  ')
-      .trimEnd(),
-    ...(below?.(row) ?? []).map(escaped),
-  ])
+      .trimEnd()
+    const painted = style?.(row) ?? null
+    return [painted === null ? line : paint(painted, line), ...(below?.(row) ?? []).map(escaped)]
+  })
   return `${[...(hasHeadings ? [paint('bold', heading)] : []), ...lines].join('\n')}\n`
 }
 

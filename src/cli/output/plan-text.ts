@@ -16,6 +16,7 @@ import {
   type PlannedSriov,
 } from '../../lifecycle/wanted/plan.ts'
 import type { Io } from '../io/io.ts'
+import type { Style } from '../io/paint.ts'
 import { type Column, table } from './output.ts'
 import { shownStep } from './report-change.ts'
 
@@ -55,13 +56,28 @@ const modeColumns: readonly Column<PlannedGpuModes>[] = [
   { heading: 'IN USE', cell: ({ uses }) => uses.join(', ') },
 ]
 
-/** A plan as tables: drivers, functions, modes of GPUs, virtual devices. */
-export function planTable({ bindings, sriov, gpuModes, entries }: Plan): string {
+/** A sign for each action, and its colour. */
+const signs: Readonly<Record<PlanItem['action'], readonly [sign: string, style: Style]>> = {
+  bind: ['~', 'yellow'],
+  create: ['+', 'green'],
+  change: ['~', 'yellow'],
+  remove: ['-', 'red'],
+  keep: [' ', 'dim'],
+}
+
+/** A plan as tables: drivers, functions, modes of GPUs, virtual devices. In a terminal, each action has a sign and a colour. */
+export function planTable({ bindings, sriov, gpuModes, entries }: Plan, inTerminal: boolean): string {
+  const form = { style: ({ action }: PlanItem) => (inTerminal ? signs[action][1] : null) }
+  const signed = <T extends PlanItem>(given: readonly Column<T>[]): readonly Column<T>[] =>
+    given.map((column, at) => {
+      if (at > 0 || !inTerminal) return column
+      return { heading: `  ${column.heading}`, cell: (row) => `${signs[row.action][0]} ${row.action}` }
+    })
   const tables = [
-    ...(bindings.length === 0 ? [] : [table(bindings, bindingColumns)]),
-    ...(sriov.length === 0 ? [] : [table(sriov, sriovColumns)]),
-    ...(gpuModes.length === 0 ? [] : [table(gpuModes, modeColumns)]),
-    ...(entries.length === 0 ? [] : [table(entries, columns)]),
+    ...(bindings.length === 0 ? [] : [table(bindings, signed(bindingColumns), form)]),
+    ...(sriov.length === 0 ? [] : [table(sriov, signed(sriovColumns), form)]),
+    ...(gpuModes.length === 0 ? [] : [table(gpuModes, signed(modeColumns), form)]),
+    ...(entries.length === 0 ? [] : [table(entries, signed(columns), form)]),
   ]
   return tables.join('\n')
 }
