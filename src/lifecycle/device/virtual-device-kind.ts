@@ -27,6 +27,8 @@ export interface Kept {
   readonly kind: string
   /** The device that it is kept for: a PCI address or a UUID. */
   readonly device: string
+  /** The parent that it needs, of a device whose own name says no place. */
+  readonly parent?: string
   /** 'driver vfio-pci', '8 virtual functions', 'nvidia-232 on 0000:3b:00.0'. */
   readonly what: string
   /** Its state now: 'with nvme', 'has 4', 'not there'; null if there is nothing to say. */

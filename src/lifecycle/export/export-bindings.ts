@@ -1,4 +1,4 @@
-import { pciAddressOrNull, printable } from '../../base/units.ts'
+import { type PciAddress, pciAddressOrNull, printable } from '../../base/units.ts'
 import { type BusDevice, devicePath, onPci, shownDevice } from '../../host/bus/bus-device.ts'
 import { driverNameFault } from '../../host/driver-name.ts'
 import { groupMember } from '../../host/group-members.ts'
@@ -11,7 +11,8 @@ import { isKeptDevice, waitsForBoot } from '../bindings/kept-device.ts'
 import { driverctlFolder } from '../bindings/next-boot.ts'
 import { bindingName, boundDeviceOrNull, type KeptBinding, keptBindings } from '../settings/bindings.ts'
 import type { BindingEntry } from '../spec/spec-file.ts'
-import type { Exported, ExportedPart } from './exported.ts'
+import { isToCome, type KeptFunction } from '../sriov/kept-number.ts'
+import type { Exported, ExportedPart, OnHost } from './exported.ts'
 
 type Found = Exported<BindingEntry> & { readonly device: BusDevice }
 
@@ -19,22 +20,23 @@ type Found = Exported<BindingEntry> & { readonly device: BusDevice }
 export function exportBindings(
   files: HostFiles,
   isMeant: (device: BusDevice) => boolean,
-  adopt: boolean,
+  { cards, adopt }: Pick<OnHost, 'cards' | 'adopt'>,
 ): ExportedPart<Found> {
   const { settings, warnings: unread } = keptBindings.list(files)
   const warnings: Warning[] = [...unread]
   const kept = settings.flatMap(({ name, path, value }): Found[] => {
     const device = boundDeviceOrNull(name)
     if (device !== null && !isMeant(device)) return []
-    const fault = device === null ? 'its name is none of a device' : leftOutReason(files, device, value)
-    if (fault !== null) warnings.push({ path, message: `is left out: ${fault}` })
-    if (device === null || (fault !== null && !waitsForBoot(files, value))) return []
-    return [{ device, entry: entryOf(device, value), comment: null }]
+    const fault = device === null ? 'its name is none of a device' : leftOutReason(files, cards, device, value)
+    if (device !== null && fault === null) return [{ device, entry: entryOf(device, value), comment: null }]
+    warnings.push({ path, message: `is left out: ${fault}` })
+    return []
   })
-  const keptNames = new Set(settings.map(({ name }) => name))
-  const others = [...driverctlOverrides(files), ...boundByHand(files)].filter(({ device }, at, all) => {
-    const first = all.findIndex((it) => shownDevice(it.device) === shownDevice(device))
-    return isMeant(device) && !keptNames.has(bindingName(device)) && first === at
+  const named = new Set(settings.map(({ name }) => name))
+  const others = [...driverctlOverrides(files), ...boundByHand(files)].filter(({ device }) => {
+    const isNew = isMeant(device) && !named.has(bindingName(device))
+    named.add(bindingName(device))
+    return isNew
   })
   return {
     entries: [...kept, ...(adopt ? others : [])],
@@ -45,9 +47,12 @@ export function exportBindings(
   }
 }
 
-function leftOutReason(files: HostFiles, device: BusDevice, kept: KeptBinding): string | null {
-  if (files.kind(devicePath(device)) === null) return 'its device is not there'
-  return isKeptDevice(files, device, kept) ? null : 'another device is there'
+function leftOutReason(files: HostFiles, cards: OnHost['cards'], device: BusDevice, kept: KeptBinding): string | null {
+  if (files.kind(devicePath(device)) === null) {
+    return isToCome(files, cards, device.name) ? null : 'its device is not there'
+  }
+  if (!isKeptDevice(files, device, kept)) return 'another device is there'
+  return waitsForBoot(files, kept) ? 'it is for the next boot, and a file says what is to be now' : null
 }
 
 function entryOf(device: BusDevice, kept: KeptBinding): BindingEntry {
@@ -91,28 +96,20 @@ function boundByHand(files: HostFiles): Found[] {
  */
 export function byCard(
   found: readonly Found[],
-  cardOf: (address: string) => FunctionNumber | null,
+  functionOf: (address: PciAddress) => Pick<KeptFunction, 'card' | 'number'> | null,
 ): Exported<BindingEntry>[] {
-  const entries = new Map<
-    string,
-    { entry: BindingEntry; numbers: number[]; card: string | null; comment: string | null }
-  >()
-  for (const { device, entry, comment } of found) {
-    const place = device.bus === 'pci' ? cardOf(device.name) : null
-    const { device: shown, ...rest } = entry
-    const key = place === null ? JSON.stringify(shown) : JSON.stringify([place.card, rest, comment])
-    const same = entries.get(key) ?? { entry, numbers: [], card: place?.card ?? null, comment }
-    entries.set(key, { ...same, numbers: [...same.numbers, ...(place === null ? [] : [place.virtfn])] })
+  const groups = new Map<string, { readonly first: Found; readonly card: string | null; readonly virtfns: number[] }>()
+  for (const one of found) {
+    const address = pciAddressOrNull(one.device.name)
+    const its = address === null ? null : functionOf(address)
+    const key = JSON.stringify([its?.card, { ...one.entry, ...(its !== null && { device: null }) }, one.comment])
+    const group = groups.get(key) ?? { first: one, card: its?.card ?? null, virtfns: [] }
+    if (its !== null) group.virtfns.push(its.number - 1)
+    groups.set(key, group)
   }
-  return [...entries.values()].map(({ entry, numbers, card, comment }) => {
+  return Array.from(groups.values(), ({ first: { entry, comment }, card, virtfns }) => {
     if (card === null) return { entry, comment }
-    const [first = 0, ...more] = numbers.sort((a, b) => a - b)
+    const [first = 0, ...more] = virtfns.sort((a, b) => a - b)
     return { entry: { ...entry, device: { card, virtfn: more.length === 0 ? first : [first, ...more] } }, comment }
   })
-}
-
-/** The place of a virtual function. */
-export interface FunctionNumber {
-  readonly card: string
-  readonly virtfn: number
 }

@@ -98,15 +98,3 @@ function keptModes(files: HostFiles, { isMeant }: OnHost, cards: Map<string, Car
   }
   return warnings
 }
-
-/** Virtual functions by their address, of the cards that the file gives them. */
-export function functionNumbers(
-  cards: readonly PhysicalFunction[],
-  given: ReadonlySet<string>,
-): ReadonlyMap<string, { readonly card: string; readonly virtfn: number }> {
-  return new Map(
-    cards
-      .filter(({ address }) => given.has(address))
-      .flatMap(({ address: card, functions }) => functions.map((it, virtfn) => [it, { card, virtfn }] as const)),
-  )
-}

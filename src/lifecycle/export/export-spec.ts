@@ -6,8 +6,9 @@ import { parentMatcher } from '../device/parents.ts'
 import { list } from '../kinds/list.ts'
 import { checkNamesAreThere } from '../kinds/named-device.ts'
 import type { BindingEntry, ParentEntry, SpecFile } from '../spec/spec-file.ts'
+import { keptFunction } from '../sriov/kept-number.ts'
 import { byCard, exportBindings } from './export-bindings.ts'
-import { exportParents, functionNumbers } from './export-parents.ts'
+import { exportParents } from './export-parents.ts'
 import type { Exported, ExportedParent } from './exported.ts'
 import { type SpecComment, specText } from './spec-text.ts'
 
@@ -45,10 +46,10 @@ export function exportSpec(files: HostFiles, { only, adopt = false }: ExportRequ
   const physical = readPhysicalFunctions(files)
   const parents = exportParents(files, { devices, cards: physical.functions, isMeant, adopt })
   const isMeantDevice = ({ bus, name }: BusDevice) => matchers === undefined || (bus === 'pci' && isMeant(name))
-  const found = exportBindings(files, isMeantDevice, adopt)
+  const found = exportBindings(files, isMeantDevice, { cards: physical.functions, adopt })
   const given = new Set(parents.entries.flatMap(({ entry }) => (entry.sriov === undefined ? [] : [entry.parent])))
-  const numbers = functionNumbers(physical.functions, given)
-  const bindings = byCard(found.entries, (address) => numbers.get(address) ?? null)
+  const cards = physical.functions.filter(({ address }) => given.has(address))
+  const bindings = byCard(found.entries, (address) => keptFunction(files, cards, address))
   const spec: SpecFile = {
     version: 1,
     ...(bindings.length === 0 ? {} : { bindings: bindings.map(({ entry }) => entry) }),

@@ -1,6 +1,6 @@
-import type { PciAddress } from '../../base/units.ts'
+import { type PciAddress, pciAddressOrNull } from '../../base/units.ts'
 import { readPciIds } from '../../host/pci-ids.ts'
-import { readPhysicalFunction } from '../../host/sriov.ts'
+import { functionNumber, readPhysicalFunction, type SriovNumbers } from '../../host/sriov.ts'
 import type { HostFiles } from '../../kernel/kernel.ts'
 import type { Step } from '../change/change.ts'
 import { type KeptNumber, sriovSettings } from './sriov-settings.ts'
@@ -23,6 +23,37 @@ export function keepSteps(files: HostFiles, address: PciAddress, count: number, 
   const isKept = stored?.count === count && isKeptForCard(files, address, stored)
   if (isKept && stored.autoprobe === kept.autoprobe) return []
   return [{ action: 'save', path, content: sriovSettings.format(kept) }]
+}
+
+/** A virtual function by its number on a card, from 1 on, and the number of them that the card keeps. */
+export interface KeptFunction {
+  readonly card: PciAddress
+  readonly number: number
+  /** 0 if it keeps none. */
+  readonly kept: number
+}
+
+/** The virtual function of such an address, there or not; null for what is none that one of these cards can have. */
+export function keptFunction(
+  files: HostFiles,
+  cards: readonly SriovNumbers[],
+  address: PciAddress,
+): KeptFunction | null {
+  for (const card of cards) {
+    const number = functionNumber(files, card, address)
+    if (number === null) continue
+    const stored = sriovSettings.readOrNone(files, card.address)
+    const kept = stored !== null && isKeptForCard(files, card.address, stored) ? stored.count : 0
+    return { card: card.address, number, kept }
+  }
+  return null
+}
+
+/** True for a virtual function that comes with the number that its card keeps. */
+export function isToCome(files: HostFiles, cards: readonly SriovNumbers[], name: string): boolean {
+  const address = pciAddressOrNull(name)
+  const found = address === null ? null : keptFunction(files, cards, address)
+  return found !== null && found.number <= found.kept
 }
 
 /** A number to keep. */

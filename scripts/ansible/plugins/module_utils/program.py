@@ -26,7 +26,7 @@ class Program(object):
         self.path = module.get_bin_path(module.params['executable'], required=True)
 
     def call(self, *words, **given):
-        """The JSON that a command prints. Raises Failure with the error that it ends with."""
+        """The JSON that a command prints, given the text `stdin`. Raises Failure with the error that it ends with."""
         command = [self.path] + list(words) + ['--json']
         status, out, err = self.module.run_command(command, data=given.get('stdin'), binary_data=True)
         answer = parsed(out)
@@ -105,14 +105,17 @@ def diff_of(changes):
     return dict(before='\n'.join(before) + '\n' if before else '', after='\n'.join(after) + '\n' if after else '')
 
 
-def reach(module, program, spec=None, path='-', options=()):
+NOTHING_APPLIED = dict(done=[], failed=[], takenBack=[], remaining=[])
+
+
+def reach(module, program, spec=None, path='-', config=(), keep_going=False, force=False):
     """Plans a spec, and applies it but in check mode; ends the module."""
     stdin = None if spec is None else json.dumps(with_numbers(spec))
-    given = [path] + list(options)
+    source = [path] + list(config)
     try:
-        plan = program.call('plan', *[it for it in given if it not in ('--keep-going', '--force')], stdin=stdin)
+        plan = program.call('plan', *source, stdin=stdin)
     except Failure as failure:
-        if failure.answer is None or '--keep-going' not in options:
+        if failure.answer is None or not keep_going:
             fail(module, failure, changed=False)
         plan = failure.answer
     changes = changes_of(plan)
@@ -120,9 +123,10 @@ def reach(module, program, spec=None, path='-', options=()):
     if module.check_mode or not changes:
         module.exit_json(changed=bool(changes), **facts)
     try:
-        answer = program.call('apply', *(given + ['--yes']), stdin=stdin)
+        options = ['--yes'] + (['--keep-going'] if keep_going else []) + (['--force'] if force else [])
+        answer = program.call('apply', *(source + options), stdin=stdin)
     except Failure as failure:
-        applied = (failure.answer or {}).get('applied') or dict(done=[], failed=[], takenBack=[], remaining=[])
+        applied = (failure.answer or {}).get('applied') or NOTHING_APPLIED
         fail(module, failure, changed=bool(applied['done']), applied=applied, **facts)
-    applied = answer['applied'] or dict(done=[], failed=[], takenBack=[], remaining=[])
+    applied = answer['applied'] or NOTHING_APPLIED
     module.exit_json(changed=bool(applied['done']), applied=applied, **facts)

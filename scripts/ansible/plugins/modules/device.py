@@ -130,7 +130,7 @@ def remove(module, program):
     name = module.params['name']
     changes = []
     try:
-        found = [it for it in program.call('list', name)['devices']]
+        found = program.call('list', name)['devices']
     except Failure as failure:
         if failure.error.get('code') != 'NOT_FOUND':
             fail(module, failure, changed=False)

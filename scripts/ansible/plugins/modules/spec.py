@@ -36,7 +36,6 @@ options:
     default: false
 extends_documentation_fragment:
   - vfioctl.host.program
-attributes: {}
 '''
 
 EXAMPLES = r'''
@@ -101,10 +100,9 @@ def main():
         supports_check_mode=True,
     )
     given = module.params
-    options = ['--config', given['config']] if given['config'] is not None else []
-    options += ['--keep-going'] if given['keep_going'] else []
-    options += ['--force'] if given['force'] else []
-    reach(module, Program(module), spec=given['spec'], path=given['path'] or '-', options=options)
+    config = [] if given['config'] is None else ['--config', given['config']]
+    chosen = dict(config=config, keep_going=given['keep_going'], force=given['force'])
+    reach(module, Program(module), spec=given['spec'], path=given['path'] or '-', **chosen)
 
 
 if __name__ == '__main__':

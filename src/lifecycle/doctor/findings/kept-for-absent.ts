@@ -1,19 +1,20 @@
 import { counted, pciAddressOrNull } from '../../../base/units.ts'
-import { functionNumber, readPhysicalFunctions } from '../../../host/sriov.ts'
+import { type PhysicalFunction, readPhysicalFunctions } from '../../../host/sriov.ts'
 import type { HostFiles } from '../../../kernel/kernel.ts'
 import { listKeptForBoot } from '../../boot/kept.ts'
 import type { Kept } from '../../device/virtual-device-kind.ts'
-import { sriovSettings } from '../../sriov/sriov-settings.ts'
+import { keptFunction } from '../../sriov/kept-number.ts'
 import { type Finding, seen } from '../reading/finding.ts'
 import type { HostReader } from '../reading/host-reader.ts'
 
 /**
  * Settings and definitions for a device, parent or virtual function that is gone, or in the place of which another
- * stands.
+ * stands. What comes with the number of functions that a card keeps is not missing.
  */
 export function keptForAbsent({ files }: HostReader): Finding[] {
+  const cards = readPhysicalFunctions(files).functions
   return listKeptForBoot(files).kept.flatMap((kept) => {
-    const absence = kept.kind === 'owner' ? null : absenceOf(files, kept)
+    const absence = kept.kind === 'owner' ? null : absenceOf(files, cards, kept)
     return absence === null ? [] : [finding(kept, absence)]
   })
 }
@@ -25,26 +26,35 @@ interface Absence {
   readonly mend: string | null
 }
 
-function absenceOf(files: HostFiles, { device, now }: Kept): Absence | null {
-  if (now === 'not there' || now === 'another device') return { words: `which is ${now}`, mend: null }
-  if (now === 'parent not there') return { words: 'whose parent is not there', mend: null }
-  return now === 'function not there' ? absentFunction(files, device) : null
+type Cards = readonly PhysicalFunction[]
+
+function absenceOf(files: HostFiles, cards: Cards, { device, parent, now }: Kept): Absence | null {
+  if (now === 'another device') return { words: `which is ${now}`, mend: null }
+  if (now === 'not there') return absentFunction(files, cards, device, 'which is', 'which is not there')
+  if (now === 'function not there') return absentFunction(files, cards, device, 'which is', 'which no card here has')
+  if (now !== 'parent not there' || parent === undefined) return null
+  return absentFunction(files, cards, parent, 'whose parent is', 'whose parent is not there')
 }
 
-/** A function that comes with the number that its card keeps is none that is missing. */
-function absentFunction(files: HostFiles, device: string): Absence | null {
-  const address = pciAddressOrNull(device)
-  for (const card of address === null ? [] : readPhysicalFunctions(files).functions) {
-    const number = address === null ? null : functionNumber(files, card, address)
-    if (number === null) continue
-    const kept = sriovSettings.readOrNone(files, card.address)?.count ?? 0
-    if (number <= kept) return null
-    const has =
-      kept === 0 ? 'no virtual functions are' : `${counted(kept, 'virtual function')} ${kept === 1 ? 'is' : 'are'}`
-    const mend = `vfioctl sriov ${card.address} ${number}`
-    return { words: `function ${number} of ${card.address}, for which ${has} kept`, mend }
+/** `otherwise`: the words for what is no virtual function of a card here. */
+function absentFunction(
+  files: HostFiles,
+  cards: Cards,
+  name: string,
+  which: string,
+  otherwise: string,
+): Absence | null {
+  const address = pciAddressOrNull(name)
+  const found = address === null ? null : keptFunction(files, cards, address)
+  if (found === null) return { words: otherwise, mend: null }
+  const { card, number, kept } = found
+  if (number <= kept) return null
+  const has =
+    kept === 0 ? 'no virtual functions are' : `${counted(kept, 'virtual function')} ${kept === 1 ? 'is' : 'are'}`
+  return {
+    words: `${which} function ${number} of ${card}, for which ${has} kept`,
+    mend: `vfioctl sriov ${card} ${number}`,
   }
-  return { words: 'which is a function of no card here', mend: null }
 }
 
 function finding({ device, what, path, forget }: Kept, { words, mend }: Absence): Finding {

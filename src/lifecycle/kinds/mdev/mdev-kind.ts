@@ -47,6 +47,7 @@ export const mdevKind: VirtualDeviceKind = {
       .map(({ uuid, parent, definition }) => ({
         kind: 'mdev',
         device: uuid,
+        parent,
         what: `${definition.type} on ${parent}, auto`,
         now: stateOf(files, uuid, parent),
         path: definitionPath(parent, uuid),

@@ -2,8 +2,9 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { specExampleFile, specExamples } from '../../../../src/cli/output/spec-examples.ts'
 import { Host } from '../../../../src/host.ts'
 import { itemName, itemsOf } from '../../../../src/lifecycle/wanted/plan.ts'
-import { createMockKernel } from '../../../../src/mock/kernel/mock-kernel.ts'
+import { createMockKernel, MockKernel } from '../../../../src/mock/kernel/mock-kernel.ts'
 import type { Scenario } from '../../../../src/mock/scenario/scenario.ts'
+import { a40Host as a40 } from '../../../../src/mock/shipped/a40-host.ts'
 import { gpuHost } from '../../../../src/mock/shipped/gpu-host.ts'
 import { shipped } from '../../../../src/mock/shipped/shipped.ts'
 
@@ -124,6 +125,35 @@ describe('what nobody keeps', () => {
       { device: { card: nic, virtfn: 1 }, driver: 'vfio-pci' },
     ])
     expect(text).toContain('driver: none # by driverctl\n')
+  })
+})
+
+describe('what comes with the functions that a card keeps', () => {
+  test('is missing to nobody before they are there, as a boot finds them, and is all in the file after restore', async () => {
+    const [vf, card] = ['0000:41:00.4', '0000:41:00.0']
+    const kernel = new MockKernel(a40, {})
+    const before = new Host(kernel)
+    await before.setVirtualFunctions({ device: card, count: 'all' })
+    await before.define({ name: uuid, parent: vf, type: 'nvidia-558', start: 'auto' })
+    await before.bind({ device: '0000:41:00.5' })
+    const { spec } = await before.export()
+    expect(spec.parents).toEqual([
+      { parent: card, sriov: 16 },
+      { parent: vf, devices: [{ type: 'nvidia-558', uuid }] },
+    ])
+    const { disk } = kernel.machine.store.read()
+    await before.close()
+    const { host } = mockHost({ ...a40, disk })
+    const { spec: booted, warnings } = await host.export()
+    expect(booted.bindings).toEqual(spec.bindings)
+    expect(booted.parents).toEqual([{ parent: card, sriov: 16 }])
+    // a file cannot name a mediated device by its UUID before the driver makes its parent one of those
+    expect(warnings).toEqual([{ path: uuid, message: `is left out: its parent ${vf} is not there` }])
+    const { findings } = await host.doctor()
+    expect(findings.filter(({ id }) => id === 'kept-for-absent-device')).toEqual([])
+    await host.restore()
+    expect((await host.export()).spec).toEqual(spec)
+    expect(await changesBy(host, spec)).toEqual([])
   })
 })
 

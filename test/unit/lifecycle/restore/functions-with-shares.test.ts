@@ -51,7 +51,7 @@ test('a definition of a function beyond the number that its card keeps is found,
   const { host } = arcHost()
   await host.define({ name: vf3, shares: { vram: gib }, start: 'auto' })
   const message = (kept: string) =>
-    `vram=1GiB on ${b50}, auto is kept for ${vf3}, function 3 of ${b50}, for which ${kept}`
+    `vram=1GiB on ${b50}, auto is kept for ${vf3}, which is function 3 of ${b50}, for which ${kept}`
   const commands = [`vfioctl sriov ${b50} 3`]
   expect(await found(host, 'kept-for-absent-device')).toEqual([
     { device: vf3, message: message('no virtual functions are kept'), commands },
